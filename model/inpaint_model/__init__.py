@@ -1,0 +1,1 @@
+"""The networks of the paper, their training and their use."""

@@ -1,0 +1,1 @@
+"""The client of the daemon: pure Python, shared by the plug-ins and the command line."""

@@ -1,0 +1,1 @@
+"""The GIMP 3 plug-in."""

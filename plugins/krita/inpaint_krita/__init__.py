@@ -1,0 +1,1 @@
+"""The Krita plug-in."""

@@ -1,0 +1,46 @@
+"""Compile the wire contract: as hatchling's build hook, and by hand with `make protos`.
+
+The generated files are never committed. grpcio-tools is pinned to the oldest release whose output
+the pure-Python protobuf inside the plug-ins accepts (see docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PROTOS = Path(__file__).resolve().parent
+
+
+def compile_protos() -> None:
+    """Write *_pb2.py, *_pb2.pyi and *_pb2_grpc.py beside every .proto below `protos/`."""
+    from importlib.resources import files
+
+    from grpc_tools import protoc
+
+    sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+    arguments = [
+        "protoc",
+        f"-I{PROTOS}",
+        f"-I{files('grpc_tools') / '_proto'}",
+        f"--python_out={PROTOS}",
+        f"--pyi_out={PROTOS}",
+        f"--grpc_python_out={PROTOS}",
+        *sources,
+    ]
+    if protoc.main(arguments) != 0:
+        raise SystemExit("protoc failed; its message is above")
+
+
+class CompileProtos(BuildHookInterface):  # type: ignore[type-arg]
+    """Runs at every install, editable ones included."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        compile_protos()
+
+
+if __name__ == "__main__":
+    sys.exit(compile_protos())

@@ -1,0 +1,1 @@
+"""The wire contract (`inpaint.v1`) and its generated code."""

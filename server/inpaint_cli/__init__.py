@@ -1,0 +1,1 @@
+"""The `inpaint` command: fills and edits from the shell, through the daemon."""

@@ -1,0 +1,1 @@
+"""The daemon: owns the device, answers the wire."""
