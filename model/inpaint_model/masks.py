@@ -90,15 +90,17 @@ MAT_512 = FreeForm(5, 3, 9, frame_px=512)
 
 
 def lasso(count: int, generator: Generator) -> Shapes:
-    """One blob as drawn with a lasso: a wobbly outline with a radius of 5 to 45 % of the side."""
+    """One blob as drawn with a lasso: a wobbly outline with a radius of 5 to 40 % of the side."""
     corners = 32
     angle = torch.arange(corners + 1) * (2 * math.pi / corners)
     wave = torch.arange(1, 6)[:, None] * angle  # [5, C + 1]
     phase = _uniform((count, 5, 1), generator) * 2 * math.pi
-    strength = torch.randn(count, 5, 1, generator=generator) * 0.25 / torch.arange(1, 6)[:, None]
+    strength = torch.randn(count, 5, 1, generator=generator) * 0.35 / torch.arange(1, 6)[:, None]
     wobble = (strength * (wave + phase).cos()).sum(dim=1).exp()  # [N, C + 1]
-    size = 0.05 + 0.40 * _uniform((count, 2, 1), generator) ** 1.5  # x and y: blobs are oblong
-    outline = wobble[:, None] * size * torch.stack([angle.cos(), angle.sin()])
+    size = 0.05 + 0.35 * _uniform((count, 1, 1), generator)
+    aspect = (torch.randn(count, 1, 1, generator=generator) * 0.3).exp()
+    oblong = torch.cat([aspect, 1 / aspect], dim=1)
+    outline = wobble[:, None] * size * oblong * torch.stack([angle.cos(), angle.sin()])
     centre = 0.1 + 0.8 * _uniform((count, 2, 1), generator)
     points = (centre + outline).transpose(1, 2)  # [N, C + 1, 2]
     middle = centre.transpose(1, 2).expand(-1, corners, -1)
@@ -115,8 +117,8 @@ def brush(count: int, generator: Generator) -> Shapes:
     turn[:, 0] = _uniform((total,), generator) * 2 * math.pi
     heading = turn.cumsum(dim=1)
     step = torch.stack([heading.cos(), heading.sin()]) * 0.05
-    points = walk(_uniform((2, total), generator), step)
-    radius = 0.01 + 0.09 * _uniform((total,), generator) ** 2
+    points = walk(0.15 + 0.7 * _uniform((2, total), generator), step)
+    radius = 0.015 + 0.1 * _uniform((total,), generator) ** 2
     return strokes(points, segments, radius, owner)
 
 
