@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-
-import grpc
-import grpc.aio
+from typing import TYPE_CHECKING
 
 from .interceptor import status_of
+
+if TYPE_CHECKING:
+    from .interceptor import Context
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Accounts:
         self.running = 0
 
     @asynccontextmanager
-    async def open(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Account]:
+    async def open(self, method: str, context: Context) -> AsyncIterator[Account]:
         """Account for one request, whatever becomes of it."""
         account = Account(method)
         began = time.monotonic()
@@ -61,9 +62,7 @@ class Accounts:
             self.running -= 1
             self._close(account, status, time.monotonic() - began, context)
 
-    def _close(
-        self, account: Account, status: str, seconds: float, context: grpc.aio.ServicerContext
-    ) -> None:
+    def _close(self, account: Account, status: str, seconds: float, context: Context) -> None:
         self.requests[account.method, status] += 1
         self.candidates += account.candidates
         if account.method == "Fill":
@@ -78,4 +77,3 @@ class Accounts:
             "peer": context.peer(),
         }
         log.info(" ".join(f"{key}={value}" for key, value in facts.items()))
-

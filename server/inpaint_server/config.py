@@ -14,7 +14,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import yaml
 
@@ -154,16 +154,17 @@ def _value(kind: Any, value: object, name: str, folder: Path) -> Any:
         return None
     for alternative in alternatives:
         if is_dataclass(alternative):
-            return alternative(**_checked(alternative, value, name + ".", folder))  # type: ignore[operator]
+            nested = cast(type[Any], alternative)
+            return nested(**_checked(nested, value, name + ".", folder))
         if alternative is Path and isinstance(value, str):
             return folder / Path(value).expanduser()
         if alternative is float and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         if alternative in (int, str) and type(value) is alternative:
             return value
-    if kind == tuple[str, ...] and isinstance(value, list):
-        if all(isinstance(item, str) for item in value):
-            return tuple(value)
+    is_names = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind == tuple[str, ...] and is_names:
+        return tuple(cast(list[str], value))
     expected = {"int": "a whole number", "float": "a number", "str": "text"}.get(
         getattr(kind, "__name__", ""), "a list of names" if kind == tuple[str, ...] else "a path"
     )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from inpaint_model.frames import Box, Frame
-from inpaint_model.pictures import BlendSettings, DocumentPicture
+from inpaint_model.pictures import BlendSettings, DocumentPicture, Mode
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .config import Limits
@@ -34,13 +34,16 @@ DTYPES: Mapping[int, np.dtype[Any]] = {
     pb.SAMPLE_TYPE_F16: np.dtype("<f2"),
     pb.SAMPLE_TYPE_F32: np.dtype("<f4"),
 }
-SAMPLE_TYPES = {dtype: sample_type for sample_type, dtype in DTYPES.items()}
+SAMPLE_TYPES: Mapping[np.dtype[Any], pb.SampleType] = {
+    DTYPES[number]: number
+    for number in (pb.SAMPLE_TYPE_U8, pb.SAMPLE_TYPE_U16, pb.SAMPLE_TYPE_F16, pb.SAMPLE_TYPE_F32)
+}
 LEVELS = {
     pb.STYLE_LEVEL_STRUCTURE: "structure",
     pb.STYLE_LEVEL_FEATURES: "features",
     pb.STYLE_LEVEL_COLOURS: "colours",
 }
-FRAME_MODES = {
+FRAME_MODES: Mapping[int, Mode] = {
     pb.FRAME_MODE_UNSPECIFIED: "auto",
     pb.FRAME_MODE_AUTO: "auto",
     pb.FRAME_MODE_BOX: "box",
@@ -102,7 +105,7 @@ class FillOrder:
     truncation_psi: float
     edits: Edits
     variants: tuple[Edits, ...]
-    frame_mode: str  # auto, box or explicit
+    frame_mode: Mode
     frame: Frame | None
     blending: BlendSettings
     output_dtype: np.dtype[Any]
@@ -204,9 +207,7 @@ def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
         else None,
         index=header.index,
         edits=_edits(header.edits, "edits"),
-        truncation_psi=(
-            _psi(header.truncation_psi) if header.HasField("truncation_psi") else None
-        ),
+        truncation_psi=(_psi(header.truncation_psi) if header.HasField("truncation_psi") else None),
         seed=header.seed if header.HasField("seed") else None,
         mixing=MixingOrder(
             mixing.recipe, _levels(mixing.levels), _number(mixing.amount, "mixing.amount", 0.0, 1.0)
@@ -337,11 +338,11 @@ def _edits(messages: Sequence[pb.Edit], field: str) -> Edits:
     return edits
 
 
-def _levels(numbers: Iterable[int]) -> tuple[str, ...]:
+def _levels(numbers: Sequence[int]) -> tuple[str, ...]:
     for k, number in enumerate(numbers):
         if number not in LEVELS:
             raise InvalidRequest(f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLOURS")
-    return tuple(dict.fromkeys(LEVELS[number] for number in numbers))
+    return tuple(name for number, name in LEVELS.items() if number in numbers)
 
 
 def _frame(message: pb.Frame, field: str) -> Frame:

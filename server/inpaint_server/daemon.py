@@ -16,6 +16,7 @@ import grpc.aio
 import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from inpaint_model.inference import best_dtype
 from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
 from . import __version__
@@ -85,7 +86,7 @@ async def running(
         stack.push_async_callback(_drain, server, monitor, parts, config.grace_s)
         for work in (monitor.watch(), _warm_up(parts, monitor), _tidy(parts)):
             stack.callback(asyncio.create_task(work).cancel)
-        runtime.write(address, token, tls=config.tls is not None)
+        runtime.write(address, token)
         log.info(
             "inpaint-server version=%s address=%s device=%r precision=%s models=%s runtime_file=%s",
             __version__, address, device_name(parts.device), parts.precision,
@@ -109,7 +110,7 @@ def _parts(config: ServerConfig, make_loader: Callable[[torch.device, str], Load
     return Parts(
         config=config,
         device=device,
-        precision=config.precision,
+        precision=best_dtype(device) if config.precision == "auto" else config.precision,
         engine=Engine(limits.max_queue),
         models=models,
         sessions=sessions,

@@ -11,7 +11,10 @@ from .errors import ConfigurationError
 
 
 def choose_device(wanted: str) -> torch.device:
-    """auto, cpu, cuda or cuda:N as a device; ConfigurationError with the remedy if it is not here."""
+    """The device called auto, cpu, cuda or cuda:N.
+
+    Raises ConfigurationError with the remedy if it is not here.
+    """
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     if wanted == "cpu":

@@ -12,6 +12,7 @@ RequestError                what a client is told; `interceptor.py` maps each to
 ConfigurationError          the daemon cannot start as it was told to: exit status 2
 └── AlreadyRunning          another daemon uses the same runtime file
 """
+# ruff: noqa: N818 (the names say what happened; "Error" would add nothing)
 
 from __future__ import annotations
 

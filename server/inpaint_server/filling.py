@@ -8,14 +8,15 @@ possible; the following ones in batches that fit the device's memory.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from inpaint_model import Inpainter
-from inpaint_model import holes
+from inpaint_model import Inpainter, holes
 from inpaint_model.frames import union
 from inpaint_model.pictures import (
     BlendSettings,
@@ -72,7 +73,7 @@ class Scene:
     @property
     def num_bytes(self) -> int:
         """Roughly what keeping it costs."""
-        codes = sum(c.nbytes for made in self.candidates.values() for c in made.codes)
+        codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
         return self.picture.pixels.nbytes + self.coverage.nbytes + codes
 
 
@@ -83,7 +84,8 @@ class Placed(NamedTuple):
     encode_s: float
 
 
-class Rendered(NamedTuple):
+@dataclass(frozen=True)
+class Rendered:
     """One candidate or variant, as the network made it."""
 
     index: int
@@ -95,7 +97,8 @@ class Rendered(NamedTuple):
 Event = Placed | list[Rendered] | None  # None: nothing to tell, but a good moment to stop
 
 
-class _Task(NamedTuple):
+@dataclass(frozen=True)
+class _Task:
     index: int
     variant: int
     made: Made
@@ -127,18 +130,8 @@ def fill_steps(
         raise InvalidRequest("hole", str(error)) from error
     scene = Scene(entry, picture, coverage, placements, order.blending, order.output_dtype)
     yield from _encode(inpainter, scene)
-    sampled = _sample(inpainter, scene, order.seeds, order.truncation_psi)
-    for k, seed in enumerate(order.seeds):
-        codes = tuple(group[k] for group in sampled)
-        scene.candidates[k] = Made(seed, order.truncation_psi, order.edits, None, codes)
     yield Placed(scene, time.monotonic() - began)
-
-    tasks = [
-        _Task(k, variant, made._replace(edits={**order.edits, **edits}))
-        for k, made in scene.candidates.items()
-        for variant, edits in enumerate(({}, *order.variants), start=-1)
-    ]
-    yield from _render(models, scene, tasks, batch_size)
+    yield from _render(models, scene, _tasks(models, scene, order), batch_size)
 
 
 def edit_steps(
@@ -147,7 +140,7 @@ def edit_steps(
     index: int,
     order: EditOrder,
 ) -> Steps[Event]:
-    """Render one candidate of a scene again, with changes. The scene's candidates stay as they are."""
+    """Render one candidate of a scene again, with changes. The scene itself stays as it is."""
     if index not in scene.candidates:
         raise NotFound("candidate", str(index), map(str, scene.candidates))
     inpainter = models.use(scene.entry)
@@ -158,7 +151,8 @@ def edit_steps(
     if order.mixing is not None:
         made = _mixed(scene, made, order.mixing)
     yield Placed(scene, time.monotonic() - began)
-    yield from _render(models, scene, [_Task(index, -1, made._replace(edits=order.edits))], 1)
+    task = _Task(index, -1, made._replace(edits=order.edits))
+    yield from _render(models, scene, iter([task]), 1)
 
 
 def scene_of_recipe(
@@ -230,12 +224,32 @@ def _encode(inpainter: Inpainter, scene: Scene) -> Iterator[None]:
     scene.encodings = encodings
 
 
-def _sample(
-    inpainter: Inpainter, scene: Scene, seeds: Sequence[int], truncation_psi: float
-) -> list[Float32]:
-    """ws_out of every group: [N, num_ws, w_dim] each. All groups share the seeds."""
+def _encodings(inpainter: Inpainter, scene: Scene) -> list[Any]:
+    """What the encoder made; made again if the model left the device in between."""
+    if scene.encodings is None:
+        deque(_encode(inpainter, scene), maxlen=0)
     assert scene.encodings is not None
-    return [inpainter.sample(e, seeds, truncation_psi) for e in scene.encodings]
+    return scene.encodings
+
+
+def _sample(
+    inpainter: Inpainter, scene: Scene, seed: int, truncation_psi: float
+) -> tuple[Float32, ...]:
+    """The codes [num_ws, w_dim] of every group; all groups share the seed."""
+    return tuple(
+        inpainter.sample(encoding, [seed], truncation_psi)[0]
+        for encoding in _encodings(inpainter, scene)
+    )
+
+
+def _tasks(models: ModelRegistry, scene: Scene, order: FillOrder) -> Iterator[_Task]:
+    """Every candidate, followed by its variants; sampled when its turn comes."""
+    for k, seed in enumerate(order.seeds):
+        codes = _sample(models.use(scene.entry), scene, seed, order.truncation_psi)
+        made = Made(seed, order.truncation_psi, order.edits, None, codes)
+        scene.candidates[k] = made
+        for variant, edits in enumerate(({}, *order.variants), start=-1):
+            yield _Task(k, variant, made._replace(edits={**order.edits, **edits}))
 
 
 def _resampled(inpainter: Inpainter, scene: Scene, made: Made, order: EditOrder) -> Made:
@@ -244,8 +258,8 @@ def _resampled(inpainter: Inpainter, scene: Scene, made: Made, order: EditOrder)
     new_psi = made.truncation_psi if order.truncation_psi is None else order.truncation_psi
     if made.codes and (new_seed, new_psi) == (made.seed, made.truncation_psi):
         return made
-    sampled = _sample(inpainter, scene, [new_seed], new_psi)
-    return Made(new_seed, new_psi, made.edits, None, tuple(group[0] for group in sampled))
+    codes = _sample(inpainter, scene, new_seed, new_psi)
+    return Made(new_seed, new_psi, made.edits, None, codes)
 
 
 def _mixed(scene: Scene, made: Made, order: MixingOrder) -> Made:
@@ -271,12 +285,16 @@ def _mixed(scene: Scene, made: Made, order: MixingOrder) -> Made:
 
 
 def _render(
-    models: ModelRegistry, scene: Scene, tasks: Sequence[_Task], batch_size: int
+    models: ModelRegistry, scene: Scene, tasks: Iterator[_Task], batch_size: int
 ) -> Iterator[list[Rendered]]:
     """All tasks, the first alone; memory that does not suffice makes the batches smaller."""
-    done, size = 0, 1
-    while done < len(tasks):
-        batch = tasks[done : done + size]
+    pending: list[_Task] = []
+    size = 1
+    while True:
+        pending += islice(tasks, max(size - len(pending), 0))
+        batch = pending[:size]
+        if not batch:
+            return
         try:
             rendered = _render_batch(models.use(scene.entry), scene, batch)
         except Exception as error:
@@ -285,13 +303,11 @@ def _render(
             batch_size = size = _less_memory(models, scene.entry, len(batch), error)
             continue
         yield rendered
-        done += len(batch)
+        del pending[: len(batch)]
         size = batch_size
 
 
-def _less_memory(
-    models: ModelRegistry, entry: Entry, batch_size: int, error: Exception
-) -> int:
+def _less_memory(models: ModelRegistry, entry: Entry, batch_size: int, error: Exception) -> int:
     """The batch size to try next; OutOfMemory when nothing is left to give up."""
     assert entry.inpainter is not None
     free_cached_memory(entry.inpainter.device)
@@ -306,16 +322,12 @@ def _less_memory(
 
 
 def _render_batch(inpainter: Inpainter, scene: Scene, batch: Sequence[_Task]) -> list[Rendered]:
-    if scene.encodings is None:  # the model left the device in between
-        for _ in _encode(inpainter, scene):
-            pass
-    assert scene.encodings is not None
     groups = []
-    for g, encoding in enumerate(scene.encodings):
-        ws = [inpainter.edit(task.made.codes[g][None], task.made.edits) for task in batch]
-        groups.append(inpainter.render(encoding, np.concatenate(ws)))  # [n, R, R, 3]
+    for g, encoding in enumerate(_encodings(inpainter, scene)):
+        codes = [inpainter.edit(task.made.codes[g][None], task.made.edits) for task in batch]
+        groups.append(inpainter.render(encoding, np.concatenate(codes)))  # [n, R, R, 3]
     return [
-        Rendered(*task, outputs=tuple(outputs[k] for outputs in groups))
+        Rendered(task.index, task.variant, task.made, tuple(outputs[k] for outputs in groups))
         for k, task in enumerate(batch)
     ]
 
@@ -334,4 +346,3 @@ def warm_up_steps(models: ModelRegistry, entry: Entry, batch_size: int) -> Steps
     for size in sorted({1, batch_size}):
         inpainter.render(encoding, np.repeat(codes, size, axis=0))
         yield
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import torch
 from grpc_health.v1 import health, health_pb2
@@ -73,7 +74,5 @@ class HealthMonitor:
                 self._engine.fail(f"the device has failed ({type(error).__name__})")
             yield None
 
-        try:
+        with suppress(Unavailable):  # the trouble is told in the next round
             self._engine.submit(steps, Urgency.BACKGROUND)
-        except Unavailable:
-            pass  # the trouble is told in the next round

@@ -7,7 +7,7 @@ import hmac
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
@@ -22,6 +22,9 @@ from .errors import (
     Unavailable,
     WrongModel,
 )
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ def sentence_for_client(error: BaseException) -> str:
     return f"a bug in the daemon; its log has the details: {reference}"
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class TokenInterceptor(grpc.aio.ServerInterceptor):
     """UNAUTHENTICATED for every call without `authorization: Bearer TOKEN`."""
 
     def __init__(self, token: str) -> None:
@@ -85,13 +88,13 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 def _refusal(handler: Any, reason: str) -> Any:
-    async def refuse(request: Any, context: grpc.aio.ServicerContext) -> None:
+    async def refuse(request: Any, context: Context) -> None:
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
 
     return _like(handler, refuse)
 
 
-class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class StatusInterceptor(grpc.aio.ServerInterceptor):
     """Whatever our own methods raise becomes a status; a broken device is reported."""
 
     def __init__(self, on_fatal: Callable[[str], None]) -> None:
@@ -110,7 +113,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             or handler.stream_stream
         )
 
-        async def guarded(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        async def guarded(request: Any, context: Context) -> Any:
             try:
                 return await method(request, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):

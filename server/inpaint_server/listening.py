@@ -50,7 +50,8 @@ async def listening(server: grpc.aio.Server, config: ServerConfig) -> AsyncItera
     else:
         host, _ = host_and_port(config.listen)
         port = _bind(server, config.listen, config.tls)
-        yield f"{host}:{port}"
+        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
+        yield f"{'tls://' if config.tls else ''}{host}:{port}"
 
 
 def _bind(server: grpc.aio.Server, address: str, tls: TlsConfig | None) -> int:
@@ -108,7 +109,9 @@ def _address_of(listener: socket.socket) -> str:
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         return f"unix:{name}"
-    return f"[{name[0]}]:{name[1]}" if listener.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
+    return (
+        f"[{name[0]}]:{name[1]}" if listener.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
+    )
 
 
 @asynccontextmanager
@@ -132,7 +135,9 @@ async def _relayed(server: grpc.aio.Server, listener: socket.socket) -> AsyncIte
             finally:
                 relays.discard(task)
 
-        kind = asyncio.start_unix_server if listener.family == socket.AF_UNIX else asyncio.start_server
+        kind = (
+            asyncio.start_unix_server if listener.family == socket.AF_UNIX else asyncio.start_server
+        )
         outer = await kind(connected, sock=listener)
         try:
             yield _address_of(listener)
@@ -142,9 +147,7 @@ async def _relayed(server: grpc.aio.Server, listener: socket.socket) -> AsyncIte
                 task.cancel()
 
 
-async def _relay(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inner: str
-) -> None:
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inner: str) -> None:
     """Both directions of one connection, until either side closes."""
     try:
         inner_reader, inner_writer = await asyncio.open_unix_connection(inner)

@@ -34,9 +34,7 @@ class Metrics:
         accounts = self._accounts
         lines = ["# TYPE inpaint_requests_total counter"]
         for (method, status), count in sorted(accounts.requests.items()):
-            lines.append(
-                f'inpaint_requests_total{{method="{method}",status="{status}"}} {count}'
-            )
+            lines.append(f'inpaint_requests_total{{method="{method}",status="{status}"}} {count}')
         lines.append("# TYPE inpaint_fill_seconds histogram")
         total = 0
         for bucket in BUCKETS_S:
@@ -71,7 +69,9 @@ class Metrics:
             ) from error
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+        with suppress(
+            OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError
+        ):
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10.0)
             status, body = self._response(head.decode("latin-1"))
             writer.write(

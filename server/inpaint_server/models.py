@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import torch
-from inpaint_model import BundleInfo, Inpainter, bundle_info, load_bundle
+from inpaint_model import Inpainter, load_bundle, tiny_inpainter
+from inpaint_model.bundle import BundleInfo, find_bundle, read_bundle
+from inpaint_model.directions import Direction
 
 from .device import free_cached_memory, is_out_of_memory
 from .errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
@@ -21,10 +24,32 @@ from .errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
 log = logging.getLogger(__name__)
 
 
+TINY = "tiny"  # untrained, random weights: for tests and trials
+STORED_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What requests and clients need to know of a model that may not be loaded."""
+
+    name: str
+    title: str
+    resolution: int  # px
+    num_ws: int
+    w_dim: int
+    alignment: str
+    licence: str
+    weights_sha256: str
+    generator_sha256: str
+    directions: tuple[Direction, ...]
+    has_framer: bool
+    memory_bytes: int  # of the weights in float32; what is computed with them comes on top
+
+
 class Loader(Protocol):
     """Where models come from."""
 
-    def describe(self, source: str) -> BundleInfo:
+    def describe(self, source: str) -> ModelInfo:
         """What a bundle says about itself, without its weights."""
 
     def load(self, source: str) -> Inpainter:
@@ -38,17 +63,46 @@ class BundleLoader:
         self.device = device
         self.dtype = None if precision == "auto" else precision
 
-    def describe(self, source: str) -> BundleInfo:
-        return bundle_info(source)
+    def describe(self, source: str) -> ModelInfo:
+        if source == TINY:
+            return _model_info(tiny_inpainter().info, memory_bytes=1 << 20)
+        info = read_bundle(find_bundle(source))
+        if info.kind != "inpainter":
+            raise ValueError(
+                f"{info.folder} holds a generator only; train it to fill holes with "
+                "`inpaint-model train inpainter --generator` first"
+            )
+        stored = (info.folder / "weights.safetensors").stat().st_size
+        return _model_info(info, memory_bytes=stored * 4 // STORED_BYTES[info.dtype])
 
     def load(self, source: str) -> Inpainter:
+        if source == TINY:
+            return tiny_inpainter()
         return load_bundle(source, device=self.device, dtype=self.dtype)
+
+
+def _model_info(info: BundleInfo, memory_bytes: int) -> ModelInfo:
+    generator = info.generator_config
+    return ModelInfo(
+        name=info.name,
+        title=info.card.title,
+        resolution=generator.resolution,
+        num_ws=generator.num_ws,
+        w_dim=generator.w_dim,
+        alignment=info.card.alignment,
+        licence=info.card.licence,
+        weights_sha256=info.weights_sha256,
+        generator_sha256=info.generator_sha256,
+        directions=info.directions,
+        has_framer=info.has_framer,
+        memory_bytes=memory_bytes,
+    )
 
 
 class Entry:
     """One model of the registry."""
 
-    def __init__(self, source: str, info: BundleInfo) -> None:
+    def __init__(self, source: str, info: ModelInfo) -> None:
         self.source = source
         self.info = info
         self.inpainter: Inpainter | None = None
@@ -166,7 +220,7 @@ class ModelRegistry:
         others = [e for e in self.entries.values() if e.loaded and e is not keep]
         return bool(others) and self.unload(min(others, key=lambda entry: entry.last_used))
 
-    def unload_idle(self, idle_s: float) -> Iterator[None]:
+    def unload_idle(self, idle_s: float) -> Generator[None, None, None]:
         """Steps that free the models which nobody used for so long."""
         for entry in self.entries.values():
             if entry.loaded and self._clock() - entry.last_used > idle_s:
@@ -178,9 +232,9 @@ class ModelRegistry:
 
 
 def default_sources(bundled: Path) -> tuple[str, ...]:
-    """The bundles that come with the package; the untrained `tiny` if there is none."""
+    """The bundles that come with the package; the untrained `tiny` if there are none."""
     if not bundled.is_dir():
-        return ("tiny",)
+        return (TINY,)
     names = sorted(folder.parent.name for folder in bundled.glob("*/model.yaml"))
     names.sort(key=lambda name: name != "portrait")  # the portrait model is the default
-    return tuple(names) or ("tiny",)
+    return tuple(names) or (TINY,)

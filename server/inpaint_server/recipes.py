@@ -7,11 +7,11 @@ The recipe is JSON of at most 64 KiB:
      "mixing": null | {"levels": ["structure"], "amount": 0.5},
      "document": [w, h], "box": [x, y, w, h],
      "blending": {"colour_match": true, "gradient": true, "feather_px": 0.0, "grain": true},
-     "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "ws_out": "<base64, float32 little endian>"}]}
+     "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "ws_out": "<base64>"}]}
 
 Boxes are those of the hole, in document pixels. There is one group for each separate hole. `ws_out`
-holds the codes after mixing and before edits; it is null where it would not fit (several groups of a
-large model), and then follows from the seed.
+holds the codes after mixing and before edits, float32 little endian; it is null where it would not
+fit (several groups of a large model), and then follows from the seed.
 
 The attachment is a PNG: for each group, left to right, the square that the encoder saw. RGB is the
 erased picture, alpha is 255 - hole.
@@ -156,7 +156,9 @@ def _recipe(data: dict[str, Any]) -> Recipe:
             for name, value in data["edits"].items()
         },
         mixing=mixing
-        and MixingNote(tuple(map(str, mixing["levels"])), _in_range("amount", mixing["amount"], 0, 1)),
+        and MixingNote(
+            tuple(map(str, mixing["levels"])), _in_range("amount", mixing["amount"], 0, 1)
+        ),
         document=_whole_numbers("document", data["document"], 2),
         box=Box(*_whole_numbers("box", data["box"], 4)),
         blending=BlendSettings(**blending),

@@ -1,6 +1,6 @@
 """The runtime file, by which clients on this machine find the daemon and its token.
 
-    {"address": "127.0.0.1:41234", "token": "...", "pid": 4711, "version": "0.1.0", "tls": false}
+{"address": "127.0.0.1:41234", "token": "...", "pid": 4711, "version": "0.1.0", "tls": false}
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def default_runtime_file() -> Path:
         return Path(runtime, "inpaint", "server.json")
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(local, "inpaint", "server.json")
+        return Path(local, "Temp", "inpaint", "server.json")
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "inpaint" / "server.json"
+        return Path.home() / "Library/Caches/TemporaryItems/inpaint/server.json"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache, "inpaint", "server.json")
 
@@ -66,14 +66,13 @@ class RuntimeFile:
         if self._lock is not None:
             self._lock.close()
 
-    def write(self, address: str, token: str, *, tls: bool) -> None:
+    def write(self, address: str, token: str) -> None:
         """Atomically, readable by the user alone."""
         content = {
             "address": address,
             "token": token,
             "pid": os.getpid(),
             "version": __version__,
-            "tls": tls,
         }
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".server-")  # mode 0600
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

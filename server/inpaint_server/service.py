@@ -7,9 +7,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import grpc.aio
 import numpy as np
 import torch
 from inpaint_model.frames import Frame
@@ -22,13 +21,16 @@ from .accounting import Account, Accounts
 from .config import ServerConfig
 from .device import device_name
 from .engine import Engine, Steps, Ticket, Urgency
-from .errors import DeadlinePassed, NotFound, TooMuch
+from .errors import DeadlinePassed, NotFound
 from .filling import Event, Placed, Rendered, Scene, edit_steps, fill_steps, scene_of_recipe
 from .laying import candidate_message, frames_chosen
 from .models import Entry, ModelRegistry
 from .recipes import read_attachment, read_recipe
 from .sessions import SessionCache
 from .uploads import Admission, first_message, receive_pictures
+
+if TYPE_CHECKING:
+    from .interceptor import Context
 
 T = TypeVar("T")
 
@@ -61,7 +63,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     # -- Fill -----------------------------------------------------------------------------------
 
     async def Fill(  # noqa: N802 (the name in the contract)
-        self, requests: AsyncIterator[pb.FillRequest], context: grpc.aio.ServicerContext
+        self, requests: AsyncIterator[pb.FillRequest], context: Context
     ) -> None:
         """Frames, candidates and variants of one hole, each as soon as it is there."""
         async with self._parts.accounts.open("Fill", context) as account:
@@ -117,7 +119,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     # -- Edit -----------------------------------------------------------------------------------
 
     async def Edit(  # noqa: N802 (the name in the contract)
-        self, requests: AsyncIterator[pb.EditRequest], context: grpc.aio.ServicerContext
+        self, requests: AsyncIterator[pb.EditRequest], context: Context
     ) -> None:
         """One candidate again, with changes: from its session, or from recipe and attachment."""
         async with self._parts.accounts.open("Edit", context) as account:
@@ -137,9 +139,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 scene = await self._in_thread(self._scene, order.source, data)
                 await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
 
-    def _scene(
-        self, source: convert.SourceOrder, data: list[bytes | bytearray]
-    ) -> Scene:
+    def _scene(self, source: convert.SourceOrder, data: list[bytes | bytearray]) -> Scene:
         """The scene of a recipe, laid over the picture sent with it or over its attachment."""
         recipe = read_recipe(source.recipe, "source.recipe")
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
@@ -166,7 +166,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         order: convert.EditOrder,
         index: int,
         session_id: str,
-        context: grpc.aio.ServicerContext,
+        context: Context,
         account: Account,
     ) -> None:
         self._parts.models.check_edits(scene.entry, order.edits)
@@ -191,7 +191,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         position: int,
         session_id: str,
         total: int,
-        context: grpc.aio.ServicerContext,
+        context: Context,
         account: Account,
         shown: Scene | None = None,
     ) -> None:
@@ -229,13 +229,11 @@ class InpaintService(pb_grpc.InpaintServicer):
         finally:
             ticket.cancel()
 
-    async def _send_candidate(
-        self, scene: Scene, rendered: Rendered, context: grpc.aio.ServicerContext
-    ) -> None:
+    async def _send_candidate(self, scene: Scene, rendered: Rendered, context: Context) -> None:
         message = await self._in_thread(candidate_message, scene, rendered)
         await self._send(context, pb.FillEvent(candidate=message))
 
-    async def _send(self, context: grpc.aio.ServicerContext, event: pb.FillEvent) -> None:
+    async def _send(self, context: Context, event: pb.FillEvent) -> None:
         try:
             await asyncio.wait_for(context.write(event), self._config.idle_s)
         except TimeoutError:
@@ -250,7 +248,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     # -- Info and models ------------------------------------------------------------------------
 
     async def Info(  # noqa: N802 (the name in the contract)
-        self, request: pb.InfoRequest, context: grpc.aio.ServicerContext
+        self, request: pb.InfoRequest, context: Context
     ) -> pb.InfoResponse:
         """What this daemon is and can do."""
         parts, limits = self._parts, self._limits
@@ -272,7 +270,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         )
 
     async def LoadModel(  # noqa: N802 (the name in the contract)
-        self, request: pb.LoadModelRequest, context: grpc.aio.ServicerContext
+        self, request: pb.LoadModelRequest, context: Context
     ) -> pb.LoadModelResponse:
         """Bring a model into memory."""
         async with self._parts.accounts.open("LoadModel", context) as account:
@@ -288,7 +286,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             return pb.LoadModelResponse(model=self._model_message(entry))
 
     async def UnloadModel(  # noqa: N802 (the name in the contract)
-        self, request: pb.UnloadModelRequest, context: grpc.aio.ServicerContext
+        self, request: pb.UnloadModelRequest, context: Context
     ) -> pb.UnloadModelResponse:
         """Free a model's memory."""
         async with self._parts.accounts.open("UnloadModel", context) as account:
@@ -335,7 +333,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         )
 
 
-def _deadline(context: grpc.aio.ServicerContext) -> float | None:
+def _deadline(context: Context) -> float | None:
     """The client's deadline on our clock."""
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining

@@ -68,7 +68,7 @@ class SessionCache:
             self._expire()
 
     def forget_encodings(self, model: str) -> None:
-        """A model leaves the device: what its encoder made goes too (and is made again if asked)."""
+        """A model leaves the device: what its encoder made goes too, and is made again if asked."""
         with self._lock:
             for _, scene in self._scenes.values():
                 if scene.model == model:
