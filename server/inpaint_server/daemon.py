@@ -153,7 +153,7 @@ async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:
     )
     try:
         async for _ in ticket.results():
-            monitor.ready = True  # loaded; the rest is only for speed
+            await monitor.loaded()  # what follows the first step is only for speed
     except RequestError as error:
         log.error("model=%s cannot be used: %s", entry.name, error)
     except Exception:

@@ -30,7 +30,7 @@ class HealthMonitor:
 
     def __init__(self, engine: Engine, device: torch.device) -> None:
         self.servicer = health.aio.HealthServicer()
-        self.ready = False  # set when the default model is loaded
+        self._ready = False
         self._engine = engine
         self._device = device
         self._told: str | None = ""
@@ -41,10 +41,15 @@ class HealthMonitor:
         loop = asyncio.get_running_loop()
         while True:
             await self._tell(self._trouble())
-            if self.ready and loop.time() >= next_probe:
+            if self._ready and loop.time() >= next_probe:
                 next_probe = loop.time() + PROBE_EVERY_S
                 self._submit_probe()
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def loaded(self) -> None:
+        """The default model is there: requests will be answered without delay."""
+        self._ready = True
+        await self._tell(self._trouble())
 
     async def drain(self) -> None:
         """NOT_SERVING from now on, whatever the device does."""
@@ -52,7 +57,7 @@ class HealthMonitor:
 
     def _trouble(self) -> str | None:
         trouble = self._engine.trouble(STALL_S)
-        return trouble or (None if self.ready else "the model is being loaded")
+        return trouble or (None if self._ready else "the model is being loaded")
 
     async def _tell(self, trouble: str | None) -> None:
         if trouble == self._told:

@@ -299,7 +299,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             ticket, _ = self._parts.engine.submit(steps, Urgency.FILL, _deadline(context))
             return pb.UnloadModelResponse(was_loaded=any(await self._finished(ticket)))
 
-    async def _finished(self, ticket: Ticket[T]) -> list[T]:
+    async def _finished(self, ticket: Ticket[Any]) -> list[Any]:
         """Everything that the steps yield; the work is given up if the client is."""
         try:
             return [result async for result in ticket.results()]
