@@ -6,11 +6,15 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .models import Loader
 
 DESCRIPTION = """\
 The inpainting daemon. It owns the device (a GPU, or the CPU) and answers the plug-ins and the
@@ -55,8 +59,14 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the daemon; returns the exit status."""
+def main(
+    arguments: Sequence[str] | None = None,
+    make_loader: Callable[[Any, str], Loader] | None = None,
+) -> int:
+    """Run the daemon; returns the exit status.
+
+    make_loader: where models come from, given device and precision; None: bundles.
+    """
     options = parser().parse_args(arguments)
     from .config import ServerConfig, override, read_config  # after --help has been answered
 
@@ -71,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _set_up_logging(config.log_level)
         from .daemon import serve
 
-        asyncio.run(serve(config))
+        asyncio.run(serve(config, make_loader) if make_loader else serve(config))
     except ConfigurationError as error:
         print(f"inpaint-server: {error}", file=sys.stderr)
         return 2
