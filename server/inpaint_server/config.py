@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
@@ -21,7 +22,7 @@ import yaml
 from .errors import ConfigurationError
 
 MIB = 1 << 20
-LOOPBACK = ("127.", "localhost", "[::1]", "::1")
+NAMES = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,6 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not self.listen.startswith("unix:"):
-            host_and_port(self.listen)
         if not is_local(self.listen) and (self.tls is None or self.token_file is None):
             raise ConfigurationError(
                 f"listen: other machines can reach {self.listen}, which needs both `tls` and "
@@ -103,7 +102,19 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 def is_local(address: str) -> bool:
     """Whether only processes of this machine can reach the address."""
-    return address.startswith(("unix:", *LOOPBACK))
+    if address.startswith("unix:"):
+        return True
+    return is_loopback(host_and_port(address)[0])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its number (or is `localhost`)."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def read_config(path: Path) -> ServerConfig:
@@ -149,7 +160,7 @@ def _checked(kind: type[Any], values: object, prefix: str, folder: Path) -> dict
 
 
 def _value(kind: Any, value: object, name: str, folder: Path) -> Any:
-    alternatives = getattr(kind, "__args__", (kind,))
+    alternatives = getattr(kind, "__args__", (kind,)) if kind != NAMES else ()
     if value is None and type(None) in alternatives:
         return None
     for alternative in alternatives:
@@ -163,9 +174,9 @@ def _value(kind: Any, value: object, name: str, folder: Path) -> Any:
         if alternative in (int, str) and type(value) is alternative:
             return value
     is_names = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if kind == tuple[str, ...] and is_names:
+    if kind == NAMES and is_names:
         return tuple(cast(list[str], value))
     expected = {"int": "a whole number", "float": "a number", "str": "text"}.get(
-        getattr(kind, "__name__", ""), "a list of names" if kind == tuple[str, ...] else "a path"
+        getattr(kind, "__name__", ""), "a list of names" if kind == NAMES else "a path"
     )
     raise ConfigurationError(f"`{name}` must be {expected}, not {value!r}")

@@ -8,10 +8,11 @@ through a name that it controls (DNS rebinding).
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 
 from .accounting import BUCKETS_S, Accounts
-from .config import LOOPBACK, host_and_port
+from .config import host_and_port, is_loopback
 from .engine import Engine
 from .errors import ConfigurationError
 from .models import ModelRegistry
@@ -84,7 +85,7 @@ class Metrics:
     def _response(self, head: str) -> tuple[str, str]:
         request, *fields = head.split("\r\n")
         hosts = [f.partition(":")[2].strip() for f in fields if f.lower().startswith("host:")]
-        if not hosts or not hosts[0].startswith(LOOPBACK):
+        if not hosts or not is_loopback(re.sub(r":\d+$", "", hosts[0])):
             return "403 Forbidden", "only this machine may ask\n"
         if not request.startswith("GET /metrics "):
             return "404 Not Found", "ask for /metrics\n"
