@@ -68,7 +68,9 @@ def main(
     make_loader: where models come from, given device and precision; None: bundles.
     """
     options = parser().parse_args(arguments)
-    from .config import ServerConfig, override, read_config  # after --help has been answered
+    # Imported now that --help has been answered; torch only when nothing speaks against a start.
+    from .config import ServerConfig, override, read_config
+    from .runtime import RuntimeFile, default_runtime_file
 
     try:
         config = read_config(options.config) if options.config else ServerConfig()
@@ -79,9 +81,11 @@ def main(
             models=tuple(options.model) if options.model else None,
         )
         _set_up_logging(config.log_level)
-        from .daemon import serve
+        with RuntimeFile(config.runtime_file or default_runtime_file()) as runtime:
+            from .daemon import serve
+            from .models import BundleLoader
 
-        asyncio.run(serve(config, make_loader) if make_loader else serve(config))
+            asyncio.run(serve(config, runtime, make_loader or BundleLoader))
     except ConfigurationError as error:
         print(f"inpaint-server: {error}", file=sys.stderr)
         return 2

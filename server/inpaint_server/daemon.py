@@ -31,7 +31,7 @@ from .interceptor import StatusInterceptor, TokenInterceptor
 from .listening import listening
 from .metrics import Metrics
 from .models import BundleLoader, Loader, ModelRegistry, default_sources
-from .runtime import RuntimeFile, default_runtime_file
+from .runtime import RuntimeFile
 from .service import InpaintService, Parts
 from .sessions import SessionCache
 
@@ -53,24 +53,27 @@ CHANNEL_OPTIONS = [
 
 
 async def serve(
-    config: ServerConfig, make_loader: Callable[[torch.device, str], Loader] = BundleLoader
+    config: ServerConfig,
+    runtime: RuntimeFile,
+    make_loader: Callable[[torch.device, str], Loader] = BundleLoader,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises ConfigurationError if it cannot start."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(config, make_loader):
+    async with running(config, runtime, make_loader):
         await stop.wait()
 
 
 @asynccontextmanager
 async def running(
-    config: ServerConfig, make_loader: Callable[[torch.device, str], Loader] = BundleLoader
+    config: ServerConfig,
+    runtime: RuntimeFile,
+    make_loader: Callable[[torch.device, str], Loader] = BundleLoader,
 ) -> AsyncIterator[str]:
     """The daemon while the block runs; gives its address. Leaving drains it."""
     async with AsyncExitStack() as stack:
-        runtime = stack.enter_context(RuntimeFile(config.runtime_file or default_runtime_file()))
         token = _token(config.token_file)
         parts = _parts(config, make_loader)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
