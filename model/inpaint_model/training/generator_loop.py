@@ -54,12 +54,6 @@ class GeneratorTraining:
     bf16: bool = False  # Compute the convolutions in bfloat16.
 
 
-def lazy_adam(module: torch.nn.Module, lr: float, interval: int | None) -> torch.optim.Adam:
-    """Adam (0, 0.99), corrected for regularisation steps every `interval` (StyleGAN2, B)."""
-    ratio = 1.0 if interval is None else interval / (interval + 1)
-    return torch.optim.Adam(module.parameters(), lr=lr * ratio, betas=(0.0, 0.99**ratio), eps=1e-8)
-
-
 def mixed_styles(
     G: Generator, z: Tensor, z_other: Tensor, mixing_prob: float, rng: torch.Generator
 ) -> Tensor:
@@ -108,8 +102,8 @@ def train_generator(
     channels_last(G.to(device)).train().requires_grad_(True)
     channels_last(D.to(device)).train().requires_grad_(True)
     G_ema = frozen_copy(G)
-    opt_G = lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
-    opt_D = lazy_adam(D, options.lr, options.r1_interval)
+    opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
+    opt_D = losses.lazy_adam(D, options.lr, options.r1_interval)
     modules = {"G": G, "D": D, "G_ema": G_ema}
     optimizers = {"opt_G": opt_G, "opt_D": opt_D}
     cur_nimg, step, pl_mean = start_nimg, 0, torch.zeros((), device=device)
