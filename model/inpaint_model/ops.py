@@ -8,6 +8,7 @@ twice, and fastest on `channels_last` tensors.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +17,17 @@ from torch import Tensor, nn
 SQRT2 = math.sqrt(2.0)
 EPSILON = 1e-8
 
+Module = TypeVar("Module", bound=nn.Module)
+
 # The FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is 1.
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8.0
 _FIR = torch.outer(_TAPS, _TAPS)
+
+
+def channels_last(module: Module) -> Module:
+    """Lay out convolution weights as [O, k, k, I], which every operation here prefers."""
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
 
 
 def filter2d(x: Tensor, padding: int, gain: float = 1.0, stride: int = 1) -> Tensor:
