@@ -9,7 +9,6 @@ from checkpoint_files import write_nvidia
 from foreign_networks import Sizes, nvidia_discriminator, nvidia_generator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from inpaint_model.importing import CheckpointError, import_checkpoint
 
 TINY = Sizes()

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from inpaint_model.importing import Checkpoint, import_checkpoint
 
 REFERENCE = Path(__file__).resolve().parents[4] / "shared" / "reference"

@@ -8,7 +8,6 @@ import slow_stylegan2 as slow
 import torch
 from checkpoint_files import state_dict, write_torch
 from foreign_networks import Sizes, Tensors, rosinality_discriminator, rosinality_generator
-
 from inpaint_model.importing import CheckpointError, import_checkpoint
 
 TINY = Sizes()
