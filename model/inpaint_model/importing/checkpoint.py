@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from inpaint_model.bundle import (
+    BundleError,
+    find_bundle,
+    load_discriminator,
+    load_generator,
+    read_bundle,
+)
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.importing import nvidia, rosinality
@@ -34,7 +41,7 @@ class Provenance:
 
     path: Path
     format: str  # nvidia, rosinality, psp or bundle
-    sha256: str  # of the file
+    sha256: str  # of the file (of a bundle: of its weights)
     notes: tuple[str, ...] = ()  # what was missing or left out, one sentence each
 
 
@@ -48,22 +55,47 @@ class Checkpoint:
 
 
 def import_checkpoint(path: str | Path) -> Checkpoint:
-    """The networks of a checkpoint of a known format. Nothing in the file is executed.
+    """The networks of a checkpoint of a known format, or the generator (and the discriminator, if
+    it was kept) of a bundle. Nothing in the file is executed.
 
     Raises CheckpointError (a ValueError) of one line that names the file and the reason, for a
     file that is hostile, damaged, of an unknown kind, too large, or not there.
     """
     path = Path(path)
     try:
-        return _import(path)
+        return _of_bundle(path) if (path / "model.yaml").exists() else _import(path)
+    except BundleError as error:
+        raise CheckpointError(str(error)) from None  # it names the folder already
     except CheckpointError as error:
         reason = str(error)
     except (OSError, MemoryError) as error:
         reason = f"cannot be read ({getattr(error, 'strerror', None) or 'out of memory'})"
-    shown = (
-        str(path).encode("unicode_escape").decode("ascii") if not str(path).isprintable() else path
-    )
-    raise CheckpointError(f"{shown}: {reason}")
+    raise CheckpointError(f"{_printable(path)}: {reason}")
+
+
+def _printable(path: Path) -> str:
+    """A path fit for a message: file names may hold line breaks and terminal escapes."""
+    text = str(path)
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def find_source(path_or_name: str) -> Path:
+    """A file or folder as given, else the folder of a bundled model of that name."""
+    path = Path(path_or_name)
+    if path.exists():
+        return path
+    try:
+        return find_bundle(path_or_name)
+    except BundleError:
+        raise CheckpointError(
+            f"{_printable(path)}: no such file or folder, and no bundled model of that name"
+        ) from None
+
+
+def _of_bundle(path: Path) -> Checkpoint:
+    info = read_bundle(path)
+    source = Provenance(path, "bundle", info.weights_sha256)
+    return Checkpoint(load_generator(info), load_discriminator(info), source)
 
 
 def _import(path: Path) -> Checkpoint:
