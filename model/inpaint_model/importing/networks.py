@@ -27,7 +27,7 @@ from inpaint_model.importing.tensors import TensorRef
 MAX_WIDTH = 8192  # channels, latents, labels; published networks stay at or below 1024
 MAX_MAPPING_LAYERS = 64
 MAX_KERNEL_BYTES = 4096  # of a low-pass of 16 numbers, as stored
-W_AVG_SAMPLES, W_AVG_BATCH, W_AVG_SEED = 20_000, 1_000, 0
+W_AVG_SAMPLES, W_AVG_BATCH, W_AVG_SEED = 10_000, 1_000, 0
 
 Tensors = Mapping[str, TensorRef]
 Network = TypeVar("Network", bound=nn.Module)
@@ -133,7 +133,7 @@ def build_discriminator(config: DiscriminatorConfig, tensors: Tensors) -> Discri
 
 @torch.no_grad()
 def estimate_w_avg(generator: Generator) -> torch.Tensor:
-    """The mean of w over 20,000 z (and, with labels, uniformly drawn classes) of a fixed seed:
+    """The mean of w over 10,000 z (and, with labels, uniformly drawn classes) of a fixed seed:
     what truncation draws towards. Returns [w_dim]."""
     config = generator.config
     source = torch.Generator("cpu").manual_seed(W_AVG_SEED)

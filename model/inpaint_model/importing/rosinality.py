@@ -31,7 +31,7 @@ from inpaint_model.importing.networks import (
 from inpaint_model.importing.tensors import Storage, TensorRef
 
 DECODER = "decoder."
-ESTIMATED = "it holds no mean latent for all styles; estimated one from 20,000 samples"
+ESTIMATED = "it holds no mean latent for all styles; estimated one from 10,000 samples"
 _KERNEL = re.compile(r"(^|\.)kernel$")  # low-pass kernels: constants
 
 

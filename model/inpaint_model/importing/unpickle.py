@@ -1,7 +1,7 @@
 """A pickle reader that can only describe.
 
-It decodes instructions with the standard library's `pickletools` and carries them out on inert
-values. There is no instruction here that imports a module or calls what the pickle names: a
+It decodes operations with the standard library's `pickletools` and carries them out on inert
+values. There is no operation here that imports a module or calls what the pickle names: a
 `REDUCE` asks `inert.construct`, whose table is the allow-list. Keys of dictionaries are strings
 and integers only, so nothing in a file decides what hashing or comparing costs.
 """
@@ -22,6 +22,8 @@ from inpaint_model.importing.inert import (
 )
 
 MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with its optimisers needs less than a tenth
+MAX_NAME = 256  # bytes of a line that names a class
+TENSORFLOW = "dnnlib.tflib.network"
 
 PersistentLoad = Callable[[object], object]
 
@@ -34,23 +36,40 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
     """
     machine = _Machine(persistent_load)
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if count >= MAX_OPERATIONS:
-                raise CheckpointError(f"holds a pickle of more than {MAX_OPERATIONS} operations")
-            machine.execute(opcode.name, argument)
-    except (CheckpointError, MemoryError):
+        for _ in range(MAX_OPERATIONS):
+            name, argument = _read_operation(stream)
+            if name == "STOP":
+                return machine.result()
+            machine.execute(name, argument)
+    except CheckpointError:
         raise
+    except MemoryError:
+        raise CheckpointError("declares more data than fits in memory") from None
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         # A reader that stops in the middle: cut short, or bytes that were never a pickle.
         raise CheckpointError(f"is not a whole pickle ({quoted(str(error), 60)})") from None
-    return machine.result()
+    raise CheckpointError(f"holds a pickle of more than {MAX_OPERATIONS} operations")
 
 
-class _Mark:
-    """The bottom of a group of values on the stack."""
+def _read_operation(stream: IO[bytes]) -> tuple[str, object]:
+    """Name and argument of the next operation. The argument of an operation that no checkpoint
+    needs is not even decoded."""
+    code = stream.read(1)
+    if code not in _OPCODES:
+        raise ValueError("it stops in the middle" if not code else "unknown operation")
+    opcode = _OPCODES[code]
+    if opcode.name not in _KNOWN:
+        raise CheckpointError(f"uses the pickle operation {opcode.name}, which no checkpoint needs")
+    if opcode.name == "GLOBAL":  # pickletools would interpret escapes, which pickle does not
+        return opcode.name, (_read_line(stream), _read_line(stream))
+    return opcode.name, opcode.arg.reader(stream) if opcode.arg else None
 
 
-_MARK = _Mark()
+def _read_line(stream: IO[bytes]) -> str:
+    line = stream.readline(MAX_NAME)
+    if not line.endswith(b"\n"):
+        raise ValueError("a name without an end")
+    return line[:-1].decode("utf-8")
 
 
 class _Machine:
@@ -69,8 +88,6 @@ class _Machine:
             self.push(_CONSTANTS[name]())
         elif name in _OPERATIONS:
             _OPERATIONS[name](self, argument)
-        elif name not in ("PROTO", "FRAME", "STOP"):
-            raise CheckpointError(f"uses the pickle operation {name}, which no checkpoint needs")
 
     def result(self) -> object:
         if len(self.stack) != 1 or self.marks:
@@ -165,9 +182,8 @@ class _Machine:
             raise CheckpointError("adds to a value that is not a set")
 
     def name_global(self, argument: object) -> None:
-        assert isinstance(argument, str)  # "module name", by pickletools
-        module, _, name = argument.partition(" ")
-        self.push_global(module, name)
+        assert isinstance(argument, tuple)  # read by _read_operation
+        self.push_global(*argument)
 
     def name_stack_global(self, _: object) -> None:
         name, module = self.pop(), self.pop()
@@ -177,6 +193,11 @@ class _Machine:
 
     def push_global(self, module: str, name: str) -> None:
         named = Global(module, name)
+        if module == TENSORFLOW:
+            raise CheckpointError(
+                "was written by the TensorFlow version of StyleGAN2, which is not supported; "
+                "convert it with stylegan2-ada-pytorch first (its legacy.py)"
+            )
         if named not in CONSTRUCTORS and named not in STORAGE_TYPES:
             raise CheckpointError(
                 f"names {quoted(str(named))}, which is not on the list of what a checkpoint may "
@@ -241,3 +262,5 @@ _OPERATIONS: dict[str, Callable[[_Machine, object], None]] = {
     "BUILD": _Machine.build,
     "BINPERSID": _Machine.persistent,
 }
+_KNOWN = _LITERALS | set(_CONSTANTS) | set(_OPERATIONS) | {"PROTO", "FRAME", "STOP"}
+_OPCODES = {opcode.code.encode("latin1"): opcode for opcode in pickletools.opcodes}

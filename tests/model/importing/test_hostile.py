@@ -277,6 +277,8 @@ def test_other_kinds_are_told_apart(tmp_path: Path) -> None:
     assert refusal(zip_of(tmp_path / "z.zip", {"a.txt": b"a"})) == (
         "is a zip, but not one that torch.save wrote"
     )
+    tensorflow = operations(b"cdnnlib.tflib.network\nNetwork\n")
+    assert "the TensorFlow version of StyleGAN2" in refusal(write(tmp_path / "t.pkl", tensorflow))
     big_endian = {"x/data.pkl": pickle.dumps({}), "x/byteorder": b"big"}
     assert refusal(zip_of(tmp_path / "b.pt", big_endian)) == "holds big-endian numbers"
 

@@ -65,7 +65,7 @@ def test_training_checkpoints(tmp_path: Path, legacy: bool) -> None:
     ws = checkpoint.generator.mapping(latents(TINY, 1))
     assert close(checkpoint.generator.synthesis(ws)[0], slow.rosinality_synthesize(g, ws[0], 32))
     assert checkpoint.discriminator is not None
-    assert "20,000 samples" in checkpoint.source.notes[0]
+    assert "10,000 samples" in checkpoint.source.notes[0]
 
 
 def test_the_estimated_mean_is_the_mean_of_w(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_the_estimated_mean_is_the_mean_of_w(tmp_path: Path) -> None:
     path = write_torch(tmp_path / "x.pt", {"g_ema": state_dict(g)})
     first, second = (import_checkpoint(path).generator.mapping for _ in range(2))
     assert torch.equal(first.w_avg, second.w_avg)  # a fixed seed
-    z = torch.randn(20_000, TINY.w_dim, generator=torch.Generator().manual_seed(77))
+    z = torch.randn(10_000, TINY.w_dim, generator=torch.Generator().manual_seed(77))
     w = first(z)[:, 0]
-    error = (first.w_avg - w.mean(0)) / (w.std(0) / 20_000**0.5)
+    error = (first.w_avg - w.mean(0)) / (w.std(0) / 10_000**0.5)
     assert float(error.abs().max()) < 6  # standard errors of a mean of as many samples
 
 
@@ -104,7 +104,7 @@ def test_a_mean_that_differs_from_style_to_style_is_estimated_anew(tmp_path: Pat
     g = rosinality_generator(TINY)
     value = {"g_ema": state_dict(g), "latent_avg": torch.randn(8, TINY.w_dim)}
     checkpoint = import_checkpoint(write_torch(tmp_path / "x.pt", value))
-    assert "20,000 samples" in checkpoint.source.notes[0]
+    assert "10,000 samples" in checkpoint.source.notes[0]
 
 
 def test_early_files_without_noises(tmp_path: Path) -> None:
