@@ -13,7 +13,6 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from inpaint_model import BundleError, Inpainter, UnknownDirectionError, load_bundle, tiny_inpainter
 from inpaint_model.bundle import Card, load_discriminator, load_generator, read_bundle, save_bundle
 from inpaint_model.config import ARCHS, Arch, preset

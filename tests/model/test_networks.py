@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
-
 from inpaint_model.config import ARCHS, Arch, Context, MixerConfig, preset, resolutions
 from inpaint_model.discriminator import Discriminator, minibatch_stddev
 from inpaint_model.generator import Generator
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.mixing import Mixer, StyleMLP
+from torch import Tensor
 
 
 def rand(*shape: int, seed: int = 0) -> Tensor:

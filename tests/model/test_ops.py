@@ -7,9 +7,8 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
 from inpaint_model import ops
+from torch import Tensor
 
 TAPS = [1 / 8, 3 / 8, 3 / 8, 1 / 8]
 
