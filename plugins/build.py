@@ -225,7 +225,10 @@ def _is_private(module: str) -> bool:
 
 
 def _rewrite_file(path: Path, private: str) -> None:
-    path.write_text(rewrite(path.read_text("utf-8"), private), "utf-8")
+    source = path.read_text("utf-8")
+    if not any(name in source for name in PRIVATE):
+        return
+    path.write_text(rewrite(source, private), "utf-8")
     leaked = set(imported(path)) & PRIVATE
     if leaked:
         raise BuildError(f"{path} still imports {', '.join(sorted(leaked))}.")
@@ -246,8 +249,7 @@ def _check_own_imports(package: Path, name: str) -> None:
     vendor_folder = package / "_vendor"
     for path in sorted(package.rglob("*.py")):
         own = path.relative_to(vendor_folder).parts[0] if vendor_folder in path.parents else name
-        foreign = set(imported(path)) - allowed
-        if own in {name, *OURS} and foreign:
+        if own in {name, *OURS} and (foreign := set(imported(path)) - allowed):
             raise BuildError(f"{path} imports {', '.join(sorted(foreign))}; no host has that.")
 
 

@@ -95,6 +95,14 @@ def test_its_last_words_are_passed_on(home: Path) -> None:
     assert log_file().read_text().startswith("started")
 
 
+def test_two_hosts_start_it_at_the_same_time(home: Path, server: Path) -> None:
+    """The second process gives way; its host waits for the first one's runtime file."""
+    first = server.rename(home / "first")
+    refusal = "inpaint-server: a daemon already runs here (it is just starting)"
+    program(server, f"(/bin/sleep 0.5; {first}) > /dev/null &", f"echo '{refusal}'", "exit 2")
+    assert ensure_daemon(ConnectionSettings()) == find_daemon()
+
+
 def test_a_silent_death(home: Path) -> None:
     program(home / "bin/inpaint-server", "exit 5")
     with pytest.raises(StartFailed, match="exit status 5"):
