@@ -13,7 +13,7 @@ DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint d
 EPILOG = """\
 examples:
   inpaint fill portrait.png --mask mask.png --out filled -n 4 --variant smile=2
-  inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit smile=-1 --out edited
+  inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit smile=1 --out new
   inpaint fill pictures/ --mask masks/ --out filled
   inpaint info
 
@@ -132,7 +132,7 @@ def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
     """The options, with what argparse cannot check by itself."""
     options = line.parse_args(arguments)
     if options.command == "fill":
-        if not 1 <= options.n:
+        if options.n < 1:
             line.error("-n must be at least 1")
         options.frame = _frame_mode(options.frame)
     if options.command == "edit" and (options.image is None) != (options.mask is None):

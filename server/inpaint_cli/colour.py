@@ -96,7 +96,7 @@ class TableSpace:
         image = Image.fromarray(np.rint(values.clip(0, 1) * 255).astype(np.uint8))
         converted = ImageCms.profileToProfile(image, source, target)
         assert converted is not None
-        return np.asarray(converted).astype(np.float32) / 255
+        return np.asarray(converted).astype(np.float32) / np.float32(255)
 
 
 def space_of(document: Document) -> ColourSpace:
@@ -191,8 +191,10 @@ def linear_from_srgb(values: Floats) -> Floats:
 
 
 def _floats(pixels: Pixels) -> Floats:
-    values = pixels.astype(np.float32)
-    return values / np.float32(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else values
+    values: Floats = pixels.astype(np.float32)
+    if pixels.dtype.kind == "u":
+        values /= np.float32(np.iinfo(pixels.dtype).max)
+    return values
 
 
 def _by_channel(values: Floats, function: Callable[[Floats, int], Any]) -> Floats:
@@ -226,8 +228,9 @@ def _curve(tag: bytes) -> Floats:
             return x.astype(np.float32)
         table = np.frombuffer(tag, ">u2", count, 12).astype(np.float64)
         if count == 1:
-            return np.power(x, table[0] / 256).astype(np.float32)
-        return np.interp(x, np.linspace(0, 1, count), table / 65535).astype(np.float32)
+            return np.asarray(np.power(x, table[0] / 256), np.float32)
+        samples: Floats = np.interp(x, np.linspace(0, 1, count), table / 65535).astype(np.float32)
+        return samples
     if tag[:4] != b"para":
         raise ValueError("a curve of an unknown type")
     (form,) = struct.unpack_from(">H", tag, 8)

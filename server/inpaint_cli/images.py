@@ -1,8 +1,7 @@
 """Picture files in and out, at the depth they have.
 
-Pillow reads 8-bit pictures and all metadata; what is deeper goes through imagecodecs (PNG) and
-tifffile, because Pillow would reduce 16-bit colour to 8 bits without a word
-(docs/decisions/0008).
+Pillow reads 8-bit pictures and all metadata; 16-bit PNG goes through imagecodecs and TIFF through
+tifffile, because Pillow reduces 16-bit colour to 8 bits without a word (docs/decisions/0012).
 """
 
 from __future__ import annotations
@@ -25,6 +24,11 @@ FORMATS = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
 MAX_PIXELS = 1 << 30
 ORIENTATION = 0x0112  # EXIF tag
 JPEG_QUALITY = 95
+
+_UNREADABLE = (  # what the decoders raise on damaged files
+    OSError, ValueError, SyntaxError, RuntimeError, KeyError, IndexError, TypeError, EOFError,
+    ZeroDivisionError, MemoryError, struct.error,
+)  # fmt: skip
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # artists have larger pictures than Pillow expects
 
@@ -57,27 +61,14 @@ class Document:
 def read_document(path: Path) -> Document:
     """Read PNG, JPEG, TIFF or WebP. Raises UnusableImageError."""
     try:
-        with Image.open(path, formats=["PNG", "JPEG", "TIFF", "WEBP"]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UnusableImageError(f"{path}: {image.width} x {image.height} px are too many")
-            exif = image.getexif()
-            orientation = int(exif.get(ORIENTATION, 1))
-            deep = _read_deep(path, image)
-            if deep is None:
-                document = _read_plain(image)
-            else:
-                document = Document(deep, image.info.get("icc_profile") or b"")
-            if ORIENTATION in exif:
-                exif[ORIENTATION] = 1
-            packed = exif.tobytes() if len(exif) and image.format != "TIFF" else b""
+        return _read_tiff(path) or _read_other(path)
     except UnusableImageError:
         raise
     except FileNotFoundError:
         raise UnusableImageError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError) as error:
+    except (*_UNREADABLE, Image.DecompressionBombError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise UnusableImageError(f"{path} cannot be read: {reason}") from error
-    return replace(document, pixels=_upright(document.pixels, orientation), exif=packed)
 
 
 def read_mask(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
@@ -91,7 +82,8 @@ def read_mask(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
     values = _as_floats(document.pixels)
     alpha = values[..., -1] if document.has_alpha else np.float32(1)
     colour = values[..., :-1] if document.has_alpha else values
-    coverage = np.rint(colour.mean(axis=2).clip(0, 1) * alpha * 255).astype(np.uint8)
+    shown = colour.mean(axis=2).clip(0, 1) * alpha
+    coverage: npt.NDArray[np.uint8] = np.rint(shown * 255).astype(np.uint8)
     if not coverage.any():
         raise UnusableImageError(f"the mask {path} is empty: white marks what to fill")
     return coverage
@@ -125,6 +117,48 @@ def extension_for(document: Document, chosen: str | None) -> str:
 # ---------------------------------------------------------------------------------------------
 
 
+def _read_tiff(path: Path) -> Document | None:
+    """A gray or RGB TIFF of any depth; None for other files, and for TIFFs that Pillow reads."""
+    with path.open("rb") as file:
+        if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            return None
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first
+        if page.photometric not in (0, 1, 2) or page.dtype == np.bool_:
+            return None
+        _check_size(path, page.imagewidth, page.imagelength)
+        pixels = page.asarray()
+        if page.planarconfig == 2 and pixels.ndim == 3:
+            pixels = np.moveaxis(pixels, 0, 2)
+        pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+        if page.photometric == 0 and pixels.dtype.kind == "u":  # white is 0
+            pixels = np.iinfo(pixels.dtype).max - pixels
+        if page.extrasamples and page.extrasamples[0] == 1:
+            pixels = _straight(pixels)
+        orientation = page.tags.valueof(ORIENTATION, 1)
+        icc = bytes(page.iccprofile or b"")
+    return Document(_upright(_checked_depth(path, pixels), int(orientation)), icc)
+
+
+def _read_other(path: Path) -> Document:
+    with Image.open(path, formats=["PNG", "JPEG", "TIFF", "WEBP"]) as image:
+        _check_size(path, image.width, image.height)
+        exif = image.getexif()
+        orientation = int(exif.get(ORIENTATION, 1))
+        document = _read_deep_png(path, image) or _read_plain(image)
+        if ORIENTATION in exif:
+            exif[ORIENTATION] = 1
+        packed = exif.tobytes() if len(exif) and image.format != "TIFF" else b""
+    return replace(document, pixels=_upright(document.pixels, orientation), exif=packed)
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UnusableImageError(f"{path}: {width} x {height} px are too many")
+
+
 def _read_plain(image: Image.Image) -> Document:
     """Whatever has 8 bits."""
     icc = image.info.get("icc_profile") or b""
@@ -151,36 +185,25 @@ def _rgb_from_cmyk(image: Image.Image, icc: bytes) -> Image.Image:
     return converted
 
 
-def _read_deep(path: Path, image: Image.Image) -> Pixels | None:
-    """Pixels of more than 8 bits; None if there are only 8."""
-    if image.format == "PNG":
-        with path.open("rb") as file:
-            depth = file.read(25)[24]
-        if depth < 16:
-            return None
-        import imagecodecs
-
-        pixels: Pixels = imagecodecs.png_decode(path.read_bytes())
-    elif image.format == "TIFF":
-        import tifffile
-
-        with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages.first
-            if page.dtype is None or page.dtype == np.uint8 or page.photometric not in (0, 1, 2):
-                return None
-            pixels = page.asarray()
-            if page.planarconfig == 2 and pixels.ndim == 3:
-                pixels = np.moveaxis(pixels, 0, 2)
-            if page.photometric == 0:  # white is 0
-                pixels = np.iinfo(pixels.dtype).max - pixels
-            if page.extrasamples and page.extrasamples[0] == 1:
-                pixels = _straight(pixels)
-    else:
+def _read_deep_png(path: Path, image: Image.Image) -> Document | None:
+    """A PNG of 16 bits; None for everything else."""
+    if image.format != "PNG":
         return None
+    with path.open("rb") as file:
+        depth = file.read(25)[24]  # in the header, which is always first
+    if depth < 16:
+        return None
+    import imagecodecs
+
+    pixels: Pixels = imagecodecs.png_decode(path.read_bytes())
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    return Document(_checked_depth(path, pixels), image.info.get("icc_profile") or b"")
+
+
+def _checked_depth(path: Path, pixels: Pixels) -> Pixels:
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32)
-    if pixels.dtype not in (np.uint16, np.float32) or not 1 <= pixels.shape[2] <= 4:
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32) or not 1 <= pixels.shape[2] <= 4:
         raise UnusableImageError(
             f"{path}: {pixels.shape[2]} channels of {pixels.dtype} are not supported; convert it "
             "to gray or RGB with 8 or 16 bits or float"
@@ -195,12 +218,15 @@ def _straight(pixels: Pixels) -> Pixels:
     if pixels.dtype.kind == "f":
         return values.astype(pixels.dtype)
     white = np.iinfo(pixels.dtype).max
-    return np.rint(values.clip(0, 1) * white).astype(pixels.dtype)
+    rounded: Pixels = np.rint(values.clip(0, 1) * white).astype(pixels.dtype)
+    return rounded
 
 
 def _as_floats(pixels: Pixels) -> npt.NDArray[np.float32]:
-    values = pixels.astype(np.float32)
-    return values / np.float32(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else values
+    values: npt.NDArray[np.float32] = pixels.astype(np.float32)
+    if pixels.dtype.kind == "u":
+        values /= np.float32(np.iinfo(pixels.dtype).max)
+    return values
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -233,7 +259,7 @@ def _deep_png(document: Document) -> bytes:
     import imagecodecs
 
     planes = document.pixels
-    plain: bytes = imagecodecs.png_encode(planes[..., 0] if planes.shape[2] == 1 else planes, 4)
+    plain = bytes(imagecodecs.png_encode(planes[..., 0] if planes.shape[2] == 1 else planes, 4))
     header_ends = 8 + 25  # signature and IHDR; what describes the pixels comes after it
     extra = b""
     if document.icc:

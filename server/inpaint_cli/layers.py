@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from inpaint_client import Box, Patch, Picture, SampleType
 
 Pixels = npt.NDArray[Any]
 
-DTYPES = {
+DTYPES: Mapping[SampleType, np.dtype[Any]] = {
     SampleType.U8: np.dtype("u1"),
     SampleType.U16: np.dtype("<u2"),
     SampleType.F16: np.dtype("<f2"),
