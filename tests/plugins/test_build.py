@@ -68,7 +68,7 @@ def out(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("import h2.config", "import P.h2.config; from P import h2"),
         ("import os, h2.a", "import os; import P.h2.a; from P import h2"),
         ("if 1: import h2.a", "if 1: import P.h2.a; from P import h2"),
-        ("try:\n    import h2 # x\nexcept A: 0", "try:\n    from P import h2 as h2 # x\nexcept A: 0"),
+        ("try:\n    import h2 # x\nfinally: 0", "try:\n    from P import h2 as h2 # x\nfinally: 0"),
         ("é = 1; import h2", "é = 1; from P import h2 as h2"),
         ("from google.protobuf import x", "from P.google.protobuf import x"),
         ("from inpaint_client import Box", "from P.inpaint_client import Box"),
