@@ -9,6 +9,7 @@ and the result is imported in clean interpreters, alone and beside public packag
 names: the build fails when a public name leaks.
 
 Needs pip and a network only until the wheels are in build/wheels. Prints one line for each zip.
+The project's own wheel carries them as inpaint_cli/plugins/*.zip (protos/hatch_build.py).
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ def _find_wheels(wheels: Path) -> list[Path] | None:
 
 def _download(wheels: Path) -> None:
     arguments = [
-        *("download", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"),
+        *("download", "--quiet", "--disable-pip-version-check", "--retries", "1"),
+        *("--require-hashes", "--no-deps"),
         *("--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none"),
         *("--python-version", OLDEST_PYTHON, "--dest", str(wheels)),
         *("--requirement", str(PLUGINS / "vendor.txt")),

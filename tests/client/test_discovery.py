@@ -151,7 +151,7 @@ def test_the_token_of_the_daemon_here_need_not_be_repeated(
 @pytest.mark.parametrize(
     ("platform", "config", "runtime"),
     [
-        ("linux", ".config/inpaint", "run/inpaint"),
+        ("linux", ".config/inpaint", ".cache/inpaint"),
         ("darwin", "Library/Application Support/inpaint",
          "Library/Caches/TemporaryItems/inpaint"),
         ("win32", "AppData/Local/inpaint", "AppData/Local/Temp/inpaint"),
@@ -161,9 +161,10 @@ def test_folders_of_each_system(
     home: Path, monkeypatch: pytest.MonkeyPatch, platform: str, config: str, runtime: str
 ) -> None:
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
     monkeypatch.setattr(folders_module.sys, "platform", platform)
     assert config_folder() == home / config
-    assert runtime_folders() == [home / runtime, cache_folder()]
+    assert runtime_folders() == list(dict.fromkeys([home / runtime, cache_folder()]))
 
 
 def test_relative_xdg_folders_do_not_count(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

@@ -163,35 +163,26 @@ def shrink(rows: bytes, width: int, channels: int, step: int) -> bytes:
     `rows` is a strip of whole rows, best a multiple of `step` of them; rows and columns left over
     are dropped. Each pixel is the mean of up to 16 x 16 places of its square, rounded down.
     """
-    cells = width // step
-    if step == 1 or not cells:
-        return bytes(rows) if step == 1 else b""
+    if step == 1:
+        return bytes(rows)
     taps, shift = 1, 0
     while taps * 2 <= min(step, 16):
         taps, shift = taps * 2, shift + 2
     offsets = [tap * step // taps for tap in range(taps)]
-    row_bytes, span = width * channels, cells * step * channels
-    result = bytearray()
-    for start in range(0, len(rows) - step * row_bytes + 1, step * row_bytes):
-        begins = [start + y * row_bytes for y in offsets]
-        lines = [rows[begin : begin + span] for begin in begins]
-        result += _mean_line(lines, channels, step, offsets, shift)
-    return bytes(result)
-
-
-def _mean_line(
-    lines: list[bytes], channels: int, step: int, offsets: list[int], shift: int
-) -> bytes:
-    """The means of one row of squares, added up in 16-bit lanes of one big integer."""
-    cells = len(lines[0]) // (step * channels)
-    result = bytearray(cells * channels)
-    for channel in range(channels):
-        total = 0
-        for line in lines:
+    row, span = width * channels, width // step * step * channels
+    tops = range(0, len(rows) // row // step * step * row, step * row)
+    totals = [0] * channels  # per channel one big integer: a 16-bit lane for each pixel's sum
+    for y in offsets:
+        lines = b"".join(rows[top + y * row : top + y * row + span] for top in tops)
+        for channel in range(channels):
             for x in offsets:
-                lanes = bytearray(2 * cells)
-                lanes[::2] = line[x * channels + channel :: step * channels]
-                total += int.from_bytes(lanes, "little")
-        means = (total >> shift).to_bytes(2 * cells, "little")
+                plane = lines[x * channels + channel :: step * channels]
+                lanes = bytearray(2 * len(plane))
+                lanes[::2] = plane
+                totals[channel] += int.from_bytes(lanes, "little")
+    pixels = len(tops) * (width // step)
+    result = bytearray(pixels * channels)
+    for channel, total in enumerate(totals):
+        means = (total >> shift).to_bytes(2 * pixels, "little")
         result[channel::channels] = means[::2]
     return bytes(result)
