@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,7 @@ from inpaint_model.networks import InpaintingModel
 
 FORMAT = 1
 MAX_YAML_BYTES = 2 * 2**20
-WEIGHTS = "weights.safetensors"
+MAPPED_BYTES = 64 * 2**20
 Kind = Literal["generator", "inpainter"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -143,7 +143,7 @@ def save_bundle(
     }
     if extra_tensors:
         tensors |= _stored(extra_tensors, DTYPES[dtype])
-    weights = temporary / WEIGHTS
+    weights = temporary / "weights.safetensors"
     save_file(tensors, weights)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -248,83 +248,95 @@ def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dic
 
     BundleError if the file is missing, damaged, or not the one that model.yaml describes.
     """
-    path = info.folder / WEIGHTS
-    wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
+    return dict(_stored_tensors(_checked_weights(info), info.folder, prefixes))
+
+
+def _checked_weights(info: BundleInfo) -> Path:
+    path = info.folder / "weights.safetensors"
     try:
         if file_sha256(path) != info.weights_sha256:
             raise BundleError(f"{path} is not the file that model.yaml describes (sha256 differs)")
-        with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if name.startswith(wanted)]  # noqa: SIM118
-            return {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
-        raise BundleError(f"{info.folder} has no {WEIGHTS}") from None
-    except SafetensorError as error:
-        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
+        raise BundleError(f"{info.folder} has no weights.safetensors") from None
+    return path
 
 
 def check_weights(info: BundleInfo) -> None:
-    """BundleError unless the weights are the ones that model.yaml describes. Allocates nothing."""
-    config = info.config
-    if isinstance(config, InpaintingConfig):
-        _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
-    else:
-        _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
-    if file_sha256(info.folder / WEIGHTS) != info.weights_sha256:
-        raise BundleError(f"{info.folder / WEIGHTS} is not what model.yaml describes")
-
-
-def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
-    """BundleError unless a file holds the tensors of `make()`, in their shapes.
-
-    Done before anything is allocated: what a configuration asks for is then what is on disk.
-    """
+    """BundleError unless the weights fit the configuration and are the ones that model.yaml
+    describes. Allocates nothing."""
+    prefix = "" if info.kind == "inpainter" else "generator."
     with torch.device("meta"):
-        wanted = {prefix + name: list(t.shape) for name, t in make().state_dict().items()}
+        config = info.config
+        model = (
+            Generator(config) if isinstance(config, GeneratorConfig) else InpaintingModel(config)
+        )
+    path = _checked_weights(info)
     try:
         with safe_open(path, framework="pt") as file:
-            stored = set(file.keys())
-            for name, shape in wanted.items():
-                if name not in stored:
-                    raise BundleError(f"{path} lacks {name}, which the config asks for")
-                if file.get_slice(name).get_shape() != shape:
-                    raise BundleError(
-                        f"{path}: {name} has shape {file.get_slice(name).get_shape()}, "
-                        f"the config wants {shape}"
-                    )
-    except FileNotFoundError:
-        raise BundleError(f"{path.parent} has no {path.name}") from None
+            stored = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
-
-
-def _fill(module: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
-    """Copy tensors into a module of the same names and shapes, freeing them one by one."""
-    own = module.state_dict()
-    if set(own) != set(tensors):
-        odd = sorted(set(own) ^ set(tensors))
-        raise BundleError(
-            f"{folder}: weights and config disagree on {len(odd)} tensors, such as {odd[0]}"
-        )
-    for name in list(tensors):
-        value = tensors.pop(name)
-        if own[name].shape != value.shape:
+    for name, value in model.state_dict().items():
+        if stored.get(prefix + name) != list(value.shape):
             raise BundleError(
-                f"{folder}: {name} has shape {list(value.shape)}, "
-                f"the config wants {list(own[name].shape)}"
+                f"{path}: {prefix + name} has shape {stored.get(prefix + name)}, "
+                f"the config wants {list(value.shape)}"
+            )
+
+
+def _stored_tensors(
+    path: Path, folder: Path, prefixes: Iterable[str] | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """Names and tensors of a safetensors file, in memory of their own.
+
+    The file is mapped anew every 64 MiB: pages of a mapping stay in memory as long as it lives,
+    and loading shall not need much more than the weights themselves.
+    """
+    wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(wanted)]  # noqa: SIM118
+        while names:
+            taken = 0
+            with safe_open(path, framework="pt") as file:
+                while names and taken < MAPPED_BYTES:
+                    name = names.pop(0)
+                    tensor = file.get_tensor(name).clone()
+                    taken += tensor.nbytes
+                    yield name, tensor
+    except SafetensorError as error:
+        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
+    except FileNotFoundError:
+        raise BundleError(f"{folder} has no {path.name}") from None
+
+
+def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path) -> None:
+    """Give a module that was built on the meta device its tensors, float32, one after another."""
+    wanted = {name: value.shape for name, value in module.state_dict().items()}
+    for name, value in tensors:
+        shape = wanted.pop(name, None)
+        if shape is None:
+            raise BundleError(f"{folder}: the config has no place for the tensor {name}")
+        if shape != value.shape:
+            raise BundleError(
+                f"{folder}: {name} has shape {list(value.shape)}, the config wants {list(shape)}"
             )
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise BundleError(f"{folder}: {name} holds values that are not finite")
-        own[name].copy_(value)
+        owner = module.get_submodule(name.rpartition(".")[0])
+        value = value.float() if value.is_floating_point() else value
+        owner.load_state_dict({name.rpartition(".")[2]: value}, strict=False, assign=True)
+    if wanted:
+        missing = next(iter(wanted))
+        raise BundleError(f"{folder}: {len(wanted)} tensors are missing, such as {missing}")
 
 
 def load_generator(info: BundleInfo) -> Generator:
     """The generator of a bundle of either kind, float32, on the CPU."""
-    config = info.generator_config
-    _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
-    generator = Generator(config)
-    tensors = load_tensors(info, ["generator"])
-    with torch.no_grad():
-        _fill(generator, {k.removeprefix("generator."): v for k, v in tensors.items()}, info.folder)
+    with torch.device("meta"):
+        generator = Generator(info.generator_config)
+    stored = _stored_tensors(_checked_weights(info), info.folder, ["generator"])
+    _fill(generator, ((k.removeprefix("generator."), v) for k, v in stored), info.folder)
     return generator.eval().requires_grad_(False)
 
 
@@ -335,26 +347,21 @@ def load_model(info: BundleInfo) -> InpaintingModel:
             f"{info.folder} holds a generator only; train it to fill holes with "
             "`inpaint-model train inpainter --generator` first"
         )
-    config = info.config
-    _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
-    model = InpaintingModel(config)
+    with torch.device("meta"):
+        model = InpaintingModel(info.config)
     parts = ["generator", "encoder", "mixer", "skip", "second_encoder"]
-    with torch.no_grad():
-        _fill(model, load_tensors(info, parts), info.folder)
+    _fill(model, _stored_tensors(_checked_weights(info), info.folder, parts), info.folder)
     return model.eval().requires_grad_(False)
 
 
 def load_discriminator(info: BundleInfo) -> Discriminator | None:
     """The discriminator that was kept with a bundle, if any."""
     path = info.folder / "discriminator.safetensors"
-    config = info.discriminator
-    if config is None or not path.exists():
+    if info.discriminator is None or not path.exists():
         return None
-    _check_shapes(lambda: Discriminator(config), path)
-    discriminator = Discriminator(config)
-    with safe_open(path, framework="pt") as file, torch.no_grad():
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        _fill(discriminator, tensors, info.folder)
+    with torch.device("meta"):
+        discriminator = Discriminator(info.discriminator)
+    _fill(discriminator, _stored_tensors(path, info.folder), info.folder)
     return discriminator
 
 

@@ -25,6 +25,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("import", "inpaint_model.commands.import_", "make a bundle of a published checkpoint"),
     Command("info", "inpaint_model.commands.info", "say what a bundle or a checkpoint holds"),
+    Command("train", "inpaint_model.commands.train", "train a generator, an inpainter or a framer"),
     Command("sample", "inpaint_model.commands.sample", "draw a grid of a generator's pictures"),
 )
 
