@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -35,8 +35,9 @@ from inpaint_model.generator import Generator
 from inpaint_model.networks import InpaintingModel
 
 FORMAT = 1
-MAX_YAML_BYTES = 2 * 2**20
 MAPPED_BYTES = 64 * 2**20
+MAX_YAML_BYTES = 2 * 2**20
+WEIGHTS = "weights.safetensors"
 Kind = Literal["generator", "inpainter"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -143,7 +144,7 @@ def save_bundle(
     }
     if extra_tensors:
         tensors |= _stored(extra_tensors, DTYPES[dtype])
-    weights = temporary / "weights.safetensors"
+    weights = temporary / WEIGHTS
     save_file(tensors, weights)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -252,36 +253,13 @@ def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dic
 
 
 def _checked_weights(info: BundleInfo) -> Path:
-    path = info.folder / "weights.safetensors"
+    path = info.folder / WEIGHTS
     try:
         if file_sha256(path) != info.weights_sha256:
             raise BundleError(f"{path} is not the file that model.yaml describes (sha256 differs)")
     except FileNotFoundError:
-        raise BundleError(f"{info.folder} has no weights.safetensors") from None
+        raise BundleError(f"{info.folder} has no {WEIGHTS}") from None
     return path
-
-
-def check_weights(info: BundleInfo) -> None:
-    """BundleError unless the weights fit the configuration and are the ones that model.yaml
-    describes. Allocates nothing."""
-    prefix = "" if info.kind == "inpainter" else "generator."
-    with torch.device("meta"):
-        config = info.config
-        model = (
-            Generator(config) if isinstance(config, GeneratorConfig) else InpaintingModel(config)
-        )
-    path = _checked_weights(info)
-    try:
-        with safe_open(path, framework="pt") as file:
-            stored = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
-    for name, value in model.state_dict().items():
-        if stored.get(prefix + name) != list(value.shape):
-            raise BundleError(
-                f"{path}: {prefix + name} has shape {stored.get(prefix + name)}, "
-                f"the config wants {list(value.shape)}"
-            )
 
 
 def _stored_tensors(
@@ -308,6 +286,40 @@ def _stored_tensors(
         raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
     except FileNotFoundError:
         raise BundleError(f"{folder} has no {path.name}") from None
+
+
+def check_weights(info: BundleInfo) -> None:
+    """BundleError unless the weights are the ones that model.yaml describes. Allocates nothing."""
+    config = info.config
+    if isinstance(config, InpaintingConfig):
+        _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
+    else:
+        _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
+    _checked_weights(info)
+
+
+def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
+    """BundleError unless a file holds the tensors of `make()`, in their shapes.
+
+    Done before anything is allocated: what a configuration asks for is then what is on disk.
+    """
+    with torch.device("meta"):
+        wanted = {prefix + name: list(t.shape) for name, t in make().state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = set(file.keys())
+            for name, shape in wanted.items():
+                if name not in stored:
+                    raise BundleError(f"{path} lacks {name}, which the config asks for")
+                if file.get_slice(name).get_shape() != shape:
+                    raise BundleError(
+                        f"{path}: {name} has shape {file.get_slice(name).get_shape()}, "
+                        f"the config wants {shape}"
+                    )
+    except FileNotFoundError:
+        raise BundleError(f"{path.parent} has no {path.name}") from None
+    except SafetensorError as error:
+        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
 
 
 def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path) -> None:
@@ -357,10 +369,11 @@ def load_model(info: BundleInfo) -> InpaintingModel:
 def load_discriminator(info: BundleInfo) -> Discriminator | None:
     """The discriminator that was kept with a bundle, if any."""
     path = info.folder / "discriminator.safetensors"
-    if info.discriminator is None or not path.exists():
+    config = info.discriminator
+    if config is None or not path.exists():
         return None
     with torch.device("meta"):
-        discriminator = Discriminator(info.discriminator)
+        discriminator = Discriminator(config)
     _fill(discriminator, _stored_tensors(path, info.folder), info.folder)
     return discriminator
 
