@@ -295,8 +295,7 @@ def check_weights(info: BundleInfo) -> None:
         _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
     else:
         _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
-    if file_sha256(info.folder / WEIGHTS) != info.weights_sha256:
-        raise BundleError(f"{info.folder / WEIGHTS} is not what model.yaml describes")
+    _checked_weights(info)
 
 
 def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
