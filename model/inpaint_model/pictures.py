@@ -7,6 +7,7 @@ the hole ever changes, at any bit depth.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from inpaint_model import frames, holes
+from inpaint_model.blending import RAW, BlendSettings, Surroundings, ring_px
 from inpaint_model.documents import OPAQUE, DocumentPicture
 from inpaint_model.frames import Box, Frame, Matrix
 from inpaint_model.holes import Bytes
@@ -53,20 +55,6 @@ _MAX_GROUPS = 32
 _NOTABLE_ENLARGEMENT = 1.5
 
 
-@dataclass(frozen=True)
-class BlendSettings:
-    """How the fill is fitted to its surroundings, inside the hole only."""
-
-    colour_match: bool = True
-    gradient: bool = True
-    feather_px: float = 0.0
-    grain: bool = True
-
-
-RAW = BlendSettings(colour_match=False, gradient=False, grain=False)
-"""The model's pixels as they are."""
-
-
 class Source(NamedTuple):
     """What the model sees: uint8 [R, R, 3] with zeros in the hole, and the hole, 0 or 255."""
 
@@ -86,6 +74,7 @@ class Placement:
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     warning: str  # empty, or what the user should know
     source: Source = field(repr=False)
+    selected: Bytes = field(repr=False)  # the whole selection, all groups, [H, W] of the picture
 
     @property
     def resolution(self) -> int:
@@ -102,6 +91,38 @@ class Placement:
         """The document's own pixels inside the box."""
         x, y = self.picture.origin
         return self.box.moved(-x, -y).cut(self.picture.pixels)
+
+    @cached_property
+    def region(self) -> Box:
+        """The box with the ring of known pixels that fills are fitted to, document px."""
+        x, y = self.picture.origin
+        height, width = self.picture.pixels.shape[:2]
+        grown = self.box.grown(ring_px(self.enlargement)).moved(-x, -y)
+        return grown.clipped(width, height).moved(x, y)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """The region's pixels, made once for all fills."""
+        x, y = self.picture.origin
+        region = self.region
+        part = region.moved(-x, -y)
+        colour, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
+        hole = np.zeros((region.height, region.width), np.bool_)
+        self.box.moved(-region.x, -region.y).cut(hole)[...] = self.coverage > 0
+        to_frame = frames.compose(
+            frames.model_from_document(self.frame, 1), frames.translation(region.x, region.y)
+        )
+        visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
+        known = visible & holes.inside_unit_square(hole.shape, to_frame)
+        known &= part.cut(self.selected) == 0
+        return Surroundings(
+            torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
+            torch.from_numpy(hole),
+            torch.from_numpy(known),
+            torch.from_numpy(visible),
+            self.enlargement,
+            seed=zlib.crc32(repr(self.box).encode()),
+        )
 
 
 class Patch(NamedTuple):
@@ -156,7 +177,15 @@ def prepare(
     for members, chosen in _groups(parts.boxes, picture, model.resolution):
         group = np.where(parts.mask(members), coverage, np.uint8(0))
         placements.append(
-            place(picture, group, chosen, model.resolution, mode="box", overview=overview)
+            place(
+                picture,
+                group,
+                chosen,
+                model.resolution,
+                mode="box",
+                selection=coverage,
+                overview=overview,
+            )
         )
     return placements
 
@@ -170,12 +199,16 @@ def place(
     mode: Mode = "explicit",
     confidence: float = 1.0,
     warning: str = "",
+    selection: Bytes | None = None,
     overview: DocumentPicture | None = None,
 ) -> Placement:
-    """The placement of one group with a known frame (a recipe's, or the user's).
+    """The placement of one group of holes with a known frame (a recipe's, or the user's).
 
-    The part of the selection that lies outside the frame is not filled.
+    The part of the group that lies outside the frame is not filled. `selection` is the whole
+    selection where the group is a part of it: other groups do not show either.
     """
+    if selection is None:
+        selection = coverage
     _check(picture, coverage)
     inside = _inside_frame(coverage, picture, frame)
     if inside is None:
@@ -187,12 +220,18 @@ def place(
     enlargement = frame.side / resolution
     if enlargement > _NOTABLE_ENLARGEMENT:
         sentences.append(f"Filled at {resolution} px, enlarged {enlargement:.1f} times.")
-    source = look(picture, coverage, frame, resolution, overview)
-    x, y = picture.origin
+    source = look(picture, selection, frame, resolution, overview)
     return Placement(
-        picture, box.moved(x, y), kept, frame, mode, confidence,
-        " ".join(filter(None, sentences)), source,
-    )  # fmt: skip
+        picture,
+        box.moved(*picture.origin),
+        kept,
+        frame,
+        mode,
+        confidence,
+        " ".join(filter(None, sentences)),
+        source,
+        selection,
+    )
 
 
 def look(
@@ -230,16 +269,21 @@ def lay(placement: Placement, output: Floats, blending: BlendSettings | None = N
         output: float32 [R, R, 3], nominally 0..1.
         blending: how it is fitted to the surroundings; None for the defaults.
     """
-    box, picture = placement.box, placement.picture
+    region, picture = placement.region, placement.picture
     matrix = frames.compose(
         frames.model_from_document(placement.frame, placement.resolution),
-        frames.translation(box.x, box.y),
+        frames.translation(region.x, region.y),
     )
-    colour = resample(np.clip(output, 0, 1), matrix, box.width, box.height)
+    shown = resample(np.clip(output, 0, 1), matrix, region.width, region.height)
+    fill = placement.surroundings.fitted(
+        torch.from_numpy(shown).permute(2, 0, 1), blending or BlendSettings()
+    )
+    inner = placement.box.moved(-region.x, -region.y)
+    colour = np.ascontiguousarray(inner.cut(fill.permute(1, 2, 0).numpy()))
     document = placement.document
-    fill = document_from_display(colour, document.dtype, document.shape[2], picture.linear)
+    laid = document_from_display(colour, document.dtype, document.shape[2], picture.linear)
     covered = placement.coverage[..., None] > 0
-    return Patch(np.where(covered, fill, document), placement.coverage, box)
+    return Patch(np.where(covered, laid, document), placement.coverage, placement.box)
 
 
 def laid_over(picture: DocumentPicture, patches: Sequence[Patch]) -> Pixels:

@@ -74,10 +74,10 @@ def leaves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     n = len(pictures)
     x, y = coordinates(size)
     canvas = pieces(pictures, size, generator)
-    for _ in range(int(torch.randint(6, 30, (), generator=generator))):
+    for _ in range(int(torch.randint(4, 16, (), generator=generator))):
         centre = uniform(-1.1, 1.1, (2, n, 1, 1), generator)
         turn = uniform(0, math.pi, (n, 1, 1), generator)
-        radius = 0.05 / uniform(0.05, 1, (2, n, 1, 1), generator)
+        radius = 0.06 / uniform(0.05, 1, (2, n, 1, 1), generator)
         u = ((x - centre[0]) * turn.cos() + (y - centre[1]) * turn.sin()) / radius[0]
         v = ((y - centre[1]) * turn.cos() - (x - centre[0]) * turn.sin()) / radius[1]
         round_ = torch.rand((n, 1, 1), generator=generator) < 0.5

@@ -1,6 +1,6 @@
 """The framer network: from a coarse view and the hole to a frame and a confidence.
 
-A plain convolutional regressor of some 450 thousand parameters. It sees a square view of 96 px, as
+A plain convolutional regressor of some 400 thousand parameters. It sees a square view of 64 px, as
 the inpainting encoder does: the erased picture and what is known. It is applied to views at several
 scales and then to a view around its own proposal, so that one small network serves every size.
 """
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 class FramerConfig:
     """What a framer is; kept in the bundle's model.yaml."""
 
-    view: int = 96  # side of its view, px
+    view: int = 64  # side of its view, px
     widths: tuple[int, ...] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
     hidden: int = 96
     threshold: float = 0.5  # confidence below which a proposal is not used

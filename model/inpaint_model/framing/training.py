@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 class FramerTraining:
     """How long, how fast, and from what seed."""
 
-    kimg: float = 400.0  # thousands of scenes
-    batch_size: int = 64
-    lr: float = 2e-3  # at the start; falls to 0 along a cosine
+    kimg: float = 200.0  # thousands of scenes
+    batch_size: int = 32
+    lr: float = 1.5e-3  # at the start; falls to 0 along a cosine
     seed: int = 0
     snapshot_kimg: float = 10.0  # how often the state is written
     ema_kimg: float = 5.0  # half-life of the averaged weights
