@@ -194,7 +194,7 @@ PRESETS: Mapping[str, Preset] = {
         channel_max=192,
         w_dim=192,
         num_mapping_layers=4,
-        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 128, "shared", "group"),
+        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
         skip=SkipConfig((64, 96, 128)),
     ),
     "compact-128": _preset(
@@ -223,6 +223,20 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def reduced(sizes: Preset, factor: int) -> Preset:
+    """The same preset at 1 / `factor` of its resolution, to be grown later (1, 2, 4, ...)."""
+    levels = factor.bit_length() - 1
+    if factor != 2**levels:
+        raise ValueError(f"a resolution is reduced by a power of two, not by {factor}")
+    R = sizes.generator.resolution // factor
+    channels = sizes.generator.channels[: len(resolutions(R))]
+    return replace(
+        sizes,
+        generator=replace(sizes.generator, resolution=R, channels=channels),
+        discriminator=replace(sizes.discriminator, resolution=R, channels=channels),
+    )
 
 
 def inpainting_config(
