@@ -40,18 +40,18 @@ def propose(
     framer: Framer,
     picture: DocumentPicture,
     coverage: Bytes,
+    hole: Box,
     overview: DocumentPicture | None = None,
 ) -> list[Proposal]:
-    """Frames for the selection, the best first.
+    """Frames for a hole, the best first.
 
     Args:
         framer: the model's.
         picture: the document, or the crop around the selection.
         coverage: uint8 [H, W], same size; where it is above 0 the picture does not show.
+        hole: the box of the hole that the frame is wanted for, document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
-    hole = holes.bounds(coverage > 0) or Box(0, 0, coverage.shape[1], coverage.shape[0])
-    hole = hole.moved(*picture.origin)
     looks = first_views(hole, picture, overview)
     found = _look(framer, picture, coverage, looks, overview)
     found = sorted(found, key=lambda p: -p.confidence)[:_KEPT]
