@@ -21,29 +21,34 @@ from inpaint_model.training.settings import FramerTraining
 
 PICTURE_PX = 128  # side of the aligned pictures that scenes are made of
 _WARM_UP = 5000  # scenes
+_VOTING = 0.25  # of the side: how far from the frame's centre cells are to vote
 
 
 class Losses:
-    """Of one batch: where the frame is (relative to its own side), how large, how turned, and
-    whether there is one. Each is the mean over the cells' votes, by their weights."""
+    """Of one batch: which cells vote, where the frame is (relative to its own side), how large,
+    how turned, and whether there is one. All but the last are means by the votes' weights."""
 
     def __init__(self, framer: Framer, scenes: Scenes) -> None:
         weight, cells = framer.votes(scenes.views)
         shows = scenes.present
         share = weight[shows]
         side = 2.0 ** scenes.log_side[shows, None]
+        away = (framer.cells - scenes.centre[shows, None]).norm(dim=-1)
+        wanted = (-0.5 * (away / (_VOTING * side)).square()).softmax(dim=1)
         direction = torch.stack([scenes.angle.cos(), scenes.angle.sin()], dim=1)[shows, None]
         moved = (cells.centre[shows] - scenes.centre[shows, None]).norm(dim=-1) / (2 * side)
         resized = (cells.log_side[shows] - scenes.log_side[shows, None]).abs()
         turned = (cells.direction[shows] - direction).norm(dim=-1)
-        self.centre = (share * moved.clamp(max=2)).sum(1).mean()
-        self.side = (share * resized).sum(1).mean()
-        self.angle = (share * turned).sum(1).mean()
+        self.voting = -(wanted * share.clamp(min=1e-9).log()).sum(1).mean()
+        self.centre = (wanted * moved.clamp(max=2)).sum(1).mean()
+        self.side = (wanted * resized).sum(1).mean()
+        self.angle = (wanted * turned).sum(1).mean()
         self.presence = F.binary_cross_entropy_with_logits(confidence_logit(cells), shows.float())
 
     @property
     def total(self) -> Tensor:
-        total: Tensor = 4 * self.centre + 1.5 * self.side + 2 * self.angle + self.presence
+        where = self.voting + 4 * self.centre + 1.5 * self.side + 2 * self.angle
+        total: Tensor = where + self.presence
         return total
 
 

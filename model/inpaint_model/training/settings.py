@@ -80,6 +80,6 @@ class FramerTraining:
     total_kimg: float = option(200.0, "Stop after this many thousand scenes in all.")
     batch_size: int = option(32, "Scenes a step.")
     seed: int = option(0, "Of weights and scenes.")
-    lr: float = option(0.002, "AdamW's learning rate at the start; it falls to 0 along a cosine.")
+    lr: float = option(0.001, "AdamW's learning rate at the start; it falls to 0 along a cosine.")
     ema_kimg: float = option(3.0, "Half-life of the EMA of the weights, in thousands of scenes.")
     snapshot_kimg: float = option(5.0, "Thousands of scenes between states.")
