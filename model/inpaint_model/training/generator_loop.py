@@ -104,6 +104,8 @@ def train_generator(
     def generate(purpose: str, share: int | None = None) -> tuple[Tensor, Tensor]:
         z, z_other, rng = latents(purpose)
         ws = mixed_styles(G, z, z_other, options.style_mixing_prob, rng)[:share]
+        if not options.random_noise:
+            return G.synthesis(ws, "const", None, dtype), ws
         return G.synthesis(ws, "random", noise_source(purpose), dtype), ws
 
     def augmented(images: Tensor, purpose: str) -> Tensor:

@@ -23,6 +23,9 @@ class GeneratorTraining:
     pl_decay: float = option(0.01, "Of the running mean of path lengths.")
     style_mixing_prob: float = option(0.9, "Share of samples whose styles come from two latents.")
     ema_kimg: float = option(5.0, "Half-life of the EMA of the weights, in thousands of images.")
+    random_noise: bool = option(
+        True, "Draw the layers' noise afresh; off: the constant noise that filling uses."
+    )
     mirror: bool = option(True, "Flip pictures left to right at random.")
     ada_target: float = option(
         0.6, "What the controller aims for; 0 = augmentation of fixed strength."
