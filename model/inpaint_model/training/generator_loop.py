@@ -140,7 +140,8 @@ def train_generator(
 
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
-    while cur_nimg < options.total_kimg * 1000:
+    end_time = time.perf_counter() + options.max_minutes * 60
+    while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
         # Discriminator: real up, generated down.
         opt_D.zero_grad(set_to_none=True)
         with torch.no_grad():

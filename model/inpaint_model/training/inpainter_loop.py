@@ -128,7 +128,8 @@ def train_inpainter(
 
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
-    while cur_nimg < options.total_kimg * 1000:
+    end_time = time.perf_counter() + options.max_minutes * 60
+    while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
         data = draw_batch(cur_nimg, options.seed)
         shift = None
         if options.edit_std:
