@@ -31,8 +31,12 @@ def noise(channels: int, dtype: str, height: int = 13, width: int = 17) -> npt.N
 
 
 DEPTHS = [
-    (".png", "uint8"), (".png", "uint16"), (".tif", "uint8"), (".tif", "uint16"), (".tif", "float32"),
-]  # fmt: skip
+    (".png", "uint8"),
+    (".png", "uint16"),
+    (".tif", "uint8"),
+    (".tif", "uint16"),
+    (".tif", "float32"),
+]
 
 
 @pytest.mark.parametrize(
