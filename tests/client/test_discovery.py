@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inpaint_client import ConnectionSettings, Endpoint, NoDaemon, find_daemon
+from inpaint_client import (
+    ConnectionSettings,
+    Endpoint,
+    NoDaemon,
+    connection_file,
+    find_daemon,
+)
 from inpaint_client import folders as folders_module
 from inpaint_client.discovery import process_exists, read_runtime_file
 from inpaint_client.folders import cache_folder, config_folder, runtime_folders
@@ -138,6 +144,13 @@ def test_the_order_of_precedence(
     monkeypatch.setenv("INPAINT_TOKEN", "from environment")
     assert find_daemon(settings).host == "a.example"
     assert find_daemon(settings).token == "from environment"
+
+
+def test_the_users_settings_count_unless_others_are_given(home: Path) -> None:
+    connection_file().save(ConnectionSettings(address="tls://saved.example:3"))
+    assert find_daemon().host == "saved.example"
+    with pytest.raises(NoDaemon):
+        find_daemon(ConnectionSettings())
 
 
 def test_the_token_of_the_daemon_here_need_not_be_repeated(

@@ -17,7 +17,7 @@ from pathlib import Path
 from .endpoint import Endpoint, TlsFiles, parse_endpoint
 from .errors import InpaintError, NoDaemon
 from .folders import is_sandboxed, runtime_folders
-from .settings import ConnectionSettings
+from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
 RUNTIME_FILE = "server.json"
@@ -47,11 +47,13 @@ class RuntimeFile:
 def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
     """The daemon to use. Only local ones are tried; a remote address is taken as it is.
 
+    Without `settings` those of the user's connection file count.
+
     Raises:
         NoDaemon: nothing is set, and no daemon runs on this machine.
         BadInput: an address is malformed.
     """
-    settings = settings or ConnectionSettings()
+    settings = settings or connection_file().load()
     address = os.environ.get("INPAINT_SERVER", "") or settings.address
     if address:
         token = os.environ.get("INPAINT_TOKEN", "") or settings.token or _token_of(address)
