@@ -17,6 +17,7 @@ from inpaint_client import (
     connection_file,
     find_daemon,
 )
+from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
 from inpaint_client.discovery import process_exists, read_runtime_file
 from inpaint_client.folders import cache_folder, config_folder, runtime_folders
@@ -98,6 +99,13 @@ def test_a_sandbox_looks_in_the_real_home_too(home: Path, monkeypatch: pytest.Mo
     found = runtime_folders()
     assert Path("/home/artist/.cache/inpaint") in found
     assert Path(f"/run/user/{os.getuid()}/inpaint") in found
+
+
+def test_inside_flatpak_the_remedy_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery_module, "is_flatpak", lambda: True)
+    monkeypatch.setenv("FLATPAK_ID", "org.kde.krita")
+    with pytest.raises(NoDaemon, match=r"flatpak override .*xdg-run/inpaint.* org\.kde\.krita"):
+        find_daemon()
 
 
 def test_a_unix_socket(home: Path) -> None:

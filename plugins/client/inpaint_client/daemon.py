@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from .discovery import find_daemon, is_local_choice
+from .discovery import find_daemon, flatpak_remedy, is_local_choice
 from .endpoint import Endpoint
 from .errors import Cancelled, NoDaemon, StartFailed
 from .folders import cache_folder, is_flatpak
@@ -141,7 +141,7 @@ def _command_outside_flatpak(executable: str) -> list[str]:
     if "org.freedesktop.Flatpak=talk" not in info or not shutil.which("flatpak-spawn"):
         raise StartFailed(
             "This program runs inside Flatpak and may not start others.",
-            f"Start `{PROGRAM}` in a terminal; it is found by itself.",
+            flatpak_remedy(),
         )
     return ["flatpak-spawn", "--host", executable or PROGRAM]
 
