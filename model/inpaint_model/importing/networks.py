@@ -28,6 +28,7 @@ MAX_WIDTH = 8192  # channels, latents, labels; published networks stay at or bel
 MAX_MAPPING_LAYERS = 64
 MAX_KERNEL_BYTES = 4096  # of a low-pass of 16 numbers, as stored
 W_AVG_SAMPLES, W_AVG_BATCH, W_AVG_SEED = 10_000, 1_000, 0
+ESTIMATED_W_AVG = "it holds no mean latent for all styles; estimated one from 10,000 samples"
 
 Tensors = Mapping[str, TensorRef]
 Network = TypeVar("Network", bound=nn.Module)
