@@ -74,3 +74,15 @@ class InpainterTraining:
     tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
     snapshot_kimg: float = option(20.0, "Thousands of images between states, grids and bundles.")
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
+
+
+@dataclass(frozen=True)
+class FramerTraining:
+    """What one run is asked to do. Lengths are in thousands of scenes (kimg)."""
+
+    total_kimg: float = option(200.0, "Stop after this many thousand scenes in all.")
+    batch_size: int = option(32, "Scenes a step.")
+    seed: int = option(0, "Of weights and scenes.")
+    lr: float = option(0.001, "AdamW's learning rate at the start; it falls to 0 along a cosine.")
+    ema_kimg: float = option(3.0, "Half-life of the EMA of the weights, in thousands of scenes.")
+    snapshot_kimg: float = option(5.0, "Thousands of scenes between states.")
