@@ -2,8 +2,8 @@
 
 Photographs are turned by up to 30 degrees and scaled so that the frame is 150 to 1100 px wide; in
 half of them part of the face is selected (and so does not show), in the others a dot. The truth is
-the FFHQ alignment computed from YuNet's landmarks on the untouched photograph. Confidence is measured
-on the validation portraits, pasted the same way, and on crops without a face.
+the FFHQ alignment computed from YuNet's landmarks on the untouched photograph. Confidence is
+measured on the validation portraits, pasted the same way, and on crops without a face.
 """
 
 from __future__ import annotations
