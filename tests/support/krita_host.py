@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import uuid
@@ -90,21 +91,37 @@ def _package_version(root: Path) -> str:
 
 @contextmanager
 def display(size: str = "1366x768x24") -> Iterator[str]:
-    """An Xvfb of our own; yields its DISPLAY."""
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"],
-        pass_fds=[write],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    try:
-        with os.fdopen(read) as answer:
-            yield f":{answer.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait(10)
+    """An Xvfb of our own; yields its DISPLAY.
+
+    The number is ours to choose: with -displayfd two servers started at once (other tests) find the
+    same one free, and the first to end takes the other's socket with it.
+    """
+    first = 100 + os.getpid() % 400
+    for number in range(first, first + 20):
+        server = subprocess.Popen(
+            ["Xvfb", f":{number}", "-screen", "0", size, "-nolisten", "tcp", "-noreset"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            if _answers(server, number):
+                yield f":{number}"
+                return
+        finally:
+            server.terminate()
+            server.wait(10)
+    raise HostMissing("Xvfb does not start")
+
+
+def _answers(server: subprocess.Popen[bytes], number: int) -> bool:
+    for _attempt in range(100):
+        if server.poll() is not None:
+            return False  # the number is taken
+        with socket.socket(socket.AF_UNIX) as client:
+            if client.connect_ex(f"\0/tmp/.X11-unix/X{number}") == 0:
+                return True
+        time.sleep(0.05)
+    return False
 
 
 def profile(host: KritaHost, display: str) -> Path:
