@@ -10,6 +10,7 @@ from inpaint_client.geometry import Box, Extent
 from .colour import Space
 from .paint import Painting
 from .place import Node, Source, Spot
+from .selection import Selection
 from .qt import QtCore, QtGui
 from .scratch import Scratch
 
@@ -52,13 +53,14 @@ class KritaDocument:
 
     # -- selection ---------------------------------------------------------------------------
 
-    def selection(self) -> Any:
+    def selection(self) -> Selection | None:
         """The selection of the picture, else that of the active layer, else None."""
-        selection = self._document.selection()
+        selection: Selection | None = self._document.selection()
         if selection is None and (node := self._document.activeNode()) is not None:
             for child in node.childNodes():
                 if child.type() == "selectionmask":
-                    return child.selection()
+                    own: Selection | None = child.selection()
+                    return own
         return selection
 
     def select_transparent_part(self) -> None:
@@ -69,7 +71,9 @@ class KritaDocument:
 
     # -- pixels ------------------------------------------------------------------------------
 
-    def pixels(self, source: Source, selection: Any, scratch: Scratch) -> DocumentPixels:
+    def pixels(
+        self, source: Source, selection: Selection, scratch: Scratch
+    ) -> DocumentPixels:
         return DocumentPixels(self._document, source.node, source.rendered, selection, scratch)
 
     def view(self, box: Box, extent: Extent) -> QtGui.QImage:
@@ -131,13 +135,12 @@ class KritaDocument:
             self._document.setActiveNode(before)
         self.refresh()
 
-    def write(self, layer_id: str, paintings: list[Painting]) -> bool:
+    def write(self, layer_id: str, painting: Painting) -> bool:
         """Put pixels into a layer, without an undo step. False if it is gone."""
         layer = self._known.get(layer_id) or self.find(layer_id)
         if layer is None:
             return False
-        for painting in paintings:
-            layer.setPixelData(QtCore.QByteArray(painting.data), *painting.box)
+        layer.setPixelData(QtCore.QByteArray(painting.data), *painting.box)
         return True
 
     def refresh(self) -> None:
@@ -220,7 +223,7 @@ class DocumentPixels:
     """Reads one source of a document (see capture.Pixels)."""
 
     def __init__(
-        self, document: Any, node: Any, rendered: bool, selection: Any, scratch: Scratch
+        self, document: Any, node: Any, rendered: bool, selection: Selection, scratch: Scratch
     ) -> None:
         self._document = document
         self._node = node
@@ -257,10 +260,6 @@ class DocumentPixels:
 
     def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
         return self._scratch.convert(data, extent, source, target)
-
-
-def selection_box(selection: Any) -> Box:
-    return Box(selection.x(), selection.y(), selection.width(), selection.height())
 
 
 def _id(node: Any) -> str:

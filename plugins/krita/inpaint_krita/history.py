@@ -35,7 +35,6 @@ class Result:
     attachment: bytes = field(default=b"", repr=False)
     edits: tuple[Edit, ...] = ()
     starred: bool = False
-    failed: bool = False  # the layer was never filled
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class PastRun:
     document: Extent
     hole_box: Box
     coverage: bytes = field(repr=False)  # of hole_box, 0..255
-    all_visible: bool = True  # which source it was made from
+    source: str = ""  # id of the layer it was made from; empty = all visible ones
     results: tuple[Result, ...] = ()
     chosen: int = 0  # index in results
     kept: str = ""  # the layer that "keep this one" made
@@ -97,7 +96,7 @@ def pack(run: PastRun) -> bytes:
         "document": list(run.document),
         "hole_box": list(run.hole_box),
         "coverage": _text(zlib.compress(run.coverage)),
-        "all_visible": run.all_visible,
+        "source": run.source,
         "chosen": run.chosen,
         "kept": run.kept,
         "results": results,
@@ -131,7 +130,7 @@ def unpack(name: str, data: bytes) -> PastRun:
             document=Extent(*(int(value) for value in content["document"])),
             hole_box=box,
             coverage=coverage,
-            all_visible=bool(content["all_visible"]),
+            source=str(content["source"]),
             chosen=int(content["chosen"]),
             kept=str(content["kept"]),
             results=tuple(_result(entry, attachments) for entry in content["results"]),

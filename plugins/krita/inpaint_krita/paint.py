@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from inpaint_client.events import Patch
@@ -12,6 +12,7 @@ from inpaint_client.pixels import rearrange
 from .colour import Route, Space, rgb_space
 
 Convert = Callable[[bytes, Extent, Space, Space], bytes]
+STRIP_BYTES = 1 << 20
 _WIRE = {1: "Y", 3: "RGB", 4: "RGBA"}
 
 
@@ -22,22 +23,22 @@ class Painting(NamedTuple):
     data: bytes
 
 
-def paintings(
-    patches: tuple[Patch, ...], way: Route, space: Space, convert: Convert
-) -> list[Painting]:
-    """One for each patch, in `space`, which `way` leads to."""
-    return [Painting(patch.box, _pixels(patch, way, space, convert)) for patch in patches]
-
-
-def _pixels(patch: Patch, way: Route, space: Space, convert: Convert) -> bytes:
-    """Alpha goes through no conversion: the coverage is what the selection says, to the bit."""
-    fill = patch.fill
+def paintings(patch: Patch, way: Route, space: Space, convert: Convert) -> Iterator[Painting]:
+    """A patch in `space`, which `way` leads to, in strips that take a few milliseconds each."""
+    fill, coverage = patch.fill, patch.coverage
     travel = way.travel
     if travel.model == "GRAYA" and fill.channels > 1:
         travel = rgb_space(way)  # a gray layer with transparency travels as RGBA
-    data = rearrange(
-        fill.data, _WIRE[fill.channels], travel.layout, fill.sample_type, patch.coverage.data
-    )
-    if travel == space:
-        return data
-    return convert(data, fill.extent, travel, space)
+    row = fill.width * fill.pixel_bytes
+    for strip in patch.box.strips(max(1, STRIP_BYTES // row)):
+        first, last = strip.y - patch.box.y, strip.bottom - patch.box.y
+        data = rearrange(
+            fill.data[first * row : last * row],
+            _WIRE[fill.channels],
+            travel.layout,
+            fill.sample_type,
+            coverage.data[first * fill.width : last * fill.width],
+        )
+        if travel != space:
+            data = convert(data, strip.extent, travel, space)
+        yield Painting(strip, data)
