@@ -7,7 +7,7 @@ picture never stops the window for longer than one strip takes.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from inpaint_client.geometry import Box, Extent, crop_for_hole, overview_step
@@ -47,7 +47,7 @@ class Pixels(Protocol):
 
 @dataclass(frozen=True)
 class Capture:
-    """The pictures of a fill, and the way back for its results."""
+    """The pictures of a fill."""
 
     crop: Picture
     hole: Picture
@@ -55,17 +55,10 @@ class Capture:
     hole_box: Box  # of the selection, document px
     document: Extent
     overview: Picture | None
-    route: Route
-    space: Space = field(repr=False)  # of the document: what results are brought back to
 
 
-def capture(
-    pixels: Pixels, selection: Box, target: Space, limits: Limits
-) -> Generator[None, None, Capture]:
+def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
     """Read crop, hole and overview for a selection whose box is `selection`.
-
-    Args:
-        target: the space of the document, in which the results will be written.
 
     Raises:
         BadInput: nothing is selected on the canvas, or it is too large for one crop.
@@ -99,8 +92,6 @@ def capture(
         hole_box,
         pixels.extent,
         overview,
-        way,
-        target,
     )
 
 

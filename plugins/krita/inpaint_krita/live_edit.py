@@ -17,7 +17,7 @@ from inpaint_client.info import Limits
 from inpaint_client.requests import Edit, EditJob, RecipeSource
 
 from .capture import Capture, Pixels, capture
-from .colour import Route, Space, route
+from .colour import Space
 from .history import PastRun, attachment_of
 from .paint import Convert
 from .qt import QtCore
@@ -146,7 +146,7 @@ class LiveEdit(QtCore.QObject):
             return
         box = box_of(KeptSelection(run.hole_box, run.coverage))
         self._steps = Steps(
-            capture(pixels, box, self._space(), self._limits()), self._send_captured, self._stumble
+            capture(pixels, box, self._limits()), self._send_captured, self._stumble
         )
 
     def _send_captured(self, captured: Capture) -> None:
@@ -196,15 +196,13 @@ class LiveEdit(QtCore.QObject):
                 self._fail(message.error)
 
     def _write(self, wanted: Wanted, candidate: Candidate) -> None:
-        space = self._space()
-        way: Route = route(space)
         done = Rendered(wanted.run.key, wanted.position, wanted.edits, candidate.recipe)
 
         def written() -> None:
             self.rendered.emit(done)
             self._finish()
 
-        self._writer.write(Order(wanted.layer, candidate.patches, way, space, written))
+        self._writer.write(Order(wanted.layer, candidate.patches, self._space(), written))
 
     def _stumble(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):

@@ -9,7 +9,7 @@ from inpaint_client.events import Patch
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import rearrange
 
-from .colour import Route, Space, rgb_space
+from .colour import Space, space_of
 
 Convert = Callable[[bytes, Extent, Space, Space], bytes]
 STRIP_BYTES = 1 << 20
@@ -23,12 +23,10 @@ class Painting(NamedTuple):
     data: bytes
 
 
-def paintings(patch: Patch, way: Route, space: Space, convert: Convert) -> Iterator[Painting]:
-    """A patch in `space`, which `way` leads to, in strips that take a few milliseconds each."""
+def paintings(patch: Patch, space: Space, convert: Convert) -> Iterator[Painting]:
+    """A patch in `space`, in strips that take a few milliseconds each."""
     fill, coverage = patch.fill, patch.coverage
-    travel = way.travel
-    if travel.model == "GRAYA" and fill.channels > 1:
-        travel = rgb_space(way)  # a gray layer with transparency travels as RGBA
+    travel = space_of(fill, space)
     row = fill.width * fill.pixel_bytes
     for strip in patch.box.strips(max(1, STRIP_BYTES // row)):
         first, last = strip.y - patch.box.y, strip.bottom - patch.box.y

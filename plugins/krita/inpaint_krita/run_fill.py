@@ -90,9 +90,8 @@ class FillRun(QtCore.QObject):
         self._is_done = False  # the daemon has sent all; writing may still go on
         self._filled: set[int] = set()
         self._writer = Writer(canvas, convert, self._stumble)
-        self._steps: Steps[Capture] | None = Steps(
-            capture(plan.pixels, plan.selection, plan.space, plan.limits), self._send, self._stumble
-        )
+        reading = capture(plan.pixels, plan.selection, plan.limits)
+        self._steps: Steps[Capture] | None = Steps(reading, self._send, self._stumble)
 
     def cancel(self) -> None:
         """Stop at once. Candidates that have arrived stay, layers still empty go."""
@@ -139,7 +138,6 @@ class FillRun(QtCore.QObject):
             self._end(message.error)
 
     def _take(self, candidate: Candidate) -> None:
-        assert self._capture is not None  # noqa: S101 (candidates follow the request)
         if self.past is None:
             self._insert(candidate)
         past = self.past
@@ -159,8 +157,7 @@ class FillRun(QtCore.QObject):
             Order(
                 result.layer,
                 candidate.patches,
-                self._capture.route,
-                self._capture.space,
+                self._plan.space,
                 lambda: self._written(position),
             )
         )

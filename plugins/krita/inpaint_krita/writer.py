@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from inpaint_client.events import Patch
 
-from .colour import Route, Space
+from .colour import Space
 from .paint import Convert, Painting, paintings
 from .stepper import Steps
 
@@ -22,8 +22,7 @@ class Canvas(Protocol):
 class Order(NamedTuple):
     layer: str
     patches: tuple[Patch, ...]
-    way: Route
-    space: Space
+    space: Space  # of the document
     done: Callable[[], None]
 
 
@@ -73,6 +72,6 @@ class Writer:
 
     def _write(self, order: Order) -> Generator[None, None, None]:
         for patch in order.patches:
-            for painting in paintings(patch, order.way, order.space, self._convert):
+            for painting in paintings(patch, order.space, self._convert):
                 self._canvas.write(order.layer, painting)
                 yield
