@@ -194,7 +194,7 @@ PRESETS: Mapping[str, Preset] = {
         channel_max=192,
         w_dim=192,
         num_mapping_layers=4,
-        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 128, "shared", "group"),
+        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
         skip=SkipConfig((64, 96, 128)),
     ),
     "compact-128": _preset(
