@@ -26,7 +26,7 @@ CACHE = Path(os.environ.get("INPAINT_HOSTS_DIR", "/var/tmp"))  # noqa: S108 (a c
 PACKAGES = ("krita", "python3-pyqt5", "xvfb", "xauth")
 
 
-class HostMissing(Exception):
+class HostMissingError(Exception):
     """This Krita cannot be run here; the message says what is missing."""
 
 
@@ -63,21 +63,21 @@ class KritaHost:
 
 
 def find(name: str) -> KritaHost:
-    """The Krita called `native` or `trixie`; HostMissing says why there is none."""
+    """The Krita called `native` or `trixie`; HostMissingError says why there is none."""
     if shutil.which("Xvfb") is None:
-        raise HostMissing("Xvfb is not installed (apt-get install xvfb)")
+        raise HostMissingError("Xvfb is not installed (apt-get install xvfb)")
     if name == "native":
         if shutil.which("krita") is None:
-            raise HostMissing(f"Krita is not installed (apt-get install {' '.join(PACKAGES)})")
+            raise HostMissingError(f"Krita is not installed (apt-get install {' '.join(PACKAGES)})")
         root = Path("/")
     else:
         if os.geteuid() != 0:
-            raise HostMissing("a chroot needs root")
+            raise HostMissingError("a chroot needs root")
         answer = subprocess.run(
             [ROOT / "scripts" / "host-chroot", "path"], capture_output=True, text=True, check=False
         )
         if answer.returncode:
-            raise HostMissing("the trixie chroot is not built (sudo scripts/host-chroot)")
+            raise HostMissingError("the trixie chroot is not built (sudo scripts/host-chroot)")
         root = Path(answer.stdout.strip())
     return KritaHost(name, root, _package_version(root))
 
@@ -110,7 +110,7 @@ def display(size: str = "1366x768x24") -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(10)
-    raise HostMissing("Xvfb does not start")
+    raise HostMissingError("Xvfb does not start")
 
 
 def _answers(server: subprocess.Popen[bytes], number: int) -> bool:

@@ -77,7 +77,8 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
 
     direct = way.is_direct(pixels.space)
     data = bytearray()
-    for strip in _strips(crop_box, pixels.space.pixel_bytes, STRIP_BYTES if direct else CONVERT_BYTES):
+    size = STRIP_BYTES if direct else CONVERT_BYTES
+    for strip in _strips(crop_box, pixels.space.pixel_bytes, size):
         rows = pixels.read(strip)
         if not direct:
             rows = pixels.convert(rows, strip.extent, pixels.space, way.travel)
@@ -106,17 +107,12 @@ def _picture(data: bytes, extent: Extent, way: Route) -> Generator[None, None, P
             opaque = False
             break
         yield
-    if layout == "YA":
-        wire = "Y" if opaque else "RGBA"
-    else:
-        wire = "RGB" if opaque else "RGBA"
+    wire = "RGBA" if not opaque else "Y" if layout == "YA" else "RGB"
     result = bytearray()
     for start in range(0, len(data), step):
         result += rearrange(data[start : start + step], layout, wire, sample_type)
         yield
-    return Picture(
-        extent.width, extent.height, len(wire), bytes(result), sample_type, way.transfer
-    )
+    return Picture(extent.width, extent.height, len(wire), bytes(result), sample_type, way.transfer)
 
 
 def _is_opaque(data: bytes, layout: str, sample_type: SampleType) -> bool:

@@ -62,7 +62,7 @@ class Space(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How the pixels of a space travel: in `travel`, whose bytes the wire's `transfer` describes."""
+    """How the pixels of a space travel: as `travel`, which the wire calls `transfer`."""
 
     travel: Space
     transfer: Transfer

@@ -38,7 +38,7 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
         InpaintDocker.instances.append(self)
         self.destroyed.connect(lambda: _forget(self))
 
-    def canvasChanged(self, canvas: object) -> None:  # noqa: N802 (Krita's name)
+    def canvasChanged(self, canvas: object) -> None:
         """Another view became active, or the last one was closed."""
         self.controller.document_changed()
 

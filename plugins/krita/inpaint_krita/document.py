@@ -10,9 +10,9 @@ from inpaint_client.geometry import Box, Extent
 from .colour import Space
 from .paint import Painting
 from .place import Node, Source, Spot
-from .selection import Selection
 from .qt import QtCore, QtGui
 from .scratch import Scratch
+from .selection import Selection
 
 
 class KritaDocument:
@@ -71,9 +71,7 @@ class KritaDocument:
 
     # -- pixels ------------------------------------------------------------------------------
 
-    def pixels(
-        self, source: Source, selection: Selection, scratch: Scratch
-    ) -> DocumentPixels:
+    def pixels(self, source: Source, selection: Selection, scratch: Scratch) -> DocumentPixels:
         return DocumentPixels(self._document, source.node, source.rendered, selection, scratch)
 
     def view(self, box: Box, extent: Extent) -> QtGui.QImage:
@@ -185,7 +183,7 @@ class KritaDocument:
         return "" if node is None else self._remember(node)
 
     def flatten_active(self) -> None:
-        """Krita's own "Flatten Layer": one undo step; the event loop must turn before it is done."""
+        """Krita's own "Flatten Layer": one undo step, done after some turns of the event loop."""
         self._application.action("flatten_layer").trigger()
 
     def find(self, layer_id: str) -> Any:
@@ -250,8 +248,7 @@ class DocumentPixels:
     def read_display(self, box: Box) -> bytes:
         image: QtGui.QImage = self._document.projection(*box)
         image = image.convertToFormat(QtGui.QImage.Format.Format_ARGB32)
-        pointer = image.constBits()
-        assert pointer is not None  # noqa: S101 (PyQt's type says it may be)
+        pointer: Any = image.constBits()
         pointer.setsize(image.sizeInBytes())
         return bytes(pointer)
 

@@ -25,7 +25,7 @@ class InpaintExtension(Extension):  # type: ignore[misc]
         notifier.setActive(True)
         notifier.applicationClosing.connect(self._close)
 
-    def createActions(self, window: Any) -> None:  # noqa: N802 (Krita's name)
+    def createActions(self, window: Any) -> None:
         """Krita calls it for every window. The names are those of inpaint_krita.action."""
         for name, text, menu, slot in (
             ("inpaint_stylegan", tr("Inpaint (StyleGAN)"), MENU, self._run),

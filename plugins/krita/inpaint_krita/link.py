@@ -21,7 +21,7 @@ from inpaint_client.settings import ConnectionSettings
 from inpaint_client.worker import Run, Worker
 
 from .connection import Connection, Phase, after_failure
-from .qt import Qt, QtCore
+from .qt import QtCore
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_MS = 4000  # a daemon that was started or stopped by hand is noticed
@@ -49,8 +49,8 @@ class Link(QtCore.QObject):
         self._is_closed = False
         self._is_asking = False
         self._worker = Worker(self._locate)
-        self._answered.connect(self._take_answer, Qt.ConnectionType.QueuedConnection)
-        self._starting.connect(self._take_starting, Qt.ConnectionType.QueuedConnection)
+        self._answered.connect(self._take_answer)
+        self._starting.connect(self._take_starting)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(LOOK_EVERY_MS)
         self._timer.timeout.connect(self._look_again)
@@ -77,7 +77,7 @@ class Link(QtCore.QObject):
         self.look()
 
     def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
-        """Send a job. `receive` is called in the window's thread. The daemon is started if need be."""
+        """Send a job; `receive` is called in the window's thread. Starts the daemon if need be."""
         mailbox = _Mailbox(self)
         self._runs += 1
 
@@ -87,7 +87,7 @@ class Link(QtCore.QObject):
                 mailbox.deleteLater()
             receive(message)
 
-        mailbox.arrived.connect(take, Qt.ConnectionType.QueuedConnection)
+        mailbox.arrived.connect(take)
         return self._worker.submit(job, mailbox.arrived.emit, self.settings.timeout_s or None)
 
     def use(self, settings: ConnectionSettings) -> None:

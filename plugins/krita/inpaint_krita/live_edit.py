@@ -41,7 +41,7 @@ class Session(NamedTuple):
     """Where the daemon remembers a candidate."""
 
     key: str
-    index: int
+    candidate: int
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ class LiveEdit(QtCore.QObject):
         self.busy_changed.emit()
         session = self._sessions.get((wanted.run.key, wanted.position))
         if session is not None:
-            self._send(EditJob(session_id=session.key, index=session.index, edits=wanted.edits))
+            self._send(EditJob(session_id=session.key, index=session.candidate, edits=wanted.edits))
         else:
             self._send_from_recipe()
 
     def _send_from_recipe(self) -> None:
         wanted = self._current
-        assert wanted is not None  # noqa: S101
+        assert wanted is not None
         captured = self._captures.get(wanted.run.key)
         if captured is not None:
             self._send_captured(captured)
@@ -152,7 +152,7 @@ class LiveEdit(QtCore.QObject):
     def _send_captured(self, captured: Capture) -> None:
         self._steps = None
         wanted = self._current
-        assert wanted is not None  # noqa: S101
+        assert wanted is not None
         self._captures = {wanted.run.key: captured}  # only the last: they are large
         result = wanted.run.results[wanted.position]
         try:

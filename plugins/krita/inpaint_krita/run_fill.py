@@ -141,7 +141,7 @@ class FillRun(QtCore.QObject):
         if self.past is None:
             self._insert(candidate)
         past = self.past
-        assert past is not None  # noqa: S101
+        assert past is not None
         position = self._position(candidate.index, candidate.variant)
         if position >= len(past.results):
             return  # a daemon that sends more than was asked for
@@ -188,7 +188,7 @@ class FillRun(QtCore.QObject):
         return () if self._variants and variant < 0 else self._plan.edits
 
     def _insert(self, first: Candidate) -> None:
-        assert self._capture is not None  # noqa: S101
+        assert self._capture is not None
         plan = self._plan
         seed = (first.seed - first.index) % (1 << 32)
         names, empty = [], []
@@ -248,4 +248,3 @@ class FillRun(QtCore.QObject):
     def _advance(self, **changes: Any) -> None:
         self.progress = replace(self.progress, **changes)
         self.progressed.emit(self.progress)
-

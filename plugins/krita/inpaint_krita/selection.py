@@ -15,7 +15,7 @@ class Selection(Protocol):
     def y(self) -> int: ...
     def width(self) -> int: ...
     def height(self) -> int: ...
-    def pixelData(self, x: int, y: int, width: int, height: int) -> bytes: ...  # noqa: N802
+    def pixelData(self, x: int, y: int, width: int, height: int) -> bytes: ...
 
 
 def box_of(selection: Selection) -> Box:
@@ -41,7 +41,7 @@ class KeptSelection:
     def height(self) -> int:
         return self._box.height
 
-    def pixelData(self, x: int, y: int, width: int, height: int) -> bytes:  # noqa: N802
+    def pixelData(self, x: int, y: int, width: int, height: int) -> bytes:
         wanted = Box(x, y, width, height)
         common = self._box.clamp(wanted)
         result = bytearray(wanted.extent.area)

@@ -102,7 +102,13 @@ class DocumentSession(QtCore.QObject):
         self._keeping: Steps[str] | None = None
         self._compares = False
         self.live = LiveEdit(
-            document, self._read_again, lambda: document.space, limits, submit, scratch.convert, self
+            document,
+            self._read_again,
+            lambda: document.space,
+            limits,
+            submit,
+            scratch.convert,
+            self,
         )
         self.live.rendered.connect(self._take_rendered)
         self.live.failed.connect(self._take_failure)
@@ -338,7 +344,7 @@ class DocumentSession(QtCore.QObject):
     def add_variant(self, model: Model | None) -> None:
         """The chosen result as it was, and one more layer with the sliders' edits."""
         run = self.shown
-        if run is None or self.fill is not None or run.kept and run.kept not in self.missing:
+        if run is None or self.fill is not None or (run.kept and run.kept not in self.missing):
             return
         chosen = run.results[run.chosen]
         name = tr("Seed {seed}, edited").format(seed=chosen.seed)

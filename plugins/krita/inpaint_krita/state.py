@@ -35,10 +35,10 @@ class Notice:
 
 @dataclass(frozen=True)
 class State:
-    connection: Connection = Connection()
-    wishes: Wishes = Wishes()
+    connection: Connection = field(default_factory=Connection)
+    wishes: Wishes = field(default_factory=Wishes)
     has_document: bool = False
-    progress: RunProgress = RunProgress()
+    progress: RunProgress = field(default_factory=RunProgress)
     notice: Notice | None = None
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
     run: PastRun | None = None  # the one that is shown

@@ -47,7 +47,8 @@ class _Picture(QtWidgets.QWidget):
         painter.drawImage(self._target(), self._image)
         if self.frame.side <= 0:
             return
-        corners = QtGui.QPolygonF([self._to_screen(x, y) for x, y in self.frame.corners()])
+        points = [self._to_screen(x, y) for x, y in self.frame.corners()]
+        corners = QtGui.QPolygonF(points)
         outside = QtGui.QPainterPath()
         outside.addRect(self._target())
         inside = QtGui.QPainterPath()
@@ -59,7 +60,7 @@ class _Picture(QtWidgets.QWidget):
         painter.setPen(QtGui.QPen(QtGui.QColor("white"), 1.4))
         painter.drawPolygon(corners)
         painter.setBrush(QtGui.QColor("white"))
-        for corner in corners:
+        for corner in points:
             painter.drawEllipse(corner, 3.2, 3.2)
 
     def mousePressEvent(self, event: QtGui.QMouseEvent | None) -> None:
@@ -103,7 +104,8 @@ class _Picture(QtWidgets.QWidget):
     def _target(self) -> QtCore.QRectF:
         scale = self._scale()
         width, height = self._extent.width * scale, self._extent.height * scale
-        return QtCore.QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+        left, top = (self.width() - width) / 2, (self.height() - height) / 2
+        return QtCore.QRectF(left, top, width, height)
 
     def _to_screen(self, x: float, y: float) -> QtCore.QPointF:
         target, scale = self._target(), self._scale()

@@ -77,7 +77,9 @@ def _copy(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
 def _reset(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
     painter.drawArc(QtCore.QRectF(3, 3, 10, 10), 120 * 16, -290 * 16)
     painter.drawPolyline(
-        [QtCore.QPointF(5.2, 1.2), QtCore.QPointF(5.4, 4.6), QtCore.QPointF(8.6, 4.2)]
+        QtGui.QPolygonF(
+            [QtCore.QPointF(5.2, 1.2), QtCore.QPointF(5.4, 4.6), QtCore.QPointF(8.6, 4.2)]
+        )
     )
 
 
@@ -91,7 +93,9 @@ def _eye(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
 
 
 def _check(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
-    painter.drawPolyline([QtCore.QPointF(3, 8.5), QtCore.QPointF(6.5, 12), QtCore.QPointF(13, 4)])
+    painter.drawPolyline(
+        QtGui.QPolygonF([QtCore.QPointF(3, 8.5), QtCore.QPointF(6.5, 12), QtCore.QPointF(13, 4)])
+    )
 
 
 def _plus(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:

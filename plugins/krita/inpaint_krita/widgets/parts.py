@@ -166,9 +166,7 @@ class ElidedLabel(QtWidgets.QLabel):
 
     def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
         painter = QtGui.QPainter(self)
-        text = self.fontMetrics().elidedText(
-            self.text(), Qt.TextElideMode.ElideRight, self.width()
-        )
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         role = QtGui.QPalette.ColorRole.WindowText
         painter.setPen(self.palette().color(role))
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)

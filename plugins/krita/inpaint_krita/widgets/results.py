@@ -187,7 +187,7 @@ class Results(QtWidgets.QWidget):
         self.compare.released.connect(lambda: self.compared.emit(False))
         self.keep = _LabelledButton("check", tr("Keep this one"))
         self.keep.setToolTip(
-            tr("Makes one layer of the chosen result and removes the others. Undo brings them back.")
+            tr("Makes one layer of the chosen result, without the others. Undo brings them back.")
         )
         self.keep.clicked.connect(lambda: self.kept.emit())
         self.note = QtWidgets.QLabel()
@@ -220,9 +220,7 @@ class _LabelledButton(QtWidgets.QPushButton):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
         self._name = name
-        self.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
-        )
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(80)
         self._icon = IconButton(name, text, self)
         self._icon.hide()

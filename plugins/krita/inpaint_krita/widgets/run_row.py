@@ -78,18 +78,14 @@ class RunRow(QtWidgets.QWidget):
         role = QtGui.QPalette.ColorRole
         accent, text = palette.color(role.Highlight), palette.color(role.HighlightedText)
         dim, dim_text = palette.color(role.Button), palette.color(role.Mid)
-        style = (
-            "QPushButton {{ background: {accent}; color: {text}; border: none; border-radius: 4px; }}"
-            "QPushButton:hover {{ background: {hover}; }}"
-            "QPushButton:pressed {{ background: {pressed}; }}"
-            "QPushButton:disabled {{ background: {dim}; color: {dim_text}; }}"
-        ).format(
-            accent=accent.name(),
-            text=text.name(),
-            hover=accent.lighter(112).name(),
-            pressed=accent.darker(115).name(),
-            dim=dim.name(),
-            dim_text=dim_text.name(),
+        style = "".join(
+            f"QPushButton{state} {{ background: {back.name()}; color: {front.name()}; {more} }}"
+            for state, back, front, more in (
+                ("", accent, text, "border: none; border-radius: 4px;"),
+                (":hover", accent.lighter(112), text, ""),
+                (":pressed", accent.darker(115), text, ""),
+                (":disabled", dim, dim_text, ""),
+            )
         )
         if style != self.go.styleSheet():
             self.go.setStyleSheet(style)
