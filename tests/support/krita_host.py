@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,9 @@ class Run:
     value: object
     out: Path
     log: str
+
+
+RunKrita = Callable[..., Run]  # run_scenario with everything but the scenario settled
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,8 @@ def run_scenario(
     shutil.copytree(HOSTS / "krita_driver", pykrita, dirs_exist_ok=True)
     shutil.copytree(HOSTS / "krita_scenarios", folder / "scenarios")
     if plugin is not None:
-        shutil.copytree(plugin, pykrita, dirs_exist_ok=True)
+        ignore = shutil.ignore_patterns("*.action")  # where Krita's own importer puts it, too
+        shutil.copytree(plugin, pykrita, dirs_exist_ok=True, ignore=ignore)
         enabled.append("inpaint_krita")
         actions = folder / "home/.local/share/krita/actions"
         actions.mkdir(exist_ok=True)

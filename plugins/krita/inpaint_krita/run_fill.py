@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -89,6 +90,8 @@ class FillRun(QtCore.QObject):
         self._is_over = False
         self._is_done = False  # the daemon has sent all; writing may still go on
         self._filled: set[int] = set()
+        self._waiting: deque[Message] = deque()
+        self._is_taking = False
         self._writer = Writer(canvas, convert, self._stumble)
         reading = capture(plan.pixels, plan.selection, plan.limits)
         self._steps: Steps[Capture] | None = Steps(reading, self._send, self._stumble)
@@ -111,8 +114,18 @@ class FillRun(QtCore.QObject):
         self._request = self._submit(job, self._receive)
 
     def _receive(self, message: Message) -> None:
-        if self._is_over:
+        """One at a time: adding a layer lets Krita's event loop turn, and the next may come in."""
+        self._waiting.append(message)
+        if self._is_taking:
             return
+        self._is_taking = True
+        try:
+            while self._waiting and not self._is_over:
+                self._handle(self._waiting.popleft())
+        finally:
+            self._is_taking = False
+
+    def _handle(self, message: Message) -> None:
         if isinstance(message, Accepted):
             self.session = message.session_id
             waiting = message.queue_position > 0
