@@ -14,6 +14,8 @@ from .qt import QtCore, QtGui
 from .scratch import Scratch
 from .selection import Selection
 
+ACTIVATION_MS = 60
+
 
 class KritaDocument:
     """One open document. Layers are named by their id, which survives saving and loading."""
@@ -99,8 +101,7 @@ class KritaDocument:
             layer.setVisible(False)
         group.setChildNodes(list(reversed(layers)))  # the first in this list is the lowest
         spot.parent.addChildNode(group, spot.above)  # type: ignore[attr-defined]
-        if before is not None:  # so that "again" reads the same layer, not the result
-            self._document.setActiveNode(before)
+        self._stay_on(before, group)
         return self._remember(group), [self._remember(layer) for layer in layers]
 
     def add_layer(self, group_id: str, name: str) -> str | None:
@@ -111,8 +112,7 @@ class KritaDocument:
         layer = self._document.createNode(name, "paintlayer")
         before = self._document.activeNode()
         group.addChildNode(layer, None)
-        if before is not None:
-            self._document.setActiveNode(before)
+        self._stay_on(before, group)
         return self._remember(layer)
 
     def keep_layers(self, group_id: str, layer_ids: list[str]) -> None:
@@ -129,9 +129,23 @@ class KritaDocument:
         for _turn in range(len(group.childNodes())):
             group.setChildNodes([])
         group.setChildNodes(kept)
-        if before is not None:
-            self._document.setActiveNode(before)
+        self._stay_on(before, group)
         self.refresh()
+
+    def _stay_on(self, before: Any, group: Any) -> None:
+        """Krita soon makes a new layer the active one; "again" must read the same layer as before.
+
+        Only if the active layer is then in the group: the artist may have clicked another.
+        """
+        ours = {_id(group), *(_id(node) for node in group.childNodes())}
+
+        def go_back() -> None:
+            active = self._document.activeNode()
+            if before is not None and active is not None and _id(active) in ours:
+                self._document.setActiveNode(before)
+
+        if before is not None and _id(before) not in ours:
+            QtCore.QTimer.singleShot(ACTIVATION_MS, go_back)
 
     def write(self, layer_id: str, painting: Painting) -> bool:
         """Put pixels into a layer, without an undo step. False if it is gone."""
