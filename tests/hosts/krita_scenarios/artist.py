@@ -6,18 +6,18 @@ from studio import *  # noqa: F403
 
 
 def steps(stage):
-    panel = yield from ready()
-    control = panel.controller
+    docker = yield from ready()
+    control, panel = docker.controller, docker.panel
     document = yield from picture()
     control.document_changed()
-    wish(panel, candidates=3)
+    wish(docker, candidates=3)
     yield from select(document, 200, 150, 180, 160, feather=6)
     mask, before, steps_before = coverage(document), pixels(document), history()
     (stage.out / "mask.raw").write_bytes(mask)
     (stage.out / "before.raw").write_bytes(before)
 
     # -- fill --------------------------------------------------------------------------------
-    yield from inpaint(panel)
+    yield from inpaint(docker)
     state = control.state
     assert state.notice is None, state.notice
     layers = tree(document)

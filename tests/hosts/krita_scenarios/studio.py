@@ -88,12 +88,12 @@ def docker():
 
 def ready():
     """Show the docker and wait until it has found the daemon."""
-    panel = docker()
-    panel.setVisible(True)
-    panel.raise_()
-    state = lambda: panel.controller.state  # noqa: E731
-    yield from until(lambda: state().connection.phase.name == "READY", what="the daemon")
-    return panel
+    found = docker()
+    found.setVisible(True)
+    found.raise_()
+    control = found.controller
+    yield from until(lambda: control.state.connection.phase.name == "READY", what="the daemon")
+    return found
 
 
 def menu_action(*path):
@@ -105,14 +105,14 @@ def menu_action(*path):
     return next(a for a in actions if a.text().replace("&", "") == path[-1])
 
 
-def inpaint(panel, seconds=60.0):
+def inpaint(docker, seconds=60.0):
     """Choose Tools > Scripts > Inpaint (StyleGAN), and wait until the run is over."""
-    before = len(panel.controller.state.runs)
+    before = len(docker.controller.state.runs)
     menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
-    yield from until(lambda: panel.controller.state.progress.is_running, 5, "the run's start")
-    yield from until(lambda: not panel.controller.state.progress.is_running, seconds, "the run")
+    yield from until(lambda: docker.controller.state.progress.is_running, 5, "the run's start")
+    yield from until(lambda: not docker.controller.state.progress.is_running, seconds, "the run")
     yield 100
-    state = panel.controller.state
+    state = docker.controller.state
     assert len(state.runs) == before + 1, (state.notice, before, state.runs)
 
 
@@ -154,8 +154,8 @@ def outside_is(before, after, mask, pixel_bytes=4):
     return True
 
 
-def wish(panel, **changes):
-    panel.controller.wish(**{"new_seed": False, "seed": 5, **changes})
+def wish(docker, **changes):
+    docker.controller.wish(**{"new_seed": False, "seed": 5, **changes})
 
 
 def save(document, path):
