@@ -53,7 +53,7 @@ class Connection:
         if self.phase is Phase.STARTING:
             return tr("Starting the daemon …")
         if self.phase is Phase.MISSING:
-            return tr("Not running; starts when needed")
+            return tr("The daemon is not running")
         if self.phase is Phase.READY:
             return tr("Ready on {device}").format(
                 device=self.info.device if self.info else tr("this machine")
@@ -71,6 +71,8 @@ class Connection:
                 precision=self.info.precision,
                 queue=self.info.queue_length,
             )
+        if self.phase is Phase.MISSING:
+            return tr("It starts by itself when you inpaint.")
         return self.detail
 
     @property

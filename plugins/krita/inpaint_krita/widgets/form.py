@@ -148,6 +148,8 @@ class Form(QtWidgets.QWidget):
         current = [
             (self.model.itemText(i), self.model.itemData(i)) for i in range(self.model.count())
         ]
+        if not shown:
+            shown = [(state.wishes.model or tr("the daemon's"), state.wishes.model)]
         if shown != current:
             self.model.clear()
             for label, name in shown:

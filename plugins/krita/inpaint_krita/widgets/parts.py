@@ -6,6 +6,7 @@ from ..qt import Qt, QtCore, QtGui, QtWidgets
 from .icons import icon
 
 SPACING = 6
+KNOB = 5  # px: radius of a slider's handle
 
 
 def column(parent: QtWidgets.QWidget | None = None, margin: int = 0) -> QtWidgets.QVBoxLayout:
@@ -52,9 +53,8 @@ class Section(QtWidgets.QWidget):
         super().__init__(parent)
         self._button = QtWidgets.QToolButton()
         self._button.setText(title)
-        self._button.setCheckable(True)
-        self._button.setChecked(True)
         self._button.setAutoRaise(True)
+        self._is_open = True
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.setArrowType(Qt.ArrowType.DownArrow)
         self._button.setSizePolicy(
@@ -72,25 +72,82 @@ class Section(QtWidgets.QWidget):
         layout.setSpacing(2)
         layout.addLayout(head)
         layout.addWidget(self.body)
-        self._button.toggled.connect(self._fold)
+        self._button.clicked.connect(lambda: self.set_open(not self._is_open))
 
     @property
     def is_open(self) -> bool:
-        return self._button.isChecked()
+        return self._is_open
 
     def set_open(self, is_open: bool) -> None:
-        self._button.setChecked(is_open)
-
-    def _fold(self, is_open: bool) -> None:
+        if is_open == self._is_open:
+            return
+        self._is_open = is_open
         self.body.setVisible(is_open)
         self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self.toggled.emit(is_open)
 
 
 class QuietSlider(QtWidgets.QSlider):
-    """Scrolling over it scrolls the docker, and a double click brings the resting value back."""
+    """Shows how far it is from rest, which the usual slider does not when zero is in the middle.
+
+    Scrolling over it scrolls the docker; a double click brings the resting value back.
+    """
 
     reset = QtCore.pyqtSignal()
+
+    def __init__(self, rest: int, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._rest = rest
+        self.setMinimumHeight(2 * KNOB + 4)
+
+    def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        palette, role = self.palette(), QtGui.QPalette.ColorRole
+        group = QtGui.QPalette.ColorGroup
+        state = group.Active if self.isEnabled() else group.Disabled
+        text = palette.color(state, role.WindowText)
+        accent = palette.color(state, role.Highlight)
+        y, rest, place = self.height() / 2, self._place(self._rest), self._place(self.value())
+        faint = QtGui.QColor(text)
+        faint.setAlpha(70)
+        pen = QtGui.QPen(faint, 3)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        ends = self._place(self.minimum()), self._place(self.maximum())
+        painter.drawLine(QtCore.QPointF(ends[0], y), QtCore.QPointF(ends[1], y))
+        painter.setPen(QtGui.QPen(faint, 1.5))
+        painter.drawLine(QtCore.QPointF(rest, y - 6), QtCore.QPointF(rest, y + 6))
+        pen.setColor(accent)
+        painter.setPen(pen)
+        if place != rest:
+            painter.drawLine(QtCore.QPointF(rest, y), QtCore.QPointF(place, y))
+        painter.setPen(QtGui.QPen(palette.color(role.Window), 1.5))
+        painter.setBrush(accent if self.value() != self._rest or self.hasFocus() else text)
+        painter.drawEllipse(QtCore.QPointF(place, y), KNOB, KNOB)
+
+    def _place(self, value: int) -> float:
+        """Where Qt puts the handle for a value, so that clicks and dragging agree."""
+        span = max(1, self.maximum() - self.minimum())
+        return KNOB + 1 + (value - self.minimum()) / span * (self.width() - 2 * KNOB - 2)
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent | None) -> None:
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.setSliderDown(True)
+            self._go_to(event.pos().x())
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent | None) -> None:
+        if event is not None and self.isSliderDown():
+            self._go_to(event.pos().x())
+
+    def mouseReleaseEvent(self, event: QtGui.QMouseEvent | None) -> None:
+        self.setSliderDown(False)
+
+    def _go_to(self, x: int) -> None:
+        share = (x - KNOB - 1) / max(1, self.width() - 2 * KNOB - 2)
+        value = self.minimum() + share * (self.maximum() - self.minimum())
+        snap = (self.maximum() - self.minimum()) / 60  # rest is easy to hit
+        self.setValue(self._rest if abs(value - self._rest) < snap else round(value))
 
     def wheelEvent(self, event: QtGui.QWheelEvent | None) -> None:
         if event is not None:
@@ -117,7 +174,7 @@ class ValueSlider(QtWidgets.QWidget):
         super().__init__(parent)
         self._step = step
         self._rest = rest
-        self.slider = QuietSlider(Qt.Orientation.Horizontal)
+        self.slider = QuietSlider(round(rest / step))
         self.slider.setRange(round(minimum / step), round(maximum / step))
         self.slider.setMinimumWidth(60)
         self.slider.reset.connect(lambda: self.spin.setValue(self._rest))

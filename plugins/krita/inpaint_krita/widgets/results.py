@@ -11,7 +11,7 @@ from ..text import tr
 from .icons import paint_star
 from .parts import IconButton, column, row
 
-CELL = 92  # px: the picture
+CELL = 88  # px: a picture's side at least; it grows with the docker
 CAPTION = 17
 GAP = 4
 STAR = 18
@@ -49,10 +49,10 @@ class Grid(QtWidgets.QWidget):
     # -- geometry ----------------------------------------------------------------------------
 
     def cell(self, position: int) -> QtCore.QRect:
-        columns = self._columns(self.width())
-        line, place = divmod(position, columns)
+        side = self._side(self.width())
+        line, place = divmod(position, self._columns(self.width()))
         return QtCore.QRect(
-            place * (CELL + GAP), line * (CELL + CAPTION + GAP), CELL, CELL + CAPTION
+            place * (side + GAP), line * (side + CAPTION + GAP), side, side + CAPTION
         )
 
     def star_box(self, position: int) -> QtCore.QRect:
@@ -65,7 +65,7 @@ class Grid(QtWidgets.QWidget):
     def heightForWidth(self, width: int) -> int:
         count = 0 if self._run is None else len(self._run.results)
         lines = -(-count // self._columns(width))
-        return max(1, lines) * (CELL + CAPTION + GAP)
+        return max(1, lines) * (self._side(width) + CAPTION + GAP)
 
     def sizeHint(self) -> QtCore.QSize:
         return QtCore.QSize(2 * (CELL + GAP), self.heightForWidth(max(self.width(), 2 * CELL)))
@@ -75,6 +75,10 @@ class Grid(QtWidgets.QWidget):
 
     def _columns(self, width: int) -> int:
         return max(1, (width + GAP) // (CELL + GAP))
+
+    def _side(self, width: int) -> int:
+        columns = self._columns(width)
+        return max(16, (width - (columns - 1) * GAP) // columns)
 
     def _at(self, place: QtCore.QPoint) -> int:
         count = 0 if self._run is None else len(self._run.results)
@@ -95,7 +99,7 @@ class Grid(QtWidgets.QWidget):
     def _paint_cell(self, painter: QtGui.QPainter, run: PastRun, position: int) -> None:
         result = run.results[position]
         cell = self.cell(position)
-        picture = QtCore.QRect(cell.left(), cell.top(), CELL, CELL)
+        picture = QtCore.QRect(cell.left(), cell.top(), cell.width(), cell.width())
         palette = self.palette()
         role = QtGui.QPalette.ColorRole
         chosen = position == run.chosen
@@ -122,7 +126,7 @@ class Grid(QtWidgets.QWidget):
             painter.drawRect(QtCore.QRectF(picture).adjusted(inset, inset, -inset, -inset))
         if image is not None and (result.starred or position == self._hover):
             paint_star(painter, QtCore.QRectF(self.star_box(position)), result.starred)
-        caption = QtCore.QRect(cell.left(), cell.top() + CELL, CELL, CAPTION)
+        caption = QtCore.QRect(cell.left(), picture.bottom() + 1, cell.width(), CAPTION)
         painter.setPen(palette.color(role.WindowText))
         text = str(result.seed) + (" ✎" if any(edit.value for edit in result.edits) else "")
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), text)
