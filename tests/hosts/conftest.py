@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from krita_host import HostMissingError, KritaHost, Run, RunKrita, display, find, profile, run_scenario
+from krita_host import (
+    HostMissingError,
+    KritaHost,
+    Run,
+    RunKrita,
+    display,
+    find,
+    profile,
+    run_scenario,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,8 +50,6 @@ def krita_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(ROOT / "build/plugins/inpaint_krita.zip") as packed:
         packed.extractall(folder)
     return folder
-
-
 
 
 @pytest.fixture

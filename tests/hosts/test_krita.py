@@ -2,24 +2,137 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from fake_daemon import FakeDaemon, Script
-from krita_host import RunKrita
+from fake_daemon import FakeDaemon, Script, colour_of
+from krita_host import KritaHost, RunKrita
 
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "secret"
 pytestmark = pytest.mark.hosts
 
 
 @pytest.fixture
 def daemon() -> Iterator[FakeDaemon]:
-    with FakeDaemon(Script(token="secret")) as running:
+    with FakeDaemon(Script(token=TOKEN)) as running:
         yield running
 
 
-def test_an_artists_session(run_krita: RunKrita, daemon: FakeDaemon) -> None:
-    run_krita(
-        "artist",
-        {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": "secret"},
-        arguments={"slider": "smile"},
+@contextmanager
+def fake_process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A fake daemon that can be killed, and its address."""
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "tests/support/fake_daemon.py", "--token", TOKEN, *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if line.startswith("ready "):
+                yield process, line.split()[1]
+                break
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def reach(address: str) -> dict[str, str]:
+    return {"INPAINT_SERVER": address, "INPAINT_TOKEN": TOKEN}
+
+
+def test_an_artists_session(run_krita: RunKrita, daemon: FakeDaemon) -> None:
+    run_krita("artist", reach(daemon.address), arguments={"slider": "smile"})
+
+
+def test_every_kind_of_document(run_krita: RunKrita, daemon: FakeDaemon) -> None:
+    answers = run_krita("colours", reach(daemon.address), timeout=240).value
+    red, green, blue = colour_of(5)
+    for answer in answers:
+        assert answer["layer_space"] == [answer["model"], answer["depth"], answer["profile"]]
+        if answer["direct"]:
+            assert answer["layer"] == _bytes_of(answer["model"], answer["depth"]), answer
+        elif answer["model"] != "CMYKA":  # whose gamut is smaller
+            linear = answer["depth"].startswith("F")
+            expected = [_shown(value, linear) for value in (red, green, blue)]
+            assert max(abs(a - b) for a, b in zip(answer["shown"], expected, strict=True)) <= 2
+
+
+def _bytes_of(model: str, depth: str) -> str:
+    """The fake daemon's colour as that kind of document stores it."""
+    red, green, blue = colour_of(5)
+    values = (green, 1.0) if model == "GRAYA" else (blue, green, red, 1.0)
+    if depth.startswith("F"):
+        values = values if model == "GRAYA" else (red, green, blue, 1.0)
+        return struct.pack(f"<{len(values)}{'e' if depth == 'F16' else 'f'}", *values).hex()
+    top, letter = (255, "B") if depth == "U8" else (65535, "H")
+    return struct.pack(f"<{len(values)}{letter}", *(round(top * each) for each in values)).hex()
+
+
+def _shown(value: float, linear: bool) -> int:
+    if not linear:
+        return round(255 * value)
+    curve = 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+    return round(255 * curve)
+
+
+def test_selections_and_layers(run_krita: RunKrita, daemon: FakeDaemon) -> None:
+    answers = run_krita("layers", reach(daemon.address), timeout=240).value
+    for source in ("visible", "layer"):
+        for name, (parent, below) in {
+            "Background": ("root", "Background"),
+            "inner": ("a group", "inner"),
+            "a group": ("root", "a group"),
+            "a vector layer": ("root", "a vector layer"),
+            "a mask": ("root", "Background"),
+            "hidden": ("root", "hidden"),
+            "locked": ("root", "locked"),
+        }.items():
+            answer = answers[f"{name} {source}"]
+            assert answer[:2] == [parent, below], (name, answer)
+            assert answer[3] == name, (name, answer)  # the active layer stays
+    assert "hidden" in answers["hidden layer"][2]
+
+
+def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita) -> None:
+    with fake_process("--delay", "0.5") as (process, address):
+        value = run_krita("trouble", reach(address), arguments={"pid": process.pid}).value
+    assert value["notice"]
+
+
+def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: Path) -> None:
+    """Natively the program starts a daemon; in the chroot, which has no Python for one, it hands
+    over the runtime file of one that runs outside."""
+    runtime = tmp_path / "outside"
+    with fake_process("--runtime", str(runtime)):
+        program = tmp_path / "inpaint-server"
+        stored = (runtime / "inpaint/server.json").read_text("utf-8")
+        if krita.name == "native":
+            command = (
+                f"export PYTHONPATH={os.pathsep.join(sys.path)}\n"
+                f"exec {sys.executable} {ROOT}/tests/support/fake_daemon.py"
+                ' --runtime "$XDG_RUNTIME_DIR"'
+            )
+        else:
+            command = (
+                'sleep 1; mkdir -p "$XDG_RUNTIME_DIR/inpaint"; umask 077\n'
+                f"echo '{json.dumps(json.loads(stored))}' > \"$XDG_RUNTIME_DIR/inpaint/server.json\""
+                "\nexec sleep 30"
+            )
+        program.write_text(f"#!/bin/sh\n{command}\n", "utf-8")
+        program.chmod(0o755)
+        run = run_krita("start", executable=program)
+        started = json.loads((run.runtime / "inpaint/server.json").read_text("utf-8"))["pid"]
+        os.kill(started, signal.SIGTERM)
+    assert run.value == ["The daemon is not running", "Ready on no device"]

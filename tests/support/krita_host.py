@@ -36,6 +36,7 @@ class Run:
 
     value: object
     out: Path
+    runtime: Path  # its XDG_RUNTIME_DIR
     log: str
 
 
@@ -148,13 +149,15 @@ def run_scenario(
     environment: Mapping[str, str] | None = None,
     plugin: Path | None = None,
     files: Mapping[str, Path] | None = None,
+    executable: Path | None = None,
     settings: str = "",
     timeout: float = 120,
 ) -> Run:
     """Run one scenario in a home of its own.
 
     `home` is copied; `plugin` is a folder whose contents go to Krita's pykrita folder; `files` are
-    copied to the output folder under their keys. AssertionError carries the log and Krita's words.
+    copied to the output folder under their keys; `executable` is set as the daemon's program.
+    AssertionError carries the log and Krita's words.
     """
     folder = host.scratch / f"krita-{scenario}-{uuid.uuid4().hex[:8]}"
     out, pykrita = folder / "out", folder / "home/.local/share/krita/pykrita"
@@ -178,6 +181,13 @@ def run_scenario(
         shutil.copy(path, out / name)
     lines = ["EnableHiDPI=true", settings, "[python]", *(f"enable_{name}=true" for name in enabled)]
     (folder / "home/.config/kritarc").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    if executable is not None:
+        config = folder / "home/.config/inpaint"
+        config.mkdir()
+        shutil.copy(executable, out)
+        stored = {"executable": host.inside(out / executable.name)}
+        (config / "connection.json").write_text(json.dumps(stored), encoding="utf-8")
 
     home_inside = host.inside(folder / "home")
     variables = {
@@ -235,4 +245,4 @@ def _judge(folder: Path, scenario: str, code: int | None) -> Run:
     if problem:
         tail = "\n".join(words.splitlines()[-30:])
         raise AssertionError(f"{scenario}: {problem}\n--- {folder}\n{log}\n--- Krita:\n{tail}")
-    return Run(result["value"], out, log)
+    return Run(result["value"], out, folder / "run", log)

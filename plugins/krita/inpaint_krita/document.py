@@ -15,6 +15,7 @@ from .scratch import Scratch
 from .selection import Selection
 
 ACTIVATION_MS = 60
+ACTIVATION_TURNS = 20
 
 
 class KritaDocument:
@@ -133,19 +134,22 @@ class KritaDocument:
         self.refresh()
 
     def _stay_on(self, before: Any, group: Any) -> None:
-        """Krita soon makes a new layer the active one; "again" must read the same layer as before.
+        """Krita makes a new layer the active one, 5.1 at once, 5.2 some time later.
 
-        Only if the active layer is then in the group: the artist may have clicked another.
+        "Again" must read the same layer as before. Only the group's layers are left for it: the
+        artist may have clicked another one.
         """
         ours = {_id(group), *(_id(node) for node in group.childNodes())}
 
-        def go_back() -> None:
+        def go_back(turns: int) -> None:
             active = self._document.activeNode()
-            if before is not None and active is not None and _id(active) in ours:
+            if active is not None and _id(active) in ours:
                 self._document.setActiveNode(before)
+            elif turns:
+                QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1))
 
         if before is not None and _id(before) not in ours:
-            QtCore.QTimer.singleShot(ACTIVATION_MS, go_back)
+            go_back(ACTIVATION_TURNS)
 
     def write(self, layer_id: str, painting: Painting) -> bool:
         """Put pixels into a layer, without an undo step. False if it is gone."""

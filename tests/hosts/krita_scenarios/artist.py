@@ -26,7 +26,7 @@ def steps(stage):
     assert kind == "grouplayer" and visible and "seed 5" in name, layers
     assert [child[0] for child in children] == ["Seed 7", "Seed 6", "Seed 5"], children
     assert [child[2] for child in children] == [False, False, True], children
-    assert document.activeNode().name() == layers[0][0]
+    yield from until(lambda: document.activeNode().name() == layers[0][0], 5, "the active layer")
     filled = pixels(document)
     assert filled != before
     assert outside_is(before, filled, mask), "pixels outside the selection changed"

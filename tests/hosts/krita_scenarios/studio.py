@@ -162,3 +162,43 @@ def save(document, path):
     document.setBatchmode(True)
     assert document.saveAs(str(path))
     document.waitForDone()
+
+
+def client(name):
+    """A module of the client as the plug-in carries it."""
+    import importlib
+
+    return importlib.import_module(f"inpaint_krita._vendor.inpaint_client.{name}")
+
+
+def flat_picture(model, depth, profile, width=160, height=120):
+    """A document of any kind, with a pattern that is valid in it, shown."""
+    document = app.createDocument(width, height, "picture", model, depth, profile, 300.0)
+    layer = document.topLevelNodes()[0]
+    size = {"U8": 1, "U16": 2, "F16": 2, "F32": 4}[depth]
+    channels = {"GRAYA": 2, "CMYKA": 5}.get(model, 4)
+    if depth.startswith("U"):
+        data = pattern(width, height, channels * size)
+        one = b"\xff" * size
+    else:
+        import struct
+
+        letter = "e" if depth == "F16" else "f"
+        values = [struct.pack(f"<{letter}", i / 40) for i in range(41)]
+        data = bytearray(
+            b"".join(values[(3 * i + i // width) % 41] for i in range(width * height * channels))
+        )
+        one = struct.pack(f"<{letter}", 1.0)
+    data = opaque(data, channels * size, one)
+    layer.setPixelData(QtCore.QByteArray(data), 0, 0, width, height)
+    document.refreshProjection()
+    document.waitForDone()
+    yield from show(document)
+    return document, channels * size
+
+
+def close(document):
+    document.waitForDone()
+    document.setModified(False)
+    document.close()
+    yield 150
