@@ -63,10 +63,12 @@ def test_every_kind_of_document(run_krita: RunKrita, daemon: FakeDaemon) -> None
         assert answer["layer_space"] == [answer["model"], answer["depth"], answer["profile"]]
         if answer["direct"]:
             assert answer["layer"] == _bytes_of(answer["model"], answer["depth"]), answer
-        elif answer["model"] != "CMYKA":  # whose gamut is smaller
+        else:  # a small gamut, or Krita's own coarse conversion in 8 bits
+            tolerance = {"CMYKA": 8, "YCbCrA": 10}.get(answer["model"], 2)
             linear = answer["depth"].startswith("F")
             expected = [_shown(value, linear) for value in (red, green, blue)]
-            assert max(abs(a - b) for a, b in zip(answer["shown"], expected, strict=True)) <= 2
+            difference = max(abs(a - b) for a, b in zip(answer["shown"], expected, strict=True))
+            assert difference <= tolerance, answer
 
 
 def _bytes_of(model: str, depth: str) -> str:
