@@ -84,6 +84,12 @@ class Controller(QtCore.QObject):
             is_editing=session.live.is_busy,
         )
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run or an edit of the active document is under way, its writing included."""
+        session = self._session
+        return session is not None and (session.fill is not None or session.live.is_busy)
+
     # -- intents -----------------------------------------------------------------------------
 
     def open(self) -> None:

@@ -85,6 +85,8 @@ class Link(QtCore.QObject):
             if isinstance(message, (Done, Failed)):
                 self._runs -= 1
                 mailbox.deleteLater()
+            elif self.connection.phase is not Phase.READY:
+                self.look()  # it answers: say so
             receive(message)
 
         mailbox.arrived.connect(take)

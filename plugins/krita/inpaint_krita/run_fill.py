@@ -88,6 +88,7 @@ class FillRun(QtCore.QObject):
         self._capture: Capture | None = None
         self._request: Cancellable | None = None
         self._is_over = False
+        self._error: InpaintError | None = None
         self._is_done = False  # the daemon has sent all; writing may still go on
         self._filled: set[int] = set()
         self._waiting: deque[Message] = deque()
@@ -99,6 +100,12 @@ class FillRun(QtCore.QObject):
     def cancel(self) -> None:
         """Stop at once. Candidates that have arrived stay, layers still empty go."""
         self._end(Cancelled(tr("Cancelled.")))
+
+    def abandon(self) -> None:
+        """The document is closed: touch it no more, and say nothing."""
+        self._is_over = True
+        self._stop_asking()
+        self._writer.stop()
 
     # -- the way there -----------------------------------------------------------------------
 
@@ -180,7 +187,11 @@ class FillRun(QtCore.QObject):
         if position == 0:
             self._canvas.refresh()  # the others are hidden: nothing to draw
         self.arrived.emit(position)
-        if self._is_done and len(self._filled) == self._expected:
+        if self._writer.is_busy:
+            return
+        if self._is_over:
+            self._finish()
+        elif self._is_done:
             self._end(None)
 
     # -- layers ------------------------------------------------------------------------------
@@ -189,10 +200,6 @@ class FillRun(QtCore.QObject):
     def _variants(self) -> int:
         """How many variants follow each candidate."""
         return int(self._plan.wishes.also_without_edits and bool(self._plan.edits))
-
-    @property
-    def _expected(self) -> int:
-        return 0 if self.past is None else len(self.past.results)
 
     def _position(self, index: int, variant: int) -> int:
         return index * (1 + self._variants) + variant + 1
@@ -244,19 +251,26 @@ class FillRun(QtCore.QObject):
         if self._is_over:
             return
         self._is_over = True
+        self._stop_asking()
+        self._error = error
+        self.progress = RunProgress()
+        self.progressed.emit(self.progress)
+        if not self._writer.is_busy:  # else what has arrived is written first
+            self._finish()
+
+    def _stop_asking(self) -> None:
         if self._steps is not None:
             self._steps.cancel()
         if self._request is not None and not self._is_done:
             self._request.cancel()
-        self._writer.stop()
+
+    def _finish(self) -> None:
         past = self.past
         if past is not None and len(self._filled) < len(past.results):
             kept = [result for i, result in enumerate(past.results) if i in self._filled]
             self.past = replace(past, results=tuple(kept))
             self._canvas.keep_layers(past.group, [result.layer for result in kept])
-        self.progress = RunProgress()
-        self.progressed.emit(self.progress)
-        self.finished.emit(error)
+        self.finished.emit(self._error)
 
     def _advance(self, **changes: Any) -> None:
         self.progress = replace(self.progress, **changes)

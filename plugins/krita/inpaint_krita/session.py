@@ -423,7 +423,8 @@ class DocumentSession(QtCore.QObject):
 
     def close(self) -> None:
         """The document is closed: stop everything that goes on for it."""
-        self.cancel()
+        if self.fill is not None:
+            self.fill.abandon()
         self.live.stop()
         if self._keeping is not None:
             self._keeping.cancel()

@@ -40,7 +40,7 @@ class Writer:
 
     @property
     def is_busy(self) -> bool:
-        return self._steps is not None
+        return self._steps is not None or bool(self._orders)
 
     def write(self, order: Order) -> None:
         """Returns at once; `order.done` is called when the layer is complete."""

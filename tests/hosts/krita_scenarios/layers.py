@@ -70,7 +70,10 @@ def steps(stage):
             yield from until(lambda n=node: document.activeNode().name() == n.name())
             before = pixels(document)
             yield from inpaint(docker)
-            yield 200
+            yield from until(
+                lambda n=node: document.activeNode().name() == n.name(),
+                what=f"{node.name()} to be the active layer again",
+            )
             added = control._session.document.find(control.state.run.group)
             notice = control.state.notice
             siblings = [each.name() for each in added.parentNode().childNodes()]

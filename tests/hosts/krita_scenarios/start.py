@@ -23,7 +23,7 @@ def steps(stage):
     broken = type(settings)(executable="/nowhere/inpaint-server")
     control.use_connection(broken)
     control.run()
-    yield from until(lambda: not control.state.progress.is_running, what="the refusal")
+    yield from until(lambda: not control.is_busy, what="the refusal")
     yield 200
     notice = control.state.notice
     assert "/nowhere/inpaint-server" in notice.text and notice.offer_label == "Show log", notice

@@ -110,7 +110,7 @@ def inpaint(docker, seconds=60.0):
     before = len(docker.controller.state.runs)
     menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
     yield from until(lambda: docker.controller.state.progress.is_running, 5, "the run's start")
-    yield from until(lambda: not docker.controller.state.progress.is_running, seconds, "the run")
+    yield from until(lambda: not docker.controller.is_busy, seconds, "the run")
     yield 100
     state = docker.controller.state
     assert len(state.runs) == before + 1, (state.notice, before, state.runs)

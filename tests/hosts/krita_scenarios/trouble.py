@@ -30,6 +30,7 @@ def steps(stage):
     panel.run_row.stop.clicked.emit()
     took = time.monotonic() - started
     assert not control.state.progress.is_running and panel.run_row.go.isVisible()
+    yield from until(lambda: not control.is_busy, 5, "the last write")
     yield 300
     arrived = len(control.state.run.results)
     assert 1 <= arrived < 6 and len(tree(document)[1][3]) == arrived, tree(document)
@@ -52,7 +53,7 @@ def steps(stage):
     control.run()
     yield from until(lambda: control.state.progress.done >= 1, what="the first candidate")
     os.kill(stage.arguments["pid"], signal.SIGKILL)
-    yield from until(lambda: not control.state.progress.is_running, what="the end of the run")
+    yield from until(lambda: not control.is_busy, what="the end of the run")
     yield 200
     notice = control.state.notice
     assert notice.is_problem and "Traceback" not in notice.text, notice
@@ -63,7 +64,7 @@ def steps(stage):
 
     # -- the next run says so, too, in one sentence ----------------------------------------------
     control.run()
-    yield from until(lambda: not control.state.progress.is_running, 60, what="the end of the run")
+    yield from until(lambda: not control.is_busy, 60, what="the end of the run")
     yield 100
     assert control.state.notice.is_problem
     return {"cancel_s": took, "arrived": arrived, "notice": notice.text}
