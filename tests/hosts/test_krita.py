@@ -10,14 +10,29 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_daemon import FakeDaemon, Script, colour_of
+from fake_krita import FakeDocument, FakePixels
+from inpaint_client.blocking import BlockingClient
+from inpaint_client.endpoint import parse_endpoint
+from inpaint_client.events import Candidate
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.info import Limits
+from inpaint_client.recipe import parse_recipe
+from inpaint_client.requests import Edit, FillJob
+from inpaint_krita.capture import capture
+from inpaint_krita.history import PREFIX, unpack
+from inpaint_krita.selection import KeptSelection, box_of
+from inpaint_krita.wishes import Wishes, fill_job
+from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "secret"
+TOKEN = "secret"  # noqa: S105 (of a daemon that lives for one test)
 pytestmark = pytest.mark.hosts
 
 
@@ -53,7 +68,81 @@ def reach(address: str) -> dict[str, str]:
 
 
 def test_an_artists_session(run_krita: RunKrita, daemon: FakeDaemon) -> None:
-    run_krita("artist", reach(daemon.address), arguments={"slider": "smile"})
+    run = run_krita("artist", reach(daemon.address), arguments={"slider": "smile"})
+    check_files(run.out, daemon.address, "smile")
+
+
+def check_files(out: Path, address: str, slider: str) -> None:
+    """The saved documents, read without Krita, against what the daemon answers to the same."""
+    extent = Extent(640, 480)
+    shape = (extent.height, extent.width)
+    mask = np.frombuffer((out / "mask.raw").read_bytes(), np.uint8).reshape(shape)
+    before = np.frombuffer((out / "before.raw").read_bytes(), np.uint8).reshape(*shape, 4)
+    job = job_of(before, mask, extent)
+    with BlockingClient(lambda: parse_endpoint(address, TOKEN)) as client:
+        plain = [each for each in client.fill(job) if isinstance(each, Candidate)]
+        edited_job = replace(job, seeds=(6,), edits=(Edit(slider, 1.0),))
+        edited = [each for each in client.fill(edited_job) if isinstance(each, Candidate)]
+    filled = read_kra(out / "filled.kra")
+    for candidate in plain:
+        layer = filled.find(f"Seed {candidate.seed}")
+        assert layer.visible == (candidate.index == 0)
+        check_layer(layer.pixels, candidate, mask)
+    check_merged(filled, before, mask, filled.find("Seed 5").pixels)
+    stored = [name for name in filled.annotations if name.startswith(PREFIX)]
+    assert len(stored) == 1
+    run = unpack(stored[0], filled.annotations[stored[0]])
+    assert run.seeds == (5, 6, 7)
+    assert [parse_recipe(each.recipe).seed for each in run.results] == [5, 6, 7]
+    assert run.results[0].attachment == plain[0].attachment
+
+    after_edit = read_kra(out / "edited.kra")
+    # One rendering alone may differ from one of three in the last bit before rounding.
+    check_layer(after_edit.find("Seed 6").pixels, edited[0], mask, tolerance=1)
+    check_merged(after_edit, before, mask, after_edit.find("Seed 6").pixels)
+    kept = [each for each in read_kra(out / "kept.kra").layers if each.kind != "selectionmask"]
+    assert [each.kind for each in kept] == ["paintlayer", "paintlayer"]
+    assert np.array_equal(kept[0].pixels, after_edit.find("Seed 6").pixels)
+
+
+def job_of(before: np.ndarray, mask: np.ndarray, extent: Extent) -> FillJob:
+    """What the plug-in asked, made from the same pixels."""
+    document = FakeDocument(extent)
+    document.root.children[0].data = bytearray(before.tobytes())
+    selection = KeptSelection(Box.of_extent(extent), mask.tobytes())
+    steps = capture(FakePixels(document, selection), box_of(selection), Limits())
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return fill_job(Wishes(seed=5, candidates=3), stop.value, ())
+
+
+def check_layer(
+    pixels: np.ndarray | None, candidate: Candidate, mask: np.ndarray, tolerance: int = 0
+) -> None:
+    """The layer holds the reply in the hole, and the selection's coverage as its alpha."""
+    assert pixels is not None
+    assert np.array_equal(pixels[..., 3], mask)
+    (patch,) = candidate.patches
+    box = patch.box
+    fill = np.frombuffer(patch.fill.data, np.uint8).reshape(box.height, box.width, -1)
+    inside = mask[box.y : box.bottom, box.x : box.right] > 0
+    layer = pixels[box.y : box.bottom, box.x : box.right, 2::-1]
+    difference = np.abs(layer[inside].astype(int) - fill[..., :3][inside])
+    assert difference.max() <= tolerance
+    assert difference.mean() <= tolerance / 8
+
+
+def check_merged(kra: Kra, before: np.ndarray, mask: np.ndarray, layer: np.ndarray | None) -> None:
+    """Outside nothing changed; fully inside it is the layer; between, a mixture."""
+    assert layer is not None
+    merged, known = kra.merged[..., :3], before[..., 2::-1]
+    assert np.array_equal(merged[mask == 0], known[mask == 0])
+    assert np.array_equal(merged[mask == 255], layer[..., 2::-1][mask == 255])
+    share = mask[..., None] / 255
+    mixture = known + (layer[..., 2::-1].astype(float) - known) * share
+    assert np.abs(merged - mixture).max() <= 1
 
 
 def test_every_kind_of_document(run_krita: RunKrita, daemon: FakeDaemon) -> None:
@@ -129,7 +218,7 @@ def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: 
         else:
             command = (
                 'sleep 1; mkdir -p "$XDG_RUNTIME_DIR/inpaint"; umask 077\n'
-                f"echo '{json.dumps(json.loads(stored))}' > \"$XDG_RUNTIME_DIR/inpaint/server.json\""
+                f"echo '{stored}' > \"$XDG_RUNTIME_DIR/inpaint/server.json\""
                 "\nexec sleep 30"
             )
         program.write_text(f"#!/bin/sh\n{command}\n", "utf-8")

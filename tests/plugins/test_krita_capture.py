@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,9 +62,12 @@ def finish(steps: Generator[None, None, T]) -> tuple[T, int]:
             return stop.value, turns
 
 
+def noise(seed: int, size: int) -> bytes:
+    return np.random.default_rng(seed).bytes(size)
+
+
 def document(extent: Extent, space: Space, box: Box, alpha: int = 255) -> Memory:
-    random.seed(extent.width)
-    data = bytearray(random.randbytes(extent.area * space.pixel_bytes))
+    data = bytearray(noise(extent.width, extent.area * space.pixel_bytes))
     if space.depth == "U8":
         data[space.pixel_bytes - 1 :: space.pixel_bytes] = bytes([alpha]) * extent.area
     selection = KeptSelection(box, b"\xff" * box.extent.area)
@@ -155,8 +158,7 @@ def test_a_kept_selection_reads_like_krita_s(box: Box, wanted: Box) -> None:
 @pytest.mark.parametrize("rows", [1, 7, 900])
 def test_a_patch_is_painted_in_strips_that_join_without_a_seam(rows: int) -> None:
     width = 600
-    fill = random.Random(1).randbytes(width * rows * 3)
-    coverage = random.Random(2).randbytes(width * rows)
+    fill, coverage = noise(1, width * rows * 3), noise(2, width * rows)
     patch = Patch(
         Picture(width, rows, 3, fill), Picture(width, rows, 1, coverage), Box(5, 9, width, rows)
     )

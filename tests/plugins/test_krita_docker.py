@@ -80,7 +80,9 @@ def script() -> Script:
 
 
 @pytest.fixture
-def docker(application: QtCore.QCoreApplication, tmp_path: Path, script: Script) -> Iterator[Docker]:
+def docker(
+    application: QtCore.QCoreApplication, tmp_path: Path, script: Script
+) -> Iterator[Docker]:
     with FakeDaemon(script) as daemon:
         opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
         until(lambda: opened.controller.state.connection.phase is Phase.READY)

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from studio import *  # noqa: F403
+from studio import (
+    app,
+    coverage,
+    history,
+    inpaint,
+    outside_is,
+    picture,
+    pixels,
+    ready,
+    redo,
+    save,
+    select,
+    show,
+    tree,
+    undo,
+    until,
+    wish,
+)
 
 
 def steps(stage):
@@ -23,7 +40,8 @@ def steps(stage):
     layers = tree(document)
     assert len(layers) == 2, layers
     name, kind, visible, children = layers[1]
-    assert kind == "grouplayer" and visible and "seed 5" in name, layers
+    assert (kind, visible) == ("grouplayer", True), layers
+    assert "seed 5" in name, layers
     assert [child[0] for child in children] == ["Seed 7", "Seed 6", "Seed 5"], children
     assert [child[2] for child in children] == [False, False, True], children
     yield from until(lambda: document.activeNode().name() == layers[0][0], 5, "the active layer")
@@ -36,18 +54,21 @@ def steps(stage):
 
     # -- one undo, one redo ------------------------------------------------------------------
     yield from undo()
-    assert pixels(document) == before and len(tree(document)) == 1
+    assert pixels(document) == before
+    assert len(tree(document)) == 1
     control._look_at_document()
     assert not control.state.run_is_attached
     yield from redo()
-    assert pixels(document) == filled and tree(document) == layers
+    assert pixels(document) == filled
+    assert tree(document) == layers
     control._look_at_document()
     assert control.state.run_is_attached
 
     # -- another candidate, stars, compare ---------------------------------------------------
     panel.results.grid.chosen.emit(1)
     second = pixels(document)
-    assert second != filled and outside_is(before, second, mask)
+    assert second != filled
+    assert outside_is(before, second, mask)
     panel.results.grid.starred.emit(1)
     assert [each.starred for each in control.state.run.results] == [False, True, False]
     panel.results.compare.pressed.emit()
@@ -63,7 +84,8 @@ def steps(stage):
     yield from until(lambda: control.state.run.results[1].edits, what="the edited rendering")
     yield 100
     edited = pixels(document)
-    assert edited != second and outside_is(before, edited, mask)
+    assert edited != second
+    assert outside_is(before, edited, mask)
     assert control.state.notice is None, control.state.notice
     assert len(history()) == len(steps_before) + 1, history()
     yield from undo()
@@ -78,13 +100,16 @@ def steps(stage):
     yield 100
     assert pixels(document) == edited
     kept = tree(document)
-    assert len(kept) == 2 and kept[1][1] == "paintlayer" and "seed 6" in kept[1][0], kept
+    assert [each[1] for each in kept] == ["paintlayer", "paintlayer"], kept
+    assert "seed 6" in kept[1][0], kept
     assert len(history()) == len(steps_before) + 2, history()
     save(document, stage.out / "kept.kra")
     yield from undo()
-    assert len(tree(document)[1][3]) == 3 and pixels(document) == edited
+    assert len(tree(document)[1][3]) == 3
+    assert pixels(document) == edited
     yield from redo()
-    assert pixels(document) == edited and len(tree(document)[1][3]) == 0
+    assert pixels(document) == edited
+    assert len(tree(document)[1][3]) == 0
 
     # -- close, open again, go on with the slider --------------------------------------------
     save(document, stage.out / "kept.kra")
@@ -94,7 +119,8 @@ def steps(stage):
     yield from show(again)
     yield from until(lambda: control.state.run is not None, what="the run from the file")
     run = control.state.run
-    assert [each.seed for each in run.results] == [5, 6, 7] and run.chosen == 1
+    assert [each.seed for each in run.results] == [5, 6, 7]
+    assert run.chosen == 1
     assert control.state.edits == {name: 1.0}, control.state.edits
     assert panel.edits.sliders[name].value == 1.0
     reopened = pixels(again)
@@ -106,5 +132,6 @@ def steps(stage):
     yield 100
     assert control.state.notice is None, control.state.notice
     changed = pixels(again)
-    assert changed != reopened and outside_is(before, changed, mask)
+    assert changed != reopened
+    assert outside_is(before, changed, mask)
     return {"results": results, "layers": layers, "size": [again.width(), again.height()]}

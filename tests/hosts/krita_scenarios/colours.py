@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from studio import *  # noqa: F403
+from studio import (
+    client,
+    close,
+    coverage,
+    flat_picture,
+    history,
+    inpaint,
+    outside_is,
+    pixels,
+    ready,
+    save,
+    select,
+    wish,
+)
 
 LINEAR = "sRGB-elle-V2-g10.icc"
 KINDS = [  # model, depth, profile; whether the daemon's bytes come through as they are

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from studio import *  # noqa: F403
+from studio import (
+    QtCore,
+    app,
+    close,
+    coverage,
+    inpaint,
+    menu_action,
+    outside_is,
+    picture,
+    pixels,
+    ready,
+    select,
+    tree,
+    undo,
+    until,
+    wish,
+)
 
 
 def steps(stage):
@@ -18,8 +34,10 @@ def steps(stage):
     menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
     yield 50
     notice = control.state.notice
-    assert notice.text.startswith("Nothing is selected") and notice.offer_label, notice
-    assert docker.panel.notice.isVisible() and len(tree(document)) == 1
+    assert notice.text.startswith("Nothing is selected"), notice
+    assert notice.offer_label, notice
+    assert docker.panel.notice.isVisible()
+    assert len(tree(document)) == 1
     yield from select(document, 1000, 1000, 50, 50)
     control.run()
     assert "outside" in control.state.notice.text, control.state.notice

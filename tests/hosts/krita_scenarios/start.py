@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio import *  # noqa: F403
+from studio import app, docker, menu_action, picture, select, tree, until, wish
 
 
 def steps(stage):
@@ -11,7 +11,8 @@ def steps(stage):
     control, panel = found.controller, found.panel
     yield from until(lambda: control.state.connection.phase.name == "MISSING", what="no daemon")
     words = [panel.status.words.text()]
-    assert panel.status.button.isVisible() and panel.status.button.text() == "Start"
+    assert panel.status.button.isVisible()
+    assert panel.status.button.text() == "Start"
     app.activeWindow().qwindow().grab().save(str(stage.out / "missing.png"))
     document = yield from picture(320, 240)
     control.document_changed()
@@ -26,7 +27,8 @@ def steps(stage):
     yield from until(lambda: not control.is_busy, what="the refusal")
     yield 200
     notice = control.state.notice
-    assert "/nowhere/inpaint-server" in notice.text and notice.offer_label == "Show log", notice
+    assert "/nowhere/inpaint-server" in notice.text, notice
+    assert notice.offer_label == "Show log", notice
     assert len(tree(document)) == 1
 
     # -- it can ---------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ app = Krita.instance()
 def pattern(width, height, pixel_bytes=4):
     """Opaque pixels that differ everywhere, as bytes of an integer space with alpha last."""
     row = bytes((37 * x + 11 * (x // 7)) % 251 for x in range(width * pixel_bytes))
-    data = bytearray(b"".join(row[-(y % 97) :] + row[: -(y % 97)] for y in range(height)))
-    return data
+    return bytearray(b"".join(row[-(y % 97) :] + row[: -(y % 97)] for y in range(height)))
 
 
 def opaque(data, pixel_bytes, alpha):

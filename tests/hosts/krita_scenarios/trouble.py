@@ -6,7 +6,21 @@ import os
 import signal
 import time
 
-from studio import *  # noqa: F403
+from studio import (
+    app,
+    coverage,
+    history,
+    outside_is,
+    picture,
+    pixels,
+    ready,
+    redo,
+    select,
+    tree,
+    undo,
+    until,
+    wish,
+)
 
 
 def steps(stage):
@@ -22,32 +36,38 @@ def steps(stage):
     control.run()
     yield from until(lambda: control.state.progress.done >= 1, what="the first candidate")
     yield 50
-    assert panel.run_row.stop.isVisible() and panel.run_row.words.text()
+    assert panel.run_row.stop.isVisible()
+    assert panel.run_row.words.text()
     assert len(tree(document)[1][3]) == 6
     first = pixels(document)
     assert first != before, "the first candidate is not on the canvas while others come"
     started = time.monotonic()
     panel.run_row.stop.clicked.emit()
     took = time.monotonic() - started
-    assert not control.state.progress.is_running and panel.run_row.go.isVisible()
+    assert not control.state.progress.is_running
+    assert panel.run_row.go.isVisible()
     yield from until(lambda: not control.is_busy, 5, "the last write")
     yield 300
     arrived = len(control.state.run.results)
-    assert 1 <= arrived < 6 and len(tree(document)[1][3]) == arrived, tree(document)
-    assert pixels(document) == first and outside_is(before, first, mask)
+    assert 1 <= arrived < 6
+    assert len(tree(document)[1][3]) == arrived, tree(document)
+    assert pixels(document) == first
+    assert outside_is(before, first, mask)
     assert "Cancelled" in control.state.notice.text
     assert len(history()) == len(steps_before) + 1, history()
     yield from undo()
     assert pixels(document) == before
     yield from redo()
-    assert pixels(document) == first and len(tree(document)[1][3]) == arrived
+    assert pixels(document) == first
+    assert len(tree(document)[1][3]) == arrived
     yield from undo()
 
     # -- cancel before anything came ------------------------------------------------------------
     control.run()
     control.cancel()
     yield 300
-    assert pixels(document) == before and not control.state.progress.is_running
+    assert pixels(document) == before
+    assert not control.state.progress.is_running
 
     # -- killed in the middle --------------------------------------------------------------------
     control.run()
@@ -56,10 +76,12 @@ def steps(stage):
     yield from until(lambda: not control.is_busy, what="the end of the run")
     yield 200
     notice = control.state.notice
-    assert notice.is_problem and "Traceback" not in notice.text, notice
+    assert notice.is_problem, notice
+    assert "Traceback" not in notice.text, notice
     assert panel.status.button.isVisible(), panel.status.words.text()
     after = pixels(document)
-    assert after != before and outside_is(before, after, mask)
+    assert after != before
+    assert outside_is(before, after, mask)
     app.activeWindow().qwindow().grab().save(str(stage.out / "killed.png"))
 
     # -- the next run says so, too, in one sentence ----------------------------------------------
