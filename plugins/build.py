@@ -9,6 +9,7 @@ and the result is imported in clean interpreters, alone and beside public packag
 names: the build fails when a public name leaks.
 
 Needs pip and a network only until the wheels are in build/wheels. Prints one line for each zip.
+The project's own wheel carries them as inpaint_cli/plugins/*.zip (protos/hatch_build.py).
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ def _find_wheels(wheels: Path) -> list[Path] | None:
 
 def _download(wheels: Path) -> None:
     arguments = [
-        *("download", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"),
+        *("download", "--quiet", "--disable-pip-version-check", "--retries", "1"),
+        *("--require-hashes", "--no-deps"),
         *("--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none"),
         *("--python-version", OLDEST_PYTHON, "--dest", str(wheels)),
         *("--requirement", str(PLUGINS / "vendor.txt")),
@@ -225,7 +227,10 @@ def _is_private(module: str) -> bool:
 
 
 def _rewrite_file(path: Path, private: str) -> None:
-    path.write_text(rewrite(path.read_text("utf-8"), private), "utf-8")
+    source = path.read_text("utf-8")
+    if not any(name in source for name in PRIVATE):
+        return
+    path.write_text(rewrite(source, private), "utf-8")
     leaked = set(imported(path)) & PRIVATE
     if leaked:
         raise BuildError(f"{path} still imports {', '.join(sorted(leaked))}.")
@@ -246,8 +251,7 @@ def _check_own_imports(package: Path, name: str) -> None:
     vendor_folder = package / "_vendor"
     for path in sorted(package.rglob("*.py")):
         own = path.relative_to(vendor_folder).parts[0] if vendor_folder in path.parents else name
-        foreign = set(imported(path)) - allowed
-        if own in {name, *OURS} and foreign:
+        if own in {name, *OURS} and (foreign := set(imported(path)) - allowed):
             raise BuildError(f"{path} imports {', '.join(sorted(foreign))}; no host has that.")
 
 

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 MODULE = "inpaint_krita"
+ARCHIVE = f"{MODULE}.zip"
 FLATPAK = ".var/app/org.kde.krita"
 
 
@@ -65,14 +66,18 @@ def places() -> list[Place]:
     return found
 
 
-def install(archive: Path | None = None) -> list[str]:
-    """Unpack the plug-in into every Krita's folder and enable it; lines for people.
+def install(archive: Path | None = None) -> int:
+    """Unpack the plug-in into every Krita's folder and enable it; 2 if there is nothing to unpack.
 
-    Raises:
-        FileNotFoundError: this installation does not carry the plug-in, and `archive` is not given.
+    Say what was done, as `status` and `uninstall` do.
     """
     source = archive or packed()
-    lines = []
+    if source is None:
+        print(
+            f"inpaint: {ARCHIVE} is not part of this installation; run plugins/build.py krita",
+            file=sys.stderr,
+        )
+        return 2
     for place in places():
         _remove_files(place)
         with zipfile.ZipFile(source) as packed_plugin:
@@ -80,14 +85,14 @@ def install(archive: Path | None = None) -> list[str]:
         place.action.parent.mkdir(parents=True, exist_ok=True)
         (place.data / "pykrita" / place.action.name).replace(place.action)
         _set_enabled(place.config, True)
-        lines.append(f"Krita ({place.name}): installed in {place.package}")
-    lines.append("Restart Krita. Choose Tools > Scripts > Inpaint (StyleGAN).")
-    return lines
+        print(f"Krita ({place.name}): installed in {place.package}")
+    print("Restart Krita. Select a region and choose Tools > Scripts > Inpaint (StyleGAN).")
+    return 0
 
 
-def status() -> tuple[bool, list[str]]:
-    """Whether every Krita has it whole and enabled, with a line for each."""
-    lines, well = [], True
+def status() -> int:
+    """A line for every Krita; 0 if each has the plug-in whole and enabled, else 1."""
+    well = True
     for place in places():
         problems = [
             f"{path} is missing"
@@ -97,36 +102,27 @@ def status() -> tuple[bool, list[str]]:
         if not problems and not _is_enabled(place.config):
             problems.append(f"it is not enabled in {place.config}")
         well = well and not problems
-        lines.append(f"Krita ({place.name}): {'; '.join(problems) or 'installed and enabled'}")
+        print(f"Krita ({place.name}): {'; '.join(problems) or 'installed and enabled'}")
     if not well:
-        lines.append("Run `inpaint plugins install krita`.")
-    return well, lines
+        print("Run `inpaint plugins install krita`.")
+    return 0 if well else 1
 
 
-def uninstall() -> list[str]:
+def uninstall() -> int:
     """Remove the plug-in; only the user's settings stay."""
-    lines = []
     for place in places():
         was_there = place.package.exists()
         _remove_files(place)
         _set_enabled(place.config, None)
-        lines.append(f"Krita ({place.name}): {'removed' if was_there else 'was not installed'}")
-    return lines
+        print(f"Krita ({place.name}): {'removed' if was_there else 'was not installed'}")
+    return 0
 
 
-def packed() -> Path:
-    """The zip inside this installation, or in a checkout's build folder.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    name = f"{MODULE}.zip"
-    inside = Path(str(resources.files("inpaint_cli") / "plugins" / name))
-    checkout = Path(__file__).resolve().parents[2] / "build" / "plugins" / name
-    for path in (inside, checkout):
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f"{name} is not part of this installation; run plugins/build.py krita.")
+def packed() -> Path | None:
+    """The zip inside this installation, or in a checkout's build folder."""
+    inside = Path(str(resources.files("inpaint_cli") / "plugins" / ARCHIVE))
+    checkout = Path(__file__).resolve().parents[2] / "build" / "plugins" / ARCHIVE
+    return next((path for path in (inside, checkout) if path.is_file()), None)
 
 
 def _remove_files(place: Place) -> None:
