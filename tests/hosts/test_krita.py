@@ -6,15 +6,14 @@ import json
 import os
 import signal
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from daemons import DaemonProcess
 from fake_daemon import FakeDaemon, Script, colour_of
 from fake_krita import FakeDocument, FakePixels
 from inpaint_client.blocking import BlockingClient
@@ -31,55 +30,39 @@ from inpaint_krita.wishes import Wishes, fill_job
 from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
 
-ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "secret"  # noqa: S105 (of a daemon that lives for one test)
+TOKEN = "secret"
 pytestmark = pytest.mark.hosts
 
 
-@pytest.fixture
-def daemon() -> Iterator[FakeDaemon]:
-    with FakeDaemon(Script(token=TOKEN)) as running:
-        yield running
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """The real daemon with the tiny model."""
+    with DaemonProcess(tmp_path_factory.mktemp("daemon")) as process:
+        process.runtime()
+        yield process
 
 
-@contextmanager
-def fake_process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A fake daemon that can be killed, and its address."""
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "tests/support/fake_daemon.py", "--token", TOKEN, *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if line.startswith("ready "):
-                yield process, line.split()[1]
-                break
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+def reach(daemon: DaemonProcess) -> dict[str, str]:
+    """The environment that leads to a daemon."""
+    runtime = daemon.runtime()
+    return {"INPAINT_SERVER": runtime["address"], "INPAINT_TOKEN": runtime["token"]}
 
 
-def reach(address: str) -> dict[str, str]:
-    return {"INPAINT_SERVER": address, "INPAINT_TOKEN": TOKEN}
+def test_an_artists_session(run_krita: RunKrita, daemon: DaemonProcess) -> None:
+    run = run_krita("artist", reach(daemon), arguments={"slider": "brighter"})
+    check_files(run.out, daemon, "brighter")
 
 
-def test_an_artists_session(run_krita: RunKrita, daemon: FakeDaemon) -> None:
-    run = run_krita("artist", reach(daemon.address), arguments={"slider": "smile"})
-    check_files(run.out, daemon.address, "smile")
-
-
-def check_files(out: Path, address: str, slider: str) -> None:
+def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
     """The saved documents, read without Krita, against what the daemon answers to the same."""
     extent = Extent(640, 480)
     shape = (extent.height, extent.width)
     mask = np.frombuffer((out / "mask.raw").read_bytes(), np.uint8).reshape(shape)
     before = np.frombuffer((out / "before.raw").read_bytes(), np.uint8).reshape(*shape, 4)
     job = job_of(before, mask, extent)
-    with BlockingClient(lambda: parse_endpoint(address, TOKEN)) as client:
+    runtime = daemon.runtime()
+    endpoint = parse_endpoint(runtime["address"], runtime["token"])
+    with BlockingClient(lambda: endpoint) as client:
         plain = [each for each in client.fill(job) if isinstance(each, Candidate)]
         edited_job = replace(job, seeds=(6,), edits=(Edit(slider, 1.0),))
         edited = [each for each in client.fill(edited_job) if isinstance(each, Candidate)]
@@ -145,8 +128,11 @@ def check_merged(kra: Kra, before: np.ndarray, mask: np.ndarray, layer: np.ndarr
     assert np.abs(merged - mixture).max() <= 1
 
 
-def test_every_kind_of_document(run_krita: RunKrita, daemon: FakeDaemon) -> None:
-    answers = run_krita("colours", reach(daemon.address), timeout=240).value
+def test_every_kind_of_document(run_krita: RunKrita) -> None:
+    """With a daemon that answers one known colour, so that every conversion can be told."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        answers = run_krita("colours", environment, timeout=240).value
     red, green, blue = colour_of(5)
     for answer in answers:
         assert answer["layer_space"] == [answer["model"], answer["depth"], answer["profile"]]
@@ -178,8 +164,8 @@ def _shown(value: float, linear: bool) -> int:
     return round(255 * curve)
 
 
-def test_selections_and_layers(run_krita: RunKrita, daemon: FakeDaemon) -> None:
-    answers = run_krita("layers", reach(daemon.address), timeout=240).value
+def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> None:
+    answers = run_krita("layers", reach(daemon), timeout=240).value
     for source in ("visible", "layer"):
         for name, (parent, below) in {
             "Background": ("root", "Background"),
@@ -196,34 +182,35 @@ def test_selections_and_layers(run_krita: RunKrita, daemon: FakeDaemon) -> None:
     assert "hidden" in answers["hidden layer"][2]
 
 
-def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita) -> None:
-    with fake_process("--delay", "0.5") as (process, address):
-        value = run_krita("trouble", reach(address), arguments={"pid": process.pid}).value
+def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
+        arguments = {"pid": daemon.process.pid}
+        value = run_krita("trouble", reach(daemon), arguments=arguments).value
     assert value["notice"]
 
 
 def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: Path) -> None:
     """Natively the program starts a daemon; in the chroot, which has no Python for one, it hands
     over the runtime file of one that runs outside."""
-    runtime = tmp_path / "outside"
-    with fake_process("--runtime", str(runtime)):
+    with DaemonProcess(tmp_path) as outside:
+        outside.runtime()
         program = tmp_path / "inpaint-server"
-        stored = (runtime / "inpaint/server.json").read_text("utf-8")
         if krita.name == "native":
             command = (
-                f"export PYTHONPATH={os.pathsep.join(sys.path)}\n"
-                f"exec {sys.executable} {ROOT}/tests/support/fake_daemon.py"
-                ' --runtime "$XDG_RUNTIME_DIR"'
+                f"export PYTHONPATH={os.pathsep.join(filter(None, sys.path))}\n"
+                f"exec {sys.executable} -m inpaint_server --device cpu --model tiny"
             )
         else:
             command = (
                 'sleep 1; mkdir -p "$XDG_RUNTIME_DIR/inpaint"; umask 077\n'
-                f"echo '{stored}' > \"$XDG_RUNTIME_DIR/inpaint/server.json\""
-                "\nexec sleep 30"
+                f"echo '{outside.runtime_file.read_text()}' "
+                '> "$XDG_RUNTIME_DIR/inpaint/server.json"\nexec sleep 30'
             )
         program.write_text(f"#!/bin/sh\n{command}\n", "utf-8")
         program.chmod(0o755)
         run = run_krita("start", executable=program)
         started = json.loads((run.runtime / "inpaint/server.json").read_text("utf-8"))["pid"]
         os.kill(started, signal.SIGTERM)
-    assert run.value == ["The daemon is not running", "Ready on no device"]
+    missing, ready = run.value
+    assert missing == "The daemon is not running"
+    assert ready.startswith("Ready on ")

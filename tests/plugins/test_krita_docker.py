@@ -306,13 +306,13 @@ def test_no_daemon_says_so_and_offers_to_start(
 def test_a_wrong_token_leads_to_the_settings(
     application: QtCore.QCoreApplication, tmp_path: Path
 ) -> None:
-    with FakeDaemon(Script(token="right")) as daemon:  # noqa: S106
-        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address, token="wrong"))  # noqa: S106
+    with FakeDaemon(Script(token="right")) as daemon:
+        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address, token="wrong"))
         try:
             until(lambda: opened.controller.state.connection.phase is Phase.FAILED)
             assert opened.panel.status.button.text() == "Settings …"
             opened.controller.use_connection(
-                ConnectionSettings(address=daemon.address, token="right")  # noqa: S106
+                ConnectionSettings(address=daemon.address, token="right")
             )
             until(lambda: opened.controller.state.connection.phase is Phase.READY)
         finally:
