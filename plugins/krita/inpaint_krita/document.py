@@ -26,11 +26,8 @@ class KritaDocument:
         self._document = document
         # Layers that an undo took out of the picture can still be written to, through these.
         self._known: dict[str, Any] = {}
-
-    @property
-    def key(self) -> str:
-        """Tells documents apart as long as they are open."""
-        return str(self._document.rootNode().uniqueId().toString())
+        # Tells documents apart. Read once: a document that was closed has no root any more.
+        self.key = _id(document.rootNode())
 
     @property
     def is_open(self) -> bool:

@@ -22,7 +22,9 @@ class KritaHost:
 
     def active_document(self) -> KritaDocument | None:
         document = self._application.activeDocument()
-        return None if document is None else KritaDocument(self._application, document)
+        if document is None or document.rootNode() is None:  # while it is being closed
+            return None
+        return KritaDocument(self._application, document)
 
     def scratch(self) -> Scratch:
         return Scratch(self._application)

@@ -37,8 +37,8 @@ _TURN_MS = 20
 class Document(Protocol):
     """What a session needs of an open document (document.KritaDocument)."""
 
-    @property
-    def key(self) -> str: ...
+    key: str
+
     @property
     def is_open(self) -> bool: ...
     @property

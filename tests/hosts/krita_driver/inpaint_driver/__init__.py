@@ -52,6 +52,9 @@ class Driver(Extension):
     def start(self) -> None:
         self.stage = Stage()
         self.result: object = None
+        self.is_over = False
+        # An exception in a slot would open a modal window of Krita's, and wait there for ever.
+        sys.excepthook = self.fail
         try:
             sys.path.insert(0, os.environ["INPAINT_TEST_SCENARIOS"])
             scenario = importlib.import_module(os.environ["INPAINT_TEST_SCENARIO"])
@@ -62,6 +65,8 @@ class Driver(Extension):
         self.step()
 
     def step(self) -> None:
+        if self.is_over:
+            return
         try:
             pause = next(self.steps)
         except StopIteration as stop:
@@ -72,7 +77,13 @@ class Driver(Extension):
         else:
             QtCore.QTimer.singleShot(int(pause or 0), self.step)
 
+    def fail(self, kind: type, error: BaseException, trace: object) -> None:
+        self.end("".join(traceback.format_exception(kind, error, trace)))
+
     def end(self, error: str) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
         self.stage.log("end", error or "ok")
         answer = {"ok": not error, "error": error, "value": self.result}
         (OUT / "result.json.part").write_text(json.dumps(answer), encoding="utf-8")
