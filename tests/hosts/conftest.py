@@ -11,16 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from krita_host import (
-    HostMissingError,
-    KritaHost,
-    Run,
-    RunKrita,
-    display,
-    find,
-    profile,
-    run_scenario,
-)
+from krita_host import KritaHost, Run, RunKrita, find, profile, run_scenario
+from xvfb import HostMissing, display
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +28,7 @@ def krita(request: pytest.FixtureRequest) -> KritaHost:
     """Each Krita in turn."""
     try:
         return find(request.param)
-    except HostMissingError as missing:
+    except HostMissing as missing:
         if os.environ.get("REQUIRE_HOSTS"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import struct
 import sys
@@ -29,6 +30,7 @@ from inpaint_krita.selection import KeptSelection, box_of
 from inpaint_krita.wishes import Wishes, fill_job
 from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
+from PIL import Image
 
 TOKEN = "secret"
 pytestmark = pytest.mark.hosts
@@ -214,3 +216,50 @@ def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: 
     missing, ready = run.value
     assert missing == "The daemon is not running"
     assert ready.startswith("Ready on ")
+
+
+@pytest.mark.parametrize("theme", ["Krita dark", "Krita bright"])
+def test_the_docker_is_photographed(
+    run_krita: RunKrita, krita: KritaHost, tmp_path: Path, theme: str
+) -> None:
+    """Its main states in both themes; set INPAINT_SCREENSHOTS to a folder to keep them."""
+    portrait(tmp_path / "picture.png")
+    with DaemonProcess(tmp_path, slow_s=0.4) as daemon:
+        run = run_krita(
+            "views",
+            reach(daemon),
+            arguments={
+                "pid": daemon.process.pid,
+                "selection": [190, 200, 130, 110],
+                "edit": ["brighter", 1.2],
+            },
+            files={"picture.png": tmp_path / "picture.png"},
+            settings=f"[theme]\nTheme={theme}\n",
+        )
+    for name in ("idle", "running", "results", "frame", "no-daemon"):
+        with Image.open(run.out / f"{name}.png") as shot:
+            assert shot.size == (1366, 768)
+            docker = np.asarray(shot.convert("L"))[300:, -250:]
+            assert (docker.mean() < 110) == (theme == "Krita dark")
+            assert docker.std() > 8, "the docker shows nothing"
+        if folder := os.environ.get("INPAINT_SCREENSHOTS"):
+            target = Path(folder) / f"{krita.version}-{theme.split()[1]}-{name}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(run.out / f"{name}.png", target)
+
+
+def portrait(path: Path) -> None:
+    """Something like a face in front of a wall."""
+    y, x = np.mgrid[0:640, 0:512]
+    picture = np.stack([180 - x * 0.1, 165 - y * 0.05, 150 - y * 0.08], -1)
+    for cx, cy, rx, ry, colour in (
+        (256, 300, 190, 240, (70, 50, 40)),
+        (256, 620, 240, 160, (60, 80, 110)),
+        (256, 310, 140, 180, (214, 172, 148)),
+        (205, 270, 22, 13, (60, 45, 40)),
+        (307, 270, 22, 13, (60, 45, 40)),
+        (256, 400, 50, 16, (170, 90, 90)),
+    ):
+        inside = ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2
+        picture += np.clip(1.06 - inside, 0, 0.12)[..., None] / 0.12 * (colour - picture)
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)

@@ -11,23 +11,19 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from xvfb import HostMissing
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = ROOT / "tests" / "hosts"
 CACHE = Path(os.environ.get("INPAINT_HOSTS_DIR", "/var/tmp"))  # noqa: S108 (a cache, not a secret)
 PACKAGES = ("krita", "python3-pyqt5", "xvfb", "xauth")
-
-
-class HostMissingError(Exception):
-    """This Krita cannot be run here; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +63,21 @@ class KritaHost:
 
 
 def find(name: str) -> KritaHost:
-    """The Krita called `native` or `trixie`; HostMissingError says why there is none."""
+    """The Krita called `native` or `trixie`; HostMissing says why there is none."""
     if shutil.which("Xvfb") is None:
-        raise HostMissingError("Xvfb is not installed (apt-get install xvfb)")
+        raise HostMissing("Xvfb is not installed (apt-get install xvfb)")
     if name == "native":
         if shutil.which("krita") is None:
-            raise HostMissingError(f"Krita is not installed (apt-get install {' '.join(PACKAGES)})")
+            raise HostMissing(f"Krita is not installed (apt-get install {' '.join(PACKAGES)})")
         root = Path("/")
     else:
         if os.geteuid() != 0:
-            raise HostMissingError("a chroot needs root")
+            raise HostMissing("a chroot needs root")
         answer = subprocess.run(
             [ROOT / "scripts" / "host-chroot", "path"], capture_output=True, text=True, check=False
         )
         if answer.returncode:
-            raise HostMissingError("the trixie chroot is not built (sudo scripts/host-chroot)")
+            raise HostMissing("the trixie chroot is not built (sudo scripts/host-chroot)")
         root = Path(answer.stdout.strip())
     return KritaHost(name, root, _package_version(root))
 
@@ -91,41 +87,6 @@ def _package_version(root: Path) -> str:
     status = (root / "var/lib/dpkg/status").read_text(encoding="utf-8")
     found = re.search(r"^Package: krita\n(?:.+\n)*?Version: (?:\d+:)?([\d.]+)", status, re.M)
     return found.group(1) if found else "unknown"
-
-
-@contextmanager
-def display(size: str = "1366x768x24") -> Iterator[str]:
-    """An Xvfb of our own; yields its DISPLAY.
-
-    The number is ours to choose: with -displayfd two servers started at once (other tests) find the
-    same one free, and the first to end takes the other's socket with it.
-    """
-    first = 100 + os.getpid() % 400
-    for number in range(first, first + 20):
-        server = subprocess.Popen(
-            ["Xvfb", f":{number}", "-screen", "0", size, "-nolisten", "tcp", "-noreset"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            if _answers(server, number):
-                yield f":{number}"
-                return
-        finally:
-            server.terminate()
-            server.wait(10)
-    raise HostMissingError("Xvfb does not start")
-
-
-def _answers(server: subprocess.Popen[bytes], number: int) -> bool:
-    for _attempt in range(100):
-        if server.poll() is not None:
-            return False  # the number is taken
-        with socket.socket(socket.AF_UNIX) as client:
-            if client.connect_ex(f"\0/tmp/.X11-unix/X{number}") == 0:
-                return True
-        time.sleep(0.05)
-    return False
 
 
 def profile(host: KritaHost, display: str) -> Path:
