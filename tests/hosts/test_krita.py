@@ -222,18 +222,28 @@ def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: 
 def test_the_docker_is_photographed(
     run_krita: RunKrita, krita: KritaHost, tmp_path: Path, theme: str
 ) -> None:
-    """Its main states in both themes; set INPAINT_SCREENSHOTS to a folder to keep them."""
-    portrait(tmp_path / "picture.png")
-    with DaemonProcess(tmp_path, slow_s=0.4) as daemon:
+    """Its main states in both themes.
+
+    INPAINT_SCREENSHOTS=FOLDER keeps them; INPAINT_SCREENSHOT_MODEL (a bundle) and
+    INPAINT_SCREENSHOT_PICTURE make those of the manual, with a model that was trained.
+    """
+    picture = tmp_path / "picture.png"
+    if given := os.environ.get("INPAINT_SCREENSHOT_PICTURE"):
+        shutil.copy(given, picture)
+    else:
+        portrait(picture)
+    with Image.open(picture) as opened:
+        width, height = opened.size
+    model = os.environ.get("INPAINT_SCREENSHOT_MODEL", "tiny")
+    with DaemonProcess(tmp_path, "--model", model, slow_s=0.4) as daemon:
         run = run_krita(
             "views",
             reach(daemon),
             arguments={
                 "pid": daemon.process.pid,
-                "selection": [190, 200, 130, 110],
-                "edit": ["brighter", 1.2],
+                "selection": [3 * width // 10, height // 3, 4 * width // 10, height // 4],
             },
-            files={"picture.png": tmp_path / "picture.png"},
+            files={"picture.png": picture},
             settings=f"[theme]\nTheme={theme}\n",
         )
     for name in ("idle", "running", "results", "frame", "no-daemon"):

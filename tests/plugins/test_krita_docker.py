@@ -330,3 +330,12 @@ def test_without_a_document_the_button_waits(
             assert opened.controller.state.notice is not None
         finally:
             shut(opened)
+
+
+def test_candidates_come_into_view_in_a_low_docker(docker: Docker) -> None:
+    docker.panel.resize(300, 330)
+    fill(docker)
+    QtWidgets.QApplication.processEvents()
+    bar = docker.panel._scroll.verticalScrollBar()
+    assert bar is not None
+    assert bar.value() > 0

@@ -23,6 +23,7 @@ from inpaint_model.importing.networks import (
 from inpaint_model.importing.tensors import TensorRef
 
 MAX_DEPTH = 8  # modules within modules; a generator has 4
+MAX_GROUP = 65_536  # samples that share a minibatch standard deviation: all of a batch
 MAX_MODULES = 2_000  # of one network; a 1024 px generator has some 60
 
 
@@ -75,7 +76,7 @@ def _discriminator(modules: list[_Module], tensors: Tensors) -> tuple[Discrimina
     for module in modules:
         if module.class_name == "MinibatchStdLayer":
             size = module.attributes.get("group_size", 4)
-            group_size = 2**31 if size is None else _whole_number(size, "minibatch group")
+            group_size = MAX_GROUP if size is None else _whole_number(size, "minibatch group")
     return discriminator_config(tensors, group_size, _conv_clamp(modules)), tensors
 
 
@@ -163,6 +164,6 @@ def _mapping_lr_multiplier(modules: list[_Module]) -> float:
 
 
 def _whole_number(value: object, what: str) -> int:
-    if type(value) is not int or not 1 <= value <= 65536:
+    if type(value) is not int or not 1 <= value <= MAX_GROUP:
         raise CheckpointError(f"has an impossible {what} size")
     return value

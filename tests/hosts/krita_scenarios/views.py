@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from studio import app, ready, select, show, until, wish
+from studio import QtCore, app, ready, select, show, until, wish
 
 
 def steps(stage):
@@ -16,7 +16,10 @@ def steps(stage):
     for each in app.dockers():
         if each is not docker and each.objectName() not in ("KisLayerBox", "ToolBox"):
             each.setVisible(False)
+    layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
     docker.setVisible(True)
+    window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Vertical)
+    window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Horizontal)
 
     def photograph(name):
         panel.draw(control.state)
@@ -24,7 +27,6 @@ def steps(stage):
 
     document = app.openDocument(str(stage.out / "picture.png"))
     yield from show(document)
-    app.action("view_zoom_to_fit") and app.action("zoom_to_fit").trigger()
     control.document_changed()
     x, y, width, height = stage.arguments["selection"]
     yield from select(document, x, y, width, height, feather=max(2, width // 20))
@@ -41,11 +43,11 @@ def steps(stage):
     control.choose(1)
     control.star(1)
     yield 200
-    name, value = stage.arguments["edit"]
-    panel.edits.sliders[name].spin.setValue(value)
-    yield from until(lambda: control.state.run.results[1].edits, 60, "the edit")
+    slider = next(iter(panel.edits.sliders.values()), None)
+    if slider is not None:  # a model may have none
+        slider.spin.setValue(1.2)
+        yield from until(lambda: control.state.run.results[1].edits, 60, "the edit")
     yield from until(lambda: not control.is_busy, 60)
-    document.setSelection(None) if stage.arguments.get("deselect") else None
     yield 500
     photograph("results")
 

@@ -50,6 +50,7 @@ class Panel(QtWidgets.QWidget):
     def __init__(self, intents: Intents, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._intents = intents
+        self._shown_run = ""
         self.status = StatusRow()
         self.notice = NoticeBar()
         self.run_row = RunRow()
@@ -87,7 +88,7 @@ class Panel(QtWidgets.QWidget):
         for name in SECTIONS:
             contents_layout.addWidget(self.sections[name])
         contents_layout.addStretch(1)
-        scroll = QtWidgets.QScrollArea()
+        scroll = self._scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -138,6 +139,16 @@ class Panel(QtWidgets.QWidget):
             section.blockSignals(False)
         if self.form.frame.isVisibleTo(self):
             self._show_canvas()
+        key = state.run.key if state.run else ""
+        if key and key != self._shown_run and state.progress.is_running:
+            QtCore.QTimer.singleShot(0, self._reveal_results)
+        self._shown_run = key
+
+    def _reveal_results(self) -> None:
+        """A docker is rarely high enough for everything: the candidates are what one waits for."""
+        bar = self._scroll.verticalScrollBar()
+        if bar is not None:
+            bar.setValue(self.sections["results"].y())
 
     def redraw_thumbnail(self, position: int) -> None:
         self.results.grid.update()
