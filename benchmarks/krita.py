@@ -43,7 +43,7 @@ def main() -> int:
             timeout=300,
         )
     value = run.value
-    assert isinstance(value, dict)  # noqa: S101
+    assert isinstance(value, dict)
     print(f"Krita {host.version}, 4096 x 4096 px, RGBA 8 bit: longest gap of the event loop")
     for stage, gap in value["gaps_ms"].items():
         print(f"  {stage.lower():12} {gap:7.1f} ms")

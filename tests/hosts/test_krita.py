@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -273,3 +274,26 @@ def portrait(path: Path) -> None:
         inside = ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2
         picture += np.clip(1.06 - inside, 0, 0.12)[..., None] / 0.12 * (colour - picture)
     Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
+
+
+def test_kritas_own_importer_takes_the_zip(
+    krita: KritaHost, krita_plugin: Path, tmp_path: Path
+) -> None:
+    """Tools > Scripts > Import Python Plugin from File, by the module behind that menu."""
+    source = krita.root / "usr/share/krita/pykrita/plugin_importer/plugin_importer.py"
+    spec = importlib.util.spec_from_file_location("plugin_importer", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    archive = Path(__file__).resolve().parents[2] / "build/plugins/inpaint_krita.zip"
+    imported = module.PluginImporter(str(archive), str(tmp_path), lambda plugin: True).import_all()
+    assert [plugin["name"] for plugin in imported] == ["inpaint_krita"]
+    for path in (
+        "pykrita/inpaint_krita/__init__.py",
+        "pykrita/inpaint_krita/Manual.html",
+        "pykrita/inpaint_krita/translations/de.json",
+        "pykrita/inpaint_krita.desktop",
+        "actions/inpaint_krita.action",
+    ):
+        assert (tmp_path / path).is_file(), path
