@@ -23,6 +23,7 @@ def steps(stage):
 
     def photograph(name):
         panel.draw(control.state)
+        panel._scroll.verticalScrollBar().setValue(0)
         window.grab().save(str(stage.out / f"{name}.png"))
 
     document = app.openDocument(str(stage.out / "picture.png"))

@@ -74,7 +74,11 @@ class Grid(QtWidgets.QWidget):
         return QtCore.QSize(CELL, self.heightForWidth(max(self.width(), 2 * CELL)))
 
     def _columns(self, width: int) -> int:
-        return max(1, (width + GAP) // (CELL + GAP))
+        """As many as fit, or fewer where that fills the lines: four in two lines, not 3 + 1."""
+        most = max(1, (width + GAP) // (CELL + GAP))
+        count = 0 if self._run is None else len(self._run.results)
+        lines = -(-count // most)
+        return max(1, -(-count // max(1, lines)))
 
     def _side(self, width: int) -> int:
         columns = self._columns(width)
