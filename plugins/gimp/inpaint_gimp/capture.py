@@ -14,8 +14,9 @@ from inpaint_client import (
     SampleType,
     Transfer,
     crop_for_hole,
-    overview_step,
+
 )
+from inpaint_client.geometry import overview_step
 from inpaint_client.pixels import bounding_box, paste
 
 from .arguments import FillSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from gi.repository import Gegl, Gimp
@@ -108,7 +108,7 @@ class GimpImage:
         image = self.image
         if without is not None:  # hiding it in the image itself would be a step in its history
             image = self.image.duplicate()
-            image.remove_layer(_by_tattoo(image.get_layers(), without.get_tattoo()))
+            image.remove_layer(_at(image, self._path(without)))
         layer = Gimp.Layer.new_from_visible(image, image, "Inpaint")
         try:
             yield PixelSource(layer)
@@ -126,10 +126,32 @@ class GimpImage:
             with self.visible_pixels() as source:
                 yield source
 
-    def layer_of_tattoo(self, tattoo: int) -> Gimp.Layer | None:
-        return _by_tattoo(self.image.get_layers(), tattoo) if tattoo else None
+    @contextmanager
+    def known_pixels(self, fill: Gimp.Layer, layer_tattoo: int) -> Iterator[PixelSource]:
+        """What a fill's model saw: the layer of that tattoo, or all that is visible below it."""
+        layer = next((x for x in _all_layers(self.image) if x.get_tattoo() == layer_tattoo), None)
+        if layer is not None:
+            yield PixelSource(layer)
+        else:
+            with self.visible_pixels(without=_whole_fill(fill)) as source:
+                yield source
 
     # --- layers
+
+    def layer_at(self, item: int | None) -> Gimp.Layer | None:
+        """The selected layer at that index; None if it is gone, or for None."""
+        if item is None or not self.drawables[item].is_valid():
+            return None
+        return self.drawables[item]
+
+    def selected_fills(self) -> list[tuple[Gimp.Layer, Keepsake]]:
+        """Of the selected layers, and in selected groups, those that remember a fill."""
+        selected = [drawable for drawable in self.drawables if drawable.is_layer()]
+        return _fills(x for x in _below(selected) if x in selected or x.get_visible())
+
+    def visible_fills(self) -> list[tuple[Gimp.Layer, Keepsake]]:
+        """All layers of the image that remember a fill and can be seen."""
+        return _fills(x for x in _all_layers(self.image) if _is_seen(x))
 
     def insert(
         self, layers: Sequence[NewLayer], above: Gimp.Layer | None, group_name: str
@@ -155,6 +177,18 @@ class GimpImage:
                 image.insert_layer(made[-1], parent, position + index)
             image.set_selected_layers(selected)
         return made
+
+    def put_above(self, layer: Gimp.Layer, plan: NewLayer, replace: bool) -> None:
+        """A new layer above `layer`, which is hidden, or removed; one step of the history."""
+        image = self.image
+        with self.one_undo_step():
+            new = self._new_layer(plan)
+            image.insert_layer(new, layer.get_parent(), image.get_item_position(layer))
+            if replace:
+                image.remove_layer(layer)
+            else:
+                layer.set_visible(False)
+            image.set_selected_layers([new])
 
     def _new_layer(self, plan: NewLayer) -> Gimp.Layer:
         """A layer that is not yet in the image, so that filling it leaves no trace in history."""
@@ -217,13 +251,41 @@ def _owner(drawable: Gimp.Drawable) -> Gimp.Drawable:
     return drawable
 
 
-def _by_tattoo(layers: Sequence[Gimp.Layer], tattoo: int) -> Gimp.Layer | None:
+def _below(layers: Iterable[Gimp.Layer]) -> Iterator[Gimp.Layer]:
+    """The layers and all that is in their groups."""
     for layer in layers:
-        if layer.get_tattoo() == tattoo:
-            return layer
-        if layer.is_group() and (found := _by_tattoo(layer.get_children(), tattoo)) is not None:
-            return found
-    return None
+        yield layer
+        if layer.is_group():
+            yield from _below(layer.get_children())
+
+
+def _all_layers(image: Gimp.Image) -> Iterator[Gimp.Layer]:
+    return _below(image.get_layers())
+
+
+def _at(image: Gimp.Image, path: tuple[int, ...]) -> Gimp.Layer:
+    """The layer at a path as `Item.path` describes it."""
+    layer = image.get_layers()[path[0]]
+    for position in path[1:]:
+        layer = layer.get_children()[position]
+    return layer
+
+
+def _fills(layers: Iterable[Gimp.Layer]) -> list[tuple[Gimp.Layer, Keepsake]]:
+    return [(layer, kept) for layer in layers if (kept := keepsake_of(layer)) is not None]
+
+
+def _is_seen(layer: Gimp.Layer) -> bool:
+    parent = layer.get_parent()
+    return bool(layer.get_visible()) and (parent is None or _is_seen(parent))
+
+
+def _whole_fill(layer: Gimp.Layer) -> Gimp.Layer:
+    """The group of a run if the layer still lies in one, else the layer itself."""
+    group = layer.get_parent()
+    if group is not None and all(keepsake_of(each) for each in group.get_children()):
+        return group
+    return layer
 
 
 def _composite_like_the_document(layer: Gimp.Layer, precision: str) -> None:

@@ -1,0 +1,89 @@
+"""Open a fill again: from a layer and its parasites to a request, and back to a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gi.repository import Gimp
+from inpaint_client import BadInput, Box, Picture, RecipeSource, crop_for_hole
+from inpaint_client.pixels import paste
+
+from .capture import read_picture
+from .image import GimpImage, PixelSource, keepsake_of
+from .keepsake import Keepsake
+from .layers import Rendering, layer_name, layer_pixels
+from .layers import NewLayer, Pixels
+from .translation import _
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A fill's layer with all that rendering it again takes."""
+
+    image: GimpImage
+    layer: Gimp.Layer
+    keepsake: Keepsake
+    source: RecipeSource
+    shift: tuple[int, int]  # how far the layer was moved since: from the recipe to the image, px
+
+    def finish(self, rendering: Rendering, replace: bool) -> None:
+        """The new rendering as a layer in the old one's place, or above it; one undo step."""
+        pixels = layer_pixels(rendering.candidate)
+        x, y = self.shift
+        moved = Pixels(pixels.box._replace(x=pixels.box.x + x, y=pixels.box.y + y),
+                       pixels.data, pixels.babl)
+        keepsake = self.keepsake._replace(recipe=rendering.candidate.recipe)
+        layer = NewLayer(layer_name(rendering), moved, True, keepsake)
+        self.image.put_above(self.layer, layer, replace)
+
+
+def reopen(image: GimpImage) -> Opened:
+    """The fill that is selected, or the only visible one. Raises BadInput if there is none."""
+    layer, keepsake = _find(image)
+    origin = keepsake.origin
+    _, x, y = layer.get_offsets()
+    if (layer.get_width(), layer.get_height()) != tuple(origin.box.extent):
+        raise BadInput(
+            _("The layer “{layer}” was scaled or cropped since it was filled.").format(
+                layer=layer.get_name()
+            ),
+            _("Undo that, or fill the region anew."),
+        )
+    shift = (x - origin.box.x, y - origin.box.y)
+    # From here on in the coordinates of the recipe, as if the layer had never been moved.
+    format = image.format
+    canvas = Box.of_extent(origin.document)
+    crop_box = crop_for_hole(origin.box, canvas, 4 * format.sample_type.size)
+    here = Box(crop_box.x + shift[0], crop_box.y + shift[1], crop_box.width, crop_box.height)
+    coverage = PixelSource(layer).read(Box(x, y, *origin.box.extent), "A u8")
+    hole = paste(bytes(crop_box.extent.area), crop_box.extent, coverage,
+                 origin.box.relative(crop_box))
+    with image.known_pixels(layer, origin.layer_tattoo) as source:
+        crop = read_picture(source, here, format, image.base_type == "gray")
+    return Opened(
+        image,
+        layer,
+        keepsake,
+        RecipeSource(
+            recipe=keepsake.recipe,
+            attachment=keepsake.attachment,
+            crop=crop,
+            hole=Picture(crop_box.width, crop_box.height, 1, bytes(hole)),
+            crop_box=crop_box,
+            document=origin.document,
+        ),
+        shift,
+    )
+
+
+def _find(image: GimpImage) -> tuple[Gimp.Layer, Keepsake]:
+    for candidates in (image.selected_fills(), image.visible_fills()):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise BadInput(
+        _("No single fill is selected."),
+        _("Select one layer that Inpaint (StyleGAN) made."),
+    )
+
+
+__all__ = ["Opened", "keepsake_of", "reopen"]
