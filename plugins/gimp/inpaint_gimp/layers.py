@@ -66,6 +66,12 @@ def layer_name(rendering: Rendering) -> str:
     return f"{name}: {edits}" if edits else name
 
 
+def short_name(rendering: Rendering) -> str:
+    """Under a thumbnail: the seed, and a sign if it was edited."""
+    edits = describe_edits(rendering.edits)
+    return f"{rendering.candidate.seed}{' *' if edits else ''}"
+
+
 def group_name(model: str, seed: int) -> str:
     """The name of a run's layer group; `model` may be unknown (empty)."""
     name = _("Inpaint (StyleGAN), {model}, seed {seed}") if model else _(
