@@ -1,1 +1,132 @@
-"""The client of the daemon: pure Python, shared by the plug-ins and the command line."""
+"""The client of the daemon: pure Python, shared by the plug-ins and the command line.
+
+A host builds a `FillJob` (geometry and pixels help), hands it to a `Worker` (threads) or a
+`BlockingClient` (scripts), and gets the events back as values; errors are `InpaintError`s whose
+text says what to do. `ensure_daemon` finds the daemon, or starts it.
+"""
+
+from __future__ import annotations
+
+from .blocking import BlockingClient
+from .client import Client
+from .daemon import Starting, ensure_daemon
+from .discovery import find_daemon
+from .endpoint import Endpoint, TlsFiles, parse_endpoint
+from .errors import (
+    BadInput,
+    Cancelled,
+    ConnectionLost,
+    DaemonFault,
+    DaemonRefused,
+    Exhausted,
+    InpaintError,
+    InvalidInput,
+    NoDaemon,
+    NotFound,
+    StartFailed,
+    Timeout,
+    Unauthenticated,
+    Unavailable,
+    WrongModel,
+)
+from .events import (
+    Accepted,
+    Candidate,
+    Done,
+    Failed,
+    FillEvent,
+    FrameChosen,
+    Message,
+    Patch,
+    Progress,
+)
+from .geometry import Box, Extent, Frame, Point, crop_for_hole
+from .info import DaemonInfo, Direction, Limits, Model
+from .recipe import KeptCandidate, KeptRun, Recipe, pack_history, parse_recipe, unpack_history
+from .requests import (
+    RAW,
+    Blending,
+    Edit,
+    EditJob,
+    FillJob,
+    FrameMode,
+    Job,
+    Mixing,
+    Picture,
+    RecipeSource,
+    SampleType,
+    StyleLevel,
+    Transfer,
+    Variant,
+)
+from .settings import ConnectionSettings, SettingsFile, connection_file
+from .worker import Run, Worker
+
+__all__ = [
+    "RAW",
+    "Accepted",
+    "BadInput",
+    "Blending",
+    "BlockingClient",
+    "Box",
+    "Cancelled",
+    "Candidate",
+    "Client",
+    "ConnectionLost",
+    "ConnectionSettings",
+    "DaemonFault",
+    "DaemonInfo",
+    "DaemonRefused",
+    "Direction",
+    "Done",
+    "Edit",
+    "EditJob",
+    "Endpoint",
+    "Exhausted",
+    "Extent",
+    "Failed",
+    "FillEvent",
+    "FillJob",
+    "Frame",
+    "FrameChosen",
+    "FrameMode",
+    "InpaintError",
+    "InvalidInput",
+    "Job",
+    "KeptCandidate",
+    "KeptRun",
+    "Limits",
+    "Message",
+    "Mixing",
+    "Model",
+    "NoDaemon",
+    "NotFound",
+    "Patch",
+    "Picture",
+    "Point",
+    "Progress",
+    "Recipe",
+    "RecipeSource",
+    "Run",
+    "SampleType",
+    "SettingsFile",
+    "StartFailed",
+    "Starting",
+    "StyleLevel",
+    "Timeout",
+    "TlsFiles",
+    "Transfer",
+    "Unauthenticated",
+    "Unavailable",
+    "Variant",
+    "Worker",
+    "WrongModel",
+    "connection_file",
+    "crop_for_hole",
+    "ensure_daemon",
+    "find_daemon",
+    "pack_history",
+    "parse_endpoint",
+    "parse_recipe",
+    "unpack_history",
+]

@@ -1,0 +1,306 @@
+"""Adaptive discriminator augmentation.
+
+After Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B.
+Every picture that the discriminator sees, real or generated, passes through one random,
+differentiable pipeline of invertible changes. Each change happens with probability p. Because p < 1
+the generator does not learn to produce the changes (they do not leak).
+
+Everything random comes from the generator that is passed in. Pictures that a change leaves alone
+keep their bits, so p = 0 is the identity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from inpaint_model.filters import (
+    HALO,
+    along_both_axes,
+    downsampling,
+    octave_bands,
+    reflected,
+    upsampling,
+)
+
+
+@dataclass
+class AugmentPipe:
+    """The pipeline. `p` may be changed at any time; the groups are those of the paper's table."""
+
+    p: float = 0.0  # the strength: probability of each change, 0..1
+    blit: bool = True  # mirror, quarter turns, whole-pixel shifts
+    geometry: bool = True  # scale, rotate, stretch, shift
+    colour: bool = True  # brightness, contrast, luma flip, hue, saturation
+    filtering: bool = False  # amplify octave bands; the paper found no use for it, nor for
+    corruption: bool = False  # noise and cutout
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        """Change `images` [N, 3, R, R] (-1..1; results may leave the range); differentiable."""
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+            raise ValueError(f"square RGB pictures expected, got {tuple(images.shape)}")
+        if self.p <= 0:
+            return images
+        draw = Draw(self.p, len(images), generator)
+        if self.blit:
+            images = blit(images, draw)
+        if self.geometry:
+            images = warp(images, draw)
+        if self.colour:
+            images = recolour(images, draw)
+        if self.filtering:
+            images = equalise(images, draw)
+        if self.corruption:
+            images = cut_out(add_noise(images, draw), draw)
+        return images
+
+
+class Draw:
+    """Random numbers for a batch of N pictures; `chance` says which of them a change applies to."""
+
+    def __init__(self, p: float, count: int, generator: Generator) -> None:
+        self.p = p
+        self.count = count
+        self.generator = generator
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """Float32 [N]."""
+        unit = torch.rand(self.count, generator=self.generator, device=self.generator.device)
+        return low + (high - low) * unit
+
+    def normal(self, deviation: float) -> Tensor:
+        """Float32 [N], mean 0."""
+        unit = torch.randn(self.count, generator=self.generator, device=self.generator.device)
+        return deviation * unit
+
+    def octaves(self, deviation: float) -> Tensor:
+        """2 to the power of a normal number, float32 [N]."""
+        return 2 ** self.normal(deviation)
+
+    def integer(self, count: int) -> Tensor:
+        """0 .. count - 1, int64 [N]."""
+        return self.uniform(0, count).long().clamp(max=count - 1)
+
+    def chance(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
+        """`value` [N] with probability p for each picture, `otherwise` for the rest."""
+        return torch.where(self.uniform(0, 1) < (self.p if p is None else p), value, otherwise)
+
+
+def blit(images: Tensor, draw: Draw) -> Tensor:
+    """Mirror, turn by quarters, shift by up to 1/8 in whole pixels: pixels move, none changes."""
+    flip, turn, shift = random_blit(draw, images.shape[2])
+    changed = (flip != 0) | (turn != 0) | (shift != 0).any(dim=0)
+
+    def move(some: Tensor, chosen: Tensor) -> Tensor:
+        return blitted(some, flip[chosen], turn[chosen], shift[:, chosen])
+
+    return _where(changed, images, move)
+
+
+def random_blit(draw: Draw, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mirror or not [N], quarter turns clockwise [N], shift in pixels [2, N] (x, y); all int64."""
+    flip = draw.chance(draw.integer(2), 0)
+    turn = draw.chance(draw.integer(4), 0)
+    moved = draw.uniform(0, 1) < draw.p
+    shift = torch.stack([draw.uniform(-0.125, 0.125), draw.uniform(-0.125, 0.125)])
+    return flip, turn, (shift * size).round().long() * moved
+
+
+def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
+    """Move whole pixels of [N, 3, R, R] as `random_blit` says, reflecting at the borders."""
+    size = images.shape[2]
+    last, at = size - 1, torch.arange(size, device=shift.device)
+    turn, flip = turn[:, None, None], flip[:, None, None]
+    # Where an output pixel comes from: undo the shift, then the turns, then the mirror.
+    x = reflected(at - shift[0, :, None], size)[:, None, :].expand(-1, size, -1)
+    y = reflected(at - shift[1, :, None], size)[:, :, None].expand(-1, -1, size)
+    for quarter in range(3):
+        again = turn > quarter
+        x, y = torch.where(again, y, x), torch.where(again, last - x, y)
+    x = torch.where(flip == 1, last - x, x)
+    index = (y * size + x).flatten(1)[:, None].to(images.device)
+    return images.flatten(2).gather(2, index.expand(-1, 3, -1)).reshape(images.shape)
+
+
+def warp(images: Tensor, draw: Draw) -> Tensor:
+    """Scale, rotate, stretch along any direction and shift, as one resampling without aliasing."""
+    matrix, changed = random_affine(draw)
+    return _where(changed, images, lambda some, chosen: resampled(some, matrix[chosen]))
+
+
+def random_affine(draw: Draw) -> tuple[Tensor, Tensor]:
+    """Where pixels go, in coordinates of -1..1: float32 [N, 2, 3]; and for which it matters [N]."""
+    p_rotate = 1 - math.sqrt(1 - min(draw.p, 1.0))  # so that one of two rotations has chance p
+    size = draw.chance(draw.octaves(0.2), 1)
+    first = draw.chance(draw.uniform(-math.pi, math.pi), 0, p_rotate)
+    stretch = draw.chance(draw.octaves(0.2), 1)
+    second = draw.chance(draw.uniform(-math.pi, math.pi), 0, p_rotate)
+    moved = draw.uniform(0, 1) < draw.p
+    shift = torch.stack([draw.normal(0.125), draw.normal(0.125)], dim=1) * 2 * moved[:, None]
+    scale = torch.diag_embed(torch.stack([stretch * size, size / stretch], dim=1))
+    linear = _rotation(second) @ scale @ _rotation(first)
+    changed = (size != 1) | (first != 0) | (stretch != 1) | (second != 0) | moved
+    return torch.cat([linear, shift[:, :, None]], dim=2), changed
+
+
+def resampled(images: Tensor, matrix: Tensor) -> Tensor:
+    """Move the pixels of `images` [N, C, R, R] by `matrix` [N, 2, 3], reflecting at the borders.
+
+    The picture is interpolated to twice its resolution by a low-pass filter, sampled linearly
+    there, and brought back by the same filter.
+    """
+    size = images.shape[2]
+    linear = torch.linalg.inv(matrix[:, :, :2])
+    inverse = torch.cat([linear, -linear @ matrix[:, :, 2:]], dim=2).to(images.device)
+    at = (torch.arange(-HALO, 2 * size + HALO, device=images.device) + 0.5) / size - 1
+    x, y = at[None, None, :, None], at[None, :, None, None]
+    column = inverse[:, None, None]  # [N, 1, 1, 2, 3]
+    grid = column[..., 0] * x + (column[..., 1] * y + column[..., 2])  # [N, H, W, 2]
+    double = along_both_axes(upsampling(size, images.device), images)
+    moved = F.grid_sample(double, grid, "bilinear", "reflection", align_corners=False)
+    return along_both_axes(downsampling(size, images.device), moved)
+
+
+def recolour(images: Tensor, draw: Draw) -> Tensor:
+    """Brightness, contrast, luma flip, hue and saturation as one affine map of RGB."""
+    matrix, offset, changed = random_colour(draw)
+
+    def mix(some: Tensor, chosen: Tensor) -> Tensor:
+        return recoloured(some, matrix[chosen], offset[chosen])
+
+    return _where(changed, images, mix)
+
+
+def recoloured(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
+    """`matrix` [N, 3, 3] times the RGB of [N, 3, R, R], plus `offset` [N, 3, 1]."""
+    matrix, offset = matrix.to(images.device), offset.to(images.device)
+    return torch.baddbmm(offset, matrix, images.flatten(2)).reshape(images.shape)
+
+
+def random_colour(draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    """The matrix [N, 3, 3] and offset [N, 3, 1] on RGB, and for which pictures they matter [N]."""
+    brightness = draw.chance(draw.normal(0.2), 0)
+    contrast = draw.chance(draw.octaves(0.5), 1)
+    flip = draw.chance(draw.integer(2), 0)
+    hue = draw.chance(draw.uniform(-math.pi, math.pi), 0)
+    saturation = draw.chance(draw.octaves(1.0), 1)
+    identity, grey = torch.eye(3, device=hue.device), torch.full((3, 3), 1 / 3, device=hue.device)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=hue.device) / math.sqrt(3)
+    colours = identity - grey  # the part of RGB that is not grey
+
+    def each(value: Tensor) -> Tensor:
+        return value[:, None, None]
+
+    turned = grey + each(hue.cos()) * colours + each(hue.sin()) * cross  # about the grey axis
+    saturated = grey + each(saturation) * colours
+    flipped = identity - 2 * each(flip) * grey
+    linear = saturated @ turned @ flipped
+    scale = each(contrast)
+    changed = (brightness != 0) | (contrast != 1) | (flip != 0) | (hue != 0) | (saturation != 1)
+    offset = linear @ (scale * each(brightness)).expand(-1, 3, 1)
+    return linear * scale, offset, changed
+
+
+def equalise(images: Tensor, draw: Draw) -> Tensor:
+    """Amplify four octave bands at random; the expected power of the picture stays."""
+    gains, changed = random_gains(draw)
+
+    return _where(changed, images, lambda some, chosen: amplified(some, gains[chosen]))
+
+
+def amplified(images: Tensor, gains: Tensor) -> Tensor:
+    """The octave bands of [N, 3, R, R], along each axis, times `gains` [N, 4]."""
+    bands = octave_bands(images.shape[2], images.device)
+    matrix = torch.einsum("nb,bij->nij", gains.to(images.device), bands)[:, None]
+    return matrix @ images @ matrix.mT
+
+
+def random_gains(draw: Draw) -> tuple[Tensor, Tensor]:
+    """Gains of the four bands [N, 4], and for which pictures they matter [N]."""
+    power = torch.tensor([10.0, 1, 1, 1], device=draw.generator.device) / 13  # 1/f pictures
+    gains = torch.ones(draw.count, 4, device=power.device)
+    for band in range(4):
+        gains[:, band] = draw.chance(draw.octaves(1.0), 1)
+    changed = (gains != 1).any(dim=1)
+    # Normalised once for all bands (the paper: after each), so that the power stays exactly.
+    return gains / (power * gains.square()).sum(dim=1, keepdim=True).sqrt(), changed
+
+
+def add_noise(images: Tensor, draw: Draw) -> Tensor:
+    """Gaussian noise whose deviation is half-normal with 0.1."""
+    deviation = draw.chance(draw.normal(0.1).abs(), 0)
+
+    def disturb(some: Tensor, chosen: Tensor) -> Tensor:
+        noise = torch.randn(some.shape, generator=draw.generator, device=draw.generator.device)
+        return some + (noise * deviation[chosen][:, None, None, None]).to(some.device)
+
+    return _where(deviation != 0, images, disturb)
+
+
+def cut_out(images: Tensor, draw: Draw) -> Tensor:
+    """Grey out a square of half the side, centred anywhere."""
+    reach = draw.chance(torch.full((draw.count,), 0.25, device=draw.generator.device), 0)
+    centre = torch.stack([draw.uniform(0, 1), draw.uniform(0, 1)])  # [2, N]
+    at = (torch.arange(images.shape[2], device=centre.device) + 0.5) / images.shape[2]
+    near = (at - centre[..., None]).abs() < reach[:, None]  # [2, N, R]
+    hidden = (near[1, :, None, :, None] & near[0, :, None, None, :]).to(images.device)
+    return images.masked_fill(hidden, 0.0)
+
+
+@dataclass
+class AdaController:
+    """The target heuristic: raise p while the discriminator is too sure of the real pictures.
+
+    r_t = E[sign(D(real))] estimates how far the discriminator overfits, 0 not at all, 1 completely.
+    Works across processes: the signs of all of them count.
+    """
+
+    target: float = 0.6  # r_t to aim for
+    speed_kimg: float = 500  # thousands of pictures in which p could go from 0 to 1
+    p: float = 0.0
+    sign_sum: float = 0.0
+    sign_count: float = 0.0
+
+    def observe(self, real_logits: Tensor) -> None:
+        """Take note of the discriminator's outputs for (augmented) real pictures."""
+        self.sign_sum += float(real_logits.detach().sign().sum())
+        self.sign_count += real_logits.numel()
+
+    def update(self) -> float:
+        """Adjust p by what was observed since the last call (the paper: every 4 batches).
+
+        Returns r_t of that time; NaN if nothing was observed, and then p stays.
+        """
+        totals = torch.tensor([self.sign_sum, self.sign_count], dtype=torch.float64)
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
+            totals = totals.to(device)
+            torch.distributed.all_reduce(totals)
+        sign_sum, count = float(totals[0]), float(totals[1])
+        self.sign_sum = self.sign_count = 0.0
+        if count == 0:
+            return math.nan
+        overfitting = sign_sum / count
+        step = count / (self.speed_kimg * 1000)
+        self.p = min(max(self.p + math.copysign(step, overfitting - self.target), 0.0), 1.0)
+        return overfitting
+
+
+def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Apply `change(pictures, their numbers)` to those of the pictures that are `changed` [N]."""
+    chosen = changed.nonzero()[:, 0]
+    if len(chosen) == 0:
+        return images
+    there = chosen.to(images.device)
+    return images.index_copy(0, there, change(images.index_select(0, there), chosen))
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    """[N] radians, from x towards y, to [N, 2, 2]."""
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos, -sin, sin, cos], dim=1).reshape(-1, 2, 2)

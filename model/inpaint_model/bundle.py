@@ -1,0 +1,321 @@
+"""Bundles: a model as a folder of YAML and safetensors. No pickle.
+
+`model.yaml` says what the networks are and where they come from; `weights.safetensors` holds their
+tensors under `generator.`, `encoder.`, `mixer.`, `skip.`, `second_encoder.` and `framer.`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from inpaint_model.config import (
+    DiscriminatorConfig,
+    GeneratorConfig,
+    InpaintingConfig,
+    discriminator_config_from_dict,
+    generator_config_from_dict,
+    inpainting_config_from_dict,
+    to_dict,
+)
+from inpaint_model.directions import Direction
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.generator import Generator
+from inpaint_model.networks import InpaintingModel
+
+FORMAT = 1
+Kind = Literal["generator", "inpainter"]
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class BundleError(ValueError):
+    """A bundle that cannot be used. The message names the folder and the reason."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What people should know of a model."""
+
+    name: str  # How requests call it.
+    title: str = ""  # For people.
+    alignment: str = "ffhq"  # What the frames were.
+    licence: str = "unknown"
+    provenance: str = "unknown"  # Where the weights come from.
+    trained_kimg: float = 0.0  # Thousands of images seen by the part that `kind` names.
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """`model.yaml`, read."""
+
+    folder: Path
+    kind: Kind
+    card: Card
+    config: GeneratorConfig | InpaintingConfig
+    weights_sha256: str
+    generator_sha256: str
+    dtype: str
+    directions: tuple[Direction, ...] = ()
+    framer: Mapping[str, Any] | None = None
+    discriminator: DiscriminatorConfig | None = None
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def has_framer(self) -> bool:
+        """Whether the bundle can find frames by itself."""
+        return self.framer is not None
+
+    @property
+    def generator_config(self) -> GeneratorConfig:
+        """The generator's configuration, whatever the kind."""
+        return self.config if isinstance(self.config, GeneratorConfig) else self.config.generator
+
+
+def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Hash over a generator's tensors as float32 bytes, in name order.
+
+    Directions and recipes refer to it: it names the latent space, whatever file holds it.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].detach().float().contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stored(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    return {
+        name: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in tensors.items()
+    }
+
+
+def save_bundle(
+    folder: Path,
+    model: Generator | InpaintingModel,
+    card: Card,
+    *,
+    discriminator: Discriminator | None = None,
+    dtype: str = "fp32",
+    extra_tensors: Mapping[str, Tensor] | None = None,
+    framer: Mapping[str, Any] | None = None,
+    card_text: str = "",
+) -> BundleInfo:
+    """Write a complete bundle, replacing `folder` only when everything is on disk.
+
+    extra_tensors: further entries for weights.safetensors (`framer.*`).
+    """
+    temporary = folder.with_name(folder.name + ".writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    if isinstance(model, InpaintingModel):
+        kind, tensors = "inpainter", _stored(model.state_dict(), DTYPES[dtype])
+    else:
+        kind = "generator"
+        tensors = _stored(
+            {f"generator.{k}": v for k, v in model.state_dict().items()}, DTYPES[dtype]
+        )
+    own = {
+        k.removeprefix("generator."): v for k, v in tensors.items() if k.startswith("generator.")
+    }
+    if extra_tensors:
+        tensors |= _stored(extra_tensors, DTYPES[dtype])
+    weights = temporary / "weights.safetensors"
+    save_file(tensors, weights)
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "name": card.name,
+        "title": card.title,
+        "kind": kind,
+        "config": to_dict(model.config),
+        "weights": {"file": weights.name, "sha256": file_sha256(weights), "dtype": dtype},
+        "generator_sha256": generator_sha256(own),
+        "alignment": card.alignment,
+        "licence": card.licence,
+        "provenance": card.provenance,
+        "trained_kimg": float(card.trained_kimg),
+        "metrics": dict(card.metrics),
+        "directions": [],
+    }
+    if framer is not None:
+        document["framer"] = dict(framer)
+    if discriminator is not None:
+        document["discriminator"] = to_dict(discriminator.config)
+        save_discriminator(temporary / "discriminator.safetensors", discriminator, dtype)
+    (temporary / "model.yaml").write_text(
+        yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8"
+    )
+    (temporary / "card.md").write_text(card_text or f"# {card.title or card.name}\n", "utf-8")
+    replace_folder(temporary, folder)
+    return read_bundle(folder)
+
+
+def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "fp32") -> None:
+    """The discriminator's tensors, in a file of their own: training needs them, use does not."""
+    save_file(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Move `source` to `target`; an earlier `target` stays whole until then."""
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    source.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_bundle(folder: Path) -> BundleInfo:
+    """Read and check `model.yaml`. BundleError names what is wrong with it."""
+    path = folder / "model.yaml"
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is not a bundle: it has no model.yaml") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path} cannot be read: {_first_line(error)}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BundleError(f"{path} is not of format {FORMAT}; a newer version may read it")
+    try:
+        kind: Kind = document["kind"]
+        if kind not in ("generator", "inpainter"):
+            raise ValueError(f"kind {kind!r} is neither generator nor inpainter")
+        parse = generator_config_from_dict if kind == "generator" else inpainting_config_from_dict
+        critic = document.get("discriminator")
+        return BundleInfo(
+            folder=folder,
+            kind=kind,
+            card=Card(
+                name=str(document["name"]),
+                title=str(document.get("title", "")),
+                alignment=str(document.get("alignment", "")),
+                licence=str(document.get("licence", "unknown")),
+                provenance=str(document.get("provenance", "unknown")),
+                trained_kimg=float(document.get("trained_kimg", 0.0)),
+                metrics=dict(document.get("metrics") or {}),
+            ),
+            config=parse(document["config"]),
+            weights_sha256=str(document["weights"]["sha256"]),
+            generator_sha256=str(document["generator_sha256"]),
+            dtype=str(document["weights"]["dtype"]),
+            directions=tuple(Direction.from_dict(d) for d in document.get("directions") or ()),
+            framer=document.get("framer"),
+            discriminator=discriminator_config_from_dict(critic) if critic else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else _first_line(error)
+        raise BundleError(f"{path}: {reason}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dict[str, Tensor]:
+    """The tensors of `weights.safetensors` (those below `prefixes`), as stored.
+
+    BundleError if the file is missing, damaged, or not the one that model.yaml describes.
+    """
+    path = info.folder / "weights.safetensors"
+    wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
+    try:
+        if file_sha256(path) != info.weights_sha256:
+            raise BundleError(f"{path} is not the file that model.yaml describes (sha256 differs)")
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(wanted)]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}
+    except FileNotFoundError:
+        raise BundleError(f"{info.folder} has no weights.safetensors") from None
+    except SafetensorError as error:
+        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
+
+
+def _fill(module: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
+    """Copy tensors into a module of the same names and shapes, freeing them one by one."""
+    own = module.state_dict()
+    if set(own) != set(tensors):
+        odd = sorted(set(own) ^ set(tensors))
+        raise BundleError(
+            f"{folder}: weights and config disagree on {len(odd)} tensors, such as {odd[0]}"
+        )
+    for name in list(tensors):
+        value = tensors.pop(name)
+        if own[name].shape != value.shape:
+            raise BundleError(
+                f"{folder}: {name} has shape {list(value.shape)}, "
+                f"the config wants {list(own[name].shape)}"
+            )
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise BundleError(f"{folder}: {name} holds values that are not finite")
+        own[name].copy_(value)
+
+
+def load_generator(info: BundleInfo) -> Generator:
+    """The generator of a bundle of either kind, float32, on the CPU."""
+    generator = Generator(info.generator_config)
+    tensors = load_tensors(info, ["generator"])
+    with torch.no_grad():
+        _fill(generator, {k.removeprefix("generator."): v for k, v in tensors.items()}, info.folder)
+    return generator.eval().requires_grad_(False)
+
+
+def load_model(info: BundleInfo) -> InpaintingModel:
+    """The inpainting model of a bundle, float32, on the CPU."""
+    if not isinstance(info.config, InpaintingConfig):
+        raise BundleError(
+            f"{info.folder} holds a generator only; train it to fill holes with "
+            "`inpaint-model train inpainter --generator` first"
+        )
+    model = InpaintingModel(info.config)
+    parts = ["generator", "encoder", "mixer", "skip", "second_encoder"]
+    with torch.no_grad():
+        _fill(model, load_tensors(info, parts), info.folder)
+    return model.eval().requires_grad_(False)
+
+
+def load_discriminator(info: BundleInfo) -> Discriminator | None:
+    """The discriminator that was kept with a bundle, if any."""
+    path = info.folder / "discriminator.safetensors"
+    if info.discriminator is None or not path.exists():
+        return None
+    discriminator = Discriminator(info.discriminator)
+    with safe_open(path, framework="pt") as file, torch.no_grad():
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        _fill(discriminator, tensors, info.folder)
+    return discriminator
+
+
+def bundled(name: str) -> Path:
+    """The folder of a model that ships inside the package; BundleError if there is none."""
+    folder = Path(__file__).parent / "bundles" / name
+    if not (folder / "model.yaml").exists():
+        known = sorted(p.parent.name for p in folder.parent.glob("*/model.yaml"))
+        hint = f"bundled are: {', '.join(known)}" if known else "no model is bundled"
+        raise BundleError(f"{name!r} is neither a bundle's folder nor a bundled model ({hint})")
+    return folder
+
+
+def find_bundle(path_or_name: str | Path) -> Path:
+    """A bundle's folder: the path itself, or a bundled model's name."""
+    path = Path(path_or_name)
+    return path if (path / "model.yaml").exists() or path.is_dir() else bundled(str(path_or_name))

@@ -1,0 +1,299 @@
+"""What a network is: frozen configurations, the presets, and their form in `model.yaml`.
+
+Two axes describe an inpainting model: the *preset* gives the sizes, the *arch* is a row of the
+paper's Table 2. A bundle carries its configuration, so loading needs no flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+Context = Literal["prev", "all", "sum", "none"]
+Heads = Literal["separate", "shared"]
+Norm = Literal["batch", "group"]
+Arch = Literal[
+    "divinversion-first",
+    "hierarchical-w",
+    "divinversion-two-stage",
+    "hierarchical-two-stage",
+    "hierarchical",
+]
+ARCHS: tuple[Arch, ...] = get_args(Arch)  # Table 2, top to bottom
+
+MIN_RESOLUTION, MAX_RESOLUTION = 32, 1024
+ENCODER_MAX_RESOLUTION = 256  # larger pictures are reduced before they are encoded
+
+
+def channel_table(resolution: int, channel_base: int, channel_max: int = 512) -> tuple[int, ...]:
+    """Feature channels at 4, 8, ..., `resolution` px: min(channel_base / px, channel_max)."""
+    return tuple(min(channel_base // r, channel_max) for r in resolutions(resolution))
+
+
+def resolutions(resolution: int) -> tuple[int, ...]:
+    """4, 8, ..., `resolution`."""
+    return tuple(2**k for k in range(2, resolution.bit_length()))
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """A StyleGAN2 generator (skip architecture)."""
+
+    resolution: int  # Side of the picture in px: a power of two, 32..1024.
+    z_dim: int  # Width of the input latent.
+    w_dim: int  # Width of the intermediate latent.
+    channels: tuple[int, ...]  # Feature channels at 4, 8, ..., resolution px.
+    c_dim: int = 0  # Width of the class label, 0 = unconditional.
+    num_mapping_layers: int = 8  # Fully connected layers from z to w.
+    mapping_lr_multiplier: float = 0.01  # Learning rate multiplier of the mapping network.
+    conv_clamp: float | None = None  # Features are clamped to +- this (networks trained in fp16).
+
+    def __post_init__(self) -> None:
+        r = self.resolution
+        if r & (r - 1) or not MIN_RESOLUTION <= r <= MAX_RESOLUTION:
+            raise ValueError(
+                f"resolution {r} is not a power of two from {MIN_RESOLUTION} to {MAX_RESOLUTION}"
+            )
+        if len(self.channels) != len(resolutions(r)) or min(self.channels) < 1:
+            raise ValueError(
+                f"channels {self.channels} must name {len(resolutions(r))} positive counts, "
+                f"one for each of {resolutions(r)} px"
+            )
+        if min(self.z_dim, self.w_dim, self.num_mapping_layers) < 1 or self.c_dim < 0:
+            raise ValueError("z_dim, w_dim and num_mapping_layers must be positive, c_dim not < 0")
+
+    @property
+    def num_ws(self) -> int:
+        """Styles a picture takes: 2 a resolution (14 at 256 px)."""
+        return 2 * len(self.channels)
+
+    def channels_at(self, resolution: int) -> int:
+        """Feature channels at `resolution` px."""
+        return self.channels[resolution.bit_length() - 3]
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """A StyleGAN2 discriminator (resnet architecture)."""
+
+    resolution: int
+    channels: tuple[int, ...]  # Feature channels at 4, 8, ..., resolution px.
+    c_dim: int = 0  # Width of the class label, 0 = unconditional.
+    cmap_dim: int = 0  # Width of the mapped label (used with c_dim > 0).
+    num_mapping_layers: int = 8  # Of the label.
+    mbstd_group_size: int = 4  # Samples that share one minibatch standard deviation.
+    mbstd_num_channels: int = 1  # Channels that carry it.
+    conv_clamp: float | None = None
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The encoder of the erased picture: IR-SE body, feature pyramid, style heads (section 3.1)."""
+
+    widths: tuple[int, int, int, int] = (64, 128, 256, 512)  # Channels at 1/2, 1/4, 1/8, 1/16.
+    units: tuple[int, int, int, int] = (3, 4, 14, 3)  # Residual units of each group.
+    pyramid: int = 512  # Channels of the pyramid and of the heads.
+    heads: Heads = "separate"  # One trunk a style (paper), or one a pyramid level (compact).
+    norm: Norm = "batch"  # Batch norm (paper), or group norm, which small batches want.
+
+
+@dataclass(frozen=True)
+class MixerConfig:
+    """Hierarchical mixing (section 3.1, figure 2)."""
+
+    context: Context = "prev"  # What a style knows of the earlier ones (method: M2, M3).
+    gated: bool = False  # DivInversion's gate between combined and sampled code (M6).
+    tokens_per_style: Literal[1, 2] = 2  # Encoder tokens a style takes.
+
+
+@dataclass(frozen=True)
+class SkipConfig:
+    """The skip encoder: a U-Net over three resolutions (section 3.1, figure 3)."""
+
+    widths: tuple[int, int, int] = (128, 256, 512)  # Channels at s, s/2 and s/4.
+
+
+@dataclass(frozen=True)
+class InpaintingConfig:
+    """A whole inpainting model. Fields that an arch has no use for are None."""
+
+    generator: GeneratorConfig
+    encoder: EncoderConfig
+    mixer: MixerConfig
+    skip: SkipConfig | None  # None: the W+ models
+    two_stage: bool = False  # The skip features come from a second encoder of the first picture.
+    skip_resolution: int = 64  # Where features are read and replaced, px.
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.skip_resolution <= self.encoder_resolution // 4:
+            raise ValueError(
+                f"skip_resolution {self.skip_resolution} must lie between 8 and a quarter of "
+                f"the encoder's resolution ({self.encoder_resolution // 4})"
+            )
+        if self.two_stage and self.skip is None:
+            raise ValueError("a two-stage model needs a skip encoder")
+
+    @property
+    def encoder_resolution(self) -> int:
+        """Side in px of the picture that the encoder sees."""
+        return min(self.generator.resolution, ENCODER_MAX_RESOLUTION)
+
+    @property
+    def arch(self) -> Arch:
+        """The row of Table 2 that this configuration is."""
+        if self.skip is None:
+            return "divinversion-first" if self.mixer.gated else "hierarchical-w"
+        if self.two_stage:
+            return "divinversion-two-stage" if self.mixer.gated else "hierarchical-two-stage"
+        return "hierarchical"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes that fit each other; `inpainting_config` makes any arch of them."""
+
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    encoder: EncoderConfig
+    skip: SkipConfig
+
+
+def _preset(
+    resolution: int,
+    channel_base: int,
+    *,
+    channel_max: int = 512,
+    w_dim: int = 512,
+    num_mapping_layers: int = 8,
+    encoder: EncoderConfig | None = None,
+    skip: SkipConfig | None = None,
+) -> Preset:
+    channels = channel_table(resolution, channel_base, channel_max)
+    generator = GeneratorConfig(
+        resolution=resolution,
+        z_dim=w_dim,
+        w_dim=w_dim,
+        channels=channels,
+        num_mapping_layers=num_mapping_layers,
+    )
+    return Preset(
+        generator,
+        DiscriminatorConfig(resolution, channels),
+        encoder or EncoderConfig(),
+        skip or SkipConfig(),
+    )
+
+
+PRESETS: Mapping[str, Preset] = {
+    "paper-256": _preset(256, 32768),
+    "paper-256-half": _preset(256, 16384),
+    "compact-256": _preset(
+        256,
+        6144,
+        channel_max=192,
+        w_dim=192,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
+        skip=SkipConfig((64, 96, 128)),
+    ),
+    "compact-128": _preset(
+        128,
+        2048,
+        channel_max=128,
+        w_dim=128,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((16, 32, 64, 96), (1, 2, 3, 2), 96, "shared", "group"),
+        skip=SkipConfig((32, 64, 96)),
+    ),
+    "tiny": _preset(
+        32,
+        256,
+        channel_max=16,
+        w_dim=16,
+        num_mapping_layers=2,
+        encoder=EncoderConfig((4, 8, 8, 8), (1, 1, 1, 1), 8, "shared", "group"),
+        skip=SkipConfig((8, 8, 8)),
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`; ValueError names the known ones."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def inpainting_config(
+    sizes: Preset, arch: Arch = "hierarchical", generator: GeneratorConfig | None = None
+) -> InpaintingConfig:
+    """The configuration of one arch at a preset's sizes, around `generator` if one is given."""
+    if arch not in ARCHS:
+        raise ValueError(f"unknown arch {arch!r}; known are {', '.join(ARCHS)}")
+    generator = generator or sizes.generator
+    divinversion = arch.startswith("divinversion")
+    return InpaintingConfig(
+        generator=generator,
+        encoder=sizes.encoder,
+        mixer=MixerConfig(context="none", gated=True, tokens_per_style=1)
+        if divinversion
+        else MixerConfig(),
+        skip=None if arch in ("divinversion-first", "hierarchical-w") else sizes.skip,
+        two_stage=arch.endswith("two-stage"),
+        skip_resolution=min(64, generator.resolution // 4),
+    )
+
+
+def to_dict(config: GeneratorConfig | DiscriminatorConfig | InpaintingConfig) -> dict[str, Any]:
+    """Plain lists, numbers and strings, ready for YAML or JSON."""
+    return {key: _plain(value) for key, value in asdict(config).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _from_dict(cls: Any, data: Mapping[str, Any]) -> Any:
+    unknown = set(data) - set(cls.__dataclass_fields__)
+    if unknown:
+        raise ValueError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(f"{cls.__name__}: {error}") from None
+
+
+def generator_config_from_dict(data: Mapping[str, Any]) -> GeneratorConfig:
+    """Inverse of `to_dict`; ValueError on unknown, missing or impossible fields."""
+    config: GeneratorConfig = _from_dict(GeneratorConfig, data)
+    return config
+
+
+def discriminator_config_from_dict(data: Mapping[str, Any]) -> DiscriminatorConfig:
+    """Inverse of `to_dict`; ValueError on unknown, missing or impossible fields."""
+    config: DiscriminatorConfig = _from_dict(DiscriminatorConfig, data)
+    return config
+
+
+def inpainting_config_from_dict(data: Mapping[str, Any]) -> InpaintingConfig:
+    """Inverse of `to_dict`; ValueError on unknown, missing or impossible fields."""
+    parts = dict(data)
+    for key, cls in (
+        ("generator", GeneratorConfig),
+        ("encoder", EncoderConfig),
+        ("mixer", MixerConfig),
+        ("skip", SkipConfig),
+    ):
+        if parts.get(key) is not None:
+            parts[key] = _from_dict(cls, parts[key])
+    config: InpaintingConfig = _from_dict(InpaintingConfig, parts)
+    return config
+
+
+def with_mixer(config: InpaintingConfig, context: Context) -> InpaintingConfig:
+    """`config` with another mixing context (for ablations)."""
+    return replace(config, mixer=replace(config.mixer, context=context))

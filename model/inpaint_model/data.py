@@ -1,0 +1,225 @@
+"""Pictures for training and evaluation: a folder or a zip becomes one uint8 tensor in memory.
+
+Decoding happens once. 2,395 pictures take 118 MB at 128 px, 471 MB at 256 px.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Square RGB pictures of one size, in the order of their names."""
+
+    names: tuple[str, ...]  # paths inside the folder or zip, the prefix included
+    pixels: Tensor  # uint8 [N, 3, R, R]
+    skipped: tuple[str, ...] = ()  # unreadable files, left out
+    enlarged: int = 0  # how many were smaller than R and are therefore soft
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def resolution(self) -> int:
+        """R, the side in pixels."""
+        return int(self.pixels.shape[2])
+
+    def batch(
+        self,
+        indices: Tensor,
+        mirrored: Tensor | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:
+        """Pictures `indices` [B] in -1..1, float32 [B, 3, R, R]; flipped where `mirrored` [B]."""
+        pixels = self.pixels[indices].to(device)
+        if mirrored is not None:
+            flip = mirrored.to(device)[:, None, None, None]
+            pixels = torch.where(flip, pixels.flip(3), pixels)
+        return pixels.float() / 127.5 - 1
+
+
+def load_pictures(
+    source: str | Path,
+    resolution: int,
+    *,
+    limit: int | None = None,
+    cache: str | Path | None = None,
+    progress: bool = True,
+) -> PictureSet:
+    """Read all pictures of `source`, centre-cropped to squares and resized to `resolution`.
+
+    `source` is a folder or a zip, optionally with `:prefix` of a folder inside (`faces.zip:train`).
+    Any format that Pillow reads will do; transparency is dropped, grey becomes RGB. Files that
+    cannot be read are named in the log and in `skipped`. With `limit` only the first pictures in
+    the order of names are taken. `cache` is a folder for the decoded pictures.
+
+    ValueError if there is nothing to read, or for a resolution that is not a positive number.
+    """
+    if resolution < 1:
+        raise ValueError(f"the resolution is {resolution}; it must be a positive number of pixels")
+    archive = _open(source)
+    with archive:
+        names = archive.names()[:limit]
+        if not names:
+            raise ValueError(f"no pictures in {source}; name a folder or zip with PNG, JPEG, WebP")
+        if cache is None:
+            return _decode(archive, names, resolution, progress)
+        key = hashlib.sha256(archive.fingerprint(names).encode()).hexdigest()[:16]
+        path = Path(cache) / f"pictures-{resolution}-{key}.safetensors"
+        if path.exists():
+            return _read_cache(path)
+        pictures = _decode(archive, names, resolution, progress)
+    _write_cache(path, pictures)
+    return pictures
+
+
+def square(image: Image.Image, resolution: int) -> Image.Image:
+    """The largest centred square of a picture, in RGB, at `resolution` (Lanczos)."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip to 8
+        image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+    image = image.convert("RGB")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    crop = image.crop((left, top, left + side, top + side))
+    if side == resolution:
+        return crop
+    # A whole-number box reduction first where the picture is much larger: as sharp, far cheaper.
+    return crop.resize((resolution,) * 2, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+class _Archive:
+    """A folder or zip of files; thread-safe reading."""
+
+    def __init__(self, path: Path, prefix: str) -> None:
+        self.path = path
+        self.prefix = prefix
+        self.zip = None if path.is_dir() else zipfile.ZipFile(path)
+
+    def __enter__(self) -> _Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.zip is not None:
+            self.zip.close()
+
+    def names(self) -> list[str]:
+        """The pictures' names below the prefix, sorted."""
+        everything: Iterable[str]
+        if self.zip is not None:
+            everything = self.zip.namelist()
+        else:
+            everything = (
+                file.relative_to(self.path).as_posix()
+                for file in self.path.rglob("*")
+                if file.is_file()
+            )
+        known = Image.registered_extensions()
+        return sorted(
+            name
+            for name in everything
+            if name.startswith(self.prefix)
+            and Path(name).suffix.lower() in known
+            and not any(part.startswith((".", "__MACOSX")) for part in Path(name).parts)
+        )
+
+    def read(self, name: str) -> bytes:
+        if self.zip is not None:
+            return self.zip.read(name)
+        return (self.path / name).read_bytes()
+
+    def fingerprint(self, names: Sequence[str]) -> str:
+        """Changes when the files do."""
+        files = [self.path] if self.zip is not None else [self.path / name for name in names]
+        stats = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return json.dumps([str(self.path.resolve()), list(names), stats])
+
+
+def _open(source: str | Path) -> _Archive:
+    path, prefix = Path(source), ""
+    if not path.exists() and ":" in str(source):
+        before, _, prefix = str(source).rpartition(":")
+        path, prefix = Path(before), prefix.strip("/") + "/" if prefix.strip("/") else ""
+    if not path.exists():
+        raise ValueError(f"{path} does not exist; name a folder or a zip of pictures")
+    try:
+        return _Archive(path, prefix)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} is neither a folder nor a zip file") from error
+
+
+def _decode(archive: _Archive, names: Sequence[str], resolution: int, progress: bool) -> PictureSet:
+    pixels = np.empty((len(names), resolution, resolution, 3), np.uint8)
+
+    def decode(index: int) -> tuple[bool, bool]:
+        """Fill one row; whether it could be read, and whether it had to be enlarged."""
+        try:
+            with Image.open(io.BytesIO(archive.read(names[index]))) as image:
+                pixels[index] = np.asarray(square(image, resolution))
+                return True, min(image.size) < resolution
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            log.warning("skipped %s: %s", names[index], error)
+            return False, False
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = list(
+            tqdm(
+                pool.map(decode, range(len(names))),
+                "reading pictures",
+                len(names),
+                disable=None if progress else True,
+            )
+        )
+    readable = np.array([read for read, _ in outcomes])
+    skipped = tuple(name for name, read in zip(names, readable, strict=True) if not read)
+    if not readable.any():
+        raise ValueError(f"none of the {len(names)} pictures in {archive.path} could be read")
+    if skipped:
+        log.warning("%d of %d pictures could not be read", len(skipped), len(names))
+        pixels = pixels[readable]
+    return PictureSet(
+        tuple(name for name, read in zip(names, readable, strict=True) if read),
+        torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(),
+        skipped,
+        sum(enlarged for _, enlarged in outcomes),
+    )
+
+
+def _read_cache(path: Path) -> PictureSet:
+    with safe_open(path, framework="pt") as file:
+        about = json.loads(file.metadata()["about"])
+        pixels = file.get_tensor("pixels")
+    return PictureSet(tuple(about["names"]), pixels, tuple(about["skipped"]), about["enlarged"])
+
+
+def _write_cache(path: Path, pictures: PictureSet) -> None:
+    """All or nothing, so that an interrupted run leaves no half file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {
+        "names": pictures.names,
+        "skipped": pictures.skipped,
+        "enlarged": pictures.enlarged,
+    }
+    part = path.with_suffix(f".{os.getpid()}.part")
+    save_file({"pixels": pictures.pixels}, part, {"about": json.dumps(about)})
+    part.replace(path)

@@ -1,0 +1,42 @@
+"""Latent directions: what an edit adds to W_out (paper, section 3, experiments).
+
+`ws_out[layers] += value * unit * vector`: one unit is one standard deviation of the direction's
+score over the generator's samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One entry of a bundle's `directions`; its vector lies in directions.safetensors."""
+
+    name: str  # As requests call it.
+    group: str  # For the user interface: "hair", "light", "pose", ...
+    layers: tuple[int, ...]  # Styles it acts on.
+    unit: float  # Length of one unit along the stored vector.
+    minimum: float  # The range that stays natural, in units.
+    maximum: float
+    source: str = ""  # How it was found.
+    licence: str = ""
+    description: str = ""  # One line for people.
+    effects: Mapping[str, float] = field(default_factory=dict)  # Measured, named by score.
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Direction:
+        """From an entry of model.yaml, whose range is [minimum, maximum]."""
+        values = dict(data)
+        values["minimum"], values["maximum"] = (float(v) for v in values.pop("range"))
+        values["layers"] = tuple(int(layer) for layer in values["layers"])
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Inverse of `from_dict`."""
+        values = asdict(self)
+        values["range"] = [values.pop("minimum"), values.pop("maximum")]
+        values["layers"] = list(self.layers)
+        return values

@@ -1,0 +1,148 @@
+"""Where the model looks: squares in the document, boxes, and the one matrix between the two.
+
+Coordinates are continuous: the origin is the top left corner of the top left pixel, x points
+right, y down, pixel centres lie at + 0.5. A frame's angle turns the model's x axis to
+(cos a, -sin a) in the document, so a positive angle is counter-clockwise on the screen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float64]
+"""[2, 3]: (x, y) -> A (x, y) + b, from one continuous coordinate system to another."""
+
+
+class Frame(NamedTuple):
+    """The square, possibly rotated, that the model sees. Document px; degrees."""
+
+    cx: float
+    cy: float
+    side: float
+    angle: float = 0.0
+
+
+class Box(NamedTuple):
+    """A rectangle of whole pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    def grown(self, margin: int) -> Box:
+        """The box with `margin` px more on every side."""
+        return Box(self.x - margin, self.y - margin, self.width + 2 * margin,
+                   self.height + 2 * margin)  # fmt: skip
+
+    def moved(self, x: int, y: int) -> Box:
+        return Box(self.x + x, self.y + y, self.width, self.height)
+
+    def clipped(self, width: int, height: int) -> Box:
+        """The part inside a picture of `width` x `height` px; empty boxes have no area."""
+        left, right = (min(max(v, 0), width) for v in (self.x, self.right))
+        top, bottom = (min(max(v, 0), height) for v in (self.y, self.bottom))
+        return Box(left, top, right - left, bottom - top)
+
+    def cut(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The pixels of the box in a picture [H, W, ...]. The box must lie inside it."""
+        return picture[self.y : self.bottom, self.x : self.right]
+
+
+def document_from_model(frame: Frame, resolution: int) -> Matrix:
+    """The matrix from model pixels (0..resolution) to document pixels."""
+    scale = frame.side / resolution
+    turn = math.radians(frame.angle)
+    across, down = scale * math.cos(turn), scale * math.sin(turn)
+    half = resolution / 2
+    return np.array(
+        [
+            [across, down, frame.cx - half * (across + down)],
+            [-down, across, frame.cy - half * (across - down)],
+        ]
+    )
+
+
+def model_from_document(frame: Frame, resolution: int) -> Matrix:
+    """The matrix from document pixels to model pixels (0..resolution inside the frame)."""
+    return inverse(document_from_model(frame, resolution))
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.hstack([linear, -linear @ matrix[:, 2:]])
+
+
+def compose(outer: Matrix, inner: Matrix) -> Matrix:
+    """The matrix that applies `inner` first, then `outer`."""
+    linear = outer[:, :2] @ inner
+    linear[:, 2] += outer[:, 2]
+    return linear
+
+
+def scaling(x: float, y: float) -> Matrix:
+    return np.array([[x, 0.0, 0.0], [0.0, y, 0.0]])
+
+
+def translation(x: float, y: float) -> Matrix:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
+
+
+def apply(matrix: Matrix, points: npt.ArrayLike) -> Matrix:
+    """Points [N, 2] through the matrix."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def corners(frame: Frame) -> Matrix:
+    """The frame's corners [4, 2] in the document: top left, top right, bottom right, left."""
+    return apply(document_from_model(frame, 1), [(0, 0), (1, 0), (1, 1), (0, 1)])
+
+
+def bounding_box(points: Matrix) -> Box:
+    """The smallest box of whole pixels that holds the points [N, 2]."""
+    left, top = np.floor(points.min(axis=0)).astype(int)
+    right, bottom = np.ceil(points.max(axis=0)).astype(int)
+    return Box(int(left), int(top), int(right - left), int(bottom - top))
+
+
+def union(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds all of them."""
+    left, top = min(b.x for b in boxes), min(b.y for b in boxes)
+    right, bottom = max(b.right for b in boxes), max(b.bottom for b in boxes)
+    return Box(left, top, right - left, bottom - top)
+
+
+def box_frame(
+    hole: Box, width: int, height: int, resolution: int = 0, context: float = 2.0
+) -> Frame:
+    """The upright square around a hole, with context, moved inside a document.
+
+    The side is `context` times the hole's larger side, or the model's resolution if that is more
+    (nothing is gained by enlarging the document); at most the document's smaller side, but never
+    less than the hole's larger one. Only then can it reach beyond the document.
+    """
+    larger = max(hole.width, hole.height)
+    wanted = max(round(context * larger), resolution)
+    side = float(max(min(wanted, width, height), larger))
+    cx = _moved_inside(hole.x + hole.width / 2, side, width)
+    cy = _moved_inside(hole.y + hole.height / 2, side, height)
+    return Frame(cx, cy, side)
+
+
+def _moved_inside(centre: float, side: float, length: int) -> float:
+    if side >= length:
+        return length / 2
+    return min(max(centre, side / 2), length - side / 2)

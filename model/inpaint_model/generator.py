@@ -1,0 +1,291 @@
+"""The StyleGAN2 generator, split so that features can be read and replaced half-way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from inpaint_model.config import GeneratorConfig, resolutions
+from inpaint_model.ops import (
+    FullyConnectedLayer,
+    bias_act,
+    modulated_conv2d,
+    normalize_2nd_moment,
+    upsample2d,
+)
+
+NoiseMode = Literal["const", "none", "random"]
+NoiseSource = Callable[[int, int], Tensor]  # (N, resolution) -> [N, 1, resolution, resolution]
+
+
+class MappingNetwork(nn.Module):
+    """z (and label c) -> w, repeated for every style, drawn towards its mean by truncation."""
+
+    w_avg: Tensor
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        num_ws: int | None,
+        num_layers: int = 8,
+        lr_multiplier: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.z_dim, self.c_dim, self.num_ws, self.num_layers = z_dim, c_dim, num_ws, num_layers
+        if c_dim:
+            self.embed = FullyConnectedLayer(c_dim, w_dim)
+        in_features = z_dim + (w_dim if c_dim else 0)
+        for i in range(num_layers):
+            layer = FullyConnectedLayer(
+                in_features, w_dim, linear=False, lr_multiplier=lr_multiplier
+            )
+            self.add_module(f"fc{i}", layer)
+            in_features = w_dim
+        if num_ws is not None:
+            self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    def map(self, z: Tensor | None, c: Tensor | None = None) -> Tensor:
+        """[N, z_dim] (and [N, c_dim]) -> [N, w_dim], without truncation."""
+        parts = [normalize_2nd_moment(z)] if z is not None and self.z_dim else []
+        if self.c_dim:
+            if c is None or c.shape[1] != self.c_dim:
+                raise ValueError(f"this network is conditional: give labels c=[N, {self.c_dim}]")
+            parts.append(normalize_2nd_moment(self.embed(c)))
+        x = torch.cat(parts, dim=1)
+        for i in range(self.num_layers):
+            x = getattr(self, f"fc{i}")(x)
+        return x
+
+    def forward(self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0) -> Tensor:
+        """[N, z_dim] -> [N, num_ws, w_dim]; `truncation_psi` 1 = off, 0 = the mean."""
+        assert self.num_ws is not None
+        w = self.map(z, c)
+        if truncation_psi != 1.0:
+            w = self.w_avg.lerp(w, truncation_psi)
+        return w[:, None].expand(-1, self.num_ws, -1)
+
+    @torch.no_grad()
+    def track_w_avg(self, w: Tensor, beta: float = 0.998) -> None:
+        """Move w_avg towards the mean of a batch w [N, w_dim] (training)."""
+        self.w_avg.copy_(w.detach().float().mean(dim=0).lerp(self.w_avg, beta))
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3 x 3 convolution with noise: [N, I, h, w] -> [N, O, resolution, resolution]."""
+
+    noise_const: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        *,
+        up: bool = False,
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.resolution, self.up, self.conv_clamp = resolution, up, conv_clamp
+        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(
+        self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
+    ) -> Tensor:
+        x = modulated_conv2d(x, self.weight, self.affine(w), up=self.up)
+        if noise_mode == "const":
+            x = x + (self.noise_const * self.noise_strength).to(x.dtype)
+        elif noise_mode == "random":
+            drawn = (
+                noise(x.shape[0], self.resolution)
+                if noise is not None
+                else torch.randn(x.shape[0], 1, self.resolution, self.resolution, device=x.device)
+            )
+            x = x + (drawn * self.noise_strength).to(x.dtype)
+        return bias_act(x, self.bias, clamp=self.conv_clamp)
+
+
+class ToRGBLayer(nn.Module):
+    """Modulated 1 x 1 convolution without demodulation: [N, I, h, w] -> [N, 3, h, w]."""
+
+    def __init__(self, in_channels: int, w_dim: int, conv_clamp: float | None = None) -> None:
+        super().__init__()
+        self.conv_clamp = conv_clamp
+        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(3, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.weight_gain = 1.0 / math.sqrt(in_channels)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        styles = self.affine(w) * self.weight_gain
+        x = modulated_conv2d(x, self.weight, styles, demodulate=False)
+        return bias_act(x, self.bias, linear=True, clamp=self.conv_clamp)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: `conv0` doubles the size, then `conv1` and the RGB skip.
+
+    The block at 4 px starts from a learned constant and has no `conv0`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.resolution = resolution
+        if in_channels == 0:
+            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
+        else:
+            self.conv0 = SynthesisLayer(
+                in_channels, out_channels, w_dim, resolution, up=True, conv_clamp=conv_clamp
+            )
+        self.conv1 = SynthesisLayer(
+            out_channels, out_channels, w_dim, resolution, conv_clamp=conv_clamp
+        )
+        self.to_rgb = ToRGBLayer(out_channels, w_dim, conv_clamp)
+
+    def start(self, N: int, dtype: torch.dtype) -> Tensor:
+        """The learned constant for a batch: [N, C, 4, 4]."""
+        x = self.const.to(dtype)[None].expand(N, -1, -1, -1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def finish(
+        self,
+        x: Tensor,
+        image: Tensor | None,
+        w_conv1: Tensor,
+        w_rgb: Tensor,
+        noise_mode: NoiseMode,
+        noise: NoiseSource | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """After `conv0`: features [N, C, r, r] and the RGB picture so far [N, 3, r, r], float32."""
+        x = self.conv1(x, w_conv1, noise_mode, noise)
+        rgb = self.to_rgb(x, w_rgb).float()
+        return x, rgb if image is None else upsample2d(image) + rgb
+
+
+class SynthesisNetwork(nn.Module):
+    """ws [N, num_ws, w_dim] -> picture [N, 3, R, R], nominally -1..1.
+
+    Style indices at block r with k = log2(r) - 2: conv0 2k - 1, conv1 2k, to_rgb 2k + 1.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        in_channels = 0
+        for resolution, out_channels in zip(
+            resolutions(config.resolution), config.channels, strict=True
+        ):
+            block = SynthesisBlock(
+                in_channels, out_channels, config.w_dim, resolution, config.conv_clamp
+            )
+            self.add_module(f"b{resolution}", block)
+            in_channels = out_channels
+
+    def block(self, resolution: int) -> SynthesisBlock:
+        """The block that ends at `resolution` px."""
+        block = getattr(self, f"b{resolution}")
+        assert isinstance(block, SynthesisBlock)
+        return block
+
+    def head(
+        self,
+        ws: Tensor,
+        stop: int,
+        noise_mode: NoiseMode = "const",
+        noise: NoiseSource | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> tuple[Tensor, Tensor]:
+        """Up to and including conv0 of the block at `stop` px (8 or more).
+
+        Returns features [N, C, stop, stop] and the RGB picture [N, 3, stop / 2, stop / 2].
+        """
+        b4 = self.block(4)
+        x, image = b4.finish(
+            b4.start(ws.shape[0], dtype), None, ws[:, 0], ws[:, 1], noise_mode, noise
+        )
+        for resolution in resolutions(stop)[1:]:
+            block, k = self.block(resolution), resolution.bit_length() - 3
+            x = block.conv0(x, ws[:, 2 * k - 1], noise_mode, noise)
+            if resolution == stop:
+                break
+            x, image = block.finish(x, image, ws[:, 2 * k], ws[:, 2 * k + 1], noise_mode, noise)
+        return x, image
+
+    def tail(
+        self,
+        x: Tensor,
+        image: Tensor,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        noise: NoiseSource | None = None,
+    ) -> Tensor:
+        """The rest, from what `head` returned: the picture [N, 3, R, R]."""
+        start = x.shape[-1]
+        for resolution in resolutions(self.config.resolution):
+            if resolution < start:
+                continue
+            block, k = self.block(resolution), resolution.bit_length() - 3
+            if resolution > start:
+                x = block.conv0(x, ws[:, 2 * k - 1], noise_mode, noise)
+            x, image = block.finish(x, image, ws[:, 2 * k], ws[:, 2 * k + 1], noise_mode, noise)
+        return image
+
+    def forward(
+        self,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        noise: NoiseSource | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        if ws.ndim != 3 or ws.shape[1:] != (self.config.num_ws, self.config.w_dim):
+            raise ValueError(
+                f"ws has shape {list(ws.shape)}; this generator takes "
+                f"[N, {self.config.num_ws}, {self.config.w_dim}]"
+            )
+        x, image = self.head(ws, 8, noise_mode, noise, dtype)
+        return self.tail(x, image, ws, noise_mode, noise)
+
+
+class Generator(nn.Module):
+    """`mapping` and `synthesis`."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mapping = MappingNetwork(
+            config.z_dim,
+            config.c_dim,
+            config.w_dim,
+            config.num_ws,
+            config.num_mapping_layers,
+            config.mapping_lr_multiplier,
+        )
+        self.synthesis = SynthesisNetwork(config)
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1.0,
+        noise_mode: NoiseMode = "const",
+    ) -> Tensor:
+        """z [N, z_dim] (and labels c [N, c_dim]) -> pictures [N, 3, R, R], nominally -1..1."""
+        image: Tensor = self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)
+        return image

@@ -1,0 +1,104 @@
+"""Holes: their boxes, their groups, and how they look to the model.
+
+A hole is where coverage > 0. 1 (255) is the hole and 0 is known, everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from inpaint_model.frames import Box, Matrix, apply, inverse
+from inpaint_model.pixels import Bools
+
+Bytes = npt.NDArray[np.uint8]
+
+_ROWS_AT_ONCE = 512  # bounds the memory that the coordinates of a large hole take
+
+
+def bounds(hole: Bools) -> Box | None:
+    """The smallest box around the hole, or None without one."""
+    rows = np.flatnonzero(hole.any(axis=1))
+    columns = np.flatnonzero(hole.any(axis=0))
+    if not rows.size:
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return Box(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
+
+
+class Components(NamedTuple):
+    """The connected parts of a hole."""
+
+    labels: npt.NDArray[np.signedinteger[Any]]
+    """[H, W]: 0 where known, else the part's number, from 1."""
+    boxes: list[Box]
+    """The box of part 1, 2, ..."""
+
+    def mask(self, numbers: Sequence[int]) -> Bools:
+        """bool [H, W]: where the parts of these numbers lie."""
+        return np.isin(self.labels, numbers)
+
+
+def components(hole: Bools) -> Components:
+    """The connected parts of the hole; pixels that touch at a corner are connected."""
+    labels, _ = ndimage.label(hole, structure=np.ones((3, 3), np.int8))
+    slices = ndimage.find_objects(labels)
+    boxes = [Box(x.start, y.start, x.stop - x.start, y.stop - y.start) for y, x in slices]
+    return Components(labels, boxes)
+
+
+def seen_by_model(hole: Bools, document_from_model: Matrix, resolution: int) -> Bools:
+    """The hole at model resolution, by maximum.
+
+    A model pixel is in the hole if the centre of any covered document pixel falls into it, or if
+    its own centre falls into one; so at every scale each covered document pixel is in the hole.
+
+    Args:
+        hole: bool [H, W], document pixels.
+        document_from_model: from model px to the coordinates of `hole`.
+        resolution: the model's side, px.
+    """
+    seen = np.zeros((resolution, resolution), np.bool_)
+    model_from_document = inverse(document_from_model)
+    for top in range(0, hole.shape[0], _ROWS_AT_ONCE):
+        y, x = np.nonzero(hole[top : top + _ROWS_AT_ONCE])
+        points = np.stack([x + 0.5, y + top + 0.5], axis=1)
+        column, row, inside = _pixels_at(apply(model_from_document, points), seen.shape)
+        seen[row[inside], column[inside]] = True
+    column, row, inside = _pixels_at(_centres(seen.shape, document_from_model), hole.shape)
+    at_centre = np.zeros(resolution * resolution, np.bool_)
+    at_centre[inside] = hole[row[inside], column[inside]]
+    return seen | at_centre.reshape(resolution, resolution)
+
+
+def reached_by_picture(
+    shape: tuple[int, ...], picture_from_model: Matrix, resolution: int
+) -> Bools:
+    """Which model pixels have their centre inside a picture of `shape` (rows, columns)."""
+    _, _, inside = _pixels_at(_centres((resolution, resolution), picture_from_model), shape)
+    return inside.reshape(resolution, resolution)
+
+
+def inside_unit_square(shape: tuple[int, ...], unit_from_picture: Matrix) -> Bools:
+    """Which pixels of a picture of `shape` (rows, columns) have their centre in a unit square."""
+    _, _, inside = _pixels_at(_centres(shape, unit_from_picture), (1, 1))
+    return inside.reshape(shape)
+
+
+def _centres(shape: tuple[int, ...], matrix: Matrix) -> Matrix:
+    """The centres of a picture's pixels through a matrix [rows * columns, 2], row by row."""
+    x, y = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
+    return apply(matrix, np.stack([x.ravel(), y.ravel()], axis=1))
+
+
+def _pixels_at(
+    points: Matrix, shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Bools]:
+    """Columns and rows of the pixels that hold the points, and which of them exist."""
+    column, row = np.floor(points).astype(np.intp).T
+    inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+    return column, row, inside

@@ -1,0 +1,92 @@
+"""The same networks, laid out for speed: nothing here changes what they compute.
+
+Weights are frozen, so what depends only on them is computed once: the energies that demodulation
+needs, the scaled noise, and weights in the precision and memory layout of the convolutions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from inpaint_model.generator import NoiseMode, NoiseSource, SynthesisLayer, ToRGBLayer
+from inpaint_model.networks import InpaintingModel
+from inpaint_model.ops import EPSILON, bias_act, channels_last, up_conv2d
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def best_dtype(device: torch.device) -> str:
+    """The precision that is fast on a device and at least 45 dB from fp32."""
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    capabilities = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""
+    has_bf16 = capabilities.startswith("AVX512") and torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if has_bf16 else "fp32"
+
+
+class FrozenSynthesisLayer(nn.Module):
+    """A `SynthesisLayer` for inference: noise is constant or absent."""
+
+    energy: Tensor
+    weight: Tensor
+    noise: Tensor
+    bias: Tensor
+
+    def __init__(self, layer: SynthesisLayer, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.affine, self.up, self.conv_clamp = layer.affine, layer.up, layer.conv_clamp
+        weight = layer.weight.detach().float()
+        self.register_buffer("energy", weight.square().sum(dim=(2, 3)).T.contiguous())  # [I, O]
+        self.register_buffer(
+            "weight", weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        )
+        self.register_buffer("noise", (layer.noise_const * layer.noise_strength).detach().to(dtype))
+        self.register_buffer("bias", layer.bias.detach().to(dtype))
+
+    def forward(
+        self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
+    ) -> Tensor:
+        if noise_mode == "random":
+            raise ValueError("a model frozen for inference has constant noise only")
+        styles = self.affine(w)
+        dcoefs = (styles.square() @ self.energy + EPSILON).rsqrt()  # [N, O]
+        x = x * styles.to(x.dtype)[:, :, None, None]
+        if self.up:
+            x = up_conv2d(x, self.weight)
+        else:
+            x = torch.nn.functional.conv2d(x, self.weight, padding=1)
+        x = x * dcoefs.to(x.dtype)[:, :, None, None]
+        if noise_mode == "const":
+            x = x + self.noise
+        return bias_act(x, self.bias, clamp=self.conv_clamp)
+
+
+def freeze_for_inference(
+    model: InpaintingModel, device: torch.device, dtype: str
+) -> InpaintingModel:
+    """Turn `model` itself into its fast form on `device`; returns it.
+
+    Convolutions run in `dtype`; mapping, styles, demodulation, mixing and RGB stay in float32.
+    """
+    precision = DTYPES[dtype]
+    model.eval().requires_grad_(False)
+    model.precision = precision
+    for block in model.generator.synthesis.children():
+        for name, layer in list(block.named_children()):
+            if isinstance(layer, SynthesisLayer):
+                setattr(block, name, FrozenSynthesisLayer(layer, precision))
+            elif isinstance(layer, ToRGBLayer):
+                layer.weight.data = layer.weight.data.to(precision)
+    for convolutional in (
+        model.encoder.body,
+        model.encoder.coarse,
+        model.encoder.lateral1,
+        model.encoder.lateral2,
+        model.encoder.trunks,
+        model.skip,
+        model.second_encoder,
+    ):
+        if convolutional is not None:
+            convolutional.to(precision)
+    return channels_last(model.to(device))

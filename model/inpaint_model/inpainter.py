@@ -1,0 +1,236 @@
+"""Numpy in, numpy out: what callers use instead of the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from inpaint_model.bundle import (
+    BundleInfo,
+    Card,
+    find_bundle,
+    generator_sha256,
+    load_model,
+    read_bundle,
+)
+from inpaint_model.config import Arch, InpaintingConfig, inpainting_config, preset
+from inpaint_model.directions import Direction
+from inpaint_model.grids import from_uint8
+from inpaint_model.inference import best_dtype, freeze_for_inference
+from inpaint_model.networks import Encoding, InpaintingModel
+
+Uint8Array = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+MAX_SEED = 2**32 - 1
+
+
+class UnknownDirectionError(ValueError):
+    """An edit names a direction that the model does not have. The message names the known ones."""
+
+
+@dataclass(frozen=True)
+class Fill:
+    """One candidate."""
+
+    seed: int
+    output: Uint8Array  # [R, R, 3], the raw output of the network
+    composite: Uint8Array  # [R, R, 3], the output in the hole and the input's own bytes elsewhere
+    ws_out: FloatArray  # [num_ws, w_dim], before edits
+
+
+def latent_of_seed(seed: int, z_dim: int) -> Tensor:
+    """z [z_dim] of a seed, the same on every device (interfaces: "Seed to z")."""
+    if not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"seed {seed} is not in 0..{MAX_SEED}")
+    return torch.randn(z_dim, generator=torch.Generator("cpu").manual_seed(seed))
+
+
+class Inpainter:
+    """A loaded model. `encode` once, then `sample` and `render` candidates as often as you like.
+
+    Pictures are uint8 [R, R, 3] RGB, holes uint8 [R, R] with anything above 0 meaning "fill this".
+    """
+
+    def __init__(
+        self,
+        model: InpaintingModel,
+        info: BundleInfo,
+        device: torch.device | str = "cpu",
+        dtype: str | None = None,
+        vectors: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        self.dtype = dtype or best_dtype(self.device)
+        self.info = info
+        self._model = freeze_for_inference(model, self.device, self.dtype)
+        self._vectors = dict(vectors or {})
+        config = model.config.generator
+        self.resolution, self.num_ws = config.resolution, config.num_ws
+        self.w_dim, self.z_dim = config.w_dim, config.z_dim
+
+    @property
+    def config(self) -> InpaintingConfig:
+        return self._model.config
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The edits that this model knows."""
+        return self.info.directions
+
+    @torch.inference_mode()
+    def encode(self, image: Uint8Array, hole: Uint8Array) -> Encoding:
+        """Look at a picture with a hole. ValueError if the shapes are not the model's."""
+        R = self.resolution
+        if image.dtype != np.uint8 or image.shape != (R, R, 3):
+            raise ValueError(
+                f"the picture is {image.dtype} {image.shape}; this model takes uint8 ({R}, {R}, 3)"
+            )
+        if hole.shape != (R, R):
+            raise ValueError(f"the hole is {hole.shape}; this model takes ({R}, {R})")
+        picture = from_uint8(image[None]).to(self.device)
+        mask = torch.from_numpy(hole > 0).to(self.device).float()[None, None]
+        return self._model.encode(picture, mask)
+
+    @torch.inference_mode()
+    def sample(
+        self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
+    ) -> FloatArray:
+        """ws_out [N, num_ws, w_dim] of each seed, before style mixing and edits.
+
+        truncation_psi draws the sampled code (not the encoder's) towards the mean: 1 = full
+        variety, 0 = none. A seed decides its candidate, whichever others are asked for.
+        """
+        mapping = self._model.generator.mapping
+        one = encoding.expand(1)
+        codes = []
+        for seed in seeds:  # one by one: a batch would round differently
+            z = latent_of_seed(seed, self.z_dim)[None].to(self.device)
+            labels = torch.zeros(1, mapping.c_dim, device=self.device) if mapping.c_dim else None
+            codes.append(self._model.mix(one, mapping(z, labels, truncation_psi)))
+        return self._numpy(torch.cat(codes)) if codes else self._no_codes()
+
+    def edit(self, ws_out: FloatArray, edits: Mapping[str, float]) -> FloatArray:
+        """ws_out [N, num_ws, w_dim] moved along directions, `edits` = {name: value in units}."""
+        edited = np.array(ws_out, dtype=np.float32)
+        known = {direction.name: direction for direction in self.directions}
+        for name, value in edits.items():
+            if name not in known:
+                names = ", ".join(known) or "none"
+                raise UnknownDirectionError(f"no direction {name!r}; this model has: {names}")
+            direction, layers = known[name], list(known[name].layers)
+            vector = self._vectors[name].float().numpy()
+            vector = np.broadcast_to(vector, (self.num_ws, self.w_dim))
+            edited[:, layers] += np.float32(value * direction.unit) * vector[layers]
+        return edited
+
+    @torch.inference_mode()
+    def render(self, encoding: Encoding, ws_out: FloatArray) -> FloatArray:
+        """The raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB."""
+        ws = torch.from_numpy(np.ascontiguousarray(ws_out, dtype=np.float32)).to(self.device)
+        images = self._model.render(encoding.expand(len(ws)), ws)
+        return self._numpy(images.float().permute(0, 2, 3, 1).add(1).mul(0.5))
+
+    def fill(
+        self,
+        image: Uint8Array,
+        hole: Uint8Array,
+        seeds: Sequence[int],
+        truncation_psi: float = 1.0,
+        edits: Mapping[str, float] | None = None,
+    ) -> list[Fill]:
+        """One candidate for each seed. Known pixels of a composite are the input's, bit for bit."""
+        encoding = self.encode(image, hole)
+        codes = self.sample(encoding, seeds, truncation_psi)
+        fills = []
+        for seed, ws_out in zip(seeds, codes, strict=True):
+            rendered = self.render(encoding, self.edit(ws_out[None], edits or {}))[0]
+            output = np.rint(rendered.clip(0, 1) * 255).astype(np.uint8)
+            composite = np.where((hole > 0)[..., None], output, image)
+            fills.append(Fill(seed, output, composite, ws_out))
+        return fills
+
+    def _no_codes(self) -> FloatArray:
+        return np.zeros((0, self.num_ws, self.w_dim), np.float32)
+
+    @staticmethod
+    def _numpy(x: Tensor) -> FloatArray:
+        array: FloatArray = x.float().cpu().numpy()
+        return array
+
+
+def load_bundle(
+    path_or_name: str | Path, device: torch.device | str = "cpu", dtype: str | None = None
+) -> Inpainter:
+    """An inpainter from a bundle's folder or a bundled model's name.
+
+    dtype: "fp32", "bf16", "fp16", or None for what suits the device. BundleError if it cannot be.
+    """
+    info = read_bundle(find_bundle(path_or_name))
+    path = info.folder / "directions.safetensors"
+    vectors = load_file(path) if info.directions and path.exists() else {}
+    return Inpainter(load_model(info), info, device, dtype, vectors)
+
+
+def tiny_inpainter(
+    seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical", dtype: str = "fp32"
+) -> Inpainter:
+    """An untrained model with random weights that answers in milliseconds: for tests and demos.
+
+    It knows two directions, "brighter" and "warmer", which change the picture in some way.
+    """
+    model = tiny_model(seed, resolution, arch)
+    rng = torch.Generator().manual_seed(seed)
+    config = model.config.generator
+    names = ("brighter", "warmer")
+    vectors = {name: torch.randn(config.w_dim, generator=rng) for name in names}
+    vectors = {name: vector / vector.norm() for name, vector in vectors.items()}
+    own = dict(model.generator.state_dict())
+    info = BundleInfo(
+        folder=Path(),
+        kind="inpainter",
+        card=Card(name="tiny", title="Tiny (random weights)", licence="Apache-2.0"),
+        config=model.config,
+        weights_sha256=generator_sha256(model.state_dict()),
+        generator_sha256=generator_sha256(own),
+        dtype="fp32",
+        directions=tuple(
+            Direction(name, "demo", tuple(range(config.num_ws)), 1.0, -3.0, 3.0) for name in names
+        ),
+    )
+    return Inpainter(model, info, "cpu", dtype, vectors)
+
+
+def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical") -> InpaintingModel:
+    """The networks of `tiny_inpainter`, for tests of training and of bundles."""
+    from dataclasses import replace
+
+    from inpaint_model.config import channel_table
+
+    sizes = preset("tiny")
+    generator = replace(
+        sizes.generator,
+        resolution=resolution,
+        channels=channel_table(resolution, 8 * resolution, 16),
+    )
+    with torch.random.fork_rng():  # initialisation draws from the global generator
+        torch.manual_seed(seed)
+        model = InpaintingModel(inpainting_config(sizes, arch, generator))
+    with torch.no_grad():
+        for name, parameter in model.generator.named_parameters():
+            if name.endswith("noise_strength"):
+                parameter.fill_(0.1)
+        model.generator.mapping.track_w_avg(
+            model.generator.mapping.map(
+                torch.randn(256, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+            ),
+            beta=0.0,
+        )
+        model.measure_latents(256)
+    return model.eval().requires_grad_(False)

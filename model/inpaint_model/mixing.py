@@ -1,0 +1,76 @@
+"""Hierarchical mixing: style by style, from the sampled code, the encoder's tokens and what the
+earlier styles became (section 3.1, figure 2)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inpaint_model.config import MixerConfig
+
+
+class StyleMLP(nn.Module):
+    """Two linear layers with ReLU between: [N, in_tokens * w_dim] -> [N, w_dim].
+
+    `gate`, if wanted, says how much of the result replaces the sampled code (DivInversion).
+    """
+
+    def __init__(self, in_tokens: int, w_dim: int, gated: bool) -> None:
+        super().__init__()
+        self.fc0 = nn.Linear(in_tokens * w_dim, w_dim)
+        self.fc1 = nn.Linear(w_dim, w_dim)
+        self.gate = nn.Linear(in_tokens * w_dim, w_dim) if gated else None
+        nn.init.kaiming_normal_(self.fc0.weight, nonlinearity="relu")
+        # Small and centred: an untrained mixer answers with codes near w_avg.
+        nn.init.normal_(self.fc1.weight, std=0.3 / w_dim**0.5)
+        nn.init.zeros_(self.fc0.bias)
+        nn.init.zeros_(self.fc1.bias)
+
+    def forward(self, x: Tensor, rand: Tensor) -> Tensor:
+        y: Tensor = self.fc1(F.relu(self.fc0(x)))
+        if self.gate is None:
+            return y
+        g = torch.sigmoid(self.gate(x))
+        return g * y + (1 - g) * rand
+
+
+class Mixer(nn.Module):
+    """W_rand [N, num_ws, w_dim] and W_enc [N, t * num_ws, w_dim] -> W_out [N, num_ws, w_dim].
+
+    Codes are normalised by the generator's mean and spread (`w_avg`, `w_std`) on the way in and
+    out; the encoder's tokens are in these units already. That is the paper's function class with
+    numbers of order one inside.
+    """
+
+    w_avg: Tensor
+    w_std: Tensor
+
+    def __init__(self, config: MixerConfig, num_ws: int, w_dim: int) -> None:
+        super().__init__()
+        self.config, self.num_ws, self.w_dim = config, num_ws, w_dim
+        own = 1 + config.tokens_per_style
+        earlier = {"prev": 1, "all": num_ws}.get(config.context, 0)  # outputs a style sees
+        self.mlps = nn.ModuleList(
+            StyleMLP(own + min(i, earlier), w_dim, config.gated) for i in range(num_ws)
+        )
+        self.register_buffer("w_avg", torch.zeros(w_dim))
+        self.register_buffer("w_std", torch.ones(w_dim))
+
+    def set_statistics(self, w_avg: Tensor, w_std: Tensor) -> None:
+        """Mean and standard deviation of the generator's w, [w_dim] each."""
+        self.w_avg.copy_(w_avg)
+        self.w_std.copy_(w_std.clamp_min(1e-6))
+
+    def forward(self, w_rand: Tensor, w_enc: Tensor) -> Tensor:
+        N, t = w_rand.shape[0], self.config.tokens_per_style
+        rand = (w_rand - self.w_avg) / self.w_std
+        enc = w_enc.reshape(N, self.num_ws, t * self.w_dim)
+        outs: list[Tensor] = []
+        for i, mlp in enumerate(self.mlps):
+            sampled = rand[:, i]
+            if self.config.context == "sum" and outs:
+                sampled = sampled + outs[-1]
+            known = {"prev": outs[-1:], "all": outs}.get(self.config.context, [])
+            outs.append(mlp(torch.cat([sampled, enc[:, i], *known], dim=1), rand[:, i]))
+        return self.w_avg + self.w_std * torch.stack(outs, dim=1)

@@ -1,0 +1,122 @@
+"""The inpainting model: encoder, mixer, skip encoder and a frozen generator, in any of the five
+arrangements of Table 2."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inpaint_model.config import InpaintingConfig
+from inpaint_model.encoder import Body, Encoder
+from inpaint_model.generator import Generator
+from inpaint_model.mixing import Mixer
+from inpaint_model.skip import SkipEncoder
+
+
+class Encoding(NamedTuple):
+    """What is known of N erased pictures; made once, used for every candidate."""
+
+    tokens: Tensor  # [N, t * num_ws, w_dim]
+    features: Tensor  # [N, E, s, s]
+    hole: Tensor  # [N, 1, s, s], share of each cell that is hole, 0..1
+    known: Tensor  # [N, 4, r, r], the encoder's input: erased picture and known mask
+
+    def expand(self, count: int) -> Encoding:
+        """The encoding of one picture, for `count` candidates."""
+        return Encoding(*(part.expand(count, -1, *part.shape[2:]) for part in self))
+
+
+def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
+    """[picture * (1 - hole), 1 - hole]: [N, 3, R, R] in -1..1, [N, 1, R, R] -> [N, 4, R, R]."""
+    known = 1 - hole
+    return torch.cat([image * known, known], dim=1)
+
+
+class InpaintingModel(nn.Module):
+    """Picture and hole -> codes -> picture. Only `encoder`, `mixer` and `skip` are trained."""
+
+    def __init__(self, config: InpaintingConfig, generator: Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.precision = torch.float32  # of the generator's convolutions
+        G = config.generator
+        self.generator = generator or Generator(G)
+        self.encoder = Encoder(
+            config.encoder,
+            config.encoder_resolution,
+            G.num_ws,
+            G.w_dim,
+            config.mixer.tokens_per_style,
+        )
+        self.mixer = Mixer(config.mixer, G.num_ws, G.w_dim)
+        self.skip: SkipEncoder | None = None
+        self.second_encoder: Body | None = None
+        if config.skip is not None:
+            widths, units = config.encoder.widths[:2], config.encoder.units[:2]
+            self.skip = SkipEncoder(config.skip, widths[1], G.channels_at(config.skip_resolution))
+            if config.two_stage:  # sees first picture, erased picture and known mask
+                self.second_encoder = Body(7, widths, units, config.encoder.norm)
+
+    @torch.no_grad()
+    def measure_latents(self, samples: int = 10_000, seed: int = 0) -> None:
+        """Give the mixer mean and spread of the generator's w."""
+        rng = torch.Generator().manual_seed(seed)
+        mapping = self.generator.mapping
+        z = torch.randn(samples, self.config.generator.z_dim, generator=rng)
+        c = None
+        if mapping.c_dim:
+            labels = torch.randint(mapping.c_dim, (samples,), generator=rng)
+            c = F.one_hot(labels, mapping.c_dim).float().to(mapping.w_avg.device)
+        w = mapping.map(z.to(mapping.w_avg.device), c)
+        self.mixer.set_statistics(mapping.w_avg, w.std(dim=0))
+
+    def encode(self, image: Tensor, hole: Tensor) -> Encoding:
+        """image [N, 3, R, R] in -1..1, hole [N, 1, R, R] of 0 and 1. Erased pixels are ignored."""
+        R = self.config.generator.resolution
+        if image.shape[1:] != (3, R, R) or hole.shape[1:] != (1, R, R):
+            raise ValueError(
+                f"picture {list(image.shape)} and hole {list(hole.shape)} must be "
+                f"[N, 3, {R}, {R}] and [N, 1, {R}, {R}]"
+            )
+        known = _shrink(encoder_input(image, hole), self.config.encoder_resolution)
+        out = self.encoder(
+            known.to(self.encoder.body.dtype).contiguous(memory_format=torch.channels_last)
+        )
+        s = self.config.skip_resolution
+        return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), known)
+
+    def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
+        """Sampled codes [N, num_ws, w_dim] -> ws_out [N, num_ws, w_dim] (float32)."""
+        ws: Tensor = self.mixer(w_rand, encoding.tokens)
+        return ws
+
+    def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
+        """ws_out [N, num_ws, w_dim] -> pictures [N, 3, R, R], nominally -1..1.
+
+        One invocation of the generator; the two-stage archs make a first picture, then another.
+        """
+        synthesis, dtype = self.generator.synthesis, self.precision
+        x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
+        if self.skip is None:
+            return synthesis.tail(x, image, ws)
+        if self.second_encoder is None:
+            return synthesis.tail(self.skip(encoding.features, x, encoding.hole), image, ws)
+        first = _shrink(synthesis.tail(x, image, ws), self.config.encoder_resolution)
+        seen = torch.cat([first, encoding.known], dim=1)
+        features = self.second_encoder(seen.to(self.second_encoder.dtype))[-1]
+        features = _shrink(features, self.config.skip_resolution)
+        x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
+        return synthesis.tail(self.skip(features, x, encoding.hole), image, ws)
+
+    def forward(self, image: Tensor, hole: Tensor, w_rand: Tensor) -> Tensor:
+        """Fill: [N, 3, R, R], [N, 1, R, R], [N, num_ws, w_dim] -> the raw output [N, 3, R, R]."""
+        encoding = self.encode(image, hole)
+        return self.render(encoding, self.mix(encoding, w_rand))
+
+
+def _shrink(x: Tensor, side: int) -> Tensor:
+    """Mean over the pixels of each cell: [N, C, H, H] -> [N, C, side, side]."""
+    return x if x.shape[-1] == side else F.adaptive_avg_pool2d(x, side)

@@ -1,0 +1,97 @@
+"""Pixels of any document as display values, and back.
+
+The networks know pictures coded with the sRGB curve. Everything between document and network
+therefore works on *display values*: float32 RGB on the sRGB curve, nominally 0..1. Linear
+documents pass through the curve, which is continued above 1 (and mirrored below 0), so that
+highlights beyond white survive the way there and back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Rec. 709 weights of R, G and B in the luma."""
+
+FULL_SCALE: dict[np.dtype[Any], float] = {
+    np.dtype(np.uint8): 255.0,
+    np.dtype(np.uint16): 65535.0,
+    np.dtype(np.float16): 1.0,
+    np.dtype(np.float32): 1.0,
+}
+"""What white is, for each sample type that a document may have."""
+
+
+def srgb_from_linear(values: Floats) -> Floats:
+    """The sRGB curve (IEC 61966-2-1), continued above 1 and mirrored below 0."""
+    size = np.abs(values)
+    curve = 1.055 * np.power(size, 1 / 2.4) - 0.055
+    return np.copysign(np.where(size <= 0.0031308, size * 12.92, curve), values)
+
+
+def linear_from_srgb(values: Floats) -> Floats:
+    """The inverse of `srgb_from_linear`."""
+    size = np.abs(values)
+    curve = np.power((size + 0.055) / 1.055, 2.4)
+    return np.copysign(np.where(size <= 0.04045, size / 12.92, curve), values)
+
+
+def display_from_document(pixels: Pixels, linear: bool) -> tuple[Floats, Floats | None]:
+    """Display values of document pixels.
+
+    Args:
+        pixels: [H, W, C]; uint8, uint16, float16 or float32; C is 1 (gray), 3 (RGB) or 4 (RGBA,
+            straight alpha). NaN counts as 0, infinities as the largest finite half.
+        linear: whether the colours are linear light (alpha never is on a curve).
+
+    Returns:
+        float32 [H, W, 3] on the sRGB curve, and alpha [H, W] in 0..1, or None without alpha.
+    """
+    values = pixels.astype(np.float32)
+    if pixels.dtype.kind == "f":
+        limit = float(np.finfo(np.float16).max)
+        values = np.nan_to_num(values, nan=0.0, posinf=limit, neginf=-limit)
+    else:
+        values *= 1 / FULL_SCALE[pixels.dtype]
+    colour, alpha = values, None
+    if pixels.shape[2] == 4:
+        colour, alpha = values[..., :3], values[..., 3]
+    if linear:
+        colour = srgb_from_linear(colour)
+    if pixels.shape[2] == 1:
+        colour = np.repeat(colour, 3, axis=2)
+    return np.ascontiguousarray(colour), alpha
+
+
+def document_from_display(
+    colour: Floats, dtype: npt.DTypeLike, channels: int, linear: bool
+) -> Pixels:
+    """Document pixels of display values: the way back.
+
+    Gray is the Rec. 709 luma of the display values. An alpha channel is opaque. Integers are
+    rounded half to even and clipped; floats keep values above 1.
+    """
+    if channels == 1:
+        colour = (colour @ LUMA)[..., None]
+    if linear:
+        colour = linear_from_srgb(colour)
+    if channels == 4:
+        colour = np.concatenate([colour, np.ones_like(colour[..., :1])], axis=2)
+    return quantise(colour, dtype)
+
+
+def quantise(values: Floats, dtype: npt.DTypeLike) -> Pixels:
+    """Values with white at 1 as samples of `dtype`; integers rounded half to even and clipped."""
+    kind: np.dtype[Any] = np.dtype(dtype)
+    if kind.kind == "f":
+        limit = float(np.finfo(kind).max)
+        return np.asarray(np.clip(values, -limit, limit), kind)
+    white = FULL_SCALE[kind]
+    return np.asarray(np.rint(np.clip(values * white, 0.0, white)), kind)

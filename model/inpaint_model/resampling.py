@@ -1,0 +1,155 @@
+"""Resampling between document and model: one function for both directions.
+
+`resample` evaluates a picture on another grid through an affine matrix (a similarity). Where the
+target is coarser it is prefiltered: the source is averaged in whole pixels to some three to six
+samples per target pixel, sampled on a finer, rotated grid, and reduced by an antialiased cubic
+kernel. Where the target is finer, the source is first refined with the cardinal cubic spline, so
+that what remains for the rotated sampling is smooth. Both ways reproduce linear ramps exactly,
+also at the border, which is what keeps pixels where they are.
+
+All of it runs on display values (the sRGB curve): the networks were trained on pictures that were
+reduced that way, and the same document in linear light gives the same network input.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from inpaint_model.frames import Box, Matrix, apply, bounding_box, compose, scaling, translation
+from inpaint_model.pixels import Floats
+
+_REACH = 8  # source px over which the spline of a pixel is felt; it has then fallen to 3e-5
+_LARGE = 640  # source px from which the refinement is kept low to save memory
+_REDUCTION_MARGIN = 3  # target px around the result that the reducing kernel may look at
+_FINEST = 3.0  # samples per target px that averaging leaves
+
+
+def resample(picture: Floats, matrix: Matrix, width: int, height: int) -> Floats:
+    """A picture seen through a matrix.
+
+    Args:
+        picture: float32 [H, W, C]. Beyond its edges the edge pixels are continued.
+        matrix: from target px to source px (continuous coordinates); a similarity, up to the
+            slightly different scales of x and y that whole-pixel overviews have.
+        width, height: of the target, px.
+
+    Returns:
+        float32 [height, width, C].
+    """
+    region = _needed_region(picture, matrix, width, height)
+    source = torch.from_numpy(np.ascontiguousarray(region.cut(picture))).permute(2, 0, 1)[None]
+    matrix = compose(translation(-region.x, -region.y), matrix)
+
+    scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))  # source px per target px
+    average = max(1, math.floor(scale / _FINEST))
+    if average > 1:
+        source = _averaged(source, average)
+        matrix = compose(scaling(1 / average, 1 / average), matrix)
+        scale /= average
+    if scale < 2:
+        # Odd, so that the source pixels' centres are among the samples: no blur at scale 1.
+        factor = 5 if scale < 1.5 and max(source.shape[2:]) < _LARGE else 3
+        source = _refined(source, factor)
+        offset = float(factor)  # _refined keeps one source px more on every side
+        matrix = compose(compose(translation(offset, offset), scaling(factor, factor)), matrix)
+    target = _sampled(source, matrix, width, height, math.ceil(scale - 1e-9))
+    return np.ascontiguousarray(target[0].permute(1, 2, 0).numpy())
+
+
+def _needed_region(picture: Floats, matrix: Matrix, width: int, height: int) -> Box:
+    """The part of the source that the target and its filters see; never empty."""
+    margin = _REDUCTION_MARGIN + 1
+    left, top, right, bottom = -margin, -margin, width + margin, height + margin
+    seen = apply(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])
+    rows, columns = picture.shape[:2]
+    region = bounding_box(seen).grown(_REACH + 2).clipped(columns, rows)
+    x, y = min(region.x, columns - 1), min(region.y, rows - 1)
+    return Box(x, y, max(region.width, 1), max(region.height, 1))
+
+
+def _averaged(source: Tensor, factor: int) -> Tensor:
+    """Means of factor x factor px; the last ones are filled up with edge pixels."""
+    rows, columns = source.shape[2:]
+    missing = (0, -columns % factor, 0, -rows % factor)
+    if any(missing):
+        source = F.pad(source, missing, mode="replicate")
+    return F.avg_pool2d(source, factor)
+
+
+def _refined(source: Tensor, factor: int) -> Tensor:
+    """Cubic spline interpolation to `factor` samples per px, with one px more on every side."""
+    across = _refined_rows(source, factor)
+    return _refined_rows(across.transpose(2, 3), factor).transpose(2, 3)
+
+
+def _refined_rows(source: Tensor, factor: int) -> Tensor:
+    """Along the last axis: [N, C, H, W] -> [N, C, H, (W + 2) * factor]."""
+    extended = _continued(source, _REACH + 2).numpy()
+    smooth = ndimage.spline_filter1d(extended, order=3, axis=-1, output=np.float32, mode="mirror")
+    length = source.shape[-1] + 2
+    near = torch.from_numpy(smooth[..., _REACH - 1 : _REACH + length + 3])
+    fine = near.new_zeros(*near.shape[:-1], length, factor)
+    for phase in range(factor):
+        offset = (phase + 0.5) / factor - 0.5  # of the sample from its pixel's centre, px
+        for tap in (-2, -1, 0, 1, 2):
+            weight = _b_spline(offset - tap)
+            if weight > 0:
+                fine[..., phase] += weight * near[..., 2 + tap : 2 + tap + length]
+    return fine.flatten(-2)
+
+
+def _b_spline(x: float) -> float:
+    """The cubic B-spline."""
+    size = abs(x)
+    return 2 / 3 - size**2 * (1 - size / 2) if size < 1 else max(2 - size, 0.0) ** 3 / 6
+
+
+def _continued(source: Tensor, count: int) -> Tensor:
+    """`count` px more at both ends of the last axis, mirrored at the end points, so that ramps
+    run on."""
+    length = source.shape[-1]
+    if length == 1:
+        return source.expand(*source.shape[:-1], 1 + 2 * count)
+    steps = torch.arange(1, count + 1).clamp(max=length - 1)
+    beyond = (torch.arange(1, count + 1) - steps).to(source.dtype)
+    first, last = source[..., :1], source[..., -1:]
+    before = (2 * first - source[..., steps]) - beyond * (source[..., 1:2] - first)
+    after = (2 * last - source[..., length - 1 - steps]) + beyond * (last - source[..., -2:-1])
+    return torch.cat([before.flip(-1), source, after], dim=-1)
+
+
+def _sampled(source: Tensor, matrix: Matrix, width: int, height: int, density: int) -> Tensor:
+    """Linear sampling at `density` x `density` points per target px, then reduced to the target."""
+    margin = _REDUCTION_MARGIN if density > 1 else 0
+    columns = (width + 2 * margin) * density
+    rows = (height + 2 * margin) * density
+    x = (torch.arange(columns, dtype=torch.float64) + 0.5) / density - margin
+    y = (torch.arange(rows, dtype=torch.float64) + 0.5) / density - margin
+    a = torch.from_numpy(matrix)
+    size = torch.tensor([source.shape[3], source.shape[2]], dtype=torch.float64)
+    grid = torch.stack(
+        [
+            (a[i, 0] * x[None, :] + (a[i, 1] * y[:, None] + a[i, 2])) * (2 / size[i]) - 1
+            for i in range(2)
+        ],
+        dim=-1,
+    )
+    fine = F.grid_sample(
+        source, grid[None].float(), mode="bilinear", padding_mode="border", align_corners=False
+    )
+    if density == 1:
+        return fine
+    reduced = F.interpolate(
+        fine,
+        size=(height + 2 * margin, width + 2 * margin),
+        mode="bicubic",
+        antialias=True,
+        align_corners=False,
+    )
+    return reduced[..., margin:-margin, margin:-margin]

@@ -1,0 +1,96 @@
+"""Which pictures a training step sees: a function of the seed and of the images seen so far.
+
+Nothing is remembered between steps, so a resumed run, and any number of processes that share a
+batch, see exactly the pictures that one uninterrupted process would.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Sampler:
+    """An endless, weighted, shuffled walk through `count` pictures.
+
+    The walk consists of epochs of `count` draws. In each of them picture i occurs
+    `count * weight[i] / sum(weight)` times, rounded up or down at random; with equal weights,
+    exactly once. Epochs are shuffled anew.
+    """
+
+    def __init__(self, count: int, seed: int, weights: Tensor | None = None) -> None:
+        """`weights` [count] must not be negative; ValueError otherwise, or if all are 0."""
+        weights = torch.ones(count) if weights is None else weights
+        if weights.shape != (count,):
+            raise ValueError(f"{tuple(weights.shape)} weights for {count} pictures")
+        if count == 0 or weights.min() < 0 or weights.sum() == 0:
+            raise ValueError("no picture is left to train on; lower the demands on the pictures")
+        self._weights = weights.double() / weights.sum()
+        self._count = count
+        self._seed = seed
+        self._epoch = lru_cache(maxsize=2)(self._draw_epoch)
+
+    def draw(self, cur_nimg: int, batch: int) -> tuple[Tensor, Tensor]:
+        """The pictures numbered `cur_nimg` to `cur_nimg + batch` of the walk.
+
+        Returns their indices (int64 [batch]) and whether they are to be mirrored (bool [batch]).
+        """
+        position = torch.arange(cur_nimg, cur_nimg + batch)
+        epochs = torch.div(position, self._count, rounding_mode="floor")
+        indices, mirrored = [], []
+        for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
+            order, flips = self._epoch(epoch)
+            within = position[epochs == epoch] - epoch * self._count
+            indices.append(order[within])
+            mirrored.append(flips[within])
+        return torch.cat(indices), torch.cat(mirrored)
+
+    def _draw_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(derived_seed(self._seed, epoch))
+        # Systematic sampling: equally spaced points on the cumulative weights, a random offset.
+        edges = (self._weights.cumsum(0) * self._count + torch.rand(1, generator=generator)).floor()
+        edges[-1] = self._count  # free of rounding
+        times = torch.diff(edges, prepend=edges.new_zeros(1)).long()
+        order = torch.repeat_interleave(times)
+        order = order[torch.randperm(self._count, generator=generator)]
+        return order, torch.rand(self._count, generator=generator) < 0.5
+
+
+def derived_seed(*numbers: int) -> int:
+    """One well-mixed 64-bit seed from several small numbers, such as (seed, epoch)."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+def weights_from_csv(
+    path: str | Path,
+    names: Sequence[str],
+    column: str,
+    minimum: float | None = None,
+    below: float = 0.0,
+) -> Tensor:
+    """Sampling weights for the pictures `names` from a table with a `file` column, float32 [N].
+
+    Without a `minimum` the number in `column` is the weight itself. With one, pictures that reach
+    it weigh 1 and the others `below`. A lower bound, written as `>=128`, counts as that number.
+    ValueError for a missing column or picture, or a cell that is no number.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"file", column} <= set(rows[0]):
+        raise ValueError(f"{path} needs a header with the columns 'file' and '{column}'")
+    cells = {row["file"]: row[column] for row in rows}
+    missing = [name for name in names if name not in cells]
+    if missing:
+        raise ValueError(f"{path} does not list {missing[0]} (nor {len(missing) - 1} others)")
+    try:
+        values = [float(cells[name].removeprefix(">=")) for name in names]
+    except ValueError as error:
+        raise ValueError(f"{path}, column '{column}': {error}") from error
+    numbers = torch.tensor(values)
+    return numbers if minimum is None else torch.where(numbers >= minimum, 1.0, below)

@@ -1,0 +1,68 @@
+"""The skip encoder: encoder features and generator features in, better generator features out.
+
+A U-Net over three resolutions (section 3.1, figure 3). Its output replaces the generator's
+features; it is written as a correction whose last layer starts at zero, so that an untrained
+network equals the model without it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inpaint_model.config import SkipConfig
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut: [N, I, H, W] -> [N, O, H/s, W/s]."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(in_channels, out_channels, 3, stride, 1)
+        self.conv1 = nn.Conv2d(out_channels, out_channels, 3, 1, 1)
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1 and in_channels == out_channels
+            else nn.Conv2d(in_channels, out_channels, 1, stride)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv1(F.leaky_relu(self.conv0(x), 0.2)) + self.shortcut(x)
+        return F.leaky_relu(y, 0.2)
+
+
+class SkipEncoder(nn.Module):
+    """Features of the encoder [N, E, s, s] and of the generator [N, G, s, s], hole [N, 1, s, s].
+
+    Returns the features that the generator goes on with, [N, G, s, s].
+    """
+
+    def __init__(self, config: SkipConfig, encoder_channels: int, generator_channels: int) -> None:
+        super().__init__()
+        a, b, c = config.widths
+        in_channels = encoder_channels + generator_channels + 1
+        self.enter = nn.Conv2d(in_channels, a, 1)
+        self.down0 = ResidualBlock(a, a)
+        self.down1 = nn.Sequential(ResidualBlock(a, b, 2), ResidualBlock(b, b))
+        self.down2 = nn.Sequential(ResidualBlock(b, c, 2), ResidualBlock(c, c))
+        self.up1 = ResidualBlock(c + b, b)
+        self.up0 = ResidualBlock(b + a, a)
+        self.leave = nn.Conv2d(a, generator_channels, 1)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
+        parts = [encoded, generated, hole]
+        x = torch.cat([part.to(generated.dtype) for part in parts], dim=1)
+        x0 = self.down0(self.enter(x))
+        x1 = self.down1(x0)
+        x2 = self.down2(x1)
+        y1 = self.up1(torch.cat([_double(x2), x1], dim=1))
+        y0 = self.up0(torch.cat([_double(y1), x0], dim=1))
+        correction: Tensor = self.leave(y0)
+        return generated + correction
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

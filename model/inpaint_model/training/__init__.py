@@ -1,0 +1,1 @@
+"""Training: one readable loop each for the generator and the inpainting model."""

@@ -1,0 +1,67 @@
+"""Several processes, one a GPU, started by torchrun. Without torchrun: a world of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among all of them."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_main(self) -> bool:
+        """True in the process that writes files and prints."""
+        return self.rank == 0
+
+    def shard(self, batch: Tensor) -> Tensor:
+        """This process's samples of a global batch [N, ...]: rank, rank + size, ...
+
+        Strided, so that the groups of the discriminator's minibatch standard deviation are the
+        same whatever the number of processes.
+        """
+        return batch[self.rank :: self.size]
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Mean over processes, in one message."""
+        if self.size == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.size
+        sizes = [g.numel() for g in gradients]
+        for gradient, part in zip(gradients, flat.split(sizes), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Mean of a tensor over processes."""
+        if self.size == 1:
+            return value
+        value = value.clone()
+        dist.all_reduce(value)
+        return value / self.size
+
+
+def start(device_type: str) -> World:
+    """Join the group that torchrun describes in the environment (nccl on GPUs, else gloo)."""
+    if "RANK" not in os.environ:
+        return World()
+    dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    return World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def stop(world: World) -> None:
+    """Leave the group."""
+    if world.size > 1:
+        dist.destroy_process_group()

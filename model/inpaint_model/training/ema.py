@@ -1,0 +1,40 @@
+"""Exponential moving average of weights, its half-life counted in images."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def frozen_copy(module: Module) -> Module:
+    """A copy in evaluation mode that takes no gradients."""
+    return copy.deepcopy(module).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def update_ema(
+    ema: nn.Module,
+    module: nn.Module,
+    batch_size: int,
+    cur_nimg: int,
+    ema_kimg: float,
+    rampup: float | None = 0.05,
+) -> None:
+    """Move `ema` towards `module` after a step of `batch_size` images.
+
+    ema_kimg: half-life in thousands of images; early on at most `rampup` times the images seen.
+    """
+    half_life = ema_kimg * 1000
+    if rampup is not None:
+        half_life = min(half_life, cur_nimg * rampup)
+    beta = 0.5 ** (batch_size / max(half_life, 1e-8))
+    averages: list[torch.Tensor] = list(ema.parameters())
+    values: list[torch.Tensor] = list(module.parameters())
+    torch._foreach_lerp_(averages, values, 1 - beta)  # one launch for all
+    for average, value in zip(ema.buffers(), module.buffers(), strict=True):
+        average.copy_(value)

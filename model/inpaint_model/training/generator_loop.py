@@ -1,0 +1,263 @@
+"""Train a StyleGAN2 generator: from scratch, or on from any checkpoint.
+
+Recipe: Karras et al. 2020 (StyleGAN2) and 2020 (adaptive discriminator augmentation).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.generator import Generator, NoiseSource
+from inpaint_model.grids import contact_sheet, to_uint8
+from inpaint_model.ops import channels_last
+from inpaint_model.training import losses
+from inpaint_model.training.distributed import World
+from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
+from inpaint_model.training.randomness import generator_for, sharded_noise
+from inpaint_model.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class GeneratorTraining:
+    """What one run is asked to do. Lengths are in thousands of images (kimg)."""
+
+    total_kimg: float = 25_000.0  # Stop after this many in all.
+    batch_size: int = 16  # Over all processes.
+    seed: int = 0  # Of latents, noise, the order of pictures and augmentation.
+    lr: float = 0.0025  # Adam's learning rate of both networks.
+    r1_gamma: float | None = None  # Weight of R1; None = 0.0002 R^2 / batch.
+    r1_interval: int = 16  # Steps between R1 penalties (lazy regularisation).
+    pl_weight: float = 2.0  # Weight of path-length regularisation; 0 = off.
+    pl_interval: int = 4  # Steps between path-length penalties.
+    pl_batch_shrink: int = 2  # Their share of the batch is 1 / this.
+    pl_decay: float = 0.01  # Of the running mean of path lengths.
+    style_mixing_prob: float = 0.9  # Share of samples whose styles come from two latents.
+    ema_kimg: float = 5.0  # Half-life of the EMA of generator weights.
+    mirror: bool = True  # Flip pictures left to right at random.
+    ada_target: float | None = 0.6  # Aim of the sign of D on real pictures; None = fixed p.
+    ada_kimg: float = 500.0  # Thousands of images in which p could go from 0 to 1.
+    ada_interval: int = 4  # Steps between adjustments of p.
+    tick_kimg: float = 1.0  # Between lines of progress.
+    snapshot_kimg: float = 10.0  # Between states, grids and bundles.
+    bf16: bool = False  # Compute the convolutions in bfloat16.
+
+
+class Augment(Protocol):
+    """Augmentation of strength `p`: [N, 3, R, R] in -1..1 -> the same shape, differentiable."""
+
+    p: float
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor: ...
+
+
+def lazy_adam(module: torch.nn.Module, lr: float, interval: int | None) -> torch.optim.Adam:
+    """Adam (0, 0.99), corrected for regularisation steps every `interval` (StyleGAN2, B)."""
+    ratio = 1.0 if interval is None else interval / (interval + 1)
+    return torch.optim.Adam(module.parameters(), lr=lr * ratio, betas=(0.0, 0.99**ratio), eps=1e-8)
+
+
+def mixed_styles(
+    G: Generator, z: Tensor, z_other: Tensor, mixing_prob: float, rng: torch.Generator
+) -> Tensor:
+    """Styles of z, those after a random crossover from z_other: [N, num_ws, w_dim]."""
+    w, w_other = G.mapping.map(z), G.mapping.map(z_other)
+    G.mapping.track_w_avg(w)
+    N, num_ws = z.shape[0], G.config.num_ws
+    crossover = torch.randint(1, num_ws, (N, 1), generator=rng)
+    unmixed = torch.rand(N, 1, generator=rng) >= mixing_prob
+    first = (torch.arange(num_ws)[None] < crossover) | unmixed  # [N, num_ws]
+    return torch.where(first.to(w.device)[:, :, None], w[:, None], w_other[:, None])
+
+
+def train_generator(
+    options: GeneratorTraining,
+    G: Generator,
+    D: Discriminator,
+    pictures: Tensor,
+    run: RunFolder,
+    *,
+    weights: Tensor | None = None,
+    augment: Augment | None = None,
+    device: torch.device | None = None,
+    world: World | None = None,
+    start_nimg: int = 0,
+) -> Generator:
+    """Train in place until `options.total_kimg`; returns the averaged generator.
+
+    pictures: uint8 [M, 3, R, R]; weights: how often each is drawn, [M], None = equally.
+    start_nimg: images that the given networks have seen already (for a run that starts from a
+    bundle). Continues from `run` when it holds a state. TrainingDivergedError on NaN.
+    """
+    device, world = device or torch.device("cpu"), world or World()
+    batch, local = options.batch_size, options.batch_size // world.size
+    if local * world.size != batch:
+        raise ValueError(f"batch {batch} does not divide among {world.size} processes")
+    R = G.config.resolution
+    gamma = options.r1_gamma if options.r1_gamma is not None else 0.0002 * R * R / batch
+    dtype = torch.bfloat16 if options.bf16 else torch.float32
+    draw_weights = weights if weights is not None else torch.ones(len(pictures))
+
+    # Networks, optimisers, and whatever the folder already holds.
+    channels_last(G.to(device)).train().requires_grad_(True)
+    channels_last(D.to(device)).train().requires_grad_(True)
+    G_ema = frozen_copy(G)
+    opt_G = lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
+    opt_D = lazy_adam(D, options.lr, options.r1_interval)
+    modules = {"G": G, "D": D, "G_ema": G_ema}
+    optimizers = {"opt_G": opt_G, "opt_D": opt_D}
+    cur_nimg, step, pl_mean, sign_sum, sign_count = start_nimg, 0, 0.0, 0.0, 0
+    numbers = run.load_state(modules, optimizers)
+    if numbers is not None:
+        cur_nimg, step, pl_mean = numbers["cur_nimg"], numbers["step"], numbers["pl_mean"]
+        sign_sum, sign_count = numbers["sign_sum"], numbers["sign_count"]
+        if augment is not None and options.ada_target is not None:
+            augment.p = numbers["augment_p"]
+    pl_mean_tensor = torch.tensor(pl_mean, device=device)
+    grid_z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0))
+
+    def latents(purpose: str) -> tuple[Tensor, Tensor, torch.Generator]:
+        rng = generator_for(options.seed, cur_nimg, purpose)
+        z = torch.randn(batch, 2, G.config.z_dim, generator=rng)
+        z = world.shard(z).to(device)
+        return z[:, 0], z[:, 1], rng
+
+    def noise_source(purpose: str) -> NoiseSource:
+        rng = generator_for(options.seed, cur_nimg, purpose + " noise", device)
+        return sharded_noise(rng, world.rank, world.size, device)
+
+    def generate(purpose: str, share: int | None = None) -> tuple[Tensor, Tensor]:
+        z, z_other, rng = latents(purpose)
+        ws = mixed_styles(G, z, z_other, options.style_mixing_prob, rng)[:share]
+        return G.synthesis(ws, "random", noise_source(purpose), dtype), ws
+
+    def augmented(images: Tensor, purpose: str) -> Tensor:
+        if augment is None or (augment.p == 0 and options.ada_target is None):
+            return images
+        rng = generator_for(options.seed, cur_nimg, f"{purpose} augment {world.rank}", device)
+        return augment(images, rng)
+
+    def real_batch() -> Tensor:
+        rng = generator_for(options.seed, cur_nimg, "real")
+        index = torch.multinomial(draw_weights, batch, replacement=True, generator=rng)
+        images = pictures[world.shard(index)].to(device).float() / 127.5 - 1
+        if options.mirror:
+            flip = world.shard(torch.rand(batch, generator=rng) < 0.5).to(device)
+            images = torch.where(flip[:, None, None, None], images.flip(3), images)
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def save(final: bool = False) -> None:
+        if not world.is_main:
+            return
+        run.save_state(
+            modules,
+            optimizers,
+            {
+                "cur_nimg": cur_nimg,
+                "step": step,
+                "pl_mean": float(pl_mean_tensor),
+                "sign_sum": sign_sum,
+                "sign_count": sign_count,
+                "augment_p": augment.p if augment is not None else 0.0,
+            },
+        )
+        with torch.no_grad():
+            ws = G_ema.mapping(grid_z.to(device), truncation_psi=0.8)
+            images = torch.cat([G_ema.synthesis(part) for part in ws.split(16)])
+        grid = contact_sheet(to_uint8(images), columns=8)
+        grid.save(run.path / f"fakes{cur_nimg // 1000:06d}.png")
+        run.save_generator(G_ema, D, cur_nimg / 1000)
+
+    stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
+    tick_time = time.perf_counter()
+    while cur_nimg < options.total_kimg * 1000:
+        # Discriminator: real up, generated down.
+        opt_D.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            fake, _ = generate("D")
+        fake_logits = D(augmented(fake, "D fake").to(dtype))
+        real = real_batch()
+        real_logits = D(augmented(real, "D real").to(dtype))
+        d_fake, d_real = losses.d_logistic_fake(fake_logits), losses.d_logistic_real(real_logits)
+        (d_fake + d_real).backward()
+        world.average_gradients(D.parameters())
+        opt_D.step()
+        sign_sum += float(world.mean(real_logits.detach().sign().mean()))
+        sign_count += 1
+
+        # Lazy R1.
+        if step % options.r1_interval == 0:
+            opt_D.zero_grad(set_to_none=True)
+            real.requires_grad_(True)
+            penalty = losses.r1_penalty(D(augmented(real, "D real")), real)
+            (penalty * (gamma / 2 * options.r1_interval)).backward()
+            world.average_gradients(D.parameters())
+            opt_D.step()
+            stats.add("r1", penalty)
+
+        # Generator: fool the discriminator.
+        opt_G.zero_grad(set_to_none=True)
+        D.requires_grad_(False)
+        fake, _ = generate("G")
+        g_loss = losses.g_nonsaturating(D(augmented(fake, "G").to(dtype)))
+        g_loss.backward()
+        D.requires_grad_(True)
+        world.average_gradients(G.parameters())
+        opt_G.step()
+
+        # Lazy path-length regularisation.
+        if options.pl_weight and step % options.pl_interval == 0:
+            opt_G.zero_grad(set_to_none=True)
+            fake, ws = generate("PL", max(local // options.pl_batch_shrink, 1))
+            rng = generator_for(options.seed, cur_nimg, f"PL picture {world.rank}", device)
+            noise = torch.randn(fake.shape, generator=rng, device=device)
+            lengths = losses.path_lengths(fake, ws, noise)
+            mean = world.mean(lengths.detach().mean())
+            pl_mean_tensor = pl_mean_tensor.lerp(mean, options.pl_decay)
+            pl = losses.path_length_penalty(lengths, pl_mean_tensor)
+            (pl * (options.pl_weight * options.pl_interval)).backward()
+            world.average_gradients(G.parameters())
+            opt_G.step()
+            stats.add("path_length", mean)
+
+        # Averages and the strength of augmentation.
+        update_ema(G_ema, G, batch, cur_nimg, options.ema_kimg)
+        cur_nimg, step = cur_nimg + batch, step + 1
+        if step % options.ada_interval == 0:
+            if augment is not None and options.ada_target is not None:
+                direction = math.copysign(1.0, sign_sum / sign_count - options.ada_target)
+                change = direction * batch * options.ada_interval / (options.ada_kimg * 1000)
+                augment.p = min(max(augment.p + change, 0.0), 1.0)
+            sign_sum, sign_count = 0.0, 0
+        stats.add("loss_g", g_loss)
+        stats.add("loss_d", d_fake + d_real)
+        stats.add("sign_real", real_logits.sign().mean())
+        stats.add("sign_fake", fake_logits.sign().mean())
+
+        # Report.
+        if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:
+            continue
+        means = stats.take()
+        if not all(math.isfinite(value) for value in means.values()):
+            raise TrainingDivergedError(run.state_path, cur_nimg, means)
+        seconds = time.perf_counter() - tick_time
+        rate = (cur_nimg - tick_nimg) / seconds
+        tick_nimg, tick_time = cur_nimg, time.perf_counter()
+        if world.is_main:
+            p = augment.p if augment is not None else 0.0
+            record = {"kimg": cur_nimg / 1000, "images_per_s": rate, "augment_p": p, **means}
+            run.log("stats", record)
+            print(progress_line(record, options.total_kimg), flush=True)
+        if cur_nimg - snapshot_nimg >= options.snapshot_kimg * 1000:
+            snapshot_nimg = cur_nimg
+            save()
+            tick_time = time.perf_counter()
+    save(final=True)
+    return G_ema

@@ -1,0 +1,49 @@
+"""Losses as pure functions of tensors. Each returns one scalar."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def g_nonsaturating(fake_logits: Tensor) -> Tensor:
+    """-log sigmoid(D(fake)): what a generator minimises. Logits [N, 1]."""
+    return F.softplus(-fake_logits).mean()
+
+
+def d_logistic_real(real_logits: Tensor) -> Tensor:
+    """-log sigmoid(D(real)). Logits [N, 1]."""
+    return F.softplus(-real_logits).mean()
+
+
+def d_logistic_fake(fake_logits: Tensor) -> Tensor:
+    """-log(1 - sigmoid(D(fake))). Logits [N, 1]."""
+    return F.softplus(fake_logits).mean()
+
+
+def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
+    """Mean squared norm of the gradient of D at real pictures (Mescheder et al. 2018).
+
+    real_images [N, 3, H, W] must require gradients and have produced real_logits [N, 1].
+    """
+    (gradient,) = torch.autograd.grad(real_logits.sum(), real_images, create_graph=True)
+    return gradient.float().square().sum(dim=(1, 2, 3)).mean()
+
+
+def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
+    """Length of the Jacobian's product with random pictures, per sample (StyleGAN2, section 3.2).
+
+    images [N, 3, H, W] made from ws [N, num_ws, w_dim]; noise like images, unit normal.
+    Returns [N].
+    """
+    y = noise / math.sqrt(images.shape[2] * images.shape[3])
+    (gradient,) = torch.autograd.grad((images * y).sum(), ws, create_graph=True)
+    return gradient.square().sum(dim=2).mean(dim=1).sqrt()
+
+
+def path_length_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
+    """Mean squared deviation of lengths [N] from their running mean (a scalar)."""
+    return (lengths - mean).square().mean()

@@ -1,0 +1,36 @@
+"""Random numbers as a function of (seed, images seen, purpose).
+
+A resumed run draws what the uninterrupted one would have drawn, and several processes draw the same
+global batch and take their shares, so results do not depend on how many they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from inpaint_model.generator import NoiseSource
+
+
+def generator_for(
+    seed: int, cur_nimg: int, purpose: str, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """A fresh generator for one purpose of one training step."""
+    digest = hashlib.blake2b(f"{seed}/{cur_nimg}/{purpose}".encode(), digest_size=8).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)
+
+
+def sharded_noise(
+    generator: torch.Generator, rank: int, world_size: int, device: torch.device
+) -> NoiseSource:
+    """Noise for the layers of a synthesis network, the same for any number of processes."""
+
+    def draw(N: int, resolution: int) -> Tensor:
+        whole = torch.randn(
+            N * world_size, 1, resolution, resolution, generator=generator, device=device
+        )
+        return whole[rank::world_size]
+
+    return draw

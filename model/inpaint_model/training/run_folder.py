@@ -1,0 +1,102 @@
+"""A run's folder tells its own story.
+
+options.json       what was asked for
+stats.jsonl        one JSON object a tick
+metrics.jsonl      one JSON object an evaluation
+fakes000123.png    numbered grids (the number is kimg)
+state.safetensors  everything that continuing needs, replaced atomically
+bundle/            the model at the last snapshot, complete
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+
+class RunFolder:
+    """The files of one training run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / "state.safetensors"
+
+    @property
+    def bundle_path(self) -> Path:
+        return self.path / "bundle"
+
+    def write_options(self, options: Mapping[str, Any]) -> None:
+        """Keep the options of this and of every earlier start."""
+        line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **options})
+        with (self.path / "options.json").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def log(self, name: str, values: Mapping[str, Any]) -> None:
+        """Append one JSON line to `name`.jsonl."""
+        with (self.path / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def save_state(
+        self,
+        modules: Mapping[str, nn.Module],
+        optimizers: Mapping[str, torch.optim.Optimizer],
+        numbers: Mapping[str, Any],
+    ) -> None:
+        """Write everything to one file and swap it in: a kill at any moment leaves a whole one."""
+        tensors: dict[str, Tensor] = {}
+        for name, module in modules.items():
+            for key, value in module.state_dict().items():
+                tensors[f"{name}/{key}"] = value
+        for name, optimizer in optimizers.items():
+            for index, state in optimizer.state_dict()["state"].items():
+                for key, value in state.items():
+                    tensors[f"{name}/{index}/{key}"] = torch.as_tensor(value)
+        owned = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        temporary = self.state_path.with_suffix(".tmp")
+        save_file(owned, temporary, metadata={"numbers": json.dumps(numbers)})
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(self.state_path)
+
+    def load_state(
+        self,
+        modules: Mapping[str, nn.Module],
+        optimizers: Mapping[str, torch.optim.Optimizer],
+    ) -> dict[str, Any] | None:
+        """Restore in place; returns the numbers, or None when there is nothing to continue."""
+        if not self.state_path.exists():
+            return None
+        with safe_open(self.state_path, framework="pt") as file:
+            numbers: dict[str, Any] = json.loads(file.metadata()["numbers"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        for name, module in modules.items():
+            prefix = f"{name}/"
+            module.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+        for name, optimizer in optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in tensors.items():
+                owner, _, rest = key.partition("/")
+                index, _, field = rest.partition("/")
+                if owner == name:
+                    state.setdefault(int(index), {})[field] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+        return numbers
+
+    def save_generator(self, G: nn.Module, D: nn.Module, kimg: float) -> None:
+        pass

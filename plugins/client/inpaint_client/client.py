@@ -1,0 +1,164 @@
+"""The daemon's five requests, for asyncio.
+
+    async with Client(parse_endpoint("127.0.0.1:50099", token)) as client:
+        info = await client.info()
+        async for event in client.fill(job):
+            ...
+
+Hosts with a user interface use `Worker`, scripts use `BlockingClient`; both run this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from google.protobuf import wrappers_pb2
+from google.protobuf.message import Message as WireMessage
+from grpclib.client import Channel, StreamStreamMethod, UnaryUnaryMethod
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+from .endpoint import Endpoint
+from .errors import ConnectionLost, InpaintError, NoDaemon, Timeout, from_status
+from .events import Done, FillEvent
+from .info import DaemonInfo, Model
+from .requests import EditJob, FillJob
+from .wire import daemon_info, edit_requests, event, fill_requests, model
+
+_SERVICE = "/inpaint.v1.Inpaint/"
+_SERVING = 1  # grpc.health.v1.HealthCheckResponse.SERVING
+
+UNARY_TIMEOUT_S = 10.0
+LOAD_TIMEOUT_S = 300.0
+
+
+class Client:
+    """One connection to one daemon; made in a running event loop, connects when first used.
+
+    Every method raises `InpaintError`s. A broken connection is made anew by the next call.
+    Cancelling the task cancels the request on the daemon.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        if endpoint.path:
+            self._channel = Channel(path=endpoint.path)
+        else:
+            context = endpoint.tls.context() if endpoint.tls else None
+            self._channel = Channel(endpoint.host, endpoint.port, ssl=context)
+        self._metadata = {"authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cut the connection; requests under way end with ConnectionLost."""
+        self._channel.close()
+
+    async def info(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> DaemonInfo:
+        """What the daemon is and can do. Cheap."""
+        return daemon_info(await self._unary("Info", pb.InfoRequest(), pb.InfoResponse, timeout_s))
+
+    async def load_model(self, name: str, timeout_s: float | None = LOAD_TIMEOUT_S) -> Model:
+        """Bring a model into memory; NotFound unless `info` lists it."""
+        request = pb.LoadModelRequest(name=name)
+        return model(
+            (await self._unary("LoadModel", request, pb.LoadModelResponse, timeout_s)).model
+        )
+
+    async def unload_model(self, name: str, timeout_s: float | None = UNARY_TIMEOUT_S) -> bool:
+        """Free a model's memory; whether it was loaded."""
+        request = pb.UnloadModelRequest(name=name)
+        reply = await self._unary("UnloadModel", request, pb.UnloadModelResponse, timeout_s)
+        return bool(reply.was_loaded)
+
+    async def is_serving(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> bool:
+        """The answer of grpc.health.v1: False while the daemon loads, drains, or lost its device.
+
+        On the wire a health request is one string and its reply one number, which is what these
+        two well-known wrappers are; so no code need be generated for the health protocol.
+        """
+        method = UnaryUnaryMethod(
+            self._channel,
+            "/grpc.health.v1.Health/Check",
+            wrappers_pb2.StringValue,
+            wrappers_pb2.Int32Value,
+        )
+        with _translated(self.endpoint):
+            reply = await method(
+                wrappers_pb2.StringValue(), timeout=timeout_s, metadata=self._metadata
+            )
+        return bool(reply.value == _SERVING)
+
+    def fill(self, job: FillJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
+        """Fill a hole; events as they come, the last is `Done`. Close the iterator to cancel."""
+        return self._stream("Fill", fill_requests(job), pb.FillRequest, timeout_s)
+
+    def edit(self, job: EditJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
+        """Render a candidate again; events as for `fill`."""
+        return self._stream("Edit", edit_requests(job), pb.EditRequest, timeout_s)
+
+    async def _unary(
+        self, name: str, request: WireMessage, reply: type[Any], timeout_s: float | None
+    ) -> Any:
+        method = UnaryUnaryMethod(self._channel, _SERVICE + name, type(request), reply)
+        with _translated(self.endpoint):
+            return await method(request, timeout=timeout_s, metadata=self._metadata)
+
+    async def _stream(
+        self,
+        name: str,
+        requests: Iterator[WireMessage],
+        kind: type[WireMessage],
+        timeout_s: float | None,
+    ) -> AsyncGenerator[FillEvent, None]:
+        method = StreamStreamMethod(self._channel, _SERVICE + name, kind, pb.FillEvent)
+        finished = False
+        with _translated(self.endpoint):
+            async with method.open(timeout=timeout_s, metadata=self._metadata) as stream:
+                await stream.send_request()
+                for request in requests:
+                    await stream.send_message(request)
+                await stream.end()
+                async for message in stream:
+                    value = event(message)
+                    if value is not None:
+                        finished = isinstance(value, Done)
+                        yield value
+        if not finished:
+            raise ConnectionLost(f"The daemon at {self.endpoint} ended its answer too early.")
+
+
+@contextmanager
+def _translated(endpoint: Endpoint) -> Iterator[None]:
+    """Whatever the transport raises, as this package's errors."""
+    try:
+        yield
+    except InpaintError:
+        raise
+    except GRPCError as error:
+        raise from_status(error.status.value, error.message) from error
+    except (asyncio.TimeoutError, TimeoutError) as error:
+        raise Timeout(f"The daemon at {endpoint} did not answer in time.") from error
+    except ssl.SSLError as error:
+        raise NoDaemon(
+            f"The daemon at {endpoint} is not trusted ({error.reason or error}).",
+            "Name the authority of its certificate in the settings.",
+        ) from error
+    except (StreamTerminatedError, ProtocolError, ConnectionResetError, BrokenPipeError) as error:
+        raise ConnectionLost(f"The connection to the daemon at {endpoint} broke.") from error
+    except OSError as error:
+        raise NoDaemon(f"No daemon answers at {endpoint}.") from error

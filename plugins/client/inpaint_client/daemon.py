@@ -1,0 +1,174 @@
+"""Start the daemon of this machine when none runs.
+
+Never with `sys.executable`: inside Krita and GIMP that is not the Python one would expect.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+from .discovery import find_daemon, is_local_choice
+from .endpoint import Endpoint
+from .errors import Cancelled, NoDaemon, StartFailed
+from .folders import cache_folder, is_flatpak
+from .settings import ConnectionSettings
+
+log = logging.getLogger(__name__)
+PROGRAM = "inpaint-server"
+START_TIMEOUT_S = 120.0  # the first start compiles and reads weights
+_TURN_S = 0.1
+_HOST_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH")
+_NOT_FOUND = (
+    "Install it (pip install inpaint-stylegan), or name its path in the settings as the executable."
+)
+
+
+class Starting(NamedTuple):
+    """How far the start is, for a progress bar with a line of text."""
+
+    elapsed_s: float
+    last_line: str  # of the daemon's log
+
+
+def ensure_daemon(
+    settings: ConnectionSettings,
+    progress: Callable[[Starting], None] = lambda starting: None,
+    is_wanted: Callable[[], bool] = lambda: True,
+    timeout_s: float = START_TIMEOUT_S,
+) -> Endpoint:
+    """The daemon of the settings; started if it is this machine's and does not run.
+
+    Blocks while it starts: call it in a thread (`Worker` does). `is_wanted` is asked ten times a
+    second; when it says no, the wait ends with Cancelled and the daemon goes on starting.
+
+    Raises:
+        NoDaemon: none runs, and the settings forbid to start one.
+        StartFailed: it is not installed, ended at once, or took longer than `timeout_s`.
+    """
+    try:
+        return find_daemon(settings)
+    except NoDaemon:
+        if not settings.start_daemon or not is_local_choice(settings):
+            raise
+    return start_daemon(find_command(settings.executable), settings, progress, is_wanted, timeout_s)
+
+
+def start_daemon(
+    command: list[str],
+    settings: ConnectionSettings,
+    progress: Callable[[Starting], None],
+    is_wanted: Callable[[], bool],
+    timeout_s: float,
+) -> Endpoint:
+    """Run `command` detached and wait until its runtime file leads to it."""
+    log_path = log_file()
+    log.info("starting %s, log in %s", command, log_path)
+    process = _spawn(command, log_path)
+    start = time.monotonic()
+    while (elapsed := time.monotonic() - start) < timeout_s:
+        ended = process.poll() is not None
+        try:
+            return find_daemon(settings)
+        except NoDaemon:
+            if ended:
+                raise StartFailed(_why(command, process.returncode, log_path)) from None
+        if not is_wanted():
+            raise Cancelled("Cancelled while the daemon was starting.")
+        progress(Starting(elapsed, last_line(log_path)))
+        time.sleep(_TURN_S)
+    raise StartFailed(
+        f"The daemon did not come up within {timeout_s:.0f} s. {last_line(log_path)}".rstrip(),
+        f"Its log is {log_path}.",
+    )
+
+
+def find_command(executable: str = "") -> list[str]:
+    """How to run the daemon: the configured path, PATH, beside this package, the user's ~/.local.
+
+    Raises:
+        StartFailed: it was not found.
+    """
+    if is_flatpak():
+        return _command_outside_flatpak(executable)
+    if executable:
+        if not os.access(executable, os.X_OK):
+            raise StartFailed(f"{executable} cannot be run.", "Correct the path in the settings.")
+        return [executable]
+    for candidate in _candidates():
+        if candidate and os.access(candidate, os.X_OK):
+            return [str(candidate)]
+    raise StartFailed(f"{PROGRAM} was not found.", _NOT_FOUND)
+
+
+def log_file() -> Path:
+    """What a daemon that was started from here writes."""
+    return cache_folder() / "server.log"
+
+
+def last_line(path: Path) -> str:
+    """The last line of a log that says anything; empty if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _candidates() -> Iterator[Path | str | None]:
+    yield shutil.which(PROGRAM)
+    for folder in Path(__file__).resolve().parents:  # of a virtual environment, or a checkout's
+        for place in (folder, folder / ".venv"):
+            yield place / "bin" / PROGRAM
+            yield place / "Scripts" / f"{PROGRAM}.exe"
+    yield Path.home() / ".local/bin" / PROGRAM  # pipx, uv; not on the PATH of every desktop
+
+
+def _command_outside_flatpak(executable: str) -> list[str]:
+    info = Path("/.flatpak-info").read_text("utf-8", "replace")
+    if "org.freedesktop.Flatpak=talk" not in info or not shutil.which("flatpak-spawn"):
+        raise StartFailed(
+            "This program runs inside Flatpak and may not start others.",
+            f"Start `{PROGRAM}` in a terminal; it is found by itself.",
+        )
+    return ["flatpak-spawn", "--host", executable or PROGRAM]
+
+
+def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
+    log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment = {k: v for k, v in os.environ.items() if k not in _HOST_VARIABLES}
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    try:
+        with log_path.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 (the user's own daemon)
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+                creationflags=flags,
+                cwd=Path.home(),
+            )
+    except OSError as error:
+        raise StartFailed(f"{command[0]} cannot be run ({error}).") from error
+    # Somebody must take the exit status of a child that ends before its host does.
+    Thread(target=process.wait, name="inpaint-server-wait", daemon=True).start()
+    return process
+
+
+def _why(command: list[str], status: int, log_path: Path) -> str:
+    line = last_line(log_path) or f"exit status {status}, nothing in {log_path}"
+    return f"{Path(command[-1]).name} ended at once: {line}"

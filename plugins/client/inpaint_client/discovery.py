@@ -1,0 +1,144 @@
+"""Which daemon to talk to.
+
+INPAINT_SERVER (and INPAINT_TOKEN) win; then the settings; then the runtime file that the daemon of
+this user writes while it runs: `inpaint/server.json` with address, token, pid and version.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .endpoint import Endpoint, TlsFiles, parse_endpoint
+from .errors import InpaintError, NoDaemon
+from .folders import is_sandboxed, runtime_folders
+from .settings import ConnectionSettings
+
+log = logging.getLogger(__name__)
+RUNTIME_FILE = "server.json"
+_ANSWER_S = 1.0  # a daemon on this machine accepts a connection within this
+
+
+@dataclass(frozen=True)
+class RuntimeFile:
+    """What a running daemon tells about itself."""
+
+    path: Path
+    address: str
+    token: str = field(repr=False)
+    pid: int
+    version: str
+
+    def endpoint(self, tls: TlsFiles | None = None) -> Endpoint:
+        return parse_endpoint(self.address, self.token, tls)
+
+    def is_stale(self) -> bool:
+        """Whether the daemon that wrote it is gone (it was killed, or the machine restarted)."""
+        if not is_sandboxed() and not process_exists(self.pid):
+            return True
+        return not accepts(self.endpoint())
+
+
+def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
+    """The daemon to use. Only local ones are tried; a remote address is taken as it is.
+
+    Raises:
+        NoDaemon: nothing is set, and no daemon runs on this machine.
+        BadInput: an address is malformed.
+    """
+    settings = settings or ConnectionSettings()
+    address = os.environ.get("INPAINT_SERVER", "") or settings.address
+    if address:
+        token = os.environ.get("INPAINT_TOKEN", "") or settings.token or _token_of(address)
+        return parse_endpoint(address, token, settings.tls)
+    for runtime in runtime_files():
+        if not runtime.is_stale():
+            return runtime.endpoint(settings.tls)
+        log.info("%s is stale: no daemon answers at %s", runtime.path, runtime.address)
+    raise NoDaemon("No daemon runs on this machine.", "Start it with `inpaint-server`.")
+
+
+def is_local_choice(settings: ConnectionSettings) -> bool:
+    """Whether the daemon of this machine is meant: then it may be started."""
+    return not os.environ.get("INPAINT_SERVER", "") and not settings.address
+
+
+def runtime_files() -> list[RuntimeFile]:
+    """Every readable runtime file, stale ones too, best first."""
+    found = (read_runtime_file(folder / RUNTIME_FILE) for folder in runtime_folders())
+    return [runtime for runtime in found if runtime is not None]
+
+
+def read_runtime_file(path: Path) -> RuntimeFile | None:
+    """None if there is none, if somebody else wrote it, or if it makes no sense."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            if hasattr(os, "getuid") and os.fstat(file.fileno()).st_uid != os.getuid():
+                log.warning("%s belongs to another user and is ignored", path)
+                return None
+            stored = json.load(file)
+        runtime = RuntimeFile(
+            path,
+            str(stored["address"]),
+            str(stored.get("token", "")),
+            int(stored["pid"]),
+            str(stored.get("version", "")),
+        )
+        runtime.endpoint()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InpaintError) as error:
+        log.warning("%s is ignored: %s", path, error)
+        return None
+    return runtime
+
+
+def accepts(endpoint: Endpoint, timeout_s: float = _ANSWER_S) -> bool:
+    """Whether something accepts a connection there."""
+    try:
+        if endpoint.path:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(timeout_s)
+                probe.connect(endpoint.path)
+        else:
+            socket.create_connection((endpoint.host, endpoint.port), timeout_s).close()
+    except OSError:
+        return False
+    return True
+
+
+def process_exists(pid: int) -> bool:
+    """Whether a process of that number runs (os.kill would end it on Windows)."""
+    if sys.platform == "win32":
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+        if not handle:
+            return False
+        code = ctypes.c_ulong()
+        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel.CloseHandle(handle)
+        return code.value == 259  # STILL_ACTIVE
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _token_of(address: str) -> str:
+    """The token of the daemon of this machine, if that is the one at `address`."""
+    for runtime in runtime_files():
+        if runtime.address == address.strip():
+            return runtime.token
+    return ""

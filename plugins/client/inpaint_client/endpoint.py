@@ -1,0 +1,99 @@
+"""Where a daemon listens and how to speak to it."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from .errors import BadInput
+
+_EXAMPLES = "Write host:port, tls://host:port or unix:/path/of/the/socket."
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files. Without `ca` the system's authorities count; with a key it is mutual TLS."""
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    def context(self) -> ssl.SSLContext:
+        """A client context for HTTP/2.
+
+        Raises:
+            BadInput: a file cannot be read or does not hold what it should.
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.ca or None)
+            if self.certificate:
+                context.load_cert_chain(self.certificate, self.key or None)
+        except OSError as error:  # ssl.SSLError is one
+            raise BadInput(
+                f"The TLS files cannot be used ({error}).",
+                "Name PEM files: the authority, and for mutual TLS a certificate and its key.",
+            ) from error
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["h2"])
+        return context
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One daemon's address, with the token that it asks for."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""  # of a Unix socket; then host and port are empty
+    tls: TlsFiles | None = None
+    token: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'tls://' if self.tls else ''}{host}:{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nothing that is sent can leave this machine."""
+        return bool(self.path) or _is_loopback(self.host)
+
+
+def parse_endpoint(address: str, token: str = "", tls: TlsFiles | None = None) -> Endpoint:
+    """`host:port`, `[::1]:port`, `tls://host:port` or `unix:PATH`.
+
+    `tls` names the files for `tls://`; it is not used for the others.
+
+    Raises:
+        BadInput: not an address, or one that would carry the token over a network in the clear.
+    """
+    text = address.strip()
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:").removeprefix("//")
+        if not path:
+            raise BadInput(f"{address!r} names no socket.", _EXAMPLES)
+        return Endpoint(path=path, token=token)
+    secure = text.startswith("tls://")
+    host, colon, port = text.removeprefix("tls://").rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or "/" in host:
+        raise BadInput(f"{address!r} is not an address.", _EXAMPLES)
+    if not 0 < int(port) < 65536:
+        raise BadInput(f"{address!r} has no possible port.", "Ports are 1 to 65535.")
+    if token and not secure and not _is_loopback(host):
+        raise BadInput(
+            f"{address!r} would send the token over the network in the clear.",
+            f"Use tls://{text} with a daemon that has TLS, or a tunnel to this machine.",
+        )
+    return Endpoint(host, int(port), tls=(tls or TlsFiles()) if secure else None, token=token)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,134 @@
+"""What can go wrong, as a person would sort it.
+
+    InpaintError
+    ├── BadInput           found here, before anything was sent
+    ├── NoDaemon           nobody answers at the address
+    │   └── StartFailed    it was started and did not come up
+    ├── DaemonRefused      it answered: no
+    │   ├── InvalidInput       INVALID_ARGUMENT
+    │   ├── NotFound           NOT_FOUND: model, direction or session
+    │   ├── Exhausted          RESOURCE_EXHAUSTED: queue, size or memory
+    │   ├── WrongModel         FAILED_PRECONDITION: a recipe of another model
+    │   └── Unauthenticated    UNAUTHENTICATED: token missing or wrong
+    ├── Unavailable        UNAVAILABLE: it is loading or stopping
+    │   └── ConnectionLost     it went away in the middle
+    ├── Cancelled          somebody cancelled
+    ├── Timeout            DEADLINE_EXCEEDED: it took longer than allowed
+    └── DaemonFault        a bug there, or a daemon that speaks another version
+
+`str(error)` is for people: what happened, then what to do. The parts are `message` and `remedy`.
+"""
+# ruff: noqa: N818 (the names say what happened, as in the drawing; "Error" would add nothing)
+
+from __future__ import annotations
+
+
+class InpaintError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+    remedy_by_default = ""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        self.message = message.rstrip()
+        self.remedy = self.remedy_by_default if remedy is None else remedy
+        super().__init__(f"{self.message} {self.remedy}".rstrip())
+
+
+class BadInput(InpaintError, ValueError):
+    """The request cannot be right; nothing was sent."""
+
+
+class NoDaemon(InpaintError):
+    """Nobody answers at the address."""
+
+    remedy_by_default = "Start it with `inpaint-server`, or correct the address in the settings."
+
+
+class StartFailed(NoDaemon):
+    """The daemon was started and did not come up."""
+
+    remedy_by_default = "Start `inpaint-server` in a terminal to see why."
+
+
+class DaemonRefused(InpaintError):
+    """The daemon understood and said no."""
+
+
+class InvalidInput(DaemonRefused):
+    """A field of the request is out of range or inconsistent; the message names it."""
+
+
+class NotFound(DaemonRefused):
+    """No such model, direction or session; the message names those that exist."""
+
+
+class Exhausted(DaemonRefused):
+    """The queue is full, or the request needs more memory than there is."""
+
+    remedy_by_default = "Try again in a moment, or with fewer candidates or a smaller selection."
+
+
+class WrongModel(DaemonRefused):
+    """The recipe was made with another model."""
+
+    remedy_by_default = "Load the model that the recipe names."
+
+
+class Unauthenticated(DaemonRefused):
+    """The token is missing or wrong."""
+
+    remedy_by_default = (
+        "Put the daemon's token into the settings or into INPAINT_TOKEN; "
+        "a daemon on this machine writes it to its runtime file, so restarting it also helps."
+    )
+
+
+class Unavailable(InpaintError):
+    """The daemon is loading a model or stopping."""
+
+    remedy_by_default = "Try again in a moment."
+
+
+class ConnectionLost(Unavailable):
+    """The connection broke before the answer was complete."""
+
+    remedy_by_default = "See the daemon's log for the reason, start it again and repeat."
+
+
+class Cancelled(InpaintError):
+    """Somebody cancelled; not a failure."""
+
+
+class Timeout(InpaintError):
+    """The answer took longer than allowed."""
+
+    remedy_by_default = "Allow more time in the settings, or ask for fewer candidates."
+
+
+class DaemonFault(InpaintError):
+    """A bug in the daemon, or a daemon of another version."""
+
+    remedy_by_default = "The daemon's log has the details; please report them."
+
+
+# gRPC's status codes by number, so that this module needs no gRPC.
+_BY_STATUS: dict[int, tuple[type[InpaintError], str]] = {
+    1: (Cancelled, "The request was cancelled."),
+    3: (InvalidInput, "The daemon found the request invalid."),
+    4: (Timeout, "The daemon did not finish in time."),
+    5: (NotFound, "The daemon does not have what was asked for."),
+    7: (Unauthenticated, "The daemon does not permit this."),
+    8: (Exhausted, "The daemon has no room for this request."),
+    9: (WrongModel, "The recipe does not belong to this model."),
+    11: (InvalidInput, "The daemon found a value out of range."),
+    12: (DaemonFault, "The daemon does not know this request: its version differs from this one."),
+    14: (Unavailable, "The daemon is not ready."),
+    16: (Unauthenticated, "The daemon asks for a token."),
+}
+
+
+def from_status(code: int, message: str | None) -> InpaintError:
+    """The exception for gRPC status `code`; `message` is the daemon's sentence, if it sent one."""
+    kind, sentence = _BY_STATUS.get(code, (DaemonFault, "The daemon failed."))
+    text = (message or "").strip() or sentence
+    return kind(text if text.endswith((".", "!", "?")) else f"{text}.")

@@ -1,0 +1,84 @@
+"""What the daemon answers while it fills, as values.
+
+A run sends `Accepted`, one `FrameChosen` for each group of the hole, `Candidate`s with `Progress`
+between them, and ends with exactly one of `Done` and `Failed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .errors import InpaintError
+from .geometry import Box, Frame
+from .requests import FrameMode, Picture
+
+
+@dataclass(frozen=True)
+class Accepted:
+    session_id: str  # for EditJob, as long as the daemon keeps it
+    queue_position: int  # 0 = running now
+
+
+@dataclass(frozen=True)
+class FrameChosen:
+    group: int  # 0, 1, ...: disconnected holes far apart get a frame each
+    frame: Frame
+    confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
+    model_resolution: int  # px
+    enlargement: float  # document px per model px; above 1 the fill is enlarged
+    warning: str  # empty, or one sentence for the user
+    mode: FrameMode  # how it was found: AUTO that fell back says BOX
+
+
+@dataclass(frozen=True)
+class Progress:
+    done: int  # renderings sent so far
+    total: int  # renderings that will be sent, candidates and variants
+
+    @property
+    def fraction(self) -> float:
+        return self.done / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The pixels of one group of the hole."""
+
+    fill: Picture  # valid where coverage > 0; size of box
+    coverage: Picture  # 1 channel, U8: the selection inside box, unchanged
+    box: Box  # document px
+
+
+@dataclass(frozen=True)
+class Candidate:
+    index: int  # 0, 1, ... in the order of the seeds
+    variant: int  # -1 = the candidate itself, else the index of the request's variant
+    seed: int
+    patches: tuple[Patch, ...]  # one a group
+    recipe: str = field(repr=False)  # JSON: everything that makes this candidate again
+    attachment: bytes = field(repr=False)  # PNG; only with variant -1, variants share it
+
+    @property
+    def is_variant(self) -> bool:
+        return self.variant >= 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """All was sent. Milliseconds on the daemon's side."""
+
+    queue_ms: float = 0.0  # waiting for the device
+    encode_ms: float = 0.0  # framing, resampling, the encoder
+    first_candidate_ms: float = 0.0  # from the start of work to the first candidate sent
+    total_ms: float = 0.0  # from the start of work to the last
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The run ended early. Comes from `Worker` only; `Client` raises the error instead."""
+
+    error: InpaintError
+
+
+FillEvent = Accepted | FrameChosen | Progress | Candidate | Done
+Message = FillEvent | Failed

@@ -1,0 +1,81 @@
+"""Where things lie on each system: the daemon's runtime file, the user's settings.
+
+The rules are those of the `platformdirs` package, written out here because plug-ins carry as
+little foreign code as possible.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+NAME = "inpaint"
+
+
+def config_folder() -> Path:
+    """The user's settings: ~/.config/inpaint and its relatives. Not made here."""
+    if sys.platform == "win32":
+        return _local_app_data() / NAME
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support" / NAME
+    return _xdg("XDG_CONFIG_HOME", ".config") / NAME
+
+
+def cache_folder() -> Path:
+    """What may be deleted, such as the log of a daemon that a plug-in started."""
+    if sys.platform == "win32":
+        return _local_app_data() / NAME / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches" / NAME
+    return _xdg("XDG_CACHE_HOME", ".cache") / NAME
+
+
+def runtime_folders() -> list[Path]:
+    """Where a daemon of this user may have written server.json, best first.
+
+    A sandboxed host (Flatpak, Snap) has folders of its own, while the daemon runs outside of it.
+    """
+    folders: list[Path] = []
+    if sys.platform == "win32":
+        folders += [_local_app_data() / "Temp" / NAME, cache_folder()]
+    elif sys.platform == "darwin":
+        folders += [Path.home() / "Library/Caches/TemporaryItems" / NAME, cache_folder()]
+    else:
+        folders += _runtime_folders_linux()
+    return list(dict.fromkeys(folders))
+
+
+def is_sandboxed() -> bool:
+    """Whether this process sees other processes and folders than the daemon's."""
+    return is_flatpak() or "SNAP" in os.environ
+
+
+def is_flatpak() -> bool:
+    return Path("/.flatpak-info").exists()
+
+
+def _runtime_folders_linux() -> list[Path]:
+    folders = []
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if Path(runtime).is_absolute():
+        folders.append(Path(runtime) / NAME)
+    folders.append(cache_folder())
+    if is_sandboxed():
+        user = os.getuid()
+        home = Path(os.environ.get("SNAP_REAL_HOME") or Path.home())
+        folders += [
+            Path(f"/run/user/{user}") / NAME,
+            Path(f"/run/host/run/user/{user}") / NAME,
+            home / ".cache" / NAME,
+        ]
+    return folders
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    value = os.environ.get(variable, "")
+    return Path(value) if Path(value).is_absolute() else Path.home() / fallback
+
+
+def _local_app_data() -> Path:
+    return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local")

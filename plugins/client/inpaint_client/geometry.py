@@ -1,0 +1,203 @@
+"""Boxes, frames, and how much of a document travels.
+
+Continuous document pixels: the origin is the top left corner of the top left pixel, x right, y
+down. Boxes are in whole pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import cos, isqrt, radians, sin
+from typing import NamedTuple
+
+from .errors import BadInput
+
+CROP_GROWTH = 4  # a crop is this many times the larger side of the hole's box ...
+CROP_MIN_SIDE = 1024  # ... but at least this, px
+WHOLE_CANVAS_SIDE = 2048  # up to this the whole canvas is sent, px
+OVERVIEW_SIDE = 512  # longest side of an overview, px
+MAX_SIDE = 8192  # the daemon's default limits; Info tells those in force
+MAX_PICTURE_BYTES = 512 << 20
+
+
+class Point(NamedTuple):
+    """A place in the document, px."""
+
+    x: float
+    y: float
+
+
+class Extent(NamedTuple):
+    """A size in whole pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def longest(self) -> int:
+        return max(self)
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+
+class Box(NamedTuple):
+    """A rectangle of whole pixels; right and bottom are exclusive. Empty if a side is 0."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @staticmethod
+    def from_corners(left: int, top: int, right: int, bottom: int) -> Box:
+        """The box between two corners, empty if they are crossed."""
+        return Box(left, top, max(0, right - left), max(0, bottom - top))
+
+    @staticmethod
+    def of_extent(extent: Extent) -> Box:
+        return Box(0, 0, *extent)
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.width, self.height)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.width <= 0 or self.height <= 0
+
+    def contains(self, other: Box) -> bool:
+        return other.is_empty or self.clamp(other) == other
+
+    def union(self, other: Box) -> Box:
+        """The smallest box around both; an empty one does not count."""
+        if self.is_empty or other.is_empty:
+            return other if self.is_empty else self
+        return Box.from_corners(
+            min(self.x, other.x),
+            min(self.y, other.y),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def clamp(self, other: Box) -> Box:
+        """The part of `other` inside this box; empty if there is none."""
+        return Box.from_corners(
+            max(self.x, other.x),
+            max(self.y, other.y),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
+    def grow(self, margin: int) -> Box:
+        """Larger by `margin` px on every side (smaller if negative)."""
+        return Box.from_corners(
+            self.x - margin, self.y - margin, self.right + margin, self.bottom + margin
+        )
+
+    def relative(self, origin: Box) -> Box:
+        """The same box in coordinates whose origin is the top left corner of `origin`."""
+        return Box(self.x - origin.x, self.y - origin.y, self.width, self.height)
+
+    def moved_into(self, canvas: Box) -> Box:
+        """Shifted so that as much as possible lies on `canvas`, then cut to it."""
+        x = max(canvas.x, min(self.x, canvas.right - self.width))
+        y = max(canvas.y, min(self.y, canvas.bottom - self.height))
+        return canvas.clamp(Box(x, y, self.width, self.height))
+
+    def strips(self, rows: int) -> Iterator[Box]:
+        """This box from top to bottom in pieces of at most `rows` rows."""
+        for y in range(self.y, self.bottom, rows):
+            yield Box(self.x, y, self.width, min(rows, self.bottom - y))
+
+
+def union_of(boxes: Iterable[Box]) -> Box:
+    """The smallest box around all of them; an empty box for none."""
+    result = Box(0, 0, 0, 0)
+    for box in boxes:
+        result = result.union(box)
+    return result
+
+
+class Frame(NamedTuple):
+    """The square, possibly rotated, that the model sees, in document pixels.
+
+    `angle` is in degrees; the model's x axis points along (cos a, -sin a) in the document.
+    """
+
+    cx: float
+    cy: float
+    side: float
+    angle: float = 0.0
+
+    def corners(self) -> tuple[Point, Point, Point, Point]:
+        """Top left, top right, bottom right, bottom left, as the model sees them."""
+        c, s = cos(radians(self.angle)), sin(radians(self.angle))
+        half = self.side / 2
+
+        def at(u: float, v: float) -> Point:
+            return Point(self.cx + half * (u * c + v * s), self.cy + half * (v * c - u * s))
+
+        return at(-1, -1), at(1, -1), at(1, 1), at(-1, 1)
+
+
+def largest_side(
+    pixel_bytes: int, max_side: int = MAX_SIDE, max_bytes: int = MAX_PICTURE_BYTES
+) -> int:
+    """The longest side of a square crop that the daemon accepts, px."""
+    return min(max_side, isqrt(max_bytes // pixel_bytes))
+
+
+def crop_for_hole(
+    hole: Box,
+    canvas: Box,
+    pixel_bytes: int = 4,
+    max_side: int = MAX_SIDE,
+    max_bytes: int = MAX_PICTURE_BYTES,
+) -> Box:
+    """The part of the document to send for a hole: enough for the model's context, no more.
+
+    The whole canvas when it is at most 2048 px; else a square around the hole of 4 times its
+    larger side, at least 1024 px, moved inside the canvas and cut to it.
+
+    Args:
+        hole: the box of the selection, document px; what lies beyond the canvas is ignored.
+        canvas: the document, usually `Box.of_extent(extent)`.
+        pixel_bytes: bytes of one pixel of the crop as it will be sent.
+        max_side, max_bytes: the daemon's limits (`DaemonInfo.limits`).
+
+    Raises:
+        BadInput: the hole is empty, lies outside the canvas, or is too large for one crop.
+    """
+    hole = canvas.clamp(hole)
+    if hole.is_empty:
+        raise BadInput(
+            "The selection is empty or lies outside the canvas.", "Select the region to fill."
+        )
+    limit = largest_side(pixel_bytes, max_side, max_bytes)
+    if hole.extent.longest > limit:
+        raise BadInput(
+            f"The selection is {hole.width} x {hole.height} px, and at most {limit} x {limit} px "
+            "can be filled at once in this document.",
+            "Fill it in smaller parts.",
+        )
+    if canvas.extent.longest <= min(WHOLE_CANVAS_SIDE, limit):
+        return canvas
+    side = min(max(CROP_GROWTH * hole.extent.longest, CROP_MIN_SIDE), limit)
+    x = hole.x + (hole.width - side) // 2
+    y = hole.y + (hole.height - side) // 2
+    return Box(x, y, side, side).moved_into(canvas)
+
+
+def overview_step(document: Extent) -> int:
+    """The overview has one pixel for each square of this many document pixels a side."""
+    return -(-document.longest // OVERVIEW_SIDE)

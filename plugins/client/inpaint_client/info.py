@@ -1,0 +1,62 @@
+"""What a daemon is and can do, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .geometry import MAX_PICTURE_BYTES, MAX_SIDE
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A named slider of a model; minimum..maximum is the range that stays natural, in units."""
+
+    name: str
+    group: str
+    minimum: float
+    maximum: float
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str
+    title: str = ""
+    resolution: int = 0  # px of the square it knows
+    alignment: str = ""
+    loaded: bool = False
+    is_default: bool = False
+    directions: tuple[Direction, ...] = ()
+    licence: str = ""
+    weights_sha256: str = ""
+    generator_sha256: str = ""
+    has_framer: bool = False  # FrameMode.AUTO is possible
+    memory_bytes: int = 0  # when loaded
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_picture_bytes: int = MAX_PICTURE_BYTES
+    max_side: int = MAX_SIDE
+    max_seeds: int = 64
+    max_variants: int = 64
+    max_queue: int = 0  # 0 = not told
+
+
+@dataclass(frozen=True)
+class DaemonInfo:
+    version: str = ""
+    device: str = ""  # for people
+    device_type: str = ""  # "cuda" or "cpu"
+    precision: str = ""  # "bf16", "fp16" or "fp32"
+    models: tuple[Model, ...] = ()
+    limits: Limits = Limits()
+    queue_length: int = 0
+    uptime_s: float = 0.0
+
+    def model(self, name: str = "") -> Model | None:
+        """The model of that name, or the default one; None if the daemon has no such model."""
+        for model in self.models:
+            if model.name == name or (not name and model.is_default):
+                return model
+        return self.models[0] if self.models and not name else None

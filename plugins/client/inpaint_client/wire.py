@@ -1,0 +1,251 @@
+"""Between this package's values and the messages of `inpaint.v1`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from enum import IntEnum
+from typing import Any
+
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+from .errors import DaemonFault
+from .events import Accepted, Candidate, Done, FillEvent, FrameChosen, Patch, Progress
+from .geometry import Box, Extent, Frame
+from .info import DaemonInfo, Direction, Limits, Model
+from .requests import (
+    Blending,
+    Edit,
+    EditJob,
+    FillJob,
+    FrameMode,
+    Mixing,
+    Picture,
+    RecipeSource,
+    SampleType,
+    Transfer,
+)
+
+INLINE_BYTES = 16 << 20  # pictures of more than this, together, travel in chunks ...
+CHUNK_BYTES = 4 << 20  # ... of this
+
+
+def fill_requests(job: FillJob) -> Iterator[pb.FillRequest]:
+    """The header, then the chunks."""
+    inline = _fits(job.crop, job.hole, job.overview)
+    header = pb.FillHeader(
+        crop=_picture(job.crop, inline),
+        hole=_picture(job.hole, inline),
+        overview=_picture(job.overview, inline) if job.overview else None,
+        crop_box=_box(job.crop_box),
+        document=_size(job.document),
+        model=job.model,
+        seeds=job.seeds,
+        count=job.count,
+        truncation_psi=job.truncation_psi,
+        edits=_edits(job.edits),
+        variants=[pb.Variant(edits=_edits(variant.edits)) for variant in job.variants],
+        frame_mode=_number(job.frame_mode),
+        frame=_frame(job.frame) if job.frame else None,
+        blending=_blending(job.blending),
+        output_sample_type=_number(job.output_sample_type),
+    )
+    yield pb.FillRequest(header=header)
+    if not inline:
+        for chunk in _chunks(job.crop, job.hole, job.overview):
+            yield pb.FillRequest(chunk=chunk)
+
+
+def edit_requests(job: EditJob) -> Iterator[pb.EditRequest]:
+    """The header, then the chunks of the source's pictures."""
+    source = job.source
+    inline = source is None or _fits(source.crop, source.hole)
+    header = pb.EditHeader(
+        session_id=job.session_id,
+        source=_source(source, inline) if source else None,
+        index=job.index,
+        edits=_edits(job.edits),
+        truncation_psi=job.truncation_psi,
+        seed=job.seed,
+        mixing=_mixing(job.mixing) if job.mixing else None,
+        blending=_blending(job.blending) if job.blending else None,
+        output_sample_type=_number(job.output_sample_type),
+    )
+    yield pb.EditRequest(header=header)
+    if source is not None and not inline:
+        for chunk in _chunks(crop=source.crop, hole=source.hole):
+            yield pb.EditRequest(chunk=chunk)
+
+
+def event(message: pb.FillEvent) -> FillEvent | None:
+    """The value; None for an event that a newer daemon added."""
+    kind = message.WhichOneof("event")
+    if kind == "candidate":
+        return _candidate(message.candidate)
+    if kind == "progress":
+        return Progress(message.progress.done, message.progress.total)
+    if kind == "frame_chosen":
+        return _frame_chosen(message.frame_chosen)
+    if kind == "accepted":
+        return Accepted(message.accepted.session_id, message.accepted.queue_position)
+    if kind == "done":
+        times = message.done.timings
+        return Done(times.queue_ms, times.encode_ms, times.first_candidate_ms, times.total_ms)
+    return None
+
+
+def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
+    limits = message.limits
+    return DaemonInfo(
+        version=message.version,
+        device=message.device,
+        device_type=message.device_type,
+        precision=message.precision,
+        models=tuple(model(each) for each in message.models),
+        limits=Limits(
+            limits.max_picture_bytes,
+            limits.max_side,
+            limits.max_seeds,
+            limits.max_variants,
+            limits.max_queue,
+        )
+        if message.HasField("limits")
+        else Limits(),
+        queue_length=message.queue_length,
+        uptime_s=message.uptime_s,
+    )
+
+
+def model(message: pb.Model) -> Model:
+    return Model(
+        name=message.name,
+        title=message.title,
+        resolution=message.resolution,
+        alignment=message.alignment,
+        loaded=message.loaded,
+        is_default=message.is_default,
+        directions=tuple(
+            Direction(each.name, each.group, each.minimum, each.maximum, each.description)
+            for each in message.directions
+        ),
+        licence=message.licence,
+        weights_sha256=message.weights_sha256,
+        generator_sha256=message.generator_sha256,
+        has_framer=message.has_framer,
+        memory_bytes=message.memory_bytes,
+    )
+
+
+def _candidate(message: pb.Candidate) -> Candidate:
+    return Candidate(
+        index=message.index,
+        variant=message.variant,
+        seed=message.seed,
+        patches=tuple(
+            Patch(
+                fill=_read_picture(patch.fill),
+                coverage=_read_picture(patch.coverage),
+                box=Box(patch.box.x, patch.box.y, patch.box.width, patch.box.height),
+            )
+            for patch in message.patches
+        ),
+        recipe=message.recipe,
+        attachment=message.attachment,
+    )
+
+
+def _frame_chosen(message: pb.FrameChosen) -> FrameChosen:
+    frame = message.frame
+    return FrameChosen(
+        group=message.group,
+        frame=Frame(frame.cx, frame.cy, frame.side, frame.angle),
+        confidence=message.confidence,
+        model_resolution=message.model_resolution,
+        enlargement=message.enlargement,
+        warning=message.warning,
+        mode=FrameMode(message.mode or FrameMode.AUTO),
+    )
+
+
+def _read_picture(message: pb.Picture) -> Picture:
+    try:
+        return Picture(
+            message.width,
+            message.height,
+            message.channels,
+            message.data,
+            SampleType(message.sample_type),
+            Transfer(message.transfer or Transfer.SRGB),
+        )
+    except ValueError as error:  # BadInput is one too
+        raise DaemonFault(f"The daemon sent an inconsistent picture: {error}.") from error
+
+
+def _fits(*pictures: Picture | None) -> bool:
+    return sum(len(picture.data) for picture in pictures if picture) <= INLINE_BYTES
+
+
+def _chunks(crop: Picture, hole: Picture, overview: Picture | None = None) -> Iterator[pb.Chunk]:
+    for target, picture in (
+        (pb.Chunk.TARGET_CROP, crop),
+        (pb.Chunk.TARGET_HOLE, hole),
+        (pb.Chunk.TARGET_OVERVIEW, overview),
+    ):
+        data = picture.data if picture else b""
+        for start in range(0, len(data), CHUNK_BYTES):
+            yield pb.Chunk(target=target, data=data[start : start + CHUNK_BYTES])
+
+
+def _picture(picture: Picture, inline: bool) -> pb.Picture:
+    return pb.Picture(
+        width=picture.width,
+        height=picture.height,
+        channels=picture.channels,
+        sample_type=_number(picture.sample_type),
+        transfer=_number(picture.transfer),
+        data=picture.data if inline else b"",
+    )
+
+
+def _number(value: IntEnum | None) -> Any:
+    """The wire's number for one of our enums (the stubs would ask for their own types)."""
+    return int(value or 0)
+
+
+def _box(box: Box) -> pb.Box:
+    return pb.Box(x=box.x, y=box.y, width=box.width, height=box.height)
+
+
+def _size(extent: Extent) -> pb.Size:
+    return pb.Size(width=extent.width, height=extent.height)
+
+
+def _frame(frame: Frame) -> pb.Frame:
+    return pb.Frame(cx=frame.cx, cy=frame.cy, side=frame.side, angle=frame.angle)
+
+
+def _edits(edits: tuple[Edit, ...]) -> list[pb.Edit]:
+    return [pb.Edit(name=edit.name, value=edit.value) for edit in edits]
+
+
+def _blending(blending: Blending) -> pb.Blending:
+    return pb.Blending(**{k: v for k, v in asdict(blending).items() if v is not None})
+
+
+def _mixing(mixing: Mixing) -> pb.Mixing:
+    return pb.Mixing(
+        recipe=mixing.recipe,
+        levels=[_number(level) for level in mixing.levels],
+        amount=mixing.amount,
+    )
+
+
+def _source(source: RecipeSource, inline: bool) -> pb.RecipeSource:
+    return pb.RecipeSource(
+        recipe=source.recipe,
+        attachment=source.attachment,
+        crop=_picture(source.crop, inline),
+        hole=_picture(source.hole, inline),
+        crop_box=_box(source.crop_box),
+        document=_size(source.document),
+    )

@@ -1,0 +1,169 @@
+"""A thread that talks to the daemon, for hosts whose own thread must never wait.
+
+    worker = Worker(locate)             # for instance lambda: find_daemon(settings)
+    run = worker.submit(job, receive)   # returns at once
+    run.cancel()                        # returns at once; receive(Failed(Cancelled())) follows
+
+`receive` is called in the worker's thread with every event and, last, with exactly one of `Done`
+and `Failed`. Qt hosts emit a signal in it, GTK hosts call GLib.idle_add.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import aclosing
+from threading import Event, Thread
+from typing import TypeVar
+
+from .client import Client
+from .endpoint import Endpoint
+from .errors import Cancelled, InpaintError, Unavailable
+from .events import Failed, FillEvent, Message
+from .requests import EditJob, Job
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Locate = Callable[[], Endpoint]
+Receive = Callable[[Message], None]
+
+PATIENCE_S = 30.0  # how long a run that has not begun waits for a daemon that is loading
+
+
+class Run:
+    """One submitted job. Safe to use from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive) -> None:
+        self._loop = loop
+        self._receive = receive
+        self._finished = Event()
+        self._task: asyncio.Task[None] | None = None
+        self.is_cancelled = False
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `Done` or `Failed` was delivered."""
+        return self._finished.is_set()
+
+    def cancel(self) -> None:
+        """Stop here and on the daemon. Does not wait; of the events only `Failed` still comes."""
+        self.is_cancelled = True
+        self._loop.call_soon_threadsafe(self._cancel_task)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; whether it came in that time. Not for a user interface's thread."""
+        return self._finished.wait(timeout_s)
+
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _follow(self, events: AsyncGenerator[FillEvent, None]) -> None:
+        self._task = asyncio.current_task()
+        try:
+            if self.is_cancelled:
+                raise asyncio.CancelledError
+            async with aclosing(events):
+                async for event in events:
+                    if not self.is_cancelled:
+                        self._receive(event)
+        except asyncio.CancelledError:
+            self._receive(Failed(Cancelled("Cancelled.")))
+        except InpaintError as error:
+            self._receive(Failed(error))
+        except Exception as error:
+            log.exception("a run failed inside the client")
+            self._receive(Failed(InpaintError(f"The client failed: {error!r}.")))
+        finally:
+            self._finished.set()
+
+
+class Worker:
+    """Owns the thread, its event loop and the connection. `close` it when the host ends.
+
+    `locate` is asked before every request (in a thread of its own, so it may take its time, start
+    a daemon, or raise an InpaintError): a daemon that was restarted elsewhere is found again.
+    """
+
+    def __init__(self, locate: Locate, patience_s: float = PATIENCE_S) -> None:
+        self._locate = locate
+        self._patience_s = patience_s
+        self._client: Client | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="inpaint-client", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job, receive: Receive, timeout_s: float | None = None) -> Run:
+        """Start a fill or an edit; the events go to `receive`."""
+        run = Run(self._loop, receive)
+        asyncio.run_coroutine_threadsafe(run._follow(self._events(job, timeout_s)), self._loop)
+        return run
+
+    def call(self, request: Callable[[Client], Awaitable[T]]) -> Future[T]:
+        """Any other request: `worker.call(lambda client: client.info())`."""
+
+        async def answer() -> T:
+            return await request(await self._connect())
+
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop)
+
+    def close(self) -> None:
+        """Cancel what is under way, disconnect, end the thread."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _shut_down(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._client is not None:
+            self._client.close()
+        await asyncio.get_running_loop().shutdown_asyncgens()
+
+    async def _connect(self) -> Client:
+        endpoint = await asyncio.get_running_loop().run_in_executor(None, self._locate)
+        if self._client is None or self._client.endpoint != endpoint:
+            if self._client is not None:
+                self._client.close()
+            self._client = Client(endpoint)
+        return self._client
+
+    async def _events(self, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
+        """The job's events. Starts over while the daemon is not ready and nothing has come yet."""
+        begun = False
+        delays = _delays(self._patience_s)
+        while True:
+            try:
+                client = await self._connect()
+                async with aclosing(_start(client, job, timeout_s)) as events:
+                    async for event in events:
+                        begun = True
+                        yield event
+                return
+            except Unavailable:
+                delay = next(delays, None)
+                if begun or delay is None:
+                    raise
+            await asyncio.sleep(delay)
+
+
+def _start(client: Client, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
+    if isinstance(job, EditJob):
+        return client.edit(job, timeout_s)
+    return client.fill(job, timeout_s)
+
+
+def _delays(total_s: float) -> Iterator[float]:
+    """Growing pauses, 0.1 s to 2 s, that add up to at most `total_s`."""
+    delay = 0.1
+    while total_s > 0:
+        yield min(delay, total_s)
+        total_s -= delay
+        delay = min(2 * delay, 2.0)

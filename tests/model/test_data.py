@@ -1,0 +1,147 @@
+"""Reading picture sets."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from inpaint_model.data import load_pictures, square
+from PIL import Image
+
+
+def picture(width: int, height: int, seed: int = 0, mode: str = "RGB") -> Image.Image:
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    return Image.fromarray(pixels, mode=None) if channels > 1 else Image.fromarray(pixels)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "pictures"
+    (root / "train").mkdir(parents=True)
+    (root / "val").mkdir()
+    for number, name in enumerate(["train/b.png", "train/a.png", "val/c.webp", "val/d.png"]):
+        picture(40 + number, 32, number).save(root / name, lossless=True)
+    (root / "train" / "notes.txt").write_text("not a picture")
+    return root
+
+
+@pytest.fixture
+def archive(folder: Path) -> Path:
+    path = folder.parent / "pictures.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for member in folder.rglob("*.*"):
+            file.write(member, member.relative_to(folder).as_posix())
+    return path
+
+
+def test_a_folder_and_its_zip_hold_the_same_pictures(folder: Path, archive: Path) -> None:
+    from_folder, from_zip = load_pictures(folder, 16), load_pictures(archive, 16)
+    assert from_folder.names == ("train/a.png", "train/b.png", "val/c.webp", "val/d.png")
+    assert from_zip.names == from_folder.names
+    assert from_folder.pixels.shape == (4, 3, 16, 16)
+    assert from_folder.pixels.dtype == torch.uint8
+    assert torch.equal(from_zip.pixels, from_folder.pixels)
+
+
+def test_a_prefix_names_a_folder_inside(folder: Path, archive: Path) -> None:
+    for source in (f"{archive}:train", f"{archive}:train/", f"{folder}:train"):
+        assert load_pictures(source, 8).names == ("train/a.png", "train/b.png")
+    assert load_pictures(f"{archive}:train", 8, limit=1).names == ("train/a.png",)
+
+
+def test_pictures_of_the_right_size_keep_their_bytes(tmp_path: Path) -> None:
+    original = picture(32, 32)
+    original.save(tmp_path / "a.png")
+    loaded = load_pictures(tmp_path, 32)
+    assert np.array_equal(loaded.pixels[0].permute(1, 2, 0).numpy(), np.asarray(original))
+    assert loaded.enlarged == 0
+    assert load_pictures(tmp_path, 33).enlarged == 1
+
+
+def test_the_crop_is_centred_and_the_colours_stay() -> None:
+    pixels = np.zeros((60, 100, 3), np.uint8)
+    pixels[:, 20:80] = (200, 100, 50)  # the centred square, and nothing beside it
+    assert (
+        np.asarray(square(Image.fromarray(pixels), 16)).reshape(-1, 3).tolist()
+        == [[200, 100, 50]] * 256
+    )
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "1", "P", "CMYK", "LA"])
+def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
+    picture(20, 20).convert(mode).save(tmp_path / "x.tiff")
+    assert load_pictures(tmp_path, 8).pixels.shape == (1, 3, 8, 8)
+
+
+def test_sixteen_bit_grey_keeps_its_brightness(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 32896, np.uint16)).save(tmp_path / "x.png")
+    assert load_pictures(tmp_path, 8).pixels.unique().tolist() == [128]
+
+
+def test_the_camera_s_rotation_is_respected(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    original = picture(16, 16)
+    original.save(tmp_path / "x.png", exif=exif)
+    loaded = load_pictures(tmp_path, 16).pixels[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(loaded, np.asarray(original)[::-1, ::-1])
+
+
+def test_unreadable_pictures_are_named_and_skipped(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "train" / "broken.png").write_bytes(b"no picture")
+    whole = (folder / "train" / "a.png").read_bytes()
+    (folder / "train" / "half.png").write_bytes(whole[: len(whole) // 2])
+    with caplog.at_level(logging.WARNING):
+        loaded = load_pictures(folder, 16)
+    assert loaded.skipped == ("train/broken.png", "train/half.png")
+    assert len(loaded) == 4
+    assert "train/broken.png" in caplog.text
+    assert "2 of 6 pictures could not be read" in caplog.text
+
+
+def test_bad_sources_are_refused_with_a_reason(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "x.png").write_bytes(b"no")
+    (tmp_path / "no.zip").write_bytes(b"no zip")
+    for source, message in [
+        (tmp_path / "empty", "no pictures in"),
+        (f"{folder}:nowhere", "no pictures in"),
+        (tmp_path / "nowhere", "does not exist"),
+        (tmp_path / "broken", "none of the 1 pictures"),
+        (tmp_path / "no.zip", "neither a folder nor a zip"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load_pictures(source, 16)
+    with pytest.raises(ValueError, match="positive"):
+        load_pictures(folder, 0)
+
+
+def test_the_cache_returns_the_same_and_notices_changes(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    (folder / "broken.png").write_bytes(b"no picture")
+    first = load_pictures(folder, 16, cache=cache)
+    again = load_pictures(folder, 16, cache=cache)
+    assert len(list(cache.iterdir())) == 1
+    assert torch.equal(first.pixels, again.pixels)
+    assert (first.names, first.skipped) == (again.names, again.skipped)
+    picture(64, 64, seed=9).save(folder / "train" / "a.png")
+    changed = load_pictures(folder, 16, cache=cache)
+    assert not torch.equal(changed.pixels, first.pixels)
+
+
+def test_batches_are_in_minus_one_to_one_and_mirrored_on_demand(folder: Path) -> None:
+    pictures = load_pictures(folder, 8)
+    batch = pictures.batch(torch.tensor([1, 1]), torch.tensor([False, True]))
+    assert torch.equal(batch[0], pictures.pixels[1].float() / 127.5 - 1)
+    assert torch.equal(batch[1], batch[0].flip(2))
+    assert batch.min() >= -1
+    assert batch.max() <= 1

@@ -1,0 +1,49 @@
+"""Holes at document and model resolution."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inpaint_model import frames, holes
+from inpaint_model.frames import Box, Frame
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(6, 120),
+    st.floats(-180, 180),
+    st.sampled_from([8, 32, 64]),
+)
+def test_every_covered_pixel_is_in_the_models_hole(
+    seed: int, side: float, angle: float, resolution: int
+) -> None:
+    hole = np.random.default_rng(seed).random((60, 80)) < 0.02
+    frame = Frame(41.3, 28.9, side, angle)
+    seen = holes.seen_by_model(hole, frames.document_from_model(frame, resolution), resolution)
+    to_model = frames.model_from_document(frame, resolution)
+    for y, x in np.argwhere(hole):
+        column, row = np.floor(frames.apply(to_model, [(x + 0.5, y + 0.5)])[0]).astype(int)
+        if 0 <= column < resolution and 0 <= row < resolution:
+            assert seen[row, column]
+    # ... and nothing far from a covered pixel is.
+    reach = 0.71 + 0.71 * side / resolution
+    centres = np.argwhere(hole)[:, ::-1] + 0.5
+    to_document = frames.document_from_model(frame, resolution)
+    for row, column in np.argwhere(seen):
+        point = frames.apply(to_document, [(column + 0.5, row + 0.5)])
+        assert np.linalg.norm(centres - point, axis=1).min() <= reach
+
+
+def test_bounds_and_components() -> None:
+    hole = np.zeros((10, 12), np.bool_)
+    assert holes.bounds(hole) is None
+    hole[1:3, 2:5] = True
+    hole[3, 5] = True  # touches at a corner
+    hole[7:9, 9] = True
+    parts = holes.components(hole)
+    assert parts.boxes == [Box(2, 1, 4, 3), Box(9, 7, 1, 2)]
+    assert holes.bounds(hole) == frames.union(parts.boxes)
+    assert np.array_equal(parts.mask([1, 2]), hole)
+    assert parts.mask([2]).sum() == 2

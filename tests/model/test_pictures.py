@@ -1,0 +1,200 @@
+"""The whole way from a document to the model and back, at every depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inpaint_model.frames import Box, Frame
+from inpaint_model.pictures import RAW, DocumentPicture, laid_over, lay, place, prepare
+from inpaint_model.pixels import quantise, srgb_from_linear
+
+
+@dataclass
+class Stub:
+    resolution: int = 32
+
+
+def smooth_picture(width: int, height: int, channels: int = 3) -> np.ndarray:
+    """Display values in 0.2..0.8, float32."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    layers = [0.5 + 0.3 * np.sin(x / (9 + 3 * c) + y / (17 - 2 * c)) for c in range(channels)]
+    if channels == 4:
+        layers[3] = np.ones_like(x)
+    return np.stack(layers, axis=2)
+
+
+def box_coverage(width: int, height: int, box: Box, value: int = 255) -> np.ndarray:
+    coverage = np.zeros((height, width), np.uint8)
+    box.cut(coverage)[...] = value
+    return coverage
+
+
+DTYPES = [np.uint8, np.uint16, np.float16, np.float32]
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: bool) -> None:
+    random = np.random.default_rng(3)
+    if np.dtype(dtype).kind == "u":
+        pixels = random.integers(0, np.iinfo(dtype).max, (70, 90, channels), dtype)
+    else:
+        pixels = (random.random((70, 90, channels)) * 3 - 0.5).astype(dtype)
+    coverage = box_coverage(90, 70, Box(30, 20, 25, 30))
+    coverage[22, 33] = 100
+    picture = DocumentPicture(pixels, linear)
+    (placement,) = prepare(Stub(), picture, coverage, mode="box")
+    patch = lay(placement, random.random((32, 32, 3), np.float32))
+    assert patch.fill.dtype == dtype
+    assert patch.fill.shape == (30, 25, channels)
+    assert np.array_equal(patch.coverage, patch.box.cut(coverage))
+    result = laid_over(picture, [patch])
+    assert result.dtype == dtype
+    assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
+    full = coverage == 255
+    assert np.array_equal(result[full], patch.fill[patch.box.cut(full)])
+    assert (result[full] != pixels[full]).mean() > 0.5
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.builds(
+        Frame,
+        cx=st.floats(80, 120),
+        cy=st.floats(60, 100),
+        side=st.floats(60, 160),
+        angle=st.floats(-180, 180),
+    )
+)
+def test_a_model_that_returns_what_it_sees_returns_the_picture(frame: Frame) -> None:
+    pixels = quantise(smooth_picture(200, 160), np.uint16)
+    picture = DocumentPicture(pixels)
+    nothing = box_coverage(200, 160, Box(int(frame.cx), int(frame.cy), 1, 1), 1)
+    seen = place(picture, nothing, frame, 128).source.erased.astype(np.float32) / 255
+    hole = Box(int(frame.cx) - 12, int(frame.cy) - 14, 24, 20)
+    patch = lay(place(picture, box_coverage(200, 160, hole), frame, 128), seen, RAW)
+    difference = np.abs(patch.fill.astype(float) - hole.cut(pixels)) / 65535
+    around_the_dot = np.ones(difference.shape[:2], np.bool_)
+    around_the_dot[9:21, 7:19] = False
+    assert difference[around_the_dot].max() < 0.012
+
+
+@pytest.mark.parametrize("side", [24.0, 80.0, 300.0])
+def test_nothing_of_the_hole_reaches_the_model(side: float) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (200, 220, 3), np.uint8)
+    coverage = box_coverage(220, 200, Box(100, 90, 11, 13))
+    coverage[80:85, 101] = 1
+    other = pixels.copy()
+    other[coverage > 0] = 255 - other[coverage > 0]
+    frame = Frame(105, 95, side, 33)
+    first = place(DocumentPicture(pixels), coverage, frame, 32).source
+    second = place(DocumentPicture(other), coverage, frame, 32).source
+    assert np.array_equal(first.erased, second.erased)
+    assert np.array_equal(first.hole, second.hole)
+    assert (first.erased[first.hole > 0] == 0).all()
+    assert set(np.unique(first.hole)) == {0, 255}
+
+
+def test_a_linear_document_shows_the_model_the_same_picture() -> None:
+    linear = smooth_picture(90, 70) ** 2
+    coverage = box_coverage(90, 70, Box(40, 30, 10, 10))
+    kinds = [
+        DocumentPicture(linear, linear=True),
+        DocumentPicture(srgb_from_linear(linear)),
+        DocumentPicture(quantise(srgb_from_linear(linear), np.uint8)),
+    ]
+    views = [place(k, coverage, Frame(45, 35, 50, 10), 32).source.erased for k in kinds]
+    for view in views[1:]:
+        assert np.abs(view.astype(int) - views[0]).max() <= 1
+
+
+def test_transparent_pixels_are_a_hole_for_the_model_and_stay_transparent() -> None:
+    pixels = quantise(smooth_picture(90, 70, 4), np.uint8)
+    pixels[:, :30] = 0
+    coverage = box_coverage(90, 70, Box(40, 30, 10, 10))
+    picture = DocumentPicture(pixels)
+    placement = place(picture, coverage, Frame(45, 35, 70, 0), 70)
+    assert (placement.source.hole[:, :20] == 255).all()
+    assert (placement.source.hole[:, 22:28] == 0).all()
+    result = laid_over(picture, [lay(placement, np.zeros((70, 70, 3), np.float32))])
+    assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
+    assert (result[coverage > 0][:, 3] == 255).all()
+
+
+def test_a_fill_over_transparency_takes_its_own_colour() -> None:
+    pixels = np.zeros((40, 40, 4), np.uint8)
+    coverage = box_coverage(40, 40, Box(10, 10, 20, 20), 128)
+    picture = DocumentPicture(pixels)
+    patch = lay(place(picture, coverage, Frame(20, 20, 40), 40), np.ones((40, 40, 3), np.float32))
+    assert laid_over(picture, [patch])[20, 20].tolist() == [255, 255, 255, 128]
+
+
+def test_beyond_the_document_and_the_crop_is_hole_unless_the_overview_shows_it() -> None:
+    whole = quantise(smooth_picture(400, 300), np.uint8)
+    crop = DocumentPicture(whole[100:200, 150:250], origin=(150, 100), size=(400, 300))
+    coverage = box_coverage(100, 100, Box(45, 45, 10, 10))
+    frame = Frame(200, 150, 320, 0)  # reaches 10 px beyond the top and the bottom
+    alone = place(crop, coverage, frame, 64).source
+    assert (alone.hole > 0).mean() == pytest.approx(1 - (98 / 320) ** 2, abs=0.02)
+    small = whole.reshape(150, 2, 200, 2, 3).mean(axis=(1, 3))
+    overview = DocumentPicture.overview(np.rint(small).astype(np.uint8), (400, 300))
+    helped = place(crop, coverage, frame, 64, overview=overview).source
+    assert (helped.hole[:2] == 255).all()
+    assert (helped.hole[3:28] == 0).all()
+    truth = place(
+        DocumentPicture(whole), np.pad(coverage, ((100, 100), (150, 150))), frame, 64
+    ).source
+    known = (helped.hole == 0) & (truth.hole == 0)
+    assert np.abs(helped.erased[known].astype(int) - truth.erased[known]).mean() < 2
+
+
+def test_holes_far_apart_get_frames_of_their_own() -> None:
+    picture = DocumentPicture(np.zeros((300, 900, 3), np.uint8))
+    coverage = box_coverage(900, 300, Box(50, 100, 60, 60))
+    coverage |= box_coverage(900, 300, Box(115, 120, 10, 10))  # beside the first
+    coverage |= box_coverage(900, 300, Box(700, 100, 40, 30), 77)
+    first, second = prepare(Stub(), picture, coverage, mode="box")
+    assert first.box == Box(50, 100, 75, 60)
+    assert second.box == Box(700, 100, 40, 30)
+    assert (second.coverage == 77).all()
+    assert np.count_nonzero(first.coverage) == 60 * 60 + 100
+
+
+def test_a_frame_smaller_than_the_selection_fills_its_part_and_says_so() -> None:
+    picture = DocumentPicture(np.zeros((100, 100, 3), np.uint8))
+    coverage = box_coverage(100, 100, Box(20, 20, 60, 60))
+    placement = place(picture, coverage, Frame(50, 50, 30, 0), 32)
+    assert placement.box == Box(35, 35, 30, 30)
+    assert "larger than the frame" in placement.warning
+    with pytest.raises(ValueError, match="does not meet the selection"):
+        place(picture, coverage, Frame(5, 5, 4, 0), 32)
+
+
+def test_the_effective_resolution_is_said() -> None:
+    picture = DocumentPicture(np.zeros((100, 100, 3), np.uint8))
+    coverage = box_coverage(100, 100, Box(40, 40, 20, 20))
+    placement = place(picture, coverage, Frame(50, 50, 99.2, 0), 32)
+    assert placement.enlargement == pytest.approx(3.1)
+    assert placement.warning == "Filled at 32 px, enlarged 3.1 times."
+    assert place(picture, coverage, Frame(50, 50, 32, 0), 32).warning == ""
+
+
+@pytest.mark.parametrize(
+    ("pixels", "coverage", "message"),
+    [
+        (np.zeros((9, 9, 2), np.uint8), np.ones((9, 9), np.uint8), "1, 3 or 4 channels"),
+        (np.zeros((9, 9, 3), np.int32), np.ones((9, 9), np.uint8), "int32 are not supported"),
+        (np.zeros((9, 9, 3), np.uint8), np.ones((8, 9), np.uint8), "same size"),
+        (np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8), "selection is empty"),
+    ],
+)
+def test_bad_input_is_named(pixels: np.ndarray, coverage: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        prepare(Stub(), DocumentPicture(pixels), coverage, mode="box")

@@ -1,0 +1,466 @@
+"""A daemon without a model, for tests of the client and of the hosts: inpaint.v1 on real gRPC.
+
+It answers Fill and Edit with one constant colour a candidate (`colour_of`), after `--delay`
+seconds each, and writes a runtime file as the real daemon does. Errors on demand:
+
+    --fail NOT_FOUND[:AFTER]     every Fill and Edit fails, after AFTER candidates (default 0)
+    model "fail:NOT_FOUND:AFTER" the same for one request
+
+Lines on stdout: `ready ADDRESS`, `fill ...`, `edit ...`, `cancelled ...`, `done ...`.
+
+    python tests/support/fake_daemon.py --port 0 --runtime DIR [--unix PATH] [--token T]
+        [--delay S] [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
+"""
+# ruff: noqa: N802 (gRPC's method names are the contract's)
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import grpc
+import numpy as np
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from inpaint_protos.v1 import inpaint_pb2 as pb
+from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
+from PIL import Image
+
+DTYPES = {
+    pb.SAMPLE_TYPE_U8: (np.dtype("<u1"), 255),
+    pb.SAMPLE_TYPE_U16: (np.dtype("<u2"), 65535),
+    pb.SAMPLE_TYPE_F16: (np.dtype("<f2"), 1),
+    pb.SAMPLE_TYPE_F32: (np.dtype("<f4"), 1),
+}
+UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+RESOLUTION = 32
+MODEL = pb.Model(
+    name="fake",
+    title="Constant colours",
+    resolution=RESOLUTION,
+    alignment="ffhq",
+    loaded=True,
+    is_default=True,
+    licence="Apache-2.0",
+    weights_sha256="0" * 64,
+    generator_sha256="1" * 64,
+    has_framer=True,
+    memory_bytes=1 << 20,
+    directions=[
+        pb.Direction(name="smile", group="face", minimum=-3, maximum=3, description="Mouth"),
+        pb.Direction(name="age", group="face", minimum=-4, maximum=4, description="Young to old"),
+        pb.Direction(name="light", group="light", minimum=-2, maximum=2, description="Dark, light"),
+    ],
+)
+
+
+def colour_of(seed: int, edits: dict[str, float] | None = None) -> tuple[float, float, float]:
+    """The colour of a candidate, RGB in 0..1; each unit of any edit makes it 0.05 lighter."""
+    draw = random.Random(seed)  # noqa: S311 (a colour, no secret)
+    lift = 0.05 * sum((edits or {}).values())
+    red, green, blue = (min(1.0, max(0.0, draw.uniform(0.2, 0.8) + lift)) for _ in range(3))
+    return red, green, blue
+
+
+@dataclass
+class Script:
+    """What the daemon shall do."""
+
+    token: str = ""
+    delay_s: float = 0.0  # before each candidate
+    fail: str = ""  # STATUS or STATUS:AFTER
+    tell: Callable[[str], None] = lambda line: None
+
+
+@dataclass
+class Session:
+    header: pb.FillHeader
+    crop: bytes
+    hole: bytes
+
+
+@dataclass
+class FakeInpaint(pb_grpc.InpaintServicer):
+    """The service; remembers what it was asked."""
+
+    script: Script = field(default_factory=Script)
+    fills: list[pb.FillHeader] = field(default_factory=list)  # pictures joined
+    edits: list[pb.EditHeader] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    loaded: bool = True
+
+    async def Info(self, request: pb.InfoRequest, context: Any) -> pb.InfoResponse:
+        model = pb.Model()
+        model.CopyFrom(MODEL)
+        model.loaded = self.loaded
+        return pb.InfoResponse(
+            version="0.0-fake",
+            device="no device",
+            device_type="cpu",
+            precision="fp32",
+            models=[model],
+            limits=pb.Limits(
+                max_picture_bytes=512 << 20,
+                max_side=8192,
+                max_seeds=64,
+                max_variants=16,
+                max_queue=16,
+            ),
+        )
+
+    async def LoadModel(self, request: pb.LoadModelRequest, context: Any) -> pb.LoadModelResponse:
+        if request.name != MODEL.name:
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND, f"no model {request.name!r}; known: fake"
+            )
+        self.loaded = True
+        return pb.LoadModelResponse(model=MODEL)
+
+    async def UnloadModel(self, request: pb.UnloadModelRequest, context: Any) -> Any:
+        was, self.loaded = self.loaded, False
+        return pb.UnloadModelResponse(was_loaded=was)
+
+    async def Fill(
+        self, requests: AsyncIterator[pb.FillRequest], context: Any
+    ) -> AsyncIterator[pb.FillEvent]:
+        header = await self._gather(requests, context)
+        self.fills.append(header)
+        session_id = f"session-{len(self.fills)}"
+        self.sessions[session_id] = Session(header, header.crop.data, header.hole.data)
+        self.script.tell(f"fill {session_id} {header.crop.width}x{header.crop.height}")
+        seeds = list(header.seeds) or [random.getrandbits(32)]
+        if len(seeds) == 1:
+            seeds = [(seeds[0] + i) % 2**32 for i in range(header.count or 1)]
+        base = {edit.name: edit.value for edit in header.edits}
+        renderings = [
+            (index, variant, seed, base | extra)
+            for index, seed in enumerate(seeds)
+            for variant, extra in enumerate(
+                [{}, *({e.name: e.value for e in v.edits} for v in header.variants)], start=-1
+            )
+        ]
+        fail = header.model.removeprefix("fail:") if header.model.startswith("fail:") else ""
+        async for event in self._render(session_id, renderings, context, fail):
+            yield event
+
+    async def Edit(
+        self, requests: AsyncIterator[pb.EditRequest], context: Any
+    ) -> AsyncIterator[pb.FillEvent]:
+        header: Any = await self._gather(requests, context)
+        self.edits.append(header)
+        session_id, seed = header.session_id, header.seed
+        if session_id not in self.sessions:
+            if not header.HasField("source"):
+                await context.abort(
+                    grpc.StatusCode.NOT_FOUND, f"no session {session_id!r}; it has expired"
+                )
+            source = header.source
+            session_id = f"session-of-recipe-{len(self.edits)}"
+            fill = pb.FillHeader(
+                crop=source.crop,
+                hole=source.hole,
+                crop_box=source.crop_box,
+                seeds=[json.loads(source.recipe)["seed"]],
+            )
+            self.sessions[session_id] = Session(fill, source.crop.data, source.hole.data)
+        if not header.HasField("seed"):
+            seeds = self.sessions[session_id].header.seeds
+            seed = seeds[min(header.index, len(seeds) - 1)] if seeds else 0
+        self.script.tell(f"edit {session_id}")
+        edits = {edit.name: edit.value for edit in header.edits}
+        renderings = [(header.index, -1, seed, edits)]
+        async for event in self._render(session_id, renderings, context, ""):
+            yield event
+
+    async def _render(
+        self, session_id: str, renderings: list[Any], context: Any, fail: str
+    ) -> AsyncIterator[pb.FillEvent]:
+        session = self.sessions[session_id]
+        status, _, after = (fail or self.script.fail).partition(":")
+        if status and not after:
+            await _fail(context, status)
+        box = session.header.crop_box
+        frame = pb.Frame(cx=box.x + box.width / 2, cy=box.y + box.height / 2, side=box.width)
+        try:
+            yield pb.FillEvent(accepted=pb.Accepted(session_id=session_id))
+            yield pb.FillEvent(
+                frame_chosen=pb.FrameChosen(
+                    frame=frame,
+                    confidence=0.9,
+                    model_resolution=RESOLUTION,
+                    enlargement=frame.side / RESOLUTION,
+                    mode=pb.FRAME_MODE_AUTO,
+                )
+            )
+            for done, (index, variant, seed, edits) in enumerate(renderings):
+                if status and done >= int(after):
+                    await _fail(context, status)
+                await asyncio.sleep(self.script.delay_s)
+                yield pb.FillEvent(candidate=_candidate(session, index, variant, seed, edits))
+                yield pb.FillEvent(progress=pb.Progress(done=done + 1, total=len(renderings)))
+            yield pb.FillEvent(done=pb.Done(timings=pb.Timings(total_ms=1.0)))
+            self.script.tell(f"done {session_id}")
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.append(session_id)
+            self.script.tell(f"cancelled {session_id}")
+            raise
+
+    async def _gather(self, requests: AsyncIterator[Any], context: Any) -> Any:
+        """The header with the chunks put where they belong."""
+        header, chunks = None, {}
+        async for request in requests:
+            if request.WhichOneof("message") == "header":
+                header = request.header
+            else:
+                chunks.setdefault(request.chunk.target, bytearray()).extend(request.chunk.data)
+        if header is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the header is missing")
+        holder = header.source if isinstance(header, pb.EditHeader) else header
+        targets = {
+            pb.Chunk.TARGET_CROP: "crop",
+            pb.Chunk.TARGET_HOLE: "hole",
+            pb.Chunk.TARGET_OVERVIEW: "overview",
+        }
+        for target, data in chunks.items():
+            getattr(holder, targets[target]).data = bytes(data)
+        for name in ("crop", "hole"):
+            if holder.HasField(name):
+                await _check(getattr(holder, name), name, context)
+        return header
+
+
+async def _check(picture: pb.Picture, name: str, context: Any) -> None:
+    size = DTYPES[picture.sample_type][0].itemsize
+    expected = picture.width * picture.height * picture.channels * size
+    if len(picture.data) != expected:
+        await context.abort(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"{name}.data has {len(picture.data)} bytes, expected {expected}",
+        )
+
+
+async def _fail(context: Any, status: str) -> None:
+    await context.abort(grpc.StatusCode[status], f"{status} on demand")
+
+
+def _candidate(
+    session: Session, index: int, variant: int, seed: int, edits: dict[str, float]
+) -> pb.Candidate:
+    header = session.header
+    coverage = np.frombuffer(session.hole, np.uint8).reshape(header.hole.height, header.hole.width)
+    rows, columns = np.nonzero(coverage.any(1))[0], np.nonzero(coverage.any(0))[0]
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    box = pb.Box(
+        x=header.crop_box.x + int(left),
+        y=header.crop_box.y + int(top),
+        width=int(right - left),
+        height=int(bottom - top),
+    )
+    sample_type = header.output_sample_type or header.crop.sample_type
+    dtype, scale = DTYPES[sample_type]
+    colour = colour_of(seed, edits)
+    channels = {1: (colour[1],), 3: colour, 4: (*colour, 1.0)}[header.crop.channels]
+    values = np.array(channels) * scale
+    pixel = (np.rint(values) if scale > 1 else values).astype(dtype)
+    recipe = {
+        "format": 1,
+        "model": "fake",
+        "seed": seed,
+        "truncation_psi": header.truncation_psi,
+        "edits": edits,
+        "generator_sha256": MODEL.generator_sha256,
+    }
+    return pb.Candidate(
+        index=index,
+        variant=variant,
+        seed=seed,
+        recipe=json.dumps(recipe),
+        attachment=_png(colour) if variant < 0 else b"",
+        patches=[
+            pb.Patch(
+                fill=pb.Picture(
+                    width=box.width,
+                    height=box.height,
+                    channels=header.crop.channels,
+                    sample_type=sample_type,
+                    transfer=header.crop.transfer,
+                    data=pixel.tobytes() * (box.width * box.height),
+                ),
+                coverage=pb.Picture(
+                    width=box.width,
+                    height=box.height,
+                    channels=1,
+                    sample_type=pb.SAMPLE_TYPE_U8,
+                    data=np.ascontiguousarray(coverage[top:bottom, left:right]).tobytes(),
+                ),
+                box=box,
+            )
+        ],
+    )
+
+
+def _png(colour: tuple[float, float, float]) -> bytes:
+    file = io.BytesIO()
+    rgb = tuple(round(255 * value) for value in colour)
+    Image.new("RGBA", (RESOLUTION, RESOLUTION), (*rgb, 255)).save(file, "png")
+    return file.getvalue()
+
+
+class RequireToken(grpc.aio.ServerInterceptor):
+    """UNAUTHENTICATED without the right token, on every service."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = ("authorization", f"Bearer {token}")
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        details: grpc.HandlerCallDetails,
+    ) -> Any:
+        if self._expected in tuple(tuple(pair) for pair in details.invocation_metadata):
+            return await continuation(details)
+        handler = await continuation(details)
+
+        async def refuse(request: Any, context: Any) -> Any:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is missing or wrong")
+
+        kind = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }[handler.request_streaming, handler.response_streaming]
+        return kind(refuse)
+
+
+@dataclass
+class Listening:
+    """Where the server shall listen: a Unix socket if `unix` is set, else loopback."""
+
+    port: int = 0
+    unix: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+
+    def add_to(self, server: grpc.aio.Server) -> str:
+        """The address in the client's spelling."""
+        if self.unix:
+            server.add_insecure_port(f"unix:{self.unix}")
+            Path(self.unix).chmod(0o600) if Path(self.unix).exists() else None
+            return f"unix:{self.unix}"
+        if self.tls_cert:
+            client_ca = Path(self.tls_client_ca).read_bytes() if self.tls_client_ca else None
+            credentials = grpc.ssl_server_credentials(
+                [(Path(self.tls_key).read_bytes(), Path(self.tls_cert).read_bytes())],
+                client_ca,
+                require_client_auth=client_ca is not None,
+            )
+            return (
+                f"tls://localhost:{server.add_secure_port(f'127.0.0.1:{self.port}', credentials)}"
+            )
+        return f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{self.port}')}"
+
+
+async def start(service: FakeInpaint, listening: Listening) -> tuple[grpc.aio.Server, str]:
+    """A running server and its address."""
+    token = service.script.token
+    server = grpc.aio.server(
+        options=UNLIMITED, interceptors=[RequireToken(token)] if token else None
+    )
+    pb_grpc.add_InpaintServicer_to_server(service, server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    await checks.set("", health_pb2.HealthCheckResponse.SERVING)
+    address = listening.add_to(server)
+    await server.start()
+    return server, address
+
+
+class FakeDaemon:
+    """The same in a thread of the test's process: `with FakeDaemon() as daemon: daemon.address`."""
+
+    def __init__(self, script: Script | None = None, listening: Listening | None = None) -> None:
+        self.service = FakeInpaint(script or Script())
+        self._listening = listening or Listening()
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self.address = ""
+
+    def __enter__(self) -> FakeDaemon:
+        self._thread.start()
+        future = asyncio.run_coroutine_threadsafe(start(self.service, self._listening), self._loop)
+        self._server, self.address = future.result(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._server.stop(0), self._loop).result(20)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(20)
+        self._loop.close()
+
+
+def write_runtime_file(folder: Path, address: str, token: str) -> Path:
+    folder = folder / "inpaint"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "server.json"
+    path.touch(mode=0o600)
+    content = {"address": address, "token": token, "pid": os.getpid(), "version": "0.0-fake"}
+    path.write_text(json.dumps(content))
+    return path
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    script = Script(arguments.token, arguments.delay, arguments.fail, tell)
+    listening = Listening(
+        arguments.port,
+        arguments.unix,
+        arguments.tls_cert,
+        arguments.tls_key,
+        arguments.tls_client_ca,
+    )
+    server, address = await start(FakeInpaint(script), listening)
+    path = None
+    if arguments.runtime:
+        path = write_runtime_file(Path(arguments.runtime), address, arguments.token)
+    tell(f"ready {address}")
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    await server.stop(1)
+    if path:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A daemon without a model, for tests.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--unix", default="", help="listen on this socket instead")
+    parser.add_argument("--runtime", default="", help="as XDG_RUNTIME_DIR: inpaint/server.json")
+    parser.add_argument("--token", default="")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each candidate")
+    parser.add_argument("--fail", default="", help="STATUS or STATUS:AFTER")
+    parser.add_argument("--tls-cert", default="")
+    parser.add_argument("--tls-key", default="")
+    parser.add_argument("--tls-client-ca", default="")
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
