@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -44,63 +44,162 @@ class Argument:
 def fill_arguments() -> tuple[Argument, ...]:
     """Of the procedure that fills, in the order in which scripts see them."""
     return (
-        Argument("model", Kind.TEXT, _("_Model"),
-                 _("Name of the model; empty for the daemon's default"), ""),
-        Argument("candidates", Kind.WHOLE, _("Ca_ndidates"),
-                 _("How many different fills to make"), 4, 1, 64),
-        Argument("new-seed", Kind.FLAG, _("New see_d each time"),
-                 _("Draw a seed for every run and write it into Seed; off: use Seed as it is"),
-                 True),
-        Argument("seed", Kind.WHOLE, _("S_eed"),
-                 _("Seed of the first candidate; the others take the following numbers"),
-                 0, 0, 2**32 - 1),
-        Argument("truncation", Kind.REAL, _("_Variety"),
-                 _("0: all candidates near the average; 1: as different as the model can"),
-                 0.8, 0.0, 1.0),
+        Argument(
+            "model",
+            Kind.TEXT,
+            _("_Model"),
+            _("Name of the model; empty for the daemon's default"),
+            "",
+        ),
+        Argument(
+            "candidates",
+            Kind.WHOLE,
+            _("Can_didates"),
+            _("How many different fills to make"),
+            4,
+            1,
+            64,
+        ),
+        Argument(
+            "new-seed",
+            Kind.FLAG,
+            _("_New seed each time"),
+            _("Draw a seed for every run and write it into Seed; off: use Seed as it is"),
+            True,
+        ),
+        Argument(
+            "seed",
+            Kind.WHOLE,
+            _("S_eed"),
+            _("Seed of the first candidate; the others take the following numbers"),
+            0,
+            0,
+            2**32 - 1,
+        ),
+        Argument(
+            "truncation",
+            Kind.REAL,
+            _("_Variety"),
+            _("0: all candidates near the average; 1: as different as the model can"),
+            0.8,
+            0.0,
+            1.0,
+        ),
         edits_argument(),
-        Argument("variants", Kind.TEXT, _("Var_iants"),
-                 _("Further renderings of every candidate: lists of edits separated by "
-                   "semicolons, for example “smile=2; age=-1, smile=1”"), ""),
-        Argument("context", Kind.CHOICE, _("Conte_xt"),
-                 _("Which square of the picture the model sees"), "auto", choices=(
-                     Choice("auto", _("Find the face"),
-                            _("Searched around the selection; a square around the selection "
-                              "where none is found")),
-                     Choice("box", _("Around the selection"),
-                            _("A square around the selection")),
-                     Choice("frame", _("Given frame"), _("The square given as Frame")))),
-        Argument("frame", Kind.TEXT, _("_Frame"),
-                 _("With a given frame: centre, side and angle of the square as “X, Y, SIDE, "
-                   "ANGLE” in pixels and degrees"), ""),
-        Argument("source", Kind.CHOICE, _("S_ource"),
-                 _("What the model sees around the hole"), "visible", choices=(
-                     Choice("visible", _("All visible layers"), _("The image as it looks")),
-                     Choice("layer", _("This layer"), _("The selected layer alone")))),
-        Argument("group", Kind.FLAG, _("Insert as a layer _group"),
-                 _("Put all new layers of a run into one group"), True),
-        Argument("colour-match", Kind.FLAG, _("Match co_lours"),
-                 _("Fit the fill's colours and light to its surroundings"), True),
-        Argument("gradient", Kind.FLAG, _("_Blend gradients"),
-                 _("Continue brightness across the edge of the selection"), True),
-        Argument("grain", Kind.FLAG, _("Match _grain"),
-                 _("Fit grain and sharpness to the surroundings"), True),
-        Argument("feather", Kind.REAL, _("_Inner feather (px)"),
-                 _("Width over which the fill gives way to the picture inside the selection; "
-                   "nothing outside is ever touched"), 0.0, 0.0, 256.0),
+        Argument(
+            "variants",
+            Kind.TEXT,
+            _("Varian_ts"),
+            _(
+                "Further renderings of every candidate: lists of edits separated by "
+                "semicolons, for example “smile=2; age=-1, smile=1”"
+            ),
+            "",
+        ),
+        Argument(
+            "context",
+            Kind.CHOICE,
+            _("Conte_xt"),
+            _("Which square of the picture the model sees"),
+            "auto",
+            choices=(
+                Choice(
+                    "auto",
+                    _("Find the face"),
+                    _(
+                        "Searched around the selection; a square around the selection "
+                        "where none is found"
+                    ),
+                ),
+                Choice("box", _("Around the selection"), _("A square around the selection")),
+                Choice("frame", _("Given frame"), _("The square given as Frame")),
+            ),
+        ),
+        Argument(
+            "frame",
+            Kind.TEXT,
+            _("Frame s_quare"),
+            _(
+                "With a given frame: centre, side and angle of the square as “X, Y, SIDE, "
+                "ANGLE” in pixels and degrees"
+            ),
+            "",
+        ),
+        Argument(
+            "source",
+            Kind.CHOICE,
+            _("So_urce"),
+            _("What the model sees around the hole"),
+            "visible",
+            choices=(
+                Choice("visible", _("All visible layers"), _("The image as it looks")),
+                Choice("layer", _("This layer"), _("The selected layer alone")),
+            ),
+        ),
+        Argument(
+            "group",
+            Kind.FLAG,
+            _("Insert as a la_yer group"),
+            _("Put all new layers of a run into one group"),
+            True,
+        ),
+        Argument(
+            "colour-match",
+            Kind.FLAG,
+            _("M_atch colours"),
+            _("Fit the fill's colours and light to its surroundings"),
+            True,
+        ),
+        Argument(
+            "gradient",
+            Kind.FLAG,
+            _("_Blend gradients"),
+            _("Continue brightness across the edge of the selection"),
+            True,
+        ),
+        Argument(
+            "grain",
+            Kind.FLAG,
+            _("Match _grain"),
+            _("Fit grain and sharpness to the surroundings"),
+            True,
+        ),
+        Argument(
+            "feather",
+            Kind.REAL,
+            _("Feather _width (px)"),
+            _(
+                "Width over which the fill gives way to the picture inside the selection; "
+                "nothing outside is ever touched"
+            ),
+            0.0,
+            0.0,
+            256.0,
+        ),
     )
 
 
 def edits_argument() -> Argument:
-    return Argument("edits", Kind.TEXT, _("E_dits"),
-                    _("Changes along the model's directions, for example “smile=1.5, age=-1”"), "")
+    return Argument(
+        "edits",
+        Kind.TEXT,
+        _("E_dits"),
+        _("Changes along the model's directions, for example “smile=1.5, age=-1”"),
+        "",
+    )
 
 
 def edit_arguments() -> tuple[Argument, ...]:
     """Of the procedure that opens a fill again."""
     return (
         edits_argument(),
-        Argument("replace", Kind.FLAG, _("_Replace the layer"),
-                 _("On: the layer takes the new pixels; off: a new layer above it"), False),
+        Argument(
+            "replace",
+            Kind.FLAG,
+            _("_Replace the layer"),
+            _("On: the layer takes the new pixels; off: a new layer above it"),
+            False,
+        ),
     )
 
 
@@ -118,7 +217,7 @@ class FillSettings:
     frame: Frame | None = None
     from_layer: bool = False  # the source is the selected layer, not all that is visible
     group: bool = True
-    blending: Blending = Blending()
+    blending: Blending = field(default_factory=Blending)
 
     @classmethod
     def read(cls, value_of: Callable[[str], object]) -> FillSettings:
@@ -127,11 +226,14 @@ class FillSettings:
         Raises:
             BadInput: a text cannot be read; the message says which and how to write it.
         """
+
         def text(name: str) -> str:
             return str(value_of(name) or "")
 
         frame_mode = {
-            "auto": FrameMode.AUTO, "box": FrameMode.BOX, "frame": FrameMode.EXPLICIT,
+            "auto": FrameMode.AUTO,
+            "box": FrameMode.BOX,
+            "frame": FrameMode.EXPLICIT,
         }[text("context")]
         return cls(
             model=text("model").strip(),

@@ -14,7 +14,6 @@ from inpaint_client import (
     SampleType,
     Transfer,
     crop_for_hole,
-
 )
 from inpaint_client.geometry import overview_step
 from inpaint_client.pixels import bounding_box, paste
@@ -74,8 +73,8 @@ def capture(image: Readable, from_layer: bool) -> Capture:
     if found.from_transparency:
         hole_box, coverage = _transparency(image, index, found)
     gray = image.base_type == "gray"
-    format = image.format
-    crop_box = crop_for_hole(hole_box, canvas, 4 * format.sample_type.size)
+    stored = image.format
+    crop_box = crop_for_hole(hole_box, canvas, 4 * stored.sample_type.size)
     if found.from_transparency:
         relative = hole_box.relative(crop_box)
         data = bytes(paste(bytes(crop_box.extent.area), crop_box.extent, coverage, relative))
@@ -83,7 +82,7 @@ def capture(image: Readable, from_layer: bool) -> Capture:
         data = image.coverage(crop_box)
     hole = Picture(crop_box.width, crop_box.height, 1, data)
     with image.pixels(index if from_layer else None) as source:
-        crop = read_picture(source, crop_box, format, gray)
+        crop = read_picture(source, crop_box, stored, gray)
         overview = None if crop_box == canvas else read_overview(source, canvas, gray)
     return Capture(crop, hole, crop_box, hole_box, image.extent, overview, index)
 
@@ -98,14 +97,14 @@ def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box,
         return box, layer.read(box, "A u8").translate(_INVERT)
 
 
-def read_picture(source: Reader, box: Box, format: SampleFormat, gray: bool) -> Picture:
+def read_picture(source: Reader, box: Box, stored: SampleFormat, gray: bool) -> Picture:
     """The pixels of `box` for the wire; with alpha only where something is transparent."""
     alpha = source.read(box, "A u8")
     channels = 1 if gray else 3
     if alpha.count(255) != len(alpha):
         channels = 4
-    data = source.read(box, format.babl(LAYOUTS[channels]))
-    return Picture(box.width, box.height, channels, data, format.sample_type, format.transfer)
+    data = source.read(box, stored.babl(LAYOUTS[channels]))
+    return Picture(box.width, box.height, channels, data, stored.sample_type, stored.transfer)
 
 
 def read_overview(source: Reader, canvas: Box, gray: bool) -> Picture:

@@ -1,6 +1,7 @@
 """Edits and variants as the text that GIMP keeps, shows and passes to scripts.
 
-Edits: "smile=1.5, age=-1". Variants: such lists separated by semicolons. A frame: "X, Y, SIDE, ANGLE".
+Edits: "smile=1.5, age=-1". Variants: such lists separated by semicolons. A frame: "X, Y, SIDE,
+ANGLE".
 """
 
 from __future__ import annotations
@@ -40,9 +41,7 @@ def format_edits(edits: Iterable[Edit]) -> str:
 
 def parse_variants(text: str) -> tuple[Variant, ...]:
     """The variants in `text`: lists of edits separated by semicolons."""
-    return tuple(
-        Variant(edits) for part in text.split(";") if (edits := parse_edits(part))
-    )
+    return tuple(Variant(edits) for part in text.split(";") if (edits := parse_edits(part)))
 
 
 def describe_edits(edits: Iterable[Edit]) -> str:

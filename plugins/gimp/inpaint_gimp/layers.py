@@ -49,7 +49,10 @@ def layer_pixels(candidate: Candidate) -> Pixels:
     canvas = bytearray(box.extent.area * pixel_bytes)
     for patch in candidate.patches:
         interleaved = rearrange(
-            patch.fill.data, LAYOUTS[patch.fill.channels], layout, patch.fill.sample_type,
+            patch.fill.data,
+            LAYOUTS[patch.fill.channels],
+            layout,
+            patch.fill.sample_type,
             coverage=patch.coverage.data,
         )
         paste(canvas, box.extent, interleaved, patch.box.relative(box), pixel_bytes)
@@ -74,8 +77,10 @@ def short_name(rendering: Rendering) -> str:
 
 def group_name(model: str, seed: int) -> str:
     """The name of a run's layer group; `model` may be unknown (empty)."""
-    name = _("Inpaint (StyleGAN), {model}, seed {seed}") if model else _(
-        "Inpaint (StyleGAN), seed {seed}"
+    name = (
+        _("Inpaint (StyleGAN), {model}, seed {seed}")
+        if model
+        else _("Inpaint (StyleGAN), seed {seed}")
     )
     return name.format(model=model, seed=seed)
 

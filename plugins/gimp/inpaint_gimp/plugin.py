@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import gi
 
@@ -47,7 +46,7 @@ def answer(
     config: Gimp.ProcedureConfig,
     data: object,
 ) -> Gimp.ValueArray:
-    """Run a procedure. Errors are return values in GIMP: the user sees their text, never a trace."""
+    """Run a procedure. Errors are return values: the user sees their text, never a trace."""
     try:
         _RUNS[procedure.get_name()](Call(procedure, run_mode, image, list(drawables), config))
     except Cancelled:
@@ -76,6 +75,3 @@ def main(argv: Sequence[str]) -> None:
     )
     use_languages(GLib.get_language_names())
     Gimp.main(InpaintPlugIn.__gtype__, list(argv))
-
-
-__all__: list[Any] = ["main"]

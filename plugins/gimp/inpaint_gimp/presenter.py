@@ -169,9 +169,7 @@ class Presenter:
             if serial == self._serial:
                 receive(message)
 
-        self._run = self._worker.submit(
-            job, lambda message: self._post(lambda: in_window(message))
-        )
+        self._run = self._worker.submit(job, lambda message: self._post(lambda: in_window(message)))
 
     def _fill_message(self, collector: Collector, message: Message) -> None:
         if isinstance(message, Failed):

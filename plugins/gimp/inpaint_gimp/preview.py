@@ -32,8 +32,13 @@ class Preview:
         picture = self._scaled(data, self._view)
         # Transparent places show the checks that GIMP's users know.
         self.original = picture.composite_color_simple(
-            picture.get_width(), picture.get_height(), GdkPixbuf.InterpType.NEAREST, 255, 8,
-            0x999999, 0x666666,
+            picture.get_width(),
+            picture.get_height(),
+            GdkPixbuf.InterpType.NEAREST,
+            255,
+            8,
+            0x999999,
+            0x666666,
         )
 
     def with_hole(self, hole: Picture, crop_box: Box) -> GdkPixbuf.Pixbuf:

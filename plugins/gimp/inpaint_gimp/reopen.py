@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gi.repository import Gimp
-from inpaint_client import BadInput, Box, Picture, RecipeSource, crop_for_hole
+from inpaint_client import (
+    BadInput,
+    Box,
+    Candidate,
+    Patch,
+    Picture,
+    RecipeSource,
+    crop_for_hole,
+    parse_recipe,
+)
 from inpaint_client.pixels import paste
 
 from .capture import read_picture
 from .image import GimpImage, PixelSource, keepsake_of
 from .keepsake import Keepsake
-from .layers import Rendering, layer_name, layer_pixels
-from .layers import NewLayer, Pixels
+from .layers import NewLayer, Pixels, Rendering, layer_name, layer_pixels
 from .translation import _
 
 
@@ -26,12 +34,39 @@ class Opened:
     source: RecipeSource
     shift: tuple[int, int]  # how far the layer was moved since: from the recipe to the image, px
 
+    def rendering(self) -> Rendering:
+        """The fill as it is in the image, in the coordinates of its recipe."""
+        recipe = parse_recipe(self.keepsake.recipe)
+        box = self.keepsake.origin.box
+        _, x, y = self.layer.get_offsets()
+        here = Box(x, y, *box.extent)
+        stored = self.image.format
+        pixels = PixelSource(self.layer)
+        fill = Picture(
+            *box.extent,
+            4,
+            pixels.read(here, stored.babl("RGBA")),
+            stored.sample_type,
+            stored.transfer,
+        )
+        coverage = Picture(*box.extent, 1, pixels.read(here, "A u8"))
+        candidate = Candidate(
+            index=0,
+            variant=-1,
+            seed=recipe.seed,
+            patches=(Patch(fill, coverage, box),),
+            recipe=self.keepsake.recipe,
+            attachment=self.keepsake.attachment,
+        )
+        return Rendering(candidate, recipe.edits)
+
     def finish(self, rendering: Rendering, replace: bool) -> None:
         """The new rendering as a layer in the old one's place, or above it; one undo step."""
         pixels = layer_pixels(rendering.candidate)
         x, y = self.shift
-        moved = Pixels(pixels.box._replace(x=pixels.box.x + x, y=pixels.box.y + y),
-                       pixels.data, pixels.babl)
+        moved = Pixels(
+            pixels.box._replace(x=pixels.box.x + x, y=pixels.box.y + y), pixels.data, pixels.babl
+        )
         keepsake = self.keepsake._replace(recipe=rendering.candidate.recipe)
         layer = NewLayer(layer_name(rendering), moved, True, keepsake)
         self.image.put_above(self.layer, layer, replace)
@@ -51,15 +86,16 @@ def reopen(image: GimpImage) -> Opened:
         )
     shift = (x - origin.box.x, y - origin.box.y)
     # From here on in the coordinates of the recipe, as if the layer had never been moved.
-    format = image.format
+    stored = image.format
     canvas = Box.of_extent(origin.document)
-    crop_box = crop_for_hole(origin.box, canvas, 4 * format.sample_type.size)
+    crop_box = crop_for_hole(origin.box, canvas, 4 * stored.sample_type.size)
     here = Box(crop_box.x + shift[0], crop_box.y + shift[1], crop_box.width, crop_box.height)
     coverage = PixelSource(layer).read(Box(x, y, *origin.box.extent), "A u8")
-    hole = paste(bytes(crop_box.extent.area), crop_box.extent, coverage,
-                 origin.box.relative(crop_box))
+    hole = paste(
+        bytes(crop_box.extent.area), crop_box.extent, coverage, origin.box.relative(crop_box)
+    )
     with image.known_pixels(layer, origin.layer_tattoo) as source:
-        crop = read_picture(source, here, format, image.base_type == "gray")
+        crop = read_picture(source, here, stored, image.base_type == "gray")
     return Opened(
         image,
         layer,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gi.repository import Gimp, Gio
-from inpaint_client import BadInput, Cancelled, EditJob, parse_recipe
+from inpaint_client import BadInput, EditJob, parse_recipe
 
 from . import procedures
 from .arguments import FillSettings
@@ -91,7 +91,7 @@ def run_edit(call: Call) -> None:
     if call.is_interactive:
         from .edit_dialog import edit_with_dialog
 
-        edit_with_dialog(call, image, opened)
+        edit_with_dialog(call, opened)
         return
     edits = parse_edits(call.config.get_property("edits") or "")
     collector = Collector(edits)
@@ -118,6 +118,3 @@ def last_values(image: Gimp.Image) -> Gimp.ProcedureConfig:
     if path.is_file():
         config.deserialize_file(Gio.File.new_for_path(str(path)), None)
     return config
-
-
-__all__ = ["Call", "Cancelled", "fill_now", "insert", "run_again", "run_edit", "run_fill"]

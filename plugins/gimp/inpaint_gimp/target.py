@@ -65,9 +65,7 @@ def choose_item(items: Sequence[Item], from_layer: bool) -> int | None:
     return min(layers, key=lambda index: items[index].path, default=None)
 
 
-def find_hole(
-    selection: Box | None, canvas: Box, item: Item | None, from_layer: bool
-) -> Hole:
+def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer: bool) -> Hole:
     """The hole: the selection, or without one the transparent part of the layer.
 
     `selection` is the box of the selection, None if nothing is selected. Raises BadInput.

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import gi
+from inpaint_client import Direction, Edit
 
-gi.require_version("Gtk", "3.0")
-gi.require_version("GimpUi", "3.0")
-from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
-from inpaint_client import Direction, Edit  # noqa: E402
-
-from .presenter import Phase, State  # noqa: E402
-from .preview import thumbnail  # noqa: E402
-from .translation import _  # noqa: E402
+from .gtk import GdkPixbuf, GimpUi, GLib, Gtk, Pango
+from .presenter import Phase, State
+from .preview import thumbnail
+from .translation import _
 
 PREVIEW_SIZE = 360  # px
 THUMBNAIL_SIZE = 84
@@ -23,7 +19,7 @@ _SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
 class PreviewPane(Gtk.Box):  # type: ignore[misc]
     """The chosen result in its place, large, and all of them as a strip below.
 
-    Pressing the mouse on the large picture shows the original as long as it is held.
+    Holding the mouse button on the large picture shows the original.
     """
 
     def __init__(self, choose: Callable[[int], None]) -> None:
@@ -42,26 +38,24 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         frame.add(holder)
         self.pack_start(frame, False, False, 0)
         self._strip = Gtk.FlowBox(
-            orientation=Gtk.Orientation.HORIZONTAL,
             selection_mode=Gtk.SelectionMode.BROWSE,
             homogeneous=True,
-            min_children_per_line=4,
-            max_children_per_line=4,
+            valign=Gtk.Align.START,
+            halign=Gtk.Align.START,
         )
         self._strip.get_accessible().set_name(_("Candidates"))
         self._strip.connect("selected-children-changed", lambda strip: self._selected())
-        scroller = Gtk.ScrolledWindow(
-            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=THUMBNAIL_SIZE + 40
-        )
+        scroller = Gtk.ScrolledWindow(vscrollbar_policy=Gtk.PolicyType.NEVER)
+        scroller.set_size_request(PREVIEW_SIZE, THUMBNAIL_SIZE + 40)
         scroller.add(self._strip)
-        self.pack_start(scroller, True, True, 0)
+        self.pack_start(scroller, False, False, 0)
 
     def show_source(self, original: GdkPixbuf.Pixbuf, shown: GdkPixbuf.Pixbuf) -> None:
         """The picture before there is any result: `shown` marks the hole."""
         self._original = original
         self._image.set_from_pixbuf(shown)
 
-    def show_all_results(
+    def show_results(
         self, pictures: Sequence[GdkPixbuf.Pixbuf], labels: Sequence[str], chosen: int
     ) -> None:
         self._pictures = list(pictures)
@@ -69,17 +63,21 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
             child.destroy()
         for picture, label in zip(pictures, labels, strict=True):
             self._strip.add(_thumbnail_widget(picture, label))
+        self._strip.set_max_children_per_line(max(1, len(pictures)))  # one line, that scrolls
+        self._strip.set_min_children_per_line(max(1, len(pictures)))
         self._strip.show_all()
         if pictures:
             self._strip.select_child(self._strip.get_child_at_index(chosen))
             self._show_chosen()
 
     def show_result(self, index: int, picture: GdkPixbuf.Pixbuf, label: str) -> None:
+        """A new picture in the place of another."""
         self._pictures[index] = picture
-        box = self._strip.get_child_at_index(index).get_child()
-        image, text = box.get_children()
+        child = self._strip.get_child_at_index(index)
+        image, text = child.get_child().get_children()
         image.set_from_pixbuf(thumbnail(picture, THUMBNAIL_SIZE))
         text.set_text(label)
+        child.get_accessible().set_name(label)
         if index == self._chosen():
             self._show_chosen()
 
@@ -106,7 +104,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
 def _thumbnail_widget(picture: GdkPixbuf.Pixbuf, label: str) -> Gtk.FlowBoxChild:
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
     box.pack_start(Gtk.Image.new_from_pixbuf(thumbnail(picture, THUMBNAIL_SIZE)), False, False, 0)
-    text = Gtk.Label(label=label)
+    text = Gtk.Label(label=label, max_width_chars=11, ellipsize=Pango.EllipsizeMode.END)
     text.get_style_context().add_class("dim-label")
     box.pack_start(text, False, False, 0)
     child = Gtk.FlowBoxChild()
@@ -115,11 +113,11 @@ def _thumbnail_widget(picture: GdkPixbuf.Pixbuf, label: str) -> Gtk.FlowBoxChild
     return child
 
 
-def labelled(text: str, widget: Gtk.Widget) -> Gtk.Box:
-    """A row: the label with its mnemonic, and what it belongs to."""
+def labelled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
+    """A row: the label with its mnemonic, as wide as all `labels`, and what it belongs to."""
     row = Gtk.Box(spacing=6)
-    label = Gtk.Label.new_with_mnemonic(text)
-    label.set_mnemonic_widget(widget)
+    label = Gtk.Label(label=text, use_underline=True, xalign=0, mnemonic_widget=widget)
+    labels.add_widget(label)
     row.pack_start(label, False, False, 0)
     row.pack_start(widget, True, True, 0)
     return row
@@ -150,15 +148,19 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
                 if direction.group == group:
                     self.pack_start(self._entry(direction, labels), False, False, 0)
         if not directions:
-            self.pack_start(Gtk.Label(label=_("This model has no sliders."), xalign=0), False,
-                            False, 0)
+            self.pack_start(
+                Gtk.Label(label=_("This model has no sliders."), xalign=0), False, False, 0
+            )
         self.show_all()
         self.show_edits(edits)
 
     def _entry(self, direction: Direction, labels: Gtk.SizeGroup) -> GimpUi.ScaleEntry:
         entry = GimpUi.ScaleEntry.new(
             _(direction.name.replace("_", " ").capitalize()),
-            0.0, direction.minimum, direction.maximum, 2,
+            0.0,
+            direction.minimum,
+            direction.maximum,
+            2,
         )
         labels.add_widget(entry.get_label())
         entry.set_tooltip_text(direction.description)
@@ -201,9 +203,9 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50, selectable=True)
         self._text.set_size_request(-1, 36)
         self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER)
-        self._stop = Gtk.Button.new_with_mnemonic(_("S_top"))
+        self._stop = Gtk.Button.new_with_mnemonic(_("Sto_p"))
         self._stop.connect("clicked", lambda button: stop())
-        self._retry = Gtk.Button.new_with_mnemonic(_("Try a_gain"))
+        self._retry = Gtk.Button.new_with_mnemonic(_("_Try again"))
         self._retry.connect("clicked", lambda button: retry())
         row = Gtk.Box(spacing=6)
         row.pack_start(self._bar, True, True, 0)
