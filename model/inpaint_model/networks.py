@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaint_model.config import InpaintingConfig
-from inpaint_model.encoder import Body, Encoder
+from inpaint_model.encoder import Body, Encoder, EncoderOutput
 from inpaint_model.generator import Generator
 from inpaint_model.mixing import Mixer
 from inpaint_model.skip import SkipEncoder
@@ -82,9 +82,9 @@ class InpaintingModel(nn.Module):
                 f"[N, 3, {R}, {R}] and [N, 1, {R}, {R}]"
             )
         known = _shrink(encoder_input(image, hole), self.config.encoder_resolution)
-        out = self.encoder(
-            known.to(self.encoder.body.dtype).contiguous(memory_format=torch.channels_last)
-        )
+        seen = known.to(self.encoder.body.dtype).contiguous(memory_format=torch.channels_last)
+        with self._mixed_precision():
+            out: EncoderOutput = self.encoder(seen)
         s = self.config.skip_resolution
         return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), known)
 
@@ -103,13 +103,27 @@ class InpaintingModel(nn.Module):
         if self.skip is None:
             return synthesis.tail(x, image, ws)
         if self.second_encoder is None:
-            return synthesis.tail(self.skip(encoding.features, x, encoding.hole), image, ws)
+            return synthesis.tail(self._corrected(encoding.features, x, encoding.hole), image, ws)
         first = _shrink(synthesis.tail(x, image, ws), self.config.encoder_resolution)
         seen = torch.cat([first, encoding.known], dim=1)
-        features = self.second_encoder(seen.to(self.second_encoder.dtype))[-1]
+        with self._mixed_precision():
+            features = self.second_encoder(seen.to(self.second_encoder.dtype))[-1]
         features = _shrink(features, self.config.skip_resolution)
         x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
-        return synthesis.tail(self.skip(features, x, encoding.hole), image, ws)
+        return synthesis.tail(self._corrected(features, x, encoding.hole), image, ws)
+
+    def _corrected(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
+        """The skip encoder's features, in the precision of the generator's."""
+        assert self.skip is not None
+        with self._mixed_precision():
+            features: Tensor = self.skip(encoded, generated, hole)
+        return features.to(generated.dtype)
+
+    def _mixed_precision(self) -> torch.autocast:
+        """Float32 weights, as training keeps them, compute in `precision` all the same."""
+        weight = next(self.encoder.parameters())
+        mixed = self.precision != weight.dtype
+        return torch.autocast(weight.device.type, self.precision, enabled=mixed)
 
     def forward(self, image: Tensor, hole: Tensor, w_rand: Tensor) -> Tensor:
         """Fill: [N, 3, R, R], [N, 1, R, R], [N, num_ws, w_dim] -> the raw output [N, 3, R, R]."""

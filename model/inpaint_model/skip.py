@@ -54,14 +54,14 @@ class SkipEncoder(nn.Module):
 
     def forward(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
         parts = [encoded, generated, hole]
-        x = torch.cat([part.to(generated.dtype) for part in parts], dim=1)
+        x = torch.cat([part.to(self.enter.weight.dtype) for part in parts], dim=1)
         x0 = self.down0(self.enter(x))
         x1 = self.down1(x0)
         x2 = self.down2(x1)
         y1 = self.up1(torch.cat([_double(x2), x1], dim=1))
         y0 = self.up0(torch.cat([_double(y1), x0], dim=1))
         correction: Tensor = self.leave(y0)
-        return generated + correction
+        return generated + correction.to(generated.dtype)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from inpaint_model.augment import AdaController, AugmentPipe
+from inpaint_model.bundle import Card, save_bundle
+from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator, NoiseSource
 from inpaint_model.grids import contact_sheet, to_uint8
 from inpaint_model.ops import channels_last
+from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
@@ -42,26 +45,13 @@ class GeneratorTraining:
     style_mixing_prob: float = 0.9  # Share of samples whose styles come from two latents.
     ema_kimg: float = 5.0  # Half-life of the EMA of generator weights.
     mirror: bool = True  # Flip pictures left to right at random.
-    ada_target: float | None = 0.6  # Aim of the sign of D on real pictures; None = fixed p.
-    ada_kimg: float = 500.0  # Thousands of images in which p could go from 0 to 1.
-    ada_interval: int = 4  # Steps between adjustments of p.
+    ada_target: float = 0.6  # What the controller aims for; 0 = augmentation of fixed strength.
+    ada_kimg: float = 500.0  # Thousands of images in which its strength could go from 0 to 1.
+    ada_interval: int = 4  # Steps between its adjustments.
+    augment_p: float = 0.0  # Strength at the start.
     tick_kimg: float = 1.0  # Between lines of progress.
     snapshot_kimg: float = 10.0  # Between states, grids and bundles.
     bf16: bool = False  # Compute the convolutions in bfloat16.
-
-
-class Augment(Protocol):
-    """Augmentation of strength `p`: [N, 3, R, R] in -1..1 -> the same shape, differentiable."""
-
-    p: float
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor: ...
-
-
-def lazy_adam(module: torch.nn.Module, lr: float, interval: int | None) -> torch.optim.Adam:
-    """Adam (0, 0.99), corrected for regularisation steps every `interval` (StyleGAN2, B)."""
-    ratio = 1.0 if interval is None else interval / (interval + 1)
-    return torch.optim.Adam(module.parameters(), lr=lr * ratio, betas=(0.0, 0.99**ratio), eps=1e-8)
 
 
 def mixed_styles(
@@ -81,21 +71,22 @@ def train_generator(
     options: GeneratorTraining,
     G: Generator,
     D: Discriminator,
-    pictures: Tensor,
+    pictures: PictureSet,
     run: RunFolder,
     *,
     weights: Tensor | None = None,
-    augment: Augment | None = None,
+    card: Card | None = None,
     device: torch.device | None = None,
     world: World | None = None,
     start_nimg: int = 0,
 ) -> Generator:
     """Train in place until `options.total_kimg`; returns the averaged generator.
 
-    pictures: uint8 [M, 3, R, R]; weights: how often each is drawn, [M], None = equally.
-    start_nimg: images that the given networks have seen already (for a run that starts from a
-    bundle). Continues from `run` when it holds a state. TrainingDivergedError on NaN.
+    weights: how often each picture is drawn, [M], None = equally. start_nimg: images that the
+    given networks have seen already (for a run that starts from a bundle). Continues from `run`
+    when it holds a state. TrainingDivergedError on NaN.
     """
+    card = card or Card(name=run.path.name)
     device, world = device or torch.device("cpu"), world or World()
     batch, local = options.batch_size, options.batch_size // world.size
     if local * world.size != batch:
@@ -103,24 +94,26 @@ def train_generator(
     R = G.config.resolution
     gamma = options.r1_gamma if options.r1_gamma is not None else 0.0002 * R * R / batch
     dtype = torch.bfloat16 if options.bf16 else torch.float32
-    draw_weights = weights if weights is not None else torch.ones(len(pictures))
+    sampler = Sampler(len(pictures), options.seed, weights)
+    augment = AugmentPipe(options.augment_p)
+    ada = AdaController(options.ada_target, options.ada_kimg, options.augment_p)
 
     # Networks, optimisers, and whatever the folder already holds.
     channels_last(G.to(device)).train().requires_grad_(True)
     channels_last(D.to(device)).train().requires_grad_(True)
     G_ema = frozen_copy(G)
-    opt_G = lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
-    opt_D = lazy_adam(D, options.lr, options.r1_interval)
+    opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
+    opt_D = losses.lazy_adam(D, options.lr, options.r1_interval)
     modules = {"G": G, "D": D, "G_ema": G_ema}
     optimizers = {"opt_G": opt_G, "opt_D": opt_D}
-    cur_nimg, step, pl_mean, sign_sum, sign_count = start_nimg, 0, 0.0, 0.0, 0
+    cur_nimg, step, pl_mean = start_nimg, 0, torch.zeros((), device=device)
     numbers = run.load_state(modules, optimizers)
     if numbers is not None:
-        cur_nimg, step, pl_mean = numbers["cur_nimg"], numbers["step"], numbers["pl_mean"]
-        sign_sum, sign_count = numbers["sign_sum"], numbers["sign_count"]
-        if augment is not None and options.ada_target is not None:
-            augment.p = numbers["augment_p"]
-    pl_mean_tensor = torch.tensor(pl_mean, device=device)
+        cur_nimg, step = numbers["cur_nimg"], numbers["step"]
+        pl_mean.fill_(numbers["pl_mean"])
+        if options.ada_target:
+            ada = AdaController(options.ada_target, options.ada_kimg, **numbers["ada"])
+            augment.p = ada.p
     grid_z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0))
 
     def latents(purpose: str) -> tuple[Tensor, Tensor, torch.Generator]:
@@ -139,21 +132,15 @@ def train_generator(
         return G.synthesis(ws, "random", noise_source(purpose), dtype), ws
 
     def augmented(images: Tensor, purpose: str) -> Tensor:
-        if augment is None or (augment.p == 0 and options.ada_target is None):
-            return images
-        rng = generator_for(options.seed, cur_nimg, f"{purpose} augment {world.rank}", device)
+        rng = generator_for(options.seed, cur_nimg, f"{purpose} augment {world.rank}")
         return augment(images, rng)
 
     def real_batch() -> Tensor:
-        rng = generator_for(options.seed, cur_nimg, "real")
-        index = torch.multinomial(draw_weights, batch, replacement=True, generator=rng)
-        images = pictures[world.shard(index)].to(device).float() / 127.5 - 1
-        if options.mirror:
-            flip = world.shard(torch.rand(batch, generator=rng) < 0.5).to(device)
-            images = torch.where(flip[:, None, None, None], images.flip(3), images)
+        index, mirrored = (world.shard(x) for x in sampler.draw(cur_nimg, batch))
+        images = pictures.batch(index, mirrored if options.mirror else None, device)
         return images.contiguous(memory_format=torch.channels_last)
 
-    def save(final: bool = False) -> None:
+    def save() -> None:
         if not world.is_main:
             return
         run.save_state(
@@ -162,10 +149,8 @@ def train_generator(
             {
                 "cur_nimg": cur_nimg,
                 "step": step,
-                "pl_mean": float(pl_mean_tensor),
-                "sign_sum": sign_sum,
-                "sign_count": sign_count,
-                "augment_p": augment.p if augment is not None else 0.0,
+                "pl_mean": float(pl_mean),
+                "ada": {"p": ada.p, "sign_sum": ada.sign_sum, "sign_count": ada.sign_count},
             },
         )
         with torch.no_grad():
@@ -173,7 +158,8 @@ def train_generator(
             images = torch.cat([G_ema.synthesis(part) for part in ws.split(16)])
         grid = contact_sheet(to_uint8(images), columns=8)
         grid.save(run.path / f"fakes{cur_nimg // 1000:06d}.png")
-        run.save_generator(G_ema, D, cur_nimg / 1000)
+        trained = replace(card, trained_kimg=cur_nimg / 1000)
+        save_bundle(run.bundle_path, G_ema, trained, discriminator=D)
 
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
@@ -189,8 +175,7 @@ def train_generator(
         (d_fake + d_real).backward()
         world.average_gradients(D.parameters())
         opt_D.step()
-        sign_sum += float(world.mean(real_logits.detach().sign().mean()))
-        sign_count += 1
+        ada.observe(real_logits)
 
         # Lazy R1.
         if step % options.r1_interval == 0:
@@ -220,8 +205,8 @@ def train_generator(
             noise = torch.randn(fake.shape, generator=rng, device=device)
             lengths = losses.path_lengths(fake, ws, noise)
             mean = world.mean(lengths.detach().mean())
-            pl_mean_tensor = pl_mean_tensor.lerp(mean, options.pl_decay)
-            pl = losses.path_length_penalty(lengths, pl_mean_tensor)
+            pl_mean = pl_mean.lerp(mean, options.pl_decay)
+            pl = losses.path_length_penalty(lengths, pl_mean)
             (pl * (options.pl_weight * options.pl_interval)).backward()
             world.average_gradients(G.parameters())
             opt_G.step()
@@ -230,12 +215,9 @@ def train_generator(
         # Averages and the strength of augmentation.
         update_ema(G_ema, G, batch, cur_nimg, options.ema_kimg)
         cur_nimg, step = cur_nimg + batch, step + 1
-        if step % options.ada_interval == 0:
-            if augment is not None and options.ada_target is not None:
-                direction = math.copysign(1.0, sign_sum / sign_count - options.ada_target)
-                change = direction * batch * options.ada_interval / (options.ada_kimg * 1000)
-                augment.p = min(max(augment.p + change, 0.0), 1.0)
-            sign_sum, sign_count = 0.0, 0
+        if options.ada_target and step % options.ada_interval == 0:
+            ada.update()
+            augment.p = ada.p
         stats.add("loss_g", g_loss)
         stats.add("loss_d", d_fake + d_real)
         stats.add("sign_real", real_logits.sign().mean())
@@ -251,13 +233,17 @@ def train_generator(
         rate = (cur_nimg - tick_nimg) / seconds
         tick_nimg, tick_time = cur_nimg, time.perf_counter()
         if world.is_main:
-            p = augment.p if augment is not None else 0.0
-            record = {"kimg": cur_nimg / 1000, "images_per_s": rate, "augment_p": p, **means}
+            record = {
+                "kimg": cur_nimg / 1000,
+                "images_per_s": rate,
+                "augment_p": augment.p,
+                **means,
+            }
             run.log("stats", record)
             print(progress_line(record, options.total_kimg), flush=True)
         if cur_nimg - snapshot_nimg >= options.snapshot_kimg * 1000:
             snapshot_nimg = cur_nimg
             save()
             tick_time = time.perf_counter()
-    save(final=True)
+    save()
     return G_ema

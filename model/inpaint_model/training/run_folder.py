@@ -97,6 +97,3 @@ class RunFolder:
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state, "param_groups": groups})
         return numbers
-
-    def save_generator(self, G: nn.Module, D: nn.Module, kimg: float) -> None:
-        pass

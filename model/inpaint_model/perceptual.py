@@ -1,0 +1,128 @@
+"""Perceptual distance: pictures compared by the features of a frozen network.
+
+The paper uses VGG16. Three backbones are offered: a weight file of VGG16, any TorchScript network,
+and a frozen copy of the generator's own discriminator, which always exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.ops import channels_last
+from inpaint_model.training.ema import frozen_copy
+
+Features = Callable[[Tensor], Sequence[Tensor]]  # [N, 3, H, W] in -1..1 -> feature maps
+
+# relu1_2, relu2_2, relu3_3, relu4_3 of torchvision's `vgg16().features`.
+_VGG16 = (64, 64, "tap", "pool", 128, 128, "tap", "pool", 256, 256, 256, "tap", "pool") + (
+    512,
+    512,
+    512,
+    "tap",
+)
+
+
+class VGG16(nn.Module):
+    """The features relu1_2, relu2_2, relu3_3 and relu4_3 of VGG16."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.ModuleDict()
+        channels, index = 3, 0
+        self.plan: list[str] = []
+        for step in _VGG16:
+            if isinstance(step, int):
+                self.features[str(index)] = nn.Conv2d(channels, step, 3, padding=1)
+                self.plan.append(str(index))
+                channels, index = step, index + 2  # a ReLU follows every convolution
+            else:
+                self.plan.append(step)
+                index += step == "pool"
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x, taps = ((images + 1) / 2 - self.mean) / self.std, []
+        for step in self.plan:
+            if step == "tap":
+                taps.append(x)
+            elif step == "pool":
+                x = nn.functional.max_pool2d(x, 2)
+            else:
+                x = nn.functional.relu(self.features[step](x))
+        return taps
+
+
+def load_vgg16(path: Path) -> VGG16:
+    """VGG16 from a weight file with torchvision's names (safetensors, or a .pth state dict)."""
+    if path.suffix == ".safetensors":
+        state = load_file(path)
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    network = VGG16()
+    wanted = network.state_dict()
+    missing = sorted(set(wanted) - set(state))
+    if missing:
+        raise ValueError(f"{path} is no VGG16 weight file: it lacks {missing[0]}")
+    network.load_state_dict({name: state[name] for name in wanted})
+    return frozen_copy(network)
+
+
+def load_torchscript(path: Path) -> Features:
+    """A scripted network [N, 3, H, W] in -1..1 -> one feature map, or a list of them."""
+    network = torch.jit.load(str(path), map_location="cpu").float().eval()
+
+    def features(images: Tensor) -> Sequence[Tensor]:
+        out = network.to(images.device)(images)
+        return [out] if isinstance(out, Tensor) else list(out)
+
+    return features
+
+
+def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32) -> Features:
+    """The block outputs, down to 8 px, of a frozen copy of `D`."""
+    frozen = channels_last(frozen_copy(D))
+
+    def features(images: Tensor) -> Sequence[Tensor]:
+        return [x for x in frozen.features(images.to(dtype)) if x.shape[-1] >= 8]
+
+    return features
+
+
+class PerceptualLoss:
+    """Mean over layers of the mean squared difference of features.
+
+    Each layer is divided by its mean square over typical pictures (`calibrate`), so that layers
+    weigh alike and backbones can be exchanged without another weight.
+    """
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        self.scales: list[float] = []
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> list[float]:
+        """Measure the layers' mean squares on pictures [N, 3, R, R]; returns them."""
+        self.scales = [float(x.float().square().mean()) for x in self._features(images)]
+        return self.scales
+
+    def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Distance of images [N, 3, R, R] from targets of the same shape; one scalar."""
+        if not self.scales:
+            raise ValueError("calibrate the perceptual loss on typical pictures first")
+        with torch.no_grad():
+            wanted = self._features(targets)
+        layers = [
+            (x.float() - y.float()).square().mean() / max(scale, 1e-8)
+            for x, y, scale in zip(self._features(images), wanted, self.scales, strict=True)
+        ]
+        return torch.stack(layers).mean()

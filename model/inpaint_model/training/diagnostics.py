@@ -1,0 +1,62 @@
+"""What the fill depends on: the encoder, the sampled code, the second half of the tokens.
+
+A model can collapse two ways without its losses saying so: it ignores the picture (copies the
+sampled code), or it ignores the sampled code (all candidates are alike).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from inpaint_model.networks import InpaintingModel
+from inpaint_model.training.inpainter_step import Batch
+
+MIN_DIVERSITY = 0.05  # below this share of two random pictures' distance, candidates are alike
+MIN_DEPENDENCE = 0.02  # of W_out, in units of w's spread
+
+
+@torch.no_grad()
+def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]:
+    """Four figures, from one batch of at least two pictures.
+
+    diversity: distance of two candidates inside the hole / distance of two random pictures there.
+    by_encoder, by_z: how far W_out moves (in units of w's spread) when the picture, or the sampled
+    code, is exchanged. by_confidence: the same when only every second encoder token is.
+    """
+    encoding = model.encode(batch.same, batch.hole)
+    spread = model.mixer.w_std
+    ws = model.mix(encoding, batch.w_new)
+    other = model.mix(encoding, batch.w_new.roll(1, 0))
+    first, second = model.render(encoding, ws), model.render(encoding, other)
+
+    def moved(codes: Tensor) -> float:
+        return float(((codes - ws) / spread).square().mean().sqrt())
+
+    def distance(a: Tensor, b: Tensor) -> Tensor:
+        return ((a - b).abs() * batch.hole).sum()
+
+    random = distance(batch.same, batch.same.roll(1, 0))
+    exchanged = encoding._replace(tokens=encoding.tokens.roll(1, 0))
+    result = {
+        "diversity": float(distance(first, second) / random.clamp_min(1e-6)),
+        "by_encoder": moved(model.mix(exchanged, batch.w_new)),
+        "by_z": moved(other),
+    }
+    if model.config.mixer.tokens_per_style == 2:
+        tokens = encoding.tokens.clone()
+        tokens[:, 1::2] = tokens[:, 1::2].roll(1, 0)
+        result["by_confidence"] = moved(model.mix(encoding._replace(tokens=tokens), batch.w_new))
+    return result
+
+
+def warnings_of(dependence: Mapping[str, float]) -> list[str]:
+    """One sentence for each collapse, with the remedy."""
+    found = []
+    if dependence["by_encoder"] < MIN_DEPENDENCE:
+        found.append("the fill ignores the picture; raise --lambda-new or train longer")
+    if dependence["by_z"] < MIN_DEPENDENCE or dependence["diversity"] < MIN_DIVERSITY:
+        found.append("all candidates are alike; raise --lambda-same or lower --lambda-new")
+    return found

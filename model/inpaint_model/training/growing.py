@@ -1,0 +1,52 @@
+"""Start a network at twice the resolution from one that was trained at the lower one.
+
+Low resolutions learn poses and features several times faster. The new top block of the generator
+starts with a silent RGB layer, so that its first pictures are the old ones, enlarged; the
+discriminator keeps all but its entrance.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.generator import Generator
+
+
+def copy_matching(target: nn.Module, source: nn.Module) -> list[str]:
+    """Copy every tensor that both have in the same shape; returns the names left as they were."""
+    ours, theirs = target.state_dict(), source.state_dict()
+    left = []
+    with torch.no_grad():
+        for name, value in ours.items():
+            if name in theirs and theirs[name].shape == value.shape:
+                value.copy_(theirs[name])
+            else:
+                left.append(name)
+    return left
+
+
+def grow_generator(target: Generator, source: Generator) -> None:
+    """Give `target` what `source` knows; ValueError unless it is half the size and fits."""
+    old, new = source.config, target.config
+    fits = (
+        new.resolution == 2 * old.resolution
+        and new.channels[:-1] == old.channels
+        and (new.z_dim, new.w_dim, new.c_dim) == (old.z_dim, old.w_dim, old.c_dim)
+    )
+    if not fits:
+        raise ValueError(
+            f"a generator of {old.resolution} px with channels {old.channels} and w_dim "
+            f"{old.w_dim} cannot grow into one of {new.resolution} px with channels "
+            f"{new.channels} and w_dim {new.w_dim}"
+        )
+    copy_matching(target, source)
+    with torch.no_grad():
+        top = target.synthesis.block(new.resolution)
+        top.to_rgb.weight.zero_()
+
+
+def grow_discriminator(target: Discriminator, source: Discriminator) -> None:
+    """Give `target` the blocks of `source`, which saw pictures of half the size."""
+    copy_matching(target, source)

@@ -1,0 +1,228 @@
+"""Train encoder, mixer and skip encoder around a frozen generator (section 3.2 of the paper).
+
+Pictures are generated, so no picture set is needed. Every step uses both branches: with the code
+that made the picture every pixel can be right and is penalised; with another code only the known
+pixels are. The pretrained discriminator is trained along and judges the composites of both.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaint_model.bundle import Card, save_bundle
+from inpaint_model.data import PictureSet
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.masks import training_holes
+from inpaint_model.networks import InpaintingModel
+from inpaint_model.ops import channels_last
+from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.sampler import Sampler
+from inpaint_model.training import losses
+from inpaint_model.training.diagnostics import measure_dependence, warnings_of
+from inpaint_model.training.distributed import World
+from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.inpainter_step import (
+    Batch,
+    fill_both,
+    grid_of,
+    reconstruction,
+    trained_parameters,
+)
+from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
+from inpaint_model.training.randomness import generator_for
+from inpaint_model.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class InpainterTraining:
+    """What one run is asked to do. Lengths are in thousands of images (kimg)."""
+
+    total_kimg: float = 1000.0  # Stop after this many in all.
+    batch_size: int = 8  # Pictures a step, over all processes; each is filled twice.
+    seed: int = 0  # Of latents, holes and the order of real pictures.
+    lr: float = 1e-4  # Adam's learning rate of encoder, mixer and skip encoder.
+    lr_discriminator: float = 1e-4  # Adam's learning rate of the discriminator.
+    lambda_adversarial: float = 0.08  # Weights of the losses, as in the paper.
+    lambda_same: float = 1.0  # ... L_rg: the picture's own code, every pixel.
+    lambda_new: float = 1.0  # ... L_rr: another code, known pixels.
+    perceptual_weight: float = 1.0  # Of the perceptual part within both reconstruction losses.
+    r1_gamma: float = 1.0  # Weight of R1.
+    r1_interval: int = 16  # Steps between R1 penalties.
+    discriminator_kimg: float = 10.0  # Only the discriminator learns to swap its classes first.
+    ramp_kimg: float = 40.0  # Then the adversarial weight rises from 0 over this many.
+    real_fraction: float = 0.0  # Share of the new-code branch that sees real pictures.
+    style_mixing_prob: float = 0.0  # Share of sampled codes that mix two latents.
+    edit_std: float = 0.0  # Random shift of W_out in the new-code branch, in units of w's spread.
+    ema_kimg: float = 10.0  # Half-life of the EMA of the trained weights.
+    tick_kimg: float = 1.0  # Between lines of progress.
+    snapshot_kimg: float = 20.0  # Between states, grids and bundles.
+    bf16: bool = False  # Compute the convolutions in bfloat16.
+
+
+def train_inpainter(
+    options: InpainterTraining,
+    model: InpaintingModel,
+    D: Discriminator,
+    perceptual: PerceptualLoss,
+    run: RunFolder,
+    *,
+    pictures: PictureSet | None = None,
+    weights: Tensor | None = None,
+    card: Card | None = None,
+    device: torch.device | None = None,
+    world: World | None = None,
+    start_nimg: int = 0,
+) -> InpaintingModel:
+    """Train in place until `options.total_kimg`; returns the averaged model.
+
+    pictures: real ones for `options.real_fraction`. Continues from `run` when it holds a state.
+    TrainingDivergedError on NaN.
+    """
+    device, world, card = device or torch.device("cpu"), world or World(), card or Card("inpainter")
+    batch, local = options.batch_size, options.batch_size // world.size
+    if local * world.size != batch:
+        raise ValueError(f"batch {batch} does not divide among {world.size} processes")
+    if options.real_fraction and pictures is None:
+        raise ValueError("real_fraction needs real pictures: give --data")
+    dtype = torch.bfloat16 if options.bf16 else torch.float32
+    sampler = Sampler(len(pictures), options.seed, weights) if pictures is not None else None
+
+    # Networks, optimisers, and whatever the folder already holds.
+    channels_last(model.to(device)).train()
+    channels_last(D.to(device)).train().requires_grad_(True)
+    generator = model.generator.eval().requires_grad_(False)
+    config = generator.config
+    model.precision = dtype
+    parameters = trained_parameters(model)
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    model_ema = frozen_copy(model)
+    adam = torch.optim.Adam(parameters, lr=options.lr, betas=(0.9, 0.999))
+    adam_D = losses.lazy_adam(D, options.lr_discriminator, options.r1_interval)
+    modules = {"model": model, "ema": model_ema, "D": D}
+    optimizers = {"adam": adam, "adam_D": adam_D}
+    cur_nimg, step = start_nimg, 0
+    numbers = run.load_state(modules, optimizers)
+    if numbers is not None:
+        cur_nimg, step = numbers["cur_nimg"], numbers["step"]
+
+    def draw_batch(nimg: int, seed: int) -> Batch:
+        rng = generator_for(seed, nimg, "latents")
+        z = world.shard(torch.randn(batch, 3, config.z_dim, generator=rng)).to(device)
+        mixed = world.shard(torch.rand(batch, generator=rng) < options.style_mixing_prob)
+        cut = world.shard(torch.randint(1, config.num_ws, (batch, 1), generator=rng))
+        labels = None
+        if config.c_dim:
+            c = torch.randint(config.c_dim, (batch,), generator=rng)
+            labels = F.one_hot(world.shard(c), config.c_dim).float().to(device)
+        with torch.no_grad():
+            w_same, w_new, w_other = (generator.mapping(z[:, i], labels) for i in range(3))
+            later = (torch.arange(config.num_ws)[None] >= cut) & mixed[:, None]
+            w_new = torch.where(later.to(device)[:, :, None], w_other, w_new)
+            same = generator.synthesis(w_same, dtype=dtype).float()
+            hole_rng = generator_for(seed, nimg, "holes")
+            hole = world.shard(training_holes(batch, config.resolution, hole_rng, device))
+            new = same
+            if sampler is not None and options.real_fraction:
+                index, mirrored = (world.shard(x) for x in sampler.draw(nimg, batch))
+                real = pictures.batch(index, mirrored, device) if pictures else same
+                chosen = torch.rand(batch, generator=rng) < options.real_fraction
+                chosen = world.shard(chosen).to(device)[:, None, None, None]
+                new = torch.where(chosen, real, same)
+        return Batch(same, new, hole, w_same, w_new)
+
+    def save() -> None:
+        if not world.is_main:
+            return
+        run.save_state(modules, optimizers, {"cur_nimg": cur_nimg, "step": step})
+        grid_of(model_ema, draw_batch(0, options.seed + 1)).save(
+            run.path / f"fills{cur_nimg // 1000:06d}.png"
+        )
+        trained = replace(card, trained_kimg=cur_nimg / 1000)
+        save_bundle(run.bundle_path, model_ema, trained, discriminator=D)
+
+    # One fixed measure of the perceptual layers, from generated pictures.
+    typical = draw_batch(0, options.seed + 2).same
+    run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
+
+    stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
+    tick_time = time.perf_counter()
+    while cur_nimg < options.total_kimg * 1000:
+        data = draw_batch(cur_nimg, options.seed)
+        shift = None
+        if options.edit_std:
+            rng = generator_for(options.seed, cur_nimg, "edits")
+            shift = torch.randn(batch, 1, config.w_dim, generator=rng) * options.edit_std
+            shift = world.shard(shift).to(device) * model.mixer.w_std
+        warmup = (cur_nimg - start_nimg) / 1000 - options.discriminator_kimg
+        ramp = min(max(warmup / max(options.ramp_kimg, 1e-9), 0.0), 1.0)
+
+        # Encoder, mixer, skip encoder.
+        adam.zero_grad(set_to_none=True)
+        D.requires_grad_(False)
+        fills = fill_both(model, data, shift)
+        same, new = reconstruction(data, fills, perceptual, options.perceptual_weight)
+        loss = options.lambda_same * same + options.lambda_new * new
+        if ramp > 0 and options.lambda_adversarial:
+            both = torch.cat([fills.composite_same, fills.composite_new])
+            # The sum over the two branches, hence twice the mean.
+            adversarial = 2 * losses.g_nonsaturating(D(both.to(dtype)))
+            loss = loss + options.lambda_adversarial * ramp * adversarial
+            stats.add("loss_adversarial", adversarial)
+        loss.backward()
+        world.average_gradients(parameters)
+        adam.step()
+        D.requires_grad_(True)
+
+        # Discriminator: generated pictures are its real class now, composites its fakes.
+        adam_D.zero_grad(set_to_none=True)
+        fakes = torch.cat([fills.composite_same, fills.composite_new]).detach()
+        fake_logits = D(fakes.to(dtype))
+        real_logits = D(data.same.to(dtype))
+        loss_D = 2 * losses.d_logistic_real(real_logits) + 2 * losses.d_logistic_fake(fake_logits)
+        loss_D.backward()
+        world.average_gradients(D.parameters())
+        adam_D.step()
+        if step % options.r1_interval == 0:
+            adam_D.zero_grad(set_to_none=True)
+            real = data.same.detach().requires_grad_(True)
+            penalty = losses.r1_penalty(D(real), real)
+            (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
+            world.average_gradients(D.parameters())
+            adam_D.step()
+            stats.add("r1", penalty)
+
+        update_ema(model_ema, model, batch, cur_nimg - start_nimg, options.ema_kimg)
+        cur_nimg, step = cur_nimg + batch, step + 1
+        stats.add("loss_same", same)
+        stats.add("loss_new", new)
+        stats.add("loss_D", loss_D)
+        stats.add("sign_real", real_logits.sign().mean())
+        stats.add("sign_fake", fake_logits.sign().mean())
+
+        # Report.
+        if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:
+            continue
+        means = stats.take()
+        if not all(math.isfinite(value) for value in means.values()):
+            raise TrainingDivergedError(run.state_path, cur_nimg, means)
+        rate = (cur_nimg - tick_nimg) / (time.perf_counter() - tick_time)
+        dependence = measure_dependence(model_ema, draw_batch(0, options.seed + 1))
+        if world.is_main:
+            record = {"kimg": cur_nimg / 1000, "images_per_s": rate} | means | dependence
+            run.log("stats", record)
+            print(progress_line(record, options.total_kimg), flush=True)
+            for warning in warnings_of(dependence):
+                print(f"   warning: {warning}", flush=True)
+        if cur_nimg - snapshot_nimg >= options.snapshot_kimg * 1000:
+            snapshot_nimg = cur_nimg
+            save()
+        tick_nimg, tick_time = cur_nimg, time.perf_counter()
+    save()
+    return model_ema

@@ -1,0 +1,98 @@
+"""The parts of one step: the pictures it sees, both branches, their reconstruction losses."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from inpaint_model.grids import contact_sheet, to_uint8
+from inpaint_model.networks import InpaintingModel
+from inpaint_model.perceptual import PerceptualLoss
+
+
+class Batch(NamedTuple):
+    """One step's pictures, all [B, ...] of this process."""
+
+    same: Tensor  # generated pictures [B, 3, R, R]
+    new: Tensor  # the same, a share of them replaced by real ones
+    hole: Tensor  # [B, 1, R, R]
+    w_same: Tensor  # the codes of `same` [B, num_ws, w_dim]
+    w_new: Tensor  # other codes
+
+
+class Fills(NamedTuple):
+    """Raw outputs and composites of both branches, [B, 3, R, R] each."""
+
+    out_same: Tensor
+    out_new: Tensor
+    composite_same: Tensor
+    composite_new: Tensor
+
+
+def trained_parameters(model: InpaintingModel) -> list[torch.nn.Parameter]:
+    """Everything but the generator."""
+    return [p for name, p in model.named_parameters() if not name.startswith("generator.")]
+
+
+def composite(output: Tensor, picture: Tensor, hole: Tensor) -> Tensor:
+    """I_f = M I + (1 - M) I_o: the picture's own pixels wherever they are known."""
+    return torch.where(hole > 0, output, picture)
+
+
+def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None) -> Fills:
+    """One encoder pass, then both branches as one batch through mixer and generator.
+
+    shift [B, num_ws, w_dim] is added to the new branch's W_out (training against cancelled edits).
+    """
+    B = len(batch.same)
+    differs = (batch.same != batch.new).flatten(1).any(dim=1)
+    seen = torch.cat([batch.same, batch.new[differs]])
+    encoding = model.encode(seen, torch.cat([batch.hole, batch.hole[differs]]))
+    second = torch.arange(B, device=seen.device)
+    second[differs] = B + torch.arange(int(differs.sum()), device=seen.device)
+    index = torch.cat([torch.arange(B, device=seen.device), second])
+    encoding = type(encoding)(*(part[index] for part in encoding))
+    ws = model.mix(encoding, torch.cat([batch.w_same, batch.w_new]))
+    if shift is not None:
+        ws = torch.cat([ws[:B], ws[B:] + shift])
+    out_same, out_new = model.render(encoding, ws).split(B)
+    return Fills(
+        out_same,
+        out_new,
+        composite(out_same, batch.same, batch.hole),
+        composite(out_new, batch.new, batch.hole),
+    )
+
+
+def reconstruction(
+    batch: Batch, fills: Fills, perceptual: PerceptualLoss, weight: float
+) -> tuple[Tensor, Tensor]:
+    """L_rg (every pixel) and L_rr (known pixels): mean squared error and perceptual distance."""
+    known = 1 - batch.hole
+    seen, wanted = fills.out_new * known, batch.new * known
+    same = F.mse_loss(fills.out_same, batch.same)
+    new = F.mse_loss(seen, wanted)
+    if weight:
+        same = same + weight * perceptual(fills.out_same, batch.same)
+        new = new + weight * perceptual(seen, wanted)
+    return same, new
+
+
+@torch.no_grad()
+def grid_of(model: InpaintingModel, batch: Batch) -> Image.Image:
+    """A row each: picture, erased, fill with its own code, three fills with other codes, output."""
+    B = min(len(batch.same), 8)
+    picture, hole = batch.same[:B], batch.hole[:B]
+    encoding = model.encode(picture, hole)
+    columns = [picture, picture * (1 - hole)]
+    for shift in range(4):
+        w = batch.w_same[:B] if shift == 0 else batch.w_new.roll(shift - 1, 0)[:B]
+        output = model.render(encoding, model.mix(encoding, w))
+        columns.append(composite(output, picture, hole))
+    columns.append(output)
+    rows = torch.stack(columns, dim=1).flatten(0, 1)
+    return contact_sheet(to_uint8(rows), columns=len(columns))
