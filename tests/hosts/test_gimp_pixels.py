@@ -20,28 +20,29 @@ ONE = {"u8": 255, "u16": 65535, "u32": 2**32 - 1}
 
 
 def test_every_precision_and_mode(profile: Profile) -> None:  # noqa: F811
-    encodings = profile.console("precisions", timeout_s=400).value
-    assert len(encodings) == 36
+    # "Perceptual" is sRGB's curve again, stored by another name: one of each kind will do.
+    skip = [f"{mode}-{depth}-perceptual" for mode in ("rgb", "gray") for depth in SAMPLES]
+    skip = [key for key in skip if key not in ("rgb-u8-perceptual", "rgb-float-perceptual")]
+    encodings = profile.console("precisions", skip=skip, timeout_s=600).value
+    assert len(encodings) == 26
     for key, encoding in encodings.items():
         check(profile.out / key, str(encoding))
 
 
 def check(path: Path, encoding: str) -> None:
     before, after = (read_xcf(path.parent / f"{path.name}-{w}.xcf") for w in ("before", "after"))
-    mode, depth, curve = path.name.split("-", 2)
+    mode, depth, _ = path.name.split("-", 2)
     mask = raw(path, "mask", "<u1", 1)[..., 0]
     # What was there is there, to the last bit.
     np.testing.assert_array_equal(
         after.layer("Background").pixels, before.layer("Background").pixels, err_msg=path.name
     )
-    check_layers(after, mask, depth, curve, gray=mode == "gray")
-    check_composite(path, encoding, mask, depth, curve)
+    check_layers(after, mask, depth, gray=mode == "gray")
+    check_composite(path, encoding, mask, depth)
 
 
-def check_layers(
-    image: Xcf, mask: NDArray[np.uint8], depth: str, curve: str, gray: bool
-) -> None:
-    group, first, second, background = image.layers
+def check_layers(image: Xcf, mask: NDArray[np.uint8], depth: str, gray: bool) -> None:
+    group, first, second, _ = image.layers
     assert group.is_group
     assert [layer.path for layer in (first, second)] == [(0, 0), (0, 1)]
     assert [layer.visible for layer in image.layers] == [True, True, False, True]
@@ -54,10 +55,8 @@ def check_layers(
         alpha = layer.pixels[..., -1].astype(float) / one
         np.testing.assert_allclose(alpha, coverage / 255, atol=tolerance(depth))
         inside = layer.pixels[coverage > 0][:, :-1].astype(float) / one
-        # Perceptual precisions differ from sRGB's curve in the last digits of floats only.
-        expected = colour if curve != "perceptual" or depth[0] == "u" else colour
         np.testing.assert_allclose(
-            inside, np.broadcast_to(expected, inside.shape), atol=max(tolerance(depth), 2e-6)
+            inside, np.broadcast_to(colour, inside.shape), atol=max(tolerance(depth), 2e-6)
         )
 
 
@@ -73,7 +72,11 @@ def check_composite(
     outside = mask == 0
     # GIMP composites in 32-bit floats as soon as there is more than one layer. Where that shows
     # (32-bit integers, doubles, gray floats) an empty layer does the same to the same pixels.
-    same = after == before if depth in ("u8", "u16", "half") else (after == before) | (after == control)
+    same = (
+        after == before
+        if depth in ("u8", "u16", "half")
+        else (after == before) | (after == control)
+    )
     assert same[outside].all(), path.name
     assert not np.array_equal(after[mask > 128], before[mask > 128])
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class HostMissing(Exception):
+class HostMissing(Exception):  # noqa: N818 (says what happened)
     """A host program cannot be run here; the message says what is missing."""
 
 

@@ -196,7 +196,7 @@ def edit_arguments() -> tuple[Argument, ...]:
         Argument(
             "replace",
             Kind.FLAG,
-            _("_Replace the layer"),
+            _("Re_place the layer"),
             _("On: the layer takes the new pixels; off: a new layer above it"),
             False,
         ),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from inpaint_client import Direction, Edit
 
 from .gtk import GdkPixbuf, GimpUi, GLib, Gtk, Pango
+from .model_names import spoken
 from .presenter import Phase, State
 from .preview import thumbnail
 from .translation import _
@@ -142,7 +143,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         for group in dict.fromkeys(direction.group for direction in directions):
             heading = Gtk.Label(xalign=0)
-            heading.set_markup(f"<b>{GLib.markup_escape_text(_(group.capitalize()))}</b>")
+            heading.set_markup(f"<b>{GLib.markup_escape_text(spoken(group))}</b>")
             self.pack_start(heading, False, False, 0)
             for direction in directions:
                 if direction.group == group:
@@ -156,7 +157,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
 
     def _entry(self, direction: Direction, labels: Gtk.SizeGroup) -> GimpUi.ScaleEntry:
         entry = GimpUi.ScaleEntry.new(
-            _(direction.name.replace("_", " ").capitalize()),
+            spoken(direction.name),
             0.0,
             direction.minimum,
             direction.maximum,

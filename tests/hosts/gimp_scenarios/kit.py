@@ -60,10 +60,13 @@ def fill_with_noise(layer, seed=1):
     encoding = Babl.format_get_encoding(layer.get_format())
     area = layer.get_width() * layer.get_height()
     count = area * Babl.format_get_bytes_per_pixel(layer.get_format())
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 (pixels, no secrets)
     code, size = next(
-        ((c, s) for word, c, s in (("half", "e", 2), ("float", "f", 4), ("double", "d", 8))
-         if word in encoding),
+        (
+            (c, s)
+            for word, c, s in (("half", "e", 2), ("float", "f", 4), ("double", "d", 8))
+            if word in encoding
+        ),
         ("", 1),
     )
     if code:

@@ -1,6 +1,6 @@
 """Fill in every precision and both modes; leave files for the outer test to compare."""
 
-import os
+from pathlib import Path
 
 import kit
 from gi.repository import Gimp
@@ -18,7 +18,7 @@ def main(out, skip):
         for base, mode in ((kit.RGB, "rgb"), (kit.GRAY, "gray")):
             key = f"{mode}-{precision.value_nick}"
             if key not in skip:
-                values[key] = one(base, precision, os.path.join(out, key))
+                values[key] = one(base, precision, f"{out}/{key}")
     return values
 
 
@@ -41,7 +41,6 @@ def one(base, precision, path):
     kit.save(image, f"{path}-after.xcf")
     _, after = kit.composite(image)
     for name, data in (("mask", mask), ("before", before), ("control", control), ("after", after)):
-        with open(f"{path}-{name}.raw", "wb") as file:
-            file.write(data)
+        Path(f"{path}-{name}.raw").write_bytes(data)
     image.delete()
     return encoding

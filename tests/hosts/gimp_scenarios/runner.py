@@ -2,9 +2,9 @@
 
 import importlib
 import json
-import os
 import sys
 import traceback
+from pathlib import Path
 
 
 def run(scenario, answer, arguments):
@@ -16,6 +16,6 @@ def run(scenario, answer, arguments):
         content = {"ok": True, "value": value if value is not None else {}}
     except BaseException:
         content = {"ok": False, "error": traceback.format_exc()}
-    with open(answer + ".part", "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    os.replace(answer + ".part", answer)
+    part = Path(answer + ".part")
+    part.write_text(json.dumps(content), "utf-8")
+    part.replace(answer)
