@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from daemon_process import DaemonProcess, fake_daemon
+from daemon_process import fake_daemon
 from fake_daemon import colour_of
 from gimp_fixtures import fake, gimp, plug_in, profile, warm  # noqa: F401
-from gimp_host import Profile, new_profile
+from gimp_host import Profile, new_profile, wait_for
 from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
@@ -102,3 +107,101 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(profile: Profile)
     assert results["no_fill"][0] == "execution-error"
     assert "Select one layer that Inpaint (StyleGAN) made." in results["no_fill"][1]
     assert len(results["copied_layer_keeps_its_recipe"]) == 3
+
+
+def untouched(result: dict[str, Any]) -> None:
+    assert result["tree"] == ["Background"]
+    assert result["layer_is_as_before"]
+    assert not result["is_dirty"]
+
+
+@pytest.fixture
+def lonely(gimp: Any, warm: Profile, plug_in: Any) -> Profile:  # noqa: F811
+    """A user with the plug-in and no daemon."""
+    return new_profile(gimp, plug_in, like=warm)
+
+
+def test_no_daemon_at_the_address(lonely: Profile) -> None:
+    lonely.environment["INPAINT_SERVER"] = "127.0.0.1:9"
+    result = lonely.console("one_fill").value
+    assert result["status"] == "execution-error"
+    assert "No daemon answers at 127.0.0.1:9." in str(result["error"])
+    untouched(result)
+
+
+def test_no_daemon_and_none_installed(lonely: Profile) -> None:
+    result = lonely.console("one_fill").value
+    assert result["status"] == "execution-error"
+    assert "inpaint-server was not found" in str(result["error"])
+    untouched(result)
+
+
+def test_the_daemon_is_started_when_none_runs(lonely: Profile) -> None:
+    """The chroot has no daemon of its own: a script there asks this test to start one."""
+    script = lonely.folder / "bin" / "inpaint-server"
+    asked = lonely.folder / "asked"
+    script.write_text(f"#!/bin/sh\ntouch {asked}\nexec sleep 60\n")
+    script.chmod(0o755)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(lonely.console, "one_fill", candidates=1)
+        wait_for(asked.exists, "the plug-in to start a daemon", 60)
+        with fake_daemon("--runtime", str(lonely.runtime)):
+            result = run.result().value
+    assert (result["status"], result["error"]) == ("success", "")
+
+
+def test_a_daemon_that_dies_in_the_middle_leaves_the_image_alone(lonely: Profile) -> None:
+    with fake_daemon("--delay", "1") as daemon, ThreadPoolExecutor(1) as pool:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        run = pool.submit(lonely.console, "one_fill", candidates=20)
+        daemon.wait_for("fill ")
+        time.sleep(1.5)  # a candidate has arrived
+        daemon.kill()
+        result = run.result().value
+    assert result["status"] == "execution-error"
+    assert "broke" in str(result["error"]) or "too early" in str(result["error"])
+    untouched(result)
+
+
+def test_a_plug_in_that_is_killed_frees_the_daemon_and_leaves_the_image_alone(
+    lonely: Profile,
+) -> None:
+    """What GIMP's own Cancel does: it ends the plug-in's process."""
+    with fake_daemon("--delay", "1") as daemon, ThreadPoolExecutor(1) as pool:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        run = pool.submit(lonely.console, "one_fill", candidates=20)
+        daemon.wait_for("fill ")
+        time.sleep(1.5)
+        kill_plug_in(lonely)
+        daemon.wait_for("cancelled ", timeout_s=10)
+        result = run.result().value
+    assert result["status"] != "success"
+    untouched(result)
+
+
+@pytest.mark.parametrize(
+    ("fail", "words"),
+    [("RESOURCE_EXHAUSTED", "fewer candidates"), ("INTERNAL", "on demand")],
+)
+def test_refusals_arrive_as_they_were_said(lonely: Profile, fail: str, words: str) -> None:
+    with fake_daemon("--fail", fail) as daemon:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        result = lonely.console("one_fill").value
+    assert result["status"] == "execution-error"
+    assert words in str(result["error"])
+    untouched(result)
+
+
+def kill_plug_in(profile: Profile) -> None:  # noqa: F811
+    """End the plug-in process that runs in this profile."""
+    entry = str(profile.plug_ins / "inpaint-gimp" / "inpaint-gimp.py")
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if entry in words:
+                os.kill(int(folder.name), signal.SIGKILL)
+                return
+    raise AssertionError("the plug-in does not run")

@@ -111,15 +111,20 @@ class ResultsDialog:
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
 
     def _add_sliders(self) -> None:
+        heading = Gtk.Box(spacing=6)
+        label = Gtk.Label(
+            label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
+        )
+        reset = Gtk.Button.new_with_mnemonic(_("_Zero all"))
+        reset.connect("clicked", lambda button: self._sliders.reset())
+        heading.pack_start(label, True, True, 0)
+        heading.pack_start(reset, False, False, 0)
+        self._left.pack_start(heading, False, False, 0)
         scroller = Gtk.ScrolledWindow(
-            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=150
+            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=190
         )
         scroller.add(self._sliders)
         self._left.pack_start(scroller, True, True, 0)
-        reset = Gtk.Button.new_with_mnemonic(_("_Zero all sliders"))
-        reset.set_halign(Gtk.Align.START)
-        reset.connect("clicked", lambda button: self._sliders.reset())
-        self._left.pack_start(reset, False, False, 0)
 
 
 def _post(function: Callable[[], None]) -> None:

@@ -134,6 +134,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         self._unknown: list[Edit] = []  # of another model: kept, not shown
         self._is_setting = False
         self._timer = 0
+        self.connect("mnemonic-activate", lambda box, cycling: self._focus())
 
     def show_directions(self, directions: Sequence[Direction]) -> None:
         edits = self.edits()
@@ -185,6 +186,13 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
     def reset(self) -> None:
         self.show_edits(())
         self._changed(())
+
+    def _focus(self) -> bool:
+        """The key of the heading leads to the first slider."""
+        for entry in self._entries.values():
+            entry.get_range().grab_focus()
+            break
+        return True
 
     def _moved(self) -> None:
         if not self._is_setting and not self._timer:

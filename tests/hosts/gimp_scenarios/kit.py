@@ -19,7 +19,8 @@ def call(name, image, drawables, mode=Gimp.RunMode.NONINTERACTIVE, **values):
     config = procedure.create_config()
     config.set_property("image", image)
     config.set_property("run-mode", mode)
-    config.set_core_object_array("drawables", drawables)
+    if drawables:
+        config.set_core_object_array("drawables", drawables)
     for key, value in values.items():
         config.set_property(key.replace("_", "-"), value)
     status = procedure.run(config).index(0)

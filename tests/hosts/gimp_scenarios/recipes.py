@@ -51,7 +51,8 @@ def main(out):
     image, layers = reopen(out)
     group = image.get_layers()[0]
     results["group"] = [
-        *kit.call(kit.EDIT, image, [group], edits="age=1"), kit.tree(image.get_layers())
+        *kit.call(kit.EDIT, image, [group], edits="age=1"),
+        kit.tree(image.get_layers()),
     ]
     image.delete()
 

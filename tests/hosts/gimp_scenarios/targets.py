@@ -83,14 +83,14 @@ def case_layer_mask():
 
 def case_channel_visible():
     image = selected()
-    channel = Gimp.Channel.new(image, "spot", 80, 60, 50.0, Gimp.Context.get_foreground())
+    channel = Gimp.Channel.new(image, "spot", 80, 60, 50.0, Gimp.context_get_foreground())
     image.insert_channel(channel, None, 0)
     return attempt(image, [channel])
 
 
 def case_channel_as_source():
     image = selected()
-    channel = Gimp.Channel.new(image, "spot", 80, 60, 50.0, Gimp.Context.get_foreground())
+    channel = Gimp.Channel.new(image, "spot", 80, 60, 50.0, Gimp.context_get_foreground())
     image.insert_channel(channel, None, 0)
     return attempt(image, [channel], source="layer")
 
