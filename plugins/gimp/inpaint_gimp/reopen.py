@@ -38,7 +38,7 @@ class Opened:
         """The fill as it is in the image, in the coordinates of its recipe."""
         recipe = parse_recipe(self.keepsake.recipe)
         box = self.keepsake.origin.box
-        _, x, y = self.layer.get_offsets()
+        x, y = self.layer.get_offsets()[1:]
         here = Box(x, y, *box.extent)
         stored = self.image.format
         pixels = PixelSource(self.layer)
@@ -76,7 +76,7 @@ def reopen(image: GimpImage) -> Opened:
     """The fill that is selected, or the only visible one. Raises BadInput if there is none."""
     layer, keepsake = _find(image)
     origin = keepsake.origin
-    _, x, y = layer.get_offsets()
+    x, y = layer.get_offsets()[1:]
     if (layer.get_width(), layer.get_height()) != tuple(origin.box.extent):
         raise BadInput(
             _("The layer “{layer}” was scaled or cropped since it was filled.").format(

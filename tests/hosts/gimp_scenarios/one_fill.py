@@ -10,6 +10,7 @@ def main(out, **values):
     kit.fill_with_noise(layer)
     kit.select_soft(image, 30, 20, 50, 40)
     before = kit.get(layer, "R'G'B' u8")
+    image.clean_all()
     status, error = kit.call(kit.FILL, image, [layer], **values)
     result = {
         "status": status,

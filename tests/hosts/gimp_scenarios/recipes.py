@@ -40,7 +40,7 @@ def main(out):
     image.delete()
 
     image, layers = reopen(out)
-    image.crop(80, 60, 25, 15)
+    image.crop(100, 80, 10, 5)
     layers[0].set_offsets(layers[0].get_offsets()[1] + 4, layers[0].get_offsets()[2])
     before = layers[0].get_offsets()[1:]
     status, error = kit.call(kit.EDIT, image, [layers[0]], edits="smile=1")
