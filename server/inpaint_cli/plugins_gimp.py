@@ -22,6 +22,10 @@ FOLDER = "inpaint-gimp"  # GIMP wants the folder and the file in it to have the 
 ENTRY = "inpaint-gimp.py"
 PROCEDURE = "plug-in-inpaint-stylegan"
 FLATPAK_ID = "org.gimp.GIMP"
+ARCHIVES = (  # in a wheel, in a checkout
+    Path(__file__).parent / "plug_ins" / "inpaint-gimp.zip",
+    Path(__file__).parents[2] / "build" / "plugins" / "inpaint-gimp.zip",
+)
 _CONSOLE = re.compile(r"gimp-console-3\.\d+(\.exe)?")
 _PLAIN = ("gimp-console-3", "gimp-console", "gimp-3", "gimp")  # where no version is in the name
 _MARK = "INPAINT-ANSWER "
@@ -66,18 +70,45 @@ class Answer:
         return self.folder / "plug-ins" / FOLDER
 
 
-def install(archive: Path, say: Say = print) -> bool:
+def install() -> int:
+    """For `inpaint plugins`: into every GIMP 3; 0 if all of them then know the plug-in."""
+    return _exit_status(install_everywhere)
+
+
+def status() -> int:
+    """For `inpaint plugins`: what every GIMP 3 has; 0 if all have this plug-in and know it."""
+    return _exit_status(status_everywhere)
+
+
+def uninstall() -> int:
+    """For `inpaint plugins`: out of every GIMP 3; settings of the user stay."""
+    return 0 if uninstall_everywhere() else 2
+
+
+def _exit_status(act: Callable[[Path], bool]) -> int:
+    for archive in ARCHIVES:
+        if archive.is_file():
+            return 0 if act(archive) else 2
+    print(
+        "inpaint: this installation carries no plug-in for GIMP. In a checkout, make it with "
+        "`python plugins/build.py gimp`.",
+        file=sys.stderr,
+    )
+    return 2
+
+
+def install_everywhere(archive: Path, say: Say = print) -> bool:
     """Put the plug-in of the zip into every GIMP 3; whether all of them then know it."""
     return _each(lambda gimp: _install(gimp, archive, say), say)
 
 
-def status(archive: Path, say: Say = print) -> bool:
+def status_everywhere(archive: Path, say: Say = print) -> bool:
     """Say for every GIMP 3 what it has; whether all have the plug-in of the zip and know it."""
     return _each(lambda gimp: _status(gimp, archive, say), say)
 
 
-def uninstall(say: Say = print) -> bool:
-    """Take the plug-in out of every GIMP 3; settings of the user stay."""
+def uninstall_everywhere(say: Say = print) -> bool:
+    """Take the plug-in out of every GIMP 3; whether all could be asked."""
     return _each(lambda gimp: _uninstall(gimp, say), say)
 
 

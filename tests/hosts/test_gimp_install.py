@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from gimp_fixtures import gimp, plug_in, warm  # noqa: F401
 from gimp_host import CONSOLE, GimpHost, Profile, new_profile
-from inpaint_cli.plugins_gimp import install, status, uninstall
+from inpaint_cli.plugins_gimp import (
+    install_everywhere,
+    status_everywhere,
+    uninstall_everywhere,
+)
 
 pytestmark = pytest.mark.hosts
 
@@ -33,12 +37,12 @@ def test_install_status_uninstall(
     archive = plug_in.parents[2] / "inpaint-gimp.zip"
     said: list[str] = []
 
-    assert not status(archive, said.append)
+    assert not status_everywhere(archive, said.append)
     assert "not installed" in said[-1]
-    assert install(archive, said.append), said
+    assert install_everywhere(archive, said.append), said
     assert str(profile.plug_ins / "inpaint-gimp") in said[-2]
-    assert status(archive, said.append), said
+    assert status_everywhere(archive, said.append), said
     assert "GIMP 3.0" in said[-1]
-    assert uninstall(said.append)
+    assert uninstall_everywhere(said.append)
     assert not (profile.plug_ins / "inpaint-gimp").exists()
-    assert not status(archive, said.append)
+    assert not status_everywhere(archive, said.append)

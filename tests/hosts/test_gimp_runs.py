@@ -81,11 +81,11 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(profile: Profile)
     assert tree[0][1] == [
         "Candidate 1, seed 5",
         "-Candidate 1, seed 5: smile +2",
-        "Candidate 1, seed 6: smile -1",
+        "Candidate 2, seed 6: smile -1",
         "-Candidate 2, seed 6",
         "-Candidate 2, seed 6: smile +2",
     ]
-    new = edited.layer("Candidate 1, seed 6: smile -1")
+    new = edited.layer("Candidate 2, seed 6: smile -1")
     old = filled.layer("Candidate 2, seed 6")
     assert (new.x, new.y) == (old.x, old.y)
     np.testing.assert_array_equal(new.pixels[..., 3], old.pixels[..., 3])

@@ -65,9 +65,9 @@ def look(live: LiveGimp, name: str = "") -> NDArray[np.uint8]:
     return np.asarray(picture)
 
 
-def places(live: LiveGimp, seed: int) -> NDArray[np.intp]:
+def places(live: LiveGimp, seed: int, **edits: float) -> NDArray[np.intp]:
     """Where the screen shows a candidate's colour: rows of (y, x)."""
-    colour = [round(255 * value) for value in colour_of(seed)]
+    colour = [round(255 * value) for value in colour_of(seed, edits)]
     return np.argwhere(np.abs(look(live).astype(int) - colour).max(-1) <= 1)
 
 
@@ -101,19 +101,19 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: DaemonProcess
     wait_for(lambda: len(places(live, 9)) > 5 * large_before, "the chosen one, large", 10)
     live.key(DIALOG, "alt+j", "Right", "Right", "Right")
     slow.wait_for("edit ")
-    slow.wait_for("done ")
+    what = "the large preview to show what the slider asks for"
+    wait_for(lambda: len(places(live, 9, smile=0.3)) > 2000, what, 30)
     look(live, "results")
-    assert live.run("layers") == {"tree": ["picture.png"], "is_dirty": False}
     live.key(DIALOG, "alt+i")
     result = live.result(answer)
     assert result["status"] == "success", live.log()
     tree = result["tree"]
     assert tree[0][0] == f"{GROUP}7"
     assert [name.startswith("-") for name in tree[0][1]] == [True, True, False, True]
-    assert "Candidate 3, seed 9: " in tree[0][1][2]
+    assert tree[0][1][2] == "Candidate 3, seed 9: smile +0.3"
 
     live.key(IMAGE_WINDOW, "ctrl+z")
-    wait_for(lambda: live.run("layers")["tree"] == ["picture.png"], "one undo", 20)
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
     live.key(IMAGE_WINDOW, "ctrl+y")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
 
@@ -133,5 +133,45 @@ def test_cancel_in_the_dialog_acts_at_once(live: LiveGimp, slow: DaemonProcess) 
     live.key(DIALOG, "Escape")
     slow.wait_for("cancelled ", timeout_s=10)
     result = live.result(answer)
-    assert (result["status"], result["tree"]) == ("cancel", ["picture.png"])
+    assert (result["status"], result["tree"]) == ("cancel", ["Background"])
     assert not live.run("layers")["is_dirty"]
+
+
+def test_progress_and_cancel_without_the_dialog(live: LiveGimp, slow: DaemonProcess) -> None:
+    """GIMP's own progress bar; its Cancel ends the plug-in's process."""
+    answer = begin(live, mode="WITH_LAST_VALS", candidates=20)
+    slow.wait_for("fill ")
+    window = live.find_window(IMAGE_WINDOW)
+    look(live, "progress")
+    live.click(*cancel_button(live, window))
+    slow.wait_for("cancelled ", timeout_s=15)
+    result = live.result(answer)
+    assert (result["status"], result["tree"]) == ("cancel", ["Background"])
+    assert not live.run("layers")["is_dirty"]
+
+
+def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: DaemonProcess) -> None:
+    answer = begin(live, mode="NONINTERACTIVE", candidates=2, new_seed=False, seed=7)
+    tree = live.result(answer)["tree"]
+    answer = live.start("edit_selected", name="Candidate 2, seed 8")
+    live.find_window(EDIT_DIALOG)
+    live.key(EDIT_DIALOG, "alt+j", "Right", "Right")
+    what = "the preview of the edited fill"
+    wait_for(lambda: len(places(live, 8, smile=0.2)) > 2000, what, 30)
+    look(live, "edit")
+    live.key(EDIT_DIALOG, "alt+i")
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    edited = "Candidate 2, seed 8: smile +0.2"
+    assert result["tree"][0][1] == [tree[0][1][0], edited, "-Candidate 2, seed 8"]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)
+
+
+def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:
+    """Where the status bar of the image window has its Cancel, right of the progress bar."""
+    geometry = dict(
+        line.split("=")
+        for line in live.xdotool("getwindowgeometry", "--shell", window).splitlines()
+    )
+    raise NotImplementedError(geometry)

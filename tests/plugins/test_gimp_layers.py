@@ -89,4 +89,4 @@ def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -
     kept = [layer.keepsake for layer in layers]
     assert all(k and k.attachment == b"png" for k in kept)
     assert kept[0] is not None
-    assert kept[0].origin == (Box(5, 6, 4, 3), Extent(50, 60), 9)
+    assert kept[0].origin == (Box(5, 6, 4, 3), Extent(50, 60), 9, 0)

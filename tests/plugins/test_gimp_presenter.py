@@ -208,6 +208,27 @@ def test_without_the_session_the_recipe_is_sent(
     assert colour(presenter.renderings[0]) == expected(7, smile=1.0)
 
 
+def test_a_recipes_session_is_no_other_candidates(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    """The session that a recipe opens holds that one candidate, whatever its index was."""
+    filled(presenter, window, count=3)
+    daemon.service.sessions.clear()
+    for index, value in ((2, 1.0), (0, 2.0), (2, 3.0)):
+        presenter.choose(index)
+        wanted = (Edit("smile", value),)
+        presenter.slide(wanted)
+        window.until(lambda index=index, wanted=wanted: presenter.renderings[index].edits == wanted)
+        window.until(lambda: presenter._edit is None)
+    assert [colour(each) for each in presenter.renderings] == [
+        expected(7, smile=2.0),
+        expected(8),
+        expected(9, smile=3.0),
+    ]
+    last = daemon.service.edits[-1]
+    assert (last.HasField("source"), last.index) == (False, 0)
+
+
 def test_a_copy_is_kept_while_the_sliders_go_on(presenter: Presenter, window: Window) -> None:
     filled(presenter, window, count=2)
     presenter.slide((Edit("smile", 1.0),))

@@ -149,7 +149,7 @@ def test_precisions_travel_without_loss_of_what_they_can_show(
     assert stored.babl("RGBA") == babl
 
 
-KEPT = Keepsake('{"format": 1}', b"\x89PNG\0\xff", Origin(Box(1, -2, 3, 4), Extent(50, 60), 7))
+KEPT = Keepsake('{"format": 1}', b"\x89PNG\0\xff", Origin(Box(1, -2, 3, 4), Extent(50, 60), 7, 2))
 
 
 def test_a_keepsake_survives_its_parasites() -> None:

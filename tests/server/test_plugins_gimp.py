@@ -10,10 +10,10 @@ import pytest
 from inpaint_cli.plugins_gimp import (
     PROCEDURE,
     find_gimps,
-    install,
+    install_everywhere,
     is_current,
-    status,
-    uninstall,
+    status_everywhere,
+    uninstall_everywhere,
     unpack,
 )
 
@@ -60,7 +60,7 @@ def console(programs: Path, name: str, version: str, loads: str = "true") -> Pat
 
 def test_no_gimp_is_said(programs: Path, archive: Path) -> None:
     said: list[str] = []
-    assert not install(archive, said.append)
+    assert not install_everywhere(archive, said.append)
     assert said == [
         "No GIMP 3 was found. Install GIMP 3.0 or newer (2.10 cannot run Python 3 plug-ins)."
     ]
@@ -71,18 +71,18 @@ def test_two_versions_side_by_side_both_get_it(programs: Path, archive: Path) ->
         console(programs, f"gimp-console-{version}", f"{version}.4") for version in ("3.0", "3.2")
     ]
     said: list[str] = []
-    assert not status(archive, said.append)
+    assert not status_everywhere(archive, said.append)
     assert all("not installed" in line for line in said)
-    assert install(archive, said.append)
+    assert install_everywhere(archive, said.append)
     for folder in folders:
         entry = folder / "plug-ins" / "inpaint-gimp" / "inpaint-gimp.py"
         assert os.access(entry, os.X_OK)
         assert is_current(archive, entry.parent)
         assert list(folder.iterdir()) == [folder / "plug-ins"]  # nothing is left lying about
-    assert status(archive, said.append)
-    assert uninstall(said.append)
+    assert status_everywhere(archive, said.append)
+    assert uninstall_everywhere(said.append)
     assert not any((folder / "plug-ins" / "inpaint-gimp").exists() for folder in folders)
-    assert uninstall(said.append)
+    assert uninstall_everywhere(said.append)
 
 
 def test_gimp_2_is_left_alone(programs: Path) -> None:
@@ -116,9 +116,9 @@ def test_app_images_and_flatpak_are_found(programs: Path, tmp_path: Path) -> Non
 def test_a_plug_in_that_gimp_does_not_load_is_a_failure(programs: Path, archive: Path) -> None:
     console(programs, "gimp-console-3.0", "3.0.4", loads="false")
     said: list[str] = []
-    assert not install(archive, said.append)
+    assert not install_everywhere(archive, said.append)
     assert "does not load the plug-in" in said[-1]
-    assert not status(archive, said.append)
+    assert not status_everywhere(archive, said.append)
     assert "GIMP does not load it" in said[-1]
 
 
@@ -128,7 +128,7 @@ def test_a_gimp_without_python_is_named_and_the_others_go_on(programs: Path, arc
     mute.chmod(0o755)
     folder = console(programs, "gimp-console-3.2", "3.2.0")
     said: list[str] = []
-    assert not install(archive, said.append)
+    assert not install_everywhere(archive, said.append)
     assert any("does not answer in Python" in line and "no interpreter" in line for line in said)
     assert (folder / "plug-ins" / "inpaint-gimp").is_dir()
 

@@ -107,9 +107,7 @@ class Profile:
             **self.environment,
         }
 
-    def console(
-        self, scenario: str, *, timeout_s: float = 120, **arguments: object
-    ) -> Result:
+    def console(self, scenario: str, *, timeout_s: float = 120, **arguments: object) -> Result:
         """Run one scenario file in a GIMP without a window, to its end."""
         answer = self._prepare()
         code = self._code(scenario, answer, arguments)

@@ -58,7 +58,7 @@ class EditDialog(ResultsDialog):
     def finish(self) -> None:
         after = self._presenter.renderings[0]
         if after != self._before:
-            self._opened.finish(after, bool(self._config.get_property("replace")))
+            self._opened.finish(after, in_place=bool(self._config.get_property("replace")))
 
     def show_info(self, info: DaemonInfo) -> None:
         super().show_info(info)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inpaint_client import Cancelled, DaemonInfo, InpaintError, RecipeSource
+from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError, RecipeSource
 
 from .arguments import FillSettings
 from .capture import Capture, capture, fill_job
@@ -22,10 +22,15 @@ _MORE = ("frame", "variants", "group", "colour-match", "gradient", "grain", "fea
 
 def fill_with_dialog(call: Call) -> None:
     """Run the dialog until the user inserts or cancels. The image changes only on inserting."""
-    # Before any window: what cannot be filled is said at once.
-    from_layer = call.config.get_property("source") == "layer"
-    captured = capture(GimpImage(call.image, call.drawables), from_layer)
-    dialog = FillDialog(call, captured)
+    image = GimpImage(call.image, call.drawables)
+    try:
+        captured = capture(image, call.config.get_property("source") == "layer")
+    except BadInput:
+        # The source used last time does not suit this time: it can be chosen in the dialog. What
+        # cannot be filled at all is said before any window opens.
+        captured = capture(image, from_layer=False)
+        call.config.set_property("source", "visible")
+    dialog = FillDialog(call, image, captured)
     try:
         if not dialog.run():
             raise Cancelled("Cancelled.")
@@ -35,9 +40,9 @@ def fill_with_dialog(call: Call) -> None:
 
 
 class FillDialog(ResultsDialog):
-    def __init__(self, call: Call, captured: Capture) -> None:
+    def __init__(self, call: Call, image: GimpImage, captured: Capture) -> None:
         super().__init__(call.procedure, call.config)
-        self._image = GimpImage(call.image, call.drawables)
+        self._image = image
         self._captured = captured
         self._settings: FillSettings | None = None
         self._models = Gtk.ComboBoxText()
@@ -89,6 +94,18 @@ class FillDialog(ResultsDialog):
         self._show_captured(captured)
         self._presenter.fill(job, lambda rendering: _source(captured, rendering))
 
+    def _source_chosen(self) -> None:
+        """Show what the model would see now, as long as there is nothing better to show."""
+        if self._presenter.renderings or self._presenter.state.phase is Phase.RUNNING:
+            return
+        try:
+            captured = capture(self._image, self._config.get_property("source") == "layer")
+        except InpaintError as error:
+            self.show_state(State(self._presenter.state.phase, str(error), is_error=True))
+        else:
+            self._show_captured(captured)
+            self.show_state(self._presenter.state)
+
     def _model_chosen(self) -> None:
         name = self._models.get_active_id()
         if name is not None and name != self._shown_model():
@@ -128,6 +145,7 @@ class FillDialog(ResultsDialog):
         super()._build()
         self._models.connect("changed", lambda combo: self._model_chosen())
         self._config.connect("notify::model", lambda *args: self._show_model())
+        self._config.connect("notify::source", lambda *args: self._source_chosen())
 
     def _argument(self, name: str) -> Gtk.Widget:
         """The widget that GIMP makes for an argument, where it makes a fitting one."""

@@ -19,6 +19,7 @@ class Origin(NamedTuple):
     box: Box  # of the layer
     document: Extent
     layer_tattoo: int  # GIMP's lasting number of the one layer that the model saw; 0 = all visible
+    candidate: int  # its index in the run, for names
 
 
 class Keepsake(NamedTuple):
@@ -32,6 +33,7 @@ class Keepsake(NamedTuple):
             "box": self.origin.box,
             "document": self.origin.document,
             "layer_tattoo": self.origin.layer_tattoo,
+            "candidate": self.origin.candidate,
         }
         return {
             RECIPE: self.recipe.encode(),
@@ -54,6 +56,7 @@ class Keepsake(NamedTuple):
                     Box(*map(int, content["box"])),
                     Extent(*map(int, content["document"])),
                     int(content["layer_tattoo"]),
+                    int(content["candidate"]),
                 ),
             )
         except (ValueError, KeyError, TypeError):

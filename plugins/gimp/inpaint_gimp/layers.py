@@ -98,7 +98,7 @@ def stacked(
         candidate = rendering.candidate
         attachment = attachments.setdefault(candidate.index, candidate.attachment)
         pixels = layer_pixels(candidate)
-        origin = Origin(pixels.box, document, layer_tattoo)
+        origin = Origin(pixels.box, document, layer_tattoo, candidate.index)
         keepsake = Keepsake(candidate.recipe, attachment, origin) if attachment else None
         layers.append(NewLayer(layer_name(rendering), pixels, index == chosen, keepsake))
     return layers

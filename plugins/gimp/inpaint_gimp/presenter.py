@@ -72,6 +72,8 @@ class _Slot:
     """A place in the strip; its rendering changes when sliders move."""
 
     rendering: Rendering
+    session_id: str = ""  # where the daemon keeps it; empty: only its recipe can be sent
+    index: int = 0  # which candidate of that session
 
 
 @dataclass
@@ -80,7 +82,7 @@ class _Rendering:
 
     slot: _Slot
     edits: tuple[Edit, ...]
-    with_source: bool
+    by_recipe: bool  # no session was named
     next: tuple[_Slot, tuple[Edit, ...]] | None = None
 
 
@@ -92,7 +94,6 @@ class Presenter:
         self._worker = worker
         self._post = post
         self._source_of: SourceOf | None = None
-        self._session_id = ""
         self._run: Run | None = None
         self._serial = 0  # of the run whose messages count
         self._edit: _Rendering | None = None
@@ -136,7 +137,6 @@ class Presenter:
     def fill(self, job: FillJob, source_of: SourceOf) -> None:
         """Start a fill; what was there before is dropped."""
         self._source_of = source_of
-        self._session_id = ""
         self._edit = None
         self._slots, self.chosen = [], 0
         self._view.show_renderings([], 0)
@@ -179,10 +179,9 @@ class Presenter:
             self._show(State(phase, text, is_error=not stopped))
             return
         collector.receive(message)
-        if isinstance(message, Accepted):
-            self._session_id = message.session_id
         if isinstance(message, Candidate):
-            self._slots = [_Slot(rendering) for rendering in collector.renderings]
+            session = collector.session_id
+            self._slots = [_Slot(r, session, r.candidate.index) for r in collector.renderings]
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
             text = " ".join(collector.warnings) or collector.status
@@ -200,7 +199,7 @@ class Presenter:
     def keep(self) -> None:
         """Keep the chosen rendering as it is, beside the one that the sliders go on changing."""
         if self.state.phase is Phase.READY and self._slots:
-            self._slots.insert(self.chosen + 1, _Slot(self._slots[self.chosen].rendering))
+            self._slots.insert(self.chosen + 1, replace(self._slots[self.chosen]))
             self._view.show_renderings(self.renderings, self.chosen)
 
     def slide(self, edits: tuple[Edit, ...]) -> None:
@@ -211,24 +210,23 @@ class Presenter:
         if self._edit is not None:
             self._edit.next = (slot, edits)
         elif not _same(slot.rendering.edits, edits):
-            self._start_edit(slot, edits, with_source=not self._session_id)
+            self._start_edit(slot, edits)
 
-    def _start_edit(self, slot: _Slot, edits: tuple[Edit, ...], with_source: bool) -> None:
+    def _start_edit(self, slot: _Slot, edits: tuple[Edit, ...]) -> None:
         assert self._source_of is not None
-        self._edit = _Rendering(slot, edits, with_source)
-        job = EditJob(
-            session_id=self._session_id,
-            source=self._source_of(slot.rendering) if with_source else None,
-            index=slot.rendering.candidate.index,
-            edits=edits,
+        self._edit = _Rendering(slot, edits, by_recipe=not slot.session_id)
+        source = None if slot.session_id else self._source_of(slot.rendering)
+        self._submit(
+            EditJob(session_id=slot.session_id, source=source, index=slot.index, edits=edits),
+            self._edit_message,
         )
-        self._submit(job, self._edit_message)
 
     def _edit_message(self, message: Message) -> None:
         edit = self._edit
         assert edit is not None
         if isinstance(message, Accepted):
-            self._session_id = message.session_id
+            if not edit.slot.session_id:  # a recipe was sent: it is the new session's only one
+                edit.slot.session_id, edit.slot.index = message.session_id, 0
         elif isinstance(message, Candidate):
             old = edit.slot.rendering.candidate
             edit.slot.rendering = Rendering(
@@ -248,10 +246,10 @@ class Presenter:
             self._edit_done(edit)
 
     def _edit_failed(self, edit: _Rendering, error: InpaintError) -> None:
-        if isinstance(error, NotFound) and not edit.with_source:
+        if isinstance(error, NotFound) and edit.slot.session_id and not edit.by_recipe:
             log.info("the daemon has forgotten the session: the recipe is sent instead")
-            self._session_id = ""
-            self._start_edit(edit.slot, edit.edits, with_source=True)
+            edit.slot.session_id = ""
+            self._start_edit(edit.slot, edit.edits)
             return
         self._edit = None
         self._show(State(Phase.READY, str(error), is_error=True))
@@ -263,7 +261,7 @@ class Presenter:
         if edit.next is not None:
             slot, edits = edit.next
             if not _same(slot.rendering.edits, edits):
-                self._start_edit(slot, edits, with_source=not self._session_id)
+                self._start_edit(slot, edits)
 
     def _show(self, state: State) -> None:
         self.state = state

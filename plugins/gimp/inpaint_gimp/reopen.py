@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gi.repository import Gimp
 from inpaint_client import (
@@ -20,7 +20,7 @@ from inpaint_client.pixels import paste
 from .capture import read_picture
 from .image import GimpImage, PixelSource, keepsake_of
 from .keepsake import Keepsake
-from .layers import NewLayer, Pixels, Rendering, layer_name, layer_pixels
+from .layers import NewLayer, Rendering, layer_name, layer_pixels
 from .translation import _
 
 
@@ -51,7 +51,7 @@ class Opened:
         )
         coverage = Picture(*box.extent, 1, pixels.read(here, "A u8"))
         candidate = Candidate(
-            index=0,
+            index=self.keepsake.origin.candidate,
             variant=-1,
             seed=recipe.seed,
             patches=(Patch(fill, coverage, box),),
@@ -60,16 +60,18 @@ class Opened:
         )
         return Rendering(candidate, recipe.edits)
 
-    def finish(self, rendering: Rendering, replace: bool) -> None:
+    def finish(self, rendering: Rendering, in_place: bool) -> None:
         """The new rendering as a layer in the old one's place, or above it; one undo step."""
-        pixels = layer_pixels(rendering.candidate)
+        origin = self.keepsake.origin
+        candidate = replace(rendering.candidate, index=origin.candidate)
+        pixels = layer_pixels(candidate)
         x, y = self.shift
-        moved = Pixels(
-            pixels.box._replace(x=pixels.box.x + x, y=pixels.box.y + y), pixels.data, pixels.babl
+        moved = pixels._replace(box=pixels.box._replace(x=pixels.box.x + x, y=pixels.box.y + y))
+        kept = self.keepsake._replace(
+            recipe=candidate.recipe, origin=origin._replace(box=pixels.box)
         )
-        keepsake = self.keepsake._replace(recipe=rendering.candidate.recipe)
-        layer = NewLayer(layer_name(rendering), moved, True, keepsake)
-        self.image.put_above(self.layer, layer, replace)
+        layer = NewLayer(layer_name(Rendering(candidate, rendering.edits)), moved, True, kept)
+        self.image.put_above(self.layer, layer, in_place)
 
 
 def reopen(image: GimpImage) -> Opened:

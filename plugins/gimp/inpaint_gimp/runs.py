@@ -98,7 +98,7 @@ def run_edit(call: Call) -> None:
     with ProgressBar() as progress:
         job = EditJob(source=opened.source, edits=edits)
         run_and_wait(job, collector, progress.report)
-    opened.finish(collector.renderings[0], replace=call.config.get_property("replace"))
+    opened.finish(collector.renderings[0], in_place=bool(call.config.get_property("replace")))
     Gimp.displays_flush()
 
 

@@ -14,6 +14,7 @@ from .translation import _
 
 PREVIEW_SIZE = 360  # px
 THUMBNAIL_SIZE = 84
+_BUTTON_HEIGHT = 34
 _SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
 
 
@@ -164,6 +165,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
             direction.maximum,
             2,
         )
+        entry.set_increments(0.1, 0.5)
         labels.add_widget(entry.get_label())
         entry.set_tooltip_text(direction.description)
         entry.connect("value-changed", lambda widget: self._moved())
@@ -217,6 +219,7 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         self._retry = Gtk.Button.new_with_mnemonic(_("_Try again"))
         self._retry.connect("clicked", lambda button: retry())
         row = Gtk.Box(spacing=6)
+        row.set_size_request(-1, _BUTTON_HEIGHT)  # nothing jumps when a button comes or goes
         row.pack_start(self._bar, True, True, 0)
         row.pack_start(self._stop, False, False, 0)
         row.pack_start(self._retry, False, False, 0)
