@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: help setup protos check format test demo bench clean
+.PHONY: help setup protos plugins check format test demo bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -12,6 +12,9 @@ setup:  ## the virtual environment, torch for what the machine has
 
 protos: setup  ## compile the wire contract after editing it
 	$(PY) protos/hatch_build.py
+
+plugins: setup  ## the zips for Krita and GIMP, in build/plugins
+	$(PY) plugins/build.py
 
 check: setup  ## format, lint, types
 	$(PY) -m ruff format --check .

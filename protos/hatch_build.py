@@ -1,11 +1,13 @@
 """Compile the wire contract: as hatchling's build hook, and by hand with `make protos`.
 
 The generated files are never committed. grpcio-tools is pinned to the oldest release whose output
-the pure-Python protobuf inside the plug-ins accepts (see docs/decisions/0003).
+the pure-Python protobuf inside the plug-ins accepts (see docs/decisions/0003). A wheel also gets
+the plug-ins' zips, as inpaint_cli/plugins/*.zip.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,11 +37,23 @@ def compile_protos() -> None:
         raise SystemExit("protoc failed; its message is above")
 
 
+def build_plugins() -> list[Path]:
+    """The plug-ins' zips; none where their parts are not at hand (no network, no pip)."""
+    build = PROTOS.parent / "plugins" / "build.py"
+    if subprocess.run([sys.executable, str(build)], check=False).returncode != 0:  # noqa: S603
+        print("The wheel goes without the plug-ins' zips; the reason is above.", file=sys.stderr)
+        return []
+    return sorted((PROTOS.parent / "build" / "plugins").glob("*.zip"))
+
+
 class CompileProtos(BuildHookInterface):  # type: ignore[type-arg]
     """Runs at every install, editable ones included."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         compile_protos()
+        if self.target_name == "wheel" and version == "standard":
+            for archive in build_plugins():
+                build_data["force_include"][str(archive)] = f"inpaint_cli/plugins/{archive.name}"
 
 
 if __name__ == "__main__":

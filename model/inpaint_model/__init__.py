@@ -2,27 +2,59 @@
 
 inpainter = load_bundle("portrait")
 fills = inpainter.fill(image, hole, seeds=[0, 1, 2, 3])  # uint8 [R, R, 3] and [R, R]
+
+Names are looked up on first use, so that importing the package (as every `--help` does) does not
+import torch.
 """
 
-from inpaint_model.bundle import BundleError, BundleInfo
-from inpaint_model.config import ARCHS, PRESETS, GeneratorConfig, InpaintingConfig
-from inpaint_model.directions import Direction
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
-from inpaint_model.inpainter import (
-    Fill,
-    Inpainter,
-    UnknownDirectionError,
-    load_bundle,
-    tiny_inpainter,
-)
-from inpaint_model.networks import Encoding, InpaintingModel
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inpaint_model.bundle import BundleError, BundleInfo
+    from inpaint_model.config import ARCHS, PRESETS, GeneratorConfig, InpaintingConfig
+    from inpaint_model.directions import Direction
+    from inpaint_model.discriminator import Discriminator
+    from inpaint_model.generator import Generator
+    from inpaint_model.importing import Checkpoint, CheckpointError, import_checkpoint
+    from inpaint_model.inpainter import (
+        Fill,
+        Inpainter,
+        UnknownDirectionError,
+        load_bundle,
+        tiny_inpainter,
+    )
+    from inpaint_model.networks import Encoding, InpaintingModel
+
+_HOMES = {
+    "ARCHS": "config",
+    "PRESETS": "config",
+    "BundleError": "bundle",
+    "BundleInfo": "bundle",
+    "Checkpoint": "importing",
+    "CheckpointError": "importing",
+    "Direction": "directions",
+    "Discriminator": "discriminator",
+    "Encoding": "networks",
+    "Fill": "inpainter",
+    "Generator": "generator",
+    "GeneratorConfig": "config",
+    "Inpainter": "inpainter",
+    "InpaintingConfig": "config",
+    "InpaintingModel": "networks",
+    "UnknownDirectionError": "inpainter",
+    "import_checkpoint": "importing",
+    "load_bundle": "inpainter",
+    "tiny_inpainter": "inpainter",
+}
 
 __all__ = [
     "ARCHS",
     "PRESETS",
     "BundleError",
     "BundleInfo",
+    "Checkpoint",
+    "CheckpointError",
     "Direction",
     "Discriminator",
     "Encoding",
@@ -33,6 +65,13 @@ __all__ = [
     "InpaintingConfig",
     "InpaintingModel",
     "UnknownDirectionError",
+    "import_checkpoint",
     "load_bundle",
     "tiny_inpainter",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'inpaint_model' has no attribute {name!r}")
+    return getattr(import_module(f"inpaint_model.{_HOMES[name]}"), name)

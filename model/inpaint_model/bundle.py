@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +34,7 @@ from inpaint_model.generator import Generator
 from inpaint_model.networks import InpaintingModel
 
 FORMAT = 1
+MAPPED_BYTES = 64 * 2**20
 Kind = Literal["generator", "inpainter"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -236,46 +237,72 @@ def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dic
 
     BundleError if the file is missing, damaged, or not the one that model.yaml describes.
     """
+    return dict(_stored_tensors(_checked_weights(info), info.folder, prefixes))
+
+
+def _checked_weights(info: BundleInfo) -> Path:
     path = info.folder / "weights.safetensors"
-    wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
     try:
         if file_sha256(path) != info.weights_sha256:
             raise BundleError(f"{path} is not the file that model.yaml describes (sha256 differs)")
-        with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if name.startswith(wanted)]  # noqa: SIM118
-            return {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise BundleError(f"{info.folder} has no weights.safetensors") from None
+    return path
+
+
+def _stored_tensors(
+    path: Path, folder: Path, prefixes: Iterable[str] | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """Names and tensors of a safetensors file, in memory of their own.
+
+    The file is mapped anew every 64 MiB: pages of a mapping stay in memory as long as it lives,
+    and loading shall not need much more than the weights themselves.
+    """
+    wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(wanted)]  # noqa: SIM118
+        while names:
+            taken = 0
+            with safe_open(path, framework="pt") as file:
+                while names and taken < MAPPED_BYTES:
+                    name = names.pop(0)
+                    tensor = file.get_tensor(name).clone()
+                    taken += tensor.nbytes
+                    yield name, tensor
     except SafetensorError as error:
         raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
+    except FileNotFoundError:
+        raise BundleError(f"{folder} has no {path.name}") from None
 
 
-def _fill(module: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
-    """Copy tensors into a module of the same names and shapes, freeing them one by one."""
-    own = module.state_dict()
-    if set(own) != set(tensors):
-        odd = sorted(set(own) ^ set(tensors))
-        raise BundleError(
-            f"{folder}: weights and config disagree on {len(odd)} tensors, such as {odd[0]}"
-        )
-    for name in list(tensors):
-        value = tensors.pop(name)
-        if own[name].shape != value.shape:
+def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path) -> None:
+    """Give a module that was built on the meta device its tensors, float32, one after another."""
+    wanted = {name: value.shape for name, value in module.state_dict().items()}
+    for name, value in tensors:
+        shape = wanted.pop(name, None)
+        if shape is None:
+            raise BundleError(f"{folder}: the config has no place for the tensor {name}")
+        if shape != value.shape:
             raise BundleError(
-                f"{folder}: {name} has shape {list(value.shape)}, "
-                f"the config wants {list(own[name].shape)}"
+                f"{folder}: {name} has shape {list(value.shape)}, the config wants {list(shape)}"
             )
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise BundleError(f"{folder}: {name} holds values that are not finite")
-        own[name].copy_(value)
+        owner = module.get_submodule(name.rpartition(".")[0])
+        value = value.float() if value.is_floating_point() else value
+        owner.load_state_dict({name.rpartition(".")[2]: value}, strict=False, assign=True)
+    if wanted:
+        missing = next(iter(wanted))
+        raise BundleError(f"{folder}: {len(wanted)} tensors are missing, such as {missing}")
 
 
 def load_generator(info: BundleInfo) -> Generator:
     """The generator of a bundle of either kind, float32, on the CPU."""
-    generator = Generator(info.generator_config)
-    tensors = load_tensors(info, ["generator"])
-    with torch.no_grad():
-        _fill(generator, {k.removeprefix("generator."): v for k, v in tensors.items()}, info.folder)
+    with torch.device("meta"):
+        generator = Generator(info.generator_config)
+    stored = _stored_tensors(_checked_weights(info), info.folder, ["generator"])
+    _fill(generator, ((k.removeprefix("generator."), v) for k, v in stored), info.folder)
     return generator.eval().requires_grad_(False)
 
 
@@ -286,10 +313,10 @@ def load_model(info: BundleInfo) -> InpaintingModel:
             f"{info.folder} holds a generator only; train it to fill holes with "
             "`inpaint-model train inpainter --generator` first"
         )
-    model = InpaintingModel(info.config)
+    with torch.device("meta"):
+        model = InpaintingModel(info.config)
     parts = ["generator", "encoder", "mixer", "skip", "second_encoder"]
-    with torch.no_grad():
-        _fill(model, load_tensors(info, parts), info.folder)
+    _fill(model, _stored_tensors(_checked_weights(info), info.folder, parts), info.folder)
     return model.eval().requires_grad_(False)
 
 
@@ -298,10 +325,9 @@ def load_discriminator(info: BundleInfo) -> Discriminator | None:
     path = info.folder / "discriminator.safetensors"
     if info.discriminator is None or not path.exists():
         return None
-    discriminator = Discriminator(info.discriminator)
-    with safe_open(path, framework="pt") as file, torch.no_grad():
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        _fill(discriminator, tensors, info.folder)
+    with torch.device("meta"):
+        discriminator = Discriminator(info.discriminator)
+    _fill(discriminator, _stored_tensors(path, info.folder), info.folder)
     return discriminator
 
 

@@ -225,6 +225,20 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+def reduced(sizes: Preset, factor: int) -> Preset:
+    """The same preset at 1 / `factor` of its resolution, to be grown later (1, 2, 4, ...)."""
+    levels = factor.bit_length() - 1
+    if factor != 2**levels:
+        raise ValueError(f"a resolution is reduced by a power of two, not by {factor}")
+    R = sizes.generator.resolution // factor
+    channels = sizes.generator.channels[: len(resolutions(R))]
+    return replace(
+        sizes,
+        generator=replace(sizes.generator, resolution=R, channels=channels),
+        discriminator=replace(sizes.discriminator, resolution=R, channels=channels),
+    )
+
+
 def inpainting_config(
     sizes: Preset, arch: Arch = "hierarchical", generator: GeneratorConfig | None = None
 ) -> InpaintingConfig:

@@ -79,6 +79,13 @@ class Inpainter:
     def config(self) -> InpaintingConfig:
         return self._model.config
 
+    @torch.inference_mode()
+    def synthesis(self, ws: Tensor) -> Tensor:
+        """The generator alone: ws [N, num_ws, w_dim] on the device -> [N, 3, R, R] in -1..1."""
+        model = self._model
+        images: Tensor = model.generator.synthesis(ws, "const", None, model.precision)
+        return images
+
     @property
     def directions(self) -> tuple[Direction, ...]:
         """The edits that this model knows."""

@@ -23,7 +23,7 @@ ENTRY = "inpaint-gimp.py"
 PROCEDURE = "plug-in-inpaint-stylegan"
 FLATPAK_ID = "org.gimp.GIMP"
 ARCHIVES = (  # in a wheel, in a checkout
-    Path(__file__).parent / "plug_ins" / "inpaint-gimp.zip",
+    Path(__file__).parent / "plugins" / "inpaint-gimp.zip",
     Path(__file__).parents[2] / "build" / "plugins" / "inpaint-gimp.zip",
 )
 _CONSOLE = re.compile(r"gimp-console-3\.\d+(\.exe)?")

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from daemon_process import fake_daemon
 from fake_daemon import colour_of
+from fake_process import fake_daemon
 from gimp_fixtures import fake, gimp, plug_in, profile, warm  # noqa: F401
 from gimp_host import Profile, new_profile, wait_for
 from xcf import read_xcf

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daemon_process import DaemonProcess, fake_daemon
 from fake_daemon import colour_of
+from fake_process import FakeProcess, fake_daemon
 from gimp_fixtures import gimp, plug_in, screen, warm  # noqa: F401
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ GROUP = "Inpaint (StyleGAN), fake, seed "
 
 
 @pytest.fixture
-def slow() -> Iterator[DaemonProcess]:
+def slow() -> Iterator[FakeProcess]:
     """A daemon that takes its time, so that there is something to see and to cancel."""
     with fake_daemon("--delay", "0.7") as daemon:
         yield daemon
@@ -34,7 +34,7 @@ def live(
     gimp: GimpHost,  # noqa: F811
     warm: Profile,  # noqa: F811
     plug_in: Path,  # noqa: F811
-    slow: DaemonProcess,
+    slow: FakeProcess,
     screen: str,  # noqa: F811
 ) -> Iterator[LiveGimp]:
     environment = {"INPAINT_SERVER": slow.address}
@@ -78,13 +78,13 @@ def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
     return int(x), int(y)
 
 
-def fill_and_wait(live: LiveGimp, slow: DaemonProcess) -> None:
+def fill_and_wait(live: LiveGimp, slow: FakeProcess) -> None:
     """Press Fill; until all candidates are there."""
     live.key(DIALOG, "alt+f")
     slow.wait_for("done ")
 
 
-def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: DaemonProcess) -> None:
+def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) -> None:
     remember_seed(live, 7)
     answer = begin(live)
     live.find_window(DIALOG)
@@ -126,7 +126,7 @@ def remember_seed(live: LiveGimp, seed: int) -> None:
     last.write_text(f"(new-seed no)\n(seed {seed})\n")
 
 
-def test_cancel_in_the_dialog_acts_at_once(live: LiveGimp, slow: DaemonProcess) -> None:
+def test_cancel_in_the_dialog_acts_at_once(live: LiveGimp, slow: FakeProcess) -> None:
     answer = begin(live)
     live.key(DIALOG, "alt+f")
     slow.wait_for("fill ")
@@ -137,7 +137,7 @@ def test_cancel_in_the_dialog_acts_at_once(live: LiveGimp, slow: DaemonProcess) 
     assert not live.run("layers")["is_dirty"]
 
 
-def test_progress_and_cancel_without_the_dialog(live: LiveGimp, slow: DaemonProcess) -> None:
+def test_progress_and_cancel_without_the_dialog(live: LiveGimp, slow: FakeProcess) -> None:
     """GIMP's own progress bar; its Cancel ends the plug-in's process."""
     answer = begin(live, mode="WITH_LAST_VALS", candidates=20)
     slow.wait_for("fill ")
@@ -150,7 +150,7 @@ def test_progress_and_cancel_without_the_dialog(live: LiveGimp, slow: DaemonProc
     assert not live.run("layers")["is_dirty"]
 
 
-def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: DaemonProcess) -> None:
+def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProcess) -> None:
     answer = begin(live, mode="NONINTERACTIVE", candidates=2, new_seed=False, seed=7)
     tree = live.result(answer)["tree"]
     answer = live.start("edit_selected", name="Candidate 2, seed 8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gimp_host
 import pytest
-from daemon_process import DaemonProcess, fake_daemon
+from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, Profile, new_profile
 from xvfb import HostMissing, display
 
@@ -58,12 +58,12 @@ def screen() -> Iterator[str]:
 
 
 @pytest.fixture
-def fake() -> Iterator[DaemonProcess]:
+def fake() -> Iterator[FakeProcess]:
     with fake_daemon() as daemon:
         yield daemon
 
 
 @pytest.fixture
-def profile(gimp: GimpHost, warm: Profile, plug_in: Path, fake: DaemonProcess) -> Profile:
+def profile(gimp: GimpHost, warm: Profile, plug_in: Path, fake: FakeProcess) -> Profile:
     """A user with the plug-in, and the fake daemon at hand."""
     return new_profile(gimp, plug_in, like=warm, environment={"INPAINT_SERVER": fake.address})

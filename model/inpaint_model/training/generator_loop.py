@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -26,32 +26,7 @@ from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class GeneratorTraining:
-    """What one run is asked to do. Lengths are in thousands of images (kimg)."""
-
-    total_kimg: float = 25_000.0  # Stop after this many in all.
-    batch_size: int = 16  # Over all processes.
-    seed: int = 0  # Of latents, noise, the order of pictures and augmentation.
-    lr: float = 0.0025  # Adam's learning rate of both networks.
-    r1_gamma: float | None = None  # Weight of R1; None = 0.0002 R^2 / batch.
-    r1_interval: int = 16  # Steps between R1 penalties (lazy regularisation).
-    pl_weight: float = 2.0  # Weight of path-length regularisation; 0 = off.
-    pl_interval: int = 4  # Steps between path-length penalties.
-    pl_batch_shrink: int = 2  # Their share of the batch is 1 / this.
-    pl_decay: float = 0.01  # Of the running mean of path lengths.
-    style_mixing_prob: float = 0.9  # Share of samples whose styles come from two latents.
-    ema_kimg: float = 5.0  # Half-life of the EMA of generator weights.
-    mirror: bool = True  # Flip pictures left to right at random.
-    ada_target: float = 0.6  # What the controller aims for; 0 = augmentation of fixed strength.
-    ada_kimg: float = 500.0  # Thousands of images in which its strength could go from 0 to 1.
-    ada_interval: int = 4  # Steps between its adjustments.
-    augment_p: float = 0.0  # Strength at the start.
-    tick_kimg: float = 1.0  # Between lines of progress.
-    snapshot_kimg: float = 10.0  # Between states, grids and bundles.
-    bf16: bool = False  # Compute the convolutions in bfloat16.
+from inpaint_model.training.settings import GeneratorTraining
 
 
 def mixed_styles(
@@ -129,6 +104,8 @@ def train_generator(
     def generate(purpose: str, share: int | None = None) -> tuple[Tensor, Tensor]:
         z, z_other, rng = latents(purpose)
         ws = mixed_styles(G, z, z_other, options.style_mixing_prob, rng)[:share]
+        if not options.random_noise:
+            return G.synthesis(ws, "const", None, dtype), ws
         return G.synthesis(ws, "random", noise_source(purpose), dtype), ws
 
     def augmented(images: Tensor, purpose: str) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -37,32 +37,7 @@ from inpaint_model.training.inpainter_step import (
 from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class InpainterTraining:
-    """What one run is asked to do. Lengths are in thousands of images (kimg)."""
-
-    total_kimg: float = 1000.0  # Stop after this many in all.
-    batch_size: int = 8  # Pictures a step, over all processes; each is filled twice.
-    seed: int = 0  # Of latents, holes and the order of real pictures.
-    lr: float = 1e-4  # Adam's learning rate of encoder, mixer and skip encoder.
-    lr_discriminator: float = 1e-4  # Adam's learning rate of the discriminator.
-    lambda_adversarial: float = 0.08  # Weights of the losses, as in the paper.
-    lambda_same: float = 1.0  # ... L_rg: the picture's own code, every pixel.
-    lambda_new: float = 1.0  # ... L_rr: another code, known pixels.
-    perceptual_weight: float = 1.0  # Of the perceptual part within both reconstruction losses.
-    r1_gamma: float = 1.0  # Weight of R1.
-    r1_interval: int = 16  # Steps between R1 penalties.
-    discriminator_kimg: float = 10.0  # Only the discriminator learns to swap its classes first.
-    ramp_kimg: float = 40.0  # Then the adversarial weight rises from 0 over this many.
-    real_fraction: float = 0.0  # Share of the new-code branch that sees real pictures.
-    style_mixing_prob: float = 0.0  # Share of sampled codes that mix two latents.
-    edit_std: float = 0.0  # Random shift of W_out in the new-code branch, in units of w's spread.
-    ema_kimg: float = 10.0  # Half-life of the EMA of the trained weights.
-    tick_kimg: float = 1.0  # Between lines of progress.
-    snapshot_kimg: float = 20.0  # Between states, grids and bundles.
-    bf16: bool = False  # Compute the convolutions in bfloat16.
+from inpaint_model.training.settings import InpainterTraining
 
 
 def train_inpainter(

@@ -51,6 +51,5 @@ def progress_line(record: Mapping[str, float], total_kimg: float) -> str:
         if name not in ("kimg", "images_per_s")
     )
     return (
-        f"{kimg:9.1f} of {total_kimg:.0f} kimg  {rate:6.1f} img/s  "
-        f"{left / 3600:6.1f} h left  {rest}"
+        f"{kimg:9.1f} of {total_kimg:g} kimg  {rate:6.1f} img/s  {left / 3600:6.1f} h left  {rest}"
     )

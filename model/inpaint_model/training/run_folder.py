@@ -40,7 +40,7 @@ class RunFolder:
 
     def write_options(self, options: Mapping[str, Any]) -> None:
         """Keep the options of this and of every earlier start."""
-        line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **options})
+        line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **options}, default=str)
         with (self.path / "options.json").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 

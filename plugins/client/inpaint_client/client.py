@@ -62,11 +62,17 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        await self.aclose()
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Cut the connection; requests under way end with ConnectionLost."""
+        protocol = self._channel._protocol
+        transport = getattr(getattr(protocol, "connection", None), "_transport", None)
         self._channel.close()
+        if transport is not None:
+            transport.abort()  # TLS would wait for the daemon's goodbye, perhaps after the loop
+            for _ in range(3):
+                await asyncio.sleep(0)  # the sockets are closed in the loop's next turns
 
     async def info(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> DaemonInfo:
         """What the daemon is and can do. Cheap."""

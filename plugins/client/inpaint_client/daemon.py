@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 PROGRAM = "inpaint-server"
 START_TIMEOUT_S = 120.0  # the first start compiles and reads weights
 _TURN_S = 0.1
+_ALREADY = "already runs"  # what a second daemon says; then the first one's file is waited for
 _HOST_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH")
 _NOT_FOUND = (
     "Install it (pip install inpaint-stylegan), or name its path in the settings as the executable."
@@ -79,7 +80,7 @@ def start_daemon(
         try:
             return find_daemon(settings)
         except NoDaemon:
-            if ended:
+            if ended and _ALREADY not in last_line(log_path):
                 raise StartFailed(_why(command, process.returncode, log_path)) from None
         if not is_wanted():
             raise Cancelled("Cancelled while the daemon was starting.")

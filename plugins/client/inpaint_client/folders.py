@@ -37,12 +37,16 @@ def runtime_folders() -> list[Path]:
     A sandboxed host (Flatpak, Snap) has folders of its own, while the daemon runs outside of it.
     """
     folders: list[Path] = []
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if Path(runtime).is_absolute():
+        folders.append(Path(runtime) / NAME)
     if sys.platform == "win32":
-        folders += [_local_app_data() / "Temp" / NAME, cache_folder()]
-    elif sys.platform == "darwin":
-        folders += [Path.home() / "Library/Caches/TemporaryItems" / NAME, cache_folder()]
-    else:
-        folders += _runtime_folders_linux()
+        folders.append(_local_app_data() / "Temp" / NAME)
+    if sys.platform == "darwin":
+        folders.append(Path.home() / "Library/Caches/TemporaryItems" / NAME)
+    folders.append(cache_folder())
+    if is_sandboxed():
+        folders += _folders_outside()
     return list(dict.fromkeys(folders))
 
 
@@ -55,21 +59,15 @@ def is_flatpak() -> bool:
     return Path("/.flatpak-info").exists()
 
 
-def _runtime_folders_linux() -> list[Path]:
-    folders = []
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if Path(runtime).is_absolute():
-        folders.append(Path(runtime) / NAME)
-    folders.append(cache_folder())
-    if is_sandboxed():
-        user = os.getuid()
-        home = Path(os.environ.get("SNAP_REAL_HOME") or Path.home())
-        folders += [
-            Path(f"/run/user/{user}") / NAME,
-            Path(f"/run/host/run/user/{user}") / NAME,
-            home / ".cache" / NAME,
-        ]
-    return folders
+def _folders_outside() -> list[Path]:
+    """Those of a daemon outside the sandbox: Flatpak keeps the real home, Snap names it."""
+    user = os.getuid()
+    home = Path(os.environ.get("SNAP_REAL_HOME") or Path.home())
+    return [
+        Path(f"/run/user/{user}") / NAME,
+        Path(f"/run/host/run/user/{user}") / NAME,
+        home / ".cache" / NAME,
+    ]
 
 
 def _xdg(variable: str, fallback: str) -> Path:

@@ -11,11 +11,12 @@ import struct
 import sys
 from array import array
 from functools import cache
+from typing import Any
 
 from .geometry import Box, Extent
 from .requests import SampleType
 
-_CODES = {1: "B", 2: "H", 4: "I"}  # array codes by bytes a sample; no arithmetic, so unsigned
+_CODES = {2: "H", 4: "I"}  # array codes by bytes a sample; no arithmetic, so unsigned
 _OPAQUE = b"\xff"
 
 
@@ -35,22 +36,31 @@ def rearrange(
         rearrange(krita_pixels, "BGRA", "RGB")
         rearrange(patch.fill.data, "RGB", "BGRA", coverage=patch.coverage.data)
     """
+    if "Y" in target and "Y" not in source:
+        raise ValueError(f"colour ({source}) becomes gray ({target}) in the host or the daemon")
     if source == target and coverage is None:
         return bytes(data)
     size = sample_type.size
-    samples = array(_CODES[size])
-    samples.frombytes(data)
+    samples = _samples(data, size)
     channels = len(source)
     pixels = len(samples) // channels
-    result = array(_CODES[size], bytes(pixels * len(target) * size))
+    same_size = len(target) == channels
+    result = samples[:] if same_size else _samples(bytes(pixels * len(target) * size), size)
     for position, letter in enumerate(target):
         if letter == "A" and (coverage is not None or "A" not in source):
-            plane = array(_CODES[size])
-            plane.frombytes(encode_coverage(coverage or _OPAQUE * pixels, sample_type))
-        else:
+            alpha = encode_coverage(coverage or _OPAQUE * pixels, sample_type)
+            result[position :: len(target)] = _samples(alpha, size)
+        elif not same_size or source[position] != letter:
             plane = samples[_channel(source, letter) :: channels]
-        result[position :: len(target)] = plane
-    return result.tobytes()
+            result[position :: len(target)] = plane
+    return bytes(result)
+
+
+def _samples(data: bytes, size: int) -> Any:
+    """A mutable sequence of samples: slices with a step are fast in a bytearray, else an array."""
+    if size == 1:
+        return bytearray(data)
+    return array(_CODES[size], bytes(data))
 
 
 def _channel(layout: str, letter: str) -> int:
@@ -87,8 +97,9 @@ def little_endian(data: bytes, sample_type: SampleType) -> bytes:
 
 def swap_bytes(data: bytes, sample_type: SampleType) -> bytes:
     """Every sample with its bytes reversed."""
-    samples = array(_CODES[sample_type.size])
-    samples.frombytes(data)
+    if sample_type.size == 1:
+        return data
+    samples = array(_CODES[sample_type.size], bytes(data))
     samples.byteswap()
     return samples.tobytes()
 
@@ -142,17 +153,8 @@ def has_transparency(data: bytes, layout: str, sample_type: SampleType = SampleT
     """Whether any pixel of an integer picture is less than opaque."""
     if "A" not in layout:
         return False
-    alpha = array(_CODES[sample_type.size])
-    alpha.frombytes(data)
-    plane = alpha[layout.index("A") :: len(layout)].tobytes()
-    return plane != encode_coverage(_OPAQUE * (len(plane) // sample_type.size), sample_type)
-
-
-def maximum(first: bytes, second: bytes) -> bytes:
-    """The larger of the two at every pixel, 8 bit; for joining two holes."""
-    if len(first) != len(second):
-        raise ValueError(f"masks of {len(first)} and {len(second)} pixels cannot be joined")
-    return bytes(map(max, first, second))
+    plane = _samples(data, sample_type.size)[layout.index("A") :: len(layout)]
+    return bytes(plane) != encode_coverage(_OPAQUE, sample_type) * len(plane)
 
 
 def shrink(rows: bytes, width: int, channels: int, step: int) -> bytes:
@@ -161,34 +163,26 @@ def shrink(rows: bytes, width: int, channels: int, step: int) -> bytes:
     `rows` is a strip of whole rows, best a multiple of `step` of them; rows and columns left over
     are dropped. Each pixel is the mean of up to 16 x 16 places of its square, rounded down.
     """
-    cells = width // step
-    if step == 1 or not cells:
-        return bytes(rows) if step == 1 else b""
+    if step == 1:
+        return bytes(rows)
     taps, shift = 1, 0
     while taps * 2 <= min(step, 16):
         taps, shift = taps * 2, shift + 2
     offsets = [tap * step // taps for tap in range(taps)]
-    row_bytes, span = width * channels, cells * step * channels
-    result = bytearray()
-    for start in range(0, len(rows) - step * row_bytes + 1, step * row_bytes):
-        lines = [rows[start + y * row_bytes :][:span] for y in offsets]
-        result += _mean_line(lines, channels, step, offsets, shift)
-    return bytes(result)
-
-
-def _mean_line(
-    lines: list[bytes], channels: int, step: int, offsets: list[int], shift: int
-) -> bytes:
-    """The means of one row of squares, added up in 16-bit lanes of one big integer."""
-    cells = len(lines[0]) // (step * channels)
-    result = bytearray(cells * channels)
-    for channel in range(channels):
-        total = 0
-        for line in lines:
+    row, span = width * channels, width // step * step * channels
+    tops = range(0, len(rows) // row // step * step * row, step * row)
+    totals = [0] * channels  # per channel one big integer: a 16-bit lane for each pixel's sum
+    for y in offsets:
+        lines = b"".join(rows[top + y * row : top + y * row + span] for top in tops)
+        for channel in range(channels):
             for x in offsets:
-                lanes = bytearray(2 * cells)
-                lanes[::2] = line[x * channels + channel :: step * channels]
-                total += int.from_bytes(lanes, "little")
-        means = (total >> shift).to_bytes(2 * cells, "little")
+                plane = lines[x * channels + channel :: step * channels]
+                lanes = bytearray(2 * len(plane))
+                lanes[::2] = plane
+                totals[channel] += int.from_bytes(lanes, "little")
+    pixels = len(tops) * (width // step)
+    result = bytearray(pixels * channels)
+    for channel, total in enumerate(totals):
+        means = (total >> shift).to_bytes(2 * pixels, "little")
         result[channel::channels] = means[::2]
     return bytes(result)

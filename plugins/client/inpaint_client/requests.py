@@ -144,16 +144,24 @@ class FillJob:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeSource:
-    """What Edit needs when the daemon no longer has the session, or never had it."""
+    """What Edit needs when the daemon no longer has the session, or never had it.
+
+    Without crop and hole the candidate is laid over the attachment's own picture: patches are then
+    in pixels of the model.
+    """
 
     recipe: str  # as `Candidate.recipe`
     attachment: bytes = field(repr=False)  # as `Candidate.attachment`
-    crop: Picture  # as in FillJob
-    hole: Picture
-    crop_box: Box
-    document: Extent
+    crop: Picture | None = None  # this and the rest as in FillJob: all or none
+    hole: Picture | None = None
+    crop_box: Box | None = None
+    document: Extent | None = None
 
     def __post_init__(self) -> None:
+        if self.crop is None and self.hole is None and self.crop_box is None:
+            return
+        if self.crop is None or self.hole is None or self.crop_box is None or not self.document:
+            raise BadInput("A recipe's picture needs crop, hole, crop_box and document.")
         _check_hole(self.crop, self.hole, self.crop_box)
 
 

@@ -185,7 +185,9 @@ def _fits(*pictures: Picture | None) -> bool:
     return sum(len(picture.data) for picture in pictures if picture) <= INLINE_BYTES
 
 
-def _chunks(crop: Picture, hole: Picture, overview: Picture | None = None) -> Iterator[pb.Chunk]:
+def _chunks(
+    crop: Picture | None, hole: Picture | None, overview: Picture | None = None
+) -> Iterator[pb.Chunk]:
     for target, picture in (
         (pb.Chunk.TARGET_CROP, crop),
         (pb.Chunk.TARGET_HOLE, hole),
@@ -244,8 +246,8 @@ def _source(source: RecipeSource, inline: bool) -> pb.RecipeSource:
     return pb.RecipeSource(
         recipe=source.recipe,
         attachment=source.attachment,
-        crop=_picture(source.crop, inline),
-        hole=_picture(source.hole, inline),
-        crop_box=_box(source.crop_box),
-        document=_size(source.document),
+        crop=_picture(source.crop, inline) if source.crop else None,
+        hole=_picture(source.hole, inline) if source.hole else None,
+        crop_box=_box(source.crop_box) if source.crop_box else None,
+        document=_size(source.document) if source.document else None,
     )

@@ -48,7 +48,10 @@ class Run:
         return self._finished.is_set()
 
     def cancel(self) -> None:
-        """Stop here and on the daemon. Does not wait; of the events only `Failed` still comes."""
+        """Stop here and on the daemon. Does not wait.
+
+        `Failed` comes last; before it at most the one event that is being delivered right now.
+        """
         self.is_cancelled = True
         self._loop.call_soon_threadsafe(self._cancel_task)
 
@@ -124,14 +127,14 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
-            self._client.close()
+            await self._client.aclose()
         await asyncio.get_running_loop().shutdown_asyncgens()
 
     async def _connect(self) -> Client:
-        endpoint = await asyncio.get_running_loop().run_in_executor(None, self._locate)
+        endpoint = await _in_thread(self._locate)
         if self._client is None or self._client.endpoint != endpoint:
             if self._client is not None:
-                self._client.close()
+                await self._client.aclose()
             self._client = Client(endpoint)
         return self._client
 
@@ -158,6 +161,21 @@ def _start(client: Client, job: Job, timeout_s: float | None) -> AsyncGenerator[
     if isinstance(job, EditJob):
         return client.edit(job, timeout_s)
     return client.fill(job, timeout_s)
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """The function's result. Its thread is a daemon: it never holds up the end of the host."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(function())
+            except BaseException as error:
+                future.set_exception(error)
+
+    Thread(target=work, name="inpaint-locate", daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
 def _delays(total_s: float) -> Iterator[float]:

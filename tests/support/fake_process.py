@@ -1,4 +1,4 @@
-"""A daemon as a process of its own: the fake one, or the real one with the bundle `tiny`."""
+"""The fake daemon as a process of its own, which can be killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = ("model", "server", "protos", "plugins/client")
 
 
 @dataclass
-class DaemonProcess:
+class FakeProcess:
     process: subprocess.Popen[str]
     address: str = ""
     seen: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class DaemonProcess:
 
 
 @contextmanager
-def fake_daemon(*options: str) -> Iterator[DaemonProcess]:
+def fake_daemon(*options: str) -> Iterator[FakeProcess]:
     """tests/support/fake_daemon.py on a free port; `options` are its own."""
     script = ROOT / "tests" / "support" / "fake_daemon.py"
     with _process([sys.executable, str(script), "--port", "0", *options]) as daemon:
@@ -58,7 +58,7 @@ def fake_daemon(*options: str) -> Iterator[DaemonProcess]:
 
 
 @contextmanager
-def _process(command: list[str]) -> Iterator[DaemonProcess]:
+def _process(command: list[str]) -> Iterator[FakeProcess]:
     path = os.pathsep.join(str(ROOT / source) for source in SOURCES)
     process = subprocess.Popen(
         command,
@@ -68,7 +68,7 @@ def _process(command: list[str]) -> Iterator[DaemonProcess]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    daemon = DaemonProcess(process)
+    daemon = FakeProcess(process)
     listener = threading.Thread(target=daemon.listen, daemon=True)
     listener.start()
     try:

@@ -1,0 +1,65 @@
+"""`inpaint-model`: importing, looking at, training and judging models.
+
+Each sub-command is a module of `inpaint_model.commands` with `add_arguments(parser)` and
+`run(args) -> int`. Only the one asked for is imported, and it imports torch when it runs, so
+every `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A sub-command: its name, its module, and what it does in a line."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS = (
+    Command("import", "inpaint_model.commands.import_", "make a bundle of a published checkpoint"),
+    Command("info", "inpaint_model.commands.info", "say what a bundle or a checkpoint holds"),
+    Command("train", "inpaint_model.commands.train", "train a generator, an inpainter or a framer"),
+    Command("sample", "inpaint_model.commands.sample", "draw a grid of a generator's pictures"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line. Returns 0 (done), 2 (bad usage or input: one line says what) or 130."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(arguments[0] if arguments else None).parse_args(arguments)
+    try:
+        status: int = args.run(args)
+    except (ValueError, OSError) as error:
+        print(f"inpaint-model: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The parser of all commands; only `chosen` knows its arguments."""
+    parser = argparse.ArgumentParser(prog="inpaint-model", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        own = commands.add_parser(command.name, help=command.help, description=command.help)
+        if command.name == chosen:
+            module = import_module(command.module)
+            module.add_arguments(own)
+            own.set_defaults(run=module.run)
+    return parser
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The sub-commands of `inpaint-model`, one module each."""

@@ -1,0 +1,60 @@
+"""`inpaint-model import`: a published checkpoint becomes a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SRC",
+        help="a pickle of stylegan2-ada-pytorch or stylegan3 (StyleGAN2 networks), or a .pt file "
+        "of rosinality's stylegan2-pytorch or of the pSp family; nothing in it is executed",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="folder to make")
+    parser.add_argument("--name", help="what requests call the model (default: the folder's name)")
+    parser.add_argument("--title", default="", help="what people call it")
+    parser.add_argument("--licence", default="unknown", help="licence of the weights")
+    parser.add_argument(
+        "--alignment", default="ffhq", help="how its training pictures were framed (default: ffhq)"
+    )
+    parser.add_argument("--replace", action="store_true", help="replace an earlier bundle")
+
+
+def run(args: argparse.Namespace) -> int:
+    out: Path = args.out
+    _check_free(out, args.replace)
+
+    from inpaint_model.bundle import Card, save_bundle
+    from inpaint_model.commands.describe import size_line
+    from inpaint_model.importing import import_checkpoint
+
+    checkpoint = import_checkpoint(args.source)
+    source = checkpoint.source
+    name = args.name or out.resolve().name
+    card = Card(
+        name=name,
+        title=args.title,
+        alignment=args.alignment,
+        licence=args.licence,
+        provenance=f"imported from {source.path.name} ({source.format}, sha256 {source.sha256})",
+    )
+    save_bundle(out, checkpoint.generator, card, discriminator=checkpoint.discriminator)
+    for note in source.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{out}: {size_line(checkpoint.generator.config)}")
+    return 0
+
+
+def _check_free(out: Path, replace: bool) -> None:
+    """ValueError when something else would be lost."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / "model.yaml").is_file():
+        raise ValueError(f"{out} exists and is not a bundle; choose another --out")
+    if not replace:
+        raise ValueError(f"{out} exists; give --replace to replace it, or choose another --out")

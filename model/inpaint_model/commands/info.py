@@ -1,0 +1,49 @@
+"""`inpaint-model info`: what a bundle or an importable checkpoint holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", metavar="BUNDLE_OR_FILE", help="a bundle, a bundled model's name, or a checkpoint"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    from inpaint_model.bundle import read_bundle
+    from inpaint_model.commands.describe import describe_bundle, describe_checkpoint
+    from inpaint_model.importing import find_source, import_checkpoint
+
+    path = find_source(args.source)
+    if (path / "model.yaml").exists():
+        description = describe_bundle(read_bundle(path))
+    else:
+        description = describe_checkpoint(import_checkpoint(path))
+    if args.json:
+        print(json.dumps(description, indent=2))
+    else:
+        width = max(len(key) for key, _ in _lines(description))
+        for key, value in _lines(description):
+            print(f"{key:<{width}}  {value}")
+    return 0
+
+
+def _lines(description: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """One line a value; what is empty is left out."""
+    for key, value in description.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _lines(value, f"{name}: ")
+        elif isinstance(value, list | tuple):
+            if value:
+                yield name, ", ".join(map(str, value))
+        elif isinstance(value, bool):
+            yield name, "yes" if value else "no"
+        elif value not in (None, ""):
+            yield name, f"{value:,}" if isinstance(value, int) and value > 9999 else str(value)

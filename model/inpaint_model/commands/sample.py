@@ -1,0 +1,88 @@
+"""`inpaint-model sample`: a grid of a generator's pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from inpaint_model.generator import Generator
+
+MAX_PICTURES = 4096
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", metavar="BUNDLE_OR_FILE", help="a bundle, a bundled model's name, or a checkpoint"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="GRID.png", help="file to write")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default 0)")
+    parser.add_argument("--rows", type=int, default=3, help="(default 3)")
+    parser.add_argument("--cols", type=int, default=6, help="(default 6)")
+    parser.add_argument(
+        "--truncation",
+        type=float,
+        default=0.8,
+        metavar="PSI",
+        help="1 = full variety, 0 = the mean picture (default 0.8)",
+    )
+    parser.add_argument(
+        "--label",
+        type=int,
+        metavar="CLASS",
+        help="class of all pictures, where the generator has classes (default: each in turn)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    out: Path = args.out
+    if args.rows < 1 or args.cols < 1 or args.rows * args.cols > MAX_PICTURES:
+        raise ValueError(f"--rows times --cols must lie between 1 and {MAX_PICTURES}")
+    if not out.absolute().parent.is_dir():
+        raise ValueError(f"{out.parent} is not a folder; make it first")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder; --out names a PNG file")
+
+    import numpy as np
+
+    from inpaint_model.grids import contact_sheet
+    from inpaint_model.importing import find_source, import_checkpoint
+
+    checkpoint = import_checkpoint(find_source(args.source))
+    for note in checkpoint.source.notes:
+        print(f"note: {note}", file=sys.stderr)
+    seeds = [(args.seed + k) % 2**32 for k in range(args.rows * args.cols)]
+    pictures = _draw(checkpoint.generator, seeds, args.truncation, args.label)
+    temporary = out.with_name(out.name + ".writing")
+    contact_sheet(np.stack(pictures), args.cols).save(temporary, format="PNG")
+    temporary.replace(out)
+    return 0
+
+
+def _draw(
+    generator: Generator, seeds: list[int], truncation_psi: float, label: int | None
+) -> list[npt.NDArray[np.uint8]]:
+    """uint8 [R, R, 3] of each seed."""
+    import torch
+    from tqdm import tqdm
+
+    from inpaint_model.grids import to_uint8
+    from inpaint_model.inpainter import latent_of_seed
+
+    config = generator.config
+    if label is not None and not 0 <= label < config.c_dim:
+        raise ValueError(f"--label {label}: this generator has {config.c_dim or 'no'} classes")
+    pictures = []
+    with torch.inference_mode():
+        for seed in tqdm(seeds, unit="picture", disable=None):  # None: only on a terminal
+            c = None
+            if config.c_dim:
+                c = torch.eye(config.c_dim)[None, seed % config.c_dim if label is None else label]
+            z = latent_of_seed(seed, config.z_dim)[None]
+            pictures.append(to_uint8(generator(z, c, truncation_psi))[0])
+    return pictures

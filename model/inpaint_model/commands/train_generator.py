@@ -1,0 +1,108 @@
+"""Train a StyleGAN2 generator.
+
+  inpaint-model train generator --data faces.zip:train --preset compact-256 --out runs/faces
+  inpaint-model train generator --data faces.zip:train --from runs/faces/bundle --out runs/more
+  torchrun --nproc-per-node 4 -m inpaint_model.cli train generator ...
+
+Started again with the same --out, a run continues where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from inpaint_model.commands import training_run
+from inpaint_model.commands.training_run import describe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from inpaint_model.training.options import add_options
+    from inpaint_model.training.settings import GeneratorTraining
+
+    training_run.add_data_arguments(parser, required=True, use="to learn from")
+    training_run.add_common_arguments(parser)
+    parser.add_argument("--preset", default="compact-256", help="sizes (default: compact-256)")
+    parser.add_argument(
+        "--from", dest="start", type=Path, metavar="BUNDLE|CHECKPOINT", help="train on from this"
+    )
+    parser.add_argument(
+        "--grow-from", type=Path, metavar="BUNDLE", help="start from a generator of half the size"
+    )
+    parser.add_argument(
+        "--reduce",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train at the preset's resolution / N; grow the result with --grow-from (default: 1)",
+    )
+    add_options(parser, GeneratorTraining)
+
+
+def run(args: argparse.Namespace) -> int:
+    import torch
+
+    from inpaint_model.bundle import Card
+    from inpaint_model.config import preset, reduced, to_dict
+    from inpaint_model.discriminator import Discriminator
+    from inpaint_model.generator import Generator
+    from inpaint_model.importing import import_checkpoint
+    from inpaint_model.training import distributed
+    from inpaint_model.training.generator_loop import train_generator
+    from inpaint_model.training.growing import grow_discriminator, grow_generator
+    from inpaint_model.training.options import options_from
+    from inpaint_model.training.run_folder import RunFolder
+    from inpaint_model.training.settings import GeneratorTraining
+
+    options = options_from(args, GeneratorTraining)
+    sizes = reduced(preset(args.preset), args.reduce)
+    start = args.start or args.grow_from
+    nimg = 0
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        G, D = Generator(sizes.generator), Discriminator(sizes.discriminator)
+        if args.start:
+            checkpoint = import_checkpoint(args.start)
+            G = checkpoint.generator
+            small = replace(sizes.discriminator, resolution=G.config.resolution)
+            D = checkpoint.discriminator or Discriminator(
+                replace(small, channels=G.config.channels, c_dim=G.config.c_dim)
+            )
+        elif args.grow_from:
+            checkpoint = import_checkpoint(args.grow_from)
+            grow_generator(G, checkpoint.generator)
+            if checkpoint.discriminator is not None:
+                grow_discriminator(D, checkpoint.discriminator)
+    if G.config.c_dim:
+        raise ValueError(f"{start}: conditional generators can be used, but not trained on")
+    if start and (start / "model.yaml").exists():
+        from inpaint_model.bundle import read_bundle
+
+        nimg = int(read_bundle(start).card.trained_kimg * 1000)
+    plan = asdict(options) | {"data": args.data, "start": start, "generator": to_dict(G.config)}
+    if args.dry_run:
+        print(describe(plan))
+        return 0
+    pictures, weights = training_run.load_data(args, G.config.resolution)
+    device, world = training_run.start_device(args)
+    folder = RunFolder(args.out)
+    if world.is_main:
+        folder.write_options(plan)
+    with training_run.remedies(options.batch_size):
+        train_generator(
+            options,
+            G,
+            D,
+            pictures,
+            folder,
+            weights=weights,
+            card=Card(
+                name=args.name or args.out.name, licence=args.licence, provenance=args.provenance
+            ),
+            device=device,
+            world=world,
+            start_nimg=nimg,
+        )
+    distributed.stop(world)
+    return 0

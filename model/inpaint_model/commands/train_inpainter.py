@@ -1,0 +1,124 @@
+"""Train a model that fills holes around a generator. Pictures are generated: none are needed.
+
+  inpaint-model train inpainter --generator runs/faces/bundle --preset compact-256 --out runs/fill
+  inpaint-model train inpainter --generator ffhq256.pkl --preset paper-256 \\
+      --vgg16 vgg16.safetensors --out runs/paper
+
+Started again with the same --out, a run continues where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inpaint_model.commands import training_run
+from inpaint_model.commands.training_run import describe
+from inpaint_model.config import ARCHS
+
+if TYPE_CHECKING:
+    import torch
+
+    from inpaint_model.discriminator import Discriminator
+    from inpaint_model.perceptual import Features
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from inpaint_model.training.options import add_options
+    from inpaint_model.training.settings import InpainterTraining
+
+    parser.add_argument(
+        "--generator", type=Path, required=True, metavar="BUNDLE|CHECKPOINT", help="frozen"
+    )
+    training_run.add_common_arguments(parser)
+    parser.add_argument("--preset", default="compact-256", help="sizes (default: compact-256)")
+    parser.add_argument("--arch", default="hierarchical", choices=ARCHS, help="row of Table 2")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="BUNDLE",
+        help="start the trained parts from this",
+    )
+    backbone = parser.add_mutually_exclusive_group()
+    backbone.add_argument("--vgg16", type=Path, metavar="FILE", help="perceptual loss of the paper")
+    backbone.add_argument(
+        "--features", type=Path, metavar="FILE", help="perceptual loss by a TorchScript network"
+    )
+    training_run.add_data_arguments(parser, required=False, use="for --real-fraction")
+    add_options(parser, InpainterTraining)
+
+
+def run(args: argparse.Namespace) -> int:
+    import torch
+
+    from inpaint_model.bundle import Card, load_model, read_bundle
+    from inpaint_model.config import inpainting_config, preset, to_dict
+    from inpaint_model.importing import import_checkpoint
+    from inpaint_model.networks import InpaintingModel
+    from inpaint_model.perceptual import PerceptualLoss
+    from inpaint_model.training import distributed
+    from inpaint_model.training.growing import copy_matching
+    from inpaint_model.training.inpainter_loop import train_inpainter
+    from inpaint_model.training.options import options_from
+    from inpaint_model.training.run_folder import RunFolder
+    from inpaint_model.training.settings import InpainterTraining
+
+    options = options_from(args, InpainterTraining)
+    checkpoint = import_checkpoint(args.generator)
+    if checkpoint.discriminator is None:
+        raise ValueError(
+            f"{args.generator} holds no discriminator, which the adversarial loss starts from; "
+            "give the training checkpoint it was taken from"
+        )
+    config = inpainting_config(preset(args.preset), args.arch, checkpoint.generator.config)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        model = InpaintingModel(config, checkpoint.generator)
+    model.measure_latents()
+    nimg = 0
+    if args.init:
+        info = read_bundle(args.init)
+        earlier = load_model(info)
+        fresh = copy_matching(model, earlier)
+        print(f"started from {args.init}; {len(fresh)} tensors are new")
+        nimg = int(info.card.trained_kimg * 1000)
+    plan = asdict(options) | {"generator": args.generator, "arch": args.arch, "init": args.init}
+    if args.dry_run:
+        print(describe(plan | {"config": to_dict(config)}))
+        return 0
+    device, world = training_run.start_device(args)
+    folder = RunFolder(args.out)
+    if world.is_main:
+        folder.write_options(plan)
+    perceptual = PerceptualLoss(_features(args, checkpoint.discriminator.to(device), device))
+    pictures, weights = None, None
+    if args.data:
+        pictures, weights = training_run.load_data(args, config.generator.resolution)
+    with training_run.remedies(options.batch_size):
+        train_inpainter(
+            options,
+            model,
+            checkpoint.discriminator,
+            perceptual,
+            folder,
+            pictures=pictures,
+            weights=weights,
+            card=Card(
+                name=args.name or args.out.name, licence=args.licence, provenance=args.provenance
+            ),
+            device=device,
+            world=world,
+            start_nimg=nimg,
+        )
+    distributed.stop(world)
+    return 0
+
+
+def _features(args: argparse.Namespace, D: Discriminator, device: torch.device) -> Features:
+    from inpaint_model.perceptual import discriminator_features, load_torchscript, load_vgg16
+
+    if args.vgg16:
+        return load_vgg16(args.vgg16).to(device)
+    return load_torchscript(args.features) if args.features else discriminator_features(D)

@@ -1,0 +1,106 @@
+"""What the training commands share: device, folder, presets, errors that name a remedy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from inpaint_model.data import PictureSet
+    from inpaint_model.training.distributed import World
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
+    parser.add_argument("--name", default="", help="name of the bundle (default: the folder's)")
+    parser.add_argument("--licence", default="unknown", help="licence of the weights")
+    parser.add_argument("--provenance", default="unknown", help="where the data come from")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be done, and do nothing"
+    )
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="ZIP|DIR[:PREFIX]",
+        required=required,
+        help=f"pictures in the generator's alignment, {use}",
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
+    parser.add_argument(
+        "--manifest", type=Path, metavar="CSV", help="a table with the columns file and crop_px"
+    )
+    parser.add_argument(
+        "--min-crop", type=float, metavar="PX", help="leave out pictures with a smaller crop_px"
+    )
+
+
+def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, torch.Tensor | None]:
+    """The pictures that the arguments name, and how often each is drawn."""
+    from inpaint_model.data import load_pictures
+    from inpaint_model.sampler import weights_from_csv
+
+    pictures = load_pictures(args.data, resolution, cache=args.cache)
+    print(f"{len(pictures)} pictures, {len(pictures.skipped)} unreadable ones skipped")
+    if pictures.enlarged:
+        print(f"{pictures.enlarged} of them are smaller than {resolution} px and will look soft")
+    if args.min_crop is None:
+        return pictures, None
+    if args.manifest is None:
+        raise ValueError("--min-crop needs --manifest, the table that has the column crop_px")
+    weights = weights_from_csv(args.manifest, pictures.names, "crop_px", args.min_crop)
+    print(f"{int(weights.sum())} of them have crop_px of {args.min_crop:g} or more")
+    return pictures, weights
+
+
+def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
+    """The device and this process's place among those that torchrun started."""
+    import torch
+
+    from inpaint_model.training import distributed
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    kind = args.device
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    if kind.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError("this torch sees no CUDA device; use --device cpu")
+    world = distributed.start(kind)
+    if kind == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.cuda.set_device(world.local_rank)
+        return torch.device("cuda", world.local_rank), world
+    return torch.device(kind), world
+
+
+def describe(options: dict[str, Any]) -> str:
+    """Options as indented JSON, for --dry-run and for the run's folder."""
+    return json.dumps(options, indent=2, default=str)
+
+
+@contextmanager
+def remedies(batch_size: int) -> Iterator[None]:
+    """Turn the errors of a long run into one line that says what to do."""
+    import torch
+
+    from inpaint_model.training.progress import TrainingDivergedError
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise ValueError(
+            f"the device ran out of memory at batch {batch_size}; "
+            f"try --batch-size {max(batch_size // 2, 1)}"
+        ) from None
+    except TrainingDivergedError as error:
+        raise ValueError(str(error)) from None

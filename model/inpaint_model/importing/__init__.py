@@ -1,0 +1,11 @@
+"""Checkpoints of other implementations, read without running a byte of them."""
+
+from inpaint_model.importing.checkpoint import (
+    Checkpoint,
+    Provenance,
+    find_source,
+    import_checkpoint,
+)
+from inpaint_model.importing.errors import CheckpointError
+
+__all__ = ["Checkpoint", "CheckpointError", "Provenance", "find_source", "import_checkpoint"]

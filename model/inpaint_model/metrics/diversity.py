@@ -1,0 +1,33 @@
+"""How much the candidates of one hole differ from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from inpaint_model.metrics.perceptual import hole_distance
+
+Maps = Callable[[Tensor], Sequence[Tensor]]
+
+
+def candidate_diversity(maps: Maps, candidates: Tensor, hole: Tensor) -> float:
+    """Mean distance inside the hole [1, R, R] of all pairs of candidates, uint8 [K, 3, R, R]."""
+    features = maps(candidates)
+    pairs = torch.tensor(list(combinations(range(len(candidates)), 2)))
+    first, second = ([layer[side] for layer in features] for side in pairs.T)
+    weight = hole[None].float().to(features[0].device).expand(len(pairs), -1, -1, -1)
+    return float(hole_distance(first, second, weight).mean())
+
+
+def stranger_distance(maps: Maps, pictures: Tensor, holes: Tensor) -> float:
+    """The yardstick: mean distance inside hole i of picture i and a quite different picture.
+
+    `pictures` uint8 [N, 3, R, R] are compared with their neighbours in a ring, inside `holes`
+    [N, 1, R, R].
+    """
+    features = maps(pictures)
+    others = [layer.roll(1, dims=0) for layer in features]
+    return float(hole_distance(features, others, holes.float().to(features[0].device)).mean())

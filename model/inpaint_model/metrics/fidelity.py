@@ -1,0 +1,42 @@
+"""How close a picture is to the original, pixel by pixel: PSNR and SSIM, of a region or whole.
+
+Pictures are uint8 [R, R, 3]; a region is bool [R, R], or None for the whole picture. An empty
+region has no value: NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Region = NDArray[np.bool_]
+
+
+def psnr(original: Pixels, picture: Pixels, region: Region | None = None) -> float:
+    """Peak signal-to-noise ratio in dB; 99 for equal pictures (really infinite)."""
+    error = (original.astype(np.float64) - picture) ** 2
+    if region is not None:
+        error = error[region]
+    if error.size == 0:
+        return float("nan")
+    return float(min(10 * np.log10(255**2 / max(error.mean(), 1e-12)), 99.0))
+
+
+def ssim(original: Pixels, picture: Pixels, region: Region | None = None) -> float:
+    """Structural similarity with the Gaussian window of Wang et al. 2004, mean over the region."""
+    from skimage.metrics import structural_similarity
+
+    _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
+        original,
+        picture,
+        channel_axis=2,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    if region is None:
+        region = np.ones(original.shape[:2], bool)
+    return float(similarity[region].mean()) if region.any() else float("nan")

@@ -1,0 +1,29 @@
+"""Fréchet distance between two sets of features (FID, Heusel et al. 2017)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def frechet_distance(first: Floats, second: Floats) -> float:
+    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of features [N, D] and [M, D].
+
+    The trace of the root is the sum of the singular values of A B^T, where A and B are the centred
+    features over sqrt(N - 1) and sqrt(M - 1). That needs neither covariance nor matrix root, and
+    stays exact with fewer pictures than dimensions.
+    """
+    difference = first.mean(axis=0) - second.mean(axis=0)
+    a, b = _factor(first), _factor(second)
+    root = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    return float(difference @ difference + (a**2).sum() + (b**2).sum() - 2 * root)
+
+
+def _factor(features: Floats) -> Floats:
+    """A with A^T A = covariance, and no more rows than columns."""
+    centred: Floats = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    if len(centred) <= centred.shape[1]:
+        return centred
+    return np.linalg.qr(centred)[1]

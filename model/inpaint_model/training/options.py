@@ -1,0 +1,44 @@
+"""Options of a training, declared once: as fields of a dataclass that say what they mean.
+
+The command line is made of the same fields.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import field, fields
+from typing import Any, TypeVar, get_type_hints
+
+Options = TypeVar("Options")
+
+
+def option(default: Any, meaning: str) -> Any:
+    """A field of an options class: its default, and one sentence with the unit."""
+    return field(default=default, metadata={"help": meaning})
+
+
+def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
+    """One flag a field: `r1_gamma` becomes --r1-gamma, a bool --mirror and --no-mirror."""
+    hints = get_type_hints(cls)
+    for entry in fields(cls):
+        flag = "--" + entry.name.replace("_", "-")
+        meaning = entry.metadata["help"].replace("%", "%%")
+        if hints[entry.name] is bool:
+            parser.add_argument(
+                flag, action=argparse.BooleanOptionalAction, default=entry.default, help=meaning
+            )
+            continue
+        kind = int if hints[entry.name] is int else float
+        default = "chosen for you" if entry.default is None else f"{entry.default:g}"
+        parser.add_argument(
+            flag,
+            type=kind,
+            default=entry.default,
+            metavar="N" if kind is int else "X",
+            help=f"{meaning} (default: {default})",
+        )
+
+
+def options_from(args: argparse.Namespace, cls: type[Options]) -> Options:
+    """The options that a command line gave."""
+    return cls(**{entry.name: getattr(args, entry.name) for entry in fields(cls)})  # type: ignore[arg-type]

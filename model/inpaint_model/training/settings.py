@@ -1,0 +1,76 @@
+"""What a training run is asked to do. Lengths are in thousands of images (kimg)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inpaint_model.training.options import option
+
+
+@dataclass(frozen=True)
+class GeneratorTraining:
+    """What one run is asked to do. Lengths are in thousands of images (kimg)."""
+
+    total_kimg: float = option(25_000.0, "Stop after this many thousand images in all.")
+    batch_size: int = option(16, "Over all processes.")
+    seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
+    lr: float = option(0.0025, "Adam's learning rate of both networks.")
+    r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
+    r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")
+    pl_weight: float = option(2.0, "Weight of path-length regularisation; 0 = off.")
+    pl_interval: int = option(4, "Steps between path-length penalties.")
+    pl_batch_shrink: int = option(2, "Their share of the batch is 1 / this.")
+    pl_decay: float = option(0.01, "Of the running mean of path lengths.")
+    style_mixing_prob: float = option(0.9, "Share of samples whose styles come from two latents.")
+    ema_kimg: float = option(5.0, "Half-life of the EMA of the weights, in thousands of images.")
+    random_noise: bool = option(
+        True, "Draw the layers' noise afresh; off: the constant noise that filling uses."
+    )
+    mirror: bool = option(True, "Flip pictures left to right at random.")
+    ada_target: float = option(
+        0.6, "What the controller aims for; 0 = augmentation of fixed strength."
+    )
+    ada_kimg: float = option(
+        500.0, "Thousands of images in which its strength could go from 0 to 1."
+    )
+    ada_interval: int = option(4, "Steps between its adjustments.")
+    augment_p: float = option(0.0, "Strength at the start.")
+    tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
+    snapshot_kimg: float = option(10.0, "Thousands of images between states, grids and bundles.")
+    bf16: bool = option(False, "Compute the convolutions in bfloat16.")
+
+
+@dataclass(frozen=True)
+class InpainterTraining:
+    """What one run is asked to do. Lengths are in thousands of images (kimg)."""
+
+    total_kimg: float = option(1000.0, "Stop after this many thousand images in all.")
+    batch_size: int = option(8, "Pictures a step, over all processes; each is filled twice.")
+    seed: int = option(0, "Of latents, holes and the order of real pictures.")
+    lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
+    lr_discriminator: float = option(1e-4, "Adam's learning rate of the discriminator.")
+    lambda_adversarial: float = option(0.08, "Weight of the adversarial loss.")
+    lambda_same: float = option(1.0, "Weight of L_rg: the picture's own code, every pixel.")
+    lambda_new: float = option(1.0, "Weight of L_rr: another code, known pixels.")
+    perceptual_weight: float = option(
+        1.0, "Of the perceptual part within both reconstruction losses."
+    )
+    r1_gamma: float = option(1.0, "Weight of R1.")
+    r1_interval: int = option(16, "Steps between R1 penalties.")
+    discriminator_kimg: float = option(
+        10.0, "Only the discriminator learns, to swap its classes, for this many thousand images."
+    )
+    ramp_kimg: float = option(
+        40.0, "Then the adversarial weight rises from 0 over this many thousand images."
+    )
+    real_fraction: float = option(0.0, "Share of the new-code branch that sees real pictures.")
+    style_mixing_prob: float = option(0.0, "Share of sampled codes that mix two latents.")
+    edit_std: float = option(
+        0.0, "Random shift of W_out in the new-code branch, in units of w's spread."
+    )
+    ema_kimg: float = option(
+        10.0, "Half-life of the EMA of the trained weights, in thousands of images."
+    )
+    tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
+    snapshot_kimg: float = option(20.0, "Thousands of images between states, grids and bundles.")
+    bf16: bool = option(False, "Compute the convolutions in bfloat16.")

@@ -1,0 +1,199 @@
+"""The command `inpaint`. Whatever is heavy is imported once the arguments are understood."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
+EPILOG = """\
+examples:
+  inpaint fill portrait.png --mask mask.png --out filled -n 4 --variant smile=2
+  inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit smile=1 --out new
+  inpaint fill pictures/ --mask masks/ --out filled
+  inpaint info
+
+In a mask, white is what to fill. The daemon is started if none runs; INPAINT_SERVER and
+INPAINT_TOKEN name another one. Exit status: 0 done, 2 bad usage or input, 3 no daemon, 4 the daemon
+refused or failed.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        "inpaint",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    info = commands.add_parser("info", help="what the daemon is and can do")
+    info.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_fill(commands.add_parser("fill", help="fill a hole in a picture, or in a folder of them"))
+    _add_edit(commands.add_parser("edit", help="render a fill again with other edits"))
+    plugins = commands.add_parser("plugins", help="install the Krita and GIMP plug-ins")
+    plugins.add_argument("action", choices=["install", "status", "uninstall"])
+    plugins.add_argument("host", nargs="?", choices=["krita", "gimp"], help="default: both")
+    return result
+
+
+def _add_fill(fill: argparse.ArgumentParser) -> None:
+    fill.add_argument(
+        "image", type=Path, metavar="IMAGE", help="a picture, or a folder of pictures"
+    )
+    fill.add_argument(
+        "--mask",
+        type=Path,
+        required=True,
+        help="white = fill; for a folder, masks of the same names",
+    )
+    fill.add_argument("-n", type=int, default=4, metavar="N", help="candidates (default 4)")
+    fill.add_argument("--seed", type=_seed, default=0, help="of the first candidate (default 0)")
+    fill.add_argument(
+        "--truncation",
+        type=_psi,
+        metavar="PSI",
+        help="0..1: variety; 1 is the widest (default 0.8)",
+    )
+    fill.add_argument(
+        "--variant",
+        type=_edits,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE[,NAME=VALUE]",
+        help="a further rendering of every candidate; may be repeated",
+    )
+    fill.add_argument(
+        "--frame",
+        type=_frame,
+        default="auto",
+        metavar="auto|box|X,Y,SIDE,ANGLE",
+        help="what the model sees (default auto)",
+    )
+    fill.add_argument(
+        "--model", default="", help="a model of `inpaint info` (default: the daemon's)"
+    )
+    fill.add_argument("--raw", action="store_true", help="no blending beyond the mask's softness")
+    _add_common(fill)
+
+
+def _add_edit(edit: argparse.ArgumentParser) -> None:
+    edit.add_argument("recipe", type=Path, metavar="RECIPE", help="recipe-KK.json of a fill")
+    edit.add_argument("--image", type=Path, help="the picture to lay it over (with --mask)")
+    edit.add_argument("--mask", type=Path)
+    _add_common(edit)
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--edit",
+        type=_edit,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="go along a direction, in its units; may be repeated",
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
+    command.add_argument(
+        "--format", choices=["png", "jpeg", "tiff", "webp"], help="of the pictures (default png)"
+    )
+    command.add_argument("--json", action="store_true", help="end with one JSON object")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = _checked(parser(), arguments)
+    if options.command == "plugins":
+        from .plugins import manage
+
+        return manage(options.action, options.host)
+    from inpaint_client import InpaintError
+
+    from . import commands
+    from .exit_status import INTERRUPTED, status_of
+    from .images import UnusableImageError
+
+    command = {"info": commands.info, "fill": commands.fill, "edit": commands.edit}
+    try:
+        return command[options.command](options)
+    except (InpaintError, UnusableImageError) as error:
+        print(f"inpaint: {error}", file=sys.stderr)
+        return status_of(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> Any:
+    """The options, with what argparse cannot check by itself."""
+    options = line.parse_args(arguments)
+    if options.command == "fill":
+        if options.n < 1:
+            line.error("-n must be at least 1")
+        options.frame = _frame_mode(options.frame)
+    if options.command == "edit" and (options.image is None) != (options.mask is None):
+        line.error("--image and --mask belong together")
+    if options.command in ("fill", "edit"):
+        names = [name for name, _ in options.edit]
+        if len(set(names)) < len(names):
+            line.error("--edit names a direction twice")
+        options.edit = dict(options.edit)
+    return options
+
+
+def _edit(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not name or not equals or not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, for example smile=1.5")
+    return name.strip(), number
+
+
+def _edits(text: str) -> dict[str, float]:
+    pairs = [_edit(part) for part in text.split(",")]
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} names a direction twice")
+    return dict(pairs)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 4294967295")
+    return int(text)
+
+
+def _psi(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+def _frame(text: str) -> str | tuple[float, ...]:
+    if text in ("auto", "box"):
+        return text
+    try:
+        x, y, side, angle = (float(part) for part in text.split(","))
+    except ValueError:
+        x = y = side = angle = math.nan
+    if not all(map(math.isfinite, (x, y, side, angle))) or side <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not auto, box or X,Y,SIDE,ANGLE")
+    return x, y, side, angle
+
+
+def _frame_mode(chosen: str | tuple[float, ...]) -> Any:
+    from inpaint_client import Frame, FrameMode
+
+    if isinstance(chosen, tuple):
+        return Frame(*chosen)
+    return FrameMode.AUTO if chosen == "auto" else FrameMode.BOX

@@ -1,0 +1,186 @@
+"""What the sub-commands do. Each returns the exit status."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inpaint_client import (
+    RAW,
+    Blending,
+    BlockingClient,
+    DaemonInfo,
+    Edit,
+    EditJob,
+    FillJob,
+    Frame,
+    FrameMode,
+    Model,
+    RecipeSource,
+    Variant,
+    parse_recipe,
+)
+
+from .connection import connect
+from .images import UnusableImageError, read_document, read_mask
+from .jobs import Prepared, prepare
+from .output import Run, Writer
+from .progress import ProgressBar
+
+
+def info(options: Namespace) -> int:
+    """`inpaint info`."""
+    with connect() as client:
+        known = client.info()
+    if options.json:
+        print(json.dumps(_info_object(known)))
+    else:
+        print("\n".join(_info_lines(known)))
+    return 0
+
+
+def _info_object(known: DaemonInfo) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(known)
+
+
+def _info_lines(known: DaemonInfo) -> list[str]:
+    lines = [
+        f"inpaint-server {known.version} on {known.device} ({known.precision}), "
+        f"up {known.uptime_s:.0f} s, {known.queue_length} waiting"
+    ]
+    for model in known.models:
+        marks = [w for w, on in (("default", model.is_default), ("loaded", model.loaded)) if on]
+        title = f" - {model.title}" if model.title else ""
+        lines.append(
+            f"\nmodel {model.name}{title} ({', '.join([f'{model.resolution} px', *marks])})"
+        )
+        lines += [f"  {line}" for line in _direction_lines(model)]
+    return lines
+
+
+def _direction_lines(model: Model) -> list[str]:
+    if not model.directions:
+        return ["no edits"]
+    width = max(len(direction.name) for direction in model.directions)
+    return [
+        f"{d.name:{width}}  {d.minimum:+g} .. {d.maximum:+g}  {d.description}".rstrip()
+        for d in model.directions
+    ]
+
+
+def fill(options: Namespace) -> int:
+    """`inpaint fill`, of one picture or a folder of them."""
+    with connect() as client:
+        if options.image.is_dir():
+            from .batch import fill_folder
+
+            return fill_folder(client, options)
+        run = fill_one(client, options, options.image, options.mask, options.out)
+    _report(run, options)
+    return 0
+
+
+def fill_one(
+    client: BlockingClient, options: Namespace, image: Path, mask: Path, folder: Path
+) -> Run:
+    """Fill one picture and write its files."""
+    document = read_document(image)
+    coverage = read_mask(mask, document.width, document.height)
+    prepared = prepare(document, coverage, client.info().limits)
+    writer = Writer(folder, prepared, options.format)
+    with ProgressBar(image.name) as bar:
+        return writer.write_all(client.fill(_fill_job(prepared, options)), bar)
+
+
+def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
+    frame = options.frame if isinstance(options.frame, Frame) else None
+    mode = FrameMode.EXPLICIT if frame else options.frame
+    return FillJob(
+        crop=prepared.crop,
+        hole=prepared.hole,
+        crop_box=prepared.crop_box,
+        document=prepared.extent,
+        overview=prepared.overview,
+        model=options.model,
+        seeds=(options.seed,),
+        count=options.n,
+        truncation_psi=options.truncation,
+        edits=edits_of(options.edit),
+        variants=tuple(Variant(edits_of(values)) for values in options.variant),
+        frame_mode=mode,
+        frame=frame,
+        blending=RAW if options.raw else Blending(),
+    )
+
+
+def edit(options: Namespace) -> int:
+    """`inpaint edit`: a candidate again, with other edits."""
+    recipe_text = _read_text(options.recipe)
+    recipe = parse_recipe(recipe_text)
+    attachment = _read_bytes(source_of(options.recipe))
+    edits = dict(options.edit) if options.edit else {e.name: e.value for e in recipe.edits}
+    with connect() as client:
+        if options.image is None:
+            from .standalone import document_of_attachment
+
+            document, coverage = document_of_attachment(attachment)
+            prepared = prepare(document, coverage, client.info().limits)
+            source = RecipeSource(recipe=recipe_text, attachment=attachment)
+        else:
+            document = read_document(options.image)
+            coverage = read_mask(options.mask, document.width, document.height)
+            prepared = prepare(document, coverage, client.info().limits)
+            source = RecipeSource(
+                recipe=recipe_text,
+                attachment=attachment,
+                crop=prepared.crop,
+                hole=prepared.hole,
+                crop_box=prepared.crop_box,
+                document=prepared.extent,
+            )
+        job = EditJob(source=source, edits=edits_of(edits))
+        with ProgressBar(options.recipe.name) as bar:
+            run = Writer(options.out, prepared, options.format).write_all(client.edit(job), bar)
+    _report(run, options)
+    return 0
+
+
+def source_of(recipe: Path) -> Path:
+    """The attachment beside a recipe; a candidate's variants share it."""
+    stem = recipe.name.removesuffix(".json").partition("-variant-")[0]
+    return recipe.with_name(f"{stem}.source.png")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return _read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnusableImageError(f"{path} is not a recipe: it is not text") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableImageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def edits_of(values: Mapping[str, float]) -> tuple[Edit, ...]:
+    return tuple(Edit(name, value) for name, value in values.items())
+
+
+def _report(run: Run, options: Namespace) -> None:
+    for warning in dict.fromkeys(run.summary()["warnings"]):
+        print(f"inpaint: {warning}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(run.summary()))
+        return
+    for candidate in run.candidates:
+        print(candidate["files"]["image"])
+    print(run.sheet)

@@ -1,0 +1,16 @@
+"""Exit statuses: 0 done, 2 bad usage or input, 3 no daemon, 4 the daemon refused or failed."""
+
+from __future__ import annotations
+
+from inpaint_client import BadInput, InpaintError, NoDaemon
+
+DONE, BAD_INPUT, NO_DAEMON, REFUSED, INTERRUPTED = 0, 2, 3, 4, 130
+
+
+def status_of(error: Exception) -> int:
+    """The exit status for an error that was told in one line."""
+    if isinstance(error, NoDaemon):
+        return NO_DAEMON
+    if isinstance(error, InpaintError) and not isinstance(error, BadInput):
+        return REFUSED
+    return BAD_INPUT

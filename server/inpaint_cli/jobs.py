@@ -1,0 +1,101 @@
+"""From a document and a mask to what is asked of the daemon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from inpaint_client import Box, Extent, Limits, Picture, SampleType, Transfer, crop_for_hole
+from inpaint_client.geometry import OVERVIEW_SIDE, overview_step
+
+from .colour import ColourSpace, is_linear, quantised, space_of, wire_pixels
+from .images import Document
+
+Pixels = npt.NDArray[Any]
+
+SAMPLE_TYPES = {"uint8": SampleType.U8, "uint16": SampleType.U16, "float32": SampleType.F32}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The part of a document that travels, as the daemon takes it."""
+
+    document: Document
+    space: ColourSpace
+    coverage: npt.NDArray[np.uint8]  # [H, W] of the whole document
+    wire: Pixels  # [H, W, 1|3|4] of the whole document, as it is sent
+    crop_box: Box
+    crop: Picture
+    hole: Picture
+    overview: Picture | None
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.document.width, self.document.height)
+
+    @property
+    def linear(self) -> bool:
+        return is_linear(self.document)
+
+
+def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits) -> Prepared:
+    """Convert the colours and cut the crop. BadInput if the hole is too large for one crop."""
+    space = space_of(document)
+    wire = wire_pixels(document, space)
+    canvas = Box(0, 0, document.width, document.height)
+    box = crop_for_hole(
+        bounds(coverage),
+        canvas,
+        wire.shape[2] * wire.dtype.itemsize,
+        limits.max_side,
+        limits.max_picture_bytes,
+    )
+    transfer = Transfer.LINEAR if is_linear(document) else Transfer.SRGB
+    return Prepared(
+        document,
+        space,
+        coverage,
+        wire,
+        box,
+        picture(cut(wire, box), transfer),
+        picture(cut(coverage, box)[..., None], Transfer.SRGB),
+        None if box == canvas else picture(_overview(wire), transfer),
+    )
+
+
+def bounds(coverage: npt.NDArray[np.uint8]) -> Box:
+    """The box of everything above 0."""
+    rows = np.flatnonzero(coverage.any(axis=1))
+    columns = np.flatnonzero(coverage.any(axis=0))
+    return Box.from_corners(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def cut(pixels: Pixels, box: Box) -> Pixels:
+    return pixels[box.y : box.bottom, box.x : box.right]
+
+
+def picture(pixels: Pixels, transfer: Transfer) -> Picture:
+    """Pixels [H, W, C] as a message's picture."""
+    little = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
+    return Picture(
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        channels=pixels.shape[2],
+        data=little.tobytes(),
+        sample_type=SAMPLE_TYPES[pixels.dtype.name],
+        transfer=transfer,
+    )
+
+
+def _overview(wire: Pixels) -> Pixels:
+    """The whole document, reduced by whole numbers to at most 512 px."""
+    step = overview_step(Extent(wire.shape[1], wire.shape[0]))
+    height, width = wire.shape[0] // step, wire.shape[1] // step
+    if not height or not width:  # a strip thinner than one step
+        return np.ascontiguousarray(wire[::step, ::step][:OVERVIEW_SIDE, :OVERVIEW_SIDE])
+    squares = wire[: height * step, : width * step].reshape(height, step, width, step, -1)
+    means = squares.mean(axis=(1, 3), dtype=np.float32)
+    white = np.float32(np.iinfo(wire.dtype).max if wire.dtype.kind == "u" else 1)
+    return quantised(means / white, wire.dtype)

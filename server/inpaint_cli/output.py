@@ -1,0 +1,149 @@
+"""The files of a run: candidates, layers, recipes and the sheet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from inpaint_client import Box, Candidate, Done, FillEvent, FrameChosen, Progress
+
+from .colour import document_pixels, thumbnail_pixels
+from .images import Document, extension_for, write_document
+from .jobs import Prepared, bounds, cut
+from .layers import Layer, laid_over, layer_picture, raw_patch
+from .progress import ProgressBar
+from .sheet import Cell, edits_label, write_sheet
+
+
+@dataclass
+class Run:
+    """What came back, told as JSON in the end."""
+
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+    frames: list[FrameChosen] = field(default_factory=list)
+    model: str = ""
+    timings: dict[str, float] = field(default_factory=dict)
+    sheet: str = ""
+
+    def summary(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return {
+            "candidates": self.candidates,
+            "frame": [list(chosen.frame) for chosen in self.frames],
+            "confidence": min((chosen.confidence for chosen in self.frames), default=0.0),
+            "warnings": [chosen.warning for chosen in self.frames if chosen.warning],
+            "model": self.model,
+            "sheet": self.sheet,
+            "timings": self.timings,
+        }
+
+
+class Writer:
+    """Writes every candidate as soon as it has arrived."""
+
+    def __init__(self, folder: Path, prepared: Prepared, file_format: str | None) -> None:
+        self._folder = folder
+        self._prepared = prepared
+        self._extension = extension_for(prepared.document, file_format)
+        hole = bounds(prepared.coverage)
+        margin = max(hole.width, hole.height) // 2 + 8
+        canvas = Box(0, 0, prepared.document.width, prepared.document.height)
+        self._shown = canvas.clamp(hole.grow(margin))
+        self._rows: dict[int, list[Cell]] = {}
+        self.run = Run()
+
+    def write_all(self, events: Iterable[FillEvent], bar: ProgressBar) -> Run:
+        """Take a fill's or an edit's events; the files are complete when this returns."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for event in events:
+            if isinstance(event, FrameChosen):
+                self.run.frames.append(event)
+            elif isinstance(event, Candidate):
+                self._write(event)
+            elif isinstance(event, Progress):
+                bar.show(event.done, event.total)
+            elif isinstance(event, Done):
+                self.run.timings = {
+                    "queue": round(event.queue_ms, 2),
+                    "encode": round(event.encode_ms, 2),
+                    "first_candidate": round(event.first_candidate_ms, 2),
+                    "total": round(event.total_ms, 2),
+                }
+        self._write_sheet()
+        return self.run
+
+    def _write(self, candidate: Candidate) -> None:
+        variant = f"-variant-{candidate.variant:02d}" if candidate.is_variant else ""
+        name = f"{candidate.index:02d}"
+        document, folder = self._prepared.document, self._folder
+        raw = [raw_patch(patch) for patch in candidate.patches]
+        layers = [
+            layer._replace(fill=document_pixels(layer.fill, document, self._prepared.space))
+            for layer in raw
+        ]
+        result = replace(document, pixels=laid_over(document.pixels, layers))
+        files = {
+            "image": folder / f"candidate-{name}{variant}{self._extension}",
+            "layer": folder / f"candidate-{name}{variant}.layer{self._layer_extension()}",
+            "recipe": folder / f"recipe-{name}{variant}.json",
+            "source": folder / f"recipe-{name}.source.png",
+        }
+        write_document(files["image"], result)
+        write_document(files["layer"], self._layer(layers))
+        files["recipe"].write_text(candidate.recipe, "utf-8")
+        if candidate.attachment:
+            files["source"].write_bytes(candidate.attachment)
+        recipe = json.loads(candidate.recipe)
+        self.run.model = str(recipe["model"])
+        self.run.candidates.append(
+            {
+                "index": candidate.index,
+                "variant": candidate.variant if candidate.is_variant else None,
+                "seed": candidate.seed,
+                "edits": recipe["edits"],
+                "bounds": [list(patch.box) for patch in candidate.patches],
+                "files": {kind: str(path) for kind, path in files.items()},
+            }
+        )
+        self._note_thumbnail(candidate, raw, recipe["edits"])
+
+    def _layer(self, layers: list[Layer]) -> Document:
+        return replace(
+            self._prepared.document,
+            pixels=layer_picture(self._prepared.document.pixels, layers),
+            exif=b"",
+        )
+
+    def _layer_extension(self) -> str:
+        """The layer is transparent, which JPEG cannot be."""
+        return ".png" if self._extension == ".jpg" else self._extension
+
+    def _note_thumbnail(
+        self, candidate: Candidate, raw: list[Layer], edits: dict[str, float]
+    ) -> None:
+        box = self._shown
+        inside = [
+            layer._replace(box=layer.box.relative(box)) for layer in raw if box.contains(layer.box)
+        ]
+        view = laid_over(cut(self._prepared.wire, box), inside)
+        label = edits_label(edits) if candidate.is_variant else f"seed {candidate.seed}"
+        pixels = thumbnail_pixels(view, linear=self._prepared.linear)
+        self._rows.setdefault(candidate.index, []).append(Cell(pixels, label))
+
+    def _write_sheet(self) -> None:
+        path = self._folder / "sheet.png"
+        original = thumbnail_pixels(
+            np.ascontiguousarray(cut(self._prepared.wire, self._shown)),
+            linear=self._prepared.linear,
+        )
+        coverage = np.ascontiguousarray(cut(self._prepared.coverage, self._shown))
+        rows = [self._rows[index] for index in sorted(self._rows)]
+        if all(len(row) == 1 for row in rows):  # no variants: four candidates a row
+            cells = [row[0] for row in rows]
+            rows = [cells[k : k + 4] for k in range(0, len(cells), 4)]
+        write_sheet(path, original, coverage, rows)
+        self.run.sheet = str(path)

@@ -1,0 +1,79 @@
+"""One log line a request, and counters for Prometheus. Never pixels, never tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .interceptor import status_of
+
+if TYPE_CHECKING:
+    from .interceptor import Context
+
+log = logging.getLogger(__name__)
+
+BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass
+class Account:
+    """What is known of one request, filled in while it runs."""
+
+    method: str
+    facts: dict[str, object] = field(default_factory=dict)
+    candidates: int = 0
+
+
+class Accounts:
+    """All requests since the start."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, str]] = Counter()  # (method, status)
+        self.candidates = 0
+        self.durations: Counter[float] = Counter()  # of fills, by bucket
+        self.duration_sum_s = 0.0
+        self.running = 0
+
+    @asynccontextmanager
+    async def open(self, method: str, context: Context) -> AsyncIterator[Account]:
+        """Account for one request, whatever becomes of it."""
+        account = Account(method)
+        began = time.monotonic()
+        status = "OK"
+        self.running += 1
+        try:
+            yield account
+        except asyncio.CancelledError:
+            # gRPC cancels a call whose deadline has passed just as one that the client gave up.
+            remaining = context.time_remaining()
+            late = remaining is not None and remaining <= 0
+            status = "DEADLINE_EXCEEDED" if late else "CANCELLED"
+            raise
+        except Exception as error:
+            status = status_of(error).name
+            raise
+        finally:
+            self.running -= 1
+            self._close(account, status, time.monotonic() - began, context)
+
+    def _close(self, account: Account, status: str, seconds: float, context: Context) -> None:
+        self.requests[account.method, status] += 1
+        self.candidates += account.candidates
+        if account.method == "Fill":
+            self.duration_sum_s += seconds
+            self.durations[next((b for b in BUCKETS_S if seconds <= b), float("inf"))] += 1
+        facts = {
+            "request": account.method,
+            "status": status,
+            **account.facts,
+            "candidates": account.candidates,
+            "total_ms": round(seconds * 1000, 1),
+            "peer": context.peer(),
+        }
+        log.info(" ".join(f"{key}={value}" for key, value in facts.items()))

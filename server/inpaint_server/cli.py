@@ -1,0 +1,102 @@
+"""The command `inpaint-server`. torch is imported only once the arguments are understood."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import __version__
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .models import Loader
+
+DESCRIPTION = """\
+The inpainting daemon. It owns the device (a GPU, or the CPU) and answers the plug-ins and the
+`inpaint` command. Without options: the GPU if there is one, the bundled model, a free port of
+this machine. It fetches nothing from the network. Stop it with Ctrl-C or SIGTERM.
+"""
+
+EPILOG = """\
+examples:
+  inpaint-server --gpu 0
+  inpaint-server --device cpu --listen unix:/run/user/1000/inpaint/socket
+  inpaint-server --model portrait --model /srv/models/cats --config server.yaml
+
+All settings: docs/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        "inpaint-server",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    device = result.add_mutually_exclusive_group()
+    device.add_argument("--gpu", type=int, metavar="N", help="the GPU to use: 0, 1, ...")
+    device.add_argument("--device", metavar="DEVICE", help="auto (default), cpu or cuda:N")
+    result.add_argument(
+        "--listen",
+        metavar="ADDRESS",
+        help="HOST:PORT or unix:PATH (default 127.0.0.1 and a free port)",
+    )
+    result.add_argument(
+        "--model",
+        action="append",
+        metavar="MODEL",
+        help="a bundle's name or folder; may be repeated, the first is the default",
+    )
+    result.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
+    result.add_argument("--version", action="version", version=__version__)
+    return result
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    make_loader: Callable[[Any, str], Loader] | None = None,
+) -> int:
+    """Run the daemon; returns the exit status.
+
+    make_loader: where models come from, given device and precision; None: bundles.
+    """
+    options = parser().parse_args(arguments)
+    # Imported now that --help has been answered; torch only when nothing speaks against a start.
+    from .config import ServerConfig, override, read_config
+    from .runtime import RuntimeFile, default_runtime_file
+
+    try:
+        config = read_config(options.config) if options.config else ServerConfig()
+        config = override(
+            config,
+            device=options.device if options.gpu is None else f"cuda:{options.gpu}",
+            listen=options.listen,
+            models=tuple(options.model) if options.model else None,
+        )
+        _set_up_logging(config.log_level)
+        with RuntimeFile(config.runtime_file or default_runtime_file()) as runtime:
+            from .daemon import serve
+            from .models import BundleLoader
+
+            asyncio.run(serve(config, runtime, make_loader or BundleLoader))
+    except ConfigurationError as error:
+        print(f"inpaint-server: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _set_up_logging(level: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )

@@ -1,0 +1,437 @@
+"""Messages to values and back: all validation of what clients send is here.
+
+Everything is checked on the header alone, before anything is allocated; every message names the
+field and the reason. Nothing here touches the device.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from inpaint_model.frames import Box, Frame
+from inpaint_model.pictures import BlendSettings, DocumentPicture, Mode
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+from .config import Limits
+from .errors import InvalidRequest, TooMuch
+
+MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
+MAX_OVERVIEW_SIDE = 512  # px
+MAX_EDITS = 256  # of one candidate
+MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
+MAX_ATTACHMENT_BYTES = 32 << 20
+DEFAULT_TRUNCATION_PSI = 0.8
+
+DTYPES: Mapping[int, np.dtype[Any]] = {
+    pb.SAMPLE_TYPE_U8: np.dtype("u1"),
+    pb.SAMPLE_TYPE_U16: np.dtype("<u2"),
+    pb.SAMPLE_TYPE_F16: np.dtype("<f2"),
+    pb.SAMPLE_TYPE_F32: np.dtype("<f4"),
+}
+SAMPLE_TYPES: Mapping[np.dtype[Any], pb.SampleType] = {
+    DTYPES[number]: number
+    for number in (pb.SAMPLE_TYPE_U8, pb.SAMPLE_TYPE_U16, pb.SAMPLE_TYPE_F16, pb.SAMPLE_TYPE_F32)
+}
+LEVELS = {
+    pb.STYLE_LEVEL_STRUCTURE: "structure",
+    pb.STYLE_LEVEL_FEATURES: "features",
+    pb.STYLE_LEVEL_COLOURS: "colours",
+}
+FRAME_MODES: Mapping[int, Mode] = {
+    pb.FRAME_MODE_UNSPECIFIED: "auto",
+    pb.FRAME_MODE_AUTO: "auto",
+    pb.FRAME_MODE_BOX: "box",
+    pb.FRAME_MODE_EXPLICIT: "explicit",
+}
+FRAME_MODE_NUMBERS = {
+    "auto": pb.FRAME_MODE_AUTO,
+    "box": pb.FRAME_MODE_BOX,
+    "explicit": pb.FRAME_MODE_EXPLICIT,
+}
+
+Pixels = npt.NDArray[Any]
+Edits = Mapping[str, float]
+
+
+# ---------------------------------------------------------------------------------------------
+# Values
+
+
+@dataclass(frozen=True)
+class PictureShape:
+    """A picture of the header, checked; its bytes may follow."""
+
+    field: str
+    width: int
+    height: int
+    channels: int
+    dtype: np.dtype[Any]
+    linear: bool
+
+    @property
+    def num_bytes(self) -> int:
+        return self.width * self.height * self.channels * self.dtype.itemsize
+
+    def pixels(self, data: bytes | bytearray | memoryview) -> Pixels:
+        """[H, W, C] in the machine's byte order; not a copy where that is the wire's."""
+        array = np.frombuffer(data, self.dtype).reshape(self.height, self.width, self.channels)
+        return array.astype(self.dtype.newbyteorder("="), copy=False)
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where crop and hole lie, and how they were sent."""
+
+    crop: PictureShape
+    hole: PictureShape
+    box: Box
+    document: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FillOrder:
+    """A FillHeader, checked: everything but the pixels."""
+
+    placing: Placing
+    overview: PictureShape | None
+    model: str
+    seeds: tuple[int, ...]
+    truncation_psi: float
+    edits: Edits
+    variants: tuple[Edits, ...]
+    frame_mode: Mode
+    frame: Frame | None
+    blending: BlendSettings
+    output_dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class SourceOrder:
+    """A RecipeSource, checked: everything but the pixels."""
+
+    recipe: str
+    attachment: bytes
+    placing: Placing | None  # None: lay over the attachment's own picture
+
+
+@dataclass(frozen=True)
+class MixingOrder:
+    recipe: str
+    levels: tuple[str, ...]  # names of LEVELS; empty: all
+    amount: float
+
+
+@dataclass(frozen=True)
+class EditOrder:
+    """An EditHeader, checked: everything but the pixels."""
+
+    session_id: str
+    source: SourceOrder | None
+    index: int
+    edits: Edits
+    truncation_psi: float | None
+    seed: int | None
+    mixing: MixingOrder | None
+    blending: BlendSettings | None
+    output_dtype: np.dtype[Any] | None
+
+
+# ---------------------------------------------------------------------------------------------
+# Headers
+
+
+def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
+    """Check everything that a FillHeader says about itself."""
+    placing = _placing(header, limits, "")
+    seeds = _seeds(header, limits)
+    if len(header.variants) > limits.max_variants:
+        raise InvalidRequest(
+            "variants", f"{len(header.variants)} are too many; at most {limits.max_variants}"
+        )
+    if header.frame_mode not in FRAME_MODES:
+        raise InvalidRequest("frame_mode", f"{header.frame_mode} is unknown")
+    mode = FRAME_MODES[header.frame_mode]
+    if mode == "explicit" and not header.HasField("frame"):
+        raise InvalidRequest("frame", "is missing; frame_mode EXPLICIT needs it")
+    return FillOrder(
+        placing=placing,
+        overview=_overview(header, limits),
+        model=header.model,
+        seeds=seeds,
+        truncation_psi=(
+            _psi(header.truncation_psi)
+            if header.HasField("truncation_psi")
+            else DEFAULT_TRUNCATION_PSI
+        ),
+        edits=_edits(header.edits, "edits"),
+        variants=tuple(
+            _edits(variant.edits, f"variants[{k}].edits")
+            for k, variant in enumerate(header.variants)
+        ),
+        frame_mode=mode,
+        frame=_frame(header.frame, "frame") if mode == "explicit" else None,
+        blending=_blending(header.blending),
+        output_dtype=_output_dtype(header.output_sample_type) or placing.crop.dtype,
+    )
+
+
+def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
+    """Check everything that an EditHeader says about itself."""
+    if not header.session_id and not header.HasField("source"):
+        raise InvalidRequest("session_id", "is empty; give a session or a source")
+    if len(header.session_id) > 64:
+        raise InvalidRequest("session_id", "is not an id that a fill returned")
+    source = header.source
+    if header.HasField("source"):
+        if not source.recipe:
+            raise InvalidRequest("source.recipe", "is empty")
+        if not 0 < len(source.attachment) <= MAX_ATTACHMENT_BYTES:
+            raise InvalidRequest("source.attachment", f"has {len(source.attachment)} bytes")
+        if source.HasField("crop") != source.HasField("hole"):
+            raise InvalidRequest("source", "has only one of crop and hole; give both or none")
+    mixing = header.mixing
+    return EditOrder(
+        session_id=header.session_id,
+        source=SourceOrder(
+            source.recipe,
+            source.attachment,
+            _placing(source, limits, "source.") if source.HasField("crop") else None,
+        )
+        if header.HasField("source")
+        else None,
+        index=header.index,
+        edits=_edits(header.edits, "edits"),
+        truncation_psi=(_psi(header.truncation_psi) if header.HasField("truncation_psi") else None),
+        seed=header.seed if header.HasField("seed") else None,
+        mixing=MixingOrder(
+            mixing.recipe, _levels(mixing.levels), _number(mixing.amount, "mixing.amount", 0.0, 1.0)
+        )
+        if header.HasField("mixing")
+        else None,
+        blending=_blending(header.blending) if header.HasField("blending") else None,
+        output_dtype=_output_dtype(header.output_sample_type),
+    )
+
+
+def _placing(message: Any, limits: Limits, prefix: str) -> Placing:
+    """Crop, hole, crop_box and document, which FillHeader and RecipeSource share."""
+    crop = _picture(message.crop, prefix + "crop", limits)
+    hole = _picture(message.hole, prefix + "hole", limits)
+    if hole.channels != 1:
+        raise InvalidRequest(hole.field + ".channels", f"is {hole.channels}; a hole has 1")
+    if hole.dtype != DTYPES[pb.SAMPLE_TYPE_U8]:
+        raise InvalidRequest(hole.field + ".sample_type", "must be U8")
+    for name in ("width", "height"):
+        if getattr(hole, name) != getattr(crop, name):
+            raise InvalidRequest(
+                f"{hole.field}.{name}",
+                f"is {getattr(hole, name)}, but crop.{name} is {getattr(crop, name)}",
+            )
+    if not message.HasField("crop_box"):
+        raise InvalidRequest(prefix + "crop_box", "is missing")
+    if not message.HasField("document"):
+        raise InvalidRequest(prefix + "document", "is missing")
+    document = message.document.width, message.document.height
+    if not all(1 <= side <= MAX_DOCUMENT_SIDE for side in document):
+        raise InvalidRequest(
+            prefix + "document",
+            f"{document[0]} x {document[1]} px is not within 1..{MAX_DOCUMENT_SIDE}",
+        )
+    box = Box(
+        message.crop_box.x, message.crop_box.y, message.crop_box.width, message.crop_box.height
+    )
+    if (box.width, box.height) != (crop.width, crop.height):
+        raise InvalidRequest(
+            prefix + "crop_box",
+            f"is {box.width} x {box.height} px, but crop is {crop.width} x {crop.height}",
+        )
+    if box.x < 0 or box.y < 0 or box.right > document[0] or box.bottom > document[1]:
+        raise InvalidRequest(
+            prefix + "crop_box", f"reaches outside the document of {document[0]} x {document[1]} px"
+        )
+    return Placing(crop, hole, box, document)
+
+
+def _picture(message: pb.Picture, field: str, limits: Limits) -> PictureShape:
+    if message.channels not in (1, 3, 4):
+        raise InvalidRequest(field + ".channels", f"is {message.channels}; must be 1, 3 or 4")
+    if message.sample_type not in DTYPES:
+        raise InvalidRequest(field + ".sample_type", "must be U8, U16, F16 or F32")
+    if message.transfer not in pb.Transfer.values():
+        raise InvalidRequest(field + ".transfer", "must be SRGB or LINEAR")
+    for name in ("width", "height"):
+        side = getattr(message, name)
+        if side < 1:
+            raise InvalidRequest(f"{field}.{name}", "is 0; must be at least 1")
+        if side > limits.max_side:
+            raise TooMuch(f"{field}.{name}: {side} px is over the limit of {limits.max_side} px")
+    shape = PictureShape(
+        field,
+        message.width,
+        message.height,
+        message.channels,
+        DTYPES[message.sample_type],
+        message.transfer == pb.TRANSFER_LINEAR,
+    )
+    if shape.num_bytes > limits.max_picture_bytes:
+        raise TooMuch(
+            f"{field}: {shape.num_bytes} bytes are over the limit of {limits.max_picture_bytes}"
+        )
+    if message.data and len(message.data) != shape.num_bytes:
+        raise InvalidRequest(
+            field + ".data",
+            f"has {len(message.data)} bytes; {shape.width} x {shape.height} px of "
+            f"{shape.channels} x {shape.dtype.itemsize} bytes make {shape.num_bytes}",
+        )
+    return shape
+
+
+def _overview(header: pb.FillHeader, limits: Limits) -> PictureShape | None:
+    if not header.HasField("overview"):
+        return None
+    shape = _picture(header.overview, "overview", limits)
+    if max(shape.width, shape.height) > MAX_OVERVIEW_SIDE:
+        raise InvalidRequest(
+            "overview",
+            f"is {shape.width} x {shape.height} px; its longest side is at most "
+            f"{MAX_OVERVIEW_SIDE} px",
+        )
+    return shape
+
+
+def _seeds(header: pb.FillHeader, limits: Limits) -> tuple[int, ...]:
+    count = header.count or max(len(header.seeds), 1)
+    if max(count, len(header.seeds)) > limits.max_seeds:
+        raise InvalidRequest(
+            "seeds", f"{max(count, len(header.seeds))} are too many; at most {limits.max_seeds}"
+        )
+    if len(header.seeds) > 1:
+        if count != len(header.seeds):
+            raise InvalidRequest("count", f"is {count}, but there are {len(header.seeds)} seeds")
+        return tuple(header.seeds)
+    first = header.seeds[0] if header.seeds else secrets.randbits(32)
+    return tuple((first + k) % 2**32 for k in range(count))
+
+
+def _psi(value: float) -> float:
+    return _number(value, "truncation_psi", 0.0, 1.0)
+
+
+def _edits(messages: Sequence[pb.Edit], field: str) -> Edits:
+    if len(messages) > MAX_EDITS:
+        raise InvalidRequest(field, f"{len(messages)} are too many; at most {MAX_EDITS}")
+    edits: dict[str, float] = {}
+    for k, message in enumerate(messages):
+        if not message.name:
+            raise InvalidRequest(f"{field}[{k}].name", "is empty")
+        if message.name in edits:
+            raise InvalidRequest(f"{field}[{k}].name", f"{message.name!r} is given twice")
+        edits[message.name] = _number(
+            message.value, f"{field}[{k}].value", -MAX_EDIT_VALUE, MAX_EDIT_VALUE
+        )
+    return edits
+
+
+def _levels(numbers: Sequence[int]) -> tuple[str, ...]:
+    for k, number in enumerate(numbers):
+        if number not in LEVELS:
+            raise InvalidRequest(f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLOURS")
+    return tuple(name for number, name in LEVELS.items() if number in numbers)
+
+
+def _frame(message: pb.Frame, field: str) -> Frame:
+    for name in ("cx", "cy", "angle"):
+        _number(getattr(message, name), f"{field}.{name}", -4e6, 4e6)
+    _number(message.side, f"{field}.side", 1.0, 4.0 * MAX_DOCUMENT_SIDE)
+    return Frame(message.cx, message.cy, message.side, message.angle)
+
+
+def _blending(message: pb.Blending) -> BlendSettings:
+    chosen: dict[str, Any] = {field.name: value for field, value in message.ListFields()}
+    if "feather_px" in chosen:
+        _number(chosen["feather_px"], "blending.feather_px", 0.0, 256.0)
+    return BlendSettings(**chosen)
+
+
+def _number(value: float, field: str, low: float, high: float) -> float:
+    if not math.isfinite(value) or not low <= value <= high:
+        raise InvalidRequest(field, f"is {value:g}; must lie within {low:g}..{high:g}")
+    return value
+
+
+def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
+    if sample_type == pb.SAMPLE_TYPE_UNSPECIFIED:
+        return None
+    if sample_type not in DTYPES:
+        raise InvalidRequest("output_sample_type", "must be U8, U16, F16 or F32")
+    return DTYPES[sample_type]
+
+
+# ---------------------------------------------------------------------------------------------
+# Pixels
+
+
+def document_picture(placing: Placing, crop: bytes | bytearray) -> DocumentPicture:
+    """The crop as the model's pipeline takes it."""
+    return DocumentPicture(
+        pixels=placing.crop.pixels(crop),
+        linear=placing.crop.linear,
+        origin=(placing.box.x, placing.box.y),
+        size=placing.document,
+    )
+
+
+def overview_picture(
+    shape: PictureShape, data: bytes | bytearray, document: tuple[int, int]
+) -> DocumentPicture:
+    """The overview: the whole document, smaller."""
+    return DocumentPicture.overview(shape.pixels(data), document, shape.linear)
+
+
+def coverage(shape: PictureShape, data: bytes | bytearray) -> npt.NDArray[np.uint8]:
+    """The selection [H, W]; InvalidRequest if nothing is selected."""
+    selection: npt.NDArray[np.uint8] = shape.pixels(data)[..., 0]
+    if not selection.any():
+        raise InvalidRequest(shape.field, "is empty (all 0); select what shall be filled")
+    return selection
+
+
+def picture_message(pixels: Pixels, linear: bool) -> pb.Picture:
+    """Pixels [H, W] or [H, W, C] as a message."""
+    planes = pixels if pixels.ndim == 3 else pixels[..., None]
+    dtype = planes.dtype.newbyteorder("<")
+    return pb.Picture(
+        width=planes.shape[1],
+        height=planes.shape[0],
+        channels=planes.shape[2],
+        sample_type=SAMPLE_TYPES[dtype],
+        transfer=pb.TRANSFER_LINEAR if linear else pb.TRANSFER_SRGB,
+        data=np.ascontiguousarray(planes, dtype).tobytes(),
+    )
+
+
+def resample_type(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
+    """The same picture with another sample type; integers are rounded half to even and clipped."""
+    if pixels.dtype == dtype:
+        return pixels
+    values = pixels.astype(np.float32)
+    if pixels.dtype.kind == "u":
+        values /= np.iinfo(pixels.dtype).max
+    if dtype.kind == "u":
+        white = np.iinfo(dtype).max
+        values = np.rint(np.clip(np.nan_to_num(values), 0.0, 1.0) * white)
+    return values.astype(dtype)
+
+
+def box_message(box: Box) -> pb.Box:
+    return pb.Box(x=box.x, y=box.y, width=box.width, height=box.height)
+
+
+def frame_message(frame: Frame) -> pb.Frame:
+    return pb.Frame(cx=frame.cx, cy=frame.cy, side=frame.side, angle=frame.angle)

@@ -1,0 +1,348 @@
+"""Fills and edits as steps for the worker: model in, raw outputs out.
+
+The order of operations: codes from seed and truncation, then mixing with another candidate, then
+edits, then one synthesis. The first rendering is computed alone, so that it is there as soon as
+possible; the following ones in batches that fit the device's memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from inpaint_model import Inpainter, holes
+from inpaint_model.frames import union
+from inpaint_model.pictures import (
+    BlendSettings,
+    DocumentPicture,
+    Placement,
+    Source,
+    place,
+    prepare,
+)
+
+from .convert import EditOrder, Edits, FillOrder, MixingOrder
+from .device import free_cached_memory, is_out_of_memory
+from .engine import Steps
+from .errors import InvalidRequest, NotFound, OutOfMemory, WrongModel
+from .models import Entry, ModelRegistry
+from .recipes import MixingNote, Recipe, read_recipe
+
+Float32 = npt.NDArray[np.float32]
+
+LEVEL_STYLES: Mapping[str, slice] = {
+    "structure": slice(0, 3),
+    "features": slice(3, 7),
+    "colours": slice(7, None),
+}
+
+
+class Made(NamedTuple):
+    """How a candidate was made."""
+
+    seed: int
+    truncation_psi: float
+    edits: Edits
+    mixing: MixingNote | None
+    codes: tuple[Float32, ...]  # one [num_ws, w_dim] a group, after mixing, before edits
+
+
+@dataclass
+class Scene:
+    """A picture whose holes are found and framed: what a session keeps."""
+
+    entry: Entry
+    picture: DocumentPicture
+    coverage: npt.NDArray[np.uint8]  # [H, W]
+    placements: Sequence[Placement]  # one a group
+    blending: BlendSettings
+    output_dtype: np.dtype[Any]
+    encodings: list[Any] | None = None  # one a group; None when the model has left the device
+    candidates: dict[int, Made] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        return self.entry.name
+
+    @property
+    def num_bytes(self) -> int:
+        """Roughly what keeping it costs."""
+        codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
+        return self.picture.pixels.nbytes + self.coverage.nbytes + codes
+
+
+class Placed(NamedTuple):
+    """The frames are chosen and the encoder has run."""
+
+    scene: Scene
+    encode_s: float
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One candidate or variant, as the network made it."""
+
+    index: int
+    variant: int  # -1: the candidate itself
+    made: Made
+    outputs: tuple[Float32, ...]  # one [R, R, 3] a group
+
+
+Event = Placed | list[Rendered] | None  # None: nothing to tell, but a good moment to stop
+
+
+@dataclass(frozen=True)
+class _Task:
+    index: int
+    variant: int
+    made: Made
+
+
+def fill_steps(
+    models: ModelRegistry,
+    entry: Entry,
+    order: FillOrder,
+    picture: DocumentPicture,
+    coverage: npt.NDArray[np.uint8],
+    overview: DocumentPicture | None,
+    batch_size: int,
+) -> Steps[Event]:
+    """Load the model if need be, choose the frames, encode, render all candidates."""
+    inpainter = models.use(entry)
+    yield None
+    began = time.monotonic()
+    try:
+        placements = prepare(
+            inpainter,
+            picture,
+            coverage,
+            mode=order.frame_mode,
+            frame=order.frame,
+            overview=overview,
+        )
+    except ValueError as error:
+        raise InvalidRequest("hole", str(error)) from error
+    scene = Scene(entry, picture, coverage, placements, order.blending, order.output_dtype)
+    yield from _encode(inpainter, scene)
+    yield Placed(scene, time.monotonic() - began)
+    yield from _render(models, scene, _tasks(models, scene, order), batch_size)
+
+
+def edit_steps(
+    models: ModelRegistry,
+    scene: Scene,
+    index: int,
+    order: EditOrder,
+) -> Steps[Event]:
+    """Render one candidate of a scene again, with changes. The scene itself stays as it is."""
+    if index not in scene.candidates:
+        raise NotFound("candidate", str(index), map(str, scene.candidates))
+    inpainter = models.use(scene.entry)
+    began = time.monotonic()
+    if scene.encodings is None:
+        yield from _encode(inpainter, scene)
+    made = _resampled(inpainter, scene, scene.candidates[index], order)
+    if order.mixing is not None:
+        made = _mixed(scene, made, order.mixing)
+    yield Placed(scene, time.monotonic() - began)
+    task = _Task(index, -1, made._replace(edits=order.edits))
+    yield from _render(models, scene, iter([task]), 1)
+
+
+def scene_of_recipe(
+    entry: Entry,
+    recipe: Recipe,
+    sources: Sequence[Source],
+    picture: DocumentPicture,
+    coverage: npt.NDArray[np.uint8],
+    output_dtype: np.dtype[Any],
+) -> Scene:
+    """The scene of a recipe: the encoder will see exactly what it saw then."""
+    try:
+        placements = [
+            replace(place(picture, part, group.frame, entry.info.resolution), source=source)
+            for part, group, source in zip(
+                _parts(picture, coverage, recipe), recipe.groups, sources, strict=True
+            )
+        ]
+    except ValueError as error:
+        raise InvalidRequest("source.hole", str(error)) from error
+    scene = Scene(entry, picture, coverage, placements, recipe.blending, output_dtype)
+    scene.candidates[0] = Made(
+        recipe.seed,
+        recipe.truncation_psi,
+        recipe.edits,
+        recipe.mixing,
+        recipe_codes(recipe, entry, "source.recipe"),
+    )
+    return scene
+
+
+def recipe_codes(recipe: Recipe, entry: Entry, field: str) -> tuple[Float32, ...]:
+    """The codes of every group, in the model's shape; none if the recipe has not all of them."""
+    codes = [group.ws_out for group in recipe.groups if group.ws_out is not None]
+    if len(codes) < len(recipe.groups):
+        if recipe.mixing is not None:
+            raise InvalidRequest(field, "is mixed but has no codes; it cannot be made again")
+        return ()
+    shape = entry.info.num_ws, entry.info.w_dim
+    for flat in codes:
+        if flat.size != shape[0] * shape[1]:
+            raise InvalidRequest(
+                field, f"has {flat.size} numbers in ws_out; {entry.name} has {shape[0] * shape[1]}"
+            )
+    return tuple(flat.reshape(shape) for flat in codes)
+
+
+def _parts(
+    picture: DocumentPicture, coverage: npt.NDArray[np.uint8], recipe: Recipe
+) -> list[npt.NDArray[np.uint8]]:
+    """The part of the selection that belongs to each group: the regions inside its box."""
+    if len(recipe.groups) == 1:
+        return [coverage]
+    regions = holes.components(coverage > 0)
+    x, y = picture.origin
+    boxes = [box.moved(x, y) for box in regions.boxes]
+    members = [
+        [k for k, box in enumerate(boxes, start=1) if union([group.box, box]) == group.box]
+        for group in recipe.groups
+    ]
+    return [np.where(regions.mask(numbers), coverage, np.uint8(0)) for numbers in members]
+
+
+def _encode(inpainter: Inpainter, scene: Scene) -> Iterator[None]:
+    encodings = []
+    for placement in scene.placements:
+        encodings.append(inpainter.encode(placement.source.erased, placement.source.hole))
+        yield None
+    scene.encodings = encodings
+
+
+def _encodings(inpainter: Inpainter, scene: Scene) -> list[Any]:
+    """What the encoder made; made again if the model left the device in between."""
+    if scene.encodings is None:
+        deque(_encode(inpainter, scene), maxlen=0)
+    assert scene.encodings is not None
+    return scene.encodings
+
+
+def _sample(
+    inpainter: Inpainter, scene: Scene, seed: int, truncation_psi: float
+) -> tuple[Float32, ...]:
+    """The codes [num_ws, w_dim] of every group; all groups share the seed."""
+    return tuple(
+        inpainter.sample(encoding, [seed], truncation_psi)[0]
+        for encoding in _encodings(inpainter, scene)
+    )
+
+
+def _tasks(models: ModelRegistry, scene: Scene, order: FillOrder) -> Iterator[_Task]:
+    """Every candidate, followed by its variants; sampled when its turn comes."""
+    for k, seed in enumerate(order.seeds):
+        codes = _sample(models.use(scene.entry), scene, seed, order.truncation_psi)
+        made = Made(seed, order.truncation_psi, order.edits, None, codes)
+        scene.candidates[k] = made
+        for variant, edits in enumerate(({}, *order.variants), start=-1):
+            yield _Task(k, variant, made._replace(edits={**order.edits, **edits}))
+
+
+def _resampled(inpainter: Inpainter, scene: Scene, made: Made, order: EditOrder) -> Made:
+    """The candidate with another seed or truncation; as it is if neither changes."""
+    new_seed = made.seed if order.seed is None else order.seed
+    new_psi = made.truncation_psi if order.truncation_psi is None else order.truncation_psi
+    if made.codes and (new_seed, new_psi) == (made.seed, made.truncation_psi):
+        return made
+    codes = _sample(inpainter, scene, new_seed, new_psi)
+    return Made(new_seed, new_psi, made.edits, None, codes)
+
+
+def _mixed(scene: Scene, made: Made, order: MixingOrder) -> Made:
+    """Styles of the other candidate laid over this one's, group by group."""
+    other = read_recipe(order.recipe, "mixing.recipe")
+    if other.weights_sha256 != scene.entry.info.weights_sha256:
+        raise WrongModel(
+            f"mixing.recipe was made with the model {other.model!r}, this candidate with "
+            f"{scene.model!r}; only candidates of one model can be mixed"
+        )
+    others = recipe_codes(other, scene.entry, "mixing.recipe")
+    if not others:
+        raise InvalidRequest("mixing.recipe", "has no codes (ws_out) to mix")
+    mixed = []
+    for k, codes in enumerate(made.codes):
+        result = codes.copy()
+        for level in order.levels or LEVEL_STYLES:
+            styles = LEVEL_STYLES[level]
+            result[styles] += order.amount * (others[k % len(others)][styles] - result[styles])
+        mixed.append(result)
+    note = MixingNote(order.levels or tuple(LEVEL_STYLES), order.amount)
+    return made._replace(mixing=note, codes=tuple(mixed))
+
+
+def _render(
+    models: ModelRegistry, scene: Scene, tasks: Iterator[_Task], batch_size: int
+) -> Iterator[list[Rendered]]:
+    """All tasks, the first alone; memory that does not suffice makes the batches smaller."""
+    pending: list[_Task] = []
+    size = 1
+    while True:
+        pending += islice(tasks, max(size - len(pending), 0))
+        batch = pending[:size]
+        if not batch:
+            return
+        try:
+            rendered = _render_batch(models.use(scene.entry), scene, batch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            batch_size = size = _less_memory(models, scene.entry, len(batch), error)
+            continue
+        yield rendered
+        del pending[: len(batch)]
+        size = batch_size
+
+
+def _less_memory(models: ModelRegistry, entry: Entry, batch_size: int, error: Exception) -> int:
+    """The batch size to try next; OutOfMemory when nothing is left to give up."""
+    assert entry.inpainter is not None
+    free_cached_memory(entry.inpainter.device)
+    if batch_size > 1:
+        return batch_size // 2
+    if models.unload_oldest(entry):
+        return 1
+    raise OutOfMemory(
+        "the device's memory does not suffice for one candidate; close other programs that use "
+        "it, or start the daemon with `--device cpu`"
+    ) from error
+
+
+def _render_batch(inpainter: Inpainter, scene: Scene, batch: Sequence[_Task]) -> list[Rendered]:
+    groups = []
+    for g, encoding in enumerate(_encodings(inpainter, scene)):
+        codes = [inpainter.edit(task.made.codes[g][None], task.made.edits) for task in batch]
+        groups.append(inpainter.render(encoding, np.concatenate(codes)))  # [n, R, R, 3]
+    return [
+        Rendered(task.index, task.variant, task.made, tuple(outputs[k] for outputs in groups))
+        for k, task in enumerate(batch)
+    ]
+
+
+def warm_up_steps(models: ModelRegistry, entry: Entry, batch_size: int) -> Steps[None]:
+    """Load a model and let every kernel run once, before anybody waits for it."""
+    inpainter = models.use(entry)
+    yield
+    resolution = inpainter.resolution
+    hole = np.zeros((resolution, resolution), np.uint8)
+    hole[resolution // 4 : -resolution // 4, resolution // 4 : -resolution // 4] = 255
+    encoding = inpainter.encode(np.zeros((resolution, resolution, 3), np.uint8), hole)
+    yield
+    codes = inpainter.sample(encoding, [0], 0.8)
+    yield
+    for size in sorted({1, batch_size}):
+        inpainter.render(encoding, np.repeat(codes, size, axis=0))
+        yield

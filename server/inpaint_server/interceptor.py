@@ -1,0 +1,137 @@
+"""Every call passes here: the token is checked, and exceptions become statuses in one table."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+
+from .device import is_fatal, is_out_of_memory
+from .errors import (
+    DeadlinePassed,
+    InvalidRequest,
+    NotFound,
+    RequestError,
+    TooMuch,
+    Unavailable,
+    WrongModel,
+)
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[RequestError], grpc.StatusCode] = {
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    TooMuch: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    WrongModel: grpc.StatusCode.FAILED_PRECONDITION,
+    Unavailable: grpc.StatusCode.UNAVAILABLE,
+    DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+OURS = "/inpaint.v1."
+
+
+def status_of(error: BaseException) -> grpc.StatusCode:
+    """The status of an exception: INTERNAL for everything that is nobody's fault but ours."""
+    for kind, code in STATUS.items():
+        if isinstance(error, kind):
+            return code
+    if is_out_of_memory(error):
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+    return grpc.StatusCode.INTERNAL
+
+
+def sentence_for_client(error: BaseException) -> str:
+    """What the client is told. The details of what only we can understand go to the log."""
+    if isinstance(error, RequestError):
+        return str(error)
+    reference = secrets.token_hex(4)
+    log.error("error=%s", reference, exc_info=error)
+    if is_out_of_memory(error):
+        return f"the daemon's memory does not suffice; its log has the details: {reference}"
+    return f"a bug in the daemon; its log has the details: {reference}"
+
+
+class TokenInterceptor(grpc.aio.ServerInterceptor):
+    """UNAUTHENTICATED for every call without `authorization: Bearer TOKEN`."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = f"Bearer {token}".encode()
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
+    ) -> Any:
+        handler = await continuation(call)
+        given = dict(call.invocation_metadata or ()).get("authorization")
+        if handler is None or self._is_right(given):
+            return handler
+        return _refusal(
+            handler,
+            "the call has no token; send `authorization: Bearer TOKEN` as metadata"
+            if given is None
+            else "the token is wrong; take the one in the daemon's runtime file",
+        )
+
+    def _is_right(self, given: str | bytes | None) -> bool:
+        if isinstance(given, str):
+            given = given.encode("utf-8", "replace")
+        return given is not None and hmac.compare_digest(given, self._expected)
+
+
+def _refusal(handler: Any, reason: str) -> Any:
+    async def refuse(request: Any, context: Context) -> None:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+
+    return _like(handler, refuse)
+
+
+class StatusInterceptor(grpc.aio.ServerInterceptor):
+    """Whatever our own methods raise becomes a status; a broken device is reported."""
+
+    def __init__(self, on_fatal: Callable[[str], None]) -> None:
+        self._on_fatal = on_fatal
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
+    ) -> Any:
+        handler = await continuation(call)
+        if handler is None or not call.method.startswith(OURS):
+            return handler
+        method = (
+            handler.unary_unary
+            or handler.unary_stream
+            or handler.stream_unary
+            or handler.stream_stream
+        )
+
+        async def guarded(request: Any, context: Context) -> Any:
+            try:
+                return await method(request, context)
+            except (asyncio.CancelledError, grpc.aio.AbortError):
+                raise
+            except Exception as error:
+                if is_fatal(error):
+                    self._on_fatal("the device has failed")
+                await context.abort(status_of(error), sentence_for_client(error))
+
+        return _like(handler, guarded)
+
+
+def _like(handler: Any, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
+    """A handler of the same kind with another behaviour."""
+    kind = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[handler.request_streaming, handler.response_streaming]
+    return kind(behaviour, handler.request_deserializer, handler.response_serializer)

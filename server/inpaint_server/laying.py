@@ -1,0 +1,88 @@
+"""A rendering, laid over the document and put into a message: pixel work, no device.
+
+Runs in a thread of its own, so that neither the event loop nor the device waits for it.
+"""
+
+from __future__ import annotations
+
+from inpaint_model.frames import union
+from inpaint_model.pictures import lay
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+from .convert import (
+    FRAME_MODE_NUMBERS,
+    box_message,
+    frame_message,
+    picture_message,
+    resample_type,
+)
+from .filling import Rendered, Scene
+from .recipes import Group, Recipe, write_attachment, write_recipe
+
+
+def frames_chosen(scene: Scene) -> list[pb.FrameChosen]:
+    """One message for each group of the hole."""
+    return [
+        pb.FrameChosen(
+            group=k,
+            frame=frame_message(placement.frame),
+            confidence=placement.confidence,
+            model_resolution=placement.resolution,
+            enlargement=placement.enlargement,
+            warning=placement.warning,
+            mode=FRAME_MODE_NUMBERS[placement.mode],
+        )
+        for k, placement in enumerate(scene.placements)
+    ]
+
+
+def candidate_message(scene: Scene, rendered: Rendered) -> pb.Candidate:
+    """Patches in document pixels, recipe and (with the candidate itself) attachment."""
+    return pb.Candidate(
+        index=rendered.index,
+        variant=rendered.variant,
+        seed=rendered.made.seed,
+        patches=_patches(scene, rendered),
+        recipe=write_recipe(recipe_of(scene, rendered)),
+        attachment=(
+            write_attachment([placement.source for placement in scene.placements])
+            if rendered.variant < 0
+            else b""
+        ),
+    )
+
+
+def _patches(scene: Scene, rendered: Rendered) -> list[pb.Patch]:
+    messages = []
+    for placement, output in zip(scene.placements, rendered.outputs, strict=True):
+        patch = lay(placement, output, scene.blending)
+        fill = resample_type(patch.fill, scene.output_dtype)
+        messages.append(
+            pb.Patch(
+                fill=picture_message(fill, scene.picture.linear),
+                coverage=picture_message(patch.coverage, linear=False),
+                box=box_message(patch.box),
+            )
+        )
+    return messages
+
+
+def recipe_of(scene: Scene, rendered: Rendered) -> Recipe:
+    """Everything that makes the rendering again."""
+    made, info = rendered.made, scene.entry.info
+    return Recipe(
+        model=info.name,
+        weights_sha256=info.weights_sha256,
+        generator_sha256=info.generator_sha256,
+        seed=made.seed,
+        truncation_psi=made.truncation_psi,
+        edits=made.edits,
+        mixing=made.mixing,
+        document=scene.picture.document_size,
+        box=union([placement.box for placement in scene.placements]),
+        blending=scene.blending,
+        groups=tuple(
+            Group(placement.frame, placement.box, codes)
+            for placement, codes in zip(scene.placements, made.codes, strict=True)
+        ),
+    )

@@ -1,0 +1,108 @@
+"""The runtime file, by which clients on this machine find the daemon and its token.
+
+{"address": "127.0.0.1:41234", "token": "...", "pid": 4711, "version": "0.1.0", "tls": false}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from . import __version__
+from .errors import AlreadyRunning, ConfigurationError
+
+
+def default_runtime_file() -> Path:
+    """`inpaint/server.json` in the user's runtime folder, else in the user's private cache."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return Path(runtime, "inpaint", "server.json")
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local, "Temp", "inpaint", "server.json")
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/TemporaryItems/inpaint/server.json"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "inpaint", "server.json")
+
+
+class RuntimeFile:
+    """Held while the daemon runs: a lock beside it keeps a second daemon out.
+
+    The lock disappears with the process, so a file that a killed daemon left behind is stale and
+    simply replaced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> RuntimeFile:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Appending opens without truncating and makes the file where there is none.
+            self._lock = self.path.with_suffix(".lock").open("a", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write the runtime file {self.path}: {error.strerror}"
+            ) from error
+        if not _try_lock(self._lock):
+            self._lock.close()
+            raise AlreadyRunning(_whose(self.path))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.path.unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+
+    def write(self, address: str, token: str) -> None:
+        """Atomically, readable by the user alone."""
+        content = {
+            "address": address,
+            "token": token,
+            "pid": os.getpid(),
+            "version": __version__,
+        }
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".server-")  # mode 0600
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        Path(name).replace(self.path)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    """Lock the file for this process; False if another one has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _whose(path: Path) -> str:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        where = f"process {content['pid']} at {content['address']}"
+    except (OSError, ValueError, KeyError):
+        where = "it is just starting"
+    return (
+        f"a daemon already runs here ({where}); use it, stop it, or give this one its own "
+        f"`runtime_file` (now {path})"
+    )

@@ -1,0 +1,343 @@
+"""The service `inpaint.v1.Inpaint`: convert, submit, wait, convert back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from inpaint_model.frames import Frame
+from inpaint_model.pictures import DocumentPicture
+from inpaint_protos.v1 import inpaint_pb2 as pb
+from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
+
+from . import __version__, convert
+from .accounting import Account, Accounts
+from .config import ServerConfig
+from .device import device_name
+from .engine import Engine, Steps, Ticket, Urgency
+from .errors import DeadlinePassed, NotFound
+from .filling import Event, Placed, Rendered, Scene, edit_steps, fill_steps, scene_of_recipe
+from .laying import candidate_message, frames_chosen
+from .models import Entry, ModelRegistry
+from .recipes import read_attachment, read_recipe
+from .sessions import SessionCache
+from .uploads import Admission, first_message, receive_pictures
+
+if TYPE_CHECKING:
+    from .interceptor import Context
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the service works with; `daemon.py` assembles it."""
+
+    config: ServerConfig
+    device: torch.device
+    precision: str
+    engine: Engine
+    models: ModelRegistry
+    sessions: SessionCache
+    pixels: Executor  # threads for conversion and laying over
+    accounts: Accounts
+    batch_size: int
+
+
+class InpaintService(pb_grpc.InpaintServicer):
+    """Knows messages, not networks: everything that takes time runs on the engine or a thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._config = parts.config
+        self._limits = parts.config.limits
+        self._admission = Admission(parts.config.limits.max_pending_bytes)
+        self._began = time.monotonic()
+
+    # -- Fill -----------------------------------------------------------------------------------
+
+    async def Fill(  # noqa: N802 (the name in the contract)
+        self, requests: AsyncIterator[pb.FillRequest], context: Context
+    ) -> None:
+        """Frames, candidates and variants of one hole, each as soon as it is there."""
+        async with self._parts.accounts.open("Fill", context) as account:
+            header = await first_message(requests, self._config.idle_s)
+            order = convert.fill_order(header, self._limits)
+            entry = self._parts.models.find(order.model)
+            edits = (order.edits, *order.variants)
+            self._parts.models.check_edits(entry, [name for e in edits for name in e])
+            placing, overview = order.placing, order.overview
+            account.facts.update(
+                model=entry.name,
+                crop=f"{placing.crop.width}x{placing.crop.height}x{placing.crop.channels}",
+                seeds=len(order.seeds),
+                variants=len(order.variants),
+            )
+            shapes = [placing.crop, placing.hole] + ([overview] if overview else [])
+            with self._admission.reserve(sum(shape.num_bytes for shape in shapes)):
+                data = await receive_pictures(
+                    requests,
+                    shapes,
+                    [getattr(header, shape.field).data for shape in shapes],
+                    self._config.idle_s,
+                )
+                picture = convert.document_picture(placing, data[0])
+                coverage = await self._in_thread(convert.coverage, placing.hole, data[1])
+                far = (
+                    convert.overview_picture(overview, data[2], placing.document)
+                    if overview
+                    else None
+                )
+                ticket, position = self._parts.engine.submit(
+                    lambda: fill_steps(
+                        self._parts.models,
+                        entry,
+                        order,
+                        picture,
+                        coverage,
+                        far,
+                        self._parts.batch_size,
+                    ),
+                    Urgency.FILL,
+                    _deadline(context),
+                )
+                await self._answer(
+                    ticket,
+                    position,
+                    SessionCache.new_id(),
+                    len(order.seeds) * (1 + len(order.variants)),
+                    context,
+                    account,
+                )
+
+    # -- Edit -----------------------------------------------------------------------------------
+
+    async def Edit(  # noqa: N802 (the name in the contract)
+        self, requests: AsyncIterator[pb.EditRequest], context: Context
+    ) -> None:
+        """One candidate again, with changes: from its session, or from recipe and attachment."""
+        async with self._parts.accounts.open("Edit", context) as account:
+            header = await first_message(requests, self._config.idle_s)
+            order = convert.edit_order(header, self._limits)
+            scene = self._parts.sessions.get(order.session_id) if order.session_id else None
+            if scene is not None:
+                await self._edit(scene, order, order.index, order.session_id, context, account)
+                return
+            if order.source is None:
+                raise NotFound("session (it may have expired)", order.session_id, ())
+            placing = order.source.placing
+            shapes = [placing.crop, placing.hole] if placing else []
+            with self._admission.reserve(sum(shape.num_bytes for shape in shapes)):
+                inline = [header.source.crop.data, header.source.hole.data] if placing else []
+                data = await receive_pictures(requests, shapes, inline, self._config.idle_s)
+                scene = await self._in_thread(self._scene, order.source, data)
+                await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
+
+    def _scene(self, source: convert.SourceOrder, data: list[bytes | bytearray]) -> Scene:
+        """The scene of a recipe, laid over the picture sent with it or over its attachment."""
+        recipe = read_recipe(source.recipe, "source.recipe")
+        entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
+        resolution = entry.info.resolution
+        squares = read_attachment(
+            source.attachment, resolution, len(recipe.groups), "source.attachment"
+        )
+        if source.placing:
+            picture = convert.document_picture(source.placing, data[0])
+            coverage = convert.coverage(source.placing.hole, data[1])
+            dtype = source.placing.crop.dtype
+        else:
+            picture = DocumentPicture(squares[0].erased)
+            coverage = squares[0].hole
+            dtype = np.dtype(np.uint8)
+            whole = Frame(resolution / 2, resolution / 2, resolution, 0.0)
+            recipe = replace(recipe, groups=(recipe.groups[0]._replace(frame=whole),))
+            squares = squares[:1]
+        return scene_of_recipe(entry, recipe, squares, picture, coverage, dtype)
+
+    async def _edit(
+        self,
+        scene: Scene,
+        order: convert.EditOrder,
+        index: int,
+        session_id: str,
+        context: Context,
+        account: Account,
+    ) -> None:
+        self._parts.models.check_edits(scene.entry, order.edits)
+        account.facts.update(model=scene.model, session=session_id[:6])
+        shown = replace(
+            scene,
+            blending=order.blending or scene.blending,
+            output_dtype=order.output_dtype or scene.output_dtype,
+        )
+        ticket, position = self._parts.engine.submit(
+            lambda: edit_steps(self._parts.models, scene, index, order),
+            Urgency.EDIT,
+            _deadline(context),
+        )
+        await self._answer(ticket, position, session_id, 1, context, account, shown)
+
+    # -- Answers --------------------------------------------------------------------------------
+
+    async def _answer(
+        self,
+        ticket: Ticket[Event],
+        position: int,
+        session_id: str,
+        total: int,
+        context: Context,
+        account: Account,
+        shown: Scene | None = None,
+    ) -> None:
+        """Send what the steps yield. `shown`: the scene to lay over, if not the steps' own."""
+        timings = pb.Timings()
+        try:
+            accepted = pb.Accepted(session_id=session_id, queue_position=position)
+            await self._send(context, pb.FillEvent(accepted=accepted))
+            scene = shown
+            async for event in ticket.results():
+                if isinstance(event, Placed):
+                    self._parts.sessions.put(session_id, event.scene)
+                    scene = shown or event.scene
+                    timings.encode_ms = 1000 * event.encode_s
+                    for frame in frames_chosen(scene):
+                        await self._send(context, pb.FillEvent(frame_chosen=frame))
+                    progress = pb.Progress(done=0, total=total)
+                    await self._send(context, pb.FillEvent(progress=progress))
+                for rendered in event if isinstance(event, list) else ():
+                    assert scene is not None
+                    await self._send_candidate(scene, rendered, context)
+                    account.candidates += 1
+                    if account.candidates == 1:
+                        timings.first_candidate_ms = _ms_since(ticket.started)
+                    progress = pb.Progress(done=account.candidates, total=total)
+                    await self._send(context, pb.FillEvent(progress=progress))
+            timings.queue_ms = 1000 * ((ticket.started or ticket.submitted) - ticket.submitted)
+            timings.total_ms = _ms_since(ticket.started)
+            account.facts.update(
+                queue_ms=round(timings.queue_ms, 1),
+                encode_ms=round(timings.encode_ms, 1),
+                first_candidate_ms=round(timings.first_candidate_ms, 1),
+            )
+            await self._send(context, pb.FillEvent(done=pb.Done(timings=timings)))
+        finally:
+            ticket.cancel()
+
+    async def _send_candidate(self, scene: Scene, rendered: Rendered, context: Context) -> None:
+        message = await self._in_thread(candidate_message, scene, rendered)
+        await self._send(context, pb.FillEvent(candidate=message))
+
+    async def _send(self, context: Context, event: pb.FillEvent) -> None:
+        try:
+            await asyncio.wait_for(context.write(event), self._config.idle_s)
+        except TimeoutError:
+            raise DeadlinePassed(
+                f"the client read nothing for {self._config.idle_s:.0f} s"
+            ) from None
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._parts.pixels, function, *arguments)
+
+    # -- Info and models ------------------------------------------------------------------------
+
+    async def Info(  # noqa: N802 (the name in the contract)
+        self, request: pb.InfoRequest, context: Context
+    ) -> pb.InfoResponse:
+        """What this daemon is and can do."""
+        parts, limits = self._parts, self._limits
+        return pb.InfoResponse(
+            version=__version__,
+            device=device_name(parts.device),
+            device_type=parts.device.type,
+            precision=parts.precision,
+            models=[self._model_message(entry) for entry in parts.models.entries.values()],
+            limits=pb.Limits(
+                max_picture_bytes=limits.max_picture_bytes,
+                max_side=limits.max_side,
+                max_seeds=limits.max_seeds,
+                max_variants=limits.max_variants,
+                max_queue=limits.max_queue,
+            ),
+            queue_length=parts.engine.queue_length,
+            uptime_s=time.monotonic() - self._began,
+        )
+
+    async def LoadModel(  # noqa: N802 (the name in the contract)
+        self, request: pb.LoadModelRequest, context: Context
+    ) -> pb.LoadModelResponse:
+        """Bring a model into memory."""
+        async with self._parts.accounts.open("LoadModel", context) as account:
+            entry = self._parts.models.find(request.name)
+            account.facts.update(model=entry.name)
+
+            def steps() -> Steps[None]:
+                self._parts.models.use(entry)
+                yield None
+
+            ticket, _ = self._parts.engine.submit(steps, Urgency.FILL, _deadline(context))
+            await self._finished(ticket)
+            return pb.LoadModelResponse(model=self._model_message(entry))
+
+    async def UnloadModel(  # noqa: N802 (the name in the contract)
+        self, request: pb.UnloadModelRequest, context: Context
+    ) -> pb.UnloadModelResponse:
+        """Free a model's memory."""
+        async with self._parts.accounts.open("UnloadModel", context) as account:
+            entry = self._parts.models.find(request.name)
+            account.facts.update(model=entry.name)
+
+            def steps() -> Steps[bool]:
+                yield self._parts.models.unload(entry)
+
+            ticket, _ = self._parts.engine.submit(steps, Urgency.FILL, _deadline(context))
+            return pb.UnloadModelResponse(was_loaded=any(await self._finished(ticket)))
+
+    async def _finished(self, ticket: Ticket[Any]) -> list[Any]:
+        """Everything that the steps yield; the work is given up if the client is."""
+        try:
+            return [result async for result in ticket.results()]
+        finally:
+            ticket.cancel()
+
+    def _model_message(self, entry: Entry) -> pb.Model:
+        info = entry.info
+        return pb.Model(
+            name=info.name,
+            title=info.title,
+            resolution=info.resolution,
+            alignment=info.alignment,
+            loaded=entry.loaded,
+            is_default=entry is self._parts.models.find(""),
+            directions=[
+                pb.Direction(
+                    name=direction.name,
+                    group=direction.group,
+                    minimum=direction.minimum,
+                    maximum=direction.maximum,
+                    description=direction.description,
+                )
+                for direction in info.directions
+            ],
+            licence=info.licence,
+            weights_sha256=info.weights_sha256,
+            generator_sha256=info.generator_sha256,
+            has_framer=info.has_framer,
+            memory_bytes=info.memory_bytes,
+        )
+
+
+def _deadline(context: Context) -> float | None:
+    """The client's deadline on our clock."""
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
+
+
+def _ms_since(moment: float | None) -> float:
+    return 0.0 if moment is None else 1000 * (time.monotonic() - moment)

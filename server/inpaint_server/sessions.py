@@ -1,0 +1,86 @@
+"""Fills that can be edited without sending the picture again: bounded, with expiry."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .filling import Scene
+
+
+class SessionCache:
+    """Scenes by their unguessable ids; the least recently used goes first.
+
+    The event loop and the worker both use it, hence the lock.
+    """
+
+    def __init__(
+        self,
+        max_count: int,
+        max_bytes: int,
+        ttl_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._scenes: OrderedDict[str, tuple[float, Scene]] = OrderedDict()  # oldest use first
+
+    def __len__(self) -> int:
+        return len(self._scenes)
+
+    @staticmethod
+    def new_id() -> str:
+        """128 random bits."""
+        return secrets.token_urlsafe(16)
+
+    def put(self, session_id: str, scene: Scene) -> bool:
+        """Keep a scene; False if it alone is larger than the whole cache may be."""
+        with self._lock:
+            self._expire()
+            if scene.num_bytes > self._max_bytes:
+                return False
+            self._scenes[session_id] = (self._clock(), scene)
+            while len(self._scenes) > self._max_count or self._num_bytes() > self._max_bytes:
+                self._scenes.popitem(last=False)
+        return True
+
+    def get(self, session_id: str) -> Scene | None:
+        """The scene, which counts as a use; None if it is unknown or expired."""
+        with self._lock:
+            self._expire()
+            if session_id not in self._scenes:
+                return None
+            _, scene = self._scenes.pop(session_id)
+            self._scenes[session_id] = (self._clock(), scene)
+            return scene
+
+    def expire(self) -> None:
+        """Drop what was not used for too long (called now and then: memory is freed in time)."""
+        with self._lock:
+            self._expire()
+
+    def forget_encodings(self, model: str) -> None:
+        """A model leaves the device: what its encoder made goes too, and is made again if asked."""
+        with self._lock:
+            for _, scene in self._scenes.values():
+                if scene.model == model:
+                    scene.encodings = None
+
+    def _expire(self) -> None:
+        now = self._clock()
+        while self._scenes:
+            oldest, (used, _) = next(iter(self._scenes.items()))
+            if now - used <= self._ttl_s:
+                return
+            del self._scenes[oldest]
+
+    def _num_bytes(self) -> int:
+        return sum(scene.num_bytes for _, scene in self._scenes.values())

@@ -1,0 +1,106 @@
+"""Receiving the pictures of a request: header first, then chunks, within a shared memory budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+from .convert import PictureShape
+from .errors import DeadlinePassed, InvalidRequest, TooMuch
+
+TARGETS = {
+    "crop": pb.Chunk.TARGET_CROP,
+    "hole": pb.Chunk.TARGET_HOLE,
+    "overview": pb.Chunk.TARGET_OVERVIEW,
+}
+
+
+class Admission:
+    """The pictures of all requests together stay within a budget. Event loop only."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._reserved = 0
+
+    @contextmanager
+    def reserve(self, num_bytes: int) -> Iterator[None]:
+        """Hold room for pictures; TooMuch if there is none."""
+        if self._reserved + num_bytes > self._max_bytes:
+            raise TooMuch(
+                f"the pictures need {num_bytes} bytes, and {self._max_bytes - self._reserved} are "
+                "free now; try again when other requests have ended, or send a smaller crop"
+            )
+        self._reserved += num_bytes
+        try:
+            yield
+        finally:
+            self._reserved -= num_bytes
+
+
+async def first_message(requests: AsyncIterator[Any], idle_s: float) -> Any:
+    """The header of a request stream."""
+    request = await _next(requests, idle_s)
+    if request is None or request.WhichOneof("message") != "header":
+        raise InvalidRequest("header", "is missing; it must be the first message")
+    return request.header
+
+
+async def receive_pictures(
+    requests: AsyncIterator[Any],
+    shapes: Sequence[PictureShape],
+    inline: Sequence[bytes],
+    idle_s: float,
+) -> list[bytes | bytearray]:
+    """The bytes of every picture, in the order of `shapes`; `inline` is what the header carried.
+
+    A picture whose inline bytes are empty is collected from chunks.
+    """
+    pictures: list[bytes | bytearray] = []
+    for shape, data in zip(shapes, inline, strict=True):
+        pictures.append(data or await _from_chunks(requests, shape, idle_s))
+    return pictures
+
+
+async def _from_chunks(
+    requests: AsyncIterator[Any], shape: PictureShape, idle_s: float
+) -> bytearray:
+    target = TARGETS[shape.field.rpartition(".")[2]]
+    data = bytearray()
+    while len(data) < shape.num_bytes:
+        request = await _next(requests, idle_s)
+        if request is None:
+            raise InvalidRequest(
+                shape.field + ".data", f"ends after {len(data)} of {shape.num_bytes} bytes"
+            )
+        if request.WhichOneof("message") != "chunk":
+            raise InvalidRequest("header", "came twice; only the first message is a header")
+        if request.chunk.target != target:
+            raise InvalidRequest(
+                "chunk.target",
+                f"is {_target_name(request.chunk.target)} while the bytes of {shape.field} are "
+                "not complete; pictures come in the order crop, hole, overview",
+            )
+        if not request.chunk.data:
+            raise InvalidRequest("chunk.data", "is empty")
+        if len(data) + len(request.chunk.data) > shape.num_bytes:
+            raise InvalidRequest(
+                shape.field + ".data", f"has more than the {shape.num_bytes} bytes of its size"
+            )
+        data += request.chunk.data
+    return data
+
+
+def _target_name(number: int) -> str:
+    return pb.Chunk.Target.Name(number) if number in pb.Chunk.Target.values() else str(number)
+
+
+async def _next(requests: AsyncIterator[Any], idle_s: float) -> Any:
+    """The next message, None at the end of the stream."""
+    try:
+        return await asyncio.wait_for(anext(requests, None), idle_s)
+    except TimeoutError:
+        raise DeadlinePassed(f"nothing came for {idle_s:.0f} s; send the whole request") from None

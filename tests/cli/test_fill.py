@@ -1,0 +1,256 @@
+"""`inpaint` against a real daemon: files, known pixels, JSON, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from inpaint_cli.images import Document, read_document, write_document
+from PIL import Image, ImageCms
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def make(
+    folder: Path, channels: int = 3, dtype: str = "uint8", extension: str = ".png", name: str = "p"
+) -> tuple[Path, Path, npt.NDArray[Any], npt.NDArray[np.uint8]]:
+    """A picture and a mask with a soft edge, as files and as arrays."""
+    rng = np.random.default_rng(7)
+    pixels: npt.NDArray[Any]
+    if dtype == "float32":
+        pixels = rng.random((60, 70, channels), np.float32)
+    else:
+        pixels = rng.integers(0, np.iinfo(dtype).max, (60, 70, channels), dtype, endpoint=True)
+    mask = np.zeros((60, 70), np.uint8)
+    mask[20:40, 30:50] = 255
+    mask[20:40, 30] = 77
+    image = folder / f"{name}{extension}"
+    write_document(image, Document(pixels, SRGB if dtype != "float32" else b""))
+    Image.fromarray(mask).save(folder / f"{name}-mask.png")
+    return image, folder / f"{name}-mask.png", pixels, mask
+
+
+def test_a_fill_writes_everything(inpaint: Command, tmp_path: Path) -> None:
+    image, mask, pixels, coverage = make(tmp_path)
+    ended = inpaint(
+        "fill", image, "--mask", mask, "--out", "out", "-n", "2", "--seed", "5",
+        "--edit", "brighter=1", "--variant", "warmer=2", "--variant", "warmer=-2,brighter=0",
+        "--raw", "--json",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"sheet.png"} | {
+        name
+        for k in ("00", "01")
+        for name in (
+            f"candidate-{k}.png", f"candidate-{k}.layer.png", f"recipe-{k}.json",
+            f"recipe-{k}.source.png",
+            f"candidate-{k}-variant-00.png", f"candidate-{k}-variant-00.layer.png",
+            f"recipe-{k}-variant-00.json",
+            f"candidate-{k}-variant-01.png", f"candidate-{k}-variant-01.layer.png",
+            f"recipe-{k}-variant-01.json",
+        )
+    }  # fmt: skip
+    result = json.loads(ended.stdout.splitlines()[-1])
+    assert set(result["timings"]) == {"queue", "encode", "first_candidate", "total"}
+    assert result["model"] == "tiny"
+    assert 0 <= result["confidence"] <= 1
+    assert len(result["frame"][0]) == 4
+    assert [c["seed"] for c in result["candidates"]] == [5, 5, 5, 6, 6, 6]
+    assert [c["variant"] for c in result["candidates"]] == [None, 0, 1] * 2
+    assert result["candidates"][2]["edits"] == {"brighter": 0.0, "warmer": -2.0}
+    assert result["candidates"][0]["bounds"] == [[30, 20, 20, 20]]
+    for candidate in result["candidates"]:
+        filled = read_document(tmp_path / candidate["files"]["image"])
+        assert filled.pixels[coverage == 0].tobytes() == pixels[coverage == 0].tobytes()
+        assert filled.icc == SRGB
+        layer = read_document(tmp_path / candidate["files"]["layer"]).pixels
+        assert (layer[..., 3] == coverage).all()
+        soft, known = coverage[..., None] / 255, pixels.astype(float)
+        expected = known + (layer[..., :3] - known) * soft
+        assert np.abs(expected - filled.pixels).max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("channels", "dtype", "extension"),
+    [(1, "uint8", ".png"), (2, "uint8", ".png"), (4, "uint8", ".webp"), (3, "uint8", ".tif"),
+     (1, "uint16", ".png"), (2, "uint16", ".tif"), (3, "uint16", ".png"), (4, "uint16", ".png"),
+     (3, "float32", ".tif"), (4, "float32", ".tif")],
+)  # fmt: skip
+def test_every_depth_keeps_the_known_pixels_and_its_mode(
+    inpaint: Command, tmp_path: Path, channels: int, dtype: str, extension: str
+) -> None:
+    image, mask, _, coverage = make(tmp_path, channels, dtype, extension)
+    pixels = read_document(image).pixels
+    ended = inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
+    assert ended.returncode == 0, ended.stderr
+    result = ".tif" if dtype == "float32" else ".png"
+    filled = read_document(tmp_path / "out" / f"candidate-00{result}").pixels
+    assert (filled.shape, filled.dtype) == (pixels.shape, pixels.dtype)
+    assert filled[coverage == 0].tobytes() == pixels[coverage == 0].tobytes()
+    assert filled[coverage == 255].tobytes() != pixels[coverage == 255].tobytes()
+
+
+def test_a_jpeg_photo_is_upright_and_keeps_its_metadata(inpaint: Command, tmp_path: Path) -> None:
+    _, mask, pixels, coverage = make(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x0110] = "camera"
+    Image.fromarray(np.ascontiguousarray(np.rot90(pixels))).save(
+        tmp_path / "photo.jpg", quality=100, exif=exif, icc_profile=SRGB
+    )
+    upright = read_document(tmp_path / "photo.jpg").pixels
+    assert upright.shape == pixels.shape
+    ended = inpaint("fill", "photo.jpg", "--mask", mask, "--out", "out", "-n", "1")
+    assert ended.returncode == 0, ended.stderr
+    filled = read_document(tmp_path / "out" / "candidate-00.png")
+    assert filled.pixels[coverage == 0].tobytes() == upright[coverage == 0].tobytes()
+    assert b"camera" in filled.exif
+    assert filled.icc == SRGB
+
+
+def test_edit_continues_from_a_recipe(inpaint: Command, tmp_path: Path) -> None:
+    image, mask, *_ = make(tmp_path)
+    inpaint(
+        "fill", image, "--mask", mask, "--out", "out", "-n", "1", "--variant", "warmer=2", "--raw"
+    )
+    edit = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
+    assert inpaint(*edit, "--out", "same").returncode == 0
+    assert inpaint(*edit, "--edit", "warmer=2", "--out", "warm").returncode == 0
+
+    def pixels(path: str) -> bytes:
+        return read_document(tmp_path / path).pixels.tobytes()
+
+    assert pixels("same/candidate-00.png") == pixels("out/candidate-00.png")
+    assert pixels("warm/candidate-00.png") == pixels("out/candidate-00-variant-00.png")
+    variant = ["edit", "out/recipe-00-variant-00.json", "--image", image, "--mask", mask]
+    assert inpaint(*variant, "--out", "variant").returncode == 0
+    assert pixels("variant/candidate-00.png") == pixels("warm/candidate-00.png")
+
+
+def test_edit_without_the_picture_gives_the_models_square(inpaint: Command, tmp_path: Path) -> None:
+    image, mask, *_ = make(tmp_path)
+    inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
+    ended = inpaint("edit", "out/recipe-00.json", "--edit", "brighter=2", "--out", "edited")
+    assert ended.returncode == 0, ended.stderr
+    square = read_document(tmp_path / "edited" / "candidate-00.png").pixels
+    source = read_document(tmp_path / "out" / "recipe-00.source.png").pixels
+    assert square.shape == (32, 32, 3)
+    known = source[..., 3] == 255
+    assert (square[known] == source[known][:, :3]).all()
+
+
+def test_a_large_picture_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (2100, 2500, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.png", compress_level=1)
+    mask = np.zeros((2100, 2500), np.uint8)
+    mask[1990:2090, 2300:2400] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    ended = inpaint("fill", "large.png", "--mask", "mask.png", "--out", "out", "-n", "1", "--json")
+    assert ended.returncode == 0, ended.stderr
+    filled = read_document(tmp_path / "out" / "candidate-00.png").pixels
+    assert filled[mask == 0].tobytes() == pixels[mask == 0].tobytes()
+    assert json.loads(ended.stdout.splitlines()[-1])["candidates"][0]["bounds"] == [
+        [2300, 1990, 100, 100]
+    ]
+
+
+def test_a_folder_goes_on_after_failures_and_resumes(inpaint: Command, tmp_path: Path) -> None:
+    pictures, masks = tmp_path / "pictures", tmp_path / "masks"
+    pictures.mkdir()
+    masks.mkdir()
+    for name in ("a", "b", "c"):
+        image, mask, *_ = make(tmp_path, name=name)
+        image.rename(pictures / image.name)
+        mask.rename(masks / f"{name}.png")
+    (pictures / "b.png").write_text("not a picture")
+    (masks / "c.png").unlink()
+    fill = ["fill", "pictures", "--mask", "masks", "--out", "out", "-n", "1"]
+    ended = inpaint(*fill)
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 2
+    assert "b.png" in lines[0]
+    assert "no mask called c" in lines[1]
+    assert ended.stdout.splitlines() == ["out/a"]
+    first = (tmp_path / "out/a/candidate-00.png").stat().st_mtime_ns
+
+    for name in ("b", "c"):
+        image, mask, *_ = make(tmp_path, name=name)
+        image.rename(pictures / image.name)
+        mask.rename(masks / f"{name}.png")
+    ended = inpaint(*fill, "--json")
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout.splitlines()[-1])
+    assert [Path(p["image"]).name for p in result["pictures"]] == ["a.png", "b.png", "c.png"]
+    assert result["failed"] == 0
+    assert (tmp_path / "out/a/candidate-00.png").stat().st_mtime_ns == first
+    assert inpaint(*fill, "--seed", "9").returncode == 0
+    assert (tmp_path / "out/a/candidate-00.png").stat().st_mtime_ns != first
+
+
+def test_info(inpaint: Command) -> None:
+    told = inpaint("info")
+    assert told.returncode == 0
+    assert "model tiny" in told.stdout
+    assert "brighter  -3 .. +3" in told.stdout
+    whole = json.loads(inpaint("info", "--json").stdout)
+    assert whole["models"][0]["resolution"] == 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["fill", "none.png", "--mask", "p-mask.png"], 2, ["none.png", "no such file"]),
+        (["fill", "p.png", "--mask", "p.png", "-n", "0"], 2, ["-n must be"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "--seed", "-1"], 2, ["-1"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "--edit", "smile"], 2, ["NAME=VALUE"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "--frame", "1,2,0,0"], 2, ["X,Y,SIDE"]),
+        (["fill", "p.png", "--mask", "small.png"], 2, ["5 x 4", "same size"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "--edit", "smile=1"], 4, ["'smile'", "warmer"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "--model", "cats"], 4, ["'cats'", "tiny"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "-n", "65"], 4, ["64"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "--frame", "999,9,9,0"], 4, ["frame"]),
+        (["edit", "none.json"], 2, ["none.json"]),
+        (["edit", "p.png"], 2, ["p.png"]),
+        (["edit", "x.json", "--image", "p.png"], 2, ["belong together"]),
+    ],
+)
+def test_errors_are_one_line_with_a_status(
+    inpaint: Command, tmp_path: Path, arguments: list[str], status: int, words: list[str]
+) -> None:
+    make(tmp_path)
+    Image.new("L", (5, 4), 255).save(tmp_path / "small.png")
+    ended = inpaint(*arguments, "--out", "out")
+    assert ended.returncode == status, ended.stderr
+    for word in words:
+        assert word in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()[-1]) < 400
+
+
+def test_without_a_daemon_the_status_is_3(inpaint: Command, tmp_path: Path) -> None:
+    ended = inpaint("info", INPAINT_SERVER="127.0.0.1:1", INPAINT_TOKEN="x")
+    assert ended.returncode == 3
+    assert "127.0.0.1:1" in ended.stderr
+
+
+def test_help_is_light() -> None:
+    import sys
+
+    code = (
+        "import sys\nfrom inpaint_cli.cli import main\n"
+        "try: main(['fill', '--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'numpy', 'PIL', 'grpclib', 'google.protobuf'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--variant" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,362 @@
+"""The client against a real gRPC server, on every transport and through every mishap."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eventually import eventually
+from fake_daemon import FakeDaemon, Listening, Script, colour_of
+from inpaint_client import (
+    Accepted,
+    BlockingClient,
+    Box,
+    Candidate,
+    Client,
+    ConnectionLost,
+    Done,
+    Edit,
+    EditJob,
+    Extent,
+    FillJob,
+    FrameChosen,
+    InpaintError,
+    InvalidInput,
+    NoDaemon,
+    NotFound,
+    Picture,
+    Progress,
+    RecipeSource,
+    SampleType,
+    Timeout,
+    TlsFiles,
+    Unauthenticated,
+    Variant,
+    errors,
+    parse_endpoint,
+)
+
+Jobs = Callable[..., FillJob]
+
+
+def connect(address: str, token: str = "", tls: TlsFiles | None = None) -> BlockingClient:
+    return BlockingClient(lambda: parse_endpoint(address, token, tls), patience_s=0)
+
+
+def test_a_fill_from_beginning_to_end(daemon: FakeDaemon, job: Jobs) -> None:
+    fill = job(variants=(Variant((Edit("smile", 2.0),)),), count=2)
+    with connect(daemon.address) as client:
+        events = list(client.fill(fill))
+    kinds = [type(event) for event in events]
+    assert kinds[:2] == [Accepted, FrameChosen]
+    assert kinds[-1] is Done
+    assert kinds[2:-1] == [Candidate, Progress] * 4
+    candidates = [event for event in events if isinstance(event, Candidate)]
+    assert [(c.index, c.variant, c.seed) for c in candidates] == [
+        (0, -1, 7),
+        (0, 0, 7),
+        (1, -1, 8),
+        (1, 0, 8),
+    ]
+    [patch] = candidates[1].patches
+    assert patch.box == (108, 205, 20, 10)
+    assert patch.coverage.data == b"\xff" * 200
+    assert patch.fill.data == bytes(round(255 * v) for v in colour_of(7, {"smile": 2.0})) * 200
+    assert [bool(c.attachment) for c in candidates] == [True, False, True, False]
+    [seen] = daemon.service.fills
+    assert seen.crop.data == fill.crop.data
+    assert seen.hole.data == fill.hole.data
+
+
+@pytest.mark.parametrize("sample_type", list(SampleType))
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_kind_of_picture(
+    daemon: FakeDaemon, job: Jobs, sample_type: SampleType, channels: int
+) -> None:
+    data = bytes(64 * 48 * channels * sample_type.size)
+    crop = Picture(64, 48, channels, data, sample_type)
+    with connect(daemon.address) as client:
+        [candidate, *_] = [
+            event for event in client.fill(job(crop=crop)) if isinstance(event, Candidate)
+        ]
+    fill = candidate.patches[0].fill
+    assert (fill.channels, fill.sample_type) == (channels, sample_type)
+
+
+def test_large_pictures_up_and_down(daemon: FakeDaemon) -> None:
+    """25 MiB up in chunks and as much down in one message."""
+    side = 2560
+    crop = Picture(side, side, 3, b"\1\2\3" * (side * side))
+    hole = Picture(side, side, 1, b"\xff" * (side * side))
+    big = FillJob(crop=crop, hole=hole, crop_box=Box(0, 0, side, side), document=Extent(side, side))
+    with connect(daemon.address) as client:
+        candidates = [event for event in client.fill(big) if isinstance(event, Candidate)]
+    assert candidates[0].patches[0].fill.extent == (side, side)
+    assert daemon.service.fills[0].crop.data == crop.data
+
+
+def test_the_other_requests(daemon: FakeDaemon) -> None:
+    with connect(daemon.address) as client:
+        info = client.info()
+        assert client.is_serving()
+        assert client.unload_model("fake")
+        assert not client.info().models[0].loaded
+        assert client.load_model("fake").name == "fake"
+        with pytest.raises(NotFound, match="known: fake"):
+            client.load_model("absent")
+    assert (info.version, info.limits.max_side) == ("0.0-fake", 8192)
+    model = info.model()
+    assert model is info.model("fake")
+    assert model is not None
+    assert [d.name for d in model.directions] == ["smile", "age", "light"]
+    assert info.model("absent") is None
+
+
+def test_edit_by_session_and_by_recipe(daemon: FakeDaemon, job: Jobs) -> None:
+    fill = job(count=1)
+    edits = (Edit("age", 3.0),)
+    with connect(daemon.address) as client:
+        events = list(client.fill(fill))
+        session = next(e.session_id for e in events if isinstance(e, Accepted))
+        first = next(e for e in events if isinstance(e, Candidate))
+        source = RecipeSource(
+            recipe=first.recipe,
+            attachment=first.attachment,
+            crop=fill.crop,
+            hole=fill.hole,
+            crop_box=fill.crop_box,
+            document=fill.document,
+        )
+        by_session = list(client.edit(EditJob(session_id=session, edits=edits)))
+        by_recipe = list(client.edit(EditJob(source=source, edits=edits)))
+        with pytest.raises(NotFound, match="expired"):
+            list(client.edit(EditJob(session_id="gone")))
+    one, other = (
+        next(e for e in events if isinstance(e, Candidate)) for events in (by_session, by_recipe)
+    )
+    assert one.patches == other.patches
+    assert one.patches != first.patches
+
+
+# --- transports ----------------------------------------------------------------------------------
+
+
+def test_unix_socket(tmp_path: Path, job: Jobs) -> None:
+    with FakeDaemon(Script(token="t"), Listening(unix=str(tmp_path / "s.sock"))) as daemon:
+        assert daemon.address.startswith("unix:")
+        with connect(daemon.address, "t") as client:
+            assert isinstance(list(client.fill(job()))[-1], Done)
+    with connect(daemon.address) as client, pytest.raises(NoDaemon, match=r"s\.sock"):
+        client.info()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, and what it signed for the server and a client."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments: str) -> None:
+        try:
+            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+        except FileNotFoundError:
+            pytest.skip("openssl is not installed")
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    authority = ("-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2")
+    openssl("req", *authority, "-subj", "/CN=Test authority")
+    for name in ("server", "client"):
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=x")
+        (folder / "ext").write_text("subjectAltName=DNS:localhost\n")
+        signed = ("-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial")
+        openssl("x509", "-req", *signed, "-out", f"{name}.pem", "-days", "2", "-extfile", "ext")
+    return folder
+
+
+def test_tls(certificates: Path, job: Jobs) -> None:
+    listening = Listening(
+        tls_cert=str(certificates / "server.pem"), tls_key=str(certificates / "server.key")
+    )
+    with FakeDaemon(Script(token="t"), listening) as daemon:
+        with connect(daemon.address, "t", TlsFiles(str(certificates / "ca.pem"))) as client:
+            assert isinstance(list(client.fill(job()))[-1], Done)
+        with connect(daemon.address, "t") as client, pytest.raises(NoDaemon, match="not trusted"):
+            client.info()
+        plain = daemon.address.removeprefix("tls://")
+        with connect(plain) as client, pytest.raises(InpaintError) as caught:
+            client.info()
+        assert isinstance(caught.value, (NoDaemon, ConnectionLost))
+
+
+def test_mutual_tls(certificates: Path, job: Jobs) -> None:
+    listening = Listening(
+        tls_cert=str(certificates / "server.pem"),
+        tls_key=str(certificates / "server.key"),
+        tls_client_ca=str(certificates / "ca.pem"),
+    )
+    ca = str(certificates / "ca.pem")
+    with FakeDaemon(listening=listening) as daemon:
+        known = TlsFiles(ca, str(certificates / "client.pem"), str(certificates / "client.key"))
+        with connect(daemon.address, tls=known) as client:
+            assert isinstance(list(client.fill(job()))[-1], Done)
+        with connect(daemon.address, tls=TlsFiles(ca)) as client, pytest.raises(InpaintError):
+            client.info()
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_token_missing_or_wrong(slow_daemon: FakeDaemon, job: Jobs, token: str) -> None:
+    with connect(slow_daemon.address, token) as client:
+        with pytest.raises(Unauthenticated, match="INPAINT_TOKEN"):
+            client.info()
+        with pytest.raises(Unauthenticated):
+            list(client.fill(job()))
+        with pytest.raises(Unauthenticated):
+            client.is_serving()
+    assert not slow_daemon.service.fills
+
+
+# --- mishaps -------------------------------------------------------------------------------------
+
+REFUSALS = {
+    "INVALID_ARGUMENT": errors.InvalidInput,
+    "NOT_FOUND": errors.NotFound,
+    "RESOURCE_EXHAUSTED": errors.Exhausted,
+    "FAILED_PRECONDITION": errors.WrongModel,
+    "UNAUTHENTICATED": errors.Unauthenticated,
+    "CANCELLED": errors.Cancelled,
+    "DEADLINE_EXCEEDED": errors.Timeout,
+    "UNAVAILABLE": errors.Unavailable,
+    "INTERNAL": errors.DaemonFault,
+    "UNKNOWN": errors.DaemonFault,
+}
+
+
+@pytest.mark.parametrize("status", list(REFUSALS))
+@pytest.mark.parametrize("after", ["", ":0", ":2"])
+def test_each_status_arrives_as_its_error(
+    daemon: FakeDaemon, job: Jobs, status: str, after: str
+) -> None:
+    seen = []
+    with connect(daemon.address) as client:
+        with pytest.raises(REFUSALS[status], match=f"{status} on demand") as caught:
+            seen.extend(client.fill(job(model=f"fail:{status}{after}")))
+        assert type(caught.value) is REFUSALS[status]
+        assert sum(isinstance(event, Candidate) for event in seen) == (2 if after == ":2" else 0)
+        assert isinstance(list(client.fill(job()))[-1], Done)  # the connection is still good
+
+
+def test_a_daemon_that_refuses_early_is_heard_during_the_upload(
+    slow_daemon: FakeDaemon,
+) -> None:
+    """The token is wrong: the answer comes while 48 MiB are on their way."""
+    side = 4096
+    crop = Picture(side, side, 3, bytes(side * side * 3))
+    hole = Picture(side, side, 1, b"\xff" * (side * side))
+    big = FillJob(crop=crop, hole=hole, crop_box=Box(0, 0, side, side), document=Extent(side, side))
+    with connect(slow_daemon.address, "wrong") as client, pytest.raises(Unauthenticated):
+        list(client.fill(big))
+
+
+def test_what_the_client_did_not_check_the_daemon_names(daemon: FakeDaemon, job: Jobs) -> None:
+    class Odd(Picture):
+        def __post_init__(self) -> None:
+            pass
+
+    with connect(daemon.address) as client, pytest.raises(InvalidInput, match=r"crop\.data"):
+        list(client.fill(job(crop=Odd(64, 48, 3, b"too short"))))
+
+
+def test_leaving_the_loop_cancels_on_the_daemon(slow_daemon: FakeDaemon, job: Jobs) -> None:
+    with connect(slow_daemon.address, "secret") as client:
+        for event in client.fill(job(count=50)):
+            if isinstance(event, Candidate):
+                break
+        assert eventually(lambda: slow_daemon.service.cancelled == ["session-1"])
+        assert client.is_serving()
+
+
+def test_cancelling_the_task_cancels_on_the_daemon(slow_daemon: FakeDaemon, job: Jobs) -> None:
+    async def scenario() -> None:
+        async with Client(parse_endpoint(slow_daemon.address, "secret")) as client:
+            arrived = asyncio.Event()
+
+            async def follow() -> None:
+                async for _ in client.fill(job(count=50)):
+                    arrived.set()
+
+            task = asyncio.create_task(follow())
+            await arrived.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await client.is_serving()
+
+    asyncio.run(scenario())
+    assert eventually(lambda: slow_daemon.service.cancelled == ["session-1"])
+
+
+def test_a_deadline_ends_the_fill_here_and_there(slow_daemon: FakeDaemon, job: Jobs) -> None:
+    with connect(slow_daemon.address, "secret") as client:
+        with pytest.raises(Timeout, match="in time"):
+            list(client.fill(job(count=50), timeout_s=0.5))
+        assert eventually(lambda: slow_daemon.service.cancelled == ["session-1"])
+
+
+def test_the_daemon_is_killed_in_the_middle(start_daemon: Callable[..., Any], job: Jobs) -> None:
+    process = start_daemon("--delay", "0.2")
+    with connect(process.address) as client:
+        events = client.fill(job(count=50))
+        while not isinstance(next(events), Candidate):
+            pass
+        process.kill()
+        with pytest.raises(ConnectionLost, match="log"):
+            list(events)
+        with pytest.raises(NoDaemon, match="inpaint-server"):
+            client.info()
+
+
+def test_the_daemon_comes_back_at_the_same_address(
+    start_daemon: Callable[..., Any], job: Jobs
+) -> None:
+    first = start_daemon()
+    with connect(first.address) as client:
+        client.info()
+        assert first.stop() == 0
+        start_daemon("--port", first.address.rpartition(":")[2])
+        assert isinstance(list(client.fill(job()))[-1], Done)
+
+
+def test_nobody_there(job: Jobs) -> None:
+    with connect("127.0.0.1:1") as client:
+        with pytest.raises(NoDaemon, match=r"127\.0\.0\.1:1"):
+            client.info()
+        with pytest.raises(NoDaemon):
+            list(client.fill(job()))
+    with connect("unix:/nowhere/x.sock") as client, pytest.raises(NoDaemon):
+        client.info()
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
+def test_something_else_listens_there(greeting: bytes, job: Jobs) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(greeting)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with connect(f"127.0.0.1:{server.getsockname()[1]}") as client:
+            with pytest.raises(ConnectionLost):
+                client.info()
+            with pytest.raises(ConnectionLost):
+                list(client.fill(job()))
+        thread.join(10)

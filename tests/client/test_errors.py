@@ -1,0 +1,61 @@
+"""The tree as drawn, the codes as promised, and sentences that help."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+import pytest
+from inpaint_client import errors
+from inpaint_client.errors import InpaintError, from_status
+
+CODES = {
+    grpc.StatusCode.CANCELLED: errors.Cancelled,
+    grpc.StatusCode.UNKNOWN: errors.DaemonFault,
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidInput,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.Timeout,
+    grpc.StatusCode.NOT_FOUND: errors.NotFound,
+    grpc.StatusCode.PERMISSION_DENIED: errors.Unauthenticated,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Exhausted,
+    grpc.StatusCode.FAILED_PRECONDITION: errors.WrongModel,
+    grpc.StatusCode.OUT_OF_RANGE: errors.InvalidInput,
+    grpc.StatusCode.UNIMPLEMENTED: errors.DaemonFault,
+    grpc.StatusCode.INTERNAL: errors.DaemonFault,
+    grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
+    grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,
+}
+
+
+@pytest.mark.parametrize("code", list(CODES))
+def test_each_status_has_its_error(code: grpc.StatusCode) -> None:
+    error = from_status(code.value[0], "the reason")
+    assert type(error) is CODES[code]
+    assert error.message == "the reason."
+    silent = from_status(code.value[0], None)
+    assert type(silent) is CODES[code]
+    assert silent.message.endswith(".")
+
+
+def all_errors(kind: type[InpaintError] = InpaintError) -> list[type[InpaintError]]:
+    return [kind] + [e for sub in kind.__subclasses__() for e in all_errors(sub)]
+
+
+def test_the_drawing_shows_every_class_under_its_parent() -> None:
+    drawn: dict[str, str] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"    ([│ ├└─]*)([A-Z]\w+)", line)
+        if found:
+            depth = len(found[1]) // 4
+            path[depth:] = [found[2]]
+            drawn[found[2]] = path[depth - 1] if depth else "Exception"
+    classes = {kind.__name__: kind.__bases__[0].__name__ for kind in all_errors()}
+    assert drawn == classes
+
+
+def test_the_text_is_the_message_and_then_the_remedy() -> None:
+    error = errors.NoDaemon("Nobody is there.")
+    assert str(error) == f"Nobody is there. {error.remedy}"
+    assert "inpaint-server" in error.remedy
+    assert str(errors.Cancelled("Cancelled.")) == "Cancelled."
+    assert str(errors.NoDaemon("Nobody.", "Do this.")) == "Nobody. Do this."

@@ -1,0 +1,76 @@
+"""Recipes are read with suspicion; histories come back as they were."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inpaint_client import (
+    BadInput,
+    Edit,
+    KeptCandidate,
+    KeptRun,
+    pack_history,
+    parse_recipe,
+    unpack_history,
+)
+
+RECIPE = {"format": 1, "model": "portrait", "seed": 7, "edits": {"smile": 1.5}, "other": [1, 2]}
+
+candidates = st.builds(KeptCandidate, st.text(), st.binary(), st.text())
+runs = st.builds(KeptRun, st.text(), st.text(), st.lists(candidates, max_size=3).map(tuple))
+
+
+def test_a_recipe_shows_its_main_fields_and_keeps_the_rest() -> None:
+    text = json.dumps(RECIPE)
+    recipe = parse_recipe(text)
+    assert (recipe.model, recipe.seed, recipe.edits) == ("portrait", 7, (Edit("smile", 1.5),))
+    assert recipe.truncation_psi == 1.0
+    assert recipe.text == text
+    assert recipe.fields["other"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not a recipe"),
+        ("[]", "not a recipe"),
+        ("{}", "not a recipe"),
+        ('{"format": 2}', "format 2.*Update"),
+        ('{"format": 1}', "incomplete"),
+        ('{"format": 1, "model": "m", "seed": "x"}', "incomplete"),
+        ('{"format": 1, "model": "m", "seed": 1, "edits": 5}', "incomplete"),
+        ('{"format": 1, "model": "m", "seed": 1, "edits": {"a": null}}', "incomplete"),
+        (json.dumps(RECIPE | {"x": "y" * 65536}), "larger than 64 KiB"),
+    ],
+)
+def test_what_is_no_recipe(text: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        parse_recipe(text)
+
+
+@given(st.text() | st.recursive(st.none() | st.integers(), st.lists).map(json.dumps))
+def test_no_text_does_more_than_be_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        parse_recipe(text)
+
+
+@given(st.lists(runs, max_size=3))
+def test_a_history_comes_back(history: list[KeptRun]) -> None:
+    assert unpack_history(pack_history(history)) == history
+
+
+def test_a_history_that_is_too_large_forgets_the_oldest() -> None:
+    history = [KeptRun(str(i), "", (KeptCandidate("r" * 1000, b""),)) for i in range(10)]
+    packed = pack_history(history, max_bytes=5000)
+    assert len(packed) <= 5000
+    assert [run.title for run in unpack_history(packed)] == ["6", "7", "8", "9"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b'{"format": 1}', b'{"format": 9}',
+                                  b'{"format": 1, "runs": [{"title": "x"}]}'])  # fmt: skip
+def test_what_is_no_history(data: bytes) -> None:
+    with pytest.raises(BadInput, match="history"):
+        unpack_history(data)

@@ -1,0 +1,167 @@
+"""Values to messages, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from inpaint_client import (
+    RAW,
+    Blending,
+    Box,
+    DaemonFault,
+    Edit,
+    EditJob,
+    Extent,
+    FillJob,
+    Frame,
+    FrameMode,
+    Mixing,
+    Picture,
+    RecipeSource,
+    SampleType,
+    StyleLevel,
+    Transfer,
+    Variant,
+)
+from inpaint_client import wire as wire_module
+from inpaint_client.wire import edit_requests, event, fill_requests
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+
+def test_a_job_becomes_its_header(job: Callable[..., FillJob]) -> None:
+    full = job(
+        overview=Picture(2, 1, 3, b"abcdef"),
+        model="portrait",
+        truncation_psi=0.5,
+        edits=(Edit("smile", 1.5),),
+        variants=(Variant((Edit("age", -2.0),)), Variant(())),
+        frame=Frame(1.5, 2.5, 3.5, 4.5),
+        frame_mode=FrameMode.EXPLICIT,
+        blending=Blending(gradient=False, feather_px=3.0),
+        output_sample_type=SampleType.F32,
+    )
+    [request] = fill_requests(full)
+    header = request.header
+    assert header.crop.data == full.crop.data
+    assert header.hole.data == full.hole.data
+    assert header.overview.data == b"abcdef"
+    assert (header.crop_box.x, header.crop_box.height) == (100, 48)
+    assert (header.document.width, header.document.height) == (1000, 800)
+    assert list(header.seeds) == [7]
+    assert header.count == 4
+    assert header.truncation_psi == 0.5
+    assert header.edits[0] == pb.Edit(name="smile", value=1.5)
+    assert [len(variant.edits) for variant in header.variants] == [1, 0]
+    assert header.frame == pb.Frame(cx=1.5, cy=2.5, side=3.5, angle=4.5)
+    assert header.frame_mode == pb.FRAME_MODE_EXPLICIT
+    assert header.blending.HasField("gradient")
+    assert not header.blending.HasField("grain")
+    assert header.output_sample_type == pb.SAMPLE_TYPE_F32
+    assert header.crop.transfer == pb.TRANSFER_SRGB
+
+
+def test_what_is_not_set_is_not_sent(job: Callable[..., FillJob]) -> None:
+    [request] = fill_requests(job())
+    for field in ("overview", "frame", "truncation_psi"):
+        assert not request.header.HasField(field)
+    [edit] = edit_requests(EditJob(session_id="s"))
+    for field in ("source", "truncation_psi", "seed", "mixing", "blending"):
+        assert not edit.header.HasField(field)
+
+
+def test_zero_and_false_are_sent(job: Callable[..., FillJob]) -> None:
+    [request] = fill_requests(job(truncation_psi=0.0, blending=RAW))
+    assert request.header.HasField("truncation_psi")
+    for field in ("colour_match", "gradient", "feather_px", "grain"):
+        assert request.header.blending.HasField(field)
+    [edit] = edit_requests(EditJob(session_id="s", seed=0))
+    assert edit.header.HasField("seed")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), piece=st.integers(1, 4000))
+def test_large_pictures_travel_in_chunks(
+    job: Callable[..., FillJob],
+    monkeypatch: pytest.MonkeyPatch,
+    data: st.DataObject,
+    piece: int,
+) -> None:
+    monkeypatch.setattr(wire_module, "INLINE_BYTES", 100)
+    monkeypatch.setattr(wire_module, "CHUNK_BYTES", piece)
+    overview = data.draw(st.none() | st.just(Picture(5, 5, 3, bytes(range(75)))))
+    full = job(overview=overview)
+    first, *rest = fill_requests(full)
+    assert not first.header.crop.data + first.header.hole.data + first.header.overview.data
+    joined = {1: b"", 2: b"", 3: b""}
+    for request in rest:
+        assert 0 < len(request.chunk.data) <= piece
+        joined[request.chunk.target] += request.chunk.data
+    assert list(joined.values()) == [
+        full.crop.data,
+        full.hole.data,
+        overview.data if overview else b"",
+    ]
+    assert [r.chunk.target for r in rest] == sorted(r.chunk.target for r in rest)
+
+
+def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
+    fill = job()
+    source = RecipeSource(
+        recipe="{}",
+        attachment=b"png",
+        crop=fill.crop,
+        hole=fill.hole,
+        crop_box=fill.crop_box,
+        document=fill.document,
+    )
+    mixing = Mixing(recipe="other", levels=(StyleLevel.COLOURS,), amount=0.25)
+    [request] = edit_requests(EditJob(source=source, index=2, mixing=mixing, blending=RAW))
+    assert request.header.source.attachment == b"png"
+    assert request.header.source.crop.data == fill.crop.data
+    assert list(request.header.mixing.levels) == [pb.STYLE_LEVEL_COLOURS]
+    assert request.header.mixing.amount == 0.25
+    assert request.header.index == 2
+
+
+def test_linear_float_pictures_come_back_as_they_are() -> None:
+    picture = pb.Picture(
+        width=1,
+        height=2,
+        channels=1,
+        sample_type=pb.SAMPLE_TYPE_F16,
+        transfer=pb.TRANSFER_LINEAR,
+        data=b"1234",
+    )
+    coverage = pb.Picture(width=1, height=2, channels=1, sample_type=pb.SAMPLE_TYPE_U8, data=b"ab")
+    patch = pb.Patch(fill=picture, coverage=coverage, box=pb.Box(x=-3, y=4, width=1, height=2))
+    value = event(
+        pb.FillEvent(candidate=pb.Candidate(index=1, variant=-1, seed=9, patches=[patch]))
+    )
+    assert value is not None
+    [read] = value.patches  # type: ignore[union-attr]
+    assert read.fill == Picture(1, 2, 1, b"1234", SampleType.F16, Transfer.LINEAR)
+    assert read.box == Box(-3, 4, 1, 2)
+    assert read.fill.extent == Extent(1, 2)
+
+
+def test_an_inconsistent_answer_is_the_daemons_fault() -> None:
+    patch = pb.Patch(fill=pb.Picture(width=9, height=9, channels=3, sample_type=1, data=b"x"))
+    with pytest.raises(DaemonFault, match="inconsistent"):
+        event(pb.FillEvent(candidate=pb.Candidate(patches=[patch])))
+
+
+def test_an_event_of_a_newer_daemon_is_passed_over() -> None:
+    assert event(pb.FillEvent()) is None
+
+
+def test_a_frame_found_otherwise_says_so() -> None:
+    message = pb.FrameChosen(group=1, mode=pb.FRAME_MODE_BOX, warning="Unsure.")
+    value = event(pb.FillEvent(frame_chosen=message))
+    assert value is not None
+    assert replace(value, group=1) == value  # type: ignore[type-var]
+    assert value.mode is FrameMode.BOX  # type: ignore[union-attr]
+    assert value.warning == "Unsure."  # type: ignore[union-attr]

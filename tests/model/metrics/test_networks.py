@@ -1,0 +1,73 @@
+"""The judge networks: the real files where they are, small TorchScript stand-ins elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from inpaint_model.metrics import networks
+from inpaint_model.metrics.networks import features_of, load_judges
+from torch import Tensor, nn
+
+METRICS = Path(__file__).resolve().parents[3].parent / "shared" / "metrics"
+shared = pytest.mark.skipif(not METRICS.is_dir(), reason="../shared/metrics is not there")
+
+
+class Inception(nn.Module):
+    """The calling convention of NVIDIA's file."""
+
+    def forward(self, x: Tensor, return_features: bool = False) -> Tensor:
+        assert return_features
+        return x.float().mean(dim=[2, 3])
+
+
+class Vgg(nn.Module):
+    """The calling convention of NVIDIA's LPIPS file."""
+
+    def forward(self, x: Tensor, resize_images: bool = True, return_lpips: bool = False) -> Tensor:
+        assert not resize_images
+        assert return_lpips
+        return x.mean(dim=[2, 3]) / 255
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-ins
+def test_files_that_are_there_decide_what_is_measured(tmp_path: Path) -> None:
+    assert load_judges(None).inception == ()
+    with pytest.raises(ValueError, match="none of the metric networks"):
+        load_judges(tmp_path)
+    torch.jit.script(Inception()).save(str(tmp_path / networks.INCEPTION_2048))
+    torch.jit.script(Vgg()).save(str(tmp_path / networks.LPIPS_VGG))
+    judges = load_judges(tmp_path)
+    assert [network.suffix for network in judges.inception] == [""]
+    assert judges.vgg_taps is None
+    assert judges.maps is None
+    assert judges.lpips is not None
+    black, white = -torch.ones(2, 3, 8, 8), torch.ones(2, 3, 8, 8)
+    assert judges.lpips(black, white).tolist() == pytest.approx([3, 3])
+    pictures = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8)
+    found = features_of(judges.inception[0], pictures, "test", batch=2)
+    assert found.tolist() == [[n] * 3 for n in range(5)]
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    (tmp_path / networks.VGG_TAPS).write_bytes(b"no torchscript")
+    with pytest.raises(ValueError, match=networks.VGG_TAPS):
+        load_judges(tmp_path)
+
+
+@shared
+def test_the_offline_networks_answer_as_described() -> None:
+    judges = load_judges(METRICS)
+    (inception,) = judges.inception
+    assert inception.suffix == "768"
+    picture = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
+    features = features_of(inception, picture, "test")
+    assert features.shape == (2, 768)
+    assert inception.maps is not None
+    with torch.inference_mode():
+        last = inception.maps(picture)[-1]
+    assert np.allclose(last.mean(dim=(2, 3)).numpy(), features, atol=1e-4)
+    assert judges.vgg_taps is not None
+    assert [tap.shape[1] for tap in judges.vgg_taps(torch.zeros(1, 3, 32, 32))] == [64, 128, 256]

@@ -1,0 +1,355 @@
+"""Training: losses by hand, resume after kill -9, several processes, all archs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from inpaint_model.bundle import Card, load_model, read_bundle, save_bundle
+from inpaint_model.cli import main
+from inpaint_model.config import ARCHS, Arch, preset
+from inpaint_model.data import PictureSet
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.generator import Generator
+from inpaint_model.inpainter import tiny_model
+from inpaint_model.perceptual import VGG16, PerceptualLoss, discriminator_features, load_vgg16
+from inpaint_model.training import losses
+from inpaint_model.training.diagnostics import measure_dependence, warnings_of
+from inpaint_model.training.ema import update_ema
+from inpaint_model.training.generator_loop import train_generator
+from inpaint_model.training.growing import grow_discriminator, grow_generator
+from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.inpainter_step import Batch, fill_both, reconstruction
+from inpaint_model.training.progress import TrainingDivergedError
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+SHORT = GeneratorTraining(
+    total_kimg=0.064, batch_size=8, tick_kimg=0.008, snapshot_kimg=0.016, ada_kimg=0.1
+)
+FILL = InpainterTraining(
+    total_kimg=0.048, tick_kimg=0.008, snapshot_kimg=0.016, discriminator_kimg=0.008, ramp_kimg=0.01
+)
+
+
+def rand(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def pictures(count: int = 24, R: int = 32) -> PictureSet:
+    rng = torch.Generator().manual_seed(1)
+    pixels = torch.randint(0, 256, (count, 3, R, R), generator=rng, dtype=torch.uint8)
+    return PictureSet(tuple(f"{i}.png" for i in range(count)), pixels)
+
+
+def networks(seed: int = 0) -> tuple[Generator, Discriminator]:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Generator(preset("tiny").generator), Discriminator(preset("tiny").discriminator)
+
+
+def same_tensors(a: Path, b: Path) -> bool:
+    first, second = load_file(a), load_file(b)
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def records_of(run: RunFolder) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run.path / "stats.jsonl").read_text().splitlines()]
+
+
+class TestLosses:
+    def test_logistic_losses_by_hand(self) -> None:
+        logits = torch.tensor([[-1.0], [2.0]])
+        sigmoid = [1 / (1 + math.exp(1)), 1 / (1 + math.exp(-2))]
+        down = -sum(math.log(1 - s) for s in sigmoid) / 2
+        up = -sum(math.log(s) for s in sigmoid) / 2
+        assert losses.d_logistic_fake(logits).item() == pytest.approx(down, rel=1e-5)
+        assert losses.d_logistic_real(logits).item() == pytest.approx(up, rel=1e-5)
+        assert losses.g_nonsaturating(logits).item() == pytest.approx(up, rel=1e-5)
+
+    def test_r1_of_a_linear_critic_is_its_squared_norm(self) -> None:
+        weight = rand(3, 4, 4)
+        images = rand(5, 3, 4, 4, seed=1).requires_grad_(True)
+        logits = (images * weight).sum(dim=(1, 2, 3))[:, None]
+        penalty = losses.r1_penalty(logits, images)
+        assert penalty.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
+
+    def test_path_length_of_a_linear_generator(self) -> None:
+        """images = A w: the Jacobian is A, whatever w is."""
+        A, noise = rand(3 * 4 * 4, 6), rand(2, 3, 4, 4, seed=2)
+        ws = rand(2, 1, 6, seed=1).requires_grad_(True)
+        images = (ws[:, 0] @ A.T).reshape(2, 3, 4, 4)
+        expected = (noise.flatten(1) / 4 @ A).square().sum(dim=1).sqrt()
+        torch.testing.assert_close(losses.path_lengths(images, ws, noise), expected)
+
+    def test_ema_half_life(self) -> None:
+        average, module = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+        nn.init.ones_(average.weight)
+        nn.init.zeros_(module.weight)
+        for _ in range(10):  # 10 steps of 100 images: one half-life of 1 kimg
+            update_ema(average, module, 100, 10**9, ema_kimg=1.0)
+        assert average.weight.item() == pytest.approx(0.5, rel=1e-4)
+
+
+class TestGenerator:
+    def test_the_run_folder_tells_its_story(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path / "run")
+        train_generator(SHORT, *networks(), pictures(), run)
+        records = records_of(run)
+        assert records[-1]["kimg"] == 0.064
+        assert {"loss_g", "loss_d", "r1", "sign_real", "images_per_s"} <= set(records[0])
+        info = read_bundle(run.bundle_path)
+        assert info.card.trained_kimg == pytest.approx(0.064)
+        assert (run.path / "fakes000000.png").exists()
+
+    def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
+        whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+        train_generator(SHORT, *networks(), pictures(), whole)
+        train_generator(replace(SHORT, total_kimg=0.024), *networks(), pictures(), parts)
+        train_generator(SHORT, *networks(seed=5), pictures(), parts)  # the state overrides these
+        assert same_tensors(whole.state_path, parts.state_path)
+
+    def test_divergence_names_the_last_good_state(self, tmp_path: Path) -> None:
+        G, D = networks()
+        with torch.no_grad():
+            D.b4.out.bias.fill_(float("nan"))
+        run = RunFolder(tmp_path / "run")
+        with pytest.raises(TrainingDivergedError, match="lower the learning rate") as caught:
+            train_generator(SHORT, G, D, pictures(), run)
+        assert str(run.state_path) in str(caught.value)
+        assert not run.state_path.exists()
+
+    def test_growing_starts_from_the_old_pictures_enlarged(self) -> None:
+        small, small_D = networks()
+        sizes = preset("tiny")
+        large = Generator(
+            replace(sizes.generator, resolution=64, channels=(*sizes.generator.channels, 4))
+        )
+        grow_generator(large, small)
+        z = rand(2, small.config.z_dim)
+        images = large(z, noise_mode="none")
+        reduced = nn.functional.avg_pool2d(images, 2)
+        original = small(z, noise_mode="none")
+        assert nn.functional.mse_loss(reduced, original) < 0.1 * original.var()
+        large_D = Discriminator(
+            replace(sizes.discriminator, resolution=64, channels=large.config.channels)
+        )
+        grow_discriminator(large_D, small_D)
+        assert torch.equal(large_D.b4.out.weight, small_D.b4.out.weight)
+        with pytest.raises(ValueError, match="cannot grow into"):
+            grow_generator(small, large)
+
+
+class TestInpainter:
+    @pytest.mark.parametrize("arch", ARCHS)
+    def test_all_archs_train(self, arch: Arch, tmp_path: Path) -> None:
+        model, (_, D) = tiny_model(arch=arch), networks()
+        before = {k: v.clone() for k, v in model.state_dict().items()}
+        run = RunFolder(tmp_path / "run")
+        train_inpainter(FILL, model, D, PerceptualLoss(discriminator_features(D)), run)
+        after = load_model(read_bundle(run.bundle_path)).state_dict()
+        changed = {k for k in after if not torch.equal(before[k], after[k])}
+        assert not any(k.startswith("generator.") for k in changed)
+        for part in ("encoder.", "mixer.") + (("skip.",) if model.skip is not None else ()):
+            assert any(k.startswith(part) for k in changed)
+        last = records_of(run)[-1]
+        assert {"diversity", "by_encoder", "by_z", "loss_same", "loss_new"} <= set(last)
+
+    def test_the_losses_fall(self, tmp_path: Path) -> None:
+        """Reconstruction from the picture's own code gets better on one fixed task."""
+        model, (_, D) = tiny_model(), networks()
+        options = replace(
+            FILL, total_kimg=1.6, tick_kimg=0.2, lr=2e-3, lambda_adversarial=0.0, snapshot_kimg=9.0
+        )
+        run = RunFolder(tmp_path / "run")
+        train_inpainter(options, model, D, PerceptualLoss(discriminator_features(D)), run)
+        records = records_of(run)
+        losses_ = [r["loss_same"] + r["loss_new"] for r in records if "loss_same" in r]
+        assert losses_[-1] < 0.7 * losses_[0]
+
+    def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
+        folders = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+        options = replace(FILL, real_fraction=0.5)
+        for folder, stops in zip(folders, ([0.048], [0.024, 0.048]), strict=True):
+            for stop in stops:
+                _, D = networks()
+                perceptual = PerceptualLoss(discriminator_features(networks(seed=3)[1]))
+                train_inpainter(
+                    replace(options, total_kimg=stop),
+                    tiny_model(),
+                    D,
+                    perceptual,
+                    folder,
+                    pictures=pictures(),
+                )
+        assert same_tensors(folders[0].state_path, folders[1].state_path)
+
+    def test_new_codes_are_judged_on_known_pixels_only(self) -> None:
+        model, (_, D) = tiny_model(), networks()
+        perceptual = PerceptualLoss(discriminator_features(D))
+        same = rand(2, 3, 32, 32)
+        perceptual.calibrate(same)
+        hole = torch.zeros(2, 1, 32, 32)
+        hole[..., 8:24] = 1
+        w = model.generator.mapping(rand(2, model.config.generator.z_dim))
+        batch = Batch(same, same, hole, w, w)
+        fills = fill_both(model, batch)
+        elsewhere = fills._replace(out_new=torch.where(hole > 0, 5.0, fills.out_new))
+        assert (
+            reconstruction(batch, fills, perceptual, 1.0)[1]
+            == (reconstruction(batch, elsewhere, perceptual, 1.0)[1])
+        )
+        assert torch.equal(
+            torch.where(hole > 0, 0.0, fills.composite_new), torch.where(hole > 0, 0.0, same)
+        )
+
+    def test_collapses_are_reported(self) -> None:
+        model = tiny_model()
+        for mlp in model.mixer.mlps:
+            nn.init.zeros_(mlp.get_submodule("fc1").weight)
+        w = model.generator.mapping(rand(4, model.config.generator.z_dim))
+        batch = Batch(*[rand(4, 3, 32, 32)] * 2, torch.ones(4, 1, 32, 32), w, w)
+        found = warnings_of(measure_dependence(model, batch))
+        assert [line.partition(";")[0] for line in found] == [
+            "the fill ignores the picture",
+            "all candidates are alike",
+        ]
+        assert warnings_of({"by_encoder": 1, "by_z": 1, "diversity": 0.5}) == []
+
+
+class TestPerceptual:
+    def test_vgg16_has_the_published_layout(self, tmp_path: Path) -> None:
+        network = VGG16()
+        names = [n.removesuffix(".weight") for n in network.state_dict() if "weight" in n]
+        expected = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21]  # torchvision's vgg16().features
+        assert names == [f"features.{i}" for i in expected]
+        taps = network(torch.zeros(1, 3, 32, 32))
+        assert [t.shape[1:] for t in taps] == [
+            (64, 32, 32),
+            (128, 16, 16),
+            (256, 8, 8),
+            (512, 4, 4),
+        ]
+        torch.save(network.state_dict() | {"classifier.0.bias": torch.zeros(3)}, tmp_path / "v.pth")
+        again = load_vgg16(tmp_path / "v.pth")
+        assert torch.equal(again(torch.ones(1, 3, 32, 32))[3], network(torch.ones(1, 3, 32, 32))[3])
+        torch.save({}, tmp_path / "empty.pth")
+        with pytest.raises(ValueError, match="it lacks"):
+            load_vgg16(tmp_path / "empty.pth")
+
+    def test_layers_weigh_alike(self) -> None:
+        loss = PerceptualLoss(lambda x: [x, 100 * x])
+        x, y = rand(2, 3, 8, 8), rand(2, 3, 8, 8, seed=1)
+        with pytest.raises(ValueError, match="calibrate"):
+            loss(x, y)
+        loss.calibrate(x)
+        expected = (x - y).square().mean() / x.square().mean()
+        torch.testing.assert_close(loss(x, y), expected)
+
+
+COMMAND = (sys.executable, "-m", "inpaint_model.cli", "train", "generator")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    from PIL import Image
+
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, image in zip(pictures().names, pictures().pixels, strict=True):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / name)
+    return folder
+
+
+def arguments(data: Path, out: Path, kimg: float) -> list[str]:
+    text = (
+        f"--data {data} --out {out} --preset tiny --device cpu --threads 1 --batch-size 8 "
+        f"--total-kimg {kimg} --tick-kimg 0.008 --snapshot-kimg 0.008 --ada-target 0"
+    )
+    return text.split()
+
+
+class TestCommand:
+    def test_killed_at_any_moment_it_goes_on(self, data: Path, tmp_path: Path) -> None:
+        out = tmp_path / "killed"
+        process = subprocess.Popen(
+            [*COMMAND, *arguments(data, out, 400)], stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while not (out / "state.safetensors").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)  # somewhere in the middle of a step or of a snapshot
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        reached = read_bundle(out / "bundle").card.trained_kimg
+        assert reached > 0
+        total = reached + 0.032
+        assert main(["train", "generator", *arguments(data, out, total)]) == 0
+        whole = tmp_path / "whole"
+        assert main(["train", "generator", *arguments(data, whole, total)]) == 0
+        assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
+
+    def test_two_processes_equal_one(self, data: Path, tmp_path: Path) -> None:
+        one, two = tmp_path / "one", tmp_path / "two"
+        assert main(["train", "generator", *arguments(data, one, 0.032)]) == 0
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        torchrun += ["--nproc-per-node", "2", "-m", *COMMAND[2:]]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        subprocess.run(
+            [*torchrun, *arguments(data, two, 0.032)], check=True, env=environment, timeout=300
+        )
+        first, second = (load_file(p / "state.safetensors") for p in (one, two))
+        for name, value in first.items():
+            if name.startswith("G_ema/") and value.is_floating_point():
+                torch.testing.assert_close(second[name], value, rtol=0.02, atol=0.01)
+
+    def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
+        G, D = networks()
+        save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
+        base = ["train", "inpainter", "--generator", str(tmp_path / "g"), "--preset", "tiny"]
+        base += ["--device", "cpu", "--total-kimg", "0.016"]
+        assert main([*base, "--out", str(tmp_path / "first")]) == 0
+        again = [*base, "--init", str(tmp_path / "first" / "bundle"), "--total-kimg", "0.032"]
+        assert main([*again, "--out", str(tmp_path / "second")]) == 0
+        assert read_bundle(tmp_path / "second" / "bundle").card.trained_kimg == 0.032
+
+    def test_dry_run_touches_nothing(
+        self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "run"
+        assert main(["train", "generator", *arguments(data, out, 1), "--dry-run"]) == 0
+        assert json.loads(capsys.readouterr().out)["total_kimg"] == 1
+        assert not out.exists()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (["--data", "/nowhere"], "nowhere"),
+            (["--preset", "huge"], "unknown preset 'huge'; known are paper-256"),
+            (["--from", "/nowhere"], "nowhere"),
+            (["--reduce", "3"], "power of two"),
+        ],
+    )
+    def test_bad_input_is_one_sentence(
+        self,
+        data: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        change: list[str],
+        message: str,
+    ) -> None:
+        assert main(["train", "generator", *arguments(data, tmp_path / "r", 1), *change]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1

@@ -1,0 +1,110 @@
+"""Settings: from YAML, from the command line, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from inpaint_server.config import ServerConfig, override, read_config
+from inpaint_server.errors import ConfigurationError
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "server.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert read_config(written(tmp_path, "")) == ServerConfig()
+
+
+def test_every_kind_of_value(tmp_path: Path) -> None:
+    config = read_config(
+        written(
+            tmp_path,
+            "listen: 0.0.0.0:7860\nmodels: [portrait, /srv/cats]\nidle_unload_s: 5\n"
+            "batch_size: 4\ntoken_file: token\ntls: {certificate: a.pem, key: /etc/b.key}\n"
+            "limits: {max_side: 4096}\nruntime_file: null\n",
+        )
+    )
+    assert config.models == ("portrait", "/srv/cats")
+    assert config.idle_unload_s == 5.0
+    assert config.batch_size == 4
+    assert config.token_file == tmp_path / "token"
+    assert config.tls is not None
+    assert config.tls.certificate == tmp_path / "a.pem"
+    assert config.tls.key == Path("/etc/b.key")
+    assert config.limits.max_side == 4096
+    assert config.limits.max_seeds == 64
+    assert config.runtime_file is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lisen: x", "unknown key `lisen`; did you mean `listen`?"),
+        (
+            "limits: {max_seed: 3}",
+            "unknown key `limits.max_seed`; did you mean `limits.max_seeds`?",
+        ),
+        ("7: x", "unknown key `7`"),
+        ("tls: {key: a}", "`tls.certificate` is missing"),
+        ("tls: yes", "tls must hold"),
+        ("[1, 2]", "the file must hold"),
+        ("batch_size: four", "`batch_size` must be a whole number, not 'four'"),
+        ("batch_size: true", "`batch_size` must be a whole number"),
+        ("grace_s: soon", "`grace_s` must be a number"),
+        ("listen: 7860", "`listen` must be text"),
+        ("models: portrait", "`models` must be a list of names"),
+        ("models: [1]", "`models` must be a list of names"),
+        ("token_file: 3", "`token_file` must be a path"),
+        ("a: [", "not valid YAML"),
+        ("listen: here", "HOST:PORT"),
+        ("listen: 0.0.0.0:1", "needs both `tls` and `token_file`"),
+        ("listen: 192.168.1.2:1\ntoken_file: t", "needs both"),
+        ("metrics: 0.0.0.0:9000", "not a loopback address"),
+        ("precision: fp8", "fp8"),
+        ("log_level: loud", "loud"),
+    ],
+)
+def test_what_is_refused_names_file_key_and_remedy(tmp_path: Path, text: str, words: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigurationError) as raised:
+        read_config(path)
+    message = str(raised.value)
+    assert str(path) in message
+    assert words.replace("limits.max_seeds", "max_seeds") in message.replace(
+        "limits.max_seeds", "max_seeds"
+    )
+    assert "\n" not in message
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        read_config(tmp_path / "missing.yaml")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="not valid YAML"):
+        read_config(tmp_path / "binary")
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "localhost:2", "[::1]:3", "127.8.9.1:4", "unix:/tmp/x"]
+)
+def test_local_addresses_need_nothing_else(address: str) -> None:
+    assert ServerConfig(listen=address).listen == address
+
+
+@pytest.mark.parametrize(
+    "address", ["127.evil.org:1", "localhost.evil.org:2", "0.0.0.0:3", "[::]:4"]
+)
+def test_names_that_only_look_local_do(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="other machines"):
+        ServerConfig(listen=address)
+
+
+def test_the_command_line_wins() -> None:
+    config = override(
+        ServerConfig(device="cpu", listen="localhost:5"), device="cuda:1", listen=None
+    )
+    assert (config.device, config.listen) == ("cuda:1", "localhost:5")

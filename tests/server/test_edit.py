@@ -1,0 +1,203 @@
+"""Edit on a real daemon: sessions, recipes on another daemon, mixing, seeds, truncation."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+import pytest
+from daemons import Answer, Caller, DaemonProcess, header, noise, pixels_of, recipe_source
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+RAW = pb.Blending(colour_match=False, gradient=False, grain=False)
+
+
+@pytest.fixture
+def fill() -> pb.FillHeader:
+    return header(seeds=[1, 2, 3], blending=RAW)
+
+
+@pytest.fixture
+def filled(caller: Caller, fill: pb.FillHeader) -> Answer:
+    return caller.fill(fill)
+
+
+@pytest.fixture(scope="module")
+def other_caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    with DaemonProcess(tmp_path_factory.mktemp("other")) as process, process.caller() as caller:
+        yield caller
+
+
+def patch_of(answer: Answer) -> bytes:
+    (candidate,) = answer.candidates
+    return bytes(candidate.patches[0].fill.data)
+
+
+def codes(candidate: pb.Candidate) -> npt.NDArray[np.float32]:
+    (group,) = json.loads(candidate.recipe)["groups"]
+    return np.frombuffer(base64.b64decode(group["ws_out"]), "<f4").reshape(8, 16)
+
+
+def edits(**values: float) -> list[pb.Edit]:
+    return [pb.Edit(name=name, value=value) for name, value in values.items()]
+
+
+def test_without_changes_it_is_the_candidate(caller: Caller, filled: Answer) -> None:
+    for index, candidate in enumerate(filled.candidates):
+        again = caller.edit(pb.EditHeader(session_id=filled.session_id, index=index))
+        assert patch_of(again) == candidate.patches[0].fill.data
+        assert again.candidates[0].recipe == candidate.recipe
+        assert again.candidates[0].index == index
+
+
+def test_edits_equal_the_same_edits_in_the_fill(caller: Caller, filled: Answer) -> None:
+    wanted = caller.fill(header(seeds=[2], blending=RAW, edits=edits(warmer=2, brighter=-1)))
+    edited = caller.edit(
+        pb.EditHeader(session_id=filled.session_id, index=1, edits=edits(warmer=2, brighter=-1))
+    )
+    assert patch_of(edited) == patch_of(wanted)
+    back = caller.edit(pb.EditHeader(session_id=filled.session_id, index=1))
+    assert patch_of(back) == filled.candidates[1].patches[0].fill.data
+
+
+def test_seed_and_truncation_equal_a_fill_with_them(caller: Caller, filled: Answer) -> None:
+    wanted = caller.fill(header(seeds=[77], blending=RAW, truncation_psi=0.3))
+    edited = caller.edit(pb.EditHeader(session_id=filled.session_id, seed=77, truncation_psi=0.3))
+    assert patch_of(edited) == patch_of(wanted)
+    assert edited.candidates[0].seed == 77
+
+
+@pytest.mark.parametrize(
+    ("levels", "styles"),
+    [
+        ([pb.STYLE_LEVEL_STRUCTURE], [0, 1, 2]),
+        ([pb.STYLE_LEVEL_FEATURES], [3, 4, 5, 6]),
+        ([pb.STYLE_LEVEL_COLOURS], [7]),
+        ([pb.STYLE_LEVEL_STRUCTURE, pb.STYLE_LEVEL_COLOURS], [0, 1, 2, 7]),
+        ([], list(range(8))),
+    ],
+)
+def test_mixing_takes_the_styles_of_its_levels(
+    caller: Caller, filled: Answer, levels: list[int], styles: list[int]
+) -> None:
+    one, other = filled.candidates[:2]
+    mixing = pb.Mixing(recipe=other.recipe, levels=levels, amount=0.25)
+    mixed = caller.edit(pb.EditHeader(session_id=filled.session_id, mixing=mixing)).candidates[0]
+    expected = codes(one).copy()
+    expected[styles] += 0.25 * (codes(other) - codes(one))[styles]
+    np.testing.assert_allclose(codes(mixed), expected, atol=1e-6)
+    untouched = [k for k in range(8) if k not in styles]
+    assert (codes(mixed)[untouched] == codes(one)[untouched]).all()
+    assert json.loads(mixed.recipe)["mixing"]["amount"] == 0.25
+
+
+def test_mixing_all_of_it_is_the_other_code_in_this_candidate(
+    caller: Caller, filled: Answer
+) -> None:
+    other = filled.candidates[2]
+    mixing = pb.Mixing(recipe=other.recipe, amount=1.0)
+    mixed = caller.edit(pb.EditHeader(session_id=filled.session_id, mixing=mixing))
+    np.testing.assert_allclose(codes(mixed.candidates[0]), codes(other), atol=1e-6)
+
+
+def test_recipe_and_attachment_give_the_same_on_another_daemon(
+    fill: pb.FillHeader, filled: Answer, caller: Caller, other_caller: Caller
+) -> None:
+    for candidate in filled.candidates:
+        source = recipe_source(fill, candidate)
+        there = other_caller.edit(pb.EditHeader(source=source))
+        assert patch_of(there) == candidate.patches[0].fill.data
+        assert there.candidates[0].recipe == candidate.recipe
+        here = caller.edit(
+            pb.EditHeader(
+                session_id=filled.session_id, index=candidate.index, edits=edits(warmer=3)
+            )
+        )
+        edited = other_caller.edit(pb.EditHeader(source=source, edits=edits(warmer=3)))
+        assert patch_of(edited) == patch_of(here)
+
+
+def test_a_mixed_recipe_travels_too(
+    fill: pb.FillHeader, filled: Answer, caller: Caller, other_caller: Caller
+) -> None:
+    mixing = pb.Mixing(recipe=filled.candidates[1].recipe, amount=0.5)
+    mixed = caller.edit(pb.EditHeader(session_id=filled.session_id, mixing=mixing))
+    there = other_caller.edit(pb.EditHeader(source=recipe_source(fill, mixed.candidates[0])))
+    assert patch_of(there) == patch_of(mixed)
+
+
+def test_the_source_opens_a_session_of_its_own(
+    fill: pb.FillHeader, filled: Answer, other_caller: Caller
+) -> None:
+    source = recipe_source(fill, filled.candidates[2])
+    opened = other_caller.edit(pb.EditHeader(source=source))
+    again = other_caller.edit(pb.EditHeader(session_id=opened.session_id, edits=edits(warmer=1)))
+    direct = other_caller.edit(pb.EditHeader(source=source, edits=edits(warmer=1)))
+    assert patch_of(again) == patch_of(direct) != patch_of(opened)
+
+
+def test_the_source_helps_when_the_session_is_gone(
+    fill: pb.FillHeader, filled: Answer, other_caller: Caller
+) -> None:
+    source = recipe_source(fill, filled.candidates[0])
+    answer = other_caller.edit(pb.EditHeader(session_id=filled.session_id, source=source))
+    assert patch_of(answer) == filled.candidates[0].patches[0].fill.data
+
+
+def test_a_recipe_without_a_picture_is_laid_over_its_attachment(
+    filled: Answer, caller: Caller
+) -> None:
+    candidate = filled.candidates[0]
+    source = pb.RecipeSource(recipe=candidate.recipe, attachment=candidate.attachment)
+    answer = caller.edit(pb.EditHeader(source=source, blending=RAW))
+    (patch,) = answer.candidates[0].patches
+    assert patch.fill.channels == 3
+    assert answer.frames[0].frame == pb.Frame(cx=16, cy=16, side=32)
+    assert patch.box.width <= 32
+
+
+def test_holes_far_apart_are_made_again(caller: Caller, other_caller: Caller) -> None:
+    hole = np.zeros((60, 600), np.uint8)
+    hole[20:40, 10:30] = hole[20:40, 560:580] = hole[42:46, 565:575] = 255
+    fill = header(noise(600, 60), hole, seeds=[4], blending=RAW)
+    (candidate,) = caller.fill(fill).candidates
+    there = other_caller.edit(pb.EditHeader(source=recipe_source(fill, candidate)))
+    assert len(candidate.patches) == 2
+    assert list(there.candidates[0].patches) == list(candidate.patches)
+
+
+def test_other_blending_and_another_sample_type(caller: Caller, filled: Answer) -> None:
+    answer = caller.edit(
+        pb.EditHeader(
+            session_id=filled.session_id,
+            blending=pb.Blending(feather_px=4.0),
+            output_sample_type=pb.SAMPLE_TYPE_F32,
+        )
+    )
+    candidate = answer.candidates[0]
+    assert pixels_of(candidate.patches[0].fill).dtype == np.float32
+    assert json.loads(candidate.recipe)["blending"]["feather_px"] == 4.0
+
+
+def test_a_candidate_that_does_not_exist(caller: Caller, filled: Answer) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.edit(pb.EditHeader(session_id=filled.session_id, index=3))
+    assert raised.value.code() == grpc.StatusCode.NOT_FOUND
+    assert "0, 1, 2" in raised.value.details()
+
+
+def test_an_unloaded_model_comes_back_for_an_edit(caller: Caller, filled: Answer) -> None:
+    def call(method: Any, request: Any) -> Any:
+        return method(request, metadata=caller.metadata)
+
+    assert call(caller.stub.UnloadModel, pb.UnloadModelRequest(name="tiny")).was_loaded
+    assert not call(caller.stub.UnloadModel, pb.UnloadModelRequest(name="tiny")).was_loaded
+    assert not caller.info().models[0].loaded
+    again = caller.edit(pb.EditHeader(session_id=filled.session_id, index=1))
+    assert patch_of(again) == filled.candidates[1].patches[0].fill.data
+    assert call(caller.stub.LoadModel, pb.LoadModelRequest(name="tiny")).model.loaded

@@ -1,0 +1,273 @@
+"""The worker: order, cancel, deadlines, slow readers, failures. No model, no network."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+import pytest
+from inpaint_server.engine import MAX_UNREAD, Engine, Steps, Ticket, Urgency
+from inpaint_server.errors import DeadlinePassed, TooMuch, Unavailable
+
+
+def run(test: Callable[[Engine], Coroutine[Any, Any, None]], max_queue: int = 4) -> None:
+    async def body() -> None:
+        engine = Engine(max_queue)
+        engine.start()
+        try:
+            await asyncio.wait_for(test(engine), 20)
+        finally:
+            engine.stop()
+
+    asyncio.run(body())
+
+
+def count_to(n: int) -> Steps[int]:
+    yield from range(n)
+
+
+async def everything(ticket: Ticket[Any]) -> list[Any]:
+    return [result async for result in ticket.results()]
+
+
+class Gate:
+    """Work that holds the worker until the test lets it go."""
+
+    def __init__(self) -> None:
+        self.entered, self.open = threading.Event(), threading.Event()
+
+    def steps(self) -> Steps[str]:
+        self.entered.set()
+        assert self.open.wait(20)
+        yield "gate"
+
+    async def hold(self, engine: Engine) -> Ticket[str]:
+        ticket, _ = engine.submit(self.steps)
+        await asyncio.to_thread(self.entered.wait, 20)
+        return ticket
+
+
+def test_results_arrive_in_order() -> None:
+    async def body(engine: Engine) -> None:
+        ticket, before = engine.submit(lambda: count_to(50))
+        assert before == 0
+        assert await everything(ticket) == list(range(50))
+        assert engine.open_requests == engine.queue_length == 0
+
+    run(body)
+
+
+def test_edits_go_before_fills_and_fills_before_background_work() -> None:
+    order: list[str] = []
+
+    def named(name: str) -> Callable[[], Steps[None]]:
+        def steps() -> Steps[None]:
+            order.append(name)
+            yield None
+            order.append(name)
+
+        return steps
+
+    async def body(engine: Engine) -> None:
+        gate = Gate()
+        await gate.hold(engine)
+        tickets = [
+            engine.submit(named("background"), Urgency.BACKGROUND),
+            engine.submit(named("first fill")),
+            engine.submit(named("second fill")),
+            engine.submit(named("edit"), Urgency.EDIT),
+        ]
+        assert [before for _, before in tickets] == [1, 1, 2, 0]
+        gate.open.set()
+        for ticket, _ in tickets:
+            await everything(ticket)
+        assert order == [
+            n for n in ("edit", "first fill", "second fill", "background") for _ in "12"
+        ]
+
+    run(body)
+
+
+def test_an_edit_interrupts_a_fill_between_two_steps() -> None:
+    order: list[str] = []
+
+    async def body(engine: Engine) -> None:
+        gate = Gate()
+
+        def fill() -> Steps[None]:
+            order.append("fill 1")
+            gate.entered.set()
+            assert gate.open.wait(20)
+            yield None
+            order.append("fill 2")
+            yield None
+
+        def edit() -> Steps[None]:
+            order.append("edit")
+            yield None
+
+        first, _ = engine.submit(fill)
+        await asyncio.to_thread(gate.entered.wait, 20)
+        second, _ = engine.submit(edit, Urgency.EDIT)
+        gate.open.set()
+        await everything(second)
+        await everything(first)
+        assert order == ["fill 1", "edit", "fill 2"]
+
+    run(body)
+
+
+def test_a_full_queue_refuses_and_later_accepts() -> None:
+    async def body(engine: Engine) -> None:
+        gate = Gate()
+        held = await gate.hold(engine)
+        waiting = [engine.submit(lambda: count_to(1))[0] for _ in range(4)]
+        assert engine.queue_length == 4
+        with pytest.raises(TooMuch, match="queue is full"):
+            engine.submit(lambda: count_to(1))
+        engine.submit(lambda: count_to(1), Urgency.BACKGROUND)
+        waiting[0].cancel()
+        waiting.append(engine.submit(lambda: count_to(1))[0])
+        gate.open.set()
+        assert await everything(held) == ["gate"]
+        for ticket in waiting[1:]:
+            assert await everything(ticket) == [0]
+
+    run(body)
+
+
+def test_cancel_stops_between_steps_and_closes_the_generator() -> None:
+    taken: list[int] = []
+    closed = threading.Event()
+
+    def steps() -> Generator[int, None, None]:
+        try:
+            for k in range(10**6):
+                taken.append(k)
+                yield k
+        finally:
+            closed.set()
+
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(steps)
+        async for result in ticket.results():
+            if result == 3:
+                break
+        ticket.cancel()
+        assert await asyncio.to_thread(closed.wait, 20)
+        assert len(taken) <= 4 + MAX_UNREAD + 1
+        other, _ = engine.submit(lambda: count_to(2))
+        assert await everything(other) == [0, 1]
+
+    run(body)
+
+
+def test_cancelled_before_its_start_it_never_runs() -> None:
+    async def body(engine: Engine) -> None:
+        gate = Gate()
+        await gate.hold(engine)
+        started = threading.Event()
+
+        def steps() -> Steps[None]:
+            started.set()
+            yield None
+
+        ticket, _ = engine.submit(steps)
+        ticket.cancel()
+        gate.open.set()
+        after, _ = engine.submit(lambda: count_to(1))
+        await everything(after)
+        assert not started.is_set()
+
+    run(body)
+
+
+def test_a_passed_deadline_ends_it() -> None:
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(lambda: count_to(1), deadline=time.monotonic() - 1)
+        with pytest.raises(DeadlinePassed):
+            await everything(ticket)
+
+    run(body)
+
+
+def test_a_reader_that_does_not_read_holds_up_nobody_else() -> None:
+    taken: list[int] = []
+
+    def steps() -> Steps[int]:
+        for k in range(20):
+            taken.append(k)
+            yield k
+
+    async def body(engine: Engine) -> None:
+        unread, _ = engine.submit(steps)
+        other, _ = engine.submit(lambda: count_to(3))
+        assert await everything(other) == [0, 1, 2]
+        assert len(taken) == MAX_UNREAD
+        assert await everything(unread) == list(range(20))
+
+    run(body)
+
+
+def test_an_error_in_a_step_reaches_its_reader_and_the_worker_goes_on() -> None:
+    def steps() -> Steps[int]:
+        yield 1
+        raise ZeroDivisionError("planted")
+
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(steps)
+        with pytest.raises(ZeroDivisionError, match="planted"):
+            await everything(ticket)
+        after, _ = engine.submit(lambda: count_to(1))
+        assert await everything(after) == [0]
+        assert engine.trouble(60) is None
+
+    run(body)
+
+
+def test_a_failed_device_refuses_everything() -> None:
+    async def body(engine: Engine) -> None:
+        gate = Gate()
+        await gate.hold(engine)
+        waiting, _ = engine.submit(lambda: count_to(1))
+        engine.fail("the device has failed")
+        gate.open.set()
+        with pytest.raises(Unavailable, match="restart the daemon"):
+            await everything(waiting)
+        with pytest.raises(Unavailable, match="restart the daemon"):
+            engine.submit(lambda: count_to(1))
+        assert engine.trouble(60) == "the device has failed"
+
+    run(body)
+
+
+def test_a_stalled_step_is_trouble() -> None:
+    async def body(engine: Engine) -> None:
+        gate = Gate()
+        held = await gate.hold(engine)
+        assert engine.trouble(60) is None
+        assert "more than" in (engine.trouble(-1) or "")
+        gate.open.set()
+        await everything(held)
+
+    run(body)
+
+
+def test_stopping_refuses_what_waits() -> None:
+    async def body(engine: Engine) -> None:
+        gate = Gate()
+        await gate.hold(engine)
+        waiting, _ = engine.submit(lambda: count_to(1))
+        stopped = asyncio.create_task(asyncio.to_thread(engine.stop))
+        await asyncio.sleep(0.05)
+        gate.open.set()
+        await stopped
+        with pytest.raises(Unavailable, match="stopping"):
+            await everything(waiting)
+        with pytest.raises(Unavailable, match="stopping"):
+            engine.submit(lambda: count_to(1))
+
+    run(body)

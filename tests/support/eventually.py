@@ -1,0 +1,16 @@
+"""Wait for something that another thread or process does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def eventually(condition: Callable[[], bool], patience_s: float = 10.0) -> bool:
+    """Whether the condition came true; asked every 20 ms."""
+    end = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

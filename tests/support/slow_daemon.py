@@ -1,0 +1,54 @@
+"""The real daemon with a model that takes its time, so that tests can come in between.
+
+    python tests/support/slow_daemon.py SECONDS [arguments of inpaint-server]
+
+Every rendering takes SECONDS longer. Seeds name accidents, by their value modulo 1000:
+    666  an error that nobody expects        667  the device runs out of memory
+    668  out of memory for more than one at a time
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from inpaint_model import Inpainter
+from inpaint_server.cli import main
+from inpaint_server.models import BundleLoader
+
+
+class Slow(BundleLoader):
+    delay_s = 0.0
+
+    def load(self, source: str) -> Inpainter:
+        inpainter = super().load(source)
+        render, sample = inpainter.render, inpainter.sample
+        accidents: dict[bytes, int] = {}  # codes -> what shall happen
+
+        def noting_sample(encoding: Any, seeds: Sequence[int], psi: float = 1.0) -> Any:
+            codes = sample(encoding, seeds, psi)
+            accidents.update(
+                (code.tobytes(), seed % 1000) for code, seed in zip(codes, seeds, strict=True)
+            )
+            return codes
+
+        def slow_render(encoding: Any, ws_out: Any) -> Any:
+            time.sleep(self.delay_s * len(ws_out))
+            happening = {accidents.get(np.ascontiguousarray(code).tobytes()) for code in ws_out}
+            if 666 in happening:
+                raise ZeroDivisionError("a planted bug")
+            if 667 in happening or (668 in happening and len(ws_out) > 1):
+                raise torch.OutOfMemoryError("planted")
+            return render(encoding, ws_out)
+
+        inpainter.sample, inpainter.render = noting_sample, slow_render  # type: ignore[method-assign]
+        return inpainter
+
+
+if __name__ == "__main__":
+    Slow.delay_s = float(sys.argv[1])
+    sys.exit(main(sys.argv[2:], Slow))
