@@ -11,6 +11,7 @@ from inpaint_client import (
     Extent,
     FillJob,
     Picture,
+    RecipeSource,
     SampleType,
     Transfer,
     crop_for_hole,
@@ -133,4 +134,16 @@ def fill_job(captured: Capture, settings: FillSettings) -> FillJob:
         frame_mode=settings.frame_mode,
         frame=settings.frame,
         blending=settings.blending,
+    )
+
+
+def recipe_source(captured: Capture, recipe: str, attachment: bytes) -> RecipeSource:
+    """What an edit needs when the daemon has no session of the fill."""
+    return RecipeSource(
+        recipe=recipe,
+        attachment=attachment,
+        crop=captured.crop,
+        hole=captured.hole,
+        crop_box=captured.crop_box,
+        document=captured.document,
     )

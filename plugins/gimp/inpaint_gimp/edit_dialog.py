@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from inpaint_client import Cancelled, DaemonInfo, parse_recipe
 
-from .capture import Capture
+from .capture import recipe_source
 from .edits import format_edits
 from .gtk import GObject, Gtk
 from .presenter import Phase, State
@@ -34,21 +32,13 @@ class EditDialog(ResultsDialog):
         super().__init__(call.procedure, call.config)
         self._opened = opened
         self._before = opened.rendering()
-        source = opened.source
         self._build()
-        self._show_captured(
-            Capture(
-                crop=source.crop,
-                hole=source.hole,
-                crop_box=source.crop_box,
-                hole_box=opened.keepsake.origin.box,
-                document=source.document,
-                overview=None,
-                item=None,
-            )
-        )
+        self._show_captured(opened.captured)
         self._presenter.open(
-            self._before, lambda rendering: replace(source, recipe=rendering.candidate.recipe)
+            self._before,
+            lambda rendering: recipe_source(
+                opened.captured, rendering.candidate.recipe, rendering.candidate.attachment
+            ),
         )
         self._presenter.connect()
 

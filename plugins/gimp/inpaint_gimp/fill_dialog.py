@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError, RecipeSource
+from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError
 
 from .arguments import FillSettings
-from .capture import Capture, capture, fill_job
+from .capture import Capture, capture, fill_job, recipe_source
 from .gtk import GimpUi, GObject, Gtk
 from .image import GimpImage
-from .layers import Rendering
 from .presenter import Phase, State
 from .results_dialog import ResultsDialog
 from .runs import Call, insert
@@ -92,7 +91,12 @@ class FillDialog(ResultsDialog):
         self._settings, self._captured = settings, captured
         self._config.set_property("seed", settings.seed)
         self._show_captured(captured)
-        self._presenter.fill(job, lambda rendering: _source(captured, rendering))
+        self._presenter.fill(
+            job,
+            lambda rendering: recipe_source(
+                captured, rendering.candidate.recipe, rendering.candidate.attachment
+            ),
+        )
 
     def _source_chosen(self) -> None:
         """Show what the model would see now, as long as there is nothing better to show."""
@@ -172,14 +176,3 @@ class FillDialog(ResultsDialog):
         if isinstance(widget, GimpUi.Labeled):
             self._labels.add_widget(widget.get_label())
         return widget
-
-
-def _source(captured: Capture, rendering: Rendering) -> RecipeSource:
-    return RecipeSource(
-        recipe=rendering.candidate.recipe,
-        attachment=rendering.candidate.attachment,
-        crop=captured.crop,
-        hole=captured.hole,
-        crop_box=captured.crop_box,
-        document=captured.document,
-    )

@@ -17,7 +17,7 @@ from inpaint_client import (
 )
 from inpaint_client.pixels import paste
 
-from .capture import read_picture
+from .capture import Capture, read_picture, recipe_source
 from .image import GimpImage, PixelSource, keepsake_of
 from .keepsake import Keepsake
 from .layers import NewLayer, Rendering, layer_name, layer_pixels
@@ -31,8 +31,11 @@ class Opened:
     image: GimpImage
     layer: Gimp.Layer
     keepsake: Keepsake
-    source: RecipeSource
+    captured: Capture  # in the coordinates of the recipe
     shift: tuple[int, int]  # how far the layer was moved since: from the recipe to the image, px
+
+    def source(self) -> RecipeSource:
+        return recipe_source(self.captured, self.keepsake.recipe, self.keepsake.attachment)
 
     def rendering(self) -> Rendering:
         """The fill as it is in the image, in the coordinates of its recipe."""
@@ -102,13 +105,14 @@ def reopen(image: GimpImage) -> Opened:
         image,
         layer,
         keepsake,
-        RecipeSource(
-            recipe=keepsake.recipe,
-            attachment=keepsake.attachment,
+        Capture(
             crop=crop,
             hole=Picture(crop_box.width, crop_box.height, 1, bytes(hole)),
             crop_box=crop_box,
+            hole_box=origin.box,
             document=origin.document,
+            overview=None,
+            item=None,
         ),
         shift,
     )

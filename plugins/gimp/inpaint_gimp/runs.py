@@ -96,7 +96,7 @@ def run_edit(call: Call) -> None:
     edits = parse_edits(call.config.get_property("edits") or "")
     collector = Collector(edits)
     with ProgressBar() as progress:
-        job = EditJob(source=opened.source, edits=edits)
+        job = EditJob(source=opened.source(), edits=edits)
         run_and_wait(job, collector, progress.report)
     opened.finish(collector.renderings[0], in_place=bool(call.config.get_property("replace")))
     Gimp.displays_flush()
