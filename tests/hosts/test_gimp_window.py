@@ -169,9 +169,11 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
 
 
 def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:
-    """Where the status bar of the image window has its Cancel, right of the progress bar."""
-    geometry = dict(
-        line.split("=")
-        for line in live.xdotool("getwindowgeometry", "--shell", window).splitlines()
-    )
-    raise NotImplementedError(geometry)
+    """Where the status bar has its Cancel, right of the progress bar.
+
+    A fresh profile always begins with the same layout: the docks right of it are 231 px wide.
+    """
+    words = live.xdotool("getwindowgeometry", "--shell", window).splitlines()
+    geometry = {name: int(value) for name, value in (word.split("=") for word in words)}
+    right, bottom = geometry["X"] + geometry["WIDTH"], geometry["Y"] + geometry["HEIGHT"]
+    return right - 282, bottom - 17

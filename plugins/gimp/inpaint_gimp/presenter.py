@@ -77,7 +77,7 @@ class _Slot:
 
 
 @dataclass
-class _Rendering:
+class _EditUnderWay:
     """The edit that the daemon works on, and where the sliders went meanwhile."""
 
     slot: _Slot
@@ -96,7 +96,7 @@ class Presenter:
         self._source_of: SourceOf | None = None
         self._run: Run | None = None
         self._serial = 0  # of the run whose messages count
-        self._edit: _Rendering | None = None
+        self._edit: _EditUnderWay | None = None
         self._slots: list[_Slot] = []
         self.chosen = 0
         self.state = State(Phase.CONNECTING, "")
@@ -214,7 +214,7 @@ class Presenter:
 
     def _start_edit(self, slot: _Slot, edits: tuple[Edit, ...]) -> None:
         assert self._source_of is not None
-        self._edit = _Rendering(slot, edits, by_recipe=not slot.session_id)
+        self._edit = _EditUnderWay(slot, edits, by_recipe=not slot.session_id)
         source = None if slot.session_id else self._source_of(slot.rendering)
         self._submit(
             EditJob(session_id=slot.session_id, source=source, index=slot.index, edits=edits),
@@ -245,7 +245,7 @@ class Presenter:
         elif isinstance(message, Done):
             self._edit_done(edit)
 
-    def _edit_failed(self, edit: _Rendering, error: InpaintError) -> None:
+    def _edit_failed(self, edit: _EditUnderWay, error: InpaintError) -> None:
         if isinstance(error, NotFound) and edit.slot.session_id and not edit.by_recipe:
             log.info("the daemon has forgotten the session: the recipe is sent instead")
             edit.slot.session_id = ""
@@ -254,7 +254,7 @@ class Presenter:
         self._edit = None
         self._show(State(Phase.READY, str(error), is_error=True))
 
-    def _edit_done(self, edit: _Rendering) -> None:
+    def _edit_done(self, edit: _EditUnderWay) -> None:
         self._edit = None
         if self.state.is_error:
             self._show(State(Phase.READY, ""))
