@@ -155,14 +155,17 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
     tree = live.result(answer)["tree"]
     answer = live.start("edit_selected", name="Candidate 2, seed 8")
     live.find_window(EDIT_DIALOG)
-    live.key(EDIT_DIALOG, "alt+j", "Right", "Right")
-    what = "the preview of the edited fill"
-    wait_for(lambda: len(places(live, 8, smile=0.2)) > 2000, what, 30)
+
+    def slide_to_the_end() -> bool:  # until the sliders are there
+        live.key(EDIT_DIALOG, "alt+j", "End")
+        return len(places(live, 8, smile=3)) > 2000
+
+    wait_for(slide_to_the_end, "the preview of the edited fill", 30)
     look(live, "edit")
     live.key(EDIT_DIALOG, "alt+i")
     result = live.result(answer)
     assert result["status"] == "success", live.log()
-    edited = "Candidate 2, seed 8: smile +0.2"
+    edited = "Candidate 2, seed 8: smile +3"
     assert result["tree"][0][1] == [tree[0][1][0], edited, "-Candidate 2, seed 8"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)

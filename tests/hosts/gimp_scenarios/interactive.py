@@ -14,6 +14,7 @@ def main(out, picture, selection, procedure=kit.FILL, mode="INTERACTIVE", soft=8
         image.select_ellipse(Gimp.ChannelOps.REPLACE, *selection)
         Gimp.Selection.feather(image, soft)
     Gimp.displays_flush()
+    image.clean_all()
     status, error = kit.call(
         procedure, image, image.get_layers()[:1], mode=getattr(Gimp.RunMode, mode), **values
     )
