@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from gimp_fixtures import ROOT, fake, gimp, plug_in, profile, warm  # noqa: F401
+from gimp_fixtures import ROOT, archive, fake, gimp, plug_in, profile, warm  # noqa: F401
 from gimp_host import Profile
 from inpaint_gimp.arguments import fill_arguments
 from PIL import Image

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_daemon import FakeDaemon, colour_of
-from gimp_fixtures import gimp, plug_in, warm  # noqa: F401
+from gimp_fixtures import archive, gimp, plug_in, warm  # noqa: F401
 from gimp_host import GimpHost, Profile, new_profile
 from inpaint_gimp.arguments import edit_arguments, fill_arguments
 from xcf import read_xcf
@@ -70,3 +70,24 @@ def test_profiles_are_honoured_both_ways(user: Profile) -> None:
     for name, meant in (("Background", (200, 100, 10)), ("Candidate 1, seed 7", colour)):
         stored = image.layer(name).pixels[0, 0, :3].astype(int)
         assert np.abs(stored - meant).max() > 4, name
+
+
+def test_again_takes_the_last_values_and_a_new_seed(user: Profile) -> None:
+    """As does GIMP's own Repeat, but that keeps the seed."""
+    used_before(user, "(candidates 2)\n(new-seed no)\n(seed 7)\n(group no)\n")
+    with FakeDaemon() as daemon:
+        user.environment["INPAINT_SERVER"] = daemon.address
+        result: dict[str, Any] = user.console("again").value
+    assert result["again"] == result["repeated"] == ["success", ""]
+    first, second = daemon.service.fills
+    assert (first.count, second.count) == (2, 2)
+    assert first.seeds != [7]
+    assert second.seeds == [7]
+    assert len(result["tree"]) == 5
+
+
+def used_before(user: Profile, values: str) -> None:
+    """As if the dialog had been used with these values: GIMP's own file of last values."""
+    folder = user.gimp_folder / "plug-in-settings"
+    folder.mkdir()
+    (folder / f"GimpProcedureConfigRun-{FILL}.last").write_text(values)

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from gimp_fixtures import gimp, plug_in, warm  # noqa: F401
+from gimp_fixtures import archive, gimp, warm  # noqa: F401
 from gimp_host import CONSOLE, GimpHost, Profile, new_profile
 from inpaint_cli.plugins_gimp import (
     install_everywhere,
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.hosts
 def test_install_status_uninstall(
     gimp: GimpHost,  # noqa: F811
     warm: Profile,  # noqa: F811
-    plug_in: Path,  # noqa: F811
+    archive: Path,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -34,7 +34,6 @@ def test_install_status_uninstall(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}/usr/sbin:/usr/bin")
     monkeypatch.setenv("HOME", str(tmp_path))
-    archive = plug_in.parents[2] / "inpaint-gimp.zip"
     said: list[str] = []
 
     assert not status_everywhere(archive, said.append)

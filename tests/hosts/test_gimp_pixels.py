@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_daemon import colour_of
-from gimp_fixtures import fake, gimp, plug_in, profile, warm  # noqa: F401
+from gimp_fixtures import archive, fake, gimp, plug_in, profile, warm  # noqa: F401
 from gimp_host import Profile
 from numpy.typing import NDArray
 from xcf import Xcf, read_xcf

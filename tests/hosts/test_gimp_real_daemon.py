@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from daemons import DaemonProcess
-from gimp_fixtures import gimp, plug_in, warm  # noqa: F401
+from gimp_fixtures import archive, gimp, plug_in, warm  # noqa: F401
 from gimp_host import GimpHost, Profile, new_profile
 from xcf import read_xcf
 

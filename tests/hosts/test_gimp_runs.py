@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from fake_daemon import colour_of
 from fake_process import fake_daemon
-from gimp_fixtures import fake, gimp, plug_in, profile, warm  # noqa: F401
+from gimp_fixtures import archive, fake, gimp, plug_in, profile, warm  # noqa: F401
 from gimp_host import Profile, new_profile, wait_for
 from xcf import read_xcf
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fake_daemon import colour_of
 from fake_process import FakeProcess, fake_daemon
-from gimp_fixtures import gimp, plug_in, screen, warm  # noqa: F401
+from gimp_fixtures import archive, gimp, plug_in, screen, warm  # noqa: F401
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
 from numpy.typing import NDArray
 from PIL import Image, ImageGrab

@@ -12,6 +12,7 @@ import gimp_host
 import pytest
 from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, Profile, new_profile
+from inpaint_cli.plugins_gimp import unpack
 from xvfb import HostMissing, display
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,10 +35,18 @@ def gimp() -> GimpHost:
 
 
 @pytest.fixture(scope="session")
-def plug_in() -> Path:
-    """The built folder inpaint-gimp/, everything vendored, as the zip carries it."""
+def archive() -> Path:
+    """The zip as it is shipped, everything vendored."""
     subprocess.run([sys.executable, ROOT / "plugins" / "build.py", "gimp"], check=True)
-    return ROOT / "build" / "plugins" / "stage" / "inpaint_gimp" / "inpaint-gimp"
+    return ROOT / "build" / "plugins" / "inpaint-gimp.zip"
+
+
+@pytest.fixture(scope="session")
+def plug_in(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder inpaint-gimp/, as the installer puts it into GIMP's."""
+    folder = tmp_path_factory.mktemp("plug-ins") / "inpaint-gimp"
+    unpack(archive, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

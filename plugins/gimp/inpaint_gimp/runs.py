@@ -106,10 +106,10 @@ def last_values(image: Gimp.Image) -> Gimp.ProcedureConfig:
     """The values with which the fill procedure last ran: in this image, or at all, or the defaults.
 
     GIMP loads them by itself only for the procedure that is called, so this reads them from where
-    GIMP keeps them.
+    GIMP 3 keeps them.
     """
     config = Gimp.get_pdb().lookup_procedure(procedures.FILL).create_config()
-    name = config.__gtype__.name
+    name = f"GimpProcedureConfigRun-{procedures.FILL}"
     parasite = image.get_parasite(f"{name}-last")
     if parasite is not None:
         config.deserialize_parasite(parasite, None)
