@@ -102,7 +102,7 @@ def translation(x: float, y: float) -> Matrix:
 
 
 def apply(matrix: Matrix, points: npt.ArrayLike) -> Matrix:
-    """Points [N, 2] through the matrix."""
+    """Points [..., 2] through the matrix."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
@@ -120,9 +120,17 @@ def bounding_box(points: Matrix) -> Box:
 
 def holds(frame: Frame, box: Box) -> bool:
     """Whether a box lies inside a frame entirely."""
-    ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
-    seen = apply(model_from_document(frame, 1), ends)
-    return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
+    return bool(held(frame, [box])[0])
+
+
+def held(frame: Frame, boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
+    """[N]: which boxes lie inside a frame entirely."""
+    left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T
+    x = np.stack([left, left, left + width, left + width], axis=1)  # [N, 4], the corners
+    y = np.stack([top, top + height, top, top + height], axis=1)
+    seen = apply(model_from_document(frame, 1), np.stack([x, y], axis=2))  # [N, 4, 2]
+    inside: npt.NDArray[np.bool_] = ((seen > -1e-6) & (seen < 1 + 1e-6)).all(axis=(1, 2))
+    return inside
 
 
 def union(boxes: Sequence[Box]) -> Box:

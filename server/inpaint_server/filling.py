@@ -36,6 +36,7 @@ from .recipes import MixingNote, Recipe, read_recipe
 
 Float32 = npt.NDArray[np.float32]
 
+FITTING_BYTES = 64  # per pixel around a hole: what `lay` prepares once for all candidates
 LEVEL_STYLES: Mapping[str, slice] = {
     "structure": slice(0, 3),
     "features": slice(3, 7),
@@ -75,7 +76,9 @@ class Scene:
     def num_bytes(self) -> int:
         """Roughly what keeping it costs."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
-        return self.picture.pixels.nbytes + self.coverage.nbytes + codes
+        regions = (placement.region for placement in self.placements)
+        fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
+        return self.picture.pixels.nbytes + self.coverage.nbytes + codes + fitting
 
 
 class Placed(NamedTuple):

@@ -43,13 +43,15 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
                 f"The selection falls into more than {MAX_GROUPS} regions far apart. "
                 "Fill them in several steps."
             )
-        members = [left[0]]
+        members = {left[0]}
         while True:
             choice = choose(frames.union([boxes[i] for i in members]))
-            joined = [i for i in left if i in members or frames.holds(choice.frame, boxes[i])]
+            inside = frames.held(choice.frame, [boxes[i] for i in left])
+            joined = [i for i, held in zip(left, inside, strict=True) if held or i in members]
             if len(joined) == len(members) or choice.mode == "auto":
                 break
-            members = joined
+            members = set(joined)
         groups.append(([i + 1 for i in joined], choice))
-        left = [i for i in left if i not in set(joined)]
+        gone = set(joined)
+        left = [i for i in left if i not in gone]
     return groups
