@@ -129,8 +129,7 @@ def held(frame: Frame, boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
     x = np.stack([left, left, left + width, left + width], axis=1)  # [N, 4], the corners
     y = np.stack([top, top + height, top, top + height], axis=1)
     seen = apply(model_from_document(frame, 1), np.stack([x, y], axis=2))  # [N, 4, 2]
-    inside: npt.NDArray[np.bool_] = ((seen > -1e-6) & (seen < 1 + 1e-6)).all(axis=(1, 2))
-    return inside
+    return np.asarray(((seen > -1e-6) & (seen < 1 + 1e-6)).all(axis=(1, 2)))
 
 
 def union(boxes: Sequence[Box]) -> Box:
