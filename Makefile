@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: help setup protos plugins check format test fuzz soak demo run bench clean
+.PHONY: help setup protos plugins check format test test-hosts fuzz soak demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,7 +26,11 @@ format: setup  ## let ruff mend what it can
 	$(PY) -m ruff check --fix .
 
 test: setup  ## every test that needs no Krita and no GIMP
-	$(PY) -m pytest
+	$(PY) -m pytest -m "not hosts"
+
+test-hosts: setup  ## the plug-ins in real Kritas and in GIMP, which it installs (Debian, root)
+	@scripts/setup-hosts
+	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
 
 demo: setup  ## start a daemon, fill the example picture through it, stop the daemon
 	$(PY) examples/demo.py
