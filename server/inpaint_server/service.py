@@ -213,7 +213,8 @@ class InpaintService(pb_grpc.InpaintServicer):
                     progress = pb.Progress(done=0, total=total)
                     await self._send(context, pb.FillEvent(progress=progress))
                 for rendered in event if isinstance(event, list) else ():
-                    assert scene is not None and attachment is not None
+                    assert scene is not None
+                    assert attachment is not None
                     message = await self._in_thread(
                         candidate_message, scene, rendered, await attachment
                     )
