@@ -295,8 +295,7 @@ def check_weights(info: BundleInfo) -> None:
         _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
     else:
         _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
-    if file_sha256(info.folder / WEIGHTS) != info.weights_sha256:
-        raise BundleError(f"{info.folder / WEIGHTS} is not what model.yaml describes")
+    _checked_weights(info)
 
 
 def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
@@ -346,8 +345,10 @@ def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path
 
 def load_generator(info: BundleInfo) -> Generator:
     """The generator of a bundle of either kind, float32, on the CPU."""
+    config = info.generator_config
+    _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
     with torch.device("meta"):
-        generator = Generator(info.generator_config)
+        generator = Generator(config)
     stored = _stored_tensors(_checked_weights(info), info.folder, ["generator"])
     _fill(generator, ((k.removeprefix("generator."), v) for k, v in stored), info.folder)
     return generator.eval().requires_grad_(False)
@@ -360,8 +361,10 @@ def load_model(info: BundleInfo) -> InpaintingModel:
             f"{info.folder} holds a generator only; train it to fill holes with "
             "`inpaint-model train inpainter --generator` first"
         )
+    config = info.config
+    _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
     with torch.device("meta"):
-        model = InpaintingModel(info.config)
+        model = InpaintingModel(config)
     parts = ["generator", "encoder", "mixer", "skip", "second_encoder"]
     _fill(model, _stored_tensors(_checked_weights(info), info.folder, parts), info.folder)
     return model.eval().requires_grad_(False)
@@ -373,6 +376,7 @@ def load_discriminator(info: BundleInfo) -> Discriminator | None:
     config = info.discriminator
     if config is None or not path.exists():
         return None
+    _check_shapes(lambda: Discriminator(config), path)
     with torch.device("meta"):
         discriminator = Discriminator(config)
     _fill(discriminator, _stored_tensors(path, info.folder), info.folder)

@@ -61,7 +61,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "damaged weights": (
         lambda bundle: (bundle / "weights.safetensors").write_bytes(b"\xff" * 100) and None,
-        "weights.safetensors is damaged",
+        "weights.safetensors is not the file that model.yaml describes",
     ),
     "absent weights": (
         lambda bundle: (bundle / "weights.safetensors").unlink(),
@@ -91,7 +91,7 @@ def test_other_weights_are_noticed(bundle: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ValueError, match="is not what model"):
+    with pytest.raises(ValueError, match="is not the file that model"):
         check_weights(read_bundle(bundle))
 
 

@@ -92,8 +92,9 @@ def run(args: argparse.Namespace) -> int:
     if len(pictures) < 2:
         raise ValueError(f"{args.images} holds one picture only; sets of them are compared")
     bench = Bench(pictures.pixels, judges, args.cache or args.out / "cache")
+    source = f"{Path(args.images).name} at {resolution} px"
     about |= {
-        "pictures": f"{len(pictures)} of {args.images} at {resolution} px, sha256 {bench.sha256}",
+        "pictures": f"{len(pictures)} of {source}, sha256 {bench.sha256}",
         "left out": f"{len(pictures.skipped)} unreadable pictures",
         "judges": ", ".join(network.name for network in judges.inception) or "none",
         "truncation": f"{args.truncation:g}",

@@ -29,7 +29,7 @@ th { font-weight: 600; }
 .scroll { overflow-x: auto; }
 .pictures { display: grid; gap: 4px; margin: 1rem 0; }
 .pictures img { width: 100%; display: block; image-rendering: auto; }
-.pictures span { font-size: .85em; text-align: center; }
+.pictures div { font-size: .85em; text-align: center; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; }
 dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 """
@@ -50,6 +50,8 @@ def to_html(report: Report) -> str:
 
 
 def _anchors(report: Report) -> str:
+    if not report.anchors:
+        return ""
     return (
         "<h2>How to read the numbers</h2><p>Distances between sets of pictures are 0 for a perfect "
         "method; brackets are 95&nbsp;% bootstrap intervals, the widest over the mask seeds. "
@@ -95,10 +97,10 @@ def _grid(title: str, shown: Sequence[Example]) -> str:
     if not shown:
         return ""
     titles = list(shown[0].pictures)
-    cells = "".join(f"<span>{escape(name)}</span>" for name in titles)
+    cells = "".join(f"<div>{escape(name)}</div>" for name in titles)
     for example in shown:
         cells += "".join(
-            f'<img alt="picture {example.number}, {escape(name)}" src="{_data(pixels)}">'
+            f'<div><img alt="picture {example.number}, {escape(name)}" src="{_data(pixels)}"></div>'
             for name, pixels in example.pictures.items()
         )
     return (

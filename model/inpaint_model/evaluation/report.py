@@ -81,6 +81,10 @@ def to_json(report: Report) -> str:
         "rows": [_plain(row) for row in report.rows],
         "mean_over_seeds": [_plain(row) for row in report.summary],
         "anchors": [_plain(row) for row in report.anchors],
+        "worst_pictures": {
+            name: [example.number for example in shown if example.worst]
+            for name, shown in report.examples.items()
+        },
         "against_baselines": [entry._asdict() for entry in comparisons(report)],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
@@ -143,7 +147,8 @@ def to_text(report: Report) -> str:
         + _aligned([row for row in report.summary if row.set == name])
         for name in sets_of(report.rows)
     ]
-    blocks.append("the originals against themselves\n" + _aligned(report.anchors))
+    if report.anchors:
+        blocks.append("the originals against themselves\n" + _aligned(report.anchors))
     blocks.append("\n".join(str(comparison) for comparison in comparisons(report)))
     return "\n\n".join(block for block in blocks if block) + "\n"
 

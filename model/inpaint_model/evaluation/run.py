@@ -67,7 +67,7 @@ def run(bench: Bench, plan: Plan, about: Mapping[str, str], out: Path) -> Report
                 worst = _worst(measured.get("model"), plan.worst)
                 methods = _methods(plan, masks)
                 shown[name] = examples(bench, plan.model, methods, masks, plan.typical, worst)
-    anchors = [_identity_row(bench), halves(bench.originals)]
+    anchors = [_identity_row(bench), halves(bench.originals)] if bench.originals else []
     return Report(about, all_masks, rows, anchors, shown)
 
 

@@ -12,6 +12,7 @@ class GeneratorTraining:
     """What one run is asked to do. Lengths are in thousands of images (kimg)."""
 
     total_kimg: float = option(25_000.0, "Stop after this many thousand images in all.")
+    max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
     batch_size: int = option(16, "Over all processes.")
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
@@ -45,6 +46,7 @@ class InpainterTraining:
     """What one run is asked to do. Lengths are in thousands of images (kimg)."""
 
     total_kimg: float = option(1000.0, "Stop after this many thousand images in all.")
+    max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
     batch_size: int = option(8, "Pictures a step, over all processes; each is filled twice.")
     seed: int = option(0, "Of latents, holes and the order of real pictures.")
     lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
