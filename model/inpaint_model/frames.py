@@ -125,6 +125,15 @@ def holds(frame: Frame, box: Box) -> bool:
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
+def share_inside(frame: Frame, box: Box) -> float:
+    """How much of a box lies inside a frame, 0..1 (sampled)."""
+    steps = (np.arange(8) + 0.5) / 8
+    x, y = np.meshgrid(box.x + box.width * steps, box.y + box.height * steps)
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    seen = apply(model_from_document(frame, 1), points)
+    return float(((seen > 0) & (seen < 1)).all(axis=1).mean())
+
+
 def union(boxes: Sequence[Box]) -> Box:
     """The smallest box that holds all of them."""
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)
