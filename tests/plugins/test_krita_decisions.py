@@ -182,6 +182,7 @@ class TestConnection:
             (NoDaemon("none"), True, Phase.FAILED, Mend.RECONNECT),
             (StartFailed("no program"), False, Phase.FAILED, Mend.SHOW_LOG),
             (Unauthenticated("no token"), True, Phase.FAILED, Mend.SETTINGS),
+            (BadInput("no address"), False, Phase.FAILED, Mend.SETTINGS),
             (ConnectionLost("broke"), False, Phase.FAILED, Mend.RECONNECT),
         ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from inpaint_client.errors import BadInput, Cancelled, InpaintError, StartFailed, Unauthenticated
 from inpaint_client.events import FrameChosen
@@ -37,8 +37,7 @@ _TURN_MS = 20
 class Document(Protocol):
     """What a session needs of an open document (document.KritaDocument)."""
 
-    key: str
-
+    def is_same(self, other: Any) -> bool: ...
     @property
     def is_open(self) -> bool: ...
     @property
@@ -129,6 +128,8 @@ class DocumentSession(QtCore.QObject):
         self.document.settle()
         self.live.stop()
         self.notice = None
+        if model is not None:  # a name from another day may be unknown to this daemon
+            wishes = replace(wishes, model=model.name)
         plan = self._plan(wishes, model)
         if plan is not None:
             run = FillRun(self.document, plan, self._submit, self._scratch.convert, self)
