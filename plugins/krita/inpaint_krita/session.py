@@ -192,7 +192,8 @@ class DocumentSession(QtCore.QObject):
         if chosen.group == 0:
             self.frame = chosen.frame
         if chosen.warning:
-            self.notice = Notice(chosen.warning, is_problem=False)
+            said = f"{self.notice.text} " if self.notice else ""
+            self.notice = Notice(said + chosen.warning, is_problem=False)
         self.changed.emit()
 
     def _take_inserted(self) -> None:
