@@ -203,7 +203,7 @@ def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: 
         if krita.name == "native":
             command = (
                 f"export PYTHONPATH={os.pathsep.join(filter(None, sys.path))}\n"
-                f"exec {sys.executable} -m inpaint_server --device cpu --model tiny"
+                f"exec timeout 120 {sys.executable} -m inpaint_server --device cpu --model tiny"
             )
         else:
             command = (

@@ -256,7 +256,7 @@ class TestWishes:
 
 
 def test_cancelling_is_no_problem() -> None:
-    from inpaint_krita.session import notice_of  # needs Qt
+    from inpaint_krita.notices import notice_of
 
     assert not notice_of(Cancelled("x")).is_problem
     assert notice_of(NoDaemon("Nobody.")).offer_label

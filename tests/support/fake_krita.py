@@ -1,4 +1,4 @@
-"""An open document in memory, as inpaint_krita.session.Document describes it: 8-bit RGBA.
+"""An open document in memory, as inpaint_krita.contract.Document describes it: 8-bit RGBA.
 
 Only what the docker's tests need. What Krita really does is tested in a real Krita.
 """

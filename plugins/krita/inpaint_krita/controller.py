@@ -11,10 +11,11 @@ from inpaint_client.info import Limits
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from .connection import Mend
+from .contract import Document
 from .link import Link
 from .qt import QtCore, QtGui
 from .scratch import Scratch
-from .session import Document, DocumentSession
+from .session import DocumentSession
 from .state import Notice, Offer, State
 from .text import tr
 from .wishes import Wishes, draw_seed
@@ -77,7 +78,7 @@ class Controller(QtCore.QObject):
             has_document=True,
             progress=session.progress,
             notice=self._notice or session.notice,
-            runs=tuple(session.runs),
+            runs=tuple(session.book.runs),
             run=session.shown,
             missing=session.missing,
             edits=session.edits,
