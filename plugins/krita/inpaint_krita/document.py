@@ -207,7 +207,8 @@ class KritaDocument:
 
     def find(self, layer_id: str) -> Any:
         """The layer in the picture, or None."""
-        for node in _walk(self._document.rootNode()):
+        root = self._document.rootNode()  # None once the document is closed
+        for node in _walk(root) if root is not None else ():
             if _id(node) == layer_id:
                 self._known[layer_id] = node
                 return node

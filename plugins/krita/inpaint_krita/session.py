@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from inpaint_client.errors import BadInput, InpaintError
@@ -64,6 +64,7 @@ class DocumentSession(QtCore.QObject):
         self._limits = limits
         self._thumbnails = Thumbnails(document)
         self._keeping: Steps[str] | None = None
+        self._drawing: Steps[None] | None = None
         self._compares = False
         self.live = LiveEdit(
             document,
@@ -79,6 +80,7 @@ class DocumentSession(QtCore.QObject):
         self.live.busy_changed.connect(self.changed)
         self._show_edits_of_chosen()
         self.check_layers()
+        self._draw_later()
 
     # -- a run -------------------------------------------------------------------------------
 
@@ -178,6 +180,7 @@ class DocumentSession(QtCore.QObject):
         shrunk = replace(current, results=kept, chosen=0)
         self._update(shrunk)
         self.choose(0)
+        self._draw_later()
 
     def _take_failure(self, error: InpaintError) -> None:
         self.notice = notice_of(error)
@@ -325,6 +328,7 @@ class DocumentSession(QtCore.QObject):
             self._show_edits_of_chosen()
             self.check_layers()
             self.changed.emit()
+            self._draw_later()
 
     def check_layers(self) -> bool:
         """Notice undo, redo and deletions, which Krita does not tell; whether anything changed."""
@@ -345,8 +349,9 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
-        if self._keeping is not None:
-            self._keeping.cancel()
+        for steps in (self._keeping, self._drawing):
+            if steps is not None:
+                steps.cancel()
 
     def _update(self, run: PastRun) -> None:
         """Remember a new or changed run; show it if it is new."""
@@ -355,6 +360,21 @@ class DocumentSession(QtCore.QObject):
         if is_new or (self.shown is not None and self.shown.key == run.key):
             self.shown = run
         self.check_layers()
+
+    def _draw_later(self) -> None:
+        """The thumbnails of an earlier run, one in each turn of the event loop."""
+        run = self.shown
+        if run is not None:
+            self._drawing = Steps(self._draw_all(run), lambda _: None, self._not_drawn)
+
+    def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
+        for position in range(len(run.results)):
+            yield
+            if self._thumbnails.get(run, position) is None and self.document.is_open:
+                self._draw(run, position)
+
+    def _not_drawn(self, error: Exception) -> None:
+        log.warning("a thumbnail cannot be drawn", exc_info=error)
 
     def _draw(self, run: PastRun, position: int) -> None:
         self._thumbnails.draw(run, position)
