@@ -2,8 +2,8 @@
 
 Each photograph gets three holes (eyes, mouth and chin, hair and forehead). The fill is simulated:
 the true pixels at 256 px, with another colour, contrast and light, and softer, so that blending is
-measured apart from any model. Raw paste and every blending step are measured in the same run: the
-colour step across the border (CIEDE2000, the untouched picture's own subtracted) and the error
+measured apart from any model. Raw paste and every blending step are measured in the same run:
+the colour step across the border (CIEDE2000, the untouched picture's own subtracted) and the error
 inside the hole.
 """
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from inpaint_model import frames, holes
 from inpaint_model.documents import OPAQUE, DocumentPicture
@@ -13,7 +15,7 @@ from inpaint_model.frames import Frame, Matrix
 from inpaint_model.holes import Bytes
 from inpaint_model.membrane import continued
 from inpaint_model.pixels import Bools, Floats, display_from_document, quantise
-from inpaint_model.resampling import resample
+from inpaint_model.resampling import averaging_factor, resample
 
 
 class Source(NamedTuple):
@@ -69,10 +71,23 @@ def _seen(
     if alpha is not None:
         visible = visible & (alpha >= OPAQUE)
     hole = holes.seen_by_model(~visible, matrix, resolution)
-    smooth = continued(
-        torch.from_numpy(colour).clamp_(0, 1).permute(2, 0, 1),
-        torch.from_numpy(np.ascontiguousarray(visible)),
-        sweeps=1,
-    )
-    view = resample(smooth.permute(1, 2, 0).contiguous().numpy(), matrix, resolution, resolution)
-    return view, hole, reached
+    shown = torch.from_numpy(colour).clamp_(0, 1).permute(2, 0, 1)
+    factor = averaging_factor(matrix)
+    shown, lit = _block_means(shown, torch.from_numpy(np.ascontiguousarray(visible)), factor)
+    smooth = continued(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
+    reduced = frames.compose(frames.scaling(1 / factor, 1 / factor), matrix)
+    return resample(smooth, reduced, resolution, resolution), hole, reached
+
+
+def _block_means(picture: Tensor, known: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+    """Means over the known ones of factor x factor px, and which blocks have any.
+
+    picture: [3, H, W]; known: bool [H, W].
+    """
+    if factor == 1:
+        return picture, known
+    missing = (0, -known.shape[1] % factor, 0, -known.shape[0] % factor)
+    weight = F.pad(known[None].float(), missing)
+    sums = F.avg_pool2d(F.pad(torch.where(known, picture, 0.0), missing), factor)
+    weights = F.avg_pool2d(weight, factor)
+    return sums / weights.clamp(min=1e-6), weights[0] > 0

@@ -177,7 +177,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             self.sessions[session_id] = Session(fill, source.crop.data, source.hole.data)
         if not header.HasField("seed"):
             seeds = self.sessions[session_id].header.seeds
-            seed = seeds[min(header.index, len(seeds) - 1)] if seeds else 0
+            first = seeds[0] if seeds else 0
+            seed = seeds[header.index] if len(seeds) > 1 else (first + header.index) % 2**32
         self.script.tell(f"edit {session_id}")
         edits = {edit.name: edit.value for edit in header.edits}
         renderings = [(header.index, -1, seed, edits)]

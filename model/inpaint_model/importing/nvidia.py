@@ -14,6 +14,7 @@ from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import PersistentObject, finite_number
 from inpaint_model.importing.keys import nvidia_name
 from inpaint_model.importing.networks import (
+    ESTIMATED_W_AVG,
     Networks,
     Tensors,
     check_resample_filter,
@@ -47,10 +48,14 @@ def read_networks(value: Mapping[str, object]) -> Networks:
     key = "G_ema" if isinstance(value.get("G_ema"), PersistentObject) else "G"
     notes = [] if key == "G_ema" else ["it holds no averaged generator (G_ema); took G"]
     generator = _generator(value[key])
+    if "mapping.w_avg" not in generator[1]:
+        notes.append(ESTIMATED_W_AVG)
     discriminator = None
     if isinstance(value.get("D"), PersistentObject):
         modules, tensors = _flatten(value["D"])
         unsupported = _unsupported(modules, "resnet")
+        if "mapping.embed.weight" in tensors and _mapping_lr_multiplier(modules) != 0.01:
+            unsupported = "its label mapping has another learning rate multiplier than 0.01"
         if unsupported:
             notes.append(f"left its discriminator out: {unsupported}")
         else:

@@ -1,0 +1,5 @@
+(for-each (lambda (file) (let ((image (car (gimp-file-load RUN-NONINTERACTIVE file))))
+    (plug-in-inpaint-stylegan #:image image #:drawables (car (gimp-image-get-layers image)))
+    (gimp-file-save RUN-NONINTERACTIVE image (string-append file ".xcf"))
+    (gimp-image-delete image)))
+  (car (file-glob #:pattern "*.png" #:filename-encoding TRUE)))

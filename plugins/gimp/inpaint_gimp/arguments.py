@@ -1,0 +1,269 @@
+"""The arguments of the procedures: declared once, for GIMP's dialogs, presets and scripts alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import NamedTuple
+
+from inpaint_client import Blending, Edit, Frame, FrameMode, Variant
+
+from .edits import parse_edits, parse_frame, parse_variants
+from .translation import _
+
+
+class Kind(Enum):
+    TEXT = "text"
+    WHOLE = "whole number"
+    REAL = "number"
+    FLAG = "yes or no"
+    CHOICE = "choice"
+
+
+class Choice(NamedTuple):
+    nick: str  # what scripts pass
+    label: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a procedure. `default` is of the kind's type; a choice's is a nick."""
+
+    name: str
+    kind: Kind
+    label: str
+    help: str
+    default: str | int | float | bool
+    minimum: float = 0
+    maximum: float = 0
+    choices: tuple[Choice, ...] = ()
+
+
+def fill_arguments() -> tuple[Argument, ...]:
+    """Of the procedure that fills, in the order in which scripts see them."""
+    return (
+        Argument(
+            "model",
+            Kind.TEXT,
+            _("_Model"),
+            _("Name of the model; empty for the daemon's default"),
+            "",
+        ),
+        Argument(
+            "candidates",
+            Kind.WHOLE,
+            _("Can_didates"),
+            _("How many different fills to make"),
+            4,
+            1,
+            64,
+        ),
+        Argument(
+            "new-seed",
+            Kind.FLAG,
+            _("_New seed each time"),
+            _("Draw a seed for every run and write it into Seed; off: use Seed as it is"),
+            True,
+        ),
+        Argument(
+            "seed",
+            Kind.WHOLE,
+            _("S_eed"),
+            _("Seed of the first candidate; the others take the following numbers"),
+            0,
+            0,
+            2**32 - 1,
+        ),
+        Argument(
+            "truncation",
+            Kind.REAL,
+            _("_Variety"),
+            _("0: all candidates near the average; 1: as different as the model can"),
+            0.8,
+            0.0,
+            1.0,
+        ),
+        edits_argument(),
+        Argument(
+            "variants",
+            Kind.TEXT,
+            _("Varian_ts"),
+            _(
+                "Further renderings of every candidate: lists of edits separated by "
+                "semicolons, for example “smile=2; age=-1, smile=1”"
+            ),
+            "",
+        ),
+        Argument(
+            "context",
+            Kind.CHOICE,
+            _("Conte_xt"),
+            _("Which square of the picture the model sees"),
+            "auto",
+            choices=(
+                Choice(
+                    "auto",
+                    _("Find the face"),
+                    _(
+                        "Searched around the selection; a square around the selection "
+                        "where none is found"
+                    ),
+                ),
+                Choice("box", _("Around the selection"), _("A square around the selection")),
+                Choice("frame", _("Given frame"), _("The square given as Frame")),
+            ),
+        ),
+        Argument(
+            "frame",
+            Kind.TEXT,
+            _("Frame s_quare"),
+            _(
+                "With a given frame: centre, side and angle of the square as “X, Y, SIDE, "
+                "ANGLE” in pixels and degrees"
+            ),
+            "",
+        ),
+        Argument(
+            "source",
+            Kind.CHOICE,
+            _("So_urce"),
+            _("What the model sees around the hole"),
+            "visible",
+            choices=(
+                Choice("visible", _("All visible layers"), _("The image as it looks")),
+                Choice("layer", _("This layer"), _("The selected layer alone")),
+            ),
+        ),
+        Argument(
+            "group",
+            Kind.FLAG,
+            _("Insert as a la_yer group"),
+            _("Put all new layers of a run into one group"),
+            True,
+        ),
+        Argument(
+            "colour-match",
+            Kind.FLAG,
+            _("M_atch colours"),
+            _("Fit the fill's colours and light to its surroundings"),
+            True,
+        ),
+        Argument(
+            "gradient",
+            Kind.FLAG,
+            _("_Blend gradients"),
+            _("Continue brightness across the edge of the selection"),
+            True,
+        ),
+        Argument(
+            "grain",
+            Kind.FLAG,
+            _("Match _grain"),
+            _("Fit grain and sharpness to the surroundings"),
+            True,
+        ),
+        Argument(
+            "feather",
+            Kind.REAL,
+            _("Feather _width (px)"),
+            _(
+                "Width over which the fill gives way to the picture inside the selection; "
+                "nothing outside is ever touched"
+            ),
+            0.0,
+            0.0,
+            256.0,
+        ),
+    )
+
+
+def edits_argument() -> Argument:
+    return Argument(
+        "edits",
+        Kind.TEXT,
+        _("E_dits"),
+        _("Changes along the model's directions, for example “smile=1.5, age=-1”"),
+        "",
+    )
+
+
+def edit_arguments() -> tuple[Argument, ...]:
+    """Of the procedure that opens a fill again."""
+    return (
+        edits_argument(),
+        Argument(
+            "replace",
+            Kind.FLAG,
+            _("Re_place the layer"),
+            _("On: the layer takes the new pixels; off: a new layer above it"),
+            False,
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FillSettings:
+    """The values of one run, checked."""
+
+    model: str = ""
+    candidates: int = 4
+    seed: int | None = None  # None: to be drawn
+    truncation: float = 0.8
+    edits: tuple[Edit, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    frame_mode: FrameMode = FrameMode.AUTO
+    frame: Frame | None = None
+    from_layer: bool = False  # the source is the selected layer, not all that is visible
+    group: bool = True
+    blending: Blending = field(default_factory=Blending)
+
+    @classmethod
+    def read(cls, value_of: Callable[[str], object]) -> FillSettings:
+        """From a procedure's values, looked up by argument name.
+
+        Raises:
+            BadInput: a text cannot be read; the message says which and how to write it.
+        """
+
+        def text(name: str) -> str:
+            return str(value_of(name) or "")
+
+        frame_mode = {
+            "auto": FrameMode.AUTO,
+            "box": FrameMode.BOX,
+            "frame": FrameMode.EXPLICIT,
+        }[text("context")]
+        return cls(
+            model=text("model").strip(),
+            candidates=_whole(value_of("candidates")),
+            seed=None if value_of("new-seed") else _whole(value_of("seed")),
+            truncation=_real(value_of("truncation")),
+            edits=parse_edits(text("edits")),
+            variants=parse_variants(text("variants")),
+            frame_mode=frame_mode,
+            frame=parse_frame(text("frame")) if frame_mode is FrameMode.EXPLICIT else None,
+            from_layer=text("source") == "layer",
+            group=bool(value_of("group")),
+            blending=Blending(
+                colour_match=bool(value_of("colour-match")),
+                gradient=bool(value_of("gradient")),
+                grain=bool(value_of("grain")),
+                feather_px=_real(value_of("feather")),
+            ),
+        )
+
+    def with_seed(self, draw: Callable[[], int]) -> FillSettings:
+        """These settings with a seed: the given one, or one from `draw`."""
+        return self if self.seed is not None else replace(self, seed=draw())
+
+
+def _whole(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _real(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)

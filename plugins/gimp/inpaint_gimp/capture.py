@@ -1,0 +1,149 @@
+"""What is read from the image for one run: the picture around the hole, and the hole."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from inpaint_client import (
+    Box,
+    Extent,
+    FillJob,
+    Picture,
+    RecipeSource,
+    SampleType,
+    Transfer,
+    crop_for_hole,
+)
+from inpaint_client.geometry import overview_step
+from inpaint_client.pixels import bounding_box, paste
+
+from .arguments import FillSettings
+from .precision import LAYOUTS, SampleFormat
+from .target import Hole, Item, check_mode, choose_item, find_hole, nothing_selected
+
+_INVERT = bytes(255 - value for value in range(256))
+_OVERVIEW = SampleFormat(SampleType.U8, Transfer.SRGB)
+
+
+class Reader(Protocol):
+    """Pixels by place in the image; beyond the drawable they are transparent zeros."""
+
+    def read(self, box: Box, babl: str, step: int = 1) -> bytes: ...
+
+
+class Readable(Protocol):
+    """What `GimpImage` tells about an image."""
+
+    @property
+    def extent(self) -> Extent: ...
+    @property
+    def base_type(self) -> str: ...
+    @property
+    def format(self) -> SampleFormat: ...
+    def items(self) -> list[Item]: ...
+    def selection(self) -> Box | None: ...
+    def coverage(self, box: Box) -> bytes: ...
+    def pixels(self, item: int | None) -> AbstractContextManager[Reader]:
+        """Of the selected item at that index; of all that is visible for None."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    crop: Picture
+    hole: Picture
+    crop_box: Box
+    hole_box: Box
+    document: Extent
+    overview: Picture | None
+    item: int | None  # index of the selected item that the results go above; None = the top
+
+
+def capture(image: Readable, from_layer: bool) -> Capture:
+    """Read what a fill needs. Raises BadInput when there is nothing that could be filled."""
+    check_mode(image.base_type)
+    items = image.items()
+    index = choose_item(items, from_layer)
+    canvas = Box.of_extent(image.extent)
+    found = find_hole(
+        image.selection(), canvas, items[index] if index is not None else None, from_layer
+    )
+    hole_box = found.box
+    coverage = b""
+    if found.from_transparency:
+        hole_box, coverage = _transparency(image, index, found)
+    gray = image.base_type == "gray"
+    stored = image.format
+    crop_box = crop_for_hole(hole_box, canvas, 4 * stored.sample_type.size)
+    if found.from_transparency:
+        relative = hole_box.relative(crop_box)
+        data = bytes(paste(bytes(crop_box.extent.area), crop_box.extent, coverage, relative))
+    else:
+        data = image.coverage(crop_box)
+    hole = Picture(crop_box.width, crop_box.height, 1, data)
+    with image.pixels(index if from_layer else None) as source:
+        crop = read_picture(source, crop_box, stored, gray)
+        overview = None if crop_box == canvas else read_overview(source, canvas, gray)
+    return Capture(crop, hole, crop_box, hole_box, image.extent, overview, index)
+
+
+def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box, bytes]:
+    """The box and the coverage of what is transparent in a layer."""
+    with image.pixels(index) as layer:
+        tight = bounding_box(layer.read(found.box, "A u8").translate(_INVERT), found.box.extent)
+        if tight.is_empty:
+            raise nothing_selected()
+        box = Box(found.box.x + tight.x, found.box.y + tight.y, tight.width, tight.height)
+        return box, layer.read(box, "A u8").translate(_INVERT)
+
+
+def read_picture(source: Reader, box: Box, stored: SampleFormat, gray: bool) -> Picture:
+    """The pixels of `box` for the wire; with alpha only where something is transparent."""
+    alpha = source.read(box, "A u8")
+    channels = 1 if gray else 3
+    if alpha.count(255) != len(alpha):
+        channels = 4
+    data = source.read(box, stored.babl(LAYOUTS[channels]))
+    return Picture(box.width, box.height, channels, data, stored.sample_type, stored.transfer)
+
+
+def read_overview(source: Reader, canvas: Box, gray: bool) -> Picture:
+    """The whole document, small, so that the daemon can find the face."""
+    step = overview_step(canvas.extent)
+    channels = 1 if gray else 3
+    data = source.read(canvas, _OVERVIEW.babl(LAYOUTS[channels]), step)
+    return Picture(canvas.width // step or 1, canvas.height // step or 1, channels, data)
+
+
+def fill_job(captured: Capture, settings: FillSettings) -> FillJob:
+    """The request; `settings` has a seed."""
+    assert settings.seed is not None
+    return FillJob(
+        crop=captured.crop,
+        hole=captured.hole,
+        crop_box=captured.crop_box,
+        document=captured.document,
+        overview=captured.overview,
+        model=settings.model,
+        seeds=(settings.seed,),
+        count=settings.candidates,
+        truncation_psi=settings.truncation,
+        edits=settings.edits,
+        variants=settings.variants,
+        frame_mode=settings.frame_mode,
+        frame=settings.frame,
+        blending=settings.blending,
+    )
+
+
+def recipe_source(captured: Capture, recipe: str, attachment: bytes) -> RecipeSource:
+    """What an edit needs when the daemon has no session of the fill."""
+    return RecipeSource(
+        recipe=recipe,
+        attachment=attachment,
+        crop=captured.crop,
+        hole=captured.hole,
+        crop_box=captured.crop_box,
+        document=captured.document,
+    )

@@ -1,0 +1,63 @@
+"""Edits and variants as the text that GIMP keeps, shows and passes to scripts.
+
+Edits: "smile=1.5, age=-1". Variants: such lists separated by semicolons. A frame: "X, Y, SIDE,
+ANGLE".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inpaint_client import BadInput, Edit, Frame, Variant
+
+from .translation import _
+
+
+def parse_edits(text: str) -> tuple[Edit, ...]:
+    """The edits in `text`, none if it is blank; the last of a repeated name counts.
+
+    Raises:
+        BadInput: a part is not NAME=VALUE.
+    """
+    values: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        try:
+            values[name] = float(value)
+        except ValueError:
+            equals = ""
+        if not (name and equals):
+            raise BadInput(
+                _("“{part}” is not an edit.").format(part=part),
+                _("Write edits as NAME=VALUE, separated by commas, for example smile=1.5."),
+            )
+    return tuple(Edit(name, value) for name, value in values.items())
+
+
+def format_edits(edits: Iterable[Edit]) -> str:
+    """The text that `parse_edits` reads back; edits of value 0 are left out."""
+    return ", ".join(f"{edit.name}={edit.value:g}" for edit in edits if edit.value)
+
+
+def parse_variants(text: str) -> tuple[Variant, ...]:
+    """The variants in `text`: lists of edits separated by semicolons."""
+    return tuple(Variant(edits) for part in text.split(";") if (edits := parse_edits(part)))
+
+
+def describe_edits(edits: Iterable[Edit]) -> str:
+    """For a layer's name: "smile +1.5, age -1"."""
+    return ", ".join(f"{edit.name} {edit.value:+g}" for edit in edits if edit.value)
+
+
+def parse_frame(text: str) -> Frame:
+    """The frame in "X, Y, SIDE" or "X, Y, SIDE, ANGLE", document pixels and degrees."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+        if len(numbers) in (3, 4) and numbers[2] > 0:
+            return Frame(*numbers)
+    except ValueError:
+        pass
+    raise BadInput(
+        _("“{part}” is not a frame.").format(part=text),
+        _("Write the square's centre, side and angle as X, Y, SIDE, ANGLE in pixels and degrees."),
+    )

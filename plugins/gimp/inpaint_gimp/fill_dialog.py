@@ -1,0 +1,178 @@
+"""The dialog of the fill procedure: settings, candidates as they arrive, sliders, one choice."""
+
+from __future__ import annotations
+
+from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError
+
+from .arguments import FillSettings
+from .capture import Capture, capture, fill_job, recipe_source
+from .gtk import GimpUi, GObject, Gtk
+from .image import GimpImage
+from .presenter import Phase, State
+from .results_dialog import ResultsDialog
+from .runs import Call, insert
+from .service import draw_seed
+from .translation import _
+from .widgets import labelled
+
+_MAIN = ("candidates", "new-seed", "seed", "truncation", "source", "context")
+_MORE = ("frame", "variants", "group", "colour-match", "gradient", "grain", "feather")
+
+
+def fill_with_dialog(call: Call) -> None:
+    """Run the dialog until the user inserts or cancels. The image changes only on inserting."""
+    image = GimpImage(call.image, call.drawables)
+    try:
+        captured = capture(image, call.config.get_property("source") == "layer")
+    except BadInput:
+        # The source used last time does not suit this time: it can be chosen in the dialog. What
+        # cannot be filled at all is said before any window opens.
+        captured = capture(image, from_layer=False)
+        call.config.set_property("source", "visible")
+    dialog = FillDialog(call, image, captured)
+    try:
+        if not dialog.run():
+            raise Cancelled("Cancelled.")
+        dialog.insert()
+    finally:
+        dialog.close()
+
+
+class FillDialog(ResultsDialog):
+    def __init__(self, call: Call, image: GimpImage, captured: Capture) -> None:
+        super().__init__(call.procedure, call.config)
+        self._image = image
+        self._captured = captured
+        self._settings: FillSettings | None = None
+        self._models = Gtk.ComboBoxText()
+        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
+        self._again = Gtk.Button.new_with_mnemonic(_("_Fill again"))
+        self._keep = Gtk.Button.new_with_mnemonic(_("_Keep a copy"))
+        self._build()
+        self._show_captured(captured)
+        self._presenter.connect()
+
+    def run(self) -> bool:
+        """True when the user wants what is there inserted, False to leave all as it was."""
+        while self._dialog.run():
+            if self._presenter.state.phase is Phase.READY:
+                return True
+            self._fill()
+        return False
+
+    def insert(self) -> None:
+        assert self._settings is not None
+        results = self._presenter.renderings
+        insert(self._image, self._captured, self._settings, results, self._presenter.chosen)
+
+    def show_info(self, info: DaemonInfo) -> None:
+        super().show_info(info)
+        self._models.remove_all()
+        for model in info.models:
+            self._models.append(model.name, model.title or model.name)
+        self._show_model()
+
+    def show_state(self, state: State) -> None:
+        super().show_state(state)
+        ready = state.phase is Phase.READY
+        self._dialog.set_ok_label(_("_Insert") if ready else _("_Fill"))
+        self._again.set_sensitive(ready)
+        self._keep.set_sensitive(ready)
+
+    def _fill(self) -> None:
+        """Read the image as it is now and send it."""
+        try:
+            settings = FillSettings.read(self._config.get_property).with_seed(draw_seed)
+            captured = capture(self._image, settings.from_layer)
+            job = fill_job(captured, settings)
+        except InpaintError as error:
+            self.show_state(State(self._presenter.state.phase, str(error), is_error=True))
+            return
+        self._settings, self._captured = settings, captured
+        self._config.set_property("seed", settings.seed)
+        self._show_captured(captured)
+        self._presenter.fill(
+            job,
+            lambda rendering: recipe_source(
+                captured, rendering.candidate.recipe, rendering.candidate.attachment
+            ),
+        )
+
+    def _source_chosen(self) -> None:
+        """Show what the model would see now, as long as there is nothing better to show."""
+        if self._presenter.renderings or self._presenter.state.phase is Phase.RUNNING:
+            return
+        try:
+            captured = capture(self._image, self._config.get_property("source") == "layer")
+        except InpaintError as error:
+            self.show_state(State(self._presenter.state.phase, str(error), is_error=True))
+        else:
+            self._show_captured(captured)
+            self.show_state(self._presenter.state)
+
+    def _model_chosen(self) -> None:
+        name = self._models.get_active_id()
+        if name is not None and name != self._shown_model():
+            self._config.set_property("model", name)
+
+    def _shown_model(self) -> str:
+        """The name of the model that the value "model" stands for."""
+        model = self._info.model(self._config.get_property("model") or "")
+        return model.name if model else ""
+
+    def _show_model(self) -> None:
+        name = self._shown_model()
+        self._models.set_active_id(name)
+        self._show_sliders(name)
+
+    # --- building
+
+    def _build(self) -> None:
+        self._left.pack_start(labelled(_("_Model"), self._models, self._labels), False, False, 0)
+        for name in _MAIN:
+            self._left.pack_start(self._argument(name), False, False, 0)
+        more = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_start=12)
+        for name in _MORE:
+            more.pack_start(self._argument(name), False, False, 0)
+        expander = Gtk.Expander(label=_("More settings"))
+        expander.add(more)
+        self._left.pack_start(expander, False, False, 0)
+        self._add_sliders()
+        self._again.set_tooltip_text(_("Drop these candidates and make others"))
+        self._again.connect("clicked", lambda button: self._fill())
+        self._keep.set_tooltip_text(
+            _("Keep this result as a layer of its own and go on changing the sliders")
+        )
+        self._keep.connect("clicked", lambda button: self._presenter.keep())
+        for button in (self._again, self._keep):
+            self._buttons.pack_start(button, True, True, 0)
+        super()._build()
+        self._models.connect("changed", lambda combo: self._model_chosen())
+        self._config.connect("notify::model", lambda *args: self._show_model())
+        self._config.connect("notify::source", lambda *args: self._source_chosen())
+
+    def _argument(self, name: str) -> Gtk.Widget:
+        """The widget that GIMP makes for an argument, where it makes a fitting one."""
+        if name == "truncation":
+            return self._in_line(self._dialog.get_scale_entry(name, 1.0))
+        if name == "seed":  # GIMP 3.0 has no widget for unsigned numbers
+            spin = GimpUi.prop_spin_button_new(self._config, name, 1, 100, 0)
+            row = labelled(_("S_eed"), spin, self._labels)
+            self._config.bind_property(
+                "new-seed",
+                row,
+                "sensitive",
+                GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.INVERT_BOOLEAN,
+            )
+            return row
+        if name in ("frame", "variants"):
+            entry = GimpUi.prop_entry_new(self._config, name, -1)
+            text = _("Frame s_quare") if name == "frame" else _("Varian_ts")
+            return labelled(text, entry, self._labels)
+        return self._in_line(self._dialog.get_widget(name, GObject.TYPE_NONE))
+
+    def _in_line(self, widget: Gtk.Widget) -> Gtk.Widget:
+        """`widget` with its label as wide as the others, if it has one of its own."""
+        if isinstance(widget, GimpUi.Labeled):
+            self._labels.add_widget(widget.get_label())
+        return widget

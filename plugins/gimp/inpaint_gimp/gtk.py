@@ -1,0 +1,11 @@
+"""GTK and GIMP's widgets, with the versions said once. Imported only where there is a screen."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+gi.require_version("GimpUi", "3.0")
+from gi.repository import GdkPixbuf, GimpUi, GLib, GObject, Gtk, Pango  # noqa: E402
+
+__all__ = ["GLib", "GObject", "GdkPixbuf", "GimpUi", "Gtk", "Pango"]

@@ -1,0 +1,297 @@
+"""The image in GIMP: facts, pixels in, layers out. The only module that changes an image."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from gi.repository import Gegl, Gimp
+from inpaint_client import Box, Extent
+
+from .keepsake import Keepsake
+from .layers import NewLayer, Pixels
+from .precision import SampleFormat, document_format
+from .target import Item, Kind
+
+_BASE_TYPES = {
+    Gimp.ImageBaseType.RGB: "rgb",
+    Gimp.ImageBaseType.GRAY: "gray",
+    Gimp.ImageBaseType.INDEXED: "indexed",
+}
+_COMPOSITE_SPACES = {
+    "linear": Gimp.LayerColorSpace.RGB_LINEAR,
+    "non-linear": Gimp.LayerColorSpace.RGB_NON_LINEAR,
+    "perceptual": Gimp.LayerColorSpace.RGB_PERCEPTUAL,
+}
+# Survives saving, and an undo takes it away again (GIMP_PARASITE_PERSISTENT | _UNDOABLE).
+_PARASITE_FLAGS = 1 | 2
+
+
+class PixelSource:
+    """A drawable's pixels, addressed in the image's coordinates."""
+
+    def __init__(self, drawable: Gimp.Drawable) -> None:
+        self._buffer = drawable.get_buffer()
+        _, self._x, self._y = drawable.get_offsets()
+
+    def read(self, box: Box, babl: str, step: int = 1) -> bytes:
+        """The pixels of `box` in the babl format; with `step` one for each square of that side.
+
+        Beyond the drawable there are zeros, which is transparent where the format has alpha.
+        """
+        x, y = (box.x - self._x) // step, (box.y - self._y) // step
+        width, height = max(1, box.width // step), max(1, box.height // step)
+        rectangle = Gegl.Rectangle.new(x, y, width, height)
+        return bytes(self._buffer.get(rectangle, 1.0 / step, babl, Gegl.AbyssPolicy.NONE))
+
+
+class GimpImage:
+    """One image and the drawables that were selected in it when the plug-in was called."""
+
+    def __init__(self, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> None:
+        self.image = image
+        self.drawables = [_owner(drawable) for drawable in drawables]
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.image.get_width(), self.image.get_height())
+
+    @property
+    def base_type(self) -> str:
+        return _BASE_TYPES[self.image.get_base_type()]
+
+    @property
+    def precision(self) -> str:
+        """GIMP's nick: "u8-non-linear", "half-linear", ..."""
+        return str(self.image.get_precision().value_nick)
+
+    @property
+    def format(self) -> SampleFormat:
+        return document_format(self.precision)
+
+    def items(self) -> list[Item]:
+        return [self._item(drawable) for drawable in self.drawables]
+
+    def selection(self) -> Box | None:
+        """The box of the selection; None if nothing is selected."""
+        _, non_empty, x1, y1, x2, y2 = Gimp.Selection.bounds(self.image)
+        return Box.from_corners(x1, y1, x2, y2) if non_empty else None
+
+    def coverage(self, box: Box) -> bytes:
+        """The selection inside `box`, 8 bit. (Linear "Y": a curve would change its softness.)"""
+        return PixelSource(self.image.get_selection()).read(box, "Y u8")
+
+    def _item(self, drawable: Gimp.Drawable) -> Item:
+        kind = Kind.LAYER
+        if not drawable.is_layer():
+            kind = Kind.CHANNEL
+        elif drawable.is_floating_sel():
+            kind = Kind.FLOATING
+        elif drawable.is_group():
+            kind = Kind.GROUP
+        _, x, y = drawable.get_offsets()
+        box = Box(x, y, drawable.get_width(), drawable.get_height())
+        path = self._path(drawable) if kind in (Kind.LAYER, Kind.GROUP) else ()
+        return Item(drawable.get_name(), kind, box, drawable.has_alpha(), path)
+
+    def _path(self, item: Gimp.Item | None) -> tuple[int, ...]:
+        if item is None:
+            return ()
+        return *self._path(item.get_parent()), self.image.get_item_position(item)
+
+    # --- pixels
+
+    @contextmanager
+    def visible_pixels(self, without: Gimp.Layer | None = None) -> Iterator[PixelSource]:
+        """The image as it looks, if asked as if the layer (or group) `without` were not there."""
+        image = self.image
+        if without is not None:  # hiding it in the image itself would be a step in its history
+            image = self.image.duplicate()
+            image.remove_layer(_at(image, self._path(without)))
+        layer = Gimp.Layer.new_from_visible(image, image, "Inpaint")
+        try:
+            yield PixelSource(layer)
+        finally:
+            layer.delete()
+            if image is not self.image:
+                image.delete()
+
+    @contextmanager
+    def pixels(self, item: int | None) -> Iterator[PixelSource]:
+        """Of the selected item at that index; of all that is visible for None."""
+        if item is not None:
+            yield PixelSource(self.drawables[item])
+        else:
+            with self.visible_pixels() as source:
+                yield source
+
+    @contextmanager
+    def known_pixels(self, fill: Gimp.Layer, layer_tattoo: int) -> Iterator[PixelSource]:
+        """What a fill's model saw: the layer of that tattoo, or all that is visible below it."""
+        layer = next((x for x in _all_layers(self.image) if x.get_tattoo() == layer_tattoo), None)
+        if layer is not None:
+            yield PixelSource(layer)
+        else:
+            with self.visible_pixels(without=_whole_fill(fill)) as source:
+                yield source
+
+    # --- layers
+
+    def layer_at(self, item: int | None) -> Gimp.Layer | None:
+        """The selected layer at that index; None if it is gone, or for None."""
+        if item is None or not self.drawables[item].is_valid():
+            return None
+        return self.drawables[item]
+
+    def selected_fills(self) -> list[tuple[Gimp.Layer, Keepsake]]:
+        """Of the selected layers, and in selected groups, those that remember a fill."""
+        selected = [drawable for drawable in self.drawables if drawable.is_layer()]
+        return _fills(x for x in _below(selected) if x in selected or x.get_visible())
+
+    def visible_fills(self) -> list[tuple[Gimp.Layer, Keepsake]]:
+        """All layers of the image that remember a fill and can be seen."""
+        return _fills(x for x in _all_layers(self.image) if _is_seen(x))
+
+    def insert(
+        self, layers: Sequence[NewLayer], above: Gimp.Layer | None, group_name: str
+    ) -> list[Gimp.Layer]:
+        """Put `layers` (top to bottom) above a layer, as one step of the history.
+
+        They go into a group of that name, or side by side if it is empty. With `above` None they
+        come to the top of the stack. The layers that were selected stay selected.
+        """
+        image = self.image
+        parent = above.get_parent() if above is not None else None
+        position = image.get_item_position(above) if above is not None else 0
+        selected = image.get_selected_layers()
+        with self.one_undo_step():
+            if group_name:
+                group = Gimp.GroupLayer.new(image, group_name)
+                _composite_like_the_document(group, self.precision)
+                image.insert_layer(group, parent, position)
+                parent, position = group, 0
+            made = []
+            for index, layer in enumerate(layers):
+                made.append(self._new_layer(layer))
+                image.insert_layer(made[-1], parent, position + index)
+            image.set_selected_layers(selected)
+        return made
+
+    def put_above(self, layer: Gimp.Layer, plan: NewLayer, replace: bool) -> None:
+        """A new layer above `layer`, which is hidden, or removed; one step of the history."""
+        image = self.image
+        with self.one_undo_step():
+            new = self._new_layer(plan)
+            image.insert_layer(new, layer.get_parent(), image.get_item_position(layer))
+            if replace:
+                image.remove_layer(layer)
+            else:
+                layer.set_visible(False)
+            image.set_selected_layers([new])
+
+    def _new_layer(self, plan: NewLayer) -> Gimp.Layer:
+        """A layer that is not yet in the image, so that filling it leaves no trace in history."""
+        gray = self.base_type == "gray"
+        layer = Gimp.Layer.new(
+            self.image,
+            plan.name,
+            plan.pixels.box.width,
+            plan.pixels.box.height,
+            Gimp.ImageType.GRAYA_IMAGE if gray else Gimp.ImageType.RGBA_IMAGE,
+            100.0,
+            Gimp.LayerMode.NORMAL,
+        )
+        layer.set_offsets(plan.pixels.box.x, plan.pixels.box.y)
+        write_pixels(layer, plan.pixels)
+        layer.set_visible(plan.visible)
+        _composite_like_the_document(layer, self.precision)
+        if plan.keepsake is not None:
+            attach(layer, plan.keepsake)
+        return layer
+
+    @contextmanager
+    def one_undo_step(self) -> Iterator[None]:
+        self.image.undo_group_start()
+        try:
+            yield
+        finally:
+            self.image.undo_group_end()
+
+
+def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:
+    buffer = layer.get_buffer()
+    buffer.set(
+        Gegl.Rectangle.new(0, 0, pixels.box.width, pixels.box.height), pixels.babl, pixels.data
+    )
+    buffer.flush()
+    layer.update(0, 0, pixels.box.width, pixels.box.height)
+
+
+def attach(layer: Gimp.Layer, keepsake: Keepsake) -> None:
+    for name, data in keepsake.parasites().items():
+        signed = array("b", data).tolist()  # the binding takes and gives C's plain, signed char
+        layer.attach_parasite(Gimp.Parasite.new(name, _PARASITE_FLAGS, signed))
+
+
+def keepsake_of(layer: Gimp.Layer) -> Keepsake | None:
+    """What `attach` left on a layer, if it did."""
+
+    def data(name: str) -> bytes | None:
+        parasite = layer.get_parasite(name)
+        return bytes(v & 255 for v in parasite.get_data()) if parasite is not None else None
+
+    return Keepsake.read(data)
+
+
+def _owner(drawable: Gimp.Drawable) -> Gimp.Drawable:
+    """A layer mask is no picture: who has one selected means its layer."""
+    if drawable.is_layer_mask():
+        return Gimp.Layer.from_mask(drawable)
+    return drawable
+
+
+def _below(layers: Iterable[Gimp.Layer]) -> Iterator[Gimp.Layer]:
+    """The layers and all that is in their groups."""
+    for layer in layers:
+        yield layer
+        if layer.is_group():
+            yield from _below(layer.get_children())
+
+
+def _all_layers(image: Gimp.Image) -> Iterator[Gimp.Layer]:
+    return _below(image.get_layers())
+
+
+def _at(image: Gimp.Image, path: tuple[int, ...]) -> Gimp.Layer:
+    """The layer at a path as `Item.path` describes it."""
+    layer = image.get_layers()[path[0]]
+    for position in path[1:]:
+        layer = layer.get_children()[position]
+    return layer
+
+
+def _fills(layers: Iterable[Gimp.Layer]) -> list[tuple[Gimp.Layer, Keepsake]]:
+    return [(layer, kept) for layer in layers if (kept := keepsake_of(layer)) is not None]
+
+
+def _is_seen(layer: Gimp.Layer) -> bool:
+    parent = layer.get_parent()
+    return bool(layer.get_visible()) and (parent is None or _is_seen(parent))
+
+
+def _whole_fill(layer: Gimp.Layer) -> Gimp.Layer:
+    """The group of a run if the layer still lies in one, else the layer itself."""
+    group = layer.get_parent()
+    if group is not None and all(keepsake_of(each) for each in group.get_children()):
+        return group
+    return layer
+
+
+def _composite_like_the_document(layer: Gimp.Layer, precision: str) -> None:
+    """Blend soft edges in the document's own curve, as the daemon's other clients do.
+
+    GIMP's choice would be linear light always, which shows as a bright or dark rim; and with the
+    document's own curve no pixel below is converted to and fro.
+    """
+    layer.set_composite_space(_COMPOSITE_SPACES[precision.partition("-")[2]])

@@ -1,0 +1,104 @@
+"""Which layers a run leaves behind: their order, names, pixels and what they remember."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from inpaint_client import Box, Candidate, Edit, Extent
+from inpaint_client.geometry import union_of
+from inpaint_client.pixels import paste, rearrange
+
+from .edits import describe_edits
+from .keepsake import Keepsake, Origin
+from .precision import LAYOUTS, WITH_ALPHA, picture_format
+from .translation import _
+
+
+class Pixels(NamedTuple):
+    """A rectangle of colours with alpha, ready for a layer."""
+
+    box: Box  # in the image
+    data: bytes
+    babl: str  # the format of data
+
+
+class NewLayer(NamedTuple):
+    name: str
+    pixels: Pixels
+    visible: bool
+    keepsake: Keepsake | None
+
+
+class Rendering(NamedTuple):
+    """A candidate or variant that has arrived, with the edits it was made with."""
+
+    candidate: Candidate
+    edits: tuple[Edit, ...]
+
+
+def layer_pixels(candidate: Candidate) -> Pixels:
+    """The fill with the selection's coverage as alpha: nothing outside the hole.
+
+    Separate holes have a patch each; they share one layer, transparent in between.
+    """
+    first = candidate.patches[0].fill
+    layout = WITH_ALPHA[first.channels]
+    box = union_of(patch.box for patch in candidate.patches)
+    pixel_bytes = len(layout) * first.sample_type.size
+    canvas = bytearray(box.extent.area * pixel_bytes)
+    for patch in candidate.patches:
+        interleaved = rearrange(
+            patch.fill.data,
+            LAYOUTS[patch.fill.channels],
+            layout,
+            patch.fill.sample_type,
+            coverage=patch.coverage.data,
+        )
+        paste(canvas, box.extent, interleaved, patch.box.relative(box), pixel_bytes)
+    return Pixels(box, bytes(canvas), picture_format(first).babl(layout))
+
+
+def layer_name(rendering: Rendering) -> str:
+    """ "Candidate 2, seed 43", with its edits if there are any."""
+    candidate = rendering.candidate
+    name = _("Candidate {number}, seed {seed}").format(
+        number=candidate.index + 1, seed=candidate.seed
+    )
+    edits = describe_edits(rendering.edits)
+    return f"{name}: {edits}" if edits else name
+
+
+def short_name(rendering: Rendering) -> str:
+    """Under a thumbnail: the seed, and a sign if it was edited."""
+    edits = describe_edits(rendering.edits)
+    return f"{rendering.candidate.seed}{' *' if edits else ''}"
+
+
+def group_name(model: str, seed: int) -> str:
+    """The name of a run's layer group; `model` may be unknown (empty)."""
+    name = (
+        _("Inpaint (StyleGAN), {model}, seed {seed}")
+        if model
+        else _("Inpaint (StyleGAN), seed {seed}")
+    )
+    return name.format(model=model, seed=seed)
+
+
+def stacked(
+    renderings: Iterable[Rendering], chosen: int, document: Extent, layer_tattoo: int
+) -> list[NewLayer]:
+    """The new layers from top to bottom; only the rendering at index `chosen` is visible.
+
+    A variant has no attachment of its own on the wire: it takes its candidate's.
+    """
+    attachments: dict[int, bytes] = {}
+    layers = []
+    for index, rendering in enumerate(renderings):
+        candidate = rendering.candidate
+        attachment = attachments.setdefault(candidate.index, candidate.attachment)
+        pixels = layer_pixels(candidate)
+        origin = Origin(pixels.box, document, layer_tattoo, candidate.index)
+        keepsake = Keepsake(candidate.recipe, attachment, origin) if attachment else None
+        layers.append(NewLayer(layer_name(rendering), pixels, index == chosen, keepsake))
+    return layers

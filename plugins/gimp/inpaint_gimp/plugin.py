@@ -1,0 +1,77 @@
+"""What GIMP calls: the plug-in, its procedures, and the one place where errors become answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import gi
+
+gi.require_version("Gegl", "0.4")
+gi.require_version("Gimp", "3.0")
+from gi.repository import Gimp, GLib  # noqa: E402
+from inpaint_client import Cancelled, InpaintError  # noqa: E402
+
+from . import procedures  # noqa: E402
+from .runs import Call, run_again, run_edit, run_fill  # noqa: E402
+from .translation import _, use_languages  # noqa: E402
+
+log = logging.getLogger("inpaint_gimp")
+
+_RUNS: dict[str, Callable[[Call], None]] = {
+    procedures.FILL: run_fill,
+    procedures.AGAIN: run_again,
+    procedures.EDIT: run_edit,
+}
+
+
+class InpaintPlugIn(Gimp.PlugIn):  # type: ignore[misc] # PyGObject has no types
+    def do_set_i18n(self, name: str) -> bool:
+        return False  # the texts arrive translated, see `translation`
+
+    def do_query_procedures(self) -> list[str]:
+        return list(_RUNS)
+
+    def do_create_procedure(self, name: str) -> Gimp.Procedure:
+        return procedures.create(self, name, answer)
+
+
+def answer(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: Sequence[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    data: object,
+) -> Gimp.ValueArray:
+    """Run a procedure. Errors are return values: the user sees their text, never a trace."""
+    try:
+        _RUNS[procedure.get_name()](Call(procedure, run_mode, image, list(drawables), config))
+    except Cancelled:
+        return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+    except InpaintError as error:
+        return _failure(procedure, str(error))
+    except Exception as error:
+        log.exception("%s failed", procedure.get_name())
+        return _failure(
+            procedure,
+            _("Inpaint (StyleGAN) failed inside the plug-in: {error}").format(error=repr(error)),
+        )
+    return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+
+
+def _failure(procedure: Gimp.Procedure, text: str) -> Gimp.ValueArray:
+    error = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), text, 0)
+    return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, error)
+
+
+def main(argv: Sequence[str]) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=os.environ.get("INPAINT_LOG", "WARNING").upper(),
+        format="inpaint-gimp: %(levelname)s %(message)s",
+    )
+    use_languages(GLib.get_language_names())
+    Gimp.main(InpaintPlugIn.__gtype__, list(argv))

@@ -1,0 +1,57 @@
+"""How a document's samples travel: GIMP's precisions in the words of babl and of the wire."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from inpaint_client import Picture, SampleType, Transfer
+
+
+class SampleFormat(NamedTuple):
+    """One way of storing samples.
+
+    A babl format without a space means sRGB primaries, so that reading and writing through `babl()`
+    is all the colour management there is to do, whatever profile the image has.
+    """
+
+    sample_type: SampleType
+    transfer: Transfer
+
+    def babl(self, layout: str) -> str:
+        """The babl format of the layout "Y", "YA", "RGB" or "RGBA"."""
+        model = layout if self.transfer is Transfer.LINEAR else _CURVED[layout]
+        return f"{model} {_BABL_TYPES[self.sample_type]}"
+
+
+_CURVED = {"Y": "Y'", "YA": "Y'A", "RGB": "R'G'B'", "RGBA": "R'G'B'A"}
+_BABL_TYPES = {
+    SampleType.U8: "u8",
+    SampleType.U16: "u16",
+    SampleType.F16: "half",
+    SampleType.F32: "float",
+}
+
+# 32-bit integers and doubles travel as floats: only the fill does, the known pixels stay put.
+_SAMPLE_TYPES = {
+    "u8": SampleType.U8,
+    "u16": SampleType.U16,
+    "u32": SampleType.F32,
+    "half": SampleType.F16,
+    "float": SampleType.F32,
+    "double": SampleType.F32,
+}
+
+LAYOUTS = {1: "Y", 3: "RGB", 4: "RGBA"}  # of the wire's pictures, by channels
+WITH_ALPHA = {1: "YA", 3: "RGBA", 4: "RGBA"}
+
+
+def document_format(precision: str) -> SampleFormat:
+    """The format for GIMP's precision, given by its nick ("u8-non-linear", "half-linear", ...)."""
+    depth, _, curve = precision.partition("-")
+    return SampleFormat(
+        _SAMPLE_TYPES[depth], Transfer.LINEAR if curve == "linear" else Transfer.SRGB
+    )
+
+
+def picture_format(picture: Picture) -> SampleFormat:
+    return SampleFormat(picture.sample_type, picture.transfer)

@@ -1,0 +1,93 @@
+"""Small pictures of a fill in its place, for the dialogs."""
+
+from __future__ import annotations
+
+from gi.repository import GdkPixbuf, Gegl, GLib
+from inpaint_client import Box, Picture
+from inpaint_client.pixels import rearrange
+
+from .layers import Pixels
+from .precision import LAYOUTS, picture_format
+
+_SCREEN = "R'G'B'A u8"
+_HALF = bytes(value // 2 for value in range(256))
+_TINT = b"\xe0\x30\x50"  # lies over the hole before there is anything in it
+_CONTEXT = 2.2  # the view shows this many times the hole's larger side
+
+
+class Preview:
+    """A view of the picture around the hole, over which fills can be laid."""
+
+    def __init__(self, crop: Picture, crop_box: Box, hole_box: Box, size: int) -> None:
+        """`size` is that of the larger side of the pictures to come, px."""
+        side = round(max(hole_box.width, hole_box.height) * _CONTEXT)
+        self._view = Box(
+            hole_box.x + (hole_box.width - side) // 2,
+            hole_box.y + (hole_box.height - side) // 2,
+            side,
+            side,
+        ).moved_into(crop_box)
+        self._scale = size / max(self._view.width, self._view.height)
+        data = Pixels(crop_box, crop.data, picture_format(crop).babl(LAYOUTS[crop.channels]))
+        picture = self._scaled(data, self._view)
+        # Transparent places show the checks that GIMP's users know.
+        self.original = picture.composite_color_simple(
+            picture.get_width(),
+            picture.get_height(),
+            GdkPixbuf.InterpType.NEAREST,
+            255,
+            8,
+            0x999999,
+            0x666666,
+        )
+
+    def with_hole(self, hole: Picture, crop_box: Box) -> GdkPixbuf.Pixbuf:
+        """The picture with the hole tinted."""
+        tint = rearrange(
+            _TINT * crop_box.extent.area, "RGB", "RGBA", coverage=hole.data.translate(_HALF)
+        )
+        return self.with_fill(Pixels(crop_box, tint, _SCREEN))
+
+    def with_fill(self, pixels: Pixels) -> GdkPixbuf.Pixbuf:
+        """The picture with these pixels laid over it."""
+        result = self.original.copy()
+        part = self._view.clamp(pixels.box)
+        if part.is_empty:
+            return result
+        patch = self._scaled(pixels, part)
+        x = round((part.x - self._view.x) * self._scale)
+        y = round((part.y - self._view.y) * self._scale)
+        width = min(patch.get_width(), result.get_width() - x)
+        height = min(patch.get_height(), result.get_height() - y)
+        if width > 0 and height > 0:
+            patch.composite(
+                result, x, y, width, height, x, y, 1.0, 1.0, GdkPixbuf.InterpType.NEAREST, 255
+            )
+        return result
+
+    def _scaled(self, pixels: Pixels, part: Box) -> GdkPixbuf.Pixbuf:
+        """`part` of the pixels at the view's scale, in the screen's format."""
+        buffer = Gegl.Buffer.new(pixels.babl, *pixels.box)
+        buffer.set(Gegl.Rectangle.new(*pixels.box), pixels.babl, pixels.data)
+        # GEGL converts and shrinks by whole steps, which is cheap; the rest is done nicely below.
+        step = max(1, int(0.5 / self._scale))
+        width, height = max(1, part.width // step), max(1, part.height // step)
+        rectangle = Gegl.Rectangle.new(part.x // step, part.y // step, width, height)
+        data = bytes(buffer.get(rectangle, 1 / step, _SCREEN, Gegl.AbyssPolicy.CLAMP))
+        shrunk = GdkPixbuf.Pixbuf.new_from_bytes(
+            GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width
+        )
+        return shrunk.scale_simple(
+            max(1, round(part.width * self._scale)),
+            max(1, round(part.height * self._scale)),
+            GdkPixbuf.InterpType.BILINEAR,
+        )
+
+
+def thumbnail(picture: GdkPixbuf.Pixbuf, size: int) -> GdkPixbuf.Pixbuf:
+    scale = size / max(picture.get_width(), picture.get_height())
+    return picture.scale_simple(
+        max(1, round(picture.get_width() * scale)),
+        max(1, round(picture.get_height() * scale)),
+        GdkPixbuf.InterpType.BILINEAR,
+    )

@@ -1,0 +1,96 @@
+"""The three procedures as GIMP sees them: names, menus, documentation, arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gi.repository import Gimp, GObject
+
+from . import arguments
+from .arguments import Argument, Kind
+from .translation import _
+
+FILL = "plug-in-inpaint-stylegan"
+AGAIN = "plug-in-inpaint-stylegan-again"
+EDIT = "plug-in-inpaint-stylegan-edit"
+MENU = "<Image>/Filters/Enhance"
+AUTHORS = "The Inpaint (StyleGAN) authors"
+
+Run = Callable[..., Any]
+
+
+def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
+    """The procedure of that name. All three work on every image and say so where they cannot."""
+    procedure = Gimp.ImageProcedure.new(plug_in, name, Gimp.PDBProcType.PLUGIN, run, None)
+    # Never grayed out without a word: what cannot be filled gets a sentence that says why.
+    procedure.set_image_types("*")
+    procedure.set_sensitivity_mask(
+        Gimp.ProcedureSensitivityMask.DRAWABLE
+        | Gimp.ProcedureSensitivityMask.DRAWABLES
+        | Gimp.ProcedureSensitivityMask.NO_DRAWABLES
+    )
+    label, blurb, help_text = _texts(name)
+    procedure.set_menu_label(label)
+    procedure.add_menu_path(MENU)
+    procedure.set_documentation(blurb, help_text, name)
+    procedure.set_attribution(AUTHORS, AUTHORS, "2026")
+    _declare(procedure, _arguments(name))
+    return procedure
+
+
+def _texts(name: str) -> tuple[str, str, str]:
+    """Menu label, one line, and the long help."""
+    return {
+        FILL: (
+            _("_Inpaint (StyleGAN)…"),
+            _("Fill the selection with new, varied, editable content"),
+            _(
+                "Sends the picture around the selection to the fill service of this computer and "
+                "inserts the candidates as layers above the selected one. Nothing outside the "
+                "selection changes. Without a selection the transparent part of the layer is "
+                "filled."
+            ),
+        ),
+        AGAIN: (
+            _("Inpaint _again with a new seed"),
+            _("Fill once more with the last settings and other candidates"),
+            _("Runs Inpaint (StyleGAN) with its last settings, a new seed and no dialog."),
+        ),
+        EDIT: (
+            _("_Edit fill (StyleGAN)…"),
+            _("Open a fill again and change its sliders"),
+            _(
+                "Renders the fill of the selected layer again with other edits, from the recipe "
+                "that the layer carries. Works in images that were saved and opened again."
+            ),
+        ),
+    }[name]
+
+
+def _arguments(name: str) -> Sequence[Argument]:
+    if name == FILL:
+        return arguments.fill_arguments()
+    return arguments.edit_arguments() if name == EDIT else ()
+
+
+def _declare(procedure: Gimp.Procedure, declared: Sequence[Argument]) -> None:
+    for each in declared:
+        head = (each.name, each.label, each.help)
+        tail = (each.default, GObject.ParamFlags.READWRITE)
+        if each.kind is Kind.TEXT:
+            procedure.add_string_argument(*head, *tail)
+        elif each.kind is Kind.FLAG:
+            procedure.add_boolean_argument(*head, *tail)
+        elif each.kind is Kind.REAL:
+            procedure.add_double_argument(*head, each.minimum, each.maximum, *tail)
+        elif each.kind is Kind.WHOLE:
+            add = procedure.add_int_argument
+            if each.maximum >= 2**31:
+                add = procedure.add_uint_argument
+            add(*head, int(each.minimum), int(each.maximum), *tail)
+        else:
+            choice = Gimp.Choice.new()
+            for number, option in enumerate(each.choices):
+                choice.add(option.nick, number, option.label, option.help)
+            procedure.add_choice_argument(*head, choice, *tail)

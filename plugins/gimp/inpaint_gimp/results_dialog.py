@@ -1,0 +1,137 @@
+"""What the two dialogs share: results in their place, sliders that change them, the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inpaint_client import DaemonInfo, Edit, InpaintError, Worker
+
+from .capture import Capture
+from .edits import format_edits, parse_edits
+from .gtk import GimpUi, GLib, Gtk
+from .layers import Rendering, layer_pixels, short_name
+from .presenter import Phase, Presenter, State
+from .preview import Preview
+from .service import Locator
+from .translation import _
+from .widgets import PREVIEW_SIZE, PreviewPane, Sliders, StatusLine
+
+_LEFT_WIDTH = 360  # px
+
+
+class ResultsDialog:
+    """A view of a `Presenter` on GIMP's own procedure dialog, with its Reset, presets and Help.
+
+    The procedure has an argument "edits"; the sliders and its value follow each other.
+    """
+
+    def __init__(self, procedure: object, config: GimpUi.ProcedureConfig) -> None:
+        GimpUi.init("inpaint-gimp")
+        self._config = config
+        self._info = DaemonInfo()
+        self._preview: Preview
+        self._is_wanted = True
+        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, None)
+        locator = Locator(lambda text: self._presenter.report(text), lambda: self._is_wanted)
+        self._worker = Worker(locator)
+        self._presenter = Presenter(self, self._worker, _post)
+        self._pane = PreviewPane(self._presenter.choose)
+        self._sliders = Sliders(self._slid)
+        self._status = StatusLine(self._presenter.stop, self._presenter.connect)
+        self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self._left.set_size_request(_LEFT_WIDTH, -1)
+        self._buttons = Gtk.Box(spacing=6, homogeneous=True)
+        config.connect("notify::edits", lambda *args: self._follow_edits())
+
+    def close(self) -> None:
+        """Free the daemon and take the window away."""
+        self._is_wanted = False
+        self._presenter.close()
+        self._dialog.destroy()
+        self._worker.close()
+
+    # --- what the presenter shows
+
+    def show_info(self, info: DaemonInfo) -> None:
+        self._info = info
+
+    def show_state(self, state: State) -> None:
+        may_accept = state.phase in (Phase.IDLE, Phase.READY)
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, may_accept)
+        self._status.show_state(state)
+
+    def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
+        pictures = [self._preview.with_fill(layer_pixels(each.candidate)) for each in renderings]
+        self._pane.show_results(pictures, [short_name(each) for each in renderings], chosen)
+
+    def show_rendering(self, index: int, rendering: Rendering) -> None:
+        picture = self._preview.with_fill(layer_pixels(rendering.candidate))
+        self._pane.show_result(index, picture, short_name(rendering))
+
+    def show_edits(self, edits: tuple[Edit, ...]) -> None:
+        self._sliders.show_edits(edits)
+        self._config.set_property("edits", format_edits(edits))
+
+    # --- building and following the values
+
+    def _show_captured(self, captured: Capture) -> None:
+        self._preview = Preview(captured.crop, captured.crop_box, captured.hole_box, PREVIEW_SIZE)
+        self._pane.show_source(
+            self._preview.original, self._preview.with_hole(captured.hole, captured.crop_box)
+        )
+
+    def _show_sliders(self, model: str) -> None:
+        known = self._info.model(model)
+        self._sliders.show_directions(known.directions if known else ())
+        self._follow_edits()
+
+    def _slid(self, edits: tuple[Edit, ...]) -> None:
+        self._config.set_property("edits", format_edits(edits))
+        self._presenter.slide(edits)
+
+    def _follow_edits(self) -> None:
+        """The value "edits" changed: by a slider, Reset, a preset, or the last values."""
+        try:
+            edits = parse_edits(self._config.get_property("edits") or "")
+        except InpaintError:
+            return  # half typed somewhere; the sliders stay
+        if format_edits(edits) != format_edits(self._sliders.edits()):
+            self._sliders.show_edits(edits)
+            self._presenter.slide(edits)
+
+    def _build(self) -> None:
+        right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        right.pack_start(self._pane, True, True, 0)
+        right.pack_start(self._buttons, False, False, 0)
+        right.pack_start(self._status, False, False, 0)
+        columns = Gtk.Box(spacing=18)
+        columns.pack_start(self._left, True, True, 0)
+        columns.pack_start(right, False, False, 0)
+        columns.show_all()
+        self._dialog.get_content_area().pack_start(columns, True, True, 0)
+
+    def _add_sliders(self) -> None:
+        heading = Gtk.Box(spacing=6)
+        label = Gtk.Label(
+            label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
+        )
+        reset = Gtk.Button.new_with_mnemonic(_("_Zero all"))
+        reset.connect("clicked", lambda button: self._sliders.reset())
+        heading.pack_start(label, True, True, 0)
+        heading.pack_start(reset, False, False, 0)
+        self._left.pack_start(heading, False, False, 0)
+        scroller = Gtk.ScrolledWindow(
+            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=190
+        )
+        scroller.add(self._sliders)
+        self._left.pack_start(scroller, True, True, 0)
+
+
+def _post(function: Callable[[], None]) -> None:
+    """Run `function` in the window's thread, soon."""
+
+    def once() -> bool:
+        function()
+        return False
+
+    GLib.idle_add(once)

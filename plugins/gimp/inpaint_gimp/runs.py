@@ -1,0 +1,120 @@
+"""What each procedure does, from the values GIMP passes to the layers in the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from gi.repository import Gimp, Gio
+from inpaint_client import BadInput, EditJob, parse_recipe
+
+from . import procedures
+from .arguments import FillSettings
+from .capture import Capture, capture, fill_job
+from .collector import Collector
+from .edits import parse_edits
+from .image import GimpImage
+from .layers import Rendering, group_name, stacked
+from .progress import ProgressBar
+from .reopen import reopen
+from .service import draw_seed, run_and_wait
+from .translation import _
+
+
+class Call(NamedTuple):
+    """One call of a procedure, as GIMP makes it."""
+
+    procedure: Gimp.Procedure
+    run_mode: Gimp.RunMode
+    image: Gimp.Image
+    drawables: list[Gimp.Drawable]
+    config: Gimp.ProcedureConfig
+
+    @property
+    def is_interactive(self) -> bool:
+        return bool(self.run_mode == Gimp.RunMode.INTERACTIVE)
+
+
+def run_fill(call: Call) -> None:
+    """Fill the selection: with the dialog if interactive, else straight away."""
+    if call.is_interactive:
+        from .fill_dialog import fill_with_dialog  # GTK only where there is a screen
+
+        fill_with_dialog(call)
+    else:
+        settings = FillSettings.read(call.config.get_property).with_seed(draw_seed)
+        fill_now(GimpImage(call.image, call.drawables), settings)
+
+
+def run_again(call: Call) -> None:
+    """The last settings of the fill procedure, with a seed that was not there before."""
+    config = last_values(call.image)
+    config.set_property("new-seed", True)
+    settings = FillSettings.read(config.get_property).with_seed(draw_seed)
+    fill_now(GimpImage(call.image, call.drawables), settings)
+
+
+def fill_now(image: GimpImage, settings: FillSettings) -> None:
+    """Fill without a dialog, with GIMP's progress bar; the image changes at the very end."""
+    captured = capture(image, settings.from_layer)
+    collector = Collector(settings.edits, settings.variants)
+    with ProgressBar() as progress:
+        run_and_wait(fill_job(captured, settings), collector, progress.report)
+    insert(image, captured, settings, collector.renderings, chosen=0)
+    for warning in collector.warnings:
+        Gimp.message(warning)
+
+
+def insert(
+    image: GimpImage,
+    captured: Capture,
+    settings: FillSettings,
+    renderings: list[Rendering],
+    chosen: int,
+) -> None:
+    """The layers of a finished run, as one step of the history."""
+    if not image.image.is_valid():
+        raise BadInput(_("The image was closed meanwhile."), "")
+    above = image.layer_at(captured.item)
+    tattoo = above.get_tattoo() if above is not None and settings.from_layer else 0
+    layers = stacked(renderings, chosen, captured.document, tattoo)
+    first = renderings[0].candidate
+    title = group_name(parse_recipe(first.recipe).model, first.seed) if settings.group else ""
+    image.insert(layers, above, title)
+    Gimp.displays_flush()
+
+
+def run_edit(call: Call) -> None:
+    """Open the fill of the selected layer again."""
+    image = GimpImage(call.image, call.drawables)
+    opened = reopen(image)
+    if call.is_interactive:
+        from .edit_dialog import edit_with_dialog
+
+        edit_with_dialog(call, opened)
+        return
+    edits = parse_edits(call.config.get_property("edits") or "")
+    collector = Collector(edits)
+    with ProgressBar() as progress:
+        job = EditJob(source=opened.source(), edits=edits)
+        run_and_wait(job, collector, progress.report)
+    opened.finish(collector.renderings[0], in_place=bool(call.config.get_property("replace")))
+    Gimp.displays_flush()
+
+
+def last_values(image: Gimp.Image) -> Gimp.ProcedureConfig:
+    """The values with which the fill procedure last ran: in this image, or at all, or the defaults.
+
+    GIMP loads them by itself only for the procedure that is called, so this reads them from where
+    GIMP 3 keeps them.
+    """
+    config = Gimp.get_pdb().lookup_procedure(procedures.FILL).create_config()
+    name = f"GimpProcedureConfigRun-{procedures.FILL}"
+    parasite = image.get_parasite(f"{name}-last")
+    if parasite is not None:
+        config.deserialize_parasite(parasite, None)
+        return config
+    path = Path(Gimp.directory()) / "plug-in-settings" / f"{name}.last"
+    if path.is_file():
+        config.deserialize_file(Gio.File.new_for_path(str(path)), None)
+    return config

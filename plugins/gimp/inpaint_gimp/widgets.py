@@ -1,0 +1,240 @@
+"""The parts that both dialogs are made of: the preview with its strip, the sliders, the status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from inpaint_client import Direction, Edit
+
+from .gtk import GdkPixbuf, GimpUi, GLib, Gtk, Pango
+from .model_names import spoken
+from .presenter import Phase, State
+from .preview import thumbnail
+from .translation import _
+
+PREVIEW_SIZE = 360  # px
+THUMBNAIL_SIZE = 84
+_BUTTON_HEIGHT = 34
+_SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
+
+
+class PreviewPane(Gtk.Box):  # type: ignore[misc]
+    """The chosen result in its place, large, and all of them as a strip below.
+
+    Holding the mouse button on the large picture shows the original.
+    """
+
+    def __init__(self, choose: Callable[[int], None]) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self._choose = choose
+        self._pictures: list[GdkPixbuf.Pixbuf] = []
+        self._original: GdkPixbuf.Pixbuf | None = None
+        self._image = Gtk.Image()
+        self._image.set_size_request(PREVIEW_SIZE, PREVIEW_SIZE)
+        holder = Gtk.EventBox()
+        holder.add(self._image)
+        holder.set_tooltip_text(_("Hold the mouse button to see the original"))
+        holder.connect("button-press-event", lambda *args: self._show_original())
+        holder.connect("button-release-event", lambda *args: self._show_chosen())
+        frame = Gtk.Frame()
+        frame.add(holder)
+        self.pack_start(frame, False, False, 0)
+        self._strip = Gtk.FlowBox(
+            selection_mode=Gtk.SelectionMode.BROWSE,
+            homogeneous=True,
+            valign=Gtk.Align.START,
+            halign=Gtk.Align.START,
+        )
+        self._strip.get_accessible().set_name(_("Candidates"))
+        self._strip.connect("selected-children-changed", lambda strip: self._selected())
+        scroller = Gtk.ScrolledWindow(vscrollbar_policy=Gtk.PolicyType.NEVER)
+        scroller.set_size_request(PREVIEW_SIZE, THUMBNAIL_SIZE + 40)
+        scroller.add(self._strip)
+        self.pack_start(scroller, False, False, 0)
+
+    def show_source(self, original: GdkPixbuf.Pixbuf, shown: GdkPixbuf.Pixbuf) -> None:
+        """The picture before there is any result: `shown` marks the hole."""
+        self._original = original
+        self._image.set_from_pixbuf(shown)
+
+    def show_results(
+        self, pictures: Sequence[GdkPixbuf.Pixbuf], labels: Sequence[str], chosen: int
+    ) -> None:
+        self._pictures = list(pictures)
+        for child in self._strip.get_children():
+            child.destroy()
+        for picture, label in zip(pictures, labels, strict=True):
+            self._strip.add(_thumbnail_widget(picture, label))
+        self._strip.set_max_children_per_line(max(1, len(pictures)))  # one line, that scrolls
+        self._strip.set_min_children_per_line(max(1, len(pictures)))
+        self._strip.show_all()
+        if pictures:
+            self._strip.select_child(self._strip.get_child_at_index(chosen))
+            self._show_chosen()
+
+    def show_result(self, index: int, picture: GdkPixbuf.Pixbuf, label: str) -> None:
+        """A new picture in the place of another."""
+        self._pictures[index] = picture
+        child = self._strip.get_child_at_index(index)
+        image, text = child.get_child().get_children()
+        image.set_from_pixbuf(thumbnail(picture, THUMBNAIL_SIZE))
+        text.set_text(label)
+        child.get_accessible().set_name(label)
+        if index == self._chosen():
+            self._show_chosen()
+
+    def _chosen(self) -> int | None:
+        selected = self._strip.get_selected_children()
+        return selected[0].get_index() if selected else None
+
+    def _selected(self) -> None:
+        chosen = self._chosen()
+        if chosen is not None:
+            self._show_chosen()
+            self._choose(chosen)
+
+    def _show_chosen(self) -> None:
+        chosen = self._chosen()
+        if chosen is not None and chosen < len(self._pictures):
+            self._image.set_from_pixbuf(self._pictures[chosen])
+
+    def _show_original(self) -> None:
+        if self._original is not None:
+            self._image.set_from_pixbuf(self._original)
+
+
+def _thumbnail_widget(picture: GdkPixbuf.Pixbuf, label: str) -> Gtk.FlowBoxChild:
+    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+    box.pack_start(Gtk.Image.new_from_pixbuf(thumbnail(picture, THUMBNAIL_SIZE)), False, False, 0)
+    text = Gtk.Label(label=label, max_width_chars=11, ellipsize=Pango.EllipsizeMode.END)
+    text.get_style_context().add_class("dim-label")
+    box.pack_start(text, False, False, 0)
+    child = Gtk.FlowBoxChild()
+    child.add(box)
+    child.get_accessible().set_name(label)
+    return child
+
+
+def labelled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
+    """A row: the label with its mnemonic, as wide as all `labels`, and what it belongs to."""
+    row = Gtk.Box(spacing=6)
+    label = Gtk.Label(label=text, use_underline=True, xalign=0, mnemonic_widget=widget)
+    labels.add_widget(label)
+    row.pack_start(label, False, False, 0)
+    row.pack_start(widget, True, True, 0)
+    return row
+
+
+class Sliders(Gtk.Box):  # type: ignore[misc]
+    """One slider with a typed value for each direction of the model, in its groups."""
+
+    def __init__(self, changed: Callable[[tuple[Edit, ...]], None]) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
+        self._changed = changed
+        self._entries: dict[str, GimpUi.ScaleEntry] = {}
+        self._unknown: list[Edit] = []  # of another model: kept, not shown
+        self._is_setting = False
+        self._timer = 0
+        self.connect("mnemonic-activate", lambda box, cycling: self._focus())
+
+    def show_directions(self, directions: Sequence[Direction]) -> None:
+        edits = self.edits()
+        for child in self.get_children():
+            child.destroy()
+        self._entries = {}
+        labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
+        for group in dict.fromkeys(direction.group for direction in directions):
+            heading = Gtk.Label(xalign=0)
+            heading.set_markup(f"<b>{GLib.markup_escape_text(spoken(group))}</b>")
+            self.pack_start(heading, False, False, 0)
+            for direction in directions:
+                if direction.group == group:
+                    self.pack_start(self._entry(direction, labels), False, False, 0)
+        if not directions:
+            self.pack_start(
+                Gtk.Label(label=_("This model has no sliders."), xalign=0), False, False, 0
+            )
+        self.show_all()
+        self.show_edits(edits)
+
+    def _entry(self, direction: Direction, labels: Gtk.SizeGroup) -> GimpUi.ScaleEntry:
+        entry = GimpUi.ScaleEntry.new(
+            spoken(direction.name),
+            0.0,
+            direction.minimum,
+            direction.maximum,
+            2,
+        )
+        entry.set_increments(0.1, 0.5)
+        labels.add_widget(entry.get_label())
+        entry.set_tooltip_text(direction.description)
+        entry.connect("value-changed", lambda widget: self._moved())
+        self._entries[direction.name] = entry
+        return entry
+
+    def edits(self) -> tuple[Edit, ...]:
+        shown = (Edit(name, entry.get_value()) for name, entry in self._entries.items())
+        return *(edit for edit in shown if edit.value), *self._unknown
+
+    def show_edits(self, edits: Sequence[Edit]) -> None:
+        """Put the sliders there; this does not count as a change."""
+        values = {edit.name: edit.value for edit in edits}
+        self._unknown = [edit for edit in edits if edit.name not in self._entries]
+        self._is_setting = True
+        for name, entry in self._entries.items():
+            entry.set_value(values.get(name, 0.0))
+        self._is_setting = False
+
+    def reset(self) -> None:
+        self.show_edits(())
+        self._changed(())
+
+    def _focus(self) -> bool:
+        """The key of the heading leads to the first slider."""
+        for entry in self._entries.values():
+            entry.get_range().grab_focus()
+            break
+        return True
+
+    def _moved(self) -> None:
+        if not self._is_setting and not self._timer:
+            self._timer = GLib.timeout_add(_SLIDE_PAUSE_MS, self._tell)
+
+    def _tell(self) -> bool:
+        self._timer = 0
+        self._changed(self.edits())
+        return False
+
+
+class StatusLine(Gtk.Box):  # type: ignore[misc]
+    """What is going on, how far it is, and the button that stops it or tries again."""
+
+    def __init__(self, stop: Callable[[], None], retry: Callable[[], None]) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
+        self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50, selectable=True)
+        self._text.set_size_request(-1, 36)
+        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER)
+        self._stop = Gtk.Button.new_with_mnemonic(_("Sto_p"))
+        self._stop.connect("clicked", lambda button: stop())
+        self._retry = Gtk.Button.new_with_mnemonic(_("_Try again"))
+        self._retry.connect("clicked", lambda button: retry())
+        row = Gtk.Box(spacing=6)
+        row.set_size_request(-1, _BUTTON_HEIGHT)  # nothing jumps when a button comes or goes
+        row.pack_start(self._bar, True, True, 0)
+        row.pack_start(self._stop, False, False, 0)
+        row.pack_start(self._retry, False, False, 0)
+        self.pack_start(row, False, False, 0)
+        self.pack_start(self._text, False, False, 0)
+        for button in (self._stop, self._retry):
+            button.set_no_show_all(True)
+
+    def show_state(self, state: State) -> None:
+        text = GLib.markup_escape_text(state.status)
+        self._text.set_markup(f"<b>{text}</b>" if state.is_error else text)
+        busy = state.phase in (Phase.CONNECTING, Phase.RUNNING)
+        if busy and not state.fraction:
+            self._bar.pulse()
+        else:
+            self._bar.set_fraction(state.fraction)
+        self._stop.set_visible(state.phase is Phase.RUNNING)
+        self._retry.set_visible(state.phase is Phase.UNREACHABLE)

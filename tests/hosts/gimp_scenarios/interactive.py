@@ -1,0 +1,22 @@
+"""Open a picture in the live window and call a procedure as the menu does, with its dialog.
+
+Leaves the image open; `layers` looks at it afterwards.
+"""
+
+import kit
+from gi.repository import Gimp
+
+
+def main(out, picture, selection, procedure=kit.FILL, mode="INTERACTIVE", soft=8, **values):
+    image = kit.load(picture)
+    Gimp.Display.new(image)
+    if selection:
+        image.select_ellipse(Gimp.ChannelOps.REPLACE, *selection)
+        Gimp.Selection.feather(image, soft)
+    Gimp.displays_flush()
+    image.clean_all()
+    status, error = kit.call(
+        procedure, image, image.get_layers()[:1], mode=getattr(Gimp.RunMode, mode), **values
+    )
+    Gimp.displays_flush()
+    return {"status": status, "error": error, "tree": kit.tree(image.get_layers())}

@@ -1,0 +1,19 @@
+"""What GIMP knows of the three procedures: as its menus and its procedure browser show them."""
+
+import kit
+from gi.repository import Gimp
+
+
+def main(out):
+    return {name: describe(name) for name in (kit.FILL, kit.AGAIN, kit.EDIT)}
+
+
+def describe(name):
+    procedure = Gimp.get_pdb().lookup_procedure(name)
+    return {
+        "label": procedure.get_menu_label(),
+        "menus": list(procedure.get_menu_paths()),
+        "blurb": procedure.get_blurb(),
+        "help": procedure.get_help(),
+        "arguments": {spec.name: spec.blurb for spec in procedure.get_arguments()},
+    }

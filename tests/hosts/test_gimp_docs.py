@@ -1,0 +1,47 @@
+"""What the documentation tells people to type works."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from gimp_fixtures import ROOT, archive, fake, gimp, plug_in, profile, warm  # noqa: F401
+from gimp_host import Profile
+from inpaint_gimp.arguments import fill_arguments
+from PIL import Image
+from xcf import read_xcf
+
+SCRIPT = ROOT / "docs" / "fill-folder.scm"
+
+
+@pytest.mark.hosts
+def test_the_script_fills_a_folder(profile: Profile) -> None:  # noqa: F811
+    photos = profile.folder / "photos"
+    photos.mkdir()
+    for number in range(2):
+        pixels = np.full((60, 80, 4), 255, np.uint8)
+        pixels[20:40, 30:50] = 0  # erased: this is what will be filled
+        pixels[..., 0] -= number
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+    shutil.copy(SCRIPT, photos)
+    command = '(load "fill-folder.scm")'
+    assert command in (ROOT / "docs" / "gimp.md").read_text("utf-8")
+    status, log = profile.batch("plug-in-script-fu-eval", command, photos)
+    assert status == 0, log
+    for number in range(2):
+        image = read_xcf(photos / f"{number}.png.xcf")
+        layers = [layer for layer in image.layers if "inpaint-recipe" in layer.parasites]
+        assert len(layers) == 4
+        assert (layers[0].x, layers[0].y, *layers[0].pixels.shape) == (30, 20, 20, 20, 4)
+
+
+def test_the_script_has_five_lines() -> None:
+    assert len(SCRIPT.read_text("utf-8").splitlines()) == 5
+
+
+def test_the_page_names_every_argument() -> None:
+    page = (ROOT / "docs" / "gimp.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))
+    assert named == {argument.name for argument in fill_arguments()}

@@ -1,0 +1,47 @@
+"""`inpaint plugins install gimp` into the real GIMP, which then lists the procedures."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from gimp_fixtures import archive, gimp, warm  # noqa: F401
+from gimp_host import CONSOLE, GimpHost, Profile, new_profile
+from inpaint_cli.plugins_gimp import (
+    install_everywhere,
+    status_everywhere,
+    uninstall_everywhere,
+)
+
+pytestmark = pytest.mark.hosts
+
+
+def test_install_status_uninstall(
+    gimp: GimpHost,  # noqa: F811
+    warm: Profile,  # noqa: F811
+    archive: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile = new_profile(gimp, like=warm)
+    # The chroot's GIMP as a program of this machine; its paths are valid on both sides.
+    start = shlex.join(gimp.command(profile.variables(), [CONSOLE]))
+    program = tmp_path / "bin" / CONSOLE
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {start} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}/usr/sbin:/usr/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    said: list[str] = []
+
+    assert not status_everywhere(archive, said.append)
+    assert "not installed" in said[-1]
+    assert install_everywhere(archive, said.append), said
+    assert str(profile.plug_ins / "inpaint-gimp") in said[-2]
+    assert status_everywhere(archive, said.append), said
+    assert "GIMP 3.0" in said[-1]
+    assert uninstall_everywhere(said.append)
+    assert not (profile.plug_ins / "inpaint-gimp").exists()
+    assert not status_everywhere(archive, said.append)

@@ -1,0 +1,56 @@
+"""The plug-in and the real daemon with its smallest model, the whole way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from daemons import DaemonProcess
+from gimp_fixtures import archive, gimp, plug_in, warm  # noqa: F401
+from gimp_host import GimpHost, Profile, new_profile
+from xcf import read_xcf
+
+pytestmark = pytest.mark.hosts
+
+
+def test_fill_save_reopen_edit(
+    gimp: GimpHost,  # noqa: F811
+    warm: Profile,  # noqa: F811
+    plug_in: Path,  # noqa: F811
+) -> None:
+    profile = new_profile(gimp, plug_in, like=warm)
+    with DaemonProcess(profile.runtime) as daemon:  # found through its runtime file, with its token
+        daemon.runtime()
+        results: dict[str, Any] = profile.console("real_daemon", timeout_s=300).value
+    for key, (status, error, tree) in results.items():
+        assert (status, error) == ("success", ""), key
+        group, names = tree[0]
+        assert group == "Inpaint (StyleGAN), tiny, seed 3"
+        assert names == ["Candidate 1, seed 3", "-Candidate 1, seed 3", "-Candidate 2, seed 4"]
+        check(profile.out / key)
+
+
+def check(path: Path) -> None:
+    before, after, edited = (
+        read_xcf(path.parent / f"{path.name}-{state}.xcf")
+        for state in ("before", "after", "edited")
+    )
+    known = before.layer("Background").pixels
+    for image in (after, edited):
+        np.testing.assert_array_equal(image.layer("Background").pixels, known)
+    first, second = after.layers[1:3]
+    assert not np.array_equal(first.pixels, second.pixels)
+    assert first.pixels[..., -1].max() > 0
+    assert json.loads(first.parasites["inpaint-recipe"])["seed"] == 3
+    # Rendered again from the recipe alone, without an edit, it is the same fill.
+    again = edited.layers[1]
+    assert (again.x, again.y, again.pixels.shape) == (first.x, first.y, first.pixels.shape)
+    shown = first.pixels[..., -1] > 0
+    step = {"u": 1, "f": 1e-3}[first.pixels.dtype.kind] * (
+        257 if first.pixels.dtype.itemsize == 2 else 1
+    )
+    difference = np.abs(again.pixels[shown].astype(float) - first.pixels[shown].astype(float))
+    assert difference.max() <= 2 * step

@@ -1,0 +1,207 @@
+"""The procedures as scripts call them, in a real GIMP: targets, recipes, failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_daemon import colour_of
+from fake_process import fake_daemon
+from gimp_fixtures import archive, fake, gimp, plug_in, profile, warm  # noqa: F401
+from gimp_host import Profile, new_profile, wait_for
+from xcf import read_xcf
+
+pytestmark = pytest.mark.hosts
+
+FILLED = ["Inpaint (StyleGAN), fake, seed 3", ["Candidate 1, seed 3"]]
+HOLE = [20, 10, 30, 20]
+
+
+def test_targets(profile: Profile) -> None:  # noqa: F811
+    results: dict[str, Any] = profile.console("targets", timeout_s=300).value
+
+    def done(name: str, tree: list[Any], box: list[int] | None = None) -> None:
+        assert results.pop(name) == ["success", "", tree, *([box] if box else [])], name
+
+    def refused(name: str, *words: str) -> None:
+        status, error, tree, box = results.pop(name)
+        assert (status, box) == ("execution-error", None), name
+        assert "\n" not in error
+        for word in words:
+            assert word in error, name
+        assert not any("Inpaint" in str(entry) for entry in tree)
+
+    done("plain", [FILLED, "Background"], HOLE)
+    done("erased", [FILLED, "Background"], [5, 6, 7, 8])
+    done("two_layers_visible", [FILLED, "Upper", "Background"], HOLE)
+    done("no_layer_selected", [FILLED, "Background"], HOLE)
+    done("layer_mask", [FILLED, "Background"], HOLE)
+    done("channel_visible", [FILLED, "Background"], HOLE)
+    done("group", [FILLED, ["Group", ["Inside"]], "Background"], HOLE)
+    done("inside_a_group", [["Group", [FILLED, "Inside"]], "Background"])
+    done("offset_layer", [FILLED, "Small", "Background"], HOLE)
+    done("side_by_side", ["Candidate 1, seed 3", "-Candidate 2, seed 4", "Background"])
+    refused("no_selection", "Nothing is selected", "Select the region")
+    refused("indexed", "indexed", "Image > Mode > RGB")
+    refused("two_layers_one_as_source", "2 layers", "Select one layer")
+    refused("channel_as_source", "Select one layer")
+    refused("selection_beside_the_layer", "outside the layer “Small”")
+    refused("layer_off_canvas", "“Away” lies outside the canvas")
+    refused("floating", "floating selection", "Anchor")
+    refused("bad_edits", "“smile” is not an edit", "NAME=VALUE")
+
+    status, error, tree = results.pop("again_uses_the_last_values_and_another_seed")
+    assert (status, error) == ("success", "")
+    # Scripts leave no last values: the defaults are four candidates. Newest above the layer.
+    assert tree[0] == FILLED
+    assert len(tree[1][1]) == 4
+    assert results.pop("selection_stays_with_the_layer") == ["Background"]
+    assert results == {}
+
+
+def test_recipes_survive_saving_and_are_edited_after_reopening(profile: Profile) -> None:  # noqa: F811
+    results: dict[str, Any] = profile.console("recipes", timeout_s=200).value
+    filled, edited = (read_xcf(profile.out / f"{name}.xcf") for name in ("filled", "edited"))
+    first, variant, second, second_variant = filled.layers[1:5]
+    for layer, seed, edits in ((first, 5, {}), (second, 6, {}), (second_variant, 6, {"smile": 2})):
+        recipe = json.loads(layer.parasites["inpaint-recipe"])
+        assert (recipe["seed"], recipe["edits"]) == (seed, edits)
+        assert layer.parasites["inpaint-attachment"].startswith(b"\x89PNG")
+    assert variant.parasites["inpaint-attachment"] == first.parasites["inpaint-attachment"]
+
+    status, error, tree = results["edited"]
+    assert (status, error) == ("success", "")
+    assert tree[0][1] == [
+        "Candidate 1, seed 5",
+        "-Candidate 1, seed 5: smile +2",
+        "Candidate 2, seed 6: smile -1",
+        "-Candidate 2, seed 6",
+        "-Candidate 2, seed 6: smile +2",
+    ]
+    new = edited.layer("Candidate 2, seed 6: smile -1")
+    old = filled.layer("Candidate 2, seed 6")
+    assert (new.x, new.y) == (old.x, old.y)
+    np.testing.assert_array_equal(new.pixels[..., 3], old.pixels[..., 3])
+    colour = [round(255 * value) for value in colour_of(6, {"smile": -1})]
+    assert (new.pixels[new.pixels[..., 3] > 0][:, :3] == colour).all()
+    assert json.loads(new.parasites["inpaint-recipe"])["edits"] == {"smile": -1}
+    np.testing.assert_array_equal(
+        edited.layer("Background").pixels, filled.layer("Background").pixels
+    )
+
+    assert results["replaced"][2][0][1][0] == "Candidate 1, seed 5: smile +3"
+    assert len(results["replaced"][2][0][1]) == 4
+    status, error, before, after = results["moved"]
+    assert (status, error, after) == ("success", "", before)
+    assert results["group"][:2] == ["success", ""]
+    assert results["group"][2][0][1][0] == "Candidate 1, seed 5: age +1"
+    assert results["scaled"][0] == "execution-error"
+    assert "scaled or cropped" in results["scaled"][1]
+    assert results["no_fill"][0] == "execution-error"
+    assert "Select one layer that Inpaint (StyleGAN) made." in results["no_fill"][1]
+    assert len(results["copied_layer_keeps_its_recipe"]) == 3
+
+
+def untouched(result: dict[str, Any]) -> None:
+    assert result["tree"] == ["Background"]
+    assert result["layer_is_as_before"]
+    assert not result["is_dirty"]
+
+
+@pytest.fixture
+def lonely(gimp: Any, warm: Profile, plug_in: Any) -> Profile:  # noqa: F811
+    """A user with the plug-in and no daemon."""
+    return new_profile(gimp, plug_in, like=warm)
+
+
+def test_no_daemon_at_the_address(lonely: Profile) -> None:
+    lonely.environment["INPAINT_SERVER"] = "127.0.0.1:9"
+    result = lonely.console("one_fill").value
+    assert result["status"] == "execution-error"
+    assert "No daemon answers at 127.0.0.1:9." in str(result["error"])
+    untouched(result)
+
+
+def test_no_daemon_and_none_installed(lonely: Profile) -> None:
+    result = lonely.console("one_fill").value
+    assert result["status"] == "execution-error"
+    assert "inpaint-server was not found" in str(result["error"])
+    untouched(result)
+
+
+def test_the_daemon_is_started_when_none_runs(lonely: Profile) -> None:
+    """The chroot has no daemon of its own: a script there asks this test to start one."""
+    script = lonely.folder / "bin" / "inpaint-server"
+    asked = lonely.folder / "asked"
+    script.write_text(f"#!/bin/sh\ntouch {asked}\nexec sleep 60\n")
+    script.chmod(0o755)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(lonely.console, "one_fill", candidates=1)
+        wait_for(asked.exists, "the plug-in to start a daemon", 60)
+        with fake_daemon("--runtime", str(lonely.runtime)):
+            result = run.result().value
+    assert (result["status"], result["error"]) == ("success", "")
+
+
+def test_a_daemon_that_dies_in_the_middle_leaves_the_image_alone(lonely: Profile) -> None:
+    with fake_daemon("--delay", "1") as daemon, ThreadPoolExecutor(1) as pool:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        run = pool.submit(lonely.console, "one_fill", candidates=20)
+        daemon.wait_for("fill ")
+        time.sleep(1.5)  # a candidate has arrived
+        daemon.kill()
+        result = run.result().value
+    assert result["status"] == "execution-error"
+    assert "broke" in str(result["error"]) or "too early" in str(result["error"])
+    untouched(result)
+
+
+def test_a_plug_in_that_is_killed_frees_the_daemon_and_leaves_the_image_alone(
+    lonely: Profile,
+) -> None:
+    """What GIMP's own Cancel does: it ends the plug-in's process."""
+    with fake_daemon("--delay", "1") as daemon, ThreadPoolExecutor(1) as pool:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        run = pool.submit(lonely.console, "one_fill", candidates=20)
+        daemon.wait_for("fill ")
+        time.sleep(1.5)
+        kill_plug_in(lonely)
+        daemon.wait_for("cancelled ", timeout_s=10)
+        result = run.result().value
+    assert result["status"] != "success"
+    untouched(result)
+
+
+@pytest.mark.parametrize(
+    ("fail", "words"),
+    [("RESOURCE_EXHAUSTED", "fewer candidates"), ("INTERNAL", "on demand")],
+)
+def test_refusals_arrive_as_they_were_said(lonely: Profile, fail: str, words: str) -> None:
+    with fake_daemon("--fail", fail) as daemon:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        result = lonely.console("one_fill").value
+    assert result["status"] == "execution-error"
+    assert words in str(result["error"])
+    untouched(result)
+
+
+def kill_plug_in(profile: Profile) -> None:  # noqa: F811
+    """End the plug-in process that runs in this profile."""
+    entry = str(profile.plug_ins / "inpaint-gimp" / "inpaint-gimp.py")
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if entry in words:
+                os.kill(int(folder.name), signal.SIGKILL)
+                return
+    raise AssertionError("the plug-in does not run")

@@ -1,0 +1,182 @@
+"""The dialogs in a live GIMP: driven by keys and clicks, looked at through the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_daemon import colour_of
+from fake_process import FakeProcess, fake_daemon
+from gimp_fixtures import archive, gimp, plug_in, screen, warm  # noqa: F401
+from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
+from numpy.typing import NDArray
+from PIL import Image, ImageGrab
+
+pytestmark = pytest.mark.hosts
+
+DIALOG = r"^Inpaint \(StyleGAN\)"
+EDIT_DIALOG = r"^Edit fill"
+IMAGE_WINDOW = "GIMP$"
+GROUP = "Inpaint (StyleGAN), fake, seed "
+
+
+@pytest.fixture
+def slow() -> Iterator[FakeProcess]:
+    """A daemon that takes its time, so that there is something to see and to cancel."""
+    with fake_daemon("--delay", "0.7") as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def live(
+    gimp: GimpHost,  # noqa: F811
+    warm: Profile,  # noqa: F811
+    plug_in: Path,  # noqa: F811
+    slow: FakeProcess,
+    screen: str,  # noqa: F811
+) -> Iterator[LiveGimp]:
+    environment = {"INPAINT_SERVER": slow.address}
+    profile = new_profile(gimp, plug_in, like=warm, environment=environment)
+    draw_picture(profile.folder / "picture.png")
+    with profile.window(screen) as running:
+        yield running
+
+
+def draw_picture(path: Path) -> None:
+    """Something that is not plain: a soft gradient with a disc."""
+    y, x = np.mgrid[0:300, 0:400]
+    picture = np.stack([x * 255 / 400, y * 255 / 300, 90 + 0 * x], -1)
+    picture[(x - 200) ** 2 + (y - 150) ** 2 < 70**2] = (225, 190, 170)
+    Image.fromarray(picture.astype(np.uint8)).save(path)
+
+
+def begin(live: LiveGimp, **values: object) -> Path:
+    picture = str(live.profile.folder / "picture.png")
+    return live.start("interactive", picture=picture, selection=[160, 110, 80, 80], **values)
+
+
+def look(live: LiveGimp, name: str = "") -> NDArray[np.uint8]:
+    """The screen; also as a file for whoever wants to see it."""
+    picture = ImageGrab.grab(xdisplay=live.variables["DISPLAY"]).convert("RGB")
+    if name:
+        picture.save(live.profile.out / f"{name}.png")
+    return np.asarray(picture)
+
+
+def places(live: LiveGimp, seed: int, **edits: float) -> NDArray[np.intp]:
+    """Where the screen shows a candidate's colour: rows of (y, x)."""
+    colour = [round(255 * value) for value in colour_of(seed, edits)]
+    return np.argwhere(np.abs(look(live).astype(int) - colour).max(-1) <= 1)
+
+
+def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
+    """The middle of a candidate's thumbnail: its colour below the large preview."""
+    found = places(live, seed)
+    y, x = np.median(found[found[:, 0] > 375], axis=0)
+    return int(x), int(y)
+
+
+def fill_and_wait(live: LiveGimp, slow: FakeProcess) -> None:
+    """Press Fill; until all candidates are there."""
+    live.key(DIALOG, "alt+f")
+    slow.wait_for("done ")
+
+
+def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    live.find_window(DIALOG)
+    slow_enough = look(live, "idle")
+    assert slow_enough.shape == (768, 1366, 3)
+    live.key(DIALOG, "alt+f")
+    slow.wait_for("fill ")
+    wait_for(lambda: len(places(live, 7)) > 500, "the first candidate in the preview", 30)
+    look(live, "running")
+    slow.wait_for("done ")
+    wait_for(lambda: len(places(live, 10)) > 100, "the last thumbnail", 30)
+    large_before = len(places(live, 9))
+    live.click(*thumbnail(live, 9))
+    wait_for(lambda: len(places(live, 9)) > 5 * large_before, "the chosen one, large", 10)
+    live.key(DIALOG, "alt+j", "Right", "Right", "Right")
+    slow.wait_for("edit ")
+    what = "the large preview to show what the slider asks for"
+    wait_for(lambda: len(places(live, 9, smile=0.3)) > 2000, what, 30)
+    look(live, "results")
+    live.key(DIALOG, "alt+i")
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    tree = result["tree"]
+    assert tree[0][0] == f"{GROUP}7"
+    assert [name.startswith("-") for name in tree[0][1]] == [True, True, False, True]
+    assert tree[0][1][2] == "Candidate 3, seed 9: smile +0.3"
+
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
+    live.key(IMAGE_WINDOW, "ctrl+y")
+    wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
+
+
+def remember_seed(live: LiveGimp, seed: int) -> None:
+    """As if the dialog had last been used with this seed, fixed."""
+    folder = live.profile.gimp_folder / "plug-in-settings"
+    folder.mkdir(exist_ok=True)
+    last = folder / "GimpProcedureConfigRun-plug-in-inpaint-stylegan.last"
+    last.write_text(f"(new-seed no)\n(seed {seed})\n")
+
+
+def test_cancel_in_the_dialog_acts_at_once(live: LiveGimp, slow: FakeProcess) -> None:
+    answer = begin(live)
+    live.key(DIALOG, "alt+f")
+    slow.wait_for("fill ")
+    live.key(DIALOG, "Escape")
+    slow.wait_for("cancelled ", timeout_s=10)
+    result = live.result(answer)
+    assert (result["status"], result["tree"]) == ("cancel", ["Background"])
+    assert not live.run("layers")["is_dirty"]
+
+
+def test_progress_and_cancel_without_the_dialog(live: LiveGimp, slow: FakeProcess) -> None:
+    """GIMP's own progress bar; its Cancel ends the plug-in's process."""
+    answer = begin(live, mode="WITH_LAST_VALS", candidates=20)
+    slow.wait_for("fill ")
+    window = live.find_window(IMAGE_WINDOW)
+    look(live, "progress")
+    live.click(*cancel_button(live, window))
+    slow.wait_for("cancelled ", timeout_s=15)
+    result = live.result(answer)
+    assert (result["status"], result["tree"]) == ("cancel", ["Background"])
+    assert not live.run("layers")["is_dirty"]
+
+
+def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProcess) -> None:
+    answer = begin(live, mode="NONINTERACTIVE", candidates=2, new_seed=False, seed=7)
+    tree = live.result(answer)["tree"]
+    answer = live.start("edit_selected", name="Candidate 2, seed 8")
+    live.find_window(EDIT_DIALOG)
+
+    def slide_to_the_end() -> bool:  # until the sliders are there
+        live.key(EDIT_DIALOG, "alt+j", "End")
+        return len(places(live, 8, smile=3)) > 2000
+
+    wait_for(slide_to_the_end, "the preview of the edited fill", 30)
+    look(live, "edit")
+    live.key(EDIT_DIALOG, "alt+i")
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    edited = "Candidate 2, seed 8: smile +3"
+    assert result["tree"][0][1] == [tree[0][1][0], edited, "-Candidate 2, seed 8"]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)
+
+
+def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:
+    """Where the status bar has its Cancel, right of the progress bar.
+
+    A fresh profile always begins with the same layout: the docks right of it are 231 px wide.
+    """
+    words = live.xdotool("getwindowgeometry", "--shell", window).splitlines()
+    geometry = {name: int(value) for name, value in (word.split("=") for word in words)}
+    right, bottom = geometry["X"] + geometry["WIDTH"], geometry["Y"] + geometry["HEIGHT"]
+    return right - 282, bottom - 17

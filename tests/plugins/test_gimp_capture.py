@@ -1,0 +1,199 @@
+"""What is read from an image, and what is refused, on an image made of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from inpaint_client import BadInput, Box, Edit, Extent, FrameMode, SampleType, Transfer
+from inpaint_gimp.arguments import FillSettings
+from inpaint_gimp.capture import capture, fill_job
+from inpaint_gimp.precision import SampleFormat
+from inpaint_gimp.target import Item, Kind, choose_item
+from numpy.typing import NDArray
+
+U8 = SampleFormat(SampleType.U8, Transfer.SRGB)
+
+
+@dataclass
+class Pixels:
+    """A drawable: RGBA bytes at a place in the image."""
+
+    rgba: NDArray[np.uint8]
+    x: int = 0
+    y: int = 0
+
+    def read(self, box: Box, babl: str, step: int = 1) -> bytes:
+        canvas = np.zeros((box.height, box.width, 4), np.uint8)
+        height, width, _ = self.rgba.shape
+        part = box.clamp(Box(self.x, self.y, width, height))
+        if not part.is_empty:
+            here, there = part.relative(box), part.relative(Box(self.x, self.y, 0, 0))
+            canvas[here.y : here.bottom, here.x : here.right] = self.rgba[
+                there.y : there.bottom, there.x : there.right
+            ]
+        canvas = canvas[::step, ::step][: max(1, box.height // step), : max(1, box.width // step)]
+        columns = {"A u8": [3], "Y' u8": [0], "R'G'B' u8": [0, 1, 2], "R'G'B'A u8": [0, 1, 2, 3]}
+        return canvas[..., columns[babl]].tobytes()
+
+
+@dataclass
+class FakeImage:
+    """As `GimpImage`, from arrays."""
+
+    extent: Extent
+    drawables: list[Pixels]
+    chosen: Box | None = None
+    base_type: str = "rgb"
+    format: SampleFormat = U8
+    kinds: list[Kind] = field(default_factory=list)
+    reads: list[int | None] = field(default_factory=list)
+
+    def items(self) -> list[Item]:
+        kinds = self.kinds or [Kind.LAYER] * len(self.drawables)
+        return [
+            Item(
+                f"layer {index}",
+                kind,
+                Box(p.x, p.y, p.rgba.shape[1], p.rgba.shape[0]),
+                bool((p.rgba[..., 3] < 255).any()),
+                (index,),
+            )
+            for index, (p, kind) in enumerate(zip(self.drawables, kinds, strict=True))
+        ]
+
+    def selection(self) -> Box | None:
+        return self.chosen
+
+    def coverage(self, box: Box) -> bytes:
+        assert self.chosen is not None
+        mask = np.zeros((box.height, box.width), np.uint8)
+        inside = box.clamp(self.chosen).relative(box)
+        mask[inside.y : inside.bottom, inside.x : inside.right] = 200
+        return mask.tobytes()
+
+    @contextmanager
+    def pixels(self, item: int | None) -> Iterator[Pixels]:
+        self.reads.append(item)
+        yield self.drawables[-1 if item is None else item]
+
+
+def layer(width: int, height: int, x: int = 0, y: int = 0, alpha: int = 255) -> Pixels:
+    rgba = np.random.default_rng(0).integers(0, 256, (height, width, 4), np.uint8)
+    rgba[..., 3] = alpha
+    return Pixels(rgba, x, y)
+
+
+def test_a_small_image_travels_whole() -> None:
+    image = FakeImage(Extent(300, 200), [layer(300, 200)], Box(10, 20, 50, 40))
+    read = capture(image, from_layer=False)
+    assert read.crop_box == Box(0, 0, 300, 200)
+    assert (read.crop.channels, read.overview, read.item) == (3, None, 0)
+    assert read.crop.data == image.drawables[0].rgba[..., :3].tobytes()
+    hole = np.frombuffer(read.hole.data, np.uint8).reshape(200, 300)
+    assert hole[20:60, 10:60].min() == 200
+    assert hole.sum() == 200 * 50 * 40
+
+
+def test_a_large_image_sends_a_crop_and_an_overview() -> None:
+    image = FakeImage(Extent(5000, 3000), [layer(5000, 3000)], Box(4000, 100, 100, 100))
+    read = capture(image, from_layer=False)
+    assert read.crop_box.width == read.crop_box.height == 1024
+    assert read.crop_box.right <= 5000
+    assert read.overview is not None
+    assert read.overview.extent == Extent(500, 300)
+
+
+def test_gray_stays_gray_and_transparency_makes_rgba() -> None:
+    opaque = FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9), base_type="gray")
+    assert capture(opaque, from_layer=False).crop.channels == 1
+    smaller = FakeImage(Extent(64, 64), [layer(40, 64)], Box(1, 1, 9, 9))
+    read = capture(smaller, from_layer=True)
+    assert read.crop.channels == 4
+    rgba = np.frombuffer(read.crop.data, np.uint8).reshape(64, 64, 4)
+    assert (rgba[:, 40:] == 0).all()
+    assert smaller.reads == [0]
+
+
+def test_without_a_selection_what_is_transparent_is_filled() -> None:
+    pixels = layer(100, 80, x=10, y=-20)
+    pixels.rgba[50:60, 30:45, 3] = 0
+    pixels.rgba[49, 30:45, 3] = 100
+    read = capture(FakeImage(Extent(200, 100), [pixels]), from_layer=False)
+    assert read.hole_box == Box(40, 29, 15, 11)
+    hole = np.frombuffer(read.hole.data, np.uint8).reshape(100, 200)
+    assert (hole[30:40, 40:55] == 255).all()
+    assert (hole[29, 40:55] == 155).all()
+    assert np.count_nonzero(hole) == 15 * 11
+
+
+@pytest.mark.parametrize(
+    ("image", "from_layer", "words"),
+    [
+        (FakeImage(Extent(9, 9), [layer(9, 9)]), False, "Nothing is selected"),
+        (FakeImage(Extent(9, 9), []), False, "Nothing is selected"),
+        (FakeImage(Extent(9, 9), [layer(9, 9)], Box(1, 1, 2, 2), "indexed"), False, "Mode > RGB"),
+        (
+            FakeImage(Extent(9, 9), [layer(9, 9)], Box(1, 1, 2, 2), kinds=[Kind.FLOATING]),
+            False,
+            "floating selection",
+        ),
+        (
+            FakeImage(Extent(9, 9), [layer(9, 9), layer(9, 9)], Box(1, 1, 2, 2)),
+            True,
+            "2 layers are selected",
+        ),
+        (
+            FakeImage(Extent(9, 9), [layer(9, 9)], Box(1, 1, 2, 2), kinds=[Kind.CHANNEL]),
+            True,
+            "Select one layer",
+        ),
+        (
+            FakeImage(Extent(90, 90), [layer(9, 9)], Box(50, 50, 20, 20)),
+            True,
+            "outside the layer “layer 0”",
+        ),
+        (
+            FakeImage(Extent(9, 9), [layer(9, 9, x=20, alpha=0)]),
+            False,
+            "lies outside the canvas",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_filled_is_said_in_one_sentence_with_the_remedy(
+    image: FakeImage, from_layer: bool, words: str
+) -> None:
+    with pytest.raises(BadInput, match=words) as caught:
+        capture(image, from_layer)
+    assert caught.value.remedy
+    assert "\n" not in str(caught.value)
+
+
+def test_the_results_go_above_the_topmost_selected_layer() -> None:
+    def item(*path: int) -> Item:
+        return Item("x", Kind.LAYER, Box(0, 0, 9, 9), False, path)
+
+    assert choose_item([item(2), item(0, 1), item(1)], from_layer=False) == 1
+    assert choose_item([], from_layer=False) is None
+
+
+def test_the_request_says_what_the_settings_say() -> None:
+    read = capture(FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9)), from_layer=False)
+    job = fill_job(
+        read,
+        FillSettings(
+            model="m",
+            candidates=3,
+            seed=9,
+            truncation=0.5,
+            edits=(Edit("smile", 1),),
+            frame_mode=FrameMode.BOX,
+        ),
+    )
+    assert (job.seeds, job.count, job.truncation_psi) == ((9,), 3, 0.5)
+    assert (job.model, job.edits, job.frame_mode) == ("m", (Edit("smile", 1),), FrameMode.BOX)
+    assert (job.crop, job.hole, job.document) == (read.crop, read.hole, Extent(64, 64))

@@ -1,0 +1,92 @@
+"""Which layers a run leaves: names, order, pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from inpaint_client import (
+    Box,
+    Candidate,
+    Edit,
+    Extent,
+    Patch,
+    Picture,
+    Progress,
+    SampleType,
+    Transfer,
+    Variant,
+)
+from inpaint_gimp.collector import Collector
+from inpaint_gimp.layers import Rendering, group_name, layer_name, layer_pixels, stacked
+
+RNG = np.random.default_rng(3)
+
+
+def patch(box: Box, channels: int = 3, sample_type: SampleType = SampleType.U8) -> Patch:
+    size = box.extent.area * channels * sample_type.size
+    fill = Picture(box.width, box.height, channels, RNG.bytes(size), sample_type, Transfer.SRGB)
+    return Patch(fill, Picture(box.width, box.height, 1, RNG.bytes(box.extent.area)), box)
+
+
+def candidate(index: int = 0, variant: int = -1, **values: object) -> Candidate:
+    parts = {
+        "seed": 40 + index,
+        "patches": (patch(Box(5, 6, 4, 3)),),
+        "recipe": '{"format": 1, "model": "m", "seed": 40}',
+        "attachment": b"png" if variant < 0 else b"",
+        **values,
+    }
+    return Candidate(index=index, variant=variant, **parts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_coverage_becomes_the_alpha(channels: int) -> None:
+    one = candidate(patches=(patch(Box(5, 6, 4, 3), channels),))
+    made = layer_pixels(one)
+    assert made.box == Box(5, 6, 4, 3)
+    assert made.babl == ("Y'A u8" if channels == 1 else "R'G'B'A u8")
+    colours = min(channels, 3)
+    array = np.frombuffer(made.data, np.uint8).reshape(3, 4, colours + 1)
+    fill = np.frombuffer(one.patches[0].fill.data, np.uint8).reshape(3, 4, channels)
+    coverage = np.frombuffer(one.patches[0].coverage.data, np.uint8).reshape(3, 4)
+    np.testing.assert_array_equal(array[..., :colours], fill[..., :colours])
+    np.testing.assert_array_equal(array[..., -1], coverage)
+
+
+def test_separate_holes_share_a_layer_that_is_transparent_in_between() -> None:
+    first, second = patch(Box(0, 10, 3, 3)), patch(Box(20, 4, 2, 5))
+    made = layer_pixels(candidate(patches=(first, second)))
+    assert made.box == Box(0, 4, 22, 9)
+    alpha = np.frombuffer(made.data, np.uint8).reshape(9, 22, 4)[..., 3]
+    one = np.frombuffer(first.coverage.data, np.uint8).reshape(3, 3)
+    two = np.frombuffer(second.coverage.data, np.uint8).reshape(5, 2)
+    np.testing.assert_array_equal(alpha[6:9, :3], one)
+    np.testing.assert_array_equal(alpha[:5, 20:], two)
+    assert np.count_nonzero(alpha) == np.count_nonzero(one) + np.count_nonzero(two)
+
+
+def test_names_say_seed_and_edits() -> None:
+    assert layer_name(Rendering(candidate(1), ())) == "Candidate 2, seed 41"
+    edited = Rendering(candidate(), (Edit("smile", 1.5), Edit("age", 0)))
+    assert layer_name(edited) == "Candidate 1, seed 40: smile +1.5"
+    assert group_name("faces", 3) == "Inpaint (StyleGAN), faces, seed 3"
+    assert group_name("", 3) == "Inpaint (StyleGAN), seed 3"
+
+
+def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -> None:
+    collector = Collector((Edit("age", 1), Edit("smile", 1)), (Variant((Edit("smile", 2),)),))
+    for arrived in (candidate(1), candidate(0), candidate(0, 0), candidate(1, 0)):
+        collector.receive(arrived)
+    collector.receive(Progress(4, 4))
+    layers = stacked(collector.renderings, 2, Extent(50, 60), layer_tattoo=9)
+    assert [layer.name for layer in layers] == [
+        "Candidate 1, seed 40: age +1, smile +1",
+        "Candidate 1, seed 40: age +1, smile +2",
+        "Candidate 2, seed 41: age +1, smile +1",
+        "Candidate 2, seed 41: age +1, smile +2",
+    ]
+    assert [layer.visible for layer in layers] == [False, False, True, False]
+    kept = [layer.keepsake for layer in layers]
+    assert all(k and k.attachment == b"png" for k in kept)
+    assert kept[0] is not None
+    assert kept[0].origin == (Box(5, 6, 4, 3), Extent(50, 60), 9, 0)

@@ -1,0 +1,308 @@
+"""The dialogs' behaviour against a daemon, without a window."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from fake_daemon import FakeDaemon, Script, colour_of
+from inpaint_client import (
+    Box,
+    DaemonInfo,
+    Edit,
+    Endpoint,
+    Extent,
+    FillJob,
+    NoDaemon,
+    Picture,
+    RecipeSource,
+    Variant,
+    Worker,
+    parse_endpoint,
+)
+from inpaint_gimp.layers import Rendering
+from inpaint_gimp.presenter import Phase, Presenter, State
+
+CROP = Picture(16, 16, 3, bytes(16 * 16 * 3))
+HOLE = Picture(16, 16, 1, bytes([255]) * 256)
+BOX = Box(0, 0, 16, 16)
+
+
+class Window:
+    """Remembers what it was told to show; its turns run in the test's thread."""
+
+    def __init__(self) -> None:
+        self.turns: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.info: DaemonInfo | None = None
+        self.states: list[State] = []
+        self.strips: list[list[int]] = []  # the seeds shown, each time the strip changed
+        self.renderings: list[Rendering] = []
+        self.edits: tuple[Edit, ...] = ()
+
+    def show_info(self, info: DaemonInfo) -> None:
+        self.info = info
+
+    def show_state(self, state: State) -> None:
+        self.states.append(state)
+
+    def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
+        self.renderings = list(renderings)
+        self.strips.append([each.candidate.seed for each in renderings])
+
+    def show_rendering(self, index: int, rendering: Rendering) -> None:
+        self.renderings[index] = rendering
+
+    def show_edits(self, edits: tuple[Edit, ...]) -> None:
+        self.edits = edits
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Take turns until the condition holds."""
+        end = time.monotonic() + 20
+        while not condition():
+            self.turns.get(timeout=max(0.01, end - time.monotonic()))()
+
+    def settle(self) -> None:
+        """Take the turns that are there."""
+        while not self.turns.empty():
+            self.turns.get()()
+
+
+def job(count: int = 3, **values: object) -> FillJob:
+    return FillJob(
+        crop=CROP,
+        hole=HOLE,
+        crop_box=BOX,
+        document=Extent(16, 16),
+        seeds=(7,),
+        count=count,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def source(rendering: Rendering) -> RecipeSource:
+    return RecipeSource(
+        recipe=rendering.candidate.recipe,
+        attachment=rendering.candidate.attachment,
+        crop=CROP,
+        hole=HOLE,
+        crop_box=BOX,
+        document=Extent(16, 16),
+    )
+
+
+@pytest.fixture
+def window() -> Window:
+    return Window()
+
+
+@pytest.fixture
+def daemon() -> Iterator[FakeDaemon]:
+    with FakeDaemon(Script()) as running:
+        yield running
+
+
+@pytest.fixture
+def presenter(window: Window, daemon: FakeDaemon) -> Iterator[Presenter]:
+    worker = Worker(lambda: parse_endpoint(daemon.address))
+    yield Presenter(window, worker, window.turns.put)
+    worker.close()
+
+
+def colour(rendering: Rendering) -> tuple[int, ...]:
+    return tuple(rendering.candidate.patches[0].fill.data[:3])
+
+
+def expected(seed: int, **edits: float) -> tuple[int, ...]:
+    return tuple(round(255 * value) for value in colour_of(seed, edits))
+
+
+def filled(presenter: Presenter, window: Window, **values: object) -> None:
+    presenter.fill(job(**values), source)
+    window.until(lambda: presenter.state.phase is Phase.READY)
+
+
+def test_connecting_shows_what_the_daemon_can_do(presenter: Presenter, window: Window) -> None:
+    presenter.connect()
+    assert presenter.state.phase is Phase.CONNECTING
+    window.until(lambda: presenter.state.phase is Phase.IDLE)
+    assert window.info is not None
+    assert [d.name for d in window.info.models[0].directions] == ["smile", "age", "light"]
+
+
+def test_no_daemon_is_said_with_the_remedy(window: Window) -> None:
+    def locate() -> Endpoint:
+        raise NoDaemon("No daemon runs on this machine.", "Start it.")
+
+    worker = Worker(locate)
+    presenter = Presenter(window, worker, window.turns.put)
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.UNREACHABLE)
+    assert presenter.state.status == "No daemon runs on this machine. Start it."
+    assert presenter.state.is_error
+    worker.close()
+
+
+def test_candidates_appear_one_by_one(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    assert window.strips == [[], [7], [7, 8], [7, 8, 9]]
+    assert [state.phase for state in window.states].count(Phase.READY) == 1
+    assert colour(window.renderings[1]) == expected(8)
+
+
+def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -> None:
+    filled(
+        presenter,
+        window,
+        count=2,
+        edits=(Edit("age", 1.0),),
+        variants=(Variant((Edit("smile", 2.0),)),),
+    )
+    assert window.strips[-1] == [7, 7, 8, 8]
+    assert [each.edits for each in presenter.renderings][:2] == [
+        (Edit("age", 1.0),),
+        (Edit("age", 1.0), Edit("smile", 2.0)),
+    ]
+
+
+def test_choosing_shows_that_ones_edits(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window, count=1, variants=(Variant((Edit("smile", 2.0),)),))
+    presenter.choose(1)
+    assert presenter.chosen == 1
+    assert window.edits == (Edit("smile", 2.0),)
+
+
+def test_a_slider_renders_the_chosen_one_again(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window)
+    before = window.renderings[0]
+    presenter.slide((Edit("smile", 2.0),))
+    window.until(lambda: window.renderings[0] is not before)
+    assert colour(window.renderings[0]) == expected(7, smile=2.0)
+    assert window.renderings[0].edits == (Edit("smile", 2.0),)
+    assert window.renderings[0].candidate.attachment
+    assert daemon.service.edits[-1].session_id == "session-1"
+    assert not daemon.service.edits[-1].HasField("source")  # the picture travels only once
+
+
+def test_only_the_last_position_of_a_moving_slider_counts(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=1)
+    for value in range(1, 30):
+        presenter.slide((Edit("smile", value / 10),))
+    window.until(lambda: presenter.renderings[0].edits == (Edit("smile", 2.9),))
+    assert len(daemon.service.edits) == 2  # the first at once, and the last
+
+
+def test_without_the_session_the_recipe_is_sent(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=1)
+    daemon.service.sessions.clear()
+    presenter.slide((Edit("smile", 1.0),))
+    window.until(lambda: bool(presenter.renderings[0].edits))
+    assert daemon.service.edits[-1].HasField("source")
+    assert colour(presenter.renderings[0]) == expected(7, smile=1.0)
+
+
+def test_a_recipes_session_is_no_other_candidates(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    """The session that a recipe opens holds that one candidate, whatever its index was."""
+    filled(presenter, window, count=3)
+    daemon.service.sessions.clear()
+    for index, value in ((2, 1.0), (0, 2.0), (2, 3.0)):
+        presenter.choose(index)
+        wanted = (Edit("smile", value),)
+        presenter.slide(wanted)
+        window.until(lambda index=index, wanted=wanted: presenter.renderings[index].edits == wanted)
+        window.until(lambda: presenter._edit is None)
+    assert [colour(each) for each in presenter.renderings] == [
+        expected(7, smile=2.0),
+        expected(8),
+        expected(9, smile=3.0),
+    ]
+    last = daemon.service.edits[-1]
+    assert (last.HasField("source"), last.index) == (False, 0)
+
+
+def test_a_copy_is_kept_while_the_sliders_go_on(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window, count=2)
+    presenter.slide((Edit("smile", 1.0),))
+    presenter.keep()  # while the edit is on its way: the slot moves, not the place
+    window.until(lambda: bool(presenter.renderings[0].edits))
+    assert window.strips[-1] == [7, 7, 8]
+    assert [colour(each) for each in presenter.renderings] == [
+        expected(7, smile=1.0),
+        expected(7),
+        expected(8),
+    ]
+
+
+def test_stopping_keeps_what_has_arrived(window: Window) -> None:
+    with FakeDaemon(Script(delay_s=0.3)) as daemon:
+        worker = Worker(lambda: parse_endpoint(daemon.address))
+        presenter = Presenter(window, worker, window.turns.put)
+        presenter.fill(job(count=20), source)
+        window.until(lambda: len(presenter.renderings) == 1)
+        presenter.stop()
+        window.until(lambda: presenter.state.phase is Phase.READY)
+        assert presenter.state.status == "Stopped."
+        assert not presenter.state.is_error
+        worker.close()
+        assert daemon.service.cancelled == ["session-1"]
+
+
+def test_after_closing_nothing_is_shown_and_the_daemon_is_free(window: Window) -> None:
+    with FakeDaemon(Script(delay_s=0.3)) as daemon:
+        worker = Worker(lambda: parse_endpoint(daemon.address))
+        presenter = Presenter(window, worker, window.turns.put)
+        presenter.fill(job(count=20), source)
+        window.until(lambda: len(presenter.renderings) == 1)
+        presenter.close()
+        worker.close()
+        shown = len(window.states)
+        window.settle()
+        assert len(window.states) == shown
+        assert daemon.service.cancelled == ["session-1"]
+
+
+@pytest.mark.parametrize(("model", "kept"), [("fail:INTERNAL", 0), ("fail:NOT_FOUND:2", 2)])
+def test_a_failed_fill_says_why_and_keeps_what_has_arrived(
+    presenter: Presenter, window: Window, model: str, kept: int
+) -> None:
+    presenter.fill(job(model=model), source)
+    window.until(lambda: presenter.state.phase is not Phase.RUNNING)
+    assert presenter.state.is_error
+    assert "on demand" in presenter.state.status
+    assert len(presenter.renderings) == kept
+    assert presenter.state.phase is (Phase.READY if kept else Phase.IDLE)
+
+
+def test_filling_again_starts_over(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    filled(presenter, window, count=1)
+    assert window.strips[-2:] == [[], [7]]
+
+
+def test_an_opened_fill_is_edited_by_its_recipe_first_and_its_session_then(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=1)
+    made = presenter.renderings[0]
+    presenter.close()
+    fresh = Presenter(window, presenter._worker, window.turns.put)
+    fresh.open(made, source)
+    fresh.connect()
+    window.until(lambda: fresh.state.phase is Phase.READY)
+    for value in (1.0, 2.0):
+        wanted = (Edit("smile", value),)
+        fresh.slide(wanted)
+        window.until(lambda wanted=wanted: fresh.renderings[0].edits == wanted)
+    first, second = daemon.service.edits
+    assert first.HasField("source")
+    assert second.session_id
+    assert not second.HasField("source")

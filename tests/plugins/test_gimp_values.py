@@ -1,0 +1,170 @@
+"""Arguments, texts, precisions, parasites: what GIMP keeps as plain values."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inpaint_client import (
+    BadInput,
+    Box,
+    Edit,
+    Extent,
+    Frame,
+    FrameMode,
+    SampleType,
+    Transfer,
+    Variant,
+)
+from inpaint_gimp.arguments import Argument, FillSettings, Kind, edit_arguments, fill_arguments
+from inpaint_gimp.edits import (
+    describe_edits,
+    format_edits,
+    parse_edits,
+    parse_frame,
+    parse_variants,
+)
+from inpaint_gimp.keepsake import Keepsake, Origin
+from inpaint_gimp.precision import document_format
+
+DEFAULTS = {argument.name: argument.default for argument in fill_arguments()}
+
+
+def settings(**values: object) -> FillSettings:
+    known = {**DEFAULTS, **{name.replace("_", "-"): value for name, value in values.items()}}
+    return FillSettings.read(known.__getitem__)
+
+
+def test_the_defaults_ask_for_four_candidates_with_a_new_seed() -> None:
+    read = settings()
+    assert (read.candidates, read.seed, read.truncation, read.frame_mode) == (
+        4,
+        None,
+        0.8,
+        FrameMode.AUTO,
+    )
+    assert read.group
+    assert not read.from_layer
+    assert read.with_seed(lambda: 5).seed == 5
+
+
+def test_a_given_seed_stays() -> None:
+    read = settings(new_seed=False, seed=4294967295)
+    assert read.with_seed(lambda: 5).seed == 4294967295
+
+
+def test_all_values_arrive() -> None:
+    read = settings(
+        model=" faces ",
+        edits="smile=1.5,age=-2",
+        variants="smile=2; age=1, smile=0",
+        context="frame",
+        frame="10, 20, 300, -5",
+        source="layer",
+        group=False,
+        colour_match=False,
+        gradient=False,
+        grain=False,
+        feather=12.0,
+    )
+    assert read.model == "faces"
+    assert read.edits == (Edit("smile", 1.5), Edit("age", -2.0))
+    assert read.variants == (
+        Variant((Edit("smile", 2.0),)),
+        Variant((Edit("age", 1.0), Edit("smile", 0.0))),
+    )
+    assert read.frame == Frame(10, 20, 300, -5)
+    assert read.frame_mode is FrameMode.EXPLICIT
+    assert read.from_layer
+    assert not read.group
+    assert read.blending.feather_px == 12.0
+    assert (read.blending.colour_match, read.blending.gradient, read.blending.grain) == (
+        False,
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize("text", ["smile", "smile=", "=1", "smile=much", "a=1,b"])
+def test_what_is_no_edit_is_named(text: str) -> None:
+    with pytest.raises(BadInput, match="NAME=VALUE"):
+        parse_edits(text)
+
+
+@pytest.mark.parametrize("text", ["", "1,2", "1,2,0", "1,2,-3", "1,2,3,4,5", "a,b,c"])
+def test_what_is_no_frame_is_named(text: str) -> None:
+    with pytest.raises(BadInput, match="X, Y, SIDE, ANGLE"):
+        parse_frame(text)
+
+
+names = st.text("abcdefghijklmnopqrstuvwxyz_-0123456789", min_size=1, max_size=12)
+values = st.floats(-20, 20).map(lambda value: float(f"{value:g}")).filter(bool)
+
+
+@given(st.dictionaries(names, values, max_size=6))
+def test_edits_survive_being_text(edits: dict[str, float]) -> None:
+    given_edits = tuple(Edit(name, value) for name, value in edits.items())
+    assert parse_edits(format_edits(given_edits)) == given_edits
+
+
+def test_zero_edits_are_not_written() -> None:
+    edits = (Edit("smile", 0.0), Edit("age", -1.5))
+    assert format_edits(edits) == "age=-1.5"
+    assert describe_edits(edits) == "age -1.5"
+
+
+def test_blank_texts_are_nothing() -> None:
+    assert parse_edits("  ") == ()
+    assert parse_variants(" ; ;") == ()
+
+
+@pytest.mark.parametrize("argument", [*fill_arguments(), *edit_arguments()], ids=lambda a: a.name)
+def test_every_argument_is_documented_and_its_default_allowed(argument: Argument) -> None:
+    assert argument.label
+    assert argument.help
+    if argument.kind is Kind.CHOICE:
+        assert argument.default in [choice.nick for choice in argument.choices]
+        assert all(choice.label and choice.help for choice in argument.choices)
+    elif argument.kind in (Kind.WHOLE, Kind.REAL):
+        assert isinstance(argument.default, int | float)
+        assert argument.minimum <= argument.default <= argument.maximum
+
+
+@pytest.mark.parametrize(
+    ("precision", "sample_type", "transfer", "babl"),
+    [
+        ("u8-non-linear", SampleType.U8, Transfer.SRGB, "R'G'B'A u8"),
+        ("u8-linear", SampleType.U8, Transfer.LINEAR, "RGBA u8"),
+        ("u16-perceptual", SampleType.U16, Transfer.SRGB, "R'G'B'A u16"),
+        ("u32-non-linear", SampleType.F32, Transfer.SRGB, "R'G'B'A float"),
+        ("half-linear", SampleType.F16, Transfer.LINEAR, "RGBA half"),
+        ("double-linear", SampleType.F32, Transfer.LINEAR, "RGBA float"),
+    ],
+)
+def test_precisions_travel_without_loss_of_what_they_can_show(
+    precision: str, sample_type: SampleType, transfer: Transfer, babl: str
+) -> None:
+    stored = document_format(precision)
+    assert (stored.sample_type, stored.transfer) == (sample_type, transfer)
+    assert stored.babl("RGBA") == babl
+
+
+KEPT = Keepsake('{"format": 1}', b"\x89PNG\0\xff", Origin(Box(1, -2, 3, 4), Extent(50, 60), 7, 2))
+
+
+def test_a_keepsake_survives_its_parasites() -> None:
+    assert Keepsake.read(KEPT.parasites().get) == KEPT
+
+
+@pytest.mark.parametrize("lost", list(KEPT.parasites()))
+def test_a_keepsake_is_whole_or_none(lost: str) -> None:
+    parasites = KEPT.parasites()
+    del parasites[lost]
+    assert Keepsake.read(parasites.get) is None
+
+
+@given(st.binary(max_size=60))
+def test_strange_parasites_are_no_keepsake(data: bytes) -> None:
+    parasites = {**KEPT.parasites(), "inpaint-origin": data}
+    read = Keepsake.read(parasites.get)
+    assert read is None or isinstance(read.origin.box, Box)

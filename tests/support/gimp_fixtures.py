@@ -1,0 +1,78 @@
+"""Fixtures of the tests that drive GIMP; a test module imports those that it uses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import gimp_host
+import pytest
+from fake_process import FakeProcess, fake_daemon
+from gimp_host import GimpHost, Profile, new_profile
+from inpaint_cli.plugins_gimp import unpack
+from xvfb import HostMissing, display
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def missing(reason: object) -> None:
+    """Skip, or fail where hosts are required."""
+    if os.environ.get("REQUIRE_HOSTS"):
+        pytest.fail(f"REQUIRE_HOSTS is set, and {reason}")
+    pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def gimp() -> GimpHost:
+    try:
+        return gimp_host.find()
+    except HostMissing as error:
+        missing(error)
+        raise
+
+
+@pytest.fixture(scope="session")
+def archive() -> Path:
+    """The zip as it is shipped, everything vendored."""
+    subprocess.run([sys.executable, ROOT / "plugins" / "build.py", "gimp"], check=True)
+    return ROOT / "build" / "plugins" / "inpaint-gimp.zip"
+
+
+@pytest.fixture(scope="session")
+def plug_in(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder inpaint-gimp/, as the installer puts it into GIMP's."""
+    folder = tmp_path_factory.mktemp("plug-ins") / "inpaint-gimp"
+    unpack(archive, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def warm(gimp: GimpHost) -> Profile:
+    """A profile in which GIMP has run once."""
+    profile = new_profile(gimp)
+    profile.console("nothing")
+    return profile
+
+
+@pytest.fixture
+def screen() -> Iterator[str]:
+    try:
+        with display() as name:
+            yield name
+    except HostMissing as error:
+        missing(error)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProcess]:
+    with fake_daemon() as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def profile(gimp: GimpHost, warm: Profile, plug_in: Path, fake: FakeProcess) -> Profile:
+    """A user with the plug-in, and the fake daemon at hand."""
+    return new_profile(gimp, plug_in, like=warm, environment={"INPAINT_SERVER": fake.address})

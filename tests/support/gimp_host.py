@@ -1,0 +1,317 @@
+"""Start a real GIMP 3.0, unattended, and let it run Python: without a window, or in a live one.
+
+GIMP lives in the chroot that scripts/host-chroot makes. A symbolic link in there makes the outer
+paths of its files valid inside too, so that both sides speak of the same names and nothing has to
+be mounted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xvfb import HostMissing
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = ROOT / "tests" / "hosts" / "gimp_scenarios"
+CONSOLE = "gimp-console-3.0"
+WINDOW = "gimp-3.0"
+_GIMPRC = "(show-welcome-dialog no)\n(check-updates no)\n(single-window-mode yes)\n"
+_SILENT = "--stack-trace-mode=never"
+
+
+@dataclass(frozen=True)
+class GimpHost:
+    """A GIMP; `root` is where its file system starts."""
+
+    root: Path
+
+    @property
+    def scratch(self) -> Path:
+        return self.root / "work"
+
+    def command(self, environment: Mapping[str, str], arguments: list[str]) -> list[str]:
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        return ["chroot", str(self.root), "env", "-i", *variables, *arguments]
+
+
+def find() -> GimpHost:
+    """The GIMP of the chroot; HostMissing says why there is none."""
+    if os.geteuid() != 0:
+        raise HostMissing("a chroot needs root")
+    answer = subprocess.run(
+        [ROOT / "scripts" / "host-chroot", "path"], capture_output=True, text=True, check=False
+    )
+    if answer.returncode:
+        raise HostMissing("the trixie chroot is not built (sudo scripts/host-chroot)")
+    host = GimpHost(Path(answer.stdout.strip()))
+    link = host.root / host.root.relative_to("/")
+    if not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to("/")
+    return host
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a scenario returned, and GIMP's words."""
+
+    value: dict[str, object]
+    log: str
+
+
+@dataclass
+class Profile:
+    """One user of GIMP: folders of its own, with our plug-in installed or not."""
+
+    host: GimpHost
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gimp_folder(self) -> Path:
+        return self.folder / "gimp3"
+
+    @property
+    def plug_ins(self) -> Path:
+        return self.gimp_folder / "plug-ins"
+
+    @property
+    def runtime(self) -> Path:
+        return self.folder / "run"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    def variables(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.folder / "home"),
+            "PATH": f"{self.folder / 'bin'}:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "GIMP3_DIRECTORY": str(self.gimp_folder),
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "INPAINT_LOG": "INFO",
+            **self.environment,
+        }
+
+    def console(self, scenario: str, *, timeout_s: float = 120, **arguments: object) -> Result:
+        """Run one scenario file in a GIMP without a window, to its end."""
+        answer = self._prepare()
+        code = self._code(scenario, answer, arguments)
+        status, text = self.batch("python-fu-eval", code, self.out, timeout_s)
+        return self._judge(scenario, answer, text, status)
+
+    def batch(
+        self, interpreter: str, code: str, folder: Path, timeout_s: float = 120
+    ) -> tuple[int | None, str]:
+        """Exit status (None if it had to be killed) and words of a GIMP that runs `code`."""
+        self.out.mkdir(exist_ok=True)
+        command = [
+            *("env", "-C", str(folder), CONSOLE, "-i", "-d", "-f", _SILENT),
+            *(f"--batch-interpreter={interpreter}", "-b", code, "--quit"),
+        ]
+        log = self.out / "gimp.log"
+        with log.open("wb") as words:
+            process = subprocess.Popen(
+                self.host.command(self.variables(), command),
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+            )
+            status = _wait(process, timeout_s)
+        return status, log.read_text("utf-8", "replace")
+
+    def _prepare(self) -> Path:
+        self.out.mkdir(exist_ok=True)
+        return self.out / f"result-{uuid.uuid4().hex[:8]}.json"
+
+    def _code(self, scenario: str, answer: Path, arguments: Mapping[str, object]) -> str:
+        """Python for GIMP's interpreter: run the scenario, write what it returns."""
+        scripts = self.folder / "scenarios"
+        if not scripts.exists():
+            shutil.copytree(SCENARIOS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+        values = {"out": str(self.out), **arguments}
+        return (
+            f"import sys; sys.path.insert(0, {str(scripts)!r}); "
+            f"import runner; runner.run({scenario!r}, {str(answer)!r}, {json.dumps(values)!r})"
+        )
+
+    def _judge(self, scenario: str, answer: Path, log: str, status: int | None) -> Result:
+        problem = ""
+        if not answer.exists():
+            problem = f"GIMP ended ({'killed' if status is None else status}) without a result"
+        else:
+            content = json.loads(answer.read_text("utf-8"))
+            if not content["ok"]:
+                problem = content["error"]
+            elif status != 0:
+                problem = f"GIMP's exit status is {status}"
+        if problem:
+            tail = "\n".join(log.splitlines()[-30:])
+            raise AssertionError(f"{scenario}: {problem}\n--- {self.folder}\n{tail}")
+        return Result(content["value"], log)
+
+    @contextmanager
+    def window(self, display: str) -> Iterator[LiveGimp]:
+        """A GIMP with a window, until the block ends."""
+        (self.gimp_folder / "gimprc").write_text(_GIMPRC)
+        self.out.mkdir(exist_ok=True)
+        bus = self.folder / "bus"
+        shell = f"echo $DBUS_SESSION_BUS_ADDRESS >{bus}; exec {WINDOW} -f -s {_SILENT}"
+        variables = {**self.variables(), "DISPLAY": display}
+        with (self.out / "window.log").open("wb") as words:
+            process = subprocess.Popen(
+                self.host.command(variables, ["dbus-run-session", "--", "sh", "-c", shell]),
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+            )
+            try:
+                yield LiveGimp(self, variables, bus, process)
+            finally:
+                _stop(process)
+
+
+@dataclass
+class LiveGimp:
+    """A running GIMP with a window: Python runs inside it, keys and clicks come from outside."""
+
+    profile: Profile
+    variables: dict[str, str]
+    bus: Path
+    process: subprocess.Popen[bytes]
+
+    def start(self, scenario: str, **arguments: object) -> Path:
+        """Begin a scenario; returns where its result will be. Waits until GIMP listens."""
+        answer = self.profile._prepare()
+        code = self.profile._code(scenario, answer, arguments)
+        wait_for(lambda: self._send(code), "GIMP to take Python on its bus", 60)
+        return answer
+
+    def result(self, answer: Path, timeout_s: float = 60) -> dict[str, object]:
+        """Wait for the result of a scenario that was started."""
+        wait_for(answer.exists, "the scenario's result", timeout_s)
+        content = json.loads(answer.read_text("utf-8"))
+        assert content["ok"], f"{content.get('error')}\n{self.log()}"
+        return dict(content["value"])
+
+    def run(self, scenario: str, **arguments: object) -> dict[str, object]:
+        return self.result(self.start(scenario, **arguments))
+
+    def log(self) -> str:
+        return (self.profile.out / "window.log").read_text("utf-8", "replace")
+
+    def key(self, window: str, *keys: str) -> None:
+        """Press keys in the window whose title matches; it is waited for."""
+        number = self.find_window(window)
+        self.xdotool("windowfocus", "--sync", number)
+        self.xdotool("key", "--clearmodifiers", *keys)
+
+    def click(self, x: int, y: int) -> None:
+        self.xdotool("mousemove", str(x), str(y), "click", "1")
+
+    def find_window(self, title: str, timeout_s: float = 30) -> str:
+        found: list[str] = []
+
+        def look() -> bool:
+            answer = self.xdotool("search", "--onlyvisible", "--name", title, may_fail=True)
+            found[:] = answer.split()
+            return bool(found)
+
+        wait_for(look, f"the window “{title}”", timeout_s)
+        return found[-1]
+
+    def has_window(self, title: str) -> bool:
+        return bool(self.xdotool("search", "--onlyvisible", "--name", title, may_fail=True))
+
+    def xdotool(self, *words: str, may_fail: bool = False) -> str:
+        answer = subprocess.run(
+            ["xdotool", *words],
+            env={**os.environ, "DISPLAY": self.variables["DISPLAY"]},
+            capture_output=True,
+            text=True,
+            check=not may_fail,
+            timeout=30,
+        )
+        return answer.stdout.strip()
+
+    def _send(self, code: str) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"GIMP has ended\n{self.log()}")
+        if not self.bus.exists():
+            return False
+        variables = {**self.variables, "DBUS_SESSION_BUS_ADDRESS": self.bus.read_text().strip()}
+        command = [
+            *("dbus-send", "--session", "--print-reply", "--dest=org.gimp.GIMP.UI"),
+            *("/org/gimp/GIMP/UI", "org.gimp.GIMP.UI.BatchRun"),
+            *("string:python-fu-eval", f"string:{code}"),
+        ]
+        answer = subprocess.run(
+            self.profile.host.command(variables, command), capture_output=True, check=False
+        )
+        return answer.returncode == 0
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float) -> None:
+    """Until `condition` holds; AssertionError with `what` if it does not come."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {timeout_s:.0f} s for {what}")
+        time.sleep(0.1)
+
+
+def new_profile(
+    host: GimpHost,
+    plug_in: Path | None = None,
+    like: Profile | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Profile:
+    """A user of GIMP. `plug_in` is the folder inpaint-gimp/; `like` a profile that has run once:
+    its cache of all other plug-ins saves some seconds."""
+    folder = host.scratch / f"gimp-{uuid.uuid4().hex[:8]}"
+    profile = Profile(host, folder, dict(environment or {}))
+    for made in (profile.plug_ins, profile.runtime, folder / "home", folder / "bin"):
+        made.mkdir(parents=True)
+    profile.runtime.chmod(0o700)
+    if like is not None:
+        for name in ("pluginrc", "gimprc"):
+            if (like.gimp_folder / name).exists():
+                shutil.copy2(like.gimp_folder / name, profile.gimp_folder)
+    if plug_in is not None:
+        shutil.copytree(plug_in, profile.plug_ins / "inpaint-gimp")
+    return profile
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
+    """The exit status, or None if it had to be killed."""
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        _stop(process)
+        return None
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
