@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: help setup protos plugins check format test demo bench clean
+.PHONY: help setup protos plugins check format test test-hosts fuzz soak demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,10 +26,24 @@ format: setup  ## let ruff mend what it can
 	$(PY) -m ruff check --fix .
 
 test: setup  ## every test that needs no Krita and no GIMP
-	$(PY) -m pytest
+	$(PY) -m pytest -m "not hosts"
 
-demo: setup  ## fill the example picture
+test-hosts: setup  ## the plug-ins in real Kritas and in GIMP, which it installs (Debian, root)
+	@scripts/setup-hosts
+	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
+
+demo: setup  ## start a daemon, fill the example picture through it, stop the daemon
 	$(PY) examples/demo.py
+
+run: setup plugins  ## install the plug-ins into the Krita and GIMP found, run the daemon in front
+	-$(PY) -m inpaint_cli plugins install
+	$(PY) -m inpaint_server
+
+fuzz: setup  ## more than 10,000 hostile requests to a real daemon
+	FUZZ_EXAMPLES=1500 $(PY) -m pytest tests/server/test_fuzz.py
+
+soak: setup  ## ten minutes of mixed requests from eight clients
+	$(PY) -m benchmarks.soak --minutes 10
 
 bench: setup  ## speed of every part, printed; never a test
 	$(PY) -m benchmarks

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from inpaint_model.filters import (
     HALO,
@@ -27,6 +26,7 @@ from inpaint_model.filters import (
     reflected,
     upsampling,
 )
+from inpaint_model.linear_sampling import sample_bilinear
 
 
 @dataclass
@@ -41,11 +41,15 @@ class AugmentPipe:
     corruption: bool = False  # noise and cutout
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Change `images` [N, 3, R, R] (-1..1; results may leave the range); differentiable."""
+        """Change `images` [N, 3, R, R] (-1..1; results may leave the range), twice differentiable.
+
+        Returns float32, or with p = 0 the very same tensor.
+        """
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
             raise ValueError(f"square RGB pictures expected, got {tuple(images.shape)}")
         if self.p <= 0:
             return images
+        images = images.float()  # filters and sampling positions want all of float32
         draw = Draw(self.p, len(images), generator)
         if self.blit:
             images = blit(images, draw)
@@ -162,8 +166,7 @@ def resampled(images: Tensor, matrix: Tensor) -> Tensor:
     column = inverse[:, None, None]  # [N, 1, 1, 2, 3]
     grid = column[..., 0] * x + (column[..., 1] * y + column[..., 2])  # [N, H, W, 2]
     double = along_both_axes(upsampling(size, images.device), images)
-    moved = F.grid_sample(double, grid, "bilinear", "reflection", align_corners=False)
-    return along_both_axes(downsampling(size, images.device), moved)
+    return along_both_axes(downsampling(size, images.device), sample_bilinear(double, grid))
 
 
 def recolour(images: Tensor, draw: Draw) -> Tensor:

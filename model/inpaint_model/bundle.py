@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from inpaint_model.config import (
     inpainting_config_from_dict,
     to_dict,
 )
+from inpaint_model.config_check import check_fields
 from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
@@ -35,6 +36,8 @@ from inpaint_model.networks import InpaintingModel
 
 FORMAT = 1
 MAPPED_BYTES = 64 * 2**20
+MAX_YAML_BYTES = 2 * 2**20
+WEIGHTS = "weights.safetensors"
 Kind = Literal["generator", "inpainter"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -141,7 +144,7 @@ def save_bundle(
     }
     if extra_tensors:
         tensors |= _stored(extra_tensors, DTYPES[dtype])
-    weights = temporary / "weights.safetensors"
+    weights = temporary / WEIGHTS
     save_file(tensors, weights)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -190,9 +193,13 @@ def read_bundle(folder: Path) -> BundleInfo:
     """Read and check `model.yaml`. BundleError names what is wrong with it."""
     path = folder / "model.yaml"
     try:
+        if path.stat().st_size > MAX_YAML_BYTES:
+            raise BundleError(f"{path} is larger than {MAX_YAML_BYTES // 2**20} MiB")
         document = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{folder} is not a bundle: it has no model.yaml") from None
+    except RecursionError:
+        raise BundleError(f"{path} cannot be read: it nests too deeply") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} cannot be read: {_first_line(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -203,6 +210,11 @@ def read_bundle(folder: Path) -> BundleInfo:
             raise ValueError(f"kind {kind!r} is neither generator nor inpainter")
         parse = generator_config_from_dict if kind == "generator" else inpainting_config_from_dict
         critic = document.get("discriminator")
+        config = parse(document["config"])
+        discriminator = discriminator_config_from_dict(critic) if critic else None
+        check_fields(config)
+        if discriminator:
+            check_fields(discriminator)
         return BundleInfo(
             folder=folder,
             kind=kind,
@@ -215,13 +227,13 @@ def read_bundle(folder: Path) -> BundleInfo:
                 trained_kimg=float(document.get("trained_kimg", 0.0)),
                 metrics=dict(document.get("metrics") or {}),
             ),
-            config=parse(document["config"]),
+            config=config,
             weights_sha256=str(document["weights"]["sha256"]),
             generator_sha256=str(document["generator_sha256"]),
             dtype=str(document["weights"]["dtype"]),
             directions=tuple(Direction.from_dict(d) for d in document.get("directions") or ()),
             framer=document.get("framer"),
-            discriminator=discriminator_config_from_dict(critic) if critic else None,
+            discriminator=discriminator,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else _first_line(error)
@@ -241,12 +253,12 @@ def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dic
 
 
 def _checked_weights(info: BundleInfo) -> Path:
-    path = info.folder / "weights.safetensors"
+    path = info.folder / WEIGHTS
     try:
         if file_sha256(path) != info.weights_sha256:
             raise BundleError(f"{path} is not the file that model.yaml describes (sha256 differs)")
     except FileNotFoundError:
-        raise BundleError(f"{info.folder} has no weights.safetensors") from None
+        raise BundleError(f"{info.folder} has no {WEIGHTS}") from None
     return path
 
 
@@ -276,6 +288,40 @@ def _stored_tensors(
         raise BundleError(f"{folder} has no {path.name}") from None
 
 
+def check_weights(info: BundleInfo) -> None:
+    """BundleError unless the weights are the ones that model.yaml describes. Allocates nothing."""
+    config = info.config
+    if isinstance(config, InpaintingConfig):
+        _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
+    else:
+        _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
+    _checked_weights(info)
+
+
+def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
+    """BundleError unless a file holds the tensors of `make()`, in their shapes.
+
+    Done before anything is allocated: what a configuration asks for is then what is on disk.
+    """
+    with torch.device("meta"):
+        wanted = {prefix + name: list(t.shape) for name, t in make().state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = set(file.keys())
+            for name, shape in wanted.items():
+                if name not in stored:
+                    raise BundleError(f"{path} lacks {name}, which the config asks for")
+                if file.get_slice(name).get_shape() != shape:
+                    raise BundleError(
+                        f"{path}: {name} has shape {file.get_slice(name).get_shape()}, "
+                        f"the config wants {shape}"
+                    )
+    except FileNotFoundError:
+        raise BundleError(f"{path.parent} has no {path.name}") from None
+    except SafetensorError as error:
+        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
+
+
 def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path) -> None:
     """Give a module that was built on the meta device its tensors, float32, one after another."""
     wanted = {name: value.shape for name, value in module.state_dict().items()}
@@ -299,8 +345,10 @@ def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path
 
 def load_generator(info: BundleInfo) -> Generator:
     """The generator of a bundle of either kind, float32, on the CPU."""
+    config = info.generator_config
+    _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
     with torch.device("meta"):
-        generator = Generator(info.generator_config)
+        generator = Generator(config)
     stored = _stored_tensors(_checked_weights(info), info.folder, ["generator"])
     _fill(generator, ((k.removeprefix("generator."), v) for k, v in stored), info.folder)
     return generator.eval().requires_grad_(False)
@@ -313,8 +361,10 @@ def load_model(info: BundleInfo) -> InpaintingModel:
             f"{info.folder} holds a generator only; train it to fill holes with "
             "`inpaint-model train inpainter --generator` first"
         )
+    config = info.config
+    _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
     with torch.device("meta"):
-        model = InpaintingModel(info.config)
+        model = InpaintingModel(config)
     parts = ["generator", "encoder", "mixer", "skip", "second_encoder"]
     _fill(model, _stored_tensors(_checked_weights(info), info.folder, parts), info.folder)
     return model.eval().requires_grad_(False)
@@ -323,10 +373,12 @@ def load_model(info: BundleInfo) -> InpaintingModel:
 def load_discriminator(info: BundleInfo) -> Discriminator | None:
     """The discriminator that was kept with a bundle, if any."""
     path = info.folder / "discriminator.safetensors"
-    if info.discriminator is None or not path.exists():
+    config = info.discriminator
+    if config is None or not path.exists():
         return None
+    _check_shapes(lambda: Discriminator(config), path)
     with torch.device("meta"):
-        discriminator = Discriminator(info.discriminator)
+        discriminator = Discriminator(config)
     _fill(discriminator, _stored_tensors(path, info.folder), info.folder)
     return discriminator
 

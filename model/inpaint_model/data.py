@@ -13,7 +13,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,10 @@ class PictureSet:
     def resolution(self) -> int:
         """R, the side in pixels."""
         return int(self.pixels.shape[2])
+
+    def on(self, device: torch.device) -> PictureSet:
+        """The same pictures, kept in a GPU's memory; the CPU keeps them where they are."""
+        return replace(self, pixels=self.pixels.to(device))
 
     def batch(
         self,

@@ -118,6 +118,13 @@ def bounding_box(points: Matrix) -> Box:
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
+def holds(frame: Frame, box: Box) -> bool:
+    """Whether a box lies inside a frame entirely."""
+    ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
+    seen = apply(model_from_document(frame, 1), ends)
+    return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
+
+
 def union(boxes: Sequence[Box]) -> Box:
     """The smallest box that holds all of them."""
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)

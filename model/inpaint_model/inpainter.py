@@ -18,10 +18,12 @@ from inpaint_model.bundle import (
     find_bundle,
     generator_sha256,
     load_model,
+    load_tensors,
     read_bundle,
 )
 from inpaint_model.config import Arch, InpaintingConfig, inpainting_config, preset
 from inpaint_model.directions import Direction
+from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.grids import from_uint8
 from inpaint_model.inference import best_dtype, freeze_for_inference
 from inpaint_model.networks import Encoding, InpaintingModel
@@ -65,12 +67,14 @@ class Inpainter:
         device: torch.device | str = "cpu",
         dtype: str | None = None,
         vectors: Mapping[str, Tensor] | None = None,
+        framer: Framer | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.dtype = dtype or best_dtype(self.device)
         self.info = info
         self._model = freeze_for_inference(model, self.device, self.dtype)
         self._vectors = dict(vectors or {})
+        self.framer = framer  # finds frames in documents; stays on the CPU, where documents are
         config = model.config.generator
         self.resolution, self.num_ws = config.resolution, config.num_ws
         self.w_dim, self.z_dim = config.w_dim, config.z_dim
@@ -182,7 +186,10 @@ def load_bundle(
     info = read_bundle(find_bundle(path_or_name))
     path = info.folder / "directions.safetensors"
     vectors = load_file(path) if info.directions and path.exists() else {}
-    return Inpainter(load_model(info), info, device, dtype, vectors)
+    framer = None
+    if info.framer is not None:
+        framer = framer_from(info.framer, load_tensors(info, ["framer"]))
+    return Inpainter(load_model(info), info, device, dtype, vectors, framer)
 
 
 def tiny_inpainter(

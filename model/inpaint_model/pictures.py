@@ -7,101 +7,57 @@ the hole ever changes, at any bit depth.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Literal, NamedTuple, Protocol
+from functools import cached_property, partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from inpaint_model import frames, holes
-from inpaint_model.frames import Box, Frame, Matrix
+from inpaint_model.blending import RAW, BlendSettings, Surroundings, ring_px
+from inpaint_model.documents import OPAQUE, DocumentPicture
+from inpaint_model.frames import Box, Frame
+from inpaint_model.framing.grouping import Choice, Mode, grouped
+from inpaint_model.framing.network import Framer
+from inpaint_model.framing.refining import Reproducer, affordable, refined
+from inpaint_model.framing.search import propose, share_inside
 from inpaint_model.holes import Bytes
-from inpaint_model.membrane import continued
+from inpaint_model.looking import Source, look
 from inpaint_model.pixels import (
     FULL_SCALE,
-    Bools,
     Floats,
     Pixels,
     display_from_document,
     document_from_display,
-    quantise,
 )
 from inpaint_model.resampling import resample
 
-Mode = Literal["auto", "box", "explicit"]
+__all__ = [
+    "RAW",
+    "BlendSettings",
+    "DocumentPicture",
+    "Mode",
+    "Model",
+    "Patch",
+    "Placement",
+    "Source",
+    "laid_over",
+    "lay",
+    "look",
+    "place",
+    "prepare",
+]
 
-_OPAQUE = 0.5  # alpha from which a pixel's colour counts as known
-_MAX_GROUPS = 32
 _NOTABLE_ENLARGEMENT = 1.5
+_MET = 0.5  # share of a hole that must lie inside a found frame
 
-
-@dataclass(frozen=True)
-class DocumentPicture:
-    """Pixels of a document: the whole, a crop at full resolution, or an overview.
-
-    `origin` is where the top left corner of `pixels` lies in the document, `size` the document's
-    (width, height). `scale` is pixels per document pixel, 1 except for overviews.
-    """
-
-    pixels: Pixels
-    linear: bool = False
-    origin: tuple[int, int] = (0, 0)
-    size: tuple[int, int] | None = None
-    scale: tuple[float, float] = (1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        shape = self.pixels.shape
-        if len(shape) != 3 or shape[2] not in (1, 3, 4) or 0 in shape:
-            raise ValueError(
-                f"A picture must be [height, width, 1, 3 or 4 channels], not {list(shape)}."
-            )
-        if self.pixels.dtype not in FULL_SCALE:
-            raise ValueError(
-                f"Samples of {self.pixels.dtype} are not supported; "
-                "convert to uint8, uint16, float16 or float32."
-            )
-
-    @classmethod
-    def overview(
-        cls, pixels: Pixels, size: tuple[int, int], linear: bool = False
-    ) -> DocumentPicture:
-        """A small picture of a whole document of `size` (width, height)."""
-        scale = (pixels.shape[1] / size[0], pixels.shape[0] / size[1])
-        return cls(pixels, linear, (0, 0), size, scale)
-
-    @cached_property
-    def document_size(self) -> tuple[int, int]:
-        return self.size or (self.pixels.shape[1], self.pixels.shape[0])
-
-    @cached_property
-    def from_document(self) -> Matrix:
-        """The matrix from document px to px of `pixels`."""
-        moved = frames.translation(-self.origin[0], -self.origin[1])
-        return frames.compose(frames.scaling(*self.scale), moved)
-
-
-@dataclass(frozen=True)
-class BlendSettings:
-    """How the fill is fitted to its surroundings, inside the hole only."""
-
-    colour_match: bool = True
-    gradient: bool = True
-    feather_px: float = 0.0
-    grain: bool = True
-
-
-RAW = BlendSettings(colour_match=False, gradient=False, grain=False)
-"""The model's pixels as they are."""
-
-
-class Source(NamedTuple):
-    """What the model sees: uint8 [R, R, 3] with zeros in the hole, and the hole, 0 or 255."""
-
-    erased: Bytes
-    hole: Bytes
+_UNKNOWN = "This does not look like what the model knows; the square around the selection is used."
+_BESIDE = "The selection lies mostly beside what the model knows; the square around it is used."
+_NO_FRAMER = "This model cannot find frames; the square around the selection is used."
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +72,7 @@ class Placement:
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     warning: str  # empty, or what the user should know
     source: Source = field(repr=False)
+    selected: Bytes = field(repr=False)  # the whole selection, all groups, [H, W] of the picture
 
     @property
     def resolution(self) -> int:
@@ -133,6 +90,38 @@ class Placement:
         x, y = self.picture.origin
         return self.box.moved(-x, -y).cut(self.picture.pixels)
 
+    @cached_property
+    def region(self) -> Box:
+        """The box with the ring of known pixels that fills are fitted to, document px."""
+        x, y = self.picture.origin
+        height, width = self.picture.pixels.shape[:2]
+        grown = self.box.grown(ring_px(self.enlargement)).moved(-x, -y)
+        return grown.clipped(width, height).moved(x, y)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """The region's pixels, made once for all fills."""
+        x, y = self.picture.origin
+        region = self.region
+        part = region.moved(-x, -y)
+        colour, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
+        hole = np.zeros((region.height, region.width), np.bool_)
+        self.box.moved(-region.x, -region.y).cut(hole)[...] = self.coverage > 0
+        to_frame = frames.compose(
+            frames.model_from_document(self.frame, 1), frames.translation(region.x, region.y)
+        )
+        visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
+        known = visible & holes.inside_unit_square(hole.shape, to_frame)
+        known &= part.cut(self.selected) == 0
+        return Surroundings(
+            torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
+            torch.from_numpy(hole),
+            torch.from_numpy(known),
+            torch.from_numpy(visible),
+            self.enlargement,
+            seed=zlib.crc32(repr(self.box).encode()),
+        )
+
 
 class Patch(NamedTuple):
     """The pixels of one group.
@@ -146,11 +135,11 @@ class Patch(NamedTuple):
     box: Box
 
 
-class Model(Protocol):
-    """What framing needs to know of an inpainter."""
+class Model(Reproducer, Protocol):
+    """What framing needs of an inpainter."""
 
     @property
-    def resolution(self) -> int: ...
+    def framer(self) -> Framer | None: ...
 
 
 def prepare(
@@ -182,13 +171,48 @@ def prepare(
             raise ValueError('Mode "explicit" needs a frame.')
         return [place(picture, coverage, frame, model.resolution, overview=overview)]
     parts = holes.components(coverage > 0)
-    placements = []
-    for members, chosen in _groups(parts.boxes, picture, model.resolution):
-        group = np.where(parts.mask(members), coverage, np.uint8(0))
-        placements.append(
-            place(picture, group, chosen, model.resolution, mode="box", overview=overview)
+    boxes = [box.moved(*picture.origin) for box in parts.boxes]
+    choose = partial(_choice, model, picture, coverage, mode, overview)
+    return [
+        place(
+            picture,
+            np.where(parts.mask(members), coverage, np.uint8(0)),
+            chosen.frame,
+            model.resolution,
+            mode=chosen.mode,
+            confidence=chosen.confidence,
+            warning=chosen.warning,
+            selection=coverage,
+            overview=overview,
         )
-    return placements
+        for members, chosen in grouped(boxes, choose)
+    ]
+
+
+def _choice(
+    model: Model,
+    picture: DocumentPicture,
+    coverage: Bytes,
+    mode: Mode,
+    overview: DocumentPicture | None,
+    hole: Box,
+) -> Choice:
+    """The frame of one hole."""
+    square = frames.box_frame(hole, *picture.document_size, model.resolution)
+    if mode == "box":
+        return Choice(square, "box", 1.0, "")
+    if model.framer is None:
+        return Choice(square, "box", 0.0, _NO_FRAMER)
+    proposals = propose(model.framer, picture, coverage, hole, overview)
+    best = proposals[0]
+    if best.confidence < model.framer.config.threshold:
+        return Choice(square, "box", best.confidence, _UNKNOWN)
+    if share_inside(best.frame, hole) < _MET:
+        return Choice(square, "box", best.confidence, _BESIDE)
+    frame = best.frame
+    if affordable(model):
+        frame = refined(model, picture, coverage, [frame], overview)
+    return Choice(frame, "auto", best.confidence, "")
 
 
 def place(
@@ -200,12 +224,16 @@ def place(
     mode: Mode = "explicit",
     confidence: float = 1.0,
     warning: str = "",
+    selection: Bytes | None = None,
     overview: DocumentPicture | None = None,
 ) -> Placement:
-    """The placement of one group with a known frame (a recipe's, or the user's).
+    """The placement of one group of holes with a known frame (a recipe's, or the user's).
 
-    The part of the selection that lies outside the frame is not filled.
+    The part of the group that lies outside the frame is not filled. `selection` is the whole
+    selection where the group is a part of it: other groups do not show either.
     """
+    if selection is None:
+        selection = coverage
     _check(picture, coverage)
     inside = _inside_frame(coverage, picture, frame)
     if inside is None:
@@ -217,39 +245,18 @@ def place(
     enlargement = frame.side / resolution
     if enlargement > _NOTABLE_ENLARGEMENT:
         sentences.append(f"Filled at {resolution} px, enlarged {enlargement:.1f} times.")
-    source = look(picture, coverage, frame, resolution, overview)
-    x, y = picture.origin
+    source = look(picture, selection, frame, resolution, overview)
     return Placement(
-        picture, box.moved(x, y), kept, frame, mode, confidence,
-        " ".join(filter(None, sentences)), source,
-    )  # fmt: skip
-
-
-def look(
-    picture: DocumentPicture,
-    coverage: Bytes,
-    frame: Frame,
-    resolution: int,
-    overview: DocumentPicture | None = None,
-) -> Source:
-    """What the model sees through a frame.
-
-    Nothing of the hole's old content shows in the known pixels: before the document is reduced, the
-    hole is filled smoothly from its surroundings. Transparent pixels, and what neither the picture
-    nor the overview reaches, count as hole.
-    """
-    to_document = frames.document_from_model(frame, resolution)
-    known = coverage == 0
-    view, hole, reached = _seen(picture, known, to_document, resolution)
-    if overview is not None and not reached.all():
-        blank = np.ones(overview.pixels.shape[:2], np.bool_)
-        far, far_hole, far_reached = _seen(overview, blank, to_document, resolution)
-        view = np.where(reached[..., None], view, far)
-        hole = np.where(reached, hole, far_hole)
-        reached |= far_reached
-    hole |= ~reached
-    erased = quantise(np.where(hole[..., None], np.float32(0), view), np.uint8)
-    return Source(erased, hole.astype(np.uint8) * np.uint8(255))
+        picture,
+        box.moved(*picture.origin),
+        kept,
+        frame,
+        mode,
+        confidence,
+        " ".join(filter(None, sentences)),
+        source,
+        selection,
+    )
 
 
 def lay(placement: Placement, output: Floats, blending: BlendSettings | None = None) -> Patch:
@@ -260,16 +267,21 @@ def lay(placement: Placement, output: Floats, blending: BlendSettings | None = N
         output: float32 [R, R, 3], nominally 0..1.
         blending: how it is fitted to the surroundings; None for the defaults.
     """
-    box, picture = placement.box, placement.picture
+    region, picture = placement.region, placement.picture
     matrix = frames.compose(
         frames.model_from_document(placement.frame, placement.resolution),
-        frames.translation(box.x, box.y),
+        frames.translation(region.x, region.y),
     )
-    colour = resample(np.clip(output, 0, 1), matrix, box.width, box.height)
+    shown = resample(np.clip(output, 0, 1), matrix, region.width, region.height)
+    fill = placement.surroundings.fitted(
+        torch.from_numpy(shown).permute(2, 0, 1), blending or BlendSettings()
+    )
+    inner = placement.box.moved(-region.x, -region.y)
+    colour = np.ascontiguousarray(inner.cut(fill.permute(1, 2, 0).numpy()))
     document = placement.document
-    fill = document_from_display(colour, document.dtype, document.shape[2], picture.linear)
+    laid = document_from_display(colour, document.dtype, document.shape[2], picture.linear)
     covered = placement.coverage[..., None] > 0
-    return Patch(np.where(covered, fill, document), placement.coverage, box)
+    return Patch(np.where(covered, laid, document), placement.coverage, placement.box)
 
 
 def laid_over(picture: DocumentPicture, patches: Sequence[Patch]) -> Pixels:
@@ -316,40 +328,6 @@ def _check(picture: DocumentPicture, coverage: Bytes) -> None:
         raise ValueError("The selection is empty. Select the region to fill.")
 
 
-def _groups(
-    boxes: list[Box], picture: DocumentPicture, resolution: int
-) -> list[tuple[list[int], Frame]]:
-    """Parts that share a frame: their numbers (from 1) and the square around them."""
-    width, height = picture.document_size
-    open_parts = sorted(range(len(boxes)), key=lambda i: -boxes[i].width * boxes[i].height)
-    groups: list[tuple[list[int], Frame]] = []
-    while open_parts:
-        hole = boxes[open_parts[0]]
-        members: list[int] = []
-        while True:
-            frame = frames.box_frame(hole.moved(*picture.origin), width, height, resolution)
-            joined = [i for i in open_parts if _holds(frame, boxes[i].moved(*picture.origin))]
-            if len(joined) == len(members):
-                break
-            members = joined
-            hole = frames.union([boxes[i] for i in members])
-        groups.append(([i + 1 for i in members], frame))
-        open_parts = [i for i in open_parts if i not in set(members)]
-        if len(groups) > _MAX_GROUPS:
-            raise ValueError(
-                f"The selection falls into more than {_MAX_GROUPS} regions far apart. "
-                "Fill them in several steps."
-            )
-    return groups
-
-
-def _holds(frame: Frame, box: Box) -> bool:
-    """Whether the box lies inside the frame."""
-    ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
-    seen = frames.apply(frames.model_from_document(frame, 1), ends)
-    return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
-
-
 def _inside_frame(
     coverage: Bytes, picture: DocumentPicture, frame: Frame
 ) -> tuple[Box, Bytes] | None:
@@ -359,7 +337,7 @@ def _inside_frame(
         return None
     x, y = picture.origin
     kept = box.cut(coverage)
-    if not _holds(frame, box.moved(x, y)):
+    if not frames.holds(frame, box.moved(x, y)):
         to_frame = frames.compose(
             frames.model_from_document(frame, 1), frames.translation(box.x + x, box.y + y)
         )
@@ -369,31 +347,3 @@ def _inside_frame(
             return None
         kept, box = smaller.cut(kept), smaller.moved(box.x, box.y)
     return box, np.ascontiguousarray(kept)
-
-
-def _seen(
-    picture: DocumentPicture, known: Bools, document_from_model: Matrix, resolution: int
-) -> tuple[Floats, Bools, Bools]:
-    """Through a frame: display values [R, R, 3], the hole, and what the picture reaches."""
-    matrix = frames.compose(picture.from_document, document_from_model)
-    reached = holes.reached_by_picture(known.shape, matrix, resolution)
-    margin = resolution // 16 + 8  # model px: more than the reducing kernel sees
-    low, high = -margin, resolution + margin
-    seen = frames.apply(matrix, [(low, low), (high, low), (high, high), (low, high)])
-    region = frames.bounding_box(seen).clipped(known.shape[1], known.shape[0])
-    if region.width == 0 or region.height == 0:
-        nothing = np.zeros((resolution, resolution), np.bool_)
-        return np.zeros((resolution, resolution, 3), np.float32), ~nothing, nothing
-    matrix = frames.compose(frames.translation(-region.x, -region.y), matrix)
-    colour, alpha = display_from_document(region.cut(picture.pixels), picture.linear)
-    visible = region.cut(known)
-    if alpha is not None:
-        visible = visible & (alpha >= _OPAQUE)
-    hole = holes.seen_by_model(~visible, matrix, resolution)
-    smooth = continued(
-        torch.from_numpy(colour).clamp_(0, 1).permute(2, 0, 1),
-        torch.from_numpy(np.ascontiguousarray(visible)),
-        sweeps=1,
-    )
-    view = resample(smooth.permute(1, 2, 0).contiguous().numpy(), matrix, resolution, resolution)
-    return view, hole, reached

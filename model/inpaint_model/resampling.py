@@ -46,8 +46,8 @@ def resample(picture: Floats, matrix: Matrix, width: int, height: int) -> Floats
     source = torch.from_numpy(np.ascontiguousarray(region.cut(picture))).permute(2, 0, 1)[None]
     matrix = compose(translation(-region.x, -region.y), matrix)
 
-    scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))  # source px per target px
-    average = max(1, math.floor(scale / _FINEST))
+    scale = pixels_per_pixel(matrix)
+    average = averaging_factor(matrix)
     if average > 1:
         source = _averaged(source, average)
         matrix = compose(scaling(1 / average, 1 / average), matrix)
@@ -60,6 +60,16 @@ def resample(picture: Floats, matrix: Matrix, width: int, height: int) -> Floats
         matrix = compose(compose(translation(offset, offset), scaling(factor, factor)), matrix)
     target = _sampled(source, matrix, width, height, math.ceil(scale - 1e-9))
     return np.ascontiguousarray(target[0].permute(1, 2, 0).numpy())
+
+
+def pixels_per_pixel(matrix: Matrix) -> float:
+    """Source px per target px."""
+    return math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
+
+
+def averaging_factor(matrix: Matrix) -> int:
+    """How many source px a side may be averaged beforehand without being seen in the target."""
+    return max(1, math.floor(pixels_per_pixel(matrix) / _FINEST))
 
 
 def _needed_region(picture: Floats, matrix: Matrix, width: int, height: int) -> Box:

@@ -40,6 +40,11 @@ class Accounts:
         self.duration_sum_s = 0.0
         self.running = 0
 
+    @property
+    def num_requests(self) -> int:
+        """How many have ended."""
+        return self.requests.total()
+
     @asynccontextmanager
     async def open(self, method: str, context: Context) -> AsyncIterator[Account]:
         """Account for one request, whatever becomes of it."""

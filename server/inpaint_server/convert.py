@@ -20,11 +20,11 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .config import Limits
 from .errors import InvalidRequest, TooMuch
+from .recipes import MAX_COORDINATE, MAX_EDIT_VALUE
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
 MAX_OVERVIEW_SIDE = 512  # px
 MAX_EDITS = 256  # of one candidate
-MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
 MAX_ATTACHMENT_BYTES = 32 << 20
 DEFAULT_TRUNCATION_PSI = 0.8
 
@@ -347,8 +347,8 @@ def _levels(numbers: Sequence[int]) -> tuple[str, ...]:
 
 def _frame(message: pb.Frame, field: str) -> Frame:
     for name in ("cx", "cy", "angle"):
-        _number(getattr(message, name), f"{field}.{name}", -4e6, 4e6)
-    _number(message.side, f"{field}.side", 1.0, 4.0 * MAX_DOCUMENT_SIDE)
+        _number(getattr(message, name), f"{field}.{name}", -MAX_COORDINATE, MAX_COORDINATE)
+    _number(message.side, f"{field}.side", 1.0, MAX_COORDINATE)
     return Frame(message.cx, message.cy, message.side, message.angle)
 
 

@@ -22,7 +22,7 @@ from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 from . import __version__
 from .accounting import Accounts
 from .config import ServerConfig
-from .device import choose_device, device_name
+from .device import choose_device, device_name, return_freed_memory
 from .engine import Engine, Urgency
 from .errors import ConfigurationError, RequestError
 from .filling import warm_up_steps
@@ -166,9 +166,13 @@ async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:
 async def _tidy(parts: Parts) -> None:
     """Expired sessions and idle models give their memory back."""
     idle_s = parts.config.idle_unload_s
+    tidied = 0
     while True:
         await asyncio.sleep(TIDY_EVERY_S)
         parts.sessions.expire()
+        if parts.accounts.num_requests != tidied and not parts.accounts.running:
+            tidied = parts.accounts.num_requests
+            await asyncio.to_thread(return_freed_memory)
         if idle_s:
             with suppress(RequestError):
                 parts.engine.submit(lambda: parts.models.unload_idle(idle_s), Urgency.BACKGROUND)

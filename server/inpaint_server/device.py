@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -67,6 +70,13 @@ def is_fatal(error: BaseException) -> bool:
     return isinstance(error, getattr(torch, "AcceleratorError", ())) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
     )
+
+
+def return_freed_memory() -> None:
+    """Give what the C library keeps after large pictures back to the system (glibc only)."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def free_cached_memory(device: torch.device) -> None:

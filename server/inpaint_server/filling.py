@@ -65,6 +65,7 @@ class Scene:
     output_dtype: np.dtype[Any]
     encodings: list[Any] | None = None  # one a group; None when the model has left the device
     candidates: dict[int, Made] = field(default_factory=dict)
+    attachment: bytes | None = None  # made when it is first needed
 
     @property
     def model(self) -> str:

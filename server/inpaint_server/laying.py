@@ -36,7 +36,14 @@ def frames_chosen(scene: Scene) -> list[pb.FrameChosen]:
     ]
 
 
-def candidate_message(scene: Scene, rendered: Rendered) -> pb.Candidate:
+def attachment_of(scene: Scene) -> bytes:
+    """The PNG of what the encoder saw; the same for all candidates, so made once."""
+    if scene.attachment is None:
+        scene.attachment = write_attachment([placement.source for placement in scene.placements])
+    return scene.attachment
+
+
+def candidate_message(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.Candidate:
     """Patches in document pixels, recipe and (with the candidate itself) attachment."""
     return pb.Candidate(
         index=rendered.index,
@@ -44,11 +51,7 @@ def candidate_message(scene: Scene, rendered: Rendered) -> pb.Candidate:
         seed=rendered.made.seed,
         patches=_patches(scene, rendered),
         recipe=write_recipe(recipe_of(scene, rendered)),
-        attachment=(
-            write_attachment([placement.source for placement in scene.placements])
-            if rendered.variant < 0
-            else b""
-        ),
+        attachment=attachment if rendered.variant < 0 else b"",
     )
 
 

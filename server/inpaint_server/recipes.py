@@ -20,12 +20,11 @@ erased picture, alpha is 255 - hole.
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
-import math
+import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +38,9 @@ from .errors import InvalidRequest
 
 MAX_RECIPE_BYTES = 64 << 10
 MAX_GROUPS = 64
+MAX_COORDINATE = 4e6  # px, and far more than any angle in degrees
+MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
+_DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -126,73 +128,104 @@ def read_recipe(text: str, field: str) -> Recipe:
     if not isinstance(data, dict) or data.get("format") != 1:
         raise InvalidRequest(field, "is not a recipe of format 1")
     try:
-        return _recipe(data)
-    except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise InvalidRequest(field, f"is not a recipe: {reason}") from None
+        return _recipe(_Fields(data, ""))
+    except ValueError as error:
+        raise InvalidRequest(field, f"is not a recipe: {error}") from None
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
-def _recipe(data: dict[str, Any]) -> Recipe:
-    groups = data["groups"]
-    if not isinstance(groups, list) or not 1 <= len(groups) <= MAX_GROUPS:
-        raise ValueError(f"groups must be a list of 1 to {MAX_GROUPS}")
-    mixing = data.get("mixing")
-    if not 0 <= data["seed"] < 2**32:
-        raise ValueError("seed must lie in 0..4294967295")
-    known = {f.name for f in fields(BlendSettings)}
-    blending = {key: value for key, value in data["blending"].items() if key in known}
+class _Fields:
+    """A JSON object whose values are checked when they are taken; ValueError names the key."""
+
+    def __init__(self, values: Any, path: str) -> None:
+        if not isinstance(values, dict):
+            raise ValueError(f"{path.rstrip('.') or 'it'} is not an object")
+        self.values = values
+        self._path = path
+
+    def _get(self, key: str, kind: type | tuple[type, ...]) -> Any:
+        if key not in self.values:
+            raise ValueError(f"lacks {self._path}{key}")
+        value = self.values[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{self._path}{key} cannot be {str(value)[:40]!r}")
+        return value
+
+    def text(self, key: str) -> str:
+        return str(self._get(key, str))
+
+    def flag(self, key: str) -> bool:
+        return bool(self._get(key, bool))
+
+    def number(self, key: str, low: float, high: float) -> float:
+        value = self._get(key, (int, float))
+        if not low <= value <= high:  # NaN fails as well
+            raise ValueError(f"{self._path}{key} must lie within {low:g}..{high:g}")
+        return float(value)
+
+    def whole_numbers(self, key: str, count: int) -> tuple[int, ...]:
+        values = self._get(key, list)
+        if len(values) != count or not all(type(v) is int and abs(v) < 2**31 for v in values):
+            raise ValueError(f"{self._path}{key} must be {count} whole numbers")
+        return tuple(values)
+
+    def fields(self, key: str) -> _Fields:
+        return _Fields(self._get(key, dict), f"{self._path}{key}.")
+
+    def list(self, key: str, most: int) -> Sequence[Any]:
+        values = self._get(key, list)
+        if not 1 <= len(values) <= most:
+            raise ValueError(f"{self._path}{key} must have 1 to {most} entries")
+        return tuple(values)
+
+    def is_null(self, key: str) -> bool:
+        return self.values.get(key) is None
+
+
+def _recipe(data: _Fields) -> Recipe:
+    edits, blending = data.fields("edits"), data.fields("blending")
+    width, height = data.whole_numbers("document", 2)
     return Recipe(
-        model=str(data["model"]),
-        weights_sha256=str(data["weights_sha256"]),
-        generator_sha256=str(data["generator_sha256"]),
-        seed=int(data["seed"]),
-        truncation_psi=_in_range("truncation_psi", data["truncation_psi"], 0.0, 1.0),
-        edits={
-            str(name): _in_range(f"edit {name}", value, -1e3, 1e3)
-            for name, value in data["edits"].items()
-        },
-        mixing=mixing
-        and MixingNote(
-            tuple(map(str, mixing["levels"])), _in_range("amount", mixing["amount"], 0, 1)
+        model=data.text("model"),
+        weights_sha256=data.text("weights_sha256"),
+        generator_sha256=data.text("generator_sha256"),
+        seed=int(data.number("seed", 0, 2**32 - 1)),
+        truncation_psi=data.number("truncation_psi", 0.0, 1.0),
+        edits={name: edits.number(name, -MAX_EDIT_VALUE, MAX_EDIT_VALUE) for name in edits.values},
+        mixing=None if data.is_null("mixing") else _mixing(data.fields("mixing")),
+        document=(width, height),
+        box=Box(*data.whole_numbers("box", 4)),
+        blending=BlendSettings(
+            colour_match=blending.flag("colour_match"),
+            gradient=blending.flag("gradient"),
+            feather_px=blending.number("feather_px", 0.0, 256.0),
+            grain=blending.flag("grain"),
         ),
-        document=_whole_numbers("document", data["document"], 2),
-        box=Box(*_whole_numbers("box", data["box"], 4)),
-        blending=BlendSettings(**blending),
         groups=tuple(
-            Group(_frame(g["frame"]), Box(*_whole_numbers("box", g["box"], 4)), _codes(g["ws_out"]))
-            for g in groups
+            _group(_Fields(group, f"groups[{k}]."))
+            for k, group in enumerate(data.list("groups", MAX_GROUPS))
         ),
     )
 
 
-def _in_range(name: str, value: Any, low: float, high: float) -> float:
-    number = float(value)
-    if not low <= number <= high:  # NaN fails as well
-        raise ValueError(f"{name} must lie in {low}..{high}")
-    return number
+def _mixing(data: _Fields) -> MixingNote:
+    return MixingNote(tuple(map(str, data.list("levels", 3))), data.number("amount", 0.0, 1.0))
 
 
-def _whole_numbers(name: str, values: Any, count: int) -> Any:
-    if len(values) != count or not all(type(v) is int and abs(v) < 2**31 for v in values):
-        raise ValueError(f"{name} must be {count} whole numbers")
-    return tuple(values)
+def _group(data: _Fields) -> Group:
+    frame = _Fields(dict(enumerate(data.list("frame", 4))), "frame ")
+    numbers = [frame.number(k, -MAX_COORDINATE, MAX_COORDINATE) for k in frame.values]
+    if len(numbers) != 4 or numbers[2] < 1:
+        raise ValueError("a frame is [cx, cy, side, angle] with a side of at least 1")
+    codes = None if data.is_null("ws_out") else _codes(data.text("ws_out"))
+    return Group(Frame(*numbers), Box(*data.whole_numbers("box", 4)), codes)
 
 
-def _frame(values: Any) -> Frame:
-    cx, cy, side, angle = (float(value) for value in values)
-    if not all(map(math.isfinite, (cx, cy, side, angle))) or side <= 0:
-        raise ValueError("a frame must be finite, with a positive side")
-    return Frame(cx, cy, side, angle)
-
-
-def _codes(text: str | None) -> Float32 | None:
+def _codes(text: str) -> Float32:
     """The codes, flat: how they are divided is known only with the model."""
-    if text is None:
-        return None
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
     if not np.isfinite(codes).all():
         raise ValueError("ws_out holds numbers that are not finite")
@@ -218,7 +251,7 @@ def read_attachment(data: bytes, resolution: int, count: int, field: str) -> lis
                     f"must be RGBA of {resolution * count} x {resolution} px",
                 )
             rgba = np.asarray(picture)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (*_DECODING, Image.DecompressionBombError) as error:
         raise InvalidRequest(field, f"is not a readable PNG ({error})") from None
     hole = np.where(rgba[..., 3] < 255, 255, 0).astype(np.uint8)
     image = np.where(hole[..., None] > 0, 0, rgba[..., :3]).astype(np.uint8)

@@ -23,7 +23,7 @@ from .device import device_name
 from .engine import Engine, Steps, Ticket, Urgency
 from .errors import DeadlinePassed, NotFound
 from .filling import Event, Placed, Rendered, Scene, edit_steps, fill_steps, scene_of_recipe
-from .laying import candidate_message, frames_chosen
+from .laying import attachment_of, candidate_message, frames_chosen
 from .models import Entry, ModelRegistry
 from .recipes import read_attachment, read_recipe
 from .sessions import SessionCache
@@ -200,11 +200,13 @@ class InpaintService(pb_grpc.InpaintServicer):
         try:
             accepted = pb.Accepted(session_id=session_id, queue_position=position)
             await self._send(context, pb.FillEvent(accepted=accepted))
-            scene = shown
+            scene, attachment = shown, None
             async for event in ticket.results():
                 if isinstance(event, Placed):
                     self._parts.sessions.put(session_id, event.scene)
                     scene = shown or event.scene
+                    # While the device renders, a thread packs what the encoder saw.
+                    attachment = asyncio.create_task(self._in_thread(attachment_of, event.scene))
                     timings.encode_ms = 1000 * event.encode_s
                     for frame in frames_chosen(scene):
                         await self._send(context, pb.FillEvent(frame_chosen=frame))
@@ -212,7 +214,11 @@ class InpaintService(pb_grpc.InpaintServicer):
                     await self._send(context, pb.FillEvent(progress=progress))
                 for rendered in event if isinstance(event, list) else ():
                     assert scene is not None
-                    await self._send_candidate(scene, rendered, context)
+                    assert attachment is not None
+                    message = await self._in_thread(
+                        candidate_message, scene, rendered, await attachment
+                    )
+                    await self._send(context, pb.FillEvent(candidate=message))
                     account.candidates += 1
                     if account.candidates == 1:
                         timings.first_candidate_ms = _ms_since(ticket.started)

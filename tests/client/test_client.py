@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import subprocess
 import threading
@@ -41,6 +42,8 @@ from inpaint_client import (
     errors,
     parse_endpoint,
 )
+from inpaint_client import client as client_module
+from inpaint_client.client import _translated
 
 Jobs = Callable[..., FillJob]
 
@@ -250,6 +253,31 @@ def test_each_status_arrives_as_its_error(
         assert isinstance(list(client.fill(job()))[-1], Done)  # the connection is still good
 
 
+def test_an_answer_without_its_end_is_no_answer(daemon: FakeDaemon, job: Jobs) -> None:
+    with connect(daemon.address) as client, pytest.raises(ConnectionLost, match="too early"):
+        list(client.fill(job(model="fail:END:2")))
+
+
+def test_the_networks_timeout_is_not_the_deadlines() -> None:
+    endpoint = parse_endpoint("127.0.0.1:1")
+    with pytest.raises(NoDaemon, match="does not answer"), _translated(endpoint):
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+    with pytest.raises(Timeout), _translated(endpoint):
+        raise TimeoutError
+
+
+def test_a_host_that_swallows_everything(monkeypatch: pytest.MonkeyPatch, job: Jobs) -> None:
+    """A TLS handshake that is never answered ends as if nobody were there."""
+    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tls://127.0.0.1:{server.getsockname()[1]}"
+        with connect(address) as client:
+            with pytest.raises(NoDaemon, match="did not answer within"):
+                client.info()
+            with pytest.raises(NoDaemon, match="did not answer within"):
+                list(client.fill(job()))
+
+
 def test_a_daemon_that_refuses_early_is_heard_during_the_upload(
     slow_daemon: FakeDaemon,
 ) -> None:
@@ -346,12 +374,13 @@ def test_something_else_listens_there(greeting: bytes, job: Jobs) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
-            for _ in range(2):
+            while not finished:
                 connection, _ = server.accept()
                 with connection:
-                    connection.recv(1000)
+                    connection.recv(1 << 20)
                     connection.sendall(greeting)
 
+        finished: list[bool] = []
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         with connect(f"127.0.0.1:{server.getsockname()[1]}") as client:
@@ -359,4 +388,6 @@ def test_something_else_listens_there(greeting: bytes, job: Jobs) -> None:
                 client.info()
             with pytest.raises(ConnectionLost):
                 list(client.fill(job()))
+        finished.append(True)
+        socket.create_connection(server.getsockname()).close()
         thread.join(10)

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inpaint_client import ConnectionSettings, Endpoint, NoDaemon, find_daemon
+from inpaint_client import (
+    ConnectionSettings,
+    Endpoint,
+    NoDaemon,
+    connection_file,
+    find_daemon,
+)
+from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
 from inpaint_client.discovery import process_exists, read_runtime_file
 from inpaint_client.folders import cache_folder, config_folder, runtime_folders
@@ -94,6 +101,13 @@ def test_a_sandbox_looks_in_the_real_home_too(home: Path, monkeypatch: pytest.Mo
     assert Path(f"/run/user/{os.getuid()}/inpaint") in found
 
 
+def test_inside_flatpak_the_remedy_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery_module, "is_flatpak", lambda: True)
+    monkeypatch.setenv("FLATPAK_ID", "org.kde.krita")
+    with pytest.raises(NoDaemon, match=r"flatpak override .*xdg-run/inpaint.* org\.kde\.krita"):
+        find_daemon()
+
+
 def test_a_unix_socket(home: Path) -> None:
     path = home / "s.sock"
     with socket.socket(socket.AF_UNIX) as server:
@@ -138,6 +152,13 @@ def test_the_order_of_precedence(
     monkeypatch.setenv("INPAINT_TOKEN", "from environment")
     assert find_daemon(settings).host == "a.example"
     assert find_daemon(settings).token == "from environment"
+
+
+def test_the_users_settings_count_unless_others_are_given(home: Path) -> None:
+    connection_file().save(ConnectionSettings(address="tls://saved.example:3"))
+    assert find_daemon().host == "saved.example"
+    with pytest.raises(NoDaemon):
+        find_daemon(ConnectionSettings())
 
 
 def test_the_token_of_the_daemon_here_need_not_be_repeated(

@@ -83,7 +83,7 @@ def test_zero_and_false_are_sent(job: Callable[..., FillJob]) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), piece=st.integers(1, 4000))
+@given(data=st.data(), piece=st.integers(100, 10_000))
 def test_large_pictures_travel_in_chunks(
     job: Callable[..., FillJob],
     monkeypatch: pytest.MonkeyPatch,

@@ -23,6 +23,7 @@ from inpaint_client import (
     Message,
     NoDaemon,
     Progress,
+    Run,
     Unavailable,
     Worker,
     parse_endpoint,
@@ -92,6 +93,48 @@ def test_cancel_takes_effect_at_once(slow_daemon: FakeDaemon, job: Jobs, inbox: 
     worker.close()
     assert eventually(lambda: slow_daemon.service.cancelled == ["session-1"])
     assert endings(inbox.messages) == 1
+
+
+def test_cancel_at_any_moment_ends_the_run_once(daemon: FakeDaemon, job: Jobs) -> None:
+    """From the event in hand, whichever it is: also from the last one."""
+    for moment in range(11):
+        worker = worker_for(daemon)
+        seen: list[Message] = []
+        ready, runs = threading.Event(), []
+
+        def receive(
+            message: Message,
+            seen: list[Message] = seen,
+            ready: threading.Event = ready,
+            runs: list[Run] = runs,
+            moment: int = moment,
+        ) -> None:
+            ready.wait(20)
+            seen.append(message)
+            if len(seen) == moment + 1:
+                runs[0].cancel()
+
+        runs.append(worker.submit(job(), receive))
+        ready.set()
+        assert runs[0].wait(20)
+        worker.close()
+        assert endings(seen) == 1
+        assert isinstance(seen[-1], (Done, Failed))
+        assert len(seen) <= moment + 2
+
+
+def test_changing_the_daemon_leaves_runs_alone(job: Jobs, inbox: Inbox) -> None:
+    with FakeDaemon(Script(delay_s=0.05)) as first, FakeDaemon() as second:
+        where = [first]
+        worker = Worker(lambda: parse_endpoint(where[-1].address))
+        run = worker.submit(job(count=10), inbox)
+        inbox.until(Candidate)
+        where.append(second)
+        worker.submit(job(), Inbox()).wait(20)
+        assert run.wait(20)
+        worker.close()
+        assert len(second.service.fills) == 1
+    assert isinstance(inbox.messages[-1], Done)
 
 
 def test_cancel_before_it_has_begun(slow_daemon: FakeDaemon, job: Jobs, inbox: Inbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -343,6 +344,27 @@ def test_from_0_to_1_takes_speed_kimg_and_p_stays_within() -> None:
         ada.observe(-torch.ones(200))
         ada.update()
     assert ada.p == 0
+
+
+def _one_of_two(rank: int, store: str, results: str) -> None:
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=2
+    )
+    ada = AdaController(speed_kimg=1, p=0.5)
+    ada.observe(torch.ones(30) if rank == 0 else -torch.ones(10))
+    overfitting = ada.update()
+    torch.save((overfitting, ada.p), f"{results}{rank}")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow  # starts two interpreters
+def test_two_processes_agree_on_p(tmp_path: Path) -> None:
+    arguments = (str(tmp_path / "store"), str(tmp_path / "result"))
+    torch.multiprocessing.spawn(_one_of_two, arguments, nprocs=2)
+    for rank in range(2):
+        overfitting, p = torch.load(tmp_path / f"result{rank}")
+        assert overfitting == pytest.approx(0.5)  # 30 signs up, 10 down: under the target
+        assert p == pytest.approx(0.5 - 40 / 1000)
 
 
 def test_without_observations_p_stays() -> None:

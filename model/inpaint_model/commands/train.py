@@ -8,6 +8,7 @@ from importlib import import_module
 PARTS = {
     "generator": "StyleGAN2, from a folder of pictures or on from a checkpoint",
     "inpainter": "encoder, mixing and skip encoder around a generator; needs no pictures",
+    "framer": "the network that finds the frame around a selection; added to a bundle",
 }
 
 

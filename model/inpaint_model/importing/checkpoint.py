@@ -113,7 +113,7 @@ def _import(path: Path) -> Checkpoint:
             )
         stream.seek(0)
         networks = _read(stream, size)
-        networks.check_size(size)
+        networks.check(size)
         generator = build_generator(*networks.generator)
         discriminator = (
             build_discriminator(*networks.discriminator) if networks.discriminator else None

@@ -126,6 +126,13 @@ def _encode(*arguments: object) -> object:
         raise CheckpointError("holds damaged bytes") from None
 
 
+def _no_bytes(*arguments: object) -> object:
+    """`bytes()`: how protocol 2 writes none at all."""
+    if arguments:
+        raise CheckpointError("holds bytes in a form that no checkpoint uses")
+    return b""
+
+
 def _namespace(*arguments: object) -> object:
     return Namespace()
 
@@ -163,6 +170,7 @@ CONSTRUCTORS: Mapping[Global, Callable[..., object]] = {
     Global("numpy.core.multiarray", "scalar"): _scalar,
     Global("numpy._core.multiarray", "scalar"): _scalar,
     Global("_codecs", "encode"): _encode,
+    Global("__builtin__", "bytes"): _no_bytes,
     Global("argparse", "Namespace"): _namespace,
 }
 

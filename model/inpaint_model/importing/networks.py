@@ -28,6 +28,7 @@ MAX_WIDTH = 8192  # channels, latents, labels; published networks stay at or bel
 MAX_MAPPING_LAYERS = 64
 MAX_KERNEL_BYTES = 4096  # of a low-pass of 16 numbers, as stored
 W_AVG_SAMPLES, W_AVG_BATCH, W_AVG_SEED = 10_000, 1_000, 0
+ESTIMATED_W_AVG = "it holds no mean latent for all styles; estimated one from 10,000 samples"
 
 Tensors = Mapping[str, TensorRef]
 Network = TypeVar("Network", bound=nn.Module)
@@ -41,10 +42,23 @@ class Networks(NamedTuple):
     discriminator: tuple[DiscriminatorConfig, Tensors] | None
     notes: tuple[str, ...] = ()  # What the user should know of this file, one sentence each.
 
-    def check_size(self, file_size: int) -> None:
-        """CheckpointError when the tensors would read far more than the file holds (a small file
-        whose tensors all show the same bytes)."""
-        parts = [self.generator[1], self.discriminator[1] if self.discriminator else {}]
+    def check(self, file_size: int) -> None:
+        """CheckpointError when the networks do not belong together, or when their tensors would
+        read far more than the file holds (a small file whose tensors all show the same bytes)."""
+        parts = [self.generator[1]]
+        if self.discriminator:
+            parts.append(self.discriminator[1])
+            generator, discriminator = self.generator[0], self.discriminator[0]
+            if generator.resolution != discriminator.resolution:
+                raise CheckpointError(
+                    f"has a discriminator of {discriminator.resolution} px beside a generator of "
+                    f"{generator.resolution} px"
+                )
+            if generator.c_dim != discriminator.c_dim:
+                raise CheckpointError(
+                    f"has a discriminator of {discriminator.c_dim} classes beside a generator of "
+                    f"{generator.c_dim}"
+                )
         if sum(t.storage.nbytes for part in parts for t in part.values()) > 4 * file_size:
             raise CheckpointError("describes far more data than it holds")
 
@@ -120,7 +134,10 @@ def build_generator(config: GeneratorConfig, tensors: Tensors) -> Generator:
         loaded[name] = torch.randn(shape, generator=generator) if drawn else torch.zeros(shape)
     network = _assign(network, loaded)
     if "mapping.w_avg" not in tensors:
-        network.mapping.w_avg.copy_(estimate_w_avg(network))
+        w_avg = estimate_w_avg(network)
+        if not bool(torch.isfinite(w_avg).all()):
+            raise CheckpointError("has a mapping network that yields no finite numbers")
+        network.mapping.w_avg.copy_(w_avg)
     return network
 
 

@@ -14,6 +14,7 @@ from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import PersistentObject, finite_number
 from inpaint_model.importing.keys import nvidia_name
 from inpaint_model.importing.networks import (
+    ESTIMATED_W_AVG,
     Networks,
     Tensors,
     check_resample_filter,
@@ -23,6 +24,7 @@ from inpaint_model.importing.networks import (
 from inpaint_model.importing.tensors import TensorRef
 
 MAX_DEPTH = 8  # modules within modules; a generator has 4
+MAX_GROUP = 65_536  # samples that share a minibatch standard deviation: all of a batch
 MAX_MODULES = 2_000  # of one network; a 1024 px generator has some 60
 
 
@@ -46,10 +48,14 @@ def read_networks(value: Mapping[str, object]) -> Networks:
     key = "G_ema" if isinstance(value.get("G_ema"), PersistentObject) else "G"
     notes = [] if key == "G_ema" else ["it holds no averaged generator (G_ema); took G"]
     generator = _generator(value[key])
+    if "mapping.w_avg" not in generator[1]:
+        notes.append(ESTIMATED_W_AVG)
     discriminator = None
     if isinstance(value.get("D"), PersistentObject):
         modules, tensors = _flatten(value["D"])
         unsupported = _unsupported(modules, "resnet")
+        if "mapping.embed.weight" in tensors and _mapping_lr_multiplier(modules) != 0.01:
+            unsupported = "its label mapping has another learning rate multiplier than 0.01"
         if unsupported:
             notes.append(f"left its discriminator out: {unsupported}")
         else:
@@ -75,7 +81,7 @@ def _discriminator(modules: list[_Module], tensors: Tensors) -> tuple[Discrimina
     for module in modules:
         if module.class_name == "MinibatchStdLayer":
             size = module.attributes.get("group_size", 4)
-            group_size = 2**31 if size is None else _whole_number(size, "minibatch group")
+            group_size = MAX_GROUP if size is None else _whole_number(size, "minibatch group")
     return discriminator_config(tensors, group_size, _conv_clamp(modules)), tensors
 
 
@@ -163,6 +169,6 @@ def _mapping_lr_multiplier(modules: list[_Module]) -> float:
 
 
 def _whole_number(value: object, what: str) -> int:
-    if type(value) is not int or not 1 <= value <= 65536:
+    if type(value) is not int or not 1 <= value <= MAX_GROUP:
         raise CheckpointError(f"has an impossible {what} size")
     return value

@@ -21,6 +21,7 @@ from inpaint_model.importing.keys import (
     rosinality_generator,
 )
 from inpaint_model.importing.networks import (
+    ESTIMATED_W_AVG,
     MAX_MAPPING_LAYERS,
     Networks,
     Tensors,
@@ -31,7 +32,6 @@ from inpaint_model.importing.networks import (
 from inpaint_model.importing.tensors import Storage, TensorRef
 
 DECODER = "decoder."
-ESTIMATED = "it holds no mean latent for all styles; estimated one from 10,000 samples"
 _KERNEL = re.compile(r"(^|\.)kernel$")  # low-pass kernels: constants
 
 
@@ -57,7 +57,7 @@ def read_networks(value: Mapping[str, object]) -> Networks:
     tensors = _renamed(theirs, keys, "generator")
     w_avg = _latent_average(value.get("latent_avg"))
     if w_avg is None:
-        notes.append(ESTIMATED)
+        notes.append(ESTIMATED_W_AVG)
     else:
         tensors["mapping.w_avg"] = w_avg
     discriminator = None

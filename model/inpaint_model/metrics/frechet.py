@@ -18,7 +18,8 @@ def frechet_distance(first: Floats, second: Floats) -> float:
     difference = first.mean(axis=0) - second.mean(axis=0)
     a, b = _factor(first), _factor(second)
     root = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    return float(difference @ difference + (a**2).sum() + (b**2).sum() - 2 * root)
+    squared = float(difference @ difference + (a**2).sum() + (b**2).sum() - 2 * root)
+    return max(squared, 0.0)  # rounding
 
 
 def _factor(features: Floats) -> Floats:

@@ -33,15 +33,20 @@ class FeatureNetwork:
     """Pictures uint8 [N, 3, H, W] to one feature vector each, float32 [N, D]."""
 
     suffix: str  # of the metrics' names: "" for the 2048-d Inception, else the width
-    sha256: str  # of the weight file: names cached features
     features: Callable[[Tensor], Tensor]
     maps: Callable[[Tensor], Sequence[Tensor]] | None = None  # feature maps [N, C, h, w], or None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"Inception ({self.suffix or 2048} features)"
 
 
 @dataclass(frozen=True)
 class Judges:
     """The networks that the given weight files allow; None where a file is missing."""
 
+    key: str = ""  # hash over all weight files: names cached results
     inception: tuple[FeatureNetwork, ...] = ()
     vgg_taps: Callable[[Tensor], Sequence[Tensor]] | None = None  # -1..1 -> relu1_1, 2_1, 3_1
     lpips: Callable[[Tensor, Tensor], Tensor] | None = None  # two batches in -1..1 -> [N]
@@ -57,17 +62,18 @@ def load_judges(folder: str | Path | None, device: torch.device | str = "cpu") -
     if folder is None:
         return Judges()
     path = Path(folder)
+    names = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG)
+    there = [path / name for name in names if (path / name).exists()]
+    if not there:
+        raise ValueError(f"{path} holds none of the metric networks: {', '.join(names)}")
     inception = []
     if (path / INCEPTION_2048).exists():
         inception.append(_inception_2048(path / INCEPTION_2048, device))
     if (path / INCEPTION_768).exists():
         inception.append(_inception_768(path / INCEPTION_768, device))
-    vgg = load_torchscript(path / VGG_TAPS, device) if (path / VGG_TAPS).exists() else None
+    vgg = _vgg_taps(path / VGG_TAPS, device) if (path / VGG_TAPS).exists() else None
     lpips = _lpips_vgg(path / LPIPS_VGG, device) if (path / LPIPS_VGG).exists() else None
-    if not inception and vgg is None and lpips is None:
-        names = ", ".join((INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG))
-        raise ValueError(f"{path} holds none of the metric networks: {names}")
-    return Judges(tuple(inception), vgg, lpips)
+    return Judges("-".join(file_sha256(file)[:16] for file in there), tuple(inception), vgg, lpips)
 
 
 def features_of(network: FeatureNetwork, pictures: Tensor, title: str, batch: int = 16) -> Floats:
@@ -84,7 +90,7 @@ def _inception_2048(path: Path, device: torch.device | str) -> FeatureNetwork:
         result: Tensor = module(pictures.to(device), return_features=True)
         return result
 
-    return FeatureNetwork("", file_sha256(path), features)
+    return FeatureNetwork("", features)
 
 
 def _inception_768(path: Path, device: torch.device | str) -> FeatureNetwork:
@@ -101,7 +107,17 @@ def _inception_768(path: Path, device: torch.device | str) -> FeatureNetwork:
         result: Tensor = module(pictures.to(device))
         return result
 
-    return FeatureNetwork("768", file_sha256(path), features, maps)
+    return FeatureNetwork("768", features, maps)
+
+
+def _vgg_taps(path: Path, device: torch.device | str) -> Callable[[Tensor], Sequence[Tensor]]:
+    module = load_torchscript(path, device)
+
+    def taps(pictures: Tensor) -> Sequence[Tensor]:
+        result: Sequence[Tensor] = module(pictures.to(device))
+        return result
+
+    return taps
 
 
 def _lpips_vgg(path: Path, device: torch.device | str) -> Callable[[Tensor, Tensor], Tensor]:

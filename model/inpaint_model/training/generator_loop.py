@@ -69,6 +69,7 @@ def train_generator(
     R = G.config.resolution
     gamma = options.r1_gamma if options.r1_gamma is not None else 0.0002 * R * R / batch
     dtype = torch.bfloat16 if options.bf16 else torch.float32
+    pictures = pictures.on(device)
     sampler = Sampler(len(pictures), options.seed, weights)
     augment = AugmentPipe(options.augment_p)
     ada = AdaController(options.ada_target, options.ada_kimg, options.augment_p)
@@ -140,7 +141,8 @@ def train_generator(
 
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
-    while cur_nimg < options.total_kimg * 1000:
+    end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
+    while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
         # Discriminator: real up, generated down.
         opt_D.zero_grad(set_to_none=True)
         with torch.no_grad():

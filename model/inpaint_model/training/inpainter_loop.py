@@ -66,7 +66,10 @@ def train_inpainter(
     if options.real_fraction and pictures is None:
         raise ValueError("real_fraction needs real pictures: give --data")
     dtype = torch.bfloat16 if options.bf16 else torch.float32
-    sampler = Sampler(len(pictures), options.seed, weights) if pictures is not None else None
+    sampler = None
+    if pictures is not None:
+        pictures = pictures.on(device)
+        sampler = Sampler(len(pictures), options.seed, weights)
 
     # Networks, optimisers, and whatever the folder already holds.
     channels_last(model.to(device)).train()
@@ -128,7 +131,8 @@ def train_inpainter(
 
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
-    while cur_nimg < options.total_kimg * 1000:
+    end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
+    while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
         data = draw_batch(cur_nimg, options.seed)
         shift = None
         if options.edit_std:

@@ -12,6 +12,7 @@ class GeneratorTraining:
     """What one run is asked to do. Lengths are in thousands of images (kimg)."""
 
     total_kimg: float = option(25_000.0, "Stop after this many thousand images in all.")
+    max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
     batch_size: int = option(16, "Over all processes.")
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
@@ -45,6 +46,7 @@ class InpainterTraining:
     """What one run is asked to do. Lengths are in thousands of images (kimg)."""
 
     total_kimg: float = option(1000.0, "Stop after this many thousand images in all.")
+    max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
     batch_size: int = option(8, "Pictures a step, over all processes; each is filled twice.")
     seed: int = option(0, "Of latents, holes and the order of real pictures.")
     lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
@@ -74,3 +76,15 @@ class InpainterTraining:
     tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
     snapshot_kimg: float = option(20.0, "Thousands of images between states, grids and bundles.")
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
+
+
+@dataclass(frozen=True)
+class FramerTraining:
+    """What one run is asked to do. Lengths are in thousands of scenes (kimg)."""
+
+    total_kimg: float = option(200.0, "Stop after this many thousand scenes in all.")
+    batch_size: int = option(32, "Scenes a step.")
+    seed: int = option(0, "Of weights and scenes.")
+    lr: float = option(0.001, "AdamW's learning rate at the start; it falls to 0 along a cosine.")
+    ema_kimg: float = option(3.0, "Half-life of the EMA of the weights, in thousands of scenes.")
+    snapshot_kimg: float = option(5.0, "Thousands of scenes between states.")

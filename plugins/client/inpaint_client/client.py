@@ -11,6 +11,7 @@ Hosts with a user interface use `Worker`, scripts use `BlockingClient`; both run
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,9 @@ from typing import Any
 
 from google.protobuf import wrappers_pb2
 from google.protobuf.message import Message as WireMessage
-from grpclib.client import Channel, StreamStreamMethod, UnaryUnaryMethod
+from grpclib.client import Channel, Stream, StreamStreamMethod, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+from h2.exceptions import H2Error
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .endpoint import Endpoint
@@ -31,8 +33,10 @@ from .requests import EditJob, FillJob
 from .wire import daemon_info, edit_requests, event, fill_requests, model
 
 _SERVICE = "/inpaint.v1.Inpaint/"
+_BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 _SERVING = 1  # grpc.health.v1.HealthCheckResponse.SERVING
 
+CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 300.0
 
@@ -66,8 +70,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Cut the connection; requests under way end with ConnectionLost."""
-        protocol = self._channel._protocol
-        transport = getattr(getattr(protocol, "connection", None), "_transport", None)
+        transport = self._transport()
         self._channel.close()
         if transport is not None:
             transport.abort()  # TLS would wait for the daemon's goodbye, perhaps after the loop
@@ -103,10 +106,7 @@ class Client:
             wrappers_pb2.StringValue,
             wrappers_pb2.Int32Value,
         )
-        with _translated(self.endpoint):
-            reply = await method(
-                wrappers_pb2.StringValue(), timeout=timeout_s, metadata=self._metadata
-            )
+        reply = await self._call(method, wrappers_pb2.StringValue(), timeout_s)
         return bool(reply.value == _SERVING)
 
     def fill(self, job: FillJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
@@ -121,8 +121,31 @@ class Client:
         self, name: str, request: WireMessage, reply: type[Any], timeout_s: float | None
     ) -> Any:
         method = UnaryUnaryMethod(self._channel, _SERVICE + name, type(request), reply)
+        return await self._call(method, request, timeout_s)
+
+    async def _call(
+        self, method: UnaryUnaryMethod[Any, Any], request: WireMessage, timeout_s: float | None
+    ) -> Any:
+        await self._connect()
         with _translated(self.endpoint):
             return await method(request, timeout=timeout_s, metadata=self._metadata)
+
+    async def _connect(self) -> None:
+        """Make the connection if there is none; so that its failures are told from slow answers."""
+        try:
+            with _translated(self.endpoint):
+                await asyncio.wait_for(self._channel.__connect__(), CONNECT_TIMEOUT_S)
+        except Timeout as error:
+            raise NoDaemon(
+                f"{self.endpoint} did not answer within {CONNECT_TIMEOUT_S:.0f} s."
+            ) from error
+        if self.endpoint.host:
+            _watch(self._transport())
+
+    def _transport(self) -> asyncio.Transport | None:
+        """The connection's, if there is one; grpclib has no public way to it."""
+        connection = getattr(self._channel._protocol, "connection", None)
+        return getattr(connection, "_transport", None)
 
     async def _stream(
         self,
@@ -133,12 +156,10 @@ class Client:
     ) -> AsyncGenerator[FillEvent, None]:
         method = StreamStreamMethod(self._channel, _SERVICE + name, kind, pb.FillEvent)
         finished = False
+        await self._connect()
         with _translated(self.endpoint):
             async with method.open(timeout=timeout_s, metadata=self._metadata) as stream:
-                await stream.send_request()
-                for request in requests:
-                    await stream.send_message(request)
-                await stream.end()
+                await _upload(stream, requests)
                 async for message in stream:
                     value = event(message)
                     if value is not None:
@@ -146,6 +167,28 @@ class Client:
                         yield value
         if not finished:
             raise ConnectionLost(f"The daemon at {self.endpoint} ended its answer too early.")
+
+
+def _watch(transport: asyncio.Transport | None) -> None:
+    """Let the system notice, within about 40 s, a machine that vanished without a word."""
+    connection = transport.get_extra_info("socket") if transport else None
+    if connection is None:
+        return
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, option):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+async def _upload(stream: Stream[Any, Any], requests: Iterator[WireMessage]) -> None:
+    try:
+        await stream.send_request()
+        for request in requests:
+            await stream.send_message(request)
+        await stream.end()
+    except H2Error as error:
+        # The daemon refused in the middle; the stream knows its status when it ends like this.
+        raise StreamTerminatedError(str(error)) from error
 
 
 @contextmanager
@@ -158,13 +201,15 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
     except GRPCError as error:
         raise from_status(error.status.value, error.message) from error
     except (asyncio.TimeoutError, TimeoutError) as error:
+        if getattr(error, "errno", None):  # the network's, not the deadline's
+            raise NoDaemon(f"{endpoint} does not answer.") from error
         raise Timeout(f"The daemon at {endpoint} did not answer in time.") from error
     except ssl.SSLError as error:
         raise NoDaemon(
             f"The daemon at {endpoint} is not trusted ({error.reason or error}).",
             "Name the authority of its certificate in the settings.",
         ) from error
-    except (StreamTerminatedError, ProtocolError, ConnectionResetError, BrokenPipeError) as error:
+    except (StreamTerminatedError, ProtocolError, H2Error, *_BROKEN) as error:
         raise ConnectionLost(f"The connection to the daemon at {endpoint} broke.") from error
     except OSError as error:
         raise NoDaemon(f"No daemon answers at {endpoint}.") from error

@@ -16,11 +16,11 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from .discovery import find_daemon, is_local_choice
+from .discovery import find_daemon, flatpak_remedy, is_local_choice
 from .endpoint import Endpoint
 from .errors import Cancelled, NoDaemon, StartFailed
 from .folders import cache_folder, is_flatpak
-from .settings import ConnectionSettings
+from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
 PROGRAM = "inpaint-server"
@@ -41,12 +41,12 @@ class Starting(NamedTuple):
 
 
 def ensure_daemon(
-    settings: ConnectionSettings,
+    settings: ConnectionSettings | None = None,
     progress: Callable[[Starting], None] = lambda starting: None,
     is_wanted: Callable[[], bool] = lambda: True,
     timeout_s: float = START_TIMEOUT_S,
 ) -> Endpoint:
-    """The daemon of the settings; started if it is this machine's and does not run.
+    """The daemon of the settings (None: the user's); started if it is this machine's and not up.
 
     Blocks while it starts: call it in a thread (`Worker` does). `is_wanted` is asked ten times a
     second; when it says no, the wait ends with Cancelled and the daemon goes on starting.
@@ -55,6 +55,7 @@ def ensure_daemon(
         NoDaemon: none runs, and the settings forbid to start one.
         StartFailed: it is not installed, ended at once, or took longer than `timeout_s`.
     """
+    settings = settings or connection_file().load()
     try:
         return find_daemon(settings)
     except NoDaemon:
@@ -140,7 +141,7 @@ def _command_outside_flatpak(executable: str) -> list[str]:
     if "org.freedesktop.Flatpak=talk" not in info or not shutil.which("flatpak-spawn"):
         raise StartFailed(
             "This program runs inside Flatpak and may not start others.",
-            f"Start `{PROGRAM}` in a terminal; it is found by itself.",
+            flatpak_remedy(),
         )
     return ["flatpak-spawn", "--host", executable or PROGRAM]
 
@@ -151,8 +152,10 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    # Emptied, and appended to: two hosts may start a daemon at the same moment.
+    log_flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     try:
-        with log_path.open("wb") as output:
+        with os.fdopen(os.open(log_path, log_flags, 0o600), "ab") as output:
             process = subprocess.Popen(  # noqa: S603 (the user's own daemon)
                 command,
                 stdin=subprocess.DEVNULL,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from .endpoint import Endpoint, TlsFiles, parse_endpoint
 from .errors import InpaintError, NoDaemon
-from .folders import is_sandboxed, runtime_folders
-from .settings import ConnectionSettings
+from .folders import is_flatpak, is_sandboxed, runtime_folders
+from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
 RUNTIME_FILE = "server.json"
@@ -47,11 +47,13 @@ class RuntimeFile:
 def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
     """The daemon to use. Only local ones are tried; a remote address is taken as it is.
 
+    Without `settings` those of the user's connection file count.
+
     Raises:
         NoDaemon: nothing is set, and no daemon runs on this machine.
         BadInput: an address is malformed.
     """
-    settings = settings or ConnectionSettings()
+    settings = settings or connection_file().load()
     address = os.environ.get("INPAINT_SERVER", "") or settings.address
     if address:
         token = os.environ.get("INPAINT_TOKEN", "") or settings.token or _token_of(address)
@@ -60,7 +62,19 @@ def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
         if not runtime.is_stale():
             return runtime.endpoint(settings.tls)
         log.info("%s is stale: no daemon answers at %s", runtime.path, runtime.address)
+    if is_flatpak():
+        raise NoDaemon("No daemon is to be seen from inside Flatpak.", flatpak_remedy())
     raise NoDaemon("No daemon runs on this machine.", "Start it with `inpaint-server`.")
+
+
+def flatpak_remedy() -> str:
+    """Flatpak hides the runtime folder, even from programs that may read the whole home."""
+    app = os.environ.get("FLATPAK_ID", "APP")
+    allow = f"flatpak override --user --filesystem=xdg-run/inpaint:create {app}"
+    return (
+        f"Start `inpaint-server` in a terminal. If it runs, allow this program to find it "
+        f"(`{allow}`) and restart the program."
+    )
 
 
 def is_local_choice(settings: ConnectionSettings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -74,6 +75,8 @@ def parse_endpoint(address: str, token: str = "", tls: TlsFiles | None = None) -
         path = text.removeprefix("unix:").removeprefix("//")
         if not path:
             raise BadInput(f"{address!r} names no socket.", _EXAMPLES)
+        if sys.platform == "win32":
+            raise BadInput("Windows has no Unix sockets that Python can use.", "Use host:port.")
         return Endpoint(path=path, token=token)
     secure = text.startswith("tls://")
     host, colon, port = text.removeprefix("tls://").rpartition(":")

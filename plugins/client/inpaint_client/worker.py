@@ -21,7 +21,7 @@ from typing import TypeVar
 from .client import Client
 from .endpoint import Endpoint
 from .errors import Cancelled, InpaintError, Unavailable
-from .events import Failed, FillEvent, Message
+from .events import Done, Failed, FillEvent, Message
 from .requests import EditJob, Job
 
 log = logging.getLogger(__name__)
@@ -64,21 +64,31 @@ class Run:
             self._task.cancel()
 
     async def _follow(self, events: AsyncGenerator[FillEvent, None]) -> None:
+        """Deliver the events, and at the end exactly one ending, whatever happens."""
         self._task = asyncio.current_task()
+        ending: Message | None = None
         try:
             if self.is_cancelled:
-                raise asyncio.CancelledError
+                raise asyncio.CancelledError  # it came before this task was there to be cancelled
             async with aclosing(events):
                 async for event in events:
-                    if not self.is_cancelled:
+                    if self.is_cancelled:
+                        break
+                    if isinstance(event, Done):
+                        ending = event
+                    else:
                         self._receive(event)
         except asyncio.CancelledError:
-            self._receive(Failed(Cancelled("Cancelled.")))
+            self.is_cancelled = True
         except InpaintError as error:
-            self._receive(Failed(error))
+            ending = Failed(error)
         except Exception as error:
             log.exception("a run failed inside the client")
-            self._receive(Failed(InpaintError(f"The client failed: {error!r}.")))
+            ending = Failed(InpaintError(f"The client failed: {error!r}."))
+        if ending is None or self.is_cancelled:
+            ending = Failed(Cancelled("Cancelled."))
+        try:
+            self._receive(ending)
         finally:
             self._finished.set()
 
@@ -93,7 +103,8 @@ class Worker:
     def __init__(self, locate: Locate, patience_s: float = PATIENCE_S) -> None:
         self._locate = locate
         self._patience_s = patience_s
-        self._client: Client | None = None
+        self._clients: dict[Endpoint, Client] = {}
+        self._running: set[Future[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="inpaint-client", daemon=True)
         self._thread.start()
@@ -101,7 +112,10 @@ class Worker:
     def submit(self, job: Job, receive: Receive, timeout_s: float | None = None) -> Run:
         """Start a fill or an edit; the events go to `receive`."""
         run = Run(self._loop, receive)
-        asyncio.run_coroutine_threadsafe(run._follow(self._events(job, timeout_s)), self._loop)
+        following = run._follow(self._events(job, timeout_s))
+        future = asyncio.run_coroutine_threadsafe(following, self._loop)
+        self._running.add(future)  # the event loop alone would not keep it
+        future.add_done_callback(self._running.discard)
         return run
 
     def call(self, request: Callable[[Client], Awaitable[T]]) -> Future[T]:
@@ -113,7 +127,7 @@ class Worker:
         return asyncio.run_coroutine_threadsafe(answer(), self._loop)
 
     def close(self) -> None:
-        """Cancel what is under way, disconnect, end the thread."""
+        """Cancel what is under way, disconnect, end the thread. Not from inside `receive`."""
         if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result()
@@ -126,17 +140,15 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
         await asyncio.get_running_loop().shutdown_asyncgens()
 
     async def _connect(self) -> Client:
         endpoint = await _in_thread(self._locate)
-        if self._client is None or self._client.endpoint != endpoint:
-            if self._client is not None:
-                await self._client.aclose()
-            self._client = Client(endpoint)
-        return self._client
+        if endpoint not in self._clients:  # runs with a former daemon go on beside
+            self._clients[endpoint] = Client(endpoint)
+        return self._clients[endpoint]
 
     async def _events(self, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
         """The job's events. Starts over while the daemon is not ready and nothing has come yet."""

@@ -148,7 +148,7 @@ RESOURCE_BOMBS = {
     "too many operations": operations(b"N0" * 600_000, b"N"),
     "deep tuples": operations(b")" + b"\x85" * 300_000),
     "deep lists": operations(b"]" * 300_000 + b"a" * 299_999),
-    "deep tuples as a key": operations(b"})" + b"\x85" * 300_000 + b"Ns"),
+    "deep tuples as a key": operations(b"})" + b"\x85" * 900_000 + b"Ns"),
     "a tuple that doubles 10,000 times as a key": operations(b"})" + b"2\x86" * 10_000 + b"Ns"),
     "a tuple that doubles 10,000 times in a set": operations(
         b"\x8f(" + b")" + b"2\x86" * 10_000 + b"\x90"

@@ -153,6 +153,27 @@ def test_the_embedded_source_never_runs(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (Sizes(64, (8, 8, 6, 4, 4)), "has a discriminator of 64 px beside a generator of 32 px"),
+        (LABELLED, "has a discriminator of 3 classes beside a generator of 0"),
+    ],
+)
+def test_networks_must_belong_together(tmp_path: Path, other: Sizes, reason: str) -> None:
+    g, d = nvidia_generator(TINY), nvidia_discriminator(other)
+    with pytest.raises(CheckpointError, match=reason):
+        import_checkpoint(write_nvidia(tmp_path / "x.pkl", g, d))
+
+
+def test_a_missing_mean_is_estimated(tmp_path: Path) -> None:
+    g = nvidia_generator(TINY)
+    del g["mapping.w_avg"]
+    checkpoint = import_checkpoint(write_nvidia(tmp_path / "x.pkl", g))
+    assert "estimated one" in checkpoint.source.notes[0]
+    assert float(checkpoint.generator.mapping.w_avg.abs().sum()) > 0
+
+
 def broken(change: str) -> dict[str, torch.Tensor]:
     g = nvidia_generator(TINY)
     if change == "missing":

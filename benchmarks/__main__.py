@@ -1,0 +1,28 @@
+"""All benchmarks, one after the other: `python -m benchmarks` (`make bench`).
+
+Every module here with a `main` is one, except the soak test, which takes minutes. Each runs in a
+process of its own, so that none warms up or slows down another.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+NOT_HERE = {"__init__", "__main__", "soak"}
+
+
+def main() -> int:
+    """Run them; returns the worst exit status."""
+    worst = 0
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem not in NOT_HERE:
+            print(f"\n== {path.stem}", flush=True)
+            command = [sys.executable, "-m", f"benchmarks.{path.stem}"]
+            worst = max(worst, subprocess.run(command, check=False).returncode)  # noqa: S603
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""How well a framer finds frames: `python -m benchmarks.framer --framer FILE --shared ../shared`.
+
+Photographs are turned by up to 30 degrees and scaled so that the frame is 150 to 1100 px wide; in
+half of them part of the face is selected (and so does not show), in the others a dot. The truth is
+the FFHQ alignment computed from YuNet's landmarks on the untouched photograph. Confidence is
+measured on the validation portraits, pasted the same way, and on crops without a face.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import skimage
+import torch
+from inpaint_model import frames
+from inpaint_model.data import load_pictures
+from inpaint_model.documents import DocumentPicture
+from inpaint_model.frames import Frame
+from inpaint_model.framing.backgrounds import draw_backgrounds
+from inpaint_model.framing.network import Framer
+from inpaint_model.framing.scenes import Pictures
+from inpaint_model.framing.search import propose
+from inpaint_model.holes import bounds
+from inpaint_model.pixels import quantise
+from inpaint_model.resampling import resample
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file
+from sklearn.datasets import load_sample_images
+
+
+class Case(NamedTuple):
+    """A document, its selection, and the true frame (None without a face)."""
+
+    pixels: NDArray[np.uint8]
+    coverage: NDArray[np.uint8]
+    truth: Frame | None
+
+
+def ffhq_frame(landmarks: NDArray[np.float64]) -> Frame:
+    """The FFHQ alignment from 5 landmarks [5, 2]: two eyes, nose, two corners of the mouth.
+
+    The side follows the eyes' distance and the distance from eyes to mouth, the direction both; the
+    centre lies a tenth of the way from the eyes to the mouth.
+    """
+    left, right = sorted(landmarks[:2].tolist())
+    mouth_left, mouth_right = sorted(landmarks[3:5].tolist())
+    eyes, mouth = np.add(left, right) / 2, np.add(mouth_left, mouth_right) / 2
+    across, down = np.subtract(right, left), mouth - eyes
+    x = across + (down[1], -down[0])
+    x *= max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) / np.hypot(*x)
+    centre = eyes + down * 0.1
+    angle = math.degrees(math.atan2(-x[1], x[0]))
+    return Frame(*centre.tolist(), 2 * float(np.hypot(*x)), angle)
+
+
+def true_frame(pixels: NDArray[np.uint8], detector: str) -> Frame | None:
+    """The frame of the largest face, or None."""
+    scale = min(1.0, 640 / max(pixels.shape[:2]))
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    net = cv2.FaceDetectorYN.create(detector, "", (small.shape[1], small.shape[0]), 0.6)
+    _, faces = net.detect(np.ascontiguousarray(small[..., ::-1]))
+    if faces is None:
+        return None
+    face = max(faces, key=lambda f: f[2] * f[3])
+    return ffhq_frame(face[4:14].reshape(5, 2).astype(np.float64) / scale)
+
+
+def transformed(
+    pixels: NDArray[np.uint8], truth: Frame, side: float, turn: float, background: int = 255
+) -> tuple[NDArray[np.uint8], Frame]:
+    """The picture turned counter-clockwise by `turn` degrees, its frame `side` px wide."""
+    scale = side / truth.side
+    width, height = pixels.shape[1], pixels.shape[0]
+    box_side = math.ceil(scale * math.hypot(width, height) * 0.9)
+    view = Frame(width / 2, height / 2, box_side / scale, -turn)
+    matrix = frames.document_from_model(view, box_side)
+    inside = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=2)
+    inside = np.pad(inside, ((1, 1), (1, 1), (0, 0)))
+    moved = frames.compose(frames.translation(1, 1), matrix)
+    shown = resample(inside.astype(np.float32) / 255, moved, box_side, box_side)
+    alpha = shown[..., 3:].clip(0, 1)
+    flat = shown[..., :3] * alpha + (1 - alpha) * background / 255
+    ((cx, cy),) = frames.apply(frames.inverse(matrix), [(truth.cx, truth.cy)])
+    return quantise(flat, np.uint8), Frame(float(cx), float(cy), side, truth.angle + turn)
+
+
+def selection(
+    shape: tuple[int, ...], frame: Frame, random: np.random.Generator, hides: bool
+) -> NDArray[np.uint8]:
+    """An ellipse over a part of the face, or a dot on it."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
+    points = np.stack([columns.ravel(), rows.ravel()], axis=1)
+    u, v = frames.apply(frames.model_from_document(frame, 1), points).T.reshape(2, *shape[:2])
+    middle = random.uniform(0.3, 0.7, 2)
+    radius = random.uniform(0.08, 0.28, 2) if hides else (0.02, 0.02)
+    inside = ((u - middle[0]) / radius[0]) ** 2 + ((v - middle[1]) / radius[1]) ** 2 < 1
+    return inside.astype(np.uint8) * np.uint8(255)
+
+
+def photographs(shared: Path, seed: int) -> Iterator[Case]:
+    random = np.random.default_rng(seed)
+    detector = str(next((shared / "metrics").glob("face_detection_yunet*.onnx")))
+    for index, path in enumerate(sorted((shared / "photos").glob("*.jpg"))):
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        truth = true_frame(pixels, detector)
+        if truth is None:
+            raise SystemExit(f"no face was found in {path}")
+        side = float(np.exp(random.uniform(np.log(150), np.log(1100))))
+        shown, frame = transformed(pixels, truth, side, random.uniform(-30, 30))
+        yield Case(shown, selection(shown.shape, frame, random, index % 2 == 0), frame)
+
+
+def portraits(shared: Path, seed: int) -> Iterator[Case]:
+    """The validation portraits on canvases of one colour, turned and scaled as the photographs."""
+    random = np.random.default_rng(seed)
+    faces = load_pictures(f"{shared / 'faces/portraits256.zip'}:val", 256, progress=False)
+    for index, picture in enumerate(faces.pixels.permute(0, 2, 3, 1).numpy()):
+        side = float(np.exp(random.uniform(np.log(150), np.log(1100))))
+        whole = Frame(128, 128, 256, 0)
+        shown, frame = transformed(
+            picture, whole, side, random.uniform(-30, 30), int(random.integers(0, 256))
+        )
+        yield Case(shown, selection(shown.shape, frame, random, index % 2 == 0), frame)
+
+
+def without_faces(shared: Path, seed: int) -> Iterator[Case]:
+    """100 crops: photographs and micrographs that come with scikit-image and scikit-learn (a sky, a
+    flower, a cup, grass, bricks, coins, a cat, text, stars ...), clothes, and generated noise."""
+    random = np.random.default_rng(seed)
+    folder = Path(skimage.__file__).parent / "data"
+    names = "coffee.png gravel.png brick.png text.png hubble_deep_field.jpg moon.png grass.png"
+    names += " retina.jpg ihc.png chelsea.png coins.png rocket.jpg motorcycle_left.png page.png"
+    pictures = [np.asarray(Image.open(folder / n).convert("RGB")) for n in names.split()]
+    pictures += load_sample_images().images
+    clothes = [
+        np.asarray(Image.open(path).convert("RGB"))[1100:]
+        for path in sorted((shared / "photos").glob("*.jpg"))[:20]
+    ]
+    source = Pictures(load_pictures(f"{shared / 'faces/portraits256.zip'}:val", 64).pixels)
+    texture = source.levels[0].float() / 255
+    made = draw_backgrounds(texture[:20], 512, torch.Generator().manual_seed(seed + 99))
+    noise = list((made * 255).byte().permute(0, 2, 3, 1).numpy())
+    for index in range(100):
+        pool = pictures if index < 60 else clothes if index < 80 else noise
+        whole = pool[index % len(pool)]
+        side = int(random.uniform(0.4, 1) * min(whole.shape[:2]))
+        x = int(random.integers(0, whole.shape[1] - side + 1))
+        y = int(random.integers(0, whole.shape[0] - side + 1))
+        crop = np.ascontiguousarray(whole[y : y + side, x : x + side])
+        frame = Frame(side / 2, side / 2, side * 0.6, 0)
+        yield Case(crop, selection(crop.shape, frame, random, index % 2 == 0), None)
+
+
+def errors(found: Frame, truth: Frame) -> tuple[float, float, float]:
+    """Of centre and side relative to the side, and of the angle in degrees."""
+    centre = math.hypot(found.cx - truth.cx, found.cy - truth.cy) / truth.side
+    angle = abs((found.angle - truth.angle + 180) % 360 - 180)
+    return centre, abs(found.side / truth.side - 1), angle
+
+
+def load_framer(path: Path) -> Framer:
+    """From a training state (the averaged weights) or from `framer.*` tensors."""
+    tensors = load_file(path)
+    prefix = "average/" if any(name.startswith("average/") for name in tensors) else "framer."
+    framer = Framer().eval()
+    framer.load_state_dict(
+        {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
+    )
+    return framer
+
+
+def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
+    rows, confidences, times = [], [], []
+    for case in cases:
+        picture = DocumentPicture(case.pixels)
+        start, used = time.perf_counter(), time.process_time()
+        hole = bounds(case.coverage > 0)
+        assert hole is not None
+        best = propose(framer, picture, case.coverage, hole)[0]
+        times.append((time.perf_counter() - start, time.process_time() - used))
+        confidences.append(best.confidence)
+        if case.truth is not None:
+            rows.append(errors(best.frame, case.truth))
+    above = float(np.mean(np.array(confidences) > framer.config.threshold))
+    record: dict[str, object] = {
+        "cases": len(confidences),
+        "confident": round(above, 3),
+        "confidence_p5_p50_p95": np.percentile(confidences, [5, 50, 95]).round(3).tolist(),
+        "ms": (1000 * np.median(times, axis=0)).round(1).tolist(),  # passed, of processor time
+    }
+    for name, column in zip(("centre", "side", "angle"), np.array(rows).T, strict=False):
+        record[name] = {
+            "median": round(float(np.median(column)), 4),
+            "p95": round(float(np.percentile(column, 95)), 4),
+        }
+    return record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--framer", type=Path, required=True, help="safetensors with the framer")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", help="photographs, portraits or without_faces")
+    parser.add_argument("--limit", type=int, help="cases of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    framer = load_framer(args.framer)
+    torch.set_num_threads(args.threads)
+    sources = (photographs, portraits, without_faces)
+    for source in sources:
+        if args.only and source.__name__ != args.only:
+            continue
+        print(
+            json.dumps(
+                {
+                    source.__name__: measure(
+                        framer, islice(source(args.shared, args.seed), args.limit)
+                    )
+                }
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

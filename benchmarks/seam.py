@@ -1,0 +1,120 @@
+"""How visible fills are: `python -m benchmarks.seam --shared ../shared [--out DIR]`.
+
+Each photograph gets three holes (eyes, mouth and chin, hair and forehead). The fill is simulated:
+the true pixels at 256 px, with another colour, contrast and light, and softer, so that blending is
+measured apart from any model. Raw paste and every blending step are measured in the same run:
+the colour step across the border (CIEDE2000, the untouched picture's own subtracted) and the error
+inside the hole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from inpaint_model import frames
+from inpaint_model.documents import DocumentPicture
+from inpaint_model.frames import Frame
+from inpaint_model.pictures import RAW, BlendSettings, laid_over, lay, place
+from inpaint_model.pixels import Floats
+from inpaint_model.resampling import resample
+from inpaint_model.seams import seam_step
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from benchmarks.framer import true_frame
+
+RESOLUTION = 256
+HOLES = {  # ellipses in the frame: centre x, y and half axes
+    "eyes": (0.5, 0.48, 0.3, 0.1),
+    "mouth": (0.5, 0.76, 0.2, 0.16),
+    "hair": (0.5, 0.2, 0.36, 0.14),
+}
+SETTINGS = {
+    "raw": RAW,
+    "colour": BlendSettings(gradient=False, grain=False),
+    "gradient": BlendSettings(colour_match=False, grain=False),
+    "grain": BlendSettings(colour_match=False, gradient=False),
+    "default": BlendSettings(),
+}
+
+
+def ellipse(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> NDArray[np.uint8]:
+    """Coverage of an ellipse in a frame's coordinates, with a soft edge of about a pixel."""
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    matrix = frames.model_from_document(frame, 1)
+    u, v = frames.apply(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
+    cx, cy, rx, ry = hole
+    size = np.hypot((u - cx) / rx, (v - cy) / ry)
+    soft = (1 - size) * min(rx, ry) * frame.side + 0.5
+    return np.rint(soft.clip(0, 1) * 255).astype(np.uint8)
+
+
+def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> Floats:
+    """The true pixels at model resolution in another colour and light, and softer."""
+    matrix = frames.document_from_model(frame, RESOLUTION)
+    view = resample(pixels.astype(np.float32) / 255, matrix, RESOLUTION, RESOLUTION)
+    view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
+    gain = random.uniform(0.85, 1.15)
+    offset = random.uniform(-0.06, 0.06, 3)
+    y, x = np.mgrid[-1 : 1 : RESOLUTION * 1j, -1 : 1 : RESOLUTION * 1j]
+    light = random.uniform(-0.05, 0.05) * x + random.uniform(-0.05, 0.05) * y
+    changed = (view - 0.5) * gain + 0.5 + offset + light[..., None]
+    return changed.clip(0, 1).astype(np.float32)
+
+
+def cases(shared: Path, limit: int) -> Iterator[tuple[str, NDArray[np.uint8], Frame]]:
+    detector = str(next((shared / "metrics").glob("face_detection_yunet*.onnx")))
+    for path in sorted((shared / "photos").glob("*.jpg"))[:limit]:
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        frame = true_frame(pixels, detector)
+        if frame is not None:
+            yield path.stem, pixels, frame
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, help="write the pictures here")
+    parser.add_argument("--limit", type=int, default=1000)
+    args = parser.parse_args()
+    random = np.random.default_rng(0)
+    steps: dict[str, list[float]] = {name: [] for name in SETTINGS}
+    errors: dict[str, list[float]] = {name: [] for name in SETTINGS}
+    for name, pixels, frame in cases(args.shared, args.limit):
+        output = simulated(pixels, frame, random)
+        picture, truth = DocumentPicture(pixels), pixels.astype(np.float32) / 255
+        for region, hole in HOLES.items():
+            coverage = ellipse(pixels.shape, frame, hole)
+            placement = place(picture, coverage, frame, RESOLUTION)
+            area = placement.region.cut(truth)
+            inside = placement.region.cut(coverage) > 0
+            for kind, settings in SETTINGS.items():
+                full = laid_over(picture, [lay(placement, output, settings)])
+                result = placement.region.cut(full).astype(np.float32) / 255
+                steps[kind].append(seam_step(result, area, inside))
+                errors[kind].append(float(np.abs(result - area)[inside].mean()))
+                if args.out is not None:
+                    args.out.mkdir(parents=True, exist_ok=True)
+                    view = placement.region.grown(60).clipped(pixels.shape[1], pixels.shape[0])
+                    Image.fromarray(view.cut(full)).save(args.out / f"{name}-{region}-{kind}.png")
+    for kind in SETTINGS:
+        print(
+            json.dumps(
+                {
+                    "blending": kind,
+                    "fills": len(steps[kind]),
+                    "seam_median": round(float(np.median(steps[kind])), 3),
+                    "seam_p95": round(float(np.percentile(steps[kind], 95)), 3),
+                    "error_median": round(float(np.median(errors[kind])), 4),
+                }
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""`inpaint-model evaluate`: how good a model's fills are, beside simple methods."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inpaint_model.evaluation.run import Plan
+
+SETS = ("easy", "hard", "all", "tenths", "whole", "half")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options; nothing heavy is imported."""
+    parser.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        nargs="?",
+        help="a bundle's folder or a bundled model's name; one of a generator is judged by its own "
+        "pictures; without one only the baselines are judged",
+    )
+    parser.add_argument(
+        "--images",
+        required=True,
+        metavar="ZIP|DIR[:PREFIX]",
+        help="the originals: pictures that the model was not trained on",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--metrics-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with weight files of judge networks (docs/evaluation.md lists their names); "
+        "without it only PSNR and SSIM are measured",
+    )
+    parser.add_argument(
+        "--sets",
+        default="easy,hard,all,tenths,whole",
+        metavar="NAMES",
+        help=f"mask sets, of {', '.join(SETS)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="mask seeds 0..N-1 (default 3)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="take the first N pictures only")
+    parser.add_argument(
+        "--no-baselines", action="store_true", help="leave out Telea, Navier-Stokes, mean colour"
+    )
+    parser.add_argument(
+        "--diversity",
+        type=int,
+        default=24,
+        metavar="N",
+        help="pictures of each set of which 4 candidates are compared; 0 for none (default 24)",
+    )
+    parser.add_argument(
+        "--truncation", type=float, default=1.0, metavar="PSI", help="(default 1: full variety)"
+    )
+    parser.add_argument(
+        "--resolution", type=int, default=256, help="without a bundle: pixels (default 256)"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where measurements are kept, so that none is made twice (default: OUT/cache); "
+        "share it between models and the baselines are measured once",
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N (default cpu)")
+    parser.add_argument(
+        "--dtype", choices=("fp32", "bf16", "fp16"), help="default: what suits the device"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, write report.json, report.html and table.md, and print the tables."""
+    sets = _sets(args.sets)
+    if args.seeds < 1 or (args.limit is not None and args.limit < 2):
+        raise ValueError("--seeds must be at least 1 and --limit at least 2")
+
+    from inpaint_model.data import load_pictures
+    from inpaint_model.evaluation import page, report
+    from inpaint_model.evaluation.measure import Bench
+    from inpaint_model.evaluation.run import run as evaluate
+    from inpaint_model.metrics.networks import load_judges
+
+    plan, resolution, about = _subject(args, sets)
+    judges = load_judges(args.metrics_dir, args.device)
+    pictures = load_pictures(args.images, resolution, limit=args.limit)
+    if len(pictures) < 2:
+        raise ValueError(f"{args.images} holds one picture only; sets of them are compared")
+    bench = Bench(pictures.pixels, judges, args.cache or args.out / "cache")
+    source = f"{Path(args.images).name} at {resolution} px"
+    about |= {
+        "pictures": f"{len(pictures)} of {source}, sha256 {bench.sha256}",
+        "left out": f"{len(pictures.skipped)} unreadable pictures",
+        "judges": ", ".join(network.name for network in judges.inception) or "none",
+        "truncation": f"{args.truncation:g}",
+    }
+    result = evaluate(bench, plan, about, args.out)
+    text = report.to_text(result)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, content in (
+        ("report.json", report.to_json(result)),
+        ("report.html", page.to_html(result)),
+        ("table.md", report.to_markdown(result)),
+    ):
+        (args.out / name).write_text(content, encoding="utf-8")
+    print(text)
+    print(f"written: {args.out / 'report.html'}, report.json, table.md")
+    return 0
+
+
+def _sets(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in SETS]
+    if unknown or not names:
+        raise ValueError(f"--sets {text}: no set {unknown}; there are {', '.join(SETS)}")
+    return names
+
+
+def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict[str, str]]:
+    """What is judged: the plan, its resolution, and what the report says of it."""
+    from inpaint_model.bundle import find_bundle, load_generator, read_bundle
+    from inpaint_model.evaluation.methods import Model, Samples
+    from inpaint_model.evaluation.run import Plan
+    from inpaint_model.inpainter import load_bundle
+
+    seeds, baselines = range(args.seeds), not args.no_baselines
+    if args.bundle is None:
+        plan = Plan(sets, seeds, baselines=True)
+        return plan, args.resolution, {"model": "none: baselines only"}
+    info = read_bundle(find_bundle(args.bundle))
+    generator = load_generator(info).to(args.device)
+    samples = Samples(generator, info.generator_sha256, args.truncation)
+    about = {
+        "model": f"{info.card.title or info.name} ({info.kind}), "
+        f"trained on {info.card.trained_kimg:g} thousand images",
+        "weights": f"sha256 {info.weights_sha256}",
+    }
+    resolution = info.generator_config.resolution
+    if info.kind == "generator":
+        return Plan(["whole"], seeds, samples=samples, baselines=False), resolution, about
+    model = Model(load_bundle(args.bundle, args.device, args.dtype), args.truncation)
+    plan = Plan(sets, seeds, model, samples, baselines, args.diversity)
+    return plan, resolution, about

@@ -1,0 +1,103 @@
+"""Train the network that finds frames around selections, and add it to a bundle.
+
+  inpaint-model train framer --bundle runs/fill/bundle --data faces.zip:train --out runs/framer
+  inpaint-model train framer --bundle runs/fill/bundle --out runs/framer
+
+It needs no labels: pictures in the generator's alignment, or the generator's own samples without
+--data, are pasted onto made-up backgrounds. Started again with the same --out, a run continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inpaint_model.commands import training_run
+from inpaint_model.commands.training_run import describe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from inpaint_model.bundle import BundleInfo
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from inpaint_model.training.options import add_options
+    from inpaint_model.training.settings import FramerTraining
+
+    parser.add_argument(
+        "--bundle", type=Path, required=True, metavar="BUNDLE", help="the framer is added to it"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    parser.add_argument(
+        "--data",
+        metavar="ZIP|DIR[:PREFIX]",
+        help="pictures in the generator's alignment (default: samples of the generator)",
+    )
+    parser.add_argument(
+        "--samples", type=int, default=2000, metavar="N", help="samples to draw (default: 2000)"
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
+    parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be done, and do nothing"
+    )
+    add_options(parser, FramerTraining)
+
+
+def run(args: argparse.Namespace) -> int:
+    import torch
+
+    from inpaint_model.bundle import read_bundle
+    from inpaint_model.data import load_pictures
+    from inpaint_model.framing.bundling import add_framer
+    from inpaint_model.framing.network import FramerConfig
+    from inpaint_model.training.framer_loop import PICTURE_PX, train_framer
+    from inpaint_model.training.options import options_from
+    from inpaint_model.training.run_folder import RunFolder
+    from inpaint_model.training.settings import FramerTraining
+
+    options = options_from(args, FramerTraining)
+    info = read_bundle(args.bundle)
+    config = FramerConfig()
+    plan = asdict(options) | {"bundle": args.bundle, "data": args.data, "framer": config.to_dict()}
+    if args.dry_run:
+        print(describe(plan))
+        return 0
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.data:
+        pictures = load_pictures(args.data, PICTURE_PX, cache=args.cache).pixels
+    else:
+        pictures = _samples(info, args.samples, PICTURE_PX, options.seed)
+    print(f"{len(pictures)} aligned pictures")
+    folder = RunFolder(args.out)
+    folder.write_options(plan)
+    with training_run.remedies(options.batch_size):
+        framer = train_framer(options, config, pictures, folder)
+    add_framer(args.bundle, framer)
+    print(f"{args.bundle} can find frames now")
+    return 0
+
+
+def _samples(info: BundleInfo, count: int, side: int, seed: int) -> Tensor:
+    """uint8 [N, 3, side, side]: the bundle's generator's own pictures."""
+    import torch
+    import torch.nn.functional as F
+    from tqdm import tqdm
+
+    from inpaint_model.bundle import load_generator
+
+    generator = load_generator(info)
+    random = torch.Generator().manual_seed(seed)
+    pictures = []
+    with torch.inference_mode():
+        for start in tqdm(range(0, count, 16), "sampling", disable=None):
+            z = torch.randn(min(16, count - start), generator.config.z_dim, generator=random)
+            labels = torch.zeros(len(z), generator.config.c_dim) if generator.config.c_dim else None
+            drawn = generator.synthesis(generator.mapping(z, labels, truncation_psi=0.9))
+            sized = F.interpolate(drawn, (side, side), mode="bicubic", antialias=True)
+            pictures.append(((sized.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
+    return torch.cat(pictures)

@@ -1,0 +1,142 @@
+"""Sharpness and grain, band by band.
+
+A picture is divided into octaves of detail (a Laplacian pyramid, Burt and Adelson 1983), as many as
+an enlarged fill lacks. On the ring around a hole, model and document show the same things, so the
+ratio of their detail there says how much too soft or too sharp the fill is. Grain is what remains
+in the flattest blocks of the known pixels; where the fill has less, noise of the same strength and
+colour is added, from a fixed seed, so that all candidates and edits of a hole carry the same grain.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from inpaint_model.pixels import LUMA
+
+_MOST_OCTAVES = 4
+_BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
+_FEWEST_BLOCKS = 6
+_FLAT = 0.25  # share of the blocks, from the flattest, that count as free of structure
+
+
+class Octave(NamedTuple):
+    """What is known of one octave of detail around a hole, at the octave's own resolution."""
+
+    ring: Tensor  # [1, h, w]: how much of each pixel lies in the ring, 0..1
+    hole: Tensor  # bool [h, w]: pixels that lie in the hole entirely
+    energy: Tensor  # of the document's detail on the ring
+    floor: Tensor | None  # [3, 3], the document's noise; None if it could not be told
+    noise: Tensor  # [3, h, w], unit variance
+
+
+def octaves(enlargement: float) -> int:
+    """How many octaves a fill enlarged so much has to be fitted in."""
+    return min(1 + math.ceil(math.log2(max(enlargement, 1.0))), _MOST_OCTAVES)
+
+
+def known_detail(
+    document: Tensor, hole: Tensor, ring: Tensor, enlargement: float, seed: int
+) -> list[Octave]:
+    """The octaves of a document around a hole, the finest first.
+
+    Args:
+        document: [3, H, W], display values.
+        hole, ring: bool [H, W].
+        enlargement: document px per model px.
+        seed: of the grain.
+    """
+    generator = Generator().manual_seed(seed)
+    picture, around, inside = document.clamp(0, 1), ring[None].float(), hole[None].float()
+    result = []
+    for _ in range(octaves(enlargement)):
+        if min(picture.shape[1:]) < 2 * _BLOCK:
+            break
+        low, band = _split(picture)
+        white = torch.randn(band.shape, generator=generator)
+        noise = _split(white)[1]
+        result.append(
+            Octave(
+                around,
+                inside[0] > 0.999,
+                (band.square() * around).sum(),
+                noise_floor(band, around[0] > 0.999),
+                noise / noise.std(),
+            )
+        )
+        picture, around, inside = low, _halved(around), _halved(inside)
+    return result
+
+
+def matched_detail(fill: Tensor, known: list[Octave]) -> Tensor:
+    """The fill [3, H, W] as sharp and as grainy as the document is around the hole."""
+    changes = []
+    picture = fill
+    for octave in known:
+        picture, band = _split(picture)
+        energy = (band.square() * octave.ring).sum().clamp(min=1e-9)
+        gain = float((octave.energy / energy).sqrt().clamp(0.5, 1.5))
+        change = (gain - 1) * band
+        present = noise_floor(band, octave.hole)
+        if present is not None and octave.floor is not None:
+            mixing = _root(octave.floor - gain**2 * present)
+            change += torch.einsum("ij,jhw->ihw", mixing, octave.noise)
+        changes.append(change)
+    total = None
+    for change in reversed(changes):
+        total = change if total is None else change + _doubled(total, change)
+    return fill if total is None else fill + total
+
+
+def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
+    """The channels' covariance [3, 3] in the flattest blocks of an octave; None if too few.
+
+    at: bool [H, W], which pixels count.
+    """
+    full = _blocks(at[None].float()).amin(dim=-1)[..., 0] > 0
+    if int(full.sum()) < _FEWEST_BLOCKS:
+        return None
+    luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)
+    strength = _blocks(luma[None])[full].square().mean(dim=(-2, -1))
+    flattest = strength.argsort()[: max(_FEWEST_BLOCKS, int(len(strength) * _FLAT))]
+    samples = _blocks(band)[full][flattest]  # [n, 3, block px]
+    return torch.einsum("nip,njp->ij", samples, samples) / (samples.shape[0] * samples.shape[2])
+
+
+def _blocks(picture: Tensor) -> Tensor:
+    """[C, H, W] as blocks [H / b, W / b, C, b * b]; what is left over is dropped."""
+    channels, rows, columns = (
+        n // m for n, m in zip(picture.shape, (1, _BLOCK, _BLOCK), strict=True)
+    )
+    whole = picture[:, : rows * _BLOCK, : columns * _BLOCK]
+    split = whole.reshape(channels, rows, _BLOCK, columns, _BLOCK)
+    return split.permute(1, 3, 0, 2, 4).reshape(rows, columns, channels, _BLOCK * _BLOCK)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """The symmetric square root of the positive part of a symmetric matrix."""
+    values, vectors = torch.linalg.eigh(covariance)
+    root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return root
+
+
+def _split(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """The picture at half the resolution, and the octave that this leaves out."""
+    low = _halved(picture)
+    return low, picture - _doubled(low, picture)
+
+
+def _halved(picture: Tensor) -> Tensor:
+    rows, columns = picture.shape[-2:]
+    if rows % 2 or columns % 2:
+        picture = F.pad(picture[None], (0, columns % 2, 0, rows % 2), mode="replicate")[0]
+    return F.avg_pool2d(picture, 2)
+
+
+def _doubled(low: Tensor, like: Tensor) -> Tensor:
+    fine = F.interpolate(low[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
+    return fine[:, : like.shape[1], : like.shape[2]]

@@ -1,0 +1,58 @@
+"""A document's pixels and where they lie in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from inpaint_model import frames
+from inpaint_model.frames import Matrix
+from inpaint_model.pixels import FULL_SCALE, Pixels
+
+OPAQUE = 0.5
+"""Alpha from which a pixel's colour counts as known."""
+
+
+@dataclass(frozen=True)
+class DocumentPicture:
+    """Pixels of a document: the whole, a crop at full resolution, or an overview.
+
+    `origin` is where the top left corner of `pixels` lies in the document, `size` the document's
+    (width, height). `scale` is pixels per document pixel, 1 except for overviews.
+    """
+
+    pixels: Pixels
+    linear: bool = False
+    origin: tuple[int, int] = (0, 0)
+    size: tuple[int, int] | None = None
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if len(shape) != 3 or shape[2] not in (1, 3, 4) or 0 in shape:
+            raise ValueError(
+                f"A picture must be [height, width, 1, 3 or 4 channels], not {list(shape)}."
+            )
+        if self.pixels.dtype not in FULL_SCALE:
+            raise ValueError(
+                f"Samples of {self.pixels.dtype} are not supported; "
+                "convert to uint8, uint16, float16 or float32."
+            )
+
+    @classmethod
+    def overview(
+        cls, pixels: Pixels, size: tuple[int, int], linear: bool = False
+    ) -> DocumentPicture:
+        """A small picture of a whole document of `size` (width, height)."""
+        scale = (pixels.shape[1] / size[0], pixels.shape[0] / size[1])
+        return cls(pixels, linear, (0, 0), size, scale)
+
+    @cached_property
+    def document_size(self) -> tuple[int, int]:
+        return self.size or (self.pixels.shape[1], self.pixels.shape[0])
+
+    @cached_property
+    def from_document(self) -> Matrix:
+        """The matrix from document px to px of `pixels`."""
+        moved = frames.translation(-self.origin[0], -self.origin[1])
+        return frames.compose(frames.scaling(*self.scale), moved)

@@ -1,0 +1,56 @@
+"""Rows of pictures to look at: numbers alone have praised many a grey blob."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inpaint_model.evaluation.mask_sets import MaskSet
+from inpaint_model.evaluation.measure import Bench
+from inpaint_model.evaluation.methods import Method, Pixels, candidate_seed
+
+CANDIDATES = 4
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture, its hole, and what the methods made of it."""
+
+    number: int  # in the order of the pictures
+    worst: bool  # chosen because the model did badly
+    pictures: Mapping[str, Pixels]  # title -> uint8 [R, R, 3], in the order of the columns
+
+
+def examples(
+    bench: Bench,
+    model: Method | None,
+    methods: Sequence[Method],
+    masks: MaskSet,
+    typical: int,
+    worst: Sequence[int],
+) -> list[Example]:
+    """The first `typical` pictures, which nobody chose, and those numbered in `worst`."""
+    numbers = [(number, False) for number in range(min(typical, len(bench.pictures)))]
+    numbers += [(number, True) for number in worst]
+    return [
+        Example(number, bad, _fills(bench, model, methods, masks, number))
+        for number, bad in numbers
+    ]
+
+
+def _fills(
+    bench: Bench, model: Method | None, methods: Sequence[Method], masks: MaskSet, number: int
+) -> dict[str, Pixels]:
+    picture = bench.pictures[number].permute(1, 2, 0).contiguous().numpy()
+    hole = masks.holes[number, 0].numpy()
+    fills = {"original": picture, "hole": np.where(hole[..., None], np.uint8(255), picture)}
+    if model is not None:
+        for k in range(CANDIDATES):
+            seed = candidate_seed(masks.seed, number, k)
+            fills[f"candidate {k + 1}"] = model.fill(picture, hole, seed).composite
+    for method in methods:
+        if method is not model:
+            fills[method.name] = method.fill(picture, hole, 0).composite
+    return fills

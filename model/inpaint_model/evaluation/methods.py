@@ -1,0 +1,145 @@
+"""What is compared: the model, and ways of filling holes that need no training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from inpaint_model.generator import Generator
+from inpaint_model.grids import to_uint8
+from inpaint_model.inpainter import Inpainter, latent_of_seed
+from inpaint_model.sampler import derived_seed
+
+Pixels = NDArray[np.uint8]
+Hole = NDArray[np.bool_]
+
+
+class Filled(NamedTuple):
+    """One picture after filling, uint8 [R, R, 3]."""
+
+    composite: Pixels
+    output: Pixels | None = None  # what a network painted everywhere, known pixels included
+
+
+class Method(Protocol):
+    """A way to fill a hole."""
+
+    name: str  # in tables
+    key: str  # everything that decides the result beyond picture, hole and seed: names caches
+
+    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+        """Fill `hole` [R, R] of `picture` [R, R, 3]."""
+
+
+class Telea:
+    """OpenCV's fast marching method (Telea 2004), radius 3."""
+
+    name = "Telea"
+    key = "telea-3"
+
+    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+        import cv2
+
+        return Filled(_opencv(picture, hole, cv2.INPAINT_TELEA))
+
+
+class NavierStokes:
+    """OpenCV's fluid dynamics method (Bertalmio et al. 2001), radius 3."""
+
+    name = "Navier-Stokes"
+    key = "navier-stokes-3"
+
+    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+        import cv2
+
+        return Filled(_opencv(picture, hole, cv2.INPAINT_NS))
+
+
+class MeanColour:
+    """The mean of the known pixels; mid-grey where nothing is known."""
+
+    name = "mean colour"
+    key = "mean-colour"
+
+    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+        known = picture[~hole]
+        colour = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
+        return Filled(np.where(hole[..., None], colour.astype(np.uint8), picture))
+
+
+class Identity:
+    """The original itself: what a perfect method would score."""
+
+    name = "original"
+    key = "identity"
+
+    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+        return Filled(picture)
+
+
+class Model:
+    """One candidate of an inpainting model."""
+
+    name = "model"
+
+    def __init__(self, inpainter: Inpainter, truncation_psi: float = 1.0) -> None:
+        self._inpainter = inpainter
+        self._truncation_psi = truncation_psi
+        info = inpainter.info
+        self.key = f"model-{info.weights_sha256}-{truncation_psi}-{inpainter.dtype}"
+
+    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+        (fill,) = self._inpainter.fill(
+            np.ascontiguousarray(picture), hole.astype(np.uint8), [seed], self._truncation_psi
+        )
+        return Filled(fill.composite, fill.output)
+
+
+class Samples:
+    """The generator alone: new pictures that know nothing of the original or its hole."""
+
+    name = "samples"
+
+    def __init__(self, generator: Generator, sha256: str, truncation_psi: float = 1.0) -> None:
+        self._generator = generator
+        self._truncation_psi = truncation_psi
+        self.key = f"samples-{sha256}-{truncation_psi}"
+
+    @torch.inference_mode()
+    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+        mapping = self._generator.mapping
+        device = mapping.w_avg.device
+        z = latent_of_seed(seed, mapping.z_dim)[None].to(device)
+        labels = torch.zeros(1, mapping.c_dim, device=device) if mapping.c_dim else None
+        return Filled(to_uint8(self._generator(z, labels, self._truncation_psi))[0])
+
+
+BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColour())
+
+
+def candidate_seed(seed: int, picture: int, candidate: int = 0) -> int:
+    """The model's seed for one candidate of one picture under a mask seed."""
+    return derived_seed(seed, picture, candidate) % 2**32
+
+
+def fill_all(method: Method, pictures: Tensor, holes: Tensor, seed: int) -> Iterator[Filled]:
+    """Fill all `pictures` uint8 [N, 3, R, R] in their `holes` bool [N, 1, R, R], one by one."""
+    numbers = tqdm(range(len(pictures)), method.name, disable=None, leave=False)
+    for number in numbers:
+        picture = pictures[number].permute(1, 2, 0).contiguous().numpy()
+        yield method.fill(picture, holes[number, 0].numpy(), candidate_seed(seed, number))
+
+
+def _opencv(picture: Pixels, hole: Hole, algorithm: int) -> Pixels:
+    import cv2
+
+    if hole.all():
+        return np.full_like(picture, 128)  # nothing to continue
+    filled = cv2.inpaint(np.ascontiguousarray(picture), hole.astype(np.uint8), 3, algorithm)
+    return np.where(hole[..., None], np.asarray(filled, dtype=np.uint8), picture)

@@ -1,0 +1,104 @@
+"""The evaluation from pictures to report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inpaint_model.evaluation.examples import Example, examples
+from inpaint_model.evaluation.mask_sets import MaskSet, mask_set
+from inpaint_model.evaluation.measure import Bench, Measurement
+from inpaint_model.evaluation.methods import BASELINES, Identity, Method
+from inpaint_model.evaluation.scores import Row, diversity, halves, over_seeds, score
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to evaluate."""
+
+    sets: Sequence[str]  # names of mask sets
+    seeds: Sequence[int]  # mask seeds; they also decide the candidates' seeds
+    model: Method | None = None
+    samples: Method | None = None  # the generator alone
+    baselines: bool = True
+    diversity: int = 24  # pictures of each set (first seed) whose candidates are compared; 0: none
+    typical: int = 6  # rows of examples on the page
+    worst: int = 4  # ... and of worst cases
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the report's files say."""
+
+    about: Mapping[str, str]  # what was judged, on what, by what: title -> text
+    masks: Sequence[MaskSet]
+    rows: Sequence[Row]  # one for each set, seed and method
+    anchors: Sequence[Row]  # the originals against themselves
+    examples: Mapping[str, Sequence[Example]]  # by set
+
+    @property
+    def summary(self) -> list[Row]:
+        """The rows' means over the seeds."""
+        return over_seeds(self.rows)
+
+
+def run(bench: Bench, plan: Plan, about: Mapping[str, str], out: Path) -> Report:
+    """Measure everything that `plan` asks for. Masks are stored in `out`/masks."""
+    count, resolution = len(bench.pictures), bench.pictures.shape[2]
+    rows: list[Row] = []
+    all_masks: list[MaskSet] = []
+    shown: dict[str, list[Example]] = {}
+    for name in plan.sets:
+        for seed in plan.seeds:
+            masks = mask_set(name, seed, count, resolution, out / "masks")
+            all_masks.append(masks)
+            measured = {m.name: bench.measure(m, masks) for m in _methods(plan, masks)}
+            for method, measurement in measured.items():
+                numbers, intervals = score(bench.originals, measurement)
+                if method == "model" and plan.model and seed == plan.seeds[0]:
+                    numbers |= diversity(bench, plan.model, masks, min(plan.diversity, count))
+                rows.append(Row(name, seed, method, numbers, intervals))
+            if plan.samples is not None:
+                rows.append(_samples_row(bench, plan.samples, masks, out))
+            if seed == plan.seeds[0]:
+                worst = _worst(measured.get("model"), plan.worst)
+                methods = _methods(plan, masks)
+                shown[name] = examples(bench, plan.model, methods, masks, plan.typical, worst)
+    anchors = [_identity_row(bench), halves(bench.originals)] if bench.originals else []
+    return Report(about, all_masks, rows, anchors, shown)
+
+
+def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
+    """Baselines continue what is known, so they have no part where nothing is."""
+    methods: list[Method] = [] if plan.model is None else [plan.model]
+    if plan.baselines and not bool(masks.holes.all()):
+        methods += BASELINES
+    return methods
+
+
+def _samples_row(bench: Bench, samples: Method, masks: MaskSet, out: Path) -> Row:
+    """New pictures, the same for every set of one seed."""
+    count, resolution = len(bench.pictures), bench.pictures.shape[2]
+    everywhere = mask_set("whole", masks.seed, count, resolution, out / "masks")
+    measured = bench.measure(samples, everywhere)
+    numbers, intervals = score(bench.originals, measured, paired=False)
+    return Row(masks.name, masks.seed, samples.name, numbers, intervals)
+
+
+def _identity_row(bench: Bench) -> Row:
+    """The originals as their own fills: every distance must be 0."""
+    numbers, intervals = score(bench.originals, Measurement(bench.originals, {}))
+    kept = {name: value for name, value in numbers.items() if "ids" not in name}
+    return Row("", 0, Identity.name, kept, intervals)
+
+
+def _worst(measurement: Measurement | None, count: int) -> list[int]:
+    """The pictures that came out farthest from their originals, the worst first."""
+    if measurement is None:
+        return []
+    values = measurement.values
+    badness = values.get("lpips", values.get("vgg", -values["psnr"]))
+    return [int(number) for number in np.argsort(-badness)[:count]]

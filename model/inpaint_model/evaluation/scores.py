@@ -1,0 +1,144 @@
+"""From measurements to the numbers of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inpaint_model.evaluation.mask_sets import MaskSet
+from inpaint_model.evaluation.measure import Bench, Measurement
+from inpaint_model.evaluation.methods import Method, candidate_seed
+from inpaint_model.metrics.diversity import candidate_diversity, stranger_distance
+from inpaint_model.metrics.frechet import frechet_distance
+from inpaint_model.metrics.kernel import Estimate, kernel_distance, paired_kernel_distance
+from inpaint_model.metrics.separability import inception_discriminative_score
+
+Floats = NDArray[np.float64]
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one set of masks from one seed."""
+
+    set: str
+    seed: int
+    method: str
+    numbers: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95 %
+
+
+def score(
+    originals: Mapping[str, Floats], measured: Measurement, paired: bool = True
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """All numbers of a measurement, and the bootstrap intervals of those that have one.
+
+    `paired`: fill i stems from original i. Not so for a generator's own samples, which have no
+    pixels to compare.
+    """
+    numbers: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    for suffix, features in measured.features.items():
+        real = originals[suffix]
+        estimate = (paired_kernel_distance if paired else kernel_distance)(real, features)
+        _set_distances(suffix, real, features, estimate, numbers, intervals)
+        if paired and len(real) >= 2 * FOLDS:
+            held_out = inception_discriminative_score(real, features, FOLDS)
+            numbers[f"p_ids{suffix}_cv"], numbers[f"u_ids{suffix}_cv"] = held_out
+            if len(real) > real.shape[1]:
+                published = inception_discriminative_score(real, features)
+                numbers[f"p_ids{suffix}"], numbers[f"u_ids{suffix}"] = published
+    if paired:
+        for name, values in measured.values.items():
+            if not np.isnan(values).all():
+                numbers[name] = float(np.nanmean(values))
+    return numbers, intervals
+
+
+def halves(originals: Mapping[str, Floats], seed: int = 0) -> Row:
+    """The originals against themselves: how the distances of a perfect set look."""
+    numbers: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    for suffix, features in originals.items():
+        order = np.random.default_rng(seed).permutation(len(features))
+        one, other = np.array_split(features[order], 2)
+        estimate = kernel_distance(one, other)
+        _set_distances(suffix, one, other, estimate, numbers, intervals)
+    return Row("", seed, "halves of the originals", numbers, intervals)
+
+
+def _set_distances(
+    suffix: str,
+    real: Floats,
+    features: Floats,
+    estimate: Estimate,
+    numbers: dict[str, float],
+    intervals: dict[str, tuple[float, float]],
+) -> None:
+    numbers[f"kid{suffix}_x1000"] = 1000 * estimate.value
+    intervals[f"kid{suffix}_x1000"] = (1000 * estimate.low, 1000 * estimate.high)
+    numbers[f"fid{suffix}"] = frechet_distance(real, features)
+
+
+@torch.inference_mode()
+def diversity(
+    bench: Bench, model: Method, masks: MaskSet, pictures: int, candidates: int = 4
+) -> dict[str, float]:
+    """How different the candidates of one hole are, inside it; {} without a network to tell.
+
+    `diversity` is the mean feature distance of two candidates, `diversity_relative` the same over
+    that of two unrelated pictures in the same holes: 0 is no choice at all, 1 is strangers.
+    """
+    maps = bench.judges.maps
+    if maps is None or pictures < 2:
+        return {}
+    chosen = bench.pictures[:pictures]
+    holes = masks.holes[:pictures]
+    own = [
+        candidate_diversity(
+            maps, _candidates(model, picture, hole, masks.seed, number, candidates), hole
+        )
+        for number, (picture, hole) in enumerate(zip(chosen, holes, strict=True))
+        if hole.any()
+    ]
+    strangers = stranger_distance(maps, chosen, holes)
+    mean = float(np.mean(own))
+    return {"diversity": mean, "diversity_relative": mean / strangers}
+
+
+def _candidates(
+    model: Method, picture: Tensor, hole: Tensor, seed: int, number: int, count: int
+) -> Tensor:
+    """Composites uint8 [count, 3, R, R] of one picture."""
+    pixels, mask = picture.permute(1, 2, 0).contiguous().numpy(), hole[0].numpy()
+    fills = [model.fill(pixels, mask, candidate_seed(seed, number, k)) for k in range(count)]
+    return torch.from_numpy(np.stack([fill.composite for fill in fills])).permute(0, 3, 1, 2)
+
+
+def over_seeds(rows: Sequence[Row]) -> list[Row]:
+    """The mean over the seeds of each set and method; intervals become the widest of them."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.set, row.method), []).append(row)
+    return [_merge(group) for group in groups.values()]
+
+
+def _merge(group: Sequence[Row]) -> Row:
+    names = dict.fromkeys(name for row in group for name in row.numbers)
+    numbers = {
+        name: float(np.mean([row.numbers[name] for row in group if name in row.numbers]))
+        for name in names
+    }
+    intervals = {
+        name: (
+            min(row.intervals[name][0] for row in group),
+            max(row.intervals[name][1] for row in group),
+        )
+        for name in group[0].intervals
+    }
+    return Row(group[0].set, group[0].seed, group[0].method, numbers, intervals)

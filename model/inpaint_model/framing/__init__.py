@@ -1,0 +1,1 @@
+"""The framer: a small network that finds the frame around a selection."""

@@ -1,0 +1,148 @@
+"""Backgrounds for the framer's training scenes: anything that is not an aligned picture.
+
+All of them come from a random generator and, for their colours and textures, from pieces of the
+training pictures that are too small, turned or shuffled to be recognised. No other data is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+Painter = Callable[[Tensor, int, Generator], Tensor]
+"""Pictures [n, 3, P, P] in 0..1 to take from, size S, randomness -> [n, 3, S, S] in 0..1."""
+
+
+def uniform(low: float, high: float, shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return low + (high - low) * torch.rand(shape, generator=generator)
+
+
+def coordinates(size: int) -> tuple[Tensor, Tensor]:
+    """x and y of the pixels' centres, -1..1, [S, S] each."""
+    steps = (torch.arange(size) + 0.5) * (2 / size) - 1
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    return x, y
+
+
+def plain(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    """One colour, often near white or black, with a slight gradient."""
+    n = len(pictures)
+    x, y = coordinates(size)
+    level = uniform(0, 1, (n, 1, 1, 1), generator)
+    level = torch.where(uniform(0, 1, (n, 1, 1, 1), generator) < 0.4, level.round(), level)
+    tint = uniform(-0.25, 0.25, (n, 3, 1, 1), generator) * uniform(0, 1, (n, 1, 1, 1), generator)
+    slope = uniform(-0.3, 0.3, (n, 2, 1, 1), generator) ** 3 * 20
+    return (level + tint + slope[:, :1] * x + slope[:, 1:] * y).clamp(0, 1)
+
+
+def noise(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    """Noise with a spectrum of 1 / f^a, from clouds to grain, in related colours."""
+    n = len(pictures)
+    fy, fx = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
+    frequency = (fx**2 + fy**2).sqrt().clamp(min=1 / size)
+    falloff = frequency ** -uniform(0.2, 2.2, (n, 1, 1, 1), generator)
+    white = torch.randn(n, 3, size, size, generator=generator)
+    shaped = torch.fft.irfft2(torch.fft.rfft2(white) * falloff, s=(size, size))
+    shaped = shaped / shaped.std(dim=(1, 2, 3), keepdim=True)
+    mixing = torch.randn(n, 3, 3, generator=generator) * 0.12 + 0.2
+    mean = uniform(0.1, 0.9, (n, 3, 1, 1), generator)
+    return (mean + torch.einsum("nij,njhw->nihw", mixing, shaped) * 0.5).clamp(0, 1)
+
+
+def waves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    """Stripes and checks of two colours."""
+    n = len(pictures)
+    x, y = coordinates(size)
+    turn = uniform(0, math.pi, (n, 1, 1), generator)
+    rate = 2 ** uniform(0.5, 5.5, (n, 1, 1), generator)
+    first = torch.sin(rate * (x * turn.cos() + y * turn.sin()))
+    second = torch.sin(rate * (y * turn.cos() - x * turn.sin()))
+    both = torch.where(uniform(0, 1, (n, 1, 1), generator) < 0.5, first, first * second)
+    sharp = 2 ** uniform(0, 4, (n, 1, 1), generator)
+    amount = torch.sigmoid(both * sharp)[:, None]
+    one, two = uniform(0, 1, (2, n, 3, 1, 1), generator)
+    mixed: Tensor = one + (two - one) * amount
+    return mixed
+
+
+def leaves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    """Overlapping ellipses and rectangles, each a flat colour or a texture (dead leaves)."""
+    n = len(pictures)
+    x, y = coordinates(size)
+    canvas = pieces(pictures, size, generator)
+    for _ in range(int(torch.randint(4, 16, (), generator=generator))):
+        centre = uniform(-1.1, 1.1, (2, n, 1, 1), generator)
+        turn = uniform(0, math.pi, (n, 1, 1), generator)
+        radius = 0.06 / uniform(0.05, 1, (2, n, 1, 1), generator)
+        u = ((x - centre[0]) * turn.cos() + (y - centre[1]) * turn.sin()) / radius[0]
+        v = ((y - centre[1]) * turn.cos() - (x - centre[0]) * turn.sin()) / radius[1]
+        round_ = torch.rand((n, 1, 1), generator=generator) < 0.5
+        inside = torch.where(round_, u**2 + v**2 < 1, (u.abs() < 1) & (v.abs() < 1))[:, None]
+        flat = uniform(0, 1, (n, 3, 1, 1), generator) + 0.15 * (u * 0.5 + v * 0.3)[:, None]
+        canvas = torch.where(inside, flat.clamp(0, 1), canvas)
+    return canvas
+
+
+def pieces(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    """Small pieces of the pictures' borders, much enlarged, turned by anything and soft."""
+    n = len(pictures)
+    zoom = uniform(0.08, 0.28, (n, 1, 1), generator)
+    turn = uniform(0, 2 * math.pi, (n, 1, 1), generator)
+    edge = uniform(0.6, 0.85, (n, 1, 1), generator)
+    where = uniform(0, 2 * math.pi, (n, 1, 1), generator)
+    x, y = coordinates(size)
+    u = zoom * (x * turn.cos() - y * turn.sin()) + edge * where.cos()
+    v = zoom * (x * turn.sin() + y * turn.cos()) + edge * where.sin()
+    return F.grid_sample(
+        pictures, torch.stack([u, v], dim=-1), padding_mode="reflection", align_corners=False
+    )
+
+
+def shuffled(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    """The pictures' tiles in another order: their texture without their structure."""
+    n, _, side, _ = pictures.shape
+    count = int(torch.tensor([4, 8, 16])[torch.randint(3, (), generator=generator)])
+    tile = side // count
+    tiles = F.unfold(pictures, tile, stride=tile)
+    order = torch.rand(n, 1, tiles.shape[2], generator=generator).argsort(-1)
+    mixed = F.fold(tiles.gather(2, order.expand_as(tiles)), (side, side), tile, stride=tile)
+    mixed = mixed if torch.rand((), generator=generator) < 0.5 else mixed.flip(2)
+    zoom = uniform(0.4, 1, (n, 1, 1), generator)
+    turn = uniform(-0.6, 0.6, (n, 1, 1), generator)
+    x, y = coordinates(size)
+    grid = torch.stack(
+        [zoom * (x * turn.cos() - y * turn.sin()), zoom * (x * turn.sin() + y * turn.cos())], dim=-1
+    )
+    return F.grid_sample(mixed, grid, padding_mode="reflection", align_corners=False)
+
+
+PAINTERS: tuple[Painter, ...] = (plain, plain, noise, waves, leaves, leaves, pieces, shuffled)
+
+
+def draw_backgrounds(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    """One background for each of the pictures [n, 3, P, P] in 0..1: [n, 3, S, S] in 0..1.
+
+    Two painters share each canvas, divided by a soft line.
+    """
+    first = _painted(pictures, size, generator)
+    second = _painted(pictures.roll(1, 0), size, generator)
+    n = len(pictures)
+    x, y = coordinates(size)
+    turn = uniform(0, 2 * math.pi, (n, 1, 1), generator)
+    offset = uniform(-1.5, 1.5, (n, 1, 1), generator)
+    steep = 2 ** uniform(1, 7, (n, 1, 1), generator)
+    share = torch.sigmoid((x * turn.cos() + y * turn.sin() - offset) * steep)[:, None]
+    return first + (second - first) * share
+
+
+def _painted(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+    choice = torch.randint(len(PAINTERS), (len(pictures),), generator=generator)
+    canvas = pictures.new_empty(len(pictures), 3, size, size)
+    for index in set(choice.tolist()):
+        chosen = choice == index
+        canvas[chosen] = PAINTERS[index](pictures[chosen], size, generator)
+    return canvas

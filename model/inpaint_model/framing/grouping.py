@@ -1,0 +1,55 @@
+"""Which holes share a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from inpaint_model import frames
+from inpaint_model.frames import Box, Frame
+
+Mode = Literal["auto", "box", "explicit"]
+
+MAX_GROUPS = 32
+
+
+class Choice(NamedTuple):
+    """A frame and how it was found."""
+
+    frame: Frame
+    mode: Mode
+    confidence: float
+    warning: str
+
+
+def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[list[int], Choice]]:
+    """Groups of holes with their frames: the holes' numbers (from 1) and the choice.
+
+    The largest hole gets a frame, and all that lie inside it join. Where joining changes the frame
+    (a square around the selection grows), that is repeated until nobody else joins.
+
+    Args:
+        boxes: of the separate holes, document px.
+        choose: the frame for a box.
+
+    Raises:
+        ValueError: more than 32 groups.
+    """
+    left = sorted(range(len(boxes)), key=lambda i: -boxes[i].width * boxes[i].height)
+    groups: list[tuple[list[int], Choice]] = []
+    while left:
+        if len(groups) == MAX_GROUPS:
+            raise ValueError(
+                f"The selection falls into more than {MAX_GROUPS} regions far apart. "
+                "Fill them in several steps."
+            )
+        members = [left[0]]
+        while True:
+            choice = choose(frames.union([boxes[i] for i in members]))
+            joined = [i for i in left if i in members or frames.holds(choice.frame, boxes[i])]
+            if len(joined) == len(members) or choice.mode == "auto":
+                break
+            members = joined
+        groups.append(([i + 1 for i in joined], choice))
+        left = [i for i in left if i not in set(joined)]
+    return groups

@@ -1,0 +1,137 @@
+"""The framer network: from a coarse view and the hole to a frame and a confidence.
+
+A convolutional network of some 500 thousand parameters. It sees a square view of 64 px as the
+inpainting encoder does: the erased picture and what is known. Each cell of a coarse grid votes for
+a frame; the votes' weights are learnt with them, so that hidden and empty cells have no say. It is
+applied to views at several scales and then to a view around its own proposal, so that one small
+network serves every size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_GRID_LEVEL = 2  # votes are taken at 1/8 of the view: the third of the widths
+
+
+@dataclass(frozen=True)
+class FramerConfig:
+    """What a framer is; kept in the bundle's model.yaml."""
+
+    view: int = 64  # side of its view, px
+    widths: tuple[int, ...] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
+    threshold: float = 0.5  # confidence below which a proposal is not used
+
+    def __post_init__(self) -> None:
+        if len(self.widths) <= _GRID_LEVEL or any(width % 8 for width in self.widths):
+            raise ValueError(
+                f"framer widths {self.widths} must be at least three multiples of eight"
+            )
+        if self.view % 2 ** len(self.widths):
+            raise ValueError(f"a view of {self.view} px cannot be halved {len(self.widths)} times")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"widths": list(self.widths)}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> FramerConfig:
+        return cls(**dict(document) | {"widths": tuple(document["widths"])})
+
+
+class Proposals(NamedTuple):
+    """Frames in view coordinates (-1..1 across the view), one a view or one a cell."""
+
+    centre: Tensor  # [..., 2]
+    log_side: Tensor  # [...]: log2 of the frame's side over the view's
+    direction: Tensor  # [..., 2]: (cos, sin) of the frame's angle, not normalised
+    logit: Tensor  # [...]: of the confidence
+
+
+class Framer(nn.Module):
+    """Views [N, 4, V, V] (erased RGB in -1..1, then 1 - hole) to proposals."""
+
+    cells: Tensor
+
+    def __init__(self, config: FramerConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or FramerConfig()
+        widths = self.config.widths
+        self.stem = nn.Conv2d(4, widths[0], 3, stride=2, padding=1)
+        self.stages = nn.ModuleList(_Stage(*pair) for pair in pairwise(widths))
+        deep = widths[_GRID_LEVEL:]
+        self.context = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(deep))
+        self.join = nn.Conv2d(deep[0], deep[0], 3, padding=1)
+        self.norm = nn.GroupNorm(8, deep[0])
+        self.vote = nn.Conv2d(deep[0], 7, 1)
+        grid = self.config.view >> (_GRID_LEVEL + 1)
+        steps = (torch.arange(grid) + 0.5) * (2 / grid) - 1
+        y, x = torch.meshgrid(steps, steps, indexing="ij")
+        self.register_buffer("cells", torch.stack([x, y], -1).flatten(0, 1), persistent=False)
+
+    def votes(self, views: Tensor) -> tuple[Tensor, Proposals]:
+        """The votes' weights [N, cells], which sum to 1, and what every cell proposes."""
+        levels = [F.silu(self.stem(views))]
+        for stage in self.stages:
+            levels.append(stage(levels[-1]))
+        x = levels[-1]
+        for depth in range(len(self.context) - 1, -1, -1):
+            x = F.interpolate(self.context[depth](x), scale_factor=2.0, mode="nearest")
+            x = F.silu(x + levels[_GRID_LEVEL + depth])
+        x = x + F.silu(self.norm(self.join(x)))
+        out = self.vote(x).flatten(2).transpose(1, 2)  # [N, cells, 7]
+        cells = Proposals(self.cells + out[..., 1:3], out[..., 3], out[..., 4:6], out[..., 6])
+        return out[..., 0].softmax(dim=1), cells
+
+    def forward(self, views: Tensor) -> Proposals:
+        weight, cells = self.votes(views)
+        share = weight[..., None]
+        return Proposals(
+            (share * cells.centre).sum(1),
+            (weight * cells.log_side).sum(1),
+            (share * cells.direction).sum(1),
+            confidence_logit(cells),
+        )
+
+
+def confidence_logit(cells: Proposals) -> Tensor:
+    """A soft maximum over the cells: one that is sure is enough."""
+    return cells.logit.logsumexp(dim=1) - math.log(cells.logit.shape[1])
+
+
+def framer_from(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Framer:
+    """A framer from its entry in model.yaml and a bundle's tensors below `framer.`.
+
+    Raises:
+        ValueError: they do not fit each other.
+    """
+    try:
+        framer = Framer(FramerConfig.from_dict(document))
+        own = {k.removeprefix("framer."): v.float() for k, v in tensors.items()}
+        framer.load_state_dict(own)
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise ValueError(f"the bundle's framer cannot be used: {error}") from None
+    return framer.eval().requires_grad_(False)
+
+
+class _Stage(nn.Module):
+    """Half the size, then one residual layer."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(before, after, 3, stride=2, padding=1)
+        self.norm0 = nn.GroupNorm(8, after)
+        self.conv = nn.Conv2d(after, after, 3, padding=1)
+        self.norm1 = nn.GroupNorm(8, after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.silu(self.norm0(self.down(x)))
+        residual: Tensor = self.norm1(self.conv(x))
+        return F.silu(x + residual)

@@ -1,0 +1,164 @@
+"""Training scenes for the framer, without labels.
+
+Aligned pictures are pasted by random similarity transforms onto backgrounds, with random holes;
+what the framer shall find is then known exactly. Aligned pictures are squares with a background of
+their own: so that their borders say nothing, they are cut to random soft shapes or run on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from inpaint_model.framing.backgrounds import coordinates, draw_backgrounds, uniform
+from inpaint_model.masks import RECIPES, draw_holes
+
+POSITIVES = 0.65  # share of scenes that show an aligned picture
+MOST_HIDDEN = 0.55  # holes that hide more of the frame are left out
+_MIRRORED = 1.35  # pictures run on to here, mirrored, and are smeared beyond
+_HOLES = ("lasso", "brush", "box", "mat-256", "empty")
+
+
+class Scenes(NamedTuple):
+    """Views with what they show; coordinates are -1..1 across the view."""
+
+    views: Tensor  # [N, 4, S, S]: erased RGB in -1..1, then 1 - hole
+    centre: Tensor  # [N, 2]
+    log_side: Tensor  # [N]: log2 of the frame's side over the view's
+    angle: Tensor  # [N]: radians
+    present: Tensor  # [N], bool: whether the view shows an aligned picture at all
+
+
+class Pictures:
+    """Aligned pictures at several sizes, so that small ones in a scene do not alias."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        """pixels: uint8 [N, 3, P, P], P a power of two of at least 64."""
+        self.levels = [pixels]
+        while self.levels[-1].shape[2] > 32:
+            half = F.avg_pool2d(self.levels[-1].float(), 2).round().to(torch.uint8)
+            self.levels.append(half)
+
+    def __len__(self) -> int:
+        return len(self.levels[0])
+
+
+def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator) -> Scenes:
+    """`count` scenes with views of `size` px."""
+    indices = torch.randint(len(pictures), (count,), generator=generator)
+    others = torch.randint(len(pictures), (count,), generator=generator)
+    present = torch.rand(count, generator=generator) < POSITIVES
+    centre, side, angle = _draw_frames(count, generator)
+    texture = pictures.levels[-2][others].float() / 255
+    canvas = draw_backgrounds(texture, size, generator)
+    inside = frame_coordinates(centre, side, angle, size)
+
+    shown = _seen(pictures, indices, inside, side * size)
+    matte = _draw_mattes(inside, generator)[:, None] * present[:, None, None, None]
+    canvas = canvas + (shown - canvas) * matte
+    canvas = _photographed(canvas, generator)
+    known = 1 - _draw_hidden(inside, size, generator)
+    views = torch.cat([(canvas * 2 - 1) * known, known], dim=1)
+    return Scenes(views, centre, torch.log2(side), angle, present)
+
+
+def _seen(pictures: Pictures, indices: Tensor, inside: Tensor, wanted: Tensor) -> Tensor:
+    """The pictures at the frames' coordinates; mirrored a little beyond their borders, then flat.
+
+    wanted: [N], the frames' sides in px, which decide what size of picture is sampled.
+    """
+    sizes = torch.tensor([level.shape[2] for level in pictures.levels])
+    level = (sizes[:, None] >= 0.9 * wanted).sum(0).clamp(min=1) - 1
+    shown = inside.new_empty(len(inside), 3, *inside.shape[1:3])
+    for index in set(level.tolist()):
+        chosen = level == index
+        shown[chosen] = F.grid_sample(
+            pictures.levels[index][indices[chosen]].float() / 255,
+            inside[chosen].clamp(-_MIRRORED, _MIRRORED),
+            padding_mode="reflection",
+            align_corners=False,
+        )
+    return shown
+
+
+def frame_coordinates(centre: Tensor, side: Tensor, angle: Tensor, size: int) -> Tensor:
+    """Where the view's pixels lie in the frames, -1..1 inside: [N, S, S, 2]."""
+    x, y = coordinates(size)
+    dx, dy = x - centre[:, 0, None, None], y - centre[:, 1, None, None]
+    c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    scale = side[:, None, None]
+    return torch.stack([(dx * c - dy * s) / scale, (dx * s + dy * c) / scale], dim=-1)
+
+
+def _draw_frames(count: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Half anywhere at any size, half near the middle at the size of a second look."""
+    first = torch.rand(count, generator=generator) < 0.5
+    far = uniform(-0.75, 0.75, (count, 2), generator)
+    near = torch.randn(count, 2, generator=generator) * 0.15
+    any_side = 2 ** uniform(-2.3, 0.7, (count,), generator)
+    second_side = 2 ** (torch.randn(count, generator=generator) * 0.25 - 0.68)
+    any_angle = uniform(-0.8, 0.8, (count,), generator)
+    small_angle = torch.randn(count, generator=generator) * 0.15
+    return (
+        torch.where(first[:, None], far, near),
+        torch.where(first, any_side, second_side),
+        torch.where(first, any_angle, small_angle),
+    )
+
+
+def _draw_mattes(inside: Tensor, generator: Generator) -> Tensor:
+    """How much of the pasted picture shows [N, S, S]: everywhere, a soft rectangle, or a head."""
+    n = len(inside)
+    u, v = inside[..., 0], inside[..., 1]
+    edges = uniform(0.6, 1.4, (4, n, 1, 1), generator)
+    soft = 2 ** uniform(-6, -2, (n, 1, 1), generator)
+    rectangle = (
+        torch.sigmoid((edges[0] - u) / soft)
+        * torch.sigmoid((edges[1] + u) / soft)
+        * torch.sigmoid((edges[2] - v) / soft)
+        * torch.sigmoid((edges[3] + v) / soft)
+    )
+    radius = uniform(0.55, 1.0, (2, n, 1, 1), generator)
+    middle = uniform(-0.15, 0.1, (n, 1, 1), generator)
+    head = torch.sigmoid((1 - ((u / radius[0]) ** 2 + ((v - middle) / radius[1]) ** 2)) / soft / 2)
+    below = torch.sigmoid((v - 0.6) / soft) * torch.sigmoid((radius[0] - 0.2 - u.abs()) / soft)
+    head = torch.maximum(head, below)
+    kind = torch.rand(n, 1, 1, generator=generator)
+    return torch.where(kind < 0.2, torch.ones_like(u), torch.where(kind < 0.6, rectangle, head))
+
+
+def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
+    """Light, colour, contrast, focus and grain as cameras and painters vary them."""
+    n = len(canvas)
+    gain = uniform(0.75, 1.25, (n, 1, 1, 1), generator)
+    cast = uniform(0.88, 1.12, (n, 3, 1, 1), generator)
+    gamma = 2 ** uniform(-0.6, 0.6, (n, 1, 1, 1), generator)
+    canvas = (canvas.clamp(1e-4, 1) ** gamma - 0.5) * gain + 0.5
+    canvas = canvas * cast + uniform(-0.1, 0.1, (n, 1, 1, 1), generator)
+    gray = canvas.mean(dim=1, keepdim=True).expand_as(canvas)
+    colourful = uniform(0, 1.3, (n, 1, 1, 1), generator).clamp(max=1.1)
+    canvas = gray + (canvas - gray) * colourful
+    soft = F.avg_pool2d(F.pad(canvas, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    canvas = torch.where(torch.rand(n, 1, 1, 1, generator=generator) < 0.3, soft, canvas)
+    grain = torch.rand(n, 1, 1, 1, generator=generator) ** 3 * 0.07
+    return (canvas + grain * torch.randn(canvas.shape, generator=generator)).clamp(0, 1)
+
+
+def _draw_hidden(inside: Tensor, size: int, generator: Generator) -> Tensor:
+    """Holes [N, 1, S, S], half of them lying on the frame, half on the view."""
+    n = len(inside)
+    names = torch.randint(len(_HOLES), (n,), generator=generator)
+    holes = torch.zeros(n, 1, size, size)
+    for index in set(names.tolist()):
+        chosen = names == index
+        amount = int(chosen.sum())
+        holes[chosen] = draw_holes(RECIPES[_HOLES[index]], amount, size, generator)
+    framed = F.grid_sample(holes, inside, mode="nearest", align_corners=False)
+    on_frame = torch.rand(n, 1, 1, 1, generator=generator) < 0.6
+    holes = torch.where(on_frame, framed, holes)
+    core = (inside.abs() < 0.7).all(dim=-1)[:, None].to(holes.dtype)
+    hidden = (holes * core).sum((1, 2, 3)) / core.sum((1, 2, 3)).clamp(min=1)
+    return holes * (hidden < MOST_HIDDEN)[:, None, None, None]

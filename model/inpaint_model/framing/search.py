@@ -1,0 +1,158 @@
+"""Find the frame around a selection in a document.
+
+The framer first looks at square views of several sizes around the selection, then again at a view
+around each of its most confident proposals, turned upright by them. Views are sampled straight from
+the document's pixels, a few points a view pixel, so that the cost does not depend on its size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inpaint_model import frames, holes
+from inpaint_model.documents import OPAQUE, DocumentPicture
+from inpaint_model.frames import Box, Frame
+from inpaint_model.framing.network import Framer
+from inpaint_model.holes import Bytes
+from inpaint_model.pixels import Bools, Floats, display_from_document
+
+_LADDER = 1.5  # ratio of the sides of successive first views
+_MOST_VIEWS = 8
+_KEPT = 3  # proposals that are looked at again
+_SECOND_LOOKS = 2
+_SECOND_VIEW = 1.6  # side of a second view over the proposal's
+
+
+class Proposal(NamedTuple):
+    """A frame in document px and how sure the framer is, 0..1."""
+
+    frame: Frame
+    confidence: float
+
+
+def propose(
+    framer: Framer,
+    picture: DocumentPicture,
+    coverage: Bytes,
+    hole: Box,
+    overview: DocumentPicture | None = None,
+) -> list[Proposal]:
+    """Frames for a hole, the best first.
+
+    Args:
+        framer: the model's.
+        picture: the document, or the crop around the selection.
+        coverage: uint8 [H, W], same size; where it is above 0 the picture does not show.
+        hole: the box of the hole that the frame is wanted for, document px.
+        overview: the whole document at low resolution, for what lies beyond a crop.
+    """
+    looks = first_views(hole, picture, overview)
+    found = _look(framer, picture, coverage, looks, overview)
+    found = sorted(found, key=lambda p: -p.confidence)[:_KEPT]
+    for _ in range(_SECOND_LOOKS):
+        looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in found]
+        found = _look(framer, picture, coverage, looks, overview)
+    return sorted(found, key=lambda p: -p.confidence * (1 + share_inside(p.frame, hole)))
+
+
+def first_views(
+    hole: Box, picture: DocumentPicture, overview: DocumentPicture | None
+) -> list[Frame]:
+    """Upright squares around the hole, from little context to everything there is."""
+    width, height = picture.document_size
+    if overview is None:
+        height, width = picture.pixels.shape[:2]
+    smallest = 1.25 * max(hole.width, hole.height, 8)
+    largest = max(1.1 * max(width, height), smallest)
+    count = min(1 + math.ceil(math.log(largest / smallest, _LADDER)), _MOST_VIEWS)
+    sides = np.geomspace(smallest, largest, count)
+    centre = hole.x + hole.width / 2, hole.y + hole.height / 2
+    return [Frame(*centre, float(side)) for side in sides]
+
+
+def share_inside(frame: Frame, box: Box) -> float:
+    """How much of a box lies inside a frame, 0..1 (sampled)."""
+    steps = (np.arange(8) + 0.5) / 8
+    x, y = np.meshgrid(box.x + box.width * steps, box.y + box.height * steps)
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    seen = frames.apply(frames.model_from_document(frame, 1), points)
+    return float(((seen > 0) & (seen < 1)).all(axis=1).mean())
+
+
+def coarse_view(
+    picture: DocumentPicture, coverage: Bytes | None, frame: Frame, size: int
+) -> tuple[Floats, Bools]:
+    """A frame's pixels [S, S, 3] (display values) and which of them are known [S, S]."""
+    scale = frame.side / size * math.sqrt(picture.scale[0] * picture.scale[1])
+    density = min(max(math.ceil(scale / 2), 1), 4)
+    matrix = frames.compose(
+        picture.from_document, frames.document_from_model(frame, size * density)
+    )
+    steps = np.arange(size * density) + 0.5
+    column = np.floor(matrix[0, 0] * steps + (matrix[0, 1] * steps[:, None] + matrix[0, 2]))
+    row = np.floor(matrix[1, 0] * steps + (matrix[1, 1] * steps[:, None] + matrix[1, 2]))
+    rows, columns, channels = picture.pixels.shape
+    known = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+    index = np.where(known, row * columns + column, 0).astype(np.intp)
+    colour, alpha = display_from_document(
+        picture.pixels.reshape(-1, channels).take(index, axis=0), picture.linear
+    )
+    if alpha is not None:
+        known &= alpha >= OPAQUE
+    if coverage is not None:
+        known &= coverage.ravel().take(index) == 0
+    shown = colour.clip(0, 1).reshape(size, density, size, density, 3).mean(axis=(1, 3))
+    return shown, known.reshape(size, density, size, density).all(axis=(1, 3))
+
+
+def _look(
+    framer: Framer,
+    picture: DocumentPicture,
+    coverage: Bytes,
+    looks: Sequence[Frame],
+    overview: DocumentPicture | None,
+) -> list[Proposal]:
+    views = [_view(picture, coverage, look, framer.config.view, overview) for look in looks]
+    device = next(framer.parameters()).device
+    with torch.inference_mode():
+        centre, log_side, direction, logit = framer(torch.stack(views).to(device).float())
+    angle = torch.rad2deg(torch.atan2(direction[:, 1], direction[:, 0]))
+    numbers = torch.cat([centre, torch.stack([2**log_side, angle, logit.sigmoid()], 1)], 1)
+    return [
+        Proposal(_in_document(look, *row[:4]), row[4])
+        for look, row in zip(looks, numbers.cpu().tolist(), strict=True)
+    ]
+
+
+def _view(
+    picture: DocumentPicture,
+    coverage: Bytes,
+    frame: Frame,
+    size: int,
+    overview: DocumentPicture | None,
+) -> Tensor:
+    """What the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
+    shown, known = coarse_view(picture, coverage, frame, size)
+    if overview is not None and not known.all():
+        matrix = frames.compose(picture.from_document, frames.document_from_model(frame, size))
+        reached = holes.reached_by_picture(coverage.shape, matrix, size)
+        far, far_known = coarse_view(overview, None, frame, size)
+        shown = np.where(reached[..., None], shown, far)
+        known = np.where(reached, known, far_known)
+    seen = torch.from_numpy(known).float()
+    colour = torch.from_numpy(shown).permute(2, 0, 1) * 2 - 1
+    return torch.cat([colour * seen, seen[None]])
+
+
+def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:
+    """A frame in a view's coordinates (-1..1) as a frame in the document."""
+    matrix = frames.document_from_model(view, 2)
+    cx, cy = frames.apply(matrix, [(x + 1, y + 1)])[0]
+    turn = (view.angle + angle + 180) % 360 - 180
+    return Frame(float(cx), float(cy), view.side * side, turn)

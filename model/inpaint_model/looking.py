@@ -1,0 +1,93 @@
+"""What the model sees of a document through a frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaint_model import frames, holes
+from inpaint_model.documents import OPAQUE, DocumentPicture
+from inpaint_model.frames import Frame, Matrix
+from inpaint_model.holes import Bytes
+from inpaint_model.membrane import continued
+from inpaint_model.pixels import Bools, Floats, display_from_document, quantise
+from inpaint_model.resampling import averaging_factor, resample
+
+
+class Source(NamedTuple):
+    """What the model sees: uint8 [R, R, 3] with zeros in the hole, and the hole, 0 or 255."""
+
+    erased: Bytes
+    hole: Bytes
+
+
+def look(
+    picture: DocumentPicture,
+    coverage: Bytes,
+    frame: Frame,
+    resolution: int,
+    overview: DocumentPicture | None = None,
+) -> Source:
+    """What the model sees through a frame.
+
+    Nothing of the hole's old content shows in the known pixels: before the document is reduced, the
+    hole is filled smoothly from its surroundings. Transparent pixels, and what neither the picture
+    nor the overview reaches, count as hole.
+    """
+    to_document = frames.document_from_model(frame, resolution)
+    known = coverage == 0
+    view, hole, reached = _seen(picture, known, to_document, resolution)
+    if overview is not None and not reached.all():
+        blank = np.ones(overview.pixels.shape[:2], np.bool_)
+        far, far_hole, far_reached = _seen(overview, blank, to_document, resolution)
+        view = np.where(reached[..., None], view, far)
+        hole = np.where(reached, hole, far_hole)
+        reached |= far_reached
+    hole |= ~reached
+    erased = quantise(np.where(hole[..., None], np.float32(0), view), np.uint8)
+    return Source(erased, hole.astype(np.uint8) * np.uint8(255))
+
+
+def _seen(
+    picture: DocumentPicture, known: Bools, document_from_model: Matrix, resolution: int
+) -> tuple[Floats, Bools, Bools]:
+    """Through a frame: display values [R, R, 3], the hole, and what the picture reaches."""
+    matrix = frames.compose(picture.from_document, document_from_model)
+    reached = holes.reached_by_picture(known.shape, matrix, resolution)
+    margin = resolution // 16 + 8  # model px: more than the reducing kernel sees
+    low, high = -margin, resolution + margin
+    seen = frames.apply(matrix, [(low, low), (high, low), (high, high), (low, high)])
+    region = frames.bounding_box(seen).clipped(known.shape[1], known.shape[0])
+    if region.width == 0 or region.height == 0:
+        nothing = np.zeros((resolution, resolution), np.bool_)
+        return np.zeros((resolution, resolution, 3), np.float32), ~nothing, nothing
+    matrix = frames.compose(frames.translation(-region.x, -region.y), matrix)
+    colour, alpha = display_from_document(region.cut(picture.pixels), picture.linear)
+    visible = region.cut(known)
+    if alpha is not None:
+        visible = visible & (alpha >= OPAQUE)
+    hole = holes.seen_by_model(~visible, matrix, resolution)
+    shown = torch.from_numpy(colour).clamp_(0, 1).permute(2, 0, 1)
+    factor = averaging_factor(matrix)
+    shown, lit = _block_means(shown, torch.from_numpy(np.ascontiguousarray(visible)), factor)
+    smooth = continued(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
+    reduced = frames.compose(frames.scaling(1 / factor, 1 / factor), matrix)
+    return resample(smooth, reduced, resolution, resolution), hole, reached
+
+
+def _block_means(picture: Tensor, known: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+    """Means over the known ones of factor x factor px, and which blocks have any.
+
+    picture: [3, H, W]; known: bool [H, W].
+    """
+    if factor == 1:
+        return picture, known
+    missing = (0, -known.shape[1] % factor, 0, -known.shape[0] % factor)
+    weight = F.pad(known[None].float(), missing)
+    sums = F.avg_pool2d(F.pad(torch.where(known, picture, 0.0), missing), factor)
+    weights = F.avg_pool2d(weight, factor)
+    return sums / weights.clamp(min=1e-6), weights[0] > 0

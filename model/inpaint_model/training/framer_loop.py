@@ -1,0 +1,116 @@
+"""Train a framer on scenes that are made as it goes. No labels, no pictures but aligned ones."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaint_model.framing.network import Framer, FramerConfig, confidence_logit
+from inpaint_model.framing.scenes import Pictures, Scenes, draw_scenes
+from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
+from inpaint_model.training.randomness import generator_for
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import FramerTraining
+
+PICTURE_PX = 128  # side of the aligned pictures that scenes are made of
+_WARM_UP = 5000  # scenes
+_VOTING = 0.25  # of the side: how far from the frame's centre cells are to vote
+
+
+class Losses:
+    """Of one batch: which cells vote, where the frame is (relative to its own side), how large,
+    how turned, and whether there is one. All but the last are means by the votes' weights."""
+
+    def __init__(self, framer: Framer, scenes: Scenes) -> None:
+        weight, cells = framer.votes(scenes.views)
+        shows = scenes.present
+        share = weight[shows]
+        side = 2.0 ** scenes.log_side[shows, None]
+        away = (framer.cells - scenes.centre[shows, None]).norm(dim=-1)
+        wanted = (-0.5 * (away / (_VOTING * side)).square()).softmax(dim=1)
+        direction = torch.stack([scenes.angle.cos(), scenes.angle.sin()], dim=1)[shows, None]
+        moved = (cells.centre[shows] - scenes.centre[shows, None]).norm(dim=-1) / (2 * side)
+        resized = (cells.log_side[shows] - scenes.log_side[shows, None]).abs()
+        turned = (cells.direction[shows] - direction).norm(dim=-1)
+        self.voting = -(wanted * share.clamp(min=1e-9).log()).sum(1).mean()
+        self.centre = (wanted * moved.clamp(max=2)).sum(1).mean()
+        self.side = (wanted * resized).sum(1).mean()
+        self.angle = (wanted * turned).sum(1).mean()
+        self.presence = F.binary_cross_entropy_with_logits(confidence_logit(cells), shows.float())
+
+    @property
+    def total(self) -> Tensor:
+        where = self.voting + 4 * self.centre + 1.5 * self.side + 2 * self.angle
+        total: Tensor = where + self.presence
+        return total
+
+
+def train_framer(
+    options: FramerTraining,
+    config: FramerConfig,
+    pictures: Tensor,
+    folder: RunFolder,
+    on_snapshot: Callable[[Framer, float], None] | None = None,
+) -> Framer:
+    """Train, or continue the training in `folder`; returns the averaged framer.
+
+    Args:
+        options: how.
+        config: what to train.
+        pictures: uint8 [N, 3, P, P] in the generator's alignment, P a power of two, at least 64.
+        folder: of the run.
+        on_snapshot: called with the averaged framer and the kimg seen after each snapshot.
+    """
+    source = Pictures(pictures)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        framer = Framer(config).train()
+    average = frozen_copy(framer)
+    optimizer = torch.optim.AdamW(framer.parameters(), lr=options.lr, weight_decay=1e-3)
+    modules, optimizers = {"framer": framer, "average": average}, {"optimizer": optimizer}
+    numbers = folder.load_state(modules, optimizers)
+    cur_nimg = int(numbers["cur_nimg"]) if numbers else 0
+    total = round(options.total_kimg * 1000)
+    due = cur_nimg + options.snapshot_kimg * 1000
+    stats, since, start = Stats(), cur_nimg, time.monotonic()
+    while cur_nimg < total:
+        generator = generator_for(options.seed, cur_nimg, "scenes")
+        scenes = draw_scenes(source, options.batch_size, config.view, generator)
+        losses = Losses(framer, scenes)
+        for group in optimizer.param_groups:
+            group["lr"] = options.lr * _schedule(cur_nimg, total)
+        optimizer.zero_grad(set_to_none=True)
+        losses.total.backward()
+        torch.nn.utils.clip_grad_norm_(framer.parameters(), 1.0)
+        optimizer.step()
+        cur_nimg += options.batch_size
+        update_ema(average, framer, options.batch_size, cur_nimg, options.ema_kimg, rampup=0.1)
+        for name, value in vars(losses).items():
+            stats.add(name, value)
+        if cur_nimg < min(due, total):
+            continue
+        due += options.snapshot_kimg * 1000
+        means = stats.take()
+        if not all(map(math.isfinite, means.values())):
+            raise TrainingDivergedError(folder.state_path, cur_nimg, means)
+        rate = (cur_nimg - since) / (time.monotonic() - start)
+        since, start = cur_nimg, time.monotonic()
+        record = {"kimg": cur_nimg / 1000, "images_per_s": rate} | means
+        folder.save_state(modules, optimizers, {"cur_nimg": cur_nimg, "options": asdict(options)})
+        folder.log("stats", record)
+        print(progress_line(record, options.total_kimg), flush=True)
+        if on_snapshot is not None:
+            on_snapshot(average, cur_nimg / 1000)
+    return average
+
+
+def _schedule(cur_nimg: int, total: int) -> float:
+    """Warm up, then half a cosine down to 0."""
+    return min(1.0, cur_nimg / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * cur_nimg / total))

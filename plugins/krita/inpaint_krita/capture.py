@@ -1,0 +1,139 @@
+"""Read what the daemon needs from a document, in strips, between turns of the event loop.
+
+`capture` is a generator: each `yield` hands control back to the host, so that reading a large
+picture never stops the window for longer than one strip takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+from inpaint_client.geometry import Box, Extent, crop_for_hole, overview_step
+from inpaint_client.info import Limits
+from inpaint_client.pixels import bounding_box, encode_coverage, rearrange, shrink
+from inpaint_client.requests import Picture, SampleType
+
+from .colour import Route, Space, route
+
+STRIP_BYTES = 1 << 20  # read and rearranged in some 5 ms
+CONVERT_BYTES = 1 << 18  # Krita's colour conversion is ten times slower than copying
+
+
+class Pixels(Protocol):
+    """What is read from a document."""
+
+    @property
+    def extent(self) -> Extent: ...
+    @property
+    def space(self) -> Space: ...
+    def read(self, box: Box) -> bytes:
+        """The source's pixels in `space`."""
+        ...
+
+    def read_display(self, box: Box) -> bytes:
+        """The visible picture as 8-bit sRGB, BGRA."""
+        ...
+
+    def read_coverage(self, box: Box) -> bytes:
+        """The selection, 0..255 a pixel; 0 beyond it."""
+        ...
+
+    def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
+        """The same colours in another space."""
+        ...
+
+
+@dataclass(frozen=True)
+class Capture:
+    """The pictures of a fill."""
+
+    crop: Picture
+    hole: Picture
+    crop_box: Box
+    hole_box: Box  # of the selection, document px
+    document: Extent
+    overview: Picture | None
+
+
+def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
+    """Read crop, hole and overview for a selection whose box is `selection`.
+
+    Raises:
+        BadInput: nothing is selected on the canvas, or it is too large for one crop.
+    """
+    canvas = Box.of_extent(pixels.extent)
+    way = route(pixels.space)
+    crop_box = crop_for_hole(
+        selection, canvas, way.travel.pixel_bytes, limits.max_side, limits.max_picture_bytes
+    )
+    hole = bytearray()
+    for strip in _strips(crop_box, 1, STRIP_BYTES):
+        hole += pixels.read_coverage(strip)
+        yield
+    inside = bounding_box(bytes(hole), crop_box.extent)
+    hole_box = Box(inside.x + crop_box.x, inside.y + crop_box.y, inside.width, inside.height)
+
+    direct = way.is_direct(pixels.space)
+    data = bytearray()
+    size = STRIP_BYTES if direct else CONVERT_BYTES
+    for strip in _strips(crop_box, pixels.space.pixel_bytes, size):
+        rows = pixels.read(strip)
+        if not direct:
+            rows = pixels.convert(rows, strip.extent, pixels.space, way.travel)
+        data += rows
+        yield
+    crop = yield from _picture(bytes(data), crop_box.extent, way)
+    overview = None if crop_box == canvas else (yield from _overview(pixels, canvas))
+    return Capture(
+        crop,
+        Picture(crop_box.width, crop_box.height, 1, bytes(hole)),
+        crop_box,
+        hole_box,
+        pixels.extent,
+        overview,
+    )
+
+
+def _picture(data: bytes, extent: Extent, way: Route) -> Generator[None, None, Picture]:
+    """The wire's channel order. Alpha travels only where something is transparent."""
+    sample_type, layout = way.travel.sample_type, way.travel.layout
+    row = way.travel.pixel_bytes * extent.width
+    step = max(1, STRIP_BYTES // row) * row
+    opaque = True
+    for start in range(0, len(data), step):
+        if not _is_opaque(data[start : start + step], layout, sample_type):
+            opaque = False
+            break
+        yield
+    wire = "RGBA" if not opaque else "Y" if layout == "YA" else "RGB"
+    result = bytearray()
+    for start in range(0, len(data), step):
+        result += rearrange(data[start : start + step], layout, wire, sample_type)
+        yield
+    return Picture(extent.width, extent.height, len(wire), bytes(result), sample_type, way.transfer)
+
+
+def _is_opaque(data: bytes, layout: str, sample_type: SampleType) -> bool:
+    size = sample_type.size
+    solid = encode_coverage(b"\xff", sample_type)
+    first = layout.index("A") * size
+    step = len(layout) * size
+    count = len(data) // step
+    return all(data[first + byte :: step] == solid[byte : byte + 1] * count for byte in range(size))
+
+
+def _overview(pixels: Pixels, canvas: Box) -> Generator[None, None, Picture]:
+    step = overview_step(canvas.extent)
+    data = bytearray()
+    for strip in canvas.strips(step):
+        if strip.height == step:
+            rows = rearrange(pixels.read_display(strip), "BGRA", "RGB")
+            data += shrink(rows, canvas.width, 3, step)
+            yield
+    return Picture(canvas.width // step, canvas.height // step, 3, bytes(data))
+
+
+def _strips(box: Box, pixel_bytes: int, target: int) -> list[Box]:
+    return list(box.strips(max(1, target // (box.width * pixel_bytes))))

@@ -1,0 +1,104 @@
+"""In which colour space pixels travel to the daemon, for every space that a document can have.
+
+The wire knows sRGB primaries, gamma or linear, gray or colour. Where the document's own bytes mean
+just that, they travel as they are. Everything else is converted by Krita, in a scratch document.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from inpaint_client.requests import Picture, SampleType, Transfer
+
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
+SRGB_LINEAR = "sRGB-elle-V2-g10.icc"
+GRAY = "Gray-D50-elle-V2-srgbtrc.icc"
+GRAY_LINEAR = "Gray-D50-elle-V2-g10.icc"
+
+# Krita names profiles by their description; these are the same colours under other names.
+_SRGB_NAMES = frozenset(
+    {SRGB, "sRGB-elle-V4-srgbtrc.icc", "sRGB built-in", "sRGB IEC61966-2.1", "sRGB"}
+)
+_SRGB_LINEAR_NAMES = frozenset(
+    {
+        SRGB_LINEAR,
+        "sRGB-elle-V4-g10.icc",
+        "krita-2.5, lcms sRGB built-in with linear gamma TRC",
+    }
+)
+_GRAY_NAMES = frozenset({GRAY, "Gray-D50-elle-V4-srgbtrc.icc"})
+_GRAY_LINEAR_NAMES = frozenset({GRAY_LINEAR, "Gray-D50-elle-V4-g10.icc"})
+
+_SAMPLES = {
+    "U8": SampleType.U8,
+    "U16": SampleType.U16,
+    "F16": SampleType.F16,
+    "F32": SampleType.F32,
+}
+_CHANNELS = {"GRAYA": 2, "RGBA": 4, "CMYKA": 5, "LABA": 4, "XYZA": 4, "YCbCrA": 4}
+
+
+class Space(NamedTuple):
+    """A colour space as Krita names it, for instance ("RGBA", "U8", "sRGB built-in")."""
+
+    model: str
+    depth: str
+    profile: str
+
+    @property
+    def sample_type(self) -> SampleType:
+        return _SAMPLES[self.depth]
+
+    @property
+    def pixel_bytes(self) -> int:
+        return _CHANNELS[self.model] * self.sample_type.size
+
+    @property
+    def layout(self) -> str:
+        """The channels in memory, for gray and RGB: integers are stored as BGRA, floats as RGBA."""
+        if self.model == "GRAYA":
+            return "YA"
+        return "BGRA" if self.depth in ("U8", "U16") else "RGBA"
+
+
+class Route(NamedTuple):
+    """How the pixels of a space travel: as `travel`, which the wire calls `transfer`."""
+
+    travel: Space
+    transfer: Transfer
+
+    def is_direct(self, space: Space) -> bool:
+        """Whether the bytes of `space` need no conversion."""
+        return self.travel == space
+
+
+def route(space: Space) -> Route:
+    """The way for pixels of `space` that loses least.
+
+    Raises:
+        KeyError: a model or depth that this version does not know.
+    """
+    _CHANNELS[space.model], _SAMPLES[space.depth]
+    is_float = space.depth in ("F16", "F32")
+    gray = space.model == "GRAYA"
+    if gray or space.model == "RGBA":
+        if space.profile in (_GRAY_NAMES if gray else _SRGB_NAMES):
+            return Route(space, Transfer.SRGB)
+        if space.profile in (_GRAY_LINEAR_NAMES if gray else _SRGB_LINEAR_NAMES):
+            return Route(space, Transfer.LINEAR)
+    model = "GRAYA" if gray else "RGBA"
+    if is_float:  # may exceed 1, and only linear values mean something there
+        return Route(Space(model, "F32", GRAY_LINEAR if gray else SRGB_LINEAR), Transfer.LINEAR)
+    # 16 bits even for 8-bit documents: the detour through another space must not add banding.
+    return Route(Space(model, "U16", GRAY if gray else SRGB), Transfer.SRGB)
+
+
+def space_of(picture: Picture, like: Space) -> Space:
+    """The space of a picture from the wire: `like` itself where its bytes mean the same."""
+    gray = picture.channels == 1
+    linear = picture.transfer is Transfer.LINEAR
+    profile = (GRAY_LINEAR if linear else GRAY) if gray else (SRGB_LINEAR if linear else SRGB)
+    plain = Space("GRAYA" if gray else "RGBA", picture.sample_type.name, profile)
+    way = route(like)
+    same = (plain.model, plain.depth, picture.transfer) == (like.model, like.depth, way.transfer)
+    return like if same and way.is_direct(like) else plain

@@ -1,0 +1,88 @@
+"""Registers the docker and the actions. All of Krita's life cycle is here."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from inpaint_client.settings import connection_file
+from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
+
+from .docker import DOCKER_ID, InpaintDocker
+from .host import KritaHost
+from .link import Link
+from .text import tr, use_language
+from .wishes import wishes_file
+
+log = logging.getLogger(__name__)
+MENU = "tools/scripts"
+
+
+class InpaintExtension(Extension):  # type: ignore[misc]
+    def setup(self) -> None:
+        """Krita calls it once, before the first window."""
+        notifier = Krita.instance().notifier()
+        notifier.setActive(True)
+        notifier.applicationClosing.connect(self._close)
+
+    def createActions(self, window: Any) -> None:
+        """Krita calls it for every window. The names are those of inpaint_krita.action."""
+        for name, text, menu, slot in (
+            ("inpaint_stylegan", tr("Inpaint (StyleGAN)"), MENU, self._run),
+            ("inpaint_stylegan_cancel", tr("Inpaint: cancel"), "", self._cancel),
+            ("inpaint_stylegan_next", tr("Inpaint: next candidate"), "", self._next),
+            ("inpaint_stylegan_previous", tr("Inpaint: previous candidate"), "", self._previous),
+            ("inpaint_stylegan_keep", tr("Inpaint: keep this candidate"), "", self._keep),
+        ):
+            action = window.createAction(name, text, menu)
+            action.triggered.connect(lambda _=False, slot=slot: slot())
+
+    def _docker(self) -> InpaintDocker | None:
+        """The one in the window that the artist works in."""
+        window = Krita.instance().activeWindow()
+        for docker in window.dockers() if window and hasattr(window, "dockers") else ():
+            if docker.objectName() == DOCKER_ID:
+                for ours in InpaintDocker.instances:
+                    if ours == docker:
+                        return ours
+        return InpaintDocker.instances[-1] if InpaintDocker.instances else None
+
+    def _run(self) -> None:
+        docker = self._docker()
+        if docker is not None:
+            docker.setVisible(True)
+            docker.raise_()
+            docker.controller.run()
+
+    def _cancel(self) -> None:
+        if docker := self._docker():
+            docker.controller.cancel()
+
+    def _next(self) -> None:
+        if docker := self._docker():
+            docker.controller.step(1)
+
+    def _previous(self) -> None:
+        if docker := self._docker():
+            docker.controller.step(-1)
+
+    def _keep(self) -> None:
+        if docker := self._docker():
+            docker.controller.keep()
+
+    def _close(self) -> None:
+        for docker in InpaintDocker.instances:
+            docker.controller.close()
+        InpaintDocker.link.close()
+
+
+def register() -> None:
+    """Called once, when Krita loads the plug-in."""
+    application = Krita.instance()
+    use_language(wishes_file().load().language or KritaHost(application).language())
+    InpaintDocker.link = Link(connection_file().load())
+    application.addExtension(InpaintExtension(application))
+    position = getattr(DockWidgetFactoryBase, "DockRight", None)
+    if position is None:  # PyQt6 scopes enums
+        position = DockWidgetFactoryBase.DockPosition.DockRight
+    application.addDockWidgetFactory(DockWidgetFactory(DOCKER_ID, position, InpaintDocker))

@@ -1,0 +1,183 @@
+"""The runs that a document remembers: one annotation each, saved with the document.
+
+A run keeps everything that makes its candidates again: the recipes, the attachment (the erased
+picture and the hole at model resolution), the selection's coverage, and which layers it made.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from inpaint_client.errors import BadInput
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.requests import Edit
+
+PREFIX = "inpaint_stylegan/run/"
+DESCRIPTION = "Inpaint (StyleGAN): how these layers were made"
+FORMAT = 1
+MAX_RUNS = 24  # older ones are forgotten, oldest first; some 200 KiB each
+
+
+@dataclass(frozen=True)
+class Result:
+    """One candidate, or a variant of it, with its layer."""
+
+    seed: int
+    layer: str  # the layer's id
+    recipe: str = field(repr=False)
+    index: int = 0  # of the candidate in the run
+    variant: int = -1  # -1: the candidate itself
+    attachment: bytes = field(default=b"", repr=False)
+    edits: tuple[Edit, ...] = ()
+    starred: bool = False
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run of a document."""
+
+    key: str  # unique in the document
+    time: str  # ISO 8601, local
+    model: str
+    title: str  # the name of its group
+    group: str  # the group's id
+    document: Extent
+    hole_box: Box
+    coverage: bytes = field(repr=False)  # of hole_box, 0..255
+    source: str = ""  # id of the layer it was made from; empty = all visible ones
+    results: tuple[Result, ...] = ()
+    chosen: int = 0  # index in results
+    kept: str = ""  # the layer that "keep this one" made
+
+    @property
+    def annotation(self) -> str:
+        return PREFIX + self.key
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(result.seed for result in self.results if result.variant < 0)
+
+    def with_result(self, position: int, result: Result) -> PastRun:
+        results = list(self.results)
+        results[position] = result
+        return replace(self, results=tuple(results))
+
+
+def pack(run: PastRun) -> bytes:
+    """A run as the bytes of an annotation. Attachments that are the same are stored once."""
+    attachments: list[bytes] = []
+    results: list[dict[str, Any]] = []
+    for result in run.results:
+        entry: dict[str, Any] = {
+            "seed": result.seed,
+            "layer": result.layer,
+            "recipe": result.recipe,
+            "index": result.index,
+            "variant": result.variant,
+            "edits": {edit.name: edit.value for edit in result.edits},
+            "starred": result.starred,
+        }
+        if result.attachment:
+            if result.attachment not in attachments:
+                attachments.append(result.attachment)
+            entry["attachment"] = attachments.index(result.attachment)
+        results.append(entry)
+    content = {
+        "format": FORMAT,
+        "time": run.time,
+        "model": run.model,
+        "title": run.title,
+        "group": run.group,
+        "document": list(run.document),
+        "hole_box": list(run.hole_box),
+        "coverage": _text(zlib.compress(run.coverage)),
+        "source": run.source,
+        "chosen": run.chosen,
+        "kept": run.kept,
+        "results": results,
+        "attachments": [_text(data) for data in attachments],
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def unpack(name: str, data: bytes) -> PastRun:
+    """The run stored in the annotation `name`.
+
+    Raises:
+        BadInput: not ours, damaged, or of a newer version.
+    """
+    try:
+        content = json.loads(data)
+        if content["format"] != FORMAT:
+            raise BadInput(
+                "This document's history of fills was written by a newer version.",
+                "Update the plug-in to use it.",
+            )
+        attachments = [base64.b64decode(each) for each in content["attachments"]]
+        box = Box(*(int(value) for value in content["hole_box"]))
+        coverage = _inflate(base64.b64decode(content["coverage"]), box.extent.area)
+        return PastRun(
+            key=name.removeprefix(PREFIX),
+            time=str(content["time"]),
+            model=str(content["model"]),
+            title=str(content["title"]),
+            group=str(content["group"]),
+            document=Extent(*(int(value) for value in content["document"])),
+            hole_box=box,
+            coverage=coverage,
+            source=str(content["source"]),
+            chosen=int(content["chosen"]),
+            kept=str(content["kept"]),
+            results=tuple(_result(entry, attachments) for entry in content["results"]),
+        )
+    except (ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput("This document's history of fills cannot be read.", "") from error
+
+
+def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
+    position = entry.get("attachment")
+    return Result(
+        seed=int(entry["seed"]),
+        layer=str(entry["layer"]),
+        recipe=str(entry["recipe"]),
+        index=int(entry["index"]),
+        variant=int(entry["variant"]),
+        attachment=b"" if position is None else attachments[int(position)],
+        edits=tuple(Edit(str(name), float(value)) for name, value in entry["edits"].items()),
+        starred=bool(entry["starred"]),
+    )
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    """Exactly `size` bytes; a document is no reason to fill the memory."""
+    inflater = zlib.decompressobj()
+    coverage = inflater.decompress(data, size + 1)
+    if len(coverage) != size:
+        raise ValueError("the coverage has another size than its box")
+    return coverage
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def run_names(annotations: Iterable[str]) -> list[str]:
+    """The annotations that hold runs, oldest first: keys begin with the time."""
+    return sorted(name for name in annotations if name.startswith(PREFIX))
+
+
+def attachment_of(run: PastRun, result: Result) -> bytes:
+    """A variant shares the attachment of its candidate."""
+    if result.attachment:
+        return result.attachment
+    for other in run.results:
+        if other.index == result.index and other.attachment:
+            return other.attachment
+    return b""

@@ -1,0 +1,48 @@
+"""Colour conversion by Krita, in documents that nobody sees.
+
+`setColorSpace` on any node of the artist's document, attached or not, leaves a step in its undo
+history. A scratch document has a history of its own and goes away with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inpaint_client.geometry import Extent
+
+from .colour import Space
+from .qt import QtCore
+
+
+class Scratch:
+    """Converts pixels; `close` it when a run is over."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._documents: dict[tuple[Extent, Space], Any] = {}
+
+    def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
+        """The same colours in another space; straight alpha stays."""
+        if source == target:
+            return data
+        layer = self._document(extent, source).topLevelNodes()[0]
+        layer.setPixelData(QtCore.QByteArray(data), 0, 0, *extent)
+        copy = layer.duplicate()  # so that the layer keeps its space for the next strip
+        copy.setColorSpace(*target)
+        return bytes(copy.pixelData(0, 0, *extent))
+
+    def close(self) -> None:
+        for document in self._documents.values():
+            document.setModified(False)
+            document.close()
+        self._documents.clear()
+
+    def _document(self, extent: Extent, space: Space) -> Any:
+        """Opening one takes 0.1 s, so strips of the same size share it."""
+        document = self._documents.get((extent, space))
+        if document is None:
+            self.close()
+            document = self._application.createDocument(*extent, "inpaint-scratch", *space, 72.0)
+            document.setBatchmode(True)
+            self._documents[extent, space] = document
+        return document

@@ -1,0 +1,57 @@
+"""Runs a generator between turns of Qt's event loop, so that long work never stops the window."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar
+
+from .qt import QtCore
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Steps(Generic[T]):
+    """One generator under way. What it yields is how long to wait, in ms; None = at once."""
+
+    def __init__(
+        self,
+        generator: Generator[Any, None, T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._generator = generator
+        self._done = done
+        self._failed = failed
+        self._is_cancelled = False
+        self._is_inside = False  # Krita lets the event loop turn in the middle of some calls
+        QtCore.QTimer.singleShot(0, self._step)
+
+    def cancel(self) -> None:
+        """Neither `done` nor `failed` will be called."""
+        self._is_cancelled = True
+        if not self._is_inside:
+            self._generator.close()
+
+    def _step(self) -> None:
+        if self._is_cancelled:
+            return
+        self._is_inside = True
+        try:
+            pause = next(self._generator)
+        except StopIteration as stop:
+            if not self._is_cancelled:
+                self._done(stop.value)
+        except Exception as error:
+            if self._is_cancelled:
+                log.info("a cancelled step failed", exc_info=error)
+            else:
+                self._failed(error)
+        else:
+            if self._is_cancelled:
+                self._generator.close()
+                return
+            QtCore.QTimer.singleShot(int(pause or 0), self._step)
+        finally:
+            self._is_inside = False

@@ -1,0 +1,100 @@
+"""What the artist has set in the docker, kept between sessions."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from inpaint_client.folders import config_folder
+from inpaint_client.geometry import Frame
+from inpaint_client.info import Model
+from inpaint_client.requests import Blending, Edit, FillJob, FrameMode, Variant
+from inpaint_client.settings import SettingsFile
+
+from .capture import Capture
+
+MAX_SEED = (1 << 32) - 1
+MAX_CANDIDATES = 16  # that fit a docker; the daemon's own limit may be lower
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Defaults are those of a first start."""
+
+    model: str = ""  # empty = the daemon's default
+    candidates: int = 4
+    seed: int = 0
+    new_seed: bool = True  # draw another seed for every run
+    variety: float = 0.8  # truncation_psi: 0 = the typical face, 1 = widest
+    all_visible: bool = True  # source: all visible layers, or the active one
+    context: str = "auto"  # auto | box | frame
+    frame_cx: float = 0.0  # document px; used with "frame"
+    frame_cy: float = 0.0
+    frame_side: float = 0.0  # 0 = not set yet
+    frame_angle: float = 0.0
+    also_without_edits: bool = False  # every candidate plain, and as a variant with the edits
+    colour_match: bool = True
+    gradient: bool = True
+    grain: bool = True
+    feather_px: float = 0.0
+    language: str = ""  # empty = Krita's
+    sections_closed: str = field(default="")  # names of collapsed sections, comma separated
+
+    @property
+    def frame(self) -> Frame:
+        return Frame(self.frame_cx, self.frame_cy, self.frame_side, self.frame_angle)
+
+    @property
+    def frame_mode(self) -> FrameMode:
+        if self.context == "frame" and self.frame_side > 0:
+            return FrameMode.EXPLICIT
+        return FrameMode.BOX if self.context == "box" else FrameMode.AUTO
+
+    @property
+    def blending(self) -> Blending:
+        return Blending(
+            colour_match=self.colour_match,
+            gradient=self.gradient,
+            feather_px=self.feather_px,
+            grain=self.grain,
+        )
+
+
+def wishes_file() -> SettingsFile[Wishes]:
+    return SettingsFile(config_folder() / "krita.json", Wishes)
+
+
+def draw_seed() -> int:
+    return secrets.randbelow(MAX_SEED + 1)
+
+
+def seeds_of(wishes: Wishes) -> tuple[int, ...]:
+    """The seeds of a run: s, s + 1, ... modulo 2**32."""
+    return tuple((wishes.seed + i) % (MAX_SEED + 1) for i in range(wishes.candidates))
+
+
+def fill_job(wishes: Wishes, capture: Capture, edits: tuple[Edit, ...]) -> FillJob:
+    """The request for a run."""
+    plain_too = wishes.also_without_edits and bool(edits)
+    mode = wishes.frame_mode
+    return FillJob(
+        crop=capture.crop,
+        hole=capture.hole,
+        crop_box=capture.crop_box,
+        document=capture.document,
+        overview=capture.overview,
+        model=wishes.model,
+        seeds=seeds_of(wishes),
+        truncation_psi=wishes.variety,
+        edits=() if plain_too else edits,
+        variants=(Variant(edits),) if plain_too else (),
+        frame_mode=mode,
+        frame=wishes.frame if mode is FrameMode.EXPLICIT else None,
+        blending=wishes.blending,
+    )
+
+
+def usable_edits(values: dict[str, float], model: Model | None) -> tuple[Edit, ...]:
+    """The sliders that are off zero and that this model has."""
+    known = {direction.name for direction in model.directions} if model else set()
+    return tuple(Edit(name, value) for name, value in values.items() if value and name in known)

@@ -1,0 +1,162 @@
+"""Put the Krita plug-in where Krita looks for it, and enable it; check it; take it away again.
+
+Krita keeps its resources in another folder for each way it is packaged: a native package or an
+AppImage in the user's data folder, a Flatpak in its own. All that are found are served.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import zipfile
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+MODULE = "inpaint_krita"
+ARCHIVE = f"{MODULE}.zip"
+FLATPAK = ".var/app/org.kde.krita"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One Krita's folders."""
+
+    name: str  # "native", "Flatpak"
+    data: Path  # holds pykrita/ and actions/
+    config: Path  # kritarc
+
+    @property
+    def package(self) -> Path:
+        return self.data / "pykrita" / MODULE
+
+    @property
+    def desktop(self) -> Path:
+        return self.data / "pykrita" / f"{MODULE}.desktop"
+
+    @property
+    def action(self) -> Path:
+        return self.data / "actions" / f"{MODULE}.action"
+
+
+def places() -> list[Place]:
+    """The Kritas of this user; the native one even if it has not run yet."""
+    home = Path.home()
+    if sys.platform == "win32":
+        roaming = Path(os.environ.get("APPDATA", home / "AppData/Roaming"))
+        local = Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local"))
+        return [Place("native", roaming / "krita", local / "kritarc")]
+    if sys.platform == "darwin":
+        library = home / "Library"
+        return [
+            Place(
+                "native",
+                library / "Application Support/krita",
+                library / "Preferences/kritarc",
+            )
+        ]
+    data = _folder("XDG_DATA_HOME", home / ".local/share")
+    config = _folder("XDG_CONFIG_HOME", home / ".config")
+    found = [Place("native", data / "krita", config / "kritarc")]
+    flatpak = home / FLATPAK
+    if flatpak.is_dir():
+        found.append(Place("Flatpak", flatpak / "data/krita", flatpak / "config/kritarc"))
+    return found
+
+
+def install(archive: Path | None = None) -> int:
+    """Unpack the plug-in into every Krita's folder and enable it; 2 if there is nothing to unpack.
+
+    Say what was done, as `status` and `uninstall` do.
+    """
+    source = archive or packed()
+    if source is None:
+        print(
+            f"inpaint: {ARCHIVE} is not part of this installation; run plugins/build.py krita",
+            file=sys.stderr,
+        )
+        return 2
+    for place in places():
+        _remove_files(place)
+        with zipfile.ZipFile(source) as packed_plugin:
+            packed_plugin.extractall(place.data / "pykrita")
+        place.action.parent.mkdir(parents=True, exist_ok=True)
+        (place.data / "pykrita" / place.action.name).replace(place.action)
+        _set_enabled(place.config, True)
+        print(f"Krita ({place.name}): installed in {place.package}")
+    print("Restart Krita. Select a region and choose Tools > Scripts > Inpaint (StyleGAN).")
+    return 0
+
+
+def status() -> int:
+    """A line for every Krita; 0 if each has the plug-in whole and enabled, else 1."""
+    well = True
+    for place in places():
+        problems = [
+            f"{path} is missing"
+            for path in (place.package / "__init__.py", place.desktop, place.action)
+            if not path.is_file()
+        ]
+        if not problems and not _is_enabled(place.config):
+            problems.append(f"it is not enabled in {place.config}")
+        well = well and not problems
+        print(f"Krita ({place.name}): {'; '.join(problems) or 'installed and enabled'}")
+    if not well:
+        print("Run `inpaint plugins install krita`.")
+    return 0 if well else 1
+
+
+def uninstall() -> int:
+    """Remove the plug-in; only the user's settings stay."""
+    for place in places():
+        was_there = place.package.exists()
+        _remove_files(place)
+        _set_enabled(place.config, None)
+        print(f"Krita ({place.name}): {'removed' if was_there else 'was not installed'}")
+    return 0
+
+
+def packed() -> Path | None:
+    """The zip inside this installation, or in a checkout's build folder."""
+    inside = Path(str(resources.files("inpaint_cli") / "plugins" / ARCHIVE))
+    checkout = Path(__file__).resolve().parents[2] / "build" / "plugins" / ARCHIVE
+    return next((path for path in (inside, checkout) if path.is_file()), None)
+
+
+def _remove_files(place: Place) -> None:
+    shutil.rmtree(place.package, ignore_errors=True)
+    for path in (place.desktop, place.action):
+        path.unlink(missing_ok=True)
+
+
+def _folder(variable: str, fallback: Path) -> Path:
+    value = os.environ.get(variable, "")
+    return Path(value) if Path(value).is_absolute() else fallback
+
+
+_LINE = re.compile(rf"^enable_{MODULE}\s*=\s*(\w+)\s*$", re.M)
+
+
+def _is_enabled(kritarc: Path) -> bool:
+    if not kritarc.is_file():
+        return False
+    found = _LINE.search(kritarc.read_text("utf-8"))
+    return found is not None and found.group(1).lower() == "true"
+
+
+def _set_enabled(kritarc: Path, enabled: bool | None) -> None:
+    """Write, change or (None) remove our line in the [python] group; leave all others alone."""
+    text = kritarc.read_text("utf-8") if kritarc.is_file() else ""
+    text = re.sub(rf"^enable_{MODULE}\s*=.*\n?", "", text, flags=re.M)
+    if enabled is not None:
+        line = f"enable_{MODULE}={'true' if enabled else 'false'}\n"
+        if re.search(r"^\[python\]\s*$", text, re.M):
+            text = re.sub(r"^(\[python\])\s*$", rf"\1\n{line}".rstrip(), text, count=1, flags=re.M)
+        else:
+            text = f"{text.rstrip()}\n\n[python]\n{line}".lstrip()
+    elif not kritarc.is_file():
+        return
+    kritarc.parent.mkdir(parents=True, exist_ok=True)
+    kritarc.write_text(text, "utf-8")

@@ -1,0 +1,137 @@
+"""An artist's session: select, fill, look, undo, edit, star, compare, keep, save, open again."""
+
+from __future__ import annotations
+
+from studio import (
+    app,
+    coverage,
+    history,
+    inpaint,
+    outside_is,
+    picture,
+    pixels,
+    ready,
+    redo,
+    save,
+    select,
+    show,
+    tree,
+    undo,
+    until,
+    wish,
+)
+
+
+def steps(stage):
+    docker = yield from ready()
+    control, panel = docker.controller, docker.panel
+    document = yield from picture()
+    control.document_changed()
+    wish(docker, candidates=3)
+    yield from select(document, 200, 150, 180, 160, feather=6)
+    mask, before, steps_before = coverage(document), pixels(document), history()
+    (stage.out / "mask.raw").write_bytes(mask)
+    (stage.out / "before.raw").write_bytes(before)
+
+    # -- fill --------------------------------------------------------------------------------
+    yield from inpaint(docker)
+    state = control.state
+    assert state.notice is None, state.notice
+    layers = tree(document)
+    assert len(layers) == 2, layers
+    name, kind, visible, children = layers[1]
+    assert (kind, visible) == ("grouplayer", True), layers
+    assert "seed 5" in name, layers
+    assert [child[0] for child in children] == ["Seed 7", "Seed 6", "Seed 5"], children
+    assert [child[2] for child in children] == [False, False, True], children
+    yield from until(lambda: document.activeNode().name() == layers[0][0], 5, "the active layer")
+    filled = pixels(document)
+    assert filled != before
+    assert outside_is(before, filled, mask), "pixels outside the selection changed"
+    assert len(history()) == len(steps_before) + 1, history()
+    save(document, stage.out / "filled.kra")
+    results = [[each.seed, each.recipe] for each in state.run.results]
+
+    # -- one undo, one redo ------------------------------------------------------------------
+    yield from undo()
+    assert pixels(document) == before
+    assert len(tree(document)) == 1
+    control._look_at_document()
+    assert not control.state.run_is_attached
+    yield from redo()
+    assert pixels(document) == filled
+    assert tree(document) == layers
+    control._look_at_document()
+    assert control.state.run_is_attached
+
+    # -- another candidate, stars, compare ---------------------------------------------------
+    panel.results.grid.chosen.emit(1)
+    second = pixels(document)
+    assert second != filled
+    assert outside_is(before, second, mask)
+    panel.results.grid.starred.emit(1)
+    assert [each.starred for each in control.state.run.results] == [False, True, False]
+    panel.results.compare.pressed.emit()
+    yield 50
+    assert pixels(document) == before
+    panel.results.compare.released.emit()
+    yield 50
+    assert pixels(document) == second
+
+    # -- a slider ----------------------------------------------------------------------------
+    name = stage.arguments["slider"]
+    panel.edits.sliders[name].spin.setValue(1.0)
+    yield from until(lambda: control.state.run.results[1].edits, what="the edited rendering")
+    yield 100
+    edited = pixels(document)
+    assert edited != second
+    assert outside_is(before, edited, mask)
+    assert control.state.notice is None, control.state.notice
+    assert len(history()) == len(steps_before) + 1, history()
+    yield from undo()
+    assert pixels(document) == before
+    yield from redo()
+    assert pixels(document) == edited
+    save(document, stage.out / "edited.kra")
+
+    # -- keep, and undo that -----------------------------------------------------------------
+    panel.results.keep.clicked.emit()
+    yield from until(lambda: control.state.run.kept, what="keep")
+    yield 100
+    assert pixels(document) == edited
+    kept = tree(document)
+    assert [each[1] for each in kept] == ["paintlayer", "paintlayer"], kept
+    assert "seed 6" in kept[1][0], kept
+    assert len(history()) == len(steps_before) + 2, history()
+    save(document, stage.out / "kept.kra")
+    yield from undo()
+    assert len(tree(document)[1][3]) == 3
+    assert pixels(document) == edited
+    yield from redo()
+    assert pixels(document) == edited
+    assert len(tree(document)[1][3]) == 0
+
+    # -- close, open again, go on with the slider --------------------------------------------
+    save(document, stage.out / "kept.kra")
+    document.close()
+    yield 300
+    again = app.openDocument(str(stage.out / "kept.kra"))
+    yield from show(again)
+    yield from until(lambda: control.state.run is not None, what="the run from the file")
+    run = control.state.run
+    assert [each.seed for each in run.results] == [5, 6, 7]
+    assert run.chosen == 1
+    assert control.state.edits == {name: 1.0}, control.state.edits
+    assert panel.edits.sliders[name].value == 1.0
+    reopened = pixels(again)
+    panel.edits.sliders[name].spin.setValue(-1.0)
+    yield from until(
+        lambda: [each.value for each in control.state.run.results[1].edits] == [-1.0],
+        what="the rendering from the recipe",
+    )
+    yield 100
+    assert control.state.notice is None, control.state.notice
+    changed = pixels(again)
+    assert changed != reopened
+    assert outside_is(before, changed, mask)
+    return {"results": results, "layers": layers, "size": [again.width(), again.height()]}

@@ -1,0 +1,57 @@
+"""How long the window stands still while a 4096 px document is read, filled and edited."""
+
+from __future__ import annotations
+
+import time
+
+from studio import QtCore, app, ready, select, show, until, wish
+
+SIDE = 4096
+
+
+class Clock(QtCore.QObject):
+    """The longest time between two turns of the event loop, for each stage of a run."""
+
+    def __init__(self, stage_of):
+        super().__init__()
+        self._stage_of = stage_of
+        self._stage = stage_of()
+        self._last = time.perf_counter()
+        self.worst = {}
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start(2)
+
+    def _tick(self):
+        now = time.perf_counter()
+        for stage in {self._stage, self._stage_of()}:
+            self.worst[stage] = max(self.worst.get(stage, 0.0), 1000 * (now - self._last))
+        self._stage, self._last = self._stage_of(), now
+
+
+def steps(stage):
+    docker = yield from ready()
+    control = docker.controller
+    document = app.createDocument(
+        SIDE, SIDE, "large", "RGBA", "U8", "sRGB-elle-V2-srgbtrc.icc", 300.0
+    )
+    yield from show(document)
+    control.document_changed()
+    wish(docker, candidates=3)
+    yield from select(document, 1500, 1500, 1000, 1000, feather=8)
+    yield 1000
+    # What Krita itself takes for the two calls that cannot be cut into strips.
+    layer = document.createNode("trial", "paintlayer")
+    started = time.perf_counter()
+    document.rootNode().addChildNode(layer, None)
+    add_ms = 1000 * (time.perf_counter() - started)
+    started = time.perf_counter()
+    document.refreshProjection()
+    refresh_ms = 1000 * (time.perf_counter() - started)
+    yield 500
+
+    clock = Clock(lambda: control.state.progress.stage.name)
+    control.run()
+    yield from until(lambda: not control.is_busy, 120, "the run")
+    yield 200
+    return {"gaps_ms": clock.worst, "add_layer_ms": add_ms, "refresh_ms": refresh_ms}

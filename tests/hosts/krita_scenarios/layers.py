@@ -1,0 +1,137 @@
+"""Whatever is selected and whichever layer is active: what a person would expect, or a sentence."""
+
+from __future__ import annotations
+
+from studio import (
+    QtCore,
+    app,
+    close,
+    coverage,
+    inpaint,
+    menu_action,
+    outside_is,
+    picture,
+    pixels,
+    ready,
+    select,
+    tree,
+    undo,
+    until,
+    wish,
+)
+
+
+def steps(stage):
+    docker = yield from ready()
+    control = docker.controller
+    wish(docker, candidates=1)
+
+    # -- no document, no selection, a selection beyond the canvas ----------------------------
+    control.run()
+    assert "Open a picture" in control.state.notice.text
+    document = yield from picture(320, 240)
+    control.document_changed()
+    menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
+    yield 50
+    notice = control.state.notice
+    assert notice.text.startswith("Nothing is selected"), notice
+    assert notice.offer_label, notice
+    assert docker.panel.notice.isVisible()
+    assert len(tree(document)) == 1
+    yield from select(document, 1000, 1000, 50, 50)
+    control.run()
+    assert "outside" in control.state.notice.text, control.state.notice
+    control.dismiss()
+
+    # -- partly beyond the canvas, and a vector selection -------------------------------------
+    yield from select(document, -40, -30, 120, 100)
+    mask, before = coverage(document), pixels(document)
+    yield from inpaint(docker)
+    assert control.state.run.hole_box == (0, 0, 80, 70), control.state.run.hole_box
+    assert outside_is(before, pixels(document), mask)
+    yield from undo()
+    yield from select(document, 100, 60, 80, 90)
+    app.action("convert_to_vector_selection").trigger()
+    document.waitForDone()
+    yield 200
+    mask, before = coverage(document), pixels(document)
+    yield from inpaint(docker)
+    assert control.state.run.hole_box == (100, 60, 80, 90), control.state.run.hole_box
+    assert outside_is(before, pixels(document), mask)
+    yield from undo()
+
+    # -- every kind of active layer, as the source ---------------------------------------------
+    yield from select(document, 100, 60, 80, 90)
+    root, base = document.rootNode(), document.topLevelNodes()[0]
+    group = document.createGroupLayer("a group")
+    inner = document.createNode("inner", "paintlayer")
+    group.setChildNodes([inner])
+    vector = document.createVectorLayer("a vector layer")
+    mask_node = document.createNode("a mask", "transparencymask")
+    for parent, node in ((root, group), (root, vector), (base, mask_node)):
+        parent.addChildNode(node, None)
+        document.waitForDone()
+        yield 50
+    hidden = document.createNode("hidden", "paintlayer")
+    root.addChildNode(hidden, None)
+    hidden.setVisible(False)
+    locked = document.createNode("locked", "paintlayer")
+    root.addChildNode(locked, None)
+    locked.setLocked(True)
+    yield 100
+    answers = {}
+    for source in (True, False):
+        wish(docker, candidates=1, all_visible=source)
+        for node in (base, inner, group, vector, mask_node, hidden, locked):
+            document.setActiveNode(node)
+            document.waitForDone()
+            yield from until(lambda n=node: document.activeNode().name() == n.name())
+            before = pixels(document)
+            yield from inpaint(docker)
+            yield from until(
+                lambda n=node: document.activeNode().name() == n.name(),
+                what=f"{node.name()} to be the active layer again",
+            )
+            added = control._session.document.find(control.state.run.group)
+            notice = control.state.notice
+            siblings = [each.name() for each in added.parentNode().childNodes()]
+            below = siblings[siblings.index(added.name()) - 1]
+            answers[f"{node.name()} {'visible' if source else 'layer'}"] = [
+                added.parentNode().name(),
+                below,
+                notice.text if notice else "",
+                document.activeNode().name(),
+            ]
+            yield from undo()
+            assert pixels(document) == before
+
+    # -- inside a hidden group, inside a locked one ---------------------------------------------
+    for change, name in ((group.setVisible, "hidden"), (group.setLocked, "locked")):
+        change(name == "locked")
+        document.setActiveNode(inner)
+        yield 150
+        yield from inpaint(docker)
+        added = control._session.document.find(control.state.run.group)
+        assert added.parentNode().name() == root.name(), name
+        assert name in control.state.notice.text, control.state.notice
+        yield from undo()
+        change(name == "hidden")
+
+    # -- the transparent part of a layer, offered where nothing is selected ---------------------
+    app.action("deselect").trigger()
+    document.waitForDone()
+    yield from close(document)
+    document = yield from picture(200, 160)
+    layer = document.topLevelNodes()[0]
+    layer.setPixelData(QtCore.QByteArray(bytes(4 * 50 * 40)), 60, 70, 50, 40)
+    document.refreshProjection()
+    document.waitForDone()
+    control.document_changed()
+    control.run()
+    docker.panel.notice.offer.emit()
+    yield from until(lambda: document.selection() is not None, what="the selection")
+    yield 100
+    yield from inpaint(docker)
+    assert control.state.run.hole_box == (60, 70, 50, 40), control.state.run.hole_box
+    assert pixels(document)[4 * (90 * 200 + 80) + 3] == 255
+    return answers

@@ -1,0 +1,66 @@
+"""Photographs the window in its main states, 1366 x 768."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from studio import QtCore, app, ready, select, show, until, wish
+
+
+def steps(stage):
+    window = app.activeWindow().qwindow()
+    window.resize(1366, 768)
+    docker = yield from ready()
+    control, panel = docker.controller, docker.panel
+    for each in app.dockers():
+        if each is not docker and each.objectName() not in ("KisLayerBox", "ToolBox"):
+            each.setVisible(False)
+    layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
+    docker.setVisible(True)
+    window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Vertical)
+    window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Horizontal)
+
+    def photograph(name):
+        panel.draw(control.state)
+        panel._scroll.verticalScrollBar().setValue(0)
+        window.grab().save(str(stage.out / f"{name}.png"))
+
+    document = app.openDocument(str(stage.out / "picture.png"))
+    yield from show(document)
+    control.document_changed()
+    x, y, width, height = stage.arguments["selection"]
+    yield from select(document, x, y, width, height, feather=max(2, width // 20))
+    wish(docker, candidates=4, seed=stage.arguments.get("seed", 5), sections_closed="")
+    yield 1200
+    photograph("idle")
+
+    control.run()
+    yield from until(lambda: control.state.progress.done >= 2, 60, "two candidates")
+    yield 300
+    photograph("running")
+    yield from until(lambda: not control.is_busy, 60, "the run")
+    wish(docker, sections_closed="settings")
+    control.choose(1)
+    control.star(1)
+    yield 200
+    slider = next(iter(panel.edits.sliders.values()), None)
+    if slider is not None:  # a model may have none
+        slider.spin.setValue(1.2)
+        yield from until(lambda: control.state.run.results[1].edits, 60, "the edit")
+    yield from until(lambda: not control.is_busy, 60)
+    yield 500
+    photograph("results")
+
+    wish(docker, sections_closed="results,edits", context="frame")
+    panel._propose_frame()
+    yield 300
+    photograph("frame")
+    wish(docker, sections_closed="settings", context="auto")
+
+    os.kill(stage.arguments["pid"], signal.SIGKILL)
+    yield from until(lambda: control.state.connection.phase.name != "READY", 30, "it is noticed")
+    wish(docker, sections_closed="")
+    yield 300
+    photograph("no-daemon")
+    return [panel.status.words.text(), panel.status.button.text()]

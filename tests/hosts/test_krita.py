@@ -1,0 +1,299 @@
+"""The Krita plug-in in real Kritas, driven as a person drives it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from daemons import DaemonProcess
+from fake_daemon import FakeDaemon, Script, colour_of
+from fake_krita import FakeDocument, FakePixels
+from inpaint_client.blocking import BlockingClient
+from inpaint_client.endpoint import parse_endpoint
+from inpaint_client.events import Candidate
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.info import Limits
+from inpaint_client.recipe import parse_recipe
+from inpaint_client.requests import Edit, FillJob
+from inpaint_krita.capture import capture
+from inpaint_krita.history import PREFIX, unpack
+from inpaint_krita.selection import KeptSelection, box_of
+from inpaint_krita.wishes import Wishes, fill_job
+from kra import Kra, read_kra
+from krita_host import KritaHost, RunKrita
+from PIL import Image
+
+TOKEN = "secret"
+pytestmark = pytest.mark.hosts
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """The real daemon with the tiny model."""
+    with DaemonProcess(tmp_path_factory.mktemp("daemon")) as process:
+        process.runtime()
+        yield process
+
+
+def reach(daemon: DaemonProcess) -> dict[str, str]:
+    """The environment that leads to a daemon."""
+    runtime = daemon.runtime()
+    return {"INPAINT_SERVER": runtime["address"], "INPAINT_TOKEN": runtime["token"]}
+
+
+def test_an_artists_session(run_krita: RunKrita, daemon: DaemonProcess) -> None:
+    run = run_krita("artist", reach(daemon), arguments={"slider": "brighter"})
+    check_files(run.out, daemon, "brighter")
+
+
+def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
+    """The saved documents, read without Krita, against what the daemon answers to the same."""
+    extent = Extent(640, 480)
+    shape = (extent.height, extent.width)
+    mask = np.frombuffer((out / "mask.raw").read_bytes(), np.uint8).reshape(shape)
+    before = np.frombuffer((out / "before.raw").read_bytes(), np.uint8).reshape(*shape, 4)
+    job = job_of(before, mask, extent)
+    runtime = daemon.runtime()
+    endpoint = parse_endpoint(runtime["address"], runtime["token"])
+    with BlockingClient(lambda: endpoint) as client:
+        plain = [each for each in client.fill(job) if isinstance(each, Candidate)]
+        edited_job = replace(job, seeds=(6,), edits=(Edit(slider, 1.0),))
+        edited = [each for each in client.fill(edited_job) if isinstance(each, Candidate)]
+    filled = read_kra(out / "filled.kra")
+    for candidate in plain:
+        layer = filled.find(f"Seed {candidate.seed}")
+        assert layer.visible == (candidate.index == 0)
+        check_layer(layer.pixels, candidate, mask)
+    check_merged(filled, before, mask, filled.find("Seed 5").pixels)
+    stored = [name for name in filled.annotations if name.startswith(PREFIX)]
+    assert len(stored) == 1
+    run = unpack(stored[0], filled.annotations[stored[0]])
+    assert run.seeds == (5, 6, 7)
+    assert [parse_recipe(each.recipe).seed for each in run.results] == [5, 6, 7]
+    assert run.results[0].attachment == plain[0].attachment
+
+    after_edit = read_kra(out / "edited.kra")
+    # One rendering alone may differ from one of three in the last bit before rounding.
+    check_layer(after_edit.find("Seed 6").pixels, edited[0], mask, tolerance=1)
+    check_merged(after_edit, before, mask, after_edit.find("Seed 6").pixels)
+    kept = [each for each in read_kra(out / "kept.kra").layers if each.kind != "selectionmask"]
+    assert [each.kind for each in kept] == ["paintlayer", "paintlayer"]
+    assert np.array_equal(kept[0].pixels, after_edit.find("Seed 6").pixels)
+
+
+def job_of(before: np.ndarray, mask: np.ndarray, extent: Extent) -> FillJob:
+    """What the plug-in asked, made from the same pixels."""
+    document = FakeDocument(extent)
+    document.root.children[0].data = bytearray(before.tobytes())
+    selection = KeptSelection(Box.of_extent(extent), mask.tobytes())
+    steps = capture(FakePixels(document, selection), box_of(selection), Limits())
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return fill_job(Wishes(seed=5, candidates=3), stop.value, ())
+
+
+def check_layer(
+    pixels: np.ndarray | None, candidate: Candidate, mask: np.ndarray, tolerance: int = 0
+) -> None:
+    """The layer holds the reply in the hole, and the selection's coverage as its alpha."""
+    assert pixels is not None
+    assert np.array_equal(pixels[..., 3], mask)
+    (patch,) = candidate.patches
+    box = patch.box
+    fill = np.frombuffer(patch.fill.data, np.uint8).reshape(box.height, box.width, -1)
+    inside = mask[box.y : box.bottom, box.x : box.right] > 0
+    layer = pixels[box.y : box.bottom, box.x : box.right, 2::-1]
+    difference = np.abs(layer[inside].astype(int) - fill[..., :3][inside])
+    assert difference.max() <= tolerance
+    assert difference.mean() <= tolerance / 8
+
+
+def check_merged(kra: Kra, before: np.ndarray, mask: np.ndarray, layer: np.ndarray | None) -> None:
+    """Outside nothing changed; fully inside it is the layer; between, a mixture."""
+    assert layer is not None
+    merged, known = kra.merged[..., :3], before[..., 2::-1]
+    assert np.array_equal(merged[mask == 0], known[mask == 0])
+    assert np.array_equal(merged[mask == 255], layer[..., 2::-1][mask == 255])
+    share = mask[..., None] / 255
+    mixture = known + (layer[..., 2::-1].astype(float) - known) * share
+    assert np.abs(merged - mixture).max() <= 1
+
+
+def test_every_kind_of_document(run_krita: RunKrita) -> None:
+    """With a daemon that answers one known colour, so that every conversion can be told."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        answers = run_krita("colours", environment, timeout=240).value
+    red, green, blue = colour_of(5)
+    for answer in answers:
+        assert answer["layer_space"] == [answer["model"], answer["depth"], answer["profile"]]
+        if answer["direct"]:
+            assert answer["layer"] == _bytes_of(answer["model"], answer["depth"]), answer
+        else:  # a small gamut, or Krita's own coarse conversion in 8 bits
+            tolerance = {"CMYKA": 8, "YCbCrA": 10}.get(answer["model"], 2)
+            linear = answer["depth"].startswith("F")
+            expected = [_shown(value, linear) for value in (red, green, blue)]
+            difference = max(abs(a - b) for a, b in zip(answer["shown"], expected, strict=True))
+            assert difference <= tolerance, answer
+
+
+def _bytes_of(model: str, depth: str) -> str:
+    """The fake daemon's colour as that kind of document stores it."""
+    red, green, blue = colour_of(5)
+    values = (green, 1.0) if model == "GRAYA" else (blue, green, red, 1.0)
+    if depth.startswith("F"):
+        values = values if model == "GRAYA" else (red, green, blue, 1.0)
+        return struct.pack(f"<{len(values)}{'e' if depth == 'F16' else 'f'}", *values).hex()
+    top, letter = (255, "B") if depth == "U8" else (65535, "H")
+    return struct.pack(f"<{len(values)}{letter}", *(round(top * each) for each in values)).hex()
+
+
+def _shown(value: float, linear: bool) -> int:
+    if not linear:
+        return round(255 * value)
+    curve = 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+    return round(255 * curve)
+
+
+def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> None:
+    answers = run_krita("layers", reach(daemon), timeout=240).value
+    for source in ("visible", "layer"):
+        for name, (parent, below) in {
+            "Background": ("root", "Background"),
+            "inner": ("a group", "inner"),
+            "a group": ("root", "a group"),
+            "a vector layer": ("root", "a vector layer"),
+            "a mask": ("root", "Background"),
+            "hidden": ("root", "hidden"),
+            "locked": ("root", "locked"),
+        }.items():
+            answer = answers[f"{name} {source}"]
+            assert answer[:2] == [parent, below], (name, answer)
+            assert answer[3] == name, (name, answer)  # the active layer stays
+    assert "hidden" in answers["hidden layer"][2]
+
+
+def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
+        arguments = {"pid": daemon.process.pid}
+        value = run_krita("trouble", reach(daemon), arguments=arguments).value
+    assert value["notice"]
+
+
+def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: Path) -> None:
+    """Natively the program starts a daemon; in the chroot, which has no Python for one, it hands
+    over the runtime file of one that runs outside."""
+    with DaemonProcess(tmp_path) as outside:
+        outside.runtime()
+        program = tmp_path / "inpaint-server"
+        if krita.name == "native":
+            command = (
+                f"export PYTHONPATH={os.pathsep.join(filter(None, sys.path))}\n"
+                f"exec {sys.executable} -m inpaint_server --device cpu --model tiny"
+            )
+        else:
+            command = (
+                'sleep 1; mkdir -p "$XDG_RUNTIME_DIR/inpaint"; umask 077\n'
+                f"echo '{outside.runtime_file.read_text()}' "
+                '> "$XDG_RUNTIME_DIR/inpaint/server.json"\nexec sleep 30'
+            )
+        program.write_text(f"#!/bin/sh\n{command}\n", "utf-8")
+        program.chmod(0o755)
+        run = run_krita("start", executable=program)
+        started = json.loads((run.runtime / "inpaint/server.json").read_text("utf-8"))["pid"]
+        os.kill(started, signal.SIGTERM)
+    missing, ready = run.value
+    assert missing == "The daemon is not running"
+    assert ready.startswith("Ready on ")
+
+
+@pytest.mark.parametrize("theme", ["Krita dark", "Krita bright"])
+def test_the_docker_is_photographed(
+    run_krita: RunKrita, krita: KritaHost, tmp_path: Path, theme: str
+) -> None:
+    """Its main states in both themes.
+
+    INPAINT_SCREENSHOTS=FOLDER keeps them; INPAINT_SCREENSHOT_MODEL (a bundle) and
+    INPAINT_SCREENSHOT_PICTURE make those of the manual, with a model that was trained.
+    """
+    picture = tmp_path / "picture.png"
+    if given := os.environ.get("INPAINT_SCREENSHOT_PICTURE"):
+        shutil.copy(given, picture)
+    else:
+        portrait(picture)
+    with Image.open(picture) as opened:
+        width, height = opened.size
+    model = os.environ.get("INPAINT_SCREENSHOT_MODEL", "tiny")
+    with DaemonProcess(tmp_path, "--model", model, slow_s=0.4) as daemon:
+        run = run_krita(
+            "views",
+            reach(daemon),
+            arguments={
+                "pid": daemon.process.pid,
+                "selection": [3 * width // 10, height // 3, 4 * width // 10, height // 4],
+            },
+            files={"picture.png": picture},
+            settings=f"[theme]\nTheme={theme}\n",
+        )
+    for name in ("idle", "running", "results", "frame", "no-daemon"):
+        with Image.open(run.out / f"{name}.png") as shot:
+            assert shot.size == (1366, 768)
+            docker = np.asarray(shot.convert("L"))[300:, -250:]
+            assert (docker.mean() < 110) == (theme == "Krita dark")
+            assert docker.std() > 8, "the docker shows nothing"
+        if folder := os.environ.get("INPAINT_SCREENSHOTS"):
+            target = Path(folder) / f"{krita.version}-{theme.split()[1]}-{name}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(run.out / f"{name}.png", target)
+
+
+def portrait(path: Path) -> None:
+    """Something like a face in front of a wall."""
+    y, x = np.mgrid[0:640, 0:512]
+    picture = np.stack([180 - x * 0.1, 165 - y * 0.05, 150 - y * 0.08], -1)
+    for cx, cy, rx, ry, colour in (
+        (256, 300, 190, 240, (70, 50, 40)),
+        (256, 620, 240, 160, (60, 80, 110)),
+        (256, 310, 140, 180, (214, 172, 148)),
+        (205, 270, 22, 13, (60, 45, 40)),
+        (307, 270, 22, 13, (60, 45, 40)),
+        (256, 400, 50, 16, (170, 90, 90)),
+    ):
+        inside = ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2
+        picture += np.clip(1.06 - inside, 0, 0.12)[..., None] / 0.12 * (colour - picture)
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
+
+
+def test_kritas_own_importer_takes_the_zip(
+    krita: KritaHost, krita_plugin: Path, tmp_path: Path
+) -> None:
+    """Tools > Scripts > Import Python Plugin from File, by the module behind that menu."""
+    source = krita.root / "usr/share/krita/pykrita/plugin_importer/plugin_importer.py"
+    spec = importlib.util.spec_from_file_location("plugin_importer", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    archive = Path(__file__).resolve().parents[2] / "build/plugins/inpaint_krita.zip"
+    imported = module.PluginImporter(str(archive), str(tmp_path), lambda plugin: True).import_all()
+    assert [plugin["name"] for plugin in imported] == ["inpaint_krita"]
+    for path in (
+        "pykrita/inpaint_krita/__init__.py",
+        "pykrita/inpaint_krita/Manual.html",
+        "pykrita/inpaint_krita/translations/de.json",
+        "pykrita/inpaint_krita.desktop",
+        "actions/inpaint_krita.action",
+    ):
+        assert (tmp_path / path).is_file(), path

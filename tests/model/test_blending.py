@@ -1,0 +1,230 @@
+"""Blending: what each step does, and that none of them touches a known pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inpaint_model import detail
+from inpaint_model.documents import DocumentPicture
+from inpaint_model.frames import Box, Frame
+from inpaint_model.pictures import (
+    RAW,
+    BlendSettings,
+    Placement,
+    laid_over,
+    lay,
+    place,
+)
+from inpaint_model.pixels import quantise
+from inpaint_model.resampling import resample
+from inpaint_model.seams import seam_step
+from scipy import ndimage
+
+SIDE, RESOLUTION = 320, 64
+FRAME = Frame(170, 150, 200, 12)
+HOLE = Box(130, 110, 80, 70)
+
+
+def scenery(noise: float = 0.0) -> np.ndarray:
+    """A shaded picture with an edge and structure at several scales, display values."""
+    random = np.random.default_rng(1)
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    shade = 0.45 + 0.15 * np.sin(x / 70) + 0.1 * np.cos(y / 55)
+    soft = ndimage.gaussian_filter(random.standard_normal((SIDE, SIDE)), 6)
+    picture = np.stack([shade + 0.1, shade, shade - 0.08], axis=2) + soft[..., None] * 0.8
+    picture[y + x / 3 > 220] *= 0.7
+    picture += noise * random.standard_normal(picture.shape)
+    return picture.clip(0, 1).astype(np.float32)
+
+
+def coverage() -> np.ndarray:
+    selected = np.zeros((SIDE, SIDE), np.uint8)
+    y, x = np.mgrid[: HOLE.height, : HOLE.width]
+    inside = ((x - 40) / 40.0) ** 2 + ((y - 35) / 35.0) ** 2
+    HOLE.cut(selected)[...] = ((1.1 - inside).clip(0, 0.1) * 2550).astype(np.uint8)
+    return selected
+
+
+def true_view(picture: np.ndarray) -> np.ndarray:
+    from inpaint_model.frames import document_from_model
+
+    return resample(picture, document_from_model(FRAME, RESOLUTION), RESOLUTION, RESOLUTION)
+
+
+def other_light(view: np.ndarray) -> np.ndarray:
+    """The view as a model that got colour, contrast and light wrong would return it."""
+    x = np.linspace(-1, 1, RESOLUTION, dtype=np.float32)[:, None]
+    return (0.85 * (view - 0.4) + 0.4 + np.float32([0.08, 0.0, -0.05]) + 0.04 * x).clip(0, 1)
+
+
+def placed(pixels: np.ndarray, linear: bool = False) -> Placement:
+    return place(DocumentPicture(pixels, linear), coverage(), FRAME, RESOLUTION)
+
+
+def filled(placement: Placement, output: np.ndarray, how: BlendSettings | None) -> np.ndarray:
+    return laid_over(placement.picture, [lay(placement, output, how)])
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.builds(
+        BlendSettings,
+        colour_match=st.booleans(),
+        gradient=st.booleans(),
+        feather_px=st.floats(0, 256),
+        grain=st.booleans(),
+    ),
+    st.sampled_from([np.uint8, np.uint16, np.float16, np.float32]),
+    st.sampled_from([1, 3, 4]),
+    st.booleans(),
+)
+def test_no_setting_touches_a_known_pixel(
+    how: BlendSettings, dtype: Any, channels: int, linear: bool
+) -> None:
+    random = np.random.default_rng(0)
+    pixels = quantise(random.random((SIDE, SIDE, channels), np.float32) * 1.2, dtype)
+    placement = placed(pixels, linear)
+    result = filled(placement, random.random((RESOLUTION, RESOLUTION, 3), np.float32), how)
+    known = coverage() == 0
+    assert result.dtype == pixels.dtype
+    assert np.array_equal(result[known], pixels[known])
+    assert np.isfinite(result.astype(np.float64)).all()
+
+
+def test_golden_seams_stay_below_what_can_be_seen() -> None:
+    picture = scenery(noise=0.01)
+    placement = placed(quantise(picture, np.uint8))
+    output = other_light(true_view(picture))
+    selected = coverage() > 0
+    seam = {
+        name: seam_step(filled(placement, output, how).astype(np.float32) / 255, picture, selected)
+        for name, how in (("raw", RAW), ("blended", None))
+    }
+    assert seam["raw"] > 3
+    assert seam["blended"] < 0.5
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        BlendSettings(gradient=False, grain=False),
+        BlendSettings(colour_match=False, grain=False),
+        BlendSettings(),
+    ],
+)
+def test_a_wrong_light_is_put_right(how: BlendSettings) -> None:
+    picture = scenery()
+    placement = placed(picture)
+    output = other_light(true_view(picture))
+    selected = coverage() == 255
+    raw = np.abs(filled(placement, output, RAW) - picture)[selected].mean()
+    fitted = np.abs(filled(placement, output, how) - picture)[selected].mean()
+    assert fitted < 0.25 * raw
+
+
+def test_a_perfect_fill_is_left_alone() -> None:
+    picture = scenery()
+    placement = placed(picture)
+    output = true_view(picture)
+    raw = filled(placement, output, RAW)
+    fitted = filled(placement, output, None)
+    assert np.abs(fitted - raw).mean() < 0.003
+
+
+def test_highlights_beyond_white_run_on_into_the_hole() -> None:
+    """A bright gradient that exceeds 1 in a linear float document."""
+    x = np.linspace(0.5, 6, SIDE, dtype=np.float32)
+    pixels = np.broadcast_to(x[None, :, None], (SIDE, SIDE, 3)).copy()
+    placement = placed(pixels, linear=True)
+    result = filled(placement, np.ones((RESOLUTION, RESOLUTION, 3), np.float32), None)
+    selected = coverage() == 255
+    assert result[selected].mean() == pytest.approx(pixels[selected].mean(), rel=0.1)
+    assert filled(placement, np.ones((64, 64, 3), np.float32), RAW)[selected].max() <= 1.0
+
+
+def test_grain_is_that_of_the_surroundings_and_repeats() -> None:
+    noise = 0.04
+    picture = scenery(noise)
+    placement = placed(picture)
+    output = true_view(scenery())
+    fitted = filled(placement, output, BlendSettings(gradient=False))
+    plain = filled(placement, output, BlendSettings(gradient=False, grain=False))
+    inside = coverage() == 255
+
+    def strength(image: np.ndarray, at: np.ndarray) -> float:
+        fine = image - ndimage.gaussian_filter(image, (1, 1, 0))
+        return float(np.std(fine[ndimage.minimum_filter(at, 5)]))
+
+    around = ~(coverage() > 0)
+    assert strength(plain, inside) < 0.3 * strength(picture, around)
+    assert strength(fitted, inside) == pytest.approx(strength(picture, around), rel=0.25)
+    again = filled(placed(picture), output, BlendSettings(gradient=False))
+    assert np.array_equal(fitted, again)
+
+
+def test_clean_pictures_get_no_grain() -> None:
+    picture = scenery()
+    placement = placed(picture)
+    output = true_view(picture)
+    with_grain = filled(placement, output, BlendSettings(gradient=False, colour_match=False))
+    fine = with_grain - ndimage.gaussian_filter(with_grain, (1, 1, 0))
+    assert np.std(fine[coverage() == 255]) < 0.004
+
+
+def test_detail_is_as_sharp_as_on_the_ring() -> None:
+    """A fill that is too soft gets sharper, and closer to the truth."""
+    random = np.random.default_rng(2)
+    texture = ndimage.gaussian_filter(random.standard_normal((3, 200, 200)), (0, 1.5, 1.5))
+    document = torch.from_numpy((texture * 0.5 + 0.5).astype(np.float32))
+    soft = torch.from_numpy(ndimage.gaussian_filter(document.numpy(), (0, 1.2, 1.2)))
+    hole = torch.zeros(200, 200, dtype=torch.bool)
+    hole[60:140, 60:140] = True
+    known = detail.known_detail(document, hole, ~hole, 1.0, seed=0)
+    sharp = detail.matched_detail(soft, [octave._replace(floor=None) for octave in known])
+    before = (soft - document)[:, hole].abs().mean()
+    assert (sharp - document)[:, hole].abs().mean() < 0.85 * before
+
+
+def test_the_noise_floor_is_the_noise_and_not_the_structure() -> None:
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.tensor([[0.05, 0.0, 0.0], [0.03, 0.03, 0.0], [0.0, 0.0, 0.01]])
+    noise = torch.einsum("ij,jhw->ihw", mixing, torch.randn(3, 128, 128, generator=generator))
+    noise[:, :, 40:44] += 0.8  # an edge
+    floor = detail.noise_floor(noise, torch.ones(128, 128, dtype=torch.bool))
+    assert floor is not None
+    assert floor.numpy() == pytest.approx((mixing @ mixing.T).numpy(), abs=0.0012)
+    assert detail.noise_floor(noise, torch.zeros(128, 128, dtype=torch.bool)) is None
+
+
+def test_the_feather_fades_in_from_the_border() -> None:
+    pixels = np.full((SIDE, SIDE, 3), 0.25, np.float32)
+    placement = placed(pixels)
+    white = np.ones((RESOLUTION, RESOLUTION, 3), np.float32)
+    how = BlendSettings(colour_match=False, gradient=False, grain=False, feather_px=20)
+    fill = lay(placement, white, how).fill[..., 0]
+    depth = placement.surroundings.depth.numpy()
+    inner = placement.box.moved(-placement.region.x, -placement.region.y).cut(depth)
+    assert np.allclose(fill[inner > 21], 1, atol=1e-5)
+    assert fill[(inner > 0) & (inner <= 1.5)].max() < 0.27
+    middle = fill[(inner > 9.5) & (inner < 11.5)]
+    assert middle.mean() == pytest.approx(0.625, abs=0.06)
+
+
+@pytest.mark.parametrize("feather", [-1.0, 257.0, float("nan")])
+def test_a_feather_out_of_range_is_refused(feather: float) -> None:
+    with pytest.raises(ValueError, match="0 to 256 px"):
+        BlendSettings(feather_px=feather)
+
+
+def test_a_hole_without_known_pixels_is_still_filled() -> None:
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    placement = place(
+        DocumentPicture(pixels), np.full((40, 40), 255, np.uint8), Frame(20, 20, 40), 32
+    )
+    output = np.full((32, 32, 3), 0.5, np.float32)
+    assert (lay(placement, output).fill == 128).all()

@@ -1,0 +1,296 @@
+"""`inpaint-model evaluate`, whole, with an untrained model and small judges."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from inpaint_model.bundle import Card, save_bundle
+from inpaint_model.cli import main
+from inpaint_model.evaluation.mask_sets import MASK_SETS, mask_set
+from inpaint_model.evaluation.measure import Bench
+from inpaint_model.evaluation.methods import (
+    BASELINES,
+    Identity,
+    MeanColour,
+    Model,
+    Pixels,
+    candidate_seed,
+    fill_all,
+)
+from inpaint_model.evaluation.scores import Row, over_seeds
+from inpaint_model.inpainter import tiny_inpainter, tiny_model
+from inpaint_model.metrics import networks
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor, nn
+
+RESOLUTION = 32
+
+
+def portraits(count: int) -> Pixels:
+    rng = np.random.default_rng(0)
+    smooth = ndimage.gaussian_filter(
+        rng.normal(size=(count, RESOLUTION, RESOLUTION, 3)), (0, 2, 2, 0)
+    )
+    return (smooth * 500 + 128).clip(0, 255).astype(np.uint8)
+
+
+class Stage(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, x.square()], dim=1)
+
+
+class Inception768(nn.Module):
+    """The calls of the 768-d file, with a few features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.s1, self.s2, self.m = Stage(), Stage(), Stage()
+
+    def forward(self, x: Tensor) -> Tensor:
+        small = nn.functional.interpolate(x.float(), [8, 8], mode="bilinear")
+        return self.s1((small - 128) / 128).flatten(1)
+
+
+class Vgg(nn.Module):
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [x, nn.functional.avg_pool2d(x, 2)]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, pixels in enumerate(portraits(12)):
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture
+def judges(tmp_path: Path) -> Path:
+    folder = tmp_path / "judges"
+    folder.mkdir()
+    torch.jit.script(Inception768()).save(str(folder / networks.INCEPTION_768))
+    torch.jit.script(Vgg()).save(str(folder / networks.VGG_TAPS))
+    return folder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    save_bundle(tmp_path / "bundle", tiny_model(resolution=RESOLUTION), Card("tiny"))
+    return tmp_path / "bundle"
+
+
+def command(*arguments: object) -> int:
+    return main(["evaluate", *(str(argument) for argument in arguments)])
+
+
+# --- the command --------------------------------------------------------------------------------
+
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # the stand-ins
+
+
+def test_everything_is_measured_written_and_shown(
+    bundle: Path, images: Path, judges: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    status = command(
+        bundle, "--images", images, "--out", out, "--metrics-dir", judges, "--seeds", 2,
+        "--sets", "easy,tenths,whole", "--diversity", 2,
+    )  # fmt: skip
+    assert status == 0
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    rows = {(row["set"], row["seed"], row["method"]): row for row in report["rows"]}
+    filled = {"model", "samples", "Telea", "Navier-Stokes", "mean colour"}
+    assert {key[2] for key in rows if key[:2] == ("easy", 1)} == filled
+    assert {key[2] for key in rows if key[0] == "whole"} == {"model", "samples"}
+    model = rows["easy", 0, "model"]
+    low, high = model["intervals"]["kid768_x1000"]
+    assert low <= model["numbers"]["kid768_x1000"] <= high
+    assert model["numbers"]["known_changed"] == 0
+    assert model["numbers"]["diversity_relative"] > 0
+    assert {"fid768", "vgg", "psnr", "ssim", "psnr_known", "u_ids768_cv"} <= set(model["numbers"])
+    # the generator's own pictures do not depend on the masks
+    assert rows["easy", 0, "samples"]["numbers"] == rows["whole", 0, "samples"]["numbers"]
+    original, halves = report["anchors"]
+    assert original["numbers"]["kid768_x1000"] == pytest.approx(0, abs=1e-6)
+    assert original["numbers"]["fid768"] == pytest.approx(0, abs=1e-6)
+    assert halves["intervals"]["kid768_x1000"][0] <= 0 <= halves["intervals"]["kid768_x1000"][1]
+    assert {entry["set"] for entry in report["against_baselines"]} == {"easy", "tenths"}
+    printed = capsys.readouterr().out
+    assert "KID768 x1000" in printed
+    assert "Telea" in printed
+    page = (out / "report.html").read_text("utf-8")
+    assert page.count("<h3>The worst</h3>") == 3
+    assert not re.search(r'(src|href)="(?!data:)', page)  # needs no other file
+    assert "| Navier-Stokes |" in (out / "table.md").read_text("utf-8")
+
+
+def test_a_second_run_measures_nothing_again(
+    bundle: Path, images: Path, judges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    arguments = (
+        bundle, "--images", images, "--out", out, "--metrics-dir", judges, "--seeds", 1,
+        "--sets", "hard", "--diversity", 0,
+    )  # fmt: skip
+    assert command(*arguments) == 0
+    first = (out / "report.json").read_text("utf-8")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("filled again")
+
+    monkeypatch.setattr("inpaint_model.evaluation.measure.fill_all", refuse)
+    assert command(*arguments) == 0
+    assert (out / "report.json").read_text("utf-8") == first
+
+
+def test_without_judges_and_without_a_bundle_there_are_still_baselines(
+    images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert command("--images", images, "--out", out, "--resolution", 16, "--sets", "easy") == 0
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    assert {row["method"] for row in report["rows"]} == {"Telea", "Navier-Stokes", "mean colour"}
+    assert report["rows"][0]["numbers"]["psnr"] > 10
+    assert len(report["masks"]) == 3
+
+
+def test_a_generator_alone_is_judged_by_its_pictures(
+    images: Path, judges: Path, tmp_path: Path
+) -> None:
+    save_bundle(tmp_path / "bundle", tiny_model(resolution=RESOLUTION).generator, Card("tiny"))
+    out = tmp_path / "out"
+    assert (
+        command(tmp_path / "bundle", "--images", images, "--out", out, "--metrics-dir", judges) == 0
+    )
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    assert {row["method"] for row in report["rows"]} == {"samples"}
+    assert report["rows"][0]["numbers"]["kid768_x1000"] > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--sets", "easy,impossible"], "impossible"),
+        (["--seeds", "0"], "--seeds"),
+        (["--metrics-dir", "."], "none of the metric networks"),
+        (["--limit", "1"], "--limit"),
+    ],
+)
+def test_bad_usage_is_one_clear_line(
+    arguments: list[str], reason: str, images: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert command("--images", images, "--out", "out", *arguments) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+def test_the_command_names_the_sets_that_there_are() -> None:
+    from inpaint_model.commands.evaluate import SETS
+
+    assert tuple(MASK_SETS) == SETS
+
+
+# --- its parts ----------------------------------------------------------------------------------
+
+
+def test_masks_are_drawn_once_and_stored_with_a_hash(tmp_path: Path) -> None:
+    drawn = mask_set("easy", 0, 10, 32, tmp_path)
+    stored = mask_set("easy", 0, 10, 32, tmp_path)
+    assert torch.equal(drawn.holes, stored.holes)
+    assert drawn.sha256 == stored.sha256
+    assert drawn.sha256 != mask_set("easy", 1, 10, 32, tmp_path).sha256
+    with pytest.raises(ValueError, match="10 masks of 32 px, not 9"):
+        mask_set("easy", 0, 9, 32, tmp_path)
+    with np.load(tmp_path / "easy-0.npz") as file:
+        content = dict(file)
+    content["bits"][0] ^= 1
+    np.savez(tmp_path / "easy-0.npz", **content)
+    with pytest.raises(ValueError, match="damaged"):
+        mask_set("easy", 0, 10, 32, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("easy", 0, 0.4), ("hard", 0.4, 1), ("all", 0, 1), ("half", 0.4999, 0.5001)],
+)
+def test_hole_ratios_of_the_sets(name: str, low: float, high: float, tmp_path: Path) -> None:
+    ratio = mask_set(name, 3, 20, 64, tmp_path).holes.float().mean(dim=(1, 2, 3))
+    assert low < ratio.min() <= ratio.max() < high
+
+
+def test_the_stratified_set_has_each_tenth_equally_often(tmp_path: Path) -> None:
+    ratio = mask_set("tenths", 0, 40, 64, tmp_path).holes.float().mean(dim=(1, 2, 3))
+    assert (ratio * 10).long().tolist() == [i % 10 for i in range(40)]
+
+
+@pytest.mark.parametrize("method", [*BASELINES, Identity()], ids=lambda method: method.name)
+def test_baselines_fill_the_hole_and_nothing_else(method: Identity) -> None:
+    picture = portraits(1)[0]
+    hole = np.zeros((RESOLUTION, RESOLUTION), bool)
+    hole[8:20, 10:30] = True
+    filled = method.fill(picture, hole, 0).composite
+    assert np.array_equal(filled[~hole], picture[~hole])
+    assert filled.dtype == np.uint8
+    if not isinstance(method, Identity):
+        assert not np.array_equal(filled[hole], picture[hole])
+        everything = method.fill(picture, np.ones_like(hole), 0).composite
+        assert everything.min() == everything.max() == 128
+
+
+def test_mean_colour_is_the_mean_of_the_known_pixels() -> None:
+    picture = np.zeros((4, 4, 3), np.uint8)
+    picture[0] = 100
+    hole = np.zeros((4, 4), bool)
+    hole[1:3] = True
+    assert MeanColour().fill(picture, hole, 0).composite[1, 0].tolist() == [50, 50, 50]
+
+
+def test_every_picture_and_candidate_has_a_seed_of_its_own() -> None:
+    seeds = {candidate_seed(s, n, k) for s in range(3) for n in range(20) for k in range(4)}
+    assert len(seeds) == 240
+    inpainter = tiny_inpainter(resolution=RESOLUTION)
+    pictures = torch.from_numpy(portraits(2)).permute(0, 3, 1, 2)
+    holes = torch.ones(2, 1, RESOLUTION, RESOLUTION, dtype=torch.bool)
+    fills = [f.composite for f in fill_all(Model(inpainter), pictures, holes, 5)]
+    alone = inpainter.fill(
+        portraits(2)[1], holes[1, 0].numpy().astype(np.uint8), [candidate_seed(5, 1)]
+    )
+    assert np.array_equal(fills[1], alone[0].composite)
+
+
+def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path) -> None:
+    pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
+    masks = mask_set("easy", 0, 4, RESOLUTION, tmp_path)
+    bench = Bench(pictures, networks.Judges(), tmp_path / "cache")
+    files = lambda: len(list((tmp_path / "cache").glob("*.npz")))  # noqa: E731
+    first = bench.measure(MeanColour(), masks)
+    assert files() == 1
+    assert bench.measure(MeanColour(), masks).values.keys() == first.values.keys()
+    assert files() == 1
+    bench.measure(Identity(), masks)
+    bench.measure(MeanColour(), replace(masks, sha256="other"))
+    Bench(pictures.flip(3), networks.Judges(), tmp_path / "cache").measure(MeanColour(), masks)
+    Bench(pictures, networks.Judges("other"), tmp_path / "cache").measure(MeanColour(), masks)
+    assert files() == 5
+
+
+def test_the_summary_is_the_mean_with_the_widest_interval() -> None:
+    rows = [
+        Row("easy", 0, "model", {"a": 1.0, "b": 5.0}, {"a": (0.5, 2.0)}),
+        Row("easy", 1, "model", {"a": 3.0}, {"a": (1.0, 4.0)}),
+        Row("hard", 0, "model", {"a": 7.0}),
+    ]
+    easy, hard = over_seeds(rows)
+    assert (easy.numbers, easy.intervals) == ({"a": 2.0, "b": 5.0}, {"a": (0.5, 4.0)})
+    assert hard.numbers == {"a": 7.0}

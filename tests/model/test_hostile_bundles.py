@@ -1,0 +1,102 @@
+"""Bundles from strangers: one line says what is wrong, before anything is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from inpaint_model.bundle import Card, check_weights, read_bundle, save_bundle
+from inpaint_model.config import PRESETS, DiscriminatorConfig
+from inpaint_model.config_check import check_fields
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.importing import CheckpointError, import_checkpoint
+from inpaint_model.inpainter import tiny_model
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    model = tiny_model(0, 32, "hierarchical")
+    channels = model.config.generator.channels
+    discriminator = Discriminator(DiscriminatorConfig(32, channels))
+    return save_bundle(tmp_path / "bundle", model, Card("test"), discriminator=discriminator).folder
+
+
+def test_the_networks_of_a_whole_bundle(bundle: Path) -> None:
+    check_weights(read_bundle(bundle))
+    checkpoint = import_checkpoint(bundle)
+    assert checkpoint.generator.config.resolution == 32
+    assert checkpoint.discriminator is not None
+    assert checkpoint.source.format == "bundle"
+
+
+def described(change: Callable[[str], str]) -> Callable[[Path], None]:
+    def damage(bundle: Path) -> None:
+        path = bundle / "model.yaml"
+        path.write_text(change(path.read_text()))
+
+    return damage
+
+
+def with_value(field: str, value: str) -> Callable[[Path], None]:
+    def change(text: str) -> str:
+        line = next(line for line in text.splitlines() if line.strip().startswith(f"{field}: "))
+        return text.replace(line, f"{line.partition(':')[0]}: {value}", 1)
+
+    return described(change)
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "deep": (described(lambda text: "[" * 20_000), "nests too deeply"),
+    "large": (described(lambda text: "#" * 3_000_000), "larger than 2 MiB"),
+    "no number": (with_value("w_dim", "'16'"), "model.yaml: GeneratorConfig"),
+    "half a channel": (with_value("w_dim", "16.5"), "w_dim has an impossible value"),
+    "wide": (with_value("w_dim", "1000000000"), "w_dim is out of reach"),
+    "many layers": (with_value("num_mapping_layers", "60000"), "is out of reach"),
+    "an odd choice": (with_value("heads", "many"), "heads has an impossible value"),
+    "wider than the file": (with_value("w_dim", "60000"), "the config wants"),
+    "python objects": (
+        described(lambda text: f"{text}\nx: !!python/object/apply:os.system ['true']\n"),
+        "could not determine a constructor",
+    ),
+    "damaged weights": (
+        lambda bundle: (bundle / "weights.safetensors").write_bytes(b"\xff" * 100) and None,
+        "weights.safetensors is not the file that model.yaml describes",
+    ),
+    "absent weights": (
+        lambda bundle: (bundle / "weights.safetensors").unlink(),
+        "has no weights.safetensors",
+    ),
+    "damaged discriminator": (
+        lambda bundle: (bundle / "discriminator.safetensors").write_bytes(b"") and None,
+        "discriminator.safetensors is damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(DAMAGE))
+def test_a_damaged_bundle_is_refused(bundle: Path, kind: str) -> None:
+    damage, reason = DAMAGE[kind]
+    damage(bundle)
+    with pytest.raises(CheckpointError) as raised:
+        import_checkpoint(bundle)
+    message = str(raised.value)
+    assert message.startswith(str(bundle))
+    assert reason in message
+    assert message.isprintable()
+
+
+def test_other_weights_are_noticed(bundle: Path) -> None:
+    path = bundle / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="is not the file that model"):
+        check_weights(read_bundle(bundle))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_our_own_configurations_pass(name: str) -> None:
+    preset = PRESETS[name]
+    for config in (preset.generator, preset.discriminator, preset.encoder, preset.skip):
+        check_fields(config)

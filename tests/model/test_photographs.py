@@ -1,0 +1,64 @@
+"""Golden seams on real photographs, with a simulated fill: raw paste and blended, in one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from inpaint_model import frames
+from inpaint_model.documents import DocumentPicture
+from inpaint_model.frames import Frame
+from inpaint_model.pictures import RAW, laid_over, lay, place
+from inpaint_model.resampling import resample
+from inpaint_model.seams import seam_step
+from PIL import Image
+from scipy import ndimage
+
+PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos"
+pytestmark = pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs ../shared/photos")
+
+RESOLUTION = 256
+FACES = {  # the FFHQ frames of three people, found once by a face detector
+    "001_03": Frame(667.2, 651.8, 793.6, 3.0),
+    "010_03": Frame(684.6, 589.3, 788.9, 0.9),
+    "014_08": Frame(661.2, 655.3, 785.1, -0.2),
+}
+HOLES = {"eyes": (0.5, 0.48, 0.3, 0.1), "mouth": (0.5, 0.76, 0.2, 0.16)}
+
+
+def wrong_light(pixels: np.ndarray, frame: Frame) -> np.ndarray:
+    """The true pixels at model resolution, softer, with another colour, contrast and light."""
+    matrix = frames.document_from_model(frame, RESOLUTION)
+    view = resample(pixels.astype(np.float32) / 255, matrix, RESOLUTION, RESOLUTION)
+    view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
+    light = np.linspace(-0.04, 0.04, RESOLUTION, dtype=np.float32)[:, None]
+    changed = (view - 0.5) * 0.88 + 0.5 + np.float32([0.05, -0.02, -0.04]) + light
+    return changed.clip(0, 1)
+
+
+def selection(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> np.ndarray:
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    to_frame = frames.model_from_document(frame, 1)
+    u, v = frames.apply(to_frame, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
+    inside = ((u - hole[0]) / hole[2]) ** 2 + ((v - hole[1]) / hole[3]) ** 2 < 1
+    return inside.astype(np.uint8) * np.uint8(255)
+
+
+def test_seams_on_photographs_stay_below_what_can_be_seen() -> None:
+    seams: dict[str, list[float]] = {"raw": [], "blended": []}
+    for name, frame in FACES.items():
+        pixels = np.asarray(Image.open(PHOTOS / f"{name}.jpg").convert("RGB"))
+        output = wrong_light(pixels, frame)
+        for hole in HOLES.values():
+            coverage = selection(pixels.shape, frame, hole)
+            placement = place(DocumentPicture(pixels), coverage, frame, RESOLUTION)
+            cut = placement.region.cut
+            for kind, how in (("raw", RAW), ("blended", None)):
+                result = laid_over(placement.picture, [lay(placement, output, how)])
+                assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
+                before, after = (cut(p).astype(np.float32) / 255 for p in (pixels, result))
+                seams[kind].append(seam_step(after, before, cut(coverage) > 0))
+    assert np.median(seams["raw"]) > 2
+    assert np.median(seams["blended"]) < 1.0
+    assert max(seams["blended"]) < 1.5

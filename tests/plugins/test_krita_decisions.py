@@ -1,0 +1,261 @@
+"""Where results go, what is read, what is said: everything decided without Krita."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+from inpaint_client.errors import (
+    BadInput,
+    Cancelled,
+    ConnectionLost,
+    InpaintError,
+    NoDaemon,
+    StartFailed,
+    Unauthenticated,
+)
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.info import DaemonInfo, Direction, Model
+from inpaint_client.requests import Edit, FrameMode, Picture
+from inpaint_krita.capture import Capture
+from inpaint_krita.connection import Connection, Mend, Phase, after_failure
+from inpaint_krita.history import (
+    PREFIX,
+    PastRun,
+    Result,
+    attachment_of,
+    pack,
+    run_names,
+    unpack,
+)
+from inpaint_krita.place import source_of, spot_above
+from inpaint_krita.progress import RunProgress, Stage
+from inpaint_krita.wishes import MAX_SEED, Wishes, fill_job, seeds_of, usable_edits
+
+
+@dataclass
+class Layer:
+    """A node as Krita has it, as far as decisions look."""
+
+    title: str
+    kind: str = "paintlayer"
+    parent: Layer | None = None
+    is_visible: bool = True
+    is_locked: bool = False
+
+    def type(self) -> str:
+        return self.kind
+
+    def name(self) -> str:
+        return self.title
+
+    def visible(self) -> bool:
+        return self.is_visible
+
+    def locked(self) -> bool:
+        return self.is_locked
+
+    def parentNode(self) -> Layer | None:  # noqa: N802
+        return self.parent
+
+
+ROOT = Layer("root", "grouplayer")
+
+
+def never(_: object) -> bool:
+    return False
+
+
+class TestSpot:
+    def test_above_the_active_layer(self) -> None:
+        layer = Layer("face", parent=ROOT)
+        assert spot_above(layer, never) == (ROOT, layer, "")
+
+    def test_a_locked_or_hidden_layer_is_no_obstacle_itself(self) -> None:
+        layer = Layer("face", parent=ROOT, is_locked=True, is_visible=False)
+        assert spot_above(layer, never) == (ROOT, layer, "")
+
+    def test_a_mask_counts_as_its_layer(self) -> None:
+        layer = Layer("face", parent=ROOT)
+        assert spot_above(Layer("m", "transparencymask", layer), never).above is layer
+
+    @pytest.mark.parametrize("flaw", ["hidden", "locked"])
+    def test_not_inside_a_group_where_it_could_not_be_seen_or_changed(self, flaw: str) -> None:
+        group = Layer("g", "grouplayer", ROOT, flaw != "hidden", flaw == "locked")
+        inner = Layer("inner", "grouplayer", group)
+        spot = spot_above(Layer("face", parent=inner), never)
+        assert (spot.parent, spot.above) == (ROOT, group)
+        assert flaw in spot.notice
+        assert "“g”" in spot.notice
+
+    def test_never_inside_the_group_of_an_earlier_run(self) -> None:
+        group = Layer("run", "grouplayer", ROOT)
+        spot = spot_above(Layer("Seed 5", parent=group), lambda node: node is group)
+        assert (spot.parent, spot.above) == (ROOT, group)
+
+    def test_the_root_has_no_place_above_it(self) -> None:
+        with pytest.raises(ValueError, match="root"):
+            spot_above(ROOT, never)
+
+
+class TestSource:
+    def test_all_visible(self) -> None:
+        assert source_of(Layer("face", parent=ROOT), True) == (None, False, "")
+
+    @pytest.mark.parametrize(
+        ("kind", "rendered"), [("paintlayer", False), ("grouplayer", True), ("vectorlayer", True)]
+    )
+    def test_a_layer(self, kind: str, rendered: bool) -> None:
+        layer = Layer("x", kind, ROOT)
+        assert source_of(layer, False) == (layer, rendered, "")
+
+    def test_a_mask_stands_for_its_layer(self) -> None:
+        layer = Layer("face", parent=ROOT)
+        assert source_of(Layer("m", "filtermask", layer), False).node is layer
+
+    def test_a_filter_layer_has_no_picture(self) -> None:
+        source = source_of(Layer("blur", "filterlayer", ROOT), False)
+        assert source.node is None
+        assert "“blur”" in source.notice
+
+    def test_a_hidden_layer_is_used_and_said(self) -> None:
+        source = source_of(Layer("face", parent=ROOT, is_visible=False), False)
+        assert source.node is not None
+        assert "hidden" in source.notice
+
+
+RUN = PastRun(
+    key="20261122T1430",
+    time="2026-11-22T14:30:00+01:00",
+    model="Faces",
+    title="Inpaint · Faces · seed 5",
+    group="{g}",
+    document=Extent(640, 480),
+    hole_box=Box(10, 20, 30, 40),
+    coverage=bytes(i % 256 for i in range(1200)),
+    source="{s}",
+    results=(
+        Result(5, "{a}", '{"seed":5}', 0, -1, b"picture", (), True),
+        Result(5, "{b}", '{"seed":5}', 0, 0, b"", (Edit("smile", 1.5),)),
+        Result(6, "{c}", '{"seed":6}', 1, -1, b"picture"),
+    ),
+    chosen=1,
+)
+
+
+class TestHistory:
+    def test_a_run_survives_the_document(self) -> None:
+        assert unpack(RUN.annotation, pack(RUN)) == RUN
+        assert RUN.seeds == (5, 6)
+
+    def test_equal_attachments_are_stored_once(self) -> None:
+        large = replace(RUN.results[0], attachment=bytes(range(256)) * 400)
+        run = RUN.with_result(0, large).with_result(2, replace(large, layer="{c}"))
+        assert len(pack(run)) < 1.7 * len(large.attachment)
+        assert unpack(run.annotation, pack(run)) == run
+
+    def test_a_variant_shares_its_candidates_attachment(self) -> None:
+        assert attachment_of(RUN, RUN.results[1]) == b"picture"
+
+    @pytest.mark.parametrize(
+        "data", [b"", b"{}", b"[1]", b'{"format":2}', b"\xff\xfe", pack(RUN)[:-9], b'"text"']
+    )
+    def test_a_damaged_annotation_is_refused_in_words(self, data: bytes) -> None:
+        with pytest.raises(BadInput):
+            unpack("x", data)
+
+    def test_a_coverage_bomb_is_refused(self) -> None:
+        bomb = pack(replace(RUN, coverage=bytes(50_000_000)))
+        with pytest.raises(BadInput):
+            unpack("x", bomb)
+
+    def test_only_our_annotations_oldest_first(self) -> None:
+        names = [PREFIX + "2", "exif", PREFIX + "1"]
+        assert run_names(names) == [PREFIX + "1", PREFIX + "2"]
+
+
+class TestConnection:
+    @pytest.mark.parametrize(
+        ("error", "is_remote", "phase", "mend"),
+        [
+            (NoDaemon("none"), False, Phase.MISSING, Mend.START),
+            (NoDaemon("none"), True, Phase.FAILED, Mend.RECONNECT),
+            (StartFailed("no program"), False, Phase.FAILED, Mend.SHOW_LOG),
+            (Unauthenticated("no token"), True, Phase.FAILED, Mend.SETTINGS),
+            (ConnectionLost("broke"), False, Phase.FAILED, Mend.RECONNECT),
+        ],
+    )
+    def test_each_failure_has_words_and_a_button(
+        self, error: InpaintError, is_remote: bool, phase: Phase, mend: Mend
+    ) -> None:
+        connection = after_failure(error, is_remote)
+        assert (connection.phase, connection.mend) == (phase, mend)
+        assert connection.words
+        assert connection.mend_label
+
+    def test_ready_names_the_device_and_needs_no_mending(self) -> None:
+        connection = Connection(Phase.READY, DaemonInfo(device="the GPU", version="1"))
+        assert "the GPU" in connection.words
+        assert connection.mend_label == ""
+
+
+class TestProgress:
+    def test_the_rest_is_told_from_the_pace_since_the_first(self) -> None:
+        progress = RunProgress(Stage.RENDERING, 0, 3, 7, started=0.0, first_at=10.0)
+        assert progress.fraction == pytest.approx(3 / 7)
+        assert "3 of 7" in progress.words(14.0)
+        assert "about 8 s" in progress.words(14.0)
+
+    def test_nobody_knows_before_the_second(self) -> None:
+        progress = RunProgress(Stage.RENDERING, 0, 1, 7, started=0.0, first_at=10.0)
+        assert "left" not in progress.words(12.0)
+
+    @pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.RENDERING])
+    def test_without_renderings_there_is_no_fraction(self, stage: Stage) -> None:
+        assert RunProgress(stage).fraction is None
+
+    def test_long_runs_are_told_in_minutes(self) -> None:
+        assert "2:05 min" in RunProgress(Stage.ENCODING).words(125.0)
+
+
+class TestWishes:
+    def test_seeds_follow_each_other_round_the_end(self) -> None:
+        assert seeds_of(Wishes(seed=MAX_SEED, candidates=3)) == (MAX_SEED, 0, 1)
+
+    def test_only_sliders_that_the_model_has_and_that_are_off_zero(self) -> None:
+        model = Model("m", directions=(Direction("smile", "", -1, 1), Direction("age", "", -1, 1)))
+        edits = usable_edits({"smile": 1.0, "age": 0.0, "beard": 2.0}, model)
+        assert edits == (Edit("smile", 1.0),)
+        assert usable_edits({"smile": 1.0}, None) == ()
+
+    def test_the_job(self) -> None:
+        captured = Capture(
+            Picture(4, 4, 3, bytes(48)),
+            Picture(4, 4, 1, bytes(16)),
+            Box(0, 0, 4, 4),
+            Box(1, 1, 2, 2),
+            Extent(4, 4),
+            None,
+        )
+        edits = (Edit("smile", 1.0),)
+        job = fill_job(Wishes(candidates=2, seed=9, variety=0.5), captured, edits)
+        assert (job.seeds, job.truncation_psi, job.edits, job.variants) == (
+            (9, 10),
+            0.5,
+            edits,
+            (),
+        )
+        assert job.frame_mode is FrameMode.AUTO
+        both = fill_job(Wishes(also_without_edits=True), captured, edits)
+        assert both.edits == ()
+        assert both.variants[0].edits == edits
+        framed = fill_job(Wishes(context="frame", frame_side=3.0), captured, ())
+        assert framed.frame is not None
+        assert fill_job(Wishes(context="frame"), captured, ()).frame_mode is FrameMode.AUTO
+
+
+def test_cancelling_is_no_problem() -> None:
+    from inpaint_krita.session import notice_of  # needs Qt
+
+    assert not notice_of(Cancelled("x")).is_problem
+    assert notice_of(NoDaemon("Nobody.")).offer_label

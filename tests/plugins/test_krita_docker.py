@@ -1,0 +1,341 @@
+"""The docker, its controller and its worker under PyQt6, against a real (scripted) daemon.
+
+Krita 6 has PyQt6, and is not packaged where tests run; Krita 5 with PyQt5 is tested for real.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+pytest.importorskip("PyQt6.QtWidgets", reason="PyQt6 is not installed (pip install PyQt6)")
+
+from fake_daemon import FakeDaemon, Script, colour_of
+from fake_krita import FakeDocument, FakeHost
+from inpaint_client.settings import ConnectionSettings, SettingsFile
+from inpaint_krita.connection import Phase
+from inpaint_krita.controller import Controller
+from inpaint_krita.link import Link
+from inpaint_krita.qt import QtCore, QtGui, QtWidgets
+from inpaint_krita.state import Offer
+from inpaint_krita.widgets.panel import Panel
+from inpaint_krita.wishes import Wishes
+
+
+class Docker(NamedTuple):
+    document: FakeDocument
+    host: FakeHost
+    link: Link
+    controller: Controller
+    panel: Panel
+
+
+@pytest.fixture(scope="module")
+def application() -> QtCore.QCoreApplication:
+    return QtWidgets.QApplication.instance() or QtWidgets.QApplication(["test"])
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        QtWidgets.QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def open_docker(folder: Path, settings: ConnectionSettings, has_document: bool = True) -> Docker:
+    document = FakeDocument()
+    host = FakeHost(document if has_document else None)
+    link = Link(settings)
+    wishes = SettingsFile(folder / "krita.json", Wishes)
+    wishes.save(Wishes(seed=5, new_seed=False, candidates=3))
+    controller = Controller(
+        host, link, wishes, SettingsFile(folder / "connection.json", ConnectionSettings)
+    )
+    panel = Panel(controller)
+    controller.state_changed.connect(panel.draw)
+    controller.thumbnail_changed.connect(panel.redraw_thumbnail)
+    panel.resize(300, 720)
+    panel.show()
+    controller.open()
+    return Docker(document, host, link, controller, panel)
+
+
+def shut(docker: Docker) -> None:
+    docker.controller.close()
+    docker.link.close()
+    docker.panel.close()
+    QtWidgets.QApplication.processEvents()
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def docker(
+    application: QtCore.QCoreApplication, tmp_path: Path, script: Script
+) -> Iterator[Docker]:
+    with FakeDaemon(script) as daemon:
+        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
+        until(lambda: opened.controller.state.connection.phase is Phase.READY)
+        yield opened
+        shut(opened)
+
+
+def fill(docker: Docker) -> None:
+    docker.panel.run_row.go.click()
+    until(lambda: docker.controller.state.progress.is_running)
+    until(lambda: not docker.controller.is_busy)
+
+
+def centre(docker: Docker, position: int) -> bytes:
+    """BGRA in the middle of a result's layer."""
+    run = docker.controller.state.run
+    assert run is not None
+    layer = docker.document.layers[run.kept or run.results[position].layer]
+    start = 4 * (28 * docker.document.extent.width + 42)
+    return bytes(layer.data[start : start + 4])
+
+
+def bgra(seed: int, smile: float = 0.0) -> bytes:
+    red, green, blue = (round(255 * each) for each in colour_of(seed, {"smile": smile}))
+    return bytes([blue, green, red, 255])
+
+
+def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
+    fill(docker)
+    state = docker.controller.state
+    assert state.notice is None
+    assert state.run is not None
+    assert [result.seed for result in state.run.results] == [5, 6, 7]
+    group = docker.document.root.children[1]
+    assert [layer.title for layer in group.children] == ["Seed 7", "Seed 6", "Seed 5"]
+    assert [layer.is_visible for layer in group.children] == [False, False, True]
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert all(docker.controller.thumbnail(i) is not None for i in range(3))
+    assert len(docker.document.annotations) == 1
+
+
+def test_thumbnails_choose_and_star(docker: Docker) -> None:
+    fill(docker)
+    grid = docker.panel.results.grid
+    _click(grid, grid.cell(1).center())
+    run = docker.controller.state.run
+    assert run is not None
+    assert run.chosen == 1
+    group = docker.document.root.children[1]
+    assert [layer.is_visible for layer in group.children] == [False, True, False]
+    _click(grid, grid.star_box(2).center())
+    run = docker.controller.state.run
+    assert run is not None
+    assert [result.starred for result in run.results] == [False, False, True]
+    assert run.chosen == 1
+
+
+def _click(widget: QtWidgets.QWidget, place: QtCore.QPoint) -> None:
+    left = QtCore.Qt.MouseButton.LeftButton
+    event = QtGui.QMouseEvent(
+        QtCore.QEvent.Type.MouseButtonPress,
+        QtCore.QPointF(place),
+        QtCore.QPointF(widget.mapToGlobal(place)),
+        left,
+        left,
+        QtCore.Qt.KeyboardModifier.NoModifier,
+    )
+    QtWidgets.QApplication.sendEvent(widget, event)
+
+
+def test_a_slider_renders_again_and_only_its_last_place_counts(
+    docker: Docker, script: Script
+) -> None:
+    fill(docker)
+    script.delay_s = 0.1
+    slider = docker.panel.edits.sliders["smile"]
+    for value in (0.2, 0.4, 0.6, 0.8, 1.0):
+        slider.spin.setValue(value)
+        until(lambda: docker.controller.state.is_editing)
+    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: not docker.controller.state.is_editing)
+    run = docker.controller.state.run
+    assert run is not None
+    assert {edit.name: edit.value for edit in run.results[0].edits} == {"smile": 1.0}
+    assert centre(docker, 1) == bgra(6)
+
+
+def test_hold_to_compare(docker: Docker) -> None:
+    fill(docker)
+    group = docker.document.root.children[1]
+    docker.panel.results.compare.pressed.emit()
+    assert not group.is_visible
+    docker.panel.results.compare.released.emit()
+    assert group.is_visible
+
+
+def test_keep_makes_one_layer_and_the_sliders_go_on(docker: Docker) -> None:
+    fill(docker)
+    docker.controller.choose(2)
+    docker.panel.results.keep.click()
+    until(lambda: docker.controller.state.run and docker.controller.state.run.kept)
+    assert [layer.kind for layer in docker.document.root.children] == ["paintlayer"] * 2
+    assert "seed 7" in docker.document.root.children[1].title
+    docker.panel.edits.sliders["smile"].spin.setValue(2.0)
+    until(lambda: centre(docker, 2) == bgra(7, 2.0))
+
+
+def test_both_versions(docker: Docker) -> None:
+    fill(docker)
+    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    docker.controller.edit("smile", 2.0)
+    docker.controller.add_variant()
+    until(lambda: centre(docker, 3) == bgra(5, 2.0))
+    assert len(docker.document.root.children[1].children) == 4
+
+
+def test_variants_come_with_every_candidate(docker: Docker) -> None:
+    docker.controller.wish(also_without_edits=True, candidates=2)
+    docker.controller.edit("smile", 1.0)
+    fill(docker)
+    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
+    titles = [layer.title for layer in reversed(docker.document.root.children[1].children)]
+    assert titles == ["Seed 5", "Seed 5, edited", "Seed 6", "Seed 6, edited"]
+
+
+def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script) -> None:
+    script.delay_s = 0.3
+    docker.panel.run_row.go.click()
+    until(lambda: docker.controller.state.progress.done == 1)
+    until(lambda: docker.controller.thumbnail(0) is not None)
+    docker.panel.run_row.stop.click()
+    assert not docker.controller.state.progress.is_running
+    until(lambda: not docker.controller.is_busy)
+    state = docker.controller.state
+    assert state.run is not None
+    assert len(state.run.results) == len(docker.document.root.children[1].children) == 1
+    assert state.notice is not None
+    assert not state.notice.is_problem
+
+
+@pytest.mark.parametrize("script", [Script(fail="INTERNAL:1")])
+def test_a_failure_in_the_middle_is_a_sentence_with_a_way_on(docker: Docker) -> None:
+    fill(docker)
+    state = docker.controller.state
+    assert state.notice is not None
+    assert state.notice.offer is Offer.AGAIN
+    assert docker.panel.notice.isVisible()
+    assert state.run is not None
+    assert len(state.run.results) == 1
+
+
+def test_nothing_selected(docker: Docker) -> None:
+    docker.document.selected = None
+    docker.panel.run_row.go.click()
+    notice = docker.controller.state.notice
+    assert notice is not None
+    assert notice.offer is Offer.SELECT_TRANSPARENT
+    docker.panel.notice.button.click()
+    assert docker.document.selected is not None
+    fill(docker)
+    assert docker.controller.state.notice is None
+
+
+def test_reopened_documents_remember_their_runs(docker: Docker, tmp_path: Path) -> None:
+    fill(docker)
+    first = docker.document
+    copy = FakeDocument()
+    copy.annotations = first.annotations
+    copy.root, copy.layers = first.root, first.layers
+    docker.host.document = copy
+    docker.controller.document_changed()
+    run = docker.controller.state.run
+    assert run is not None
+    assert len(run.results) == 3
+    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(lambda: centre(docker._replace(document=copy), 0) == bgra(5, 1.0))
+
+
+def test_settings_survive(docker: Docker, tmp_path: Path) -> None:
+    docker.panel.form.candidates.setValue(7)
+    docker.panel.form.variety.spin.setValue(0.5)
+    docker.panel.form.dice.click()
+    stored = SettingsFile(tmp_path / "krita.json", Wishes).load()
+    assert (stored.candidates, stored.variety, stored.new_seed) == (7, 0.5, True)
+
+
+def test_large_seeds_can_be_typed_and_copied(docker: Docker) -> None:
+    box = docker.panel.form.seed
+    edit = box.lineEdit()
+    assert edit is not None
+    edit.setText("4294967295")
+    box.editingFinished.emit()
+    assert docker.controller.state.wishes.seed == 4294967295
+    docker.panel.form.copy.click()
+    clipboard = QtWidgets.QApplication.clipboard()
+    assert clipboard is not None
+    assert clipboard.text() == "4294967295"
+    box.stepBy(1)
+    assert docker.controller.state.wishes.seed == 0
+
+
+def test_no_daemon_says_so_and_offers_to_start(
+    application: QtCore.QCoreApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    opened = open_docker(tmp_path, ConnectionSettings(executable="/nowhere/inpaint-server"))
+    try:
+        until(lambda: opened.controller.state.connection.phase is Phase.MISSING)
+        assert opened.panel.status.button.text() == "Start"
+        fill(opened)
+        notice = opened.controller.state.notice
+        assert notice is not None
+        assert "/nowhere/inpaint-server" in notice.text
+        assert notice.offer is Offer.SHOW_LOG
+    finally:
+        shut(opened)
+
+
+def test_a_wrong_token_leads_to_the_settings(
+    application: QtCore.QCoreApplication, tmp_path: Path
+) -> None:
+    with FakeDaemon(Script(token="right")) as daemon:
+        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address, token="wrong"))
+        try:
+            until(lambda: opened.controller.state.connection.phase is Phase.FAILED)
+            assert opened.panel.status.button.text() == "Settings …"
+            opened.controller.use_connection(
+                ConnectionSettings(address=daemon.address, token="right")
+            )
+            until(lambda: opened.controller.state.connection.phase is Phase.READY)
+        finally:
+            shut(opened)
+
+
+def test_without_a_document_the_button_waits(
+    application: QtCore.QCoreApplication, tmp_path: Path
+) -> None:
+    with FakeDaemon() as daemon:
+        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address), False)
+        try:
+            assert not opened.panel.run_row.go.isEnabled()
+            opened.controller.run()
+            assert opened.controller.state.notice is not None
+        finally:
+            shut(opened)
+
+
+def test_candidates_come_into_view_in_a_low_docker(docker: Docker) -> None:
+    docker.panel.resize(300, 330)
+    fill(docker)
+    QtWidgets.QApplication.processEvents()
+    bar = docker.panel._scroll.verticalScrollBar()
+    assert bar is not None
+    assert bar.value() > 0

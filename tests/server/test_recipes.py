@@ -1,0 +1,143 @@
+"""Recipes and attachments: written, read, and kept within 64 KiB."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inpaint_model.frames import Box, Frame
+from inpaint_model.pictures import BlendSettings, Source
+from inpaint_server.errors import InvalidRequest
+from inpaint_server.recipes import (
+    Group,
+    MixingNote,
+    Recipe,
+    read_attachment,
+    read_recipe,
+    write_attachment,
+    write_recipe,
+)
+
+finite = st.floats(-1e6, 1e6)
+boxes = st.builds(
+    Box, st.integers(-99, 9999), st.integers(-99, 9999), st.integers(1, 99), st.integers(1, 99)
+)
+
+
+def codes(seed: int, size: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(size).astype(np.float32)
+
+
+recipes = st.builds(
+    Recipe,
+    model=st.text(max_size=20),
+    weights_sha256=st.just("a" * 64),
+    generator_sha256=st.just("b" * 64),
+    seed=st.integers(0, 2**32 - 1),
+    truncation_psi=st.floats(0, 1),
+    edits=st.dictionaries(st.text(max_size=8), st.floats(-9, 9), max_size=3),
+    mixing=st.none() | st.builds(MixingNote, st.just(("structure", "colours")), st.floats(0, 1)),
+    document=st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
+    box=boxes,
+    blending=st.builds(
+        BlendSettings, st.booleans(), st.booleans(), st.floats(0, 256), st.booleans()
+    ),
+    groups=st.lists(
+        st.builds(
+            Group,
+            frame=st.builds(Frame, finite, finite, st.floats(1, 1e6), finite),
+            box=boxes,
+            ws_out=st.builds(codes, st.integers(0, 9), st.just(28)),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
+)
+
+
+@settings(deadline=None)
+@given(recipe=recipes)
+def test_what_is_read_is_what_was_written(recipe: Recipe) -> None:
+    again = read_recipe(write_recipe(recipe), "recipe")
+    for name in Recipe.__dataclass_fields__:
+        if name != "groups":
+            assert getattr(again, name) == getattr(recipe, name)
+    for ours, theirs in zip(recipe.groups, again.groups, strict=True):
+        assert (ours.frame, ours.box) == (theirs.frame, theirs.box)
+        assert ours.ws_out is not None
+        assert theirs.ws_out is not None
+        assert ours.ws_out.tobytes() == theirs.ws_out.tobytes()
+
+
+def example(num_groups: int, size: int) -> Recipe:
+    group = Group(Frame(1.0, 2.0, 30.0, 4.0), Box(1, 2, 3, 4), codes(0, size))
+    return Recipe(
+        "m", "a", "b", 1, 1.0, {}, None, (9, 9), Box(1, 2, 3, 4), BlendSettings(),
+        (group,) * num_groups,
+    )  # fmt: skip
+
+
+def test_the_codes_of_a_paper_sized_model_fit() -> None:
+    text = write_recipe(example(1, 18 * 512))
+    assert len(text) <= 64 << 10
+    assert read_recipe(text, "recipe").groups[0].ws_out is not None
+
+
+def test_codes_that_do_not_fit_are_left_out_from_the_end() -> None:
+    text = write_recipe(example(3, 14 * 512))
+    assert len(text) <= 64 << 10
+    kept = [group.ws_out is not None for group in read_recipe(text, "recipe").groups]
+    assert kept == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("seed", -1, "seed must lie within"),
+        ("seed", 2**32, "seed must lie within"),
+        ("seed", True, "seed cannot be"),
+        ("truncation_psi", 2, "truncation_psi must lie within"),
+        ("edits", [], "edits cannot be"),
+        ("edits", {"a": "b"}, "edits.a cannot be 'b'"),
+        ("blending", {"colour_match": 1}, "blending.colour_match cannot be"),
+        ("document", [1], "document must be 2 whole numbers"),
+        ("groups", [], "groups must have 1 to"),
+        ("groups", [{}], "lacks groups[0].frame"),
+        ("mixing", {"levels": ["a"]}, "lacks mixing.amount"),
+    ],
+)
+def test_a_wrong_value_is_named(key: str, value: object, words: str) -> None:
+    content = json.loads(write_recipe(example(1, 4)))
+    content[key] = value
+    with pytest.raises(InvalidRequest) as raised:
+        read_recipe(json.dumps(content), "source.recipe")
+    assert str(raised.value).startswith("source.recipe: is not a recipe: ")
+    assert words in str(raised.value)
+
+
+def sources(count: int, resolution: int = 16) -> list[Source]:
+    rng = np.random.default_rng(0)
+    result = []
+    for _ in range(count):
+        hole = np.where(rng.random((resolution, resolution)) < 0.3, 255, 0).astype(np.uint8)
+        image = rng.integers(0, 256, (resolution, resolution, 3)).astype(np.uint8)
+        result.append(Source(np.where(hole[..., None] > 0, 0, image).astype(np.uint8), hole))
+    return result
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_attachments_are_lossless(count: int) -> None:
+    written = sources(count)
+    read = read_attachment(write_attachment(written), 16, count, "attachment")
+    for ours, theirs in zip(written, read, strict=True):
+        assert ours.erased.tobytes() == theirs.erased.tobytes()
+        assert ours.hole.tobytes() == theirs.hole.tobytes()
+
+
+def test_an_attachment_of_another_size_is_refused_before_it_is_decoded() -> None:
+    data = write_attachment(sources(1, 64))
+    with pytest.raises(InvalidRequest, match="is RGBA of 64 x 64 px, must be RGBA of 16 x 16 px"):
+        read_attachment(data[:200], 16, 1, "attachment")

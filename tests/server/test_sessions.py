@@ -1,0 +1,170 @@
+"""The session cache: bounded in number and bytes, with expiry; the registry of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pytest
+import torch
+from inpaint_model import Inpainter, tiny_inpainter
+from inpaint_server.errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
+from inpaint_server.models import BundleLoader, ModelInfo, ModelRegistry
+from inpaint_server.sessions import SessionCache
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Scene:
+    """What the cache looks at."""
+
+    num_bytes: int = 1
+    model: str = "tiny"
+    encodings: list[Any] | None = None
+
+
+def cache(clock: Clock, count: int = 3, size: int = 100) -> SessionCache:
+    return SessionCache(count, size, ttl_s=10.0, clock=clock)
+
+
+def put(sessions: SessionCache, name: str, scene: Scene | None = None) -> bool:
+    return sessions.put(name, cast(Any, scene or Scene()))
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    sessions = cache(Clock())
+    for name in "abc":
+        assert put(sessions, name)
+    assert sessions.get("a") is not None
+    put(sessions, "d")
+    assert [name for name in "abcd" if sessions.get(name)] == ["a", "c", "d"]
+
+
+def test_bytes_are_bounded_too() -> None:
+    sessions = cache(Clock())
+    for name in "abc":
+        put(sessions, name, Scene(num_bytes=40))
+    assert sessions.get("a") is None
+    assert len(sessions) == 2
+    assert not put(sessions, "huge", Scene(num_bytes=101))
+    assert len(sessions) == 2
+
+
+def test_sessions_expire_when_nobody_uses_them() -> None:
+    clock = Clock()
+    sessions = cache(clock)
+    put(sessions, "a")
+    put(sessions, "b")
+    clock.now = 8
+    assert sessions.get("a") is not None
+    clock.now = 12
+    assert sessions.get("b") is None
+    assert sessions.get("a") is not None
+    clock.now = 23
+    sessions.expire()
+    assert len(sessions) == 0
+
+
+def test_ids_cannot_be_guessed() -> None:
+    ids = {SessionCache.new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert min(map(len, ids)) >= 22
+
+
+def test_encodings_leave_with_their_model() -> None:
+    sessions = cache(Clock())
+    ours, other = Scene(encodings=[1]), Scene(encodings=[2], model="other")
+    put(sessions, "a", ours)
+    put(sessions, "b", other)
+    sessions.forget_encodings("tiny")
+    assert (ours.encodings, other.encodings) == (None, [2])
+
+
+class Shelf(BundleLoader):
+    """Models of 10 bytes each; `room` of them fit the device."""
+
+    def __init__(self, room: int = 99) -> None:
+        super().__init__(torch.device("cpu"))
+        self.room = room
+        self.registry: ModelRegistry | None = None
+
+    def describe(self, source: str) -> ModelInfo:
+        info = super().describe("tiny")
+        return replace(info, name=source, weights_sha256=source * 3, memory_bytes=10)
+
+    def load(self, source: str) -> Inpainter:
+        assert self.registry is not None
+        if sum(entry.loaded for entry in self.registry.entries.values()) >= self.room:
+            raise torch.OutOfMemoryError("planted")
+        return tiny_inpainter()
+
+
+def registry(loader: Shelf, clock: Clock, memory: int = 0) -> ModelRegistry:
+    models = ModelRegistry("abc", loader, memory_bytes=memory, clock=clock)
+    loader.registry = models
+    return models
+
+
+def loaded(models: ModelRegistry) -> str:
+    return "".join(name for name, entry in models.entries.items() if entry.loaded)
+
+
+@pytest.mark.parametrize(("room", "memory"), [(99, 20), (2, 0)], ids=["budget", "device"])
+def test_the_least_recently_used_model_makes_room(room: int, memory: int) -> None:
+    clock = Clock()
+    models = registry(Shelf(room), clock, memory)
+    for now, name in enumerate("abac"):
+        clock.now = now
+        models.use(models.find(name))
+    assert loaded(models) == "ac"
+
+
+def test_a_model_that_fits_nowhere() -> None:
+    models = registry(Shelf(room=0), Clock())
+    with pytest.raises(OutOfMemory, match="'a' does not fit"):
+        models.use(models.find("a"))
+
+
+def test_idle_models_leave() -> None:
+    clock = Clock()
+    models = registry(Shelf(), clock)
+    for name in "ab":
+        models.use(models.find(name))
+    clock.now = 100
+    models.use(models.find("b"))
+    list(models.unload_idle(50))
+    assert loaded(models) == "b"
+
+
+def test_finding_models() -> None:
+    models = registry(Shelf(), Clock())
+    assert models.find("").name == "a"
+    assert models.find_weights("ccc", "c").name == "c"
+    with pytest.raises(NotFound, match="'d'; known: a, b, c"):
+        models.find("d")
+    with pytest.raises(WrongModel, match="a, b, c"):
+        models.find_weights("ddd", "d")
+    with pytest.raises(ConfigurationError, match="both called 'a'"):
+        ModelRegistry("aa", Shelf())
+
+
+def test_bundles_on_disk_are_described_without_their_weights(tmp_path: Any) -> None:
+    from inpaint_model.bundle import Card, save_bundle
+    from inpaint_model.inpainter import tiny_model
+
+    save_bundle(tmp_path / "cats", tiny_model(), Card(name="cats", title="Cats"), dtype="fp16")
+    loader = BundleLoader(torch.device("cpu"), "fp32")
+    info = loader.describe(str(tmp_path / "cats"))
+    stored = (tmp_path / "cats" / "weights.safetensors").stat().st_size
+    assert (info.name, info.resolution, info.num_ws) == ("cats", 32, 8)
+    assert info.memory_bytes == 2 * stored
+    assert loader.load(str(tmp_path / "cats")).info.weights_sha256 == info.weights_sha256
+    (tmp_path / "cats" / "model.yaml").write_text("format: 9")
+    with pytest.raises(ConfigurationError, match="format"):
+        ModelRegistry([str(tmp_path / "cats")], loader)

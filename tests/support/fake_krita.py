@@ -1,0 +1,233 @@
+"""An open document in memory, as inpaint_krita.session.Document describes it: 8-bit RGBA.
+
+Only what the docker's tests need. What Krita really does is tested in a real Krita.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.pixels import crop, paste
+from inpaint_krita.colour import SRGB, Space
+from inpaint_krita.paint import Painting
+from inpaint_krita.place import Source, Spot
+from inpaint_krita.qt import QtGui
+from inpaint_krita.selection import KeptSelection, Selection
+
+
+@dataclass(eq=False)
+class FakeLayer:
+    title: str
+    kind: str = "paintlayer"
+    parent: FakeLayer | None = None
+    children: list[FakeLayer] = field(default_factory=list)
+    is_visible: bool = True
+    data: bytearray = field(default_factory=bytearray)
+    box: Box = field(default_factory=lambda: Box(0, 0, 0, 0))
+
+    def type(self) -> str:
+        return self.kind
+
+    def name(self) -> str:
+        return self.title
+
+    def visible(self) -> bool:
+        return self.is_visible
+
+    def locked(self) -> bool:
+        return False
+
+    def parentNode(self) -> FakeLayer | None:  # noqa: N802 (Krita's name)
+        return self.parent
+
+    @property
+    def key(self) -> str:
+        return str(id(self))
+
+    def walk(self) -> Iterator[FakeLayer]:
+        for child in self.children:
+            yield child
+            yield from child.walk()
+
+
+class FakeDocument:
+    """A flat colour, a selection in the middle."""
+
+    def __init__(self, extent: Extent = Extent(96, 64)) -> None:  # noqa: B008 (a value)
+        self.extent = extent
+        self.space = Space("RGBA", "U8", SRGB)
+        self.key = str(id(self))
+        self.is_open = True
+        self.root = FakeLayer("root", "grouplayer")
+        base = FakeLayer("Background", parent=self.root)
+        base.data = bytearray(bytes([60, 90, 120, 255]) * extent.area)
+        base.box = Box.of_extent(extent)
+        self.root.children.append(base)
+        self.active = base
+        self.selected: Selection | None = KeptSelection(Box(30, 20, 24, 16), b"\xff" * (24 * 16))
+        self.annotations: dict[str, bytes] = {}
+        self.refreshes = 0
+        self.layers: dict[str, FakeLayer] = {}
+
+    def active_node(self) -> Any:
+        return self.active
+
+    def settle(self) -> None:
+        pass
+
+    def selection(self) -> Selection | None:
+        return self.selected
+
+    def select_transparent_part(self) -> None:
+        self.selected = KeptSelection(Box(0, 0, 8, 8), b"\xff" * 64)
+
+    def pixels(self, source: Source, selection: Selection, scratch: Any) -> FakePixels:
+        return FakePixels(self, selection)
+
+    def view(self, box: Box, extent: Extent) -> QtGui.QImage:
+        image = QtGui.QImage(*extent, QtGui.QImage.Format.Format_ARGB32)
+        image.fill(QtGui.QColor(120, 90, 60))
+        return image
+
+    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]:
+        parent: Any = spot.parent
+        group = FakeLayer(title, "grouplayer", parent)
+        layers = [FakeLayer(name, parent=group) for name in names]
+        for layer in layers[1:]:
+            layer.is_visible = False
+        group.children = list(reversed(layers))
+        parent.children.insert(parent.children.index(spot.above) + 1, group)
+        for layer in (group, *layers):
+            self.layers[layer.key] = layer
+        return group.key, [layer.key for layer in layers]
+
+    def add_layer(self, group_id: str, name: str) -> str | None:
+        group = self.find(group_id)
+        if group is None:
+            return None
+        layer = FakeLayer(name, parent=group)
+        group.children.append(layer)
+        self.layers[layer.key] = layer
+        return layer.key
+
+    def keep_layers(self, group_id: str, layer_ids: list[str]) -> None:
+        group = self.layers[group_id]
+        group.children = [layer for layer in group.children if layer.key in layer_ids]
+
+    def write(self, layer_id: str, painting: Painting) -> bool:
+        layer = self.layers[layer_id]
+        layer.data = layer.data or bytearray(4 * self.extent.area)
+        paste(layer.data, self.extent, painting.data, painting.box, 4)
+        layer.box = layer.box.union(painting.box)
+        return True
+
+    def refresh(self) -> None:
+        self.refreshes += 1
+
+    def show(self, layer_id: str, visible: bool) -> bool:
+        layer = self.find(layer_id)
+        if layer is not None:
+            layer.is_visible = visible
+        return layer is not None
+
+    def is_attached(self, layer_id: str) -> bool:
+        return self.find(layer_id) is not None
+
+    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None:
+        layer = self.layers.get(layer_id)
+        if layer is None or layer.box.is_empty:
+            return None
+        data = crop(bytes(layer.data), self.extent, layer.box, 4)
+        image = QtGui.QImage(
+            data, layer.box.width, layer.box.height, QtGui.QImage.Format.Format_ARGB32
+        )
+        return image.scaled(*extent), layer.box
+
+    def rename(self, layer_id: str, name: str) -> None:
+        self.layers[layer_id].title = name
+
+    def activate(self, layer_id: str) -> bool:
+        layer = self.find(layer_id)
+        if layer is not None:
+            self.active = layer
+        return layer is not None
+
+    def active_id(self) -> str:
+        return self.active.key
+
+    def flatten_active(self) -> None:
+        group, parent = self.active, self.active.parent
+        assert parent is not None
+        visible = next(layer for layer in group.children if layer.is_visible)
+        merged = FakeLayer(f"{group.title} Merged", parent=parent)
+        merged.data, merged.box = visible.data, visible.box
+        parent.children[parent.children.index(group)] = merged
+        self.layers[merged.key] = merged
+        self.active = merged
+
+    def find(self, layer_id: str) -> Any:
+        return next((layer for layer in self.root.walk() if layer.key == layer_id), None)
+
+    def id_of(self, node: Any) -> str:
+        return str(node.key)
+
+    def annotation_names(self) -> list[str]:
+        return list(self.annotations)
+
+    def annotation(self, name: str) -> bytes:
+        return self.annotations[name]
+
+    def annotate(self, name: str, description: str, data: bytes) -> None:
+        self.annotations[name] = data
+
+    def remove_annotation(self, name: str) -> None:
+        self.annotations.pop(name, None)
+
+
+class FakePixels:
+    def __init__(self, document: FakeDocument, selection: Selection) -> None:
+        self._document = document
+        self._selection = selection
+        self.extent = document.extent
+        self.space = document.space
+
+    def read(self, box: Box) -> bytes:
+        base = self._document.root.children[0]
+        return crop(bytes(base.data), self.extent, box, 4)
+
+    def read_display(self, box: Box) -> bytes:
+        return self.read(box)
+
+    def read_coverage(self, box: Box) -> bytes:
+        return self._selection.pixelData(*box)
+
+    def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
+        raise AssertionError("nothing to convert in sRGB")
+
+
+class FakeScratch:
+    def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
+        raise AssertionError("nothing to convert in sRGB")
+
+    def close(self) -> None:
+        pass
+
+
+class FakeHost:
+    """Krita with one document, or none."""
+
+    def __init__(self, document: FakeDocument | None) -> None:
+        self.document = document
+        self.log_shown = False
+
+    def active_document(self) -> FakeDocument | None:
+        return self.document
+
+    def scratch(self) -> Any:
+        return FakeScratch()
+
+    def show_log(self) -> None:
+        self.log_shown = True

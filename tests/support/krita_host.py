@@ -1,0 +1,209 @@
+"""Start a real Krita, unattended, and let it run one scenario (tests/hosts/krita_scenarios).
+
+Two of them: `native`, the machine's own (5.1.5 on Debian 12), and `trixie`, 5.2 in the chroot that
+scripts/host-chroot makes. Both draw on an Xvfb of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from xvfb import HostMissing
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTS = ROOT / "tests" / "hosts"
+CACHE = Path(os.environ.get("INPAINT_HOSTS_DIR", "/var/tmp"))  # noqa: S108 (a cache, not a secret)
+PACKAGES = ("krita", "python3-pyqt5", "xvfb", "xauth")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: the scenario's own value, and the folder with what it wrote."""
+
+    value: object
+    out: Path
+    runtime: Path  # its XDG_RUNTIME_DIR
+    log: str
+
+
+RunKrita = Callable[..., Run]  # run_scenario with everything but the scenario settled
+
+
+@dataclass(frozen=True)
+class KritaHost:
+    """A Krita: `root` is where its file system starts, `version` as it says itself."""
+
+    name: str
+    root: Path
+    version: str
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that both this process and the host can see."""
+        return self.root / "work" if self.name == "trixie" else CACHE / "inpaint-work"
+
+    def inside(self, path: Path) -> str:
+        """The same path as the host sees it."""
+        return str(Path("/") / path.relative_to(self.root))
+
+    def command(self, environment: Mapping[str, str], arguments: list[str]) -> list[str]:
+        words = ["env", "-i", *(f"{name}={value}" for name, value in environment.items())]
+        words += arguments
+        return words if self.name == "native" else ["chroot", str(self.root), *words]
+
+
+def find(name: str) -> KritaHost:
+    """The Krita called `native` or `trixie`; HostMissing says why there is none."""
+    if shutil.which("Xvfb") is None:
+        raise HostMissing("Xvfb is not installed (apt-get install xvfb)")
+    if name == "native":
+        if shutil.which("krita") is None:
+            raise HostMissing(f"Krita is not installed (apt-get install {' '.join(PACKAGES)})")
+        root = Path("/")
+    else:
+        if os.geteuid() != 0:
+            raise HostMissing("a chroot needs root")
+        answer = subprocess.run(
+            [ROOT / "scripts" / "host-chroot", "path"], capture_output=True, text=True, check=False
+        )
+        if answer.returncode:
+            raise HostMissing("the trixie chroot is not built (sudo scripts/host-chroot)")
+        root = Path(answer.stdout.strip())
+    return KritaHost(name, root, _package_version(root))
+
+
+def _package_version(root: Path) -> str:
+    """From dpkg's records: `krita --version` needs a display."""
+    status = (root / "var/lib/dpkg/status").read_text(encoding="utf-8")
+    found = re.search(r"^Package: krita\n(?:.+\n)*?Version: (?:\d+:)?([\d.]+)", status, re.M)
+    return found.group(1) if found else "unknown"
+
+
+def profile(host: KritaHost, display: str) -> Path:
+    """A home folder in which this Krita has run once: its first start takes ten seconds longer."""
+    made = host.scratch / f"krita-{host.version}-profile"
+    if not made.exists():
+        run = run_scenario(host, display, "noop", home=None)
+        fresh = run.out.parent / "home"
+        shutil.rmtree(fresh / ".local/share/krita/pykrita")
+        fresh.rename(made)
+    return made
+
+
+def run_scenario(
+    host: KritaHost,
+    display: str,
+    scenario: str,
+    *,
+    home: Path | None,
+    arguments: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    plugin: Path | None = None,
+    files: Mapping[str, Path] | None = None,
+    executable: Path | None = None,
+    settings: str = "",
+    timeout: float = 120,
+) -> Run:
+    """Run one scenario in a home of its own.
+
+    `home` is copied; `plugin` is a folder whose contents go to Krita's pykrita folder; `files` are
+    copied to the output folder under their keys; `executable` is set as the daemon's program.
+    AssertionError carries the log and Krita's words.
+    """
+    folder = host.scratch / f"krita-{scenario}-{uuid.uuid4().hex[:8]}"
+    out, pykrita = folder / "out", folder / "home/.local/share/krita/pykrita"
+    if home is not None:
+        shutil.copytree(home, folder / "home", symlinks=True)
+    for made in (out, folder / "run", pykrita, folder / "home/.config"):
+        made.mkdir(parents=True, exist_ok=True)
+    (folder / "run").chmod(0o700)
+    enabled = ["inpaint_driver"]
+    shutil.copytree(HOSTS / "krita_driver", pykrita, dirs_exist_ok=True)
+    shutil.copytree(HOSTS / "krita_scenarios", folder / "scenarios")
+    if plugin is not None:
+        ignore = shutil.ignore_patterns("*.action")  # where Krita's own importer puts it, too
+        shutil.copytree(plugin, pykrita, dirs_exist_ok=True, ignore=ignore)
+        enabled.append("inpaint_krita")
+        actions = folder / "home/.local/share/krita/actions"
+        actions.mkdir(exist_ok=True)
+        for action in plugin.glob("*.action"):
+            shutil.copy(action, actions)
+    for name, path in (files or {}).items():
+        shutil.copy(path, out / name)
+    lines = ["EnableHiDPI=true", settings, "[python]", *(f"enable_{name}=true" for name in enabled)]
+    (folder / "home/.config/kritarc").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    if executable is not None:
+        config = folder / "home/.config/inpaint"
+        config.mkdir()
+        shutil.copy(executable, out)
+        stored = {"executable": host.inside(out / executable.name)}
+        (config / "connection.json").write_text(json.dumps(stored), encoding="utf-8")
+
+    home_inside = host.inside(folder / "home")
+    variables = {
+        "HOME": home_inside,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "DISPLAY": display,
+        "XDG_CONFIG_HOME": f"{home_inside}/.config",
+        "XDG_DATA_HOME": f"{home_inside}/.local/share",
+        "XDG_CACHE_HOME": f"{home_inside}/.cache",
+        "XDG_RUNTIME_DIR": host.inside(folder / "run"),
+        "TMPDIR": host.inside(folder / "run"),
+        "INPAINT_TEST_OUT": host.inside(out),
+        "INPAINT_TEST_SCENARIOS": host.inside(folder / "scenarios"),
+        "INPAINT_TEST_SCENARIO": scenario,
+        "INPAINT_TEST_ARGUMENTS": json.dumps(dict(arguments or {})),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **(environment or {}),
+    }
+    command = host.command(variables, ["krita", "--nosplash"])
+    with (folder / "krita.log").open("wb") as words:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
+        )
+        code = _wait(process, timeout)
+    return _judge(folder, scenario, code)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
+    """The exit status, or None if it had to be killed."""
+    end = time.monotonic() + timeout
+    while process.poll() is None and time.monotonic() < end:
+        time.sleep(0.05)
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return None
+    return process.returncode
+
+
+def _judge(folder: Path, scenario: str, code: int | None) -> Run:
+    out = folder / "out"
+    log = (out / "driver.log").read_text("utf-8") if (out / "driver.log").exists() else ""
+    words = (folder / "krita.log").read_text("utf-8", errors="replace")
+    answer = out / "result.json"
+    problem = ""
+    if not answer.exists():
+        problem = f"Krita ended ({'killed' if code is None else code}) without a result"
+    else:
+        result = json.loads(answer.read_text("utf-8"))
+        if not result["ok"]:
+            problem = result["error"]
+        elif code != 0:
+            problem = f"Krita's exit status is {code}"
+    if problem:
+        tail = "\n".join(words.splitlines()[-30:])
+        raise AssertionError(f"{scenario}: {problem}\n--- {folder}\n{log}\n--- Krita:\n{tail}")
+    return Run(result["value"], out, folder / "run", log)
