@@ -120,16 +120,23 @@ def bounding_box(points: Matrix) -> Box:
 
 def holds(frame: Frame, box: Box) -> bool:
     """Whether a box lies inside a frame entirely."""
-    return bool(held(frame, [box])[0])
+    ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
+    seen = apply(model_from_document(frame, 1), ends)
+    return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
-def held(frame: Frame, boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
-    """[N]: which boxes lie inside a frame entirely."""
-    left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T
-    x = np.stack([left, left, left + width, left + width], axis=1)  # [N, 4], the corners
-    y = np.stack([top, top + height, top, top + height], axis=1)
-    seen = apply(model_from_document(frame, 1), np.stack([x, y], axis=2))  # [N, 4, 2]
-    return np.asarray(((seen > -1e-6) & (seen < 1 + 1e-6)).all(axis=(1, 2)))
+def share_inside(frame: Frame, box: Box) -> float:
+    """How much of a box lies inside a frame, 0..1 (sampled)."""
+    return float(shares_inside(frame, [box])[0])
+
+
+def shares_inside(frame: Frame, boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
+    """[N]: how much of each box lies inside a frame, 0..1 (sampled)."""
+    left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T[..., None, None]
+    steps = (np.arange(8) + 0.5) / 8
+    x, y = np.broadcast_arrays(left + width * steps, top + height * steps[:, None])  # [N, 8, 8]
+    seen = apply(model_from_document(frame, 1), np.stack([x, y], axis=-1))
+    return np.asarray(((seen > 0) & (seen < 1)).all(axis=-1).mean(axis=(1, 2)))
 
 
 def union(boxes: Sequence[Box]) -> Box:

@@ -11,6 +11,8 @@ from inpaint_model.frames import Box, Frame
 Mode = Literal["auto", "box", "explicit"]
 
 MAX_GROUPS = 32
+MET = 0.5
+"""Share of a hole that must lie inside a frame to be filled by it."""
 
 
 class Choice(NamedTuple):
@@ -25,8 +27,9 @@ class Choice(NamedTuple):
 def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[list[int], Choice]]:
     """Groups of holes with their frames: the holes' numbers (from 1) and the choice.
 
-    The largest hole gets a frame, and all that lie inside it join. Where joining changes the frame
-    (a square around the selection grows), that is repeated until nobody else joins.
+    The largest hole gets a frame, and all that lie at least half inside it join. Where joining
+    changes the frame (a square around the selection grows), that is repeated until nobody else
+    joins.
 
     Args:
         boxes: of the separate holes, document px.
@@ -46,8 +49,10 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
         members = {left[0]}
         while True:
             choice = choose(frames.union([boxes[i] for i in members]))
-            inside = frames.held(choice.frame, [boxes[i] for i in left])
-            joined = [i for i, held in zip(left, inside, strict=True) if held or i in members]
+            shares = frames.shares_inside(choice.frame, [boxes[i] for i in left])
+            joined = [
+                i for i, share in zip(left, shares, strict=True) if i in members or share >= MET
+            ]
             if len(joined) == len(members) or choice.mode == "auto":
                 break
             members = set(joined)
