@@ -39,6 +39,7 @@ from .sessions import SessionCache
 log = logging.getLogger(__name__)
 
 MAX_REQUEST_MESSAGE = 64 << 20  # a header with its pictures inside; larger ones come in chunks
+MAX_CALLS = 512  # open at once, health watches included; far above the queue's length
 TIDY_EVERY_S = 5.0
 
 CHANNEL_OPTIONS = [
@@ -131,6 +132,7 @@ def _server(parts: Parts, monitor: HealthMonitor, token: str) -> grpc.aio.Server
     server = grpc.aio.server(
         interceptors=[TokenInterceptor(token), StatusInterceptor(parts.engine.fail)],
         options=CHANNEL_OPTIONS,
+        maximum_concurrent_rpcs=MAX_CALLS,
     )
     inpaint_pb2_grpc.add_InpaintServicer_to_server(InpaintService(parts), server)
     health_pb2_grpc.add_HealthServicer_to_server(monitor.servicer, server)
