@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 from inpaint_model import frames
@@ -49,11 +50,8 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
         members = [left[0]]
         while True:
             choice = choose(frames.union([boxes[i] for i in members]))
-            joined = [
-                i
-                for i in left
-                if i in members or frames.share_inside(choice.frame, boxes[i]) >= MET
-            ]
+            inside = partial(frames.share_inside, choice.frame)
+            joined = [i for i in left if i in members or inside(boxes[i]) >= MET]
             if len(joined) == len(members) or choice.mode == "auto":
                 break
             members = joined
