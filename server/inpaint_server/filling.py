@@ -167,7 +167,10 @@ def scene_of_recipe(
     """The scene of a recipe: the encoder will see exactly what it saw then."""
     try:
         placements = [
-            replace(place(picture, part, group.frame, entry.info.resolution), source=source)
+            replace(
+                place(picture, part, group.frame, entry.info.resolution, selection=coverage),
+                source=source,
+            )
             for part, group, source in zip(
                 _parts(picture, coverage, recipe), recipe.groups, sources, strict=True
             )

@@ -78,12 +78,15 @@ def test_again_takes_the_last_values_and_a_new_seed(user: Profile) -> None:
     with FakeDaemon() as daemon:
         user.environment["INPAINT_SERVER"] = daemon.address
         result: dict[str, Any] = user.console("again").value
-    assert result["again"] == result["repeated"] == ["success", ""]
-    first, second = daemon.service.fills
-    assert (first.count, second.count) == (2, 2)
-    assert first.seeds != [7]
-    assert second.seeds == [7]
-    assert len(result["tree"]) == 5
+    for key, (first, second), count, seed, layers in (
+        ("elsewhere", daemon.service.fills[:2], 2, 7, 5),
+        ("in_this_image", daemon.service.fills[2:], 3, 9, 3),
+    ):
+        assert result[key][:4] == ["success", "", "success", ""]
+        assert (first.count, second.count) == (count, count)
+        assert list(first.seeds) != [seed]
+        assert list(second.seeds) == [seed]
+        assert len(result[key][4]) == layers
 
 
 def used_before(user: Profile, values: str) -> None:

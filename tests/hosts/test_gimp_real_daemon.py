@@ -29,7 +29,9 @@ def test_fill_save_reopen_edit(
         assert (status, error) == ("success", ""), key
         group, names = tree[0]
         assert group == "Inpaint (StyleGAN), tiny, seed 3"
-        assert names == ["Candidate 1, seed 3", "-Candidate 1, seed 3", "-Candidate 2, seed 4"]
+        again, *before = names
+        assert again.startswith("Candidate 1, seed 3")  # GIMP numbers what has the same name
+        assert before == ["-Candidate 1, seed 3", "-Candidate 2, seed 4"]
         check(profile.out / key)
 
 
@@ -48,9 +50,4 @@ def check(path: Path) -> None:
     # Rendered again from the recipe alone, without an edit, it is the same fill.
     again = edited.layers[1]
     assert (again.x, again.y, again.pixels.shape) == (first.x, first.y, first.pixels.shape)
-    shown = first.pixels[..., -1] > 0
-    step = {"u": 1, "f": 1e-3}[first.pixels.dtype.kind] * (
-        257 if first.pixels.dtype.itemsize == 2 else 1
-    )
-    difference = np.abs(again.pixels[shown].astype(float) - first.pixels[shown].astype(float))
-    assert difference.max() <= 2 * step
+    np.testing.assert_array_equal(again.pixels, first.pixels)

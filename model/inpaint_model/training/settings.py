@@ -15,6 +15,9 @@ class GeneratorTraining:
     max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
     batch_size: int = option(16, "Over all processes.")
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
+    discriminator_kimg: float = option(
+        0.0, "Only the discriminator learns for this many thousand images, after growing say."
+    )
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
     r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")

@@ -8,7 +8,7 @@ from inpaint_client import DaemonInfo, Edit, InpaintError, Worker
 
 from .capture import Capture
 from .edits import format_edits, parse_edits
-from .gtk import GimpUi, GLib, Gtk
+from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
 from .layers import Rendering, layer_pixels, short_name
 from .presenter import Phase, Presenter, State
 from .preview import Preview
@@ -30,6 +30,7 @@ class ResultsDialog:
         self._config = config
         self._info = DaemonInfo()
         self._preview: Preview
+        self._pictures: dict[int, tuple[Rendering, GdkPixbuf.Pixbuf]] = {}
         self._is_wanted = True
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, None)
         locator = Locator(lambda text: self._presenter.report(text), lambda: self._is_wanted)
@@ -61,12 +62,19 @@ class ResultsDialog:
         self._status.show_state(state)
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
-        pictures = [self._preview.with_fill(layer_pixels(each.candidate)) for each in renderings]
+        pictures = [self._picture(each) for each in renderings]
         self._pane.show_results(pictures, [short_name(each) for each in renderings], chosen)
 
     def show_rendering(self, index: int, rendering: Rendering) -> None:
-        picture = self._preview.with_fill(layer_pixels(rendering.candidate))
-        self._pane.show_result(index, picture, short_name(rendering))
+        self._pane.show_result(index, self._picture(rendering), short_name(rendering))
+
+    def _picture(self, rendering: Rendering) -> GdkPixbuf.Pixbuf:
+        """The rendering in its place; made once, as the whole strip is shown with each arrival."""
+        known = self._pictures.get(id(rendering))
+        if known is None or known[0] is not rendering:
+            picture = self._preview.with_fill(layer_pixels(rendering.candidate))
+            self._pictures[id(rendering)] = known = (rendering, picture)
+        return known[1]
 
     def show_edits(self, edits: tuple[Edit, ...]) -> None:
         self._sliders.show_edits(edits)
@@ -76,6 +84,7 @@ class ResultsDialog:
 
     def _show_captured(self, captured: Capture) -> None:
         self._preview = Preview(captured.crop, captured.crop_box, captured.hole_box, PREVIEW_SIZE)
+        self._pictures.clear()
         self._pane.show_source(
             self._preview.original, self._preview.with_hole(captured.hole, captured.crop_box)
         )

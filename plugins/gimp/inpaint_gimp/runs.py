@@ -112,9 +112,9 @@ def last_values(image: Gimp.Image) -> Gimp.ProcedureConfig:
     name = f"GimpProcedureConfigRun-{procedures.FILL}"
     parasite = image.get_parasite(f"{name}-last")
     if parasite is not None:
-        config.deserialize_parasite(parasite, None)
+        Gimp.Config.deserialize_parasite(config, parasite, None)
         return config
     path = Path(Gimp.directory()) / "plug-in-settings" / f"{name}.last"
     if path.is_file():
-        config.deserialize_file(Gio.File.new_for_path(str(path)), None)
+        Gimp.Config.deserialize_file(config, Gio.File.new_for_path(str(path)), None)
     return config

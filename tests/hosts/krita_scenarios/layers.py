@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from krita import Selection
 from studio import (
     QtCore,
     app,
@@ -78,11 +79,14 @@ def steps(stage):
     locked = document.createNode("locked", "paintlayer")
     root.addChildNode(locked, None)
     locked.setLocked(True)
+    blur = document.createFilterLayer("a filter layer", app.filter("blur"), Selection())
+    root.addChildNode(blur, None)
+    document.waitForDone()
     yield 100
     answers = {}
     for source in (True, False):
         wish(docker, candidates=1, all_visible=source)
-        for node in (base, inner, group, vector, mask_node, hidden, locked):
+        for node in (base, inner, group, vector, mask_node, hidden, locked, blur):
             document.setActiveNode(node)
             document.waitForDone()
             yield from until(lambda n=node: document.activeNode().name() == n.name())

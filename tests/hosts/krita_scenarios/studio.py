@@ -115,6 +115,12 @@ def inpaint(docker, seconds=60.0):
     assert len(state.runs) == before + 1, (state.notice, before, state.runs)
 
 
+def no_problem(docker):
+    """Nothing was said, or only a remark, such as how far the fill is enlarged."""
+    notice = docker.controller.state.notice
+    assert notice is None or not notice.is_problem, notice
+
+
 def undo():
     app.action("edit_undo").trigger()
     app.activeDocument().waitForDone()

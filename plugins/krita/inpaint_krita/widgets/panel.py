@@ -172,7 +172,7 @@ class Panel(QtWidgets.QWidget):
                 self.history.addItem(label, key)
         if state.run is not None:
             self.history.setCurrentIndex(self.history.findData(state.run.key))
-        self.history.setVisible(len(shown) > 1)
+        self.history.setVisible(bool(shown))
 
     def _propose_frame(self) -> None:
         self._intents.propose_frame()
