@@ -13,6 +13,7 @@ from typing import Protocol
 from inpaint_client.geometry import Box, Extent, crop_for_hole, overview_step
 from inpaint_client.info import Limits
 from inpaint_client.pixels import bounding_box, encode_coverage, rearrange, shrink
+from inpaint_client.pixels import crop as crop_of
 from inpaint_client.requests import Picture, SampleType
 
 from .colour import Route, Space, route
@@ -72,8 +73,8 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
     for strip in _strips(crop_box, 1, STRIP_BYTES):
         hole += pixels.read_coverage(strip)
         yield
-    inside = bounding_box(bytes(hole), crop_box.extent)
-    hole_box = Box(inside.x + crop_box.x, inside.y + crop_box.y, inside.width, inside.height)
+    hole_box = _hole_box(bytes(hole), crop_box, selection)
+    yield
 
     direct = way.is_direct(pixels.space)
     data = bytearray()
@@ -94,6 +95,13 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
         pixels.extent,
         overview,
     )
+
+
+def _hole_box(hole: bytes, crop_box: Box, selection: Box) -> Box:
+    """Where anything is covered, document px. Only the selection's own box is looked at."""
+    part = crop_box.clamp(selection)
+    inside = bounding_box(crop_of(hole, crop_box.extent, part.relative(crop_box)), part.extent)
+    return Box(part.x + inside.x, part.y + inside.y, inside.width, inside.height)
 
 
 def _picture(data: bytes, extent: Extent, way: Route) -> Generator[None, None, Picture]:

@@ -12,8 +12,9 @@ SIDE = 4096
 class Clock(QtCore.QObject):
     """The longest time between two turns of the event loop, for each stage of a run."""
 
-    def __init__(self, stage_of):
+    def __init__(self, stage_of, log):
         super().__init__()
+        self.log = log
         self._stage_of = stage_of
         self._stage = stage_of()
         self._last = time.perf_counter()
@@ -24,6 +25,8 @@ class Clock(QtCore.QObject):
 
     def _tick(self):
         now = time.perf_counter()
+        if self._stage_of() != self._stage:
+            self.log(self._stage_of())
         for stage in {self._stage, self._stage_of()}:
             self.worst[stage] = max(self.worst.get(stage, 0.0), 1000 * (now - self._last))
         self._stage, self._last = self._stage_of(), now
@@ -50,7 +53,7 @@ def steps(stage):
     refresh_ms = 1000 * (time.perf_counter() - started)
     yield 500
 
-    clock = Clock(lambda: control.state.progress.stage.name)
+    clock = Clock(lambda: control.state.progress.stage.name, stage.log)
     control.run()
     yield from until(lambda: not control.is_busy, 120, "the run")
     yield 200
