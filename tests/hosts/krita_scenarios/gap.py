@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from studio import QtCore, app, ready, select, show, until, wish
+from studio import QtCore, app, plugin, ready, select, show, until, wish
 
 SIDE = 4096
 
@@ -22,6 +22,9 @@ class Clock(QtCore.QObject):
         self._timer = QtCore.QTimer(self)
         self._timer.timeout.connect(self._tick)
         self._timer.start(2)
+
+    def stop(self):
+        self._timer.stop()
 
     def _tick(self):
         now = time.perf_counter()
@@ -53,8 +56,32 @@ def steps(stage):
     refresh_ms = 1000 * (time.perf_counter() - started)
     yield 500
 
+    idle = Clock(lambda: "idle", stage.log)
+    yield 4000
+    idle.stop()
+
+    turns = []
+    steps_of = plugin("stepper").Steps
+    go_on = steps_of._go_on
+
+    def timed(self):
+        started = time.perf_counter()
+        try:
+            return go_on(self)
+        finally:
+            turns.append(1000 * (time.perf_counter() - started))
+
+    steps_of._go_on = timed
     clock = Clock(lambda: control.state.progress.stage.name, stage.log)
     control.run()
     yield from until(lambda: not control.is_busy, 120, "the run")
     yield 200
-    return {"gaps_ms": clock.worst, "add_layer_ms": add_ms, "refresh_ms": refresh_ms}
+    steps_of._go_on = go_on
+    return {
+        "idle_ms": idle.worst["idle"],
+        "longest_turn_ms": max(turns),
+        "turns": len(turns),
+        "gaps_ms": clock.worst,
+        "add_layer_ms": add_ms,
+        "refresh_ms": refresh_ms,
+    }
