@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from fake_daemon import colour_of
 from fake_process import FakeProcess, fake_daemon
-from gimp_fixtures import archive, gimp, plug_in, screen, warm  # noqa: F401
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
 from numpy.typing import NDArray
 from PIL import Image, ImageGrab
@@ -31,11 +30,11 @@ def slow() -> Iterator[FakeProcess]:
 
 @pytest.fixture
 def live(
-    gimp: GimpHost,  # noqa: F811
-    warm: Profile,  # noqa: F811
-    plug_in: Path,  # noqa: F811
+    gimp: GimpHost,
+    warm: Profile,
+    plug_in: Path,
     slow: FakeProcess,
-    screen: str,  # noqa: F811
+    screen: str,
 ) -> Iterator[LiveGimp]:
     environment = {"INPAINT_SERVER": slow.address}
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
