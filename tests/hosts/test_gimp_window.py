@@ -103,13 +103,13 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     what = "the large preview to show what the slider asks for"
     wait_for(lambda: len(places(live, 9, smile=0.3)) > 2000, what, 30)
     look(live, "results")
-    live.key(DIALOG, "alt+i")
+    live.key(DIALOG, "Right", "alt+i")  # what the slider asks for at last is what is inserted
     result = live.result(answer)
     assert result["status"] == "success", live.log()
     tree = result["tree"]
     assert tree[0][0] == f"{GROUP}7"
     assert [name.startswith("-") for name in tree[0][1]] == [True, True, False, True]
-    assert tree[0][1][2] == "Candidate 3, seed 9: smile +0.3"
+    assert tree[0][1][2] == "Candidate 3, seed 9: smile +0.4"
 
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)

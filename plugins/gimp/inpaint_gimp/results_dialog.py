@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from inpaint_client import DaemonInfo, Edit, InpaintError, Worker
@@ -17,6 +18,7 @@ from .translation import _
 from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine
 
 _LEFT_WIDTH = 360  # px
+_PATIENCE_S = 60  # for one rendering, on a slow processor
 
 
 class ResultsDialog:
@@ -50,6 +52,20 @@ class ResultsDialog:
         self._presenter.close()
         self._dialog.destroy()
         self._worker.close()
+
+    def _finish_editing(self) -> bool:
+        """Wait for what the sliders asked for last, so that what they show is what is inserted.
+
+        False if that failed: the status says why, and the dialog stays.
+        """
+        self._sliders.finish()
+        if not self._presenter.is_rendering:
+            return True
+        end = time.monotonic() + _PATIENCE_S
+        while self._presenter.is_rendering and time.monotonic() < end:
+            if not GLib.MainContext.default().iteration(False):
+                time.sleep(0.01)
+        return not self._presenter.state.is_error
 
     # --- what the presenter shows
 

@@ -211,6 +211,12 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         if not self._is_setting and not self._timer:
             self._timer = GLib.timeout_add(_SLIDE_PAUSE_MS, self._tell)
 
+    def finish(self) -> None:
+        """Tell at once what a timer would tell soon."""
+        if self._timer:
+            GLib.source_remove(self._timer)
+            self._tell()
+
     def _tell(self) -> bool:
         self._timer = 0
         self._changed(self.edits())
