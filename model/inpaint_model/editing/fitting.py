@@ -96,7 +96,7 @@ def _separate(
     """Unit normal of a linear SVM and the plane's place on it, in the units of x."""
     from sklearn.svm import LinearSVC  # an extra: only fits need it
 
-    machine = LinearSVC(C=C, loss="squared_hinge", dual=True, random_state=0, max_iter=20_000)
+    machine = LinearSVC(C=C, loss="squared_hinge", dual="auto", random_state=0, max_iter=20_000)
     machine.fit((x - mean) / scale, labels)
     weights = machine.coef_[0]
     length = float(np.linalg.norm(weights))
