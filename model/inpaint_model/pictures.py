@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 _NOTABLE_ENLARGEMENT = 1.5
-_SMALLEST_FRAME = 4.0  # document px
+_SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
 
 _UNKNOWN = "This does not look like what the model knows; the square around the selection is used."

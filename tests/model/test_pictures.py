@@ -200,10 +200,10 @@ def test_bad_input_is_named(pixels: np.ndarray, coverage: np.ndarray, message: s
         prepare(Stub(), DocumentPicture(pixels), coverage, mode="box")
 
 
-@pytest.mark.parametrize("side", [0.0, -5.0, 3.9, 6401.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("side", [0.0, -5.0, 0.9, 6401.0, float("nan"), float("inf")])
 def test_absurd_frames_are_refused(side: float) -> None:
     coverage = box_coverage(100, 90, Box(40, 30, 10, 10))
-    with pytest.raises(ValueError, match="choose 4 to 6400 px"):
+    with pytest.raises(ValueError, match="choose 1 to 6400 px"):
         place(DocumentPicture(np.zeros((90, 100, 3), np.uint8)), coverage, Frame(45, 35, side), 32)
 
 
@@ -214,7 +214,7 @@ def test_absurd_frames_are_refused(side: float) -> None:
     st.sampled_from([1, 3, 4]),
     st.sampled_from(DTYPES),
     st.integers(0, 2**32 - 1),
-    st.floats(4, 300),
+    st.floats(1, 64),
 )
 def test_any_size_and_any_selection_can_be_filled(
     width: int, height: int, channels: int, dtype: Any, seed: int, side: float

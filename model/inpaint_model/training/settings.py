@@ -85,7 +85,7 @@ class InpainterTraining:
 class FramerTraining:
     """What one run is asked to do. Lengths are in thousands of scenes (kimg)."""
 
-    total_kimg: float = option(200.0, "Stop after this many thousand scenes in all.")
+    total_kimg: float = option(400.0, "Stop after this many thousand scenes in all.")
     batch_size: int = option(32, "Scenes a step.")
     seed: int = option(0, "Of weights and scenes.")
     lr: float = option(0.001, "AdamW's learning rate at the start; it falls to 0 along a cosine.")
