@@ -34,7 +34,7 @@ class Limits:
     max_seeds: int = 64  # candidates of one request
     max_variants: int = 64  # variants of one request
     max_queue: int = 32  # requests that wait for the device
-    max_pending_bytes: int = 2048 * MIB  # pictures of all requests together
+    max_pending_bytes: int = 2048 * MIB  # of all requests together; one alone is always admitted
     max_sessions: int = 64  # cached for Edit; the least recently used goes first
     max_session_bytes: int = 1024 * MIB  # pictures of all cached sessions together
 

@@ -109,6 +109,12 @@ class _Task:
     made: Made
 
 
+def working_bytes(coverage: npt.NDArray[np.uint8]) -> int:
+    """Roughly what laying fills over this selection takes, on top of the pictures."""
+    box = holes.bounds(coverage > 0)
+    return 0 if box is None else 2 * FITTING_BYTES * box.width * box.height
+
+
 def fill_steps(
     models: ModelRegistry,
     entry: Entry,

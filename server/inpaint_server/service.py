@@ -23,7 +23,15 @@ from .config import ServerConfig
 from .device import device_name
 from .engine import Engine, Steps, Ticket, Urgency
 from .errors import DeadlinePassed, NotFound
-from .filling import Event, Placed, Scene, edit_steps, fill_steps, scene_of_recipe
+from .filling import (
+    Event,
+    Placed,
+    Scene,
+    edit_steps,
+    fill_steps,
+    scene_of_recipe,
+    working_bytes,
+)
 from .laying import attachment_of, candidate_message, frames_chosen
 from .models import Entry, ModelRegistry
 from .recipes import read_attachment, read_recipe
@@ -80,8 +88,10 @@ class InpaintService(pb_grpc.InpaintServicer):
                 seeds=len(order.seeds),
                 variants=len(order.variants),
             )
-            with self._admission.reserve(sum(shape.num_bytes for shape in order.shapes)):
+            with self._admission.open() as memory:
+                memory.grow(sum(shape.num_bytes for shape in order.shapes))
                 pictures = await self._pictures(requests, header, order)
+                memory.grow(await self._in_thread(working_bytes, pictures[1]))
                 models, batch_size = self._parts.models, self._parts.batch_size
                 ticket, position = self._parts.engine.submit(
                     lambda: fill_steps(models, entry, order, *pictures, batch_size),
@@ -125,10 +135,12 @@ class InpaintService(pb_grpc.InpaintServicer):
                 raise NotFound("session (it may have expired)", order.session_id, ())
             placing = order.source.placing
             shapes = [placing.crop, placing.hole] if placing else []
-            with self._admission.reserve(sum(shape.num_bytes for shape in shapes)):
+            with self._admission.open() as memory:
+                memory.grow(sum(shape.num_bytes for shape in shapes))
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
                 data = await receive_pictures(requests, shapes, inline, self._config.idle_s)
                 scene = await self._in_thread(self._scene, order.source, data)
+                memory.grow(await self._in_thread(working_bytes, scene.coverage))
                 await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
 
     def _scene(self, source: convert.SourceOrder, data: list[bytes | bytearray]) -> Scene:
