@@ -36,9 +36,14 @@ def test_alone_a_request_is_always_admitted() -> None:
 
 def test_a_failed_request_gives_everything_back() -> None:
     admission = Admission(100)
-    with pytest.raises(ZeroDivisionError), admission.open() as failing:
-        failing.grow(80)
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with admission.open() as failing:
+            failing.grow(80)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with admission.open() as one, admission.open() as other:
         one.grow(50)
         other.grow(50)
