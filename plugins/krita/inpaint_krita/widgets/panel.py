@@ -8,7 +8,7 @@ from inpaint_client.geometry import Extent
 from inpaint_client.settings import ConnectionSettings
 
 from ..qt import Qt, QtCore, QtGui, QtWidgets
-from ..state import State
+from ..state import Notice, State
 from ..text import tr
 from .edits import Edits
 from .form import Form
@@ -51,6 +51,7 @@ class Panel(QtWidgets.QWidget):
         super().__init__(parent)
         self._intents = intents
         self._shown_run = ""
+        self._shown_notice: Notice | None = None
         self.status = StatusRow()
         self.notice = NoticeBar()
         self.run_row = RunRow()
@@ -85,6 +86,7 @@ class Panel(QtWidgets.QWidget):
         inner = QtWidgets.QWidget()
         contents_layout = column(inner)
         contents_layout.setContentsMargins(0, 0, 4, 0)
+        contents_layout.addWidget(self.notice)
         for name in SECTIONS:
             contents_layout.addWidget(self.sections[name])
         contents_layout.addStretch(1)
@@ -96,7 +98,6 @@ class Panel(QtWidgets.QWidget):
         layout = column(self, margin=6)
         layout.addWidget(self.status)
         layout.addWidget(self.run_row)
-        layout.addWidget(self.notice)
         layout.addWidget(scroll, 1)
         self.setMinimumWidth(240)
 
@@ -143,12 +144,18 @@ class Panel(QtWidgets.QWidget):
         if key and key != self._shown_run and state.progress.is_running:
             QtCore.QTimer.singleShot(0, self._reveal_results)
         self._shown_run = key
+        notice, self._shown_notice = self._shown_notice, state.notice
+        if state.notice is not None and state.notice.is_problem and state.notice != notice:
+            QtCore.QTimer.singleShot(0, lambda: self._scroll_to(0))
 
     def _reveal_results(self) -> None:
         """A docker is rarely high enough for everything: the candidates are what one waits for."""
+        self._scroll_to(self.sections["results"].y())
+
+    def _scroll_to(self, y: int) -> None:
         bar = self._scroll.verticalScrollBar()
         if bar is not None:
-            bar.setValue(self.sections["results"].y())
+            bar.setValue(y)
 
     def redraw_thumbnail(self, position: int) -> None:
         self.results.grid.update()
