@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from inpaint_client.geometry import Extent
 from inpaint_client.settings import ConnectionSettings
 
+from ..history import PastRun
 from ..qt import Qt, QtCore, QtGui, QtWidgets
 from ..state import Notice, State
 from ..text import tr
@@ -167,7 +168,7 @@ class Panel(QtWidgets.QWidget):
         dialog.open()
 
     def _draw_history(self, state: State) -> None:
-        shown = [(_caption(run.time, run.title, len(run.results)), run.key) for run in state.runs]
+        shown = [(_caption(run), run.key) for run in state.runs]
         shown.reverse()
         current = [
             (self.history.itemText(i), self.history.itemData(i))
@@ -195,7 +196,11 @@ class Panel(QtWidgets.QWidget):
         self._intents.wish(sections_closed=",".join(closed))
 
 
-def _caption(time: str, title: str, count: int) -> str:
-    when = QtCore.QDateTime.fromString(time, Qt.DateFormat.ISODate).toLocalTime()
-    clock = when.toString("HH:mm") if when.isValid() else ""
-    return f"{clock}  {title} ({count})".strip()
+def _caption(run: PastRun) -> str:
+    when = QtCore.QDateTime.fromString(run.time, Qt.DateFormat.ISODate).toLocalTime()
+    return tr("{time}  {model}, seed {seed} ({count})").format(
+        time=when.toString("HH:mm") if when.isValid() else "",
+        model=run.model,
+        seed=run.seeds[0] if run.seeds else "?",
+        count=len(run.results),
+    )
