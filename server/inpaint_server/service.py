@@ -22,7 +22,7 @@ from .config import ServerConfig
 from .device import device_name
 from .engine import Engine, Steps, Ticket, Urgency
 from .errors import DeadlinePassed, NotFound
-from .filling import Event, Placed, Rendered, Scene, edit_steps, fill_steps, scene_of_recipe
+from .filling import Event, Placed, Scene, edit_steps, fill_steps, scene_of_recipe
 from .laying import attachment_of, candidate_message, frames_chosen
 from .models import Entry, ModelRegistry
 from .recipes import read_attachment, read_recipe
@@ -234,10 +234,6 @@ class InpaintService(pb_grpc.InpaintServicer):
             await self._send(context, pb.FillEvent(done=pb.Done(timings=timings)))
         finally:
             ticket.cancel()
-
-    async def _send_candidate(self, scene: Scene, rendered: Rendered, context: Context) -> None:
-        message = await self._in_thread(candidate_message, scene, rendered)
-        await self._send(context, pb.FillEvent(candidate=message))
 
     async def _send(self, context: Context, event: pb.FillEvent) -> None:
         try:
