@@ -26,7 +26,6 @@ class Published(NamedTuple):
 
     name: str
     vector: Floats  # [w_dim] or [num_ws, w_dim], as in the file
-    unit: float | None = None  # spread of the samples along it, where the file tells
 
 
 def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
@@ -122,10 +121,7 @@ def _components(path: Path, comp: Floats, std: Floats, w_dim: int) -> list[Publi
             f"generator takes [K, 1, {w_dim}] with K spreads, so they belong to another"
         )
     rows = comp.reshape(-1, w_dim)
-    return [
-        Published(f"component {k}", row, float(unit))
-        for k, (row, unit) in enumerate(zip(rows, std.ravel(), strict=True))
-    ]
+    return [Published(f"component {k}", row) for k, row in enumerate(rows)]
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
