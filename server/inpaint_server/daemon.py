@@ -64,9 +64,15 @@ async def serve(
     # and the pixel threads' Python would add up to 50 ms to a health check.
     sys.setswitchinterval(0.001)
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait for running fills
+
+    with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGINT, interrupted)
     async with running(config, runtime, make_loader):
         await stop.wait()
 

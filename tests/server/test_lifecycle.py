@@ -168,6 +168,20 @@ def test_what_does_not_end_within_the_grace_time_is_ended(tmp_path: Path) -> Non
         assert daemon.ended() == 0
 
 
+def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, slow_s=0.3) as daemon, daemon.caller() as caller:
+        call = caller.start_fill(header(**LONG))
+        next(call)
+        daemon.process.send_signal(signal.SIGINT)
+        eventually(lambda: "stopping=true" in daemon.log.read_text(), "draining")
+        daemon.process.send_signal(signal.SIGINT)
+        with pytest.raises(grpc.RpcError):
+            list(call)
+        daemon.ended()
+        assert not daemon.runtime_file.exists()
+        assert "Traceback" not in daemon.log.read_text()
+
+
 def test_the_runtime_file_is_private(daemon: DaemonProcess) -> None:
     runtime = daemon.runtime()
     assert set(runtime) == {"address", "token", "pid", "version"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from daemons import Caller, DaemonProcess, header
+from inpaint_server.cli import main
 
 TOKEN = "a-token-of-the-studio"
 
@@ -115,7 +116,12 @@ def test_neither_strangers_nor_plain_text_are_served(daemon: tuple[DaemonProcess
     ],
 )
 def test_files_that_cannot_be_used(
-    authority: Path, tmp_path: Path, broken: str, words: str
+    authority: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    broken: str,
+    words: str,
 ) -> None:
     name, _, value = broken.partition(": ")
     text = config(authority, mutual=False)
@@ -124,6 +130,8 @@ def test_files_that_cannot_be_used(
         text = text.replace(f"{authority}/token", str(tmp_path / "token"))
     else:
         text = text.replace(f"{authority}/{name}", str(authority / value))
-    with DaemonProcess(tmp_path, config=text) as process:
-        assert process.ended() == 2
-    assert words in process.log.read_text()
+    (tmp_path / "server.yaml").write_text(text)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    arguments = ["--device", "cpu", "--model", "tiny", "--config", str(tmp_path / "server.yaml")]
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
