@@ -6,9 +6,11 @@ score over the generator's samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+Layers = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Direction:
 
     name: str  # As requests call it.
     group: str  # For the user interface: "hair", "light", "pose", ...
-    layers: tuple[int, ...]  # Styles it acts on.
+    layers: Layers  # Styles it acts on.
     unit: float  # Length of one unit along the stored vector.
     minimum: float  # The range that stays natural, in units.
     maximum: float
@@ -25,6 +27,10 @@ class Direction:
     licence: str = ""
     description: str = ""  # One line for people.
     effects: Mapping[str, float] = field(default_factory=dict)  # Measured, named by score.
+    attribute: str = ""  # The score that it is meant to move; "" where there is none.
+    generator_sha256: str = ""  # Whose latent space it belongs to; always there in a bundle.
+    offered: bool = True  # Whether users see it; False until it has passed its check.
+    foreign: bool = False  # Found in another generator, or nobody can tell in which.
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Direction:
@@ -32,6 +38,7 @@ class Direction:
         values = dict(data)
         values["minimum"], values["maximum"] = (float(v) for v in values.pop("range"))
         values["layers"] = tuple(int(layer) for layer in values["layers"])
+        values["effects"] = dict(values.get("effects") or {})
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,3 +47,8 @@ class Direction:
         values["range"] = [values.pop("minimum"), values.pop("maximum")]
         values["layers"] = list(self.layers)
         return values
+
+
+def offered(directions: Iterable[Direction]) -> tuple[Direction, ...]:
+    """Those that users see: the others have not passed their check."""
+    return tuple(direction for direction in directions if direction.offered)

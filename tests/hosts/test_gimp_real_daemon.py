@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from daemons import DaemonProcess
-from gimp_fixtures import archive, gimp, plug_in, warm  # noqa: F401
 from gimp_host import GimpHost, Profile, new_profile
 from xcf import read_xcf
 
@@ -17,9 +16,9 @@ pytestmark = pytest.mark.hosts
 
 
 def test_fill_save_reopen_edit(
-    gimp: GimpHost,  # noqa: F811
-    warm: Profile,  # noqa: F811
-    plug_in: Path,  # noqa: F811
+    gimp: GimpHost,
+    warm: Profile,
+    plug_in: Path,
 ) -> None:
     profile = new_profile(gimp, plug_in, like=warm)
     with DaemonProcess(profile.runtime) as daemon:  # found through its runtime file, with its token

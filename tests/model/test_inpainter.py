@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import BundleError, Inpainter, UnknownDirectionError, load_bundle, tiny_inpainter
 from inpaint_model.bundle import Card, load_discriminator, load_generator, read_bundle, save_bundle
-from inpaint_model.config import ARCHS, Arch, preset
+from inpaint_model.config import ARCHS, Arch, inpainting_config, preset
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.inpainter import Uint8Array, latent_of_seed, tiny_model
+from inpaint_model.networks import InpaintingModel
 
 SIZES = (32, 128, 256, 512, 1024)
 
@@ -215,3 +217,23 @@ class TestBundle:
         assert read_bundle(folder).kind == "inpainter"
         with pytest.raises(BundleError, match="not finite"):
             load_bundle(folder)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+    def test_loading_needs_little_more_than_the_weights(self, tmp_path: Path) -> None:
+        """Peak memory below 1.5 times the weights, which is what `paper-256` is held to."""
+        sizes = preset("paper-256-half")
+        encoder = replace(sizes.encoder, heads="shared")
+        config = inpainting_config(replace(sizes, encoder=encoder))
+        folder = save_bundle(tmp_path / "b", InpaintingModel(config), Card("big")).folder
+        script = (
+            "import re, sys; from pathlib import Path; from inpaint_model import load_bundle;"
+            "import inpaint_model.inpainter;"
+            "status = Path('/proc/self/status');"
+            "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1]) * 1024;"
+            "before = peak(); kept = load_bundle(sys.argv[1], dtype='fp32'); print(peak() - before)"
+        )
+        command = [sys.executable, "-c", script, str(folder)]
+        done = subprocess.run(command, capture_output=True, check=True, text=True)
+        size = (folder / "weights.safetensors").stat().st_size
+        assert size > 200e6
+        assert size < int(done.stdout) < 1.5 * size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Literal, NamedTuple
 
 from inpaint_model import frames
@@ -47,14 +46,17 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
                 f"The selection falls into more than {MAX_GROUPS} regions far apart. "
                 "Fill them in several steps."
             )
-        members = [left[0]]
+        members = {left[0]}
         while True:
             choice = choose(frames.union([boxes[i] for i in members]))
-            inside = partial(frames.share_inside, choice.frame)
-            joined = [i for i in left if i in members or inside(boxes[i]) >= MET]
+            shares = frames.shares_inside(choice.frame, [boxes[i] for i in left])
+            joined = [
+                i for i, share in zip(left, shares, strict=True) if i in members or share >= MET
+            ]
             if len(joined) == len(members) or choice.mode == "auto":
                 break
-            members = joined
+            members = set(joined)
         groups.append(([i + 1 for i in joined], choice))
-        left = [i for i in left if i not in set(joined)]
+        gone = set(joined)
+        left = [i for i in left if i not in gone]
     return groups

@@ -229,7 +229,7 @@ def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:
 
 def attach(layer: Gimp.Layer, keepsake: Keepsake) -> None:
     for name, data in keepsake.parasites().items():
-        signed = array("b", data).tolist()  # the binding takes and gives C's plain, signed char
+        signed = array("b", data).tolist()  # the binding takes C's plain, signed char
         layer.attach_parasite(Gimp.Parasite.new(name, _PARASITE_FLAGS, signed))
 
 
@@ -238,9 +238,13 @@ def keepsake_of(layer: Gimp.Layer) -> Keepsake | None:
 
     def data(name: str) -> bytes | None:
         parasite = layer.get_parasite(name)
-        return bytes(v & 255 for v in parasite.get_data()) if parasite is not None else None
+        return parasite_bytes(parasite) if parasite is not None else None
 
     return Keepsake.read(data)
+
+
+def parasite_bytes(parasite: Gimp.Parasite) -> bytes:
+    return bytes(value & 255 for value in parasite.get_data())
 
 
 def _owner(drawable: Gimp.Drawable) -> Gimp.Drawable:

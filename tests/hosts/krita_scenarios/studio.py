@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 
@@ -169,11 +170,14 @@ def save(document, path):
     document.waitForDone()
 
 
+def plugin(name):
+    """A module of the plug-in."""
+    return importlib.import_module(f"inpaint_krita.{name}")
+
+
 def client(name):
     """A module of the client as the plug-in carries it."""
-    import importlib
-
-    return importlib.import_module(f"inpaint_krita._vendor.inpaint_client.{name}")
+    return plugin(f"_vendor.inpaint_client.{name}")
 
 
 def flat_picture(model, depth, profile, width=160, height=120):

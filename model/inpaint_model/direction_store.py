@@ -1,0 +1,108 @@
+"""Directions in bundles: entries in model.yaml, vectors in directions.safetensors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from inpaint_model.bundle import BundleError, BundleInfo, read_bundle, replace_folder
+from inpaint_model.directions import Direction
+
+VECTORS = "directions.safetensors"
+
+
+def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
+    """The vector of each of a bundle's directions, float32, [w_dim] or [num_ws, w_dim].
+
+    BundleError if one is missing, does not fit the generator, or belongs to another.
+    """
+    path = info.folder / VECTORS
+    if not info.directions:
+        return {}
+    try:
+        stored = load_file(path)
+    except FileNotFoundError:
+        raise BundleError(f"{info.folder} names directions but has no {VECTORS}") from None
+    except SafetensorError as error:
+        reason = str(error).partition("\n")[0]
+        raise BundleError(f"{path} is damaged: {reason}") from None
+    vectors = {}
+    for direction in info.directions:
+        if direction.name not in stored:
+            raise BundleError(f"{path} has no vector for the direction {direction.name!r}")
+        vectors[direction.name] = _checked(info, direction, stored[direction.name])
+    return vectors
+
+
+def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
+    config, name = info.generator_config, direction.name
+    if direction.generator_sha256 != info.generator_sha256:
+        theirs = direction.generator_sha256[:12] or "none named"
+        raise BundleError(
+            f"the direction {name!r} belongs to another generator ({theirs}; this one is "
+            f"{info.generator_sha256[:12]}): find it again in this one, or remove it"
+        )
+    if vector.shape not in ((config.w_dim,), (config.num_ws, config.w_dim)):
+        raise BundleError(
+            f"the vector of the direction {name!r} is {list(vector.shape)}; this generator takes "
+            f"[{config.w_dim}] or [{config.num_ws}, {config.w_dim}]"
+        )
+    if not vector.is_floating_point() or not bool(torch.isfinite(vector).all()):
+        raise BundleError(f"the vector of the direction {name!r} is not of finite numbers")
+    if not direction.layers or not set(direction.layers) <= set(range(config.num_ws)):
+        raise BundleError(
+            f"the direction {name!r} acts on styles {list(direction.layers)}; "
+            f"this generator has 0 to {config.num_ws - 1}"
+        )
+    return vector.float()
+
+
+def add_directions(folder: Path, found: Sequence[tuple[Direction, Tensor]]) -> BundleInfo:
+    """Put directions into a bundle; those of the same name are replaced. All or nothing."""
+    info = read_bundle(folder)
+    for direction, vector in found:
+        _checked(info, direction, vector)
+    names = {direction.name for direction, _ in found}
+    if len(names) < len(found):
+        raise ValueError("two directions have the same name")
+    kept = [direction for direction in info.directions if direction.name not in names]
+    vectors = {name: v for name, v in load_vectors(info).items() if name not in names}
+    vectors |= {direction.name: vector for direction, vector in found}
+    return write_directions(info, [*kept, *(direction for direction, _ in found)], vectors)
+
+
+def write_directions(
+    info: BundleInfo, directions: Sequence[Direction], vectors: Mapping[str, Tensor]
+) -> BundleInfo:
+    """Replace all directions of a bundle. The bundle is replaced only when the new one is whole;
+    its other files are the same files."""
+    temporary = info.folder.with_name(info.folder.name + ".writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(info.folder, temporary, copy_function=_link)
+    for name in ("model.yaml", VECTORS):  # a link must not be written through
+        (temporary / name).unlink(missing_ok=True)
+    document = yaml.safe_load((info.folder / "model.yaml").read_text("utf-8"))
+    document["directions"] = [direction.to_dict() for direction in directions]
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    (temporary / "model.yaml").write_text(text, "utf-8")
+    if directions:
+        own = {d.name: vectors[d.name].float().cpu().contiguous().clone() for d in directions}
+        save_file(own, temporary / VECTORS)
+    replace_folder(temporary, info.folder)
+    return read_bundle(info.folder)
+
+
+def _link(source: str, target: str) -> None:
+    """The same file under another name; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

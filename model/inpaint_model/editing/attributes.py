@@ -1,0 +1,70 @@
+"""What can be said of an aligned portrait without any network.
+
+Every attribute has two measurements: `score` is what a direction is fitted to, `judge` is what
+says whether it worked. The judge looks at other pixels or computes something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inpaint_model.editing import statistics as of
+from inpaint_model.editing import template as at
+from inpaint_model.editing.statistics import Score
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A measurable property of a picture."""
+
+    name: str
+    group: str  # for the user interface
+    description: str  # what one more of it looks like
+    score: Score
+    judge: Score
+    includes: tuple[str, ...] = ()  # attributes that change with it by their very meaning
+
+
+PORTRAIT: tuple[Attribute, ...] = (
+    Attribute("hair_lightness", "hair", "lighter hair",
+              of.mean_luma(at.CROWN), of.median_value(at.TEMPLES)),
+    Attribute("hair_warmth", "hair", "warmer hair: towards red and gold",
+              of.red_less_blue(at.CROWN), of.log_red_to_blue(at.TEMPLES), ("hair_saturation",)),
+    Attribute("hair_saturation", "hair", "more colourful hair",
+              of.mean_saturation(at.CROWN), of.opponent_chroma(at.TEMPLES), ("hair_warmth",)),
+    Attribute("hair_volume", "hair", "more hair beside the face",
+              of.hair_share(at.LOWER_SURROUND), of.hair_share(at.UPPER_SURROUND)),
+    Attribute("skin_lightness", "skin", "lighter skin",
+              of.mean_luma(at.CHEEKS), of.median_value(at.FOREHEAD)),
+    Attribute("skin_warmth", "skin", "warmer skin",
+              of.red_less_blue(at.CHEEKS), of.log_red_to_blue(at.FOREHEAD)),
+    Attribute("background_lightness", "background", "a lighter background",
+              of.mean_luma(at.CORNERS), of.median_value(at.SIDES)),
+    Attribute("background_warmth", "background", "a warmer background",
+              of.red_less_blue(at.CORNERS), of.log_red_to_blue(at.SIDES)),
+    Attribute("light_direction", "light", "light from the left of the picture",
+              of.balance(at.LEFT_CHEEK, at.RIGHT_CHEEK),
+              of.log_balance(at.LEFT_BROW, at.RIGHT_BROW)),
+    Attribute("contrast", "light", "more contrast in the face",
+              of.luma_deviation(at.WHOLE), of.luma_span(at.FACE)),
+    Attribute("colour_temperature", "light", "a warmer picture",
+              of.red_less_blue(at.WHOLE), of.bright_red_to_blue,
+              ("hair_warmth", "hair_saturation", "skin_warmth", "background_warmth")),
+    Attribute("yaw", "pose", "head turned so that the nose points right",
+              of.contour_shift, of.skin_left_of_right),
+    Attribute("smile", "expression", "a broader smile",
+              of.smile_signs, of.mouth_width),
+)  # fmt: skip
+
+
+def chosen(names: str, known: Sequence[Attribute]) -> tuple[Attribute, ...]:
+    """Those that a comma-separated list names, or all. ValueError names the known ones."""
+    if names == "all":
+        return tuple(known)
+    by_name = {attribute.name: attribute for attribute in known}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in by_name]
+    if unknown or not wanted:
+        raise ValueError(f"no attribute {unknown or names!r}; there are {', '.join(by_name)}")
+    return tuple(by_name[name] for name in wanted)

@@ -1,0 +1,105 @@
+"""Directions from scores: InterFaceGAN (Shen et al. 2020), and fits from a few marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inpaint_model.editing.samples import Floats
+
+MIN_EXTREMES = 10
+
+
+class Fit(NamedTuple):
+    """A unit vector in w, and how well it tells samples apart that it was not fitted to."""
+
+    vector: Floats  # [w_dim], length 1, pointing towards more
+    accuracy: float  # held out, 0..1
+
+
+def fit_extremes(w: Floats, scores: Floats, share: float = 0.02) -> Fit:
+    """The normal of the plane between the samples with the highest and the lowest scores.
+
+    w [N, w_dim], scores [N]; `share` of N is taken at each end, 70 % of it for the fit and the
+    rest for its accuracy. ValueError if these are too few, or all scores the same.
+    """
+    count = int(len(w) * share)
+    if count < MIN_EXTREMES:
+        raise ValueError(
+            f"{share:g} of {len(w)} samples are {count} at each end, fewer than {MIN_EXTREMES}: "
+            "draw more samples or take a larger share"
+        )
+    order = np.argsort(scores, kind="stable")
+    if scores[order[-1]] - scores[order[0]] < 1e-9:
+        raise ValueError("the score is the same for every sample, so nothing can be fitted to it")
+    low, high = order[:count], order[-count:]
+    rng = np.random.default_rng(0)
+    chosen = np.stack([rng.permutation(low), rng.permutation(high)])  # [2, count]
+    cut = max(count * 7 // 10, 1)
+    fitted, held = w[chosen[:, :cut].ravel()], w[chosen[:, cut:].ravel()]
+    labels = np.repeat([False, True], cut)
+    normal, offset = _separate(fitted, labels, w.mean(axis=0), float(w.std()), 1.0)
+    said = held @ normal > offset
+    return Fit(normal, float((said == np.repeat([False, True], count - cut)).mean()))
+
+
+def fit_marks(w: Floats, marked: Floats, more: NDArray[np.bool_]) -> Fit:
+    """The direction from the samples that a person marked "less" to those marked "more".
+
+    w [N, w_dim]: samples of the generator, many; marked [M, w_dim]; more [M]. The fit happens
+    where w is isotropic, so that a few dozen marks do not find the widths of w instead. Its
+    accuracy is measured by leaving out each mark in turn. ValueError below 3 marks of each kind.
+    """
+    if more.sum() < 3 or (~more).sum() < 3:
+        raise ValueError(
+            f"{int(more.sum())} samples are marked more and {int((~more).sum())} less; "
+            "mark at least 3 of each"
+        )
+    mean = w.mean(axis=0)
+    spread, axes = np.linalg.eigh(np.cov(w, rowvar=False))
+    scale = np.sqrt(spread.clip(spread[-1] * 1e-4))
+    white = (marked - mean) @ axes / scale
+    zero = np.zeros(white.shape[1])
+    right = 0
+    for k in range(len(white)):
+        rest = np.arange(len(white)) != k
+        normal, offset = _separate(white[rest], more[rest], zero, 1.0, 0.01)
+        right += (white[k] @ normal > offset) == more[k]
+    normal, _ = _separate(white, more, zero, 1.0, 0.01)
+    vector = axes @ (normal * scale)  # back, along what the samples vary in
+    return Fit(vector / np.linalg.norm(vector), right / len(white))
+
+
+def without(vector: Floats, others: Sequence[Floats]) -> Floats:
+    """What is left of a unit vector beside `others` [w_dim]: moving along it leaves them alone.
+
+    The conditional projection of InterFaceGAN for any number of conditions; length 1.
+    ValueError if nothing is left.
+    """
+    if not others:
+        return vector
+    basis, _ = np.linalg.qr(np.stack(others, axis=1))
+    rest = vector - basis @ (basis.T @ vector)
+    length = float(np.linalg.norm(rest))
+    if length < 1e-6:
+        raise ValueError("nothing is left of the direction once the others are removed from it")
+    result: Floats = rest / length
+    return result
+
+
+def _separate(
+    x: Floats, labels: NDArray[np.bool_], mean: Floats, scale: float, C: float
+) -> tuple[Floats, float]:
+    """Unit normal of a linear SVM and the plane's place on it, in the units of x."""
+    from sklearn.svm import LinearSVC  # an extra: only fits need it
+
+    machine = LinearSVC(C=C, loss="squared_hinge", dual="auto", random_state=0, max_iter=20_000)
+    machine.fit((x - mean) / scale, labels)
+    weights = machine.coef_[0]
+    length = float(np.linalg.norm(weights))
+    normal: Floats = weights / length
+    offset = -float(machine.intercept_[0]) / length * scale + float(mean @ normal)
+    return normal, offset

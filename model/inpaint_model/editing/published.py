@@ -1,0 +1,127 @@
+"""Directions as other projects publish them: .npy, .npz and .pt files.
+
+None of them says which generator it belongs to. No code in a file is ever run.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from inpaint_model.editing.samples import Floats
+
+MAX_BYTES = 256 * 2**20
+CODES = ("w", "ws", "latent", "latents", "projected_w")  # names that projectors give
+
+
+class Published(NamedTuple):
+    """One vector of a file."""
+
+    name: str
+    vector: Floats  # [w_dim] or [num_ws, w_dim], as in the file
+
+
+def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
+    """The directions of a file, checked against a generator's sizes. ValueError in a sentence."""
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path} is larger than {MAX_BYTES // 2**20} MiB, so it is no direction")
+    readers = {".npy": _read_npy, ".npz": _read_npz, ".pt": _read_pt, ".pth": _read_pt}
+    if path.suffix.lower() not in readers:
+        raise ValueError(f"{path} is neither .npy, .npz nor .pt")
+    arrays = readers[path.suffix.lower()](path)
+    if {"comp", "std"} <= arrays.keys():
+        return _components(path, arrays["comp"], arrays["std"], w_dim)
+    found = []
+    for name, values in arrays.items():
+        if name in CODES:
+            raise ValueError(
+                f"{path} holds a projected code ({name!r}), which is a picture, not a direction"
+            )
+        found.append(Published(name, _vector(path, values, num_ws, w_dim)))
+    if not found:
+        raise ValueError(f"{path} holds no vector")
+    return found
+
+
+def _read_npy(path: Path) -> dict[str, Floats]:
+    try:  # mapped, so that a size that the file does not hold is refused before it is allocated
+        return {path.stem: _floats(path, np.lib.format.open_memmap(path, mode="r"))}
+    except Exception as error:  # numpy raises whatever damage leads to
+        raise _unreadable(path, error) from None
+
+
+def _read_npz(path: Path) -> dict[str, Floats]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise ValueError("it unfolds to too much")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: _floats(path, arrays[name]) for name in arrays.files}
+    except Exception as error:  # as do zipfile and numpy
+        raise _unreadable(path, error) from None
+
+
+def _read_pt(path: Path) -> dict[str, Floats]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old storage classes
+            value = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            f"{path} holds more than tensors (or is damaged) and stays unread"
+        ) from None
+    except Exception as error:  # torch raises whatever damage leads to
+        raise _unreadable(path, error) from None
+    entries = value if isinstance(value, Mapping) else {path.stem: value}
+    arrays = {}
+    for name, entry in entries.items():
+        if not isinstance(entry, torch.Tensor):
+            raise ValueError(f"{path}: {str(name)[:40]!r} is not a tensor")
+        arrays[str(name)] = _floats(path, entry.detach().double().numpy())
+    return arrays
+
+
+def _floats(path: Path, values: np.ndarray) -> Floats:
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"it holds {values.dtype}, not numbers")
+    result = np.array(values, dtype=np.float64)
+    if not np.isfinite(result).all():
+        raise ValueError("it holds values that are not finite")
+    return result
+
+
+def _vector(path: Path, values: Floats, num_ws: int, w_dim: int) -> Floats:
+    squeezed = values.reshape([n for n in values.shape if n != 1] or [1])
+    if squeezed.shape not in ((w_dim,), (num_ws, w_dim)):
+        raise ValueError(
+            f"{path} holds an array of {list(values.shape)}; this generator takes [{w_dim}] or "
+            f"[{num_ws}, {w_dim}], so it belongs to another"
+        )
+    if not squeezed.any():
+        raise ValueError(f"{path} holds zeros only")
+    return squeezed
+
+
+def _components(path: Path, comp: Floats, std: Floats, w_dim: int) -> list[Published]:
+    """GANSpace: `comp` [K, 1, w_dim] and the samples' spread `std` [K] along each."""
+    if comp.ndim < 2 or comp.shape[-1] != w_dim or comp.size != std.size * w_dim:
+        raise ValueError(
+            f"{path} holds components of {list(comp.shape)} with {std.size} spreads; this "
+            f"generator takes [K, 1, {w_dim}] with K spreads, so they belong to another"
+        )
+    rows = comp.reshape(-1, w_dim)
+    return [Published(f"component {k}", row) for k, row in enumerate(rows)]
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    reason = str(error).partition("\n")[0][:120]
+    return ValueError(f"{path} cannot be read: {reason}")

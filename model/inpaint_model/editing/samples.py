@@ -1,0 +1,78 @@
+"""A generator's samples: their codes, and what scores say of their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from inpaint_model.editing.statistics import Score
+from inpaint_model.generator import Generator
+from inpaint_model.inpainter import latent_of_seed
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N codes and the scores of their pictures."""
+
+    w: Floats  # [N, w_dim]
+    scores: Mapping[str, Floats]  # [N] each
+
+
+@torch.inference_mode()
+def codes(
+    generator: Generator, count: int, seed: int, truncation_psi: float = 1.0, batch: int = 1000
+) -> Tensor:
+    """w of the seeds `seed`, `seed` + 1, ...: float32 [count, w_dim] on the generator's device."""
+    mapping = generator.mapping
+    device = mapping.w_avg.device
+    parts = []
+    for start in range(0, count, batch):
+        seeds = [(seed + k) % 2**32 for k in range(start, min(start + batch, count))]
+        z = torch.stack([latent_of_seed(s, mapping.z_dim) for s in seeds]).to(device)
+        labels = torch.zeros(len(z), mapping.c_dim, device=device) if mapping.c_dim else None
+        parts.append(mapping(z, labels, truncation_psi)[:, 0])
+    return torch.cat(parts)
+
+
+@torch.inference_mode()
+def pictures(generator: Generator, w: Tensor, batch: int, title: str = "") -> Iterator[Tensor]:
+    """Pictures [B, 3, R, R] in -1..1 of codes [N, w_dim], batch by batch, with a bar."""
+    ws = w[:, None].expand(-1, generator.config.num_ws, -1)
+    for part in tqdm(ws.split(batch), title, disable=None if title else True, leave=False):
+        yield generator.synthesis(part, "const")
+
+
+def draw(
+    generator: Generator,
+    scores: Mapping[str, Score],
+    count: int,
+    *,
+    seed: int = 0,
+    truncation_psi: float = 1.0,
+    batch: int = 16,
+) -> Samples:
+    """Sample, look, and keep codes and scores; no picture is kept."""
+    w = codes(generator, count, seed, truncation_psi)
+    parts = [measure(scores, part) for part in pictures(generator, w, batch, "samples")]
+    values = {name: np.concatenate([part[name] for part in parts]) for name in scores}
+    return Samples(w.double().cpu().numpy(), values)
+
+
+@torch.inference_mode()
+def measure(scores: Mapping[str, Score], pictures: Tensor) -> dict[str, Floats]:
+    """Every score of pictures [N, 3, H, W]: [N] each. ValueError for one that is not finite."""
+    values = {}
+    for name, score in scores.items():
+        value = score(pictures).double().cpu().numpy()
+        if value.shape != (len(pictures),) or not np.isfinite(value).all():
+            raise ValueError(f"the score {name!r} does not give one finite number a picture")
+        values[name] = value
+    return values

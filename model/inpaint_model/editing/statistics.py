@@ -1,0 +1,187 @@
+"""Measurements of aligned pictures [N, 3, H, W] in -1..1, one number a picture: [N].
+
+Colours are sRGB in 0..1. No network is involved, so any generator of the alignment can be
+measured, and what is measured can be said in a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inpaint_model.editing import template
+from inpaint_model.editing.template import Region, crop, pixels
+
+Score = Callable[[Tensor], Tensor]
+"""Pictures [N, 3, H, W] in -1..1 to numbers [N]."""
+DARK = 0.05  # keeps ratios of dark colours finite
+
+
+def luma(colours: Tensor) -> Tensor:
+    """Rec. 709 luma: [N, 3, ...] -> [N, ...]."""
+    red, green, blue = colours.unbind(1)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _colour(pictures: Tensor, region: Region) -> tuple[Tensor, ...]:
+    """Median red, green and blue of a region, [N] each."""
+    return pixels(pictures, region).median(dim=2).values.unbind(1)
+
+
+def mean_luma(region: Region) -> Score:
+    """Lightness: the mean luma."""
+    return lambda x: luma(pixels(x, region)).mean(dim=1)
+
+
+def median_value(region: Region) -> Score:
+    """Lightness, otherwise: the median of the largest channel."""
+    return lambda x: pixels(x, region).amax(dim=1).median(dim=1).values
+
+
+def red_less_blue(region: Region) -> Score:
+    """Warmth: mean red less mean blue."""
+    return lambda x: (pixels(x, region)[:, 0] - pixels(x, region)[:, 2]).mean(dim=1)
+
+
+def log_red_to_blue(region: Region) -> Score:
+    """Warmth, otherwise: the ratio of median red to median blue, in natural logarithm."""
+
+    def score(x: Tensor) -> Tensor:
+        red, _, blue = _colour(x, region)
+        return ((red + DARK) / (blue + DARK)).log()
+
+    return score
+
+
+def mean_saturation(region: Region) -> Score:
+    """Saturation as in HSV, its mean."""
+
+    def score(x: Tensor) -> Tensor:
+        colours = pixels(x, region)
+        high, low = colours.amax(dim=1), colours.amin(dim=1)
+        return ((high - low) / (high + DARK)).mean(dim=1)
+
+    return score
+
+
+def opponent_chroma(region: Region) -> Score:
+    """Saturation, otherwise: distance of the median colour from grey, relative to its lightness."""
+
+    def score(x: Tensor) -> Tensor:
+        red, green, blue = _colour(x, region)
+        distance = torch.hypot(red - green, (red + green) / 2 - blue)
+        return distance / ((red + green + blue) / 3 + DARK)
+
+    return score
+
+
+def balance(left: Region, right: Region) -> Score:
+    """Light from the left of the picture: difference of mean lumas over their sum."""
+
+    def score(x: Tensor) -> Tensor:
+        a, b = mean_luma(left)(x), mean_luma(right)(x)
+        return (a - b) / (a + b + DARK)
+
+    return score
+
+
+def log_balance(left: Region, right: Region) -> Score:
+    """Light from the left, otherwise: logarithm of the ratio of median values."""
+    return lambda x: (median_value(left)(x) + DARK).log() - (median_value(right)(x) + DARK).log()
+
+
+def luma_deviation(region: Region) -> Score:
+    """Contrast: standard deviation of luma."""
+    return lambda x: luma(pixels(x, region)).std(dim=1)
+
+
+def luma_span(region: Region) -> Score:
+    """Contrast, otherwise: from the 10th to the 90th percentile of luma."""
+
+    def score(x: Tensor) -> Tensor:
+        values = luma(pixels(x, region))
+        return values.quantile(0.9, dim=1) - values.quantile(0.1, dim=1)
+
+    return score
+
+
+def bright_red_to_blue(x: Tensor) -> Tensor:
+    """Colour temperature: log ratio of red to blue over the brighter half of the picture."""
+    colours = pixels(x, template.WHOLE)
+    values = luma(colours)
+    bright = (values >= values.median(dim=1, keepdim=True).values)[:, None]
+    red, _, blue = ((colours * bright).sum(dim=2) / bright.sum(dim=2)).unbind(1)
+    return ((red + DARK) / (blue + DARK)).log()
+
+
+def contour_shift(x: Tensor) -> Tensor:
+    """Yaw: how far left of the middle the face's two contours lie, of the side.
+
+    The alignment centres the eyes; when the nose turns right, the near cheek and with it both
+    contours move left.
+    """
+    band = F.adaptive_avg_pool2d(crop(x, (0.0, 0.5, 1.0, 0.7)), (8, 64))
+    steps = band.diff(dim=3).square().sum(dim=1)  # [N, 8, 63]
+    at = torch.arange(1, 64, device=x.device) / 64 - 0.5
+    left, right = (at > -0.38) & (at < -0.14), (at > 0.14) & (at < 0.38)
+    return -(_centre(steps[:, :, left], at[left]) + _centre(steps[:, :, right], at[right])) / 2
+
+
+def skin_left_of_right(x: Tensor) -> Tensor:
+    """Yaw, otherwise: how much more of the left temple and cheek than of the right is skin.
+
+    Told by chromaticity, so that light from one side does not count.
+    """
+    box = (0.20, 0.50, 0.30, 0.70)
+    skin = _chromaticity(pixels(x, template.CHEEKS)).median(dim=2).values[:, :, None]
+    shares = []
+    for side in (box, template.mirrored(box)):
+        distance = (_chromaticity(pixels(x, (side,))) - skin).square().sum(dim=1)
+        shares.append(torch.exp(-distance / (2 * 0.04**2)).mean(dim=1))
+    return shares[0] - shares[1]
+
+
+def smile_signs(x: Tensor) -> Tensor:
+    """Smile: mouth corners darker than the cheeks, and what is paler than skin between the lips."""
+    skin = pixels(x, template.CHEEKS)
+    light = luma(skin).median(dim=1).values
+    corners = luma(pixels(x, template.MOUTH_CORNERS)).mean(dim=1)
+    red = _chromaticity(skin)[:, 0].median(dim=1).values[:, None]
+    teeth = _chromaticity(pixels(x, template.LIP_GAP))[:, 0]
+    pale = torch.sigmoid((red - teeth - 0.02) / 0.01).mean(dim=1)
+    return (light - corners) / (light + DARK) + 0.5 * pale
+
+
+def mouth_width(x: Tensor) -> Tensor:
+    """Smile, otherwise: how far to both sides the mouth's horizontal edges reach, of the side."""
+    box = template.MOUTH[0]
+    edges = luma(crop(x, box)).diff(dim=1).square()
+    at = torch.linspace(box[0] - 0.5, box[2] - 0.5, edges.shape[2], device=x.device)
+    return _centre(edges, at.square()).sqrt()
+
+
+def _centre(weights: Tensor, at: Tensor) -> Tensor:
+    """Mean of `at` [W] under weights [N, h, W]."""
+    return (weights * at).sum(dim=(1, 2)) / weights.sum(dim=(1, 2)).clamp_min(1e-8)
+
+
+def _chromaticity(colours: Tensor) -> Tensor:
+    """Shares of red and green in [N, 3, ...]: [N, 2, ...]."""
+    return colours[:, :2] / (colours.sum(dim=1, keepdim=True) + 0.1)
+
+
+def hair_share(region: Region) -> Score:
+    """Hair volume: where a region's colours lie from the background's (0) to the crown's (1)."""
+
+    def score(x: Tensor) -> Tensor:
+        hair = pixels(x, template.CROWN).median(dim=2).values
+        behind = pixels(x, template.CORNERS).median(dim=2).values
+        axis = hair - behind
+        along = ((pixels(x, region) - behind[:, :, None]) * axis[:, :, None]).sum(dim=1)
+        length = axis.square().sum(dim=1, keepdim=True) + 0.02  # alike: nothing can be said
+        return (along / length).clamp(0, 1).mean(dim=1)
+
+    return score

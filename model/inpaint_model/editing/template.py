@@ -1,0 +1,53 @@
+"""Where things lie in a picture of the FFHQ alignment: eyes at 0.47 of the height, mouth at 0.74.
+
+Boxes are (left, top, right, bottom) as shares of the side. Hair, skin and background are
+scored on one region and judged on another that does not overlap it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+Box = tuple[float, float, float, float]
+Region = tuple[Box, ...]
+
+
+def mirrored(box: Box) -> Box:
+    """The same box on the other side of the face."""
+    return (1 - box[2], box[1], 1 - box[0], box[3])
+
+
+def both(box: Box) -> Region:
+    """A box and its mirror image."""
+    return (box, mirrored(box))
+
+
+WHOLE: Region = ((0.0, 0.0, 1.0, 1.0),)
+CROWN: Region = ((0.38, 0.04, 0.62, 0.13),)
+TEMPLES: Region = both((0.19, 0.20, 0.26, 0.36))
+CHEEKS: Region = both((0.30, 0.54, 0.40, 0.66))
+FOREHEAD: Region = ((0.38, 0.27, 0.62, 0.37),)
+LEFT_CHEEK, RIGHT_CHEEK = (CHEEKS[0],), (CHEEKS[1],)
+LEFT_BROW, RIGHT_BROW = ((0.34, 0.27, 0.48, 0.40),), ((0.52, 0.27, 0.66, 0.40),)
+CORNERS: Region = both((0.0, 0.0, 0.10, 0.18))
+SIDES: Region = both((0.0, 0.24, 0.06, 0.60))
+FACE: Region = ((0.28, 0.25, 0.72, 0.86),)
+MOUTH: Region = ((0.36, 0.70, 0.64, 0.77),)
+MOUTH_CORNERS: Region = both((0.36, 0.68, 0.41, 0.74))
+LIP_GAP: Region = ((0.45, 0.71, 0.55, 0.77),)
+UPPER_SURROUND: Region = both((0.08, 0.14, 0.18, 0.45))
+LOWER_SURROUND: Region = both((0.08, 0.55, 0.20, 0.85))
+
+
+def crop(pictures: Tensor, box: Box) -> Tensor:
+    """A box of pictures [N, 3, H, W] in -1..1, as [N, 3, h, w] in 0..1 (h and w at least 1)."""
+    H, W = pictures.shape[2:]
+    left, top = round(box[0] * W), round(box[1] * H)
+    right, bottom = max(round(box[2] * W), left + 1), max(round(box[3] * H), top + 1)
+    return pictures[:, :, top:bottom, left:right].clamp(-1, 1).float().add(1).mul(0.5)
+
+
+def pixels(pictures: Tensor, region: Region) -> Tensor:
+    """The pixels of a region of pictures [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
+    return torch.cat([crop(pictures, box).flatten(2) for box in region], dim=2)
