@@ -16,6 +16,7 @@ from inpaint_model.cli import main
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Box, Frame
 from inpaint_model.framing import refining, search
+from inpaint_model.framing.backgrounds import scrambled
 from inpaint_model.framing.bundling import add_framer
 from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
@@ -57,6 +58,14 @@ def test_a_scene_shows_the_picture_where_it_says() -> None:
     ]
     others = scenes.views[~scenes.present, :3].mean()
     assert np.median(darkness) < float(others) - 0.3
+
+
+def test_scrambled_pictures_keep_their_pixels_but_not_their_places() -> None:
+    pictures = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for seed in range(6):
+        mixed = scrambled(pictures, torch.Generator().manual_seed(seed))
+        assert (mixed != pictures).float().mean() > 0.8
+        assert torch.equal(mixed.flatten(2).sort()[0], pictures.flatten(2).sort()[0])
 
 
 def test_the_frame_in_a_scene_is_the_frame_of_the_document() -> None:

@@ -120,6 +120,17 @@ def shuffled(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     return F.grid_sample(mixed, grid, padding_mode="reflection", align_corners=False)
 
 
+def scrambled(pictures: Tensor, generator: Generator) -> Tensor:
+    """The pictures [n, 3, P, P] upside down and with their quarters or sixteenths exchanged: their
+    parts are there, their arrangement is not."""
+    side = pictures.shape[2]
+    tile = side // int(torch.tensor([1, 2, 4])[torch.randint(3, (), generator=generator)])
+    tiles = F.unfold(pictures.flip(2), tile, stride=tile)
+    order = torch.rand(len(pictures), 1, tiles.shape[2], generator=generator).argsort(-1)
+    mixed = tiles.gather(2, order.expand_as(tiles))
+    return F.fold(mixed, (side, side), tile, stride=tile)
+
+
 PAINTERS: tuple[Painter, ...] = (plain, plain, noise, waves, leaves, leaves, pieces, shuffled)
 
 

@@ -13,10 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from inpaint_model.framing.backgrounds import coordinates, draw_backgrounds, uniform
+from inpaint_model.framing.backgrounds import coordinates, draw_backgrounds, scrambled, uniform
 from inpaint_model.masks import RECIPES, draw_holes
 
 POSITIVES = 0.65  # share of scenes that show an aligned picture
+DECOYS = 0.6  # share of the others that show a scrambled one, pasted the same way
 MOST_HIDDEN = 0.55  # holes that hide more of the frame are left out
 _MIRRORED = 1.35  # pictures run on to here, mirrored, and are smeared beyond
 _HOLES = ("lasso", "brush", "box", "mat-256", "empty")
@@ -56,8 +57,9 @@ def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator)
     canvas = draw_backgrounds(texture, size, generator)
     inside = frame_coordinates(centre, side, angle, size)
 
-    shown = _seen(pictures, indices, inside, side * size)
-    matte = _draw_mattes(inside, generator)[:, None] * present[:, None, None, None]
+    decoy = ~present & (torch.rand(count, generator=generator) < DECOYS)
+    shown = _seen(pictures, indices, inside, side * size, decoy, generator)
+    matte = _draw_mattes(inside, generator)[:, None] * (present | decoy)[:, None, None, None]
     canvas = canvas + (shown - canvas) * matte
     canvas = _photographed(canvas, generator)
     known = 1 - _draw_hidden(inside, size, generator)
@@ -65,18 +67,30 @@ def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator)
     return Scenes(views, centre, torch.log2(side), angle, present)
 
 
-def _seen(pictures: Pictures, indices: Tensor, inside: Tensor, wanted: Tensor) -> Tensor:
+def _seen(
+    pictures: Pictures,
+    indices: Tensor,
+    inside: Tensor,
+    wanted: Tensor,
+    decoy: Tensor,
+    generator: Generator,
+) -> Tensor:
     """The pictures at the frames' coordinates; mirrored a little beyond their borders, then flat.
 
     wanted: [N], the frames' sides in px, which decide what size of picture is sampled.
+    decoy: bool [N], which of them are scrambled.
     """
     sizes = torch.tensor([level.shape[2] for level in pictures.levels])
     level = (sizes[:, None] >= 0.9 * wanted).sum(0).clamp(min=1) - 1
     shown = inside.new_empty(len(inside), 3, *inside.shape[1:3])
     for index in set(level.tolist()):
         chosen = level == index
+        taken = pictures.levels[index][indices[chosen]].float() / 255
+        odd = decoy[chosen]
+        if odd.any():
+            taken[odd] = scrambled(taken[odd], generator)
         shown[chosen] = F.grid_sample(
-            pictures.levels[index][indices[chosen]].float() / 255,
+            taken,
             inside[chosen].clamp(-_MIRRORED, _MIRRORED),
             padding_mode="reflection",
             align_corners=False,
