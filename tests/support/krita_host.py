@@ -175,7 +175,10 @@ def run_scenario(
             command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
         )
         code = _wait(process, timeout)
-    return _judge(folder, scenario, code)
+    run = _judge(folder, scenario, code)
+    if home is not None:  # 90 MB; after a failure they stay to be looked at
+        shutil.rmtree(folder / "home")
+    return run
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:

@@ -15,7 +15,8 @@ from .scratch import Scratch
 from .selection import Selection
 
 ACTIVATION_MS = 60
-ACTIVATION_TURNS = 20
+ACTIVATION_TURNS = 80
+AFTERTHOUGHTS = 6
 
 
 class KritaDocument:
@@ -143,11 +144,13 @@ class KritaDocument:
         ours = {_id(group), *(_id(node) for node in group.childNodes())}
 
         def go_back(turns: int) -> None:
+            if not turns or before.parentNode() is None:
+                return
             active = self._document.activeNode()
             if active is not None and _id(active) in ours:
                 self._document.setActiveNode(before)
-            elif turns:
-                QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1))
+                turns = min(turns, AFTERTHOUGHTS)  # it may do so once more
+            QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1))
 
         if before is not None and _id(before) not in ours:
             go_back(ACTIVATION_TURNS)
