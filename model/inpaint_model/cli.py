@@ -27,6 +27,7 @@ COMMANDS = (
     Command("info", "inpaint_model.commands.info", "say what a bundle or a checkpoint holds"),
     Command("train", "inpaint_model.commands.train", "train a generator, an inpainter or a framer"),
     Command("sample", "inpaint_model.commands.sample", "draw a grid of a generator's pictures"),
+    Command("directions", "inpaint_model.commands.directions", "find and check a bundle's edits"),
     Command("evaluate", "inpaint_model.commands.evaluate", "measure how good a model's fills are"),
 )
 

@@ -6,7 +6,7 @@ score over the generator's samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -47,3 +47,8 @@ class Direction:
         values["range"] = [values.pop("minimum"), values.pop("maximum")]
         values["layers"] = list(self.layers)
         return values
+
+
+def offered(directions: Iterable[Direction]) -> tuple[Direction, ...]:
+    """Those that users see: the others have not passed their check."""
+    return tuple(direction for direction in directions if direction.offered)

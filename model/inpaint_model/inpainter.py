@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from inpaint_model.bundle import (
@@ -23,7 +22,8 @@ from inpaint_model.bundle import (
 )
 from inpaint_model.config import Arch, InpaintingConfig, inpainting_config, preset
 from inpaint_model.cuda_graphs import GraphedRender
-from inpaint_model.directions import Direction
+from inpaint_model.direction_store import load_vectors
+from inpaint_model.directions import Direction, offered
 from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.grids import from_uint8
 from inpaint_model.inference import best_dtype, freeze_for_inference
@@ -96,8 +96,8 @@ class Inpainter:
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """The edits that this model knows."""
-        return self.info.directions
+        """The edits that this model offers."""
+        return offered(self.info.directions)
 
     @torch.inference_mode()
     def encode(self, image: Uint8Array, hole: Uint8Array) -> Encoding:
@@ -130,6 +130,15 @@ class Inpainter:
             labels = torch.zeros(1, mapping.c_dim, device=self.device) if mapping.c_dim else None
             codes.append(self._model.mix(one, mapping(z, labels, truncation_psi)))
         return self._numpy(torch.cat(codes)) if codes else self._no_codes()
+
+    def invert(self, image: Uint8Array) -> FloatArray:
+        """Codes [num_ws, w_dim] of a whole picture uint8 [R, R, 3], for taking styles from it.
+
+        The encoder sees no hole, and what it leaves open is the mean face's.
+        """
+        encoding = self.encode(image, np.zeros(image.shape[:2], np.uint8))
+        codes: FloatArray = self.sample(encoding, [0], truncation_psi=0.0)[0]
+        return codes
 
     def edit(self, ws_out: FloatArray, edits: Mapping[str, float]) -> FloatArray:
         """ws_out [N, num_ws, w_dim] moved along directions, `edits` = {name: value in units}."""
@@ -188,8 +197,7 @@ def load_bundle(
     dtype: "fp32", "bf16", "fp16", or None for what suits the device. BundleError if it cannot be.
     """
     info = read_bundle(find_bundle(path_or_name))
-    path = info.folder / "directions.safetensors"
-    vectors = load_file(path) if info.directions and path.exists() else {}
+    vectors = load_vectors(info)
     framer = None
     if info.framer is not None:
         framer = framer_from(info.framer, load_tensors(info, ["framer"]))

@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from inpaint_model import Inpainter, load_bundle, tiny_inpainter
 from inpaint_model.bundle import BundleInfo, find_bundle, read_bundle
-from inpaint_model.directions import Direction
+from inpaint_model.directions import Direction, offered
 
 from .device import free_cached_memory, is_out_of_memory
 from .errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
@@ -93,7 +93,7 @@ def _model_info(info: BundleInfo, memory_bytes: int) -> ModelInfo:
         licence=info.card.licence,
         weights_sha256=info.weights_sha256,
         generator_sha256=info.generator_sha256,
-        directions=info.directions,
+        directions=offered(info.directions),
         has_framer=info.has_framer,
         memory_bytes=memory_bytes,
     )

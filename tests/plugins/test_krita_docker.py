@@ -401,3 +401,11 @@ def _drag(widget: QtWidgets.QWidget, start: QtCore.QPointF, way: QtCore.QPointF)
     ):
         event = QtGui.QMouseEvent(kind, place, place, left, left, none)
         QtWidgets.QApplication.sendEvent(widget, event)
+
+
+def test_the_fitting_of_the_fill_can_be_switched(docker: Docker) -> None:
+    fitting = docker.panel.form.fitting
+    assert fitting.text() == "Colours, Edges, Grain"
+    fitting.switches["gradient"].trigger()
+    assert fitting.text() == "Colours, Grain"
+    assert docker.controller.state.wishes.blending.gradient is False

@@ -95,7 +95,8 @@ def respond(
 ) -> Response:
     """Move every subject through `values` and measure all scores."""
     rows: dict[str, list[Floats]] = {name: [] for name in scores}
-    clipped, kept = [], []
+    clipped: list[Floats] = []
+    kept: list[float] = []
     for subject in subjects:
         pictures = walk(subject, step, values)
         for name, row in measure(scores, pictures).items():

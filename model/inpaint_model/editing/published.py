@@ -26,7 +26,6 @@ class Published(NamedTuple):
 
     name: str
     vector: Floats  # [w_dim] or [num_ws, w_dim], as in the file
-    unit: float | None = None  # spread of the samples along it, where the file tells
 
 
 def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
@@ -55,8 +54,8 @@ def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
 
 def _read_npy(path: Path) -> dict[str, Floats]:
     try:  # mapped, so that a size that the file does not hold is refused before it is allocated
-        return {path.stem: _floats(path, np.load(path, mmap_mode="r", allow_pickle=False))}
-    except (ValueError, OSError, EOFError, SyntaxError, OverflowError) as error:
+        return {path.stem: _floats(path, np.lib.format.open_memmap(path, mode="r"))}
+    except Exception as error:  # numpy raises whatever damage leads to
         raise _unreadable(path, error) from None
 
 
@@ -67,9 +66,7 @@ def _read_npz(path: Path) -> dict[str, Floats]:
                 raise ValueError("it unfolds to too much")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _floats(path, arrays[name]) for name in arrays.files}
-    except (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError) as error:
-        raise _unreadable(path, error) from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except Exception as error:  # as do zipfile and numpy
         raise _unreadable(path, error) from None
 
 
@@ -122,10 +119,7 @@ def _components(path: Path, comp: Floats, std: Floats, w_dim: int) -> list[Publi
             f"generator takes [K, 1, {w_dim}] with K spreads, so they belong to another"
         )
     rows = comp.reshape(-1, w_dim)
-    return [
-        Published(f"component {k}", row, float(unit))
-        for k, (row, unit) in enumerate(zip(rows, std.ravel(), strict=True))
-    ]
+    return [Published(f"component {k}", row) for k, row in enumerate(rows)]
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:

@@ -1,0 +1,94 @@
+"""`inpaint-model directions import`: published files, and other bundles of the same generator."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inpaint_model.commands.directions_options import add_layers, add_sampling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from inpaint_model.bundle import BundleInfo
+    from inpaint_model.directions import Direction
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", type=Path, metavar="FILE|BUNDLE", help=".npy, .npz, .pt, a bundle"
+    )
+    parser.add_argument("--name", help="of the direction (default: as the file is called)")
+    parser.add_argument("--group", default="imported", help="(default imported)")
+    parser.add_argument(
+        "--attribute", default="", metavar="NAME", help="the attribute that it shall be judged by"
+    )
+    parser.add_argument("--licence", default="unknown", help="of the direction")
+    parser.add_argument(
+        "--foreign",
+        action="store_true",
+        help="take what may belong to another generator, and mark it as foreign: it is offered "
+        "only if its check shows that it works in this one",
+    )
+    add_layers(parser)
+    add_sampling(parser, samples=2_000)
+
+
+def run(args: argparse.Namespace) -> int:
+    from inpaint_model.bundle import find_bundle, read_bundle
+    from inpaint_model.direction_store import add_directions
+
+    info = read_bundle(find_bundle(args.bundle))
+    is_bundle = (args.source / "model.yaml").exists()
+    found = _of_bundle(args.source, info) if is_bundle else _of_file(args)
+    add_directions(info.folder, found)
+    print(f"stored: {', '.join(direction.name for direction, _ in found)}")
+    return 0
+
+
+def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]:
+    """All directions of another bundle around the same generator."""
+    from inpaint_model.bundle import read_bundle
+    from inpaint_model.direction_store import load_vectors
+
+    other = read_bundle(source)
+    if other.generator_sha256 != info.generator_sha256:
+        raise ValueError(
+            f"the directions of {source} belong to another generator "
+            f"({other.generator_sha256[:12]}; this one is {info.generator_sha256[:12]})"
+        )
+    vectors = load_vectors(other)
+    if not vectors:
+        raise ValueError(f"{source} has no directions")
+    return [(direction, vectors[direction.name]) for direction in other.directions]
+
+
+def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
+    from dataclasses import replace
+
+    from inpaint_model.editing.layers import parse_layers
+    from inpaint_model.editing.published import read_published
+    from inpaint_model.editing.samples import codes
+    from inpaint_model.editing.workbench import open_workbench
+
+    bench = open_workbench(args.bundle, args.device)
+    config = bench.generator.config
+    layers = parse_layers(args.layers, config.num_ws)
+    published = read_published(args.source, config.num_ws, config.w_dim)
+    if not args.foreign:
+        raise ValueError(
+            f"{args.source} does not say which generator it belongs to, and directions of another "
+            "do nothing useful; --foreign takes it all the same and lets its check decide"
+        )
+    w = codes(bench.generator, args.samples, args.seed, args.truncation).double().cpu().numpy()
+    subjects = bench.subjects(args.seed + args.samples)
+    found = []
+    for entry in published:
+        name = args.name or entry.name
+        if args.name and len(published) > 1:
+            name = f"{args.name} {entry.name}"
+        draft = bench.draft(name, args.group, layers, args.source.name, args.attribute)
+        draft = replace(draft, foreign=True, licence=args.licence)
+        found.append(bench.finish(draft, entry.vector, w, subjects))
+    return found

@@ -1,0 +1,85 @@
+"""`inpaint-model directions label`: a page of samples to mark, and a fit to the marks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
+
+if TYPE_CHECKING:
+    from inpaint_model.editing.workbench import Workbench
+
+MIN_ACCURACY = 0.75  # of marks left out in turn; below, the direction is not offered
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of the direction, such as beard")
+    step = parser.add_mutually_exclusive_group(required=True)
+    step.add_argument("--page", type=Path, metavar="FILE.html", help="write the page to mark on")
+    step.add_argument("--marks", type=Path, metavar="FILE.json", help="fit to what it saved")
+    parser.add_argument("--count", type=positive, default=120, help="samples on the page")
+    parser.add_argument("--group", default="own", help="(default own)")
+    add_layers(parser)
+    add_sampling(parser, samples=10_000)
+
+
+def run(args: argparse.Namespace) -> int:
+    from inpaint_model.editing.workbench import open_workbench
+
+    bench = open_workbench(args.bundle, args.device)
+    return _write_page(bench, args) if args.page else _fit(bench, args)
+
+
+def _write_page(bench: Workbench, args: argparse.Namespace) -> int:
+    from inpaint_model.editing.contact import contact_page
+    from inpaint_model.editing.samples import codes, pictures
+    from inpaint_model.grids import to_uint8
+
+    w = codes(bench.generator, args.count, args.seed, args.truncation)
+    images = [
+        image for part in pictures(bench.generator, w, 8, "samples") for image in to_uint8(part)
+    ]
+    seeds = [(args.seed + k) % 2**32 for k in range(args.count)]
+    sha256 = bench.info.generator_sha256
+    args.page.write_text(contact_page(args.name, sha256, args.truncation, seeds, images), "utf-8")
+    print(f"open {args.page} in a browser, mark samples, save, and give the file to --marks")
+    return 0
+
+
+def _fit(bench: Workbench, args: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    import numpy as np
+    import torch
+
+    from inpaint_model.direction_store import add_directions
+    from inpaint_model.editing.contact import read_marks
+    from inpaint_model.editing.fitting import fit_marks
+    from inpaint_model.editing.layers import parse_layers
+    from inpaint_model.editing.samples import codes
+
+    marks = read_marks(args.marks)
+    if marks.generator_sha256 != bench.info.generator_sha256:
+        raise ValueError(
+            f"{args.marks} is of samples of another generator ({marks.generator_sha256[:12]}; this "
+            f"one is {bench.info.generator_sha256[:12]})"
+        )
+    layers = parse_layers(args.layers, bench.generator.config.num_ws)
+    psi = marks.truncation_psi
+    marked = torch.cat(
+        [codes(bench.generator, 1, seed, psi) for seed in (*marks.more, *marks.less)]
+        or [torch.zeros(0, bench.generator.config.w_dim)]
+    )
+    more = np.arange(len(marked)) < len(marks.more)
+    w = codes(bench.generator, args.samples, args.seed, psi).double().cpu().numpy()
+    fit = fit_marks(w, marked.double().cpu().numpy(), more)
+    source = f"{len(marked)} marked samples, {fit.accuracy:.0%} right when left out"
+    draft = bench.draft(args.name, args.group, layers, source)
+    offered = fit.accuracy >= MIN_ACCURACY
+    draft = replace(draft, offered=offered, effects={"accuracy": round(fit.accuracy, 3)})
+    found = bench.finish(draft, fit.vector, w, bench.subjects(args.seed + args.samples))
+    add_directions(bench.info.folder, [found])
+    print(f"{args.name}: {source}; " + ("offered" if offered else "not offered: mark more samples"))
+    return 0

@@ -1,0 +1,63 @@
+"""What a check found: one JSON object, and a picture of the steps for each direction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inpaint_model.directions import Direction
+from inpaint_model.editing.effects import Response, Subject, Verdict, walk
+from inpaint_model.editing.samples import Floats
+from inpaint_model.grids import contact_sheet, to_uint8
+
+ROWS = 6
+
+
+def entry(direction: Direction, response: Response, verdict: Verdict | None) -> dict[str, Any]:
+    """The figures of one direction. Curves are means over the pictures."""
+    return {
+        "name": direction.name,
+        "attribute": direction.attribute,
+        "offered": direction.offered,
+        "reasons": list(verdict.reasons) if verdict else ["no score exists for it"],
+        "pictures": len(next(iter(response.curves.values()))),
+        "pictures_seen": verdict.seen if verdict else None,
+        "spearman": verdict.spearman if verdict else None,
+        "per_unit": verdict.per_unit if verdict else None,
+        "changes_of_others": dict(verdict.leaks) if verdict else None,
+        "retention": response.retention,
+        "values": response.values.tolist(),
+        "clipped": response.clipped.tolist(),
+        "curves": {name: curve.mean(axis=0).tolist() for name, curve in response.curves.items()},
+    }
+
+
+def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
+    """Which pictures to show: the first ones, and last the one that follows the edit least."""
+    curves: Mapping[str, Floats] = response.curves
+    total = len(next(iter(curves.values())))
+    shown = list(range(min(count, total)))
+    if judge in curves and total > count:
+        gain = curves[judge][:, -1] - curves[judge][:, 0]
+        shown[-1] = int(np.argmin(gain))
+    return shown
+
+
+@torch.inference_mode()
+def steps_picture(
+    subjects: Sequence[Subject], rows: Sequence[int], step: Tensor, values: Floats
+) -> Image.Image:
+    """One row a picture, one column a step."""
+    pictures = [to_uint8(walk(subjects[row], step, values)) for row in rows]
+    return contact_sheet(np.concatenate(pictures), len(values))
+
+
+def file_name(name: str) -> str:
+    """A direction's name as a file's."""
+    return re.sub(r"[^\w-]+", "-", name).strip("-") or "direction"

@@ -1,0 +1,79 @@
+"""Pictures to try directions on: a generator's samples, or fills of photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inpaint_model.editing.effects import Render, Subject
+from inpaint_model.editing.samples import codes
+from inpaint_model.generator import Generator
+from inpaint_model.grids import from_uint8
+from inpaint_model.inpainter import Inpainter, Uint8Array
+
+
+def sampled(
+    generator: Generator, count: int, seed: int = 0, truncation_psi: float = 0.8
+) -> list[Subject]:
+    """Samples of the seeds from `seed` on; the whole picture changes."""
+
+    def render(ws: Tensor) -> Tensor:
+        images: Tensor = generator.synthesis(ws, "const")
+        return images
+
+    num_ws = generator.config.num_ws
+    w = codes(generator, count, seed, truncation_psi)
+    return [Subject(one.expand(num_ws, -1), render) for one in w]
+
+
+def filled(
+    inpainter: Inpainter, pictures: Sequence[Uint8Array], holes: Sequence[Uint8Array], seed: int = 0
+) -> list[Subject]:
+    """Fills of pictures [R, R, 3] in holes [R, R]; known pixels stay what they are."""
+    return [
+        _fill(inpainter, picture, hole, (seed + k) % 2**32)
+        for k, (picture, hole) in enumerate(zip(pictures, holes, strict=True))
+    ]
+
+
+def _fill(inpainter: Inpainter, picture: Uint8Array, hole: Uint8Array, seed: int) -> Subject:
+    encoding = inpainter.encode(picture, hole)
+    ws = torch.from_numpy(inpainter.sample(encoding, [seed], 0.8)[0])
+    known = from_uint8(picture[None])
+    mask = torch.from_numpy(hole > 0).float()[None, None]
+
+    def full(ws: Tensor) -> Tensor:
+        output = torch.from_numpy(inpainter.render(encoding, ws.numpy()))
+        return output.permute(0, 3, 1, 2) * 2 - 1
+
+    def bare(ws: Tensor) -> Tensor:
+        return inpainter.synthesis(ws.to(inpainter.device)).float().cpu()
+
+    def composite(ws: Tensor) -> Tensor:
+        return torch.where(mask > 0, full(ws), known)
+
+    has_skip = inpainter.config.skip is not None
+    render: Render = composite
+    return Subject(ws, render, bare if has_skip else None, full if has_skip else None, mask)
+
+
+def half_hole(R: int, number: int) -> Uint8Array:
+    """One half of an aligned face with its surroundings: left, right, lower and upper in turn."""
+    hole = np.zeros((R, R), np.uint8)
+    half = R // 2
+    left, right = (slice(None), slice(0, half)), (slice(None), slice(half, R))
+    lower, upper = (slice(half, R), slice(None)), (slice(0, half), slice(None))
+    hole[(left, right, lower, upper)[number % 4]] = 255
+    return hole
+
+
+def hair_hole(R: int) -> Uint8Array:
+    """Where hair is in the alignment: around the face from the forehead up, and beside it."""
+    y, x = (np.mgrid[0:R, 0:R] + 0.5) / R
+    head = ((x - 0.5) / 0.42) ** 2 + ((y - 0.46) / 0.46) ** 2 < 1
+    face = ((x - 0.5) / 0.24) ** 2 + ((y - 0.58) / 0.34) ** 2 < 1
+    hole: Uint8Array = np.where(head & ~face & (y < 0.8), 255, 0).astype(np.uint8)
+    return hole

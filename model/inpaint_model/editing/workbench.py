@@ -1,0 +1,113 @@
+"""What every way of finding directions needs: the generator, its critic, and a common finish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inpaint_model.bundle import (
+    BundleInfo,
+    find_bundle,
+    load_discriminator,
+    load_generator,
+    read_bundle,
+)
+from inpaint_model.directions import Direction, Layers
+from inpaint_model.editing.attributes import PORTRAIT, Attribute
+from inpaint_model.editing.calibrate import Critic, with_range, with_unit
+from inpaint_model.editing.effects import Subject
+from inpaint_model.editing.samples import Floats
+from inpaint_model.editing.scorers import load_scorer
+from inpaint_model.editing.statistics import Score
+from inpaint_model.editing.subjects import sampled
+from inpaint_model.generator import Generator
+
+CALIBRATION = 24  # pictures
+UNCHECKED = (-3.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A bundle's generator, ready to be looked at."""
+
+    info: BundleInfo
+    generator: Generator
+    critic: Critic | None
+
+    def draft(
+        self, name: str, group: str, layers: Layers, source: str, attribute: str = ""
+    ) -> Direction:
+        """A direction of this generator that nobody has checked."""
+        return Direction(
+            name, group, layers, 1.0, *UNCHECKED,
+            source=source, licence=self.info.card.licence, attribute=attribute,
+            generator_sha256=self.info.generator_sha256, offered=False,
+        )  # fmt: skip
+
+    def subjects(self, seed: int) -> list[Subject]:
+        """Samples to calibrate on."""
+        return sampled(self.generator, CALIBRATION, seed)
+
+    def finish(
+        self,
+        direction: Direction,
+        vector: Floats,
+        w: Floats,
+        subjects: Sequence[Subject],
+        score: Score | None = None,
+        spread: float = 0.0,
+    ) -> tuple[Direction, Tensor]:
+        """Unit and natural range; w [N, w_dim] are the samples that measure the vector.
+
+        Without a score one unit is the standard deviation of the samples' projection.
+        """
+        tensor = torch.from_numpy(np.ascontiguousarray(vector, dtype=np.float32))
+        along = spread_along(w, vector)
+        if score is None:
+            direction = replace(direction, unit=along)
+        else:
+            direction = with_unit(direction, tensor, along, subjects, score, spread)
+        return with_range(direction, tensor, along, subjects, self.critic), tensor
+
+
+def spread_along(w: Floats, vector: Floats) -> float:
+    """Standard deviation of codes [N, w_dim] along a vector [w_dim] or [num_ws, w_dim], in
+    multiples of the vector itself."""
+    rows = np.atleast_2d(vector)
+    steps = np.linalg.norm(rows, axis=1)
+    row = rows[int(steps.argmax())]
+    return float((w @ row).std() / (row @ row))
+
+
+def open_workbench(bundle: str, device: str = "cpu") -> Workbench:
+    """The bundle of a folder or name, its generator, and its discriminator where it has one."""
+    info = read_bundle(find_bundle(bundle))
+    generator = load_generator(info).to(device)
+    discriminator = load_discriminator(info)
+    critic: Critic | None = None
+    if discriminator is not None and not discriminator.config.c_dim:
+        critic = discriminator.eval().requires_grad_(False).to(device)
+    return Workbench(info, generator, critic)
+
+
+def known_attributes(
+    info: BundleInfo, scorers: Sequence[str], judges: Sequence[str], device: str = "cpu"
+) -> tuple[Attribute, ...]:
+    """The attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
+
+    A scorer without a judge of its own judges itself, on other samples than it was fitted to.
+    """
+    own: tuple[Attribute, ...] = PORTRAIT if info.card.alignment == "ffhq" else ()
+    named = dict(load_scorer(argument, device) for argument in scorers)
+    others = dict(load_scorer(argument, device) for argument in judges)
+    if others.keys() - named.keys():
+        raise ValueError(f"--judge {', '.join(others.keys() - named.keys())}: no such --scorer")
+    given = tuple(
+        Attribute(name, "custom", f"more {name}", score, others.get(name, score))
+        for name, score in named.items()
+    )
+    return tuple(a for a in own if a.name not in named) + given

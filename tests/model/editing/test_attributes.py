@@ -1,0 +1,93 @@
+"""Scores and judges on painted faces: both must follow what was painted, and only that."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from inpaint_model.editing.attributes import PORTRAIT, chosen
+from torch import Tensor
+
+BY_NAME = {attribute.name: attribute for attribute in PORTRAIT}
+
+
+def face(
+    *,
+    hair: tuple[float, float, float] = (0.3, 0.2, 0.15),
+    skin: tuple[float, float, float] = (0.8, 0.6, 0.5),
+    behind: tuple[float, float, float] = (0.5, 0.5, 0.5),
+    shift: float = 0.0,
+    volume: float = 0.36,
+    light: float = 0.0,
+    mouth: float = 0.08,
+    gain: float = 1.0,
+) -> Tensor:
+    """Ellipses on a background: [1, 3, 128, 128] in -1..1."""
+    R = 128
+    y, x = torch.meshgrid((torch.arange(R) + 0.5) / R, (torch.arange(R) + 0.5) / R, indexing="ij")
+    picture = torch.tensor(behind)[:, None, None].expand(3, R, R)
+    head = ((x - 0.5) / volume) ** 2 + ((y - 0.5) / 0.6) ** 2 < 1
+    inner = ((x - 0.5 + shift) / 0.26) ** 2 + ((y - 0.58) / 0.36) ** 2 < 1
+    lit = torch.tensor(skin)[:, None, None] * (1 + light * (0.5 - x))
+    picture = torch.where(head, torch.tensor(hair)[:, None, None], picture)
+    picture = torch.where(inner, lit, picture)
+    lips = ((x - 0.5).abs() < mouth) & ((y - 0.735).abs() < 0.015)
+    picture = torch.where(lips, torch.tensor([0.55, 0.25, 0.25])[:, None, None], picture)
+    return ((picture - 0.5) * gain + 0.5)[None].clamp(0, 1) * 2 - 1
+
+
+CHANGES: dict[str, tuple[Tensor, Tensor]] = {
+    "hair_lightness": (face(), face(hair=(0.6, 0.45, 0.35))),
+    "hair_warmth": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.45, 0.3, 0.15))),
+    "hair_saturation": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.2, 0.3, 0.5))),
+    "hair_volume": (face(volume=0.3), face(volume=0.44)),
+    "skin_lightness": (face(skin=(0.5, 0.35, 0.3)), face()),
+    "skin_warmth": (face(skin=(0.7, 0.6, 0.6)), face(skin=(0.8, 0.6, 0.5))),
+    "background_lightness": (face(), face(behind=(0.8, 0.8, 0.8))),
+    "background_warmth": (face(), face(behind=(0.6, 0.5, 0.4))),
+    "light_direction": (face(), face(light=1.0)),
+    "contrast": (face(gain=0.5, light=1.0), face(light=1.0)),
+    "colour_temperature": (
+        face(behind=(0.4, 0.5, 0.6), skin=(0.7, 0.6, 0.6)),
+        face(behind=(0.6, 0.5, 0.4)),
+    ),
+    "yaw": (face(), face(shift=0.06)),
+    "smile": (face(), face(mouth=0.13)),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_score_and_judge_rise_with_the_attribute(name: str) -> None:
+    less, more = CHANGES[name]
+    for measure in (BY_NAME[name].score, BY_NAME[name].judge):
+        assert float(measure(more)) > float(measure(less)) + 0.005
+        assert measure(torch.cat([less, more])).shape == (2,)
+
+
+@pytest.mark.parametrize("name", ["yaw", "light_direction"])
+def test_sides_change_the_sign(name: str) -> None:
+    _, more = CHANGES[name]
+    for measure in (BY_NAME[name].score, BY_NAME[name].judge):
+        assert float(measure(more.flip(3))) == pytest.approx(-float(measure(more)), abs=0.02)
+
+
+def test_hair_and_background_do_not_touch_each_other() -> None:
+    for changed, kept in [("hair_lightness", "background"), ("background_lightness", "hair")]:
+        less, more = CHANGES[changed]
+        for measure in (BY_NAME[f"{kept}_lightness"].score, BY_NAME[f"{kept}_lightness"].judge):
+            assert float(measure(more)) == pytest.approx(float(measure(less)), abs=1e-6)
+
+
+@pytest.mark.parametrize("R", [32, 64])
+def test_small_and_flat_pictures_have_finite_scores(R: int) -> None:
+    for attribute in PORTRAIT:
+        for value in (-1.0, 0.0, 1.0):
+            flat = torch.full((1, 3, R, R), value)
+            assert torch.isfinite(attribute.score(flat)).all()
+            assert torch.isfinite(attribute.judge(flat)).all()
+
+
+def test_attributes_are_chosen_by_name() -> None:
+    assert chosen("all", PORTRAIT) == PORTRAIT
+    assert [a.name for a in chosen("yaw, contrast", PORTRAIT)] == ["yaw", "contrast"]
+    with pytest.raises(ValueError, match=r"no attribute .*beard.*hair_lightness"):
+        chosen("beard", PORTRAIT)

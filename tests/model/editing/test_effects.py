@@ -1,0 +1,118 @@
+"""Checks of directions whose effects are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from inpaint_model.directions import Direction
+from inpaint_model.editing.calibrate import with_range, with_unit
+from inpaint_model.editing.effects import Subject, judge, respond, step_of, values_of
+from torch import Tensor
+
+STYLES, D, R = 4, 3, 8
+
+
+def paint(ws: Tensor) -> Tensor:
+    """Red, green and blue are the first style's three numbers."""
+    return ws[:, 0, :, None, None].expand(-1, -1, R, R)
+
+
+def red(pictures: Tensor) -> Tensor:
+    return pictures[:, 0].mean(dim=(1, 2))
+
+
+def green(pictures: Tensor) -> Tensor:
+    return pictures[:, 1].mean(dim=(1, 2))
+
+
+def subjects(kept: float | None = None) -> list[Subject]:
+    """Three pictures; with `kept`, a skip encoder that leaves that share of any change."""
+    rng = torch.Generator().manual_seed(0)
+    made = [Subject(torch.randn(STYLES, D, generator=rng) * 0.1, paint) for _ in range(3)]
+    if kept is None:
+        return made
+    hole = torch.zeros(1, 1, R, R)
+    hole[..., :4] = 1
+    return [replace(s, bare=paint, full=lambda ws: 0.3 + kept * paint(ws), hole=hole) for s in made]
+
+
+DIRECTION = Direction("redder", "colour", (0,), 0.2, -3.0, 3.0)
+SPREADS = {"red": 0.2, "green": 0.2}
+SCORES = {"red": red, "green": green}
+
+
+def verdict_of(vector: list[float], kept: float | None = None):  # type: ignore[no-untyped-def]
+    step = step_of(DIRECTION, torch.tensor(vector), STYLES)
+    response = respond(subjects(kept), step, values_of(DIRECTION), SCORES)
+    return judge(response, "red", SPREADS)
+
+
+def test_a_clean_direction_passes_with_its_figures() -> None:
+    verdict = verdict_of([1.0, 0.1, 0.0])
+    assert verdict.passed
+    assert verdict.spearman == pytest.approx(1)
+    assert verdict.per_unit == pytest.approx(1, abs=1e-4)  # 0.2 of a spread of 0.2
+    assert verdict.leaks["green"] == pytest.approx(0.1, abs=1e-4)
+    assert verdict.effects() == {"spearman": 1.0, "per_unit": 1.0, "change of green": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("vector", "kept", "reason"),
+    [
+        ([0.0, 1.0, 0.0], None, "Spearman of 0.00"),
+        ([-1.0, 0.0, 0.0], None, "Spearman of -1.00"),
+        ([0.2, 0.0, 0.0], None, "by 0.20 standard deviations only"),
+        ([1.0, 0.8, 0.0], None, "moves green by 0.80"),
+        ([1.0, 0.0, 0.0], 0.25, "leaves 0.25 of it"),
+    ],
+)
+def test_what_fails_says_why(vector: list[float], kept: float | None, reason: str) -> None:
+    verdict = verdict_of(vector, kept)
+    assert not verdict.passed
+    assert any(reason in said for said in verdict.reasons)
+
+
+def test_retention_is_the_share_that_the_skip_encoder_leaves() -> None:
+    assert verdict_of([1.0, 0.0, 0.0], 0.75).retention == pytest.approx(0.75, abs=1e-5)
+    assert verdict_of([1.0, 0.0, 0.0]).retention is None
+
+
+def test_other_layers_stay() -> None:
+    step = step_of(replace(DIRECTION, layers=(1, 3)), torch.ones(D), STYLES)
+    assert step[:, 0].tolist() == pytest.approx([0, 0.2, 0, 0.2])
+    own = torch.arange(STYLES * D).float().reshape(STYLES, D)  # one vector a style
+    step = step_of(replace(DIRECTION, layers=(2,), unit=1.0), own, STYLES)
+    assert step[2].tolist() == own[2].tolist()
+    assert step[[0, 1, 3]].abs().max() == 0
+
+
+def test_one_unit_moves_the_score_by_one_deviation() -> None:
+    vector = torch.tensor([1.0, 0.0, 0.0])
+    direction = with_unit(DIRECTION, vector, 0.5, subjects(), red, spread=0.2)
+    assert direction.unit == pytest.approx(0.2, abs=1e-5)
+    direction = with_unit(DIRECTION, vector, 0.5, subjects(), green, spread=0.2)
+    assert direction.unit == pytest.approx(1.5)  # it does not move: three deviations of codes
+
+
+def test_the_range_ends_where_pictures_clip_or_the_critic_objects() -> None:
+    vector = torch.tensor([1.0, 0.0, 0.0])
+    direction = replace(DIRECTION, unit=0.4)
+    free = with_range(replace(direction, unit=0.1), vector, 1.0, subjects())
+    assert (free.minimum, free.maximum) == (-4.0, 4.0)
+    clipping = with_range(direction, vector, 1.0, subjects())
+    assert -2.5 <= clipping.minimum <= -1.5
+    assert 1.5 <= clipping.maximum <= 2.5
+
+    def critic(pictures: Tensor) -> Tensor:
+        return -10 * red(pictures).clamp(min=0.3)
+
+    judged = with_range(direction, vector, 1.0, subjects(), critic)
+    assert judged.minimum == clipping.minimum
+    assert judged.maximum < clipping.maximum
+
+
+def test_values_are_seven_steps_over_the_range() -> None:
+    np.testing.assert_allclose(values_of(DIRECTION), [-3, -2, -1, 0, 1, 2, 3])

@@ -1,0 +1,122 @@
+"""Published files, damaged files, and files of others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from inpaint_model.editing.published import read_published
+
+SHARED = Path(__file__).parents[3].parent / "shared" / "directions"
+shared = pytest.mark.skipif(not SHARED.exists(), reason="../shared/directions is not here")
+
+
+class Harmful:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@shared
+@pytest.mark.parametrize("name", ["age", "eyeglasses", "gender", "pose", "smile"])
+def test_interfacegan(name: str) -> None:
+    path = SHARED / f"stylegan_ffhq_{name}_w_boundary.npy"
+    (found,) = read_published(path, 14, 512)
+    assert (found.name, found.vector.shape) == (path.stem, (512,))
+    assert np.linalg.norm(found.vector) == pytest.approx(1)
+
+
+@shared
+def test_torch_files() -> None:
+    (smile,) = read_published(SHARED / "e4e_smile.pt", 18, 512)
+    assert (smile.name, smile.vector.shape) == ("e4e_smile", (512,))
+    components = read_published(SHARED / "ganspace_ffhq_pca.pt", 18, 512)
+    assert len(components) == 80
+    assert components[3].name == "component 3"
+    assert components[3].vector.shape == (512,)
+
+
+@shared
+def test_w_plus_belongs_to_a_generator_of_its_size() -> None:
+    path = SHARED / "wplus_18_smile.npy"
+    (found,) = read_published(path, 18, 512)
+    assert found.vector.shape == (18, 512)
+    with pytest.raises(ValueError, match=r"\[18, 512\]; this generator takes .*\[14, 512\]"):
+        read_published(path, 14, 512)
+
+
+@shared
+def test_a_code_is_not_a_direction() -> None:
+    with pytest.raises(ValueError, match="a projected code"):
+        read_published(SHARED / "projected_w.npz", 14, 512)
+
+
+def write(path: Path) -> None:
+    """A file of the kind that its name says."""
+    kind, _, _ = path.name.partition(".")
+    if kind == "pickled":
+        np.save(path, np.array([Harmful(path.parent / "harm")], dtype=object), allow_pickle=True)
+    elif kind == "harmful":
+        torch.save({"direction": Harmful(path.parent / "harm")}, path)
+    elif kind == "words":
+        torch.save({"direction": "left"}, path)
+    elif kind == "infinite":
+        np.save(path, np.full((1, 8), np.inf))
+    elif kind == "complex":
+        np.save(path, np.ones((1, 8), dtype=np.complex128))
+    elif kind == "zeros":
+        np.save(path, np.zeros((1, 8)))
+    elif kind == "wide":
+        np.savez(path, direction=np.ones((1, 9)))
+    elif kind == "huge":
+        np.save(path, np.ones((1, 8)))
+        path.write_bytes(
+            path.read_bytes().replace(b"(1, 8), }" + b" " * 10, b"(1, 80000000000), }")
+        )
+    elif kind == "components":
+        torch.save({"comp": torch.ones(5, 1, 8), "std": torch.ones(4)}, path)
+    else:
+        path.write_bytes(b"" if kind == "empty" else b"PK\x03\x04 nothing of the kind")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("pickled.npy", "cannot be read: .*Python objects"),
+        ("harmful.pt", "more than tensors"),
+        ("words.pt", "'direction' is not a tensor"),
+        ("infinite.npy", "not finite"),
+        ("complex.npy", "complex128, not numbers"),
+        ("zeros.npy", "zeros only"),
+        ("wide.npz", "belongs to another"),
+        ("huge.npy", "cannot be read"),
+        ("components.pt", "belong to another"),
+        ("empty.npy", "cannot be read"),
+        ("empty.npz", "cannot be read"),
+        ("empty.pt", "cannot be read"),
+        ("noise.npy", "cannot be read"),
+        ("noise.npz", "cannot be read"),
+        ("noise.pt", "cannot be read"),
+        ("noise.txt", "neither .npy, .npz nor .pt"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(tmp_path: Path, name: str, reason: str) -> None:
+    path = tmp_path / name
+    write(path)
+    with pytest.raises(ValueError, match=reason) as caught:
+        read_published(path, 4, 8)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "harm").exists()
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(ValueError, match="is not a file"):
+        read_published(Path("nowhere.npy"), 4, 8)
