@@ -59,6 +59,7 @@ def main() -> None:
 
 
 def shoot(live: LiveGimp, picture: str, selection: list[int], out: Path) -> None:
+    live.move_away()
     answer = live.start("interactive", picture=picture, selection=selection, soft=16)
     live.find_window(FILL_DIALOG)
     settle(live)

@@ -40,7 +40,9 @@ def live(
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
     draw_picture(profile.folder / "picture.png")
     with profile.window(screen) as running:
+        running.move_away()
         yield running
+        look(running, "end")  # for whoever wants to know why a test failed
 
 
 def draw_picture(path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from inpaint_cli.plugins_gimp import unpack
 from xvfb import HostMissing, display
 
 ROOT = Path(__file__).resolve().parents[2]
+KEEP_S = 3600
 
 
 def missing(reason: object) -> None:
@@ -28,10 +31,15 @@ def missing(reason: object) -> None:
 @pytest.fixture(scope="session")
 def gimp() -> GimpHost:
     try:
-        return gimp_host.find()
+        host = gimp_host.find()
     except HostMissing as error:
         missing(error)
         raise
+    # What a test wrote stays for whoever wants to look at it, but not for ever.
+    for folder in host.scratch.glob("gimp-*"):
+        if time.time() - folder.stat().st_mtime > KEEP_S:
+            shutil.rmtree(folder, ignore_errors=True)
+    return host
 
 
 @pytest.fixture(scope="session")

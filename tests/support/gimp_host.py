@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "tests" / "hosts" / "gimp_scenarios"
 CONSOLE = "gimp-console-3.0"
 WINDOW = "gimp-3.0"
-_GIMPRC = "(show-welcome-dialog no)\n(check-updates no)\n(single-window-mode yes)\n"
+_GIMPRC = "(show-welcome-dialog no)\n(check-updates no)\n"
 _SILENT = "--stack-trace-mode=never"
 
 
@@ -224,6 +224,11 @@ class LiveGimp:
 
     def click(self, x: int, y: int) -> None:
         self.xdotool("mousemove", str(x), str(y), "click", "1")
+        self.move_away()
+
+    def move_away(self) -> None:
+        """The mouse into the corner, so that no tooltip covers what a test looks at."""
+        self.xdotool("mousemove", "1365", "767")
 
     def find_window(self, title: str, timeout_s: float = 30) -> str:
         found: list[str] = []
