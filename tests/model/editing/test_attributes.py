@@ -89,5 +89,5 @@ def test_small_and_flat_pictures_have_finite_scores(R: int) -> None:
 def test_attributes_are_chosen_by_name() -> None:
     assert chosen("all", PORTRAIT) == PORTRAIT
     assert [a.name for a in chosen("yaw, contrast", PORTRAIT)] == ["yaw", "contrast"]
-    with pytest.raises(ValueError, match="no attribute .*beard.*hair_lightness"):
+    with pytest.raises(ValueError, match=r"no attribute .*beard.*hair_lightness"):
         chosen("beard", PORTRAIT)
