@@ -248,6 +248,13 @@ def test_a_damaged_store_is_one_sentence(bundle: Path, damage, reason: str) -> N
         load_vectors(read_bundle(bundle))
 
 
+def test_a_unit_that_is_no_number_is_refused(bundle: Path) -> None:
+    text = (bundle / "model.yaml").read_text()
+    (bundle / "model.yaml").write_text(re.sub(r"unit: .*", "unit: .inf", text))
+    with pytest.raises(BundleError, match="'hair_lightness' is not finite"):
+        read_bundle(bundle)
+
+
 def test_what_is_not_offered_cannot_be_asked_for(tmp_path: Path, bundle: Path) -> None:
     whole = tmp_path / "inpainter"
     save_bundle(whole, hair_model()[0], Card("hair"))
