@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,13 +85,13 @@ def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
         yield model_pictures.lay(placement, output, model_pictures.RAW)
 
 
-def measure(fill: Callable[[], Iterator[object]], repeats: int) -> Times:
+def measure(fill: Callable[[], Iterator[object]], repeats: int, count: int = CANDIDATES) -> Times:
     """Medians over `repeats` fills, after two that warm up."""
     first, last = [], []
     for _ in range(repeats + 2):
         began = time.perf_counter()
         moments = [time.perf_counter() - began for _ in fill()]
-        assert len(moments) == CANDIDATES
+        assert len(moments) == count
         first.append(1000 * moments[0])
         last.append(1000 * moments[-1])
     return Times(statistics.median(first[2:]), statistics.median(last[2:]))
@@ -189,6 +190,12 @@ def main() -> None:
         address = f"{endpoint.host}:{endpoint.port}"
         with grpc.insecure_channel(address, options=UNLIMITED) as channel:
             stub = pb_grpc.InpaintStub(channel)
+            alone = measure(
+                lambda: through_grpcio(stub, endpoint.token, replace(job, count=1)),
+                options.repeats,
+                count=1,
+            )
+            _print("grpcio, one candidate", alone, plain)
             _print(
                 "grpcio",
                 measure(lambda: through_grpcio(stub, endpoint.token, job), options.repeats),
@@ -209,7 +216,9 @@ def main() -> None:
 
 
 def _print(name: str, times: Times, plain: Times) -> None:
-    over = f"{times.first - plain.first:+.1f} / {times.last - plain.last:+.1f}"
+    over = f"{times.first - plain.first:+.1f}"
+    if times.last != times.first:
+        over += f" / {times.last - plain.last:+.1f}"
     print(f"{name:28}{times.first:8.1f}{times.last:8.1f}{over:>20}")
 
 

@@ -143,8 +143,11 @@ def resident_bytes(pid: int) -> int:
 def run(minutes: float, clients: int, model: str) -> int:
     """Soak a daemon of our own; the exit status."""
     with tempfile.TemporaryDirectory(prefix="inpaint-soak-") as folder:
+        config = Path(folder, "soak.yaml")  # a session cache that is full within a minute
+        config.write_text("limits: {max_sessions: 4}")
+        choice = ["--model", model] if model else []
         daemon = subprocess.Popen(  # noqa: S603 (our own daemon)
-            [sys.executable, "-m", "inpaint_server", *(["--model", model] if model else [])],
+            [sys.executable, "-m", "inpaint_server", "--config", str(config), *choice],
             env={**os.environ, "XDG_RUNTIME_DIR": folder},
             stderr=subprocess.DEVNULL,
         )

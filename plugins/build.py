@@ -49,17 +49,21 @@ class Plugin(NamedTuple):
     zip_name: str
     source: Path  # the folder whose content is packed
     package: str  # of the plug-in, inside `source`
+    entry: str  # the file that the host looks for, path in the zip
     prefix: str = ""  # the folder of the zip that all lies in
-    executable: str = ""  # the file that needs the executable bit, path in the zip
+    executable: bool = False  # whether the host runs the entry as a program
 
 
-KRITA = Plugin("inpaint_krita.zip", PLUGINS / "krita", "inpaint_krita")
+KRITA = Plugin(
+    "inpaint_krita.zip", PLUGINS / "krita", "inpaint_krita", entry="inpaint_krita.desktop"
+)
 GIMP = Plugin(
     "inpaint-gimp.zip",
     PLUGINS / "gimp",
     "inpaint_gimp",
+    entry="inpaint-gimp/inpaint-gimp.py",
     prefix="inpaint-gimp/",
-    executable="inpaint-gimp/inpaint-gimp.py",
+    executable=True,
 )
 ALL = {"krita": KRITA, "gimp": GIMP}
 
@@ -73,6 +77,8 @@ def build(plugin: Plugin, wheels: Path = WHEELS, out: Path = OUT) -> Path:
     stage = out / "stage" / plugin.package
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(plugin.source, stage / plugin.prefix, ignore=_not_packed)
+    if not (stage / plugin.entry).is_file():
+        raise BuildError(f"{plugin.entry} is missing in {plugin.source}; the host looks for it.")
     package = stage / plugin.prefix / plugin.package
     private = f"{plugin.package}._vendor"
     vendor(package / "_vendor", wheels)
@@ -81,7 +87,7 @@ def build(plugin: Plugin, wheels: Path = WHEELS, out: Path = OUT) -> Path:
     _check_own_imports(package, plugin.package)
     verify(stage / plugin.prefix, private)
     archive = out / plugin.zip_name
-    write_zip(archive, stage, plugin.executable)
+    write_zip(archive, stage, plugin.entry if plugin.executable else "")
     return archive
 
 

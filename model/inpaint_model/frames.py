@@ -102,7 +102,7 @@ def translation(x: float, y: float) -> Matrix:
 
 
 def apply(matrix: Matrix, points: npt.ArrayLike) -> Matrix:
-    """Points [N, 2] through the matrix."""
+    """Points [..., 2] through the matrix."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
@@ -123,6 +123,20 @@ def holds(frame: Frame, box: Box) -> bool:
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = apply(model_from_document(frame, 1), ends)
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
+
+
+def share_inside(frame: Frame, box: Box) -> float:
+    """How much of a box lies inside a frame, 0..1 (sampled)."""
+    return float(shares_inside(frame, [box])[0])
+
+
+def shares_inside(frame: Frame, boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
+    """[N]: how much of each box lies inside a frame, 0..1 (sampled)."""
+    left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T[..., None, None]
+    steps = (np.arange(8) + 0.5) / 8
+    x, y = np.broadcast_arrays(left + width * steps, top + height * steps[:, None])  # [N, 8, 8]
+    seen = apply(model_from_document(frame, 1), np.stack([x, y], axis=-1))
+    return np.asarray(((seen > 0) & (seen < 1)).all(axis=-1).mean(axis=(1, 2)))
 
 
 def union(boxes: Sequence[Box]) -> Box:

@@ -17,6 +17,8 @@ from inpaint_model.pixels import Bools
 
 Bytes = npt.NDArray[np.uint8]
 
+MAX_PARTS = 1000
+
 _ROWS_AT_ONCE = 512  # bounds the memory that the coordinates of a large hole take
 
 
@@ -44,11 +46,26 @@ class Components(NamedTuple):
 
 
 def components(hole: Bools) -> Components:
-    """The connected parts of the hole; pixels that touch at a corner are connected."""
-    labels, _ = ndimage.label(hole, structure=np.ones((3, 3), np.int8))
+    """The connected parts of the hole; pixels that touch at a corner are connected.
+
+    A selection of specks (a colour range of a noisy picture) has millions of them. Where there are
+    more than a thousand, parts near each other count as one: the nearest that suffice.
+    """
+    labels, count = _labelled(hole)
+    reach = 1
+    while count > MAX_PARTS:
+        reach *= 2
+        near = ndimage.maximum_filter(hole, 2 * reach + 1)
+        labels, count = _labelled(near)
+    labels[~hole] = 0
     slices = ndimage.find_objects(labels)
     boxes = [Box(x.start, y.start, x.stop - x.start, y.stop - y.start) for y, x in slices]
     return Components(labels, boxes)
+
+
+def _labelled(hole: Bools) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
+    labels, count = ndimage.label(hole, structure=np.ones((3, 3), np.int8))
+    return labels, int(count)
 
 
 def seen_by_model(hole: Bools, document_from_model: Matrix, resolution: int) -> Bools:

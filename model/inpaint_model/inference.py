@@ -36,7 +36,13 @@ class FrozenSynthesisLayer(nn.Module):
     def __init__(self, layer: SynthesisLayer, dtype: torch.dtype) -> None:
         super().__init__()
         self.affine, self.up, self.conv_clamp = layer.affine, layer.up, layer.conv_clamp
+        self.half_range = dtype == torch.float16
         weight = layer.weight.detach().float()
+        if self.half_range:
+            # Demodulation cancels any scale of weights and styles: keep sums far from 65504.
+            fan_in = weight[0].numel()
+            largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
+            weight = weight / (largest * fan_in**0.5)
         self.register_buffer("energy", weight.square().sum(dim=(2, 3)).T.contiguous())  # [I, O]
         self.register_buffer(
             "weight", weight.to(dtype).contiguous(memory_format=torch.channels_last)
@@ -50,6 +56,8 @@ class FrozenSynthesisLayer(nn.Module):
         if noise_mode == "random":
             raise ValueError("a model frozen for inference has constant noise only")
         styles = self.affine(w)
+        if self.half_range:
+            styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
         dcoefs = (styles.square() @ self.energy + EPSILON).rsqrt()  # [N, O]
         x = x * styles.to(x.dtype)[:, :, None, None]
         if self.up:

@@ -21,6 +21,7 @@ from inpaint_model.bundle import (
     read_bundle,
 )
 from inpaint_model.config import Arch, InpaintingConfig, inpainting_config, preset
+from inpaint_model.cuda_graphs import GraphedRender
 from inpaint_model.direction_store import load_vectors
 from inpaint_model.directions import Direction, offered
 from inpaint_model.framing.network import Framer, framer_from
@@ -73,6 +74,9 @@ class Inpainter:
         self.dtype = dtype or best_dtype(self.device)
         self.info = info
         self._model = freeze_for_inference(model, self.device, self.dtype)
+        self._render = (
+            GraphedRender(self._model) if self.device.type == "cuda" else self._model.render
+        )
         self._vectors = dict(vectors or {})
         self.framer = framer  # finds frames in documents; stays on the CPU, where documents are
         config = model.config.generator
@@ -154,7 +158,7 @@ class Inpainter:
     def render(self, encoding: Encoding, ws_out: FloatArray) -> FloatArray:
         """The raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB."""
         ws = torch.from_numpy(np.ascontiguousarray(ws_out, dtype=np.float32)).to(self.device)
-        images = self._model.render(encoding.expand(len(ws)), ws)
+        images = self._render(encoding.expand(len(ws)), ws)
         return self._numpy(images.float().permute(0, 2, 3, 1).add(1).mul(0.5))
 
     def fill(

@@ -14,8 +14,10 @@ from inpaint_model.documents import OPAQUE, DocumentPicture
 from inpaint_model.frames import Frame, Matrix
 from inpaint_model.holes import Bytes
 from inpaint_model.membrane import continued
-from inpaint_model.pixels import Bools, Floats, display_from_document, quantise
+from inpaint_model.pixels import Bools, Floats, Pixels, display_from_document, quantise
 from inpaint_model.resampling import averaging_factor, resample
+
+_ROWS_AT_ONCE = 512
 
 
 class Source(NamedTuple):
@@ -66,17 +68,37 @@ def _seen(
         nothing = np.zeros((resolution, resolution), np.bool_)
         return np.zeros((resolution, resolution, 3), np.float32), ~nothing, nothing
     matrix = frames.compose(frames.translation(-region.x, -region.y), matrix)
-    colour, alpha = display_from_document(region.cut(picture.pixels), picture.linear)
-    visible = region.cut(known)
-    if alpha is not None:
-        visible = visible & (alpha >= OPAQUE)
-    hole = holes.seen_by_model(~visible, matrix, resolution)
-    shown = torch.from_numpy(colour).clamp_(0, 1).permute(2, 0, 1)
     factor = averaging_factor(matrix)
-    shown, lit = _block_means(shown, torch.from_numpy(np.ascontiguousarray(visible)), factor)
+    shown, lit, visible = _averaged(
+        region.cut(picture.pixels), region.cut(known), picture.linear, factor
+    )
+    hole = holes.seen_by_model(~visible, matrix, resolution)
     smooth = continued(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
     reduced = frames.compose(frames.scaling(1 / factor, 1 / factor), matrix)
     return resample(smooth, reduced, resolution, resolution), hole, reached
+
+
+def _averaged(
+    pixels: Pixels, known: Bools, linear: bool, factor: int
+) -> tuple[Tensor, Tensor, Bools]:
+    """Display values over factor x factor px [3, h, w], which of them are known at all [h, w], and
+    the known pixels that are not transparent [H, W].
+
+    Made some rows at a time: a large document is never whole in memory as floats.
+    """
+    visible = known.copy()
+    rows = factor * max(1, _ROWS_AT_ONCE // factor)
+    shown, lit = [], []
+    for top in range(0, len(pixels), rows):
+        part = slice(top, top + rows)
+        colour, alpha = display_from_document(pixels[part], linear)
+        if alpha is not None:
+            visible[part] &= alpha >= OPAQUE
+        values = torch.from_numpy(colour).clamp_(0, 1).permute(2, 0, 1)
+        means, some = _block_means(values, torch.from_numpy(visible[part]), factor)
+        shown.append(means)
+        lit.append(some)
+    return torch.cat(shown, dim=1), torch.cat(lit), visible
 
 
 def _block_means(picture: Tensor, known: Tensor, factor: int) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ twice, and fastest on `channels_last` tensors.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -19,9 +20,17 @@ EPSILON = 1e-8
 
 Module = TypeVar("Module", bound=nn.Module)
 
-# The FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is 1.
-_TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8.0
-_FIR = torch.outer(_TAPS, _TAPS)
+
+@cache
+def _fir(gain: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is `gain`.
+
+    Kept for each device: a copy from the CPU would stall a GPU at every layer, and cannot be
+    captured in a CUDA graph.
+    """
+    with torch.inference_mode(False):  # a kernel made while filling must serve training too
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8.0
+        return (torch.outer(taps, taps) * gain).to(device, dtype)
 
 
 def channels_last(module: Module) -> Module:
@@ -36,14 +45,14 @@ def filter2d(x: Tensor, padding: int, gain: float = 1.0) -> Tensor:
     x: [N, C, H, W]; zero padding of `padding` px on all sides.
     """
     C = x.shape[1]
-    kernel = (_FIR * gain).to(x).expand(C, 1, 4, 4)
+    kernel = _fir(gain, x.device, x.dtype).expand(C, 1, 4, 4)
     return F.conv2d(x, kernel, padding=padding, groups=C)
 
 
 def upsample2d(x: Tensor) -> Tensor:
     """Twice the size, by zero insertion and the FIR: [N, C, H, W] -> [N, C, 2H, 2W]."""
     C = x.shape[1]
-    kernel = (_FIR * 4.0).to(x).expand(C, 1, 4, 4)
+    kernel = _fir(4.0, x.device, x.dtype).expand(C, 1, 4, 4)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=C)
 
 

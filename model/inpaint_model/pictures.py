@@ -21,10 +21,10 @@ from inpaint_model import frames, holes
 from inpaint_model.blending import RAW, BlendSettings, Surroundings, ring_px
 from inpaint_model.documents import OPAQUE, DocumentPicture
 from inpaint_model.frames import Box, Frame
-from inpaint_model.framing.grouping import Choice, Mode, grouped
+from inpaint_model.framing.grouping import MET, Choice, Mode, grouped
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reproducer, affordable, refined
-from inpaint_model.framing.search import propose, share_inside
+from inpaint_model.framing.search import propose
 from inpaint_model.holes import Bytes
 from inpaint_model.looking import Source, look
 from inpaint_model.pixels import (
@@ -53,7 +53,8 @@ __all__ = [
 ]
 
 _NOTABLE_ENLARGEMENT = 1.5
-_MET = 0.5  # share of a hole that must lie inside a found frame
+_SMALLEST_FRAME = 1.0  # document px
+_LARGEST_FRAME = 64.0  # times the document's larger side
 
 _UNKNOWN = "This does not look like what the model knows; the square around the selection is used."
 _BESIDE = "The selection lies mostly beside what the model knows; the square around it is used."
@@ -207,7 +208,7 @@ def _choice(
     best = proposals[0]
     if best.confidence < model.framer.config.threshold:
         return Choice(square, "box", best.confidence, _UNKNOWN)
-    if share_inside(best.frame, hole) < _MET:
+    if frames.share_inside(best.frame, hole) < MET:
         return Choice(square, "box", best.confidence, _BESIDE)
     frame = best.frame
     if affordable(model):
@@ -235,6 +236,7 @@ def place(
     if selection is None:
         selection = coverage
     _check(picture, coverage)
+    _check_frame(frame, picture)
     inside = _inside_frame(coverage, picture, frame)
     if inside is None:
         raise ValueError("The frame does not meet the selection. Move the frame over it.")
@@ -312,9 +314,7 @@ def _mixed(known: Pixels, fill: Pixels, amount: npt.NDArray[np.float64]) -> Pixe
     if known.shape[1] == 4:
         mixed[:, 3:] = below[:, 3:] + (above[:, 3:] - below[:, 3:]) * amount
     exact = np.where(amount == 1, above, mixed)
-    return (
-        exact.astype(known.dtype) if known.dtype.kind == "f" else np.rint(exact).astype(known.dtype)
-    )
+    return (exact if known.dtype.kind == "f" else np.rint(exact)).astype(known.dtype)
 
 
 def _check(picture: DocumentPicture, coverage: Bytes) -> None:
@@ -326,6 +326,15 @@ def _check(picture: DocumentPicture, coverage: Bytes) -> None:
         )
     if not coverage.any():
         raise ValueError("The selection is empty. Select the region to fill.")
+
+
+def _check_frame(frame: Frame, picture: DocumentPicture) -> None:
+    largest = _LARGEST_FRAME * max(picture.document_size)
+    if not np.isfinite(frame).all() or not _SMALLEST_FRAME <= frame.side <= largest:
+        raise ValueError(
+            f"A frame with a side of {frame.side:g} px cannot be used; "
+            f"choose {_SMALLEST_FRAME:g} to {largest:g} px."
+        )
 
 
 def _inside_frame(

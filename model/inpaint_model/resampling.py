@@ -54,7 +54,7 @@ def resample(picture: Floats, matrix: Matrix, width: int, height: int) -> Floats
         scale /= average
     if scale < 2:
         # Odd, so that the source pixels' centres are among the samples: no blur at scale 1.
-        factor = 5 if scale < 1.5 and max(source.shape[2:]) < _LARGE else 3
+        factor = 5 if scale < 0.9 and max(source.shape[2:]) < _LARGE else 3
         source = _refined(source, factor)
         offset = float(factor)  # _refined keeps one source px more on every side
         matrix = compose(compose(translation(offset, offset), scaling(factor, factor)), matrix)

@@ -110,6 +110,12 @@ class FillOrder:
     blending: BlendSettings
     output_dtype: np.dtype[Any]
 
+    @property
+    def shapes(self) -> list[PictureShape]:
+        """The pictures in the order in which their bytes come."""
+        pictures = [self.placing.crop, self.placing.hole]
+        return pictures + [self.overview] if self.overview else pictures
+
 
 @dataclass(frozen=True)
 class SourceOrder:

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from inpaint_model import Inpainter, holes
-from inpaint_model.frames import union
+from inpaint_model.frames import Box
+from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.pictures import (
     BlendSettings,
     DocumentPicture,
@@ -36,6 +37,7 @@ from .recipes import MixingNote, Recipe, read_recipe
 
 Float32 = npt.NDArray[np.float32]
 
+FITTING_BYTES = 64  # per pixel around a hole: what `lay` prepares once for all candidates
 LEVEL_STYLES: Mapping[str, slice] = {
     "structure": slice(0, 3),
     "features": slice(3, 7),
@@ -75,7 +77,9 @@ class Scene:
     def num_bytes(self) -> int:
         """Roughly what keeping it costs."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
-        return self.picture.pixels.nbytes + self.coverage.nbytes + codes
+        regions = (placement.region for placement in self.placements)
+        fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
+        return self.picture.pixels.nbytes + self.coverage.nbytes + codes + fitting
 
 
 class Placed(NamedTuple):
@@ -167,7 +171,10 @@ def scene_of_recipe(
     """The scene of a recipe: the encoder will see exactly what it saw then."""
     try:
         placements = [
-            replace(place(picture, part, group.frame, entry.info.resolution), source=source)
+            replace(
+                place(picture, part, group.frame, entry.info.resolution, selection=coverage),
+                source=source,
+            )
             for part, group, source in zip(
                 _parts(picture, coverage, recipe), recipe.groups, sources, strict=True
             )
@@ -204,17 +211,22 @@ def recipe_codes(recipe: Recipe, entry: Entry, field: str) -> tuple[Float32, ...
 def _parts(
     picture: DocumentPicture, coverage: npt.NDArray[np.uint8], recipe: Recipe
 ) -> list[npt.NDArray[np.uint8]]:
-    """The part of the selection that belongs to each group: the regions inside its box."""
+    """The part of the selection that belongs to each group: found as the fill found it."""
     if len(recipe.groups) == 1:
         return [coverage]
     regions = holes.components(coverage > 0)
-    x, y = picture.origin
-    boxes = [box.moved(x, y) for box in regions.boxes]
-    members = [
-        [k for k, box in enumerate(boxes, start=1) if union([group.box, box]) == group.box]
-        for group in recipe.groups
-    ]
-    return [np.where(regions.mask(numbers), coverage, np.uint8(0)) for numbers in members]
+    recorded = iter(recipe.groups)
+
+    def choose(box: Box) -> Choice:
+        group = next(recorded, None)
+        if group is None:
+            raise ValueError(f"The selection falls into more than {len(recipe.groups)} groups.")
+        return Choice(group.frame, "auto", 1.0, "")
+
+    found = grouped([box.moved(*picture.origin) for box in regions.boxes], choose)
+    if len(found) < len(recipe.groups):
+        raise ValueError(f"The selection has {len(found)} groups, not {len(recipe.groups)}.")
+    return [np.where(regions.mask(members), coverage, np.uint8(0)) for members, _ in found]
 
 
 def _encode(inpainter: Inpainter, scene: Scene) -> Iterator[None]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from inpaint_model.frames import Frame
 from inpaint_model.pictures import DocumentPicture
@@ -22,7 +23,7 @@ from .config import ServerConfig
 from .device import device_name
 from .engine import Engine, Steps, Ticket, Urgency
 from .errors import DeadlinePassed, NotFound
-from .filling import Event, Placed, Rendered, Scene, edit_steps, fill_steps, scene_of_recipe
+from .filling import Event, Placed, Scene, edit_steps, fill_steps, scene_of_recipe
 from .laying import attachment_of, candidate_message, frames_chosen
 from .models import Entry, ModelRegistry
 from .recipes import read_attachment, read_recipe
@@ -72,49 +73,40 @@ class InpaintService(pb_grpc.InpaintServicer):
             entry = self._parts.models.find(order.model)
             edits = (order.edits, *order.variants)
             self._parts.models.check_edits(entry, [name for e in edits for name in e])
-            placing, overview = order.placing, order.overview
+            crop = order.placing.crop
             account.facts.update(
                 model=entry.name,
-                crop=f"{placing.crop.width}x{placing.crop.height}x{placing.crop.channels}",
+                crop=f"{crop.width}x{crop.height}x{crop.channels}",
                 seeds=len(order.seeds),
                 variants=len(order.variants),
             )
-            shapes = [placing.crop, placing.hole] + ([overview] if overview else [])
-            with self._admission.reserve(sum(shape.num_bytes for shape in shapes)):
-                data = await receive_pictures(
-                    requests,
-                    shapes,
-                    [getattr(header, shape.field).data for shape in shapes],
-                    self._config.idle_s,
-                )
-                picture = convert.document_picture(placing, data[0])
-                coverage = await self._in_thread(convert.coverage, placing.hole, data[1])
-                far = (
-                    convert.overview_picture(overview, data[2], placing.document)
-                    if overview
-                    else None
-                )
+            with self._admission.reserve(sum(shape.num_bytes for shape in order.shapes)):
+                pictures = await self._pictures(requests, header, order)
+                models, batch_size = self._parts.models, self._parts.batch_size
                 ticket, position = self._parts.engine.submit(
-                    lambda: fill_steps(
-                        self._parts.models,
-                        entry,
-                        order,
-                        picture,
-                        coverage,
-                        far,
-                        self._parts.batch_size,
-                    ),
+                    lambda: fill_steps(models, entry, order, *pictures, batch_size),
                     Urgency.FILL,
                     _deadline(context),
                 )
-                await self._answer(
-                    ticket,
-                    position,
-                    SessionCache.new_id(),
-                    len(order.seeds) * (1 + len(order.variants)),
-                    context,
-                    account,
-                )
+                total = len(order.seeds) * (1 + len(order.variants))
+                session_id = SessionCache.new_id()
+                await self._answer(ticket, position, session_id, total, context, account)
+
+    async def _pictures(
+        self,
+        requests: AsyncIterator[pb.FillRequest],
+        header: pb.FillHeader,
+        order: convert.FillOrder,
+    ) -> tuple[DocumentPicture, npt.NDArray[np.uint8], DocumentPicture | None]:
+        """Crop, coverage and overview, once all their bytes are here."""
+        inline = [getattr(header, shape.field).data for shape in order.shapes]
+        data = await receive_pictures(requests, order.shapes, inline, self._config.idle_s)
+        placing, overview = order.placing, order.overview
+        return (
+            convert.document_picture(placing, data[0]),
+            await self._in_thread(convert.coverage, placing.hole, data[1]),
+            convert.overview_picture(overview, data[2], placing.document) if overview else None,
+        )
 
     # -- Edit -----------------------------------------------------------------------------------
 
@@ -234,10 +226,6 @@ class InpaintService(pb_grpc.InpaintServicer):
             await self._send(context, pb.FillEvent(done=pb.Done(timings=timings)))
         finally:
             ticket.cancel()
-
-    async def _send_candidate(self, scene: Scene, rendered: Rendered, context: Context) -> None:
-        message = await self._in_thread(candidate_message, scene, rendered)
-        await self._send(context, pb.FillEvent(candidate=message))
 
     async def _send(self, context: Context, event: pb.FillEvent) -> None:
         try:

@@ -237,6 +237,39 @@ def test_errors_are_one_line_with_a_status(
     assert len(ended.stderr.splitlines()[-1]) < 400
 
 
+def test_a_daemon_is_started_when_none_runs(inpaint: Command, tmp_path: Path) -> None:
+    import os
+    import signal
+    import sys
+
+    programs, runtime = tmp_path / "bin", tmp_path / "runtime"
+    programs.mkdir()
+    runtime.mkdir(mode=0o700)
+    program = programs / "inpaint-server"
+    program.write_text(
+        f"#!/bin/sh\nPYTHONPATH='{os.environ.get('PYTHONPATH', '')}' "
+        f"exec '{sys.executable}' -m inpaint_server --device cpu --model tiny\n"
+    )
+    program.chmod(0o755)
+    environment = {
+        "XDG_RUNTIME_DIR": str(runtime),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "PATH": f"{programs}:{os.environ['PATH']}",
+    }
+    try:
+        ended = inpaint("info", **environment)
+        assert ended.returncode == 0, ended.stderr
+        assert "no daemon runs; starting" in ended.stderr
+        assert "model tiny" in ended.stdout
+        again = inpaint("info", **environment)
+        assert again.returncode == 0
+        assert again.stderr == ""
+    finally:
+        started = json.loads((runtime / "inpaint" / "server.json").read_text())
+        os.kill(started["pid"], signal.SIGTERM)
+
+
 def test_without_a_daemon_the_status_is_3(inpaint: Command, tmp_path: Path) -> None:
     ended = inpaint("info", INPAINT_SERVER="127.0.0.1:1", INPAINT_TOKEN="x")
     assert ended.returncode == 3

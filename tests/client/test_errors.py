@@ -30,10 +30,22 @@ CODES = {
 def test_each_status_has_its_error(code: grpc.StatusCode) -> None:
     error = from_status(code.value[0], "the reason")
     assert type(error) is CODES[code]
-    assert error.message == "the reason."
+    assert error.message == "The reason."
     silent = from_status(code.value[0], None)
     assert type(silent) is CODES[code]
     assert silent.message.endswith(".")
+
+
+@pytest.mark.parametrize("code", list(CODES))
+def test_each_says_what_to_do_next(code: grpc.StatusCode) -> None:
+    error = from_status(code.value[0], "the reason")
+    assert error.remedy or isinstance(error, errors.Cancelled)
+    assert str(error).endswith(error.remedy)
+
+
+def test_the_name_of_a_field_is_left_as_it_is() -> None:
+    assert from_status(3, "crop.data has 3 bytes").message == "crop.data has 3 bytes."
+    assert from_status(3, "truncation_psi is 2").message == "truncation_psi is 2."
 
 
 def all_errors(kind: type[InpaintError] = InpaintError) -> list[type[InpaintError]]:

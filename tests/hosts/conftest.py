@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from gimp_fixtures import archive, fake, gimp, lonely, plug_in, screen, user, warm  # noqa: F401
 from krita_host import KritaHost, Run, RunKrita, find, profile, run_scenario
 from xvfb import HostMissing, display
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from gimp_fixtures import ROOT, archive, fake, gimp, plug_in, profile, warm  # noqa: F401
 from gimp_host import Profile
 from inpaint_gimp.arguments import fill_arguments
 from PIL import Image
 from xcf import read_xcf
 
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "docs" / "fill-folder.scm"
 
 
 @pytest.mark.hosts
-def test_the_script_fills_a_folder(profile: Profile) -> None:  # noqa: F811
-    photos = profile.folder / "photos"
+def test_the_script_fills_a_folder(user: Profile) -> None:
+    photos = user.folder / "photos"
     photos.mkdir()
     for number in range(2):
         pixels = np.full((60, 80, 4), 255, np.uint8)
@@ -28,7 +29,7 @@ def test_the_script_fills_a_folder(profile: Profile) -> None:  # noqa: F811
     shutil.copy(SCRIPT, photos)
     command = '(load "fill-folder.scm")'
     assert command in (ROOT / "docs" / "gimp.md").read_text("utf-8")
-    status, log = profile.batch("plug-in-script-fu-eval", command, photos)
+    status, log = user.batch("plug-in-script-fu-eval", command, photos)
     assert status == 0, log
     for number in range(2):
         image = read_xcf(photos / f"{number}.png.xcf")

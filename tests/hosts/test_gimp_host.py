@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fake_daemon import FakeDaemon, colour_of
-from gimp_fixtures import archive, gimp, plug_in, warm  # noqa: F401
-from gimp_host import GimpHost, Profile, new_profile
+from gimp_host import Profile
 from inpaint_gimp.arguments import edit_arguments, fill_arguments
 from xcf import read_xcf
 
@@ -18,17 +16,8 @@ pytestmark = pytest.mark.hosts
 FILL, AGAIN, EDIT = (f"plug-in-inpaint-stylegan{end}" for end in ("", "-again", "-edit"))
 
 
-@pytest.fixture
-def user(
-    gimp: GimpHost,  # noqa: F811
-    warm: Profile,  # noqa: F811
-    plug_in: Path,  # noqa: F811
-) -> Profile:
-    return new_profile(gimp, plug_in, like=warm)
-
-
-def test_procedures_are_declared_and_documented(user: Profile) -> None:
-    known: dict[str, Any] = user.console("procedures").value
+def test_procedures_are_declared_and_documented(lonely: Profile) -> None:
+    known: dict[str, Any] = lonely.console("procedures").value
     assert [known[name]["label"] for name in (FILL, AGAIN, EDIT)] == [
         "_Inpaint (StyleGAN)…",
         "Inpaint _again with a new seed",
@@ -44,9 +33,9 @@ def test_procedures_are_declared_and_documented(user: Profile) -> None:
         assert own == {argument.name: argument.help for argument in declared}
 
 
-def test_the_menus_speak_german(user: Profile) -> None:
-    user.environment["LANGUAGE"] = "de_AT:de"
-    known: dict[str, Any] = user.console("procedures").value
+def test_the_menus_speak_german(lonely: Profile) -> None:
+    lonely.environment["LANGUAGE"] = "de_AT:de"
+    known: dict[str, Any] = lonely.console("procedures").value
     assert known[EDIT]["label"] == "Füllung b_earbeiten (StyleGAN) …"
     assert (
         known[FILL]["arguments"]["candidates"]
@@ -54,10 +43,10 @@ def test_the_menus_speak_german(user: Profile) -> None:
     )
 
 
-def test_profiles_are_honoured_both_ways(user: Profile) -> None:
+def test_profiles_are_honoured_both_ways(lonely: Profile) -> None:
     with FakeDaemon() as daemon:
-        user.environment["INPAINT_SERVER"] = daemon.address
-        result: dict[str, Any] = user.console("colours").value
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        result: dict[str, Any] = lonely.console("colours").value
     assert "sRGB" not in str(result["profile"])
     # What was sent is sRGB, and what came back is meant as sRGB ...
     sent = list(daemon.service.fills[0].crop.data[:3])
@@ -66,24 +55,27 @@ def test_profiles_are_honoured_both_ways(user: Profile) -> None:
     np.testing.assert_allclose(result["fill"], colour, atol=1)
     np.testing.assert_allclose(result["known"], (200, 100, 10), atol=2)
     # ... while the file stores both in the image's own profile.
-    image = read_xcf(user.out / "adobe.xcf")
+    image = read_xcf(lonely.out / "adobe.xcf")
     for name, meant in (("Background", (200, 100, 10)), ("Candidate 1, seed 7", colour)):
         stored = image.layer(name).pixels[0, 0, :3].astype(int)
         assert np.abs(stored - meant).max() > 4, name
 
 
-def test_again_takes_the_last_values_and_a_new_seed(user: Profile) -> None:
+def test_again_takes_the_last_values_and_a_new_seed(lonely: Profile) -> None:
     """As does GIMP's own Repeat, but that keeps the seed."""
-    used_before(user, "(candidates 2)\n(new-seed no)\n(seed 7)\n(group no)\n")
+    used_before(lonely, "(candidates 2)\n(new-seed no)\n(seed 7)\n(group no)\n")
     with FakeDaemon() as daemon:
-        user.environment["INPAINT_SERVER"] = daemon.address
-        result: dict[str, Any] = user.console("again").value
-    assert result["again"] == result["repeated"] == ["success", ""]
-    first, second = daemon.service.fills
-    assert (first.count, second.count) == (2, 2)
-    assert first.seeds != [7]
-    assert second.seeds == [7]
-    assert len(result["tree"]) == 5
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        result: dict[str, Any] = lonely.console("again").value
+    for key, (first, second), count, seed, layers in (
+        ("elsewhere", daemon.service.fills[:2], 2, 7, 5),
+        ("in_this_image", daemon.service.fills[2:], 3, 9, 3),
+    ):
+        assert result[key][:4] == ["success", "", "success", ""]
+        assert (first.count, second.count) == (count, count)
+        assert list(first.seeds) != [seed]
+        assert list(second.seeds) == [seed]
+        assert len(result[key][4]) == layers
 
 
 def used_before(user: Profile, values: str) -> None:

@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-from gimp_fixtures import archive, gimp, warm  # noqa: F401
 from gimp_host import CONSOLE, GimpHost, Profile, new_profile
 from inpaint_cli.plugins_gimp import (
     install_everywhere,
@@ -19,9 +18,9 @@ pytestmark = pytest.mark.hosts
 
 
 def test_install_status_uninstall(
-    gimp: GimpHost,  # noqa: F811
-    warm: Profile,  # noqa: F811
-    archive: Path,  # noqa: F811
+    gimp: GimpHost,
+    warm: Profile,
+    archive: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_daemon import colour_of
-from gimp_fixtures import archive, fake, gimp, plug_in, profile, warm  # noqa: F401
 from gimp_host import Profile
 from numpy.typing import NDArray
 from xcf import Xcf, read_xcf
@@ -19,14 +18,14 @@ SAMPLES = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "half": "<f2", "float": "<f4
 ONE = {"u8": 255, "u16": 65535, "u32": 2**32 - 1}
 
 
-def test_every_precision_and_mode(profile: Profile) -> None:  # noqa: F811
+def test_every_precision_and_mode(user: Profile) -> None:
     # "Perceptual" is sRGB's curve again, stored by another name: one of each kind will do.
     skip = [f"{mode}-{depth}-perceptual" for mode in ("rgb", "gray") for depth in SAMPLES]
     skip = [key for key in skip if key not in ("rgb-u8-perceptual", "rgb-float-perceptual")]
-    encodings = profile.console("precisions", skip=skip, timeout_s=600).value
+    encodings = user.console("precisions", skip=skip, timeout_s=600).value
     assert len(encodings) == 26
     for key, encoding in encodings.items():
-        check(profile.out / key, str(encoding))
+        check(user.out / key, str(encoding))
 
 
 def check(path: Path, encoding: str) -> None:

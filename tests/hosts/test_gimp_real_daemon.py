@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from daemons import DaemonProcess
-from gimp_fixtures import archive, gimp, plug_in, warm  # noqa: F401
 from gimp_host import GimpHost, Profile, new_profile
 from xcf import read_xcf
 
@@ -17,9 +16,9 @@ pytestmark = pytest.mark.hosts
 
 
 def test_fill_save_reopen_edit(
-    gimp: GimpHost,  # noqa: F811
-    warm: Profile,  # noqa: F811
-    plug_in: Path,  # noqa: F811
+    gimp: GimpHost,
+    warm: Profile,
+    plug_in: Path,
 ) -> None:
     profile = new_profile(gimp, plug_in, like=warm)
     with DaemonProcess(profile.runtime) as daemon:  # found through its runtime file, with its token
@@ -29,7 +28,9 @@ def test_fill_save_reopen_edit(
         assert (status, error) == ("success", ""), key
         group, names = tree[0]
         assert group == "Inpaint (StyleGAN), tiny, seed 3"
-        assert names == ["Candidate 1, seed 3", "-Candidate 1, seed 3", "-Candidate 2, seed 4"]
+        again, *before = names
+        assert again.startswith("Candidate 1, seed 3")  # GIMP numbers what has the same name
+        assert before == ["-Candidate 1, seed 3", "-Candidate 2, seed 4"]
         check(profile.out / key)
 
 
@@ -48,9 +49,4 @@ def check(path: Path) -> None:
     # Rendered again from the recipe alone, without an edit, it is the same fill.
     again = edited.layers[1]
     assert (again.x, again.y, again.pixels.shape) == (first.x, first.y, first.pixels.shape)
-    shown = first.pixels[..., -1] > 0
-    step = {"u": 1, "f": 1e-3}[first.pixels.dtype.kind] * (
-        257 if first.pixels.dtype.itemsize == 2 else 1
-    )
-    difference = np.abs(again.pixels[shown].astype(float) - first.pixels[shown].astype(float))
-    assert difference.max() <= 2 * step
+    np.testing.assert_array_equal(again.pixels, first.pixels)

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from fake_daemon import colour_of
 from fake_process import fake_daemon
-from gimp_fixtures import archive, fake, gimp, plug_in, profile, warm  # noqa: F401
-from gimp_host import Profile, new_profile, wait_for
+from gimp_host import Profile, wait_for
 from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
@@ -24,8 +23,8 @@ FILLED = ["Inpaint (StyleGAN), fake, seed 3", ["Candidate 1, seed 3"]]
 HOLE = [20, 10, 30, 20]
 
 
-def test_targets(profile: Profile) -> None:  # noqa: F811
-    results: dict[str, Any] = profile.console("targets", timeout_s=300).value
+def test_targets(user: Profile) -> None:
+    results: dict[str, Any] = user.console("targets", timeout_s=300).value
 
     def done(name: str, tree: list[Any], box: list[int] | None = None) -> None:
         assert results.pop(name) == ["success", "", tree, *([box] if box else [])], name
@@ -66,9 +65,9 @@ def test_targets(profile: Profile) -> None:  # noqa: F811
     assert results == {}
 
 
-def test_recipes_survive_saving_and_are_edited_after_reopening(profile: Profile) -> None:  # noqa: F811
-    results: dict[str, Any] = profile.console("recipes", timeout_s=200).value
-    filled, edited = (read_xcf(profile.out / f"{name}.xcf") for name in ("filled", "edited"))
+def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) -> None:
+    results: dict[str, Any] = user.console("recipes", timeout_s=200).value
+    filled, edited = (read_xcf(user.out / f"{name}.xcf") for name in ("filled", "edited"))
     first, variant, second, second_variant = filled.layers[1:5]
     for layer, seed, edits in ((first, 5, {}), (second, 6, {}), (second_variant, 6, {"smile": 2})):
         recipe = json.loads(layer.parasites["inpaint-recipe"])
@@ -113,12 +112,6 @@ def untouched(result: dict[str, Any]) -> None:
     assert result["tree"] == ["Background"]
     assert result["layer_is_as_before"]
     assert not result["is_dirty"]
-
-
-@pytest.fixture
-def lonely(gimp: Any, warm: Profile, plug_in: Any) -> Profile:  # noqa: F811
-    """A user with the plug-in and no daemon."""
-    return new_profile(gimp, plug_in, like=warm)
 
 
 def test_no_daemon_at_the_address(lonely: Profile) -> None:
@@ -192,9 +185,9 @@ def test_refusals_arrive_as_they_were_said(lonely: Profile, fail: str, words: st
     untouched(result)
 
 
-def kill_plug_in(profile: Profile) -> None:  # noqa: F811
+def kill_plug_in(user: Profile) -> None:
     """End the plug-in process that runs in this profile."""
-    entry = str(profile.plug_ins / "inpaint-gimp" / "inpaint-gimp.py")
+    entry = str(user.plug_ins / "inpaint-gimp" / "inpaint-gimp.py")
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from fake_daemon import colour_of
 from fake_process import FakeProcess, fake_daemon
-from gimp_fixtures import archive, gimp, plug_in, screen, warm  # noqa: F401
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
 from numpy.typing import NDArray
 from PIL import Image, ImageGrab
@@ -31,11 +30,11 @@ def slow() -> Iterator[FakeProcess]:
 
 @pytest.fixture
 def live(
-    gimp: GimpHost,  # noqa: F811
-    warm: Profile,  # noqa: F811
-    plug_in: Path,  # noqa: F811
+    gimp: GimpHost,
+    warm: Profile,
+    plug_in: Path,
     slow: FakeProcess,
-    screen: str,  # noqa: F811
+    screen: str,
 ) -> Iterator[LiveGimp]:
     environment = {"INPAINT_SERVER": slow.address}
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
@@ -104,13 +103,13 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     what = "the large preview to show what the slider asks for"
     wait_for(lambda: len(places(live, 9, smile=0.3)) > 2000, what, 30)
     look(live, "results")
-    live.key(DIALOG, "alt+i")
+    live.key(DIALOG, "Right", "alt+i")  # what the slider asks for at last is what is inserted
     result = live.result(answer)
     assert result["status"] == "success", live.log()
     tree = result["tree"]
     assert tree[0][0] == f"{GROUP}7"
     assert [name.startswith("-") for name in tree[0][1]] == [True, True, False, True]
-    assert tree[0][1][2] == "Candidate 3, seed 9: smile +0.3"
+    assert tree[0][1][2] == "Candidate 3, seed 9: smile +0.4"
 
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)

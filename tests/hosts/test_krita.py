@@ -178,11 +178,13 @@ def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> No
             "a mask": ("root", "Background"),
             "hidden": ("root", "hidden"),
             "locked": ("root", "locked"),
+            "a filter layer": ("root", "a filter layer"),
         }.items():
             answer = answers[f"{name} {source}"]
             assert answer[:2] == [parent, below], (name, answer)
             assert answer[3] == name, (name, answer)  # the active layer stays
     assert "hidden" in answers["hidden layer"][2]
+    assert "no picture of its own" in answers["a filter layer layer"][2]
 
 
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: 
         if krita.name == "native":
             command = (
                 f"export PYTHONPATH={os.pathsep.join(filter(None, sys.path))}\n"
-                f"exec {sys.executable} -m inpaint_server --device cpu --model tiny"
+                f"exec timeout 120 {sys.executable} -m inpaint_server --device cpu --model tiny"
             )
         else:
             command = (
@@ -297,3 +299,8 @@ def test_kritas_own_importer_takes_the_zip(
         "actions/inpaint_krita.action",
     ):
         assert (tmp_path / path).is_file(), path
+
+
+def test_several_documents(run_krita: RunKrita, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, slow_s=0.4) as daemon:
+        assert run_krita("documents", reach(daemon)).value == 2

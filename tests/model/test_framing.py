@@ -246,9 +246,9 @@ def test_a_coarse_view_agrees_with_the_careful_one() -> None:
 
 def test_share_inside() -> None:
     frame = Frame(50, 50, 20, 0)
-    assert search.share_inside(frame, Box(42, 42, 10, 10)) == 1
-    assert search.share_inside(frame, Box(55, 45, 10, 10)) == 0.5
-    assert search.share_inside(frame, Box(80, 80, 5, 5)) == 0
+    assert frames.share_inside(frame, Box(42, 42, 10, 10)) == 1
+    assert frames.share_inside(frame, Box(55, 45, 10, 10)) == 0.5
+    assert frames.share_inside(frame, Box(80, 80, 5, 5)) == 0
 
 
 def test_groups_grow_until_nobody_joins() -> None:

@@ -47,3 +47,15 @@ def test_bounds_and_components() -> None:
     assert holes.bounds(hole) == frames.union(parts.boxes)
     assert np.array_equal(parts.mask([1, 2]), hole)
     assert parts.mask([2]).sum() == 2
+
+
+def test_specks_count_as_few_parts_that_cover_the_hole() -> None:
+    hole = np.random.default_rng(0).random((300, 400)) < 0.05
+    hole[:, 200:320] = False
+    parts = holes.components(hole)
+    assert 1 < len(parts.boxes) <= holes.MAX_PARTS
+    assert ((parts.labels > 0) == hole).all()
+    for number, box in enumerate(parts.boxes, start=1):
+        rows, columns = np.nonzero(parts.labels == number)
+        assert (columns.min(), rows.min()) == (box.x, box.y)
+        assert (columns.max() + 1, rows.max() + 1) == (box.right, box.bottom)

@@ -198,3 +198,37 @@ def test_the_effective_resolution_is_said() -> None:
 def test_bad_input_is_named(pixels: np.ndarray, coverage: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         prepare(Stub(), DocumentPicture(pixels), coverage, mode="box")
+
+
+@pytest.mark.parametrize("side", [0.0, -5.0, 0.9, 6401.0, float("nan"), float("inf")])
+def test_absurd_frames_are_refused(side: float) -> None:
+    coverage = box_coverage(100, 90, Box(40, 30, 10, 10))
+    with pytest.raises(ValueError, match="choose 1 to 6400 px"):
+        place(DocumentPicture(np.zeros((90, 100, 3), np.uint8)), coverage, Frame(45, 35, side), 32)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.sampled_from([1, 3, 4]),
+    st.sampled_from(DTYPES),
+    st.integers(0, 2**32 - 1),
+    st.floats(1, 64),
+)
+def test_any_size_and_any_selection_can_be_filled(
+    width: int, height: int, channels: int, dtype: Any, seed: int, side: float
+) -> None:
+    random = np.random.default_rng(seed)
+    pixels = quantise(random.random((height, width, channels), np.float32), dtype)
+    coverage = (random.random((height, width)) < 0.1).astype(np.uint8) * np.uint8(200)
+    coverage[random.integers(height), random.integers(width)] = 255
+    y, x = np.argwhere(coverage)[0]
+    picture = DocumentPicture(pixels)
+    frame = Frame(x + 0.5, y + 0.5, side, random.uniform(-180, 180))
+    placement = place(picture, coverage, frame, 32)
+    patch = lay(placement, random.random((32, 32, 3), np.float32))
+    result = laid_over(picture, [patch])
+    assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
+    assert np.isfinite(result.astype(np.float64)).all()
+    assert patch.fill.shape == (placement.box.height, placement.box.width, channels)

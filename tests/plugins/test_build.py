@@ -116,21 +116,27 @@ def test_a_leak_at_run_time_is_found(out: Path, tmp_path: Path) -> None:
 def test_krita_finds_what_its_importer_wants(out: Path) -> None:
     with zipfile.ZipFile(out / "inpaint_krita.zip") as archive:
         names = archive.namelist()
+        desktop = archive.read("inpaint_krita.desktop").decode("utf-8")
+    assert "X-KDE-Library=inpaint_krita\n" in desktop
     assert "inpaint_krita/" in names  # the importer looks for this entry
     assert "inpaint_krita/__init__.py" in names
+    assert "inpaint_krita.action" in names
     assert "inpaint_krita/_vendor/google/protobuf/message.py" in names
 
 
-def test_gimp_finds_its_folder(out: Path) -> None:
+def test_gimp_finds_its_folder_and_one_program_in_it(out: Path) -> None:
     with zipfile.ZipFile(out / "inpaint-gimp.zip") as archive:
-        infos = {info.filename: info for info in archive.infolist()}
-    assert all(name.startswith("inpaint-gimp/") for name in infos)
-    assert "inpaint-gimp/inpaint_gimp/__init__.py" in infos
-    executable = {name for name, info in infos.items() if info.external_attr >> 16 & 0o111}
-    files = {name for name in executable if not name.endswith("/")}
-    assert files <= {"inpaint-gimp/inpaint-gimp.py"}
-    if "inpaint-gimp/inpaint-gimp.py" in infos:
-        assert files == {"inpaint-gimp/inpaint-gimp.py"}
+        infos = archive.infolist()
+    assert all(info.filename.startswith("inpaint-gimp/") for info in infos)
+    assert "inpaint-gimp/inpaint_gimp/__init__.py" in {info.filename for info in infos}
+    programs = [i.filename for i in infos if not i.is_dir() and i.external_attr >> 16 & 0o111]
+    assert programs == ["inpaint-gimp/inpaint-gimp.py"]
+
+
+def test_a_plugin_without_its_entry_is_not_built(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    with pytest.raises(build.BuildError, match=r"inpaint_krita\.desktop is missing"):
+        build.build(build.KRITA._replace(source=tmp_path / "source"), out=tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["inpaint_krita.zip", "inpaint-gimp.zip"])

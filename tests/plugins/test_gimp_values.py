@@ -25,6 +25,7 @@ from inpaint_gimp.edits import (
     parse_variants,
 )
 from inpaint_gimp.keepsake import Keepsake, Origin
+from inpaint_gimp.last_values import read_values
 from inpaint_gimp.precision import document_format
 
 DEFAULTS = {argument.name: argument.default for argument in fill_arguments()}
@@ -168,3 +169,43 @@ def test_strange_parasites_are_no_keepsake(data: bytes) -> None:
     parasites = {**KEPT.parasites(), "inpaint-origin": data}
     read = Keepsake.read(parasites.get)
     assert read is None or isinstance(read.origin.box, Box)
+
+
+RECORD = """# settings
+
+(model "gesichter \\303\\274")
+(candidates 3)
+(new-seed no)
+(seed 4294967295)
+(truncation 0.50000000000000004)
+(edits "smile=1.5, age=-2")
+(variants "a \\"quoted\\" one")
+(context "frame")
+(frame "1,2,30,0")
+(source "elsewhere")
+(group no)
+(feather much)
+
+# end of settings
+"""
+
+
+def test_gimps_record_of_last_values_is_read() -> None:
+    values = read_values(RECORD, fill_arguments())
+    assert values == DEFAULTS | {
+        "model": "gesichter ü",
+        "candidates": 3,
+        "new-seed": False,
+        "seed": 4294967295,
+        "truncation": 0.5,
+        "edits": "smile=1.5, age=-2",
+        "variants": 'a "quoted" one',
+        "context": "frame",
+        "frame": "1,2,30,0",
+        "group": False,
+    }  # what makes no sense (source, feather) has its default
+
+
+@given(st.text(max_size=80))
+def test_no_record_is_the_defaults(text: str) -> None:
+    assert read_values(text.replace("(", ""), fill_arguments()) == DEFAULTS

@@ -182,6 +182,7 @@ class TestConnection:
             (NoDaemon("none"), True, Phase.FAILED, Mend.RECONNECT),
             (StartFailed("no program"), False, Phase.FAILED, Mend.SHOW_LOG),
             (Unauthenticated("no token"), True, Phase.FAILED, Mend.SETTINGS),
+            (BadInput("no address"), False, Phase.FAILED, Mend.SETTINGS),
             (ConnectionLost("broke"), False, Phase.FAILED, Mend.RECONNECT),
         ],
     )
@@ -255,7 +256,7 @@ class TestWishes:
 
 
 def test_cancelling_is_no_problem() -> None:
-    from inpaint_krita.session import notice_of  # needs Qt
+    from inpaint_krita.notices import notice_of
 
     assert not notice_of(Cancelled("x")).is_problem
     assert notice_of(NoDaemon("Nobody.")).offer_label

@@ -339,3 +339,73 @@ def test_candidates_come_into_view_in_a_low_docker(docker: Docker) -> None:
     bar = docker.panel._scroll.verticalScrollBar()
     assert bar is not None
     assert bar.value() > 0
+
+
+def test_keys_walk_through_the_thumbnails_and_star(docker: Docker) -> None:
+    fill(docker)
+    grid = docker.panel.results.grid
+    key = QtCore.Qt.Key
+    _press(grid, key.Key_Right)
+    _press(grid, key.Key_Right)
+    _press(grid, key.Key_Right)  # the last one: stays
+    run = docker.controller.state.run
+    assert run is not None
+    assert run.chosen == 2
+    _press(grid, key.Key_Asterisk, "*")
+    _press(grid, key.Key_Left)
+    run = docker.controller.state.run
+    assert run is not None
+    assert run.chosen == 1
+    assert run.results[2].starred
+    docker.controller.step(-2)
+    run = docker.controller.state.run
+    assert run is not None
+    assert run.chosen == 2
+
+
+def _press(widget: QtWidgets.QWidget, key: QtCore.Qt.Key, text: str = "") -> None:
+    none = QtCore.Qt.KeyboardModifier.NoModifier
+    QtWidgets.QApplication.sendEvent(
+        widget, QtGui.QKeyEvent(QtCore.QEvent.Type.KeyPress, key, none, text)
+    )
+
+
+def test_the_rectangle_is_proposed_dragged_and_sent(docker: Docker) -> None:
+    form = docker.panel.form
+    form.context.setCurrentIndex(2)
+    form.context.activated.emit(2)
+    wishes = docker.controller.state.wishes
+    assert wishes.context == "frame"
+    assert wishes.frame.side == 48  # twice the selection
+    assert (wishes.frame.cx, wishes.frame.cy) == (42, 28)
+    QtWidgets.QApplication.processEvents()
+    picture = form.frame.picture
+    scale = picture._scale()
+    _drag(picture, picture._to_screen(42, 28), QtCore.QPointF(5 * scale, 0))
+    assert docker.controller.state.wishes.frame.cx == pytest.approx(47, abs=1 / scale)
+    corner = picture._to_screen(*picture.frame.corners()[2])
+    _drag(picture, corner, (picture._to_screen(*picture.frame[:2]) - corner) / 2)
+    assert docker.controller.state.wishes.frame.side == pytest.approx(24, abs=2 / scale)
+    form.frame.angle.setValue(30)
+    fill(docker)
+    assert docker.controller.state.wishes.frame.angle == 30
+
+
+def _drag(widget: QtWidgets.QWidget, start: QtCore.QPointF, way: QtCore.QPointF) -> None:
+    left, none = QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.KeyboardModifier.NoModifier
+    kinds = QtCore.QEvent.Type
+    for kind, place in (
+        (kinds.MouseButtonPress, start),
+        (kinds.MouseMove, start + way),
+        (kinds.MouseButtonRelease, start + way),
+    ):
+        event = QtGui.QMouseEvent(kind, place, place, left, left, none)
+        QtWidgets.QApplication.sendEvent(widget, event)
+
+
+def test_the_fitting_of_the_fill_can_be_switched(docker: Docker) -> None:
+    fitting = docker.panel.form.fitting
+    assert fitting.text() == "Colours, Edges, Grain"
+    fitting.switches["gradient"].trigger()
+    assert fitting.text() == "Colours, Grain"
+    assert docker.controller.state.wishes.blending.gradient is False

@@ -272,3 +272,10 @@ def test_over_a_unix_socket(daemon: DaemonProcess, tmp_path: Any) -> None:
 
 def test_the_sample_types_here_are_the_contracts() -> None:
     assert set(SAMPLE_TYPES.values()) == set(pb.SampleType.values()) - {0}
+
+
+def test_a_selection_of_specks_is_filled_in_a_moment(caller: Caller) -> None:
+    """Fifty thousand regions, as a colour range of a noisy picture gives them."""
+    hole = (np.random.default_rng(0).random((1024, 1024)) < 0.2).astype(np.uint8) * np.uint8(255)
+    fill = header(noise(1024, 1024), hole, seeds=[1])
+    check_patches(fill, caller.fill(fill).candidates[0])

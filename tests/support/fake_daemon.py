@@ -20,10 +20,9 @@ import argparse
 import asyncio
 import io
 import json
-import os
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ from typing import Any
 
 import grpc
 import numpy as np
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from fake_listening import Listening, start, write_runtime_file
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from PIL import Image
@@ -43,7 +42,6 @@ DTYPES = {
     pb.SAMPLE_TYPE_F16: (np.dtype("<f2"), 1),
     pb.SAMPLE_TYPE_F32: (np.dtype("<f4"), 1),
 }
-UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 RESOLUTION = 32
 MODEL = pb.Model(
     name="fake",
@@ -321,77 +319,6 @@ def _png(colour: tuple[float, float, float]) -> bytes:
     return file.getvalue()
 
 
-class RequireToken(grpc.aio.ServerInterceptor):
-    """UNAUTHENTICATED without the right token, on every service."""
-
-    def __init__(self, token: str) -> None:
-        self._expected = ("authorization", f"Bearer {token}")
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        details: grpc.HandlerCallDetails,
-    ) -> Any:
-        if self._expected in tuple(tuple(pair) for pair in details.invocation_metadata):
-            return await continuation(details)
-        handler = await continuation(details)
-
-        async def refuse(request: Any, context: Any) -> Any:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is missing or wrong")
-
-        kind = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, False): grpc.stream_unary_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }[handler.request_streaming, handler.response_streaming]
-        return kind(refuse)
-
-
-@dataclass
-class Listening:
-    """Where the server shall listen: a Unix socket if `unix` is set, else loopback."""
-
-    port: int = 0
-    unix: str = ""
-    tls_cert: str = ""
-    tls_key: str = ""
-    tls_client_ca: str = ""
-
-    def add_to(self, server: grpc.aio.Server) -> str:
-        """The address in the client's spelling."""
-        if self.unix:
-            server.add_insecure_port(f"unix:{self.unix}")
-            Path(self.unix).chmod(0o600) if Path(self.unix).exists() else None
-            return f"unix:{self.unix}"
-        if self.tls_cert:
-            client_ca = Path(self.tls_client_ca).read_bytes() if self.tls_client_ca else None
-            credentials = grpc.ssl_server_credentials(
-                [(Path(self.tls_key).read_bytes(), Path(self.tls_cert).read_bytes())],
-                client_ca,
-                require_client_auth=client_ca is not None,
-            )
-            return (
-                f"tls://localhost:{server.add_secure_port(f'127.0.0.1:{self.port}', credentials)}"
-            )
-        return f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{self.port}')}"
-
-
-async def start(service: FakeInpaint, listening: Listening) -> tuple[grpc.aio.Server, str]:
-    """A running server and its address."""
-    token = service.script.token
-    server = grpc.aio.server(
-        options=UNLIMITED, interceptors=[RequireToken(token)] if token else None
-    )
-    pb_grpc.add_InpaintServicer_to_server(service, server)
-    checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    await checks.set("", health_pb2.HealthCheckResponse.SERVING)
-    address = listening.add_to(server)
-    await server.start()
-    return server, address
-
-
 class FakeDaemon:
     """The same in a thread of the test's process: `with FakeDaemon() as daemon: daemon.address`."""
 
@@ -404,7 +331,9 @@ class FakeDaemon:
 
     def __enter__(self) -> FakeDaemon:
         self._thread.start()
-        future = asyncio.run_coroutine_threadsafe(start(self.service, self._listening), self._loop)
+        token = self.service.script.token
+        starting = start(self.service, self._listening, token)
+        future = asyncio.run_coroutine_threadsafe(starting, self._loop)
         self._server, self.address = future.result(20)
         return self
 
@@ -413,16 +342,6 @@ class FakeDaemon:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(20)
         self._loop.close()
-
-
-def write_runtime_file(folder: Path, address: str, token: str) -> Path:
-    folder = folder / "inpaint"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / "server.json"
-    path.touch(mode=0o600)
-    content = {"address": address, "token": token, "pid": os.getpid(), "version": "0.0-fake"}
-    path.write_text(json.dumps(content))
-    return path
 
 
 async def serve(arguments: argparse.Namespace) -> None:
@@ -437,7 +356,7 @@ async def serve(arguments: argparse.Namespace) -> None:
         arguments.tls_key,
         arguments.tls_client_ca,
     )
-    server, address = await start(FakeInpaint(script), listening)
+    server, address = await start(FakeInpaint(script), listening, script.token)
     path = None
     if arguments.runtime:
         path = write_runtime_file(Path(arguments.runtime), address, arguments.token)

@@ -1,4 +1,4 @@
-"""An open document in memory, as inpaint_krita.session.Document describes it: 8-bit RGBA.
+"""An open document in memory, as inpaint_krita.contract.Document describes it: 8-bit RGBA.
 
 Only what the docker's tests need. What Krita really does is tested in a real Krita.
 """
@@ -59,7 +59,6 @@ class FakeDocument:
     def __init__(self, extent: Extent = Extent(96, 64)) -> None:  # noqa: B008 (a value)
         self.extent = extent
         self.space = Space("RGBA", "U8", SRGB)
-        self.key = str(id(self))
         self.is_open = True
         self.root = FakeLayer("root", "grouplayer")
         base = FakeLayer("Background", parent=self.root)
@@ -71,6 +70,9 @@ class FakeDocument:
         self.annotations: dict[str, bytes] = {}
         self.refreshes = 0
         self.layers: dict[str, FakeLayer] = {}
+
+    def is_same(self, other: FakeDocument) -> bool:
+        return self is other
 
     def active_node(self) -> Any:
         return self.active

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that drive GIMP; a test module imports those that it uses."""
+"""Fixtures of the tests that drive GIMP; tests/hosts/conftest.py hands them out."""
 
 from __future__ import annotations
 
@@ -73,6 +73,13 @@ def fake() -> Iterator[FakeProcess]:
 
 
 @pytest.fixture
-def profile(gimp: GimpHost, warm: Profile, plug_in: Path, fake: FakeProcess) -> Profile:
-    """A user with the plug-in, and the fake daemon at hand."""
-    return new_profile(gimp, plug_in, like=warm, environment={"INPAINT_SERVER": fake.address})
+def lonely(gimp: GimpHost, warm: Profile, plug_in: Path) -> Profile:
+    """A user with the plug-in and no daemon."""
+    return new_profile(gimp, plug_in, like=warm)
+
+
+@pytest.fixture
+def user(lonely: Profile, fake: FakeProcess) -> Profile:
+    """A user with the plug-in and the fake daemon."""
+    lonely.environment["INPAINT_SERVER"] = fake.address
+    return lonely

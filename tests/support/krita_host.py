@@ -166,6 +166,7 @@ def run_scenario(
         "INPAINT_TEST_SCENARIO": scenario,
         "INPAINT_TEST_ARGUMENTS": json.dumps(dict(arguments or {})),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONFAULTHANDLER": "1",  # where it was, if Krita crashes
         **(environment or {}),
     }
     command = host.command(variables, ["krita", "--nosplash"])

@@ -11,6 +11,8 @@ from inpaint_model.frames import Box, Frame
 Mode = Literal["auto", "box", "explicit"]
 
 MAX_GROUPS = 32
+MET = 0.5
+"""Share of a hole that must lie inside a frame to be filled by it."""
 
 
 class Choice(NamedTuple):
@@ -25,8 +27,9 @@ class Choice(NamedTuple):
 def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[list[int], Choice]]:
     """Groups of holes with their frames: the holes' numbers (from 1) and the choice.
 
-    The largest hole gets a frame, and all that lie inside it join. Where joining changes the frame
-    (a square around the selection grows), that is repeated until nobody else joins.
+    The largest hole gets a frame, and all that lie at least half inside it join. Where joining
+    changes the frame (a square around the selection grows), that is repeated until nobody else
+    joins.
 
     Args:
         boxes: of the separate holes, document px.
@@ -43,13 +46,17 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
                 f"The selection falls into more than {MAX_GROUPS} regions far apart. "
                 "Fill them in several steps."
             )
-        members = [left[0]]
+        members = {left[0]}
         while True:
             choice = choose(frames.union([boxes[i] for i in members]))
-            joined = [i for i in left if i in members or frames.holds(choice.frame, boxes[i])]
+            shares = frames.shares_inside(choice.frame, [boxes[i] for i in left])
+            joined = [
+                i for i, share in zip(left, shares, strict=True) if i in members or share >= MET
+            ]
             if len(joined) == len(members) or choice.mode == "auto":
                 break
-            members = joined
+            members = set(joined)
         groups.append(([i + 1 for i in joined], choice))
-        left = [i for i in left if i not in set(joined)]
+        gone = set(joined)
+        left = [i for i in left if i not in gone]
     return groups

@@ -58,7 +58,7 @@ def propose(
     for _ in range(_SECOND_LOOKS):
         looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in found]
         found = _look(framer, picture, coverage, looks, overview)
-    return sorted(found, key=lambda p: -p.confidence * (1 + share_inside(p.frame, hole)))
+    return sorted(found, key=lambda p: -p.confidence * (1 + frames.share_inside(p.frame, hole)))
 
 
 def first_views(
@@ -74,15 +74,6 @@ def first_views(
     sides = np.geomspace(smallest, largest, count)
     centre = hole.x + hole.width / 2, hole.y + hole.height / 2
     return [Frame(*centre, float(side)) for side in sides]
-
-
-def share_inside(frame: Frame, box: Box) -> float:
-    """How much of a box lies inside a frame, 0..1 (sampled)."""
-    steps = (np.arange(8) + 0.5) / 8
-    x, y = np.meshgrid(box.x + box.width * steps, box.y + box.height * steps)
-    points = np.stack([x.ravel(), y.ravel()], axis=1)
-    seen = frames.apply(frames.model_from_document(frame, 1), points)
-    return float(((seen > 0) & (seen < 1)).all(axis=1).mean())
 
 
 def coarse_view(

@@ -167,17 +167,20 @@ def train_generator(
             stats.add("r1", penalty)
 
         # Generator: fool the discriminator.
-        opt_G.zero_grad(set_to_none=True)
-        D.requires_grad_(False)
-        fake, _ = generate("G")
-        g_loss = losses.g_nonsaturating(D(augmented(fake, "G").to(dtype)))
-        g_loss.backward()
-        D.requires_grad_(True)
-        world.average_gradients(G.parameters())
-        opt_G.step()
+        learns = cur_nimg >= start_nimg + options.discriminator_kimg * 1000
+        if learns:
+            opt_G.zero_grad(set_to_none=True)
+            D.requires_grad_(False)
+            fake, _ = generate("G")
+            g_loss = losses.g_nonsaturating(D(augmented(fake, "G").to(dtype)))
+            g_loss.backward()
+            D.requires_grad_(True)
+            world.average_gradients(G.parameters())
+            opt_G.step()
+            stats.add("loss_g", g_loss)
 
         # Lazy path-length regularisation.
-        if options.pl_weight and step % options.pl_interval == 0:
+        if learns and options.pl_weight and step % options.pl_interval == 0:
             opt_G.zero_grad(set_to_none=True)
             fake, ws = generate("PL", max(local // options.pl_batch_shrink, 1))
             rng = generator_for(options.seed, cur_nimg, f"PL picture {world.rank}", device)
@@ -192,12 +195,12 @@ def train_generator(
             stats.add("path_length", mean)
 
         # Averages and the strength of augmentation.
-        update_ema(G_ema, G, batch, cur_nimg, options.ema_kimg)
+        if learns:
+            update_ema(G_ema, G, batch, cur_nimg, options.ema_kimg)
         cur_nimg, step = cur_nimg + batch, step + 1
         if options.ada_target and step % options.ada_interval == 0:
             ada.update()
             augment.p = ada.p
-        stats.add("loss_g", g_loss)
         stats.add("loss_d", d_fake + d_real)
         stats.add("sign_real", real_logits.sign().mean())
         stats.add("sign_fake", fake_logits.sign().mean())

@@ -15,6 +15,9 @@ class GeneratorTraining:
     max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
     batch_size: int = option(16, "Over all processes.")
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
+    discriminator_kimg: float = option(
+        0.0, "Only the discriminator learns for this many thousand images, after growing say."
+    )
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
     r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")
@@ -82,7 +85,7 @@ class InpainterTraining:
 class FramerTraining:
     """What one run is asked to do. Lengths are in thousands of scenes (kimg)."""
 
-    total_kimg: float = option(200.0, "Stop after this many thousand scenes in all.")
+    total_kimg: float = option(400.0, "Stop after this many thousand scenes in all.")
     batch_size: int = option(32, "Scenes a step.")
     seed: int = option(0, "Of weights and scenes.")
     lr: float = option(0.001, "AdamW's learning rate at the start; it falls to 0 along a cosine.")

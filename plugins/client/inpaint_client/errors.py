@@ -57,9 +57,13 @@ class DaemonRefused(InpaintError):
 class InvalidInput(DaemonRefused):
     """A field of the request is out of range or inconsistent; the message names it."""
 
+    remedy_by_default = "Change what is named here, and repeat."
+
 
 class NotFound(DaemonRefused):
     """No such model, direction or session; the message names those that exist."""
+
+    remedy_by_default = "Choose a known one, or fill again."
 
 
 class Exhausted(DaemonRefused):
@@ -131,4 +135,6 @@ def from_status(code: int, message: str | None) -> InpaintError:
     """The exception for gRPC status `code`; `message` is the daemon's sentence, if it sent one."""
     kind, sentence = _BY_STATUS.get(code, (DaemonFault, "The daemon failed."))
     text = (message or "").strip() or sentence
+    if text.split(maxsplit=1)[0].isalpha():  # a word, not the name of a field
+        text = text[0].upper() + text[1:]
     return kind(text if text.endswith((".", "!", "?")) else f"{text}.")

@@ -43,7 +43,10 @@ class EditDialog(ResultsDialog):
         self._presenter.connect()
 
     def run(self) -> bool:
-        return bool(self._dialog.run())
+        while self._dialog.run():
+            if self._finish_editing():
+                return True
+        return False
 
     def finish(self) -> None:
         after = self._presenter.renderings[0]

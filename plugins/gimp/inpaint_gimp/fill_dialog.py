@@ -55,9 +55,10 @@ class FillDialog(ResultsDialog):
     def run(self) -> bool:
         """True when the user wants what is there inserted, False to leave all as it was."""
         while self._dialog.run():
-            if self._presenter.state.phase is Phase.READY:
+            if self._presenter.state.phase is not Phase.READY:
+                self._fill()
+            elif self._finish_editing():
                 return True
-            self._fill()
         return False
 
     def insert(self) -> None:

@@ -165,24 +165,23 @@ class GimpImage:
         parent = above.get_parent() if above is not None else None
         position = image.get_item_position(above) if above is not None else 0
         selected = image.get_selected_layers()
+        made = [self._new_layer(layer) for layer in layers]  # what may fail comes first
         with self.one_undo_step():
             if group_name:
                 group = Gimp.GroupLayer.new(image, group_name)
                 _composite_like_the_document(group, self.precision)
                 image.insert_layer(group, parent, position)
                 parent, position = group, 0
-            made = []
-            for index, layer in enumerate(layers):
-                made.append(self._new_layer(layer))
-                image.insert_layer(made[-1], parent, position + index)
+            for index, layer in enumerate(made):
+                image.insert_layer(layer, parent, position + index)
             image.set_selected_layers(selected)
         return made
 
     def put_above(self, layer: Gimp.Layer, plan: NewLayer, replace: bool) -> None:
         """A new layer above `layer`, which is hidden, or removed; one step of the history."""
         image = self.image
+        new = self._new_layer(plan)
         with self.one_undo_step():
-            new = self._new_layer(plan)
             image.insert_layer(new, layer.get_parent(), image.get_item_position(layer))
             if replace:
                 image.remove_layer(layer)
@@ -230,7 +229,7 @@ def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:
 
 def attach(layer: Gimp.Layer, keepsake: Keepsake) -> None:
     for name, data in keepsake.parasites().items():
-        signed = array("b", data).tolist()  # the binding takes and gives C's plain, signed char
+        signed = array("b", data).tolist()  # the binding takes C's plain, signed char
         layer.attach_parasite(Gimp.Parasite.new(name, _PARASITE_FLAGS, signed))
 
 
@@ -239,9 +238,13 @@ def keepsake_of(layer: Gimp.Layer) -> Keepsake | None:
 
     def data(name: str) -> bytes | None:
         parasite = layer.get_parasite(name)
-        return bytes(v & 255 for v in parasite.get_data()) if parasite is not None else None
+        return parasite_bytes(parasite) if parasite is not None else None
 
     return Keepsake.read(data)
+
+
+def parasite_bytes(parasite: Gimp.Parasite) -> bytes:
+    return bytes(value & 255 for value in parasite.get_data())
 
 
 def _owner(drawable: Gimp.Drawable) -> Gimp.Drawable:

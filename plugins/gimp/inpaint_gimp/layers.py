@@ -70,9 +70,9 @@ def layer_name(rendering: Rendering) -> str:
 
 
 def short_name(rendering: Rendering) -> str:
-    """Under a thumbnail: the seed, and a sign if it was edited."""
-    edits = describe_edits(rendering.edits)
-    return f"{rendering.candidate.seed}{' *' if edits else ''}"
+    """Under a thumbnail: the candidate's number, and a sign if it was edited."""
+    number = rendering.candidate.index + 1
+    return f"{number} *" if describe_edits(rendering.edits) else str(number)
 
 
 def group_name(model: str, seed: int) -> str:

@@ -105,6 +105,11 @@ class Presenter:
     def renderings(self) -> list[Rendering]:
         return [slot.rendering for slot in self._slots]
 
+    @property
+    def is_rendering(self) -> bool:
+        """Whether the daemon still works on what the sliders ask for."""
+        return self._edit is not None
+
     # --- the service
 
     def connect(self) -> None:

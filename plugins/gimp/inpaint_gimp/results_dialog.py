@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from inpaint_client import DaemonInfo, Edit, InpaintError, Worker
@@ -9,14 +10,15 @@ from inpaint_client import DaemonInfo, Edit, InpaintError, Worker
 from .capture import Capture
 from .edits import format_edits, parse_edits
 from .gtk import GimpUi, GLib, Gtk
-from .layers import Rendering, layer_pixels, short_name
+from .layers import Rendering, layer_name, layer_pixels, short_name
 from .presenter import Phase, Presenter, State
 from .preview import Preview
 from .service import Locator
 from .translation import _
-from .widgets import PREVIEW_SIZE, PreviewPane, Sliders, StatusLine
+from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine
 
 _LEFT_WIDTH = 360  # px
+_PATIENCE_S = 60  # for one rendering, on a slow processor
 
 
 class ResultsDialog:
@@ -30,6 +32,7 @@ class ResultsDialog:
         self._config = config
         self._info = DaemonInfo()
         self._preview: Preview
+        self._results: dict[int, tuple[Rendering, Result]] = {}
         self._is_wanted = True
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, None)
         locator = Locator(lambda text: self._presenter.report(text), lambda: self._is_wanted)
@@ -50,6 +53,20 @@ class ResultsDialog:
         self._dialog.destroy()
         self._worker.close()
 
+    def _finish_editing(self) -> bool:
+        """Wait for what the sliders asked for last, so that what they show is what is inserted.
+
+        False if that failed: the status says why, and the dialog stays.
+        """
+        self._sliders.finish()
+        if not self._presenter.is_rendering:
+            return True
+        end = time.monotonic() + _PATIENCE_S
+        while self._presenter.is_rendering and time.monotonic() < end:
+            if not GLib.MainContext.default().iteration(False):
+                time.sleep(0.01)
+        return not self._presenter.state.is_error
+
     # --- what the presenter shows
 
     def show_info(self, info: DaemonInfo) -> None:
@@ -61,12 +78,19 @@ class ResultsDialog:
         self._status.show_state(state)
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
-        pictures = [self._preview.with_fill(layer_pixels(each.candidate)) for each in renderings]
-        self._pane.show_results(pictures, [short_name(each) for each in renderings], chosen)
+        self._pane.show_results([self._result(each) for each in renderings], chosen)
 
     def show_rendering(self, index: int, rendering: Rendering) -> None:
-        picture = self._preview.with_fill(layer_pixels(rendering.candidate))
-        self._pane.show_result(index, picture, short_name(rendering))
+        self._pane.show_result(index, self._result(rendering))
+
+    def _result(self, rendering: Rendering) -> Result:
+        """The rendering in its place; made once, as the whole strip is shown with each arrival."""
+        known = self._results.get(id(rendering))
+        if known is None or known[0] is not rendering:
+            picture = self._preview.with_fill(layer_pixels(rendering.candidate))
+            result = Result(picture, short_name(rendering), layer_name(rendering))
+            self._results[id(rendering)] = known = (rendering, result)
+        return known[1]
 
     def show_edits(self, edits: tuple[Edit, ...]) -> None:
         self._sliders.show_edits(edits)
@@ -76,6 +100,7 @@ class ResultsDialog:
 
     def _show_captured(self, captured: Capture) -> None:
         self._preview = Preview(captured.crop, captured.crop_box, captured.hole_box, PREVIEW_SIZE)
+        self._results.clear()
         self._pane.show_source(
             self._preview.original, self._preview.with_hole(captured.hole, captured.crop_box)
         )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from gi.repository import Gimp, Gio
+from gi.repository import Gimp
 from inpaint_client import BadInput, EditJob, parse_recipe
 
 from . import procedures
-from .arguments import FillSettings
+from .arguments import FillSettings, fill_arguments
 from .capture import Capture, capture, fill_job
 from .collector import Collector
 from .edits import parse_edits
-from .image import GimpImage
+from .image import GimpImage, parasite_bytes
+from .last_values import read_values, record_name
 from .layers import Rendering, group_name, stacked
 from .progress import ProgressBar
 from .reopen import reopen
@@ -48,9 +49,8 @@ def run_fill(call: Call) -> None:
 
 def run_again(call: Call) -> None:
     """The last settings of the fill procedure, with a seed that was not there before."""
-    config = last_values(call.image)
-    config.set_property("new-seed", True)
-    settings = FillSettings.read(config.get_property).with_seed(draw_seed)
+    values = read_values(last_record(call.image), fill_arguments()) | {"new-seed": True}
+    settings = FillSettings.read(values.__getitem__).with_seed(draw_seed)
     fill_now(GimpImage(call.image, call.drawables), settings)
 
 
@@ -102,19 +102,11 @@ def run_edit(call: Call) -> None:
     Gimp.displays_flush()
 
 
-def last_values(image: Gimp.Image) -> Gimp.ProcedureConfig:
-    """The values with which the fill procedure last ran: in this image, or at all, or the defaults.
-
-    GIMP loads them by itself only for the procedure that is called, so this reads them from where
-    GIMP 3 keeps them.
-    """
-    config = Gimp.get_pdb().lookup_procedure(procedures.FILL).create_config()
-    name = f"GimpProcedureConfigRun-{procedures.FILL}"
+def last_record(image: Gimp.Image) -> str:
+    """GIMP's record of how the fill procedure was last used: in this image, or at all, or empty."""
+    name = record_name(procedures.FILL)
     parasite = image.get_parasite(f"{name}-last")
     if parasite is not None:
-        config.deserialize_parasite(parasite, None)
-        return config
+        return parasite_bytes(parasite).decode("utf-8", "replace")
     path = Path(Gimp.directory()) / "plug-in-settings" / f"{name}.last"
-    if path.is_file():
-        config.deserialize_file(Gio.File.new_for_path(str(path)), None)
-    return config
+    return path.read_text("utf-8", "replace") if path.is_file() else ""

@@ -11,9 +11,11 @@ from inpaint_client import (
     EditJob,
     Endpoint,
     Job,
+    NoDaemon,
     Starting,
     connection_file,
     ensure_daemon,
+    find_daemon,
 )
 
 from .collector import Collector
@@ -49,6 +51,10 @@ def run_and_wait(job: Job, collector: Collector, report: Report) -> None:
     stops working for us; nothing was done to the image yet.
     """
     report(0.0, collector.status)
+    try:
+        find_daemon(connection_file().load())
+    except NoDaemon:
+        report(0.0, _("Starting the fill service…"))
     with BlockingClient(Locator(lambda text: None)) as client:
         events = client.edit(job) if isinstance(job, EditJob) else client.fill(job)
         for event in events:

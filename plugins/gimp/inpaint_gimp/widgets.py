@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from inpaint_client import Direction, Edit
 
-from .gtk import GdkPixbuf, GimpUi, GLib, Gtk, Pango
+from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
 from .model_names import spoken
 from .presenter import Phase, State
 from .preview import thumbnail
@@ -16,6 +17,14 @@ PREVIEW_SIZE = 360  # px
 THUMBNAIL_SIZE = 84
 _BUTTON_HEIGHT = 34
 _SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
+
+
+class Result(NamedTuple):
+    """One thumbnail."""
+
+    picture: GdkPixbuf.Pixbuf
+    label: str  # below it
+    name: str  # when the mouse rests on it, and for screen readers
 
 
 class PreviewPane(Gtk.Box):  # type: ignore[misc]
@@ -57,29 +66,23 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._original = original
         self._image.set_from_pixbuf(shown)
 
-    def show_results(
-        self, pictures: Sequence[GdkPixbuf.Pixbuf], labels: Sequence[str], chosen: int
-    ) -> None:
-        self._pictures = list(pictures)
+    def show_results(self, results: Sequence[Result], chosen: int) -> None:
+        self._pictures = [result.picture for result in results]
         for child in self._strip.get_children():
             child.destroy()
-        for picture, label in zip(pictures, labels, strict=True):
-            self._strip.add(_thumbnail_widget(picture, label))
-        self._strip.set_max_children_per_line(max(1, len(pictures)))  # one line, that scrolls
-        self._strip.set_min_children_per_line(max(1, len(pictures)))
+        for result in results:
+            self._strip.add(_thumbnail_widget(result))
+        self._strip.set_max_children_per_line(max(1, len(results)))  # one line, that scrolls
+        self._strip.set_min_children_per_line(max(1, len(results)))
         self._strip.show_all()
-        if pictures:
+        if results:
             self._strip.select_child(self._strip.get_child_at_index(chosen))
             self._show_chosen()
 
-    def show_result(self, index: int, picture: GdkPixbuf.Pixbuf, label: str) -> None:
+    def show_result(self, index: int, result: Result) -> None:
         """A new picture in the place of another."""
-        self._pictures[index] = picture
-        child = self._strip.get_child_at_index(index)
-        image, text = child.get_child().get_children()
-        image.set_from_pixbuf(thumbnail(picture, THUMBNAIL_SIZE))
-        text.set_text(label)
-        child.get_accessible().set_name(label)
+        self._pictures[index] = result.picture
+        _dress(self._strip.get_child_at_index(index), result)
         if index == self._chosen():
             self._show_chosen()
 
@@ -103,16 +106,24 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
             self._image.set_from_pixbuf(self._original)
 
 
-def _thumbnail_widget(picture: GdkPixbuf.Pixbuf, label: str) -> Gtk.FlowBoxChild:
+def _thumbnail_widget(result: Result) -> Gtk.FlowBoxChild:
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
-    box.pack_start(Gtk.Image.new_from_pixbuf(thumbnail(picture, THUMBNAIL_SIZE)), False, False, 0)
-    text = Gtk.Label(label=label, max_width_chars=11, ellipsize=Pango.EllipsizeMode.END)
+    text = Gtk.Label()
     text.get_style_context().add_class("dim-label")
+    box.pack_start(Gtk.Image(), False, False, 0)
     box.pack_start(text, False, False, 0)
     child = Gtk.FlowBoxChild()
     child.add(box)
-    child.get_accessible().set_name(label)
+    _dress(child, result)
     return child
+
+
+def _dress(child: Gtk.FlowBoxChild, result: Result) -> None:
+    image, text = child.get_child().get_children()
+    image.set_from_pixbuf(thumbnail(result.picture, THUMBNAIL_SIZE))
+    text.set_text(result.label)
+    child.set_tooltip_text(result.name)
+    child.get_accessible().set_name(result.name)
 
 
 def labelled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
@@ -199,6 +210,12 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
     def _moved(self) -> None:
         if not self._is_setting and not self._timer:
             self._timer = GLib.timeout_add(_SLIDE_PAUSE_MS, self._tell)
+
+    def finish(self) -> None:
+        """Tell at once what a timer would tell soon."""
+        if self._timer:
+            GLib.source_remove(self._timer)
+            self._tell()
 
     def _tell(self) -> bool:
         self._timer = 0

@@ -13,6 +13,7 @@ from typing import Protocol
 from inpaint_client.geometry import Box, Extent, crop_for_hole, overview_step
 from inpaint_client.info import Limits
 from inpaint_client.pixels import bounding_box, encode_coverage, rearrange, shrink
+from inpaint_client.pixels import crop as crop_of
 from inpaint_client.requests import Picture, SampleType
 
 from .colour import Route, Space, route
@@ -72,19 +73,10 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
     for strip in _strips(crop_box, 1, STRIP_BYTES):
         hole += pixels.read_coverage(strip)
         yield
-    inside = bounding_box(bytes(hole), crop_box.extent)
-    hole_box = Box(inside.x + crop_box.x, inside.y + crop_box.y, inside.width, inside.height)
+    hole_box = _hole_box(bytes(hole), crop_box, selection)
+    yield
 
-    direct = way.is_direct(pixels.space)
-    data = bytearray()
-    size = STRIP_BYTES if direct else CONVERT_BYTES
-    for strip in _strips(crop_box, pixels.space.pixel_bytes, size):
-        rows = pixels.read(strip)
-        if not direct:
-            rows = pixels.convert(rows, strip.extent, pixels.space, way.travel)
-        data += rows
-        yield
-    crop = yield from _picture(bytes(data), crop_box.extent, way)
+    crop = yield from _crop(pixels, crop_box, way)
     overview = None if crop_box == canvas else (yield from _overview(pixels, canvas))
     return Capture(
         crop,
@@ -96,23 +88,34 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
     )
 
 
-def _picture(data: bytes, extent: Extent, way: Route) -> Generator[None, None, Picture]:
-    """The wire's channel order. Alpha travels only where something is transparent."""
-    sample_type, layout = way.travel.sample_type, way.travel.layout
-    row = way.travel.pixel_bytes * extent.width
-    step = max(1, STRIP_BYTES // row) * row
-    opaque = True
-    for start in range(0, len(data), step):
-        if not _is_opaque(data[start : start + step], layout, sample_type):
-            opaque = False
+def _hole_box(hole: bytes, crop_box: Box, selection: Box) -> Box:
+    """Where anything is covered, document px. Only the selection's own box is looked at."""
+    part = crop_box.clamp(selection)
+    inside = bounding_box(crop_of(hole, crop_box.extent, part.relative(crop_box)), part.extent)
+    return Box(part.x + inside.x, part.y + inside.y, inside.width, inside.height)
+
+
+def _crop(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Picture]:
+    """The pixels in the wire's channel order. Alpha travels only where something is transparent.
+
+    That is known only when all was read: then the reading begins again, which is rare.
+    """
+    layout, sample_type = way.travel.layout, way.travel.sample_type
+    direct = way.is_direct(pixels.space)
+    for wire in ("Y" if layout == "YA" else "RGB", "RGBA"):
+        data = bytearray()
+        size = STRIP_BYTES if direct else CONVERT_BYTES
+        for strip in _strips(box, pixels.space.pixel_bytes, size):
+            rows = pixels.read(strip)
+            if not direct:
+                rows = pixels.convert(rows, strip.extent, pixels.space, way.travel)
+            if wire != "RGBA" and not _is_opaque(rows, layout, sample_type):
+                break
+            data += rearrange(rows, layout, wire, sample_type)
+            yield
+        else:
             break
-        yield
-    wire = "RGBA" if not opaque else "Y" if layout == "YA" else "RGB"
-    result = bytearray()
-    for start in range(0, len(data), step):
-        result += rearrange(data[start : start + step], layout, wire, sample_type)
-        yield
-    return Picture(extent.width, extent.height, len(wire), bytes(result), sample_type, way.transfer)
+    return Picture(*box.extent, len(wire), bytes(data), sample_type, way.transfer)
 
 
 def _is_opaque(data: bytes, layout: str, sample_type: SampleType) -> bool:

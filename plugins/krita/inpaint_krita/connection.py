@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from inpaint_client.errors import (
+    BadInput,
     InpaintError,
     NoDaemon,
     StartFailed,
@@ -81,7 +82,7 @@ class Connection:
             return Mend.START
         if self.phase is not Phase.FAILED:
             return Mend.NONE
-        if isinstance(self.error, Unauthenticated):
+        if isinstance(self.error, (Unauthenticated, BadInput)):
             return Mend.SETTINGS
         if isinstance(self.error, StartFailed):
             return Mend.SHOW_LOG

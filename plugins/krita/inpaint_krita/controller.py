@@ -11,10 +11,11 @@ from inpaint_client.info import Limits
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from .connection import Mend
+from .contract import Document
 from .link import Link
 from .qt import QtCore, QtGui
 from .scratch import Scratch
-from .session import Document, DocumentSession
+from .session import DocumentSession
 from .state import Notice, Offer, State
 from .text import tr
 from .wishes import Wishes, draw_seed
@@ -53,7 +54,7 @@ class Controller(QtCore.QObject):
         self._wishes_file = wishes_file
         self._connection_file = connection_file
         self._wishes = wishes_file.load()
-        self._sessions: dict[str, DocumentSession] = {}
+        self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
         self._loose_edits: dict[str, float] = {}  # of the sliders while no document is open
@@ -77,7 +78,7 @@ class Controller(QtCore.QObject):
             has_document=True,
             progress=session.progress,
             notice=self._notice or session.notice,
-            runs=tuple(session.runs),
+            runs=tuple(session.book.runs),
             run=session.shown,
             missing=session.missing,
             edits=session.edits,
@@ -244,14 +245,15 @@ class Controller(QtCore.QObject):
     def document_changed(self) -> None:
         """Another view is active, or a document was opened or closed."""
         document = self._host.active_document()
-        for key in [key for key, each in self._sessions.items() if not each.document.is_open]:
-            closed = self._sessions.pop(key)
+        for closed in [each for each in self._sessions if not each.document.is_open]:
+            self._sessions.remove(closed)
             closed.close()
             closed.deleteLater()
         if document is None:
             self._session = None
-        elif self._session is None or self._session.document.key != document.key:
-            self._session = self._sessions.get(document.key) or self._open(document)
+        else:
+            known = (each for each in self._sessions if each.document.is_same(document))
+            self._session = next(known, None) or self._open(document)
         self._publish()
 
     def _open(self, document: Document) -> DocumentSession:
@@ -261,13 +263,13 @@ class Controller(QtCore.QObject):
         session.changed.connect(self._publish)
         session.failed.connect(self._link.failed)
         session.drawn.connect(self.thumbnail_changed)
-        self._sessions[document.key] = session
+        self._sessions.append(session)
         return session
 
     def close(self) -> None:
         """Krita ends, or the window closes."""
         self._watch.stop()
-        for session in self._sessions.values():
+        for session in self._sessions:
             session.close()
         self._sessions.clear()
         self._session = None

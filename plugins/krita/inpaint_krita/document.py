@@ -26,8 +26,10 @@ class KritaDocument:
         self._document = document
         # Layers that an undo took out of the picture can still be written to, through these.
         self._known: dict[str, Any] = {}
-        # Tells documents apart. Read once: a document that was closed has no root any more.
-        self.key = _id(document.rootNode())
+
+    def is_same(self, other: KritaDocument) -> bool:
+        """Whether both are the same open document, perhaps seen through two views."""
+        return bool(self._document == other._document)
 
     @property
     def is_open(self) -> bool:
@@ -99,6 +101,8 @@ class KritaDocument:
             layer.setVisible(False)
         group.setChildNodes(list(reversed(layers)))  # the first in this list is the lowest
         spot.parent.addChildNode(group, spot.above)  # type: ignore[attr-defined]
+        if group.parentNode() is None:  # the artist has deleted the layer meanwhile
+            self._document.rootNode().addChildNode(group, None)
         self._stay_on(before, group)
         return self._remember(group), [self._remember(layer) for layer in layers]
 
@@ -203,7 +207,8 @@ class KritaDocument:
 
     def find(self, layer_id: str) -> Any:
         """The layer in the picture, or None."""
-        for node in _walk(self._document.rootNode()):
+        root = self._document.rootNode()  # None once the document is closed
+        for node in _walk(root) if root is not None else ():
             if _id(node) == layer_id:
                 self._known[layer_id] = node
                 return node

@@ -5,70 +5,34 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Protocol
 
-from inpaint_client.errors import BadInput, Cancelled, InpaintError, StartFailed, Unauthenticated
+from inpaint_client.errors import BadInput, InpaintError
 from inpaint_client.events import FrameChosen
-from inpaint_client.geometry import Box, Extent, Frame
+from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edit
 
 from .capture import Pixels
-from .colour import Space, route
-from .history import DESCRIPTION, MAX_RUNS, PastRun, Result, attachment_of, pack, run_names, unpack
+from .contract import Document
+from .history import PastRun, Result, attachment_of
+from .keeping import keep_visible
 from .live_edit import LiveEdit, Rendered, Wanted
-from .paint import Painting
-from .place import Node, Source, Spot, source_of, spot_above
+from .notices import notice_of
+from .place import Source
+from .planning import plan_run
 from .progress import RunProgress
 from .qt import QtCore, QtGui
-from .run_fill import FillRun, Plan, Submit
+from .run_book import RunBook
+from .run_fill import FillRun, Submit
 from .scratch import Scratch
-from .selection import KeptSelection, Selection, box_of
-from .state import Notice, Offer
+from .selection import KeptSelection
+from .state import Notice
 from .stepper import Steps
 from .text import tr
 from .thumbnails import Thumbnails
 from .wishes import Wishes, usable_edits
 
 log = logging.getLogger(__name__)
-_TURN_MS = 20
-
-
-class Document(Protocol):
-    """What a session needs of an open document (document.KritaDocument)."""
-
-    key: str
-
-    @property
-    def is_open(self) -> bool: ...
-    @property
-    def extent(self) -> Extent: ...
-    @property
-    def space(self) -> Space: ...
-    def active_node(self) -> Node | None: ...
-    def settle(self) -> None: ...
-    def selection(self) -> Selection | None: ...
-    def select_transparent_part(self) -> None: ...
-    def pixels(self, source: Source, selection: Selection, scratch: Scratch) -> Pixels: ...
-    def view(self, box: Box, extent: Extent) -> QtGui.QImage: ...
-    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]: ...
-    def add_layer(self, group_id: str, name: str) -> str | None: ...
-    def keep_layers(self, group_id: str, layer_ids: list[str]) -> None: ...
-    def write(self, layer_id: str, painting: Painting) -> bool: ...
-    def refresh(self) -> None: ...
-    def show(self, layer_id: str, visible: bool) -> bool: ...
-    def is_attached(self, layer_id: str) -> bool: ...
-    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None: ...
-    def rename(self, layer_id: str, name: str) -> None: ...
-    def activate(self, layer_id: str) -> bool: ...
-    def active_id(self) -> str: ...
-    def flatten_active(self) -> None: ...
-    def find(self, layer_id: str) -> Node | None: ...
-    def id_of(self, node: Node) -> str: ...
-    def annotation_names(self) -> list[str]: ...
-    def annotation(self, name: str) -> bytes: ...
-    def annotate(self, name: str, description: str, data: bytes) -> None: ...
-    def remove_annotation(self, name: str) -> None: ...
 
 
 class DocumentSession(QtCore.QObject):
@@ -88,8 +52,8 @@ class DocumentSession(QtCore.QObject):
     ) -> None:
         super().__init__(parent)
         self.document = document
-        self.runs: list[PastRun] = self._stored_runs()
-        self.shown: PastRun | None = self.runs[-1] if self.runs else None
+        self.book = RunBook(document)
+        self.shown: PastRun | None = self.book.last
         self.missing: frozenset[str] = frozenset()
         self.notice: Notice | None = None
         self.fill: FillRun | None = None
@@ -100,6 +64,7 @@ class DocumentSession(QtCore.QObject):
         self._limits = limits
         self._thumbnails = Thumbnails(document)
         self._keeping: Steps[str] | None = None
+        self._drawing: Steps[None] | None = None
         self._compares = False
         self.live = LiveEdit(
             document,
@@ -115,6 +80,7 @@ class DocumentSession(QtCore.QObject):
         self.live.busy_changed.connect(self.changed)
         self._show_edits_of_chosen()
         self.check_layers()
+        self._draw_later()
 
     # -- a run -------------------------------------------------------------------------------
 
@@ -128,8 +94,17 @@ class DocumentSession(QtCore.QObject):
             return
         self.document.settle()
         self.live.stop()
-        self.notice = None
-        plan = self._plan(wishes, model)
+        if model is not None:  # a name from another day may be unknown to this daemon
+            wishes = replace(wishes, model=model.name)
+        plan, self.notice = plan_run(
+            self.document,
+            self._scratch,
+            wishes,
+            model,
+            usable_edits(self.edits, model),
+            self._limits(),
+            {run.group for run in self.book.runs},
+        )
         if plan is not None:
             run = FillRun(self.document, plan, self._submit, self._scratch.convert, self)
             run.progressed.connect(self.changed)
@@ -144,44 +119,6 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.cancel()
 
-    def _plan(self, wishes: Wishes, model: Model | None) -> Plan | None:
-        document = self.document
-        active = document.active_node()
-        if active is None:
-            self.notice = Notice(tr("Click a layer first: the result goes above it."))
-            return None
-        selection = document.selection()
-        box = Box(0, 0, 0, 0) if selection is None else box_of(selection)
-        if selection is None or Box.of_extent(document.extent).clamp(box).is_empty:
-            self.notice = _nothing_selected(selection is not None)
-            return None
-        try:
-            route(document.space)
-            spot = spot_above(active, self._is_result)
-        except (KeyError, ValueError):
-            self.notice = Notice(
-                tr("This kind of picture cannot be filled. Convert it to RGB, gray or CMYK.")
-            )
-            return None
-        source = source_of(active, wishes.all_visible)
-        if spot.notice or source.notice:
-            self.notice = Notice(source.notice or spot.notice, is_problem=False)
-        return Plan(
-            pixels=document.pixels(source, selection, self._scratch),
-            selection=box,
-            space=document.space,
-            spot=spot,
-            source="" if source.node is None else document.id_of(source.node),
-            wishes=wishes,
-            edits=usable_edits(self.edits, model),
-            limits=self._limits(),
-            model_title=(model.title or model.name) if model else wishes.model,
-        )
-
-    def _is_result(self, node: Node) -> bool:
-        groups = {run.group for run in self.runs}
-        return self.document.id_of(node) in groups
-
     def select_transparent_part(self) -> None:
         self.notice = None
         self.document.select_transparent_part()
@@ -191,7 +128,8 @@ class DocumentSession(QtCore.QObject):
         if chosen.group == 0:
             self.frame = chosen.frame
         if chosen.warning:
-            self.notice = Notice(chosen.warning, is_problem=False)
+            said = f"{self.notice.text} " if self.notice else ""
+            self.notice = Notice(said + chosen.warning, is_problem=False)
         self.changed.emit()
 
     def _take_inserted(self) -> None:
@@ -207,7 +145,7 @@ class DocumentSession(QtCore.QObject):
         result = fill.past.results[position]
         if result.variant < 0:
             self.live.remember(fill.past.key, position, fill.session, result.index)
-        current = self._by_key(fill.past.key) or fill.past
+        current = self.book.find(fill.past.key) or fill.past
         # What was chosen or starred meanwhile stays.
         merged = current.with_result(
             position, replace(result, starred=current.results[position].starred)
@@ -222,7 +160,7 @@ class DocumentSession(QtCore.QObject):
         fill, self.fill = self.fill, None
         past = fill.past if fill else None
         if past is not None:
-            current = self._by_key(past.key)
+            current = self.book.find(past.key)
             if current is not None and len(past.results) < len(current.results):
                 self._shrink(current, past)
         self._scratch.close()
@@ -236,13 +174,13 @@ class DocumentSession(QtCore.QObject):
         kept = tuple(result for result in current.results if result.layer in layers)
         self._thumbnails.forget(current)
         if not kept:
-            self.runs = [run for run in self.runs if run.key != current.key]
-            self.document.remove_annotation(current.annotation)
-            self.shown = self.runs[-1] if self.runs else None
+            self.book.drop(current)
+            self.shown = self.book.last
             return
         shrunk = replace(current, results=kept, chosen=0)
         self._update(shrunk)
         self.choose(0)
+        self._draw_later()
 
     def _take_failure(self, error: InpaintError) -> None:
         self.notice = notice_of(error)
@@ -288,23 +226,7 @@ class DocumentSession(QtCore.QObject):
             return
         self.live.stop()
         self.choose(position)
-        self._keeping = Steps(self._keep(run.group), self._kept, self._not_kept)
-
-    def _keep(self, group: str) -> Generator[int, None, str]:
-        """Flattening a group keeps what is visible, in one undo step of Krita's own."""
-        document = self.document
-        before = document.active_id()
-        if not document.activate(group):
-            raise BadInput(tr("The layers of this run are no longer in the picture."))
-        yield from _until(lambda: document.active_id() == group)
-        document.flatten_active()
-        yield from _until(lambda: not document.is_attached(group))
-        document.settle()
-        yield _TURN_MS
-        merged = document.active_id()
-        if document.is_attached(before):
-            document.activate(before)
-        return merged
+        self._keeping = Steps(keep_visible(self.document, run.group), self._kept, self._not_kept)
 
     def _kept(self, layer: str) -> None:
         self._keeping = None
@@ -377,7 +299,7 @@ class DocumentSession(QtCore.QObject):
         return self.document.pixels(Source(node, rendered, ""), selection, self._scratch)
 
     def _take_rendered(self, rendered: Rendered) -> None:
-        run = self._by_key(rendered.run_key)
+        run = self.book.find(rendered.run_key)
         if run is None:
             return
         self.document.refresh()
@@ -400,12 +322,13 @@ class DocumentSession(QtCore.QObject):
 
     def show_run(self, key: str) -> None:
         """Show another run of this document in the docker."""
-        run = self._by_key(key)
+        run = self.book.find(key)
         if run is not None:
             self.shown = run
             self._show_edits_of_chosen()
             self.check_layers()
             self.changed.emit()
+            self._draw_later()
 
     def check_layers(self) -> bool:
         """Notice undo, redo and deletions, which Krita does not tell; whether anything changed."""
@@ -426,71 +349,34 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
-        if self._keeping is not None:
-            self._keeping.cancel()
-
-    def _stored_runs(self) -> list[PastRun]:
-        runs = []
-        for name in run_names(self.document.annotation_names()):
-            try:
-                runs.append(unpack(name, self.document.annotation(name)))
-            except BadInput as error:
-                log.warning("%s: %s", name, error)
-        return runs
-
-    def _by_key(self, key: str) -> PastRun | None:
-        return next((run for run in self.runs if run.key == key), None)
+        for steps in (self._keeping, self._drawing):
+            if steps is not None:
+                steps.cancel()
 
     def _update(self, run: PastRun) -> None:
-        """Put a new or changed run into the list and into the document; show it if it is new."""
-        old = self._by_key(run.key)
-        if old is None:
-            self.runs.append(run)
+        """Remember a new or changed run; show it if it is new."""
+        is_new = self.book.find(run.key) is None
+        self.book.put(run)
+        if is_new or (self.shown is not None and self.shown.key == run.key):
             self.shown = run
-        else:
-            self.runs[self.runs.index(old)] = run
-            if self.shown is not None and self.shown.key == run.key:
-                self.shown = run
-        self.document.annotate(run.annotation, DESCRIPTION, pack(run))
-        for forgotten in self.runs[:-MAX_RUNS]:
-            self.document.remove_annotation(forgotten.annotation)
-        self.runs = self.runs[-MAX_RUNS:]
         self.check_layers()
+
+    def _draw_later(self) -> None:
+        """The thumbnails of an earlier run, one in each turn of the event loop."""
+        run = self.shown
+        if run is not None:
+            self._drawing = Steps(self._draw_all(run), lambda _: None, self._not_drawn)
+
+    def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
+        for position in range(len(run.results)):
+            yield
+            if self._thumbnails.get(run, position) is None and self.document.is_open:
+                self._draw(run, position)
+
+    def _not_drawn(self, error: Exception) -> None:
+        log.warning("a thumbnail cannot be drawn", exc_info=error)
 
     def _draw(self, run: PastRun, position: int) -> None:
         self._thumbnails.draw(run, position)
         if self.shown is not None and self.shown.key == run.key:
             self.drawn.emit(position)
-
-
-def notice_of(error: InpaintError) -> Notice:
-    """A failure as one sentence with what helps."""
-    if isinstance(error, Cancelled):
-        return Notice(tr("Cancelled."), is_problem=False)
-    if isinstance(error, StartFailed):
-        return Notice(str(error), offer=Offer.SHOW_LOG, offer_label=tr("Show log"))
-    if isinstance(error, Unauthenticated):
-        return Notice(str(error), offer=Offer.SETTINGS, offer_label=tr("Settings …"))
-    if isinstance(error, BadInput):
-        return Notice(str(error))
-    return Notice(str(error), offer=Offer.AGAIN, offer_label=tr("Try again"))
-
-
-def _nothing_selected(is_outside: bool) -> Notice:
-    if is_outside:
-        return Notice(tr("The selection lies outside the canvas. Select the region to fill."))
-    return Notice(
-        tr("Nothing is selected. Select the region to fill, or take what is transparent."),
-        is_problem=False,
-        offer=Offer.SELECT_TRANSPARENT,
-        offer_label=tr("Select the transparent part"),
-    )
-
-
-def _until(condition: Callable[[], bool], turns: int = 500) -> Generator[int, None, None]:
-    """Let the event loop turn until it holds; Krita does such things when it comes to them."""
-    for _turn in range(turns):
-        if condition():
-            return
-        yield _TURN_MS
-    raise TimeoutError("Krita did not do it")

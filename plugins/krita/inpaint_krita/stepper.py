@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
@@ -10,10 +11,11 @@ from .qt import QtCore
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+TURN_S = 0.012  # with the longest step on top far below what a hand on a pen notices
 
 
 class Steps(Generic[T]):
-    """One generator under way. What it yields is how long to wait, in ms; None = at once."""
+    """One generator under way. What it yields is how long to wait, in ms; None = go on."""
 
     def __init__(
         self,
@@ -39,7 +41,7 @@ class Steps(Generic[T]):
             return
         self._is_inside = True
         try:
-            pause = next(self._generator)
+            pause = self._go_on()
         except StopIteration as stop:
             if not self._is_cancelled:
                 self._done(stop.value)
@@ -52,6 +54,14 @@ class Steps(Generic[T]):
             if self._is_cancelled:
                 self._generator.close()
                 return
-            QtCore.QTimer.singleShot(int(pause or 0), self._step)
+            QtCore.QTimer.singleShot(pause, self._step)
         finally:
             self._is_inside = False
+
+    def _go_on(self) -> int:
+        """As many steps as fit into a turn; one of Krita's turns may cost more than a step."""
+        end = time.perf_counter() + TURN_S
+        while True:
+            pause = next(self._generator)
+            if pause or self._is_cancelled or time.perf_counter() > end:
+                return int(pause or 0)

@@ -30,7 +30,7 @@ def region(hole: Box, canvas: Box) -> Box:
 
 
 class Thumbnails:
-    """Drawn when they are first asked for, and again by `draw`."""
+    """Drawn by `draw` only: a widget that is being painted must not touch the document."""
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures
@@ -38,11 +38,8 @@ class Thumbnails:
         self._backdrops: dict[str, QtGui.QImage] = {}
 
     def get(self, run: PastRun, position: int) -> QtGui.QImage | None:
-        """None if the result has no pixels yet, or no longer."""
-        key = (run.key, run.results[position].layer)
-        if key not in self._drawn:
-            self.draw(run, position)
-        return self._drawn.get(key)
+        """What was drawn last; None if nothing was."""
+        return self._drawn.get((run.key, run.results[position].layer))
 
     def draw(self, run: PastRun, position: int) -> None:
         result = run.results[position]

@@ -7,6 +7,7 @@ from studio import (
     coverage,
     history,
     inpaint,
+    no_problem,
     outside_is,
     picture,
     pixels,
@@ -36,7 +37,7 @@ def steps(stage):
     # -- fill --------------------------------------------------------------------------------
     yield from inpaint(docker)
     state = control.state
-    assert state.notice is None, state.notice
+    no_problem(docker)
     layers = tree(document)
     assert len(layers) == 2, layers
     name, kind, visible, children = layers[1]
@@ -86,7 +87,7 @@ def steps(stage):
     edited = pixels(document)
     assert edited != second
     assert outside_is(before, edited, mask)
-    assert control.state.notice is None, control.state.notice
+    no_problem(docker)
     assert len(history()) == len(steps_before) + 1, history()
     yield from undo()
     assert pixels(document) == before
@@ -130,7 +131,7 @@ def steps(stage):
         what="the rendering from the recipe",
     )
     yield 100
-    assert control.state.notice is None, control.state.notice
+    no_problem(docker)
     changed = pixels(again)
     assert changed != reopened
     assert outside_is(before, changed, mask)

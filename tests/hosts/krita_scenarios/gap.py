@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from studio import QtCore, app, ready, select, show, until, wish
+from studio import QtCore, app, plugin, ready, select, show, until, wish
 
 SIDE = 4096
 
@@ -12,8 +12,9 @@ SIDE = 4096
 class Clock(QtCore.QObject):
     """The longest time between two turns of the event loop, for each stage of a run."""
 
-    def __init__(self, stage_of):
+    def __init__(self, stage_of, log):
         super().__init__()
+        self.log = log
         self._stage_of = stage_of
         self._stage = stage_of()
         self._last = time.perf_counter()
@@ -22,8 +23,13 @@ class Clock(QtCore.QObject):
         self._timer.timeout.connect(self._tick)
         self._timer.start(2)
 
+    def stop(self):
+        self._timer.stop()
+
     def _tick(self):
         now = time.perf_counter()
+        if self._stage_of() != self._stage:
+            self.log(self._stage_of())
         for stage in {self._stage, self._stage_of()}:
             self.worst[stage] = max(self.worst.get(stage, 0.0), 1000 * (now - self._last))
         self._stage, self._last = self._stage_of(), now
@@ -50,8 +56,32 @@ def steps(stage):
     refresh_ms = 1000 * (time.perf_counter() - started)
     yield 500
 
-    clock = Clock(lambda: control.state.progress.stage.name)
+    idle = Clock(lambda: "idle", stage.log)
+    yield 4000
+    idle.stop()
+
+    turns = []
+    steps_of = plugin("stepper").Steps
+    go_on = steps_of._go_on
+
+    def timed(self):
+        started = time.perf_counter()
+        try:
+            return go_on(self)
+        finally:
+            turns.append(1000 * (time.perf_counter() - started))
+
+    steps_of._go_on = timed
+    clock = Clock(lambda: control.state.progress.stage.name, stage.log)
     control.run()
     yield from until(lambda: not control.is_busy, 120, "the run")
     yield 200
-    return {"gaps_ms": clock.worst, "add_layer_ms": add_ms, "refresh_ms": refresh_ms}
+    steps_of._go_on = go_on
+    return {
+        "idle_ms": idle.worst["idle"],
+        "longest_turn_ms": max(turns),
+        "turns": len(turns),
+        "gaps_ms": clock.worst,
+        "add_layer_ms": add_ms,
+        "refresh_ms": refresh_ms,
+    }

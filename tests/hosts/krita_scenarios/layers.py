@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from krita import Selection
 from studio import (
     QtCore,
     app,
@@ -78,11 +79,14 @@ def steps(stage):
     locked = document.createNode("locked", "paintlayer")
     root.addChildNode(locked, None)
     locked.setLocked(True)
+    invert = document.createFilterLayer("a filter layer", app.filter("invert"), Selection())
+    root.addChildNode(invert, None)
+    document.waitForDone()
     yield 100
     answers = {}
     for source in (True, False):
         wish(docker, candidates=1, all_visible=source)
-        for node in (base, inner, group, vector, mask_node, hidden, locked):
+        for node in (base, inner, group, vector, mask_node, hidden, locked, invert):
             document.setActiveNode(node)
             document.waitForDone()
             yield from until(lambda n=node: document.activeNode().name() == n.name())
@@ -103,7 +107,7 @@ def steps(stage):
                 document.activeNode().name(),
             ]
             yield from undo()
-            assert pixels(document) == before
+            assert pixels(document) == before, (node.name(), source)
 
     # -- inside a hidden group, inside a locked one ---------------------------------------------
     for change, name in ((group.setVisible, "hidden"), (group.setLocked, "locked")):

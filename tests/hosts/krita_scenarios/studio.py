@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 
@@ -115,6 +116,12 @@ def inpaint(docker, seconds=60.0):
     assert len(state.runs) == before + 1, (state.notice, before, state.runs)
 
 
+def no_problem(docker):
+    """Nothing was said, or only a remark, such as how far the fill is enlarged."""
+    notice = docker.controller.state.notice
+    assert notice is None or not notice.is_problem, notice
+
+
 def undo():
     app.action("edit_undo").trigger()
     app.activeDocument().waitForDone()
@@ -163,11 +170,14 @@ def save(document, path):
     document.waitForDone()
 
 
+def plugin(name):
+    """A module of the plug-in."""
+    return importlib.import_module(f"inpaint_krita.{name}")
+
+
 def client(name):
     """A module of the client as the plug-in carries it."""
-    import importlib
-
-    return importlib.import_module(f"inpaint_krita._vendor.inpaint_client.{name}")
+    return plugin(f"_vendor.inpaint_client.{name}")
 
 
 def flat_picture(model, depth, profile, width=160, height=120):

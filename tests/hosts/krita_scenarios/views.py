@@ -13,13 +13,6 @@ def steps(stage):
     window.resize(1366, 768)
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
-    for each in app.dockers():
-        if each is not docker and each.objectName() not in ("KisLayerBox", "ToolBox"):
-            each.setVisible(False)
-    layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
-    docker.setVisible(True)
-    window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Vertical)
-    window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Horizontal)
 
     def photograph(name):
         panel.draw(control.state)
@@ -28,6 +21,14 @@ def steps(stage):
 
     document = app.openDocument(str(stage.out / "picture.png"))
     yield from show(document)
+    for each in app.dockers():  # 5.2 shows them again when the first document opens
+        if each is not docker and each.objectName() not in ("KisLayerBox", "ToolBox"):
+            each.setVisible(False)
+    layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
+    docker.setVisible(True)
+    yield 200
+    window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Vertical)
+    window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Horizontal)
     control.document_changed()
     x, y, width, height = stage.arguments["selection"]
     yield from select(document, x, y, width, height, feather=max(2, width // 20))

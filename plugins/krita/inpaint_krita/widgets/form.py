@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..qt import QtCore, QtWidgets
+from ..qt import QAction, QtCore, QtWidgets
 from ..state import State
 from ..text import tr
-from ..wishes import MAX_CANDIDATES, MAX_SEED, draw_seed
+from ..wishes import MAX_CANDIDATES, MAX_SEED, Wishes, draw_seed
 from .frame_view import FrameView
 from .parts import IconButton, ValueSlider, column, row
 
@@ -103,6 +103,8 @@ class Form(QtWidgets.QWidget):
         self.source.addItem(tr("All visible layers"), True)
         self.source.addItem(tr("The active layer"), False)
         self.source.activated.connect(lambda _: self._wish(all_visible=self.source.currentData()))
+        self.fitting = _Fitting()
+        self.fitting.wished.connect(self.wished)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -123,6 +125,7 @@ class Form(QtWidgets.QWidget):
         grid.addRow(tr("Variety"), self.variety)
         grid.addRow(tr("Source"), self.source)
         grid.addRow(tr("Context"), self.context)
+        grid.addRow(tr("Fitting"), self.fitting)
         layout = column(self)
         layout.addLayout(grid)
         layout.addWidget(self.frame)
@@ -136,6 +139,7 @@ class Form(QtWidgets.QWidget):
         self.variety.show_value(wishes.variety)
         self.context.setCurrentIndex(self.context.findData(wishes.context))
         self.source.setCurrentIndex(self.source.findData(wishes.all_visible))
+        self.fitting.draw(wishes)
         is_frame = wishes.context == "frame" and state.has_document
         self.frame.setVisible(is_frame)
         if is_frame:
@@ -185,6 +189,38 @@ class Form(QtWidgets.QWidget):
 
     def _wish(self, **changes: object) -> None:
         self.wished.emit(changes)
+
+
+class _Fitting(QtWidgets.QToolButton):
+    """How the fill is fitted to its surroundings: a menu of switches, and which are on."""
+
+    wished = QtCore.pyqtSignal(dict)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        menu = QtWidgets.QMenu(self)
+        self.switches: dict[str, QAction] = {}
+        for field, words, tip in (
+            ("colour_match", tr("Colours"), tr("Match colour and light of the surroundings")),
+            ("gradient", tr("Edges"), tr("Continue the surroundings smoothly into the fill")),
+            ("grain", tr("Grain"), tr("Match grain and sharpness of the surroundings")),
+        ):
+            switch = QAction(words, menu)
+            switch.setCheckable(True)
+            switch.setToolTip(tip)
+            switch.triggered.connect(lambda on, name=field: self.wished.emit({name: on}))
+            menu.addAction(switch)
+            self.switches[field] = switch
+        menu.setToolTipsVisible(True)
+        self.setMenu(menu)
+
+    def draw(self, wishes: Wishes) -> None:
+        for field, switch in self.switches.items():
+            switch.setChecked(getattr(wishes, field))
+        on = [switch.text() for switch in self.switches.values() if switch.isChecked()]
+        self.setText(", ".join(on) or tr("none"))
 
 
 def _quietly(widget: QtWidgets.QWidget, change: object) -> None:

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from inpaint_client.geometry import Extent
 from inpaint_client.settings import ConnectionSettings
 
+from ..history import PastRun
 from ..qt import Qt, QtCore, QtGui, QtWidgets
-from ..state import State
+from ..state import Notice, State
 from ..text import tr
 from .edits import Edits
 from .form import Form
@@ -51,6 +52,7 @@ class Panel(QtWidgets.QWidget):
         super().__init__(parent)
         self._intents = intents
         self._shown_run = ""
+        self._shown_notice: Notice | None = None
         self.status = StatusRow()
         self.notice = NoticeBar()
         self.run_row = RunRow()
@@ -85,6 +87,7 @@ class Panel(QtWidgets.QWidget):
         inner = QtWidgets.QWidget()
         contents_layout = column(inner)
         contents_layout.setContentsMargins(0, 0, 4, 0)
+        contents_layout.addWidget(self.notice)
         for name in SECTIONS:
             contents_layout.addWidget(self.sections[name])
         contents_layout.addStretch(1)
@@ -96,7 +99,6 @@ class Panel(QtWidgets.QWidget):
         layout = column(self, margin=6)
         layout.addWidget(self.status)
         layout.addWidget(self.run_row)
-        layout.addWidget(self.notice)
         layout.addWidget(scroll, 1)
         self.setMinimumWidth(240)
 
@@ -143,12 +145,18 @@ class Panel(QtWidgets.QWidget):
         if key and key != self._shown_run and state.progress.is_running:
             QtCore.QTimer.singleShot(0, self._reveal_results)
         self._shown_run = key
+        notice, self._shown_notice = self._shown_notice, state.notice
+        if state.notice is not None and state.notice.is_problem and state.notice != notice:
+            QtCore.QTimer.singleShot(0, lambda: self._scroll_to(0))
 
     def _reveal_results(self) -> None:
         """A docker is rarely high enough for everything: the candidates are what one waits for."""
+        self._scroll_to(self.sections["results"].y())
+
+    def _scroll_to(self, y: int) -> None:
         bar = self._scroll.verticalScrollBar()
         if bar is not None:
-            bar.setValue(self.sections["results"].y())
+            bar.setValue(y)
 
     def redraw_thumbnail(self, position: int) -> None:
         self.results.grid.update()
@@ -160,7 +168,7 @@ class Panel(QtWidgets.QWidget):
         dialog.open()
 
     def _draw_history(self, state: State) -> None:
-        shown = [(_caption(run.time, run.title, len(run.results)), run.key) for run in state.runs]
+        shown = [(_caption(run), run.key) for run in state.runs]
         shown.reverse()
         current = [
             (self.history.itemText(i), self.history.itemData(i))
@@ -172,7 +180,7 @@ class Panel(QtWidgets.QWidget):
                 self.history.addItem(label, key)
         if state.run is not None:
             self.history.setCurrentIndex(self.history.findData(state.run.key))
-        self.history.setVisible(len(shown) > 1)
+        self.history.setVisible(bool(shown))
 
     def _propose_frame(self) -> None:
         self._intents.propose_frame()
@@ -188,7 +196,11 @@ class Panel(QtWidgets.QWidget):
         self._intents.wish(sections_closed=",".join(closed))
 
 
-def _caption(time: str, title: str, count: int) -> str:
-    when = QtCore.QDateTime.fromString(time, Qt.DateFormat.ISODate).toLocalTime()
-    clock = when.toString("HH:mm") if when.isValid() else ""
-    return f"{clock}  {title} ({count})".strip()
+def _caption(run: PastRun) -> str:
+    when = QtCore.QDateTime.fromString(run.time, Qt.DateFormat.ISODate).toLocalTime()
+    return tr("{time}  {model}, seed {seed} ({count})").format(
+        time=when.toString("HH:mm") if when.isValid() else "",
+        model=run.model,
+        seed=run.seeds[0] if run.seeds else "?",
+        count=len(run.results),
+    )

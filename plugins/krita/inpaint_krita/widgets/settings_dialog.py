@@ -22,7 +22,7 @@ class SettingsDialog(QtWidgets.QDialog):
         super().__init__(parent)
         self._before = settings
         self.setWindowTitle(tr("Inpaint (StyleGAN): connection"))
-        self.resize(460, 0)
+        self.setMinimumWidth(460)
         self.local = QtWidgets.QRadioButton(tr("The daemon of this computer"))
         self.remote = QtWidgets.QRadioButton(tr("Another one"))
         (self.remote if settings.address else self.local).setChecked(True)
@@ -102,6 +102,7 @@ class SettingsDialog(QtWidgets.QDialog):
         ok = self.buttons.button(QtWidgets.QDialogButtonBox.StandardButton.Ok)
         if ok is not None:
             ok.setEnabled(not problem)
+        self.adjustSize()
 
     def _browse(self) -> None:
         path, _filter = QtWidgets.QFileDialog.getOpenFileName(

@@ -1,0 +1,136 @@
+"""The whole way on real photographs: `python -m benchmarks.photographs --out DIR [--limit N]`.
+
+Needs a running daemon (`inpaint-server --model BUNDLE`) and ../shared. Each photograph gets three
+holes (eyes, mouth and chin, hair and forehead), which `inpaint fill` fills with a frame that the
+framer finds and with the true one. Telea's and the Navier-Stokes method fill the same holes. Judged
+are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
+original, and the colour step at the hole's border. The pictures stay in DIR, to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from inpaint_model import frames
+from inpaint_model.frames import Frame
+from inpaint_model.metrics.kernel import paired_kernel_distance
+from inpaint_model.metrics.networks import Judges, features_of, load_judges
+from inpaint_model.metrics.perceptual import tap_distance
+from inpaint_model.pixels import quantise
+from inpaint_model.resampling import resample
+from inpaint_model.seams import seam_step
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.framer import errors
+from benchmarks.seam import HOLES, cases, ellipse
+
+Bytes = NDArray[np.uint8]
+Method = Callable[[Path, Path, Bytes, Bytes, Frame], Bytes]
+CROP = 256
+RADIUS = 5  # of the classical methods, px
+
+
+def through_the_daemon(model: str, auto: bool, found: dict[str, Frame]) -> Method:
+    """`inpaint fill` with the frame found or given; what was found is kept by file name."""
+
+    def fill(image: Path, mask: Path, _: Bytes, __: Bytes, truth: Frame) -> Bytes:
+        out = mask.with_suffix(".auto" if auto else ".true")
+        frame = "auto" if auto else ",".join(f"{value:.3f}" for value in truth)
+        command = [sys.executable, "-m", "inpaint_cli", "fill", str(image), "--mask", str(mask)]
+        command += ["--out", str(out), "-n", "1", "--seed", "0", "--json", f"--frame={frame}"]
+        command += ["--model", model] if model else []
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        about = json.loads(done.stdout.splitlines()[-1])
+        if auto:
+            found[mask.name] = Frame(*about["frame"][0])
+        return np.asarray(Image.open(out / "candidate-00.png").convert("RGB"))
+
+    return fill
+
+
+def classical(flag: int) -> Method:
+    def fill(_: Path, __: Path, pixels: Bytes, coverage: Bytes, truth: Frame) -> Bytes:
+        hole = (coverage > 0).astype(np.uint8)
+        filled = cv2.inpaint(np.ascontiguousarray(pixels[..., ::-1]), hole, RADIUS, flag)
+        return np.ascontiguousarray(filled[..., ::-1])
+
+    return fill
+
+
+def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
+    matrix = frames.document_from_model(frame, CROP)
+    return quantise(resample(pixels.astype(np.float32) / 255, matrix, CROP, CROP), np.uint8)
+
+
+def judged(judges: Judges, originals: list[Bytes], fills: list[Bytes]) -> dict[str, float]:
+    one, two = (torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2) for p in (originals, fills))
+    scores = {}
+    for network in judges.inception:
+        kid = paired_kernel_distance(features_of(network, one, ""), features_of(network, two, ""))
+        scores[f"kid{network.suffix}_x1000"] = round(1000 * kid.value, 3)
+    if judges.vgg_taps is not None:
+        with torch.inference_mode():
+            values = [
+                tap_distance(*(judges.vgg_taps(p[None].float() / 127.5 - 1) for p in pair))
+                for pair in zip(one, two, strict=True)
+            ]
+        scores["vgg"] = round(float(torch.cat(values).mean()), 4)
+    return scores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", default="", help="a model's name (default: the daemon's)")
+    parser.add_argument("--limit", type=int, default=1000, help="photographs")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Frame] = {}
+    methods: dict[str, Method] = {
+        "auto": through_the_daemon(args.model, True, found),
+        "true frame": through_the_daemon(args.model, False, found),
+        "telea": classical(cv2.INPAINT_TELEA),
+        "navier-stokes": classical(cv2.INPAINT_NS),
+    }
+    originals: list[Bytes] = []
+    crops: dict[str, list[Bytes]] = {name: [] for name in methods}
+    seams: dict[str, list[float]] = {name: [] for name in methods}
+    misses: list[tuple[float, float, float]] = []
+    for name, pixels, truth in cases(args.shared, args.limit):
+        image = args.out / f"{name}.png"
+        Image.fromarray(pixels).save(image)
+        for region, hole in HOLES.items():
+            coverage = ellipse(pixels.shape, truth, hole)
+            mask = args.out / f"{name}-{region}.png"
+            Image.fromarray(coverage).save(mask)
+            originals.append(face_crop(pixels, truth))
+            for method, fill in methods.items():
+                result = fill(image, mask, pixels, coverage, truth)
+                crops[method].append(face_crop(result, truth))
+                before, after = (p.astype(np.float32) / 255 for p in (pixels, result))
+                seams[method].append(seam_step(after, before, coverage > 0))
+                if method not in ("auto", "true frame"):
+                    Image.fromarray(result).save(args.out / f"{name}-{region}-{method}.png")
+            misses.append(errors(found[mask.name], truth))
+    judges = load_judges(args.shared / "metrics")
+    for method in methods:
+        seam = {"seam_median": round(float(np.nanmedian(seams[method])), 3)}
+        print(json.dumps({"method": method} | judged(judges, originals, crops[method]) | seam))
+    centre, side, angle = np.median(misses, axis=0)
+    print(json.dumps({"centre": centre, "side": side, "angle": angle, "fills": len(misses)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Take the pictures of docs/gimp.md: the dialogs in a live GIMP, on a given picture and model.
+
+    .venv/bin/python tests/hosts/gimp_screenshots.py PICTURE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
+
+Needs what `make test-hosts` needs. The ellipse in the given box is what will be filled. Look at the
+pictures before you commit them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "server", "plugins/client")]
+
+import numpy as np  # noqa: E402
+from daemons import DaemonProcess  # noqa: E402
+from gimp_host import LiveGimp, find, new_profile  # noqa: E402
+from inpaint_cli.plugins_gimp import unpack  # noqa: E402
+from PIL import Image, ImageGrab  # noqa: E402
+from xvfb import display  # noqa: E402
+
+FILL_DIALOG = r"^Inpaint \(StyleGAN\)"
+EDIT_DIALOG = "^Edit fill"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Take the pictures of docs/gimp.md.")
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("box", help="X,Y,WIDTH,HEIGHT of the ellipse that is selected")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--model", default="tiny", help="a bundle")
+    arguments = parser.parse_args()
+    subprocess.run([sys.executable, ROOT / "plugins/build.py", "gimp"], check=True)
+    profile = new_profile(find())
+    unpack(ROOT / "build/plugins/inpaint-gimp.zip", profile.plug_ins / "inpaint-gimp")
+    picture = profile.folder / "picture.png"
+    Image.open(arguments.picture).convert("RGB").save(picture)
+    selection = [int(part) for part in arguments.box.split(",")]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=profile.folder) as folder,
+        display() as screen,
+        DaemonProcess(Path(folder), "--model", arguments.model) as daemon,
+    ):
+        runtime = daemon.runtime()
+        profile.environment.update(
+            INPAINT_SERVER=runtime["address"], INPAINT_TOKEN=runtime["token"]
+        )
+        with profile.window(screen) as live:
+            shoot(live, str(picture), selection, arguments.out)
+    shutil.rmtree(profile.folder)
+
+
+def shoot(live: LiveGimp, picture: str, selection: list[int], out: Path) -> None:
+    answer = live.start("interactive", picture=picture, selection=selection, soft=16)
+    live.find_window(FILL_DIALOG)
+    settle(live)
+    grab(live, FILL_DIALOG, out / "gimp-idle.png")
+    live.key(FILL_DIALOG, "alt+f")
+    time.sleep(1)
+    grab(live, FILL_DIALOG, out / "gimp-running.png")
+    settle(live)
+    live.key(FILL_DIALOG, "alt+j", *["Right"] * 10)
+    settle(live)
+    grab(live, FILL_DIALOG, out / "gimp-results.png")
+    live.key(FILL_DIALOG, "alt+i")
+    names = live.result(answer)["tree"][0][1]
+    settle(live)
+    grab(live, "GIMP$", out / "gimp-layers.png")
+    answer = live.start("edit_selected", name=names[0])
+    live.find_window(EDIT_DIALOG)
+    settle(live)
+    live.key(EDIT_DIALOG, "alt+j", *["Left"] * 10)
+    settle(live)
+    grab(live, EDIT_DIALOG, out / "gimp-edit.png")
+    live.key(EDIT_DIALOG, "Escape")
+    live.result(answer)
+
+
+def settle(live: LiveGimp) -> None:
+    """Until the screen has not changed for a while (marching ants aside)."""
+    before, quiet = look(live), 0
+    while quiet < 4:
+        time.sleep(0.5)
+        now = look(live)
+        moved = np.count_nonzero(np.abs(now.astype(int) - before).max(-1) > 40)
+        quiet = quiet + 1 if moved < 600 else 0
+        before = now
+
+
+def look(live: LiveGimp) -> np.ndarray:
+    return np.asarray(ImageGrab.grab(xdisplay=live.variables["DISPLAY"]).convert("RGB"))
+
+
+def grab(live: LiveGimp, title: str, path: Path) -> None:
+    words = live.xdotool("getwindowgeometry", "--shell", live.find_window(title)).splitlines()
+    window = {name: int(value) for name, value in (word.split("=") for word in words)}
+    left, top = window["X"], window["Y"]
+    box = (left, top, left + window["WIDTH"], top + window["HEIGHT"])
+    ImageGrab.grab(bbox=box, xdisplay=live.variables["DISPLAY"]).convert("RGB").save(path)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
