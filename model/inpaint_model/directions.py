@@ -6,6 +6,7 @@ score over the generator's samples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -34,9 +35,15 @@ class Direction:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Direction:
-        """From an entry of model.yaml, whose range is [minimum, maximum]."""
+        """From an entry of model.yaml, whose range is [minimum, maximum].
+
+        ValueError, KeyError or TypeError if it is not one.
+        """
         values = dict(data)
         values["minimum"], values["maximum"] = (float(v) for v in values.pop("range"))
+        values["unit"] = float(values["unit"])
+        if not all(math.isfinite(values[key]) for key in ("unit", "minimum", "maximum")):
+            raise ValueError(f"the unit or range of the direction {values['name']!r} is not finite")
         values["layers"] = tuple(int(layer) for layer in values["layers"])
         values["effects"] = dict(values.get("effects") or {})
         return cls(**values)

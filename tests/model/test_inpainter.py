@@ -144,6 +144,14 @@ def test_edits_add_to_the_codes(tiny: Inpainter) -> None:
         tiny.edit(codes, {"blonde": 1.0})
 
 
+def test_the_styles_of_a_whole_picture_are_its_own(tiny: Inpainter) -> None:
+    R = tiny.resolution
+    one, other = tiny.invert(picture(R, 0)), tiny.invert(picture(R, 1))
+    assert one.shape == (tiny.num_ws, tiny.w_dim)
+    np.testing.assert_array_equal(one, tiny.invert(picture(R, 0)))  # nothing is drawn
+    assert not np.array_equal(one, other)
+
+
 def test_wrong_pictures_are_explained(tiny: Inpainter) -> None:
     with pytest.raises(ValueError, match=r"takes uint8 \(32, 32, 3\)"):
         tiny.encode(picture(64), some_hole(64))

@@ -67,7 +67,7 @@ def fit_marks(w: Floats, marked: Floats, more: NDArray[np.bool_]) -> Fit:
     for k in range(len(white)):
         rest = np.arange(len(white)) != k
         normal, offset = _separate(white[rest], more[rest], zero, 1.0, 0.01)
-        right += (white[k] @ normal > offset) == more[k]
+        right += int((white[k] @ normal > offset) == more[k])
     normal, _ = _separate(white, more, zero, 1.0, 0.01)
     vector = axes @ (normal * scale)  # back, along what the samples vary in
     return Fit(vector / np.linalg.norm(vector), right / len(white))
@@ -94,7 +94,12 @@ def _separate(
     x: Floats, labels: NDArray[np.bool_], mean: Floats, scale: float, C: float
 ) -> tuple[Floats, float]:
     """Unit normal of a linear SVM and the plane's place on it, in the units of x."""
-    from sklearn.svm import LinearSVC  # an extra: only fits need it
+    try:
+        from sklearn.svm import LinearSVC  # an extra: only fits need it
+    except ModuleNotFoundError:
+        raise ValueError(
+            "fitting needs scikit-learn: pip install 'inpaint-stylegan[train]'"
+        ) from None
 
     machine = LinearSVC(C=C, loss="squared_hinge", dual="auto", random_state=0, max_iter=20_000)
     machine.fit((x - mean) / scale, labels)

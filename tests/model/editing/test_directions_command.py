@@ -191,13 +191,14 @@ def test_other_files_are_no_marks(
     assert reason in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-in
 def test_what_a_network_scores_can_be_fitted_to(bundle: Path, tmp_path: Path) -> None:
     class Crown(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.stack([x.mean(dim=(1, 2, 3)), x[:, 0, 2, 16]], dim=1)
 
     path = tmp_path / "crown.pt"
-    torch.jit.save(torch.jit.trace(Crown(), torch.zeros(1, 3, 32, 32)), str(path))
+    torch.jit.script(Crown()).save(str(path))
     fit = ["--attributes", "crown", "--samples", "300", "--extremes", "0.1"]
     assert main(["directions", "svm", str(bundle), "--scorer", f"crown={path}:1", *fit]) == 0
     crown = read_bundle(bundle).directions[1]
@@ -245,6 +246,13 @@ def test_a_damaged_store_is_one_sentence(bundle: Path, damage, reason: str) -> N
     damage(bundle)
     with pytest.raises(BundleError, match=reason):
         load_vectors(read_bundle(bundle))
+
+
+def test_a_unit_that_is_no_number_is_refused(bundle: Path) -> None:
+    text = (bundle / "model.yaml").read_text()
+    (bundle / "model.yaml").write_text(re.sub(r"unit: .*", "unit: .inf", text))
+    with pytest.raises(BundleError, match="'hair_lightness' is not finite"):
+        read_bundle(bundle)
 
 
 def test_what_is_not_offered_cannot_be_asked_for(tmp_path: Path, bundle: Path) -> None:
