@@ -41,7 +41,7 @@ from inpaint_client.discovery import read_runtime_file
 
 TOLERANCE = 0.05
 SETTLED_S = 60.0
-PAUSE_S = 6.0  # the daemon tidies up every five seconds
+PAUSE_S = 14.0  # sessions expire, and the daemon tidies up every five seconds
 
 
 def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
@@ -143,8 +143,8 @@ def resident_bytes(pid: int) -> int:
 def run(minutes: float, clients: int, model: str) -> int:
     """Soak a daemon of our own; the exit status."""
     with tempfile.TemporaryDirectory(prefix="inpaint-soak-") as folder:
-        config = Path(folder, "soak.yaml")  # a session cache that is full within a minute
-        config.write_text("limits: {max_sessions: 4}")
+        config = Path(folder, "soak.yaml")
+        config.write_text("session_ttl_s: 3\n")  # cached pictures are gone when memory is read
         choice = ["--model", model] if model else []
         daemon = subprocess.Popen(  # noqa: S603 (our own daemon)
             [sys.executable, "-m", "inpaint_server", "--config", str(config), *choice],

@@ -178,12 +178,13 @@ async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:
 async def _tidy(parts: Parts) -> None:
     """Expired sessions and idle models give their memory back."""
     idle_s = parts.config.idle_unload_s
-    tidied = 0
+    tidied = (0, 0)
     while True:
         await asyncio.sleep(TIDY_EVERY_S)
         parts.sessions.expire()
-        if parts.accounts.num_requests != tidied and not parts.accounts.running:
-            tidied = parts.accounts.num_requests
+        state = parts.accounts.num_requests, len(parts.sessions)
+        if state != tidied and not parts.accounts.running:
+            tidied = state
             await asyncio.to_thread(return_freed_memory)
         if idle_s:
             with suppress(RequestError):
