@@ -279,7 +279,11 @@ def _stored_tensors(
             with safe_open(path, framework="pt") as file:
                 while names and taken < MAPPED_BYTES:
                     name = names.pop(0)
-                    tensor = file.get_tensor(name).clone()
+                    tensor = file.get_tensor(name)
+                    # In the layout that convolutions want: converting later would leave holes in
+                    # the heap as large as the weights.
+                    kept = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+                    tensor = tensor.clone(memory_format=kept)
                     taken += tensor.nbytes
                     yield name, tensor
     except SafetensorError as error:

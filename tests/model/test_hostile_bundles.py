@@ -61,7 +61,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "damaged weights": (
         lambda bundle: (bundle / "weights.safetensors").write_bytes(b"\xff" * 100) and None,
-        "weights.safetensors is not the file that model.yaml describes",
+        "weights.safetensors is damaged",
     ),
     "absent weights": (
         lambda bundle: (bundle / "weights.safetensors").unlink(),
