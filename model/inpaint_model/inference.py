@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from inpaint_model.generator import NoiseMode, NoiseSource, SynthesisLayer, ToRGBLayer
 from inpaint_model.networks import InpaintingModel
-from inpaint_model.ops import EPSILON, bias_act, channels_last, up_conv2d
+from inpaint_model.ops import EPSILON, SQRT2, channels_last, up_conv2d
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -47,8 +47,10 @@ class FrozenSynthesisLayer(nn.Module):
         self.register_buffer(
             "weight", weight.to(dtype).contiguous(memory_format=torch.channels_last)
         )
-        self.register_buffer("noise", (layer.noise_const * layer.noise_strength).detach().to(dtype))
-        self.register_buffer("bias", layer.bias.detach().to(dtype))
+        self.register_buffer(
+            "noise", (layer.noise_const * layer.noise_strength * SQRT2).detach().to(dtype)
+        )
+        self.register_buffer("bias", (layer.bias * SQRT2).detach().to(dtype))
 
     def forward(
         self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
@@ -64,10 +66,11 @@ class FrozenSynthesisLayer(nn.Module):
             x = up_conv2d(x, self.weight)
         else:
             x = torch.nn.functional.conv2d(x, self.weight, padding=1)
-        x = x * dcoefs.to(x.dtype)[:, :, None, None]
-        if noise_mode == "const":
-            x = x + self.noise
-        return bias_act(x, self.bias, clamp=self.conv_clamp)
+        dcoefs = (dcoefs * SQRT2).to(x.dtype)[:, :, None, None]  # the activation's gain with it
+        # Noise and scale in one pass, with one rounding.
+        x = torch.addcmul(self.noise, x, dcoefs) if noise_mode == "const" else x * dcoefs
+        x = torch.nn.functional.leaky_relu_(x.add_(self.bias[:, None, None]), 0.2)
+        return x if self.conv_clamp is None else x.clamp_(-self.conv_clamp, self.conv_clamp)
 
 
 def freeze_for_inference(
