@@ -77,12 +77,15 @@ def load_vgg16(path: Path) -> VGG16:
     return frozen_copy(network)
 
 
-def load_torchscript(path: Path) -> Features:
-    """A scripted network [N, 3, H, W] in -1..1 -> one feature map, or a list of them."""
-    network = torch.jit.load(str(path), map_location="cpu").float().eval()
+def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
+    """A scripted network [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
+
+    dtype: what it computes in; bfloat16 is nearly twice as fast on processors that have it.
+    """
+    network = torch.jit.load(str(path), map_location="cpu").to(dtype).eval()
 
     def features(images: Tensor) -> Sequence[Tensor]:
-        out = network.to(images.device)(images)
+        out = network.to(images.device)(images.to(dtype))
         return [out] if isinstance(out, Tensor) else list(out)
 
     return features

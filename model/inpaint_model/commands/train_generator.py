@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="train at the preset's resolution / N; grow the result with --grow-from (default: 1)",
     )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="FILE",
+        help="TorchScript network by which --autoencoder-weight compares pictures",
+    )
     add_options(parser, GeneratorTraining)
 
 
@@ -48,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.discriminator import Discriminator
     from inpaint_model.generator import Generator
     from inpaint_model.importing import import_checkpoint
+    from inpaint_model.perceptual import PerceptualLoss, load_torchscript
     from inpaint_model.training import distributed
+    from inpaint_model.training.autoencoding import VariationalEncoder, find_encoder
     from inpaint_model.training.generator_loop import train_generator
     from inpaint_model.training.growing import grow_discriminator, grow_generator
     from inpaint_model.training.options import options_from
@@ -85,6 +93,16 @@ def run(args: argparse.Namespace) -> int:
         print(describe(plan))
         return 0
     pictures, weights = training_run.load_data(args, G.config.resolution)
+    E, perceptual = None, None
+    if options.autoencoder_weight:
+        with torch.random.fork_rng():
+            torch.manual_seed(options.seed)
+            E = VariationalEncoder(G.config)
+        if start and not find_encoder(E, start):
+            print(f"no encoder lies beside {start}: a new one is trained")
+        if args.features:
+            dtype = torch.bfloat16 if options.bf16 else torch.float32
+            perceptual = PerceptualLoss(load_torchscript(args.features, dtype))
     device, world = training_run.start_device(args)
     folder = RunFolder(args.out)
     if world.is_main:
@@ -96,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
             D,
             pictures,
             folder,
+            E=E,
+            perceptual=perceptual,
             weights=weights,
             card=Card(
                 name=args.name or args.out.name, licence=args.licence, provenance=args.provenance

@@ -121,4 +121,6 @@ def _features(args: argparse.Namespace, D: Discriminator, device: torch.device) 
 
     if args.vgg16:
         return load_vgg16(args.vgg16).to(device)
-    return load_torchscript(args.features) if args.features else discriminator_features(D)
+    if args.features:
+        return load_torchscript(args.features, torch.bfloat16 if args.bf16 else torch.float32)
+    return discriminator_features(D)

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inpaint_model.augment import AdaController, AugmentPipe
 from inpaint_model.bundle import Card, save_bundle
@@ -19,8 +19,16 @@ from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator, NoiseSource
 from inpaint_model.grids import contact_sheet, to_uint8
 from inpaint_model.ops import channels_last
+from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
+from inpaint_model.training.autoencoding import (
+    Reconstruction,
+    VariationalEncoder,
+    autoencoding_loss,
+    reconstruct,
+    save_encoder,
+)
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
@@ -49,6 +57,8 @@ def train_generator(
     pictures: PictureSet,
     run: RunFolder,
     *,
+    E: VariationalEncoder | None = None,
+    perceptual: PerceptualLoss | None = None,
     weights: Tensor | None = None,
     card: Card | None = None,
     device: torch.device | None = None,
@@ -57,7 +67,8 @@ def train_generator(
 ) -> Generator:
     """Train in place until `options.total_kimg`; returns the averaged generator.
 
-    weights: how often each picture is drawn, [M], None = equally. start_nimg: images that the
+    E, perceptual: the encoder for `options.autoencoder_weight`, and what reconstructions are
+    compared by besides their pixels. weights: how often each picture is drawn, [M], None = equally. start_nimg: images that the
     given networks have seen already (for a run that starts from a bundle). Continues from `run`
     when it holds a state. TrainingDivergedError on NaN.
     """
@@ -66,6 +77,8 @@ def train_generator(
     batch, local = options.batch_size, options.batch_size // world.size
     if local * world.size != batch:
         raise ValueError(f"batch {batch} does not divide among {world.size} processes")
+    if options.autoencoder_weight and E is None:
+        raise ValueError("autoencoder_weight needs an encoder")
     R = G.config.resolution
     gamma = options.r1_gamma if options.r1_gamma is not None else 0.0002 * R * R / batch
     dtype = torch.bfloat16 if options.bf16 else torch.float32
@@ -80,8 +93,14 @@ def train_generator(
     G_ema = frozen_copy(G)
     opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
     opt_D = losses.lazy_adam(D, options.lr, options.r1_interval)
-    modules = {"G": G, "D": D, "G_ema": G_ema}
+    modules: dict[str, nn.Module] = {"G": G, "D": D, "G_ema": G_ema}
     optimizers = {"opt_G": opt_G, "opt_D": opt_D}
+    if E is not None:
+        channels_last(E.to(device)).train()
+        opt_E = losses.lazy_adam(E, options.lr, None)
+        modules["E"], optimizers["opt_E"] = E, opt_E
+        if perceptual is not None:
+            perceptual.calibrate(pictures.batch(torch.arange(min(len(pictures), 64)), None, device))
     cur_nimg, step, pl_mean = start_nimg, 0, torch.zeros((), device=device)
     numbers = run.load_state(modules, optimizers)
     if numbers is not None:
@@ -118,6 +137,12 @@ def train_generator(
         images = pictures.batch(index, mirrored if options.mirror else None, device)
         return images.contiguous(memory_format=torch.channels_last)
 
+    def give_back(real: Tensor) -> Reconstruction:
+        assert E is not None
+        rng = generator_for(options.seed, cur_nimg, "code")
+        draw = world.shard(torch.randn(batch, G.config.z_dim, generator=rng)).to(device)
+        return reconstruct(E, G, real, draw, rng, perceptual, dtype)
+
     def save() -> None:
         if not world.is_main:
             return
@@ -134,6 +159,14 @@ def train_generator(
         with torch.no_grad():
             ws = G_ema.mapping(grid_z.to(device), truncation_psi=0.8)
             images = torch.cat([G_ema.synthesis(part) for part in ws.split(16)])
+            shown = pictures.batch(torch.arange(min(len(pictures), 24)), None, device)
+            if E is not None:
+                draw = torch.zeros(len(shown), G.config.z_dim, device=device)
+                given_back = reconstruct(E, G_ema, shown, draw, torch.Generator()).images
+                pairs = torch.stack([shown, given_back], dim=1).flatten(0, 1)
+                sheet = contact_sheet(to_uint8(pairs), columns=8)
+                sheet.save(run.path / f"reconstructions{cur_nimg // 1000:06d}.png")
+                save_encoder(E, run.path)
         grid = contact_sheet(to_uint8(images), columns=8)
         grid.save(run.path / f"fakes{cur_nimg // 1000:06d}.png")
         trained = replace(card, trained_kimg=cur_nimg / 1000)
@@ -143,41 +176,58 @@ def train_generator(
     tick_time = time.perf_counter()
     end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
     while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
-        # Discriminator: real up, generated down.
-        opt_D.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            fake, _ = generate("D")
-        fake_logits = D(augmented(fake, "D fake").to(dtype))
+        played = cur_nimg - start_nimg - options.warm_start_kimg * 1000
+        plays, learns = played >= 0, played >= options.discriminator_kimg * 1000
         real = real_batch()
-        real_logits = D(augmented(real, "D real").to(dtype))
-        d_fake, d_real = losses.d_logistic_fake(fake_logits), losses.d_logistic_real(real_logits)
-        (d_fake + d_real).backward()
-        world.average_gradients(D.parameters())
-        opt_D.step()
-        ada.observe(real_logits)
+
+        # Discriminator: real up, generated down.
+        if plays:
+            opt_D.zero_grad(set_to_none=True)
+            with torch.no_grad():
+                fake, _ = generate("D")
+            fake_logits = D(augmented(fake, "D fake").to(dtype))
+            real_logits = D(augmented(real, "D real").to(dtype))
+            d_fake = losses.d_logistic_fake(fake_logits)
+            d_real = losses.d_logistic_real(real_logits)
+            (d_fake + d_real).backward()
+            world.average_gradients(D.parameters())
+            opt_D.step()
+            ada.observe(real_logits)
+            stats.add("loss_d", d_fake + d_real)
+            stats.add("sign_real", real_logits.sign().mean())
+            stats.add("sign_fake", fake_logits.sign().mean())
 
         # Lazy R1.
-        if step % options.r1_interval == 0:
+        if plays and step % options.r1_interval == 0:
             opt_D.zero_grad(set_to_none=True)
-            real.requires_grad_(True)
-            penalty = losses.r1_penalty(D(augmented(real, "D real")), real)
+            seen = real.clone().requires_grad_(True)
+            penalty = losses.r1_penalty(D(augmented(seen, "D real")), seen)
             (penalty * (gamma / 2 * options.r1_interval)).backward()
             world.average_gradients(D.parameters())
             opt_D.step()
             stats.add("r1", penalty)
 
-        # Generator: fool the discriminator.
-        learns = cur_nimg >= start_nimg + options.discriminator_kimg * 1000
+        # Generator: fool the discriminator, give pictures back.
+        opt_G.zero_grad(set_to_none=True)
         if learns:
-            opt_G.zero_grad(set_to_none=True)
             D.requires_grad_(False)
             fake, _ = generate("G")
             g_loss = losses.g_nonsaturating(D(augmented(fake, "G").to(dtype)))
             g_loss.backward()
             D.requires_grad_(True)
+            stats.add("loss_g", g_loss)
+        if E is not None:
+            opt_E.zero_grad(set_to_none=True)
+            result = give_back(real)
+            loss = autoencoding_loss(result, options.code_nats)
+            (loss * options.autoencoder_weight).backward()
+            world.average_gradients(E.parameters())
+            opt_E.step()
+            stats.add("distance", result.distance)
+            stats.add("nats", result.rate)
+        if learns or E is not None:
             world.average_gradients(G.parameters())
             opt_G.step()
-            stats.add("loss_g", g_loss)
 
         # Lazy path-length regularisation.
         if learns and options.pl_weight and step % options.pl_interval == 0:
@@ -195,15 +245,12 @@ def train_generator(
             stats.add("path_length", mean)
 
         # Averages and the strength of augmentation.
-        if learns:
+        if learns or E is not None:
             update_ema(G_ema, G, batch, cur_nimg, options.ema_kimg)
         cur_nimg, step = cur_nimg + batch, step + 1
-        if options.ada_target and step % options.ada_interval == 0:
+        if plays and options.ada_target and step % options.ada_interval == 0:
             ada.update()
             augment.p = ada.p
-        stats.add("loss_d", d_fake + d_real)
-        stats.add("sign_real", real_logits.sign().mean())
-        stats.add("sign_fake", fake_logits.sign().mean())
 
         # Report.
         if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:

@@ -15,8 +15,15 @@ class GeneratorTraining:
     max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
     batch_size: int = option(16, "Over all processes.")
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
+    autoencoder_weight: float = option(
+        0.0, "Weight of giving back real pictures through a variational encoder; 0 = none."
+    )
+    code_nats: float = option(100.0, "Information about a picture that its code may hold.")
+    warm_start_kimg: float = option(
+        0.0, "Learn by reconstruction alone for this many thousand images, before all else."
+    )
     discriminator_kimg: float = option(
-        0.0, "Only the discriminator learns for this many thousand images, after growing say."
+        0.0, "Then the discriminator alone plays for this many thousand images, after growing say."
     )
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
