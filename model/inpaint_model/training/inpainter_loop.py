@@ -61,8 +61,8 @@ def train_inpainter(
     """Train in place until `options.total_kimg`; returns the averaged model.
 
     pictures: real ones for `options.real_fraction`. directions_from: bundles whose directions the
-    new one takes over, if they are around the same generator. Continues from `run` when it holds a state.
-    TrainingDivergedError on NaN.
+    new one takes over, if they are around the same generator. Continues from `run` when it holds a
+    state. TrainingDivergedError on NaN.
     """
     device, world, card = device or torch.device("cpu"), world or World(), card or Card("inpainter")
     batch, local = options.batch_size, options.batch_size // world.size
