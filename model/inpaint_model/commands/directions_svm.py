@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--extremes must lie above 0 and not above 0.5")
 
     from inpaint_model.direction_store import add_directions
-    from inpaint_model.editing.attribute_fits import fit_attributes
+    from inpaint_model.editing.attribute_fits import fit_attributes, measures
     from inpaint_model.editing.attributes import chosen
     from inpaint_model.editing.layers import parse_layers
     from inpaint_model.editing.samples import draw
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     removed = chosen(args.remove, known) if args.remove else ()
     auto = args.layers == AUTO
     layers = None if auto else parse_layers(args.layers, bench.generator.config.num_ws)
-    needed = {a.name: a.score for a in (*wanted, *removed)}
+    needed = measures((*wanted, *removed), with_judges=auto)
     samples = draw(
         bench.generator, needed, args.samples, seed=args.seed, truncation_psi=args.truncation
     )

@@ -34,22 +34,20 @@ UNSEEN = 0.05  # deviations of a score that nobody sees: a silent direction is n
 
 
 class Tries(NamedTuple):
-    """What fits do to scores, level by level."""
+    """What fits do to measurements, level by level."""
 
-    names: tuple[str, ...]  # of fits and scores alike, K
-    slopes: Floats  # [3, K, K]: level, fit, score; deviations of the score for one of the codes
+    fits: tuple[str, ...]  # K
+    measures: tuple[str, ...]  # M
+    slopes: Floats  # [3, K, M]: level, fit, measurement; its deviations for one of the codes
     steps: Floats  # [K, w_dim]: each fit, one standard deviation of the codes long
 
 
 class Mixture(NamedTuple):
     """A fit that others were taken out of, on the levels where that goes best."""
 
-    vector: Floats  # [w_dim], length 1
-    levels: tuple[str, ...]
+    vector: Floats  # [num_ws, w_dim], its longest row of length 1; 0 on other levels
+    layers: Layers
     ratio: float  # its own effect to the largest other one
-
-    def layers(self, num_ws: int) -> Layers:
-        return parse_layers(",".join(self.levels), num_ws)
 
 
 @torch.inference_mode()
@@ -61,50 +59,55 @@ def try_levels(
 ) -> Tries:
     """Move every subject by one step of every fit, both ways, on each level.
 
-    steps: the fits [w_dim], one standard deviation of the samples long; scores and their standard
-    deviations (`spreads`) by the same names.
+    steps: the fits [w_dim], one standard deviation of the samples long. spreads: the standard
+    deviations of the scores.
     """
-    names = tuple(steps)
     num_ws = len(subjects[0].ws)
-    slopes = np.zeros((len(LEVELS), len(names), len(names)))
+    scale = np.array([spreads[name] for name in scores])
+    slopes = np.zeros((len(LEVELS), len(steps), len(scores)))
     for i, level in enumerate(LEVELS):
-        layers = range(num_ws)[slice(*STYLES_OF[level])]
-        for j, name in enumerate(names):
-            step = torch.zeros(num_ws, len(steps[name]))
-            step[list(layers)] = torch.from_numpy(np.asarray(steps[name], np.float32))
+        for j, fit in enumerate(steps.values()):
+            step = torch.zeros(num_ws, len(fit))
+            step[slice(*STYLES_OF[level])] = torch.from_numpy(np.asarray(fit, np.float32))
             for subject in subjects:
                 answers = measure(scores, walk(subject, step, np.array([-1.0, 1.0])))
-                slopes[i, j] += [np.diff(answers[n])[0] / 2 / spreads[n] for n in names]
-    return Tries(names, slopes / len(subjects), np.stack([steps[name] for name in names]))
+                slopes[i, j] += [(high - low) / 2 for low, high in answers.values()] / scale
+    slopes /= len(subjects)
+    return Tries(tuple(steps), tuple(scores), slopes, np.stack(list(steps.values())))
 
 
 def unmix(
     tries: Tries,
     name: str,
-    spared: Collection[str],
+    spared: Mapping[str, Collection[str]],
+    num_ws: int,
     ranges: Sequence[Sequence[str]] = RANGES,
 ) -> Mixture:
-    """The combination of fits, and the levels, that move `name` most against the `spared` scores.
+    """The combination of fits, and the levels, that move the measurement `name` most against
+    the measurements of the `spared` fits.
 
-    On each range of levels: least squares for one deviation of the score and none of the others,
-    with a ridge, so that codes go no further than it is worth.
+    On each range of levels: least squares for one deviation of the own measurement and none of
+    the others, every fit having a weight on every level. A ridge keeps codes from going further
+    than it is worth.
     """
-    wanted = tries.names.index(name)
-    rows = [k for k, other in enumerate(tries.names) if k == wanted or other in spared]
-    target = np.array([float(k == wanted) for k in rows])
+    columns = [tries.fits.index(fit) for fit in (name, *spared)]
+    others = [tries.measures.index(measure) for own in spared.values() for measure in own]
+    rows = [tries.measures.index(name), *others]
+    target = np.eye(len(rows))[0]
     best: Mixture | None = None
     for levels in ranges:
-        effects = sum(tries.slopes[LEVELS.index(level)] for level in levels)[np.ix_(rows, rows)]
-        A = effects.T  # [score, fit]
-        weights = np.linalg.solve(A.T @ A + RIDGE * np.eye(len(rows)), A.T @ target)
-        vector = weights @ tries.steps[rows]
-        predicted = np.abs(A @ weights)
-        own = float((A @ weights)[rows.index(wanted)])
-        others = np.delete(predicted, rows.index(wanted))
-        ratio = own / (float(others.max(initial=0.0)) + UNSEEN)
-        length = float(np.linalg.norm(vector))
+        chosen = [LEVELS.index(level) for level in levels]
+        A = np.concatenate([tries.slopes[level][np.ix_(columns, rows)] for level in chosen]).T
+        weights = np.linalg.solve(A.T @ A + RIDGE * np.eye(A.shape[1]), A.T @ target)
+        own, *leaks = A @ weights
+        ratio = float(own) / (max(map(abs, leaks), default=0.0) + UNSEEN)
+        vector = np.zeros((num_ws, tries.steps.shape[1]))
+        for level, share in zip(levels, weights.reshape(len(levels), -1), strict=True):
+            vector[slice(*STYLES_OF[level])] = share @ tries.steps[columns]
+        length = np.linalg.norm(vector, axis=1).max(initial=0.0)
         if length > 0 and (best is None or ratio > best.ratio):
-            best = Mixture(vector / length, tuple(levels), ratio)
+            layers = parse_layers(",".join(levels), num_ws)
+            best = Mixture(vector / length, layers, ratio)
     if best is None:
         raise ValueError(f"nothing moves the score {name!r} in this generator")
     return best

@@ -36,14 +36,19 @@ def mean_luma(region: Region) -> Score:
     return lambda x: luma(pixels(x, region)).mean(dim=1)
 
 
-def median_value(region: Region) -> Score:
-    """Lightness, otherwise: the median of the largest channel."""
-    return lambda x: pixels(x, region).amax(dim=1).median(dim=1).values
+def median_luma(region: Region) -> Score:
+    """Lightness, otherwise: the median luma."""
+    return lambda x: luma(pixels(x, region)).median(dim=1).values
 
 
-def red_less_blue(region: Region) -> Score:
-    """Warmth: mean red less mean blue."""
-    return lambda x: (pixels(x, region)[:, 0] - pixels(x, region)[:, 2]).mean(dim=1)
+def warmth(region: Region) -> Score:
+    """Warmth: mean red less mean blue, over their sum, so that lightness does not count."""
+
+    def score(x: Tensor) -> Tensor:
+        red, _, blue = pixels(x, region).mean(dim=2).unbind(1)
+        return (red - blue) / (red + blue + DARK)
+
+    return score
 
 
 def log_red_to_blue(region: Region) -> Score:
@@ -89,8 +94,8 @@ def balance(left: Region, right: Region) -> Score:
 
 
 def log_balance(left: Region, right: Region) -> Score:
-    """Light from the left, otherwise: logarithm of the ratio of median values."""
-    return lambda x: (median_value(left)(x) + DARK).log() - (median_value(right)(x) + DARK).log()
+    """Light from the left, otherwise: logarithm of the ratio of median lumas."""
+    return lambda x: (median_luma(left)(x) + DARK).log() - (median_luma(right)(x) + DARK).log()
 
 
 def luma_deviation(region: Region) -> Score:

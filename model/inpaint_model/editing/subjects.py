@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from inpaint_model.editing.effects import Subject
-from inpaint_model.editing.samples import codes
+from inpaint_model.editing.samples import codes, fast
 from inpaint_model.generator import Generator
 from inpaint_model.grids import from_uint8, to_uint8
 from inpaint_model.inpainter import Inpainter, Uint8Array
@@ -21,8 +21,8 @@ def sampled(
     """Samples of the seeds from `seed` on; the whole picture changes."""
 
     def render(ws: Tensor) -> Tensor:
-        images: Tensor = generator.synthesis(ws, "const")
-        return images
+        images: Tensor = generator.synthesis(ws, "const", None, fast(ws.device))
+        return images.float()
 
     num_ws = generator.config.num_ws
     w = codes(generator, count, seed, truncation_psi)

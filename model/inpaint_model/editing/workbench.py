@@ -26,7 +26,7 @@ from inpaint_model.editing.statistics import Score
 from inpaint_model.editing.subjects import sampled
 from inpaint_model.generator import Generator
 
-CALIBRATION = 16  # pictures
+CALIBRATION = 12  # pictures
 UNCHECKED = (-3.0, 3.0)
 
 
