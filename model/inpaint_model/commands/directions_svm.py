@@ -6,6 +6,8 @@ import argparse
 
 from inpaint_model.commands.directions_options import AUTO, add_layers, add_sampling, add_scorers
 
+FLAT = 1e-9  # a score that varies less has nothing to be fitted to
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -33,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.extremes <= 0.5:
         raise ValueError("--extremes must lie above 0 and not above 0.5")
 
+    import numpy as np
+
     from inpaint_model.direction_store import add_directions
     from inpaint_model.editing.attribute_fits import fit_attributes, measures
     from inpaint_model.editing.attributes import chosen
@@ -55,6 +59,11 @@ def run(args: argparse.Namespace) -> int:
     samples = draw(
         bench.generator, needed, args.samples, seed=args.seed, truncation_psi=args.truncation
     )
+    flat = [name for name, values in samples.scores.items() if float(np.ptp(values)) < FLAT]
+    for name in flat:
+        print(f"{name}: left out, the same for every sample")
+    wanted = tuple(a for a in wanted if a.name not in flat)
+    removed = tuple(a for a in removed if a.name not in flat)
     subjects = bench.subjects(args.seed + args.samples)
     found = []
     for direction, vector in fit_attributes(
@@ -63,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         found.append((direction, vector))
         styles = f"styles {direction.layers[0]} to {direction.layers[-1]}"
         print(f"{direction.name}: {styles}; {direction.source}")
+    if not found:
+        raise ValueError("no score varies over the samples, so there is nothing to fit to")
     add_directions(bench.info.folder, found)
     print(f"{len(found)} directions stored; `inpaint-model directions check` decides on them")
     return 0
