@@ -118,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _features(args: argparse.Namespace, D: Discriminator, device: torch.device) -> Features:
+    import torch
+
     from inpaint_model.perceptual import discriminator_features, load_torchscript, load_vgg16
 
     if args.vgg16:
