@@ -18,6 +18,8 @@ from inpaint_model.bundle import Card, load_model, read_bundle, save_bundle
 from inpaint_model.cli import main
 from inpaint_model.config import ARCHS, Arch, preset
 from inpaint_model.data import PictureSet
+from inpaint_model.direction_store import add_directions, load_vectors
+from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.inpainter import tiny_model
@@ -343,13 +345,23 @@ class TestCommand:
 
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = networks()
-        save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
+        info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
+        edit = Direction("age", "own", (0,), 1.0, -2.0, 2.0, generator_sha256=info.generator_sha256)
+        add_directions(tmp_path / "g", [(edit, torch.ones(G.config.w_dim))])
         base = ["train", "inpainter", "--generator", str(tmp_path / "g"), "--preset", "tiny"]
         base += ["--device", "cpu", "--total-kimg", "0.016"]
         assert main([*base, "--out", str(tmp_path / "first")]) == 0
         again = [*base, "--init", str(tmp_path / "first" / "bundle"), "--total-kimg", "0.032"]
         assert main([*again, "--out", str(tmp_path / "second")]) == 0
-        assert read_bundle(tmp_path / "second" / "bundle").card.trained_kimg == 0.032
+        second = read_bundle(tmp_path / "second" / "bundle")
+        assert second.card.trained_kimg == 0.032
+        assert second.directions == (edit,)  # the generator's
+        assert load_vectors(second)["age"].tolist() == [1.0] * G.config.w_dim
+
+        later = replace(edit, name="found while it trains")
+        add_directions(second.folder, [(later, torch.ones(G.config.w_dim))])
+        assert main([*again, "--out", str(tmp_path / "second"), "--total-kimg", "0.048"]) == 0
+        assert read_bundle(second.folder).directions == (edit, later)
 
     def test_dry_run_touches_nothing(
         self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

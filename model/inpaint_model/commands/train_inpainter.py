@@ -112,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
             device=device,
             world=world,
             start_nimg=nimg,
+            directions_from=[path for path in (args.generator, args.init) if path],
         )
     distributed.stop(world)
     return 0

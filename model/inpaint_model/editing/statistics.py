@@ -144,23 +144,21 @@ def skin_left_of_right(x: Tensor) -> Tensor:
     return shares[0] - shares[1]
 
 
-def smile_signs(x: Tensor) -> Tensor:
-    """Smile: mouth corners darker than the cheeks, and what is paler than skin between the lips."""
-    skin = pixels(x, template.CHEEKS)
-    light = luma(skin).median(dim=1).values
-    corners = luma(pixels(x, template.MOUTH_CORNERS)).mean(dim=1)
-    red = _chromaticity(skin)[:, 0].median(dim=1).values[:, None]
-    teeth = _chromaticity(pixels(x, template.LIP_GAP))[:, 0]
-    pale = torch.sigmoid((red - teeth - 0.02) / 0.01).mean(dim=1)
-    return (light - corners) / (light + DARK) + 0.5 * pale
+def bright_mouth(x: Tensor) -> Tensor:
+    """Smile: what lies between the lips is light and the corners of the mouth are dark, both
+    against the cheeks."""
+    skin = mean_luma(template.CHEEKS)(x)
+    gap, corners = mean_luma(template.LIP_GAP)(x), mean_luma(template.MOUTH_CORNERS)(x)
+    return (gap - skin - 0.5 * (corners - skin)) / (skin + DARK)
 
 
-def mouth_width(x: Tensor) -> Tensor:
-    """Smile, otherwise: how far to both sides the mouth's horizontal edges reach, of the side."""
-    box = template.MOUTH[0]
-    edges = luma(crop(x, box)).diff(dim=1).square()
-    at = torch.linspace(box[0] - 0.5, box[2] - 0.5, edges.shape[2], device=x.device)
-    return _centre(edges, at.square()).sqrt()
+def raised_cheeks(x: Tensor) -> Tensor:
+    """Smile, otherwise: cheekbones lighter than the folds below them, and a smooth chin where the
+    lower lip has its shadow otherwise. The weight makes both parts vary alike."""
+    skin = mean_luma(template.CHEEKS)(x)
+    fold = mean_luma(template.CHEEKBONES)(x) - mean_luma(template.FOLDS)(x)
+    chin = luma(F.adaptive_avg_pool2d(crop(x, template.UNDER_LIP[0]), (5, 6)))
+    return (fold - 2.5 * chin.diff(dim=1).abs().mean(dim=(1, 2))) / (skin + DARK)
 
 
 def _centre(weights: Tensor, at: Tensor) -> Tensor:

@@ -33,11 +33,15 @@ LEFT_BROW, RIGHT_BROW = ((0.34, 0.27, 0.48, 0.40),), ((0.52, 0.27, 0.66, 0.40),)
 CORNERS: Region = both((0.0, 0.0, 0.10, 0.18))
 SIDES: Region = both((0.0, 0.24, 0.06, 0.60))
 FACE: Region = ((0.28, 0.25, 0.72, 0.86),)
-MOUTH: Region = ((0.36, 0.70, 0.64, 0.77),)
-MOUTH_CORNERS: Region = both((0.36, 0.68, 0.41, 0.74))
-LIP_GAP: Region = ((0.45, 0.71, 0.55, 0.77),)
+LIP_GAP: Region = ((0.45, 0.72, 0.55, 0.77),)
+MOUTH_CORNERS: Region = both((0.35, 0.67, 0.40, 0.73))
+UNDER_LIP: Region = ((0.42, 0.77, 0.58, 0.84),)
+CHEEKBONES: Region = both((0.30, 0.56, 0.36, 0.64))
+FOLDS: Region = both((0.33, 0.64, 0.39, 0.70))
 UPPER_SURROUND: Region = both((0.08, 0.14, 0.18, 0.45))
 LOWER_SURROUND: Region = both((0.08, 0.55, 0.20, 0.85))
+BESIDE_NECK: Region = both((0.12, 0.84, 0.24, 0.98))
+BESIDE_JAW: Region = both((0.10, 0.60, 0.20, 0.80))
 
 
 def crop(pictures: Tensor, box: Box) -> Tensor:
