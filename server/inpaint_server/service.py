@@ -78,12 +78,11 @@ class InpaintService(pb_grpc.InpaintServicer):
         async with self._parts.accounts.open("Fill", context) as account:
             header = await first_message(requests, self._config.idle_s)
             order = convert.fill_order(header, self._limits)
-            entry = self._parts.models.find(order.model)
-            edits = (order.edits, *order.variants)
-            self._parts.models.check_edits(entry, [name for e in edits for name in e])
+            names = {name for edits in (order.edits, *order.variants) for name in edits}
+            choices = self._parts.models.choices(order.model, names)
             crop = order.placing.crop
             account.facts.update(
-                model=entry.name,
+                model=choices[0].name,  # another one may turn out to suit the frame better
                 crop=f"{crop.width}x{crop.height}x{crop.channels}",
                 seeds=len(order.seeds),
                 variants=len(order.variants),
@@ -94,7 +93,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 memory.grow(await self._in_thread(working_bytes, pictures[1]))
                 models, batch_size = self._parts.models, self._parts.batch_size
                 ticket, position = self._parts.engine.submit(
-                    lambda: fill_steps(models, entry, order, *pictures, batch_size),
+                    lambda: fill_steps(models, choices, order, *pictures, batch_size),
                     Urgency.FILL,
                     _deadline(context),
                 )
@@ -209,6 +208,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 if isinstance(event, Placed):
                     self._parts.sessions.put(session_id, event.scene)
                     scene = shown or event.scene
+                    account.facts["model"] = scene.model
                     # While the device renders, a thread packs what the encoder saw.
                     attachment = asyncio.create_task(self._in_thread(attachment_of, event.scene))
                     timings.encode_ms = 1000 * event.encode_s
