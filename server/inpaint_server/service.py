@@ -76,7 +76,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> None:
         """Frames, candidates and variants of one hole, each as soon as it is there."""
         async with self._parts.accounts.open("Fill", context) as account:
-            header = await first_message(requests, self._config.idle_s)
+            header = await first_message(context, self._config.idle_s)
             order = convert.fill_order(header, self._limits)
             names = {name for edits in (order.edits, *order.variants) for name in edits}
             choices = self._parts.models.choices(order.model, names)
@@ -89,7 +89,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             )
             with self._admission.open() as memory:
                 memory.grow(sum(shape.num_bytes for shape in order.shapes))
-                pictures = await self._pictures(requests, header, order)
+                pictures = await self._pictures(context, header, order)
                 memory.grow(await self._in_thread(working_bytes, pictures[1]))
                 models, batch_size = self._parts.models, self._parts.batch_size
                 ticket, position = self._parts.engine.submit(
@@ -102,14 +102,11 @@ class InpaintService(pb_grpc.InpaintServicer):
                 await self._answer(ticket, position, session_id, total, context, account)
 
     async def _pictures(
-        self,
-        requests: AsyncIterator[pb.FillRequest],
-        header: pb.FillHeader,
-        order: convert.FillOrder,
+        self, context: Context, header: pb.FillHeader, order: convert.FillOrder
     ) -> tuple[DocumentPicture, npt.NDArray[np.uint8], DocumentPicture | None]:
         """Crop, coverage and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in order.shapes]
-        data = await receive_pictures(requests, order.shapes, inline, self._config.idle_s)
+        data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)
         placing, overview = order.placing, order.overview
         return (
             convert.document_picture(placing, data[0]),
@@ -124,7 +121,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> None:
         """One candidate again, with changes: from its session, or from recipe and attachment."""
         async with self._parts.accounts.open("Edit", context) as account:
-            header = await first_message(requests, self._config.idle_s)
+            header = await first_message(context, self._config.idle_s)
             order = convert.edit_order(header, self._limits)
             scene = self._parts.sessions.get(order.session_id) if order.session_id else None
             if scene is not None:
@@ -137,7 +134,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             with self._admission.open() as memory:
                 memory.grow(sum(shape.num_bytes for shape in shapes))
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
-                data = await receive_pictures(requests, shapes, inline, self._config.idle_s)
+                data = await receive_pictures(context, shapes, inline, self._config.idle_s)
                 scene = await self._in_thread(self._scene, order.source, data)
                 memory.grow(await self._in_thread(working_bytes, scene.coverage))
                 await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
