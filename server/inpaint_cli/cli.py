@@ -76,7 +76,9 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
         help="what the model sees (default auto)",
     )
     fill.add_argument(
-        "--model", default="", help="a model of `inpaint info` (default: the daemon's)"
+        "--model",
+        default="",
+        help="a model of `inpaint info` (default: the daemon's, or one with more detail if needed)",
     )
     fill.add_argument("--raw", action="store_true", help="no blending beyond the mask's softness")
     _add_common(fill)

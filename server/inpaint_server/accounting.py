@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import Counter
@@ -11,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .interceptor import status_of
+from .interceptor import is_departure, status_of
 
 if TYPE_CHECKING:
     from .interceptor import Context
@@ -54,14 +53,8 @@ class Accounts:
         self.running += 1
         try:
             yield account
-        except asyncio.CancelledError:
-            # gRPC cancels a call whose deadline has passed just as one that the client gave up.
-            remaining = context.time_remaining()
-            late = remaining is not None and remaining <= 0
-            status = "DEADLINE_EXCEEDED" if late else "CANCELLED"
-            raise
-        except Exception as error:
-            status = status_of(error).name
+        except BaseException as error:
+            status = _departure(context) if is_departure(error) else status_of(error).name
             raise
         finally:
             self.running -= 1
@@ -82,3 +75,10 @@ class Accounts:
             "peer": context.peer(),
         }
         log.info(" ".join(f"{key}={value}" for key, value in facts.items()))
+
+
+def _departure(context: Context) -> str:
+    """gRPC cancels a call whose deadline has passed just as one that the client gave up."""
+    remaining = context.time_remaining()
+    late = remaining is not None and remaining <= 0
+    return "DEADLINE_EXCEEDED" if late else "CANCELLED"

@@ -70,7 +70,7 @@ def main(
     options = parser().parse_args(arguments)
     # Imported now that --help has been answered; torch only when nothing speaks against a start.
     from .config import ServerConfig, override, read_config
-    from .runtime import RuntimeFile, default_runtime_file
+    from .runtime import RuntimeFile, default_runtime_file, visible_copy
 
     try:
         config = read_config(options.config) if options.config else ServerConfig()
@@ -81,7 +81,9 @@ def main(
             models=tuple(options.model) if options.model else None,
         )
         _set_up_logging(config.log_level)
-        with RuntimeFile(config.runtime_file or default_runtime_file()) as runtime:
+        path = config.runtime_file or default_runtime_file()
+        copy = None if config.runtime_file else visible_copy(path)
+        with RuntimeFile(path, copy) as runtime:
             from .daemon import serve
             from .models import BundleLoader
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -63,6 +64,7 @@ async def serve(
     # The event loop asks the interpreter for its turn often; at the usual 5 ms a turn, the worker's
     # and the pixel threads' Python would add up to 50 ms to a health check.
     sys.setswitchinterval(0.001)
+    gc.freeze()  # what the imports made stays for good: every full collection would look at it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import platform
 import sys
 from contextlib import suppress
@@ -73,7 +74,9 @@ def is_fatal(error: BaseException) -> bool:
 
 
 def return_freed_memory() -> None:
-    """Give what the C library keeps after large pictures back to the system (glibc only)."""
+    """Give what unreachable cycles hold, and what the C library (glibc only) keeps after large
+    pictures, back to the system."""
+    gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -76,9 +76,12 @@ class Ticket(Generic[T]):
         while True:
             ended, result = await self._results.get()
             if ended:
-                if result is not None:
-                    raise result
-                return
+                try:
+                    if result is not None:
+                        raise result
+                    return
+                finally:
+                    del result  # an error that refers to this frame, which would refer to it
             self._engine.reader_came(self, 1)
             yield result
 

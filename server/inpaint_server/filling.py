@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from inpaint_model import Inpainter, holes
+from inpaint_model import Inpainter, frames, holes
 from inpaint_model.frames import Box
 from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.pictures import (
@@ -32,7 +32,7 @@ from .convert import EditOrder, Edits, FillOrder, MixingOrder
 from .device import free_cached_memory, is_out_of_memory
 from .engine import Steps
 from .errors import InvalidRequest, NotFound, OutOfMemory, WrongModel
-from .models import Entry, ModelRegistry
+from .models import Entry, ModelRegistry, suited
 from .recipes import MixingNote, Recipe, read_recipe
 
 Float32 = npt.NDArray[np.float32]
@@ -117,32 +117,57 @@ def working_bytes(coverage: npt.NDArray[np.uint8]) -> int:
 
 def fill_steps(
     models: ModelRegistry,
-    entry: Entry,
+    choices: Sequence[Entry],
     order: FillOrder,
     picture: DocumentPicture,
     coverage: npt.NDArray[np.uint8],
     overview: DocumentPicture | None,
     batch_size: int,
 ) -> Steps[Event]:
-    """Load the model if need be, choose the frames, encode, render all candidates."""
+    """Load the model if need be, choose the frames, encode, render all candidates.
+
+    choices: the models that may answer; which one does is decided by what the frames show.
+    """
+
+    def framed(inpainter: Inpainter) -> list[Placement]:
+        try:
+            return prepare(
+                inpainter,
+                picture,
+                coverage,
+                mode=order.frame_mode,
+                frame=order.frame,
+                overview=overview,
+            )
+        except ValueError as error:
+            raise InvalidRequest("hole", str(error)) from error
+
+    entry = next((choice for choice in choices if choice.loaded), choices[0])
     inpainter = models.use(entry)
     yield None
     began = time.monotonic()
-    try:
-        placements = prepare(
-            inpainter,
-            picture,
-            coverage,
-            mode=order.frame_mode,
-            frame=order.frame,
-            overview=overview,
-        )
-    except ValueError as error:
-        raise InvalidRequest("hole", str(error)) from error
+    placements = framed(inpainter)
+    best = suited(choices, max(map(_needed_px, placements)))
+    if best is not entry:
+        yield None
+        entry, inpainter = best, models.use(best)
+        yield None
+        placements = framed(inpainter)
     scene = Scene(entry, picture, coverage, placements, order.blending, order.output_dtype)
     yield from _encode(inpainter, scene)
     yield Placed(scene, time.monotonic() - began)
     yield from _render(models, scene, _tasks(models, scene, order), batch_size)
+
+
+def _needed_px(placement: Placement) -> float:
+    """The resolution at which a model would show every document pixel of the frame.
+
+    A square around the selection is never smaller than the resolution of the model that it was
+    made for; what counts is the square that the selection asks for.
+    """
+    if placement.mode == "box":
+        return frames.box_frame(placement.box, *placement.picture.document_size).side
+    return placement.frame.side
 
 
 def edit_steps(

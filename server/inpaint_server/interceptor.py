@@ -40,6 +40,12 @@ STATUS: dict[type[RequestError], grpc.StatusCode] = {
 OURS = "/inpaint.v1."
 
 
+def is_departure(error: BaseException) -> bool:
+    """Whether the client has left: gRPC cancels the method, or its next read or write fails."""
+    gone = isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.AbortError)
+    return gone or isinstance(error, asyncio.CancelledError)
+
+
 def status_of(error: BaseException) -> grpc.StatusCode:
     """The status of an exception: INTERNAL for everything that is nobody's fault but ours."""
     for kind, code in STATUS.items():
@@ -119,6 +125,8 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
             except Exception as error:
+                if is_departure(error):
+                    raise asyncio.CancelledError from None
                 if is_fatal(error):
                     self._on_fatal("the device has failed")
                 await context.abort(status_of(error), sentence_for_client(error))

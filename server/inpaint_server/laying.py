@@ -31,6 +31,7 @@ def frames_chosen(scene: Scene) -> list[pb.FrameChosen]:
             enlargement=placement.enlargement,
             warning=placement.warning,
             mode=FRAME_MODE_NUMBERS[placement.mode],
+            model=scene.model,
         )
         for k, placement in enumerate(scene.placements)
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -174,6 +174,19 @@ class ModelRegistry:
             if name not in known:
                 raise NotFound("direction", name, known)
 
+    def choices(self, name: str, directions: Collection[str]) -> tuple[Entry, ...]:
+        """The models that may answer a fill: the named one alone, or the default first and then
+        those that could take over from it: of the same alignment, with more detail, and with all
+        the directions that the fill names.
+
+        Raises NotFound for a model or a direction that is not here.
+        """
+        first = self.find(name)
+        self.check_edits(first, directions)
+        if name or not first.info.alignment:
+            return (first,)
+        return (first, *(e for e in self.entries.values() if _can_replace(e, first, directions)))
+
     # On the worker only.
 
     def use(self, entry: Entry) -> Inpainter:
@@ -229,6 +242,30 @@ class ModelRegistry:
 
     def _loaded_bytes(self) -> int:
         return sum(e.info.memory_bytes for e in self.entries.values() if e.loaded)
+
+
+def _can_replace(entry: Entry, first: Entry, directions: Collection[str]) -> bool:
+    known = {direction.name for direction in entry.info.directions}
+    return (
+        entry.info.alignment == first.info.alignment
+        and entry.info.resolution > first.info.resolution
+        and known.issuperset(directions)
+    )
+
+
+def suited(choices: Sequence[Entry], side: float) -> Entry:
+    """The model for a frame of `side` document px.
+
+    The first as long as it need not be enlarged; else the smallest that need not be; else the
+    largest. Among equals a loaded one, then the earlier one. All that the daemon was given count,
+    loaded or not: the same request gives the same fill, whatever was used before.
+    """
+    if choices[0].info.resolution >= side:
+        return choices[0]
+    enough = [e.info.resolution for e in choices if e.info.resolution >= side]
+    wanted = min(enough) if enough else max(e.info.resolution for e in choices)
+    equals = [entry for entry in choices if entry.info.resolution == wanted]
+    return next((entry for entry in equals if entry.loaded), equals[0])
 
 
 def default_sources(bundled: Path) -> tuple[str, ...]:

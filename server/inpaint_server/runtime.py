@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -15,6 +16,10 @@ from typing import IO, Any
 
 from . import __version__
 from .errors import AlreadyRunning, ConfigurationError
+
+log = logging.getLogger(__name__)
+
+SESSION_FOLDERS = Path("/run/user")  # where XDG_RUNTIME_DIR lies; Flatpak shows its programs none
 
 
 def default_runtime_file() -> Path:
@@ -31,15 +36,29 @@ def default_runtime_file() -> Path:
     return Path(cache, "inpaint", "server.json")
 
 
+def visible_copy(path: Path) -> Path | None:
+    """Where a runtime file is written a second time, for programs inside Flatpak.
+
+    They do not see the session's runtime folder, but (Krita's and GIMP's do) the user's home. Not
+    XDG_CACHE_HOME, which names another folder inside than outside. None: all programs see `path`.
+    """
+    if not path.is_relative_to(SESSION_FOLDERS):
+        return None
+    return Path.home() / ".cache" / "inpaint" / "server.json"
+
+
 class RuntimeFile:
     """Held while the daemon runs: a lock beside it keeps a second daemon out.
 
     The lock disappears with the process, so a file that a killed daemon left behind is stale and
     simply replaced.
+
+    copy: where else to write it. That is a courtesy: what cannot be written is logged, no more.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, copy: Path | None = None) -> None:
         self.path = path
+        self._copy = None if copy is None else RuntimeFile(copy)
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> RuntimeFile:
@@ -54,6 +73,12 @@ class RuntimeFile:
         if not _try_lock(self._lock):
             self._lock.close()
             raise AlreadyRunning(_whose(self.path))
+        if self._copy is not None:
+            try:
+                self._copy.__enter__()
+            except ConfigurationError as error:
+                log.warning("programs inside Flatpak cannot find this daemon: %s", error)
+                self._copy = None
         return self
 
     def __exit__(
@@ -62,6 +87,8 @@ class RuntimeFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._copy is not None:
+            self._copy.__exit__(kind, error, traceback)
         self.path.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
@@ -78,6 +105,11 @@ class RuntimeFile:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(content, file)
         Path(name).replace(self.path)
+        if self._copy is not None:
+            try:
+                self._copy.write(address, token)
+            except OSError as error:
+                log.warning("%s cannot be written: %s", self._copy.path, error.strerror)
 
 
 def _try_lock(file: IO[str]) -> bool:

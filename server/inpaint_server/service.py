@@ -76,25 +76,24 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> None:
         """Frames, candidates and variants of one hole, each as soon as it is there."""
         async with self._parts.accounts.open("Fill", context) as account:
-            header = await first_message(requests, self._config.idle_s)
+            header = await first_message(context, self._config.idle_s)
             order = convert.fill_order(header, self._limits)
-            entry = self._parts.models.find(order.model)
-            edits = (order.edits, *order.variants)
-            self._parts.models.check_edits(entry, [name for e in edits for name in e])
+            names = {name for edits in (order.edits, *order.variants) for name in edits}
+            choices = self._parts.models.choices(order.model, names)
             crop = order.placing.crop
             account.facts.update(
-                model=entry.name,
+                model=choices[0].name,  # another one may turn out to suit the frame better
                 crop=f"{crop.width}x{crop.height}x{crop.channels}",
                 seeds=len(order.seeds),
                 variants=len(order.variants),
             )
             with self._admission.open() as memory:
                 memory.grow(sum(shape.num_bytes for shape in order.shapes))
-                pictures = await self._pictures(requests, header, order)
+                pictures = await self._pictures(context, header, order)
                 memory.grow(await self._in_thread(working_bytes, pictures[1]))
                 models, batch_size = self._parts.models, self._parts.batch_size
                 ticket, position = self._parts.engine.submit(
-                    lambda: fill_steps(models, entry, order, *pictures, batch_size),
+                    lambda: fill_steps(models, choices, order, *pictures, batch_size),
                     Urgency.FILL,
                     _deadline(context),
                 )
@@ -103,14 +102,11 @@ class InpaintService(pb_grpc.InpaintServicer):
                 await self._answer(ticket, position, session_id, total, context, account)
 
     async def _pictures(
-        self,
-        requests: AsyncIterator[pb.FillRequest],
-        header: pb.FillHeader,
-        order: convert.FillOrder,
+        self, context: Context, header: pb.FillHeader, order: convert.FillOrder
     ) -> tuple[DocumentPicture, npt.NDArray[np.uint8], DocumentPicture | None]:
         """Crop, coverage and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in order.shapes]
-        data = await receive_pictures(requests, order.shapes, inline, self._config.idle_s)
+        data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)
         placing, overview = order.placing, order.overview
         return (
             convert.document_picture(placing, data[0]),
@@ -125,7 +121,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> None:
         """One candidate again, with changes: from its session, or from recipe and attachment."""
         async with self._parts.accounts.open("Edit", context) as account:
-            header = await first_message(requests, self._config.idle_s)
+            header = await first_message(context, self._config.idle_s)
             order = convert.edit_order(header, self._limits)
             scene = self._parts.sessions.get(order.session_id) if order.session_id else None
             if scene is not None:
@@ -138,7 +134,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             with self._admission.open() as memory:
                 memory.grow(sum(shape.num_bytes for shape in shapes))
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
-                data = await receive_pictures(requests, shapes, inline, self._config.idle_s)
+                data = await receive_pictures(context, shapes, inline, self._config.idle_s)
                 scene = await self._in_thread(self._scene, order.source, data)
                 memory.grow(await self._in_thread(working_bytes, scene.coverage))
                 await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
@@ -209,6 +205,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 if isinstance(event, Placed):
                     self._parts.sessions.put(session_id, event.scene)
                     scene = shown or event.scene
+                    account.facts["model"] = scene.model
                     # While the device renders, a thread packs what the encoder saw.
                     attachment = asyncio.create_task(self._in_thread(attachment_of, event.scene))
                     timings.encode_ms = 1000 * event.encode_s

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import grpc.aio
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .convert import PictureShape
 from .errors import DeadlinePassed, InvalidRequest, TooMuch
+
+if TYPE_CHECKING:
+    from .interceptor import Context
 
 TARGETS = {
     "crop": pb.Chunk.TARGET_CROP,
@@ -62,16 +66,16 @@ class Reservation:
         self._admission.take(self, num_bytes)
 
 
-async def first_message(requests: AsyncIterator[Any], idle_s: float) -> Any:
+async def first_message(context: Context, idle_s: float) -> Any:
     """The header of a request stream."""
-    request = await _next(requests, idle_s)
+    request = await _next(context, idle_s)
     if request is None or request.WhichOneof("message") != "header":
         raise InvalidRequest("header", "is missing; it must be the first message")
     return request.header
 
 
 async def receive_pictures(
-    requests: AsyncIterator[Any],
+    context: Context,
     shapes: Sequence[PictureShape],
     inline: Sequence[bytes],
     idle_s: float,
@@ -82,17 +86,15 @@ async def receive_pictures(
     """
     pictures: list[bytes | bytearray] = []
     for shape, data in zip(shapes, inline, strict=True):
-        pictures.append(data or await _from_chunks(requests, shape, idle_s))
+        pictures.append(data or await _from_chunks(context, shape, idle_s))
     return pictures
 
 
-async def _from_chunks(
-    requests: AsyncIterator[Any], shape: PictureShape, idle_s: float
-) -> bytearray:
+async def _from_chunks(context: Context, shape: PictureShape, idle_s: float) -> bytearray:
     target = TARGETS[shape.field.rpartition(".")[2]]
     data = bytearray()
     while len(data) < shape.num_bytes:
-        request = await _next(requests, idle_s)
+        request = await _next(context, idle_s)
         if request is None:
             raise InvalidRequest(
                 shape.field + ".data", f"ends after {len(data)} of {shape.num_bytes} bytes"
@@ -119,9 +121,14 @@ def _target_name(number: int) -> str:
     return pb.Chunk.Target.Name(number) if number in pb.Chunk.Target.values() else str(number)
 
 
-async def _next(requests: AsyncIterator[Any], idle_s: float) -> Any:
-    """The next message, None at the end of the stream."""
+async def _next(context: Context, idle_s: float) -> Any:
+    """The next message, None at the end of the stream.
+
+    Not through the iterator that gRPC hands to the method: begun and not read to its end, that is
+    a reference cycle, which keeps the pictures until the garbage collector comes by.
+    """
     try:
-        return await asyncio.wait_for(anext(requests, None), idle_s)
+        message = await asyncio.wait_for(context.read(), idle_s)
     except TimeoutError:
         raise DeadlinePassed(f"nothing came for {idle_s:.0f} s; send the whole request") from None
+    return None if message is grpc.aio.EOF else message

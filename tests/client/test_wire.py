@@ -159,9 +159,10 @@ def test_an_event_of_a_newer_daemon_is_passed_over() -> None:
 
 
 def test_a_frame_found_otherwise_says_so() -> None:
-    message = pb.FrameChosen(group=1, mode=pb.FRAME_MODE_BOX, warning="Unsure.")
+    message = pb.FrameChosen(group=1, mode=pb.FRAME_MODE_BOX, warning="Unsure.", model="large")
     value = event(pb.FillEvent(frame_chosen=message))
     assert value is not None
     assert replace(value, group=1) == value  # type: ignore[type-var]
     assert value.mode is FrameMode.BOX  # type: ignore[union-attr]
     assert value.warning == "Unsure."  # type: ignore[union-attr]
+    assert value.model == "large"  # type: ignore[union-attr]

@@ -10,6 +10,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from inpaint_model import frames, load_bundle
 from inpaint_model.bundle import Card, load_tensors, read_bundle, save_bundle
 from inpaint_model.cli import main
@@ -18,7 +20,7 @@ from inpaint_model.frames import Box, Frame
 from inpaint_model.framing import refining, search
 from inpaint_model.framing.backgrounds import scrambled
 from inpaint_model.framing.bundling import add_framer
-from inpaint_model.framing.grouping import Choice, grouped
+from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.scenes import Pictures, draw_scenes, frame_coordinates
 from inpaint_model.inpainter import tiny_model
@@ -271,6 +273,29 @@ def test_groups_grow_until_nobody_joins() -> None:
     dots = [Box(20 * (i % 7), 20 * (i // 7), 1, 1) for i in range(49)]
     with pytest.raises(ValueError, match="more than 32 regions"):
         grouped(dots, choose)
+
+
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 6))
+def test_the_frames_of_a_recipe_find_the_same_groups_again(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    boxes = [Box(*rng.integers(0, 950, 2).tolist(), *rng.integers(1, 50, 2).tolist())
+             for _ in range(count)]  # fmt: skip
+
+    def choose(box: Box) -> Choice:
+        """A found frame somewhere over the holes, or, where none is, the square around them."""
+        own = np.random.default_rng([seed, *box])
+        side = own.uniform(50, 400)
+        dx, dy = side * own.uniform(-0.4, 0.4, 2)
+        found = Frame(box.x + box.width / 2 + dx, box.y + box.height / 2 + dy, side)
+        if own.random() < 0.5 and frames.share_inside(found, box) >= MET:
+            return Choice(found, "auto", 1.0, "")
+        return Choice(frames.box_frame(box, 1000, 1000, 256), "box", 0.0, "")
+
+    first = grouped(boxes, choose)
+    recorded = iter([choice.frame for _, choice in first])
+    again = grouped(boxes, lambda box: Choice(next(recorded), "auto", 1.0, ""))
+    assert [members for members, _ in again] == [members for members, _ in first]
 
 
 @dataclass

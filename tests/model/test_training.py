@@ -251,6 +251,27 @@ class TestPerceptual:
         with pytest.raises(ValueError, match="it lacks"):
             load_vgg16(tmp_path / "empty.pth")
 
+    def test_large_pictures_are_compared_whole_and_in_a_window(self) -> None:
+        seen: list[Tensor] = []
+
+        def features(images: Tensor) -> list[Tensor]:
+            seen.append(images)
+            return [images]
+
+        loss = PerceptualLoss(features, side=32)
+        images, targets = rand(2, 3, 128, 128), rand(2, 3, 128, 128, seed=1)
+        loss.calibrate(images)
+        seen.clear()
+        distance = loss(images, targets, torch.Generator().manual_seed(2))
+        assert [tuple(x.shape) for x in seen] == [(2, 3, 32, 32)] * 4
+        assert torch.allclose(seen[1], nn.functional.avg_pool2d(images, 4), atol=1e-6)
+        places = images.unfold(2, 32, 1).unfold(3, 32, 1)  # every window there is
+        same = (places == seen[3][:, :, None, None]).flatten(4).all(-1).all(1).all(0)
+        assert int(same.sum()) == 1
+        assert float(distance) > 0
+        again = loss(images, targets, torch.Generator().manual_seed(2))
+        assert torch.equal(distance, again)
+
     def test_layers_weigh_alike(self) -> None:
         loss = PerceptualLoss(lambda x: [x, 100 * x])
         x, y = rand(2, 3, 8, 8), rand(2, 3, 8, 8, seed=1)

@@ -171,6 +171,46 @@ def test_holes_far_apart_are_made_again(caller: Caller, other_caller: Caller) ->
     assert list(there.candidates[0].patches) == list(candidate.patches)
 
 
+@pytest.mark.parametrize("mode", [pb.FRAME_MODE_AUTO, pb.FRAME_MODE_BOX, pb.FRAME_MODE_EXPLICIT])
+@pytest.mark.parametrize("sample_type", [pb.SAMPLE_TYPE_U8, pb.SAMPLE_TYPE_F16])
+def test_soft_selections_and_many_groups_are_blended_the_same_elsewhere(
+    caller: Caller, other_caller: Caller, mode: pb.FrameMode, sample_type: int
+) -> None:
+    """With all blending on: it looks at the known pixels around, so at the whole selection."""
+    y, x = np.mgrid[:200, :500]
+    hole = np.zeros((200, 500), np.uint8)
+    for cx, cy, radius in [(60, 60, 40), (110, 120, 15), (300, 90, 30), (345, 90, 12), (450, 150, 9)]:
+        distance = np.hypot(x - cx, y - cy) / radius
+        hole = np.maximum(hole, (255 * np.clip(2 - 2 * distance, 0, 1)).astype(np.uint8))
+    fill = header(
+        noise(500, 200, 4, sample_type),
+        hole,
+        at=(30, 20),
+        document=(600, 250),
+        seeds=[5],
+        frame_mode=mode,
+        frame=pb.Frame(cx=200, cy=110, side=300, angle=12),
+        edits=edits(warmer=1.5),
+        variants=[pb.Variant(edits=edits(brighter=-1))],
+        blending=pb.Blending(feather_px=3),
+    )
+    answer = caller.fill(fill)
+    assert len(answer.frames) == 1 if mode == pb.FRAME_MODE_EXPLICIT else len(answer.frames) > 2
+    attachment = answer.candidates[0].attachment
+    for candidate in answer.candidates:
+        source = recipe_source(fill, candidate)
+        source.attachment = attachment  # variants share it
+        (there,) = other_caller.edit(
+            pb.EditHeader(source=source, edits=_edits_of(candidate))
+        ).candidates
+        assert list(there.patches) == list(candidate.patches)
+        assert there.recipe == candidate.recipe
+
+
+def _edits_of(candidate: pb.Candidate) -> list[pb.Edit]:
+    return edits(**json.loads(candidate.recipe)["edits"])
+
+
 def test_other_blending_and_another_sample_type(caller: Caller, filled: Answer) -> None:
     answer = caller.edit(
         pb.EditHeader(

@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
-from daemons import SUPPORT, Caller, DaemonProcess, header
+from daemons import SUPPORT, Caller, DaemonProcess, header, noise
 from grpc_health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.cli import main
@@ -377,3 +377,18 @@ def test_info(daemon: DaemonProcess, caller: Caller) -> None:
     assert (model.directions[0].minimum, model.directions[0].maximum) == (-3.0, 3.0)
     assert info.limits.max_side == 8192
     assert info.limits.max_picture_bytes == 512 << 20
+
+
+def test_a_client_that_leaves_is_told_apart_from_a_bug(tmp_path: Path) -> None:
+    """gRPC may let the daemon's next write fail before it cancels the method."""
+    fill = header(noise(256, 256), seeds=[1], count=40)
+    with DaemonProcess(tmp_path) as daemon:
+        for events in range(2, 10):
+            with daemon.caller() as caller:
+                call = caller.start_fill(fill)
+                for _ in range(events):
+                    next(call)
+                call.cancel()
+        eventually(lambda: daemon.log.read_text().count("request=Fill") == 8, "all have ended")
+        assert daemon.log.read_text().count("request=Fill status=CANCELLED") == 8
+        assert "Traceback" not in daemon.log.read_text()

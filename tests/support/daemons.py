@@ -29,12 +29,20 @@ DTYPES = {
 SAMPLE_TYPES = {dtype: number for number, dtype in DTYPES.items()}
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 PATIENCE_S = 60.0
+ELSEWHERE = """\
+import sys
+from pathlib import Path
+from inpaint_server import cli, runtime
+runtime.SESSION_FOLDERS = Path(sys.argv[1])
+sys.exit(cli.main(sys.argv[2:]))
+"""
 
 
 class DaemonProcess:
     """`inpaint-server` in a process of its own, with its runtime file in `folder`.
 
     slow_s: seconds that every rendering takes longer (see slow_daemon.py); None: the daemon as is.
+    session_folders: stands for /run/user; None: the real one.
     """
 
     def __init__(
@@ -45,6 +53,7 @@ class DaemonProcess:
         config: str = "",
         environment: dict[str, str] | None = None,
         pass_fds: Sequence[int] = (),
+        session_folders: Path | None = None,
     ) -> None:
         self.folder = folder
         self.runtime_file = folder / "inpaint" / "server.json"
@@ -52,6 +61,8 @@ class DaemonProcess:
         command = [sys.executable, "-m", "inpaint_server"]
         if slow_s is not None:
             command = [sys.executable, str(SUPPORT / "slow_daemon.py"), str(slow_s)]
+        if session_folders is not None:
+            command = [sys.executable, "-c", ELSEWHERE, str(session_folders)]
         if "--model" not in arguments:
             arguments += ("--model", "tiny")
         if config:

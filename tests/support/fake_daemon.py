@@ -201,6 +201,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                     model_resolution=RESOLUTION,
                     enlargement=frame.side / RESOLUTION,
                     mode=pb.FRAME_MODE_AUTO,
+                    model=session.header.model or "fake",
                 )
             )
             for done, (index, variant, seed, edits) in enumerate(renderings):

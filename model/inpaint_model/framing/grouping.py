@@ -29,7 +29,8 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
 
     The largest hole gets a frame, and all that lie at least half inside it join. Where joining
     changes the frame (a square around the selection grows), that is repeated until nobody else
-    joins.
+    joins. So a group follows from its frame and the holes that are left: with the frames of a
+    recipe the same groups are found again.
 
     Args:
         boxes: of the separate holes, document px.
@@ -51,7 +52,7 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
             choice = choose(frames.union([boxes[i] for i in members]))
             shares = frames.shares_inside(choice.frame, [boxes[i] for i in left])
             joined = [
-                i for i, share in zip(left, shares, strict=True) if i in members or share >= MET
+                i for i, share in zip(left, shares, strict=True) if i == left[0] or share >= MET
             ]
             if len(joined) == len(members) or choice.mode == "auto":
                 break

@@ -142,7 +142,7 @@ def train_inpainter(
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
     end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
-    while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
+    while cur_nimg < options.total_kimg * 1000 and world.agree(time.perf_counter() < end_time):
         data = draw_batch(cur_nimg, options.seed)
         shift = None
         if options.edit_std:
@@ -156,7 +156,13 @@ def train_inpainter(
         adam.zero_grad(set_to_none=True)
         D.requires_grad_(False)
         fills = fill_both(model, data, shift)
-        same, new = reconstruction(data, fills, perceptual, options.perceptual_weight)
+        same, new = reconstruction(
+            data,
+            fills,
+            perceptual,
+            options.perceptual_weight,
+            generator_for(options.seed, cur_nimg, "window"),
+        )
         loss = options.lambda_same * same + options.lambda_new * new
         if ramp > 0 and options.lambda_adversarial:
             both = torch.cat([fills.composite_same, fills.composite_new])
@@ -169,18 +175,19 @@ def train_inpainter(
         adam.step()
         D.requires_grad_(True)
 
-        # Discriminator: generated pictures are its real class now, composites its fakes.
+        # Discriminator: whole pictures are its real class now (generated ones, and the share of
+        # photographs), composites its fakes.
         adam_D.zero_grad(set_to_none=True)
         fakes = torch.cat([fills.composite_same, fills.composite_new]).detach()
         fake_logits = D(fakes.to(dtype))
-        real_logits = D(data.same.to(dtype))
+        real_logits = D(data.new.to(dtype))
         loss_D = 2 * losses.d_logistic_real(real_logits) + 2 * losses.d_logistic_fake(fake_logits)
         loss_D.backward()
         world.average_gradients(D.parameters())
         adam_D.step()
         if step % options.r1_interval == 0:
             adam_D.zero_grad(set_to_none=True)
-            real = data.same.detach().requires_grad_(True)
+            real = data.new.detach().requires_grad_(True)
             penalty = losses.r1_penalty(D(real), real)
             (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
             world.average_gradients(D.parameters())

@@ -28,6 +28,7 @@ class FrameChosen:
     enlargement: float  # document px per model px; above 1 the fill is enlarged
     warning: str  # empty, or one sentence for the user
     mode: FrameMode  # how it was found: AUTO that fell back says BOX
+    model: str = ""  # the name of the model that fills; empty from a daemon that does not tell
 
 
 @dataclass(frozen=True)

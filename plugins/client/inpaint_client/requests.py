@@ -123,7 +123,7 @@ class FillJob:
     crop_box: Box
     document: Extent
     overview: Picture | None = None
-    model: str = ""  # empty = the daemon's default
+    model: str = ""  # empty = the daemon's default, or one with more detail for a large frame
     seeds: tuple[int, ...] = ()  # 0..2**32-1, one candidate each; one seed s with count n: s, s+1..
     count: int = 0  # candidates, when there are no seeds or one; 0 = 1
     truncation_psi: float | None = None  # 0..1, 1 = widest variety; None = the daemon's default

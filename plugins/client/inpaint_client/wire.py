@@ -164,6 +164,7 @@ def _frame_chosen(message: pb.FrameChosen) -> FrameChosen:
         enlargement=message.enlargement,
         warning=message.warning,
         mode=FrameMode(message.mode or FrameMode.AUTO),
+        model=message.model,
     )
 
 

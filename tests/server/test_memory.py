@@ -1,0 +1,64 @@
+"""What a request leaves behind: nothing that waits for the garbage collector."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from daemons import header, recipe_source
+from inpaint_protos.v1 import inpaint_pb2 as pb
+from inpaint_server.config import ServerConfig
+from inpaint_server.daemon import running
+from inpaint_server.runtime import RuntimeFile
+
+TOKEN = "a-token-for-this-test"
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def alive(kind: type[Any]) -> int:
+    return sum(type(thing) is kind for thing in gc.get_objects())
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_requests_leave_no_cycles_that_hold_their_pictures(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    config = ServerConfig(device="cpu", models=("tiny",), token_file=tmp_path / "token")
+    metadata = (("authorization", "Bearer " + TOKEN),)
+
+    async def call(channel: grpc.aio.Channel, method: str, message: bytes) -> list[pb.FillEvent]:
+        """In bytes on this side, so that all requests found alive are the daemon's."""
+        events = channel.stream_stream(
+            f"/inpaint.v1.Inpaint/{method}", None, pb.FillEvent.FromString
+        )(iter([message]), metadata=metadata)
+        return [event async for event in events]
+
+    async def body() -> None:
+        with RuntimeFile(tmp_path / "server.json") as runtime:
+            async with (
+                running(config, runtime) as address,
+                grpc.aio.insecure_channel(address) as channel,
+            ):
+                fill = header(seeds=[1])
+                events = await call(
+                    channel, "Fill", pb.FillRequest(header=fill).SerializeToString()
+                )
+                (candidate,) = [e.candidate for e in events if e.HasField("candidate")]
+                edit = pb.EditHeader(source=recipe_source(fill, candidate))
+                await call(channel, "Edit", pb.EditRequest(header=edit).SerializeToString())
+                await asyncio.sleep(0.1)  # the methods' own ends
+                assert alive(pb.FillRequest) == 0
+                assert alive(pb.EditRequest) == 0
+
+    asyncio.run(body())

@@ -1,0 +1,136 @@
+"""How clients find the daemon: the runtime file, and its copy for programs inside Flatpak."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from pathlib import Path
+
+import pytest
+from daemons import DaemonProcess
+from inpaint_client import BlockingClient, NoDaemon, find_daemon
+from inpaint_client import discovery as discovery_module
+from inpaint_client import folders as folders_module
+from inpaint_server.errors import AlreadyRunning
+from inpaint_server.runtime import RuntimeFile, visible_copy
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def flatpak(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process as a program inside Flatpak: the real home, but other folders for all else."""
+    for variable in ("INPAINT_SERVER", "INPAINT_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    own = home / ".var/app/org.kde.krita"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(own / "config"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "sandbox"))
+    monkeypatch.setenv("FLATPAK_ID", "org.kde.krita")
+    for module in (discovery_module, folders_module):
+        monkeypatch.setattr(module, "is_flatpak", lambda: True)
+
+
+def session_of(home: Path) -> Path:
+    """The session's runtime folder, which the sandbox does not show."""
+    folder = home / "run-user" / "1000"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def copy_of(home: Path) -> Path:
+    return home / ".cache" / "inpaint" / "server.json"
+
+
+def daemon(folder: Path, home: Path, *arguments: str) -> DaemonProcess:
+    return DaemonProcess(
+        folder, *arguments, session_folders=folder.parent, environment={"HOME": str(home)}
+    )
+
+
+@pytest.mark.usefixtures("flatpak")
+def test_a_program_inside_flatpak_finds_and_uses_the_daemon(home: Path) -> None:
+    with pytest.raises(NoDaemon, match="inside Flatpak"):
+        find_daemon()
+    with daemon(session_of(home), home) as process:
+        process.runtime()
+        copy = copy_of(home)
+        assert copy.read_text() == process.runtime_file.read_text()
+        assert copy.stat().st_mode & 0o777 == 0o600
+        with BlockingClient(find_daemon) as client:
+            assert client.info().models
+        process.process.terminate()
+        assert process.ended() == 0
+    assert not copy.exists()
+    with pytest.raises(NoDaemon):
+        find_daemon()
+
+
+@pytest.mark.usefixtures("flatpak")
+def test_a_copy_left_by_a_killed_daemon_is_stale_and_then_replaced(home: Path) -> None:
+    folder = session_of(home)
+    with daemon(folder, home) as process:
+        process.runtime()
+        process.process.send_signal(signal.SIGKILL)
+        process.ended()
+    assert copy_of(home).exists()
+    with pytest.raises(NoDaemon):
+        find_daemon()
+    with daemon(folder, home) as process:
+        token = process.runtime()["token"]
+        assert find_daemon().token == token
+
+
+def test_a_daemon_with_a_runtime_file_of_its_own_leaves_no_copy(home: Path) -> None:
+    folder = session_of(home)
+    process = DaemonProcess(
+        folder,
+        config=f"runtime_file: {folder}/inpaint/server.json",
+        session_folders=folder.parent,
+        environment={"HOME": str(home)},
+    )
+    with process:
+        process.runtime()
+        assert not copy_of(home).exists()
+
+
+def test_only_what_flatpak_hides_is_copied(home: Path) -> None:
+    assert visible_copy(Path("/run/user/1000/inpaint/server.json")) == copy_of(home)
+    assert visible_copy(home / ".cache/inpaint/server.json") is None
+    assert visible_copy(Path("/tmp/xdg/inpaint/server.json")) is None
+
+
+def test_the_first_daemon_keeps_the_copy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = tmp_path / "copy" / "server.json"
+    with RuntimeFile(tmp_path / "1" / "server.json", copy) as first:
+        first.write("127.0.0.1:1", "first")
+        with (
+            caplog.at_level(logging.WARNING),
+            RuntimeFile(tmp_path / "2" / "server.json", copy) as second,
+        ):
+            second.write("127.0.0.1:2", "second")
+            assert json.loads(second.path.read_text())["token"] == "second"
+            assert json.loads(copy.read_text())["token"] == "first"
+        assert "inside Flatpak cannot find this daemon" in caplog.text
+        assert json.loads(copy.read_text())["token"] == "first"
+        with pytest.raises(AlreadyRunning), RuntimeFile(first.path, copy):
+            pass
+    assert not copy.exists()
+    assert not first.path.exists()
+
+
+def test_a_home_that_cannot_be_written_is_no_obstacle(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    with RuntimeFile(tmp_path / "1" / "server.json", tmp_path / "file" / "server.json") as runtime:
+        runtime.write("127.0.0.1:1", "token")
+        assert runtime.path.exists()
+    assert "cannot write the runtime file" in caplog.text
