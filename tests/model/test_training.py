@@ -343,6 +343,7 @@ class TestCommand:
         one_step = torch.cat([v.flatten() for v in networks()[0].state_dict().values()])
         assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
+    @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-in
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = networks()
         info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
@@ -357,6 +358,21 @@ class TestCommand:
         assert second.card.trained_kimg == 0.032
         assert second.directions == (edit,)  # the generator's
         assert load_vectors(second)["age"].tolist() == [1.0] * G.config.w_dim
+
+        other = save_bundle(tmp_path / "h", networks(seed=4)[0], Card("h"), discriminator=D)
+        script = torch.jit.script(nn.Conv2d(3, 4, 3))
+        script.save(str(tmp_path / "features.pt"))
+        onto = [
+            *again,
+            "--generator",
+            str(other.folder),
+            "--features",
+            str(tmp_path / "features.pt"),
+        ]
+        onto += ["--bf16", "--perceptual-side", "16", "--out", str(tmp_path / "third")]
+        assert main(onto) == 0
+        third = read_bundle(tmp_path / "third" / "bundle")
+        assert third.generator_sha256 == other.generator_sha256  # --init brings all but that
 
         later = replace(edit, name="found while it trains")
         add_directions(second.folder, [(later, torch.ones(G.config.w_dim))])
