@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
-from daemons import SUPPORT, Caller, DaemonProcess, header, noise
+from daemons import PATIENCE_S, SUPPORT, Caller, DaemonProcess, header, noise
 from grpc_health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.cli import main
@@ -24,7 +24,7 @@ LONG = {"seeds": [1], "count": 60}  # 18 s on the slow daemon
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < until, what
         time.sleep(0.02)
