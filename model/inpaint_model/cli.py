@@ -29,6 +29,11 @@ COMMANDS = (
     Command("sample", "inpaint_model.commands.sample", "draw a grid of a generator's pictures"),
     Command("directions", "inpaint_model.commands.directions", "find and check a bundle's edits"),
     Command("evaluate", "inpaint_model.commands.evaluate", "measure how good a model's fills are"),
+    Command(
+        "neighbours",
+        "inpaint_model.commands.neighbours",
+        "show the training pictures closest to a generator's",
+    ),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,6 +17,8 @@ from inpaint_model.bundle import BundleError, BundleInfo, read_bundle, replace_f
 from inpaint_model.directions import Direction
 
 VECTORS = "directions.safetensors"
+Found = tuple[Direction, Tensor]
+"""A direction and its vector."""
 
 
 def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
@@ -65,7 +67,7 @@ def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
     return vector.float()
 
 
-def add_directions(folder: Path, found: Sequence[tuple[Direction, Tensor]]) -> BundleInfo:
+def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
     """Put directions into a bundle; those of the same name are replaced. All or nothing."""
     info = read_bundle(folder)
     for direction, vector in found:
@@ -77,6 +79,22 @@ def add_directions(folder: Path, found: Sequence[tuple[Direction, Tensor]]) -> B
     vectors = {name: v for name, v in load_vectors(info).items() if name not in names}
     vectors |= {direction.name: vector for direction, vector in found}
     return write_directions(info, [*kept, *(direction for direction, _ in found)], vectors)
+
+
+def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, Found]:
+    """By name, the directions of those folders that are bundles around that generator.
+
+    Where two have one of the same name, the later folder's counts.
+    """
+    found = {}
+    for folder in folders:
+        if not (folder / "model.yaml").exists():
+            continue
+        info = read_bundle(folder)
+        if info.generator_sha256 == generator_sha256:
+            vectors = load_vectors(info)
+            found |= {own.name: (own, vectors[own.name]) for own in info.directions}
+    return found
 
 
 def write_directions(

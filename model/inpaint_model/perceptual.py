@@ -105,23 +105,38 @@ class PerceptualLoss:
     """Mean over layers of the mean squared difference of features.
 
     Each layer is divided by its mean square over typical pictures (`calibrate`), so that layers
-    weigh alike and backbones can be exchanged without another weight.
+    weigh alike and backbones can be exchanged without another weight. With `side` larger pictures
+    are compared as wholes reduced to `side` px and in a window of `side` px in full detail, so that
+    a network which costs more than the generator costs the same at every size.
     """
 
-    def __init__(self, features: Features) -> None:
+    def __init__(self, features: Features, side: int | None = None) -> None:
         self._features = features
+        self.side = side
         self.scales: list[float] = []
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> list[float]:
         """Measure the layers' mean squares on pictures [N, 3, R, R]; returns them."""
-        self.scales = [float(x.float().square().mean()) for x in self._features(images)]
+        views = self._views(images, torch.Generator().manual_seed(0))
+        layers = zip(*(self._features(view) for view in views), strict=True)
+        means = [torch.stack([x.float().square().mean() for x in layer]) for layer in layers]
+        self.scales = [float(mean.mean()) for mean in means]
         return self.scales
 
-    def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Distance of images [N, 3, R, R] from targets of the same shape; one scalar."""
+    def __call__(
+        self, images: Tensor, targets: Tensor, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """Distance of images [N, 3, R, R] from targets of the same shape; one scalar.
+
+        rng: a CPU generator that places the window.
+        """
         if not self.scales:
             raise ValueError("calibrate the perceptual loss on typical pictures first")
+        views = self._views(torch.cat([images, targets]), rng)
+        return torch.stack([self._distance(*view.chunk(2)) for view in views]).mean()
+
+    def _distance(self, images: Tensor, targets: Tensor) -> Tensor:
         with torch.no_grad():
             wanted = self._features(targets)
         layers = [
@@ -129,3 +144,11 @@ class PerceptualLoss:
             for x, y, scale in zip(self._features(images), wanted, self.scales, strict=True)
         ]
         return torch.stack(layers).mean()
+
+    def _views(self, images: Tensor, rng: torch.Generator | None) -> list[Tensor]:
+        R = images.shape[-1]
+        if self.side is None or self.side >= R:
+            return [images]
+        top, left = (int(x) for x in torch.randint(0, R - self.side + 1, (2,), generator=rng))
+        window = images[:, :, top : top + self.side, left : left + self.side]
+        return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), window]

@@ -18,6 +18,8 @@ from inpaint_model.bundle import Card, load_model, read_bundle, save_bundle
 from inpaint_model.cli import main
 from inpaint_model.config import ARCHS, Arch, preset
 from inpaint_model.data import PictureSet
+from inpaint_model.direction_store import add_directions, load_vectors
+from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.inpainter import tiny_model
@@ -249,6 +251,27 @@ class TestPerceptual:
         with pytest.raises(ValueError, match="it lacks"):
             load_vgg16(tmp_path / "empty.pth")
 
+    def test_large_pictures_are_compared_whole_and_in_a_window(self) -> None:
+        seen: list[Tensor] = []
+
+        def features(images: Tensor) -> list[Tensor]:
+            seen.append(images)
+            return [images]
+
+        loss = PerceptualLoss(features, side=32)
+        images, targets = rand(2, 3, 128, 128), rand(2, 3, 128, 128, seed=1)
+        loss.calibrate(images)
+        seen.clear()
+        distance = loss(images, targets, torch.Generator().manual_seed(2))
+        assert [tuple(x.shape) for x in seen] == [(2, 3, 32, 32)] * 4
+        assert torch.allclose(seen[1], nn.functional.avg_pool2d(images, 4), atol=1e-6)
+        places = images.unfold(2, 32, 1).unfold(3, 32, 1)  # every window there is
+        same = (places == seen[3][:, :, None, None]).flatten(4).all(-1).all(1).all(0)
+        assert int(same.sum()) == 1
+        assert float(distance) > 0
+        again = loss(images, targets, torch.Generator().manual_seed(2))
+        assert torch.equal(distance, again)
+
     def test_layers_weigh_alike(self) -> None:
         loss = PerceptualLoss(lambda x: [x, 100 * x])
         x, y = rand(2, 3, 8, 8), rand(2, 3, 8, 8, seed=1)
@@ -322,13 +345,23 @@ class TestCommand:
 
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = networks()
-        save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
+        info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
+        edit = Direction("age", "own", (0,), 1.0, -2.0, 2.0, generator_sha256=info.generator_sha256)
+        add_directions(tmp_path / "g", [(edit, torch.ones(G.config.w_dim))])
         base = ["train", "inpainter", "--generator", str(tmp_path / "g"), "--preset", "tiny"]
         base += ["--device", "cpu", "--total-kimg", "0.016"]
         assert main([*base, "--out", str(tmp_path / "first")]) == 0
         again = [*base, "--init", str(tmp_path / "first" / "bundle"), "--total-kimg", "0.032"]
         assert main([*again, "--out", str(tmp_path / "second")]) == 0
-        assert read_bundle(tmp_path / "second" / "bundle").card.trained_kimg == 0.032
+        second = read_bundle(tmp_path / "second" / "bundle")
+        assert second.card.trained_kimg == 0.032
+        assert second.directions == (edit,)  # the generator's
+        assert load_vectors(second)["age"].tolist() == [1.0] * G.config.w_dim
+
+        later = replace(edit, name="found while it trains")
+        add_directions(second.folder, [(later, torch.ones(G.config.w_dim))])
+        assert main([*again, "--out", str(tmp_path / "second"), "--total-kimg", "0.048"]) == 0
+        assert read_bundle(second.folder).directions == (edit, later)
 
     def test_dry_run_touches_nothing(
         self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -6,6 +6,7 @@ import argparse
 from importlib import import_module
 
 PARTS = {
+    "auto": "fit, check and report every attribute: svm and check in one",
     "svm": "fit directions to attribute scores of samples (InterFaceGAN)",
     "sefa": "what changes the styles of given layers most (closed form)",
     "pca": "principal components of the codes (GANSpace)",

@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 from inpaint_model.commands.directions_options import add_device, add_scorers, positive
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from inpaint_model.bundle import BundleInfo
     from inpaint_model.directions import Direction
-    from inpaint_model.editing.attributes import Attribute
+    from inpaint_model.editing.checking import Checked, Instruments
     from inpaint_model.editing.effects import Subject
     from inpaint_model.editing.workbench import Workbench
 
 FIRST_SEED = 2**31  # samples that no fit has seen
+SHOWN = 8  # generated pictures from which a page takes its rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="(default: all directions)")
+    add_own_arguments(parser)
+
+
+def add_own_arguments(parser: argparse.ArgumentParser) -> None:
+    """All but the names: what `directions auto` has too."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument(
         "--images",
@@ -38,49 +42,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-store", action="store_true", help="write the report only; leave the bundle as it is"
     )
+    parser.add_argument(
+        "--identity",
+        type=Path,
+        metavar="FILE.onnx",
+        help="a face recognition network (RGB [1, 3, 112, 112], normalised as ImageNet is): how "
+        "much another person the face becomes; without it that is not measured",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE.md",
+        help="write a table and grids of generated pictures between the marks of this page",
+    )
     add_scorers(parser)
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from inpaint_model.direction_store import load_vectors, write_directions
+    from inpaint_model.editing.checking import check
     from inpaint_model.editing.report import file_name, rows_of, steps_picture
-    from inpaint_model.editing.samples import draw
-    from inpaint_model.editing.workbench import known_attributes, open_workbench
+    from inpaint_model.editing.workbench import open_workbench
 
     bench = open_workbench(args.bundle, args.device)
     vectors = load_vectors(bench.info)
     wanted = _wanted(bench.info, args.names)
-    attributes = known_attributes(bench.info, args.scorer, args.judge, args.device)
-    if not attributes:
-        raise ValueError("nothing can be measured in this alignment; give a --scorer")
-    judges = {attribute.name: attribute.judge for attribute in attributes}
-    samples = draw(bench.generator, judges, args.samples, seed=FIRST_SEED, truncation_psi=0.8)
-    spreads = {name: max(float(values.std()), 1e-6) for name, values in samples.scores.items()}
+    instruments = _instruments(bench, args)
     subjects = _subjects(bench, args)
     args.out.mkdir(parents=True, exist_ok=True)
-    checked: dict[str, Direction] = {}
-    entries: list[dict[str, Any]] = []
+    checked = []
     for direction in wanted:
-        vector = vectors[direction.name]
-        result, response, step = _check(direction, vector, attributes, subjects, spreads)
-        checked[direction.name], figures = result
-        entries.append(figures)
-        print(_line(figures))
-        rows = rows_of(response, direction.attribute)
-        picture = steps_picture(subjects, rows, step, response.values)
+        one = check(direction, vectors[direction.name], instruments, subjects)
+        checked.append(one)
+        print(_line(one.entry), flush=True)
+        rows = rows_of(one.response, direction.attribute)
+        picture = steps_picture(subjects, rows, one.step, one.response.values)
         picture.save(args.out / f"{file_name(direction.name)}.png")
     report = {
         "bundle": bench.info.name,
         "generator_sha256": bench.info.generator_sha256,
         "pictures": args.images or "samples",
-        "spreads": spreads,
-        "directions": entries,
+        "identity": args.identity.name if args.identity else "not measured (no --identity)",
+        "spreads": instruments.spreads,
+        "directions": [one.entry for one in checked],
     }
     (args.out / "directions.json").write_text(json.dumps(report, indent=2), "utf-8")
+    if args.identity is None:
+        print("change of identity: not measured; give --identity a face recognition network")
     if not args.no_store:
-        kept = [checked.get(direction.name, direction) for direction in bench.info.directions]
+        by_name = {one.direction.name: one.direction for one in checked}
+        kept = [by_name.get(direction.name, direction) for direction in bench.info.directions]
         write_directions(bench.info, kept, vectors)
+    if args.page is not None:
+        _write_page(bench, args, checked, instruments)
     return 0
 
 
@@ -96,9 +111,34 @@ def _wanted(info: BundleInfo, names: Sequence[str]) -> list[Direction]:
     return [known[name] for name in names or known]
 
 
+def _instruments(bench: Workbench, args: argparse.Namespace) -> Instruments:
+    """Judges with their spreads over samples, and the measure of identity if there is one."""
+    import torch
+
+    from inpaint_model.editing.checking import Instruments
+    from inpaint_model.editing.identity import FACES, likeness
+    from inpaint_model.editing.samples import codes, draw, pictures
+    from inpaint_model.editing.workbench import known_attributes
+
+    attributes = known_attributes(bench.info, args.scorer, args.judge, args.device)
+    if not attributes:
+        raise ValueError("nothing can be measured in this alignment; give a --scorer")
+    if args.identity is not None and bench.info.card.alignment != "ffhq":
+        raise ValueError("--identity needs faces in the alignment of FFHQ")
+    measure = None
+    if args.identity is not None:
+        w = codes(bench.generator, FACES, FIRST_SEED, 0.8)
+        faces = torch.cat(list(pictures(bench.generator, w, FACES)))
+        measure = likeness(args.identity, faces)
+    judges = {attribute.name: attribute.judge for attribute in attributes}
+    samples = draw(bench.generator, judges, args.samples, seed=FIRST_SEED, truncation_psi=0.8)
+    spreads = {name: max(float(values.std()), 1e-6) for name, values in samples.scores.items()}
+    return Instruments(attributes, spreads, measure)
+
+
 def _subjects(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
     """Fills of `--images`, half a face and hair in turn; or samples."""
-    from inpaint_model.editing.subjects import filled, hair_hole, half_hole, sampled
+    from inpaint_model.editing.subjects import photographs, sampled
 
     if args.images is None:
         return sampled(bench.generator, args.count, FIRST_SEED + args.samples)
@@ -106,36 +146,27 @@ def _subjects(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
     from inpaint_model.inpainter import load_bundle
 
     inpainter = load_bundle(bench.info.folder, args.device)
-    R = inpainter.resolution
-    pixels = load_pictures(args.images, R, limit=args.count).pixels.permute(0, 2, 3, 1)
-    pictures = [picture.contiguous().numpy() for picture in pixels]
-    holes = [hair_hole(R) if k % 2 else half_hole(R, k // 2) for k in range(len(pictures))]
-    return filled(inpainter, pictures, holes)
+    pixels = load_pictures(args.images, inpainter.resolution, limit=args.count).pixels
+    return photographs(inpainter, [x.contiguous().numpy() for x in pixels.permute(0, 2, 3, 1)])
 
 
-def _check(
-    direction: Direction,
-    vector: Tensor,
-    attributes: Sequence[Attribute],
-    subjects: Sequence[Subject],
-    spreads: dict[str, float],
-) -> tuple[tuple[Direction, dict[str, Any]], Any, Tensor]:
-    """The direction with its effects and its report, the response, and the step of one unit."""
-    from dataclasses import replace
+def _write_page(
+    bench: Workbench,
+    args: argparse.Namespace,
+    checked: Sequence[Checked],
+    instruments: Instruments,
+) -> None:
+    from inpaint_model.editing.gallery import write_page
+    from inpaint_model.editing.subjects import imagined, sampled
+    from inpaint_model.inpainter import load_bundle
 
-    from inpaint_model.editing.effects import judge, respond, step_of, values_of
-    from inpaint_model.editing.report import entry
-
-    scores = {attribute.name: attribute.judge for attribute in attributes}
-    step = step_of(direction, vector, len(subjects[0].ws))
-    response = respond(subjects, step, values_of(direction), scores)
-    own = next((a for a in attributes if a.name == direction.attribute), None)
-    if own is None:  # nothing to judge it by: what a person decided stands
-        return (direction, entry(direction, response, None)), response, step
-    verdict = judge(response, own.name, spreads, own.includes)
-    effects = {**direction.effects, **verdict.effects()}
-    direction = replace(direction, effects=effects, offered=verdict.passed)
-    return (direction, entry(direction, response, verdict)), response, step
+    if bench.info.kind == "inpainter":
+        inpainter = load_bundle(bench.info.folder, args.device)
+        subjects = imagined(inpainter, bench.generator, SHOWN, FIRST_SEED)
+    else:
+        subjects = sampled(bench.generator, SHOWN, FIRST_SEED)
+    judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
+    write_page(args.page, checked, subjects, judges)
 
 
 def _line(figures: dict[str, Any]) -> str:

@@ -18,11 +18,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N (default cpu)")
 
 
-def add_layers(parser: argparse.ArgumentParser) -> None:
+AUTO = "auto"
+
+
+def add_layers(parser: argparse.ArgumentParser, *more: str) -> None:
+    names = ", ".join(("all", "structure", "features", "colours", *more))
     parser.add_argument(
-        "--layers",
-        default="all",
-        help="styles to act on: all, structure, features, colours, or such as 0-3,7 (default all)",
+        "--layers", default="all", help=f"styles to act on: {names}, or such as 0-3,7 (default all)"
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from inpaint_model.commands.directions_options import add_layers, add_sampling, add_scorers
+from inpaint_model.commands.directions_options import AUTO, add_layers, add_sampling, add_scorers
+
+FLAT = 1e-9  # a score that varies less has nothing to be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="attributes that the directions shall leave alone, or all",
     )
-    add_layers(parser)
+    add_layers(parser, AUTO)
     add_scorers(parser)
     add_sampling(parser, samples=20_000)
 
@@ -33,9 +35,11 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.extremes <= 0.5:
         raise ValueError("--extremes must lie above 0 and not above 0.5")
 
+    import numpy as np
+
     from inpaint_model.direction_store import add_directions
+    from inpaint_model.editing.attribute_fits import fit_attributes, measures
     from inpaint_model.editing.attributes import chosen
-    from inpaint_model.editing.fitting import fit_extremes, without
     from inpaint_model.editing.layers import parse_layers
     from inpaint_model.editing.samples import draw
     from inpaint_model.editing.workbench import known_attributes, open_workbench
@@ -49,28 +53,27 @@ def run(args: argparse.Namespace) -> int:
         )
     wanted = chosen(args.attributes, known)
     removed = chosen(args.remove, known) if args.remove else ()
-    layers = parse_layers(args.layers, bench.generator.config.num_ws)
-    needed = {a.name: a.score for a in (*wanted, *removed)}
+    auto = args.layers == AUTO
+    layers = None if auto else parse_layers(args.layers, bench.generator.config.num_ws)
+    needed = measures((*wanted, *removed), with_judges=auto)
     samples = draw(
         bench.generator, needed, args.samples, seed=args.seed, truncation_psi=args.truncation
     )
-    fits = {name: fit_extremes(samples.w, samples.scores[name], args.extremes) for name in needed}
+    flat = [name for name, values in samples.scores.items() if float(np.ptp(values)) < FLAT]
+    for name in flat:
+        print(f"{name}: left out, the same for every sample")
+    wanted = tuple(a for a in wanted if a.name not in flat)
+    removed = tuple(a for a in removed if a.name not in flat)
     subjects = bench.subjects(args.seed + args.samples)
     found = []
-    for attribute in wanted:
-        name, fit = attribute.name, fits[attribute.name]
-        spared = [a.name for a in removed if a.name != name and a.name not in attribute.includes]
-        vector = without(fit.vector, [fits[other].vector for other in spared])
-        source = (
-            f"linear SVM on {args.extremes:.3g} of {args.samples} samples at each end, "
-            f"{fit.accuracy:.0%} of those held out right"
-        )
-        if spared:
-            source += f"; without {', '.join(spared)}"
-        draft = bench.draft(name, attribute.group, layers, source, name)
-        spread = float(samples.scores[name].std())
-        found.append(bench.finish(draft, vector, samples.w, subjects, attribute.score, spread))
-        print(f"{name}: {source}")
+    for direction, vector in fit_attributes(
+        bench, wanted, removed, samples, subjects, args.extremes, layers
+    ):
+        found.append((direction, vector))
+        styles = f"styles {direction.layers[0]} to {direction.layers[-1]}"
+        print(f"{direction.name}: {styles}; {direction.source}")
+    if not found:
+        raise ValueError("no score varies over the samples, so there is nothing to fit to")
     add_directions(bench.info.folder, found)
     print(f"{len(found)} directions stored; `inpaint-model directions check` decides on them")
     return 0

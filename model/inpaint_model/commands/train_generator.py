@@ -97,12 +97,13 @@ def run(args: argparse.Namespace) -> int:
     if options.autoencoder_weight:
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
-            E = VariationalEncoder(G.config)
+            E = VariationalEncoder(G.config.z_dim)
         if start and not find_encoder(E, start):
             print(f"no encoder lies beside {start}: a new one is trained")
         if args.features:
             dtype = torch.bfloat16 if options.bf16 else torch.float32
-            perceptual = PerceptualLoss(load_torchscript(args.features, dtype))
+            features = load_torchscript(args.features, dtype)
+            perceptual = PerceptualLoss(features, options.perceptual_side or None)
     device, world = training_run.start_device(args)
     folder = RunFolder(args.out)
     if world.is_main:

@@ -92,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder(args.out)
     if world.is_main:
         folder.write_options(plan)
-    perceptual = PerceptualLoss(_features(args, checkpoint.discriminator.to(device), device))
+    features = _features(args, checkpoint.discriminator.to(device), device)
+    perceptual = PerceptualLoss(features, options.perceptual_side or None)
     pictures, weights = None, None
     if args.data:
         pictures, weights = training_run.load_data(args, config.generator.resolution)
@@ -111,12 +112,15 @@ def run(args: argparse.Namespace) -> int:
             device=device,
             world=world,
             start_nimg=nimg,
+            directions_from=[path for path in (args.generator, args.init) if path],
         )
     distributed.stop(world)
     return 0
 
 
 def _features(args: argparse.Namespace, D: Discriminator, device: torch.device) -> Features:
+    import torch
+
     from inpaint_model.perceptual import discriminator_features, load_torchscript, load_vgg16
 
     if args.vgg16:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from inpaint_model.directions import Direction
+from inpaint_model.editing.identity import FACES, Likeness
 from inpaint_model.editing.samples import Floats, measure
 from inpaint_model.editing.statistics import Score
 
@@ -29,10 +30,16 @@ class Subject:
     """A picture to be edited: codes, and what makes pictures of codes."""
 
     ws: Tensor  # [num_ws, w_dim]
-    render: Render  # [K, num_ws, w_dim] -> what the user sees, [K, 3, R, R] in -1..1
-    bare: Render | None = None  # the same codes without the skip encoder, not laid over anything
-    full: Render | None = None  # ... with it
-    hole: Tensor | None = None  # [1, 1, R, R]: where `full` and `bare` are compared
+    render: Render  # [K, num_ws, w_dim] -> the model's outputs, [K, 3, R, R] in -1..1
+    bare: Render | None = None  # the same codes without the skip encoder
+    hole: Tensor | None = None  # [1, 1, R, R]: where outputs are shown; everywhere without it
+    known: Tensor | None = None  # [1, 3, R, R]: what is shown elsewhere
+
+    def shown(self, outputs: Tensor) -> Tensor:
+        """What a user sees of outputs [K, 3, R, R]."""
+        if self.hole is None or self.known is None:
+            return outputs
+        return torch.where(self.hole > 0, outputs, self.known)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Response:
     curves: Mapping[str, Floats]  # [S, V] each
     clipped: Floats  # [V], share of channel values out of range
     retention: float | None  # share of the edit that the skip encoder leaves in the hole
+    identity: float | None = None  # change of it at the ends: 0 the same person, 1 another one
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Verdict:
     retention: float | None
     seen: int  # pictures whose hole the judge can see
     reasons: tuple[str, ...]
+    identity: float | None = None  # its change is told, not judged: a turned head is no fault
 
     @property
     def passed(self) -> bool:
@@ -64,6 +73,8 @@ class Verdict:
         """For the bundle: rounded, flat."""
         figures = {"spearman": self.spearman, "per_unit": self.per_unit}
         figures |= {f"change of {name}": value for name, value in self.leaks.items()}
+        if self.identity is not None:
+            figures["change of identity"] = self.identity
         if self.retention is not None:
             figures["retention"] = self.retention
         return {name: round(value, 3) for name, value in figures.items()}
@@ -82,44 +93,61 @@ def values_of(direction: Direction) -> Floats:
     return np.linspace(direction.minimum, direction.maximum, STEPS)
 
 
-def walk(subject: Subject, step: Tensor, values: Floats, render: Render | None = None) -> Tensor:
-    """Pictures [V, 3, R, R] of a subject moved by each of `values` units."""
+def walk(subject: Subject, step: Tensor, values: Floats) -> Tensor:
+    """What a user sees [V, 3, R, R] of a subject moved by each of `values` units."""
+    return subject.shown(subject.render(moved(subject, step, values)))
+
+
+def moved(subject: Subject, step: Tensor, values: Floats) -> Tensor:
+    """Its codes [V, num_ws, w_dim] after each of `values` units."""
     amounts = torch.as_tensor(values, dtype=torch.float32, device=subject.ws.device)
-    moved = subject.ws + amounts[:, None, None] * step.to(subject.ws.device)
-    return (render or subject.render)(moved)
+    return subject.ws + amounts[:, None, None] * step.to(subject.ws.device)
 
 
 @torch.inference_mode()
 def respond(
-    subjects: Sequence[Subject], step: Tensor, values: Floats, scores: Mapping[str, Score]
+    subjects: Sequence[Subject],
+    step: Tensor,
+    values: Floats,
+    scores: Mapping[str, Score],
+    likeness: Likeness | None = None,
 ) -> Response:
-    """Move every subject through `values` and measure all scores."""
+    """Move every subject through `values`, measure all scores, and compare faces if asked to."""
     rows: dict[str, list[Floats]] = {name: [] for name in scores}
     clipped: list[Floats] = []
     kept: list[float] = []
-    for subject in subjects:
-        pictures = walk(subject, step, values)
-        for name, row in measure(scores, pictures).items():
+    strange: list[float] = []
+    series = np.array([0.0, *values])
+    for index, subject in enumerate(subjects):
+        outputs = subject.render(moved(subject, step, series))
+        pictures = subject.shown(outputs)
+        for name, row in measure(scores, pictures[1:]).items():
             rows[name].append(row)
-        clipped.append((pictures.abs() > 1).float().mean(dim=(1, 2, 3)).cpu().numpy())
-        kept.extend(_retained(subject, step, values))
+        clipped.append((pictures[1:].abs() > 1).float().mean(dim=(1, 2, 3)).cpu().numpy())
+        ends = [0, 1, len(values)]
+        kept.extend(_retained(subject, step, series[ends], outputs[ends]))
+        if likeness is not None and index < FACES:
+            strange.append(likeness.change(pictures[ends]))
     curves = {name: np.stack(row) for name, row in rows.items()}
     retention = float(np.mean(kept)) if kept else None
-    return Response(values, curves, np.mean(clipped, axis=0), retention)
+    identity = float(np.mean(strange)) if strange else None
+    return Response(values, curves, np.mean(clipped, axis=0), retention, identity)
 
 
-def _retained(subject: Subject, step: Tensor, values: Floats) -> Iterator[float]:
-    """Projection of the change with the skip encoder on the change without, in the hole."""
-    if subject.bare is None or subject.full is None or subject.hole is None:
+def _retained(subject: Subject, step: Tensor, values: Floats, outputs: Tensor) -> Iterator[float]:
+    """Projection of the change with the skip encoder on the change without, in the hole.
+
+    values: 0 and both ends; outputs [3, 3, R, R]: with the skip encoder, there.
+    """
+    if subject.bare is None or subject.hole is None:
         return
-    ends = np.array([values[0], 0.0, values[-1]])
-    low, middle, high = (walk(subject, step, ends, subject.bare) * subject.hole).unbind(0)
-    low2, middle2, high2 = (walk(subject, step, ends, subject.full) * subject.hole).unbind(0)
-    pairs = ((low - middle, low2 - middle2), (high - middle, high2 - middle2))
-    for without_skip, with_skip in pairs:
-        power = float(without_skip.square().sum())
+    with_skip = outputs * subject.hole
+    without = subject.bare(moved(subject, step, values)) * subject.hole
+    for end in (1, 2):
+        change = without[end] - without[0]
+        power = float(change.square().sum())
         if power > 1e-6:
-            yield float((without_skip * with_skip).sum()) / power
+            yield float((change * (with_skip[end] - with_skip[0])).sum()) / power
 
 
 def judge(
@@ -159,7 +187,9 @@ def judge(
         reasons.append(f"it moves {worst} by {leaks[worst]:.2f} of what it moves itself")
     if response.retention is not None and response.retention < MIN_RETENTION:
         reasons.append(f"the skip encoder leaves {response.retention:.2f} of it in the hole")
-    return Verdict(spearman, own, leaks, response.retention, seen, tuple(reasons))
+    return Verdict(
+        spearman, own, leaks, response.retention, seen, tuple(reasons), response.identity
+    )
 
 
 def _slope(values: Floats, curves: Floats) -> float:

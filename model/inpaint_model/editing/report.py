@@ -32,6 +32,7 @@ def entry(direction: Direction, response: Response, verdict: Verdict | None) -> 
         "per_unit": verdict.per_unit if verdict else None,
         "changes_of_others": dict(verdict.leaks) if verdict else None,
         "retention": response.retention,
+        "change_of_identity": response.identity,
         "values": response.values.tolist(),
         "clipped": response.clipped.tolist(),
         "curves": {name: curve.mean(axis=0).tolist() for name, curve in response.curves.items()},
@@ -53,9 +54,15 @@ def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
 def steps_picture(
     subjects: Sequence[Subject], rows: Sequence[int], step: Tensor, values: Floats
 ) -> Image.Image:
-    """One row a picture, one column a step."""
-    pictures = [to_uint8(walk(subjects[row], step, values)) for row in rows]
-    return contact_sheet(np.concatenate(pictures), len(values))
+    """One row a picture, one column a step; first the erased picture where there is a hole."""
+    pictures = []
+    for row in rows:
+        subject = subjects[row]
+        if subject.known is not None and subject.hole is not None:
+            pictures.append(to_uint8(subject.known * (1 - subject.hole)))
+        pictures.append(to_uint8(walk(subject, step, values)))
+    strip = np.concatenate(pictures)
+    return contact_sheet(strip, len(strip) // len(rows))
 
 
 def file_name(name: str) -> str:

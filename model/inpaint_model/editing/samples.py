@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from inpaint_model.editing.statistics import Score
 from inpaint_model.generator import Generator
+from inpaint_model.inference import DTYPES, best_dtype
 from inpaint_model.inpainter import latent_of_seed
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,12 @@ def pictures(generator: Generator, w: Tensor, batch: int, title: str = "") -> It
     """Pictures [B, 3, R, R] in -1..1 of codes [N, w_dim], batch by batch, with a bar."""
     ws = w[:, None].expand(-1, generator.config.num_ws, -1)
     for part in tqdm(ws.split(batch), title, disable=None if title else True, leave=False):
-        yield generator.synthesis(part, "const")
+        yield generator.synthesis(part, "const", None, fast(part.device)).float()
+
+
+def fast(device: torch.device) -> torch.dtype:
+    """The precision in which a device makes pictures fast and well enough to measure them."""
+    return DTYPES[best_dtype(device)]
 
 
 def draw(

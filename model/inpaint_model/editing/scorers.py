@@ -1,17 +1,17 @@
-"""Scores from networks that a user supplies: TorchScript, or ONNX where ONNX Runtime is there.
+"""Scores from networks that a user supplies: TorchScript, or ONNX.
 
 A network takes RGB [N, 3, H, W] in -1..1 at the generator's resolution and gives [N] or [N, K].
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.editing.onnx import load_onnx
 from inpaint_model.editing.statistics import Score
 from inpaint_model.torchscript import load_torchscript
 
@@ -33,15 +33,11 @@ def load_scorer(argument: str, device: torch.device | str = "cpu") -> tuple[str,
 
 
 def _onnx(path: Path, index: int) -> Score:
-    if find_spec("onnxruntime") is None:
-        raise ValueError(f"{path} needs ONNX Runtime: pip install onnxruntime")
-    runtime = import_module("onnxruntime")  # untyped, and optional
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
+    network = load_onnx(path)
 
     def score(pictures: Tensor) -> Tensor:
-        outputs = session.run(None, {name: pictures.float().cpu().numpy()})
-        return _output(torch.as_tensor(outputs[0]), index, str(path))
+        rows = [network(one[None].float().cpu().numpy()) for one in pictures]
+        return _output(torch.as_tensor(np.concatenate(rows)), index, str(path))
 
     return score
 

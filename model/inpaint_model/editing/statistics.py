@@ -36,14 +36,19 @@ def mean_luma(region: Region) -> Score:
     return lambda x: luma(pixels(x, region)).mean(dim=1)
 
 
-def median_value(region: Region) -> Score:
-    """Lightness, otherwise: the median of the largest channel."""
-    return lambda x: pixels(x, region).amax(dim=1).median(dim=1).values
+def median_luma(region: Region) -> Score:
+    """Lightness, otherwise: the median luma."""
+    return lambda x: luma(pixels(x, region)).median(dim=1).values
 
 
-def red_less_blue(region: Region) -> Score:
-    """Warmth: mean red less mean blue."""
-    return lambda x: (pixels(x, region)[:, 0] - pixels(x, region)[:, 2]).mean(dim=1)
+def warmth(region: Region) -> Score:
+    """Warmth: mean red less mean blue, over their sum, so that lightness does not count."""
+
+    def score(x: Tensor) -> Tensor:
+        red, _, blue = pixels(x, region).mean(dim=2).unbind(1)
+        return (red - blue) / (red + blue + DARK)
+
+    return score
 
 
 def log_red_to_blue(region: Region) -> Score:
@@ -89,8 +94,8 @@ def balance(left: Region, right: Region) -> Score:
 
 
 def log_balance(left: Region, right: Region) -> Score:
-    """Light from the left, otherwise: logarithm of the ratio of median values."""
-    return lambda x: (median_value(left)(x) + DARK).log() - (median_value(right)(x) + DARK).log()
+    """Light from the left, otherwise: logarithm of the ratio of median lumas."""
+    return lambda x: (median_luma(left)(x) + DARK).log() - (median_luma(right)(x) + DARK).log()
 
 
 def luma_deviation(region: Region) -> Score:
@@ -144,23 +149,21 @@ def skin_left_of_right(x: Tensor) -> Tensor:
     return shares[0] - shares[1]
 
 
-def smile_signs(x: Tensor) -> Tensor:
-    """Smile: mouth corners darker than the cheeks, and what is paler than skin between the lips."""
-    skin = pixels(x, template.CHEEKS)
-    light = luma(skin).median(dim=1).values
-    corners = luma(pixels(x, template.MOUTH_CORNERS)).mean(dim=1)
-    red = _chromaticity(skin)[:, 0].median(dim=1).values[:, None]
-    teeth = _chromaticity(pixels(x, template.LIP_GAP))[:, 0]
-    pale = torch.sigmoid((red - teeth - 0.02) / 0.01).mean(dim=1)
-    return (light - corners) / (light + DARK) + 0.5 * pale
+def bright_mouth(x: Tensor) -> Tensor:
+    """Smile: what lies between the lips is light and the corners of the mouth are dark, both
+    against the cheeks."""
+    skin = mean_luma(template.CHEEKS)(x)
+    gap, corners = mean_luma(template.LIP_GAP)(x), mean_luma(template.MOUTH_CORNERS)(x)
+    return (gap - skin - 0.5 * (corners - skin)) / (skin + DARK)
 
 
-def mouth_width(x: Tensor) -> Tensor:
-    """Smile, otherwise: how far to both sides the mouth's horizontal edges reach, of the side."""
-    box = template.MOUTH[0]
-    edges = luma(crop(x, box)).diff(dim=1).square()
-    at = torch.linspace(box[0] - 0.5, box[2] - 0.5, edges.shape[2], device=x.device)
-    return _centre(edges, at.square()).sqrt()
+def raised_cheeks(x: Tensor) -> Tensor:
+    """Smile, otherwise: cheekbones lighter than the folds below them, and a smooth chin where the
+    lower lip has its shadow otherwise. The weight makes both parts vary alike."""
+    skin = mean_luma(template.CHEEKS)(x)
+    fold = mean_luma(template.CHEEKBONES)(x) - mean_luma(template.FOLDS)(x)
+    chin = luma(F.adaptive_avg_pool2d(crop(x, template.UNDER_LIP[0]), (5, 6)))
+    return (fold - 2.5 * chin.diff(dim=1).abs().mean(dim=(1, 2))) / (skin + DARK)
 
 
 def _centre(weights: Tensor, at: Tensor) -> Tensor:

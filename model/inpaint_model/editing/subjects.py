@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.editing.effects import Render, Subject
-from inpaint_model.editing.samples import codes
+from inpaint_model.editing.effects import Subject
+from inpaint_model.editing.samples import codes, fast
 from inpaint_model.generator import Generator
-from inpaint_model.grids import from_uint8
+from inpaint_model.grids import from_uint8, to_uint8
 from inpaint_model.inpainter import Inpainter, Uint8Array
 
 
@@ -21,8 +21,8 @@ def sampled(
     """Samples of the seeds from `seed` on; the whole picture changes."""
 
     def render(ws: Tensor) -> Tensor:
-        images: Tensor = generator.synthesis(ws, "const")
-        return images
+        images: Tensor = generator.synthesis(ws, "const", None, fast(ws.device))
+        return images.float()
 
     num_ws = generator.config.num_ws
     w = codes(generator, count, seed, truncation_psi)
@@ -45,19 +45,34 @@ def _fill(inpainter: Inpainter, picture: Uint8Array, hole: Uint8Array, seed: int
     known = from_uint8(picture[None])
     mask = torch.from_numpy(hole > 0).float()[None, None]
 
-    def full(ws: Tensor) -> Tensor:
+    def render(ws: Tensor) -> Tensor:
         output = torch.from_numpy(inpainter.render(encoding, ws.numpy()))
         return output.permute(0, 3, 1, 2) * 2 - 1
 
     def bare(ws: Tensor) -> Tensor:
         return inpainter.synthesis(ws.to(inpainter.device)).float().cpu()
 
-    def composite(ws: Tensor) -> Tensor:
-        return torch.where(mask > 0, full(ws), known)
-
     has_skip = inpainter.config.skip is not None
-    render: Render = composite
-    return Subject(ws, render, bare if has_skip else None, full if has_skip else None, mask)
+    return Subject(ws, render, bare if has_skip else None, mask, known)
+
+
+def photographs(
+    inpainter: Inpainter, pictures: Sequence[Uint8Array], seed: int = 0
+) -> list[Subject]:
+    """Fills of pictures [R, R, 3] in the hair and in half of the face by turns."""
+    R = inpainter.resolution
+    holes = [hair_hole(R) if k % 2 else half_hole(R, k // 2) for k in range(len(pictures))]
+    return filled(inpainter, pictures, holes, seed)
+
+
+@torch.inference_mode()
+def imagined(
+    inpainter: Inpainter, generator: Generator, count: int, seed: int = 0
+) -> list[Subject]:
+    """The same of pictures that the generator makes of the seeds from `seed` on."""
+    own = sampled(generator, count, seed)
+    pictures = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
+    return photographs(inpainter, pictures, seed + count)
 
 
 def half_hole(R: int, number: int) -> Uint8Array:

@@ -26,7 +26,7 @@ from inpaint_model.editing.statistics import Score
 from inpaint_model.editing.subjects import sampled
 from inpaint_model.generator import Generator
 
-CALIBRATION = 24  # pictures
+CALIBRATION = 12  # pictures
 UNCHECKED = (-3.0, 3.0)
 
 
@@ -39,12 +39,19 @@ class Workbench:
     critic: Critic | None
 
     def draft(
-        self, name: str, group: str, layers: Layers, source: str, attribute: str = ""
+        self,
+        name: str,
+        group: str,
+        layers: Layers,
+        source: str,
+        attribute: str = "",
+        description: str = "",
     ) -> Direction:
         """A direction of this generator that nobody has checked."""
         return Direction(
             name, group, layers, 1.0, *UNCHECKED,
-            source=source, licence=self.info.card.licence, attribute=attribute,
+            source=source, licence=self.info.card.licence,
+            attribute=attribute, description=description,
             generator_sha256=self.info.generator_sha256, offered=False,
         )  # fmt: skip
 

@@ -2,9 +2,9 @@
 
 From few images the adversarial game alone is slow: the discriminator's verdict is one number a
 picture, while a reconstruction says at every pixel what was wrong. A variational encoder maps a
-picture to a distribution of z; the generator must give the picture back from a sample of it. The
-information rate of z is held at a chosen number of nats (Burgess et al. 2018), so that pictures
-from the prior, which is what the generator is for, resemble the reconstructions.
+picture to a distribution of z; the generator must give the picture back from a sample of it. What
+z may hold of a picture has a price in nats (Higgins et al. 2017), so that pictures from the prior,
+which is what the generator is for, resemble the reconstructions.
 
 The encoder serves this purpose only. It is no part of a bundle.
 """
@@ -19,36 +19,31 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from inpaint_model.config import DiscriminatorConfig, GeneratorConfig
+from inpaint_model.config import DiscriminatorConfig
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.ops import FullyConnectedLayer
 from inpaint_model.perceptual import PerceptualLoss
 
-_SIDE = 64  # px at which pictures are encoded and compared as a whole
+_CHANNELS = (128, 128, 128, 64, 32)  # of the encoder at 4, 8, ..., 64 px
+_SIDE = 64  # px at which pictures are encoded
 _FILE = "autoencoder.safetensors"
-_RATE_WEIGHT = 0.01  # of each nat between the rate and its target
 
 
 class VariationalEncoder(nn.Module):
     """Pictures [N, 3, R, R] in -1..1 -> mean and log variance of z, [N, z_dim] each.
 
-    The trunk of a discriminator for pictures of 64 px; larger ones are reduced first, so that an
-    encoder stays useful when its generator grows.
+    The trunk of a discriminator. It sees every picture at 64 px, so that it stays useful when its
+    generator grows.
     """
 
-    def __init__(self, generator: GeneratorConfig) -> None:
+    def __init__(self, z_dim: int) -> None:
         super().__init__()
-        self.resolution = min(_SIDE, generator.resolution)
-        depth = self.resolution.bit_length() - 2  # of 4, 8, ..., resolution
-        channels = generator.channels[:depth]
-        self.trunk = Discriminator(
-            DiscriminatorConfig(self.resolution, channels, mbstd_num_channels=0)
-        )
-        self.trunk.b4.out = FullyConnectedLayer(channels[0], 2 * generator.z_dim)
+        self.trunk = Discriminator(DiscriminatorConfig(_SIDE, _CHANNELS, mbstd_num_channels=0))
+        self.trunk.b4.out = FullyConnectedLayer(_CHANNELS[0], 2 * z_dim)
 
     def forward(self, images: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-        small = F.interpolate(images, (self.resolution,) * 2, mode="area")
+        small = F.interpolate(images, (_SIDE, _SIDE), mode="area")
         mean, log_variance = self.trunk(small.to(dtype)).chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 4)
 
@@ -77,7 +72,7 @@ def reconstruct(
 ) -> Reconstruction:
     """Encode pictures [N, 3, R, R], sample a z for each, generate, compare.
 
-    draw: unit normal [N, z_dim], which picks the samples. rng: places the window of `_views`.
+    draw: unit normal [N, z_dim], which picks the samples. rng: places the window of `perceptual`.
     """
     mean, log_variance = E(images, dtype)
     w = G.mapping.map(mean + draw * (log_variance / 2).exp())
@@ -85,15 +80,13 @@ def reconstruct(
     output = G.synthesis(w[:, None].expand(-1, G.config.num_ws, -1), "const", None, dtype)
     distance = F.mse_loss(output, images)
     if perceptual is not None:
-        views = _views(torch.cat([output, images]), rng)
-        distances = [perceptual(*view.chunk(2)) for view in views]
-        distance = distance + torch.stack(distances).mean()
+        distance = distance + perceptual(output, images, rng)
     return Reconstruction(output, distance, code_rate(mean, log_variance).mean())
 
 
-def autoencoding_loss(result: Reconstruction, rate: float) -> Tensor:
-    """The distance, and what the information rate differs from `rate` nats."""
-    return result.distance + _RATE_WEIGHT * (result.rate - rate).abs()
+def autoencoding_loss(result: Reconstruction, price: float) -> Tensor:
+    """The distance, and `price` for every nat that the codes hold (a beta-VAE's loss)."""
+    return result.distance + price * result.rate
 
 
 def save_encoder(E: VariationalEncoder, folder: Path) -> None:
@@ -108,16 +101,3 @@ def find_encoder(E: VariationalEncoder, bundle: Path) -> bool:
     if path.exists():
         E.load_state_dict(load_file(path))
     return path.exists()
-
-
-def _views(images: Tensor, rng: torch.Generator) -> list[Tensor]:
-    """Pictures as a whole at 64 px and, of larger ones, a window of 64 px in full detail.
-
-    A perceptual network costs more than the generator; so it costs the same at every size.
-    """
-    R = images.shape[-1]
-    if R <= _SIDE:
-        return [images]
-    top, left = (int(x) for x in torch.randint(0, R - _SIDE + 1, (2,), generator=rng))
-    whole = F.interpolate(images, (_SIDE, _SIDE), mode="area")
-    return [whole, images[:, :, top : top + _SIDE, left : left + _SIDE]]

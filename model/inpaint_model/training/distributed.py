@@ -44,6 +44,14 @@ class World:
         for gradient, part in zip(gradients, flat.split(sizes), strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def agree(self, answer: bool) -> bool:
+        """The main process's answer to a question that clocks answer differently."""
+        if self.size == 1:
+            return answer
+        shared = [answer]
+        dist.broadcast_object_list(shared, src=0)
+        return shared[0]
+
     def mean(self, value: Tensor) -> Tensor:
         """Mean of a tensor over processes."""
         if self.size == 1:

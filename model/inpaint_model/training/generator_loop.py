@@ -68,9 +68,9 @@ def train_generator(
     """Train in place until `options.total_kimg`; returns the averaged generator.
 
     E, perceptual: the encoder for `options.autoencoder_weight`, and what reconstructions are
-    compared by besides their pixels. weights: how often each picture is drawn, [M], None = equally. start_nimg: images that the
-    given networks have seen already (for a run that starts from a bundle). Continues from `run`
-    when it holds a state. TrainingDivergedError on NaN.
+    compared by besides their pixels. weights: how often each picture is drawn, [M], None =
+    equally. start_nimg: images that the given networks have seen already (for a run that starts
+    from a bundle). Continues from `run` when it holds a state. TrainingDivergedError on NaN.
     """
     card = card or Card(name=run.path.name)
     device, world = device or torch.device("cpu"), world or World()
@@ -92,7 +92,7 @@ def train_generator(
     channels_last(D.to(device)).train().requires_grad_(True)
     G_ema = frozen_copy(G)
     opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
-    opt_D = losses.lazy_adam(D, options.lr, options.r1_interval)
+    opt_D = losses.lazy_adam(D, options.lr_discriminator or options.lr, options.r1_interval)
     modules: dict[str, nn.Module] = {"G": G, "D": D, "G_ema": G_ema}
     optimizers = {"opt_G": opt_G, "opt_D": opt_D}
     if E is not None:
@@ -161,7 +161,9 @@ def train_generator(
             images = torch.cat([G_ema.synthesis(part) for part in ws.split(16)])
             shown = pictures.batch(torch.arange(min(len(pictures), 24)), None, device)
             if E is not None:
-                draw = torch.zeros(len(shown), G.config.z_dim, device=device)
+                draw = torch.randn(
+                    len(shown), G.config.z_dim, generator=torch.Generator().manual_seed(0)
+                ).to(device)
                 given_back = reconstruct(E, G_ema, shown, draw, torch.Generator()).images
                 pairs = torch.stack([shown, given_back], dim=1).flatten(0, 1)
                 sheet = contact_sheet(to_uint8(pairs), columns=8)
@@ -175,7 +177,7 @@ def train_generator(
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
     end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
-    while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
+    while cur_nimg < options.total_kimg * 1000 and world.agree(time.perf_counter() < end_time):
         played = cur_nimg - start_nimg - options.warm_start_kimg * 1000
         plays, learns = played >= 0, played >= options.discriminator_kimg * 1000
         real = real_batch()
@@ -219,7 +221,7 @@ def train_generator(
         if E is not None:
             opt_E.zero_grad(set_to_none=True)
             result = give_back(real)
-            loss = autoencoding_loss(result, options.code_nats)
+            loss = autoencoding_loss(result, options.price_of_nat)
             (loss * options.autoencoder_weight).backward()
             world.average_gradients(E.parameters())
             opt_E.step()

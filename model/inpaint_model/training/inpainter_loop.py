@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaint_model.bundle import Card, save_bundle
+from inpaint_model.bundle import Card, generator_sha256, save_bundle
 from inpaint_model.data import PictureSet
+from inpaint_model.direction_store import add_directions, directions_of
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.masks import training_holes
 from inpaint_model.networks import InpaintingModel
@@ -53,11 +56,13 @@ def train_inpainter(
     device: torch.device | None = None,
     world: World | None = None,
     start_nimg: int = 0,
+    directions_from: Sequence[Path] = (),
 ) -> InpaintingModel:
     """Train in place until `options.total_kimg`; returns the averaged model.
 
-    pictures: real ones for `options.real_fraction`. Continues from `run` when it holds a state.
-    TrainingDivergedError on NaN.
+    pictures: real ones for `options.real_fraction`. directions_from: bundles whose directions the
+    new one takes over, if they are around the same generator. Continues from `run` when it holds a
+    state. TrainingDivergedError on NaN.
     """
     device, world, card = device or torch.device("cpu"), world or World(), card or Card("inpainter")
     batch, local = options.batch_size, options.batch_size // world.size
@@ -85,6 +90,8 @@ def train_inpainter(
     adam_D = losses.lazy_adam(D, options.lr_discriminator, options.r1_interval)
     modules = {"model": model, "ema": model_ema, "D": D}
     optimizers = {"adam": adam, "adam_D": adam_D}
+    own_sha256 = generator_sha256(generator.state_dict())
+    carried = directions_of(directions_from, own_sha256)
     cur_nimg, step = start_nimg, 0
     numbers = run.load_state(modules, optimizers)
     if numbers is not None:
@@ -123,7 +130,10 @@ def train_inpainter(
             run.path / f"fills{cur_nimg // 1000:06d}.png"
         )
         trained = replace(card, trained_kimg=cur_nimg / 1000)
+        kept = carried | directions_of([run.bundle_path], own_sha256)  # found there meanwhile
         save_bundle(run.bundle_path, model_ema, trained, discriminator=D)
+        if kept:
+            add_directions(run.bundle_path, list(kept.values()))
 
     # One fixed measure of the perceptual layers, from generated pictures.
     typical = draw_batch(0, options.seed + 2).same
@@ -132,7 +142,7 @@ def train_inpainter(
     stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
     tick_time = time.perf_counter()
     end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
-    while cur_nimg < options.total_kimg * 1000 and time.perf_counter() < end_time:
+    while cur_nimg < options.total_kimg * 1000 and world.agree(time.perf_counter() < end_time):
         data = draw_batch(cur_nimg, options.seed)
         shift = None
         if options.edit_std:
@@ -146,7 +156,13 @@ def train_inpainter(
         adam.zero_grad(set_to_none=True)
         D.requires_grad_(False)
         fills = fill_both(model, data, shift)
-        same, new = reconstruction(data, fills, perceptual, options.perceptual_weight)
+        same, new = reconstruction(
+            data,
+            fills,
+            perceptual,
+            options.perceptual_weight,
+            generator_for(options.seed, cur_nimg, "window"),
+        )
         loss = options.lambda_same * same + options.lambda_new * new
         if ramp > 0 and options.lambda_adversarial:
             both = torch.cat([fills.composite_same, fills.composite_new])
@@ -159,18 +175,19 @@ def train_inpainter(
         adam.step()
         D.requires_grad_(True)
 
-        # Discriminator: generated pictures are its real class now, composites its fakes.
+        # Discriminator: whole pictures are its real class now (generated ones, and the share of
+        # photographs), composites its fakes.
         adam_D.zero_grad(set_to_none=True)
         fakes = torch.cat([fills.composite_same, fills.composite_new]).detach()
         fake_logits = D(fakes.to(dtype))
-        real_logits = D(data.same.to(dtype))
+        real_logits = D(data.new.to(dtype))
         loss_D = 2 * losses.d_logistic_real(real_logits) + 2 * losses.d_logistic_fake(fake_logits)
         loss_D.backward()
         world.average_gradients(D.parameters())
         adam_D.step()
         if step % options.r1_interval == 0:
             adam_D.zero_grad(set_to_none=True)
-            real = data.same.detach().requires_grad_(True)
+            real = data.new.detach().requires_grad_(True)
             penalty = losses.r1_penalty(D(real), real)
             (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
             world.average_gradients(D.parameters())

@@ -69,16 +69,23 @@ def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None)
 
 
 def reconstruction(
-    batch: Batch, fills: Fills, perceptual: PerceptualLoss, weight: float
+    batch: Batch,
+    fills: Fills,
+    perceptual: PerceptualLoss,
+    weight: float,
+    rng: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """L_rg (every pixel) and L_rr (known pixels): mean squared error and perceptual distance."""
+    """L_rg (every pixel) and L_rr (known pixels): mean squared error and perceptual distance.
+
+    rng: places the perceptual loss's window.
+    """
     known = 1 - batch.hole
     seen, wanted = fills.out_new * known, batch.new * known
     same = F.mse_loss(fills.out_same, batch.same)
     new = F.mse_loss(seen, wanted)
     if weight:
-        same = same + weight * perceptual(fills.out_same, batch.same)
-        new = new + weight * perceptual(seen, wanted)
+        same = same + weight * perceptual(fills.out_same, batch.same, rng)
+        new = new + weight * perceptual(seen, wanted, rng)
     return same, new
 
 

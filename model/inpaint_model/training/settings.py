@@ -18,7 +18,12 @@ class GeneratorTraining:
     autoencoder_weight: float = option(
         0.0, "Weight of giving back real pictures through a variational encoder; 0 = none."
     )
-    code_nats: float = option(100.0, "Information about a picture that its code may hold.")
+    price_of_nat: float = option(
+        0.003, "Price of a nat of what the code holds, in units of the distance of pictures."
+    )
+    perceptual_side: int = option(
+        64, "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
+    )
     warm_start_kimg: float = option(
         0.0, "Learn by reconstruction alone for this many thousand images, before all else."
     )
@@ -26,6 +31,7 @@ class GeneratorTraining:
         0.0, "Then the discriminator alone plays for this many thousand images, after growing say."
     )
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
+    lr_discriminator: float | None = option(None, "The discriminator's, where it differs.")
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
     r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")
     pl_weight: float = option(2.0, "Weight of path-length regularisation; 0 = off.")
@@ -66,6 +72,9 @@ class InpainterTraining:
     lambda_new: float = option(1.0, "Weight of L_rr: another code, known pixels.")
     perceptual_weight: float = option(
         1.0, "Of the perceptual part within both reconstruction losses."
+    )
+    perceptual_side: int = option(
+        0, "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
     )
     r1_gamma: float = option(1.0, "Weight of R1.")
     r1_interval: int = option(16, "Steps between R1 penalties.")

@@ -18,20 +18,25 @@ def face(
     shift: float = 0.0,
     volume: float = 0.36,
     light: float = 0.0,
-    mouth: float = 0.08,
+    hem: float = 1.0,
+    smile: float = 0.0,
     gain: float = 1.0,
 ) -> Tensor:
     """Ellipses on a background: [1, 3, 128, 128] in -1..1."""
     R = 128
     y, x = torch.meshgrid((torch.arange(R) + 0.5) / R, (torch.arange(R) + 0.5) / R, indexing="ij")
     picture = torch.tensor(behind)[:, None, None].expand(3, R, R)
-    head = ((x - 0.5) / volume) ** 2 + ((y - 0.5) / 0.6) ** 2 < 1
+    head = (((x - 0.5) / volume) ** 2 + ((y - 0.5) / 0.6) ** 2 < 1) & (y < hem)
     inner = ((x - 0.5 + shift) / 0.26) ** 2 + ((y - 0.58) / 0.36) ** 2 < 1
     lit = torch.tensor(skin)[:, None, None] * (1 + light * (0.5 - x))
     picture = torch.where(head, torch.tensor(hair)[:, None, None], picture)
     picture = torch.where(inner, lit, picture)
-    lips = ((x - 0.5).abs() < mouth) & ((y - 0.735).abs() < 0.015)
+    lips = ((x - 0.5).abs() < 0.08) & ((y - 0.735).abs() < 0.03)
     picture = torch.where(lips, torch.tensor([0.55, 0.25, 0.25])[:, None, None], picture)
+    between = ((x - 0.5).abs() < 0.06) & ((y - 0.745).abs() < 0.02)
+    picture = torch.where(between, picture + smile * 0.5, picture)
+    folds = ((x - 0.5).abs() - 0.14).abs() < 0.03
+    picture = torch.where(folds & ((y - 0.67).abs() < 0.03), picture - smile * 0.3, picture)
     return ((picture - 0.5) * gain + 0.5)[None].clamp(0, 1) * 2 - 1
 
 
@@ -40,10 +45,12 @@ CHANGES: dict[str, tuple[Tensor, Tensor]] = {
     "hair_warmth": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.45, 0.3, 0.15))),
     "hair_saturation": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.2, 0.3, 0.5))),
     "hair_volume": (face(volume=0.3), face(volume=0.44)),
+    "hair_length": (face(volume=0.44, hem=0.6), face(volume=0.44)),
     "skin_lightness": (face(skin=(0.5, 0.35, 0.3)), face()),
     "skin_warmth": (face(skin=(0.7, 0.6, 0.6)), face(skin=(0.8, 0.6, 0.5))),
     "background_lightness": (face(), face(behind=(0.8, 0.8, 0.8))),
     "background_warmth": (face(), face(behind=(0.6, 0.5, 0.4))),
+    "background_saturation": (face(), face(behind=(0.3, 0.5, 0.6))),
     "light_direction": (face(), face(light=1.0)),
     "contrast": (face(gain=0.5, light=1.0), face(light=1.0)),
     "colour_temperature": (
@@ -51,7 +58,7 @@ CHANGES: dict[str, tuple[Tensor, Tensor]] = {
         face(behind=(0.6, 0.5, 0.4)),
     ),
     "yaw": (face(), face(shift=0.06)),
-    "smile": (face(), face(mouth=0.13)),
+    "smile": (face(), face(smile=1.0)),
 }
 
 

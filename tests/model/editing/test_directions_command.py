@@ -66,6 +66,23 @@ def test_the_report_and_its_grid(fitted: Path) -> None:
         assert grid.size == (7 * 34 - 2, 6 * 34 - 2)
 
 
+def test_auto_fits_and_checks_what_varies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "hair"
+    save_bundle(folder, hair_model()[0].generator, Card("hair"))
+    auto = ["directions", "auto", str(folder), "--out", str(tmp_path / "out"), "--count", "4"]
+    auto += ["--fit-samples", "300", "--samples", "50", "--page", str(tmp_path / "edits.md")]
+    assert main(auto) == 0
+    said = capsys.readouterr().out
+    assert "yaw: left out, the same for every sample" in said
+    assert "change of identity: not measured" in said
+    hair = next(d for d in read_bundle(folder).directions if d.name == HAIR)
+    assert hair.effects["spearman"] >= 0.9
+    assert hair.description == "lighter hair"
+    assert f"| {HAIR} | " in (tmp_path / "edits.md").read_text()
+
+
 def test_a_direction_goes_to_the_inpainter_around_the_same_generator(
     bundle: Path, tmp_path: Path
 ) -> None:

@@ -36,7 +36,9 @@ def subjects(kept: float | None = None) -> list[Subject]:
         return made
     hole = torch.zeros(1, 1, R, R)
     hole[..., :4] = 1
-    return [replace(s, bare=paint, full=lambda ws: 0.3 + kept * paint(ws), hole=hole) for s in made]
+    return [
+        replace(s, bare=paint, render=lambda ws: 0.3 + kept * paint(ws), hole=hole) for s in made
+    ]
 
 
 DIRECTION = Direction("redder", "colour", (0,), 0.2, -3.0, 3.0)

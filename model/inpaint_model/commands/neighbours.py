@@ -1,0 +1,111 @@
+"""`inpaint-model neighbours`: does a generator copy the people it was trained on?
+
+Samples and training pictures are embedded by a face recognition network. A sample is a near-copy
+if it is as close to a training picture as two pictures of one person are; what that means in this
+network is shown by the training pictures' own closest neighbours (the same person, photographed
+again) and by their mirror images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from inpaint_model.editing.identity import Embed
+    from inpaint_model.generator import Generator
+
+SHOWN = 12  # pairs on the sheet
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="BUNDLE_OR_FILE", help="a bundle or a checkpoint")
+    parser.add_argument(
+        "--data", required=True, metavar="ZIP|DIR[:PREFIX]", help="what it was trained on"
+    )
+    parser.add_argument(
+        "--identity", type=Path, required=True, metavar="ONNX", help="face recognition network"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--samples", type=int, default=1000, metavar="N", help="(default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.samples < 1:
+        raise ValueError("--samples must be at least 1")
+
+    import torch
+
+    from inpaint_model.data import load_pictures
+    from inpaint_model.editing.identity import load_identity
+    from inpaint_model.grids import contact_sheet, from_uint8, to_uint8
+    from inpaint_model.importing import find_source, import_checkpoint
+
+    generator = import_checkpoint(find_source(args.source)).generator
+    embed = load_identity(args.identity)
+    pictures = load_pictures(args.data, generator.config.resolution, cache=args.cache)
+    trained = from_uint8(pictures.pixels.permute(0, 2, 3, 1))
+    people = _embedded(embed, trained, "training pictures")
+    samples = _samples(generator, args.samples, args.seed)
+    drawn = _embedded(embed, samples, "samples")
+
+    closest, index = (drawn @ people.T).max(dim=1)
+    among = people @ people.T
+    among.fill_diagonal_(-1)
+    order = closest.argsort(descending=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    pairs = torch.stack([samples[order[:SHOWN]], trained[index[order[:SHOWN]]]], dim=1)
+    contact_sheet(to_uint8(pairs.flatten(0, 1)), columns=8).save(args.out / "neighbours.png")
+    report = {
+        "samples": args.samples,
+        "closest": _quantiles(closest),
+        "closest_among_training_pictures": _quantiles(among.max(dim=1).values),
+        "same_picture_mirrored": _quantiles(
+            (_embedded(embed, trained[:100].flip(3), "mirrored") * people[:100]).sum(dim=1)
+        ),
+        "pairs": [
+            [int(i), pictures.names[int(index[i])], round(float(closest[i]), 3)]
+            for i in order[:SHOWN]
+        ],
+    }
+    (args.out / "neighbours.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
+    for name in ("closest", "closest_among_training_pictures", "same_picture_mirrored"):
+        print(f"{name.replace('_', ' '):34} {report[name]}")
+    print(f"the closest pairs, sample and training picture: {args.out / 'neighbours.png'}")
+    return 0
+
+
+def _embedded(embed: Embed, images: Tensor, what: str) -> Tensor:
+    import torch
+    from tqdm import tqdm
+
+    parts = tqdm(images.split(16), what, disable=None)
+    return torch.cat([embed(part) for part in parts])
+
+
+def _samples(generator: Generator, count: int, seed: int) -> Tensor:
+    """The generator's pictures without truncation, [count, 3, R, R]."""
+    import torch
+
+    rng = torch.Generator().manual_seed(seed)
+    with torch.inference_mode():
+        parts = [
+            generator(torch.randn(min(16, count - start), generator.config.z_dim, generator=rng))
+            for start in range(0, count, 16)
+        ]
+    return torch.cat(parts).clamp(-1, 1)
+
+
+def _quantiles(values: Tensor) -> dict[str, float]:
+    import torch
+
+    at = torch.tensor([0.05, 0.5, 0.95, 1.0])
+    names = ("5%", "median", "95%", "highest")
+    quantiles = torch.quantile(values.float(), at)
+    return {n: round(float(q), 3) for n, q in zip(names, quantiles, strict=True)}

@@ -1,0 +1,53 @@
+"""The check of one direction: move pictures along it, measure, decide, and say why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from inpaint_model.directions import Direction
+from inpaint_model.editing.attributes import Attribute
+from inpaint_model.editing.effects import Response, Subject, judge, respond, step_of, values_of
+from inpaint_model.editing.identity import Likeness
+from inpaint_model.editing.report import entry
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What a check measures with."""
+
+    attributes: Sequence[Attribute]
+    spreads: Mapping[str, float]  # of each judge, over the generator's samples
+    likeness: Likeness | None = None  # of faces; None: identity is not measured
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    direction: Direction  # with its effects, offered or not
+    entry: dict[str, Any]  # of the report
+    response: Response
+    step: Tensor  # what one unit adds to codes [num_ws, w_dim]
+
+
+def check(
+    direction: Direction, vector: Tensor, instruments: Instruments, subjects: Sequence[Subject]
+) -> Checked:
+    """Move `subjects` through the direction's range and decide whether it is offered.
+
+    One without an attribute has nothing to be judged by: what a person decided stands.
+    """
+    judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
+    step = step_of(direction, vector, len(subjects[0].ws))
+    response = respond(subjects, step, values_of(direction), judges, instruments.likeness)
+    own = next((a for a in instruments.attributes if a.name == direction.attribute), None)
+    verdict = None
+    if own is not None:
+        verdict = judge(response, own.name, instruments.spreads, own.includes)
+        effects = {**direction.effects, **verdict.effects()}
+        direction = replace(direction, effects=effects, offered=verdict.passed)
+    return Checked(direction, entry(direction, response, verdict), response, step)

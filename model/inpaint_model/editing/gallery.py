@@ -1,0 +1,93 @@
+"""A page about a bundle's directions: their figures, and grids of generated pictures only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from inpaint_model.editing.checking import Checked
+from inpaint_model.editing.effects import UNSEEN, Subject, values_of, walk
+from inpaint_model.editing.report import file_name, steps_picture
+from inpaint_model.editing.statistics import Score
+
+BEGIN, END = "<!-- directions: begin -->", "<!-- directions: end -->"
+PICTURES = Path("pictures/edits")  # beside the page
+ROWS = 3
+
+
+def write_page(
+    page: Path, checked: Sequence[Checked], subjects: Sequence[Subject], judges: Mapping[str, Score]
+) -> None:
+    """Table, grids and reasons, between the two marks of a page (a new page is all of it).
+
+    subjects: made of generated pictures. ValueError if an existing page has no marks.
+    """
+    old = page.read_text("utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
+    head, begin, rest = old.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no lines {BEGIN} and {END} to write between")
+    lines = [*_table(checked), ""]
+    (page.parent / PICTURES).mkdir(parents=True, exist_ok=True)
+    for one in checked:
+        if not one.direction.offered:
+            continue
+        name = one.direction.name
+        path = PICTURES / f"{file_name(name)}.webp"
+        grid(one, subjects, judges).save(page.parent / path, quality=80, method=6)
+        lines += [f"**{name}**: {one.direction.description or name}", "", f"![{name}]({path})", ""]
+    lines += [
+        f"- not offered: {one.direction.name} ({'; '.join(one.entry['reasons'])})"
+        for one in checked
+        if not one.direction.offered
+    ]
+    page.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}", "utf-8")
+
+
+@torch.inference_mode()
+def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score]) -> Image.Image:
+    """Seven steps of the first pictures whose hole shows the edit; last, where it shows least."""
+    values = values_of(one.direction)
+    score = judges.get(one.direction.attribute)
+    rows = list(range(min(ROWS, len(subjects))))
+    if score is not None:
+        ends = [score(walk(subject, one.step, values[[0, -1]])).double() for subject in subjects]
+        gains = np.array([float(high - low) for low, high in ends])
+        seeing = np.flatnonzero(np.abs(gains) > max(UNSEEN, 0.2 * np.abs(gains).max()))
+        if len(seeing) >= ROWS:
+            worst = seeing[ROWS - 1 :][gains[seeing[ROWS - 1 :]].argmin()]
+            rows = [*seeing[: ROWS - 1].tolist(), int(worst)]
+    return steps_picture(subjects, rows, one.step, values)
+
+
+def _table(checked: Sequence[Checked]) -> list[str]:
+    lines = [
+        "| Direction | Styles | Range | Spearman | Judge per unit | Largest other change "
+        "| Change of identity | Retention | Offered |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in checked:
+        own, figures = one.direction, one.entry
+        others = figures["changes_of_others"] or {}
+        worst = max(others, key=lambda name: others[name], default="")
+        cells = [
+            own.name,
+            f"{own.layers[0]} to {own.layers[-1]}",
+            f"{own.minimum:g} to {own.maximum:g}",
+            _number(figures["spearman"]),
+            _number(figures["per_unit"]),
+            f"{others[worst]:.2f} ({worst})" if worst else "none measured",
+            _number(figures["change_of_identity"]),
+            _number(figures["retention"]),
+            "yes" if own.offered else "no",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"

@@ -1,0 +1,56 @@
+"""Whether a face stays the same person."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from inpaint_model.editing.identity import Likeness, likeness
+from inpaint_model.grids import from_uint8
+from PIL import Image
+from torch import Tensor
+
+SHARED = Path(__file__).resolve().parents[3].parent / "shared"
+NETWORK = SHARED / "metrics" / "MobileFaceNet.onnx"
+PORTRAITS = SHARED / "faces" / "portraits256.zip"
+
+
+def by_colour(pictures: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(pictures.mean(dim=(2, 3)), dim=1)
+
+
+def test_a_change_is_told_on_the_scale_of_strangers() -> None:
+    red, green = torch.eye(3)[:2, :, None, None].expand(-1, -1, 4, 4)
+    same = Likeness(by_colour, strangers=0.0)
+    assert same.change(torch.stack([red, red, red])) == pytest.approx(0)
+    assert same.change(torch.stack([red, green, green])) == pytest.approx(1)
+    assert same.change(torch.stack([red, red, green])) == pytest.approx(0.5)
+    alike = Likeness(by_colour, strangers=0.5)  # strangers look alike: each change counts more
+    assert alike.change(torch.stack([red, red, green])) == pytest.approx(1)
+
+
+def test_no_network_is_one_sentence(tmp_path: Path) -> None:
+    pictures = torch.zeros(2, 3, 32, 32)
+    with pytest.raises(ValueError, match="is not a file"):
+        likeness(tmp_path / "nothing.onnx", pictures)
+    (tmp_path / "text.onnx").write_text("no network")
+    with pytest.raises(ValueError, match=r"text.onnx is not an ONNX network|needs ONNX Runtime"):
+        likeness(tmp_path / "text.onnx", pictures)
+
+
+@pytest.mark.skipif(not NETWORK.exists() or not PORTRAITS.exists(), reason="../shared is not here")
+def test_a_real_network_knows_a_face_again() -> None:
+    pytest.importorskip("cv2")
+    with zipfile.ZipFile(PORTRAITS) as archive:
+        names = sorted(name for name in archive.namelist() if name.startswith("val/"))[:6]
+        faces = [Image.open(io.BytesIO(archive.read(name))).convert("RGB") for name in names]
+    pictures = from_uint8(np.stack([np.asarray(face) for face in faces]))
+    measure = likeness(NETWORK, pictures)
+    assert measure.strangers < 0.5
+    lighter = (pictures[:1] * 0.9 + 0.1).clamp(-1, 1)
+    assert measure.change(torch.cat([pictures[:1], lighter])) < 0.35
+    assert measure.change(pictures) > 0.8

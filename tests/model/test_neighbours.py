@@ -1,0 +1,48 @@
+"""Near-copies are found: a generator "trained" on its own samples copies all of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from inpaint_model.bundle import Card, save_bundle
+from inpaint_model.cli import main
+from inpaint_model.config import preset
+from inpaint_model.generator import Generator
+from inpaint_model.grids import to_uint8
+from PIL import Image
+
+NETWORK = Path(__file__).resolve().parents[2].parent / "shared" / "metrics" / "MobileFaceNet.onnx"
+
+
+@pytest.mark.skipif(not NETWORK.exists(), reason="../shared/metrics is not there")
+def test_copies_stand_out(tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = Generator(preset("tiny").generator)
+    save_bundle(tmp_path / "bundle", generator, Card("g"))
+    copied = generator(
+        torch.randn(16, generator.config.z_dim, generator=torch.Generator().manual_seed(0))
+    )
+    data = tmp_path / "data"
+    data.mkdir()
+    for index, picture in enumerate(to_uint8(copied[:3])):
+        Image.fromarray(picture).save(data / f"copied{index}.png")
+    for index in range(3):
+        Image.new("RGB", (32, 32), (60 * index, 90, 200)).save(data / f"plain{index}.png")
+    out = tmp_path / "out"
+    command = ["neighbours", str(tmp_path / "bundle"), "--data", str(data), "--samples", "16"]
+    assert main([*command, "--identity", str(NETWORK), "--out", str(out)]) == 0
+    report = json.loads((out / "neighbours.json").read_text())
+    copies = {(sample, name) for sample, name, cosine in report["pairs"] if cosine > 0.98}
+    assert {(index, f"copied{index}.png") for index in range(3)} <= copies
+    assert report["closest"]["highest"] > 0.98 > report["closest"]["5%"]
+    assert (out / "neighbours.png").exists()
+
+
+def test_bad_counts_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", "x", "--identity", "y", "--out", str(tmp_path), "--samples", "0"]
+    assert main(["neighbours", "tiny", *arguments]) == 2
+    assert "--samples" in capsys.readouterr().err
