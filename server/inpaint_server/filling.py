@@ -77,7 +77,7 @@ class Scene:
     def num_bytes(self) -> int:
         """Roughly what keeping it costs."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
-        encoded = sum(part.nbytes for parts in self.encodings or () for part in parts)
+        encoded: int = sum(part.nbytes for parts in self.encodings or () for part in parts)
         regions = (placement.region for placement in self.placements)
         fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
         return self.picture.pixels.nbytes + self.coverage.nbytes + codes + encoded + fitting
