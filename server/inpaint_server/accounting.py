@@ -60,10 +60,14 @@ class Accounts:
             self.running -= 1
             self._close(account, status, time.monotonic() - began, context)
 
+    def refused(self, method: str, context: Context) -> None:
+        """A call that was turned away for its token."""
+        self._close(Account(method), "UNAUTHENTICATED", 0.0, context)
+
     def _close(self, account: Account, status: str, seconds: float, context: Context) -> None:
         self.requests[account.method, status] += 1
         self.candidates += account.candidates
-        if account.method == "Fill":
+        if account.method == "Fill" and status != "UNAUTHENTICATED":
             self.duration_sum_s += seconds
             self.durations[next((b for b in BUCKETS_S if seconds <= b), float("inf"))] += 1
         facts = {

@@ -138,7 +138,10 @@ def _parts(config: ServerConfig, make_loader: Callable[[torch.device, str], Load
 
 def _server(parts: Parts, monitor: HealthMonitor, token: str) -> grpc.aio.Server:
     server = grpc.aio.server(
-        interceptors=[TokenInterceptor(token), StatusInterceptor(parts.engine.fail)],
+        interceptors=[
+            TokenInterceptor(token, parts.accounts.refused),
+            StatusInterceptor(parts.engine.fail),
+        ],
         options=CHANNEL_OPTIONS,
         maximum_concurrent_rpcs=MAX_CALLS,
     )

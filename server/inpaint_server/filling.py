@@ -77,9 +77,10 @@ class Scene:
     def num_bytes(self) -> int:
         """Roughly what keeping it costs."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
+        encoded: int = sum(part.nbytes for parts in self.encodings or () for part in parts)
         regions = (placement.region for placement in self.placements)
         fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
-        return self.picture.pixels.nbytes + self.coverage.nbytes + codes + fitting
+        return self.picture.pixels.nbytes + self.coverage.nbytes + codes + encoded + fitting
 
 
 class Placed(NamedTuple):
@@ -336,9 +337,9 @@ def _render(
     size = 1
     while True:
         pending += islice(tasks, max(size - len(pending), 0))
-        batch = pending[:size]
-        if not batch:
+        if not pending:
             return
+        batch = pending[: _batch_sizes(min(size, len(pending)))[-1]]
         try:
             rendered = _render_batch(models.use(scene.entry), scene, batch)
         except Exception as error:
@@ -349,6 +350,11 @@ def _render(
         yield rendered
         del pending[: len(batch)]
         size = batch_size
+
+
+def _batch_sizes(most: int) -> list[int]:
+    """1, 2, 4, ... up to `most`: few enough that the device has run every one before."""
+    return [1 << k for k in range(most.bit_length())]
 
 
 def _less_memory(models: ModelRegistry, entry: Entry, batch_size: int, error: Exception) -> int:
@@ -387,6 +393,6 @@ def warm_up_steps(models: ModelRegistry, entry: Entry, batch_size: int) -> Steps
     yield
     codes = inpainter.sample(encoding, [0], 0.8)
     yield
-    for size in sorted({1, batch_size}):
+    for size in _batch_sizes(batch_size):
         inpainter.render(encoding, np.repeat(codes, size, axis=0))
         yield

@@ -70,8 +70,9 @@ def sentence_for_client(error: BaseException) -> str:
 class TokenInterceptor(grpc.aio.ServerInterceptor):
     """UNAUTHENTICATED for every call without `authorization: Bearer TOKEN`."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, on_refusal: Callable[[str, Context], None]) -> None:
         self._expected = f"Bearer {token}".encode()
+        self._on_refusal = on_refusal
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
@@ -80,24 +81,22 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         given = dict(call.invocation_metadata or ()).get("authorization")
         if handler is None or self._is_right(given):
             return handler
-        return _refusal(
-            handler,
+        reason = (
             "the call has no token; send `authorization: Bearer TOKEN` as metadata"
             if given is None
-            else "the token is wrong; take the one in the daemon's runtime file",
+            else "the token is wrong; take the one in the daemon's runtime file"
         )
+
+        async def refuse(request: Any, context: Context) -> None:
+            self._on_refusal(call.method.rpartition("/")[2], context)
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+
+        return _like(handler, refuse)
 
     def _is_right(self, given: str | bytes | None) -> bool:
         if isinstance(given, str):
             given = given.encode("utf-8", "replace")
         return given is not None and hmac.compare_digest(given, self._expected)
-
-
-def _refusal(handler: Any, reason: str) -> Any:
-    async def refuse(request: Any, context: Context) -> None:
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
-
-    return _like(handler, refuse)
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):

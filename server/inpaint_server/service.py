@@ -255,22 +255,23 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> pb.InfoResponse:
         """What this daemon is and can do."""
         parts, limits = self._parts, self._limits
-        return pb.InfoResponse(
-            version=__version__,
-            device=device_name(parts.device),
-            device_type=parts.device.type,
-            precision=parts.precision,
-            models=[self._model_message(entry) for entry in parts.models.entries.values()],
-            limits=pb.Limits(
-                max_picture_bytes=limits.max_picture_bytes,
-                max_side=limits.max_side,
-                max_seeds=limits.max_seeds,
-                max_variants=limits.max_variants,
-                max_queue=limits.max_queue,
-            ),
-            queue_length=parts.engine.queue_length,
-            uptime_s=time.monotonic() - self._began,
-        )
+        async with parts.accounts.open("Info", context):
+            return pb.InfoResponse(
+                version=__version__,
+                device=device_name(parts.device),
+                device_type=parts.device.type,
+                precision=parts.precision,
+                models=[self._model_message(entry) for entry in parts.models.entries.values()],
+                limits=pb.Limits(
+                    max_picture_bytes=limits.max_picture_bytes,
+                    max_side=limits.max_side,
+                    max_seeds=limits.max_seeds,
+                    max_variants=limits.max_variants,
+                    max_queue=limits.max_queue,
+                ),
+                queue_length=parts.engine.queue_length,
+                uptime_s=time.monotonic() - self._began,
+            )
 
     async def LoadModel(  # noqa: N802 (the name in the contract)
         self, request: pb.LoadModelRequest, context: Context

@@ -75,8 +75,14 @@ def shut(docker: Docker) -> None:
 
 
 @pytest.fixture
-def script() -> Script:
-    return Script()
+def larger() -> str:
+    """A second model of the daemon, if any."""
+    return ""
+
+
+@pytest.fixture
+def script(larger: str) -> Script:
+    return Script(larger=larger)
 
 
 @pytest.fixture
@@ -122,6 +128,28 @@ def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
     assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
     assert all(docker.controller.thumbnail(i) is not None for i in range(3))
     assert len(docker.document.annotations) == 1
+
+
+@pytest.mark.parametrize("larger", ["huge"])
+def test_the_daemon_chooses_among_its_models_until_the_artist_does(
+    docker: Docker, script: Script
+) -> None:
+    models = docker.panel.findChild(QtWidgets.QComboBox, "model")
+    assert models is not None
+    assert [models.itemData(i) for i in range(models.count())] == ["", "fake", "huge"]
+    assert models.currentData() == ""
+    fill(docker)
+    assert docker.controller.state.run is not None
+    assert docker.controller.state.run.model == "huge"
+    models.setCurrentIndex(1)
+    models.activated.emit(1)
+    fill(docker)
+    assert docker.controller.state.run.model == "Constant colours"
+    assert "Constant colours" in docker.controller.state.run.title
+    models.setCurrentIndex(0)
+    models.activated.emit(0)
+    assert docker.controller.state.wishes.model == ""
+    assert models.currentData() == ""
 
 
 def test_thumbnails_choose_and_star(docker: Docker) -> None:

@@ -179,7 +179,8 @@ def test_soft_selections_and_many_groups_are_blended_the_same_elsewhere(
     """With all blending on: it looks at the known pixels around, so at the whole selection."""
     y, x = np.mgrid[:200, :500]
     hole = np.zeros((200, 500), np.uint8)
-    for cx, cy, radius in [(60, 60, 40), (110, 120, 15), (300, 90, 30), (345, 90, 12), (450, 150, 9)]:
+    spots = [(60, 60, 40), (110, 120, 15), (300, 90, 30), (345, 90, 12), (450, 150, 9)]
+    for cx, cy, radius in spots:
         distance = np.hypot(x - cx, y - cy) / radius
         hole = np.maximum(hole, (255 * np.clip(2 - 2 * distance, 0, 1)).astype(np.uint8))
     fill = header(

@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
-from daemons import SUPPORT, Caller, DaemonProcess, header, noise
+from daemons import PATIENCE_S, SUPPORT, Caller, DaemonProcess, header, noise
 from grpc_health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.cli import main
@@ -24,7 +24,7 @@ LONG = {"seeds": [1], "count": 60}  # 18 s on the slow daemon
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < until, what
         time.sleep(0.02)
@@ -122,6 +122,14 @@ def test_smaller_batches_when_memory_does_not_suffice(tmp_path: Path) -> None:
             assert squeezed.candidates[k].patches == plain.candidates[k].patches
 
 
+def test_an_idle_model_leaves_and_comes_back(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, config="idle_unload_s: 0.1") as daemon, daemon.caller() as caller:
+        eventually(lambda: "model=tiny loaded=true" in daemon.log.read_text(), "loaded")
+        eventually(lambda: not caller.info().models[0].loaded, "unloaded")
+        assert len(caller.fill(header()).candidates) == 1
+        assert daemon.log.read_text().count("model=tiny loaded=true") >= 2
+
+
 def test_killed_and_restarted_under_a_client(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.3) as first:
         caller = first.caller()
@@ -199,6 +207,15 @@ def test_neither_token_nor_pixels_are_logged(daemon: DaemonProcess, caller: Call
     assert lines
     assert all(len(line) < 400 for line in lines)
     assert "model=tiny crop=48x40x3 seeds=1" in lines[-1]
+
+
+def test_every_request_has_its_line(daemon: DaemonProcess, caller: Caller) -> None:
+    caller.info()
+    caller.metadata = ()
+    with pytest.raises(grpc.RpcError):
+        caller.fill(header())
+    for line in ("request=Info status=OK", "request=Fill status=UNAUTHENTICATED"):
+        eventually(lambda expected=line: expected in daemon.log.read_text(), line)
 
 
 def test_a_second_daemon_says_that_one_runs(daemon: DaemonProcess) -> None:
@@ -337,8 +354,12 @@ def test_metrics(tmp_path: Path) -> None:
         with pytest.raises(grpc.RpcError):
             caller.fill(header(model="cats"))
         eventually(lambda: 'status="NOT_FOUND"' in get(f"http://{address}/metrics"), "counted")
+        caller.metadata = ()
+        with pytest.raises(grpc.RpcError):
+            caller.fill(header())
         text = get(f"http://{address}/metrics")
         assert 'inpaint_requests_total{method="Fill",status="OK"} 1' in text
+        assert 'inpaint_requests_total{method="Fill",status="UNAUTHENTICATED"} 1' in text
         assert "inpaint_candidates_total 2" in text
         assert 'inpaint_model_loaded{model="tiny"} 1' in text
         assert 'inpaint_fill_seconds_bucket{le="+Inf"} 2' in text

@@ -102,12 +102,10 @@ def test_a_daemon_with_a_runtime_file_of_its_own_leaves_no_copy(home: Path) -> N
 def test_only_what_flatpak_hides_is_copied(home: Path) -> None:
     assert visible_copy(Path("/run/user/1000/inpaint/server.json")) == copy_of(home)
     assert visible_copy(home / ".cache/inpaint/server.json") is None
-    assert visible_copy(Path("/tmp/xdg/inpaint/server.json")) is None
+    assert visible_copy(Path("/var/xdg/inpaint/server.json")) is None
 
 
-def test_the_first_daemon_keeps_the_copy(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_first_daemon_keeps_the_copy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     copy = tmp_path / "copy" / "server.json"
     with RuntimeFile(tmp_path / "1" / "server.json", copy) as first:
         first.write("127.0.0.1:1", "first")

@@ -78,6 +78,7 @@ class Script:
     token: str = ""
     delay_s: float = 0.0  # before each candidate
     fail: str = ""  # STATUS or STATUS:AFTER
+    larger: str = ""  # a second model, which answers the fills that name none
     tell: Callable[[str], None] = lambda line: None
 
 
@@ -103,12 +104,15 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         model = pb.Model()
         model.CopyFrom(MODEL)
         model.loaded = self.loaded
+        models = [model]
+        if self.script.larger:
+            models.append(pb.Model(name=self.script.larger, resolution=2 * RESOLUTION))
         return pb.InfoResponse(
             version="0.0-fake",
             device="no device",
             device_type="cpu",
             precision="fp32",
-            models=[model],
+            models=models,
             limits=pb.Limits(
                 max_picture_bytes=512 << 20,
                 max_side=8192,
@@ -201,7 +205,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                     model_resolution=RESOLUTION,
                     enlargement=frame.side / RESOLUTION,
                     mode=pb.FRAME_MODE_AUTO,
-                    model=session.header.model or "fake",
+                    model=session.header.model or self.script.larger or MODEL.name,
                 )
             )
             for done, (index, variant, seed, edits) in enumerate(renderings):

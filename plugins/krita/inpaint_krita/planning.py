@@ -59,6 +59,7 @@ def plan_run(
         wishes=wishes,
         edits=edits,
         limits=limits,
+        model_name=model.name if model else wishes.model,
         model_title=(model.title or model.name) if model else wishes.model,
     )
     return plan, Notice(remark, is_problem=False) if remark else None

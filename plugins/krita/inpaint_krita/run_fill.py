@@ -57,6 +57,7 @@ class Plan:
     wishes: Wishes
     edits: tuple[Edit, ...]
     limits: Limits
+    model_name: str  # that is likely to fill; the daemon may take one with more detail
     model_title: str
 
 
@@ -81,6 +82,7 @@ class FillRun(QtCore.QObject):
         self.past: PastRun | None = None
         self.session = ""
         self.frame: Frame | None = None
+        self._model = plan.model_title  # for people
         self.progress = RunProgress(Stage.READING, started=time.monotonic())
         self._canvas = canvas
         self._plan = plan
@@ -142,6 +144,8 @@ class FillRun(QtCore.QObject):
             )
         elif isinstance(message, FrameChosen):
             self.frame = self.frame or message.frame
+            if message.model not in ("", self._plan.model_name):
+                self._model = message.model
             self.framed.emit(message)
         elif isinstance(message, Progress):
             first = self.progress.first_at or time.monotonic()
@@ -218,14 +222,14 @@ class FillRun(QtCore.QObject):
                 name = tr("Seed {seed}") if variant < 0 else tr("Seed {seed}, edited")
                 names.append(name.format(seed=own))
                 empty.append(Result(own, "", "", index, variant))
-        title = tr("Inpaint · {model} · seed {seed}").format(model=plan.model_title, seed=seed)
+        title = tr("Inpaint · {model} · seed {seed}").format(model=self._model, seed=seed)
         group, layers = self._canvas.insert_run(plan.spot, title, names)
         box, crop_box = self._capture.hole_box, self._capture.crop_box
         now = datetime.now().astimezone()
         self.past = PastRun(
             key=f"{now:%Y%m%dT%H%M%S.%f}",
             time=now.isoformat(timespec="seconds"),
-            model=plan.model_title,
+            model=self._model,
             title=title,
             group=group,
             document=self._capture.document,

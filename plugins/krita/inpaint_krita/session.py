@@ -94,8 +94,8 @@ class DocumentSession(QtCore.QObject):
             return
         self.document.settle()
         self.live.stop()
-        if model is not None:  # a name from another day may be unknown to this daemon
-            wishes = replace(wishes, model=model.name)
+        if model is not None and wishes.model != model.name:
+            wishes = replace(wishes, model="")  # a name from another day that this daemon lacks
         plan, self.notice = plan_run(
             self.document,
             self._scratch,

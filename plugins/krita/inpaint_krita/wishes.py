@@ -21,7 +21,7 @@ MAX_CANDIDATES = 16  # that fit a docker; the daemon's own limit may be lower
 class Wishes:
     """Defaults are those of a first start."""
 
-    model: str = ""  # empty = the daemon's default
+    model: str = ""  # empty = the daemon chooses
     candidates: int = 4
     seed: int = 0
     new_seed: bool = True  # draw another seed for every run

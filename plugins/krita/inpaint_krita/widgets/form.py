@@ -64,6 +64,7 @@ class Form(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.model = QtWidgets.QComboBox()
+        self.model.setObjectName("model")
         self.model.setSizePolicy(
             QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
         )
@@ -149,6 +150,8 @@ class Form(QtWidgets.QWidget):
         info = state.connection.info
         models = info.models if info else ()
         shown = [(model.title or model.name, model.name) for model in models]
+        if len(models) > 1:
+            shown.insert(0, (tr("the daemon's"), ""))  # it chooses by the size of the frame
         current = [
             (self.model.itemText(i), self.model.itemData(i)) for i in range(self.model.count())
         ]
@@ -161,7 +164,8 @@ class Form(QtWidgets.QWidget):
         self.model.setEnabled(len(shown) > 1)
         chosen = state.model
         if chosen is not None:
-            self.model.setCurrentIndex(self.model.findData(chosen.name))
+            is_wanted = state.wishes.model == chosen.name or len(models) == 1
+            self.model.setCurrentIndex(self.model.findData(chosen.name if is_wanted else ""))
             self.model.setToolTip(
                 tr("{resolution} px, licence: {licence}").format(
                     resolution=chosen.resolution, licence=chosen.licence or "?"
