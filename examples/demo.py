@@ -67,8 +67,8 @@ def fill(environment: dict[str, str]) -> int:
     print(f"== {info['device']} ({info['precision']}), model {model['name']}")
     if model["name"] == "tiny":
         print(
-            "   This is an UNTRAINED network with random weights, because no trained model comes\n"
-            "   with the package yet: the fills are coloured noise, only the way to them is real."
+            "   This is an UNTRAINED network with random weights, because this installation lacks\n"
+            "   the portrait model: the fills are coloured noise, only the way to them is real."
         )
     image, mask = example()
     variants = [
