@@ -86,7 +86,7 @@ def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, F
 
     Where two have one of the same name, the later folder's counts.
     """
-    found = {}
+    found: dict[str, Found] = {}
     for folder in folders:
         if not (folder / "model.yaml").exists():
             continue

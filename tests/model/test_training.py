@@ -30,7 +30,14 @@ from inpaint_model.training.ema import update_ema
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.growing import grow_discriminator, grow_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
-from inpaint_model.training.inpainter_step import Batch, fill_both, reconstruction
+from inpaint_model.training.inpainter_step import (
+    Batch,
+    Fills,
+    coarse_loss,
+    composite,
+    fill_both,
+    reconstruction,
+)
 from inpaint_model.training.progress import TrainingDivergedError
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
@@ -42,7 +49,12 @@ SHORT = GeneratorTraining(
     total_kimg=0.064, batch_size=8, tick_kimg=0.008, snapshot_kimg=0.016, ada_kimg=0.1
 )
 FILL = InpainterTraining(
-    total_kimg=0.048, tick_kimg=0.008, snapshot_kimg=0.016, discriminator_kimg=0.008, ramp_kimg=0.01
+    total_kimg=0.048,
+    tick_kimg=0.008,
+    snapshot_kimg=0.016,
+    discriminator_kimg=0.008,
+    ramp_kimg=0.01,
+    lambda_coarse=0.1,
 )
 
 
@@ -217,6 +229,22 @@ class TestInpainter:
             torch.where(hole > 0, 0.0, fills.composite_new), torch.where(hole > 0, 0.0, same)
         )
 
+    def test_the_coarse_loss_sees_tones_in_the_hole_and_no_details(self) -> None:
+        picture = torch.zeros(1, 3, 32, 32)
+        hole = torch.zeros(1, 1, 32, 32)
+        hole[:, :, :, 16:] = 1
+        codes = torch.zeros(1, 1, 1)
+        batch = Batch(picture, picture, hole, codes, codes)
+        checks = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * 2.0 - 1
+        checks = checks.expand(1, 3, 32, 32)
+
+        def loss(output: Tensor) -> float:
+            filled = composite(output, picture, hole)
+            return float(coarse_loss(batch, Fills(output, output, filled, filled)))
+
+        assert loss(checks) == pytest.approx(0, abs=1e-12)  # detail of the mean that is wanted
+        assert loss(picture + 0.5) == pytest.approx(0.25 / 2)  # half of the cells are in the hole
+
     def test_collapses_are_reported(self) -> None:
         model = tiny_model()
         for mlp in model.mixer.mlps:
@@ -343,6 +371,7 @@ class TestCommand:
         one_step = torch.cat([v.flatten() for v in networks()[0].state_dict().values()])
         assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
+    @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-in
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = networks()
         info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
@@ -357,6 +386,21 @@ class TestCommand:
         assert second.card.trained_kimg == 0.032
         assert second.directions == (edit,)  # the generator's
         assert load_vectors(second)["age"].tolist() == [1.0] * G.config.w_dim
+
+        other = save_bundle(tmp_path / "h", networks(seed=4)[0], Card("h"), discriminator=D)
+        script = torch.jit.script(nn.Conv2d(3, 4, 3))
+        script.save(str(tmp_path / "features.pt"))
+        onto = [
+            *again,
+            "--generator",
+            str(other.folder),
+            "--features",
+            str(tmp_path / "features.pt"),
+        ]
+        onto += ["--bf16", "--perceptual-side", "16", "--out", str(tmp_path / "third")]
+        assert main(onto) == 0
+        third = read_bundle(tmp_path / "third" / "bundle")
+        assert third.generator_sha256 == other.generator_sha256  # --init brings all but that
 
         later = replace(edit, name="found while it trains")
         add_directions(second.folder, [(later, torch.ones(G.config.w_dim))])

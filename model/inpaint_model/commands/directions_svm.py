@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     ):
         found.append((direction, vector))
         styles = f"styles {direction.layers[0]} to {direction.layers[-1]}"
-        print(f"{direction.name}: {styles}; {direction.source}")
+        print(f"{direction.name}: {styles}; {direction.source}", flush=True)
     if not found:
         raise ValueError("no score varies over the samples, so there is nothing to fit to")
     add_directions(bench.info.folder, found)

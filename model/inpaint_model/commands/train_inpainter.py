@@ -76,14 +76,17 @@ def run(args: argparse.Namespace) -> int:
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         model = InpaintingModel(config, checkpoint.generator)
-    model.measure_latents()
     nimg = 0
-    if args.init:
+    if args.init:  # all but the generator, which may be another by now
         info = read_bundle(args.init)
-        earlier = load_model(info)
-        fresh = copy_matching(model, earlier)
-        print(f"started from {args.init}; {len(fresh)} tensors are new")
+        earlier = dict(load_model(info).named_children())
+        fresh = 0
+        for name, part in model.named_children():
+            if name != "generator" and name in earlier:
+                fresh += len(copy_matching(part, earlier[name]))
+        print(f"started from {args.init}; {fresh} tensors are new")
         nimg = int(info.card.trained_kimg * 1000)
+    model.measure_latents()
     plan = asdict(options) | {"generator": args.generator, "arch": args.arch, "init": args.init}
     if args.dry_run:
         print(describe(plan | {"config": to_dict(config)}))

@@ -62,7 +62,7 @@ PORTRAIT: tuple[Attribute, ...] = (
     Attribute("yaw", "pose", "head turned so that the nose points right",
               of.contour_shift, of.skin_left_of_right),
     Attribute("smile", "expression", "a broader smile",
-              of.bright_mouth, of.raised_cheeks),
+              of.raised_cheeks, of.bright_mouth),
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.inpainter_step import (
     Batch,
+    coarse_loss,
     fill_both,
     grid_of,
     reconstruction,
@@ -164,6 +165,10 @@ def train_inpainter(
             generator_for(options.seed, cur_nimg, "window"),
         )
         loss = options.lambda_same * same + options.lambda_new * new
+        if options.lambda_coarse:
+            coarse = coarse_loss(data, fills)
+            loss = loss + options.lambda_coarse * coarse
+            stats.add("loss_coarse", coarse)
         if ramp > 0 and options.lambda_adversarial:
             both = torch.cat([fills.composite_same, fills.composite_new])
             # The sum over the two branches, hence twice the mean.

@@ -89,6 +89,17 @@ def reconstruction(
     return same, new
 
 
+def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
+    """Squared error of the new branch's composites against the whole pictures, at `side` px.
+
+    Not the paper's: its adversarial loss alone sees to it that a fill has the light and colour of
+    its surroundings, which takes long. In cells of R / 8 px the surroundings say much about the
+    hole, and details remain the code's.
+    """
+    fill, picture = (F.adaptive_avg_pool2d(x, side) for x in (fills.composite_new, batch.new))
+    return F.mse_loss(fill, picture)
+
+
 @torch.no_grad()
 def grid_of(model: InpaintingModel, batch: Batch) -> Image.Image:
     """A row each: picture, erased, fill with its own code, three fills with other codes, output."""

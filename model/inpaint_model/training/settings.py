@@ -70,6 +70,9 @@ class InpainterTraining:
     lambda_adversarial: float = option(0.08, "Weight of the adversarial loss.")
     lambda_same: float = option(1.0, "Weight of L_rg: the picture's own code, every pixel.")
     lambda_new: float = option(1.0, "Weight of L_rr: another code, known pixels.")
+    lambda_coarse: float = option(
+        0.0, "Weight of L_rr's addition: other codes' fills keep the picture's tones, at 8 px."
+    )
     perceptual_weight: float = option(
         1.0, "Of the perceptual part within both reconstruction losses."
     )

@@ -96,10 +96,12 @@ def test_a_direction_goes_to_the_inpainter_around_the_same_generator(
     unit = inpainter.directions[0].unit
     np.testing.assert_allclose(step, 2 * unit * load_vectors(read_bundle(bundle))[HAIR], rtol=1e-5)
     check = ["--images", str(_photographs(tmp_path)), "--out", str(tmp_path / "out")]
+    check += ["--page", str(tmp_path / "edits.md")]
     assert main(["directions", "check", str(whole), *check, "--samples", "50", "--count", "4"]) == 0
     entry = json.loads((tmp_path / "out" / "directions.json").read_text())["directions"][0]
     assert 0 < entry["pictures_seen"] <= 4
     assert entry["retention"] is not None
+    assert entry["offered"] == (f"![{HAIR}]" in (tmp_path / "edits.md").read_text())
 
 
 def _photographs(folder: Path) -> Path:
