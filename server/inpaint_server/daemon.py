@@ -24,7 +24,7 @@ from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 from . import __version__
 from .accounting import Accounts
 from .config import ServerConfig
-from .device import choose_device, device_name, return_freed_memory
+from .device import choose_device, device_name, return_freed_memory, share_heaps
 from .engine import Engine, Urgency
 from .errors import ConfigurationError, RequestError
 from .filling import warm_up_steps
@@ -64,6 +64,7 @@ async def serve(
     # The event loop asks the interpreter for its turn often; at the usual 5 ms a turn, the worker's
     # and the pixel threads' Python would add up to 50 ms to a health check.
     sys.setswitchinterval(0.001)
+    share_heaps()
     gc.freeze()  # what the imports made stays for good: every full collection would look at it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -13,6 +13,8 @@ import torch
 
 from .errors import ConfigurationError
 
+M_ARENA_MAX = -8  # of glibc's malloc.h
+
 
 def choose_device(wanted: str) -> torch.device:
     """The device called auto, cpu, cuda or cuda:N.
@@ -71,6 +73,17 @@ def is_fatal(error: BaseException) -> bool:
     return isinstance(error, getattr(torch, "AcceleratorError", ())) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
     )
+
+
+def share_heaps() -> None:
+    """Let all threads allocate from two heaps (glibc only; call it before there are many threads).
+
+    Each of a dozen threads would have a heap of its own otherwise, and each heap keeps pages that
+    hold a little besides freed pictures.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
 
 
 def return_freed_memory() -> None:
