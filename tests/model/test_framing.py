@@ -30,7 +30,7 @@ from inpaint_model.training.framer_loop import train_framer
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 
-SMALL = FramerConfig(view=32, widths=(8, 16, 24))
+SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5)
 
 
 def marked_pictures(count: int = 24, side: int = 64) -> torch.Tensor:
