@@ -15,7 +15,7 @@ from inpaint_model.editing.report import file_name, steps_picture
 from inpaint_model.editing.statistics import Score
 
 BEGIN, END = "<!-- directions: begin -->", "<!-- directions: end -->"
-PICTURES = Path("pictures/edits")  # beside the page
+PICTURES = Path("images/edits")  # beside the page
 ROWS = 3
 
 

@@ -52,7 +52,7 @@ def test_the_page(tmp_path: Path) -> None:
         "| red! | 0 to 0 | -3 to 3 | 1.00 | 0.50 | 0.00 (green) | not measured | 1.00 | yes |"
         in text
     )
-    assert "**red!**: redder\n\n![red!](pictures/edits/red.webp)" in text
+    assert "**red!**: redder\n\n![red!](images/edits/red.webp)" in text
     assert "not offered: both (it moves green by 1.00 of what it moves itself)" in text
     pictures = list((tmp_path / "pictures" / "edits").iterdir())
     assert [path.name for path in pictures] == ["red.webp"]
