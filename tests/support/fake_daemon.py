@@ -353,7 +353,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     def tell(line: str) -> None:
         print(line, flush=True)
 
-    script = Script(arguments.token, arguments.delay, arguments.fail, tell)
+    script = Script(arguments.token, arguments.delay, arguments.fail, tell=tell)
     listening = Listening(
         arguments.port,
         arguments.unix,
