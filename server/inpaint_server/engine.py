@@ -113,6 +113,7 @@ class Ticket(Generic[T]):
         if self._steps is not None:
             self._steps.close()
         self._steps = None
+        self._engine.forget(self)  # first: whoever reads the end must not find it still counted
         self._send(True, error)
 
     def _send(self, ended: bool, result: T | BaseException | None) -> None:
@@ -175,6 +176,11 @@ class Engine:
                 heapq.heappush(self._ready, ticket)
                 self._lock.notify()
 
+    def forget(self, ticket: Ticket[Any]) -> None:
+        """The ticket ends: it is counted no more."""
+        with self._lock:
+            self._open.discard(ticket)
+
     @property
     def queue_length(self) -> int:
         """How many requests wait to be started."""
@@ -235,12 +241,11 @@ class Engine:
             with self._lock:
                 self._step_began = None
                 if not more:
-                    self._open.discard(ticket)
                     continue
                 ticket.unread += 1
                 if ticket.unread < MAX_UNREAD or ticket.cancelled:
                     heapq.heappush(self._ready, ticket)
                 else:
                     ticket.set_aside = True
-        for ticket in self._open:
+        for ticket in list(self._open):
             ticket.end(Unavailable("the daemon is stopping; start it again and repeat the request"))
