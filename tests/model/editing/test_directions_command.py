@@ -236,6 +236,7 @@ def test_what_a_network_scores_can_be_fitted_to(bundle: Path, tmp_path: Path) ->
         (["svm", "--scorer", "beard=nowhere.pt"], "is not a file"),
         (["svm", "--judge", "beard=nowhere.pt"], "is not a file"),
         (["check", "beard", "--out", "nowhere"], "no direction 'beard'; there are: hair_lightness"),
+        (["auto", "--out", "x", "--images", "a", "--fit-images", "a"], "must not see its judges"),
         (["list", "--remove", "beard"], "no direction 'beard'"),
     ],
 )
