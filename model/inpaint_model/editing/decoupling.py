@@ -27,7 +27,7 @@ AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a 
 LENGTH = 0.7  # of random moves along each axis, in standard deviations
 RIDGE = 60.0  # of the regression: as if so many moves had been seen to change nothing
 UNSEEN = 0.03  # deviations: a picture whose measurement never changes more does not show it
-PRICE = 0.01  # of moving the codes by one deviation, against squared changes of measurements
+PRICE = 0.03  # of a move's length, against squared changes; relative to the squared slope
 LEAST = 0.05  # deviations of the own measurement: what changes it less is noise
 LONGEST = 6.0  # standard deviations that a move may be long to be tried
 
@@ -113,13 +113,14 @@ def slopes(trials: Sequence[Trials], own: int) -> Floats:
 
 def least_move(own: Floats, others: Floats) -> Floats:
     """The move [D] that changes the own measurement by one deviation and the others not at all, in
-    least squares; PRICE keeps it short.
+    least squares. PRICE, relative to the squared slope, keeps it short.
 
     own [D], others [M, D]: slopes. ValueError if nothing changes the own measurement.
     """
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]
-    move: Floats = A.T @ np.linalg.solve(A @ A.T + PRICE * np.eye(len(A)), target)
+    price = max(PRICE * float(own @ own), 1e-9)
+    move: Floats = A.T @ np.linalg.solve(A @ A.T + price * np.eye(len(A)), target)
     change = float(own @ move)
     if change < LEAST:
         raise ValueError("no move changes it and leaves the others alone")
