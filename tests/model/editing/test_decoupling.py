@@ -100,7 +100,7 @@ def test_the_least_move_changes_one_measurement_alone() -> None:
     move = least_move(TRUTH[:, 0], TRUTH[:, 1:].T)
     change = move @ TRUTH
     assert change[0] == pytest.approx(1)
-    assert abs(change[1]) < 0.01
+    assert abs(change[1]) < 0.03
     assert np.abs(move[6]) > 2 * np.abs(move[0])  # colours move red alone; structure both
     alone = least_move(TRUTH[:, 0], np.empty((0, 9)))
     assert np.linalg.norm(alone) < np.linalg.norm(move)
