@@ -64,6 +64,10 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import GeneratorTraining
 
     options = options_from(args, GeneratorTraining)
+    if args.features and not options.autoencoder_weight:
+        raise ValueError(
+            "--features compares reconstructions: give --autoencoder-weight as well, 2 say"
+        )
     sizes = reduced(preset(args.preset), args.reduce)
     start = args.start or args.grow_from
     nimg = 0
