@@ -91,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
     if start and (start / "model.yaml").exists():
         from inpaint_model.bundle import read_bundle
 
-        nimg = int(read_bundle(start).card.trained_kimg * 1000)
+        info = read_bundle(start)
+        if info.kind == "generator":  # that of an inpainter counts the inpainter's images
+            nimg = int(info.card.trained_kimg * 1000)
     plan = asdict(options) | {"data": args.data, "start": start, "generator": to_dict(G.config)}
     if args.dry_run:
         print(describe(plan))
