@@ -43,7 +43,8 @@ def test_from_pictures_and_on_from_a_finished_model(faces: Path, tmp_path: Path)
     first, second = tmp_path / "first", tmp_path / "second"
     train(faces, first, FILL_KIMG="0.004")
     info = read_bundle(first / "inpainter" / "bundle")
-    assert info.kind == "inpainter" and info.has_framer
+    assert info.kind == "inpainter"
+    assert info.has_framer
     assert info.card.trained_kimg == 0.004
     assert read_bundle(first / "generator" / "bundle").card.trained_kimg == 0.012
     train(faces, second, FILL_KIMG="0.008", CONTINUE=str(info.folder))
