@@ -38,9 +38,14 @@ def frames_chosen(scene: Scene) -> list[pb.FrameChosen]:
 
 
 def attachment_of(scene: Scene) -> bytes:
-    """The PNG of what the encoder saw; the same for all candidates, so made once."""
+    """The PNG of what the encoder saw; the same for all candidates, so made once.
+
+    So are the surroundings that fills are fitted to, which are made now as well.
+    """
     if scene.attachment is None:
         scene.attachment = write_attachment([placement.source for placement in scene.placements])
+        for placement in scene.placements:
+            _ = placement.surroundings
     return scene.attachment
 
 
