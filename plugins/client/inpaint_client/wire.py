@@ -28,7 +28,7 @@ from .requests import (
 
 # Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
 # the daemon reads the last; and memory of this size is taken from the heap, not from the system.
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 512 << 10
 
 
 def fill_requests(job: FillJob) -> Iterator[pb.FillRequest]:
