@@ -5,7 +5,7 @@ one batch), and what it yields goes to the event loop at once. Between two steps
 whether the work was cancelled or its deadline passed, whether its reader keeps up, and whether
 something more urgent waits: an edit (a slider that moves) goes before a fill, and a fill before
 background work such as warming up. Work that yields `PAUSE` goes on when its reader has dealt with
-everything before it.
+everything before it; meanwhile only what is more urgent takes its turn, unless the reader dawdles.
 
 Nothing here knows gRPC, protobuf or a model.
 """
@@ -26,6 +26,7 @@ T = TypeVar("T")
 Steps = Generator[T, None, None]
 
 MAX_UNREAD = 4  # results that a slow reader may leave lying before its work is set aside
+PATIENCE_S = 0.5  # how long a pause keeps what comes after it waiting
 
 
 class Pause(Enum):
@@ -67,6 +68,7 @@ class Ticket(Generic[T]):
         self.cancelled = False
         self.unread = 0  # results sent and not yet dealt with; guarded by the engine's lock
         self.paused = False  # whether the last step yielded PAUSE
+        self.stepped = 0.0  # when the last step ended
         self.set_aside = False  # waits for its reader; guarded by the engine's lock
         self._engine = engine
         self._make_steps = steps
@@ -244,12 +246,19 @@ class Engine:
             for t in self._open
         )
 
+    def _held_back(self) -> bool:
+        """Whether what is next must wait because something before it pauses."""
+        late = time.monotonic() - PATIENCE_S
+        return any(
+            t.set_aside and t.paused and t.stepped > late and t < self._ready[0] for t in self._open
+        )
+
     def _work(self) -> None:
         self._on_start()
         while True:
             with self._lock:
-                while not self._ready and not self._stopping:
-                    self._lock.wait()
+                while not self._stopping and not (self._ready and not self._held_back()):
+                    self._lock.wait(PATIENCE_S if self._ready else None)
                 if self._stopping:
                     break
                 ticket = heapq.heappop(self._ready)
@@ -263,6 +272,7 @@ class Engine:
                 self._step_began = None
                 if not more:
                     continue
+                ticket.stepped = time.monotonic()
                 ticket.unread += not ticket.paused
                 ticket.set_aside = ticket.awaits_reader
                 if not ticket.set_aside:

@@ -213,25 +213,77 @@ def test_a_reader_that_does_not_read_holds_up_nobody_else() -> None:
 
 
 def test_a_pause_lasts_until_the_reader_has_dealt_with_what_came_before() -> None:
-    went_on = threading.Event()
+    order: list[str] = []
 
-    def steps() -> Steps[int | Pause]:
-        yield 1
+    def pausing() -> Steps[str | Pause]:
+        yield "first"
         yield PAUSE
-        went_on.set()
-        yield 2
+        order.append("second")
+        yield "second"
+
+    def named(name: str) -> Callable[[], Steps[None]]:
+        def steps() -> Steps[None]:
+            order.append(name)
+            yield None
+
+        return steps
 
     async def body(engine: Engine) -> None:
-        ticket, _ = engine.submit(steps)
-        other, _ = engine.submit(lambda: count_to(3))
+        ticket, _ = engine.submit(pausing)
+        later, _ = engine.submit(named("later"))
         seen = []
         async for result in ticket.results():
             seen.append(result)
-            if result == 1:
-                assert await everything(other) == [0, 1, 2]  # the worker is free meanwhile
-                assert not went_on.is_set()
-        assert seen == [1, 2]
+            if result == "first":
+                await everything(engine.submit(named("edit"), Urgency.EDIT)[0])
+                order.append("dealt with")
+        await everything(later)
+        assert seen == ["first", "second"]
+        assert order.index("edit") < order.index("dealt with") < order.index("second")
 
+    run(body)
+
+
+def test_a_pause_keeps_nobody_waiting_for_long() -> None:
+    def pausing() -> Steps[int | Pause]:
+        yield 1
+        yield PAUSE
+        yield 2
+
+    async def body(engine: Engine) -> None:
+        unread, _ = engine.submit(pausing)
+        other, _ = engine.submit(lambda: count_to(3))
+        assert await everything(other) == [0, 1, 2]
+        assert await everything(unread) == [1, 2]
+
+    run(body)
+
+
+def test_a_pause_goes_before_later_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    gate = Gate()
+
+    def pausing() -> Steps[str | Pause]:
+        gate.entered.set()
+        assert gate.open.wait(20)
+        yield "first"
+        yield PAUSE
+        order.append("goes on")
+        yield "second"
+
+    def later() -> Steps[None]:
+        order.append("later")
+        yield None
+
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(pausing)
+        other, _ = engine.submit(later)
+        gate.open.set()
+        await everything(ticket)
+        await everything(other)
+        assert order == ["goes on", "later"]
+
+    monkeypatch.setattr("inpaint_server.engine.PATIENCE_S", 20.0)  # the machine may be busy
     run(body)
 
 
