@@ -54,12 +54,21 @@ def propose(
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
     looks = first_views(hole, picture, overview)
-    found = _look(framer, picture, coverage, looks, overview)
-    found = sorted(found, key=lambda p: -p.confidence)[:_KEPT]
+    seen = _look(framer, picture, coverage, looks, overview)
+    rounds = [sorted(seen, key=lambda p: -p.confidence)[:_KEPT]]
     for _ in range(_SECOND_LOOKS):
-        looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in found]
-        found = _look(framer, picture, coverage, looks, overview)
+        looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
+        rounds.append(_look(framer, picture, coverage, looks, overview))
+    found = [Proposal(same[-1].frame, _agreed(same)) for same in zip(*rounds, strict=True)]
     return sorted(found, key=lambda p: -p.confidence * (1 + frames.share_inside(p.frame, hole)))
+
+
+def _agreed(proposals: Sequence[Proposal]) -> float:
+    """How sure the framer is of a frame after several looks: the geometric mean of the odds. What
+    resembles the model's pictures by chance in one look seldom does so in the others."""
+    sure = np.array([p.confidence for p in proposals]).clip(1e-6, 1 - 1e-6)
+    odds = float(np.exp(np.log(sure / (1 - sure)).mean()))
+    return odds / (1 + odds)
 
 
 def first_views(
