@@ -1,27 +1,36 @@
 """The whole way on real photographs: `python -m benchmarks.photographs --out DIR [--limit N]`.
 
 Needs ../shared; starts a daemon of its own. Each photograph gets three holes (eyes, mouth and chin,
-hair and forehead), which `inpaint fill` fills with a frame that the framer finds and with the true
-one. Telea's and the Navier-Stokes method fill the same holes. Judged are the face crops at 256 px:
-KID in 768 Inception features (paired) and VGG distance to the original, and the colour step at the
-hole's border. The pictures stay in DIR, to be looked at.
+hair and forehead), which the daemon fills with a frame that the framer finds, with the true one,
+and with the true one and no blending. Telea's and the Navier-Stokes method fill the same holes.
+Judged are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
+original, and the colour step at the hole's border. The pictures stay in DIR, to be looked at.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from inpaint_cli.layers import laid_over, raw_patch
+from inpaint_client import (
+    RAW,
+    Blending,
+    BlockingClient,
+    Candidate,
+    Extent,
+    FillJob,
+    FrameChosen,
+    FrameMode,
+    Picture,
+)
+from inpaint_client import Box as WireBox
+from inpaint_client import Frame as WireFrame
 from inpaint_model import frames
 from inpaint_model.frames import Frame
 from inpaint_model.metrics.kernel import paired_kernel_distance
@@ -29,60 +38,47 @@ from inpaint_model.metrics.networks import Judges, features_of, load_judges
 from inpaint_model.metrics.perceptual import tap_distance
 from inpaint_model.pixels import quantise
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.daemon import running_daemon
 from benchmarks.framer import errors
-from benchmarks.seam import HOLES, cases, ellipse
+from benchmarks.seam import HOLES, added_step, cases, ellipse
 
 Bytes = NDArray[np.uint8]
-Method = Callable[[Path, Path, Bytes, Bytes, Frame], Bytes]
+Method = Callable[[Bytes, Bytes, Frame], Bytes]
 CROP = 256
 RADIUS = 5  # of the classical methods, px
 
 
-class Found(NamedTuple):
-    """What the framer found for one hole."""
-
-    frame: Frame
-    confidence: float
-
-
-@contextmanager
-def daemon_of_our_own(model: str) -> Iterator[Mapping[str, str]]:
-    """A daemon for a model on the processor; what `inpaint` finds it by."""
-    with running_daemon(model, "cpu") as endpoint:
-        address = f"{endpoint.host}:{endpoint.port}"
-        yield {**os.environ, "INPAINT_SERVER": address, "INPAINT_TOKEN": endpoint.token}
-
-
 def through_the_daemon(
-    environment: Mapping[str, str], auto: bool, found: dict[str, Found]
+    client: BlockingClient, auto: bool, blending: Blending, found: list[FrameChosen]
 ) -> Method:
-    """`inpaint fill` with the frame found or given; what was found is kept by file name."""
+    """A fill as the plug-ins ask for it, with the frame found or given; what was found is kept."""
 
-    def fill(image: Path, mask: Path, _: Bytes, __: Bytes, truth: Frame) -> Bytes:
-        out = mask.with_suffix(".auto" if auto else ".true")
-        frame = "auto" if auto else ",".join(f"{value:.3f}" for value in truth)
-        command = [sys.executable, "-m", "inpaint_cli", "fill", str(image), "--mask", str(mask)]
-        command += ["--out", str(out), "-n", "1", "--seed", "0", "--json", f"--frame={frame}"]
-        done = subprocess.run(  # noqa: S603 (our own command)
-            command, env=environment, capture_output=True, text=True, check=False
+    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Bytes:
+        height, width = coverage.shape
+        job = FillJob(
+            crop=Picture(width, height, 3, pixels.tobytes()),
+            hole=Picture(width, height, 1, coverage.tobytes()),
+            crop_box=WireBox(0, 0, width, height),
+            document=Extent(width, height),
+            seeds=(0,),
+            frame_mode=FrameMode.AUTO if auto else FrameMode.EXPLICIT,
+            frame=None if auto else WireFrame(*truth),
+            blending=blending,
         )
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        about = json.loads(done.stdout.splitlines()[-1])
+        events = list(client.fill(job))
         if auto:
-            found[mask.name] = Found(Frame(*about["frame"][0]), float(about["confidence"]))
-        return np.asarray(Image.open(out / "candidate-00.png").convert("RGB"))
+            found.extend(event for event in events if isinstance(event, FrameChosen))
+        (candidate,) = (event for event in events if isinstance(event, Candidate))
+        return np.asarray(laid_over(pixels, [raw_patch(patch) for patch in candidate.patches]))
 
     return fill
 
 
 def classical(flag: int) -> Method:
-    def fill(_: Path, __: Path, pixels: Bytes, coverage: Bytes, truth: Frame) -> Bytes:
+    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Bytes:
         hole = (coverage > 0).astype(np.uint8)
         filled = cv2.inpaint(np.ascontiguousarray(pixels[..., ::-1]), hole, RADIUS, flag)
         return np.ascontiguousarray(filled[..., ::-1])
@@ -137,26 +133,35 @@ class Results:
 def fill_all(
     out: Path, photographs: Iterator[tuple[str, Bytes, Frame]], methods: Mapping[str, Method]
 ) -> tuple[Results, dict[str, Frame]]:
-    """Fill every hole by every method; also the true frames, by the masks' file names."""
+    """Fill every hole by every method; also the true frame of every hole."""
     results = Results(methods)
     truths: dict[str, Frame] = {}
     for name, pixels, truth in photographs:
-        image = out / f"{name}.png"
-        Image.fromarray(pixels).save(image)
+        Image.fromarray(pixels).save(out / f"{name}.png", compress_level=1)
         for region, hole in HOLES.items():
             coverage = ellipse(pixels.shape, truth, hole)
-            mask = out / f"{name}-{region}.png"
-            Image.fromarray(coverage).save(mask)
-            truths[mask.name] = truth
+            truths[f"{name} {region}"] = truth
             results.regions.append(region)
             results.originals.append(face_crop(pixels, truth))
             for method, fill in methods.items():
-                result = fill(image, mask, pixels, coverage, truth)
-                Image.fromarray(result).save(out / f"{name}-{region}-{method}.png")
+                result = fill(pixels, coverage, truth)
+                filled = out / f"{name}-{region}-{method}.png"
+                Image.fromarray(result).save(filled, compress_level=1)
                 results.crops[method].append(face_crop(result, truth))
-                before, after = (p.astype(np.float32) / 255 for p in (pixels, result))
-                results.seams[method].append(seam_step(after, before, coverage > 0))
+                results.seams[method].append(added_step(pixels, result, coverage))
     return results, truths
+
+
+def tell_frames(truths: Mapping[str, Frame], found: list[FrameChosen]) -> None:
+    """How far the frames that were found are from the true ones."""
+    misses = []
+    for (name, truth), chosen in zip(truths.items(), found, strict=True):
+        misses.append(errors(Frame(*chosen.frame), truth))
+        centre, side, angle = (round(miss, 4) for miss in misses[-1])
+        row = {"hole": name, "mode": chosen.mode.name, "confidence": round(chosen.confidence, 4)}
+        print(json.dumps(row | {"centre": centre, "side": side, "angle": angle}))
+    centre, side, angle = np.median(misses, axis=0).round(4).tolist()
+    print(json.dumps({"frames": len(misses), "centre": centre, "side": side, "angle": angle}))
 
 
 def main() -> None:
@@ -167,11 +172,15 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=1000, help="photographs")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Found] = {}
-    with daemon_of_our_own(args.model) as environment:
+    found: list[FrameChosen] = []
+    with (
+        running_daemon(args.model, "cpu") as endpoint,
+        BlockingClient(lambda: endpoint) as client,
+    ):
         methods: dict[str, Method] = {
-            "auto": through_the_daemon(environment, True, found),
-            "true": through_the_daemon(environment, False, found),
+            "auto": through_the_daemon(client, True, Blending(), found),
+            "true": through_the_daemon(client, False, Blending(), found),
+            "raw": through_the_daemon(client, False, RAW, found),
             "telea": classical(cv2.INPAINT_TELEA),
             "navier-stokes": classical(cv2.INPAINT_NS),
         }
@@ -180,13 +189,7 @@ def main() -> None:
     for region in ("", *HOLES):
         for method in methods:
             print(json.dumps(results.scores(judges, method, region)), flush=True)
-    misses = {name: errors(found[name].frame, truth) for name, truth in truths.items()}
-    for name, miss in misses.items():
-        row = {"centre": miss[0], "side": miss[1], "angle": miss[2]}
-        row = {key: round(value, 4) for key, value in row.items()}
-        print(json.dumps({"mask": name, **row, "confidence": found[name].confidence}))
-    centre, side, angle = np.median(list(misses.values()), axis=0).round(4).tolist()
-    print(json.dumps({"centre": centre, "side": side, "angle": angle, "fills": len(misses)}))
+    tell_frames(truths, found)
 
 
 if __name__ == "__main__":
