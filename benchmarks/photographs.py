@@ -4,15 +4,19 @@ Needs ../shared; starts a daemon of its own. Each photograph gets three holes (e
 hair and forehead), which the daemon fills with a frame that the framer finds, with the true one,
 and with the true one and no blending. Telea's and the Navier-Stokes method fill the same holes.
 Judged are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
-original, and the colour step at the hole's border. The pictures stay in DIR, to be looked at.
+original, and the colour step at the hole's border. The pictures stay in DIR, to be looked at, and a
+run that was cut goes on from them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -46,17 +50,24 @@ from benchmarks.framer import errors
 from benchmarks.seam import HOLES, added_step, cases, ellipse
 
 Bytes = NDArray[np.uint8]
-Method = Callable[[Bytes, Bytes, Frame], Bytes]
 CROP = 256
 RADIUS = 5  # of the classical methods, px
 
 
-def through_the_daemon(
-    client: BlockingClient, auto: bool, blending: Blending, found: list[FrameChosen]
-) -> Method:
-    """A fill as the plug-ins ask for it, with the frame found or given; what was found is kept."""
+class Filled(NamedTuple):
+    """A photograph with one hole filled, and how far the frame was from the true one."""
 
-    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Bytes:
+    pixels: Bytes
+    frame: dict[str, Any]
+
+
+Method = Callable[[Bytes, Bytes, Frame], Filled]
+
+
+def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -> Method:
+    """A fill as the plug-ins ask for it, with the frame found or given."""
+
+    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
         height, width = coverage.shape
         job = FillJob(
             crop=Picture(width, height, 3, pixels.tobytes()),
@@ -69,19 +80,22 @@ def through_the_daemon(
             blending=blending,
         )
         events = list(client.fill(job))
-        if auto:
-            found.extend(event for event in events if isinstance(event, FrameChosen))
+        (chosen,) = (event for event in events if isinstance(event, FrameChosen))
         (candidate,) = (event for event in events if isinstance(event, Candidate))
-        return np.asarray(laid_over(pixels, [raw_patch(patch) for patch in candidate.patches]))
+        layers = [raw_patch(patch) for patch in candidate.patches]
+        centre, side, angle = errors(Frame(*chosen.frame), truth)
+        about = {"mode": chosen.mode.name, "confidence": chosen.confidence}
+        about |= {"centre": centre, "side": side, "angle": angle}
+        return Filled(laid_over(pixels, layers), about)
 
     return fill
 
 
 def classical(flag: int) -> Method:
-    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Bytes:
+    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
         hole = (coverage > 0).astype(np.uint8)
         filled = cv2.inpaint(np.ascontiguousarray(pixels[..., ::-1]), hole, RADIUS, flag)
-        return np.ascontiguousarray(filled[..., ::-1])
+        return Filled(np.ascontiguousarray(filled[..., ::-1]), {})
 
     return fill
 
@@ -107,14 +121,26 @@ def judged(judges: Judges, originals: list[Bytes], fills: list[Bytes]) -> dict[s
     return scores
 
 
+def kept(stem: Path, fill: Callable[[], Filled]) -> Filled:
+    """A fill from its files, or made now and written to them: a run that was cut goes on."""
+    picture, frame = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".json")
+    if not frame.exists():
+        filled = fill()
+        Image.fromarray(filled.pixels).save(picture, compress_level=1)
+        frame.write_text(json.dumps(filled.frame))
+        return filled
+    return Filled(np.asarray(Image.open(picture)), json.loads(frame.read_text()))
+
+
 class Results:
     """What every method made of every hole."""
 
-    def __init__(self, methods: Mapping[str, Method]) -> None:
+    def __init__(self, methods: Iterable[str]) -> None:
         self.regions: list[str] = []
         self.originals: list[Bytes] = []
         self.crops: dict[str, list[Bytes]] = {name: [] for name in methods}
         self.seams: dict[str, list[float]] = {name: [] for name in methods}
+        self.frames: dict[str, dict[str, Any]] = {}  # that were found, by photograph and hole
 
     def scores(self, judges: Judges, method: str, region: str) -> dict[str, object]:
         """The numbers of one method, for the holes of one region ("" for all)."""
@@ -129,39 +155,32 @@ class Results:
             "seam_median": round(float(np.nanmedian(seams)), 3),
         }
 
+    def frame_errors(self) -> dict[str, object]:
+        """Medians and 95th percentiles, relative to the side and in degrees."""
+        rows = [[f["centre"], f["side"], f["angle"]] for f in self.frames.values()]
+        percentiles = np.percentile(rows, [50, 95], axis=0).round(4).tolist()
+        return {"frames": len(rows), "centre_side_angle_p50_p95": percentiles}
+
 
 def fill_all(
-    out: Path, photographs: Iterator[tuple[str, Bytes, Frame]], methods: Mapping[str, Method]
-) -> tuple[Results, dict[str, Frame]]:
-    """Fill every hole by every method; also the true frame of every hole."""
+    out: Path, photographs: Iterable[tuple[str, Bytes, Frame]], methods: Mapping[str, Method]
+) -> Results:
+    """Fill every hole by every method."""
     results = Results(methods)
-    truths: dict[str, Frame] = {}
     for name, pixels, truth in photographs:
         Image.fromarray(pixels).save(out / f"{name}.png", compress_level=1)
         for region, hole in HOLES.items():
             coverage = ellipse(pixels.shape, truth, hole)
-            truths[f"{name} {region}"] = truth
             results.regions.append(region)
             results.originals.append(face_crop(pixels, truth))
             for method, fill in methods.items():
-                result = fill(pixels, coverage, truth)
-                filled = out / f"{name}-{region}-{method}.png"
-                Image.fromarray(result).save(filled, compress_level=1)
-                results.crops[method].append(face_crop(result, truth))
-                results.seams[method].append(added_step(pixels, result, coverage))
-    return results, truths
-
-
-def tell_frames(truths: Mapping[str, Frame], found: list[FrameChosen]) -> None:
-    """How far the frames that were found are from the true ones."""
-    misses = []
-    for (name, truth), chosen in zip(truths.items(), found, strict=True):
-        misses.append(errors(Frame(*chosen.frame), truth))
-        centre, side, angle = (round(miss, 4) for miss in misses[-1])
-        row = {"hole": name, "mode": chosen.mode.name, "confidence": round(chosen.confidence, 4)}
-        print(json.dumps(row | {"centre": centre, "side": side, "angle": angle}))
-    centre, side, angle = np.median(misses, axis=0).round(4).tolist()
-    print(json.dumps({"frames": len(misses), "centre": centre, "side": side, "angle": angle}))
+                stem = out / f"{name}-{region}-{method}"
+                filled = kept(stem, partial(fill, pixels, coverage, truth))
+                results.crops[method].append(face_crop(filled.pixels, truth))
+                results.seams[method].append(added_step(pixels, filled.pixels, coverage))
+                if method == "auto":
+                    results.frames[f"{name} {region}"] = filled.frame
+    return results
 
 
 def main() -> None:
@@ -169,27 +188,30 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="portrait", help="a bundle's name or folder")
+    parser.add_argument("--skip", type=int, default=0, help="photographs")
     parser.add_argument("--limit", type=int, default=1000, help="photographs")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    found: list[FrameChosen] = []
+    photographs = islice(cases(args.shared, args.limit), args.skip, None)
     with (
         running_daemon(args.model, "cpu") as endpoint,
         BlockingClient(lambda: endpoint) as client,
     ):
         methods: dict[str, Method] = {
-            "auto": through_the_daemon(client, True, Blending(), found),
-            "true": through_the_daemon(client, False, Blending(), found),
-            "raw": through_the_daemon(client, False, RAW, found),
+            "auto": through_the_daemon(client, True, Blending()),
+            "true": through_the_daemon(client, False, Blending()),
+            "raw": through_the_daemon(client, False, RAW),
             "telea": classical(cv2.INPAINT_TELEA),
             "navier-stokes": classical(cv2.INPAINT_NS),
         }
-        results, truths = fill_all(args.out, cases(args.shared, args.limit), methods)
+        results = fill_all(args.out, photographs, methods)
     judges = load_judges(args.shared / "metrics")
     for region in ("", *HOLES):
         for method in methods:
             print(json.dumps(results.scores(judges, method, region)), flush=True)
-    tell_frames(truths, found)
+    for name, frame in results.frames.items():
+        print(json.dumps({"hole": name} | frame))
+    print(json.dumps(results.frame_errors()))
 
 
 if __name__ == "__main__":

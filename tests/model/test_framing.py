@@ -23,6 +23,7 @@ from inpaint_model.framing.bundling import add_framer
 from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.scenes import Pictures, draw_scenes, frame_coordinates
+from inpaint_model.framing.search import Proposal
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.looking import look
 from inpaint_model.pictures import place, prepare
@@ -253,6 +254,20 @@ def test_a_coarse_view_agrees_with_the_careful_one() -> None:
     assert ((careful.hole == 0) == known).mean() > 0.97
     both = known & (careful.hole == 0)
     assert np.abs(shown[both] * 255 - careful.erased[both]).max() < 6
+
+
+def test_looks_at_the_same_thing_are_averaged_and_others_left_out() -> None:
+    frame = Frame(100, 80, 50, 179)
+    looks = [
+        Proposal(frame, 0.9),
+        Proposal(Frame(104, 80, 50 * 1.21, -179), 0.9),  # near: two degrees further
+        Proposal(Frame(120, 80, 50, 179), 1.0),  # beside it
+        Proposal(Frame(100, 80, 90, 179), 1.0),  # much larger
+        Proposal(Frame(100, 80, 50, 150), 1.0),  # turned
+    ]
+    found = search.settled(frame, looks)
+    assert found == pytest.approx(Frame(102, 80, 55, 180), abs=1e-4)
+    assert search.settled(frame, looks[:1]) == pytest.approx(frame)
 
 
 def test_share_inside() -> None:

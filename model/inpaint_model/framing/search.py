@@ -1,7 +1,8 @@
 """Find the frame around a selection in a document.
 
 The framer first looks at square views of several sizes around the selection, then again at a view
-around each of its most confident proposals, turned upright by them. Views are sampled straight from
+around each of its most confident proposals, turned upright by them; the looks at the same thing are
+averaged. Views are sampled straight from
 the document's pixels, a few points a view pixel, so that the cost does not depend on its size.
 """
 
@@ -28,6 +29,9 @@ _MOST_VIEWS = 8
 _KEPT = 3  # proposals that are looked at again
 _SECOND_LOOKS = 2
 _SECOND_VIEW = 1.6  # side of a second view over the proposal's
+_NEAR = 0.15  # of the side: proposals with centres so near may be of the same thing
+_AS_LARGE = 0.3  # the same for the logarithm of the side
+_AS_UPRIGHT = 15.0  # and for the angle, degrees
 
 
 class Proposal(NamedTuple):
@@ -59,7 +63,11 @@ def propose(
     for _ in range(_SECOND_LOOKS):
         looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
         rounds.append(_look(framer, picture, coverage, looks, overview))
-    found = [Proposal(same[-1].frame, _agreed(same)) for same in zip(*rounds, strict=True)]
+    every = [proposal for looked in rounds for proposal in looked]
+    found = [
+        Proposal(settled(same[-1].frame, every), _agreed(same))
+        for same in zip(*rounds, strict=True)
+    ]
     return sorted(found, key=lambda p: -p.confidence * (1 + frames.share_inside(p.frame, hole)))
 
 
@@ -69,6 +77,24 @@ def _agreed(proposals: Sequence[Proposal]) -> float:
     sure = np.array([p.confidence for p in proposals]).clip(1e-6, 1 - 1e-6)
     odds = float(np.exp(np.log(sure / (1 - sure)).mean()))
     return odds / (1 + odds)
+
+
+def settled(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
+    """The mean of a frame and the proposals near it, weighted by their confidence: looks err in
+    different directions. A frame is near if centre, side and angle differ by no more than looks at
+    the same thing do."""
+    turns = [(p.frame.angle - frame.angle + 180) % 360 - 180 for p in proposals]
+    near = [
+        (p.confidence, p.frame.cx, p.frame.cy, math.log(p.frame.side / frame.side), turn)
+        for p, turn in zip(proposals, turns, strict=True)
+        if math.hypot(p.frame.cx - frame.cx, p.frame.cy - frame.cy) < _NEAR * frame.side
+        and abs(math.log(p.frame.side / frame.side)) < _AS_LARGE
+        and abs(turn) < _AS_UPRIGHT
+    ]
+    weights = [confidence + 1e-6 for confidence, *_ in near]
+    values = [values for _, *values in near]
+    cx, cy, growth, turn = np.average(values, axis=0, weights=weights).tolist()
+    return Frame(cx, cy, frame.side * math.exp(growth), frame.angle + turn)
 
 
 def first_views(
