@@ -38,7 +38,7 @@ from inpaint_client import Frame as WireFrame
 from inpaint_model import frames
 from inpaint_model.frames import Frame
 from inpaint_model.metrics.kernel import paired_kernel_distance
-from inpaint_model.metrics.networks import Judges, features_of, load_judges
+from inpaint_model.metrics.networks import FeatureNetwork, Judges, features_of, load_judges
 from inpaint_model.metrics.perceptual import tap_distance
 from inpaint_model.pixels import quantise
 from inpaint_model.resampling import resample
@@ -105,20 +105,67 @@ def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
     return quantise(resample(pixels.astype(np.float32) / 255, matrix, CROP, CROP), np.uint8)
 
 
-def judged(judges: Judges, originals: list[Bytes], fills: list[Bytes]) -> dict[str, float]:
-    one, two = (torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2) for p in (originals, fills))
-    scores = {}
-    for network in judges.inception:
-        kid = paired_kernel_distance(features_of(network, one, ""), features_of(network, two, ""))
-        scores[f"kid{network.suffix}_x1000"] = round(1000 * kid.value, 3)
-    if judges.vgg_taps is not None:
-        with torch.inference_mode():
-            values = [
-                tap_distance(*(judges.vgg_taps(p[None].float() / 127.5 - 1) for p in pair))
-                for pair in zip(one, two, strict=True)
-            ]
-        scores["vgg"] = round(float(torch.cat(values).mean()), 4)
-    return scores
+class Results:
+    """What every method made of every hole."""
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        self.regions: list[str] = []
+        self.originals: list[Bytes] = []
+        self.crops: dict[str, list[Bytes]] = {name: [] for name in methods}
+        self.seams: dict[str, list[float]] = {name: [] for name in methods}
+        self.frames: dict[str, dict[str, Any]] = {}  # that were found, by photograph and hole
+
+    def frame_errors(self) -> dict[str, object]:
+        """Medians and 95th percentiles, relative to the side and in degrees."""
+        rows = [[f["centre"], f["side"], f["angle"]] for f in self.frames.values()]
+        percentiles = np.percentile(rows, [50, 95], axis=0).round(4).tolist()
+        return {"frames": len(rows), "centre_side_angle_p50_p95": percentiles}
+
+
+class Judged:
+    """Features and distances of all fills, made once for every table."""
+
+    def __init__(self, judges: Judges, results: Results) -> None:
+        self.results = results
+        networks = judges.inception
+        self.originals = {n.suffix: features(n, results.originals) for n in networks}
+        self.fills = {
+            method: {n.suffix: features(n, crops) for n in networks}
+            for method, crops in results.crops.items()
+        }
+        self.vgg = {
+            method: vgg_distances(judges, results.originals, crops)
+            for method, crops in results.crops.items()
+        }
+
+    def scores(self, method: str, region: str) -> dict[str, object]:
+        """The numbers of one method, for the holes of one region ("" for all)."""
+        at = [i for i, name in enumerate(self.results.regions) if region in ("", name)]
+        row: dict[str, object] = {"holes": region or "all", "method": method, "fills": len(at)}
+        for suffix, originals in self.originals.items():
+            kid = paired_kernel_distance(originals[at], self.fills[method][suffix][at])
+            row[f"kid{suffix}_x1000"] = [round(1000 * value, 3) for value in kid]
+        row["vgg"] = round(float(self.vgg[method][at].mean()), 4)
+        row["seam_median"] = round(float(np.nanmedian(np.array(self.results.seams[method])[at])), 3)
+        return row
+
+
+def features(network: FeatureNetwork, pictures: list[Bytes]) -> NDArray[np.float64]:
+    return features_of(network, torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), "")
+
+
+def vgg_distances(
+    judges: Judges, originals: list[Bytes], fills: list[Bytes]
+) -> NDArray[np.float64]:
+    """The distance of every fill to its original; NaN without the network."""
+    if judges.vgg_taps is None:
+        return np.full(len(fills), np.nan)
+    distances = []
+    with torch.inference_mode():
+        for pair in zip(originals, fills, strict=True):
+            one, two = (torch.from_numpy(p).permute(2, 0, 1)[None] / 127.5 - 1 for p in pair)
+            distances.append(float(tap_distance(judges.vgg_taps(one), judges.vgg_taps(two))))
+    return np.array(distances)
 
 
 def kept(stem: Path, fill: Callable[[], Filled]) -> Filled:
@@ -130,36 +177,6 @@ def kept(stem: Path, fill: Callable[[], Filled]) -> Filled:
         frame.write_text(json.dumps(filled.frame))
         return filled
     return Filled(np.asarray(Image.open(picture)), json.loads(frame.read_text()))
-
-
-class Results:
-    """What every method made of every hole."""
-
-    def __init__(self, methods: Iterable[str]) -> None:
-        self.regions: list[str] = []
-        self.originals: list[Bytes] = []
-        self.crops: dict[str, list[Bytes]] = {name: [] for name in methods}
-        self.seams: dict[str, list[float]] = {name: [] for name in methods}
-        self.frames: dict[str, dict[str, Any]] = {}  # that were found, by photograph and hole
-
-    def scores(self, judges: Judges, method: str, region: str) -> dict[str, object]:
-        """The numbers of one method, for the holes of one region ("" for all)."""
-        at = [i for i, name in enumerate(self.regions) if region in ("", name)]
-        originals, crops = ([p[i] for i in at] for p in (self.originals, self.crops[method]))
-        seams = np.array(self.seams[method])[at]
-        return {
-            "holes": region or "all",
-            "method": method,
-            "fills": len(at),
-            **judged(judges, originals, crops),
-            "seam_median": round(float(np.nanmedian(seams)), 3),
-        }
-
-    def frame_errors(self) -> dict[str, object]:
-        """Medians and 95th percentiles, relative to the side and in degrees."""
-        rows = [[f["centre"], f["side"], f["angle"]] for f in self.frames.values()]
-        percentiles = np.percentile(rows, [50, 95], axis=0).round(4).tolist()
-        return {"frames": len(rows), "centre_side_angle_p50_p95": percentiles}
 
 
 def fill_all(
@@ -205,10 +222,10 @@ def main() -> None:
             "navier-stokes": classical(cv2.INPAINT_NS),
         }
         results = fill_all(args.out, photographs, methods)
-    judges = load_judges(args.shared / "metrics")
+    judged = Judged(load_judges(args.shared / "metrics"), results)
     for region in ("", *HOLES):
         for method in methods:
-            print(json.dumps(results.scores(judges, method, region)), flush=True)
+            print(json.dumps(judged.scores(method, region)), flush=True)
     for name, frame in results.frames.items():
         print(json.dumps({"hole": name} | frame))
     print(json.dumps(results.frame_errors()))
