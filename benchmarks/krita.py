@@ -48,6 +48,8 @@ def main() -> int:
     print(f"Krita {host.version}, 4096 x 4096 px, RGBA 8 bit, times in ms")
     longest, turns = value["longest_turn_ms"], value["turns"]
     print(f"  the plug-in's longest turn {longest:.0f} (aim 50), of {turns} turns")
+    for took, place in value["longest_turns"]:
+        print(f"    {took:.0f}: {place}")
     gaps = ", ".join(f"{name.lower()} {gap:.0f}" for name, gap in value["gaps_ms"].items())
     print(f"  longest gap of the event loop: {gaps}; with nothing to do {value['idle_ms']:.0f}")
     print(f"  single calls of Krita's: add a layer {value['add_layer_ms']:.0f}, ", end="")

@@ -206,6 +206,16 @@ PRESETS: Mapping[str, Preset] = {
         encoder=EncoderConfig((16, 32, 64, 96), (1, 2, 3, 2), 96, "shared", "group"),
         skip=SkipConfig((32, 64, 96)),
     ),
+    # For experiments: what a processor trains in minutes, such as the rows of docs/ablation.md.
+    "compact-64": _preset(
+        64,
+        1024,
+        channel_max=64,
+        w_dim=64,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((12, 24, 48, 64), (1, 2, 2, 1), 64, "shared", "group"),
+        skip=SkipConfig((16, 32, 64)),
+    ),
     "tiny": _preset(
         32,
         256,

@@ -129,7 +129,7 @@ class PerceptualLoss:
     ) -> Tensor:
         """Distance of images [N, 3, R, R] from targets of the same shape; one scalar.
 
-        rng: a CPU generator that places the window.
+        rng: a CPU generator that places the window; needed where pictures are larger than `side`.
         """
         if not self.scales:
             raise ValueError("calibrate the perceptual loss on typical pictures first")
@@ -149,6 +149,8 @@ class PerceptualLoss:
         R = images.shape[-1]
         if self.side is None or self.side >= R:
             return [images]
+        if rng is None:
+            raise ValueError("pictures larger than `side` are compared in a window: give it an rng")
         top, left = (int(x) for x in torch.randint(0, R - self.side + 1, (2,), generator=rng))
         window = images[:, :, top : top + self.side, left : left + self.side]
         return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), window]

@@ -10,7 +10,6 @@ import pytest
 import torch
 from inpaint_model.bundle import load_generator, read_bundle
 from inpaint_model.cli import main
-from inpaint_model.config import preset
 from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
@@ -26,10 +25,11 @@ from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 from PIL import Image
 from safetensors.torch import load_file
+from tiny_networks import tiny_networks
 from torch import Tensor
 
 ALONE = GeneratorTraining(
-    total_kimg=0.3,
+    total_kimg=0.8,
     batch_size=8,
     lr=0.005,
     pl_weight=0,
@@ -50,11 +50,10 @@ def two_colours(count: int = 16, R: int = 32) -> PictureSet:
 
 
 def networks() -> tuple[Generator, Discriminator, VariationalEncoder]:
-    sizes = preset("tiny")
+    G, D = tiny_networks()
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        G, D = Generator(sizes.generator), Discriminator(sizes.discriminator)
-        return G, D, VariationalEncoder(sizes.generator.z_dim)
+        return G, D, VariationalEncoder(G.config.z_dim)
 
 
 def code_of(E: VariationalEncoder, images: Tensor) -> Tensor:
@@ -137,6 +136,21 @@ class TestTraining:
         with pytest.raises(ValueError, match="needs an encoder"):
             train_generator(ALONE, G, D, two_colours(), RunFolder(tmp_path))
 
+    def test_a_warm_start_without_reconstruction_would_learn_nothing(self, tmp_path: Path) -> None:
+        G, D, E = networks()
+        options = replace(ALONE, autoencoder_weight=0)
+        with pytest.raises(ValueError, match="give autoencoder_weight"):
+            train_generator(options, G, D, two_colours(), RunFolder(tmp_path), E=E)
+
+    def test_looking_changes_nothing(self) -> None:
+        G, _, E = networks()
+        images, draw = two_colours().batch(torch.arange(4)), torch.zeros(4, G.config.z_dim)
+        before = G.mapping.w_avg.clone()
+        reconstruct(E, G.eval(), images, draw, torch.Generator())
+        assert torch.equal(G.mapping.w_avg, before)
+        reconstruct(E, G.train(), images, draw, torch.Generator())
+        assert not torch.equal(G.mapping.w_avg, before)
+
 
 def test_from_the_command_line_and_on_at_twice_the_size(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -156,3 +170,11 @@ def test_from_the_command_line_and_on_at_twice_the_size(
     grown = load_generator(read_bundle(full / "bundle"))
     assert grown.config.resolution == 64
     assert "no encoder" not in capsys.readouterr().out
+
+
+def test_features_without_reconstruction_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "generator", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main([*arguments, "--features", "vgg.pt"]) == 2
+    assert "--autoencoder-weight as well" in capsys.readouterr().err

@@ -43,6 +43,7 @@ from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tiny_networks import tiny_networks
 from torch import Tensor, nn
 
 SHORT = GeneratorTraining(
@@ -66,12 +67,6 @@ def pictures(count: int = 24, R: int = 32) -> PictureSet:
     rng = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (count, 3, R, R), generator=rng, dtype=torch.uint8)
     return PictureSet(tuple(f"{i}.png" for i in range(count)), pixels)
-
-
-def networks(seed: int = 0) -> tuple[Generator, Discriminator]:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return Generator(preset("tiny").generator), Discriminator(preset("tiny").discriminator)
 
 
 def same_tensors(a: Path, b: Path) -> bool:
@@ -120,7 +115,7 @@ class TestLosses:
 class TestGenerator:
     def test_the_run_folder_tells_its_story(self, tmp_path: Path) -> None:
         run = RunFolder(tmp_path / "run")
-        train_generator(SHORT, *networks(), pictures(), run)
+        train_generator(SHORT, *tiny_networks(), pictures(), run)
         records = records_of(run)
         assert records[-1]["kimg"] == 0.064
         assert {"loss_g", "loss_d", "r1", "sign_real", "images_per_s"} <= set(records[0])
@@ -130,13 +125,15 @@ class TestGenerator:
 
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
         whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
-        train_generator(SHORT, *networks(), pictures(), whole)
-        train_generator(replace(SHORT, total_kimg=0.024), *networks(), pictures(), parts)
-        train_generator(SHORT, *networks(seed=5), pictures(), parts)  # the state overrides these
+        train_generator(SHORT, *tiny_networks(), pictures(), whole)
+        train_generator(replace(SHORT, total_kimg=0.024), *tiny_networks(), pictures(), parts)
+        train_generator(
+            SHORT, *tiny_networks(seed=5), pictures(), parts
+        )  # the state overrides these
         assert same_tensors(whole.state_path, parts.state_path)
 
     def test_divergence_names_the_last_good_state(self, tmp_path: Path) -> None:
-        G, D = networks()
+        G, D = tiny_networks()
         with torch.no_grad():
             D.b4.out.bias.fill_(float("nan"))
         run = RunFolder(tmp_path / "run")
@@ -146,7 +143,7 @@ class TestGenerator:
         assert not run.state_path.exists()
 
     def test_growing_starts_from_the_old_pictures_enlarged(self) -> None:
-        small, small_D = networks()
+        small, small_D = tiny_networks()
         sizes = preset("tiny")
         large = Generator(
             replace(sizes.generator, resolution=64, channels=(*sizes.generator.channels, 4))
@@ -169,7 +166,7 @@ class TestGenerator:
 class TestInpainter:
     @pytest.mark.parametrize("arch", ARCHS)
     def test_all_archs_train(self, arch: Arch, tmp_path: Path) -> None:
-        model, (_, D) = tiny_model(arch=arch), networks()
+        model, (_, D) = tiny_model(arch=arch), tiny_networks()
         before = {k: v.clone() for k, v in model.state_dict().items()}
         run = RunFolder(tmp_path / "run")
         train_inpainter(FILL, model, D, PerceptualLoss(discriminator_features(D)), run)
@@ -183,7 +180,7 @@ class TestInpainter:
 
     def test_the_losses_fall(self, tmp_path: Path) -> None:
         """Reconstruction from the picture's own code gets better on one fixed task."""
-        model, (_, D) = tiny_model(), networks()
+        model, (_, D) = tiny_model(), tiny_networks()
         options = replace(
             FILL, total_kimg=0.6, tick_kimg=0.1, lr=4e-3, lambda_adversarial=0.0, snapshot_kimg=9.0
         )
@@ -198,8 +195,8 @@ class TestInpainter:
         options = replace(FILL, real_fraction=0.5)
         for folder, stops in zip(folders, ([0.048], [0.024, 0.048]), strict=True):
             for stop in stops:
-                _, D = networks()
-                perceptual = PerceptualLoss(discriminator_features(networks(seed=3)[1]))
+                _, D = tiny_networks()
+                perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
                 train_inpainter(
                     replace(options, total_kimg=stop),
                     tiny_model(),
@@ -211,7 +208,7 @@ class TestInpainter:
         assert same_tensors(folders[0].state_path, folders[1].state_path)
 
     def test_new_codes_are_judged_on_known_pixels_only(self) -> None:
-        model, (_, D) = tiny_model(), networks()
+        model, (_, D) = tiny_model(), tiny_networks()
         perceptual = PerceptualLoss(discriminator_features(D))
         same = rand(2, 3, 32, 32)
         perceptual.calibrate(same)
@@ -299,6 +296,8 @@ class TestPerceptual:
         assert float(distance) > 0
         again = loss(images, targets, torch.Generator().manual_seed(2))
         assert torch.equal(distance, again)
+        with pytest.raises(ValueError, match="an rng"):  # never the global random state
+            loss(images, targets)
 
     def test_layers_weigh_alike(self) -> None:
         loss = PerceptualLoss(lambda x: [x, 100 * x])
@@ -368,12 +367,12 @@ class TestCommand:
         names = [name for name in first if name.startswith("G_ema/")]
         whole, parts = (torch.cat([t[n].flatten().float() for n in names]) for t in (first, second))
         assert (whole - parts).norm() / whole.norm() < 1e-3
-        one_step = torch.cat([v.flatten() for v in networks()[0].state_dict().values()])
+        one_step = torch.cat([v.flatten() for v in tiny_networks()[0].state_dict().values()])
         assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
     @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-in
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
-        G, D = networks()
+        G, D = tiny_networks()
         info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
         edit = Direction("age", "own", (0,), 1.0, -2.0, 2.0, generator_sha256=info.generator_sha256)
         add_directions(tmp_path / "g", [(edit, torch.ones(G.config.w_dim))])
@@ -387,7 +386,7 @@ class TestCommand:
         assert second.directions == (edit,)  # the generator's
         assert load_vectors(second)["age"].tolist() == [1.0] * G.config.w_dim
 
-        other = save_bundle(tmp_path / "h", networks(seed=4)[0], Card("h"), discriminator=D)
+        other = save_bundle(tmp_path / "h", tiny_networks(seed=4)[0], Card("h"), discriminator=D)
         script = torch.jit.script(nn.Conv2d(3, 4, 3))
         script.save(str(tmp_path / "features.pt"))
         onto = [

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
+
+from inpaint_model.commands.parts import add_parts, run
+
+__all__ = ["add_arguments", "run"]
 
 PARTS = {
     "auto": "fit, check and report every attribute: svm and check in one",
@@ -18,15 +21,8 @@ PARTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parts = parser.add_subparsers(title="what to do", metavar="ACTION", required=True)
-    for part, meaning in PARTS.items():
-        module = import_module(f"inpaint_model.commands.directions_{part}")
-        own = parts.add_parser(part, help=meaning, description=meaning)
-        own.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or a model's name")
-        module.add_arguments(own)
-        own.set_defaults(run_part=module.run)
+    add_parts(parser, "directions", PARTS, "what to do", add_bundle)
 
 
-def run(args: argparse.Namespace) -> int:
-    status: int = args.run_part(args)
-    return status
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or a model's name")

@@ -64,6 +64,10 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import GeneratorTraining
 
     options = options_from(args, GeneratorTraining)
+    if args.features and not options.autoencoder_weight:
+        raise ValueError(
+            "--features compares reconstructions: give --autoencoder-weight as well, 2 say"
+        )
     sizes = reduced(preset(args.preset), args.reduce)
     start = args.start or args.grow_from
     nimg = 0
@@ -87,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
     if start and (start / "model.yaml").exists():
         from inpaint_model.bundle import read_bundle
 
-        nimg = int(read_bundle(start).card.trained_kimg * 1000)
+        info = read_bundle(start)
+        if info.kind == "generator":  # that of an inpainter counts the inpainter's images
+            nimg = int(info.card.trained_kimg * 1000)
     plan = asdict(options) | {"data": args.data, "start": start, "generator": to_dict(G.config)}
     if args.dry_run:
         print(describe(plan))

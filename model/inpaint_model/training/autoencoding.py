@@ -73,10 +73,12 @@ def reconstruct(
     """Encode pictures [N, 3, R, R], sample a z for each, generate, compare.
 
     draw: unit normal [N, z_dim], which picks the samples. rng: places the window of `perceptual`.
+    A generator that trains counts the codes into its average.
     """
     mean, log_variance = E(images, dtype)
     w = G.mapping.map(mean + draw * (log_variance / 2).exp())
-    G.mapping.track_w_avg(w)
+    if G.training:
+        G.mapping.track_w_avg(w)
     output = G.synthesis(w[:, None].expand(-1, G.config.num_ws, -1), "const", None, dtype)
     distance = F.mse_loss(output, images)
     if perceptual is not None:

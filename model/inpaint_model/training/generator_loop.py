@@ -79,6 +79,10 @@ def train_generator(
         raise ValueError(f"batch {batch} does not divide among {world.size} processes")
     if options.autoencoder_weight and E is None:
         raise ValueError("autoencoder_weight needs an encoder")
+    if options.warm_start_kimg and not options.autoencoder_weight:
+        raise ValueError(
+            "a warm start learns by reconstruction: give autoencoder_weight too, 2 say"
+        )
     R = G.config.resolution
     gamma = options.r1_gamma if options.r1_gamma is not None else 0.0002 * R * R / batch
     dtype = torch.bfloat16 if options.bf16 else torch.float32

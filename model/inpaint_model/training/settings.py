@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from inpaint_model.training.options import option
 
+PERCEPTUAL_SIDE = (
+    "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
+)
+
 
 @dataclass(frozen=True)
 class GeneratorTraining:
@@ -21,9 +25,7 @@ class GeneratorTraining:
     price_of_nat: float = option(
         0.003, "Price of a nat of what the code holds, in units of the distance of pictures."
     )
-    perceptual_side: int = option(
-        64, "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
-    )
+    perceptual_side: int = option(64, PERCEPTUAL_SIDE)
     warm_start_kimg: float = option(
         0.0, "Learn by reconstruction alone for this many thousand images, before all else."
     )
@@ -76,9 +78,7 @@ class InpainterTraining:
     perceptual_weight: float = option(
         1.0, "Of the perceptual part within both reconstruction losses."
     )
-    perceptual_side: int = option(
-        0, "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
-    )
+    perceptual_side: int = option(0, PERCEPTUAL_SIDE)
     r1_gamma: float = option(1.0, "Weight of R1.")
     r1_interval: int = option(16, "Steps between R1 penalties.")
     discriminator_kimg: float = option(

@@ -21,11 +21,11 @@ _OPAQUE = b"\xff"
 
 
 def rearrange(
-    data: bytes,
+    data: bytes | bytearray,
     source: str,
     target: str,
     sample_type: SampleType = SampleType.U8,
-    coverage: bytes | None = None,
+    coverage: bytes | bytearray | None = None,
 ) -> bytes:
     """`data` in the layout `source`, as layout `target`.
 
@@ -56,7 +56,7 @@ def rearrange(
     return bytes(result)
 
 
-def _samples(data: bytes, size: int) -> Any:
+def _samples(data: bytes | bytearray, size: int) -> Any:
     """A mutable sequence of samples: slices with a step are fast in a bytearray, else an array."""
     if size == 1:
         return bytearray(data)
@@ -67,7 +67,7 @@ def _channel(layout: str, letter: str) -> int:
     return layout.index(letter if letter in layout else "Y")
 
 
-def encode_coverage(coverage: bytes, sample_type: SampleType) -> bytes:
+def encode_coverage(coverage: bytes | bytearray, sample_type: SampleType) -> bytes:
     """8-bit values as samples of `sample_type`: 255 becomes 255, 65535 or 1.0."""
     tables = _coverage_tables(sample_type)
     result = bytearray(len(coverage) * len(tables))
@@ -104,7 +104,7 @@ def swap_bytes(data: bytes, sample_type: SampleType) -> bytes:
     return samples.tobytes()
 
 
-def crop(data: bytes, extent: Extent, box: Box, pixel_bytes: int = 1) -> bytes:
+def crop(data: bytes | bytearray, extent: Extent, box: Box, pixel_bytes: int = 1) -> bytes:
     """The pixels of `box`, which lies inside a picture of `extent`."""
     if box.x == 0 and box.width == extent.width:
         row = extent.width * pixel_bytes
@@ -131,7 +131,7 @@ def paste(
     return result
 
 
-def bounding_box(coverage: bytes, extent: Extent) -> Box:
+def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
     """The smallest box around everything above 0; empty if there is nothing."""
     width = extent.width
     head = len(coverage) - len(coverage.lstrip(b"\0"))
@@ -149,7 +149,9 @@ def bounding_box(coverage: bytes, extent: Extent) -> Box:
     return Box.from_corners(left, top, right, bottom + 1)
 
 
-def has_transparency(data: bytes, layout: str, sample_type: SampleType = SampleType.U8) -> bool:
+def has_transparency(
+    data: bytes | bytearray, layout: str, sample_type: SampleType = SampleType.U8
+) -> bool:
     """Whether any pixel of an integer picture is less than opaque."""
     if "A" not in layout:
         return False

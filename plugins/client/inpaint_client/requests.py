@@ -50,13 +50,14 @@ class StyleLevel(IntEnum):
 class Picture:
     """Raw interleaved rows, top to bottom, little endian, no padding.
 
-    `channels` is 1 (gray), 3 (RGB) or 4 (RGBA, straight alpha).
+    `channels` is 1 (gray), 3 (RGB) or 4 (RGBA, straight alpha). A `bytearray` is kept as it is, not
+    copied: nobody may change it any more.
     """
 
     width: int
     height: int
     channels: int
-    data: bytes = field(repr=False)
+    data: bytes | bytearray = field(repr=False)
     sample_type: SampleType = SampleType.U8
     transfer: Transfer = Transfer.SRGB
 

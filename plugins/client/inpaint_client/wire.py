@@ -194,9 +194,9 @@ def _chunks(
         (pb.Chunk.TARGET_HOLE, hole),
         (pb.Chunk.TARGET_OVERVIEW, overview),
     ):
-        data = picture.data if picture else b""
+        data = memoryview(picture.data if picture else b"")
         for start in range(0, len(data), CHUNK_BYTES):
-            yield pb.Chunk(target=target, data=data[start : start + CHUNK_BYTES])
+            yield pb.Chunk(target=target, data=bytes(data[start : start + CHUNK_BYTES]))
 
 
 def _picture(picture: Picture, inline: bool) -> pb.Picture:
@@ -206,7 +206,7 @@ def _picture(picture: Picture, inline: bool) -> pb.Picture:
         channels=picture.channels,
         sample_type=_number(picture.sample_type),
         transfer=_number(picture.transfer),
-        data=picture.data if inline else b"",
+        data=bytes(picture.data) if inline else b"",
     )
 
 

@@ -19,7 +19,7 @@ class Pixels(NamedTuple):
     """A rectangle of colours with alpha, ready for a layer."""
 
     box: Box  # in the image
-    data: bytes
+    data: bytes | bytearray
     babl: str  # the format of data
 
 

@@ -73,14 +73,14 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
     for strip in _strips(crop_box, 1, STRIP_BYTES):
         hole += pixels.read_coverage(strip)
         yield
-    hole_box = _hole_box(bytes(hole), crop_box, selection)
+    hole_box = _hole_box(hole, crop_box, selection)
     yield
 
     crop = yield from _crop(pixels, crop_box, way)
     overview = None if crop_box == canvas else (yield from _overview(pixels, canvas))
     return Capture(
         crop,
-        Picture(crop_box.width, crop_box.height, 1, bytes(hole)),
+        Picture(crop_box.width, crop_box.height, 1, hole),
         crop_box,
         hole_box,
         pixels.extent,
@@ -88,7 +88,7 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
     )
 
 
-def _hole_box(hole: bytes, crop_box: Box, selection: Box) -> Box:
+def _hole_box(hole: bytearray, crop_box: Box, selection: Box) -> Box:
     """Where anything is covered, document px. Only the selection's own box is looked at."""
     part = crop_box.clamp(selection)
     inside = bounding_box(crop_of(hole, crop_box.extent, part.relative(crop_box)), part.extent)
@@ -98,7 +98,8 @@ def _hole_box(hole: bytes, crop_box: Box, selection: Box) -> Box:
 def _crop(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Picture]:
     """The pixels in the wire's channel order. Alpha travels only where something is transparent.
 
-    That is known only when all was read: then the reading begins again, which is rare.
+    That is known only when all was read: then the reading begins again, which is rare. What the
+    strips are gathered in is handed on as it is: to copy it would stop the window.
     """
     layout, sample_type = way.travel.layout, way.travel.sample_type
     direct = way.is_direct(pixels.space)
@@ -115,7 +116,7 @@ def _crop(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Picture
             yield
         else:
             break
-    return Picture(*box.extent, len(wire), bytes(data), sample_type, way.transfer)
+    return Picture(*box.extent, len(wire), data, sample_type, way.transfer)
 
 
 def _is_opaque(data: bytes, layout: str, sample_type: SampleType) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from studio import QtCore, app, plugin, ready, select, show, until, wish
 
@@ -35,6 +36,14 @@ class Clock(QtCore.QObject):
         self._stage, self._last = self._stage_of(), now
 
 
+def place_of(generator):
+    """Where a generator waits, innermost: file and line."""
+    while getattr(generator, "gi_yieldfrom", None) is not None:
+        generator = generator.gi_yieldfrom
+    frame = getattr(generator, "gi_frame", None)
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else "the end"
+
+
 def steps(stage):
     docker = yield from ready()
     control = docker.controller
@@ -65,11 +74,12 @@ def steps(stage):
     go_on = steps_of._go_on
 
     def timed(self):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), place_of(self._generator)
         try:
             return go_on(self)
         finally:
-            turns.append(1000 * (time.perf_counter() - started))
+            took = 1000 * (time.perf_counter() - started)
+            turns.append((took, f"{before} to {place_of(self._generator)}"))
 
     steps_of._go_on = timed
     clock = Clock(lambda: control.state.progress.stage.name, stage.log)
@@ -79,7 +89,8 @@ def steps(stage):
     steps_of._go_on = go_on
     return {
         "idle_ms": idle.worst["idle"],
-        "longest_turn_ms": max(turns),
+        "longest_turn_ms": max(turns)[0],
+        "longest_turns": sorted(turns, reverse=True)[:5],
         "turns": len(turns),
         "gaps_ms": clock.worst,
         "add_layer_ms": add_ms,

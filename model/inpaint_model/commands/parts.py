@@ -1,0 +1,31 @@
+"""A command of several parts, a module each: `train generator` is in train_generator.py."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+
+def add_parts(
+    parser: argparse.ArgumentParser,
+    command: str,
+    parts: Mapping[str, str],
+    title: str,
+    common: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
+) -> None:
+    """Add the parts, name -> meaning, each with `common` arguments and its module's own."""
+    subparsers = parser.add_subparsers(title=title, metavar="PART", required=True)
+    for part, meaning in parts.items():
+        module = import_module(f"inpaint_model.commands.{command}_{part}")
+        own = subparsers.add_parser(part, help=meaning, description=module.__doc__)
+        own.formatter_class = argparse.RawDescriptionHelpFormatter
+        common(own)
+        module.add_arguments(own)
+        own.set_defaults(run_part=module.run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the part that was asked for."""
+    status: int = args.run_part(args)
+    return status

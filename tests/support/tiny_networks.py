@@ -1,0 +1,16 @@
+"""The tiny preset's networks with random weights."""
+
+from __future__ import annotations
+
+import torch
+from inpaint_model.config import preset
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.generator import Generator
+
+
+def tiny_networks(seed: int = 0) -> tuple[Generator, Discriminator]:
+    """The same weights for the same seed; the global random state stays as it is."""
+    sizes = preset("tiny")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Generator(sizes.generator), Discriminator(sizes.discriminator)
