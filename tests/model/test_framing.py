@@ -156,16 +156,18 @@ class Eye(torch.nn.Module):
         self.target, self.confidence, self.config = target, 0.9, SMALL
         self.scale = torch.nn.Parameter(torch.ones(()))
         self.looks: list[Frame] = []
+        self.rounds: list[float] = []  # confidences of the next rounds, instead of `confidence`
 
     def forward(self, views: torch.Tensor) -> Proposals:
         rows = []
+        confidence = self.rounds.pop(0) if self.rounds else self.confidence
         for look_ in self.looks:
             matrix = frames.model_from_document(look_, 2)
             x, y = frames.apply(matrix, [(self.target.cx, self.target.cy)])[0] - 1
             turn = math.radians(self.target.angle - look_.angle)
             # Less sure where the target is not about as large as the second look shows it.
             off = abs(math.log(self.target.side / look_.side / 0.625))
-            logit = math.log(self.confidence / (1 - self.confidence)) - off
+            logit = math.log(confidence / (1 - confidence)) - off
             rows.append(
                 [x, y, math.log2(self.target.side / look_.side), math.cos(turn), math.sin(turn)]
                 + [logit]
@@ -209,6 +211,16 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     assert found.box == Box(290, 190, 50, 50)
     assert other.mode == "box"
     assert "beside what the model knows" in other.warning
+
+
+def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
+    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    coverage = np.zeros((600, 700), np.uint8)
+    coverage[200:240, 290:330] = 255
+    for doubted in range(3):
+        eye.rounds = [0.01 if k == doubted else 0.9 for k in range(3)]
+        best = search.propose(eye, picture, coverage, Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+        assert 0.3 < best.confidence < 0.5
 
 
 def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
