@@ -235,6 +235,18 @@ def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     assert placement.warning.startswith("This does not look like what the model knows")
 
 
+@pytest.mark.parametrize("weight", [math.nan, math.inf, 1e30])
+def test_a_damaged_framer_is_unsure(weight: float) -> None:
+    framer = Framer(SMALL).eval()
+    for parameter in framer.parameters():
+        torch.nn.init.constant_(parameter, weight)
+    picture = DocumentPicture(np.full((60, 70, 3), 99, np.uint8))
+    coverage = np.zeros((60, 70), np.uint8)
+    coverage[20:24, 29:33] = 255
+    (placement,) = prepare(Model(framer), picture, coverage)  # type: ignore[arg-type]
+    assert placement.frame.side >= 8
+
+
 def test_without_a_framer_auto_is_box() -> None:
     picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
     coverage = np.zeros((60, 70), np.uint8)

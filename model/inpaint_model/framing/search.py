@@ -29,6 +29,7 @@ _MOST_VIEWS = 8
 _KEPT = 3  # proposals that are looked at again
 _SECOND_LOOKS = 2
 _SECOND_VIEW = 1.6  # side of a second view over the proposal's
+_MOST_OCTAVES = 6.0  # between the side of a view and that of a proposal
 _NEAR = 0.15  # of the side: proposals with centres so near may be of the same thing
 _AS_LARGE = 0.3  # the same for the logarithm of the side
 _AS_UPRIGHT = 15.0  # and for the angle, degrees
@@ -133,8 +134,9 @@ def coarse_view(
     # One axis after the other, whole rows first: ten times faster than both at once.
     sums = colour.clip(0, 1).reshape(size, density, -1).sum(axis=1)
     shown = np.einsum("ycpk->yck", sums.reshape(size, size, density, 3))
-    whole = known.reshape(size, density, -1).all(axis=1).reshape(size, size, density)
-    return shown * np.float32(1 / density**2), whole.all(axis=2)
+    whole = np.logical_and.reduce(known.reshape(size, density, -1), axis=1)
+    seen = np.logical_and.reduce(whole.reshape(size, size, density), axis=2)
+    return shown * np.float32(1 / density**2), np.asarray(seen, np.bool_)
 
 
 def _nearest(
@@ -160,7 +162,10 @@ def _look(
     views = [_view(picture, coverage, look, framer.config.view, overview) for look in looks]
     device = next(framer.parameters()).device
     with torch.inference_mode():
-        centre, log_side, direction, logit = framer(torch.stack(views).to(device).float())
+        found = framer(torch.stack(views).to(device).float())
+    # Weights that are not numbers make a proposal, too: an unsure one.
+    centre, log_side, direction, logit = (part.nan_to_num(0.0) for part in found)
+    log_side = log_side.clamp(-_MOST_OCTAVES, _MOST_OCTAVES)
     angle = torch.rad2deg(torch.atan2(direction[:, 1], direction[:, 0]))
     numbers = torch.cat([centre, torch.stack([2**log_side, angle, logit.sigmoid()], 1)], 1)
     return [
