@@ -67,6 +67,7 @@ def load_pictures(
     resolution: int,
     *,
     limit: int | None = None,
+    spread: bool = False,
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> PictureSet:
@@ -75,7 +76,8 @@ def load_pictures(
     `source` is a folder or a zip, optionally with `:prefix` of a folder inside (`faces.zip:train`).
     Any format that Pillow reads will do; transparency is dropped, grey becomes RGB. Files that
     cannot be read are named in the log and in `skipped`. With `limit` only the first pictures in
-    the order of names are taken. `cache` is a folder for the decoded pictures.
+    the order of names are taken, or with `spread` as many in equal distances over all names: sets
+    are often sorted by source. `cache` is a folder for the decoded pictures.
 
     ValueError if there is nothing to read, or for a resolution that is not a positive number.
     """
@@ -83,7 +85,10 @@ def load_pictures(
         raise ValueError(f"the resolution is {resolution}; it must be a positive number of pixels")
     archive = _open(source)
     with archive:
-        names = archive.names()[:limit]
+        names = archive.names()
+        if spread and limit is not None and limit < len(names):
+            names = [names[k * len(names) // limit] for k in range(limit)]
+        names = names[:limit]
         if not names:
             raise ValueError(f"no pictures in {source}; name a folder or zip with PNG, JPEG, WebP")
         if cache is None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+LEVELS = ("structure", "features", "colours")
 DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
 EPILOG = """\
 examples:
@@ -88,6 +89,26 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
     edit.add_argument("recipe", type=Path, metavar="RECIPE", help="recipe-KK.json of a fill")
     edit.add_argument("--image", type=Path, help="the picture to lay it over (with --mask)")
     edit.add_argument("--mask", type=Path)
+    edit.add_argument(
+        "--mix",
+        type=Path,
+        metavar="RECIPE",
+        help="take styles from this candidate of the same model",
+    )
+    edit.add_argument(
+        "--levels",
+        type=_levels,
+        default=(),
+        metavar="LEVEL[,LEVEL]",
+        help=f"which styles --mix takes: {', '.join(LEVELS)} (default all)",
+    )
+    edit.add_argument(
+        "--amount",
+        type=_share,
+        default=1.0,
+        metavar="0..1",
+        help="how far --mix goes: 0.5 is half way between the two (default 1)",
+    )
     _add_common(edit)
 
 
@@ -139,6 +160,12 @@ def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
         options.frame = _frame_mode(options.frame)
     if options.command == "edit" and (options.image is None) != (options.mask is None):
         line.error("--image and --mask belong together")
+    if (
+        options.command == "edit"
+        and options.mix is None
+        and (options.levels or options.amount != 1)
+    ):
+        line.error("--levels and --amount say what --mix takes")
     if options.command in ("fill", "edit"):
         names = [name for name, _ in options.edit]
         if len(set(names)) < len(names):
@@ -156,6 +183,20 @@ def _edit(text: str) -> tuple[str, float]:
     if not name or not equals or not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, for example smile=1.5")
     return name.strip(), number
+
+
+def _levels(text: str) -> tuple[str, ...]:
+    levels = tuple(part.strip() for part in text.split(","))
+    if not set(levels) <= set(LEVELS):
+        raise argparse.ArgumentTypeError(f"{text!r}: there are {', '.join(LEVELS)}")
+    return levels
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
 def _edits(text: str) -> dict[str, float]:

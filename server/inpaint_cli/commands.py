@@ -19,8 +19,10 @@ from inpaint_client import (
     FillJob,
     Frame,
     FrameMode,
+    Mixing,
     Model,
     RecipeSource,
+    StyleLevel,
     Variant,
     parse_recipe,
 )
@@ -144,11 +146,18 @@ def edit(options: Namespace) -> int:
                 crop_box=prepared.crop_box,
                 document=prepared.extent,
             )
-        job = EditJob(source=source, edits=edits_of(edits))
+        job = EditJob(source=source, edits=edits_of(edits), mixing=_mixing(options))
         with ProgressBar(options.recipe.name) as bar:
             run = Writer(options.out, prepared, options.format).write_all(client.edit(job), bar)
     _report(run, options)
     return 0
+
+
+def _mixing(options: Namespace) -> Mixing | None:
+    if options.mix is None:
+        return None
+    levels = tuple(StyleLevel[level.upper()] for level in options.levels)
+    return Mixing(recipe=_read_text(options.mix), levels=levels, amount=options.amount)
 
 
 def source_of(recipe: Path) -> Path:

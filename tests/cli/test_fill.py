@@ -147,6 +147,30 @@ def test_edit_without_the_picture_gives_the_models_square(inpaint: Command, tmp_
     assert (square[known] == source[known][:, :3]).all()
 
 
+def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
+    image, mask, *_ = make(tmp_path)
+    inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "2", "--raw")
+    first = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
+    mix = ["--mix", "out/recipe-01.json"]
+
+    def pixels(out: str, *more: str) -> bytes:
+        ended = inpaint(*first, *more, "--out", out)
+        assert ended.returncode == 0, ended.stderr
+        return read_document(tmp_path / out / "candidate-00.png").pixels.tobytes()
+
+    own = pixels("own")
+    other = read_document(tmp_path / "out" / "candidate-01.png").pixels.tobytes()
+    assert pixels("all", *mix) == other
+    assert pixels("none", *mix, "--amount", "0") == own
+    between = {
+        pixels("half", *mix, "--amount", "0.5"),
+        pixels("part", *mix, "--levels", "structure"),
+    }
+    assert len(between - {own, other}) == 2
+    for wrong in (["--amount", "0.5"], [*mix, "--levels", "hair"], [*mix, "--amount", "2"]):
+        assert inpaint(*first, *wrong, "--out", "wrong").returncode == 2
+
+
 def test_a_large_picture_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (2100, 2500, 3), np.uint8)

@@ -55,6 +55,12 @@ def test_a_prefix_names_a_folder_inside(folder: Path, archive: Path) -> None:
     assert load_pictures(f"{archive}:train", 8, limit=1).names == ("train/a.png",)
 
 
+def test_a_part_can_be_spread_over_the_set(folder: Path) -> None:
+    spread = load_pictures(folder, 8, limit=2, spread=True)
+    assert spread.names == ("train/a.png", "val/c.webp")
+    assert load_pictures(folder, 8, limit=9, spread=True).names == load_pictures(folder, 8).names
+
+
 def test_pictures_of_the_right_size_keep_their_bytes(tmp_path: Path) -> None:
     original = picture(32, 32)
     original.save(tmp_path / "a.png")

@@ -1,35 +1,96 @@
-"""`inpaint-model directions auto`: every attribute, from samples to the report, in one command."""
+"""`inpaint-model directions auto`: every attribute, from moves to the report, in one command."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from inpaint_model.commands import directions_check, directions_svm
-from inpaint_model.commands.directions_options import positive
+from inpaint_model.commands import directions_check
+from inpaint_model.commands.directions_options import evenly, positive
+
+if TYPE_CHECKING:
+    from inpaint_model.editing.attributes import Attribute
+    from inpaint_model.editing.effects import Subject
+    from inpaint_model.editing.samples import Samples
+    from inpaint_model.editing.workbench import Workbench
+
+FLAT = 1e-6  # a score that varies less has nothing to be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     directions_check.add_own_arguments(parser)
     parser.add_argument(
-        "--fit-samples", type=positive, default=6000, metavar="N", help="(default %(default)s)"
+        "--fit-images",
+        metavar="ZIP|DIR[:PREFIX]",
+        help="pictures whose fills are moved to find the directions, others than --images; without "
+        "them pictures of the generator are filled",
     )
-    parser.add_argument("--fit-seed", type=int, default=0, help="of the first (default 0)")
+    for option, default, meaning in (
+        ("--fit-count", 192, "pictures to be moved"),
+        ("--moves", 16, "random moves of each picture, and as many back"),
+        ("--again", 32, "pictures on which what was found is tried, twice, and corrected"),
+        ("--fit-samples", 1000, "samples that tell how wide a score is spread"),
+    ):
+        parser.add_argument(
+            option, type=positive, default=default, metavar="N", help=f"{meaning} ({default})"
+        )
+    parser.add_argument("--fit-seed", type=int, default=0, help="of the first sample (default 0)")
 
 
 def run(args: argparse.Namespace) -> int:
-    fit = argparse.Namespace(
-        bundle=args.bundle,
-        attributes="all",
-        remove="all",
-        layers="auto",
-        extremes=0.04,
-        samples=args.fit_samples,
-        seed=args.fit_seed,
-        truncation=1.0,
-        scorer=args.scorer,
-        judge=args.judge,
-        device=args.device,
-    )
-    directions_svm.run(fit)
+    from inpaint_model.direction_store import add_directions
+    from inpaint_model.editing.measured_fits import Plan, fit_measured, measures
+    from inpaint_model.editing.samples import draw
+    from inpaint_model.editing.workbench import known_attributes, open_workbench
+
+    if args.fit_images is not None and args.fit_images == args.images:
+        raise ValueError("--fit-images and --images are the same: a fit must not see its judges")
+    bench = open_workbench(args.bundle, args.device)
+    attributes = known_attributes(bench.info, args.scorer, args.judge, args.device)
+    if not attributes:
+        raise ValueError("nothing can be measured in this alignment; give a --scorer")
+    samples = draw(bench.generator, measures(attributes), args.fit_samples, seed=args.fit_seed)
+    attributes = _varying(attributes, samples)
+    plan = Plan(args.moves, again=args.again, seed=args.fit_seed)
+    calibration = bench.subjects(args.fit_seed + args.fit_samples)
+    pictures = _pictures(bench, args)
+    found = list(fit_measured(bench, attributes, samples, pictures, calibration, plan))
+    if not found:
+        raise ValueError("nothing that is measured can be moved in this generator")
+    for name in {a.name for a in attributes} - {direction.name for direction, _ in found}:
+        print(f"{name}: no move changes it and leaves the others alone")
+    add_directions(bench.info.folder, found)
     args.names = []
     return directions_check.run(args)
+
+
+def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attribute, ...]:
+    """Without those that the samples do not differ in."""
+    import numpy as np
+
+    from inpaint_model.editing.measured_fits import judged
+
+    kept = []
+    for attribute in attributes:
+        names = (attribute.name, judged(attribute.name))
+        if min(float(np.ptp(samples.scores[name])) for name in names) < FLAT:
+            print(f"{attribute.name}: left out, the same for every sample")
+        else:
+            kept.append(attribute)
+    return tuple(kept)
+
+
+def _pictures(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
+    """Fills of `--fit-images` or of generated pictures; samples of what cannot fill."""
+    from inpaint_model.editing.subjects import imagined, photographs, sampled
+    from inpaint_model.inpainter import load_bundle
+
+    seed = args.fit_seed + 2 * args.fit_samples  # beside those of the samples
+    if bench.info.kind != "inpainter":
+        return sampled(bench.generator, args.fit_count, seed)
+    inpainter = load_bundle(bench.info.folder, args.device)
+    if args.fit_images is None:
+        return imagined(inpainter, bench.generator, args.fit_count, seed)
+    return photographs(
+        inpainter, evenly(args.fit_images, inpainter.resolution, args.fit_count), seed
+    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inpaint_model.commands.directions_options import add_device, add_scorers, positive
+from inpaint_model.commands.directions_options import add_device, add_scorers, evenly, positive
 
 if TYPE_CHECKING:
     from inpaint_model.bundle import BundleInfo
@@ -142,12 +142,10 @@ def _subjects(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
 
     if args.images is None:
         return sampled(bench.generator, args.count, FIRST_SEED + args.samples)
-    from inpaint_model.data import load_pictures
     from inpaint_model.inpainter import load_bundle
 
     inpainter = load_bundle(bench.info.folder, args.device)
-    pixels = load_pictures(args.images, inpainter.resolution, limit=args.count).pixels
-    return photographs(inpainter, [x.contiguous().numpy() for x in pixels.permute(0, 2, 3, 1)])
+    return photographs(inpainter, evenly(args.images, inpainter.resolution, args.count))
 
 
 def _write_page(

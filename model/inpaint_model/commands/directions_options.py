@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inpaint_model.inpainter import Uint8Array
 
 
 def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
@@ -18,13 +22,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N (default cpu)")
 
 
-AUTO = "auto"
-
-
-def add_layers(parser: argparse.ArgumentParser, *more: str) -> None:
-    names = ", ".join(("all", "structure", "features", "colours", *more))
+def add_layers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--layers", default="all", help=f"styles to act on: {names}, or such as 0-3,7 (default all)"
+        "--layers",
+        default="all",
+        help="styles to act on: all, structure, features, colours, or such as 0-3,7 (default all)",
     )
 
 
@@ -52,3 +54,11 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} must be at least 1")
     return value
+
+
+def evenly(source: str, resolution: int, count: int) -> list[Uint8Array]:
+    """`count` pictures [R, R, 3] of ZIP|DIR[:PREFIX], in equal distances over its names."""
+    from inpaint_model.data import load_pictures
+
+    pixels = load_pictures(source, resolution, limit=count, spread=True).pixels
+    return [picture.contiguous().numpy() for picture in pixels.permute(0, 2, 3, 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from inpaint_model.commands.directions_options import AUTO, add_layers, add_sampling, add_scorers
+from inpaint_model.commands.directions_options import add_layers, add_sampling, add_scorers
 
 FLAT = 1e-9  # a score that varies less has nothing to be fitted to
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="attributes that the directions shall leave alone, or all",
     )
-    add_layers(parser, AUTO)
+    add_layers(parser)
     add_scorers(parser)
     add_sampling(parser, samples=20_000)
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from inpaint_model.direction_store import add_directions
-    from inpaint_model.editing.attribute_fits import fit_attributes, measures
+    from inpaint_model.editing.attribute_fits import fit_attributes
     from inpaint_model.editing.attributes import chosen
     from inpaint_model.editing.layers import parse_layers
     from inpaint_model.editing.samples import draw
@@ -53,9 +53,8 @@ def run(args: argparse.Namespace) -> int:
         )
     wanted = chosen(args.attributes, known)
     removed = chosen(args.remove, known) if args.remove else ()
-    auto = args.layers == AUTO
-    layers = None if auto else parse_layers(args.layers, bench.generator.config.num_ws)
-    needed = measures((*wanted, *removed), with_judges=auto)
+    layers = parse_layers(args.layers, bench.generator.config.num_ws)
+    needed = {attribute.name: attribute.score for attribute in (*wanted, *removed)}
     samples = draw(
         bench.generator, needed, args.samples, seed=args.seed, truncation_psi=args.truncation
     )

@@ -1,113 +1,137 @@
-"""Which styles a fit acts on, and what of other fits it takes to move its own score alone.
+"""The smallest move of the codes that changes one measurement, and hardly any other.
 
-Normals that are orthogonal in w leave each other alone only as far as scores are linear in w and
-all styles move. Here every normal is tried on every level of styles, what it does to all scores is
-measured, and the combination is solved for that moves one of them.
+Pictures are moved at random, each level of styles by itself, and what that does to every
+measurement is regressed on the moves. Least squares then find the move for one deviation of one
+measurement and none of the others, and a price on its length keeps it short: that asks least of
+what was measured with noise, and stays among the codes that the generator knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from inpaint_model.directions import Layers
 from inpaint_model.editing.effects import Subject, walk
 from inpaint_model.editing.layers import LEVELS as STYLES_OF
-from inpaint_model.editing.layers import parse_layers
 from inpaint_model.editing.samples import Floats, measure
 from inpaint_model.editing.statistics import Score
+from inpaint_model.editing.unsupervised import pca
 
 LEVELS = ("structure", "features", "colours")
-RANGES = (
-    ("structure",),
-    ("features",),
-    ("colours",),
-    ("structure", "features"),
-    ("features", "colours"),
-    LEVELS,
-)
-RIDGE = 0.02  # price of moving codes, against leaks: squared deviations of scores and of codes
-UNSEEN = 0.05  # deviations of a score that nobody sees: a silent direction is not a clean one
+AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a small generator
+LENGTH = 0.7  # of random moves along each axis, in standard deviations
+RIDGE = 60.0  # of the regression: as if so many moves had been seen to change nothing
+UNSEEN = 0.03  # deviations: a picture whose measurement never changes more does not show it
+PRICE = 0.03  # of a move's length, against squared changes; relative to the squared slope
+LEAST = 0.05  # deviations of the own measurement: what changes it less is noise
+LONGEST = 6.0  # standard deviations that a move may be long to be tried
 
 
-class Tries(NamedTuple):
-    """What fits do to measurements, level by level."""
+class Axes(NamedTuple):
+    """What codes vary along: a move is [levels * P] numbers, standard deviations on each axis."""
 
-    fits: tuple[str, ...]  # K
-    measures: tuple[str, ...]  # M
-    slopes: Floats  # [3, K, M]: level, fit, measurement; its deviations for one of the codes
-    steps: Floats  # [K, w_dim]: each fit, one standard deviation of the codes long
+    rows: Floats  # [P, w_dim], each one standard deviation long
+    num_ws: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers make a move."""
+        return len(LEVELS) * len(self.rows)
+
+    def step(self, move: Floats) -> Floats:
+        """What a move adds to codes: [num_ws, w_dim]."""
+        step = np.zeros((self.num_ws, self.rows.shape[1]))
+        for level, part in zip(LEVELS, move.reshape(len(LEVELS), -1), strict=True):
+            step[slice(*STYLES_OF[level])] = part @ self.rows
+        return step
 
 
-class Mixture(NamedTuple):
-    """A fit that others were taken out of, on the levels where that goes best."""
+def axes_of(w: Floats, num_ws: int) -> Axes:
+    """The principal axes of codes w [N, w_dim]."""
+    rows, spreads = pca(w, min(AXES, w.shape[1]))
+    return Axes(rows * spreads[:, None], num_ws)
 
-    vector: Floats  # [num_ws, w_dim], its longest row of length 1; 0 on other levels
-    layers: Layers
-    ratio: float  # its own effect to the largest other one
+
+@dataclass(frozen=True)
+class Trials:
+    """Moves of one picture, and what they did."""
+
+    moves: Floats  # [K, levels * P]
+    changes: Floats  # [K, M]: half of what lies between the move and its opposite, in deviations
+    weight: float = 1.0
+
+    def shows(self, measurement: int) -> bool:
+        """Whether the picture's hole shows what is measured."""
+        return bool(np.abs(self.changes[:, measurement]).max() > UNSEEN)
 
 
 @torch.inference_mode()
-def try_levels(
-    steps: Mapping[str, Floats],
-    subjects: Sequence[Subject],
+def try_moves(
+    subject: Subject,
+    moves: Floats,
+    axes: Axes,
     scores: Mapping[str, Score],
     spreads: Mapping[str, float],
-) -> Tries:
-    """Move every subject by one step of every fit, both ways, on each level.
+    weight: float = 1.0,
+) -> Trials:
+    """Move a picture by each of `moves` [K, levels * P] and by its opposite, and measure.
 
-    steps: the fits [w_dim], one standard deviation of the samples long. spreads: the standard
-    deviations of the scores.
+    spreads: the standard deviations of the scores.
     """
-    num_ws = len(subjects[0].ws)
-    scale = np.array([spreads[name] for name in scores])
-    slopes = np.zeros((len(LEVELS), len(steps), len(scores)))
-    for i, level in enumerate(LEVELS):
-        for j, fit in enumerate(steps.values()):
-            step = torch.zeros(num_ws, len(fit))
-            step[slice(*STYLES_OF[level])] = torch.from_numpy(np.asarray(fit, np.float32))
-            for subject in subjects:
-                answers = measure(scores, walk(subject, step, np.array([-1.0, 1.0])))
-                slopes[i, j] += [(high - low) / 2 for low, high in answers.values()] / scale
-    slopes /= len(subjects)
-    return Tries(tuple(steps), tuple(scores), slopes, np.stack(list(steps.values())))
+    both = np.array([-1.0, 1.0])
+    shown = [walk(subject, _tensor(axes.step(move)), both) for move in moves]
+    answers = measure(scores, torch.cat(shown))
+    changes = [
+        np.diff(values.reshape(-1, 2))[:, 0] / 2 / spreads[k] for k, values in answers.items()
+    ]
+    return Trials(moves, np.stack(changes, axis=1), weight)
 
 
-def unmix(
-    tries: Tries,
-    name: str,
-    spared: Mapping[str, Collection[str]],
-    num_ws: int,
-    ranges: Sequence[Sequence[str]] = RANGES,
-) -> Mixture:
-    """The combination of fits, and the levels, that move the measurement `name` most against
-    the measurements of the `spared` fits.
+def random_moves(count: int, axes: Axes, rng: np.random.Generator) -> Floats:
+    """Moves [count, levels * P] along all axes at once, independent on each level."""
+    return rng.standard_normal((count, axes.size)) * LENGTH
 
-    On each range of levels: least squares for one deviation of the own measurement and none of
-    the others, every fit having a weight on every level. A ridge keeps codes from going further
-    than it is worth.
+
+def slopes(trials: Sequence[Trials], own: int) -> Floats:
+    """Change of every measurement [levels * P, M] by one of each number of a move.
+
+    Ridge regression over the pictures that show the measurement `own`. ValueError if none does.
     """
-    columns = [tries.fits.index(fit) for fit in (name, *spared)]
-    others = [tries.measures.index(measure) for own in spared.values() for measure in own]
-    rows = [tries.measures.index(name), *others]
-    target = np.eye(len(rows))[0]
-    best: Mixture | None = None
-    for levels in ranges:
-        chosen = [LEVELS.index(level) for level in levels]
-        A = np.concatenate([tries.slopes[level][np.ix_(columns, rows)] for level in chosen]).T
-        weights = np.linalg.solve(A.T @ A + RIDGE * np.eye(A.shape[1]), A.T @ target)
-        own, *leaks = A @ weights
-        ratio = float(own) / (max(map(abs, leaks), default=0.0) + UNSEEN)
-        vector = np.zeros((num_ws, tries.steps.shape[1]))
-        for level, share in zip(levels, weights.reshape(len(levels), -1), strict=True):
-            vector[slice(*STYLES_OF[level])] = share @ tries.steps[columns]
-        length = np.linalg.norm(vector, axis=1).max(initial=0.0)
-        if length > 0 and (best is None or ratio > best.ratio):
-            layers = parse_layers(",".join(levels), num_ws)
-            best = Mixture(vector / length, layers, ratio)
-    if best is None:
-        raise ValueError(f"nothing moves the score {name!r} in this generator")
-    return best
+    shown = [each for each in trials if each.shows(own)]
+    if not shown:
+        raise ValueError("no picture shows it")
+    X = np.concatenate([each.weight * each.moves for each in shown])
+    Y = np.concatenate([each.weight * each.changes for each in shown])
+    found: Floats = np.linalg.solve(X.T @ X + RIDGE * np.eye(X.shape[1]), X.T @ Y)
+    return found
+
+
+def least_move(own: Floats, others: Floats) -> Floats:
+    """The move [D] that changes the own measurement by one deviation and the others not at all, in
+    least squares. PRICE, relative to the squared slope, keeps it short.
+
+    own [D], others [M, D]: slopes. ValueError if nothing changes the own measurement.
+    """
+    A = np.concatenate([own[None], others])
+    target = np.eye(len(A))[0]
+    price = max(PRICE * float(own @ own), 1e-9)
+    move: Floats = A.T @ np.linalg.solve(A @ A.T + price * np.eye(len(A)), target)
+    change = float(own @ move)
+    if change < LEAST:
+        raise ValueError("no move changes it and leaves the others alone")
+    return move / change
+
+
+def shortened(move: Floats) -> Floats:
+    """A move no longer than one that can be tried: its pictures are to be faces still."""
+    shorter: Floats = move * min(1.0, LONGEST / float(np.linalg.norm(move)))
+    return shorter
+
+
+def _tensor(step: Floats) -> Tensor:
+    return torch.from_numpy(step.astype(np.float32))

@@ -176,15 +176,72 @@ def _chromaticity(colours: Tensor) -> Tensor:
     return colours[:, :2] / (colours.sum(dim=1, keepdim=True) + 0.1)
 
 
-def hair_share(region: Region) -> Score:
-    """Hair volume: where a region's colours lie from the background's (0) to the crown's (1)."""
+def hair_share(region: Region, other: Region = template.CORNERS) -> Score:
+    """How much of a region is hair: whether its colours lie closer to the crown's (1) or to those
+    of another region (0), which is the background unless told."""
 
     def score(x: Tensor) -> Tensor:
-        hair = pixels(x, template.CROWN).median(dim=2).values
-        behind = pixels(x, template.CORNERS).median(dim=2).values
-        axis = hair - behind
-        along = ((pixels(x, region) - behind[:, :, None]) * axis[:, :, None]).sum(dim=1)
-        length = axis.square().sum(dim=1, keepdim=True) + 0.02  # alike: nothing can be said
-        return (along / length).clamp(0, 1).mean(dim=1)
+        here = pixels(x, region)
+        hair, rest = (_distance(here, pixels(x, known)) for known in (template.CROWN, other))
+        return (rest / (hair + rest)).mean(dim=1)
+
+    return score
+
+
+def skin_share(region: Region) -> Score:
+    """How like the cheeks a region is, lightness included."""
+    return lambda x: torch.exp(
+        -_distance(pixels(x, region), pixels(x, template.CHEEKS)) / (2 * 0.15**2)
+    ).mean(dim=1)
+
+
+def _distance(colours: Tensor, others: Tensor) -> Tensor:
+    """Squared distance of colours [N, 3, P] from the median of others, with a floor: [N, P]."""
+    return (colours - others.median(dim=2).values[:, :, None]).square().sum(dim=1) + 0.01
+
+
+def tint(region: Region) -> Score:
+    """Green against magenta: mean green less the mean of red and blue, over their sum."""
+
+    def score(x: Tensor) -> Tensor:
+        red, green, blue = pixels(x, region).mean(dim=2).unbind(1)
+        return (green - (red + blue) / 2) / (red + green + blue + DARK)
+
+    return score
+
+
+def log_tint(region: Region) -> Score:
+    """Green against magenta, otherwise: log ratio of median green to that of red and blue."""
+
+    def score(x: Tensor) -> Tensor:
+        red, green, blue = (colour + DARK for colour in _colour(x, region))
+        return (green / (red * blue).sqrt()).log()
+
+    return score
+
+
+def fine_detail(region: Region) -> Score:
+    """Detail: how far luma lies from its mean over 3 by 3 pixels, in natural logarithm."""
+
+    def score(x: Tensor) -> Tensor:
+        boxes = [luma(crop(x, box))[:, None] for box in region]
+        smooth = [F.avg_pool2d(F.pad(y, (1, 1, 1, 1), "replicate"), 3, 1) for y in boxes]
+        rests = [(y - s).abs().mean(dim=(1, 2, 3)) for y, s in zip(boxes, smooth, strict=True)]
+        return (torch.stack(rests).mean(dim=0) + 0.004).log()
+
+    return score
+
+
+def squared_steps(region: Region) -> Score:
+    """Detail, otherwise: mean square of luma's steps, across and down, in natural logarithm."""
+
+    def score(x: Tensor) -> Tensor:
+        parts = []
+        for box in region:
+            y = luma(crop(x, box))
+            parts.append(
+                y.diff(dim=1).square().mean(dim=(1, 2)) + y.diff(dim=2).square().mean(dim=(1, 2))
+            )
+        return (torch.stack(parts).mean(dim=0) + 1e-4).log()
 
     return score

@@ -25,6 +25,7 @@ def both(box: Box) -> Region:
 
 WHOLE: Region = ((0.0, 0.0, 1.0, 1.0),)
 CROWN: Region = ((0.38, 0.04, 0.62, 0.13),)
+HAIR: Region = ((0.34, 0.04, 0.66, 0.13), *both((0.24, 0.09, 0.33, 0.20)))
 TEMPLES: Region = both((0.19, 0.20, 0.26, 0.36))
 CHEEKS: Region = both((0.30, 0.54, 0.40, 0.66))
 FOREHEAD: Region = ((0.38, 0.27, 0.62, 0.37),)
@@ -39,10 +40,16 @@ MOUTH_CORNERS: Region = both((0.35, 0.67, 0.40, 0.73))
 UNDER_LIP: Region = ((0.42, 0.77, 0.58, 0.84),)
 CHEEKBONES: Region = both((0.30, 0.56, 0.36, 0.64))
 FOLDS: Region = both((0.33, 0.64, 0.39, 0.70))
-UPPER_SURROUND: Region = both((0.08, 0.14, 0.18, 0.45))
-LOWER_SURROUND: Region = both((0.08, 0.55, 0.20, 0.85))
-BESIDE_NECK: Region = both((0.12, 0.84, 0.24, 0.98))
-BESIDE_JAW: Region = both((0.10, 0.60, 0.20, 0.80))
+ABOVE_EARS: Region = both((0.08, 0.14, 0.18, 0.32))
+BESIDE_EARS: Region = both((0.06, 0.34, 0.15, 0.50))
+BESIDE_JAW: Region = both((0.14, 0.64, 0.22, 0.74))
+BESIDE_NECK: Region = both((0.16, 0.76, 0.26, 0.86))
+HAIRLINE: Region = ((0.38, 0.18, 0.62, 0.27),)
+HAIRLINE_SIDES: Region = both((0.30, 0.20, 0.37, 0.33))
+CHEEK_EDGES: Region = both((0.18, 0.45, 0.27, 0.58))
+JAW_EDGES: Region = both((0.22, 0.60, 0.30, 0.72))
+OUTER_CLOTHES: Region = both((0.0, 0.92, 0.14, 1.0))
+INNER_CLOTHES: Region = both((0.14, 0.94, 0.30, 1.0))
 
 
 def crop(pictures: Tensor, box: Box) -> Tensor:

@@ -21,16 +21,22 @@ def face(
     hem: float = 1.0,
     smile: float = 0.0,
     gain: float = 1.0,
+    width: float = 0.26,
+    fringe: float = 0.0,
+    clothes: float = 0.2,
+    grain: float = 0.0,
 ) -> Tensor:
     """Ellipses on a background: [1, 3, 128, 128] in -1..1."""
     R = 128
     y, x = torch.meshgrid((torch.arange(R) + 0.5) / R, (torch.arange(R) + 0.5) / R, indexing="ij")
     picture = torch.tensor(behind)[:, None, None].expand(3, R, R)
     head = (((x - 0.5) / volume) ** 2 + ((y - 0.5) / 0.6) ** 2 < 1) & (y < hem)
-    inner = ((x - 0.5 + shift) / 0.26) ** 2 + ((y - 0.58) / 0.36) ** 2 < 1
+    inner = ((x - 0.5 + shift) / width) ** 2 + ((y - 0.58) / 0.36) ** 2 < 1
     lit = torch.tensor(skin)[:, None, None] * (1 + light * (0.5 - x))
-    picture = torch.where(head, torch.tensor(hair)[:, None, None], picture)
-    picture = torch.where(inner, lit, picture)
+    noise = torch.rand(R, R, generator=torch.Generator().manual_seed(0)) - 0.5
+    picture = torch.where((y > 0.9), torch.full_like(picture, clothes), picture + grain * noise)
+    picture = torch.where(head & (y < 0.9), torch.tensor(hair)[:, None, None], picture)
+    picture = torch.where(inner & (y > 0.22 + fringe), lit, picture)
     lips = ((x - 0.5).abs() < 0.08) & ((y - 0.735).abs() < 0.03)
     picture = torch.where(lips, torch.tensor([0.55, 0.25, 0.25])[:, None, None], picture)
     between = ((x - 0.5).abs() < 0.06) & ((y - 0.745).abs() < 0.02)
@@ -44,8 +50,17 @@ CHANGES: dict[str, tuple[Tensor, Tensor]] = {
     "hair_lightness": (face(), face(hair=(0.6, 0.45, 0.35))),
     "hair_warmth": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.45, 0.3, 0.15))),
     "hair_saturation": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.2, 0.3, 0.5))),
-    "hair_volume": (face(volume=0.3), face(volume=0.44)),
+    "hair_volume": (face(volume=0.3), face(volume=0.46)),
     "hair_length": (face(volume=0.44, hem=0.6), face(volume=0.44)),
+    "fringe": (face(), face(fringe=0.08)),
+    "face_width": (face(), face(width=0.32)),
+    "clothes_lightness": (face(), face(clothes=0.6)),
+    "background_tint": (face(), face(behind=(0.4, 0.55, 0.4))),
+    "background_detail": (face(grain=0.05), face(grain=0.3)),
+    "saturation": (
+        face(hair=(0.3, 0.3, 0.3), skin=(0.7, 0.6, 0.6)),
+        face(behind=(0.3, 0.5, 0.6), skin=(0.9, 0.6, 0.4)),
+    ),
     "skin_lightness": (face(skin=(0.5, 0.35, 0.3)), face()),
     "skin_warmth": (face(skin=(0.7, 0.6, 0.6)), face(skin=(0.8, 0.6, 0.5))),
     "background_lightness": (face(), face(behind=(0.8, 0.8, 0.8))),

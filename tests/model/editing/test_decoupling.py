@@ -1,17 +1,27 @@
-"""Which styles a fit acts on, and what of other fits is taken out of it, on a linear generator."""
+"""Moves that change one measurement alone, on a generator whose colours are linear in its codes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from inpaint_model.editing.decoupling import try_levels, unmix
+from inpaint_model.editing.decoupling import (
+    LONGEST,
+    Axes,
+    Trials,
+    axes_of,
+    least_move,
+    random_moves,
+    shortened,
+    slopes,
+    try_moves,
+)
 from inpaint_model.editing.effects import Subject
 from torch import Tensor
 
 STYLES, R = 10, 4
-FITS = {"red": np.array([1.0, 0.0, 0.0]), "green": np.array([0.0, 1.0, 0.0])}
-SPREADS = {"red": 0.5, "green": 0.5}
+SPREADS = {"red": 0.5, "green": 0.25}
+AXES = Axes(np.eye(3), STYLES)
 
 
 def paint(ws: Tensor) -> Tensor:
@@ -30,42 +40,80 @@ def green(pictures: Tensor) -> Tensor:
     return pictures[:, 1].mean(dim=(1, 2))
 
 
-def tries():  # type: ignore[no-untyped-def]
-    rng = torch.Generator().manual_seed(0)
-    subjects = [Subject(torch.randn(STYLES, 3, generator=rng) * 0.1, paint) for _ in range(2)]
-    return try_levels(FITS, subjects, {"red": red, "green": green}, SPREADS)
+SCORES = {"red": red, "green": green}
+TRUTH = np.zeros((9, 2))  # structure, features, colours of three axes; deviations of red and green
+TRUTH[0], TRUTH[3], TRUTH[4], TRUTH[6] = (2, 4), (2, 2), (0, 4), (2, 0)
 
 
-def test_every_fit_is_tried_on_every_level() -> None:
-    found = tries()
-    assert (found.fits, found.measures) == (("red", "green"), ("red", "green"))
-    structure, features, colours = found.slopes * 0.5  # back from deviations
-    np.testing.assert_allclose(structure, [[1, 1], [0, 0]], atol=1e-5)
-    np.testing.assert_allclose(features, [[1, 0.5], [0, 1]], atol=1e-5)
-    np.testing.assert_allclose(colours, [[1, 0], [0, 0]], atol=1e-5)
+def trials(pictures: int = 6, moves: int = 40) -> list[Trials]:
+    rng = np.random.default_rng(0)
+    subject = Subject(torch.zeros(STYLES, 3), paint)
+    return [
+        try_moves(subject, random_moves(moves, AXES, rng), AXES, SCORES, SPREADS)
+        for _ in range(pictures)
+    ]
 
 
-def test_the_level_that_moves_nothing_else_is_chosen() -> None:
-    vector, layers, _ = unmix(tries(), "red", {"green": ["green"]}, STYLES)
-    assert layers == (7, 8, 9)
-    np.testing.assert_allclose(vector[7:], [[1, 0, 0]] * 3, atol=1e-6)
-    assert not vector[:7].any()
+def test_a_move_acts_on_its_level_alone() -> None:
+    move = np.arange(9.0)
+    step = AXES.step(move)
+    assert step.shape == (STYLES, 3)
+    for styles, level in (
+        (slice(0, 3), [0, 1, 2]),
+        (slice(3, 7), [3, 4, 5]),
+        (slice(7, 10), [6, 7, 8]),
+    ):
+        np.testing.assert_array_equal(step[styles], np.tile(level, (len(step[styles]), 1)))
 
 
-def test_what_another_fit_does_is_subtracted() -> None:
-    only = [("features",)]
-    vector, layers, ratio = unmix(tries(), "red", {"green": ["green"]}, STYLES, only)
-    assert layers == (3, 4, 5, 6)
-    step = torch.from_numpy(vector).float()
-    before, after = paint(torch.stack([torch.zeros(STYLES, 3), step]))
-    change = (after - before).mean(dim=(1, 2))
-    assert change[0] > 0.5
-    assert abs(change[1]) < 0.05 * change[0]
-    spoilt = unmix(tries(), "red", {}, STYLES, only)
-    np.testing.assert_allclose(spoilt.vector[4], [1, 0, 0], atol=1e-6)  # nothing to spare
-    assert ratio > 5
+def test_axes_are_what_codes_vary_along() -> None:
+    w = np.random.default_rng(0).standard_normal((4000, 3)) * [3.0, 1.0, 0.5]
+    np.testing.assert_allclose(np.abs(axes_of(w, STYLES).rows), np.diag([3, 1, 0.5]), atol=0.15)
 
 
-def test_a_score_that_nothing_moves_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing moves the score 'green'"):
-        unmix(tries(), "green", {}, STYLES, [("colours",)])
+def test_changes_are_half_of_there_and_back_in_deviations() -> None:
+    move = np.zeros(9)
+    move[0] = 0.1
+    subject = Subject(torch.zeros(STYLES, 3), paint)
+    found = try_moves(subject, move[None], AXES, SCORES, SPREADS)
+    np.testing.assert_allclose(found.changes, [[0.2, 0.4]], rtol=1e-5)
+
+
+def test_what_moves_do_is_regressed() -> None:
+    np.testing.assert_allclose(slopes(trials(pictures=100), 0), TRUTH, atol=0.2)
+
+
+def test_pictures_that_do_not_show_a_measurement_do_not_count() -> None:
+    (seen,) = trials(pictures=1, moves=200)
+    unseen = Trials(seen.moves, seen.changes * [0.0, 1.0])
+    np.testing.assert_array_equal(slopes([seen, unseen], 0), slopes([seen], 0))
+    with pytest.raises(ValueError, match="no picture shows it"):
+        slopes([unseen], 0)
+
+
+def test_a_tried_move_weighs_more() -> None:
+    tried = Trials(np.eye(9)[:1], np.array([[0.1, 0.0]]), weight=100.0)
+    assert slopes([*trials(), tried], 0)[0, 0] == pytest.approx(0.1, abs=0.05)
+
+
+def test_the_least_move_changes_one_measurement_alone() -> None:
+    move = least_move(TRUTH[:, 0], TRUTH[:, 1:].T)
+    change = move @ TRUTH
+    assert change[0] == pytest.approx(1)
+    assert abs(change[1]) < 0.03
+    assert np.abs(move[6]) > 2 * np.abs(move[0])  # colours move red alone; structure both
+    alone = least_move(TRUTH[:, 0], np.empty((0, 9)))
+    assert np.linalg.norm(alone) < np.linalg.norm(move)
+    np.testing.assert_allclose(alone, TRUTH[:, 0] / (TRUTH[:, 0] @ TRUTH[:, 0]), rtol=1e-6)
+
+
+def test_what_cannot_be_told_apart_is_refused() -> None:
+    with pytest.raises(ValueError, match="no move changes it"):
+        least_move(np.zeros(9), TRUTH[:, 1:].T)
+    with pytest.raises(ValueError, match="no move changes it"):
+        least_move(TRUTH[:, 0] * 0.01, TRUTH[:, :1].T)
+
+
+def test_long_moves_are_shortened() -> None:
+    assert np.linalg.norm(shortened(np.full(9, 10.0))) == pytest.approx(LONGEST)
+    np.testing.assert_array_equal(shortened(np.full(9, 0.1)), np.full(9, 0.1))

@@ -1,0 +1,49 @@
+"""What `directions pca` and `directions sefa` share: from vectors to stored components."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
+
+if TYPE_CHECKING:
+    from inpaint_model.directions import Layers
+    from inpaint_model.editing.samples import Floats
+    from inpaint_model.generator import Generator
+
+
+def add_arguments(parser: argparse.ArgumentParser, samples: int) -> None:
+    parser.add_argument("--count", type=positive, default=8, help="directions (default 8)")
+    add_layers(parser)
+    add_sampling(parser, samples)
+
+
+def store(
+    args: argparse.Namespace,
+    method: str,
+    source: str,
+    find: Callable[[Generator, Layers, Floats], Floats],
+) -> int:
+    """Store what `find` makes of the generator, the layers and codes [N, w_dim], one row each.
+
+    Nobody knows what they mean: they are named by method and number, until a person names them.
+    """
+    from inpaint_model.direction_store import add_directions
+    from inpaint_model.editing.layers import parse_layers
+    from inpaint_model.editing.samples import codes
+    from inpaint_model.editing.workbench import open_workbench
+
+    bench = open_workbench(args.bundle, args.device)
+    layers = parse_layers(args.layers, bench.generator.config.num_ws)
+    w = codes(bench.generator, args.samples, args.seed, args.truncation).double().cpu().numpy()
+    subjects = bench.subjects(args.seed + args.samples)
+    names = f"{method} {args.layers} component"
+    found = [
+        bench.finish(bench.draft(f"{names} {k}", "components", layers, source), vector, w, subjects)
+        for k, vector in enumerate(find(bench.generator, layers, w))
+    ]
+    add_directions(bench.info.folder, found)
+    print(f"{len(found)} components stored; look at them with `inpaint-model directions check`")
+    return 0

@@ -1,0 +1,124 @@
+"""Directions for attributes from what moves of the codes do to pictures that are edited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from inpaint_model.direction_store import Found
+from inpaint_model.editing.attributes import Attribute
+from inpaint_model.editing.decoupling import (
+    Axes,
+    Trials,
+    axes_of,
+    least_move,
+    random_moves,
+    shortened,
+    slopes,
+    try_moves,
+)
+from inpaint_model.editing.effects import Subject
+from inpaint_model.editing.samples import Samples
+from inpaint_model.editing.statistics import Score
+from inpaint_model.editing.workbench import Workbench
+
+TRUST = 4.0  # weight of a direction that was tried, against a random move
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is tried."""
+
+    moves: int = 16  # random ones, each with its opposite, on every picture
+    rounds: int = 2  # of trying what was found, and fitting again
+    again: int = 32  # pictures on which it is tried
+    seed: int = 0
+
+
+def fit_measured(
+    bench: Workbench,
+    attributes: Sequence[Attribute],
+    samples: Samples,
+    pictures: Sequence[Subject],
+    calibration: Sequence[Subject],
+    plan: Plan,
+) -> Iterator[Found]:
+    """A direction for each attribute that leaves all others alone in `pictures`.
+
+    samples: measured as `measures` says, for the axes of the codes and the scores' deviations.
+    pictures: fills, or samples; what is found is tried on the first ones and corrected by what that
+    did. calibration: samples to find unit and range on. One that no move achieves is left out.
+    """
+    scores = measures(attributes)
+    spreads = {name: max(float(samples.scores[name].std()), 1e-6) for name in scores}
+    axes = axes_of(samples.w, bench.generator.config.num_ws)
+    rng = np.random.default_rng(plan.seed)
+    trials = [
+        try_moves(each, random_moves(plan.moves, axes, rng), axes, scores, spreads)
+        for each in tqdm(pictures, "moves", disable=None, leave=False)
+    ]
+    found = _moves(attributes, trials, list(scores))
+    for _ in range(plan.rounds):
+        tried = np.array([shortened(move) for move in found.values()])
+        if len(tried):
+            trials += [
+                try_moves(each, tried, axes, scores, spreads, TRUST)
+                for each in tqdm(pictures[: plan.again], "again", disable=None, leave=False)
+            ]
+        found = _moves(attributes, trials, list(scores))
+    how = f"least move in {len(pictures)} pictures, {plan.moves} random moves of each"
+    for attribute in attributes:
+        if attribute.name in found:
+            yield _finish(bench, attribute, found, axes, samples, calibration, how)
+
+
+def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
+    """What pictures are measured by: the score of every attribute, and its judge.
+
+    A judge never decides on what a direction does to its own attribute, only on what others do
+    to it: their check, on other pictures, is by the same judge.
+    """
+    scores = {a.name: a.score for a in attributes}
+    return scores | {judged(a.name): a.judge for a in attributes}
+
+
+def judged(name: str) -> str:
+    """What the judge of an attribute is called among measurements."""
+    return f"{name}, judged"
+
+
+def _moves(
+    attributes: Sequence[Attribute], trials: Sequence[Trials], names: Sequence[str]
+) -> Mapping[str, np.ndarray]:
+    """The least move of each attribute for which there is one."""
+    found = {}
+    for own in attributes:
+        spared = [a.name for a in attributes if a.name != own.name and a.name not in own.includes]
+        rows = [names.index(name) for a in spared for name in (a, judged(a))]
+        try:
+            slope = slopes(trials, names.index(own.name))
+            found[own.name] = least_move(slope[:, names.index(own.name)], slope[:, rows].T)
+        except ValueError:
+            continue
+    return found
+
+
+def _finish(
+    bench: Workbench,
+    attribute: Attribute,
+    found: Mapping[str, np.ndarray],
+    axes: Axes,
+    samples: Samples,
+    calibration: Sequence[Subject],
+    how: str,
+) -> Found:
+    step = axes.step(found[attribute.name])
+    vector = step / np.linalg.norm(step, axis=1).max()
+    layers = tuple(range(axes.num_ws))
+    name = attribute.name
+    draft = bench.draft(name, attribute.group, layers, how, name, attribute.description)
+    spread = float(samples.scores[name].std())
+    return bench.finish(draft, vector, samples.w, calibration, attribute.score, spread)
