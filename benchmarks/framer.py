@@ -1,4 +1,4 @@
-"""How well a framer finds frames: `python -m benchmarks.framer --framer FILE --shared ../shared`.
+"""How well a framer finds frames: `python -m benchmarks.framer [--framer FILE]`; needs ../shared.
 
 Photographs are turned by up to 30 degrees and scaled so that the frame is 150 to 1100 px wide; in
 half of them part of the face is selected (and so does not show), in the others a dot. The truth is
@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import skimage
 import torch
-from inpaint_model import frames
+from inpaint_model import frames, load_bundle
 from inpaint_model.data import load_pictures
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
@@ -168,8 +168,13 @@ def errors(found: Frame, truth: Frame) -> tuple[float, float, float]:
     return centre, abs(found.side / truth.side - 1), angle
 
 
-def load_framer(path: Path) -> Framer:
-    """From a training state (the averaged weights) or from `framer.*` tensors."""
+def load_framer(path: Path | None) -> Framer:
+    """From a training state (the averaged weights), from `framer.*` tensors, or the one that
+    ships."""
+    if path is None:
+        shipped = load_bundle("portrait").framer
+        assert shipped is not None
+        return shipped
     tensors = load_file(path)
     prefix = "average/" if any(name.startswith("average/") for name in tensors) else "framer."
     framer = Framer().eval()
@@ -208,7 +213,9 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--framer", type=Path, required=True, help="safetensors with the framer")
+    parser.add_argument(
+        "--framer", type=Path, help="safetensors with a framer (default: portrait's)"
+    )
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", help="photographs, portraits or without_faces")
