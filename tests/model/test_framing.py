@@ -31,7 +31,7 @@ from inpaint_model.training.framer_loop import train_framer
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 
-SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5)
+SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5, side_bias=1.0)
 
 
 def marked_pictures(count: int = 24, side: int = 64) -> torch.Tensor:
@@ -211,6 +211,15 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     assert found.box == Box(290, 190, 50, 50)
     assert other.mode == "box"
     assert "beside what the model knows" in other.warning
+
+
+def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
+    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    coverage = np.zeros((600, 700), np.uint8)
+    coverage[200:240, 290:330] = 255
+    eye.config = replace(SMALL, side_bias=1.25)
+    best = search.propose(eye, picture, coverage, Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+    assert best.frame.side == pytest.approx(eye.target.side / 1.25, rel=1e-3)
 
 
 def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:

@@ -65,10 +65,11 @@ def propose(
         looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
         rounds.append(_look(framer, picture, coverage, looks, overview))
     every = [proposal for looked in rounds for proposal in looked]
-    found = [
-        Proposal(settled(same[-1].frame, every), _agreed(same))
-        for same in zip(*rounds, strict=True)
-    ]
+    found = []
+    for same in zip(*rounds, strict=True):
+        frame = settled(same[-1].frame, every)
+        frame = frame._replace(side=frame.side / framer.config.side_bias)
+        found.append(Proposal(frame, _agreed(same)))
     return sorted(found, key=lambda p: -p.confidence * (1 + frames.share_inside(p.frame, hole)))
 
 
