@@ -1,8 +1,11 @@
 """What the daemon adds to a fill, and how fast it answers: `python -m benchmarks.daemon`.
 
 A 512 px hole in a 1024 px crop, RGB, with `--raw` (no blending beyond coverage), four candidates:
-in the process, and through the socket with grpcio and with the pure-Python client. Then an edit in
-a cached session, and health checks under full load.
+in the process, and through the socket with grpcio and with the pure-Python client. The ways take
+turns, so that other work on the machine meets all of them; what one costs over another is the
+median of their differences within a turn. Processor time, of the daemon and its client together,
+says most on a machine that is not idle. Then an edit in a cached session, and health checks under
+full load.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,11 +51,20 @@ CROP, HOLE, CANDIDATES = 1024, 512, 4
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
-class Times(NamedTuple):
-    """Milliseconds, medians."""
+class Sample(NamedTuple):
+    """Milliseconds of one fill."""
 
     first: float
     last: float
+    processor: float
+
+
+class Way(NamedTuple):
+    """One way to the same candidates."""
+
+    name: str
+    fill: Callable[[], Iterator[object]]
+    count: int = CANDIDATES
 
 
 def make_job() -> FillJob:
@@ -85,21 +97,31 @@ def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
         yield model_pictures.lay(placement, output, model_pictures.RAW)
 
 
-def measure(fill: Callable[[], Iterator[object]], repeats: int, count: int = CANDIDATES) -> Times:
-    """Medians over `repeats` fills, after two that warm up."""
-    first, last = [], []
+def processor_ms(pid: int) -> float:
+    """The processor time of this process and of the one called `pid`.
+
+    Linux has a clock for every process, whose number clock_getcpuclockid(3) makes like this.
+    """
+    other = time.clock_gettime(~pid << 3 | 2) if sys.platform == "linux" else float("nan")
+    return 1000 * (time.process_time() + other)
+
+
+def in_turns(ways: Sequence[Way], repeats: int, pid: int) -> dict[str, list[Sample]]:
+    """`repeats` fills of every way, after two that warm up."""
+    samples: dict[str, list[Sample]] = {way.name: [] for way in ways}
     for _ in range(repeats + 2):
-        began = time.perf_counter()
-        moments = [time.perf_counter() - began for _ in fill()]
-        assert len(moments) == count
-        first.append(1000 * moments[0])
-        last.append(1000 * moments[-1])
-    return Times(statistics.median(first[2:]), statistics.median(last[2:]))
+        for way in ways:
+            began, worked = time.perf_counter(), processor_ms(pid)
+            moments = [1000 * (time.perf_counter() - began) for _ in way.fill()]
+            assert len(moments) == way.count
+            sample = Sample(moments[0], moments[-1], processor_ms(pid) - worked)
+            samples[way.name].append(sample)
+    return {name: taken[2:] for name, taken in samples.items()}
 
 
 @contextmanager
-def running_daemon(model: str, device: str) -> Iterator[Endpoint]:
-    """A daemon of our own."""
+def running_daemon(model: str, device: str) -> Iterator[tuple[Endpoint, int]]:
+    """A daemon of our own, and its process."""
     with tempfile.TemporaryDirectory(prefix="inpaint-bench-") as folder:
         daemon = subprocess.Popen(  # noqa: S603 (our own daemon)
             [sys.executable, "-m", "inpaint_server", "--device", device, "--model", model],
@@ -111,7 +133,7 @@ def running_daemon(model: str, device: str) -> Iterator[Endpoint]:
                 if daemon.poll() is not None:
                     raise SystemExit("the daemon did not start")
                 time.sleep(0.1)
-            yield parse_endpoint(runtime.address, runtime.token)
+            yield parse_endpoint(runtime.address, runtime.token), daemon.pid
         finally:
             daemon.terminate()
             daemon.wait()
@@ -121,6 +143,11 @@ def through_grpcio(stub: pb_grpc.InpaintStub, token: str, job: FillJob) -> Itera
     """The candidates as grpcio delivers them."""
     events = stub.Fill(fill_requests(job), metadata=[("authorization", f"Bearer {token}")])
     return (event for event in events if event.HasField("candidate"))
+
+
+def through_client(client: BlockingClient, job: FillJob) -> Iterator[object]:
+    """The candidates as the plug-ins get them."""
+    return (event for event in client.fill(job) if isinstance(event, Candidate))
 
 
 def health_under_load(endpoint: Endpoint, job: FillJob) -> tuple[float, float]:
@@ -182,44 +209,43 @@ def main() -> None:
         f"model {options.model} on {device_name(device)}: {CANDIDATES} candidates of a {HOLE} px "
         f"hole in a {CROP} px crop, raw; medians of {options.repeats}, ms"
     )
-    print(f"{'':28}{'first':>8}{'all':>8}{'over the process':>20}")
+    print(f"{'':24}{'first':>8}{'all':>8}{'over the process':>20}{'processor':>12}{'over':>8}")
     inpainter = BundleLoader(device).load(options.model)
-    plain = measure(lambda: in_process(inpainter, job), options.repeats)
-    print(f"{'in the process':28}{plain.first:8.1f}{plain.last:8.1f}")
-    with running_daemon(options.model, options.device) as endpoint:
+    with running_daemon(options.model, options.device) as (endpoint, pid):
         address = f"{endpoint.host}:{endpoint.port}"
-        with grpc.insecure_channel(address, options=UNLIMITED) as channel:
+        with (
+            grpc.insecure_channel(address, options=UNLIMITED) as channel,
+            BlockingClient(lambda: endpoint) as client,
+        ):
             stub = pb_grpc.InpaintStub(channel)
-            alone = measure(
-                lambda: through_grpcio(stub, endpoint.token, replace(job, count=1)),
-                options.repeats,
-                count=1,
-            )
-            _print("grpcio, one candidate", alone, plain)
-            _print(
-                "grpcio",
-                measure(lambda: through_grpcio(stub, endpoint.token, job), options.repeats),
-                plain,
-            )
-        with BlockingClient(lambda: endpoint) as client:
-            _print(
-                "pure-Python client",
-                measure(
-                    lambda: (e for e in client.fill(job) if isinstance(e, Candidate)),
-                    options.repeats,
-                ),
-                plain,
-            )
-            print(f"{'edit in a session':28}{edit_time(client, job, options.repeats):8.1f}")
+            one = replace(job, count=1)
+            ways = [
+                Way("in the process", lambda: in_process(inpainter, job)),
+                Way("grpcio", lambda: through_grpcio(stub, endpoint.token, job)),
+                Way("pure-Python client", lambda: through_client(client, job)),
+                Way("grpcio, one candidate", lambda: through_grpcio(stub, endpoint.token, one), 1),
+            ]
+            samples = in_turns(ways, options.repeats, pid)
+            for way in ways:
+                _print(way.name, samples[way.name], samples[ways[0].name])
+            print(f"{'edit in a session':24}{edit_time(client, job, options.repeats):8.1f}")
         median, worst = health_under_load(endpoint, job)
-        print(f"{'health under load':28}{median:8.1f}{worst:8.1f}  (median, worst of 50)")
+        print(f"{'health under load':24}{median:8.1f}{worst:8.1f}  (median, worst of 50)")
 
 
-def _print(name: str, times: Times, plain: Times) -> None:
-    over = f"{times.first - plain.first:+.1f}"
-    if times.last != times.first:
-        over += f" / {times.last - plain.last:+.1f}"
-    print(f"{name:28}{times.first:8.1f}{times.last:8.1f}{over:>20}")
+def _print(name: str, taken: Sequence[Sample], plain: Sequence[Sample]) -> None:
+    first, last, processor = map(statistics.median, zip(*taken, strict=True))
+    over = [
+        statistics.median(there - here for there, here in zip(mine, base, strict=True))
+        for mine, base in zip(zip(*taken, strict=True), zip(*plain, strict=True), strict=True)
+    ]
+    if taken is plain:
+        print(f"{name:24}{first:8.1f}{last:8.1f}{'':20}{processor:12.1f}")
+    elif first == last:
+        print(f"{name:24}{first:8.1f}{last:8.1f}{over[0]:+20.1f}{processor:12.1f}")
+    else:
+        wall = f"{over[0]:+.1f} / {over[1]:+.1f}"
+        print(f"{name:24}{first:8.1f}{last:8.1f}{wall:>20}{processor:12.1f}{over[2]:+8.1f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How well a framer finds frames: `python -m benchmarks.framer --framer FILE --shared ../shared`.
+"""How well a framer finds frames: `python -m benchmarks.framer [--framer FILE]`; needs ../shared.
 
 Photographs are turned by up to 30 degrees and scaled so that the frame is 150 to 1100 px wide; in
 half of them part of the face is selected (and so does not show), in the others a dot. The truth is
@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import skimage
 import torch
-from inpaint_model import frames
+from inpaint_model import frames, load_bundle
 from inpaint_model.data import load_pictures
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
@@ -120,10 +120,11 @@ def photographs(shared: Path, seed: int) -> Iterator[Case]:
         yield Case(shown, selection(shown.shape, frame, random, index % 2 == 0), frame)
 
 
-def portraits(shared: Path, seed: int) -> Iterator[Case]:
+def portraits(shared: Path, seed: int, part: str = "val") -> Iterator[Case]:
     """The validation portraits on canvases of one colour, turned and scaled as the photographs."""
     random = np.random.default_rng(seed)
-    faces = load_pictures(f"{shared / 'faces/portraits256.zip'}:val", 256, progress=False)
+    archive = f"{shared / 'faces/portraits256.zip'}:{part}"
+    faces = load_pictures(archive, 256, limit=251, spread=True, progress=False)
     for index, picture in enumerate(faces.pixels.permute(0, 2, 3, 1).numpy()):
         side = float(np.exp(random.uniform(np.log(150), np.log(1100))))
         whole = Frame(128, 128, 256, 0)
@@ -131,6 +132,11 @@ def portraits(shared: Path, seed: int) -> Iterator[Case]:
             picture, whole, side, random.uniform(-30, 30), int(random.integers(0, 256))
         )
         yield Case(shown, selection(shown.shape, frame, random, index % 2 == 0), frame)
+
+
+def training_portraits(shared: Path, seed: int) -> Iterator[Case]:
+    """As many of those that it was trained on: for `FramerConfig.side_bias`."""
+    return portraits(shared, seed, "train")
 
 
 def without_faces(shared: Path, seed: int) -> Iterator[Case]:
@@ -168,8 +174,13 @@ def errors(found: Frame, truth: Frame) -> tuple[float, float, float]:
     return centre, abs(found.side / truth.side - 1), angle
 
 
-def load_framer(path: Path) -> Framer:
-    """From a training state (the averaged weights) or from `framer.*` tensors."""
+def load_framer(path: Path | None) -> Framer:
+    """From a training state (the averaged weights), from `framer.*` tensors, or the one that
+    ships."""
+    if path is None:
+        shipped = load_bundle("portrait").framer
+        assert shipped is not None
+        return shipped
     tensors = load_file(path)
     prefix = "average/" if any(name.startswith("average/") for name in tensors) else "framer."
     framer = Framer().eval()
@@ -180,7 +191,7 @@ def load_framer(path: Path) -> Framer:
 
 
 def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
-    rows, confidences, times = [], [], []
+    rows, ratios, confidences, times = [], [], [], []
     for case in cases:
         picture = DocumentPicture(case.pixels)
         start, used = time.perf_counter(), time.process_time()
@@ -191,6 +202,7 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
         confidences.append(best.confidence)
         if case.truth is not None:
             rows.append(errors(best.frame, case.truth))
+            ratios.append(best.frame.side * framer.config.side_bias / case.truth.side)
     above = float(np.mean(np.array(confidences) > framer.config.threshold))
     record: dict[str, object] = {
         "cases": len(confidences),
@@ -198,6 +210,8 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
         "confidence_p5_p50_p95": np.percentile(confidences, [5, 50, 95]).round(3).tolist(),
         "ms": (1000 * np.median(times, axis=0)).round(1).tolist(),  # passed, of processor time
     }
+    if ratios:
+        record["side_bias"] = round(float(np.median(ratios)), 3)  # before it is taken out
     for name, column in zip(("centre", "side", "angle"), np.array(rows).T, strict=False):
         record[name] = {
             "median": round(float(np.median(column)), 4),
@@ -208,18 +222,22 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--framer", type=Path, required=True, help="safetensors with the framer")
+    parser.add_argument(
+        "--framer", type=Path, help="safetensors with a framer (default: portrait's)"
+    )
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", help="photographs, portraits or without_faces")
+    parser.add_argument(
+        "--only", help="photographs, portraits, without_faces or training_portraits"
+    )
     parser.add_argument("--limit", type=int, help="cases of each kind")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     framer = load_framer(args.framer)
     torch.set_num_threads(args.threads)
-    sources = (photographs, portraits, without_faces)
+    sources = (photographs, portraits, without_faces, training_portraits)
     for source in sources:
-        if args.only and source.__name__ != args.only:
+        if source.__name__ != args.only and (args.only or source is training_portraits):
             continue
         print(
             json.dumps(

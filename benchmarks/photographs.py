@@ -1,69 +1,101 @@
 """The whole way on real photographs: `python -m benchmarks.photographs --out DIR [--limit N]`.
 
-Needs a running daemon (`inpaint-server --model BUNDLE`) and ../shared. Each photograph gets three
-holes (eyes, mouth and chin, hair and forehead), which `inpaint fill` fills with a frame that the
-framer finds and with the true one. Telea's and the Navier-Stokes method fill the same holes. Judged
-are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
-original, and the colour step at the hole's border. The pictures stay in DIR, to be looked at.
+Needs ../shared; starts a daemon of its own. Each photograph gets three holes (eyes, mouth and chin,
+hair and forehead), which the daemon fills with a frame that the framer finds, with the true one,
+and with the true one and no blending. Telea's and the Navier-Stokes method fill the same holes.
+Judged are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
+original, and the colour step at the hole's border. The pictures stay in DIR, to be looked at, and a
+run that was cut goes on from them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from inpaint_cli.layers import laid_over, raw_patch
+from inpaint_client import (
+    RAW,
+    Blending,
+    BlockingClient,
+    Candidate,
+    Extent,
+    FillJob,
+    FrameChosen,
+    FrameMode,
+    Picture,
+)
+from inpaint_client import Box as WireBox
+from inpaint_client import Frame as WireFrame
 from inpaint_model import frames
 from inpaint_model.frames import Frame
 from inpaint_model.metrics.kernel import paired_kernel_distance
-from inpaint_model.metrics.networks import Judges, features_of, load_judges
+from inpaint_model.metrics.networks import FeatureNetwork, Judges, features_of, load_judges
 from inpaint_model.metrics.perceptual import tap_distance
 from inpaint_model.pixels import quantise
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.daemon import running_daemon
 from benchmarks.framer import errors
-from benchmarks.seam import HOLES, cases, ellipse
+from benchmarks.seam import HOLES, added_step, cases, ellipse
 
 Bytes = NDArray[np.uint8]
-Method = Callable[[Path, Path, Bytes, Bytes, Frame], Bytes]
 CROP = 256
 RADIUS = 5  # of the classical methods, px
 
 
-def through_the_daemon(model: str, auto: bool, found: dict[str, Frame]) -> Method:
-    """`inpaint fill` with the frame found or given; what was found is kept by file name."""
+class Filled(NamedTuple):
+    """A photograph with one hole filled, and how far the frame was from the true one."""
 
-    def fill(image: Path, mask: Path, _: Bytes, __: Bytes, truth: Frame) -> Bytes:
-        out = mask.with_suffix(".auto" if auto else ".true")
-        frame = "auto" if auto else ",".join(f"{value:.3f}" for value in truth)
-        command = [sys.executable, "-m", "inpaint_cli", "fill", str(image), "--mask", str(mask)]
-        command += ["--out", str(out), "-n", "1", "--seed", "0", "--json", f"--frame={frame}"]
-        command += ["--model", model] if model else []
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        about = json.loads(done.stdout.splitlines()[-1])
-        if auto:
-            found[mask.name] = Frame(*about["frame"][0])
-        return np.asarray(Image.open(out / "candidate-00.png").convert("RGB"))
+    pixels: Bytes
+    frame: dict[str, Any]
+
+
+Method = Callable[[Bytes, Bytes, Frame], Filled]
+
+
+def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -> Method:
+    """A fill as the plug-ins ask for it, with the frame found or given."""
+
+    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
+        height, width = coverage.shape
+        job = FillJob(
+            crop=Picture(width, height, 3, pixels.tobytes()),
+            hole=Picture(width, height, 1, coverage.tobytes()),
+            crop_box=WireBox(0, 0, width, height),
+            document=Extent(width, height),
+            seeds=(0,),
+            frame_mode=FrameMode.AUTO if auto else FrameMode.EXPLICIT,
+            frame=None if auto else WireFrame(*truth),
+            blending=blending,
+        )
+        events = list(client.fill(job))
+        (chosen,) = (event for event in events if isinstance(event, FrameChosen))
+        (candidate,) = (event for event in events if isinstance(event, Candidate))
+        layers = [raw_patch(patch) for patch in candidate.patches]
+        centre, side, angle = errors(Frame(*chosen.frame), truth)
+        about = {"mode": chosen.mode.name, "confidence": chosen.confidence}
+        about |= {"centre": centre, "side": side, "angle": angle}
+        return Filled(laid_over(pixels, layers), about)
 
     return fill
 
 
 def classical(flag: int) -> Method:
-    def fill(_: Path, __: Path, pixels: Bytes, coverage: Bytes, truth: Frame) -> Bytes:
+    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
         hole = (coverage > 0).astype(np.uint8)
         filled = cv2.inpaint(np.ascontiguousarray(pixels[..., ::-1]), hole, RADIUS, flag)
-        return np.ascontiguousarray(filled[..., ::-1])
+        return Filled(np.ascontiguousarray(filled[..., ::-1]), {})
 
     return fill
 
@@ -73,63 +105,130 @@ def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
     return quantise(resample(pixels.astype(np.float32) / 255, matrix, CROP, CROP), np.uint8)
 
 
-def judged(judges: Judges, originals: list[Bytes], fills: list[Bytes]) -> dict[str, float]:
-    one, two = (torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2) for p in (originals, fills))
-    scores = {}
-    for network in judges.inception:
-        kid = paired_kernel_distance(features_of(network, one, ""), features_of(network, two, ""))
-        scores[f"kid{network.suffix}_x1000"] = round(1000 * kid.value, 3)
-    if judges.vgg_taps is not None:
-        with torch.inference_mode():
-            values = [
-                tap_distance(*(judges.vgg_taps(p[None].float() / 127.5 - 1) for p in pair))
-                for pair in zip(one, two, strict=True)
-            ]
-        scores["vgg"] = round(float(torch.cat(values).mean()), 4)
-    return scores
+class Results:
+    """What every method made of every hole."""
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        self.regions: list[str] = []
+        self.originals: list[Bytes] = []
+        self.crops: dict[str, list[Bytes]] = {name: [] for name in methods}
+        self.seams: dict[str, list[float]] = {name: [] for name in methods}
+        self.frames: dict[str, dict[str, Any]] = {}  # that were found, by photograph and hole
+
+    def frame_errors(self) -> dict[str, object]:
+        """Medians and 95th percentiles, relative to the side and in degrees."""
+        rows = [[f["centre"], f["side"], f["angle"]] for f in self.frames.values()]
+        percentiles = np.percentile(rows, [50, 95], axis=0).round(4).tolist()
+        return {"frames": len(rows), "centre_side_angle_p50_p95": percentiles}
+
+
+class Judged:
+    """Features and distances of all fills, made once for every table."""
+
+    def __init__(self, judges: Judges, results: Results) -> None:
+        self.results = results
+        networks = judges.inception
+        self.originals = {n.suffix: features(n, results.originals) for n in networks}
+        self.fills = {
+            method: {n.suffix: features(n, crops) for n in networks}
+            for method, crops in results.crops.items()
+        }
+        self.vgg = {
+            method: vgg_distances(judges, results.originals, crops)
+            for method, crops in results.crops.items()
+        }
+
+    def scores(self, method: str, region: str) -> dict[str, object]:
+        """The numbers of one method, for the holes of one region ("" for all)."""
+        at = [i for i, name in enumerate(self.results.regions) if region in ("", name)]
+        row: dict[str, object] = {"holes": region or "all", "method": method, "fills": len(at)}
+        for suffix, originals in self.originals.items():
+            kid = paired_kernel_distance(originals[at], self.fills[method][suffix][at])
+            row[f"kid{suffix}_x1000"] = [round(1000 * value, 3) for value in kid]
+        row["vgg"] = round(float(self.vgg[method][at].mean()), 4)
+        row["seam_median"] = round(float(np.nanmedian(np.array(self.results.seams[method])[at])), 3)
+        return row
+
+
+def features(network: FeatureNetwork, pictures: list[Bytes]) -> NDArray[np.float64]:
+    return features_of(network, torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), "")
+
+
+def vgg_distances(
+    judges: Judges, originals: list[Bytes], fills: list[Bytes]
+) -> NDArray[np.float64]:
+    """The distance of every fill to its original; NaN without the network."""
+    if judges.vgg_taps is None:
+        return np.full(len(fills), np.nan)
+    distances = []
+    with torch.inference_mode():
+        for pair in zip(originals, fills, strict=True):
+            one, two = (torch.from_numpy(p).permute(2, 0, 1)[None] / 127.5 - 1 for p in pair)
+            distances.append(float(tap_distance(judges.vgg_taps(one), judges.vgg_taps(two))))
+    return np.array(distances)
+
+
+def kept(stem: Path, fill: Callable[[], Filled]) -> Filled:
+    """A fill from its files, or made now and written to them: a run that was cut goes on."""
+    picture, frame = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".json")
+    if not frame.exists():
+        filled = fill()
+        Image.fromarray(filled.pixels).save(picture, compress_level=1)
+        frame.write_text(json.dumps(filled.frame))
+        return filled
+    return Filled(np.asarray(Image.open(picture)), json.loads(frame.read_text()))
+
+
+def fill_all(
+    out: Path, photographs: Iterable[tuple[str, Bytes, Frame]], methods: Mapping[str, Method]
+) -> Results:
+    """Fill every hole by every method."""
+    results = Results(methods)
+    for name, pixels, truth in photographs:
+        Image.fromarray(pixels).save(out / f"{name}.png", compress_level=1)
+        for region, hole in HOLES.items():
+            coverage = ellipse(pixels.shape, truth, hole)
+            results.regions.append(region)
+            results.originals.append(face_crop(pixels, truth))
+            for method, fill in methods.items():
+                stem = out / f"{name}-{region}-{method}"
+                filled = kept(stem, partial(fill, pixels, coverage, truth))
+                results.crops[method].append(face_crop(filled.pixels, truth))
+                results.seams[method].append(added_step(pixels, filled.pixels, coverage))
+                if method == "auto":
+                    results.frames[f"{name} {region}"] = filled.frame
+    return results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default="", help="a model's name (default: the daemon's)")
+    parser.add_argument("--model", default="portrait", help="a bundle's name or folder")
+    parser.add_argument("--skip", type=int, default=0, help="photographs")
     parser.add_argument("--limit", type=int, default=1000, help="photographs")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Frame] = {}
-    methods: dict[str, Method] = {
-        "auto": through_the_daemon(args.model, True, found),
-        "true frame": through_the_daemon(args.model, False, found),
-        "telea": classical(cv2.INPAINT_TELEA),
-        "navier-stokes": classical(cv2.INPAINT_NS),
-    }
-    originals: list[Bytes] = []
-    crops: dict[str, list[Bytes]] = {name: [] for name in methods}
-    seams: dict[str, list[float]] = {name: [] for name in methods}
-    misses: list[tuple[float, float, float]] = []
-    for name, pixels, truth in cases(args.shared, args.limit):
-        image = args.out / f"{name}.png"
-        Image.fromarray(pixels).save(image)
-        for region, hole in HOLES.items():
-            coverage = ellipse(pixels.shape, truth, hole)
-            mask = args.out / f"{name}-{region}.png"
-            Image.fromarray(coverage).save(mask)
-            originals.append(face_crop(pixels, truth))
-            for method, fill in methods.items():
-                result = fill(image, mask, pixels, coverage, truth)
-                crops[method].append(face_crop(result, truth))
-                before, after = (p.astype(np.float32) / 255 for p in (pixels, result))
-                seams[method].append(seam_step(after, before, coverage > 0))
-                if method not in ("auto", "true frame"):
-                    Image.fromarray(result).save(args.out / f"{name}-{region}-{method}.png")
-            misses.append(errors(found[mask.name], truth))
-    judges = load_judges(args.shared / "metrics")
-    for method in methods:
-        seam = {"seam_median": round(float(np.nanmedian(seams[method])), 3)}
-        print(json.dumps({"method": method} | judged(judges, originals, crops[method]) | seam))
-    centre, side, angle = np.median(misses, axis=0)
-    print(json.dumps({"centre": centre, "side": side, "angle": angle, "fills": len(misses)}))
+    photographs = islice(cases(args.shared, args.limit), args.skip, None)
+    with (
+        running_daemon(args.model, "cpu") as endpoint,
+        BlockingClient(lambda: endpoint) as client,
+    ):
+        methods: dict[str, Method] = {
+            "auto": through_the_daemon(client, True, Blending()),
+            "true": through_the_daemon(client, False, Blending()),
+            "raw": through_the_daemon(client, False, RAW),
+            "telea": classical(cv2.INPAINT_TELEA),
+            "navier-stokes": classical(cv2.INPAINT_NS),
+        }
+        results = fill_all(args.out, photographs, methods)
+    judged = Judged(load_judges(args.shared / "metrics"), results)
+    for region in ("", *HOLES):
+        for method in methods:
+            print(json.dumps(judged.scores(method, region)), flush=True)
+    for name, frame in results.frames.items():
+        print(json.dumps({"hole": name} | frame))
+    print(json.dumps(results.frame_errors()))
 
 
 if __name__ == "__main__":

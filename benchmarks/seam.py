@@ -1,24 +1,27 @@
-"""How visible fills are: `python -m benchmarks.seam --shared ../shared [--out DIR]`.
+"""How visible fills are: `python -m benchmarks.seam [--model NAME] [--out DIR]`.
 
-Each photograph gets three holes (eyes, mouth and chin, hair and forehead). The fill is simulated:
-the true pixels at 256 px, with another colour, contrast and light, and softer, so that blending is
-measured apart from any model. Raw paste and every blending step are measured in the same run:
-the colour step across the border (CIEDE2000, the untouched picture's own subtracted) and the error
-inside the hole.
+Each photograph gets three holes (eyes, mouth and chin, hair and forehead). Without a model the fill
+is simulated: the true pixels at 256 px, with another colour, contrast and light, and softer, so
+that blending is measured apart from any model; with one, the model fills. Raw paste and every
+blending step are measured in the same run: the colour step across the border (CIEDE2000, the
+untouched picture's own subtracted) and the error inside the hole.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from inpaint_model import frames
+from inpaint_model import frames, load_bundle
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
-from inpaint_model.pictures import RAW, BlendSettings, laid_over, lay, place
+from inpaint_model.holes import bounds
+from inpaint_model.pictures import RAW, BlendSettings, Placement, laid_over, lay, place
 from inpaint_model.pixels import Floats
 from inpaint_model.resampling import resample
 from inpaint_model.seams import seam_step
@@ -28,7 +31,7 @@ from scipy import ndimage
 
 from benchmarks.framer import true_frame
 
-RESOLUTION = 256
+SIMULATED = 256  # px, of simulated fills
 HOLES = {  # ellipses in the frame: centre x, y and half axes
     "eyes": (0.5, 0.48, 0.3, 0.1),
     "mouth": (0.5, 0.76, 0.2, 0.16),
@@ -56,15 +59,26 @@ def ellipse(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> ND
 
 def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> Floats:
     """The true pixels at model resolution in another colour and light, and softer."""
-    matrix = frames.document_from_model(frame, RESOLUTION)
-    view = resample(pixels.astype(np.float32) / 255, matrix, RESOLUTION, RESOLUTION)
+    matrix = frames.document_from_model(frame, SIMULATED)
+    view = resample(pixels.astype(np.float32) / 255, matrix, SIMULATED, SIMULATED)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
     gain = random.uniform(0.85, 1.15)
     offset = random.uniform(-0.06, 0.06, 3)
-    y, x = np.mgrid[-1 : 1 : RESOLUTION * 1j, -1 : 1 : RESOLUTION * 1j]
+    y, x = np.mgrid[-1 : 1 : SIMULATED * 1j, -1 : 1 : SIMULATED * 1j]
     light = random.uniform(-0.05, 0.05) * x + random.uniform(-0.05, 0.05) * y
     changed = (view - 0.5) * gain + 0.5 + offset + light[..., None]
     return changed.clip(0, 1).astype(np.float32)
+
+
+def added_step(
+    pixels: NDArray[np.uint8], filled: NDArray[np.uint8], coverage: NDArray[np.uint8]
+) -> float:
+    """What a fill adds to the colour step across the hole's border, CIEDE2000."""
+    hole = bounds(coverage > 0)
+    assert hole is not None
+    part = hole.grown(16).clipped(pixels.shape[1], pixels.shape[0])
+    before, after = (part.cut(p).astype(np.float32) / 255 for p in (pixels, filled))
+    return seam_step(after, before, part.cut(coverage) > 0)
 
 
 def cases(shared: Path, limit: int) -> Iterator[tuple[str, NDArray[np.uint8], Frame]]:
@@ -76,44 +90,79 @@ def cases(shared: Path, limit: int) -> Iterator[tuple[str, NDArray[np.uint8], Fr
             yield path.stem, pixels, frame
 
 
+class Fills:
+    """Outputs for a hole: the model's, or simulated ones."""
+
+    def __init__(self, model: str | None) -> None:
+        self.model = load_bundle(model) if model else None
+        self.resolution = self.model.resolution if self.model else SIMULATED
+
+    def output(self, pixels: NDArray[np.uint8], placement: Placement, name: str) -> Floats:
+        """float32 [R, R, 3], nominally 0..1; what is simulated depends on the hole's name alone."""
+        if self.model is None:
+            random = np.random.default_rng(zlib.crc32(name.encode()))
+            return simulated(pixels, placement.frame, random)
+        encoding = self.model.encode(placement.source.erased, placement.source.hole)
+        return self.model.render(encoding, self.model.sample(encoding, [0], 0.8))[0]
+
+
+class Measured(NamedTuple):
+    """One fill of one hole."""
+
+    region: str
+    blending: str
+    step: float  # that it adds across the border, CIEDE2000
+    miss: float  # mean absolute difference to the photograph inside the hole, 0..1
+
+
+def measure(
+    fills: Fills, photographs: Iterable[tuple[str, NDArray[np.uint8], Frame]], out: Path | None
+) -> Iterator[Measured]:
+    """Every hole of every photograph with every blending; the pictures go to `out`."""
+    for name, pixels, frame in photographs:
+        picture = DocumentPicture(pixels)
+        for region, hole in HOLES.items():
+            coverage = ellipse(pixels.shape, frame, hole)
+            placement = place(picture, coverage, frame, fills.resolution)
+            output = fills.output(pixels, placement, f"{name} {region}")
+            inside = placement.coverage > 0
+            truth = placement.document[inside].astype(np.float32)
+            for blending, settings in SETTINGS.items():
+                full = laid_over(picture, [lay(placement, output, settings)])
+                miss = np.abs(placement.box.cut(full)[inside] - truth).mean() / 255
+                step = added_step(pixels, full, coverage)
+                yield Measured(region, blending, step, float(miss))
+                if out is not None:
+                    view = placement.region.grown(60).clipped(pixels.shape[1], pixels.shape[0])
+                    Image.fromarray(view.cut(full)).save(out / f"{name}-{region}-{blending}.png")
+
+
+def summary(rows: Sequence[Measured], region: str, blending: str) -> dict[str, object]:
+    """The numbers of one blending, for the holes of one region ("" for all)."""
+    chosen = [r for r in rows if r.blending == blending and region in ("", r.region)]
+    low, median, high = np.nanpercentile([r.step for r in chosen], [5, 50, 95]).round(2).tolist()
+    return {
+        "holes": region or "all",
+        "blending": blending,
+        "fills": len(chosen),
+        "seam_p5_p50_p95": [low, median, high],
+        "error_median": round(float(np.median([r.miss for r in chosen])), 4),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--model", help="a bundle's name or folder; its fills instead of simulated")
     parser.add_argument("--out", type=Path, help="write the pictures here")
-    parser.add_argument("--limit", type=int, default=1000)
+    parser.add_argument("--limit", type=int, default=1000, help="photographs")
     args = parser.parse_args()
-    random = np.random.default_rng(0)
-    steps: dict[str, list[float]] = {name: [] for name in SETTINGS}
-    errors: dict[str, list[float]] = {name: [] for name in SETTINGS}
-    for name, pixels, frame in cases(args.shared, args.limit):
-        output = simulated(pixels, frame, random)
-        picture, truth = DocumentPicture(pixels), pixels.astype(np.float32) / 255
-        for region, hole in HOLES.items():
-            coverage = ellipse(pixels.shape, frame, hole)
-            placement = place(picture, coverage, frame, RESOLUTION)
-            area = placement.region.cut(truth)
-            inside = placement.region.cut(coverage) > 0
-            for kind, settings in SETTINGS.items():
-                full = laid_over(picture, [lay(placement, output, settings)])
-                result = placement.region.cut(full).astype(np.float32) / 255
-                steps[kind].append(seam_step(result, area, inside))
-                errors[kind].append(float(np.abs(result - area)[inside].mean()))
-                if args.out is not None:
-                    args.out.mkdir(parents=True, exist_ok=True)
-                    view = placement.region.grown(60).clipped(pixels.shape[1], pixels.shape[0])
-                    Image.fromarray(view.cut(full)).save(args.out / f"{name}-{region}-{kind}.png")
-    for kind in SETTINGS:
-        print(
-            json.dumps(
-                {
-                    "blending": kind,
-                    "fills": len(steps[kind]),
-                    "seam_median": round(float(np.median(steps[kind])), 3),
-                    "seam_p95": round(float(np.percentile(steps[kind], 95)), 3),
-                    "error_median": round(float(np.median(errors[kind])), 4),
-                }
-            )
-        )
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+    rows = list(measure(Fills(args.model), cases(args.shared, args.limit), args.out))
+    for region in ("", *HOLES):
+        for blending in SETTINGS:
+            print(json.dumps(summary(rows, region, blending)))
 
 
 if __name__ == "__main__":

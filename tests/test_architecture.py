@@ -65,6 +65,17 @@ def test_imports_follow_the_arrows(folder: str) -> None:
     assert violations(folder) == []
 
 
+# What could fetch something from the network: nothing of ours may have a use for it.
+FETCHING = {"aiohttp", "ftplib", "http", "httpx", "requests", "urllib", "urllib3", "xmlrpc"}
+
+
+@pytest.mark.parametrize("folder", sorted(ALLOWED))
+def test_nothing_is_fetched_from_the_network(folder: str) -> None:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        assert not imported_packages(path) & FETCHING, path
+        assert "torch.hub" not in path.read_text("utf-8"), path
+
+
 def test_a_planted_violation_is_found(tmp_path: Path) -> None:
     planted = tmp_path / "model" / "inpaint_model" / "planted.py"
     planted.parent.mkdir(parents=True)

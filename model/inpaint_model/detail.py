@@ -2,9 +2,11 @@
 
 A picture is divided into octaves of detail (a Laplacian pyramid, Burt and Adelson 1983), as many as
 an enlarged fill lacks. On the ring around a hole, model and document show the same things, so the
-ratio of their detail there says how much too soft or too sharp the fill is. Grain is what remains
-in the flattest blocks of the known pixels; where the fill has less, noise of the same strength and
-colour is added, from a fixed seed, so that all candidates and edits of a hole carry the same grain.
+ratio of their detail there says how much too soft or too sharp the fill is. Detail is raised only
+as far as the two agree there: what a model draws beside the document's lines would be made worse.
+Grain is what remains in the flattest blocks of the known pixels; where the fill has less, noise of
+the same strength and colour is added, from a fixed seed, so that all candidates and edits of a hole
+carry the same grain.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ class Octave(NamedTuple):
 
     ring: Tensor  # [1, h, w]: how much of each pixel lies in the ring, 0..1
     hole: Tensor  # bool [h, w]: pixels that lie in the hole entirely
-    energy: Tensor  # of the document's detail on the ring
+    band: Tensor  # [3, h, w]: the document's detail
+    energy: Tensor  # of it, on the ring
     floor: Tensor | None  # [3, 3], the document's noise; None if it could not be told
     noise: Tensor  # [3, h, w], unit variance
 
@@ -63,6 +66,7 @@ def known_detail(
             Octave(
                 around,
                 inside[0] > 0.999,
+                band,
                 (band.square() * around).sum(),
                 noise_floor(band, around[0] > 0.999),
                 noise / noise.std(),
@@ -78,8 +82,7 @@ def matched_detail(fill: Tensor, known: list[Octave]) -> Tensor:
     picture = fill
     for octave in known:
         picture, band = _split(picture)
-        energy = (band.square() * octave.ring).sum().clamp(min=1e-9)
-        gain = float((octave.energy / energy).sqrt().clamp(0.5, 1.5))
+        gain = _gain(band, octave)
         change = (gain - 1) * band
         present = noise_floor(band, octave.hole)
         if present is not None and octave.floor is not None:
@@ -90,6 +93,18 @@ def matched_detail(fill: Tensor, known: list[Octave]) -> Tensor:
     for change in reversed(changes):
         total = change if total is None else change + _doubled(total, change)
     return fill if total is None else fill + total
+
+
+def _gain(band: Tensor, octave: Octave) -> float:
+    """What the fill's detail is multiplied by: on the ring as strong as the document's, where it is
+    too soft only as far as the two correlate."""
+    energy = (band.square() * octave.ring).sum().clamp(min=1e-9)
+    ratio = float((octave.energy / energy).sqrt().clamp(0.5, 1.5))
+    if ratio <= 1:
+        return ratio
+    common = (band * octave.band * octave.ring).sum()
+    alike = float((common / (energy * octave.energy).sqrt()).clamp(0, 1))
+    return 1 + alike * (ratio - 1)
 
 
 def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:

@@ -76,7 +76,7 @@ class ServerConfig:
                 f"listen: other machines can reach {self.listen}, which needs both `tls` and "
                 "`token_file` (docs/daemon.md, Other machines)"
             )
-        if self.metrics and not is_local(self.metrics):
+        if self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0]):
             raise ConfigurationError(
                 f"metrics: {self.metrics} is not a loopback address; use 127.0.0.1:PORT"
             )
@@ -90,12 +90,13 @@ class ServerConfig:
             )
 
 
-def host_and_port(address: str) -> tuple[str, int]:
-    """Split HOST:PORT ([::1]:PORT for IPv6); raises ConfigurationError."""
+def host_and_port(address: str, setting: str = "listen") -> tuple[str, int]:
+    """Split HOST:PORT ([::1]:PORT for IPv6); raises ConfigurationError, naming the setting."""
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        kinds = "HOST:PORT or unix:PATH" if setting == "listen" else "HOST:PORT"
         raise ConfigurationError(
-            f"listen: {address!r} is not HOST:PORT or unix:PATH (for example 127.0.0.1:7860)"
+            f"{setting}: {address!r} is not {kinds} (for example 127.0.0.1:7860)"
         )
     return host, int(port)
 

@@ -287,10 +287,11 @@ def _picture(message: pb.Picture, field: str, limits: Limits) -> PictureShape:
         raise TooMuch(
             f"{field}: {shape.num_bytes} bytes are over the limit of {limits.max_picture_bytes}"
         )
-    if message.data and len(message.data) != shape.num_bytes:
+    num_bytes = len(message.data)
+    if num_bytes not in (0, shape.num_bytes):
         raise InvalidRequest(
             field + ".data",
-            f"has {len(message.data)} bytes; {shape.width} x {shape.height} px of "
+            f"has {num_bytes} bytes; {shape.width} x {shape.height} px of "
             f"{shape.channels} x {shape.dtype.itemsize} bytes make {shape.num_bytes}",
         )
     return shape
@@ -445,18 +446,14 @@ def coverage(shape: PictureShape, data: bytes | bytearray) -> npt.NDArray[np.uin
     return selection
 
 
-def picture_message(pixels: Pixels, linear: bool) -> pb.Picture:
-    """Pixels [H, W] or [H, W, C] as a message."""
+def write_picture(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
+    """Pixels [H, W] or [H, W, C], put where they belong: a message put into another is a copy."""
     planes = pixels if pixels.ndim == 3 else pixels[..., None]
     dtype = planes.dtype.newbyteorder("<")
-    return pb.Picture(
-        width=planes.shape[1],
-        height=planes.shape[0],
-        channels=planes.shape[2],
-        sample_type=SAMPLE_TYPES[dtype],
-        transfer=pb.TRANSFER_LINEAR if linear else pb.TRANSFER_SRGB,
-        data=np.ascontiguousarray(planes, dtype).tobytes(),
-    )
+    message.height, message.width, message.channels = planes.shape
+    message.sample_type = SAMPLE_TYPES[dtype]
+    message.transfer = pb.TRANSFER_LINEAR if linear else pb.TRANSFER_SRGB
+    message.data = np.ascontiguousarray(planes, dtype).tobytes()
 
 
 def resample_type(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:

@@ -9,8 +9,9 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -114,8 +115,7 @@ async def running(
 
 def _parts(config: ServerConfig, make_loader: Callable[[torch.device, str], Loader]) -> Parts:
     device = choose_device(config.device)
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    threads = config.threads or torch.get_num_threads()
     limits = config.limits
     sessions = SessionCache(limits.max_sessions, limits.max_session_bytes, config.session_ttl_s)
     models = ModelRegistry(
@@ -128,12 +128,26 @@ def _parts(config: ServerConfig, make_loader: Callable[[torch.device, str], Load
         config=config,
         device=device,
         precision=best_dtype(device) if config.precision == "auto" else config.precision,
-        engine=Engine(limits.max_queue),
+        engine=Engine(limits.max_queue, on_start=partial(torch.set_num_threads, threads)),
         models=models,
         sessions=sessions,
-        pixels=ThreadPoolExecutor(2, thread_name_prefix="pixels"),
+        pixels=_pixel_threads(threads),
         accounts=Accounts(),
         batch_size=config.batch_size or (8 if device.type == "cuda" else 1),
+    )
+
+
+def _pixel_threads(threads: int) -> Executor:
+    """Two threads for conversion and laying over, which share the cores.
+
+    Each thread that calls torch has helpers of its own, which wait for their turn by spinning: more
+    of them than there are cores would keep each other, and the networks, from working.
+    """
+    return ThreadPoolExecutor(
+        2,
+        thread_name_prefix="pixels",
+        initializer=torch.set_num_threads,
+        initargs=(max(1, threads // 2),),
     )
 
 

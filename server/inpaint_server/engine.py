@@ -4,7 +4,8 @@ A piece of work is a generator: each of its steps occupies the device for at mos
 one batch), and what it yields goes to the event loop at once. Between two steps the worker looks
 whether the work was cancelled or its deadline passed, whether its reader keeps up, and whether
 something more urgent waits: an edit (a slider that moves) goes before a fill, and a fill before
-background work such as warming up.
+background work such as warming up. Work that yields `PAUSE` goes on when its reader has dealt with
+everything before it; meanwhile only what is more urgent takes its turn, unless the reader dawdles.
 
 Nothing here knows gRPC, protobuf or a model.
 """
@@ -16,8 +17,8 @@ import heapq
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator
-from enum import IntEnum
-from typing import Any, Generic, TypeVar
+from enum import Enum, IntEnum
+from typing import Any, Final, Generic, TypeVar
 
 from .errors import DeadlinePassed, TooMuch, Unavailable
 
@@ -25,6 +26,16 @@ T = TypeVar("T")
 Steps = Generator[T, None, None]
 
 MAX_UNREAD = 4  # results that a slow reader may leave lying before its work is set aside
+PATIENCE_S = 0.5  # how long a pause keeps what comes after it waiting
+
+
+class Pause(Enum):
+    """What work yields that waits for its reader; the reader does not see it."""
+
+    PAUSE = "pause"
+
+
+PAUSE: Final = Pause.PAUSE
 
 
 class Urgency(IntEnum):
@@ -55,7 +66,9 @@ class Ticket(Generic[T]):
         self.submitted = time.monotonic()
         self.started: float | None = None  # when the first step began
         self.cancelled = False
-        self.unread = 0  # results sent and not yet taken; guarded by the engine's lock
+        self.unread = 0  # results sent and not yet dealt with; guarded by the engine's lock
+        self.paused = False  # whether the last step yielded PAUSE
+        self.stepped = 0.0  # when the last step ended
         self.set_aside = False  # waits for its reader; guarded by the engine's lock
         self._engine = engine
         self._make_steps = steps
@@ -65,6 +78,11 @@ class Ticket(Generic[T]):
 
     def __lt__(self, other: Ticket[Any]) -> bool:
         return (self.urgency, self.arrival) < (other.urgency, other.arrival)
+
+    @property
+    def awaits_reader(self) -> bool:
+        """Whether the next step must not be taken yet. Asked under the engine's lock."""
+        return not self.cancelled and self.unread >= (1 if self.paused else MAX_UNREAD)
 
     def cancel(self) -> None:
         """Stop before the next step. Safe from any thread."""
@@ -82,8 +100,8 @@ class Ticket(Generic[T]):
                     return
                 finally:
                     del result  # an error that refers to this frame, which would refer to it
-            self._engine.reader_came(self, 1)
             yield result
+            self._engine.reader_came(self, 1)  # back for more: this one is dealt with
 
     # The worker's side.
 
@@ -105,7 +123,9 @@ class Ticket(Generic[T]):
         except BaseException as error:  # whatever a step raises belongs to whoever asked for it
             self.end(error)
             return False
-        self._send(False, result)
+        self.paused = result is PAUSE
+        if not self.paused:
+            self._send(False, result)
         return True
 
     def end(self, error: BaseException | None) -> None:
@@ -126,8 +146,10 @@ class Ticket(Generic[T]):
 class Engine:
     """The worker and its bounded queue."""
 
-    def __init__(self, max_queue: int) -> None:
+    def __init__(self, max_queue: int, on_start: Callable[[], None] = lambda: None) -> None:
+        """on_start: called in the worker's thread before all work."""
         self.max_queue = max_queue
+        self._on_start = on_start
         self._lock = threading.Condition()
         self._ready: list[Ticket[Any]] = []  # a heap: what may take its next step
         self._open: set[Ticket[Any]] = set()  # all that have not ended
@@ -167,11 +189,11 @@ class Engine:
             self._lock.notify()
         return ticket, before
 
-    def reader_came(self, ticket: Ticket[Any], taken: int) -> None:
-        """The reader took results (or left): work that waited for it goes on."""
+    def reader_came(self, ticket: Ticket[Any], finished: int) -> None:
+        """The reader dealt with results (or left): work that waited for it goes on."""
         with self._lock:
-            ticket.unread -= taken
-            if ticket.set_aside and (ticket.cancelled or ticket.unread < MAX_UNREAD):
+            ticket.unread -= finished
+            if ticket.set_aside and not ticket.awaits_reader:
                 ticket.set_aside = False
                 heapq.heappush(self._ready, ticket)
                 self._lock.notify()
@@ -224,11 +246,19 @@ class Engine:
             for t in self._open
         )
 
+    def _held_back(self) -> bool:
+        """Whether what is next must wait because something before it pauses."""
+        late = time.monotonic() - PATIENCE_S
+        return any(
+            t.set_aside and t.paused and t.stepped > late and t < self._ready[0] for t in self._open
+        )
+
     def _work(self) -> None:
+        self._on_start()
         while True:
             with self._lock:
-                while not self._ready and not self._stopping:
-                    self._lock.wait()
+                while not self._stopping and not (self._ready and not self._held_back()):
+                    self._lock.wait(PATIENCE_S if self._ready else None)
                 if self._stopping:
                     break
                 ticket = heapq.heappop(self._ready)
@@ -242,10 +272,10 @@ class Engine:
                 self._step_began = None
                 if not more:
                     continue
-                ticket.unread += 1
-                if ticket.unread < MAX_UNREAD or ticket.cancelled:
+                ticket.stepped = time.monotonic()
+                ticket.unread += not ticket.paused
+                ticket.set_aside = ticket.awaits_reader
+                if not ticket.set_aside:
                     heapq.heappush(self._ready, ticket)
-                else:
-                    ticket.set_aside = True
         for ticket in list(self._open):
             ticket.end(Unavailable("the daemon is stopping; start it again and repeat the request"))

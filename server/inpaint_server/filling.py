@@ -30,7 +30,7 @@ from inpaint_model.pictures import (
 
 from .convert import EditOrder, Edits, FillOrder, MixingOrder
 from .device import free_cached_memory, is_out_of_memory
-from .engine import Steps
+from .engine import PAUSE, Pause, Steps
 from .errors import InvalidRequest, NotFound, OutOfMemory
 from .mixing import mixed, other_codes, recipe_codes
 from .models import Entry, ModelRegistry, suited
@@ -96,7 +96,8 @@ class Rendered:
     outputs: tuple[Float32, ...]  # one [R, R, 3] a group
 
 
-Event = Placed | list[Rendered] | None  # None: nothing to tell, but a good moment to stop
+# None: nothing to tell, but a good moment to stop.
+Event = Placed | list[Rendered] | Pause | None
 
 
 @dataclass(frozen=True)
@@ -297,10 +298,15 @@ def _mixed(inpainter: Inpainter, scene: Scene, made: Made, order: MixingOrder) -
 
 def _render(
     models: ModelRegistry, scene: Scene, tasks: Iterator[_Task], batch_size: int
-) -> Iterator[list[Rendered]]:
-    """All tasks, the first alone; memory that does not suffice makes the batches smaller."""
+) -> Iterator[list[Rendered] | Pause]:
+    """All tasks, the first alone; memory that does not suffice makes the batches smaller.
+
+    Where the device is the processor, the second waits until the first is sent: the threads that
+    lay it over would have to share the cores with the networks, and it would come late.
+    """
     pending: list[_Task] = []
     size = 1
+    first = True
     while True:
         pending += islice(tasks, max(size - len(pending), 0))
         if not pending:
@@ -316,6 +322,9 @@ def _render(
         yield rendered
         del pending[: len(batch)]
         size = batch_size
+        if first and models.use(scene.entry).device.type == "cpu":
+            yield PAUSE
+        first = False
 
 
 def _batch_sizes(most: int) -> list[int]:

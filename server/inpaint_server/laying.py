@@ -13,8 +13,8 @@ from .convert import (
     FRAME_MODE_NUMBERS,
     box_message,
     frame_message,
-    picture_message,
     resample_type,
+    write_picture,
 )
 from .filling import Rendered, Scene
 from .recipes import Group, Recipe, write_attachment, write_recipe
@@ -38,37 +38,34 @@ def frames_chosen(scene: Scene) -> list[pb.FrameChosen]:
 
 
 def attachment_of(scene: Scene) -> bytes:
-    """The PNG of what the encoder saw; the same for all candidates, so made once."""
+    """The PNG of what the encoder saw; the same for all candidates, so made once.
+
+    So are the surroundings that fills are fitted to, which are made now as well.
+    """
     if scene.attachment is None:
         scene.attachment = write_attachment([placement.source for placement in scene.placements])
+        for placement in scene.placements:
+            _ = placement.surroundings
     return scene.attachment
 
 
-def candidate_message(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.Candidate:
+def candidate_event(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.FillEvent:
     """Patches in document pixels, recipe and (with the candidate itself) attachment."""
-    return pb.Candidate(
-        index=rendered.index,
-        variant=rendered.variant,
-        seed=rendered.made.seed,
-        patches=_patches(scene, rendered),
-        recipe=write_recipe(recipe_of(scene, rendered)),
-        attachment=attachment if rendered.variant < 0 else b"",
-    )
-
-
-def _patches(scene: Scene, rendered: Rendered) -> list[pb.Patch]:
-    messages = []
+    event = pb.FillEvent()
+    candidate = event.candidate
+    candidate.index = rendered.index
+    candidate.variant = rendered.variant
+    candidate.seed = rendered.made.seed
     for placement, output in zip(scene.placements, rendered.outputs, strict=True):
         patch = lay(placement, output, scene.blending)
+        message = candidate.patches.add(box=box_message(patch.box))
         fill = resample_type(patch.fill, scene.output_dtype)
-        messages.append(
-            pb.Patch(
-                fill=picture_message(fill, scene.picture.linear),
-                coverage=picture_message(patch.coverage, linear=False),
-                box=box_message(patch.box),
-            )
-        )
-    return messages
+        write_picture(message.fill, fill, scene.picture.linear)
+        write_picture(message.coverage, patch.coverage, linear=False)
+    candidate.recipe = write_recipe(recipe_of(scene, rendered))
+    if rendered.variant < 0:
+        candidate.attachment = attachment
+    return event
 
 
 def recipe_of(scene: Scene, rendered: Rendered) -> Recipe:

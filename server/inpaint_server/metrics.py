@@ -61,7 +61,7 @@ class Metrics:
 
     async def serve(self, address: str) -> asyncio.Server:
         """Answer `GET /metrics` on a loopback address."""
-        host, port = host_and_port(address)
+        host, port = host_and_port(address, "metrics")
         try:
             return await asyncio.start_server(self._answer, host.strip("[]"), port)
         except OSError as error:

@@ -32,7 +32,7 @@ from .filling import (
     scene_of_recipe,
     working_bytes,
 )
-from .laying import attachment_of, candidate_message, frames_chosen
+from .laying import attachment_of, candidate_event, frames_chosen
 from .models import Entry, ModelRegistry
 from .recipes import read_attachment, read_recipe
 from .sessions import SessionCache
@@ -218,10 +218,10 @@ class InpaintService(pb_grpc.InpaintServicer):
                 for rendered in event if isinstance(event, list) else ():
                     assert scene is not None
                     assert attachment is not None
-                    message = await self._in_thread(
-                        candidate_message, scene, rendered, await attachment
+                    candidate = await self._in_thread(
+                        candidate_event, scene, rendered, await attachment
                     )
-                    await self._send(context, pb.FillEvent(candidate=message))
+                    await self._send(context, candidate)
                     account.candidates += 1
                     if account.candidates == 1:
                         timings.first_candidate_ms = _ms_since(ticket.started)

@@ -107,13 +107,14 @@ async def _from_chunks(context: Context, shape: PictureShape, idle_s: float) -> 
                 f"is {_target_name(request.chunk.target)} while the bytes of {shape.field} are "
                 "not complete; pictures come in the order crop, hole, overview",
             )
-        if not request.chunk.data:
+        piece = request.chunk.data  # a copy, each time that it is asked for
+        if not piece:
             raise InvalidRequest("chunk.data", "is empty")
-        if len(data) + len(request.chunk.data) > shape.num_bytes:
+        if len(data) + len(piece) > shape.num_bytes:
             raise InvalidRequest(
                 shape.field + ".data", f"has more than the {shape.num_bytes} bytes of its size"
             )
-        data += request.chunk.data
+        data += piece
     return data
 
 

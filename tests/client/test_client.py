@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +141,18 @@ def test_edit_by_session_and_by_recipe(daemon: FakeDaemon, job: Jobs) -> None:
         by_recipe = list(client.edit(EditJob(source=source, edits=edits)))
         with pytest.raises(NotFound, match="expired"):
             list(client.edit(EditJob(session_id="gone")))
-    one, other = (
-        next(e for e in events if isinstance(e, Candidate)) for events in (by_session, by_recipe)
+        sent = len(daemon.service.edits)
+        both = EditJob(session_id=session, source=source, edits=edits)
+        by_both = list(client.edit(both))
+        by_what_is_left = list(client.edit(replace(both, session_id="gone")))
+    with_source = [edit.HasField("source") for edit in daemon.service.edits[sent:]]
+    assert with_source == [False, False, True]  # only when the session is gone
+    one, *others = (
+        next(e for e in events if isinstance(e, Candidate))
+        for events in (by_session, by_recipe, by_both, by_what_is_left)
     )
-    assert one.patches == other.patches
+    for other in others:
+        assert one.patches == other.patches
     assert one.patches != first.patches
 
 

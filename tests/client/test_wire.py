@@ -92,8 +92,7 @@ def test_large_pictures_travel_in_chunks(
     data: st.DataObject,
     piece: int,
 ) -> None:
-    monkeypatch.setattr(wire_module, "INLINE_BYTES", 100)
-    monkeypatch.setattr(wire_module, "CHUNK_BYTES", piece)
+    monkeypatch.setattr(wire_module, "PIECE_BYTES", piece)
     overview = data.draw(st.none() | st.just(Picture(5, 5, 3, bytes(range(75)))))
     full = job(overview=overview)
     first, *rest = fill_requests(full)

@@ -190,6 +190,23 @@ def test_detail_is_as_sharp_as_on_the_ring() -> None:
     assert (sharp - document)[:, hole].abs().mean() < 0.85 * before
 
 
+def test_detail_that_is_not_the_documents_is_not_raised() -> None:
+    """A fill whose lines run elsewhere than the document's stays as soft as it is."""
+    random = np.random.default_rng(4)
+    here, elsewhere = (
+        torch.from_numpy(ndimage.gaussian_filter(random.standard_normal((3, 200, 200)), (0, 2, 2)))
+        for _ in range(2)
+    )
+    hole = torch.zeros(200, 200, dtype=torch.bool)
+    hole[60:140, 60:140] = True
+    known = detail.known_detail(0.5 + here.float(), hole, ~hole, 2.0, seed=0)
+    known = [octave._replace(floor=None) for octave in known]
+    for lines, least, most in ((here, 1.15, 1.5), (elsewhere, 0.95, 1.05)):
+        fill = lines.float() / 2
+        raised = detail.matched_detail(fill + 0.5, known) - 0.5
+        assert least < float(raised[:, hole].std() / fill[:, hole].std()) < most
+
+
 def test_the_noise_floor_is_the_noise_and_not_the_structure() -> None:
     generator = torch.Generator().manual_seed(0)
     mixing = torch.tensor([[0.05, 0.0, 0.0], [0.03, 0.03, 0.0], [0.0, 0.0, 0.01]])

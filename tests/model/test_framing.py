@@ -23,6 +23,7 @@ from inpaint_model.framing.bundling import add_framer
 from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.scenes import Pictures, draw_scenes, frame_coordinates
+from inpaint_model.framing.search import Proposal
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.looking import look
 from inpaint_model.pictures import place, prepare
@@ -30,7 +31,7 @@ from inpaint_model.training.framer_loop import train_framer
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 
-SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5)
+SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5, side_bias=1.0)
 
 
 def marked_pictures(count: int = 24, side: int = 64) -> torch.Tensor:
@@ -155,16 +156,18 @@ class Eye(torch.nn.Module):
         self.target, self.confidence, self.config = target, 0.9, SMALL
         self.scale = torch.nn.Parameter(torch.ones(()))
         self.looks: list[Frame] = []
+        self.rounds: list[float] = []  # confidences of the next rounds, instead of `confidence`
 
     def forward(self, views: torch.Tensor) -> Proposals:
         rows = []
+        confidence = self.rounds.pop(0) if self.rounds else self.confidence
         for look_ in self.looks:
             matrix = frames.model_from_document(look_, 2)
             x, y = frames.apply(matrix, [(self.target.cx, self.target.cy)])[0] - 1
             turn = math.radians(self.target.angle - look_.angle)
             # Less sure where the target is not about as large as the second look shows it.
             off = abs(math.log(self.target.side / look_.side / 0.625))
-            logit = math.log(self.confidence / (1 - self.confidence)) - off
+            logit = math.log(confidence / (1 - confidence)) - off
             rows.append(
                 [x, y, math.log2(self.target.side / look_.side), math.cos(turn), math.sin(turn)]
                 + [logit]
@@ -210,6 +213,25 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     assert "beside what the model knows" in other.warning
 
 
+def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
+    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    coverage = np.zeros((600, 700), np.uint8)
+    coverage[200:240, 290:330] = 255
+    eye.config = replace(SMALL, side_bias=1.25)
+    best = search.propose(eye, picture, coverage, Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+    assert best.frame.side == pytest.approx(eye.target.side / 1.25, rel=1e-3)
+
+
+def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
+    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    coverage = np.zeros((600, 700), np.uint8)
+    coverage[200:240, 290:330] = 255
+    for doubted in range(3):
+        eye.rounds = [0.01 if k == doubted else 0.9 for k in range(3)]
+        best = search.propose(eye, picture, coverage, Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+        assert 0.3 < best.confidence < 0.5
+
+
 def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     eye.confidence = 0.2
     picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
@@ -220,6 +242,18 @@ def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     assert placement.frame == frames.box_frame(Box(290, 200, 40, 40), 700, 600, 32)
     assert placement.confidence < 0.5
     assert placement.warning.startswith("This does not look like what the model knows")
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, 1e30])
+def test_a_damaged_framer_is_unsure(weight: float) -> None:
+    framer = Framer(SMALL).eval()
+    for parameter in framer.parameters():
+        torch.nn.init.constant_(parameter, weight)
+    picture = DocumentPicture(np.full((60, 70, 3), 99, np.uint8))
+    coverage = np.zeros((60, 70), np.uint8)
+    coverage[20:24, 29:33] = 255
+    (placement,) = prepare(Model(framer), picture, coverage)  # type: ignore[arg-type]
+    assert placement.frame.side >= 8
 
 
 def test_without_a_framer_auto_is_box() -> None:
@@ -253,6 +287,20 @@ def test_a_coarse_view_agrees_with_the_careful_one() -> None:
     assert ((careful.hole == 0) == known).mean() > 0.97
     both = known & (careful.hole == 0)
     assert np.abs(shown[both] * 255 - careful.erased[both]).max() < 6
+
+
+def test_looks_at_the_same_thing_are_averaged_and_others_left_out() -> None:
+    frame = Frame(100, 80, 50, 179)
+    looks = [
+        Proposal(frame, 0.9),
+        Proposal(Frame(104, 80, 50 * 1.21, -179), 0.9),  # near: two degrees further
+        Proposal(Frame(120, 80, 50, 179), 1.0),  # beside it
+        Proposal(Frame(100, 80, 90, 179), 1.0),  # much larger
+        Proposal(Frame(100, 80, 50, 150), 1.0),  # turned
+    ]
+    found = search.settled(frame, looks)
+    assert found == pytest.approx(Frame(102, 80, 55, 180), abs=1e-4)
+    assert search.settled(frame, looks[:1]) == pytest.approx(frame)
 
 
 def test_share_inside() -> None:

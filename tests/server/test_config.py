@@ -64,6 +64,8 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
         ("listen: 0.0.0.0:1", "needs both `tls` and `token_file`"),
         ("listen: 192.168.1.2:1\ntoken_file: t", "needs both"),
         ("metrics: 0.0.0.0:9000", "not a loopback address"),
+        ("metrics: '9464'", "metrics: '9464' is not HOST:PORT"),
+        ("metrics: unix:/tmp/metrics", "metrics: 'unix:/tmp/metrics' is not HOST:PORT"),
         ("precision: fp8", "fp8"),
         ("log_level: loud", "loud"),
     ],

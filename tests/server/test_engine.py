@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
-from inpaint_server.engine import MAX_UNREAD, Engine, Steps, Ticket, Urgency
+from inpaint_server.engine import MAX_UNREAD, PAUSE, Engine, Pause, Steps, Ticket, Urgency
 from inpaint_server.errors import DeadlinePassed, TooMuch, Unavailable
 
 
@@ -210,6 +210,130 @@ def test_a_reader_that_does_not_read_holds_up_nobody_else() -> None:
         assert await everything(unread) == list(range(20))
 
     run(body)
+
+
+def test_a_pause_lasts_until_the_reader_has_dealt_with_what_came_before() -> None:
+    order: list[str] = []
+
+    def pausing() -> Steps[str | Pause]:
+        yield "first"
+        yield PAUSE
+        order.append("second")
+        yield "second"
+
+    def named(name: str) -> Callable[[], Steps[None]]:
+        def steps() -> Steps[None]:
+            order.append(name)
+            yield None
+
+        return steps
+
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(pausing)
+        later, _ = engine.submit(named("later"))
+        seen = []
+        async for result in ticket.results():
+            seen.append(result)
+            if result == "first":
+                await everything(engine.submit(named("edit"), Urgency.EDIT)[0])
+                order.append("dealt with")
+        await everything(later)
+        assert seen == ["first", "second"]
+        assert order.index("edit") < order.index("dealt with") < order.index("second")
+
+    run(body)
+
+
+def test_a_pause_keeps_nobody_waiting_for_long() -> None:
+    def pausing() -> Steps[int | Pause]:
+        yield 1
+        yield PAUSE
+        yield 2
+
+    async def body(engine: Engine) -> None:
+        unread, _ = engine.submit(pausing)
+        other, _ = engine.submit(lambda: count_to(3))
+        assert await everything(other) == [0, 1, 2]
+        assert await everything(unread) == [1, 2]
+
+    run(body)
+
+
+def test_a_pause_goes_before_later_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    gate = Gate()
+
+    def pausing() -> Steps[str | Pause]:
+        gate.entered.set()
+        assert gate.open.wait(20)
+        yield "first"
+        yield PAUSE
+        order.append("goes on")
+        yield "second"
+
+    def later() -> Steps[None]:
+        order.append("later")
+        yield None
+
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(pausing)
+        other, _ = engine.submit(later)
+        gate.open.set()
+        await everything(ticket)
+        await everything(other)
+        assert order == ["goes on", "later"]
+
+    monkeypatch.setattr("inpaint_server.engine.PATIENCE_S", 20.0)  # the machine may be busy
+    run(body)
+
+
+def test_nothing_unread_needs_no_pause() -> None:
+    def steps() -> Steps[int | Pause]:
+        yield PAUSE
+        yield PAUSE
+        yield 1
+
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(steps)
+        assert await everything(ticket) == [1]
+
+    run(body)
+
+
+def test_cancelled_in_a_pause_it_ends() -> None:
+    closed = threading.Event()
+
+    def steps() -> Steps[int | Pause]:
+        try:
+            yield 1
+            yield PAUSE
+            yield 2
+        finally:
+            closed.set()
+
+    async def body(engine: Engine) -> None:
+        ticket, _ = engine.submit(steps)
+        async for _ in ticket.results():
+            await everything(engine.submit(lambda: count_to(1))[0])
+            break
+        ticket.cancel()
+        assert await asyncio.to_thread(closed.wait, 20)
+        assert await everything(engine.submit(lambda: count_to(1))[0]) == [0]
+
+    run(body)
+
+
+def test_the_worker_is_prepared_before_all_work() -> None:
+    threads: list[str] = []
+
+    async def body() -> None:
+        engine = Engine(4, on_start=lambda: threads.append(threading.current_thread().name))
+        engine.start()
+        assert await everything(engine.submit(lambda: count_to(1))[0]) == [0]
+        engine.stop()
+
+    asyncio.run(body())
+    assert threads == ["device"]
 
 
 def test_an_error_in_a_step_reaches_its_reader_and_the_worker_goes_on() -> None:

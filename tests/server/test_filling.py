@@ -11,6 +11,7 @@ from inpaint_model import Inpainter, tiny_inpainter
 from inpaint_model.pictures import DocumentPicture
 from inpaint_server import convert
 from inpaint_server.config import Limits
+from inpaint_server.engine import PAUSE
 from inpaint_server.errors import OutOfMemory
 from inpaint_server.filling import Event, Placed, fill_steps, warm_up_steps
 from inpaint_server.models import BundleLoader, ModelRegistry
@@ -67,6 +68,13 @@ def test_the_first_candidate_is_rendered_alone_the_others_in_batches(
     loader = Counting()
     assert indices(events_of(loader, count, batch_size)) == list(range(count))
     assert loader.batches == batches
+
+
+def test_on_the_cpu_the_second_candidate_waits_until_the_first_is_sent() -> None:
+    events = events_of(Counting(), count=3, batch_size=1)
+    assert [indices([event]) for event in events[-4:]] == [[0], [], [1], [2]]
+    assert events[-3] is PAUSE
+    assert events.count(PAUSE) == 1
 
 
 def test_a_warmed_device_has_run_every_size_of_batch() -> None:

@@ -1,7 +1,8 @@
 """Find the frame around a selection in a document.
 
 The framer first looks at square views of several sizes around the selection, then again at a view
-around each of its most confident proposals, turned upright by them. Views are sampled straight from
+around each of its most confident proposals, turned upright by them; the looks at the same thing are
+averaged. Views are sampled straight from
 the document's pixels, a few points a view pixel, so that the cost does not depend on its size.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -27,6 +29,10 @@ _MOST_VIEWS = 8
 _KEPT = 3  # proposals that are looked at again
 _SECOND_LOOKS = 2
 _SECOND_VIEW = 1.6  # side of a second view over the proposal's
+_MOST_OCTAVES = 6.0  # between the side of a view and that of a proposal
+_NEAR = 0.15  # of the side: proposals with centres so near may be of the same thing
+_AS_LARGE = 0.3  # the same for the logarithm of the side
+_AS_UPRIGHT = 15.0  # and for the angle, degrees
 
 
 class Proposal(NamedTuple):
@@ -53,12 +59,44 @@ def propose(
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
     looks = first_views(hole, picture, overview)
-    found = _look(framer, picture, coverage, looks, overview)
-    found = sorted(found, key=lambda p: -p.confidence)[:_KEPT]
+    seen = _look(framer, picture, coverage, looks, overview)
+    rounds = [sorted(seen, key=lambda p: -p.confidence)[:_KEPT]]
     for _ in range(_SECOND_LOOKS):
-        looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in found]
-        found = _look(framer, picture, coverage, looks, overview)
+        looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
+        rounds.append(_look(framer, picture, coverage, looks, overview))
+    every = [proposal for looked in rounds for proposal in looked]
+    found = []
+    for same in zip(*rounds, strict=True):
+        frame = settled(same[-1].frame, every)
+        frame = frame._replace(side=frame.side / framer.config.side_bias)
+        found.append(Proposal(frame, _agreed(same)))
     return sorted(found, key=lambda p: -p.confidence * (1 + frames.share_inside(p.frame, hole)))
+
+
+def _agreed(proposals: Sequence[Proposal]) -> float:
+    """How sure the framer is of a frame after several looks: the geometric mean of the odds. What
+    resembles the model's pictures by chance in one look seldom does so in the others."""
+    sure = np.array([p.confidence for p in proposals]).clip(1e-6, 1 - 1e-6)
+    odds = float(np.exp(np.log(sure / (1 - sure)).mean()))
+    return odds / (1 + odds)
+
+
+def settled(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
+    """The mean of a frame and the proposals near it, weighted by their confidence: looks err in
+    different directions. A frame is near if centre, side and angle differ by no more than looks at
+    the same thing do."""
+    turns = [(p.frame.angle - frame.angle + 180) % 360 - 180 for p in proposals]
+    near = [
+        (p.confidence, p.frame.cx, p.frame.cy, math.log(p.frame.side / frame.side), turn)
+        for p, turn in zip(proposals, turns, strict=True)
+        if math.hypot(p.frame.cx - frame.cx, p.frame.cy - frame.cy) < _NEAR * frame.side
+        and abs(math.log(p.frame.side / frame.side)) < _AS_LARGE
+        and abs(turn) < _AS_UPRIGHT
+    ]
+    weights = [confidence + 1e-6 for confidence, *_ in near]
+    values = [values for _, *values in near]
+    cx, cy, growth, turn = np.average(values, axis=0, weights=weights).tolist()
+    return Frame(cx, cy, frame.side * math.exp(growth), frame.angle + turn)
 
 
 def first_views(
@@ -85,12 +123,8 @@ def coarse_view(
     matrix = frames.compose(
         picture.from_document, frames.document_from_model(frame, size * density)
     )
-    steps = np.arange(size * density) + 0.5
-    column = np.floor(matrix[0, 0] * steps + (matrix[0, 1] * steps[:, None] + matrix[0, 2]))
-    row = np.floor(matrix[1, 0] * steps + (matrix[1, 1] * steps[:, None] + matrix[1, 2]))
     rows, columns, channels = picture.pixels.shape
-    known = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    index = np.where(known, row * columns + column, 0).astype(np.intp)
+    index, known = _nearest(matrix, size * density, columns, rows)
     colour, alpha = display_from_document(
         picture.pixels.reshape(-1, channels).take(index, axis=0), picture.linear
     )
@@ -98,8 +132,25 @@ def coarse_view(
         known &= alpha >= OPAQUE
     if coverage is not None:
         known &= coverage.ravel().take(index) == 0
-    shown = colour.clip(0, 1).reshape(size, density, size, density, 3).mean(axis=(1, 3))
-    return shown, known.reshape(size, density, size, density).all(axis=(1, 3))
+    # One axis after the other, whole rows first: ten times faster than both at once.
+    sums = colour.clip(0, 1).reshape(size, density, -1).sum(axis=1)
+    shown = np.einsum("ycpk->yck", sums.reshape(size, size, density, 3))
+    whole = np.logical_and.reduce(known.reshape(size, density, -1), axis=1)
+    seen = np.logical_and.reduce(whole.reshape(size, size, density), axis=2)
+    return shown * np.float32(1 / density**2), np.asarray(seen, np.bool_)
+
+
+def _nearest(
+    matrix: frames.Matrix, points: int, columns: int, rows: int
+) -> tuple[npt.NDArray[np.intp], Bools]:
+    """The pixels of a picture that a grid [points, points] falls on, counted row by row, and which
+    points fall on any (the others are given pixel 0)."""
+    steps = np.arange(points) + 0.5
+    x = matrix[0, 0] * steps + (matrix[0, 1] * steps + matrix[0, 2])[:, None]
+    y = matrix[1, 0] * steps + (matrix[1, 1] * steps + matrix[1, 2])[:, None]
+    known = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    index = y.astype(np.intp) * columns + x.astype(np.intp)
+    return np.where(known, index, 0), known
 
 
 def _look(
@@ -112,7 +163,10 @@ def _look(
     views = [_view(picture, coverage, look, framer.config.view, overview) for look in looks]
     device = next(framer.parameters()).device
     with torch.inference_mode():
-        centre, log_side, direction, logit = framer(torch.stack(views).to(device).float())
+        found = framer(torch.stack(views).to(device).float())
+    # Weights that are not numbers make a proposal, too: an unsure one.
+    centre, log_side, direction, logit = (part.nan_to_num(0.0) for part in found)
+    log_side = log_side.clamp(-_MOST_OCTAVES, _MOST_OCTAVES)
     angle = torch.rad2deg(torch.atan2(direction[:, 1], direction[:, 0]))
     numbers = torch.cat([centre, torch.stack([2**log_side, angle, logit.sigmoid()], 1)], 1)
     return [

@@ -14,19 +14,21 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from google.protobuf import wrappers_pb2
 from google.protobuf.message import Message as WireMessage
-from grpclib.client import Channel, Stream, StreamStreamMethod, UnaryUnaryMethod
+from grpclib.client import Stream, StreamStreamMethod, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from h2.exceptions import H2Error
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
+from .channel import PictureChannel
 from .endpoint import Endpoint
-from .errors import ConnectionLost, InpaintError, NoDaemon, Timeout, from_status
+from .errors import ConnectionLost, InpaintError, NoDaemon, NotFound, Timeout, from_status
 from .events import Done, FillEvent
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
@@ -51,10 +53,10 @@ class Client:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         if endpoint.path:
-            self._channel = Channel(path=endpoint.path)
+            self._channel = PictureChannel(path=endpoint.path)
         else:
             context = endpoint.tls.context() if endpoint.tls else None
-            self._channel = Channel(endpoint.host, endpoint.port, ssl=context)
+            self._channel = PictureChannel(endpoint.host, endpoint.port, ssl=context)
         self._metadata = {"authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
 
     async def __aenter__(self) -> Client:
@@ -113,9 +115,29 @@ class Client:
         """Fill a hole; events as they come, the last is `Done`. Close the iterator to cancel."""
         return self._stream("Fill", fill_requests(job), pb.FillRequest, timeout_s)
 
-    def edit(self, job: EditJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
-        """Render a candidate again; events as for `fill`."""
-        return self._stream("Edit", edit_requests(job), pb.EditRequest, timeout_s)
+    async def edit(
+        self, job: EditJob, timeout_s: float | None = None
+    ) -> AsyncGenerator[FillEvent, None]:
+        """Render a candidate again; events as for `fill`.
+
+        Of a job with both, the source travels only if the daemon does not have the session.
+        """
+        attempts = [job]
+        if job.session_id and job.source is not None:
+            attempts = [replace(job, source=None), replace(job, session_id="")]
+        begun = False
+        for attempt in attempts:
+            requests = edit_requests(attempt)
+            try:
+                events = self._stream("Edit", requests, pb.EditRequest, timeout_s)
+                async with aclosing(events):
+                    async for value in events:
+                        begun = True
+                        yield value
+                return
+            except NotFound:
+                if begun or attempt is attempts[-1]:
+                    raise
 
     async def _unary(
         self, name: str, request: WireMessage, reply: type[Any], timeout_s: float | None

@@ -26,8 +26,9 @@ from .requests import (
     Transfer,
 )
 
-INLINE_BYTES = 16 << 20  # pictures of more than this, together, travel in chunks ...
-CHUNK_BYTES = 4 << 20  # ... of this
+# Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
+# the daemon reads the last; and memory of this size is taken from the heap, not from the system.
+PIECE_BYTES = 512 << 10
 
 
 def fill_requests(job: FillJob) -> Iterator[pb.FillRequest]:
@@ -183,7 +184,7 @@ def _read_picture(message: pb.Picture) -> Picture:
 
 
 def _fits(*pictures: Picture | None) -> bool:
-    return sum(len(picture.data) for picture in pictures if picture) <= INLINE_BYTES
+    return sum(len(picture.data) for picture in pictures if picture) <= PIECE_BYTES
 
 
 def _chunks(
@@ -195,8 +196,8 @@ def _chunks(
         (pb.Chunk.TARGET_OVERVIEW, overview),
     ):
         data = memoryview(picture.data if picture else b"")
-        for start in range(0, len(data), CHUNK_BYTES):
-            yield pb.Chunk(target=target, data=bytes(data[start : start + CHUNK_BYTES]))
+        for start in range(0, len(data), PIECE_BYTES):
+            yield pb.Chunk(target=target, data=bytes(data[start : start + PIECE_BYTES]))
 
 
 def _picture(picture: Picture, inline: bool) -> pb.Picture:
