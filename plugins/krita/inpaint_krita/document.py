@@ -184,11 +184,20 @@ class KritaDocument:
         layer = self._known.get(layer_id) or self.find(layer_id)
         if layer is None:
             return None
-        bounds = layer.bounds()
-        box = Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
-        if box.is_empty:
-            return None
-        return layer.thumbnail(*extent), box
+        box = _bounds(layer)
+        return None if box.is_empty else (layer.thumbnail(*extent), box)
+
+    def bounds(self, layer_id: str) -> Box | None:
+        """Where a layer of the picture has anything; None if it is empty or gone."""
+        layer = self.find(layer_id)
+        box = Box(0, 0, 0, 0) if layer is None else _bounds(layer)
+        return None if box.is_empty else box
+
+    def paint_layers(self) -> list[tuple[str, str]]:
+        """Id and name of every paint layer in the picture."""
+        root = self._document.rootNode()  # None once the document is closed
+        nodes = _walk(root) if root is not None else ()
+        return [(_id(node), node.name()) for node in nodes if node.type() == "paintlayer"]
 
     def rename(self, layer_id: str, name: str) -> None:
         if (layer := self.find(layer_id)) is not None:
@@ -284,6 +293,11 @@ class DocumentPixels:
 
 def _id(node: Any) -> str:
     return str(node.uniqueId().toString())
+
+
+def _bounds(layer: Any) -> Box:
+    bounds = layer.bounds()
+    return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
 
 
 def _walk(node: Any) -> Iterator[Any]:
