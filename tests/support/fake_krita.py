@@ -148,6 +148,10 @@ class FakeDocument:
         )
         return image.scaled(*extent), layer.box
 
+    def layer_view(self, layer_id: str, box: Box, scratch: Any) -> QtGui.QImage:
+        data = crop(bytes(self.layers[layer_id].data), self.extent, box, 4)
+        return QtGui.QImage(data, *box.extent, QtGui.QImage.Format.Format_ARGB32).copy()
+
     def bounds(self, layer_id: str) -> Box | None:
         layer = self.find(layer_id)
         return None if layer is None or layer.box.is_empty else layer.box

@@ -7,7 +7,7 @@ from typing import Any
 
 from inpaint_client.geometry import Box, Extent
 
-from .colour import Space
+from .colour import SRGB, Space
 from .paint import Painting
 from .place import Node, Source, Spot
 from .qt import QtCore, QtGui
@@ -186,6 +186,15 @@ class KritaDocument:
             return None
         box = _bounds(layer)
         return None if box.is_empty else (layer.thumbnail(*extent), box)
+
+    def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage:
+        """A layer's own pixels in a box, as sRGB."""
+        node = self.find(layer_id)
+        own = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
+        display = Space("RGBA", "U8", SRGB)
+        data = scratch.convert(bytes(node.pixelData(*box)), box.extent, own, display)
+        image = QtGui.QImage(data, *box.extent, QtGui.QImage.Format.Format_ARGB32)
+        return image.copy()  # the bytes are not the image's own
 
     def bounds(self, layer_id: str) -> Box | None:
         """Where a layer of the picture has anything; None if it is empty or gone."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from inpaint_client.errors import BadInput
-from inpaint_client.geometry import Box, Extent, reducing_step
+from inpaint_client.geometry import Box, crop_for_hole, reducing_step
 from inpaint_client.pixels import rearrange
 from inpaint_client.requests import Mixing, Picture, StyleLevel
 
 from .history import Mix, PastRun, Result
-from .qt import QtGui
+from .qt import Qt, QtGui
+from .scratch import Scratch
 from .text import tr
 
 LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
@@ -22,7 +23,7 @@ class Layers(Protocol):
     """What is needed of a document (contract.Document)."""
 
     def bounds(self, layer_id: str) -> Box | None: ...
-    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None: ...
+    def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage: ...
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,18 @@ def with_other(mix: Mix, layer: str, run: PastRun) -> Mix:
 FINE = StyleLevel.COLOURS
 
 
-def mixing_of(mix: Mix, run: PastRun, layers: Layers) -> Mixing | None:
+def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixing | None:
     """What the daemon is asked for; None where nothing is mixed.
 
     Raises:
-        BadInput: the layer shows nothing.
+        BadInput: the layer shows nothing around the hole.
     """
     if not mix.is_on:
         return None
     result = _result(run, mix.other)
     if result is not None:
         return Mixing(recipe=result.recipe, levels=mix.levels, amount=mix.amount)
-    picture, box = _picture(mix.other, layers)
+    picture, box = _picture(mix.other, run, layers, scratch)
     return Mixing(levels=mix.levels, amount=mix.amount, picture=picture, picture_box=box)
 
 
@@ -82,18 +83,20 @@ def _result(run: PastRun, layer: str) -> Result | None:
     return next((result for result in run.results if result.layer == layer), None)
 
 
-def _picture(layer: str, layers: Layers) -> tuple[Picture, Box]:
-    """A layer as 8-bit sRGB, reduced, and where it lies."""
+def _picture(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tuple[Picture, Box]:
+    """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
     bounds = layers.bounds(layer)
-    found = None
-    if bounds is not None:
-        step = reducing_step(bounds.extent, LAYER_SIDE)
-        found = layers.thumbnail(
-            layer, Extent(max(1, bounds.width // step), max(1, bounds.height // step))
-        )
-    if found is None:
+    around = crop_for_hole(run.hole_box, Box.of_extent(run.document))
+    box = Box(0, 0, 0, 0) if bounds is None else bounds.clamp(around)
+    if box.is_empty:
         raise BadInput(tr("The layer to mix with is empty or was deleted."))
-    image, box = found
+    step = reducing_step(box.extent, LAYER_SIDE)
+    image = layers.layer_view(layer, box, scratch).scaled(
+        max(1, box.width // step),
+        max(1, box.height // step),
+        Qt.AspectRatioMode.IgnoreAspectRatio,
+        Qt.TransformationMode.SmoothTransformation,
+    )
     image = image.convertToFormat(QtGui.QImage.Format.Format_ARGB32)
     pointer: Any = image.constBits()
     pointer.setsize(image.sizeInBytes())

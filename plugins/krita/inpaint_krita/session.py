@@ -277,7 +277,7 @@ class DocumentSession(QtCore.QObject):
         if not layer:
             return
         try:
-            mixing = mixing_of(self.mix, run, self.document)
+            mixing = mixing_of(self.mix, run, self.document, self._scratch)
         except BadInput as error:
             self.mix = run.results[run.chosen].mix  # what the layer shows
             self._take_failure(error)
