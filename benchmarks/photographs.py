@@ -211,7 +211,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     photographs = islice(cases(args.shared, args.limit), args.skip, None)
     with (
-        running_daemon(args.model, "cpu") as endpoint,
+        running_daemon(args.model, "cpu") as (endpoint, _),
         BlockingClient(lambda: endpoint) as client,
     ):
         methods: dict[str, Method] = {
