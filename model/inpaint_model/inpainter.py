@@ -131,12 +131,14 @@ class Inpainter:
             codes.append(self._model.mix(one, mapping(z, labels, truncation_psi)))
         return self._numpy(torch.cat(codes)) if codes else self._no_codes()
 
-    def invert(self, image: Uint8Array) -> FloatArray:
-        """Codes [num_ws, w_dim] of a whole picture uint8 [R, R, 3], for taking styles from it.
+    def invert(self, image: Uint8Array, hole: Uint8Array | None = None) -> FloatArray:
+        """Codes [num_ws, w_dim] of a picture uint8 [R, R, 3], for taking styles from it.
 
-        The encoder sees no hole, and what it leaves open is the mean face's.
+        hole: uint8 [R, R], 255 where the picture is not known; None: all of it is. What the encoder
+        leaves open is the mean face's.
         """
-        encoding = self.encode(image, np.zeros(image.shape[:2], np.uint8))
+        known = np.zeros(image.shape[:2], np.uint8)
+        encoding = self.encode(image, known if hole is None else hole)
         codes: FloatArray = self.sample(encoding, [0], truncation_psi=0.0)[0]
         return codes
 

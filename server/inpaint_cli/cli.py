@@ -89,25 +89,33 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
     edit.add_argument("recipe", type=Path, metavar="RECIPE", help="recipe-KK.json of a fill")
     edit.add_argument("--image", type=Path, help="the picture to lay it over (with --mask)")
     edit.add_argument("--mask", type=Path)
-    edit.add_argument(
+    other = edit.add_mutually_exclusive_group()
+    other.add_argument(
         "--mix",
         type=Path,
         metavar="RECIPE",
         help="take styles from this candidate of the same model",
+    )
+    other.add_argument(
+        "--like",
+        type=Path,
+        metavar="PICTURE",
+        help="look like this picture: take its styles (it is of the same size, as a layer is)",
     )
     edit.add_argument(
         "--levels",
         type=_levels,
         default=(),
         metavar="LEVEL[,LEVEL]",
-        help=f"which styles --mix takes: {', '.join(LEVELS)} (default all)",
+        help=f"which styles are taken: {', '.join(LEVELS)} (default: all with --mix, colours with "
+        "--like)",
     )
     edit.add_argument(
         "--amount",
         type=_share,
         default=1.0,
         metavar="0..1",
-        help="how far --mix goes: 0.5 is half way between the two (default 1)",
+        help="how far it goes: 0.5 is half way between the two (default 1)",
     )
     _add_common(edit)
 
@@ -163,9 +171,10 @@ def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
     if (
         options.command == "edit"
         and options.mix is None
+        and options.like is None
         and (options.levels or options.amount != 1)
     ):
-        line.error("--levels and --amount say what --mix takes")
+        line.error("--levels and --amount say what --mix or --like takes")
     if options.command in ("fill", "edit"):
         names = [name for name, _ in options.edit]
         if len(set(names)) < len(names):

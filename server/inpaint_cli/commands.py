@@ -29,7 +29,7 @@ from inpaint_client import (
 
 from .connection import connect
 from .images import UnusableImageError, read_document, read_mask
-from .jobs import Prepared, prepare
+from .jobs import Prepared, mixed_picture, prepare
 from .output import Run, Writer
 from .progress import ProgressBar
 
@@ -146,18 +146,29 @@ def edit(options: Namespace) -> int:
                 crop_box=prepared.crop_box,
                 document=prepared.extent,
             )
-        job = EditJob(source=source, edits=edits_of(edits), mixing=_mixing(options))
+        job = EditJob(source=source, edits=edits_of(edits), mixing=_mixing(options, prepared))
         with ProgressBar(options.recipe.name) as bar:
             run = Writer(options.out, prepared, options.format).write_all(client.edit(job), bar)
     _report(run, options)
     return 0
 
 
-def _mixing(options: Namespace) -> Mixing | None:
-    if options.mix is None:
-        return None
+def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
     levels = tuple(StyleLevel[level.upper()] for level in options.levels)
-    return Mixing(recipe=_read_text(options.mix), levels=levels, amount=options.amount)
+    if options.mix is not None:
+        return Mixing(recipe=_read_text(options.mix), levels=levels, amount=options.amount)
+    if options.like is None:
+        return None
+    like = read_document(options.like)
+    if (like.width, like.height) != prepared.extent:
+        width, height = prepared.extent
+        raise UnusableImageError(
+            f"{options.like} is {like.width} x {like.height} px; like a layer, it must have the "
+            f"size of what is edited, {width} x {height} px"
+            + (" (without --image that is the model's square)" if options.image is None else "")
+        )
+    picture, box = mixed_picture(like, prepared.crop_box)
+    return Mixing(levels=levels, amount=options.amount, picture=picture, picture_box=box)
 
 
 def source_of(recipe: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from inpaint_client import Box, Extent, Limits, Picture, SampleType, Transfer, crop_for_hole
-from inpaint_client.geometry import OVERVIEW_SIDE, overview_step
+from inpaint_client.geometry import MIXED_SIDE, OVERVIEW_SIDE, reducing_step
 
 from .colour import ColourSpace, is_linear, quantised, space_of, wire_pixels
 from .images import Document
@@ -61,7 +61,7 @@ def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits)
         box,
         picture(cut(wire, box), transfer),
         picture(cut(coverage, box)[..., None], Transfer.SRGB),
-        None if box == canvas else picture(_overview(wire), transfer),
+        None if box == canvas else picture(reduced(wire, OVERVIEW_SIDE), transfer),
     )
 
 
@@ -89,12 +89,21 @@ def picture(pixels: Pixels, transfer: Transfer) -> Picture:
     )
 
 
-def _overview(wire: Pixels) -> Pixels:
-    """The whole document, reduced by whole numbers to at most 512 px."""
-    step = overview_step(Extent(wire.shape[1], wire.shape[0]))
+def mixed_picture(document: Document, box: Box) -> tuple[Picture, Box]:
+    """The part of a document inside a box as a picture to mix, and what of the box it shows."""
+    wire = reduced(cut(wire_pixels(document, space_of(document)), box), MIXED_SIDE)
+    step = reducing_step(box.extent, MIXED_SIDE)
+    height, width = wire.shape[:2]
+    shown = Box(box.x, box.y, min(width * step, box.width), min(height * step, box.height))
+    return picture(wire, Transfer.LINEAR if is_linear(document) else Transfer.SRGB), shown
+
+
+def reduced(wire: Pixels, longest: int) -> Pixels:
+    """The picture, reduced by whole numbers to sides of at most `longest` px."""
+    step = reducing_step(Extent(wire.shape[1], wire.shape[0]), longest)
     height, width = wire.shape[0] // step, wire.shape[1] // step
     if not height or not width:  # a strip thinner than one step
-        return np.ascontiguousarray(wire[::step, ::step][:OVERVIEW_SIDE, :OVERVIEW_SIDE])
+        return np.ascontiguousarray(wire[::step, ::step][:longest, :longest])
     squares = wire[: height * step, : width * step].reshape(height, step, width, step, -1)
     means = squares.mean(axis=(1, 3), dtype=np.float32)
     white = np.float32(np.iinfo(wire.dtype).max if wire.dtype.kind == "u" else 1)

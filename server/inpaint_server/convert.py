@@ -24,6 +24,7 @@ from .recipes import MAX_COORDINATE, MAX_EDIT_VALUE
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
 MAX_OVERVIEW_SIDE = 512  # px
+MAX_MIXED_SIDE = 1024  # px; of a picture whose styles are taken: the networks see no more
 MAX_EDITS = 256  # of one candidate
 MAX_ATTACHMENT_BYTES = 32 << 20
 DEFAULT_TRUNCATION_PSI = 0.8
@@ -128,8 +129,10 @@ class SourceOrder:
 
 @dataclass(frozen=True)
 class MixingOrder:
-    recipe: str
-    levels: tuple[str, ...]  # names of LEVELS; empty: all
+    """Whose styles are laid over a candidate's: another candidate's, or a picture's."""
+
+    other: str | DocumentPicture  # a recipe, or a picture in the document's coordinates
+    levels: tuple[str, ...]  # names of LEVELS, at least one
     amount: float
 
 
@@ -201,7 +204,6 @@ def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
             raise InvalidRequest("source.attachment", f"has {len(source.attachment)} bytes")
         if source.HasField("crop") != source.HasField("hole"):
             raise InvalidRequest("source", "has only one of crop and hole; give both or none")
-    mixing = header.mixing
     return EditOrder(
         session_id=header.session_id,
         source=SourceOrder(
@@ -215,11 +217,7 @@ def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
         edits=_edits(header.edits, "edits"),
         truncation_psi=(_psi(header.truncation_psi) if header.HasField("truncation_psi") else None),
         seed=header.seed if header.HasField("seed") else None,
-        mixing=MixingOrder(
-            mixing.recipe, _levels(mixing.levels), _number(mixing.amount, "mixing.amount", 0.0, 1.0)
-        )
-        if header.HasField("mixing")
-        else None,
+        mixing=_mixing(header.mixing, limits) if header.HasField("mixing") else None,
         blending=_blending(header.blending) if header.HasField("blending") else None,
         output_dtype=_output_dtype(header.output_sample_type),
     )
@@ -343,6 +341,45 @@ def _edits(messages: Sequence[pb.Edit], field: str) -> Edits:
             message.value, f"{field}[{k}].value", -MAX_EDIT_VALUE, MAX_EDIT_VALUE
         )
     return edits
+
+
+def _mixing(message: pb.Mixing, limits: Limits) -> MixingOrder:
+    levels = _levels(message.levels)
+    amount = _number(message.amount, "mixing.amount", 0.0, 1.0)
+    if not message.HasField("picture"):
+        return MixingOrder(message.recipe, levels or tuple(LEVELS.values()), amount)
+    if message.recipe:
+        raise InvalidRequest("mixing", "has both recipe and picture; give one of them")
+    fine = (LEVELS[pb.STYLE_LEVEL_COLOURS],)
+    return MixingOrder(_mixed_picture(message, limits), levels or fine, amount)
+
+
+def _mixed_picture(message: pb.Mixing, limits: Limits) -> DocumentPicture:
+    """A picture that came with the header, and where it lies in the document."""
+    shape = _picture(message.picture, "mixing.picture", limits)
+    if max(shape.width, shape.height) > MAX_MIXED_SIDE:
+        raise InvalidRequest(
+            shape.field,
+            f"is {shape.width} x {shape.height} px; reduce it to at most {MAX_MIXED_SIDE} px",
+        )
+    if not message.picture.data:
+        raise InvalidRequest(shape.field + ".data", "is empty; this picture is never chunked")
+    if not message.HasField("picture_box"):
+        raise InvalidRequest("mixing.picture_box", "is missing")
+    box = message.picture_box
+    for name, side in (("width", shape.width), ("height", shape.height)):
+        if not side <= getattr(box, name) <= MAX_DOCUMENT_SIDE:
+            raise InvalidRequest(
+                f"mixing.picture_box.{name}",
+                f"is {getattr(box, name)}; must lie within {side} (the picture's own) and "
+                f"{MAX_DOCUMENT_SIDE}",
+            )
+    return DocumentPicture(
+        pixels=shape.pixels(message.picture.data),
+        linear=shape.linear,
+        origin=(box.x, box.y),
+        scale=(shape.width / box.width, shape.height / box.height),
+    )
 
 
 def _levels(numbers: Sequence[int]) -> tuple[str, ...]:

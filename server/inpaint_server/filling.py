@@ -1,15 +1,15 @@
 """Fills and edits as steps for the worker: model in, raw outputs out.
 
-The order of operations: codes from seed and truncation, then mixing with another candidate, then
-edits, then one synthesis. The first rendering is computed alone, so that it is there as soon as
-possible; the following ones in batches that fit the device's memory.
+The order of operations: codes from seed and truncation, then mixing with another candidate or
+picture, then edits, then one synthesis. The first rendering is computed alone, so that it is there
+as soon as possible; the following ones in batches that fit the device's memory.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -31,18 +31,14 @@ from inpaint_model.pictures import (
 from .convert import EditOrder, Edits, FillOrder, MixingOrder
 from .device import free_cached_memory, is_out_of_memory
 from .engine import PAUSE, Pause, Steps
-from .errors import InvalidRequest, NotFound, OutOfMemory, WrongModel
+from .errors import InvalidRequest, NotFound, OutOfMemory
+from .mixing import mixed, other_codes, recipe_codes
 from .models import Entry, ModelRegistry, suited
-from .recipes import MixingNote, Recipe, read_recipe
+from .recipes import MixingNote, Recipe
 
 Float32 = npt.NDArray[np.float32]
 
 FITTING_BYTES = 64  # per pixel around a hole: what `lay` prepares once for all candidates
-LEVEL_STYLES: Mapping[str, slice] = {
-    "structure": slice(0, 3),
-    "features": slice(3, 7),
-    "colours": slice(7, None),
-}
 
 
 class Made(NamedTuple):
@@ -187,7 +183,7 @@ def edit_steps(
         yield from _encode(inpainter, scene)
     made = _resampled(inpainter, scene, scene.candidates[index], order)
     if order.mixing is not None:
-        made = _mixed(scene, made, order.mixing)
+        made = _mixed(inpainter, scene, made, order.mixing)
     yield Placed(scene, time.monotonic() - began)
     task = _Task(index, -1, made._replace(edits=order.edits))
     yield from _render(models, scene, iter([task]), 1)
@@ -223,22 +219,6 @@ def scene_of_recipe(
         recipe_codes(recipe, entry, "source.recipe"),
     )
     return scene
-
-
-def recipe_codes(recipe: Recipe, entry: Entry, field: str) -> tuple[Float32, ...]:
-    """The codes of every group, in the model's shape; none if the recipe has not all of them."""
-    codes = [group.ws_out for group in recipe.groups if group.ws_out is not None]
-    if len(codes) < len(recipe.groups):
-        if recipe.mixing is not None:
-            raise InvalidRequest(field, "is mixed but has no codes; it cannot be made again")
-        return ()
-    shape = entry.info.num_ws, entry.info.w_dim
-    for flat in codes:
-        if flat.size != shape[0] * shape[1]:
-            raise InvalidRequest(
-                field, f"has {flat.size} numbers in ws_out; {entry.name} has {shape[0] * shape[1]}"
-            )
-    return tuple(flat.reshape(shape) for flat in codes)
 
 
 def _parts(
@@ -308,26 +288,12 @@ def _resampled(inpainter: Inpainter, scene: Scene, made: Made, order: EditOrder)
     return Made(new_seed, new_psi, made.edits, None, codes)
 
 
-def _mixed(scene: Scene, made: Made, order: MixingOrder) -> Made:
-    """Styles of the other candidate laid over this one's, group by group."""
-    other = read_recipe(order.recipe, "mixing.recipe")
-    if other.weights_sha256 != scene.entry.info.weights_sha256:
-        raise WrongModel(
-            f"mixing.recipe was made with the model {other.model!r}, this candidate with "
-            f"{scene.model!r}; only candidates of one model can be mixed"
-        )
-    others = recipe_codes(other, scene.entry, "mixing.recipe")
-    if not others:
-        raise InvalidRequest("mixing.recipe", "has no codes (ws_out) to mix")
-    mixed = []
-    for k, codes in enumerate(made.codes):
-        result = codes.copy()
-        for level in order.levels or LEVEL_STYLES:
-            styles = LEVEL_STYLES[level]
-            result[styles] += order.amount * (others[k % len(others)][styles] - result[styles])
-        mixed.append(result)
-    note = MixingNote(order.levels or tuple(LEVEL_STYLES), order.amount)
-    return made._replace(mixing=note, codes=tuple(mixed))
+def _mixed(inpainter: Inpainter, scene: Scene, made: Made, order: MixingOrder) -> Made:
+    """Styles of another candidate, or of a picture, laid over this one's."""
+    seen = [placement.frame for placement in scene.placements]
+    others = other_codes(inpainter, scene.entry, seen, order)
+    note = MixingNote(order.levels, order.amount)
+    return made._replace(mixing=note, codes=mixed(made.codes, others, order))
 
 
 def _render(

@@ -47,7 +47,7 @@ Float32 = npt.NDArray[np.float32]
 
 
 class MixingNote(NamedTuple):
-    """That and how another candidate was mixed in; its effect is already in `ws_out`."""
+    """That and how another candidate or picture was mixed in; its effect is already in `ws_out`."""
 
     levels: tuple[str, ...]
     amount: float

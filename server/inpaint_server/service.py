@@ -123,15 +123,17 @@ class InpaintService(pb_grpc.InpaintServicer):
         async with self._parts.accounts.open("Edit", context) as account:
             header = await first_message(context, self._config.idle_s)
             order = convert.edit_order(header, self._limits)
-            scene = self._parts.sessions.get(order.session_id) if order.session_id else None
-            if scene is not None:
-                await self._edit(scene, order, order.index, order.session_id, context, account)
-                return
-            if order.source is None:
-                raise NotFound("session (it may have expired)", order.session_id, ())
-            placing = order.source.placing
-            shapes = [placing.crop, placing.hole] if placing else []
             with self._admission.open() as memory:
+                if order.mixing and isinstance(order.mixing.other, DocumentPicture):
+                    memory.grow(order.mixing.other.pixels.nbytes)
+                scene = self._parts.sessions.get(order.session_id) if order.session_id else None
+                if scene is not None:
+                    await self._edit(scene, order, order.index, order.session_id, context, account)
+                    return
+                if order.source is None:
+                    raise NotFound("session (it may have expired)", order.session_id, ())
+                placing = order.source.placing
+                shapes = [placing.crop, placing.hole] if placing else []
                 memory.grow(sum(shape.num_bytes for shape in shapes))
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
                 data = await receive_pictures(context, shapes, inline, self._config.idle_s)

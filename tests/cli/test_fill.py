@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from inpaint_cli.images import Document, read_document, write_document
+from inpaint_cli.jobs import mixed_picture
+from inpaint_client import Box
 from PIL import Image, ImageCms
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -169,6 +171,48 @@ def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
     assert len(between - {own, other}) == 2
     for wrong in (["--amount", "0.5"], [*mix, "--levels", "hair"], [*mix, "--amount", "2"]):
         assert inpaint(*first, *wrong, "--out", "wrong").returncode == 2
+
+
+def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> None:
+    image, mask, *_ = make(tmp_path)
+    inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
+    rng = np.random.default_rng(3)
+    layer = rng.integers(0, 256, (60, 70, 4), np.uint8)
+    Image.fromarray(layer).save(tmp_path / "layer.png")
+    over = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
+    like = ["--like", "layer.png"]
+
+    def pixels(out: str, *arguments: str | Path) -> bytes:
+        ended = inpaint(*arguments, "--out", out)
+        assert ended.returncode == 0, ended.stderr
+        return read_document(tmp_path / out / "candidate-00.png").pixels.tobytes()
+
+    own = pixels("own", *over)
+    alike = pixels("alike", *over, *like)
+    assert pixels("none", *over, *like, "--amount", "0") == own
+    assert pixels("colours", *over, *like, "--levels", "colours") == alike
+    more = pixels("more", *over, *like, "--levels", "features,colours")
+    assert len({own, alike, more}) == 3
+    again = ["edit", "alike/recipe-00.json", "--image", image, "--mask", mask]
+    assert pixels("again", *again) == alike  # the recipe needs the picture no more
+
+    both = inpaint(*over, *like, "--mix", "out/recipe-00.json", "--out", "wrong")
+    assert both.returncode == 2
+    small = inpaint("edit", "out/recipe-00.json", *like, "--out", "wrong")
+    assert small.returncode == 2
+    assert "70 x 60 px" in small.stderr
+    assert "32 x 32 px" in small.stderr
+    Image.fromarray(layer[:32, :32]).save(tmp_path / "layer.png")
+    pixels("square", "edit", "out/recipe-00.json", *like)
+
+
+def test_a_large_layer_is_sent_in_part_and_reduced() -> None:
+    pixels = np.zeros((3000, 2600, 3), np.uint8)
+    pixels[400:2600, 100:2500] = (40, 80, 120)
+    shown, box = mixed_picture(Document(pixels), Box(100, 400, 2400, 2200))
+    assert (shown.width, shown.height) == (800, 733)
+    assert box == Box(100, 400, 2400, 2199)
+    assert shown.data == bytes((40, 80, 120)) * (800 * 733)
 
 
 def test_a_large_picture_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: Path) -> None:

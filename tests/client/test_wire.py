@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_client import (
     RAW,
+    BadInput,
     Blending,
     Box,
     DaemonFault,
@@ -124,6 +126,35 @@ def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
     assert list(request.header.mixing.levels) == [pb.STYLE_LEVEL_COLOURS]
     assert request.header.mixing.amount == 0.25
     assert request.header.index == 2
+
+
+def test_a_picture_to_mix_travels_in_the_header() -> None:
+    mixing = Mixing(picture=Picture(2, 1, 3, b"abcdef"), picture_box=Box(-3, 4, 20, 10))
+    [request] = edit_requests(EditJob(session_id="s", mixing=mixing))
+    sent = request.header.mixing
+    assert sent.picture.data == b"abcdef"
+    assert sent.picture_box == pb.Box(x=-3, y=4, width=20, height=10)
+    assert (sent.recipe, list(sent.levels), sent.amount) == ("", [], 1.0)
+    [request] = edit_requests(EditJob(session_id="s", mixing=Mixing(recipe="other")))
+    assert not request.header.mixing.HasField("picture")
+    assert not request.header.mixing.HasField("picture_box")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"recipe": "other", "picture": Picture(1, 1, 1, b"a"), "picture_box": Box(0, 0, 1, 1)},
+        {"picture": Picture(1, 1, 1, b"a")},
+        {"picture": Picture(2, 1, 1, b"ab"), "picture_box": Box(0, 0, 1, 1)},
+        {"picture": Picture(1, 1025, 1, bytes(1025)), "picture_box": Box(0, 0, 1, 1025)},
+        {"recipe": "other", "amount": 1.1},
+        {"recipe": "other", "amount": float("nan")},
+    ],
+)
+def test_mixing_that_makes_no_sense(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        Mixing(**fields)
 
 
 def test_linear_float_pictures_come_back_as_they_are() -> None:

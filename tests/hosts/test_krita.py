@@ -187,6 +187,25 @@ def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> No
     assert "no picture of its own" in answers["a filter layer layer"][2]
 
 
+def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
+    """With a daemon that answers in the colours of what is mixed."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        seen = run_krita("mix", environment).value
+        requests = [edit.mixing for edit in daemon.service.edits if edit.mixing.HasField("picture")]
+    own, other = ([round(255 * each) for each in colour_of(seed)][::-1] for seed in (5, 6))
+    assert seen["plain"][:3] == seen["back"][:3] == own
+    assert seen["other"][:3] == other
+    assert seen["half"][:3] == pytest.approx(np.add(own, other) / 2, abs=1)
+    assert seen["layer"][:3] == pytest.approx([20, 40, 220], abs=1)
+    assert "empty" in seen["notice"]
+    (sent,) = requests
+    assert (sent.picture.width, sent.picture.height, sent.picture.channels) == (100, 80, 4)
+    assert sent.picture.data == bytes([220, 40, 20, 255]) * (100 * 80)
+    box = sent.picture_box
+    assert (box.x, box.y, box.width, box.height) == (90, 50, 100, 80)
+
+
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
         arguments = {"pid": daemon.process.pid}

@@ -150,6 +150,13 @@ def test_the_styles_of_a_whole_picture_are_its_own(tiny: Inpainter) -> None:
     assert one.shape == (tiny.num_ws, tiny.w_dim)
     np.testing.assert_array_equal(one, tiny.invert(picture(R, 0)))  # nothing is drawn
     assert not np.array_equal(one, other)
+    hole = np.zeros((R, R), np.uint8)
+    np.testing.assert_array_equal(one, tiny.invert(picture(R, 0), hole))
+    hole[: R // 2] = 255
+    erased = np.where(hole[..., None], picture(R, 1), picture(R, 0))
+    half = tiny.invert(picture(R, 0), hole)
+    np.testing.assert_array_equal(half, tiny.invert(erased, hole))  # what is hidden has no say
+    assert not np.array_equal(half, one)
 
 
 def test_wrong_pictures_are_explained(tiny: Inpainter) -> None:

@@ -16,11 +16,12 @@ from inpaint_client.errors import (
 )
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import DaemonInfo, Direction, Model
-from inpaint_client.requests import Edit, FrameMode, Picture
+from inpaint_client.requests import Edit, FrameMode, Picture, StyleLevel
 from inpaint_krita.capture import Capture
 from inpaint_krita.connection import Connection, Mend, Phase, after_failure
 from inpaint_krita.history import (
     PREFIX,
+    Mix,
     PastRun,
     Result,
     attachment_of,
@@ -137,7 +138,16 @@ RUN = PastRun(
     results=(
         Result(5, "{a}", '{"seed":5}', 0, -1, b"picture", (), True),
         Result(5, "{b}", '{"seed":5}', 0, 0, b"", (Edit("smile", 1.5),)),
-        Result(6, "{c}", '{"seed":6}', 1, -1, b"picture"),
+        Result(
+            6,
+            "{c}",
+            '{"seed":6}',
+            1,
+            -1,
+            b"picture",
+            mix=Mix("{a}", (StyleLevel.FEATURES,), 0.25),
+            unmixed='{"seed":6,"mixing":null}',
+        ),
     ),
     chosen=1,
 )

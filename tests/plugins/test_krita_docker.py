@@ -5,6 +5,7 @@ Krita 6 has PyQt6, and is not packaged where tests run; Krita 5 with PyQt5 is te
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ pytest.importorskip("PyQt6.QtWidgets", reason="PyQt6 is not installed (pip insta
 
 from fake_daemon import FakeDaemon, Script, colour_of
 from fake_krita import FakeDocument, FakeHost
+from inpaint_client.geometry import Box
+from inpaint_client.requests import StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_krita.connection import Phase
 from inpaint_krita.controller import Controller
@@ -86,14 +89,19 @@ def script(larger: str) -> Script:
 
 
 @pytest.fixture
+def daemon(script: Script) -> Iterator[FakeDaemon]:
+    with FakeDaemon(script) as running:
+        yield running
+
+
+@pytest.fixture
 def docker(
-    application: QtCore.QCoreApplication, tmp_path: Path, script: Script
+    application: QtCore.QCoreApplication, tmp_path: Path, daemon: FakeDaemon
 ) -> Iterator[Docker]:
-    with FakeDaemon(script) as daemon:
-        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
-        until(lambda: opened.controller.state.connection.phase is Phase.READY)
-        yield opened
-        shut(opened)
+    opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
+    until(lambda: opened.controller.state.connection.phase is Phase.READY)
+    yield opened
+    shut(opened)
 
 
 def fill(docker: Docker) -> None:
@@ -288,6 +296,89 @@ def test_reopened_documents_remember_their_runs(docker: Docker, tmp_path: Path) 
     assert len(run.results) == 3
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
     until(lambda: centre(docker._replace(document=copy), 0) == bgra(5, 1.0))
+
+
+def half_way(one: bytes, other: bytes) -> tuple[int, ...]:
+    return tuple(round((a + b) / 2) for a, b in zip(one, other, strict=True))
+
+
+def is_near(pixel: bytes, expected: tuple[int, ...]) -> bool:
+    return all(abs(a - b) <= 1 for a, b in zip(pixel, expected, strict=True))
+
+
+def mix_with(docker: Docker, label: str) -> None:
+    """Choose in the list, as the artist does."""
+    other = docker.panel.mix.other
+    at = other.findText(label)
+    assert at >= 0, [other.itemText(i) for i in range(other.count())]
+    other.setCurrentIndex(at)
+    other.activated.emit(at)
+
+
+def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) -> None:
+    assert not docker.panel.sections["mix"].isVisibleTo(docker.panel)
+    fill(docker)
+    assert docker.panel.sections["mix"].isVisibleTo(docker.panel)
+    mix_with(docker, "Seed 7")
+    until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bgra(7))))
+    docker.panel.mix.amount.spin.setValue(1.0)
+    until(lambda: is_near(centre(docker, 0), tuple(bgra(7))))
+    docker.panel.mix.levels[StyleLevel.STRUCTURE].click()
+    until(lambda: len(daemon.service.edits) == 3 and not docker.controller.is_busy)
+    sent = daemon.service.edits[-1].mixing
+    assert list(sent.levels) == [StyleLevel.FEATURES, StyleLevel.COLOURS]
+    docker.panel.edits.sliders["smile"].spin.setValue(1.0)  # edits come on top
+    until(lambda: len(daemon.service.edits) == 4 and not docker.controller.is_busy)
+    assert daemon.service.edits[-1].mixing == sent
+    docker.controller.choose(1)
+    assert docker.panel.mix.other.currentText() == "With nothing"
+    docker.controller.choose(0)
+    assert docker.panel.mix.other.currentText() == "Seed 7"
+    mix_with(docker, "With nothing")
+    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+
+
+def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None:
+    fill(docker)
+    green = docker.document.add_paint("A green one", Box(10, 20, 30, 20), bytes([0, 200, 0, 255]))
+    docker.document.add_paint("An empty one")
+    until(lambda: docker.panel.mix.other.findText("Layer: A green one") > 0)
+    mix_with(docker, "Layer: A green one")
+    until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bytes([0, 200, 0, 255]))))
+    sent = daemon.service.edits[-1].mixing
+    assert (sent.picture.width, sent.picture.height, sent.picture.channels) == (30, 20, 4)
+    box = sent.picture_box
+    assert (box.x, box.y, box.width, box.height) == green.box
+    assert list(sent.levels) == [StyleLevel.COLOURS]
+    mix_with(docker, "Layer: An empty one")
+    notice = docker.controller.state.notice
+    assert notice is not None
+    assert "empty" in notice.text
+    assert docker.panel.mix.other.currentText() == "Layer: A green one"
+    docker.document.root.children.remove(green)
+    until(lambda: docker.panel.mix.other.currentText() == "A layer that was deleted")
+    mix_with(docker, "With nothing")
+    until(lambda: centre(docker, 0) == bgra(5))
+
+
+def test_a_reopened_document_mixes_from_what_was_there_before(
+    docker: Docker, daemon: FakeDaemon
+) -> None:
+    fill(docker)
+    mix_with(docker, "Seed 6")
+    until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bgra(6))))
+    until(lambda: not docker.controller.is_busy)
+    copy = FakeDocument()
+    copy.annotations = docker.document.annotations
+    copy.root, copy.layers = docker.document.root, docker.document.layers
+    docker.host.document = copy
+    docker.controller.document_changed()
+    assert docker.controller.state.mix.is_on
+    docker.panel.mix.amount.spin.setValue(1.0)
+    until(lambda: len(daemon.service.edits) == 2 and not docker.controller.is_busy)
+    sent = daemon.service.edits[-1]
+    assert json.loads(sent.source.recipe)["mixed"] is False
+    assert sent.mixing.amount == 1.0
 
 
 def test_settings_survive(docker: Docker, tmp_path: Path) -> None:

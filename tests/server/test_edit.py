@@ -11,8 +11,19 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 import pytest
-from daemons import Answer, Caller, DaemonProcess, header, noise, pixels_of, recipe_source
+from daemons import (
+    Answer,
+    Caller,
+    DaemonProcess,
+    header,
+    noise,
+    picture,
+    pixels_of,
+    recipe_source,
+)
+from inpaint_model import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
+from PIL import Image
 
 RAW = pb.Blending(colour_match=False, gradient=False, grain=False)
 
@@ -103,6 +114,77 @@ def test_mixing_all_of_it_is_the_other_code_in_this_candidate(
     mixing = pb.Mixing(recipe=other.recipe, amount=1.0)
     mixed = caller.edit(pb.EditHeader(session_id=filled.session_id, mixing=mixing))
     np.testing.assert_allclose(codes(mixed.candidates[0]), codes(other), atol=1e-6)
+
+
+def smooth(width: int, height: int, seed: int = 9) -> npt.NDArray[np.uint8]:
+    """A picture without fine detail: it looks the same when it is reduced."""
+    spots = Image.fromarray(noise(6, 5, seed=seed)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
+    return np.asarray(spots)
+
+
+def like(pixels: npt.NDArray[Any], *box: int, **fields: Any) -> pb.Mixing:
+    x, y, width, height = box or (0, 0, pixels.shape[1], pixels.shape[0])
+    where = pb.Box(x=x, y=y, width=width, height=height)
+    return pb.Mixing(picture=picture(pixels), picture_box=where, **{"amount": 1.0, **fields})
+
+
+@pytest.mark.parametrize(
+    ("levels", "styles"),
+    [([], [7]), ([pb.STYLE_LEVEL_FEATURES, pb.STYLE_LEVEL_COLOURS], [3, 4, 5, 6, 7])],
+)
+def test_the_fine_styles_of_another_picture(
+    caller: Caller, filled: Answer, levels: list[int], styles: list[int]
+) -> None:
+    """Over the attachment the frame is the whole square, so the model sees the picture as it is."""
+    candidate = filled.candidates[0]
+    source = pb.RecipeSource(recipe=candidate.recipe, attachment=candidate.attachment)
+    square = noise(32, 32, seed=5)
+    mixing = like(square, levels=levels, amount=0.5)
+    (made,) = caller.edit(pb.EditHeader(source=source, mixing=mixing)).candidates
+    expected = codes(candidate).copy()
+    expected[styles] += 0.5 * (tiny_inpainter().invert(square) - expected)[styles]
+    np.testing.assert_allclose(codes(made), expected, atol=1e-5)
+    names = ["features", "colours"] if levels else ["colours"]
+    assert json.loads(made.recipe)["mixing"] == {"levels": names, "amount": 0.5}
+
+
+def test_a_layer_is_seen_through_the_candidates_frame(caller: Caller) -> None:
+    hole = np.zeros((160, 200), np.uint8)
+    hole[60:90, 80:110] = 255
+    frame = pb.Frame(cx=95, cy=75, side=64, angle=10)
+    explicit = header(noise(200, 160), hole, frame_mode=pb.FRAME_MODE_EXPLICIT, frame=frame)
+    answer = caller.fill(explicit)
+
+    def mixed(mixing: pb.Mixing) -> npt.NDArray[np.float32]:
+        edit = pb.EditHeader(session_id=answer.session_id, mixing=mixing)
+        return codes(caller.edit(edit).candidates[0])
+
+    layer = smooth(200, 160)
+    whole = mixed(like(layer))
+    part = mixed(like(layer[20:130, 40:150], 40, 20, 110, 110))
+    np.testing.assert_allclose(part, whole, atol=1e-5)
+    reduced = mixed(
+        like(layer.reshape(80, 2, 100, 2, 3).mean(axis=(1, 3)).astype("u1"), 0, 0, 200, 160)
+    )
+    elsewhere = mixed(like(layer, 30, 0, 200, 160))
+    assert np.abs(reduced - whole).max() < 0.2 * np.abs(elsewhere - whole).max()
+    opaque = np.dstack([layer, np.full((160, 200), 255, np.uint8)])
+    np.testing.assert_array_equal(mixed(like(opaque)), whole)
+    opaque[:75, :, 3] = 0
+    assert not np.allclose(mixed(like(opaque)), whole)
+
+
+def test_what_looks_like_a_picture_is_made_again_without_it(
+    fill: pb.FillHeader, filled: Answer, caller: Caller, other_caller: Caller
+) -> None:
+    levels = [pb.STYLE_LEVEL_FEATURES, pb.STYLE_LEVEL_COLOURS]
+    mixing = like(smooth(48, 40), levels=levels)
+    mixed = caller.edit(pb.EditHeader(session_id=filled.session_id, mixing=mixing))
+    there = other_caller.edit(pb.EditHeader(source=recipe_source(fill, mixed.candidates[0])))
+    assert patch_of(there) == patch_of(mixed)
+    assert patch_of(mixed) != filled.candidates[0].patches[0].fill.data
 
 
 def test_recipe_and_attachment_give_the_same_on_another_daemon(

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from daemons import DTYPES, Answer, Caller, header, noise, pixels_of, recipe_source
+from daemons import DTYPES, Answer, Caller, header, noise, picture, pixels_of, recipe_source
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -210,6 +210,27 @@ def test_recipes_with_any_value_replaced(
     refused_or_filled(lambda: caller.edit(pb.EditHeader(source=source)))
     good = recipe_source(fill, candidate)
     refused_or_filled(lambda: caller.edit(pb.EditHeader(source=good, mixing=mixing)))
+
+
+@hostile
+@given(data=st.data())
+def test_arbitrary_pictures_to_mix(
+    caller: Caller, filled: list[tuple[pb.FillHeader, pb.Candidate]], data: st.DataObject
+) -> None:
+    if not filled:
+        fill = header(seeds=[1])
+        filled.append((fill, caller.fill(fill).candidates[0]))
+    shown = data.draw(st.builds(picture, st.builds(noise, st.integers(1, 40), st.integers(1, 40))))
+    x, y = data.draw(st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-60, 60)))
+    width, height = data.draw(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 100)))
+    mixing = pb.Mixing(
+        picture=shown,
+        picture_box=pb.Box(x=x, y=y, width=width, height=height),
+        levels=data.draw(st.lists(enums, max_size=2)),
+        amount=data.draw(numbers),
+    )
+    source = recipe_source(*filled[0])
+    refused_or_filled(lambda: caller.edit(pb.EditHeader(source=source, mixing=mixing)))
 
 
 @hostile

@@ -14,6 +14,7 @@ from daemons import (
     DaemonProcess,
     header,
     noise,
+    picture,
     recipe_source,
 )
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -213,6 +214,35 @@ def test_a_recipe_of_another_model(caller: Caller) -> None:
         lambda: caller.edit(pb.EditHeader(session_id=answer.session_id, mixing=mixing)),
         Code.FAILED_PRECONDITION, "mixing.recipe",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mixing", "words"),
+    [
+        ({"recipe": "{}"}, ["mixing", "both"]),
+        ({"picture_box": None}, ["mixing.picture_box", "missing"]),
+        ({"picture_box": pb.Box(width=7, height=8)}, ["mixing.picture_box.width", "7"]),
+        ({"picture_box": pb.Box(width=8, height=1 << 21)}, ["mixing.picture_box.height"]),
+        ({"picture_box": pb.Box(x=900, width=8, height=8)}, ["mixing.picture", "shows nothing"]),
+        ({"picture": pb.Picture(width=8, height=8, channels=3, sample_type=1)},
+         ["mixing.picture.data", "empty"]),
+        ({"picture": pb.Picture(width=1025, height=1, channels=1, sample_type=1)},
+         ["mixing.picture", "1024"]),
+        ({"picture": pb.Picture(width=8, height=8, channels=2, sample_type=1)},
+         ["mixing.picture.channels"]),
+        ({"picture": pb.Picture(width=8, height=8, channels=1, sample_type=1, data=b"few")},
+         ["mixing.picture.data", "64"]),
+        ({"amount": 1.5}, ["mixing.amount"]),
+    ],
+)  # fmt: skip
+def test_pictures_that_cannot_be_mixed(
+    caller: Caller, mixing: dict[str, Any], words: list[str]
+) -> None:
+    session = caller.fill(header(seeds=[1])).session_id
+    good = {"picture": picture(noise(8, 8)), "picture_box": pb.Box(width=8, height=8)}
+    message = pb.Mixing(**{"amount": 1.0, **good, **mixing})
+    edit = pb.EditHeader(session_id=session, mixing=message)
+    refused(lambda: caller.edit(edit), Code.INVALID_ARGUMENT, *words)
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "Bearer", "\u00e4" * 3])

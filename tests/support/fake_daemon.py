@@ -184,11 +184,17 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         self.script.tell(f"edit {session_id}")
         edits = {edit.name: edit.value for edit in header.edits}
         renderings = [(header.index, -1, seed, edits)]
-        async for event in self._render(session_id, renderings, context, ""):
+        mixing = header.mixing if header.HasField("mixing") else None
+        async for event in self._render(session_id, renderings, context, "", mixing):
             yield event
 
     async def _render(
-        self, session_id: str, renderings: list[Any], context: Any, fail: str
+        self,
+        session_id: str,
+        renderings: list[Any],
+        context: Any,
+        fail: str,
+        mixing: pb.Mixing | None = None,
     ) -> AsyncIterator[pb.FillEvent]:
         session = self.sessions[session_id]
         status, _, after = (fail or self.script.fail).partition(":")
@@ -214,7 +220,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 if status and done >= int(after):
                     await _fail(context, status)
                 await asyncio.sleep(self.script.delay_s)
-                yield pb.FillEvent(candidate=_candidate(session, index, variant, seed, edits))
+                made = _candidate(session, index, variant, seed, edits, mixing)
+                yield pb.FillEvent(candidate=made)
                 yield pb.FillEvent(progress=pb.Progress(done=done + 1, total=len(renderings)))
             yield pb.FillEvent(done=pb.Done(timings=pb.Timings(total_ms=1.0)))
             self.script.tell(f"done {session_id}")
@@ -261,8 +268,20 @@ async def _fail(context: Any, status: str) -> None:
     await context.abort(grpc.StatusCode[status], f"{status} on demand")
 
 
+def _other_colour(mixing: pb.Mixing) -> list[float]:
+    """The other candidate's colour, or that of the picture's first pixel."""
+    if mixing.HasField("picture"):
+        return [value / 255 for value in mixing.picture.data[:3]]
+    return list(colour_of(json.loads(mixing.recipe)["seed"]))
+
+
 def _candidate(
-    session: Session, index: int, variant: int, seed: int, edits: dict[str, float]
+    session: Session,
+    index: int,
+    variant: int,
+    seed: int,
+    edits: dict[str, float],
+    mixing: pb.Mixing | None = None,
 ) -> pb.Candidate:
     header = session.header
     coverage = np.frombuffer(session.hole, np.uint8).reshape(header.hole.height, header.hole.width)
@@ -277,6 +296,11 @@ def _candidate(
     sample_type = header.output_sample_type or header.crop.sample_type
     dtype, scale = DTYPES[sample_type]
     colour = colour_of(seed, edits)
+    if mixing is not None:
+        colour = tuple(
+            own + mixing.amount * (other - own)
+            for own, other in zip(colour, _other_colour(mixing), strict=True)
+        )
     channels = {1: (colour[1],), 3: colour, 4: (*colour, 1.0)}[header.crop.channels]
     values = np.array(channels) * scale
     pixel = (np.rint(values) if scale > 1 else values).astype(dtype)
@@ -286,6 +310,7 @@ def _candidate(
         "seed": seed,
         "truncation_psi": header.truncation_psi,
         "edits": edits,
+        "mixed": mixing is not None,
         "generator_sha256": MODEL.generator_sha256,
     }
     return pb.Candidate(

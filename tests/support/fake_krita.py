@@ -148,6 +148,27 @@ class FakeDocument:
         )
         return image.scaled(*extent), layer.box
 
+    def layer_view(self, layer_id: str, box: Box, scratch: Any) -> QtGui.QImage:
+        data = crop(bytes(self.layers[layer_id].data), self.extent, box, 4)
+        return QtGui.QImage(data, *box.extent, QtGui.QImage.Format.Format_ARGB32).copy()
+
+    def bounds(self, layer_id: str) -> Box | None:
+        layer = self.find(layer_id)
+        return None if layer is None or layer.box.is_empty else layer.box
+
+    def paint_layers(self) -> list[tuple[str, str]]:
+        return [(e.key, e.title) for e in self.root.walk() if e.kind == "paintlayer"]
+
+    def add_paint(self, title: str, box: Box | None = None, pixel: bytes = b"") -> FakeLayer:
+        """A layer of the artist's, of one colour inside a box."""
+        layer = FakeLayer(title, parent=self.root)
+        self.root.children.append(layer)
+        self.layers[layer.key] = layer
+        if box is not None:
+            self.write(layer.key, Painting(box, pixel * box.extent.area))
+            layer.box = box
+        return layer
+
     def rename(self, layer_id: str, name: str) -> None:
         self.layers[layer_id].title = name
 

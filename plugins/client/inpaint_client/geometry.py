@@ -16,6 +16,7 @@ CROP_GROWTH = 4  # a crop is this many times the larger side of the hole's box .
 CROP_MIN_SIDE = 1024  # ... but at least this, px
 WHOLE_CANVAS_SIDE = 2048  # up to this the whole canvas is sent, px
 OVERVIEW_SIDE = 512  # longest side of an overview, px
+MIXED_SIDE = 1024  # longest side of a picture whose styles are taken, px
 MAX_SIDE = 8192  # the daemon's default limits; Info tells those in force
 MAX_PICTURE_BYTES = 512 << 20
 
@@ -200,4 +201,9 @@ def crop_for_hole(
 
 def overview_step(document: Extent) -> int:
     """The overview has one pixel for each square of this many document pixels a side."""
-    return -(-document.longest // OVERVIEW_SIDE)
+    return reducing_step(document, OVERVIEW_SIDE)
+
+
+def reducing_step(extent: Extent, longest: int) -> int:
+    """The smallest whole number that divides an extent to sides of at most `longest` px."""
+    return -(-extent.longest // longest)

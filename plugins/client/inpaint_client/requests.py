@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from .errors import BadInput
-from .geometry import Box, Extent, Frame
+from .geometry import MIXED_SIDE, Box, Extent, Frame
 
 
 class SampleType(IntEnum):
@@ -39,7 +39,7 @@ class FrameMode(IntEnum):
 
 
 class StyleLevel(IntEnum):
-    """Which styles mixing takes from the other candidate."""
+    """Which styles mixing takes from the other candidate or picture."""
 
     STRUCTURE = 1  # pose and shape
     FEATURES = 2  # eyes, mouth, hair
@@ -168,11 +168,36 @@ class RecipeSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixing:
-    """Styles of another candidate, of the same model, laid over this one."""
+    """Styles of another candidate, of the same model, or of a picture, laid over this candidate.
 
-    recipe: str
-    levels: tuple[StyleLevel, ...] = ()  # none = all
-    amount: float = 1.0  # 0 = this candidate, 1 = the other
+    Either `recipe`, or `picture` and `picture_box`: a layer of the same document or a part of one,
+    reduced to at most `MIXED_SIDE` px. The model sees it through the candidate's own frame;
+    transparent pixels, and what it does not reach, are unknown to it.
+    """
+
+    recipe: str = ""
+    levels: tuple[StyleLevel, ...] = ()  # none = all of a candidate's, COLOURS of a picture's
+    amount: float = 1.0  # 0..1: 0 = this candidate, 1 = the other
+    picture: Picture | None = None
+    picture_box: Box | None = None  # document px: what it shows; may reach beyond the document
+
+    def __post_init__(self) -> None:
+        if (self.picture is None) == (not self.recipe):
+            raise BadInput("Mixing takes either another candidate or a picture.")
+        if not 0 <= self.amount <= 1:
+            raise BadInput(f"An amount of {self.amount:g} is not between 0 and 1.")
+        if self.picture is None:
+            return
+        if self.picture_box is None:
+            raise BadInput("A picture to mix needs its place in the document.")
+        width, height = self.picture.extent
+        if self.picture.extent.longest > MIXED_SIDE:
+            raise BadInput(
+                f"A picture of {width} x {height} px is too large to mix.",
+                f"Reduce it to at most {MIXED_SIDE} px.",
+            )
+        if width > self.picture_box.width or height > self.picture_box.height:
+            raise BadInput("A picture to mix has more pixels than its place in the document.")
 
 
 @dataclass(frozen=True, kw_only=True)

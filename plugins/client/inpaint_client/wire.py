@@ -241,6 +241,8 @@ def _mixing(mixing: Mixing) -> pb.Mixing:
         recipe=mixing.recipe,
         levels=[_number(level) for level in mixing.levels],
         amount=mixing.amount,
+        picture=_picture(mixing.picture, inline=True) if mixing.picture else None,
+        picture_box=_box(mixing.picture_box) if mixing.picture_box else None,
     )
 
 

@@ -12,6 +12,7 @@ from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from .connection import Mend
 from .contract import Document
+from .history import Mix
 from .link import Link
 from .qt import QtCore, QtGui
 from .scratch import Scratch
@@ -83,6 +84,8 @@ class Controller(QtCore.QObject):
             missing=session.missing,
             edits=session.edits,
             is_editing=session.live.is_busy,
+            mix=session.mix,
+            mix_choices=session.mix_choices,
         )
 
     @property
@@ -158,6 +161,18 @@ class Controller(QtCore.QObject):
         if self._session is not None:
             self._session.edit(edits, self.state.model)
         self._publish()
+
+    def mix_with(self, layer: str) -> None:
+        """Another layer to mix with was chosen; empty = none."""
+        if self._session is not None:
+            self._session.mix_with(layer, self.state.model)
+            self._publish()
+
+    def remix(self, mix: Mix) -> None:
+        """Other levels, or another amount."""
+        if self._session is not None:
+            self._session.remix(mix, self.state.model)
+            self._publish()
 
     def add_variant(self) -> None:
         if self._session is not None:

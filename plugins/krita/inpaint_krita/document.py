@@ -7,7 +7,7 @@ from typing import Any
 
 from inpaint_client.geometry import Box, Extent
 
-from .colour import Space
+from .colour import SRGB, Space
 from .paint import Painting
 from .place import Node, Source, Spot
 from .qt import QtCore, QtGui
@@ -184,11 +184,29 @@ class KritaDocument:
         layer = self._known.get(layer_id) or self.find(layer_id)
         if layer is None:
             return None
-        bounds = layer.bounds()
-        box = Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
-        if box.is_empty:
-            return None
-        return layer.thumbnail(*extent), box
+        box = _bounds(layer)
+        return None if box.is_empty else (layer.thumbnail(*extent), box)
+
+    def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage:
+        """A layer's own pixels in a box, as sRGB."""
+        node = self.find(layer_id)
+        own = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
+        display = Space("RGBA", "U8", SRGB)
+        data = scratch.convert(bytes(node.pixelData(*box)), box.extent, own, display)
+        image = QtGui.QImage(data, *box.extent, QtGui.QImage.Format.Format_ARGB32)
+        return image.copy()  # the bytes are not the image's own
+
+    def bounds(self, layer_id: str) -> Box | None:
+        """Where a layer of the picture has anything; None if it is empty or gone."""
+        layer = self.find(layer_id)
+        box = Box(0, 0, 0, 0) if layer is None else _bounds(layer)
+        return None if box.is_empty else box
+
+    def paint_layers(self) -> list[tuple[str, str]]:
+        """Id and name of every paint layer in the picture."""
+        root = self._document.rootNode()  # None once the document is closed
+        nodes = _walk(root) if root is not None else ()
+        return [(_id(node), node.name()) for node in nodes if node.type() == "paintlayer"]
 
     def rename(self, layer_id: str, name: str) -> None:
         if (layer := self.find(layer_id)) is not None:
@@ -284,6 +302,11 @@ class DocumentPixels:
 
 def _id(node: Any) -> str:
     return str(node.uniqueId().toString())
+
+
+def _bounds(layer: Any) -> Box:
+    bounds = layer.bounds()
+    return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
 
 
 def _walk(node: Any) -> Iterator[Any]:

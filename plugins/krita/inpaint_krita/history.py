@@ -15,12 +15,25 @@ from typing import Any
 
 from inpaint_client.errors import BadInput
 from inpaint_client.geometry import Box, Extent
-from inpaint_client.requests import Edit
+from inpaint_client.requests import Edit, StyleLevel
 
 PREFIX = "inpaint_stylegan/run/"
 DESCRIPTION = "Inpaint (StyleGAN): how these layers were made"
 FORMAT = 1
 MAX_RUNS = 24  # older ones are forgotten, oldest first; some 200 KiB each
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Styles of another layer laid over a result."""
+
+    other: str = ""  # id of another result's layer, or of any paint layer; empty = nothing
+    levels: tuple[StyleLevel, ...] = tuple(StyleLevel)
+    amount: float = 0.5  # 0..1: 0 = this result, 1 = the other
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.other and self.levels and self.amount)
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,8 @@ class Result:
     attachment: bytes = field(default=b"", repr=False)
     edits: tuple[Edit, ...] = ()
     starred: bool = False
+    mix: Mix = Mix()
+    unmixed: str = field(default="", repr=False)  # the recipe before mixing, if anything is mixed
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,10 @@ def pack(run: PastRun) -> bytes:
             "edits": {edit.name: edit.value for edit in result.edits},
             "starred": result.starred,
         }
+        if result.mix != Mix():
+            mix = result.mix
+            entry["mix"] = {"other": mix.other, "levels": list(mix.levels), "amount": mix.amount}
+            entry["unmixed"] = result.unmixed
         if result.attachment:
             if result.attachment not in attachments:
                 attachments.append(result.attachment)
@@ -152,7 +171,17 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
         attachment=b"" if position is None else attachments[int(position)],
         edits=tuple(Edit(str(name), float(value)) for name, value in entry["edits"].items()),
         starred=bool(entry["starred"]),
+        mix=_mix(entry["mix"]) if "mix" in entry else Mix(),
+        unmixed=str(entry.get("unmixed", "")),
     )
+
+
+def _mix(content: dict[str, Any]) -> Mix:
+    levels = tuple(StyleLevel(level) for level in content["levels"])
+    amount = float(content["amount"])
+    if not 0 <= amount <= 1:
+        raise ValueError("the amount is not between 0 and 1")
+    return Mix(str(content["other"]), levels, amount)
 
 
 def _inflate(data: bytes, size: int) -> bytes:

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from inpaint_client.errors import BadInput, InpaintError, NotFound
 from inpaint_client.events import Accepted, Candidate, Done, Failed, Message
 from inpaint_client.info import Limits
-from inpaint_client.requests import Edit, EditJob, RecipeSource
+from inpaint_client.requests import Edit, EditJob, Mixing, RecipeSource
 
 from .capture import Capture, Pixels, capture
 from .colour import Space
-from .history import PastRun, attachment_of
+from .history import Mix, PastRun, attachment_of
 from .paint import Convert
 from .qt import QtCore
 from .run_fill import Cancellable, Submit
@@ -35,6 +35,8 @@ class Wanted(NamedTuple):
     position: int
     layer: str  # where it goes
     edits: tuple[Edit, ...]
+    mix: Mix = Mix()
+    mixing: Mixing | None = None  # what `mix` asks of the daemon
 
 
 class Session(NamedTuple):
@@ -52,6 +54,7 @@ class Rendered:
     position: int
     edits: tuple[Edit, ...]
     recipe: str
+    mix: Mix
 
 
 Read = Callable[[PastRun, KeptSelection], Pixels]
@@ -123,7 +126,14 @@ class LiveEdit(QtCore.QObject):
         self.busy_changed.emit()
         session = self._sessions.get((wanted.run.key, wanted.position))
         if session is not None:
-            self._send(EditJob(session_id=session.key, index=session.candidate, edits=wanted.edits))
+            self._send(
+                EditJob(
+                    session_id=session.key,
+                    index=session.candidate,
+                    edits=wanted.edits,
+                    mixing=wanted.mixing,
+                )
+            )
         else:
             self._send_from_recipe()
 
@@ -157,14 +167,14 @@ class LiveEdit(QtCore.QObject):
         result = wanted.run.results[wanted.position]
         try:
             source = RecipeSource(
-                recipe=result.recipe,
+                recipe=result.unmixed or result.recipe,
                 attachment=attachment_of(wanted.run, result),
                 crop=captured.crop,
                 hole=captured.hole,
                 crop_box=captured.crop_box,
                 document=captured.document,
             )
-            job = EditJob(source=source, edits=wanted.edits)
+            job = EditJob(source=source, edits=wanted.edits, mixing=wanted.mixing)
         except InpaintError as error:
             self._fail(error)
             return
@@ -196,7 +206,7 @@ class LiveEdit(QtCore.QObject):
                 self._fail(message.error)
 
     def _write(self, wanted: Wanted, candidate: Candidate) -> None:
-        done = Rendered(wanted.run.key, wanted.position, wanted.edits, candidate.recipe)
+        done = Rendered(wanted.run.key, wanted.position, wanted.edits, candidate.recipe, wanted.mix)
 
         def written() -> None:
             self.rendered.emit(done)

@@ -10,13 +10,13 @@ from inpaint_client.errors import BadInput, InpaintError
 from inpaint_client.events import FrameChosen
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
-from inpaint_client.requests import Edit
 
 from .capture import Pixels
 from .contract import Document
-from .history import PastRun, Result, attachment_of
+from .history import Mix, PastRun, Result, attachment_of
 from .keeping import keep_visible
 from .live_edit import LiveEdit, Rendered, Wanted
+from .mixing import Choice, choices, mixing_of, with_other
 from .notices import notice_of
 from .place import Source
 from .planning import plan_run
@@ -59,6 +59,8 @@ class DocumentSession(QtCore.QObject):
         self.fill: FillRun | None = None
         self.frame: Frame | None = None  # of the last run, for the adjustable rectangle
         self.edits: dict[str, float] = {}
+        self.mix = Mix()
+        self.mix_choices: tuple[Choice, ...] = ()
         self._scratch = scratch
         self._submit = submit
         self._limits = limits
@@ -255,13 +257,33 @@ class DocumentSession(QtCore.QObject):
     def edit(self, edits: dict[str, float], model: Model | None) -> None:
         """The sliders moved: render the chosen result again, into the same layer."""
         self.edits = dict(edits)
+        self._render_chosen(model)
+
+    def mix_with(self, layer: str, model: Model | None) -> None:
+        """Take styles of this layer, another result's or any; of none if it is empty."""
+        if self.shown is not None:
+            self.remix(with_other(self.mix, layer, self.shown), model)
+
+    def remix(self, mix: Mix, model: Model | None) -> None:
+        """Other levels, or another amount."""
+        self.mix = mix
+        self._render_chosen(model)
+
+    def _render_chosen(self, model: Model | None) -> None:
         run = self.shown
         if run is None or not run.results or self.fill is not None:
             return
         layer = self._layer_of_chosen(run)
-        if layer:
-            wanted = Wanted(run, run.chosen, layer, usable_edits(self.edits, model))
-            self.live.request(wanted)
+        if not layer:
+            return
+        try:
+            mixing = mixing_of(self.mix, run, self.document, self._scratch)
+        except BadInput as error:
+            self.mix = run.results[run.chosen].mix  # what the layer shows
+            self._take_failure(error)
+            return
+        edits = usable_edits(self.edits, model)
+        self.live.request(Wanted(run, run.chosen, layer, edits, self.mix, mixing))
 
     def add_variant(self, model: Model | None) -> None:
         """The chosen result as it was, and one more layer with the sliders' edits."""
@@ -305,18 +327,22 @@ class DocumentSession(QtCore.QObject):
         self.document.refresh()
         self._scratch.close()
         old = run.results[rendered.position]
-        self._update(
-            run.with_result(
-                rendered.position, replace(old, edits=rendered.edits, recipe=rendered.recipe)
-            )
+        new = replace(
+            old,
+            edits=rendered.edits,
+            recipe=rendered.recipe,
+            mix=rendered.mix,
+            unmixed=(old.unmixed or old.recipe) if rendered.mix.is_on else "",
         )
+        self._update(run.with_result(rendered.position, new))
         self._draw(run, rendered.position)
         self.changed.emit()
 
     def _show_edits_of_chosen(self) -> None:
         if self.shown is not None and self.shown.results:
-            chosen: tuple[Edit, ...] = self.shown.results[self.shown.chosen].edits
-            self.edits = {edit.name: edit.value for edit in chosen}
+            chosen = self.shown.results[self.shown.chosen]
+            self.edits = {edit.name: edit.value for edit in chosen.edits}
+            self.mix = chosen.mix
 
     # -- history -----------------------------------------------------------------------------
 
@@ -337,7 +363,9 @@ class DocumentSession(QtCore.QObject):
             return False
         layers = {run.group, run.kept, *(result.layer for result in run.results)} - {""}
         missing = frozenset(layer for layer in layers if not self.document.is_attached(layer))
-        changed, self.missing = missing != self.missing, missing
+        offered = choices(run, self.document.paint_layers())
+        changed = missing != self.missing or offered != self.mix_choices
+        self.missing, self.mix_choices = missing, offered
         return changed
 
     def thumbnail(self, position: int) -> QtGui.QImage | None:

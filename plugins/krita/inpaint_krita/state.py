@@ -8,7 +8,8 @@ from enum import Enum, auto
 from inpaint_client.info import Model
 
 from .connection import Connection
-from .history import PastRun
+from .history import Mix, PastRun
+from .mixing import Choice
 from .progress import RunProgress
 from .wishes import Wishes
 
@@ -45,6 +46,8 @@ class State:
     missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
     edits: dict[str, float] = field(default_factory=dict)  # what the sliders show
     is_editing: bool = False  # a slider's rendering is under way
+    mix: Mix = field(default_factory=Mix)  # what the chosen result is mixed with
+    mix_choices: tuple[Choice, ...] = ()  # what it could be mixed with
 
     @property
     def model(self) -> Model | None:

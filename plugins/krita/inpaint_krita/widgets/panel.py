@@ -7,12 +7,13 @@ from typing import Any, Protocol
 from inpaint_client.geometry import Extent
 from inpaint_client.settings import ConnectionSettings
 
-from ..history import PastRun
+from ..history import Mix, PastRun
 from ..qt import Qt, QtCore, QtGui, QtWidgets
 from ..state import Notice, State
 from ..text import tr
 from .edits import Edits
 from .form import Form
+from .mix import MixForm
 from .notice_bar import NoticeBar
 from .parts import IconButton, Section, column
 from .results import Results
@@ -20,7 +21,7 @@ from .run_row import RunRow
 from .settings_dialog import SettingsDialog
 from .status_row import StatusRow
 
-SECTIONS = ("settings", "results", "edits")
+SECTIONS = ("settings", "results", "edits", "mix")
 
 
 class Intents(Protocol):
@@ -35,6 +36,8 @@ class Intents(Protocol):
     def compare(self, with_original: bool) -> None: ...
     def edit(self, name: str, value: float) -> None: ...
     def reset_edits(self) -> None: ...
+    def mix_with(self, layer: str) -> None: ...
+    def remix(self, mix: Mix) -> None: ...
     def add_variant(self) -> None: ...
     def show_run(self, key: str) -> None: ...
     def mend(self) -> None: ...
@@ -59,6 +62,7 @@ class Panel(QtWidgets.QWidget):
         self.form = Form()
         self.results = Results(intents.thumbnail)
         self.edits = Edits()
+        self.mix = MixForm()
         self.history = QtWidgets.QComboBox()
         self.history.setToolTip(tr("Earlier runs of this picture"))
         self.history.setSizePolicy(
@@ -68,6 +72,7 @@ class Panel(QtWidgets.QWidget):
             "settings": Section(tr("Settings")),
             "results": Section(tr("Results")),
             "edits": Section(tr("Edits")),
+            "mix": Section(tr("Mix")),
         }
         self.reset = IconButton("reset", tr("All edits back to 0"))
         self.sections["edits"].corner.addWidget(self.reset)
@@ -79,6 +84,7 @@ class Panel(QtWidgets.QWidget):
             ("settings", [self.form]),
             ("results", [self.history, self.results]),
             ("edits", [self.edits]),
+            ("mix", [self.mix]),
         ):
             body = column(self.sections[name].body)
             body.setContentsMargins(6, 0, 2, 4)
@@ -118,6 +124,8 @@ class Panel(QtWidgets.QWidget):
         self.results.kept.connect(intents.keep)
         self.edits.edited.connect(intents.edit)
         self.edits.variant.connect(intents.add_variant)
+        self.mix.other_chosen.connect(intents.mix_with)
+        self.mix.changed.connect(intents.remix)
         self.edits.plain_too.connect(lambda on: intents.wish(also_without_edits=on))
         self.reset.clicked.connect(lambda: intents.reset_edits())
         self.history.activated.connect(lambda _: intents.show_run(self.history.currentData()))
@@ -132,6 +140,8 @@ class Panel(QtWidgets.QWidget):
         self.form.draw(state)
         self.results.draw(state)
         self.edits.draw(state)
+        self.mix.draw(state)
+        self.sections["mix"].setVisible(state.run is not None)
         self.reset.setEnabled(any(state.edits.values()))
         self._draw_history(state)
         closed = set(state.wishes.sections_closed.split(","))

@@ -1,0 +1,104 @@
+"""Style mixing: a result takes styles of another result, or of any paint layer of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from inpaint_client.errors import BadInput
+from inpaint_client.geometry import Box, crop_for_hole, reducing_step
+from inpaint_client.pixels import rearrange
+from inpaint_client.requests import Mixing, Picture, StyleLevel
+
+from .history import Mix, PastRun, Result
+from .qt import Qt, QtGui
+from .scratch import Scratch
+from .text import tr
+
+LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
+
+
+class Layers(Protocol):
+    """What is needed of a document (contract.Document)."""
+
+    def bounds(self, layer_id: str) -> Box | None: ...
+    def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage: ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A layer whose styles can be taken."""
+
+    layer: str
+    label: str
+
+
+def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Choice, ...]:
+    """The other results of a run, then the paint layers (id, name) that are none of its own."""
+    if run is None or not run.results:
+        return ()
+    chosen = run.results[run.chosen]
+    own = {result.layer for result in run.results} | {run.kept}
+    return (
+        *(Choice(each.layer, _label(each)) for each in run.results if each is not chosen),
+        *(
+            Choice(layer, tr("Layer: {name}").format(name=name))
+            for layer, name in layers
+            if layer not in own
+        ),
+    )
+
+
+def _label(result: Result) -> str:
+    text = tr("Seed {seed}") if result.variant < 0 else tr("Seed {seed}, edited")
+    return text.format(seed=result.seed)
+
+
+def with_other(mix: Mix, layer: str, run: PastRun) -> Mix:
+    """The styles of another layer: all of a result's, the fine ones of a picture's."""
+    is_result = _result(run, layer) is not None
+    return replace(mix, other=layer, levels=tuple(StyleLevel) if is_result else (FINE,))
+
+
+FINE = StyleLevel.COLOURS
+
+
+def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixing | None:
+    """What the daemon is asked for; None where nothing is mixed.
+
+    Raises:
+        BadInput: the layer shows nothing around the hole.
+    """
+    if not mix.is_on:
+        return None
+    result = _result(run, mix.other)
+    if result is not None:
+        return Mixing(recipe=result.recipe, levels=mix.levels, amount=mix.amount)
+    picture, box = _picture(mix.other, run, layers, scratch)
+    return Mixing(levels=mix.levels, amount=mix.amount, picture=picture, picture_box=box)
+
+
+def _result(run: PastRun, layer: str) -> Result | None:
+    return next((result for result in run.results if result.layer == layer), None)
+
+
+def _picture(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tuple[Picture, Box]:
+    """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
+    bounds = layers.bounds(layer)
+    around = crop_for_hole(run.hole_box, Box.of_extent(run.document))
+    box = Box(0, 0, 0, 0) if bounds is None else bounds.clamp(around)
+    if box.is_empty:
+        raise BadInput(tr("The layer to mix with is empty or was deleted."))
+    step = reducing_step(box.extent, LAYER_SIDE)
+    image = layers.layer_view(layer, box, scratch).scaled(
+        max(1, box.width // step),
+        max(1, box.height // step),
+        Qt.AspectRatioMode.IgnoreAspectRatio,
+        Qt.TransformationMode.SmoothTransformation,
+    )
+    image = image.convertToFormat(QtGui.QImage.Format.Format_ARGB32)
+    pointer: Any = image.constBits()
+    pointer.setsize(image.sizeInBytes())
+    data = rearrange(bytes(pointer), "BGRA", "RGBA")
+    return Picture(image.width(), image.height(), 4, data), box

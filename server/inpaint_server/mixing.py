@@ -1,0 +1,89 @@
+"""Style mixing: the codes of another candidate, or of another picture, laid over a candidate's.
+
+The levels are the paper's of the generator: coarse styles are structure, the middle ones features,
+the fine ones colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from inpaint_model import Inpainter
+from inpaint_model.frames import Frame
+from inpaint_model.pictures import DocumentPicture, look
+
+from .convert import MixingOrder
+from .errors import InvalidRequest, WrongModel
+from .models import Entry
+from .recipes import Recipe, read_recipe
+
+Float32 = npt.NDArray[np.float32]
+Codes = tuple[Float32, ...]  # one [num_ws, w_dim] a group of holes
+
+LEVEL_STYLES: Mapping[str, slice] = {
+    "structure": slice(0, 3),
+    "features": slice(3, 7),
+    "colours": slice(7, None),
+}
+
+
+def mixed(codes: Codes, others: Codes, order: MixingOrder) -> Codes:
+    """The order's styles of `others` laid over `codes`, group by group."""
+    results = []
+    for k, own in enumerate(codes):
+        result = own.copy()
+        for level in order.levels:
+            styles = LEVEL_STYLES[level]
+            result[styles] += order.amount * (others[k % len(others)][styles] - result[styles])
+        results.append(result)
+    return tuple(results)
+
+
+def other_codes(
+    inpainter: Inpainter, entry: Entry, frames: Iterable[Frame], order: MixingOrder
+) -> Codes:
+    """What is mixed in. `frames`: those of the candidate, through which a picture is seen."""
+    if isinstance(order.other, str):
+        return _codes_of_candidate(order.other, entry)
+    return tuple(_codes_of_picture(inpainter, order.other, frame) for frame in frames)
+
+
+def _codes_of_candidate(text: str, entry: Entry) -> Codes:
+    other = read_recipe(text, "mixing.recipe")
+    if other.weights_sha256 != entry.info.weights_sha256:
+        raise WrongModel(
+            f"mixing.recipe was made with the model {other.model!r}, this candidate with "
+            f"{entry.name!r}; only candidates of one model can be mixed"
+        )
+    codes = recipe_codes(other, entry, "mixing.recipe")
+    if not codes:
+        raise InvalidRequest("mixing.recipe", "has no codes (ws_out) to mix")
+    return codes
+
+
+def _codes_of_picture(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> Float32:
+    all_shown = np.zeros(picture.pixels.shape[:2], np.uint8)
+    seen = look(picture, all_shown, frame, inpainter.resolution)
+    if seen.hole.all():
+        raise InvalidRequest(
+            "mixing.picture", "shows nothing in the candidate's frame; move it over the hole"
+        )
+    return inpainter.invert(seen.erased, seen.hole)
+
+
+def recipe_codes(recipe: Recipe, entry: Entry, field: str) -> Codes:
+    """The codes of every group, in the model's shape; none if the recipe has not all of them."""
+    codes: Sequence[Float32] = [g.ws_out for g in recipe.groups if g.ws_out is not None]
+    if len(codes) < len(recipe.groups):
+        if recipe.mixing is not None:
+            raise InvalidRequest(field, "is mixed but has no codes; it cannot be made again")
+        return ()
+    shape = entry.info.num_ws, entry.info.w_dim
+    for flat in codes:
+        if flat.size != shape[0] * shape[1]:
+            raise InvalidRequest(
+                field, f"has {flat.size} numbers in ws_out; {entry.name} has {shape[0] * shape[1]}"
+            )
+    return tuple(flat.reshape(shape) for flat in codes)

@@ -1,0 +1,51 @@
+"""A candidate takes styles of another, then looks like layers, through the docker's own widgets."""
+
+from __future__ import annotations
+
+from studio import QtCore, inpaint, picture, ready, select, until, wish
+
+RED = bytes([20, 40, 220, 255])  # BGRA
+
+
+def steps(stage):
+    docker = yield from ready()
+    control, form = docker.controller, docker.panel.mix
+    document = yield from picture(320, 240)
+    control.document_changed()
+    layer = document.createNode("Reference", "paintlayer")
+    document.rootNode().addChildNode(layer, None)
+    layer.setPixelData(QtCore.QByteArray(RED * (100 * 80)), 90, 50, 100, 80)
+    layer.setVisible(False)
+    empty = document.createNode("Empty", "paintlayer")
+    document.rootNode().addChildNode(empty, None)
+    document.setActiveNode(document.topLevelNodes()[0])
+    document.waitForDone()
+    yield 100
+    wish(docker, candidates=2)
+    yield from select(document, 100, 60, 80, 60)
+    yield from inpaint(docker)
+
+    def colour():
+        run = control.state.run
+        node = control._session.document.find(run.results[0].layer)
+        return list(bytes(node.pixelData(140, 90, 1, 1)))
+
+    def mix_with(label):
+        yield from until(lambda: form.other.findText(label) >= 0, what=label)
+        form.other.setCurrentIndex(form.other.findText(label))
+        form.other.activated.emit(form.other.currentIndex())
+        yield from until(lambda: not control.is_busy)
+
+    seen = {"plain": colour()}
+    yield from mix_with("Seed 6")
+    seen["half"] = colour()
+    form.amount.spin.setValue(1.0)
+    yield from until(lambda: colour() != seen["half"], what="the other candidate's colour")
+    seen["other"] = colour()
+    yield from mix_with("Layer: Reference")
+    seen["layer"] = colour()
+    yield from mix_with("Layer: Empty")
+    seen["notice"] = control.state.notice.text
+    yield from mix_with("With nothing")
+    seen["back"] = colour()
+    return seen
