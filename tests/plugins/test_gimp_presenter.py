@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from eventually import eventually
 from fake_daemon import FakeDaemon, Script, colour_of
 from inpaint_client import (
     Box,
@@ -253,7 +254,7 @@ def test_stopping_keeps_what_has_arrived(window: Window) -> None:
         assert presenter.state.status == "Stopped."
         assert not presenter.state.is_error
         worker.close()
-        assert daemon.service.cancelled == ["session-1"]
+        assert eventually(lambda: daemon.service.cancelled == ["session-1"])
 
 
 def test_after_closing_nothing_is_shown_and_the_daemon_is_free(window: Window) -> None:
@@ -267,7 +268,7 @@ def test_after_closing_nothing_is_shown_and_the_daemon_is_free(window: Window) -
         shown = len(window.states)
         window.settle()
         assert len(window.states) == shown
-        assert daemon.service.cancelled == ["session-1"]
+        assert eventually(lambda: daemon.service.cancelled == ["session-1"])
 
 
 @pytest.mark.parametrize(("model", "kept"), [("fail:INTERNAL", 0), ("fail:NOT_FOUND:2", 2)])
