@@ -12,7 +12,17 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from daemons import DTYPES, Answer, Caller, header, noise, picture, pixels_of, recipe_source
+from daemons import (
+    DTYPES,
+    Answer,
+    Caller,
+    DaemonProcess,
+    header,
+    noise,
+    picture,
+    pixels_of,
+    recipe_source,
+)
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -180,19 +190,18 @@ json_values = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def filled() -> list[tuple[pb.FillHeader, pb.Candidate]]:
-    return []
+def filled(daemon: DaemonProcess) -> tuple[pb.FillHeader, pb.Candidate]:
+    fill = header(seeds=[1])
+    with daemon.caller() as caller:
+        return fill, caller.fill(fill).candidates[0]
 
 
 @hostile
 @given(data=st.data())
 def test_recipes_with_any_value_replaced(
-    caller: Caller, filled: list[tuple[pb.FillHeader, pb.Candidate]], data: st.DataObject
+    caller: Caller, filled: tuple[pb.FillHeader, pb.Candidate], data: st.DataObject
 ) -> None:
-    if not filled:
-        fill = header(seeds=[1])
-        filled.append((fill, caller.fill(fill).candidates[0]))
-    fill, candidate = filled[0]
+    fill, candidate = filled
     recipe = json.loads(candidate.recipe)
     target = recipe["groups"][0] if data.draw(st.booleans()) else recipe
     key = data.draw(st.sampled_from(sorted(target)))
@@ -215,11 +224,8 @@ def test_recipes_with_any_value_replaced(
 @hostile
 @given(data=st.data())
 def test_arbitrary_pictures_to_mix(
-    caller: Caller, filled: list[tuple[pb.FillHeader, pb.Candidate]], data: st.DataObject
+    caller: Caller, filled: tuple[pb.FillHeader, pb.Candidate], data: st.DataObject
 ) -> None:
-    if not filled:
-        fill = header(seeds=[1])
-        filled.append((fill, caller.fill(fill).candidates[0]))
     shown = data.draw(st.builds(picture, st.builds(noise, st.integers(1, 40), st.integers(1, 40))))
     x, y = data.draw(st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-60, 60)))
     width, height = data.draw(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 100)))
@@ -229,7 +235,7 @@ def test_arbitrary_pictures_to_mix(
         levels=data.draw(st.lists(enums, max_size=2)),
         amount=data.draw(numbers),
     )
-    source = recipe_source(*filled[0])
+    source = recipe_source(*filled)
     refused_or_filled(lambda: caller.edit(pb.EditHeader(source=source, mixing=mixing)))
 
 
