@@ -261,22 +261,34 @@ def place(
     )
 
 
-def lay(placement: Placement, output: Floats, blending: BlendSettings | None = None) -> Patch:
+def lay(
+    placement: Placement,
+    output: Floats,
+    blending: BlendSettings | None = None,
+    *,
+    unedited: Floats | None = None,
+) -> Patch:
     """The model's output as pixels of the document.
 
     Args:
         placement: where the output belongs.
         output: float32 [R, R, 3], nominally 0..1.
         blending: how it is fitted to the surroundings; None for the defaults.
+        unedited: [R, R, 3], the same candidate without edits and mixing; None if `output` is that.
+            The edited one is fitted as this one is, so that blending takes no edit back.
     """
     region, picture = placement.region, placement.picture
     matrix = frames.compose(
         frames.model_from_document(placement.frame, placement.resolution),
         frames.translation(region.x, region.y),
     )
-    shown = resample(np.clip(output, 0, 1), matrix, region.width, region.height)
+
+    def shown(model_output: Floats) -> torch.Tensor:
+        seen = resample(np.clip(model_output, 0, 1), matrix, region.width, region.height)
+        return torch.from_numpy(seen).permute(2, 0, 1)
+
     fill = placement.surroundings.fitted(
-        torch.from_numpy(shown).permute(2, 0, 1), blending or BlendSettings()
+        shown(output), blending or BlendSettings(), None if unedited is None else shown(unedited)
     )
     inner = placement.box.moved(-region.x, -region.y)
     colour = np.ascontiguousarray(inner.cut(fill.permute(1, 2, 0).numpy()))
