@@ -17,6 +17,8 @@ import numpy.typing as npt
 Matrix = npt.NDArray[np.float64]
 """[2, 3]: (x, y) -> A (x, y) + b, from one continuous coordinate system to another."""
 
+Coordinates = npt.NDArray[np.floating[Any]]
+
 
 class Frame(NamedTuple):
     """The square, possibly rotated, that the model sees. Document px; degrees."""
@@ -103,7 +105,18 @@ def translation(x: float, y: float) -> Matrix:
 
 def apply(matrix: Matrix, points: npt.ArrayLike) -> Matrix:
     """Points [..., 2] through the matrix."""
-    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    x, y = np.moveaxis(np.asarray(points, np.float64), -1, 0)
+    return np.stack(through(matrix, x, y), axis=-1)
+
+
+def through(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+    """Coordinates through the matrix; x and y may have any shapes that broadcast.
+
+    No matrix product: numpy would share one of many points among threads, which then keep their
+    cores from the networks for some 25 ms, waiting for more to do.
+    """
+    across, down = (row[0] * x + (row[1] * y + row[2]) for row in matrix)
+    return across, down
 
 
 def corners(frame: Frame) -> Matrix:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from inpaint_model.frames import Box, Matrix, apply, inverse
+from inpaint_model.frames import Box, Coordinates, Matrix, inverse, through
 from inpaint_model.pixels import Bools
 
 Bytes = npt.NDArray[np.uint8]
@@ -83,13 +83,12 @@ def seen_by_model(hole: Bools, document_from_model: Matrix, resolution: int) -> 
     model_from_document = inverse(document_from_model)
     for top in range(0, hole.shape[0], _ROWS_AT_ONCE):
         y, x = np.nonzero(hole[top : top + _ROWS_AT_ONCE])
-        points = np.stack([x + 0.5, y + top + 0.5], axis=1)
-        column, row, inside = _pixels_at(apply(model_from_document, points), seen.shape)
+        centres = through(model_from_document, x + 0.5, y + (top + 0.5))
+        column, row, inside = _pixels_at(centres, seen.shape)
         seen[row[inside], column[inside]] = True
     column, row, inside = _pixels_at(_centres(seen.shape, document_from_model), hole.shape)
-    at_centre = np.zeros(resolution * resolution, np.bool_)
-    at_centre[inside] = hole[row[inside], column[inside]]
-    return seen | at_centre.reshape(resolution, resolution)
+    seen[inside] |= hole[row[inside], column[inside]]
+    return seen
 
 
 def reached_by_picture(
@@ -97,25 +96,24 @@ def reached_by_picture(
 ) -> Bools:
     """Which model pixels have their centre inside a picture of `shape` (rows, columns)."""
     _, _, inside = _pixels_at(_centres((resolution, resolution), picture_from_model), shape)
-    return inside.reshape(resolution, resolution)
+    return inside
 
 
 def inside_unit_square(shape: tuple[int, ...], unit_from_picture: Matrix) -> Bools:
     """Which pixels of a picture of `shape` (rows, columns) have their centre in a unit square."""
     _, _, inside = _pixels_at(_centres(shape, unit_from_picture), (1, 1))
-    return inside.reshape(shape)
+    return inside
 
 
-def _centres(shape: tuple[int, ...], matrix: Matrix) -> Matrix:
-    """The centres of a picture's pixels through a matrix [rows * columns, 2], row by row."""
-    x, y = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
-    return apply(matrix, np.stack([x.ravel(), y.ravel()], axis=1))
+def _centres(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
+    """x and y [rows, columns] of the centres of a picture's pixels, through a matrix."""
+    return through(matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5)
 
 
 def _pixels_at(
-    points: Matrix, shape: tuple[int, ...]
+    points: tuple[Coordinates, Coordinates], shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Bools]:
     """Columns and rows of the pixels that hold the points, and which of them exist."""
-    column, row = np.floor(points).astype(np.intp).T
+    column, row = (np.floor(values).astype(np.intp) for values in points)
     inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
     return column, row, inside
