@@ -2,23 +2,30 @@
 
 A 512 px hole in a 1024 px crop, RGB, with `--raw` (no blending beyond coverage), four candidates:
 in the process, and through the socket with grpcio and with the pure-Python client. The ways take
-turns, so that other work on the machine meets all of them; what one costs over another is the
-median of their differences within a turn. Processor time, of the daemon and its client together,
-says most on a machine that is not idle. Then an edit in a cached session, and health checks under
-full load.
+turns, in a new order each time, so that other work on the machine meets all of them alike. What one
+costs over another is the median of their differences within a turn, with the quartiles: where these
+lie far apart, the machine was busy, and the median says little. Two more numbers are steadier:
+
+- outside: from the client's call to its first candidate, without the time that the daemon itself
+  counts from the start of the work to the first candidate sent; that is upload, checks, queue and
+  the way back;
+- processor: the processor time of a whole fill, of the daemon and its client together.
+
+Then an edit in a cached session, and health checks under full load.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,15 +39,19 @@ from inpaint_client import (
     BlockingClient,
     Box,
     Candidate,
+    Done,
     EditJob,
     Endpoint,
     Extent,
     FillJob,
     Picture,
     parse_endpoint,
+    wire,
 )
 from inpaint_client.discovery import read_runtime_file
-from inpaint_client.wire import fill_requests
+from inpaint_server.cli import SPIN_COUNT
+
+os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read with torch
 from inpaint_model import Inpainter
 from inpaint_model import pictures as model_pictures
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
@@ -57,14 +68,15 @@ class Sample(NamedTuple):
     first: float
     last: float
     processor: float
+    outside: float  # of the first candidate: before the daemon's work began, and after it
 
 
 class Way(NamedTuple):
     """One way to the same candidates."""
 
     name: str
-    fill: Callable[[], Iterator[object]]
-    count: int = CANDIDATES
+    fill: Callable[[], Iterable[object]]  # each candidate, and Done if there is a daemon
+    candidates: int = CANDIDATES
 
 
 def make_job() -> FillJob:
@@ -106,16 +118,26 @@ def processor_ms(pid: int) -> float:
     return 1000 * (time.process_time() + other)
 
 
+def measured(way: Way, pid: int) -> Sample:
+    """One fill."""
+    moments, within = [], float("nan")
+    began, worked = time.perf_counter(), processor_ms(pid)
+    for event in way.fill():
+        if isinstance(event, Done):
+            within = event.first_candidate_ms
+        else:
+            moments.append(1000 * (time.perf_counter() - began))
+    assert len(moments) == way.candidates
+    return Sample(moments[0], moments[-1], processor_ms(pid) - worked, moments[0] - within)
+
+
 def in_turns(ways: Sequence[Way], repeats: int, pid: int) -> dict[str, list[Sample]]:
     """`repeats` fills of every way, after two that warm up."""
     samples: dict[str, list[Sample]] = {way.name: [] for way in ways}
     for _ in range(repeats + 2):
-        for way in ways:
-            began, worked = time.perf_counter(), processor_ms(pid)
-            moments = [1000 * (time.perf_counter() - began) for _ in way.fill()]
-            assert len(moments) == way.count
-            sample = Sample(moments[0], moments[-1], processor_ms(pid) - worked)
-            samples[way.name].append(sample)
+        for way in random.sample(ways, len(ways)):
+            samples[way.name].append(measured(way, pid))
+            time.sleep(0.05)  # for threads that still wait for more to do
     return {name: taken[2:] for name, taken in samples.items()}
 
 
@@ -140,14 +162,18 @@ def running_daemon(model: str, device: str) -> Iterator[tuple[Endpoint, int]]:
 
 
 def through_grpcio(stub: pb_grpc.InpaintStub, token: str, job: FillJob) -> Iterator[object]:
-    """The candidates as grpcio delivers them."""
-    events = stub.Fill(fill_requests(job), metadata=[("authorization", f"Bearer {token}")])
-    return (event for event in events if event.HasField("candidate"))
+    """What grpcio delivers."""
+    metadata = [("authorization", f"Bearer {token}")]
+    return _results(map(wire.event, stub.Fill(wire.fill_requests(job), metadata=metadata)))
 
 
 def through_client(client: BlockingClient, job: FillJob) -> Iterator[object]:
-    """The candidates as the plug-ins get them."""
-    return (event for event in client.fill(job) if isinstance(event, Candidate))
+    """What the plug-ins get."""
+    return _results(client.fill(job))
+
+
+def _results(events: Iterable[object]) -> Iterator[object]:
+    return (event for event in events if isinstance(event, Candidate | Done))
 
 
 def health_under_load(endpoint: Endpoint, job: FillJob) -> tuple[float, float]:
@@ -201,15 +227,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default=default_sources(bundled)[0])
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=30)
     options, _ = parser.parse_known_args()
     device = choose_device(options.device)
     job = make_job()
     print(
         f"model {options.model} on {device_name(device)}: {CANDIDATES} candidates of a {HOLE} px "
-        f"hole in a {CROP} px crop, raw; medians of {options.repeats}, ms"
+        f"hole in a {CROP} px crop, raw; medians of {options.repeats} (and quartiles of what each "
+        "costs over the process), ms"
     )
-    print(f"{'':24}{'first':>8}{'all':>8}{'over the process':>20}{'processor':>12}{'over':>8}")
+    print(f"{'':24}{'first':>6}{'':19}{'all':>6}{'':19}{'processor':>9}{'':16}{'outside':>8}")
     inpainter = BundleLoader(device).load(options.model)
     with running_daemon(options.model, options.device) as (endpoint, pid):
         address = f"{endpoint.host}:{endpoint.port}"
@@ -227,25 +254,28 @@ def main() -> None:
             ]
             samples = in_turns(ways, options.repeats, pid)
             for way in ways:
-                _print(way.name, samples[way.name], samples[ways[0].name])
+                _print(way, samples[way.name], samples[ways[0].name])
+            single, several = (
+                statistics.median(sample.first for sample in samples[way.name])
+                for way in (ways[3], ways[1])
+            )
+            print(f"{'first of four over one':24}{several / single:8.2f}")
             print(f"{'edit in a session':24}{edit_time(client, job, options.repeats):8.1f}")
         median, worst = health_under_load(endpoint, job)
         print(f"{'health under load':24}{median:8.1f}{worst:8.1f}  (median, worst of 50)")
 
 
-def _print(name: str, taken: Sequence[Sample], plain: Sequence[Sample]) -> None:
-    first, last, processor = map(statistics.median, zip(*taken, strict=True))
-    over = [
-        statistics.median(there - here for there, here in zip(mine, base, strict=True))
-        for mine, base in zip(zip(*taken, strict=True), zip(*plain, strict=True), strict=True)
-    ]
-    if taken is plain:
-        print(f"{name:24}{first:8.1f}{last:8.1f}{'':20}{processor:12.1f}")
-    elif first == last:
-        print(f"{name:24}{first:8.1f}{last:8.1f}{over[0]:+20.1f}{processor:12.1f}")
-    else:
-        wall = f"{over[0]:+.1f} / {over[1]:+.1f}"
-        print(f"{name:24}{first:8.1f}{last:8.1f}{wall:>20}{processor:12.1f}{over[2]:+8.1f}")
+def _print(way: Way, taken: Sequence[Sample], plain: Sequence[Sample]) -> None:
+    columns = []
+    for mine, base in zip(zip(*taken, strict=True), zip(*plain, strict=True), strict=True):
+        differences = [there - here for there, here in zip(mine, base, strict=True)]
+        low, middle, high = statistics.quantiles(differences, n=4)
+        over = "" if taken is plain else f"{middle:+.0f} ({low:+.0f}..{high:+.0f})"
+        columns.append(f"{statistics.median(mine):6.0f} {over:18}")
+    if way.candidates < CANDIDATES:
+        columns[1:3] = [" " * len(columns[0])] * 2  # of other work than in the process
+    outside = statistics.median(sample.outside for sample in taken)
+    print(f"{way.name:24}{''.join(columns[:3])}{outside:8.1f}")
 
 
 if __name__ == "__main__":

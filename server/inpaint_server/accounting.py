@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .errors import Unavailable
 from .interceptor import is_departure, status_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ class Accounts:
         self.durations: Counter[float] = Counter()  # of fills, by bucket
         self.duration_sum_s = 0.0
         self.running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
 
     @property
     def num_requests(self) -> int:
@@ -46,19 +51,29 @@ class Accounts:
 
     @asynccontextmanager
     async def open(self, method: str, context: Context) -> AsyncIterator[Account]:
-        """Account for one request, whatever becomes of it."""
+        """Account for one request, whatever becomes of it. Unavailable while draining."""
         account = Account(method)
         began = time.monotonic()
         status = "OK"
         self.running += 1
+        self._idle.clear()
         try:
+            if self._draining:
+                raise Unavailable("the daemon is stopping; start it again and repeat the request")
             yield account
         except BaseException as error:
             status = _departure(context) if is_departure(error) else status_of(error).name
             raise
         finally:
             self.running -= 1
+            if not self.running:
+                self._idle.set()
             self._close(account, status, time.monotonic() - began, context)
+
+    async def drain(self) -> None:
+        """Refuse new requests from now on, and wait for the end of those that run."""
+        self._draining = True
+        await self._idle.wait()
 
     def refused(self, method: str, context: Context) -> None:
         """A call that was turned away for its token."""

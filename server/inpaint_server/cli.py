@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,14 @@ from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     from .models import Loader
+
+SPIN_COUNT = "5000"
+"""How often a thread of GNU OpenMP, torch's here, looks for more work before it sleeps.
+
+Some 0.2 ms: long enough from one operation to the next. The default is some 60 times as long, and
+threads that look for so long keep cores from those that they wait for, wherever an editor works
+on the same cores.
+"""
 
 DESCRIPTION = """\
 The inpainting daemon. It owns the device (a GPU, or the CPU) and answers the plug-ins and the
@@ -68,6 +77,7 @@ def main(
     make_loader: where models come from, given device and precision; None: bundles.
     """
     options = parser().parse_args(arguments)
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when torch is imported
     # Imported now that --help has been answered; torch only when nothing speaks against a start.
     from .config import ServerConfig, override, read_config
     from .runtime import RuntimeFile, default_runtime_file, visible_copy

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 MAX_REQUEST_MESSAGE = 64 << 20  # a header with its pictures inside; larger ones come in chunks
 MAX_CALLS = 512  # open at once, health watches included; far above the queue's length
 TIDY_EVERY_S = 5.0
+FAREWELL_S = 1.0  # for the last answers to leave, and for clients that only watch the health
 
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", MAX_REQUEST_MESSAGE),
@@ -174,10 +175,15 @@ def _server(parts: Parts, monitor: HealthMonitor, token: str) -> grpc.aio.Server
 async def _drain(
     server: grpc.aio.Server, monitor: HealthMonitor, parts: Parts, grace_s: float
 ) -> None:
-    """NOT_SERVING, no new requests, and time for those that run."""
+    """NOT_SERVING, UNAVAILABLE for new requests, and time for those that run.
+
+    The server listens until the end, so that whoever asks meanwhile is told why.
+    """
     log.info("stopping=true running=%d grace_s=%.0f", parts.accounts.running, grace_s)
     await monitor.drain()
-    await server.stop(grace_s)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(parts.accounts.drain(), grace_s)
+    await server.stop(FAREWELL_S)
 
 
 async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,6 +18,7 @@ from daemons import (
     picture,
     recipe_source,
 )
+from eventually import eventually
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 Code = grpc.StatusCode
@@ -298,3 +300,24 @@ def test_a_full_queue(slow_caller: Caller) -> None:
 def test_an_unknown_method(caller: Caller) -> None:
     call = caller.channel.unary_unary("/inpaint.v1.Inpaint/Paint")
     refused(lambda: call(b"", metadata=caller.metadata), Code.UNIMPLEMENTED)
+
+
+def test_while_it_stops_the_daemon_is_unavailable(tmp_path: Path) -> None:
+    """To clients that are connected and to new ones, until what runs has ended."""
+    with DaemonProcess(tmp_path, slow_s=0.3) as daemon, daemon.caller() as caller:
+        running = caller.start_fill(header(seeds=[1], count=10))
+        next(running)
+        daemon.process.terminate()
+        assert eventually(lambda: "stopping=true" in daemon.log.read_text())
+        own_connection = [("grpc.use_local_subchannel_pool", 1)]
+        channel = grpc.insecure_channel(daemon.runtime()["address"], own_connection)
+        with Caller(channel, daemon.runtime()["token"]) as newcomer:
+            for late in (caller, newcomer):
+                refused(lambda c=late: c.fill(header()), Code.UNAVAILABLE, "stopping")
+                edit = pb.EditHeader(session_id="x")
+                refused(lambda c=late, e=edit: c.edit(e), Code.UNAVAILABLE, "stopping")
+                refused(late.info, Code.UNAVAILABLE, "stopping")
+                assert not late.is_serving()
+        assert list(running)[-1].WhichOneof("event") == "done"
+        assert daemon.ended() == 0
+        assert "request=Fill status=UNAVAILABLE" in daemon.log.read_text()
