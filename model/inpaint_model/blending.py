@@ -67,6 +67,7 @@ class Surroundings:
     colour: Tensor = field(repr=False)  # [3, H, W]: the document
     hole: Tensor = field(repr=False)  # bool [H, W]
     known: Tensor = field(repr=False)  # bool [H, W]: seen by the document and by the model
+    staying: Tensor = field(repr=False)  # bool [H, W]: seen when all is filled, by the model or not
     visible: Tensor = field(repr=False)  # bool [H, W]: where the document is not transparent
     enlargement: float  # document px per model px
     seed: int  # of the grain
@@ -78,8 +79,8 @@ class Surroundings:
 
     @cached_property
     def border(self) -> Tensor:
-        """bool [H, W]: the known pixels that touch the hole."""
-        return grown(self.hole, _BORDER) & self.known
+        """bool [H, W]: the pixels that touch the hole and stay."""
+        return grown(self.hole, _BORDER) & self.staying
 
     @cached_property
     def detail(self) -> list[Octave]:

@@ -113,6 +113,25 @@ def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     assert seam_step(after, picture, coverage() > 0) < 0.5
 
 
+def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
+    """What the frame does not reach stays as it is, and the fill has to meet it."""
+    picture = scenery(noise=0.01)
+    beyond = coverage()
+    beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the picture; the frame begins below
+    placement = place(DocumentPicture(quantise(picture, np.uint8)), beyond, FRAME, RESOLUTION)
+    how = BlendSettings(colour_match=False, grain=False)
+    output = other_light(true_view(picture))
+    output[:10] += 0.25  # wrong just where it meets what is left
+    patch = lay(placement, output, how)
+    result = laid_over(placement.picture, [patch]).astype(np.float32) / 255
+    hole = np.zeros((SIDE, SIDE), bool)
+    patch.box.cut(hole)[...] = patch.coverage > 0
+    assert np.count_nonzero(beyond[~hole]) > 1000
+    at_cut = hole & (np.arange(SIDE)[:, None] < 100)
+    assert seam_step(result, picture, hole) < 0.5
+    assert seam_step(result, picture, at_cut) < 0.5
+
+
 def test_golden_seams_stay_below_what_can_be_seen() -> None:
     picture = scenery(noise=0.01)
     placement = placed(quantise(picture, np.uint8))
