@@ -1,10 +1,10 @@
 """How much of an edit a fill keeps: `python -m benchmarks.retention [BUNDLE ...] [--images F]`.
 
-For every attribute: samples of the generator are scored, a regression on their codes gives its
-direction, and codes are moved by one standard deviation along it, both ways, on all styles. What
-the attribute's score changes by, in its own standard deviations over the samples (its judge in
-brackets): in whole samples, in fills without the skip encoder, and in fills with it. What the last
-two differ by is what the skip encoder takes back.
+For every attribute: samples of the generator are scored, and codes are moved as those of samples
+with a score one standard deviation higher (and lower) differ, on all styles. Shown is what the
+score changes by, in its own standard deviations over the samples (its judge in brackets): in whole
+samples, in fills without the skip encoder, and in fills with it. What the last two differ by is
+what the skip encoder takes back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inpaint_model.editing.effects import Render, Subject
 from inpaint_model.editing.measured_fits import judged, measures
 from inpaint_model.editing.samples import Floats, Samples, draw, measure
 from inpaint_model.editing.subjects import imagined, photographs, sampled
-from inpaint_model.editing.workbench import open_workbench, spread_along
+from inpaint_model.editing.workbench import open_workbench
 from inpaint_model.inpainter import load_bundle
 from torch import Tensor
 
@@ -40,13 +40,10 @@ class Change(NamedTuple):
 
 
 def direction(samples: Samples, name: str) -> Tensor:
-    """One standard deviation of w along the regression of a score: [w_dim]."""
-    w = samples.w - samples.w.mean(axis=0)
+    """How codes differ, on average, where a score is one standard deviation higher: [w_dim]."""
     score = samples.scores[name]
-    # Ridge: w has directions with next to no spread.
-    covariance = w.T @ w + 0.01 * np.trace(w.T @ w) / w.shape[1] * np.eye(w.shape[1])
-    vector: Floats = np.linalg.solve(covariance, w.T @ (score - score.mean()))
-    return torch.from_numpy(vector * spread_along(samples.w, vector)).float()
+    likely: Floats = (samples.w - samples.w.mean(axis=0)).T @ (score - score.mean())
+    return torch.from_numpy(likely / (len(score) * score.std())).float()
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from inpaint_model.bundle import Card, load_model, read_bundle, save_bundle
 from inpaint_model.cli import main
 from inpaint_model.config import ARCHS, Arch, preset
@@ -27,7 +28,7 @@ from inpaint_model.networks import Encoding
 from inpaint_model.perceptual import VGG16, PerceptualLoss, discriminator_features, load_vgg16
 from inpaint_model.training import losses
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
-from inpaint_model.training.edit_loss import edit_loss, moves
+from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
 from inpaint_model.training.ema import update_ema
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.growing import grow_discriminator, grow_generator
@@ -265,6 +266,21 @@ class TestInpainter:
         lost.backward()
         assert model.skip.leave.bias.grad is not None
         assert edit_loss(model, encoding, ws, move, 0 * hole).item() == 0
+
+    def test_a_lost_shape_counts_beside_a_kept_colour(self) -> None:
+        """Each octave of a change is compared by itself, and their sum is the change."""
+        colour = torch.full((1, 3, 32, 32), 0.8)
+        shape = torch.zeros(1, 3, 32, 32)
+        shape[..., 12:20, 8:24] = 0.05
+        bands = octaves(colour + shape, 16)
+        assert [band.shape[-1] for band in bands] == [16, 8, 4]
+        together = bands[-1]
+        for band in reversed(bands[:-1]):
+            together = band + F.interpolate(together, scale_factor=2.0)
+        assert torch.allclose(together, F.avg_pool2d(colour + shape, 2), atol=1e-6)
+        assert relative_error(colour + shape, colour + shape, 16) == 0
+        assert relative_error(colour, colour + shape, 16) > 0.3
+        assert relative_error(shape, colour + shape, 16) == pytest.approx(1 / 3, abs=0.02)
 
     def test_moves_go_part_of_the_way_in_a_range_of_styles(self) -> None:
         w, other = rand(64, 8, 4), rand(64, 8, 4, seed=1)
