@@ -15,6 +15,7 @@ from inpaint_model.frames import Box, Frame
 from inpaint_model.pictures import (
     RAW,
     BlendSettings,
+    Fitting,
     Placement,
     laid_over,
     lay,
@@ -104,13 +105,32 @@ def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     edit = np.float32([0.16, 0.12, 0.04])
     before = filled(placement, plain, None).astype(np.float32) / 255
     alone = filled(placement, plain + edit, None).astype(np.float32) / 255
-    patch = lay(placement, plain + edit, unedited=plain)
+    patch = Fitting.of(placement, plain).laid_alike(plain + edit)
     after = laid_over(placement.picture, [patch]).astype(np.float32) / 255
     deep = ndimage.binary_erosion(coverage() == 255, iterations=24)
     kept, kept_alone = ((result - before)[deep].mean(axis=0) / edit for result in (after, alone))
     assert (np.abs(kept - 1) < 0.25).all()
     assert (np.abs(kept_alone) < 0.15).all()
     assert seam_step(after, picture, coverage() > 0) < 0.5
+
+
+def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
+    """What the frame does not reach stays as it is, and the fill has to meet it."""
+    picture = scenery(noise=0.01)
+    beyond = coverage()
+    beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the picture; the frame begins below
+    placement = place(DocumentPicture(quantise(picture, np.uint8)), beyond, FRAME, RESOLUTION)
+    how = BlendSettings(colour_match=False, grain=False)
+    output = other_light(true_view(picture))
+    output[:10] += 0.25  # wrong just where it meets what is left
+    patch = lay(placement, output, how)
+    result = laid_over(placement.picture, [patch]).astype(np.float32) / 255
+    hole = np.zeros((SIDE, SIDE), bool)
+    patch.box.cut(hole)[...] = patch.coverage > 0
+    assert np.count_nonzero(beyond[~hole]) > 1000
+    at_cut = hole & (np.arange(SIDE)[:, None] < 100)
+    assert seam_step(result, picture, hole) < 0.5
+    assert seam_step(result, picture, at_cut) < 0.5
 
 
 def test_golden_seams_stay_below_what_can_be_seen() -> None:
