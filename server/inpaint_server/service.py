@@ -240,7 +240,8 @@ class InpaintService(pb_grpc.InpaintServicer):
 
     async def _send(self, context: Context, event: pb.FillEvent) -> None:
         try:
-            await asyncio.wait_for(context.write(event), self._config.idle_s)
+            async with asyncio.timeout(self._config.idle_s):
+                await context.write(event)
         except TimeoutError:
             raise DeadlinePassed(
                 f"the client read nothing for {self._config.idle_s:.0f} s"

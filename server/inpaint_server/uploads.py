@@ -129,7 +129,8 @@ async def _next(context: Context, idle_s: float) -> Any:
     a reference cycle, which keeps the pictures until the garbage collector comes by.
     """
     try:
-        message = await asyncio.wait_for(context.read(), idle_s)
+        async with asyncio.timeout(idle_s):
+            message = await context.read()
     except TimeoutError:
         raise DeadlinePassed(f"nothing came for {idle_s:.0f} s; send the whole request") from None
     return None if message is grpc.aio.EOF else message
