@@ -36,6 +36,17 @@ def test_every_covered_pixel_is_in_the_models_hole(
         assert np.linalg.norm(centres - point, axis=1).min() <= reach
 
 
+def test_points_through_a_matrix_are_the_matrix_product() -> None:
+    rng = np.random.default_rng(0)
+    matrix, points = rng.normal(size=(2, 3)), rng.normal(size=(5, 7, 2))
+    expected = points @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(frames.apply(matrix, points), expected, rtol=0, atol=1e-12)
+    x, y = frames.through(matrix, points[0, :, 0], points[:, :1, 1])  # a row, a column
+    assert x.shape == y.shape == (5, 7)
+    one = frames.apply(matrix, (points[0, 3, 0], points[4, 0, 1]))
+    np.testing.assert_allclose((x[4, 3], y[4, 3]), one, rtol=0, atol=1e-12)
+
+
 def test_bounds_and_components() -> None:
     hole = np.zeros((10, 12), np.bool_)
     assert holes.bounds(hole) is None

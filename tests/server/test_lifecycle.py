@@ -18,7 +18,7 @@ import pytest
 from daemons import PATIENCE_S, SUPPORT, Caller, DaemonProcess, header, noise
 from grpc_health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
-from inpaint_server.cli import main
+from inpaint_server.cli import SPIN_COUNT, main
 
 LONG = {"seeds": [1], "count": 60}  # 18 s on the slow daemon
 
@@ -298,6 +298,20 @@ def test_help_imports_nothing_heavy() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--gpu" in ended.stdout
     assert ended.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP is what torch uses on Linux")
+def test_torchs_threads_do_not_wait_awake_for_long(tmp_path: Path) -> None:
+    """What the library itself says that it has read: it does so once, when torch is imported."""
+    environment = {name: os.environ[name] for name in os.environ if name != "GOMP_SPINCOUNT"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "inpaint_server", "--device", "cpu", "--model", "no-such-model"],
+        env={**environment, "XDG_RUNTIME_DIR": str(tmp_path), "OMP_DISPLAY_ENV": "verbose"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"GOMP_SPINCOUNT = '{SPIN_COUNT}'" in ended.stderr
 
 
 def test_socket_activation(tmp_path: Path) -> None:
