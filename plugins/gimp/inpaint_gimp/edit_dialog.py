@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from inpaint_client import Cancelled, DaemonInfo, parse_recipe
+from inpaint_client import Cancelled, DaemonInfo, InpaintError, parse_recipe
 
 from .capture import recipe_source
-from .edits import format_edits
+from .edits import format_edits, format_levels
 from .gtk import GObject, Gtk
+from .mixing import Mix, read_mix
 from .presenter import Phase, State
 from .reopen import Opened
 from .results_dialog import ResultsDialog
@@ -32,14 +33,18 @@ class EditDialog(ResultsDialog):
         super().__init__(call.procedure, call.config)
         self._opened = opened
         self._before = opened.rendering()
+        self._written: tuple[object, ...] = ()  # the mixing as the config was last told
         self._build()
         self._show_captured(opened.captured)
         self._presenter.open(
             self._before,
             lambda rendering: recipe_source(
-                opened.captured, rendering.candidate.recipe, rendering.candidate.attachment
+                opened.captured, rendering.unmixed, rendering.candidate.attachment
             ),
+            opened.layers,
         )
+        for name in ("mix", "levels", "amount"):
+            call.config.connect(f"notify::{name}", lambda *args: self._follow_mix())
         self._presenter.connect()
 
     def run(self) -> bool:
@@ -63,10 +68,41 @@ class EditDialog(ResultsDialog):
             Gtk.ResponseType.OK, state.phase is Phase.READY and not state.is_error
         )
 
+    def show_mix(self, mix: Mix) -> None:
+        super().show_mix(mix)
+        self._write_mix()
+
+    def _mixed(self, mix: Mix) -> None:
+        self._write_mix()
+        super()._mixed(mix)
+
+    def _write_mix(self) -> None:
+        """Into the values, for GIMP's Repeat and presets; what is no layer has no name there."""
+        mix, other = self._mix.mix, self._mix.other
+        name = other.name if other is not None and mix.is_on else ""
+        self._written = name, format_levels(mix.levels), mix.amount
+        with self._config.freeze_notify():
+            for argument, value in zip(("mix", "levels", "amount"), self._written, strict=True):
+                self._config.set_property(argument, value)
+
+    def _follow_mix(self) -> None:
+        """The values changed: by us, by Reset or a preset."""
+        value_of = self._config.get_property
+        values = value_of("mix"), value_of("levels"), value_of("amount")
+        if values == self._written:
+            return
+        self._written = values
+        try:
+            mix = read_mix(value_of, self._opened.layers.others(self._opened.keepsake.recipe))
+        except InpaintError:
+            return  # of another image
+        super().show_mix(mix)
+        self._presenter.slide(self._sliders.edits(), mix)
+
     def _build(self) -> None:
         name = Gtk.Label(label=self._opened.layer.get_name(), xalign=0, wrap=True)
         self._left.pack_start(name, False, False, 0)
-        self._add_sliders()
+        self._add_changes()
         self._left.pack_start(
             self._dialog.get_widget("replace", GObject.TYPE_NONE), False, False, 0
         )

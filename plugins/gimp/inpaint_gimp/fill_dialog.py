@@ -8,6 +8,7 @@ from .arguments import FillSettings
 from .capture import Capture, capture, fill_job, recipe_source
 from .gtk import GimpUi, GObject, Gtk
 from .image import GimpImage
+from .image_layers import ImageLayers
 from .presenter import Phase, State
 from .results_dialog import ResultsDialog
 from .runs import Call, insert
@@ -45,7 +46,6 @@ class FillDialog(ResultsDialog):
         self._captured = captured
         self._settings: FillSettings | None = None
         self._models = Gtk.ComboBoxText()
-        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._again = Gtk.Button.new_with_mnemonic(_("_Fill again"))
         self._keep = Gtk.Button.new_with_mnemonic(_("_Keep a copy"))
         self._build()
@@ -95,8 +95,9 @@ class FillDialog(ResultsDialog):
         self._presenter.fill(
             job,
             lambda rendering: recipe_source(
-                captured, rendering.candidate.recipe, rendering.candidate.attachment
+                captured, rendering.unmixed, rendering.candidate.attachment
             ),
+            ImageLayers(self._image, captured.crop_box),
         )
 
     def _source_chosen(self) -> None:
@@ -138,7 +139,7 @@ class FillDialog(ResultsDialog):
         expander = Gtk.Expander(label=_("More settings"))
         expander.add(more)
         self._left.pack_start(expander, False, False, 0)
-        self._add_sliders()
+        self._add_changes()
         self._again.set_tooltip_text(_("Drop these candidates and make others"))
         self._again.connect("clicked", lambda button: self._fill())
         self._keep.set_tooltip_text(
