@@ -130,6 +130,7 @@ class FillDialog(ResultsDialog):
     # --- building
 
     def _build(self) -> None:
+        self._dialog.set_ok_label(_("_Fill"))  # before GIMP warns of a key that "OK" has, too
         self._left.pack_start(labelled(_("_Model"), self._models, self._labels), False, False, 0)
         for name in _MAIN:
             self._left.pack_start(self._argument(name), False, False, 0)
