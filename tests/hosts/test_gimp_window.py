@@ -195,6 +195,8 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
     look(live, "mix")
     live.key(DIALOG, *["Tab"] * 4, "End")
     until_large("all of the next one", colour_of(8))
+    live.key(DIALOG, "alt+x", "End")  # the layer: the daemon takes the colour of its corner
+    until_large("all of the layer", (0, 0, 90 / 255))
     live.key(DIALOG, "alt+x", "Home")
     until_large("the candidate as it was", colour_of(7))
     live.key(DIALOG, "alt+x", "Down", "Down", *["Tab"] * 4, "Home", "alt+x", "Up")

@@ -147,6 +147,16 @@ def test_a_large_layer_is_reduced_in_whole_squares(x: int, y: int, width: int, h
     Mixing(picture=picture, picture_box=box)  # the wire takes it
 
 
+def test_a_layer_is_read_once_until_the_others_are_asked_for_again() -> None:
+    image = Image([Layer("photo", SMALL)])
+    layers = ImageLayers(image, AROUND)
+    before = layers.look(1)
+    image.layers[0].x = 30
+    assert layers.look(1) is before
+    layers.others(recipe(1))
+    assert layers.look(1)[1] == Box(30, 0, 4, 4)
+
+
 def test_a_transparent_layer_shows_nothing() -> None:
     image = Image([Layer("empty", np.zeros((9, 9, 4), np.uint8))])
     with pytest.raises(BadInput, match="empty"):

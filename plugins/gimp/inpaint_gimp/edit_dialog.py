@@ -100,7 +100,9 @@ class EditDialog(ResultsDialog):
         self._presenter.slide(self._sliders.edits(), mix)
 
     def _build(self) -> None:
-        name = Gtk.Label(label=self._opened.layer.get_name(), xalign=0, wrap=True)
+        name = Gtk.Label(
+            label=self._opened.layer.get_name(), xalign=0, wrap=True, max_width_chars=40
+        )
         self._left.pack_start(name, False, False, 0)
         self._add_changes()
         self._left.pack_start(

@@ -46,6 +46,7 @@ class FillDialog(ResultsDialog):
         self._captured = captured
         self._settings: FillSettings | None = None
         self._models = Gtk.ComboBoxText()
+        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._again = Gtk.Button.new_with_mnemonic(_("_Fill again"))
         self._keep = Gtk.Button.new_with_mnemonic(_("_Keep a copy"))
         self._build()

@@ -54,9 +54,11 @@ class ImageLayers:
         self._shift = shift
         self._own = own
         self._mixed = mixed
+        self._seen: dict[int, tuple[Picture, Box]] = {}  # while an amount moves, no layer does
 
     def others(self, recipe: str) -> Sequence[Other]:
-        """Fills of the same model as results, then the other layers."""
+        """Fills of the same model as results, then the other layers; all are looked at anew."""
+        self._seen.clear()
         model = _model(recipe)
         fills, pictures = [], []
         for layer in self._image.paint_layers():
@@ -86,6 +88,11 @@ class ImageLayers:
 
     def look(self, key: int) -> tuple[Picture, Box]:
         """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
+        if key not in self._seen:
+            self._seen[key] = self._look(key)
+        return self._seen[key]
+
+    def _look(self, key: int) -> tuple[Picture, Box]:
         x, y = self._shift
         bounds = self._image.layer_box(key)
         around = self._around._replace(x=self._around.x + x, y=self._around.y + y)

@@ -16,8 +16,9 @@ from .widgets import SLIDE_PAUSE_MS, labelled
 class MixForm(Gtk.Box):  # type: ignore[misc]
     """The section "Mix" of a dialog; `changed` is told every change, a moving slider's at rest."""
 
-    def __init__(self, changed: Callable[[Mix], None], labels: Gtk.SizeGroup) -> None:
-        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+    def __init__(self, changed: Callable[[Mix], None]) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
+        labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self.mix = NOTHING
         self._changed = changed
         self._others: Sequence[Other] = ()
