@@ -13,7 +13,16 @@ from inpaint_client import BadInput, Box, Extent, Mixing, Picture, StyleLevel
 from inpaint_gimp.edits import format_levels, parse_levels
 from inpaint_gimp.image_layers import REMEMBERED, ImageLayers, PaintLayer
 from inpaint_gimp.keepsake import MIXED, Keepsake, Origin
-from inpaint_gimp.mixing import Mix, Mixed, Other, mixed_of, mixing_of, read_mix, with_other
+from inpaint_gimp.mixing import (
+    Mix,
+    Mixed,
+    Other,
+    mix_values,
+    mixed_of,
+    mixing_of,
+    read_mix,
+    with_other,
+)
 from numpy.typing import NDArray
 
 LEVELS = tuple(StyleLevel)
@@ -207,6 +216,22 @@ def test_scripts_name_a_layer() -> None:
         read("two")
     with pytest.raises(BadInput, match="“shape” is not a level"):
         read("one", "shape")
+
+
+@given(
+    st.sampled_from([RESULT.key, PHOTO.key]),
+    st.sets(st.sampled_from(StyleLevel), min_size=1),
+    st.floats(0, 1, exclude_min=True),
+)
+def test_a_mixing_survives_being_values(key: int, levels: set[StyleLevel], amount: float) -> None:
+    mix = Mix(key, tuple(sorted(levels)), amount)
+    others = (RESULT, PHOTO)
+    assert read_mix(mix_values(mix, others).__getitem__, others) == mix
+
+
+@pytest.mark.parametrize("mix", [Mix(), Mix(8, ()), Mix(8, LEVELS, 0.0), Mix(99)])
+def test_what_is_off_or_gone_has_no_name(mix: Mix) -> None:
+    assert mix_values(mix, (RESULT, PHOTO))["mix"] == ""
 
 
 @given(st.sets(st.sampled_from(StyleLevel)))

@@ -510,3 +510,17 @@ def test_filling_again_forgets_the_mixing(presenter: Presenter, window: Window) 
     until_mixed(presenter, window, mix)
     filled(presenter, window, count=1)
     assert (window.mix, list(window.others)) == (Mix(), [])
+
+
+def test_what_the_daemon_refuses_is_not_kept(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window)
+    before = presenter.renderings[0]
+    daemon.service.script.fail = "INVALID_ARGUMENT"
+    window.mix, window.edits = Mix(window.other("Candidate 2, seed 8")), (Edit("smile", 1.0),)
+    presenter.slide(window.edits, window.mix)
+    window.until(lambda: presenter.state.is_error)
+    assert (window.mix, window.edits) == (Mix(), ())  # where the controls are is what is shown
+    assert presenter.renderings[0] is before
+    assert not presenter.is_rendering

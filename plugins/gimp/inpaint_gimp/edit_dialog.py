@@ -5,9 +5,9 @@ from __future__ import annotations
 from inpaint_client import Cancelled, DaemonInfo, InpaintError, parse_recipe
 
 from .capture import recipe_source
-from .edits import format_edits, format_levels
-from .gtk import GObject, Gtk
-from .mixing import Mix, read_mix
+from .edits import format_edits
+from .gtk import GimpUi, GObject, Gtk
+from .mixing import Mix, mix_values, read_mix
 from .presenter import Phase, State
 from .reopen import Opened
 from .results_dialog import ResultsDialog
@@ -19,6 +19,8 @@ def edit_with_dialog(call: Call, opened: Opened) -> None:
     """Run the dialog until the user accepts or cancels. The image changes only on accepting."""
     recipe = parse_recipe(opened.keepsake.recipe)
     call.config.set_property("edits", format_edits(recipe.edits))
+    others = opened.layers.others(opened.keepsake.recipe)
+    _write(call.config, mix_values(opened.layers.remembered(), others))
     dialog = EditDialog(call, opened)
     try:
         if not dialog.run():
@@ -33,7 +35,7 @@ class EditDialog(ResultsDialog):
         super().__init__(call.procedure, call.config)
         self._opened = opened
         self._before = opened.rendering()
-        self._written: tuple[object, ...] = ()  # the mixing as the config was last told
+        self._written: dict[str, object] = {}  # the mixing as the config was last told
         self._build()
         self._show_captured(opened.captured)
         self._presenter.open(
@@ -64,9 +66,7 @@ class EditDialog(ResultsDialog):
 
     def show_state(self, state: State) -> None:
         super().show_state(state)
-        self._dialog.set_response_sensitive(
-            Gtk.ResponseType.OK, state.phase is Phase.READY and not state.is_error
-        )
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, state.phase is Phase.READY)
 
     def show_mix(self, mix: Mix) -> None:
         super().show_mix(mix)
@@ -77,18 +77,14 @@ class EditDialog(ResultsDialog):
         super()._mixed(mix)
 
     def _write_mix(self) -> None:
-        """Into the values, for GIMP's Repeat and presets; what is no layer has no name there."""
-        mix, other = self._mix.mix, self._mix.other
-        name = other.name if other is not None and mix.is_on else ""
-        self._written = name, format_levels(mix.levels), mix.amount
-        with self._config.freeze_notify():
-            for argument, value in zip(("mix", "levels", "amount"), self._written, strict=True):
-                self._config.set_property(argument, value)
+        """Into the values, for GIMP's Repeat, Reset and presets."""
+        self._written = mix_values(self._mix.mix, self._mix.others)
+        _write(self._config, self._written)
 
     def _follow_mix(self) -> None:
         """The values changed: by us, by Reset or a preset."""
         value_of = self._config.get_property
-        values = value_of("mix"), value_of("levels"), value_of("amount")
+        values = {name: value_of(name) for name in self._written}
         if values == self._written:
             return
         self._written = values
@@ -110,3 +106,9 @@ class EditDialog(ResultsDialog):
         )
         self._dialog.set_ok_label(_("_Insert"))
         super()._build()
+
+
+def _write(config: GimpUi.ProcedureConfig, values: dict[str, object]) -> None:
+    with config.freeze_notify():  # whoever follows them sees all of them changed
+        for name, value in values.items():
+            config.set_property(name, value)

@@ -21,7 +21,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self.mix = NOTHING
         self._changed = changed
-        self._others: Sequence[Other] = ()
+        self.others: Sequence[Other] = ()
         self._is_setting = False
         self._timer = 0
         self._combo = Gtk.ComboBoxText()
@@ -54,11 +54,6 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._draw_others()
         self._draw_values()
 
-    @property
-    def other(self) -> Other | None:
-        """The one that is mixed in; None for nothing, and for what is gone."""
-        return next((each for each in self._others if each.key == self.mix.other), None)
-
     def show_mix(self, mix: Mix) -> None:
         """Put the controls there; this does not count as a change."""
         self.mix = mix
@@ -69,8 +64,8 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._draw_values()
 
     def show_others(self, others: Sequence[Other]) -> None:
-        if tuple(others) != tuple(self._others):
-            self._others = tuple(others)
+        if tuple(others) != tuple(self.others):
+            self.others = tuple(others)
             self._draw_others()
 
     def finish(self) -> None:
@@ -81,7 +76,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
 
     def _draw_others(self) -> None:
         self._is_setting = True
-        entries = [(0, _("With nothing")), *((each.key, each.label) for each in self._others)]
+        entries = [(0, _("With nothing")), *((each.key, each.label) for each in self.others)]
         if all(key != self.mix.other for key, label in entries):
             entries.append((self.mix.other, _("A layer that was deleted")))
         self._combo.remove_all()
@@ -103,9 +98,10 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         key = self._combo.get_active_id()
         if self._is_setting or key is None:
             return
+        other = next((each for each in self.others if each.key == int(key)), None)
         self.mix = replace(self.mix, other=int(key))
-        if self.other is not None:
-            self.mix = with_other(self.mix, self.other)
+        if other is not None:
+            self.mix = with_other(self.mix, other)
         self._draw_values()
         self._changed(self.mix)
 

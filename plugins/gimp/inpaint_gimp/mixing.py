@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from inpaint_client import BadInput, Box, Mixing, Picture, StyleLevel
 
-from .edits import parse_levels
+from .edits import format_levels, parse_levels
 from .translation import _
 
 FINE = StyleLevel.COLOURS
@@ -106,6 +106,16 @@ def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
     amount = value_of("amount")
     assert isinstance(amount, int | float)
     return replace(mix, levels=levels or mix.levels, amount=float(amount))
+
+
+def mix_values(mix: Mix, others: Sequence[Other]) -> dict[str, object]:
+    """The values that `read_mix` reads back; no name for what is off or gone."""
+    names = [each.name for each in others if each.key == mix.other]
+    return {
+        "mix": names[0] if names and mix.is_on else "",
+        "levels": format_levels(mix.levels),
+        "amount": mix.amount,
+    }
 
 
 def mixing_of(mix: Mix, others: Sequence[Other], look: Look) -> Mixing | None:

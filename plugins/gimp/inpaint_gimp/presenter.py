@@ -232,10 +232,14 @@ class Presenter:
     def choose(self, index: int) -> None:
         if index != self.chosen and 0 <= index < len(self._slots):
             self.chosen = index
-            shown = self._slots[index].rendering
             self.offer()
-            self._view.show_mix(shown.mix)
-            self._view.show_edits(shown.edits)
+            self._show_controls()
+
+    def _show_controls(self) -> None:
+        """Where they stand for the chosen one."""
+        shown = self._slots[self.chosen].rendering
+        self._view.show_mix(shown.mix)
+        self._view.show_edits(shown.edits)
 
     def keep(self) -> None:
         """Keep the chosen rendering as it is, beside the one that the sliders go on changing."""
@@ -275,7 +279,7 @@ class Presenter:
             self._edit.next = wanted
         elif not wanted.is_shown:
             self._start_edit(wanted)
-        elif self.state.is_error:  # back where the last rendering is: nothing is wrong any more
+        elif self.state.is_error:  # what is wanted is there: nothing is wrong any more
             self._show(State(Phase.READY, ""))
 
     def _start_edit(self, wanted: _Wanted) -> None:
@@ -326,10 +330,10 @@ class Presenter:
         self._refuse(error)
 
     def _refuse(self, error: InpaintError) -> None:
-        """Nothing was rendered: the mixing goes back to what is shown."""
+        """Nothing was rendered: all controls go back to what is shown."""
         self._edit = None
+        self._show_controls()
         self._show(State(Phase.READY, str(error), is_error=True))
-        self._view.show_mix(self._slots[self.chosen].rendering.mix)
 
     def _edit_done(self, edit: _EditUnderWay) -> None:
         self._edit = None
