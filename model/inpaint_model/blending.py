@@ -10,6 +10,8 @@ Five steps, each of which can be turned off and none of which touches a known pi
    (Perez, Gangnet and Blake 2003, Poisson image editing, in its offset form);
 5. feather: the fill fades in from the border inwards, over the document's own old pixels.
 
+An edited fill is fitted as the unedited one is, so that nothing takes the edit back.
+
 All values are display values (sRGB curve, continued above 1), float32 [3, H, W].
 """
 
@@ -20,12 +22,12 @@ from functools import cached_property
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.detail import Octave, known_detail, matched_detail
+from inpaint_model.detail import Octave, detail_matches, known_detail, matched_detail
 from inpaint_model.membrane import continued
+from inpaint_model.tone import RingMeans
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # px of known border that the membrane is hung on
@@ -65,6 +67,7 @@ class Surroundings:
     colour: Tensor = field(repr=False)  # [3, H, W]: the document
     hole: Tensor = field(repr=False)  # bool [H, W]
     known: Tensor = field(repr=False)  # bool [H, W]: seen by the document and by the model
+    staying: Tensor = field(repr=False)  # bool [H, W]: seen when all is filled, by the model or not
     visible: Tensor = field(repr=False)  # bool [H, W]: where the document is not transparent
     enlargement: float  # document px per model px
     seed: int  # of the grain
@@ -76,8 +79,8 @@ class Surroundings:
 
     @cached_property
     def border(self) -> Tensor:
-        """bool [H, W]: the known pixels that touch the hole."""
-        return grown(self.hole, _BORDER) & self.known
+        """bool [H, W]: the pixels that touch the hole and stay."""
+        return grown(self.hole, _BORDER) & self.staying
 
     @cached_property
     def detail(self) -> list[Octave]:
@@ -88,77 +91,43 @@ class Surroundings:
         """[H, W]: distance of the hole's pixels to the nearest pixel outside it, px."""
         return torch.from_numpy(ndimage.distance_transform_edt(self.hole.numpy())).float()
 
-    def fitted(self, fill: Tensor, settings: BlendSettings) -> Tensor:
-        """The fill [3, H, W] as it should be laid into the hole (other pixels are meaningless)."""
-        matchable = int(self.ring.sum()) >= _LEAST_RING
-        if settings.colour_match and matchable:
-            fill = self._matched(fill)
-        if settings.grain and matchable:
-            fill = matched_detail(fill, self.detail)
-        if settings.gradient and bool(self.border.any()):
-            offset = continued(self.colour - fill, self.border)
-            fill = fill + offset
-        if settings.feather_px > 0:
-            share = ((self.depth - 0.5) / settings.feather_px).clamp(0, 1)
-            share = share * share * (3 - 2 * share)
-            fill = torch.where(self.visible, self.colour + (fill - self.colour) * share, fill)
-        return fill
-
-    def _matched(self, fill: Tensor) -> Tensor:
-        """Contrast, colour and a planar change of light as the ring asks for.
-
-        Compared are means over blocks of about two model pixels, since finer detail is what the
-        model cannot have.
-        """
-        at, where, seen = self._ring_means
-        shown = _block_means(fill, self.ring, self._block)[:, at]
-        seen_mean, shown_mean = seen.mean(1, keepdim=True), shown.mean(1, keepdim=True)
-        df, dk = shown - shown_mean, seen - seen_mean
-        variance = df.square().mean(1, keepdim=True).clamp(min=1e-6)
-        ratio = (dk.square().mean(1, keepdim=True).clamp(min=1e-6) / variance).sqrt()
-        alike = ((df * dk).mean(1, keepdim=True) / (variance * ratio)).clamp(0, 1)
-        gain = 1 + alike * (ratio.clamp(0.8, 1.25) - 1)
-        coefficients = _plane(where, dk - df * gain)
-        offset = seen_mean - shown_mean * gain + coefficients[:, :1]
-        rows, columns = self.hole.shape
-        y, x = torch.linspace(-1, 1, rows)[:, None], torch.linspace(-1, 1, columns)
-        slope_x, slope_y = coefficients[:, 1:2, None], coefficients[:, 2:3, None]
-        return fill * gain[..., None] + (offset[..., None] + slope_x * x) + slope_y * y
-
-    @property
-    def _block(self) -> int:
-        return max(1, round(2 * self.enlargement))
+    def inwards(self, width: float) -> Tensor:
+        """[H, W]: 0 at the border of the hole, smoothly 1 from `width` px inside."""
+        share = ((self.depth - 0.5) / width).clamp(0, 1)
+        return share * share * (3 - 2 * share)
 
     @cached_property
-    def _ring_means(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Which blocks meet the ring [h, w]; their places -1..1 [2, n] and colours [3, n]."""
-        size = self._block
-        means = _block_means(self.colour.clamp(0, 1), self.ring, size)
-        at = F.max_pool2d(self.ring[None].float(), size, ceil_mode=True)[0] > 0
-        row, column = torch.nonzero(at, as_tuple=True)
-        rows, columns = self.hole.shape
-        x = ((column + 0.5) * size * 2 / columns - 1).clamp(max=1)
-        y = ((row + 0.5) * size * 2 / rows - 1).clamp(max=1)
-        return at, torch.stack([x, y]), means[:, at]
+    def ring_means(self) -> RingMeans:
+        return RingMeans.of(self.colour, self.ring, self.enlargement)
 
+    def fitted(
+        self, fill: Tensor, settings: BlendSettings, unedited: Tensor | None = None
+    ) -> Tensor:
+        """The fill [3, H, W] as it should be laid into the hole (other pixels are meaningless).
 
-def _block_means(picture: Tensor, at: Tensor, size: int) -> Tensor:
-    """Means of `picture` [3, H, W] over the pixels `at` of blocks of size x size px."""
-    weight = at[None].float()
-    sums = F.avg_pool2d(torch.cat([picture * weight, weight]), size, ceil_mode=True)
-    return sums[:3] / sums[3:].clamp(min=1e-6)
-
-
-def _plane(where: Tensor, values: Tensor) -> Tensor:
-    """The least squares plane through values [3, n] at places [2, n]: [3, (1, x, y)].
-
-    The slopes are held back, for a ring on one side only says little about them.
-    """
-    basis = torch.cat([torch.ones_like(where[:1]), where]).double()
-    ridge = torch.diag(torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64)) * basis.shape[1]
-    normal = basis @ basis.T + ridge
-    solution: Tensor = torch.linalg.solve(normal, basis @ values.double().T)
-    return solution.T.float()
+        unedited: the same candidate without edits and mixing; None if `fill` is that. It is what
+        the steps are measured on, and the fill is changed alike: a ring that turned blonde with the
+        hole is what was asked for, and no error to be taken back. Only at the border an edit fades
+        in.
+        """
+        shown = [fill] if unedited is None else [unedited, fill]
+        matchable = int(self.ring.sum()) >= _LEAST_RING
+        if settings.colour_match and matchable:
+            tone = self.ring_means.tone(shown[0])
+            shown = [tone.applied(picture) for picture in shown]
+        if settings.grain and matchable:
+            matches = detail_matches(shown[0], self.detail)
+            shown = [matched_detail(picture, matches) for picture in shown]
+        fill = shown[-1]
+        if settings.gradient and bool(self.border.any()):
+            fill = fill + continued(self.colour - shown[0], self.border)
+            if unedited is not None:
+                at_border = continued(shown[0] - shown[1], self.border)
+                fill += at_border * (1 - self.inwards(ring_px(self.enlargement)))
+        if settings.feather_px > 0:
+            share = self.inwards(settings.feather_px)
+            fill = torch.where(self.visible, self.colour + (fill - self.colour) * share, fill)
+        return fill
 
 
 def grown(mask: Tensor, px: int) -> Tensor:

@@ -76,19 +76,35 @@ def known_detail(
     return result
 
 
-def matched_detail(fill: Tensor, known: list[Octave]) -> Tensor:
-    """The fill [3, H, W] as sharp and as grainy as the document is around the hole."""
-    changes = []
-    picture = fill
+class Match(NamedTuple):
+    """What one octave of a fill is changed by."""
+
+    gain: float  # of its detail
+    grain: Tensor | None  # [3, h, w] of noise to be added
+
+
+def detail_matches(fill: Tensor, known: list[Octave]) -> list[Match]:
+    """What makes the fill [3, H, W] as sharp and as grainy as the document is around the hole."""
+    matches = []
     for octave in known:
-        picture, band = _split(picture)
-        gain = _gain(band, octave)
-        change = (gain - 1) * band
+        fill, band = _split(fill)
+        gain, grain = _gain(band, octave), None
         present = noise_floor(band, octave.hole)
         if present is not None and octave.floor is not None:
             mixing = _root(octave.floor - gain**2 * present)
-            change += torch.einsum("ij,jhw->ihw", mixing, octave.noise)
-        changes.append(change)
+            grain = torch.einsum("ij,jhw->ihw", mixing, octave.noise)
+        matches.append(Match(gain, grain))
+    return matches
+
+
+def matched_detail(fill: Tensor, matches: list[Match]) -> Tensor:
+    """The fill [3, H, W] with its octaves, the finest first, so changed."""
+    changes = []
+    picture = fill
+    for match in matches:
+        picture, band = _split(picture)
+        change = (match.gain - 1) * band
+        changes.append(change if match.grain is None else change + match.grain)
     total = None
     for change in reversed(changes):
         total = change if total is None else change + _doubled(total, change)

@@ -125,6 +125,13 @@ def holds(frame: Frame, box: Box) -> bool:
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
+def excess(frame: Frame, box: Box) -> float:
+    """What a frame's side has to be multiplied by, at least 1, to hold a box around its centre."""
+    ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
+    seen = apply(model_from_document(frame, 1), ends)
+    return max(1.0, float(2 * np.abs(seen - 0.5).max()))
+
+
 def share_inside(frame: Frame, box: Box) -> float:
     """How much of a box lies inside a frame, 0..1 (sampled)."""
     return float(shares_inside(frame, [box])[0])

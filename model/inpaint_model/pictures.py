@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 _NOTABLE_ENLARGEMENT = 1.5
+_MOST_WIDENED = 1.1
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
 
@@ -73,7 +74,7 @@ class Placement:
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     warning: str  # empty, or what the user should know
     source: Source = field(repr=False)
-    selected: Bytes = field(repr=False)  # the whole selection, all groups, [H, W] of the picture
+    replaced: Bytes = field(repr=False)  # above 0 where any group is filled, [H, W] of the picture
 
     @property
     def resolution(self) -> int:
@@ -112,12 +113,12 @@ class Placement:
             frames.model_from_document(self.frame, 1), frames.translation(region.x, region.y)
         )
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
-        known = visible & holes.inside_unit_square(hole.shape, to_frame)
-        known &= part.cut(self.selected) == 0
+        staying = visible & (part.cut(self.replaced) == 0)
         return Surroundings(
             torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
             torch.from_numpy(hole),
-            torch.from_numpy(known),
+            torch.from_numpy(staying & holes.inside_unit_square(hole.shape, to_frame)),
+            torch.from_numpy(staying),
             torch.from_numpy(visible),
             self.enlargement,
             seed=zlib.crc32(repr(self.box).encode()),
@@ -213,7 +214,14 @@ def _choice(
     frame = best.frame
     if affordable(model):
         frame = refined(model, picture, coverage, [frame], overview)
-    return Choice(frame, "auto", best.confidence, "")
+    return Choice(_holding(frame, hole), "auto", best.confidence, "")
+
+
+def _holding(frame: Frame, hole: Box) -> Frame:
+    """The frame, a little larger where that makes it hold the hole: hair often ends just beyond it,
+    and a model minds a slightly smaller head less than an artist a strip that is not filled."""
+    wider = frame._replace(side=frame.side * frames.excess(frame, hole))
+    return wider if wider.side <= _MOST_WIDENED * frame.side else frame
 
 
 def place(
@@ -242,7 +250,10 @@ def place(
         raise ValueError("The frame does not meet the selection. Move the frame over it.")
     box, kept = inside
     sentences = [warning]
+    replaced = selection
     if np.count_nonzero(kept) < np.count_nonzero(coverage):
+        replaced = np.where(coverage > 0, np.uint8(0), selection)
+        box.cut(replaced)[kept > 0] = 255
         sentences.append("The selection is larger than the frame; only the part inside is filled.")
     enlargement = frame.side / resolution
     if enlargement > _NOTABLE_ENLARGEMENT:
@@ -257,26 +268,38 @@ def place(
         confidence,
         " ".join(filter(None, sentences)),
         source,
-        selection,
+        replaced,
     )
 
 
-def lay(placement: Placement, output: Floats, blending: BlendSettings | None = None) -> Patch:
+def lay(
+    placement: Placement,
+    output: Floats,
+    blending: BlendSettings | None = None,
+    *,
+    unedited: Floats | None = None,
+) -> Patch:
     """The model's output as pixels of the document.
 
     Args:
         placement: where the output belongs.
         output: float32 [R, R, 3], nominally 0..1.
         blending: how it is fitted to the surroundings; None for the defaults.
+        unedited: [R, R, 3], the same candidate without edits and mixing; None if `output` is that.
+            The edited one is fitted as this one is, so that blending takes no edit back.
     """
     region, picture = placement.region, placement.picture
     matrix = frames.compose(
         frames.model_from_document(placement.frame, placement.resolution),
         frames.translation(region.x, region.y),
     )
-    shown = resample(np.clip(output, 0, 1), matrix, region.width, region.height)
+
+    def shown(model_output: Floats) -> torch.Tensor:
+        seen = resample(np.clip(model_output, 0, 1), matrix, region.width, region.height)
+        return torch.from_numpy(seen).permute(2, 0, 1)
+
     fill = placement.surroundings.fitted(
-        torch.from_numpy(shown).permute(2, 0, 1), blending or BlendSettings()
+        shown(output), blending or BlendSettings(), None if unedited is None else shown(unedited)
     )
     inner = placement.box.moved(-region.x, -region.y)
     colour = np.ascontiguousarray(inner.cut(fill.permute(1, 2, 0).numpy()))

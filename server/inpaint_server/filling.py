@@ -37,7 +37,9 @@ from .models import Entry, ModelRegistry, suited
 from .recipes import MixingNote, Recipe
 
 Float32 = npt.NDArray[np.float32]
+Outputs = tuple[Float32, ...]  # of the network, one [R, R, 3] a group
 
+UNEDITED_KEPT = 16  # a session's candidates without edits
 FITTING_BYTES = 64  # per pixel around a hole: what `lay` prepares once for all candidates
 
 
@@ -49,6 +51,16 @@ class Made(NamedTuple):
     edits: Edits
     mixing: MixingNote | None
     codes: tuple[Float32, ...]  # one [num_ws, w_dim] a group, after mixing, before edits
+
+    @property
+    def origin(self) -> tuple[int, float]:
+        """What it was sampled from; edits and mixing came later."""
+        return self.seed, self.truncation_psi
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it is not as it was sampled."""
+        return self.mixing is not None or any(self.edits.values())
 
 
 @dataclass
@@ -63,6 +75,9 @@ class Scene:
     output_dtype: np.dtype[Any]
     encodings: list[Any] | None = None  # one a group; None when the model has left the device
     candidates: dict[int, Made] = field(default_factory=dict)
+    # Outputs without edits and mixing, by seed and truncation, the latest last: what blending of
+    # edited ones is fitted to.
+    unedited: dict[tuple[int, float], Outputs] = field(default_factory=dict)
     attachment: bytes | None = None  # made when it is first needed
 
     @property
@@ -74,9 +89,17 @@ class Scene:
         """Roughly what keeping it costs."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
         encoded: int = sum(part.nbytes for parts in self.encodings or () for part in parts)
+        rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         regions = (placement.region for placement in self.placements)
         fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
-        return self.picture.pixels.nbytes + self.coverage.nbytes + codes + encoded + fitting
+        pictures = self.picture.pixels.nbytes + self.coverage.nbytes
+        return pictures + codes + encoded + rendered + fitting
+
+    def keep_unedited(self, made: Made, outputs: Outputs) -> None:
+        """Keep what the network made of a candidate without edits; the oldest go."""
+        self.unedited[made.origin] = outputs
+        while len(self.unedited) > UNEDITED_KEPT:
+            del self.unedited[next(iter(self.unedited))]
 
 
 class Placed(NamedTuple):
@@ -93,7 +116,8 @@ class Rendered:
     index: int
     variant: int  # -1: the candidate itself
     made: Made
-    outputs: tuple[Float32, ...]  # one [R, R, 3] a group
+    outputs: Outputs
+    unedited: Outputs | None  # those before edits and mixing; None if `outputs` are those
 
 
 # None: nothing to tell, but a good moment to stop.
@@ -351,10 +375,28 @@ def _render_batch(inpainter: Inpainter, scene: Scene, batch: Sequence[_Task]) ->
     for g, encoding in enumerate(_encodings(inpainter, scene)):
         codes = [inpainter.edit(task.made.codes[g][None], task.made.edits) for task in batch]
         groups.append(inpainter.render(encoding, np.concatenate(codes)))  # [n, R, R, 3]
-    return [
-        Rendered(task.index, task.variant, task.made, tuple(outputs[k] for outputs in groups))
-        for k, task in enumerate(batch)
-    ]
+    rendered = []
+    for k, task in enumerate(batch):
+        outputs, unedited = tuple(group[k] for group in groups), None
+        if task.made.is_changed:
+            unedited = _unedited(inpainter, scene, task.made)
+        else:
+            scene.keep_unedited(task.made, outputs)
+        rendered.append(Rendered(task.index, task.variant, task.made, outputs, unedited))
+    return rendered
+
+
+def _unedited(inpainter: Inpainter, scene: Scene, made: Made) -> Outputs:
+    """What the network makes of a candidate without edits and mixing."""
+    outputs = scene.unedited.get(made.origin)
+    if outputs is None:
+        codes = made.codes if made.mixing is None else _sample(inpainter, scene, *made.origin)
+        outputs = tuple(
+            inpainter.render(encoding, own[None])[0]
+            for encoding, own in zip(_encodings(inpainter, scene), codes, strict=True)
+        )
+        scene.keep_unedited(made, outputs)
+    return outputs
 
 
 def warm_up_steps(models: ModelRegistry, entry: Entry, batch_size: int) -> Steps[None]:

@@ -56,8 +56,9 @@ def candidate_event(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.F
     candidate.index = rendered.index
     candidate.variant = rendered.variant
     candidate.seed = rendered.made.seed
-    for placement, output in zip(scene.placements, rendered.outputs, strict=True):
-        patch = lay(placement, output, scene.blending)
+    unedited = rendered.unedited or (None,) * len(rendered.outputs)
+    for placement, output, before in zip(scene.placements, rendered.outputs, unedited, strict=True):
+        patch = lay(placement, output, scene.blending, unedited=before)
         message = candidate.patches.add(box=box_message(patch.box))
         fill = resample_type(patch.fill, scene.output_dtype)
         write_picture(message.fill, fill, scene.picture.linear)

@@ -96,6 +96,42 @@ def test_no_setting_touches_a_known_pixel(
     assert np.isfinite(result.astype(np.float64)).all()
 
 
+def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
+    """An edit that changes what the model shows everywhere, on the ring too, as "blonde" does."""
+    picture = scenery(noise=0.01)
+    placement = placed(quantise(picture, np.uint8))
+    plain = other_light(true_view(picture))
+    edit = np.float32([0.16, 0.12, 0.04])
+    before = filled(placement, plain, None).astype(np.float32) / 255
+    alone = filled(placement, plain + edit, None).astype(np.float32) / 255
+    patch = lay(placement, plain + edit, unedited=plain)
+    after = laid_over(placement.picture, [patch]).astype(np.float32) / 255
+    deep = ndimage.binary_erosion(coverage() == 255, iterations=24)
+    kept, kept_alone = ((result - before)[deep].mean(axis=0) / edit for result in (after, alone))
+    assert (np.abs(kept - 1) < 0.25).all()
+    assert (np.abs(kept_alone) < 0.15).all()
+    assert seam_step(after, picture, coverage() > 0) < 0.5
+
+
+def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
+    """What the frame does not reach stays as it is, and the fill has to meet it."""
+    picture = scenery(noise=0.01)
+    beyond = coverage()
+    beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the picture; the frame begins below
+    placement = place(DocumentPicture(quantise(picture, np.uint8)), beyond, FRAME, RESOLUTION)
+    how = BlendSettings(colour_match=False, grain=False)
+    output = other_light(true_view(picture))
+    output[:10] += 0.25  # wrong just where it meets what is left
+    patch = lay(placement, output, how)
+    result = laid_over(placement.picture, [patch]).astype(np.float32) / 255
+    hole = np.zeros((SIDE, SIDE), bool)
+    patch.box.cut(hole)[...] = patch.coverage > 0
+    assert np.count_nonzero(beyond[~hole]) > 1000
+    at_cut = hole & (np.arange(SIDE)[:, None] < 100)
+    assert seam_step(result, picture, hole) < 0.5
+    assert seam_step(result, picture, at_cut) < 0.5
+
+
 def test_golden_seams_stay_below_what_can_be_seen() -> None:
     picture = scenery(noise=0.01)
     placement = placed(quantise(picture, np.uint8))
@@ -176,6 +212,10 @@ def test_clean_pictures_get_no_grain() -> None:
     assert np.std(fine[coverage() == 255]) < 0.004
 
 
+def matched(fill: torch.Tensor, known: list[detail.Octave]) -> torch.Tensor:
+    return detail.matched_detail(fill, detail.detail_matches(fill, known))
+
+
 def test_detail_is_as_sharp_as_on_the_ring() -> None:
     """A fill that is too soft gets sharper, and closer to the truth."""
     random = np.random.default_rng(2)
@@ -185,7 +225,7 @@ def test_detail_is_as_sharp_as_on_the_ring() -> None:
     hole = torch.zeros(200, 200, dtype=torch.bool)
     hole[60:140, 60:140] = True
     known = detail.known_detail(document, hole, ~hole, 1.0, seed=0)
-    sharp = detail.matched_detail(soft, [octave._replace(floor=None) for octave in known])
+    sharp = matched(soft, [octave._replace(floor=None) for octave in known])
     before = (soft - document)[:, hole].abs().mean()
     assert (sharp - document)[:, hole].abs().mean() < 0.85 * before
 
@@ -203,7 +243,7 @@ def test_detail_that_is_not_the_documents_is_not_raised() -> None:
     known = [octave._replace(floor=None) for octave in known]
     for lines, least, most in ((here, 1.15, 1.5), (elsewhere, 0.95, 1.05)):
         fill = lines.float() / 2
-        raised = detail.matched_detail(fill + 0.5, known) - 0.5
+        raised = matched(fill + 0.5, known) - 0.5
         assert least < float(raised[:, hole].std() / fill[:, hole].std()) < most
 
 

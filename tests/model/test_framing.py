@@ -213,6 +213,18 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     assert "beside what the model knows" in other.warning
 
 
+def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
+    eye.target = Frame(310, 220, 170, 0)
+    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    for top, side in ((130, 180), (115, 170)):  # the frame's own is at 135
+        coverage = np.zeros((600, 700), np.uint8)
+        coverage[top:200, 290:330] = 255
+        (placement,) = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
+        assert placement.frame.side == pytest.approx(side, abs=0.1)
+        assert ("larger than the frame" in placement.warning) == (side == 170)
+        assert placement.box.y == (130 if side == 180 else 135)
+
+
 def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
     picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
     coverage = np.zeros((600, 700), np.uint8)

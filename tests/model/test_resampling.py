@@ -114,3 +114,15 @@ def test_the_box_frame_holds_the_hole_and_stays_inside(hole: Box, resolution: in
         assert top >= 0
         assert left + frame.side <= 100
         assert top + frame.side <= 50
+
+
+@given(
+    st.builds(
+        Frame, st.floats(0, 100), st.floats(0, 100), st.floats(10, 100), st.floats(-180, 180)
+    ),
+    st.builds(Box, st.integers(0, 60), st.integers(0, 30), st.integers(1, 40), st.integers(1, 20)),
+)
+def test_a_frame_widened_by_its_excess_just_holds_the_box(frame: Frame, box: Box) -> None:
+    excess = frames.excess(frame, box)
+    assert frames.holds(frame._replace(side=frame.side * excess), box)
+    assert (excess == 1) or not frames.holds(frame._replace(side=frame.side * excess * 0.99), box)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from inpaint_model.bundle import Card, load_model, read_bundle, save_bundle
 from inpaint_model.cli import main
 from inpaint_model.config import ARCHS, Arch, preset
@@ -23,9 +24,11 @@ from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.inpainter import tiny_model
+from inpaint_model.networks import Encoding
 from inpaint_model.perceptual import VGG16, PerceptualLoss, discriminator_features, load_vgg16
 from inpaint_model.training import losses
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
+from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
 from inpaint_model.training.ema import update_ema
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.growing import grow_discriminator, grow_generator
@@ -56,6 +59,7 @@ FILL = InpainterTraining(
     discriminator_kimg=0.008,
     ramp_kimg=0.01,
     lambda_coarse=0.1,
+    lambda_edit=0.1,
 )
 
 
@@ -169,7 +173,8 @@ class TestInpainter:
         model, (_, D) = tiny_model(arch=arch), tiny_networks()
         before = {k: v.clone() for k, v in model.state_dict().items()}
         run = RunFolder(tmp_path / "run")
-        train_inpainter(FILL, model, D, PerceptualLoss(discriminator_features(D)), run)
+        options = FILL if model.skip is not None else replace(FILL, lambda_edit=0.0)
+        train_inpainter(options, model, D, PerceptualLoss(discriminator_features(D)), run)
         after = load_model(read_bundle(run.bundle_path)).state_dict()
         changed = {k for k in after if not torch.equal(before[k], after[k])}
         assert not any(k.startswith("generator.") for k in changed)
@@ -237,10 +242,67 @@ class TestInpainter:
 
         def loss(output: Tensor) -> float:
             filled = composite(output, picture, hole)
-            return float(coarse_loss(batch, Fills(output, output, filled, filled)))
+            nothing = Encoding(codes, codes, codes, codes)
+            fills = Fills(output, output, filled, filled, nothing, codes)
+            return float(coarse_loss(batch, fills))
 
         assert loss(checks) == pytest.approx(0, abs=1e-12)  # detail of the mean that is wanted
         assert loss(picture + 0.5) == pytest.approx(0.25 / 2)  # half of the cells are in the hole
+
+    def test_the_edit_loss_is_the_share_of_an_edit_that_is_lost(self) -> None:
+        """A skip encoder that replaces the generator's features cancels edits of earlier styles."""
+        model = tiny_model()
+        assert model.skip is not None
+        model.requires_grad_(True)
+        picture, hole = rand(2, 3, 32, 32).clamp(-1, 1), torch.ones(2, 1, 32, 32)
+        encoding = model.encode(picture, hole)
+        w = model.generator.mapping(rand(4, model.config.generator.z_dim))
+        ws, other = w.chunk(2)
+        move = moves(ws, other, torch.tensor([[0.0, 1.0, 1.0], [0.1, 0.9, 0.5]]))
+        assert edit_loss(model, encoding, ws, move, hole).item() == pytest.approx(0, abs=1e-6)
+        nn.init.normal_(model.skip.leave.bias, std=30.0)
+        lost = edit_loss(model, encoding, ws, move, hole)
+        assert lost.item() > 0.1
+        lost.backward()
+        assert model.skip.leave.bias.grad is not None
+        assert edit_loss(model, encoding, ws, move, 0 * hole).item() == 0
+
+    def test_a_lost_shape_counts_beside_a_kept_colour(self) -> None:
+        """Each octave of a change is compared by itself, and their sum is the change."""
+        colour = torch.full((1, 3, 32, 32), 0.8)
+        shape = torch.zeros(1, 3, 32, 32)
+        shape[..., 12:20, 8:24] = 0.05
+        bands = octaves(colour + shape, 16)
+        assert [band.shape[-1] for band in bands] == [16, 8, 4]
+        together = bands[-1]
+        for band in reversed(bands[:-1]):
+            together = band + F.interpolate(together, scale_factor=2.0)
+        assert torch.allclose(together, F.avg_pool2d(colour + shape, 2), atol=1e-6)
+        assert relative_error(colour + shape, colour + shape, 16) == 0
+        assert relative_error(colour, colour + shape, 16) > 0.3
+        assert relative_error(shape, colour + shape, 16) == pytest.approx(1 / 3, abs=0.02)
+
+    def test_moves_go_part_of_the_way_in_a_range_of_styles(self) -> None:
+        w, other = rand(64, 8, 4), rand(64, 8, 4, seed=1)
+        draws = torch.rand(64, 3, generator=torch.Generator().manual_seed(2))
+        share = moves(w, other, draws) / (other - w)
+        assert share.std(dim=2).max() < 1e-5  # the same for every channel of a style
+        amounts = share[:, :, 0]
+        for row in amounts:
+            at = torch.nonzero(row)[:, 0]
+            assert len(at)
+            assert len(at) == at[-1] - at[0] + 1  # one range
+            assert row[at].std(correction=0) < 1e-5
+            assert 0.25 - 1e-5 <= row[at[0]] <= 1 + 1e-5
+        assert (amounts[:, 0] == 0).any()
+        assert (amounts[:, -1] == 0).any()
+
+    def test_an_arch_without_skip_encoder_cannot_lose_edits_there(self, tmp_path: Path) -> None:
+        model = tiny_model(arch="hierarchical-w")
+        _, D = tiny_networks()
+        perceptual = PerceptualLoss(discriminator_features(D))
+        with pytest.raises(ValueError, match="has not"):
+            train_inpainter(FILL, model, D, perceptual, RunFolder(tmp_path))
 
     def test_collapses_are_reported(self) -> None:
         model = tiny_model()

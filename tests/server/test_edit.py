@@ -204,6 +204,29 @@ def test_recipe_and_attachment_give_the_same_on_another_daemon(
         assert patch_of(edited) == patch_of(here)
 
 
+@pytest.mark.parametrize("mixes", [False, True])
+def test_a_change_is_blended_alike_wherever_it_is_made(
+    caller: Caller, other_caller: Caller, mixes: bool
+) -> None:
+    """Blending is fitted to the unchanged candidate, which a session has and a recipe has not."""
+    fill = header(crop=smooth(48, 40), seeds=[1, 2], variants=[pb.Variant(edits=edits(warmer=2))])
+    filled = caller.fill(fill)
+    plain, variant, other = filled.candidates[:3]
+    change: dict[str, Any] = {"edits": edits(warmer=2)}
+    if mixes:
+        change["mixing"] = pb.Mixing(recipe=other.recipe, amount=0.5)
+    here = caller.edit(pb.EditHeader(session_id=filled.session_id, **change))
+    if not mixes:
+        assert patch_of(here) == variant.patches[0].fill.data
+    source = recipe_source(fill, plain)
+    assert patch_of(other_caller.edit(pb.EditHeader(source=source, **change))) == patch_of(here)
+    (changed,) = here.candidates
+    source = recipe_source(fill, changed)
+    source.attachment = plain.attachment
+    again = other_caller.edit(pb.EditHeader(source=source, edits=edits(warmer=2)))
+    assert patch_of(again) == patch_of(here)
+
+
 def test_a_mixed_recipe_travels_too(
     fill: pb.FillHeader, filled: Answer, caller: Caller, other_caller: Caller
 ) -> None:

@@ -22,13 +22,14 @@ from inpaint_model.data import PictureSet
 from inpaint_model.direction_store import add_directions, directions_of
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.masks import training_holes
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks import Encoding, InpaintingModel
 from inpaint_model.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import World
+from inpaint_model.training.edit_loss import SHARE, edit_loss, moves
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.inpainter_step import (
     Batch,
@@ -71,6 +72,10 @@ def train_inpainter(
         raise ValueError(f"batch {batch} does not divide among {world.size} processes")
     if options.real_fraction and pictures is None:
         raise ValueError("real_fraction needs real pictures: give --data")
+    if options.lambda_edit and model.skip is None:
+        raise ValueError(
+            "lambda_edit is about the skip encoder, which this arch has not: leave it 0"
+        )
     dtype = torch.bfloat16 if options.bf16 else torch.float32
     sampler = None
     if pictures is not None:
@@ -169,6 +174,15 @@ def train_inpainter(
             coarse = coarse_loss(data, fills)
             loss = loss + options.lambda_coarse * coarse
             stats.add("loss_coarse", coarse)
+        if options.lambda_edit:
+            count = max(local // SHARE, 1)
+            rng = generator_for(options.seed, cur_nimg, "moves")
+            draws = world.shard(torch.rand(count * world.size, 3, generator=rng)).to(device)
+            move = moves(data.w_same[:count], data.w_new[:count], draws)
+            encoding = Encoding(*(part[:count] for part in fills.encoding_new))
+            kept = edit_loss(model, encoding, fills.ws_new[:count], move, data.hole[:count])
+            loss = loss + options.lambda_edit * kept
+            stats.add("loss_edit", kept)
         if ramp > 0 and options.lambda_adversarial:
             both = torch.cat([fills.composite_same, fills.composite_new])
             # The sum over the two branches, hence twice the mean.

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from inpaint_model.grids import contact_sheet, to_uint8
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks import Encoding, InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss
 
 
@@ -25,12 +25,14 @@ class Batch(NamedTuple):
 
 
 class Fills(NamedTuple):
-    """Raw outputs and composites of both branches, [B, 3, R, R] each."""
+    """Raw outputs and composites of both branches, [B, 3, R, R] each, and what made the new one."""
 
     out_same: Tensor
     out_new: Tensor
     composite_same: Tensor
     composite_new: Tensor
+    encoding_new: Encoding
+    ws_new: Tensor  # W_out [B, num_ws, w_dim]
 
 
 def trained_parameters(model: InpaintingModel) -> list[torch.nn.Parameter]:
@@ -65,6 +67,8 @@ def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None)
         out_new,
         composite(out_same, batch.same, batch.hole),
         composite(out_new, batch.new, batch.hole),
+        Encoding(*(part[B:] for part in encoding)),
+        ws[B:],
     )
 
 

@@ -75,6 +75,9 @@ class InpainterTraining:
     lambda_coarse: float = option(
         0.0, "Weight of L_rr's addition: other codes' fills keep the picture's tones, at 8 px."
     )
+    lambda_edit: float = option(
+        0.0, "Weight of the loss that keeps edits: the skip encoder leaves their change as it is."
+    )
     perceptual_weight: float = option(
         1.0, "Of the perceptual part within both reconstruction losses."
     )

@@ -1,0 +1,113 @@
+"""How much of an edit a fill keeps: `python -m benchmarks.retention [BUNDLE ...] [--images F]`.
+
+For every attribute: samples of the generator are scored, and codes are moved as those of samples
+with a score one standard deviation higher (and lower) differ, on all styles. Shown is what the
+score changes by, in its own standard deviations over the samples (its judge in brackets): in whole
+samples, in fills without the skip encoder, and in fills with it. What the last two differ by is
+what the skip encoder takes back.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from inpaint_model.commands.directions_check import evenly
+from inpaint_model.editing.attributes import PORTRAIT, Attribute, chosen
+from inpaint_model.editing.effects import Render, Subject
+from inpaint_model.editing.measured_fits import judged, measures
+from inpaint_model.editing.samples import Floats, Samples, draw, measure
+from inpaint_model.editing.subjects import imagined, photographs, sampled
+from inpaint_model.editing.workbench import open_workbench
+from inpaint_model.inpainter import load_bundle
+from torch import Tensor
+
+STRUCTURAL = "hair_volume,hair_length,fringe,face_width,yaw,smile"
+COLOURS = "hair_lightness,light_direction"
+
+
+class Change(NamedTuple):
+    """Of a score and of its judge, in their standard deviations, for one of the move."""
+
+    score: float
+    judge: float
+
+    def __str__(self) -> str:
+        return f"{self.score:.2f} ({self.judge:.2f})"
+
+
+def direction(samples: Samples, name: str) -> Tensor:
+    """How codes differ, on average, where a score is one standard deviation higher: [w_dim]."""
+    score = samples.scores[name]
+    likely: Floats = (samples.w - samples.w.mean(axis=0)).T @ (score - score.mean())
+    return torch.from_numpy(likely / (len(score) * score.std())).float()
+
+
+@torch.inference_mode()
+def change(
+    subjects: Sequence[Subject],
+    renders: Sequence[Render],
+    step: Tensor,
+    attribute: Attribute,
+    spreads: Mapping[str, float],
+) -> Change:
+    """Half of what goes from one step below to one above, the mean of all subjects."""
+    scores = {"score": attribute.score, "judge": attribute.judge}
+    moved = []
+    for subject, render in zip(subjects, renders, strict=True):
+        pictures = subject.shown(render(torch.stack([subject.ws - step, subject.ws + step])))
+        moved.append({k: np.diff(v)[0] / 2 for k, v in measure(scores, pictures).items()})
+    names = attribute.name, judged(attribute.name)
+    return Change(
+        *(
+            float(np.mean([one[key] for one in moved])) / spreads[name]
+            for key, name in zip(scores, names, strict=True)
+        )
+    )
+
+
+def retention(
+    bundle: str, attributes: Sequence[Attribute], images: str | None, count: int, samples: int
+) -> list[str]:
+    """The rows of one bundle's table."""
+    bench, inpainter = open_workbench(bundle), load_bundle(bundle)
+    drawn = draw(bench.generator, measures(attributes), samples)
+    spreads = {name: float(values.std()) for name, values in drawn.scores.items()}
+    whole = sampled(bench.generator, count, seed=samples)
+    fills = (
+        imagined(inpainter, bench.generator, count, seed=samples)
+        if images is None
+        else photographs(inpainter, evenly(images, inpainter.resolution, count))
+    )
+    rows = []
+    for attribute in attributes:
+        step = direction(drawn, attribute.name)
+        cells = [change(whole, [each.render for each in whole], step, attribute, spreads)]
+        for renders in ([each.bare or each.render for each in fills], [s.render for s in fills]):
+            cells.append(change(fills, renders, step, attribute, spreads))
+        rows.append(f"| {attribute.name} | " + " | ".join(map(str, cells)) + " |")
+    return rows
+
+
+def main() -> None:
+    """Print a table for each bundle."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("bundles", nargs="*", default=["portrait"], metavar="BUNDLE")
+    parser.add_argument("--images", help="pictures to fill; samples of the generator without it")
+    parser.add_argument("--count", type=int, default=24, help="fills (default 24)")
+    parser.add_argument("--samples", type=int, default=800, help="for the directions (default 800)")
+    parser.add_argument("--attributes", default=f"{COLOURS},{STRUCTURAL}")
+    args = parser.parse_args()
+    attributes = chosen(args.attributes, PORTRAIT)
+    for bundle in args.bundles:
+        print(f"\n{bundle}\n\n| score | samples | fills without skip encoder | with it |")
+        print("|---|---|---|---|")
+        rows = retention(bundle, attributes, args.images, args.count, args.samples)
+        print(*rows, sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Colour and light: what a fill's colours have to be changed by to match the known ring.
+
+Compared are means over blocks of about two model pixels, since finer detail is what the model
+cannot have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Tone(NamedTuple):
+    """A change of contrast, colour and light: colour * gain + a plane over the picture."""
+
+    gain: Tensor  # [3]
+    plane: Tensor  # [3, 3]: of each channel, at the centre and the slopes along x and y (-1..1)
+
+    def applied(self, picture: Tensor) -> Tensor:
+        """The picture [3, H, W] so changed."""
+        rows, columns = picture.shape[1:]
+        y, x = torch.linspace(-1, 1, rows)[:, None], torch.linspace(-1, 1, columns)
+        offset, slope_x, slope_y = self.plane[..., None, None].unbind(1)
+        return picture * self.gain[:, None, None] + (offset + slope_x * x) + slope_y * y
+
+
+@dataclass(frozen=True, eq=False)
+class RingMeans:
+    """The known colours around a hole, block by block."""
+
+    ring: Tensor  # bool [H, W]
+    block: int  # side, px
+    at: Tensor  # bool [h, w]: the blocks that meet the ring
+    places: Tensor  # [2, n]: their x and y, -1..1
+    colours: Tensor  # [3, n]
+
+    @classmethod
+    def of(cls, picture: Tensor, ring: Tensor, enlargement: float) -> RingMeans:
+        """Those of a picture [3, H, W]; `enlargement`: document px per model px."""
+        block = max(1, round(2 * enlargement))
+        at = F.max_pool2d(ring[None].float(), block, ceil_mode=True)[0] > 0
+        row, column = torch.nonzero(at, as_tuple=True)
+        rows, columns = ring.shape
+        x = ((column + 0.5) * block * 2 / columns - 1).clamp(max=1)
+        y = ((row + 0.5) * block * 2 / rows - 1).clamp(max=1)
+        colours = _block_means(picture.clamp(0, 1), ring, block)[:, at]
+        return cls(ring, block, at, torch.stack([x, y]), colours)
+
+    def tone(self, fill: Tensor) -> Tone:
+        """What brings the fill [3, H, W] nearest to the known colours on the ring."""
+        shown, seen = _block_means(fill, self.ring, self.block)[:, self.at], self.colours
+        seen_mean, shown_mean = seen.mean(1, keepdim=True), shown.mean(1, keepdim=True)
+        df, dk = shown - shown_mean, seen - seen_mean
+        variance = df.square().mean(1, keepdim=True).clamp(min=1e-6)
+        ratio = (dk.square().mean(1, keepdim=True).clamp(min=1e-6) / variance).sqrt()
+        alike = ((df * dk).mean(1, keepdim=True) / (variance * ratio)).clamp(0, 1)
+        gain = 1 + alike * (ratio.clamp(0.8, 1.25) - 1)
+        plane = _plane(self.places, dk - df * gain)
+        plane[:, :1] += seen_mean - shown_mean * gain
+        return Tone(gain[:, 0], plane)
+
+
+def _block_means(picture: Tensor, at: Tensor, size: int) -> Tensor:
+    """Means of `picture` [3, H, W] over the pixels `at` of blocks of size x size px."""
+    weight = at[None].float()
+    sums = F.avg_pool2d(torch.cat([picture * weight, weight]), size, ceil_mode=True)
+    return sums[:3] / sums[3:].clamp(min=1e-6)
+
+
+def _plane(where: Tensor, values: Tensor) -> Tensor:
+    """The least squares plane through values [3, n] at places [2, n]: [3, (1, x, y)].
+
+    The slopes are held back, for a ring on one side only says little about them.
+    """
+    basis = torch.cat([torch.ones_like(where[:1]), where]).double()
+    ridge = torch.diag(torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64)) * basis.shape[1]
+    normal = basis @ basis.T + ridge
+    solution: Tensor = torch.linalg.solve(normal, basis @ values.double().T)
+    return solution.T.float()
