@@ -224,6 +224,17 @@ def test_without_the_session_the_recipe_is_sent(
     assert colour(presenter.renderings[0]) == expected(7, smile=1.0)
 
 
+def test_a_slider_that_moves_while_the_session_is_found_gone_is_followed(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=1)
+    daemon.service.sessions.clear()
+    for value in (1.0, 2.0):
+        presenter.slide((Edit("smile", value),))
+    window.until(lambda: not presenter.is_rendering)
+    assert colour(presenter.renderings[0]) == expected(7, smile=2.0)
+
+
 def test_a_recipes_session_is_no_other_candidates(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:

@@ -325,7 +325,9 @@ class Presenter:
         if isinstance(error, NotFound) and slot.session_id and not edit.by_recipe:
             log.info("the daemon has forgotten the session: the recipe is sent instead")
             slot.session_id = ""
-            self._start_edit(edit.next or edit.wanted)
+            self._start_edit(edit.wanted)
+            if self._edit is not None:
+                self._edit.next = edit.next
             return
         self._refuse(error)
 
