@@ -190,8 +190,11 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
     def until_large(what: str, rgb: tuple[float, ...]) -> None:
         wait_for(lambda: len(places_of(live, rgb)) > 2000, what, 30)
 
-    live.key(DIALOG, "alt+x", "Down")
-    until_large("half of the next one", half_way(7, 8))
+    def mix_with_the_next() -> bool:  # until all candidates have arrived
+        live.key(DIALOG, "alt+x", "Home", "Down")
+        return len(places_of(live, half_way(7, 8))) > 2000
+
+    wait_for(mix_with_the_next, "half of the next one", 30)
     look(live, "mix")
     live.key(DIALOG, *["Tab"] * 4, "End")
     until_large("all of the next one", colour_of(8))
@@ -223,6 +226,24 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
     assert again["tree"][0][1][:2] == ["Candidate 1, seed 7", f"-{mixed}"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == result["tree"], "one undo", 20)
+
+
+def test_layers_that_come_while_the_window_is_open_are_offered(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+    live.key(IMAGE_WINDOW, "ctrl+shift+d")  # a copy of the layer
+    corner = 0, 0, 90 / 255  # the daemon takes the colour there
+
+    def mix_with_the_last_but_one() -> bool:  # the last candidate, as long as the copy is unknown
+        live.key(DIALOG, "alt+x", "End", "Up", *["Tab"] * 4, "End")
+        return len(places_of(live, corner)) > 2000
+
+    wait_for(mix_with_the_last_but_one, "the colours of the copy", 40)
+    live.key(DIALOG, "Escape")
+    assert live.result(answer)["tree"] == ["Background copy", "Background"]
 
 
 def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from .widgets import SLIDE_PAUSE_MS, labelled
 
 
 class MixForm(Gtk.Box):  # type: ignore[misc]
-    """The section "Mix" of a dialog; `changed` is told every change, a moving slider's at rest."""
+    """The section "Mix" of a dialog; `changed` is told of every change, as by `Sliders`."""
 
     def __init__(self, changed: Callable[[Mix], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
