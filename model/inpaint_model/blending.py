@@ -19,15 +19,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.detail import Octave, detail_matches, known_detail, matched_detail
+from inpaint_model.detail import Match, Octave, detail_matches, known_detail, matched_detail
 from inpaint_model.membrane import continued
-from inpaint_model.tone import RingMeans
+from inpaint_model.tone import RingMeans, Tone
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # px of known border that the membrane is hung on
@@ -58,6 +59,16 @@ RAW = BlendSettings(colour_match=False, gradient=False, grain=False)
 def ring_px(enlargement: float) -> int:
     """How wide the ring of known pixels around a hole is that fills are matched on."""
     return int(min(max(24.0, 6 * enlargement), 64.0))
+
+
+class Fit(NamedTuple):
+    """How one fill is fitted to its surroundings; its edits are laid in the same way."""
+
+    feather_px: float
+    tone: Tone | None
+    matches: list[Match] | None  # sharpness and grain
+    matched: Tensor  # [3, H, W]: the fill after these
+    offset: Tensor | None  # [3, H, W]: what the membrane adds
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,43 +102,57 @@ class Surroundings:
         """[H, W]: distance of the hole's pixels to the nearest pixel outside it, px."""
         return torch.from_numpy(ndimage.distance_transform_edt(self.hole.numpy())).float()
 
+    @cached_property
+    def ring_means(self) -> RingMeans:
+        return RingMeans.of(self.colour, self.ring, self.enlargement)
+
+    def fit(self, fill: Tensor, settings: BlendSettings) -> Fit:
+        """What a fill [3, H, W] without edits has to be changed by."""
+        matchable = int(self.ring.sum()) >= _LEAST_RING
+        tone, matches, offset = None, None, None
+        if settings.colour_match and matchable:
+            tone = self.ring_means.tone(fill)
+            fill = tone.applied(fill)
+        if settings.grain and matchable:
+            matches = detail_matches(fill, self.detail)
+            fill = matched_detail(fill, matches)
+        if settings.gradient and bool(self.border.any()):
+            offset = continued(self.colour - fill, self.border)
+        return Fit(settings.feather_px, tone, matches, fill, offset)
+
+    def fitted(self, fit: Fit) -> Tensor:
+        """The fill that `fit` was made for, as it should be laid into the hole, [3, H, W].
+
+        Pixels outside the hole are meaningless.
+        """
+        fill = fit.matched if fit.offset is None else fit.matched + fit.offset
+        return self._feathered(fill, fit.feather_px)
+
+    def fitted_alike(self, fill: Tensor, fit: Fit) -> Tensor:
+        """The same for an edited or mixed rendering of that fill: it is changed in the same way.
+
+        A ring that turned blonde with the hole is what was asked for, and no error to be taken
+        back. Only at the border an edit fades in.
+        """
+        if fit.tone is not None:
+            fill = fit.tone.applied(fill)
+        if fit.matches is not None:
+            fill = matched_detail(fill, fit.matches)
+        if fit.offset is not None:
+            at_border = continued(fit.matched - fill, self.border)
+            fill = fill + fit.offset + at_border * (1 - self.inwards(ring_px(self.enlargement)))
+        return self._feathered(fill, fit.feather_px)
+
     def inwards(self, width: float) -> Tensor:
         """[H, W]: 0 at the border of the hole, smoothly 1 from `width` px inside."""
         share = ((self.depth - 0.5) / width).clamp(0, 1)
         return share * share * (3 - 2 * share)
 
-    @cached_property
-    def ring_means(self) -> RingMeans:
-        return RingMeans.of(self.colour, self.ring, self.enlargement)
-
-    def fitted(
-        self, fill: Tensor, settings: BlendSettings, unedited: Tensor | None = None
-    ) -> Tensor:
-        """The fill [3, H, W] as it should be laid into the hole (other pixels are meaningless).
-
-        unedited: the same candidate without edits and mixing; None if `fill` is that. It is what
-        the steps are measured on, and the fill is changed alike: a ring that turned blonde with the
-        hole is what was asked for, and no error to be taken back. Only at the border an edit fades
-        in.
-        """
-        shown = [fill] if unedited is None else [unedited, fill]
-        matchable = int(self.ring.sum()) >= _LEAST_RING
-        if settings.colour_match and matchable:
-            tone = self.ring_means.tone(shown[0])
-            shown = [tone.applied(picture) for picture in shown]
-        if settings.grain and matchable:
-            matches = detail_matches(shown[0], self.detail)
-            shown = [matched_detail(picture, matches) for picture in shown]
-        fill = shown[-1]
-        if settings.gradient and bool(self.border.any()):
-            fill = fill + continued(self.colour - shown[0], self.border)
-            if unedited is not None:
-                at_border = continued(shown[0] - shown[1], self.border)
-                fill += at_border * (1 - self.inwards(ring_px(self.enlargement)))
-        if settings.feather_px > 0:
-            share = self.inwards(settings.feather_px)
-            fill = torch.where(self.visible, self.colour + (fill - self.colour) * share, fill)
-        return fill
+    def _feathered(self, fill: Tensor, width: float) -> Tensor:
+        if width == 0:
+            return fill
+        faded = self.colour + (fill - self.colour) * self.inwards(width)
+        return torch.where(self.visible, faded, fill)
 
 
 def grown(mask: Tensor, px: int) -> Tensor:

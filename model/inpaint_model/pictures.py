@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from inpaint_model import frames, holes
-from inpaint_model.blending import RAW, BlendSettings, Surroundings, ring_px
+from inpaint_model.blending import RAW, BlendSettings, Fit, Surroundings, ring_px
 from inpaint_model.documents import OPAQUE, DocumentPicture
 from inpaint_model.frames import Box, Frame
 from inpaint_model.framing.grouping import MET, Choice, Mode, grouped
@@ -40,6 +40,7 @@ __all__ = [
     "RAW",
     "BlendSettings",
     "DocumentPicture",
+    "Fitting",
     "Mode",
     "Model",
     "Patch",
@@ -272,39 +273,64 @@ def place(
     )
 
 
-def lay(
-    placement: Placement,
-    output: Floats,
-    blending: BlendSettings | None = None,
-    *,
-    unedited: Floats | None = None,
-) -> Patch:
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """One output of the model, fitted to the document; its edits are laid in the same way."""
+
+    placement: Placement
+    fit: Fit = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, placement: Placement, output: Floats, blending: BlendSettings | None = None
+    ) -> Fitting:
+        """Fit an output [R, R, 3] without edits and mixing, nominally 0..1.
+
+        blending: how; None for the defaults.
+        """
+        fill = _shown(placement, output)
+        return cls(placement, placement.surroundings.fit(fill, blending or BlendSettings()))
+
+    def laid(self) -> Patch:
+        """The output itself as pixels of the document."""
+        return _patch(self.placement, self.placement.surroundings.fitted(self.fit))
+
+    def laid_alike(self, output: Floats) -> Patch:
+        """An edit of it, or a mixture [R, R, 3], of which blending then takes nothing back."""
+        fill = _shown(self.placement, output)
+        return _patch(self.placement, self.placement.surroundings.fitted_alike(fill, self.fit))
+
+
+def lay(placement: Placement, output: Floats, blending: BlendSettings | None = None) -> Patch:
     """The model's output as pixels of the document.
 
     Args:
         placement: where the output belongs.
         output: float32 [R, R, 3], nominally 0..1.
         blending: how it is fitted to the surroundings; None for the defaults.
-        unedited: [R, R, 3], the same candidate without edits and mixing; None if `output` is that.
-            The edited one is fitted as this one is, so that blending takes no edit back.
     """
-    region, picture = placement.region, placement.picture
+    return Fitting.of(placement, output, blending).laid()
+
+
+def _shown(placement: Placement, output: Floats) -> torch.Tensor:
+    """The output as the placement's region shows it: [3, H, W]."""
+    region = placement.region
     matrix = frames.compose(
         frames.model_from_document(placement.frame, placement.resolution),
         frames.translation(region.x, region.y),
     )
+    seen = resample(np.clip(output, 0, 1), matrix, region.width, region.height)
+    return torch.from_numpy(seen).permute(2, 0, 1)
 
-    def shown(model_output: Floats) -> torch.Tensor:
-        seen = resample(np.clip(model_output, 0, 1), matrix, region.width, region.height)
-        return torch.from_numpy(seen).permute(2, 0, 1)
 
-    fill = placement.surroundings.fitted(
-        shown(output), blending or BlendSettings(), None if unedited is None else shown(unedited)
-    )
+def _patch(placement: Placement, fill: torch.Tensor) -> Patch:
+    """Display values of the region [3, H, W] as pixels of the document in the hole."""
+    region, document = placement.region, placement.document
     inner = placement.box.moved(-region.x, -region.y)
     colour = np.ascontiguousarray(inner.cut(fill.permute(1, 2, 0).numpy()))
-    document = placement.document
-    laid = document_from_display(colour, document.dtype, document.shape[2], picture.linear)
+    laid = document_from_display(
+        colour, document.dtype, document.shape[2], placement.picture.linear
+    )
     covered = placement.coverage[..., None] > 0
     return Patch(np.where(covered, laid, document), placement.coverage, placement.box)
 

@@ -22,6 +22,7 @@ from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.pictures import (
     BlendSettings,
     DocumentPicture,
+    Fitting,
     Placement,
     Source,
     place,
@@ -40,7 +41,7 @@ Float32 = npt.NDArray[np.float32]
 Outputs = tuple[Float32, ...]  # of the network, one [R, R, 3] a group
 
 UNEDITED_KEPT = 16  # a session's candidates without edits
-FITTING_BYTES = 64  # per pixel around a hole: what `lay` prepares once for all candidates
+FITTING_BYTES = 96  # per pixel around a hole: what laying prepares for all of a candidate's edits
 
 
 class Made(NamedTuple):
@@ -79,6 +80,10 @@ class Scene:
     # edited ones is fitted to.
     unedited: dict[tuple[int, float], Outputs] = field(default_factory=dict)
     attachment: bytes | None = None  # made when it is first needed
+    # How the last candidate is fitted, one a group; its edits come next, when a slider moves.
+    fittings: dict[tuple[tuple[int, float], BlendSettings], list[Fitting]] = field(
+        default_factory=dict
+    )
 
     @property
     def model(self) -> str:

@@ -6,7 +6,7 @@ Runs in a thread of its own, so that neither the event loop nor the device waits
 from __future__ import annotations
 
 from inpaint_model.frames import union
-from inpaint_model.pictures import lay
+from inpaint_model.pictures import Fitting
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .convert import (
@@ -56,9 +56,8 @@ def candidate_event(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.F
     candidate.index = rendered.index
     candidate.variant = rendered.variant
     candidate.seed = rendered.made.seed
-    unedited = rendered.unedited or (None,) * len(rendered.outputs)
-    for placement, output, before in zip(scene.placements, rendered.outputs, unedited, strict=True):
-        patch = lay(placement, output, scene.blending, unedited=before)
+    for fitting, output in zip(_fittings(scene, rendered), rendered.outputs, strict=True):
+        patch = fitting.laid() if rendered.unedited is None else fitting.laid_alike(output)
         message = candidate.patches.add(box=box_message(patch.box))
         fill = resample_type(patch.fill, scene.output_dtype)
         write_picture(message.fill, fill, scene.picture.linear)
@@ -67,6 +66,19 @@ def candidate_event(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.F
     if rendered.variant < 0:
         candidate.attachment = attachment
     return event
+
+
+def _fittings(scene: Scene, rendered: Rendered) -> list[Fitting]:
+    """How every group's patch is fitted: as the candidate without edits and mixing is."""
+    key = rendered.made.origin, scene.blending
+    fittings = scene.fittings.get(key)
+    if fittings is None:
+        outputs = rendered.outputs if rendered.unedited is None else rendered.unedited
+        pairs = zip(scene.placements, outputs, strict=True)
+        fittings = [Fitting.of(place, output, scene.blending) for place, output in pairs]
+        scene.fittings.clear()
+        scene.fittings[key] = fittings
+    return fittings
 
 
 def recipe_of(scene: Scene, rendered: Rendered) -> Recipe:

@@ -15,6 +15,7 @@ from inpaint_model.frames import Box, Frame
 from inpaint_model.pictures import (
     RAW,
     BlendSettings,
+    Fitting,
     Placement,
     laid_over,
     lay,
@@ -104,7 +105,7 @@ def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     edit = np.float32([0.16, 0.12, 0.04])
     before = filled(placement, plain, None).astype(np.float32) / 255
     alone = filled(placement, plain + edit, None).astype(np.float32) / 255
-    patch = lay(placement, plain + edit, unedited=plain)
+    patch = Fitting.of(placement, plain).laid_alike(plain + edit)
     after = laid_over(placement.picture, [patch]).astype(np.float32) / 255
     deep = ndimage.binary_erosion(coverage() == 255, iterations=24)
     kept, kept_alone = ((result - before)[deep].mean(axis=0) / edit for result in (after, alone))
