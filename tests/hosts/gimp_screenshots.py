@@ -71,6 +71,9 @@ def shoot(live: LiveGimp, picture: str, selection: list[int], out: Path) -> None
     live.key(FILL_DIALOG, "alt+j", *["Right"] * 10)
     settle(live)
     grab(live, FILL_DIALOG, out / "gimp-results.png")
+    live.key(FILL_DIALOG, "alt+x", "Down")
+    settle(live)
+    grab(live, FILL_DIALOG, out / "gimp-mix.png")
     live.key(FILL_DIALOG, "alt+i")
     names = live.result(answer)["tree"][0][1]
     settle(live)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gimp_host import Profile
-from inpaint_gimp.arguments import fill_arguments
+from inpaint_gimp.arguments import edit_arguments, fill_arguments
 from PIL import Image
 from xcf import read_xcf
 
@@ -45,4 +45,4 @@ def test_the_script_has_five_lines() -> None:
 def test_the_page_names_every_argument() -> None:
     page = (ROOT / "docs" / "gimp.md").read_text("utf-8")
     named = set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))
-    assert named == {argument.name for argument in fill_arguments()}
+    assert named == {argument.name for argument in (*fill_arguments(), *edit_arguments())}

@@ -34,6 +34,26 @@ def test_fill_save_reopen_edit(
         check(profile.out / key)
 
 
+def test_mix(gimp: GimpHost, warm: Profile, plug_in: Path) -> None:
+    profile = new_profile(gimp, plug_in, like=warm)
+    with DaemonProcess(profile.runtime) as daemon:
+        daemon.runtime()
+        results: dict[str, Any] = profile.console("real_mixing", timeout_s=300).value
+    assert set(map(tuple, results.values())) == {("success", "")}
+    image = read_xcf(profile.out / "mixed.xcf")
+    first, second, whole, half, unmixed, alike = (
+        image.layer(name).pixels.astype(int)
+        for name in ("first", "second", "whole", "half", "unmixed", "alike")
+    )
+    # All of the other's styles, the whole way: that is the other one, but for rounding.
+    np.testing.assert_allclose(whole, second, atol=1)
+    for other in (first, second):
+        assert np.abs(half - other).max() > 1
+    np.testing.assert_array_equal(unmixed, first)
+    assert np.abs(alike - first).max() > 1
+    np.testing.assert_array_equal(alike[..., 3], first[..., 3])
+
+
 def check(path: Path) -> None:
     before, after, edited = (
         read_xcf(path.parent / f"{path.name}-{state}.xcf")

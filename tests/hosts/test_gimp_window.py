@@ -68,7 +68,12 @@ def look(live: LiveGimp, name: str = "") -> NDArray[np.uint8]:
 
 def places(live: LiveGimp, seed: int, **edits: float) -> NDArray[np.intp]:
     """Where the screen shows a candidate's colour: rows of (y, x)."""
-    colour = [round(255 * value) for value in colour_of(seed, edits)]
+    return places_of(live, colour_of(seed, edits))
+
+
+def places_of(live: LiveGimp, rgb: tuple[float, ...]) -> NDArray[np.intp]:
+    """Where the screen shows a colour, 0..1."""
+    colour = [round(255 * value) for value in rgb]
     return np.argwhere(np.abs(look(live).astype(int) - colour).max(-1) <= 1)
 
 
@@ -170,6 +175,76 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
     assert result["tree"][0][1] == [tree[0][1][0], edited, "-Candidate 2, seed 8"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)
+
+
+def half_way(first: int, second: int) -> tuple[float, ...]:
+    pairs = zip(colour_of(first), colour_of(second), strict=True)
+    return tuple((a + b) / 2 for a, b in pairs)
+
+
+def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: FakeProcess) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+
+    def until_large(what: str, rgb: tuple[float, ...]) -> None:
+        wait_for(lambda: len(places_of(live, rgb)) > 2000, what, 30)
+
+    def mix_with_the_next() -> bool:  # until all candidates have arrived
+        live.key(DIALOG, "alt+x", "Home", "Down")
+        return len(places_of(live, half_way(7, 8))) > 2000
+
+    wait_for(mix_with_the_next, "half of the next one", 30)
+    look(live, "mix")
+    live.key(DIALOG, *["Tab"] * 4, "End")
+    until_large("all of the next one", colour_of(8))
+    live.key(DIALOG, "alt+x", "End")  # the layer: the daemon takes the colour of its corner
+    until_large("all of the layer", (0, 0, 90 / 255))
+    live.key(DIALOG, "alt+x", "Home")
+    until_large("the candidate as it was", colour_of(7))
+    live.key(DIALOG, "alt+x", "Down", "Down", *["Tab"] * 4, "Home", "alt+x", "Up")
+    live.key(DIALOG, *["Tab"] * 4, "End", "alt+i")  # what is asked for last is what is inserted
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    mixed = "Candidate 1, seed 7: mixed"
+    assert result["tree"][0][1][0] == mixed
+
+    answer = live.start("edit_selected", name=mixed)
+    live.find_window(EDIT_DIALOG)
+    until_large("what was inserted", colour_of(8))
+
+    def take_away() -> bool:  # until the daemon is found
+        live.key(EDIT_DIALOG, "alt+x", "Home")
+        return len(places(live, 7)) > 2000
+
+    look(live, "edit-mixed")
+    wait_for(take_away, "the preview of what it was before", 30)
+    look(live, "edit-unmixed")
+    live.key(EDIT_DIALOG, "alt+i")
+    again = live.result(answer)
+    assert again["status"] == "success", live.log()
+    assert again["tree"][0][1][:2] == ["Candidate 1, seed 7", f"-{mixed}"]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == result["tree"], "one undo", 20)
+
+
+def test_layers_that_come_while_the_window_is_open_are_offered(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+    live.key(IMAGE_WINDOW, "ctrl+shift+a", "ctrl+shift+d", "ctrl+period")  # a white copy
+
+    def mix_with_the_last_but_one() -> bool:  # the last candidate, as long as the copy is unknown
+        live.key(DIALOG, "alt+x", "End", "Up", *["Tab"] * 4, "End")
+        found = places_of(live, (1, 1, 1))
+        return np.count_nonzero((found < (375, 760)).all(1)) > 2000  # in the preview
+
+    wait_for(mix_with_the_last_but_one, "the colours of the copy", 40)
+    look(live, "white")
+    live.key(DIALOG, "Escape")
+    assert live.result(answer)["tree"] == ["Background copy", "Background"]
 
 
 def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from eventually import eventually
@@ -19,11 +20,13 @@ from inpaint_client import (
     NoDaemon,
     Picture,
     RecipeSource,
+    StyleLevel,
     Variant,
     Worker,
     parse_endpoint,
 )
-from inpaint_gimp.layers import Rendering
+from inpaint_gimp.layers import Rendering, layer_name
+from inpaint_gimp.mixing import Mix, Other, nothing_there
 from inpaint_gimp.presenter import Phase, Presenter, State
 
 CROP = Picture(16, 16, 3, bytes(16 * 16 * 3))
@@ -41,6 +44,8 @@ class Window:
         self.strips: list[list[int]] = []  # the seeds shown, each time the strip changed
         self.renderings: list[Rendering] = []
         self.edits: tuple[Edit, ...] = ()
+        self.mix = Mix()
+        self.others: Sequence[Other] = ()
 
     def show_info(self, info: DaemonInfo) -> None:
         self.info = info
@@ -57,6 +62,16 @@ class Window:
 
     def show_edits(self, edits: tuple[Edit, ...]) -> None:
         self.edits = edits
+
+    def show_mix(self, mix: Mix) -> None:
+        self.mix = mix
+
+    def show_others(self, others: Sequence[Other]) -> None:
+        self.others = others
+
+    def other(self, label: str) -> int:
+        """The key of what can be mixed with."""
+        return next(each.key for each in self.others if each.label == label)
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Take turns until the condition holds."""
@@ -84,7 +99,7 @@ def job(count: int = 3, **values: object) -> FillJob:
 
 def source(rendering: Rendering) -> RecipeSource:
     return RecipeSource(
-        recipe=rendering.candidate.recipe,
+        recipe=rendering.unmixed,
         attachment=rendering.candidate.attachment,
         crop=CROP,
         hole=HOLE,
@@ -209,6 +224,17 @@ def test_without_the_session_the_recipe_is_sent(
     assert colour(presenter.renderings[0]) == expected(7, smile=1.0)
 
 
+def test_a_slider_that_moves_while_the_session_is_found_gone_is_followed(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=1)
+    daemon.service.sessions.clear()
+    for value in (1.0, 2.0):
+        presenter.slide((Edit("smile", value),))
+    window.until(lambda: not presenter.is_rendering)
+    assert colour(presenter.renderings[0]) == expected(7, smile=2.0)
+
+
 def test_a_recipes_session_is_no_other_candidates(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
@@ -307,3 +333,205 @@ def test_an_opened_fill_is_edited_by_its_recipe_first_and_its_session_then(
     assert first.HasField("source")
     assert second.session_id
     assert not second.HasField("source")
+
+
+# --- mixing
+
+LEVELS = tuple(StyleLevel)
+GREEN = Other(17, "Green")
+
+
+class Layers:
+    """An image with one layer to look like, green, that may be emptied."""
+
+    def __init__(self) -> None:
+        self.is_empty = False
+        self.looks = 0
+
+    def others(self, recipe: str) -> Sequence[Other]:
+        return (GREEN,)
+
+    def look(self, key: int) -> tuple[Picture, Box]:
+        self.looks += 1
+        if key != GREEN.key or self.is_empty:
+            raise nothing_there()
+        return Picture(1, 1, 4, bytes((0, 255, 0, 255))), Box(2, 3, 4, 4)
+
+
+def mixed_colour(own: int, other: tuple[float, ...], amount: float) -> tuple[int, ...]:
+    pairs = zip(colour_of(own), other, strict=True)
+    return tuple(round(255 * (a + amount * (b - a))) for a, b in pairs)
+
+
+def until_mixed(presenter: Presenter, window: Window, mix: Mix) -> Rendering:
+    """What the chosen one is once nothing is rendered any more."""
+    window.until(lambda: not presenter.is_rendering)
+    rendering = presenter.renderings[presenter.chosen]
+    assert rendering.mix == mix
+    return rendering
+
+
+def test_the_others_of_the_run_and_the_layers_are_offered(
+    presenter: Presenter, window: Window
+) -> None:
+    presenter.fill(job(), source, Layers())
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    assert [each.label for each in window.others] == [
+        "Candidate 2, seed 8",
+        "Candidate 3, seed 9",
+        "Layer: Green",
+    ]
+    presenter.choose(1)
+    presenter.slide((), Mix(window.other("Candidate 1, seed 7")))
+    window.until(lambda: not presenter.is_rendering)
+    presenter.choose(0)
+    assert window.others[0].label == "Candidate 2, seed 8: mixed"
+
+
+def test_another_result_is_mixed_in_and_taken_out_again(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window)
+    plain = presenter.renderings[0]
+    mix = Mix(window.other("Candidate 3, seed 9"), (StyleLevel.COLOURS,), 0.25)
+    presenter.slide((), mix)
+    mixed = until_mixed(presenter, window, mix)
+    assert colour(mixed) == mixed_colour(7, colour_of(9), 0.25)
+    assert layer_name(mixed) == "Candidate 1, seed 7: mixed"
+    sent = daemon.service.edits[-1]
+    assert (list(sent.mixing.levels), sent.mixing.amount) == ([3], 0.25)
+    assert json.loads(sent.mixing.recipe)["seed"] == 9
+    assert sent.session_id
+    assert mixed.mixed is not None
+    assert mixed.mixed.unmixed == plain.candidate.recipe
+    assert (mixed.mixed.recipe, mixed.mixed.tattoo) == (sent.mixing.recipe, 0)
+    presenter.slide((), Mix())
+    back = until_mixed(presenter, window, Mix())
+    assert (colour(back), back.mixed) == (colour(plain), None)
+    assert not daemon.service.edits[-1].HasField("mixing")
+
+
+def test_sliders_and_mixing_go_together(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window)
+    mix = Mix(window.other("Candidate 2, seed 8"), LEVELS, 1.0)
+    presenter.slide((Edit("smile", 2.0),), mix)
+    assert layer_name(until_mixed(presenter, window, mix)).endswith(": smile +2, mixed")
+    sent = daemon.service.edits[-1]
+    assert (sent.edits[0].value, sent.mixing.amount) == (2.0, 1.0)
+
+
+def test_of_a_moving_amount_only_the_last_counts(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window)
+    other = window.other("Candidate 2, seed 8")
+    for value in range(1, 20):
+        presenter.slide((), Mix(other, LEVELS, value / 20))
+    until_mixed(presenter, window, Mix(other, LEVELS, 0.95))
+    assert [edit.mixing.amount for edit in daemon.service.edits] == [0.05, 0.95]
+
+
+@pytest.mark.parametrize("mix", [Mix(-2, (), 0.5), Mix(-2, LEVELS, 0.0)])
+def test_a_mixing_of_nothing_asks_for_nothing(
+    presenter: Presenter, window: Window, daemon: FakeDaemon, mix: Mix
+) -> None:
+    filled(presenter, window)
+    presenter.slide((), mix)
+    assert not presenter.is_rendering
+    assert daemon.service.edits == []
+
+
+def test_a_layer_is_looked_at_each_time(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    layers = Layers()
+    presenter.fill(job(), source, layers)
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    for amount in (0.5, 1.0):
+        mix = Mix(GREEN.key, (StyleLevel.COLOURS,), amount)
+        presenter.slide((), mix)
+        mixed = until_mixed(presenter, window, mix)
+        assert colour(mixed) == mixed_colour(7, (0, 1, 0), amount)
+    assert layers.looks == 2  # it may have been moved
+    assert daemon.service.edits[-1].mixing.picture_box.x == 2
+    assert mixed.mixed is not None
+    assert (mixed.mixed.recipe, mixed.mixed.tattoo) == ("", 17)
+
+
+def test_a_layer_that_shows_nothing_leaves_all_as_it_was(
+    presenter: Presenter, window: Window
+) -> None:
+    layers = Layers()
+    presenter.fill(job(), source, layers)
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    kept = Mix(GREEN.key, (StyleLevel.COLOURS,), 0.5)
+    presenter.slide((), kept)
+    before = until_mixed(presenter, window, kept)
+    layers.is_empty = True
+    window.mix = Mix(GREEN.key, (StyleLevel.COLOURS,), 1.0)
+    presenter.slide((), window.mix)
+    assert presenter.state == State(
+        Phase.READY, "The layer to mix with is empty or was deleted.", is_error=True
+    )
+    assert (window.mix, presenter.renderings[0]) == (kept, before)
+    presenter.slide((), kept)  # what is shown already
+    assert not presenter.state.is_error
+
+
+def test_without_the_session_a_mixed_one_starts_from_what_it_was(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window)
+    other = window.other("Candidate 2, seed 8")
+    presenter.slide((), Mix(other, LEVELS, 1.0))
+    until_mixed(presenter, window, Mix(other, LEVELS, 1.0))
+    daemon.service.sessions.clear()
+    presenter.slide((), Mix(other, LEVELS, 0.5))
+    assert colour(until_mixed(presenter, window, Mix(other, LEVELS, 0.5))) == mixed_colour(
+        7, colour_of(8), 0.5
+    )
+    assert json.loads(daemon.service.edits[-1].source.recipe)["mixed"] is False
+
+
+def test_each_result_has_its_own_mixing_and_a_copy_keeps_it(
+    presenter: Presenter, window: Window
+) -> None:
+    filled(presenter, window)
+    mix = Mix(window.other("Candidate 2, seed 8"), LEVELS, 0.5)
+    presenter.slide((), mix)
+    until_mixed(presenter, window, mix)
+    presenter.keep()
+    assert window.others[0].label == "Candidate 1, seed 7: mixed"
+    presenter.slide((), Mix())
+    until_mixed(presenter, window, Mix())
+    assert [each.mix for each in presenter.renderings[:2]] == [Mix(), mix]
+    presenter.choose(1)
+    assert window.mix == mix
+    presenter.choose(2)
+    assert window.mix == Mix()
+
+
+def test_filling_again_forgets_the_mixing(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    mix = Mix(window.other("Candidate 2, seed 8"))
+    presenter.slide((), mix)
+    window.mix = mix
+    until_mixed(presenter, window, mix)
+    filled(presenter, window, count=1)
+    assert (window.mix, list(window.others)) == (Mix(), [])
+
+
+def test_what_the_daemon_refuses_is_not_kept(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window)
+    before = presenter.renderings[0]
+    daemon.service.script.fail = "INVALID_ARGUMENT"
+    window.mix, window.edits = Mix(window.other("Candidate 2, seed 8")), (Edit("smile", 1.0),)
+    presenter.slide(window.edits, window.mix)
+    window.until(lambda: presenter.state.is_error)
+    assert (window.mix, window.edits) == (Mix(), ())  # where the controls are is what is shown
+    assert presenter.renderings[0] is before
+    assert not presenter.is_rendering

@@ -99,7 +99,7 @@ def fill_arguments() -> tuple[Argument, ...]:
         Argument(
             "context",
             Kind.CHOICE,
-            _("Conte_xt"),
+            _("C_ontext"),
             _("Which square of the picture the model sees"),
             "auto",
             choices=(
@@ -193,6 +193,35 @@ def edit_arguments() -> tuple[Argument, ...]:
     """Of the procedure that opens a fill again."""
     return (
         edits_argument(),
+        Argument(
+            "mix",
+            Kind.TEXT,
+            _("Mi_x"),
+            _(
+                "Name of a layer whose styles are mixed in: another fill, or any layer that this "
+                "one shall look like; empty for nothing"
+            ),
+            "",
+        ),
+        Argument(
+            "levels",
+            Kind.TEXT,
+            _("_Levels"),
+            _(
+                "Which styles are taken: “structure, features, colours” or some of them; empty "
+                "for all of a fill's, and for the colours of another layer's"
+            ),
+            "",
+        ),
+        Argument(
+            "amount",
+            Kind.REAL,
+            _("Amount"),
+            _("How far it goes: 0 is this fill, 1 the other one"),
+            1.0,
+            0.0,
+            1.0,
+        ),
         Argument(
             "replace",
             Kind.FLAG,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from inpaint_client import Cancelled, DaemonInfo, parse_recipe
+from inpaint_client import Cancelled, DaemonInfo, InpaintError, parse_recipe
 
 from .capture import recipe_source
 from .edits import format_edits
-from .gtk import GObject, Gtk
+from .gtk import GimpUi, GObject, Gtk
+from .mixing import Mix, mix_values, read_mix
 from .presenter import Phase, State
 from .reopen import Opened
 from .results_dialog import ResultsDialog
@@ -18,6 +19,8 @@ def edit_with_dialog(call: Call, opened: Opened) -> None:
     """Run the dialog until the user accepts or cancels. The image changes only on accepting."""
     recipe = parse_recipe(opened.keepsake.recipe)
     call.config.set_property("edits", format_edits(recipe.edits))
+    others = opened.layers.others(opened.keepsake.recipe)
+    _write(call.config, mix_values(opened.layers.remembered(), others))
     dialog = EditDialog(call, opened)
     try:
         if not dialog.run():
@@ -32,14 +35,18 @@ class EditDialog(ResultsDialog):
         super().__init__(call.procedure, call.config)
         self._opened = opened
         self._before = opened.rendering()
+        self._written: dict[str, object] = {}  # the mixing as the config was last told
         self._build()
         self._show_captured(opened.captured)
         self._presenter.open(
             self._before,
             lambda rendering: recipe_source(
-                opened.captured, rendering.candidate.recipe, rendering.candidate.attachment
+                opened.captured, rendering.unmixed, rendering.candidate.attachment
             ),
+            opened.layers,
         )
+        for name in ("mix", "levels", "amount"):
+            call.config.connect(f"notify::{name}", lambda *args: self._follow_mix())
         self._presenter.connect()
 
     def run(self) -> bool:
@@ -59,16 +66,49 @@ class EditDialog(ResultsDialog):
 
     def show_state(self, state: State) -> None:
         super().show_state(state)
-        self._dialog.set_response_sensitive(
-            Gtk.ResponseType.OK, state.phase is Phase.READY and not state.is_error
-        )
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, state.phase is Phase.READY)
+
+    def show_mix(self, mix: Mix) -> None:
+        super().show_mix(mix)
+        self._write_mix()
+
+    def _mixed(self, mix: Mix) -> None:
+        self._write_mix()
+        super()._mixed(mix)
+
+    def _write_mix(self) -> None:
+        """Into the values, for GIMP's Repeat, Reset and presets."""
+        self._written = mix_values(self._mix.mix, self._mix.others)
+        _write(self._config, self._written)
+
+    def _follow_mix(self) -> None:
+        """The values changed: by us, by Reset or a preset."""
+        value_of = self._config.get_property
+        values = {name: value_of(name) for name in self._written}
+        if values == self._written:
+            return
+        self._written = values
+        try:
+            mix = read_mix(value_of, self._opened.layers.others(self._opened.keepsake.recipe))
+        except InpaintError:
+            return  # of another image
+        super().show_mix(mix)
+        self._presenter.slide(self._sliders.edits(), mix)
 
     def _build(self) -> None:
-        name = Gtk.Label(label=self._opened.layer.get_name(), xalign=0, wrap=True)
+        name = Gtk.Label(
+            label=self._opened.layer.get_name(), xalign=0, wrap=True, max_width_chars=40
+        )
         self._left.pack_start(name, False, False, 0)
-        self._add_sliders()
+        self._add_changes()
         self._left.pack_start(
             self._dialog.get_widget("replace", GObject.TYPE_NONE), False, False, 0
         )
         self._dialog.set_ok_label(_("_Insert"))
         super()._build()
+
+
+def _write(config: GimpUi.ProcedureConfig, values: dict[str, object]) -> None:
+    with config.freeze_notify():  # whoever follows them sees all of them changed
+        for name, value in values.items():
+            config.set_property(name, value)

@@ -1,14 +1,14 @@
-"""Edits and variants as the text that GIMP keeps, shows and passes to scripts.
+"""Edits, variants and levels as the text that GIMP keeps, shows and passes to scripts.
 
-Edits: "smile=1.5, age=-1". Variants: such lists separated by semicolons. A frame: "X, Y, SIDE,
-ANGLE".
+Edits: "smile=1.5, age=-1". Variants: such lists separated by semicolons. Levels: "structure,
+colours". A frame: "X, Y, SIDE, ANGLE".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inpaint_client import BadInput, Edit, Frame, Variant
+from inpaint_client import BadInput, Edit, Frame, StyleLevel, Variant
 
 from .translation import _
 
@@ -47,6 +47,28 @@ def parse_variants(text: str) -> tuple[Variant, ...]:
 def describe_edits(edits: Iterable[Edit]) -> str:
     """For a layer's name: "smile +1.5, age -1"."""
     return ", ".join(f"{edit.name} {edit.value:+g}" for edit in edits if edit.value)
+
+
+def parse_levels(text: str) -> tuple[StyleLevel, ...]:
+    """The levels in `text`, in their own order; none if it is blank.
+
+    Raises:
+        BadInput: a part is not the name of a level.
+    """
+    known = {level.name.lower(): level for level in StyleLevel}
+    names = list(filter(None, (part.strip().lower() for part in text.split(","))))
+    for name in names:
+        if name not in known:
+            raise BadInput(
+                _("“{part}” is not a level.").format(part=name),
+                _("Write levels as a list of structure, features and colours."),
+            )
+    return tuple(level for name, level in known.items() if name in names)
+
+
+def format_levels(levels: Iterable[StyleLevel]) -> str:
+    """The text that `parse_levels` reads back."""
+    return ", ".join(level.name.lower() for level in levels)
 
 
 def parse_frame(text: str) -> Frame:

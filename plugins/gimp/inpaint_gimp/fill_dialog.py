@@ -8,6 +8,7 @@ from .arguments import FillSettings
 from .capture import Capture, capture, fill_job, recipe_source
 from .gtk import GimpUi, GObject, Gtk
 from .image import GimpImage
+from .image_layers import ImageLayers
 from .presenter import Phase, State
 from .results_dialog import ResultsDialog
 from .runs import Call, insert
@@ -95,8 +96,9 @@ class FillDialog(ResultsDialog):
         self._presenter.fill(
             job,
             lambda rendering: recipe_source(
-                captured, rendering.candidate.recipe, rendering.candidate.attachment
+                captured, rendering.unmixed, rendering.candidate.attachment
             ),
+            ImageLayers(self._image, captured.crop_box),
         )
 
     def _source_chosen(self) -> None:
@@ -129,6 +131,7 @@ class FillDialog(ResultsDialog):
     # --- building
 
     def _build(self) -> None:
+        self._dialog.set_ok_label(_("_Fill"))  # before GIMP warns of a key that "OK" has, too
         self._left.pack_start(labelled(_("_Model"), self._models, self._labels), False, False, 0)
         for name in _MAIN:
             self._left.pack_start(self._argument(name), False, False, 0)
@@ -138,7 +141,7 @@ class FillDialog(ResultsDialog):
         expander = Gtk.Expander(label=_("More settings"))
         expander.add(more)
         self._left.pack_start(expander, False, False, 0)
-        self._add_sliders()
+        self._add_changes()
         self._again.set_tooltip_text(_("Drop these candidates and make others"))
         self._again.connect("clicked", lambda button: self._fill())
         self._keep.set_tooltip_text(

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from gi.repository import Gegl, Gimp
 from inpaint_client import Box, Extent
 
-from .keepsake import Keepsake
+from .image_layers import PaintLayer
+from .keepsake import RECIPE, Keepsake
 from .layers import NewLayer, Pixels
 from .precision import SampleFormat, document_format
 from .target import Item, Kind
@@ -136,6 +137,27 @@ class GimpImage:
             with self.visible_pixels(without=_whole_fill(fill)) as source:
                 yield source
 
+    def paint_layers(self) -> list[PaintLayer]:
+        """All layers but groups, from top to bottom; none once the image is closed."""
+        if not self.image.is_valid():
+            return []
+        return [
+            PaintLayer(layer.get_tattoo(), layer.get_name(), _recipe_of(layer))
+            for layer in _all_layers(self.image)
+            if not layer.is_group()
+        ]
+
+    def layer_box(self, tattoo: int) -> Box | None:
+        """Where a layer lies; None if there is none of that tattoo."""
+        layer = self.image.get_layer_by_tattoo(tattoo) if self.image.is_valid() else None
+        if layer is None:
+            return None
+        _, x, y = layer.get_offsets()
+        return Box(x, y, layer.get_width(), layer.get_height())
+
+    def layer_pixels(self, tattoo: int) -> PixelSource:
+        return PixelSource(self.image.get_layer_by_tattoo(tattoo))
+
     # --- layers
 
     def layer_at(self, item: int | None) -> Gimp.Layer | None:
@@ -241,6 +263,12 @@ def keepsake_of(layer: Gimp.Layer) -> Keepsake | None:
         return parasite_bytes(parasite) if parasite is not None else None
 
     return Keepsake.read(data)
+
+
+def _recipe_of(layer: Gimp.Layer) -> str:
+    """The recipe alone, which is quicker than the whole keepsake."""
+    parasite = layer.get_parasite(RECIPE)
+    return parasite_bytes(parasite).decode("utf-8", "replace") if parasite is not None else ""
 
 
 def parasite_bytes(parasite: Gimp.Parasite) -> bytes:

@@ -6,11 +6,14 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from inpaint_client import Box, Extent
+from inpaint_client import Box, Extent, StyleLevel
+
+from .mixing import Mixed
 
 RECIPE = "inpaint-recipe"  # JSON, as the daemon made it
 ATTACHMENT = "inpaint-attachment"  # PNG: the erased picture and the hole at model resolution
 ORIGIN = "inpaint-origin"  # JSON: what the model looked at
+MIXED = "inpaint-mixed"  # JSON: what was mixed in; only on fills that are mixed
 
 
 class Origin(NamedTuple):
@@ -26,6 +29,7 @@ class Keepsake(NamedTuple):
     recipe: str
     attachment: bytes
     origin: Origin
+    mixed: Mixed | None = None
 
     def parasites(self) -> dict[str, bytes]:
         origin = {
@@ -35,15 +39,22 @@ class Keepsake(NamedTuple):
             "layer_tattoo": self.origin.layer_tattoo,
             "candidate": self.origin.candidate,
         }
-        return {
+        parasites = {
             RECIPE: self.recipe.encode(),
             ATTACHMENT: self.attachment,
             ORIGIN: json.dumps(origin).encode(),
         }
+        if self.mixed is not None:
+            mixed = {"format": 1, **self.mixed._asdict()}
+            parasites[MIXED] = json.dumps(mixed).encode()
+        return parasites
 
     @classmethod
     def read(cls, parasite: Callable[[str], bytes | None]) -> Keepsake | None:
-        """From a layer's parasites, looked up by name; None if they are not whole."""
+        """From a layer's parasites, looked up by name; None if they are not whole.
+
+        A mixing that cannot be read is left out: the fill is whole without it.
+        """
         recipe, attachment, origin = map(parasite, (RECIPE, ATTACHMENT, ORIGIN))
         if not (recipe and attachment and origin):
             return None
@@ -58,6 +69,24 @@ class Keepsake(NamedTuple):
                     int(content["layer_tattoo"]),
                     int(content["candidate"]),
                 ),
+                _read_mixed(parasite(MIXED)),
             )
         except (ValueError, KeyError, TypeError):
             return None
+
+
+def _read_mixed(data: bytes | None) -> Mixed | None:
+    if not data:
+        return None
+    try:
+        content = json.loads(data)
+        mixed = Mixed(
+            str(content["unmixed"]),
+            tuple(StyleLevel(level) for level in content["levels"]),
+            float(content["amount"]),
+            str(content["recipe"]),
+            int(content["tattoo"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+    return mixed if 0 <= mixed.amount <= 1 else None

@@ -11,6 +11,7 @@ from inpaint_client.pixels import paste, rearrange
 
 from .edits import describe_edits
 from .keepsake import Keepsake, Origin
+from .mixing import NOTHING, Mix, Mixed
 from .precision import LAYOUTS, WITH_ALPHA, picture_format
 from .translation import _
 
@@ -31,10 +32,17 @@ class NewLayer(NamedTuple):
 
 
 class Rendering(NamedTuple):
-    """A candidate or variant that has arrived, with the edits it was made with."""
+    """A candidate or variant that has arrived, with what it was made with."""
 
     candidate: Candidate
     edits: tuple[Edit, ...]
+    mix: Mix = NOTHING
+    mixed: Mixed | None = None  # how `mix` was done; None: it is off
+
+    @property
+    def unmixed(self) -> str:
+        """The recipe that edits and mixing start from."""
+        return self.mixed.unmixed if self.mixed else self.candidate.recipe
 
 
 def layer_pixels(candidate: Candidate) -> Pixels:
@@ -60,19 +68,24 @@ def layer_pixels(candidate: Candidate) -> Pixels:
 
 
 def layer_name(rendering: Rendering) -> str:
-    """ "Candidate 2, seed 43", with its edits if there are any."""
+    """ "Candidate 2, seed 43", with its edits if there are any, and whether it is mixed."""
     candidate = rendering.candidate
     name = _("Candidate {number}, seed {seed}").format(
         number=candidate.index + 1, seed=candidate.seed
     )
-    edits = describe_edits(rendering.edits)
-    return f"{name}: {edits}" if edits else name
+    changes = _changes(rendering)
+    return f"{name}: {changes}" if changes else name
 
 
 def short_name(rendering: Rendering) -> str:
-    """Under a thumbnail: the candidate's number, and a sign if it was edited."""
+    """Under a thumbnail: the candidate's number, and a sign if it was changed."""
     number = rendering.candidate.index + 1
-    return f"{number} *" if describe_edits(rendering.edits) else str(number)
+    return f"{number} *" if _changes(rendering) else str(number)
+
+
+def _changes(rendering: Rendering) -> str:
+    edits = describe_edits(rendering.edits)
+    return ", ".join(filter(None, (edits, _("mixed") if rendering.mixed else "")))
 
 
 def group_name(model: str, seed: int) -> str:
@@ -99,6 +112,8 @@ def stacked(
         attachment = attachments.setdefault(candidate.index, candidate.attachment)
         pixels = layer_pixels(candidate)
         origin = Origin(pixels.box, document, layer_tattoo, candidate.index)
-        keepsake = Keepsake(candidate.recipe, attachment, origin) if attachment else None
+        keepsake = (
+            Keepsake(candidate.recipe, attachment, origin, rendering.mixed) if attachment else None
+        )
         layers.append(NewLayer(layer_name(rendering), pixels, index == chosen, keepsake))
     return layers

@@ -7,11 +7,11 @@ window's thread through `post`. Nothing here touches the image.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from inpaint_client import (
     Accepted,
@@ -26,6 +26,7 @@ from inpaint_client import (
     InpaintError,
     Job,
     Message,
+    Mixing,
     NotFound,
     RecipeSource,
     Run,
@@ -33,7 +34,8 @@ from inpaint_client import (
 )
 
 from .collector import Collector
-from .layers import Rendering
+from .layers import Rendering, layer_name
+from .mixing import NOTHING, Layers, Mix, NoLayers, Other, mixed_of, mixing_of
 from .translation import _
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,8 @@ class View(Protocol):
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None: ...
     def show_rendering(self, index: int, rendering: Rendering) -> None: ...
     def show_edits(self, edits: tuple[Edit, ...]) -> None: ...
+    def show_mix(self, mix: Mix) -> None: ...
+    def show_others(self, others: Sequence[Other]) -> None: ...
 
 
 @dataclass(eq=False)
@@ -72,18 +76,32 @@ class _Slot:
     """A place in the strip; its rendering changes when sliders move."""
 
     rendering: Rendering
+    key: int  # as `Other.key`
     session_id: str = ""  # where the daemon keeps it; empty: only its recipe can be sent
     index: int = 0  # which candidate of that session
+
+
+class _Wanted(NamedTuple):
+    """Where sliders and mixing stand for a place in the strip."""
+
+    slot: _Slot
+    edits: tuple[Edit, ...]
+    mix: Mix
+
+    @property
+    def is_shown(self) -> bool:
+        shown = self.slot.rendering
+        return _same(shown.edits, self.edits) and shown.mix.shows_as(self.mix)
 
 
 @dataclass
 class _EditUnderWay:
     """The edit that the daemon works on, and where the sliders went meanwhile."""
 
-    slot: _Slot
-    edits: tuple[Edit, ...]
+    wanted: _Wanted
+    mixing: Mixing | None
     by_recipe: bool  # no session was named
-    next: tuple[_Slot, tuple[Edit, ...]] | None = None
+    next: _Wanted | None = None
 
 
 class Presenter:
@@ -94,6 +112,9 @@ class Presenter:
         self._worker = worker
         self._post = post
         self._source_of: SourceOf | None = None
+        self._layers: Layers = NoLayers()
+        self._offered_layers: Sequence[Other] = ()
+        self._keys = 0  # of the slots made so far
         self._run: Run | None = None
         self._serial = 0  # of the run whose messages count
         self._edit: _EditUnderWay | None = None
@@ -139,21 +160,25 @@ class Presenter:
 
     # --- filling
 
-    def fill(self, job: FillJob, source_of: SourceOf) -> None:
-        """Start a fill; what was there before is dropped."""
-        self._source_of = source_of
+    def fill(self, job: FillJob, source_of: SourceOf, layers: Layers | None = None) -> None:
+        """Start a fill; what was there before is dropped. `layers`: what can be mixed with."""
+        self._source_of, self._layers = source_of, layers or NoLayers()
         self._edit = None
         self._slots, self.chosen = [], 0
         self._view.show_renderings([], 0)
+        self._view.show_mix(NOTHING)
+        self.offer()
         collector = Collector(job.edits, job.variants)
         self._submit(job, lambda message: self._fill_message(collector, message))
         self._show(State(Phase.RUNNING, collector.status))
 
-    def open(self, rendering: Rendering, source_of: SourceOf) -> None:
+    def open(self, rendering: Rendering, source_of: SourceOf, layers: Layers | None = None) -> None:
         """Begin with a fill that was made earlier, to change it."""
-        self._source_of = source_of
-        self._slots, self.chosen = [_Slot(rendering)], 0
+        self._source_of, self._layers = source_of, layers or NoLayers()
+        self._slots, self.chosen = [self._slot(rendering)], 0
         self._view.show_renderings(self.renderings, 0)
+        self.offer()
+        self._view.show_mix(rendering.mix)
 
     def stop(self) -> None:
         """End the run; what has arrived can be used."""
@@ -164,6 +189,10 @@ class Presenter:
         """The dialog is gone: the daemon is freed, messages that still come are dropped."""
         self._serial += 1
         self.stop()
+
+    def _slot(self, rendering: Rendering, session_id: str = "", index: int = 0) -> _Slot:
+        self._keys += 1
+        return _Slot(rendering, -self._keys, session_id, index)
 
     def _submit(self, job: Job, receive: Callable[[Message], None]) -> None:
         self.stop()
@@ -182,15 +211,19 @@ class Presenter:
             text = _("Stopped.") if stopped else str(message.error)
             phase = Phase.READY if self._slots else Phase.IDLE
             self._show(State(phase, text, is_error=not stopped))
+            self.offer()
             return
         collector.receive(message)
         if isinstance(message, Candidate):
             session = collector.session_id
-            self._slots = [_Slot(r, session, r.candidate.index) for r in collector.renderings]
+            self._slots = [
+                self._slot(each, session, each.candidate.index) for each in collector.renderings
+            ]
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
             text = " ".join(collector.warnings) or collector.status
             self._show(State(Phase.READY, text, 1.0))
+            self.offer()
         else:
             self._show(State(Phase.RUNNING, collector.status, collector.fraction))
 
@@ -199,78 +232,134 @@ class Presenter:
     def choose(self, index: int) -> None:
         if index != self.chosen and 0 <= index < len(self._slots):
             self.chosen = index
-            self._view.show_edits(self._slots[index].rendering.edits)
+            self.offer()
+            self._show_controls()
+
+    def _show_controls(self) -> None:
+        """Where they stand for the chosen one."""
+        shown = self._slots[self.chosen].rendering
+        self._view.show_mix(shown.mix)
+        self._view.show_edits(shown.edits)
 
     def keep(self) -> None:
         """Keep the chosen rendering as it is, beside the one that the sliders go on changing."""
         if self.state.phase is Phase.READY and self._slots:
-            self._slots.insert(self.chosen + 1, replace(self._slots[self.chosen]))
+            chosen = self._slots[self.chosen]
+            copy = self._slot(chosen.rendering, chosen.session_id, chosen.index)
+            self._slots.insert(self.chosen + 1, copy)
             self._view.show_renderings(self.renderings, self.chosen)
+            self.offer()
 
-    def slide(self, edits: tuple[Edit, ...]) -> None:
-        """The sliders stand at `edits`: render the chosen one so, only the latest position."""
+    def offer(self) -> None:
+        """Say what the chosen one can be mixed with: layers come and go."""
+        others: list[Other] = []
+        if self._slots:
+            chosen = self._slots[self.chosen]
+            self._offered_layers = self._layers.others(chosen.rendering.candidate.recipe)
+            others = [each for each in self._results() if each.key != chosen.key]
+            others += self._offered_layers
+        self._view.show_others(others)
+
+    def _results(self) -> list[Other]:
+        """All of the strip, as they are now."""
+        return [
+            Other(slot.key, layer_name(slot.rendering), slot.rendering.candidate.recipe)
+            for slot in self._slots
+        ]
+
+    def slide(self, edits: tuple[Edit, ...], mix: Mix = NOTHING) -> None:
+        """The sliders stand at `edits` and `mix`: render the chosen one so.
+
+        Of positions that come while the daemon works only the latest counts.
+        """
         if self.state.phase is not Phase.READY or not self._slots:
             return
-        slot = self._slots[self.chosen]
+        wanted = _Wanted(self._slots[self.chosen], edits, mix)
         if self._edit is not None:
-            self._edit.next = (slot, edits)
-        elif not _same(slot.rendering.edits, edits):
-            self._start_edit(slot, edits)
+            self._edit.next = wanted
+        elif not wanted.is_shown:
+            self._start_edit(wanted)
+        elif self.state.is_error:  # what is wanted is there: nothing is wrong any more
+            self._show(State(Phase.READY, ""))
 
-    def _start_edit(self, slot: _Slot, edits: tuple[Edit, ...]) -> None:
+    def _start_edit(self, wanted: _Wanted) -> None:
         assert self._source_of is not None
-        self._edit = _EditUnderWay(slot, edits, by_recipe=not slot.session_id)
-        source = None if slot.session_id else self._source_of(slot.rendering)
+        slot = wanted.slot
+        try:
+            others = (*self._results(), *self._offered_layers)
+            mixing = mixing_of(wanted.mix, others, self._layers.look)
+            source = None if slot.session_id else self._source_of(slot.rendering)
+        except InpaintError as error:
+            self._refuse(error)
+            return
+        self._edit = _EditUnderWay(wanted, mixing, by_recipe=not slot.session_id)
         self._submit(
-            EditJob(session_id=slot.session_id, source=source, index=slot.index, edits=edits),
+            EditJob(
+                session_id=slot.session_id,
+                source=source,
+                index=slot.index,
+                edits=wanted.edits,
+                mixing=mixing,
+            ),
             self._edit_message,
         )
 
     def _edit_message(self, message: Message) -> None:
         edit = self._edit
         assert edit is not None
+        slot = edit.wanted.slot
         if isinstance(message, Accepted):
-            if not edit.slot.session_id:  # a recipe was sent: it is the new session's only one
-                edit.slot.session_id, edit.slot.index = message.session_id, 0
+            if not slot.session_id:  # a recipe was sent: it is the new session's only one
+                slot.session_id, slot.index = message.session_id, 0
         elif isinstance(message, Candidate):
-            old = edit.slot.rendering.candidate
-            edit.slot.rendering = Rendering(
-                replace(
-                    message,
-                    index=old.index,
-                    variant=old.variant,
-                    attachment=message.attachment or old.attachment,
-                ),
-                edit.edits,
-            )
-            if edit.slot in self._slots:
-                self._view.show_rendering(self._slots.index(edit.slot), edit.slot.rendering)
+            slot.rendering = _rendered(edit, message)
+            if slot in self._slots:
+                self._view.show_rendering(self._slots.index(slot), slot.rendering)
         elif isinstance(message, Failed):
             self._edit_failed(edit, message.error)
         elif isinstance(message, Done):
             self._edit_done(edit)
 
     def _edit_failed(self, edit: _EditUnderWay, error: InpaintError) -> None:
-        if isinstance(error, NotFound) and edit.slot.session_id and not edit.by_recipe:
+        slot = edit.wanted.slot
+        if isinstance(error, NotFound) and slot.session_id and not edit.by_recipe:
             log.info("the daemon has forgotten the session: the recipe is sent instead")
-            edit.slot.session_id = ""
-            self._start_edit(edit.slot, edit.edits)
+            slot.session_id = ""
+            self._start_edit(edit.wanted)
+            if self._edit is not None:
+                self._edit.next = edit.next
             return
+        self._refuse(error)
+
+    def _refuse(self, error: InpaintError) -> None:
+        """Nothing was rendered: all controls go back to what is shown."""
         self._edit = None
+        self._show_controls()
         self._show(State(Phase.READY, str(error), is_error=True))
 
     def _edit_done(self, edit: _EditUnderWay) -> None:
         self._edit = None
         if self.state.is_error:
             self._show(State(Phase.READY, ""))
-        if edit.next is not None:
-            slot, edits = edit.next
-            if not _same(slot.rendering.edits, edits):
-                self._start_edit(slot, edits)
+        if edit.next is not None and not edit.next.is_shown:
+            self._start_edit(edit.next)
 
     def _show(self, state: State) -> None:
         self.state = state
         self._view.show_state(state)
+
+
+def _rendered(edit: _EditUnderWay, new: Candidate) -> Rendering:
+    """What has arrived, in the old rendering's place."""
+    old, wanted = edit.wanted.slot.rendering, edit.wanted
+    candidate = replace(
+        new,
+        index=old.candidate.index,
+        variant=old.candidate.variant,
+        attachment=new.attachment or old.candidate.attachment,
+    )
+    mixed = mixed_of(old.unmixed, wanted.mix, edit.mixing)
+    return Rendering(candidate, wanted.edits, wanted.mix, mixed)
 
 
 def _same(first: tuple[Edit, ...], second: tuple[Edit, ...]) -> bool:

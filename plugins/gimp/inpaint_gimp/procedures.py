@@ -61,8 +61,9 @@ def _texts(name: str) -> tuple[str, str, str]:
             _("_Edit fill (StyleGAN)…"),
             _("Open a fill again and change its sliders"),
             _(
-                "Renders the fill of the selected layer again with other edits, from the recipe "
-                "that the layer carries. Works in images that were saved and opened again."
+                "Renders the fill of the selected layer again with other edits, or mixed with "
+                "another layer, from the recipe that the layer carries. Works in images that were "
+                "saved and opened again."
             ),
         ),
     }[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gi.repository import Gimp
 from inpaint_client import (
@@ -19,6 +20,7 @@ from inpaint_client.pixels import paste
 
 from .capture import Capture, read_picture, recipe_source
 from .image import GimpImage, PixelSource, keepsake_of
+from .image_layers import ImageLayers
 from .keepsake import Keepsake
 from .layers import NewLayer, Rendering, layer_name, layer_pixels
 from .translation import _
@@ -35,7 +37,23 @@ class Opened:
     shift: tuple[int, int]  # how far the layer was moved since: from the recipe to the image, px
 
     def source(self) -> RecipeSource:
-        return recipe_source(self.captured, self.keepsake.recipe, self.keepsake.attachment)
+        return recipe_source(self.captured, self.unmixed, self.keepsake.attachment)
+
+    @property
+    def unmixed(self) -> str:
+        """The recipe that edits and mixing start from."""
+        return self.keepsake.mixed.unmixed if self.keepsake.mixed else self.keepsake.recipe
+
+    @cached_property
+    def layers(self) -> ImageLayers:
+        """What the fill can be mixed with."""
+        return ImageLayers(
+            self.image,
+            self.captured.crop_box,
+            shift=self.shift,
+            own=self.layer.get_tattoo(),
+            mixed=self.keepsake.mixed,
+        )
 
     def rendering(self) -> Rendering:
         """The fill as it is in the image, in the coordinates of its recipe."""
@@ -61,7 +79,7 @@ class Opened:
             recipe=self.keepsake.recipe,
             attachment=self.keepsake.attachment,
         )
-        return Rendering(candidate, recipe.edits)
+        return Rendering(candidate, recipe.edits, self.layers.remembered(), self.keepsake.mixed)
 
     def finish(self, rendering: Rendering, in_place: bool) -> None:
         """The new rendering as a layer in the old one's place, or above it; one undo step."""
@@ -71,9 +89,12 @@ class Opened:
         x, y = self.shift
         moved = pixels._replace(box=pixels.box._replace(x=pixels.box.x + x, y=pixels.box.y + y))
         kept = self.keepsake._replace(
-            recipe=candidate.recipe, origin=origin._replace(box=pixels.box)
+            recipe=candidate.recipe,
+            origin=origin._replace(box=pixels.box),
+            mixed=rendering.mixed,
         )
-        layer = NewLayer(layer_name(Rendering(candidate, rendering.edits)), moved, True, kept)
+        name = layer_name(rendering._replace(candidate=candidate))
+        layer = NewLayer(name, moved, True, kept)
         self.image.put_above(self.layer, layer, in_place)
 
 

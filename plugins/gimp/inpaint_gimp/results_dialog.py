@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from inpaint_client import DaemonInfo, Edit, InpaintError, Worker
 
@@ -11,6 +11,8 @@ from .capture import Capture
 from .edits import format_edits, parse_edits
 from .gtk import GimpUi, GLib, Gtk
 from .layers import Rendering, layer_name, layer_pixels, short_name
+from .mix_form import MixForm
+from .mixing import Mix, Other
 from .presenter import Phase, Presenter, State
 from .preview import Preview
 from .service import Locator
@@ -40,11 +42,14 @@ class ResultsDialog:
         self._presenter = Presenter(self, self._worker, _post)
         self._pane = PreviewPane(self._presenter.choose)
         self._sliders = Sliders(self._slid)
+        self._mix = MixForm(self._mixed)
         self._status = StatusLine(self._presenter.stop, self._presenter.connect)
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._left.set_size_request(_LEFT_WIDTH, -1)
         self._buttons = Gtk.Box(spacing=6, homogeneous=True)
         config.connect("notify::edits", lambda *args: self._follow_edits())
+        # Whoever comes back from the image may have made, moved or deleted layers there.
+        self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
 
     def close(self) -> None:
         """Free the daemon and take the window away."""
@@ -59,6 +64,7 @@ class ResultsDialog:
         False if that failed: the status says why, and the dialog stays.
         """
         self._sliders.finish()
+        self._mix.finish()
         if not self._presenter.is_rendering:
             return True
         end = time.monotonic() + _PATIENCE_S
@@ -75,6 +81,7 @@ class ResultsDialog:
     def show_state(self, state: State) -> None:
         may_accept = state.phase in (Phase.IDLE, Phase.READY)
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, may_accept)
+        self._mix.set_sensitive(state.phase is Phase.READY)
         self._status.show_state(state)
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
@@ -96,6 +103,12 @@ class ResultsDialog:
         self._sliders.show_edits(edits)
         self._config.set_property("edits", format_edits(edits))
 
+    def show_mix(self, mix: Mix) -> None:
+        self._mix.show_mix(mix)
+
+    def show_others(self, others: Sequence[Other]) -> None:
+        self._mix.show_others(others)
+
     # --- building and following the values
 
     def _show_captured(self, captured: Capture) -> None:
@@ -112,7 +125,10 @@ class ResultsDialog:
 
     def _slid(self, edits: tuple[Edit, ...]) -> None:
         self._config.set_property("edits", format_edits(edits))
-        self._presenter.slide(edits)
+        self._presenter.slide(edits, self._mix.mix)
+
+    def _mixed(self, mix: Mix) -> None:
+        self._presenter.slide(self._sliders.edits(), mix)
 
     def _follow_edits(self) -> None:
         """The value "edits" changed: by a slider, Reset, a preset, or the last values."""
@@ -122,7 +138,7 @@ class ResultsDialog:
             return  # half typed somewhere; the sliders stay
         if format_edits(edits) != format_edits(self._sliders.edits()):
             self._sliders.show_edits(edits)
-            self._presenter.slide(edits)
+            self._presenter.slide(edits, self._mix.mix)
 
     def _build(self) -> None:
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
@@ -135,7 +151,7 @@ class ResultsDialog:
         columns.show_all()
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
 
-    def _add_sliders(self) -> None:
+    def _add_changes(self) -> None:
         heading = Gtk.Box(spacing=6)
         label = Gtk.Label(
             label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
@@ -146,10 +162,11 @@ class ResultsDialog:
         heading.pack_start(reset, False, False, 0)
         self._left.pack_start(heading, False, False, 0)
         scroller = Gtk.ScrolledWindow(
-            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=190
+            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=150
         )
         scroller.add(self._sliders)
         self._left.pack_start(scroller, True, True, 0)
+        self._left.pack_start(self._mix, False, False, 0)
 
 
 def _post(function: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from .edits import parse_edits
 from .image import GimpImage, parasite_bytes
 from .last_values import read_values, record_name
 from .layers import Rendering, group_name, stacked
+from .mixing import mixed_of, mixing_of, read_mix
 from .progress import ProgressBar
 from .reopen import reopen
 from .service import draw_seed, run_and_wait
@@ -94,11 +95,17 @@ def run_edit(call: Call) -> None:
         edit_with_dialog(call, opened)
         return
     edits = parse_edits(call.config.get_property("edits") or "")
+    others = opened.layers.others(opened.keepsake.recipe)
+    mix = read_mix(call.config.get_property, others)
+    mixing = mixing_of(mix, others, opened.layers.look)
     collector = Collector(edits)
     with ProgressBar() as progress:
-        job = EditJob(source=opened.source(), edits=edits)
+        job = EditJob(source=opened.source(), edits=edits, mixing=mixing)
         run_and_wait(job, collector, progress.report)
-    opened.finish(collector.renderings[0], in_place=bool(call.config.get_property("replace")))
+    rendering = collector.renderings[0]._replace(
+        mix=mix, mixed=mixed_of(opened.unmixed, mix, mixing)
+    )
+    opened.finish(rendering, in_place=bool(call.config.get_property("replace")))
     Gimp.displays_flush()
 
 

@@ -16,7 +16,7 @@ from .translation import _
 PREVIEW_SIZE = 360  # px
 THUMBNAIL_SIZE = 84
 _BUTTON_HEIGHT = 34
-_SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
+SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
 
 
 class Result(NamedTuple):
@@ -209,7 +209,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
 
     def _moved(self) -> None:
         if not self._is_setting and not self._timer:
-            self._timer = GLib.timeout_add(_SLIDE_PAUSE_MS, self._tell)
+            self._timer = GLib.timeout_add(SLIDE_PAUSE_MS, self._tell)
 
     def finish(self) -> None:
         """Tell at once what a timer would tell soon."""

@@ -1,0 +1,126 @@
+"""The layers of an image as something that a result can be mixed with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from inpaint_client import BadInput, Box, Picture, parse_recipe
+from inpaint_client.geometry import reducing_step
+
+from .capture import Reader
+from .mixing import Mix, Mixed, Other, nothing_there
+from .translation import _
+
+LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
+REMEMBERED = -(1 << 31)  # the key of a result that is no layer of the image any more
+_SCREEN = "R'G'B'A u8"
+
+
+class PaintLayer(NamedTuple):
+    """A layer with pixels of its own."""
+
+    tattoo: int  # GIMP's lasting number
+    name: str
+    recipe: str  # empty if no fill made it
+
+
+class Stack(Protocol):
+    """What is needed of an image (image.GimpImage)."""
+
+    def paint_layers(self) -> list[PaintLayer]: ...
+    def layer_box(self, tattoo: int) -> Box | None: ...
+    def layer_pixels(self, tattoo: int) -> Reader: ...
+
+
+class ImageLayers:
+    """`presenter.Layers` of one image, around one hole.
+
+    `around` is what the model may see, in the coordinates of the recipe; `shift` leads from there
+    to the image, px; `own` is the layer that is rendered again, `mixed` what it remembers.
+    """
+
+    def __init__(
+        self,
+        image: Stack,
+        around: Box,
+        *,
+        shift: tuple[int, int] = (0, 0),
+        own: int = 0,
+        mixed: Mixed | None = None,
+    ) -> None:
+        self._image = image
+        self._around = around
+        self._shift = shift
+        self._own = own
+        self._mixed = mixed
+        self._seen: dict[int, tuple[Picture, Box]] = {}  # while an amount moves, no layer does
+
+    def others(self, recipe: str) -> Sequence[Other]:
+        """Fills of the same model as results, then the other layers; all are looked at anew."""
+        self._seen.clear()
+        model = _model(recipe)
+        fills, pictures = [], []
+        for layer in self._image.paint_layers():
+            if layer.tattoo == self._own:
+                continue
+            if layer.recipe and _model(layer.recipe) == model:
+                fills.append(Other(layer.tattoo, layer.name, layer.recipe))
+            else:
+                pictures.append(Other(layer.tattoo, layer.name))
+        known = self._mixed.recipe if self._mixed else ""
+        if known and known not in [fill.recipe for fill in fills]:
+            name = _("Seed {seed}").format(seed=parse_recipe(known).seed)
+            fills.append(Other(REMEMBERED, name, known))
+        return (*fills, *pictures)
+
+    def remembered(self) -> Mix:
+        """The mixing that the layer itself tells of."""
+        mixed = self._mixed
+        if mixed is None:
+            return Mix()
+        key = mixed.tattoo
+        if mixed.recipe:
+            layers = self._image.paint_layers()
+            found = (each.tattoo for each in layers if each.recipe == mixed.recipe)
+            key = next(found, REMEMBERED)
+        return Mix(key, mixed.levels, mixed.amount)
+
+    def look(self, key: int) -> tuple[Picture, Box]:
+        """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
+        if key not in self._seen:
+            self._seen[key] = self._look(key)
+        return self._seen[key]
+
+    def _look(self, key: int) -> tuple[Picture, Box]:
+        x, y = self._shift
+        bounds = self._image.layer_box(key)
+        around = self._around._replace(x=self._around.x + x, y=self._around.y + y)
+        if bounds is None or (seen := bounds.clamp(around)).is_empty:
+            raise nothing_there()
+        step = reducing_step(seen.extent, LAYER_SIDE)
+        seen = _whole_steps(seen, bounds, step)
+        if seen.is_empty:
+            raise nothing_there()
+        data = self._image.layer_pixels(key).read(seen, _SCREEN, step)
+        if not any(data[3::4]):
+            raise nothing_there()
+        picture = Picture(seen.width // step, seen.height // step, 4, data)
+        return picture, seen._replace(x=seen.x - x, y=seen.y - y)
+
+
+def _model(recipe: str) -> object:
+    """What only recipes of the same model share; None if this is none."""
+    try:
+        fields = parse_recipe(recipe).fields
+    except BadInput:
+        return None
+    return fields["model"], fields.get("weights_sha256")
+
+
+def _whole_steps(box: Box, layer: Box, step: int) -> Box:
+    """The part of `box` that whole squares of the layer cover: it is read in such squares."""
+    left = layer.x - (layer.x - box.x) // step * step
+    top = layer.y - (layer.y - box.y) // step * step
+    width, height = (box.right - left) // step * step, (box.bottom - top) // step * step
+    return Box(left, top, max(0, width), max(0, height))

@@ -1,0 +1,141 @@
+"""Style mixing: a result takes styles of another result, or of any layer of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from inpaint_client import BadInput, Box, Mixing, Picture, StyleLevel
+
+from .edits import format_levels, parse_levels
+from .translation import _
+
+FINE = StyleLevel.COLOURS
+Look = Callable[[int], tuple[Picture, Box]]  # what the layer of a key shows around the hole
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Styles of another one laid over a result."""
+
+    other: int = 0  # the key of an `Other`; 0 = nothing
+    levels: tuple[StyleLevel, ...] = tuple(StyleLevel)
+    amount: float = 0.5  # 0..1: 0 = this result, 1 = the other
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.other and self.levels and self.amount)
+
+    def shows_as(self, other: Mix) -> bool:
+        """Whether both make the same picture."""
+        return self == other or not (self.is_on or other.is_on)
+
+
+NOTHING = Mix()
+
+
+class Other(NamedTuple):
+    """One whose styles can be taken: a result, or a layer that is looked at."""
+
+    key: int  # a layer's tattoo; negative for what is no layer of the image (yet)
+    name: str
+    recipe: str = ""  # of a result; empty: a layer that is looked at
+
+    @property
+    def label(self) -> str:
+        return self.name if self.recipe else _("Layer: {name}").format(name=self.name)
+
+
+class Mixed(NamedTuple):
+    """What a result remembers of its mixing, so that it can be changed or taken away later."""
+
+    unmixed: str  # the result's own recipe before
+    levels: tuple[StyleLevel, ...]
+    amount: float
+    recipe: str = ""  # of the other result; or
+    tattoo: int = 0  # GIMP's lasting number of the layer that was looked at
+
+
+class Layers(Protocol):
+    """The image's layers as something to mix with (image_layers.ImageLayers)."""
+
+    def others(self, recipe: str) -> Sequence[Other]:
+        """Those that a result with this recipe can be mixed with."""
+
+    def look(self, key: int) -> tuple[Picture, Box]:
+        """What a layer shows around the hole, and where. Raises BadInput if that is nothing."""
+
+
+class NoLayers:
+    """Results can still be mixed with each other."""
+
+    def others(self, recipe: str) -> Sequence[Other]:
+        return ()
+
+    def look(self, key: int) -> tuple[Picture, Box]:
+        raise nothing_there()
+
+
+def nothing_there() -> BadInput:
+    return BadInput(_("The layer to mix with is empty or was deleted."))
+
+
+def with_other(mix: Mix, other: Other) -> Mix:
+    """The styles of another one: all of a result's, the fine ones of a picture's."""
+    return replace(mix, other=other.key, levels=tuple(StyleLevel) if other.recipe else (FINE,))
+
+
+def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
+    """From the values of the edit procedure, looked up by argument name.
+
+    Raises:
+        BadInput: there is no such layer, or the levels cannot be read.
+    """
+    name = str(value_of("mix") or "")
+    if not name.strip():
+        return NOTHING
+    other = next((each for each in others if each.name == name), None)
+    if other is None:
+        raise BadInput(
+            _("There is no layer “{layer}” to mix with.").format(layer=name),
+            _("Name another layer of the image; it cannot be a group."),
+        )
+    mix = with_other(NOTHING, other)
+    levels = parse_levels(str(value_of("levels") or ""))
+    amount = value_of("amount")
+    assert isinstance(amount, int | float)
+    return replace(mix, levels=levels or mix.levels, amount=float(amount))
+
+
+def mix_values(mix: Mix, others: Sequence[Other]) -> dict[str, object]:
+    """The values that `read_mix` reads back; no name for what is off or gone."""
+    names = [each.name for each in others if each.key == mix.other]
+    return {
+        "mix": names[0] if names and mix.is_on else "",
+        "levels": format_levels(mix.levels),
+        "amount": mix.amount,
+    }
+
+
+def mixing_of(mix: Mix, others: Sequence[Other], look: Look) -> Mixing | None:
+    """What the daemon is asked for; None where nothing is mixed.
+
+    Raises:
+        BadInput: the other one is gone, or shows nothing around the hole.
+    """
+    if not mix.is_on:
+        return None
+    other = next((each for each in others if each.key == mix.other), None)
+    if other is not None and other.recipe:
+        return Mixing(recipe=other.recipe, levels=mix.levels, amount=mix.amount)
+    picture, box = look(mix.other)
+    return Mixing(levels=mix.levels, amount=mix.amount, picture=picture, picture_box=box)
+
+
+def mixed_of(unmixed: str, mix: Mix, mixing: Mixing | None) -> Mixed | None:
+    """What to remember of what the daemon was asked for."""
+    if mixing is None:
+        return None
+    tattoo = 0 if mixing.recipe else mix.other
+    return Mixed(unmixed, mixing.levels, mixing.amount, mixing.recipe, tattoo)

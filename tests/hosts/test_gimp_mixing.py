@@ -1,0 +1,73 @@
+"""Mixing by the edit procedure in a real GIMP: what is rendered, remembered and refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_daemon import colour_of
+from gimp_host import Profile
+from xcf import Layer, read_xcf
+
+pytestmark = pytest.mark.hosts
+
+GREEN = (0, 200 / 255, 0)
+
+
+def colours(layer: Layer) -> set[tuple[int, ...]]:
+    """The colours of what a fill shows."""
+    return {tuple(pixel[:3]) for pixel in layer.pixels[layer.pixels[..., 3] > 0].tolist()}
+
+
+def between(own: tuple[float, ...], other: tuple[float, ...], amount: float) -> tuple[int, ...]:
+    return tuple(round(255 * (a + amount * (b - a))) for a, b in zip(own, other, strict=True))
+
+
+def test_mixing_by_scripts(user: Profile) -> None:
+    results: dict[str, Any] = user.console("mixing", timeout_s=200).value
+    filled, mixed, again, like = (
+        read_xcf(user.out / f"{name}.xcf") for name in ("filled", "mixed", "again", "like")
+    )
+    assert results["result"] == [
+        "success",
+        "",
+        ["Candidate 1, seed 5: mixed", "-Candidate 1, seed 5", "-Candidate 2, seed 6"],
+    ]
+    assert results["selection_is_as_before"]
+    first, second = (filled.layer(f"Candidate {n}, seed {n + 4}") for n in (1, 2))
+    new = mixed.layer("Candidate 1, seed 5: mixed")
+    assert colours(new) == {between(colour_of(5), colour_of(6), 0.25)}
+    np.testing.assert_array_equal(new.pixels[..., 3], first.pixels[..., 3])
+    told = json.loads(new.parasites["inpaint-mixed"])
+    own, other = (layer.parasites["inpaint-recipe"].decode() for layer in (first, second))
+    assert (told["unmixed"], told["recipe"]) == (own, other)
+    assert (told["levels"], told["amount"], told["tattoo"]) == ([3], 0.25, 0)
+
+    # The whole way, from what it was before the first mixing; then back, then like a layer.
+    assert results["again"][:2] == ["success", ""]
+    assert results["again"][2][0] == "Candidate 1, seed 5: smile +1, mixed"
+    new = again.layer("Candidate 1, seed 5: smile +1, mixed")
+    assert colours(new) == {between(colour_of(6), colour_of(6), 1)}
+    assert json.loads(new.parasites["inpaint-mixed"])["unmixed"] == own
+    assert results["nothing"][2][0].startswith("Candidate 1, seed 5")
+    assert "mixed" not in results["nothing"][2][0]
+    assert results["layer"][:2] == ["success", ""]
+    new = like.layer(results["layer"][2][0])
+    assert colours(new) == {between(GREEN, GREEN, 1)}
+    assert json.loads(new.parasites["inpaint-mixed"])["levels"] == [3]
+    for image in (mixed, again, like):
+        for name in ("Background", "Green", "Candidate 2, seed 6"):
+            np.testing.assert_array_equal(image.layer(name).pixels, filled.layer(name).pixels)
+
+    def refused(name: str, *words: str) -> None:
+        status, error, tree = results[name]
+        assert (status, tree) == ("execution-error", results["layer"][2])
+        assert all(word in error for word in words), error
+
+    refused("beside", "The layer to mix with is empty or was deleted.")
+    refused("unknown", "no layer “Grün”", "Name another layer")
+    refused("group", "cannot be a group")
+    refused("itself", "Name another layer")
+    refused("levels", "“hue” is not a level")

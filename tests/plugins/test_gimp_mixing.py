@@ -1,0 +1,262 @@
+"""What a fill can be mixed with: the layers of an image made of arrays, and values as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inpaint_client import BadInput, Box, Extent, Mixing, Picture, StyleLevel
+from inpaint_gimp.edits import format_levels, parse_levels
+from inpaint_gimp.image_layers import REMEMBERED, ImageLayers, PaintLayer
+from inpaint_gimp.keepsake import MIXED, Keepsake, Origin
+from inpaint_gimp.mixing import (
+    Mix,
+    Mixed,
+    Other,
+    mix_values,
+    mixed_of,
+    mixing_of,
+    read_mix,
+    with_other,
+)
+from numpy.typing import NDArray
+
+LEVELS = tuple(StyleLevel)
+COLOURS = (StyleLevel.COLOURS,)
+AROUND = Box(0, 0, 400, 300)
+
+
+def recipe(seed: int, weights: str = "a") -> str:
+    content = {"format": 1, "model": "m", "weights_sha256": weights, "seed": seed}
+    return json.dumps(content)
+
+
+@dataclass
+class Layer:
+    """RGBA at a place in the image."""
+
+    name: str
+    rgba: NDArray[np.uint8]
+    x: int = 0
+    y: int = 0
+    recipe: str = ""
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, self.rgba.shape[1], self.rgba.shape[0])
+
+    def read(self, box: Box, babl: str, step: int = 1) -> bytes:
+        """One pixel of every square of `step`; only whole squares of the layer may be asked for."""
+        assert babl == "R'G'B'A u8"
+        here = box.relative(self.box)
+        assert self.box.contains(box)
+        assert here.x % step == here.y % step == box.width % step == box.height % step == 0
+        return self.rgba[here.y : here.bottom : step, here.x : here.right : step].tobytes()
+
+
+@dataclass
+class Image:
+    """As `GimpImage`; tattoos count from 1."""
+
+    layers: list[Layer] = field(default_factory=list)
+
+    def paint_layers(self) -> list[PaintLayer]:
+        return [
+            PaintLayer(tattoo, layer.name, layer.recipe)
+            for tattoo, layer in enumerate(self.layers, start=1)
+        ]
+
+    def layer_box(self, tattoo: int) -> Box | None:
+        return self.layers[tattoo - 1].box if 0 < tattoo <= len(self.layers) else None
+
+    def layer_pixels(self, tattoo: int) -> Layer:
+        return self.layers[tattoo - 1]
+
+
+def noise(width: int, height: int) -> NDArray[np.uint8]:
+    rgba = np.random.default_rng(4).integers(0, 256, (height, width, 4), np.uint8)
+    rgba[..., 3] = 255
+    return rgba
+
+
+SMALL = noise(4, 4)
+
+
+def test_fills_of_the_same_model_are_results_and_all_else_is_looked_at() -> None:
+    image = Image(
+        [
+            Layer("own", SMALL, recipe=recipe(1)),
+            Layer("other", SMALL, recipe=recipe(2)),
+            Layer("foreign", SMALL, recipe=recipe(3, weights="b")),
+            Layer("photo", SMALL),
+        ]
+    )
+    others = ImageLayers(image, AROUND, own=1).others(recipe(1))
+    assert [(each.key, each.label) for each in others] == [
+        (2, "other"),
+        (3, "Layer: foreign"),
+        (4, "Layer: photo"),
+    ]
+    assert others[0].recipe == recipe(2)
+
+
+def test_a_remembered_result_is_found_again_or_offered_by_its_seed() -> None:
+    mixed = Mixed(recipe(1), COLOURS, 0.3, recipe=recipe(2))
+    image = Image([Layer("own", SMALL, recipe=recipe(9)), Layer("it", SMALL, recipe=recipe(2))])
+    layers = ImageLayers(image, AROUND, own=1, mixed=mixed)
+    assert layers.remembered() == Mix(2, COLOURS, 0.3)
+    assert [each.label for each in layers.others(recipe(9))] == ["it"]
+    del image.layers[1]
+    assert layers.remembered() == Mix(REMEMBERED, COLOURS, 0.3)
+    (other,) = layers.others(recipe(9))
+    assert (other.label, other.recipe) == ("Seed 2", recipe(2))
+
+
+def test_a_remembered_layer_keeps_its_number() -> None:
+    layers = ImageLayers(Image(), AROUND, mixed=Mixed(recipe(1), COLOURS, 0.3, tattoo=12))
+    assert layers.remembered() == Mix(12, COLOURS, 0.3)
+    with pytest.raises(BadInput, match="empty or was deleted"):
+        layers.look(12)
+
+
+def test_a_layer_is_seen_around_the_hole_only_and_in_the_recipes_coordinates() -> None:
+    photo = noise(300, 200)
+    image = Image([Layer("photo", photo, x=-50, y=20)])
+    picture, box = ImageLayers(image, Box(0, 0, 100, 100), shift=(7, 5)).look(1)
+    assert box == Box(0, 15, 100, 85)  # the image's 7..107, 20..105
+    assert picture.extent == Extent(100, 85)
+    assert picture.data == photo[:85, 57:157].tobytes()
+
+
+@given(
+    st.integers(-900, 900),
+    st.integers(-900, 900),
+    st.integers(1, 1500),
+    st.integers(1, 1500),
+)
+def test_a_large_layer_is_reduced_in_whole_squares(x: int, y: int, width: int, height: int) -> None:
+    layer = Layer("photo", np.full((height, width, 4), 255, np.uint8), x, y)
+    around = Box(0, 0, 1400, 1300)
+    seen = around.clamp(layer.box)
+    try:
+        picture, box = ImageLayers(Image([layer]), around).look(1)
+    except BadInput:  # nothing of it is there, or less than one square
+        assert min(seen.extent) < 2 * 3 - 1
+        return
+    step = box.width // picture.width
+    assert seen.contains(box)
+    assert picture.extent == Extent(box.width // step, box.height // step)
+    assert picture.extent.longest <= 512
+    for side, reduced in zip(seen.extent, box.extent, strict=True):
+        assert side - reduced <= 2 * (step - 1)
+    Mixing(picture=picture, picture_box=box)  # the wire takes it
+
+
+def test_a_layer_is_read_once_until_the_others_are_asked_for_again() -> None:
+    image = Image([Layer("photo", SMALL)])
+    layers = ImageLayers(image, AROUND)
+    before = layers.look(1)
+    image.layers[0].x = 30
+    assert layers.look(1) is before
+    layers.others(recipe(1))
+    assert layers.look(1)[1] == Box(30, 0, 4, 4)
+
+
+def test_a_transparent_layer_shows_nothing() -> None:
+    image = Image([Layer("empty", np.zeros((9, 9, 4), np.uint8))])
+    with pytest.raises(BadInput, match="empty"):
+        ImageLayers(image, AROUND).look(1)
+
+
+def looked(key: int) -> tuple[Picture, Box]:
+    return Picture(1, 1, 4, bytes(4)), Box(0, 0, 1, 1)
+
+
+RESULT, PHOTO = Other(-3, "one", recipe(3)), Other(8, "photo")
+
+
+def test_a_results_styles_are_all_taken_and_of_a_layer_the_fine_ones() -> None:
+    assert with_other(Mix(amount=0.2), RESULT) == Mix(-3, LEVELS, 0.2)
+    assert with_other(Mix(amount=0.2), PHOTO) == Mix(8, COLOURS, 0.2)
+
+
+def test_what_is_asked_for_is_remembered() -> None:
+    mix = with_other(Mix(), RESULT)
+    mixing = mixing_of(mix, (RESULT, PHOTO), looked)
+    assert mixing == Mixing(recipe=RESULT.recipe, levels=LEVELS, amount=0.5)
+    assert mixed_of("before", mix, mixing) == Mixed("before", LEVELS, 0.5, RESULT.recipe, 0)
+    mix = with_other(Mix(), PHOTO)
+    mixing = mixing_of(mix, (RESULT, PHOTO), looked)
+    assert mixing is not None
+    assert mixing.picture_box == Box(0, 0, 1, 1)
+    assert mixed_of("before", mix, mixing) == Mixed("before", COLOURS, 0.5, "", 8)
+    assert mixing_of(Mix(), (RESULT,), looked) is None
+    assert mixed_of("before", Mix(), None) is None
+
+
+def values(mix: str, levels: str = "", amount: float = 1.0) -> dict[str, object]:
+    return {"mix": mix, "levels": levels, "amount": amount}
+
+
+def test_scripts_name_a_layer() -> None:
+    def read(*given_values: object) -> Mix:
+        return read_mix(values(*given_values).__getitem__, (RESULT, PHOTO))  # type: ignore[arg-type]
+
+    assert read("") == Mix()
+    assert read("one") == Mix(-3, LEVELS, 1.0)
+    assert read("photo", "", 0.5) == Mix(8, COLOURS, 0.5)
+    assert read("photo", "colours,structure") == Mix(
+        8, (StyleLevel.STRUCTURE, StyleLevel.COLOURS), 1.0
+    )
+    with pytest.raises(BadInput, match=r"“two”.*another layer"):
+        read("two")
+    with pytest.raises(BadInput, match="“shape” is not a level"):
+        read("one", "shape")
+
+
+@given(
+    st.sampled_from([RESULT.key, PHOTO.key]),
+    st.sets(st.sampled_from(StyleLevel), min_size=1),
+    st.floats(0, 1, exclude_min=True),
+)
+def test_a_mixing_survives_being_values(key: int, levels: set[StyleLevel], amount: float) -> None:
+    mix = Mix(key, tuple(sorted(levels)), amount)
+    others = (RESULT, PHOTO)
+    assert read_mix(mix_values(mix, others).__getitem__, others) == mix
+
+
+@pytest.mark.parametrize("mix", [Mix(), Mix(8, ()), Mix(8, LEVELS, 0.0), Mix(99)])
+def test_what_is_off_or_gone_has_no_name(mix: Mix) -> None:
+    assert mix_values(mix, (RESULT, PHOTO))["mix"] == ""
+
+
+@given(st.sets(st.sampled_from(StyleLevel)))
+def test_levels_survive_being_text(levels: set[StyleLevel]) -> None:
+    ordered = tuple(sorted(levels))
+    assert parse_levels(format_levels(ordered)) == ordered
+
+
+KEPT = Keepsake(
+    recipe(5),
+    b"png",
+    Origin(Box(1, 2, 3, 4), Extent(50, 60), 7, 2),
+    Mixed(recipe(4), COLOURS, 0.25, recipe(6)),
+)
+
+
+def test_a_mixing_survives_its_parasites() -> None:
+    assert Keepsake.read(KEPT.parasites().get) == KEPT
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"amount": 2}', None])
+def test_a_damaged_mixing_leaves_the_fill_whole(damage: bytes | None) -> None:
+    parasites: dict[str, bytes | None] = {**KEPT.parasites(), MIXED: damage}
+    assert Keepsake.read(parasites.get) == KEPT._replace(mixed=None)
+
+
+def test_a_fill_that_is_not_mixed_has_no_parasite_for_it() -> None:
+    assert MIXED not in KEPT._replace(mixed=None).parasites()
