@@ -11,7 +11,7 @@ lie far apart, the machine was busy, and the median says little. Two more number
   the way back;
 - processor: the processor time of a whole fill, of the daemon and its client together.
 
-Then an edit in a cached session, and health checks under full load.
+Then an edit in a cached session, blended, and health checks under full load.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ import numpy as np
 from inpaint_client import (
     RAW,
     Accepted,
+    Blending,
     BlockingClient,
     Box,
     Candidate,
     Done,
+    Edit,
     EditJob,
     Endpoint,
     Extent,
@@ -79,11 +81,11 @@ class Way(NamedTuple):
     candidates: int = CANDIDATES
 
 
-def make_job() -> FillJob:
+def make_job(side: int = HOLE) -> FillJob:
     """Noise around a square hole."""
     rng = np.random.default_rng(0)
     hole = np.zeros((CROP, CROP), np.uint8)
-    margin = (CROP - HOLE) // 2
+    margin = (CROP - side) // 2
     hole[margin:-margin, margin:-margin] = 255
     return FillJob(
         crop=Picture(CROP, CROP, 3, rng.integers(0, 256, (CROP, CROP, 3), np.uint8).tobytes()),
@@ -205,15 +207,16 @@ def health_under_load(endpoint: Endpoint, job: FillJob) -> tuple[float, float]:
     return statistics.median(times), max(times)
 
 
-def edit_time(client: BlockingClient, job: FillJob, repeats: int) -> float:
-    """Milliseconds of an edit in a cached session."""
+def edit_time(client: BlockingClient, job: FillJob, direction: str, repeats: int) -> float:
+    """Milliseconds of an edit in a cached session, blended as artists see it, as a slider moves."""
     session = ""
-    for event in client.fill(job):
+    for event in client.fill(replace(job, blending=Blending())):
         session = event.session_id if isinstance(event, Accepted) else session
     times = []
-    for _ in range(repeats + 2):
+    for k in range(repeats + 2):
+        edits = (Edit(direction, 0.1 * (k % 8 + 1)),) if direction else ()
         began = time.perf_counter()
-        for event in client.edit(EditJob(session_id=session)):
+        for event in client.edit(EditJob(session_id=session, edits=edits)):
             if isinstance(event, Candidate):
                 times.append(1000 * (time.perf_counter() - began))
     return statistics.median(times[2:])
@@ -260,7 +263,11 @@ def main() -> None:
                 for way in (ways[3], ways[1])
             )
             print(f"{'first of four over one':24}{several / single:8.2f}")
-            print(f"{'edit in a session':24}{edit_time(client, job, options.repeats):8.1f}")
+            known = next(model for model in client.info().models if model.is_default).directions
+            direction = known[0].name if known else ""
+            for side in (256, HOLE):
+                label, small = f"live edit, {side} px hole", make_job(side)
+                print(f"{label:24}{edit_time(client, small, direction, options.repeats):8.1f}")
         median, worst = health_under_load(endpoint, job)
         print(f"{'health under load':24}{median:8.1f}{worst:8.1f}  (median, worst of 50)")
 
