@@ -57,7 +57,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read wi
 from inpaint_model import Inpainter
 from inpaint_model import pictures as model_pictures
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
-from inpaint_server.device import choose_device, device_name
+from inpaint_server.device import choose_device, device_name, keep_freed_memory
 from inpaint_server.models import BundleLoader, default_sources
 
 CROP, HOLE, CANDIDATES = 1024, 512, 4
@@ -233,6 +233,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=30)
     options, _ = parser.parse_known_args()
     device = choose_device(options.device)
+    keep_freed_memory()  # as the daemon does
     job = make_job()
     print(
         f"model {options.model} on {device_name(device)}: {CANDIDATES} candidates of a {HOLE} px "

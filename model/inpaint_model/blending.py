@@ -26,7 +26,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.detail import Match, Octave, detail_matches, known_detail, matched_detail
+from inpaint_model.detail import Match, Octave, bands, detail_matches, known_detail, matched_detail
 from inpaint_model.membrane import continued
 from inpaint_model.tone import RingMeans, Tone
 
@@ -89,6 +89,11 @@ class Surroundings:
         return grown(self.hole, ring_px(self.enlargement)) & self.known
 
     @cached_property
+    def matchable(self) -> bool:
+        """Whether there are enough known pixels near the hole to match fills on."""
+        return int(self.ring.sum()) >= _LEAST_RING
+
+    @cached_property
     def border(self) -> Tensor:
         """bool [H, W]: the pixels that touch the hole and stay."""
         return grown(self.hole, _BORDER) & self.staying
@@ -106,16 +111,27 @@ class Surroundings:
     def ring_means(self) -> RingMeans:
         return RingMeans.of(self.colour, self.ring, self.enlargement)
 
+    def prepare(self, settings: BlendSettings) -> None:
+        """Make what the fits with these settings have in common, before there is a fill."""
+        if settings.colour_match and self.matchable:
+            _ = self.ring_means
+        if settings.grain and self.matchable:
+            _ = self.detail
+        if settings.gradient:
+            _ = self.border
+        if settings.feather_px:
+            _ = self.depth
+
     def fit(self, fill: Tensor, settings: BlendSettings) -> Fit:
         """What a fill [3, H, W] without edits has to be changed by."""
-        matchable = int(self.ring.sum()) >= _LEAST_RING
         tone, matches, offset = None, None, None
-        if settings.colour_match and matchable:
+        if settings.colour_match and self.matchable:
             tone = self.ring_means.tone(fill)
             fill = tone.applied(fill)
-        if settings.grain and matchable:
-            matches = detail_matches(fill, self.detail)
-            fill = matched_detail(fill, matches)
+        if settings.grain and self.matchable:
+            fill_bands = bands(fill, len(self.detail))
+            matches = detail_matches(fill_bands, self.detail)
+            fill = matched_detail(fill, fill_bands, matches)
         if settings.gradient and bool(self.border.any()):
             offset = continued(self.colour - fill, self.border)
         return Fit(settings.feather_px, tone, matches, fill, offset)
@@ -137,7 +153,7 @@ class Surroundings:
         if fit.tone is not None:
             fill = fit.tone.applied(fill)
         if fit.matches is not None:
-            fill = matched_detail(fill, fit.matches)
+            fill = matched_detail(fill, bands(fill, len(fit.matches)), fit.matches)
         if fit.offset is not None:
             at_border = continued(fit.matched - fill, self.border)
             fill = fill + fit.offset + at_border * (1 - self.inwards(ring_px(self.enlargement)))

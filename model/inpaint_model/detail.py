@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from inpaint_model.pixels import LUMA
+from inpaint_model.pyramid import block_sums, doubled
 
 _MOST_OCTAVES = 4
 _BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
@@ -83,11 +84,19 @@ class Match(NamedTuple):
     grain: Tensor | None  # [3, h, w] of noise to be added
 
 
-def detail_matches(fill: Tensor, known: list[Octave]) -> list[Match]:
-    """What makes the fill [3, H, W] as sharp and as grainy as the document is around the hole."""
-    matches = []
-    for octave in known:
+def bands(fill: Tensor, count: int) -> list[Tensor]:
+    """The detail of a fill [3, H, W] in each of `count` octaves, the finest first."""
+    result = []
+    for _ in range(count):
         fill, band = _split(fill)
+        result.append(band)
+    return result
+
+
+def detail_matches(fill_bands: list[Tensor], known: list[Octave]) -> list[Match]:
+    """What makes a fill with these `bands` as sharp and as grainy as the document is around it."""
+    matches = []
+    for band, octave in zip(fill_bands, known, strict=True):
         gain, grain = _gain(band, octave), None
         present = noise_floor(band, octave.hole)
         if present is not None and octave.floor is not None:
@@ -97,17 +106,16 @@ def detail_matches(fill: Tensor, known: list[Octave]) -> list[Match]:
     return matches
 
 
-def matched_detail(fill: Tensor, matches: list[Match]) -> Tensor:
-    """The fill [3, H, W] with its octaves, the finest first, so changed."""
-    changes = []
-    picture = fill
-    for match in matches:
-        picture, band = _split(picture)
-        change = (match.gain - 1) * band
-        changes.append(change if match.grain is None else change + match.grain)
+def matched_detail(fill: Tensor, fill_bands: list[Tensor], matches: list[Match]) -> Tensor:
+    """The fill [3, H, W] with its `bands` so changed."""
     total = None
-    for change in reversed(changes):
-        total = change if total is None else change + _doubled(total, change)
+    for band, match in zip(reversed(fill_bands), reversed(matches), strict=True):
+        change = (match.gain - 1) * band
+        if match.grain is not None:
+            change += match.grain
+        if total is not None:
+            change += doubled(total, *change.shape[1:])
+        total = change
     return fill if total is None else fill + total
 
 
@@ -128,24 +136,15 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
 
     at: bool [H, W], which pixels count.
     """
-    full = _blocks(at[None].float()).amin(dim=-1)[..., 0] > 0
-    if int(full.sum()) < _FEWEST_BLOCKS:
+    row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
+    if len(row) < _FEWEST_BLOCKS:
         return None
-    luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)
-    strength = _blocks(luma[None])[full].square().mean(dim=(-2, -1))
+    luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)[None]
+    strength = block_sums(luma.square(), _BLOCK)[0, row, column]
     flattest = strength.argsort()[: max(_FEWEST_BLOCKS, int(len(strength) * _FLAT))]
-    samples = _blocks(band)[full][flattest]  # [n, 3, block px]
-    return torch.einsum("nip,njp->ij", samples, samples) / (samples.shape[0] * samples.shape[2])
-
-
-def _blocks(picture: Tensor) -> Tensor:
-    """[C, H, W] as blocks [H / b, W / b, C, b * b]; what is left over is dropped."""
-    channels, rows, columns = (
-        n // m for n, m in zip(picture.shape, (1, _BLOCK, _BLOCK), strict=True)
-    )
-    whole = picture[:, : rows * _BLOCK, : columns * _BLOCK]
-    split = whole.reshape(channels, rows, _BLOCK, columns, _BLOCK)
-    return split.permute(1, 3, 0, 2, 4).reshape(rows, columns, channels, _BLOCK * _BLOCK)
+    blocks = band.unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK)  # [3, h, w, block, block]
+    samples = blocks[:, row[flattest], column[flattest]].flatten(1)  # [3, n]
+    return samples @ samples.T / samples.shape[1]
 
 
 def _root(covariance: Tensor) -> Tensor:
@@ -158,16 +157,11 @@ def _root(covariance: Tensor) -> Tensor:
 def _split(picture: Tensor) -> tuple[Tensor, Tensor]:
     """The picture at half the resolution, and the octave that this leaves out."""
     low = _halved(picture)
-    return low, picture - _doubled(low, picture)
+    return low, picture - doubled(low, *picture.shape[1:])
 
 
 def _halved(picture: Tensor) -> Tensor:
     rows, columns = picture.shape[-2:]
     if rows % 2 or columns % 2:
         picture = F.pad(picture[None], (0, columns % 2, 0, rows % 2), mode="replicate")[0]
-    return F.avg_pool2d(picture, 2)
-
-
-def _doubled(low: Tensor, like: Tensor) -> Tensor:
-    fine = F.interpolate(low[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
-    return fine[:, : like.shape[1], : like.shape[2]]
+    return block_sums(picture, 2) / 4

@@ -51,13 +51,18 @@ def components(hole: Bools) -> Components:
     A selection of specks (a colour range of a noisy picture) has millions of them. Where there are
     more than a thousand, parts near each other count as one: the nearest that suffice.
     """
-    labels, count = _labelled(hole)
+    labels = np.zeros(hole.shape, np.int32)
+    box = bounds(hole)
+    if box is None:
+        return Components(labels, [])
+    part = box.cut(hole)
+    found, count = _labelled(part)
     reach = 1
     while count > MAX_PARTS:
         reach *= 2
-        near = ndimage.maximum_filter(hole, 2 * reach + 1)
-        labels, count = _labelled(near)
-    labels[~hole] = 0
+        near = ndimage.maximum_filter(part, 2 * reach + 1)
+        found, count = _labelled(near)
+    np.copyto(box.cut(labels), found, where=part)
     slices = ndimage.find_objects(labels)
     boxes = [Box(x.start, y.start, x.stop - x.start, y.stop - y.start) for y, x in slices]
     return Components(labels, boxes)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model import frames, holes
@@ -15,6 +14,7 @@ from inpaint_model.frames import Frame, Matrix
 from inpaint_model.holes import Bytes
 from inpaint_model.membrane import continued
 from inpaint_model.pixels import Bools, Floats, Pixels, display_from_document, quantise
+from inpaint_model.pyramid import block_sums
 from inpaint_model.resampling import averaging_factor, resample
 
 _ROWS_AT_ONCE = 512
@@ -94,7 +94,7 @@ def _averaged(
         colour, alpha = display_from_document(pixels[part], linear)
         if alpha is not None:
             visible[part] &= alpha >= OPAQUE
-        values = torch.from_numpy(colour).clamp_(0, 1).permute(2, 0, 1)
+        values = torch.from_numpy(colour).permute(2, 0, 1).contiguous().clamp_(0, 1)
         means, some = _block_means(values, torch.from_numpy(visible[part]), factor)
         shown.append(means)
         lit.append(some)
@@ -108,8 +108,6 @@ def _block_means(picture: Tensor, known: Tensor, factor: int) -> tuple[Tensor, T
     """
     if factor == 1:
         return picture, known
-    missing = (0, -known.shape[1] % factor, 0, -known.shape[0] % factor)
-    weight = F.pad(known[None].float(), missing)
-    sums = F.avg_pool2d(F.pad(torch.where(known, picture, 0.0), missing), factor)
-    weights = F.avg_pool2d(weight, factor)
-    return sums / weights.clamp(min=1e-6), weights[0] > 0
+    weight = known[None].float()
+    weights = block_sums(weight, factor)
+    return block_sums(picture * weight, factor) / weights.clamp(min=1), weights[0] > 0

@@ -9,8 +9,9 @@ pixels, so a 1500 px region takes a fraction of a second on a processor.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from inpaint_model.pyramid import block_sums, doubled
 
 
 def continued(values: Tensor, known: Tensor, sweeps: int = 2, reach: float | None = None) -> Tensor:
@@ -44,7 +45,7 @@ def _extent(known: Tensor) -> tuple[int, int]:
 
 
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:
-    levels = [(values, known)]
+    levels = [(values.nan_to_num() * known, known)]  # whatever unknown pixels held
     while min(levels[-1][1].shape) > 2 and not bool(levels[-1][1].all()):
         levels.append(_halved(*levels[-1]))
     coarse, coarse_known = levels[-1]
@@ -53,36 +54,40 @@ def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> 
     solution = torch.where(coarse_known, coarse, mean[:, None, None])
     for depth in reversed(range(len(levels))):
         level, level_known = levels[depth]
-        start = solution if depth == len(levels) - 1 else _doubled(solution, level)
+        start = solution if depth == len(levels) - 1 else doubled(solution, *level.shape[1:])
         screening = 0.0 if reach is None else (2.0**depth / reach) ** 2
-        count = min(sweeps * 2**depth, max(sweeps, 64))
+        count = min(sweeps * 2**depth, max(sweeps, 64), max(level_known.shape) ** 2)
         solution = _relaxed(start, level, level_known, screening, count)
     return solution
 
 
 def _halved(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Means over the known ones of 2 x 2 px; a pixel is known if any of the four is."""
-    weight = known.to(values.dtype)[None]
-    pad = (0, known.shape[1] % 2, 0, known.shape[0] % 2)
-    weights = F.avg_pool2d(F.pad(weight, pad), 2)
-    sums = F.avg_pool2d(F.pad(torch.where(known, values, 0.0), pad), 2)
-    return sums / weights.clamp(min=0.25), weights[0] > 0
+    """Means over the known ones of 2 x 2 px; a pixel is known if any of the four is.
 
-
-def _doubled(coarse: Tensor, like: Tensor) -> Tensor:
-    rows, columns = like.shape[1:]
-    fine = F.interpolate(coarse[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
-    return fine[:, :rows, :columns]
+    Unknown pixels hold 0.
+    """
+    weights = block_sums(known.to(values.dtype)[None], 2)
+    return block_sums(values, 2) / weights.clamp(min=1), weights[0] > 0
 
 
 def _relaxed(start: Tensor, values: Tensor, known: Tensor, screening: float, sweeps: int) -> Tensor:
-    """Jacobi sweeps with mirrored outer edges; every sweep keeps the known values."""
-    solution = torch.where(known, values, start)
+    """Jacobi sweeps with mirrored outer edges; every sweep keeps the known values.
+
+    Unknown pixels of `values` hold 0, so that a product and a sum put the known ones back, which is
+    far cheaper than choosing pixel by pixel.
+    """
+    unknown = (~known).to(values.dtype)
+    weight = unknown / (4 + screening)
+    padded = values.new_empty(len(values), known.shape[0] + 2, known.shape[1] + 2)
+    solution = padded[:, 1:-1, 1:-1]
+    torch.addcmul(values, start, unknown, out=solution)
+    around = torch.empty_like(values)
     for _ in range(sweeps):
-        p = F.pad(solution[None], (1, 1, 1, 1), mode="replicate")[0]
-        around = p[:, :-2, 1:-1] + p[:, 2:, 1:-1]
-        around += p[:, 1:-1, :-2]
-        around += p[:, 1:-1, 2:]
-        around *= 1 / (4 + screening)
-        solution = torch.where(known, values, around)
+        for edge, nearest in ((0, 1), (-1, -2)):
+            padded[:, edge] = padded[:, nearest]
+            padded[..., edge] = padded[..., nearest]
+        torch.add(padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], out=around)
+        around += padded[:, 1:-1, :-2]
+        around += padded[:, 1:-1, 2:]
+        torch.addcmul(values, around, weight, out=solution)
     return solution

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from inpaint_model.holes import Bytes
 from inpaint_model.looking import Source, look
 from inpaint_model.pixels import (
     FULL_SCALE,
+    Bools,
     Floats,
     Pixels,
     display_from_document,
@@ -52,6 +53,8 @@ __all__ = [
     "place",
     "prepare",
 ]
+
+Plane = TypeVar("Plane", Bools, Bytes)
 
 _NOTABLE_ENLARGEMENT = 1.5
 _MOST_WIDENED = 1.1
@@ -110,15 +113,12 @@ class Placement:
         colour, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
         hole = np.zeros((region.height, region.width), np.bool_)
         self.box.moved(-region.x, -region.y).cut(hole)[...] = self.coverage > 0
-        to_frame = frames.compose(
-            frames.model_from_document(self.frame, 1), frames.translation(region.x, region.y)
-        )
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
         staying = visible & (part.cut(self.replaced) == 0)
         return Surroundings(
             torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
             torch.from_numpy(hole),
-            torch.from_numpy(staying & holes.inside_unit_square(hole.shape, to_frame)),
+            torch.from_numpy(_inside(self.frame, region, staying)),
             torch.from_numpy(staying),
             torch.from_numpy(visible),
             self.enlargement,
@@ -394,14 +394,21 @@ def _inside_frame(
     if box is None:
         return None
     x, y = picture.origin
-    kept = box.cut(coverage)
-    if not frames.holds(frame, box.moved(x, y)):
-        to_frame = frames.compose(
-            frames.model_from_document(frame, 1), frames.translation(box.x + x, box.y + y)
-        )
-        kept = np.where(holes.inside_unit_square(kept.shape, to_frame), kept, np.uint8(0))
+    whole = box.cut(coverage)
+    kept = _inside(frame, box.moved(x, y), whole)
+    if kept is not whole:
         smaller = holes.bounds(kept > 0)
         if smaller is None:
             return None
         kept, box = smaller.cut(kept), smaller.moved(box.x, box.y)
     return box, np.ascontiguousarray(kept)
+
+
+def _inside(frame: Frame, box: Box, plane: Plane) -> Plane:
+    """What a plane [box.height, box.width] holds inside a frame, and 0 elsewhere."""
+    if frames.holds(frame, box):
+        return plane
+    to_frame = frames.compose(
+        frames.model_from_document(frame, 1), frames.translation(box.x, box.y)
+    )
+    return np.where(holes.inside_unit_square(plane.shape, to_frame), plane, plane.dtype.type(0))

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from inpaint_model.frames import Box, Matrix, apply, bounding_box, compose, scaling, translation
 from inpaint_model.pixels import Floats
+from inpaint_model.pyramid import block_sums
 
 _REACH = 8  # source px over which the spline of a pixel is felt; it has then fallen to 3e-5
 _LARGE = 640  # source px from which the refinement is kept low to save memory
@@ -89,29 +90,30 @@ def _averaged(source: Tensor, factor: int) -> Tensor:
     missing = (0, -columns % factor, 0, -rows % factor)
     if any(missing):
         source = F.pad(source, missing, mode="replicate")
-    return F.avg_pool2d(source, factor)
+    return block_sums(source[0], factor)[None] / factor**2
 
 
 def _refined(source: Tensor, factor: int) -> Tensor:
     """Cubic spline interpolation to `factor` samples per px, with one px more on every side."""
-    across = _refined_rows(source, factor)
-    return _refined_rows(across.transpose(2, 3), factor).transpose(2, 3)
+    across = _refined_columns(source.mT, factor).mT
+    return _refined_columns(across, factor)  # the larger part of the work, on whole rows
 
 
-def _refined_rows(source: Tensor, factor: int) -> Tensor:
-    """Along the last axis: [N, C, H, W] -> [N, C, H, (W + 2) * factor]."""
+def _refined_columns(source: Tensor, factor: int) -> Tensor:
+    """From top to bottom: [N, C, H, W] -> [N, C, (H + 2) * factor, W]."""
     extended = _continued(source, _REACH + 2).numpy()
-    smooth = ndimage.spline_filter1d(extended, order=3, axis=-1, output=np.float32, mode="mirror")
-    length = source.shape[-1] + 2
-    near = torch.from_numpy(smooth[..., _REACH - 1 : _REACH + length + 3])
-    fine = near.new_zeros(*near.shape[:-1], length, factor)
+    smooth = ndimage.spline_filter1d(extended, order=3, axis=-2, output=np.float32, mode="mirror")
+    length = source.shape[-2] + 2
+    near = torch.from_numpy(smooth[..., _REACH - 1 : _REACH + length + 3, :])
+    fine = near.new_zeros(*near.shape[:-2], length, factor, near.shape[-1])
     for phase in range(factor):
         offset = (phase + 0.5) / factor - 0.5  # of the sample from its pixel's centre, px
         for tap in (-2, -1, 0, 1, 2):
             weight = _b_spline(offset - tap)
             if weight > 0:
-                fine[..., phase] += weight * near[..., 2 + tap : 2 + tap + length]
-    return fine.flatten(-2)
+                shifted = near[..., 2 + tap : 2 + tap + length, :]
+                fine[..., phase, :].add_(shifted, alpha=weight)
+    return fine.flatten(-3, -2)
 
 
 def _b_spline(x: float) -> float:
@@ -121,17 +123,18 @@ def _b_spline(x: float) -> float:
 
 
 def _continued(source: Tensor, count: int) -> Tensor:
-    """`count` px more at both ends of the last axis, mirrored at the end points, so that ramps
-    run on."""
-    length = source.shape[-1]
+    """`count` rows more above and below, mirrored at the first and the last, so that ramps run
+    on."""
+    length = source.shape[-2]
     if length == 1:
-        return source.expand(*source.shape[:-1], 1 + 2 * count)
+        return source.expand(*source.shape[:-2], 1 + 2 * count, -1)
     steps = torch.arange(1, count + 1).clamp(max=length - 1)
-    beyond = (torch.arange(1, count + 1) - steps).to(source.dtype)
-    first, last = source[..., :1], source[..., -1:]
-    before = (2 * first - source[..., steps]) - beyond * (source[..., 1:2] - first)
-    after = (2 * last - source[..., length - 1 - steps]) + beyond * (last - source[..., -2:-1])
-    return torch.cat([before.flip(-1), source, after], dim=-1)
+    beyond = (torch.arange(1, count + 1) - steps).to(source.dtype)[:, None]
+    first, last = source[..., :1, :], source[..., -1:, :]
+    before = (2 * first - source[..., steps, :]) - beyond * (source[..., 1:2, :] - first)
+    after = 2 * last - source[..., length - 1 - steps, :]
+    after += beyond * (last - source[..., -2:-1, :])
+    return torch.cat([before.flip(-2), source, after], dim=-2)
 
 
 def _sampled(source: Tensor, matrix: Matrix, width: int, height: int, density: int) -> Tensor:
@@ -141,18 +144,11 @@ def _sampled(source: Tensor, matrix: Matrix, width: int, height: int, density: i
     rows = (height + 2 * margin) * density
     x = (torch.arange(columns, dtype=torch.float64) + 0.5) / density - margin
     y = (torch.arange(rows, dtype=torch.float64) + 0.5) / density - margin
-    a = torch.from_numpy(matrix)
-    size = torch.tensor([source.shape[3], source.shape[2]], dtype=torch.float64)
-    grid = torch.stack(
-        [
-            (a[i, 0] * x[None, :] + (a[i, 1] * y[:, None] + a[i, 2])) * (2 / size[i]) - 1
-            for i in range(2)
-        ],
-        dim=-1,
-    )
-    fine = F.grid_sample(
-        source, grid[None].float(), mode="bilinear", padding_mode="border", align_corners=False
-    )
+    grid = torch.empty(1, rows, columns, 2)  # -1..1 over the source
+    for i, length in enumerate((source.shape[3], source.shape[2])):
+        across, down, offset = (matrix[i] * (2 / length)).tolist()
+        torch.add(across * x, (down * y + (offset - 1))[:, None], out=grid[0, ..., i])
+    fine = F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=False)
     if density == 1:
         return fine
     reduced = F.interpolate(

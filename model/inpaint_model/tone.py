@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inpaint_model.pyramid import block_sums
+
 
 class Tone(NamedTuple):
     """A change of contrast, colour and light: colour * gain + a plane over the picture."""
@@ -67,8 +69,7 @@ class RingMeans:
 def _block_means(picture: Tensor, at: Tensor, size: int) -> Tensor:
     """Means of `picture` [3, H, W] over the pixels `at` of blocks of size x size px."""
     weight = at[None].float()
-    sums = F.avg_pool2d(torch.cat([picture * weight, weight]), size, ceil_mode=True)
-    return sums[:3] / sums[3:].clamp(min=1e-6)
+    return block_sums(picture * weight, size) / block_sums(weight, size).clamp(min=1)
 
 
 def _plane(where: Tensor, values: Tensor) -> Tensor:

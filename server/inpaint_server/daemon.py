@@ -25,7 +25,7 @@ from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 from . import __version__
 from .accounting import Accounts
 from .config import ServerConfig
-from .device import choose_device, device_name, return_freed_memory, share_heaps
+from .device import choose_device, device_name, keep_freed_memory, return_freed_memory, use_threads
 from .engine import Engine, Urgency
 from .errors import ConfigurationError, RequestError
 from .filling import warm_up_steps
@@ -66,7 +66,7 @@ async def serve(
     # The event loop asks the interpreter for its turn often; at the usual 5 ms a turn, the worker's
     # and the pixel threads' Python would add up to 50 ms to a health check.
     sys.setswitchinterval(0.001)
-    share_heaps()
+    keep_freed_memory()
     gc.freeze()  # what the imports made stays for good: every full collection would look at it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -129,7 +129,7 @@ def _parts(config: ServerConfig, make_loader: Callable[[torch.device, str], Load
         config=config,
         device=device,
         precision=best_dtype(device) if config.precision == "auto" else config.precision,
-        engine=Engine(limits.max_queue, on_start=partial(torch.set_num_threads, threads)),
+        engine=Engine(limits.max_queue, on_start=partial(use_threads, threads)),
         models=models,
         sessions=sessions,
         pixels=_pixel_threads(threads),
@@ -147,7 +147,7 @@ def _pixel_threads(threads: int) -> Executor:
     return ThreadPoolExecutor(
         2,
         thread_name_prefix="pixels",
-        initializer=torch.set_num_threads,
+        initializer=use_threads,
         initargs=(max(1, threads // 2),),
     )
 

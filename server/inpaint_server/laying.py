@@ -37,20 +37,21 @@ def frames_chosen(scene: Scene) -> list[pb.FrameChosen]:
     ]
 
 
-def attachment_of(scene: Scene) -> bytes:
-    """The PNG of what the encoder saw; the same for all candidates, so made once.
+def prepare_laying(scene: Scene) -> None:
+    """Make what all candidates are fitted to."""
+    for placement in scene.placements:
+        placement.surroundings.prepare(scene.blending)
 
-    So are the surroundings that fills are fitted to, which are made now as well.
-    """
+
+def attachment_of(scene: Scene) -> bytes:
+    """The PNG of what the encoder saw; the same for all candidates, so made once."""
     if scene.attachment is None:
         scene.attachment = write_attachment([placement.source for placement in scene.placements])
-        for placement in scene.placements:
-            _ = placement.surroundings
     return scene.attachment
 
 
-def candidate_event(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.FillEvent:
-    """Patches in document pixels, recipe and (with the candidate itself) attachment."""
+def candidate_event(scene: Scene, rendered: Rendered) -> pb.FillEvent:
+    """Patches in document pixels, and the recipe."""
     event = pb.FillEvent()
     candidate = event.candidate
     candidate.index = rendered.index
@@ -63,8 +64,6 @@ def candidate_event(scene: Scene, rendered: Rendered, attachment: bytes) -> pb.F
         write_picture(message.fill, fill, scene.picture.linear)
         write_picture(message.coverage, patch.coverage, linear=False)
     candidate.recipe = write_recipe(recipe_of(scene, rendered))
-    if rendered.variant < 0:
-        candidate.attachment = attachment
     return event
 
 

@@ -32,7 +32,7 @@ from .filling import (
     scene_of_recipe,
     working_bytes,
 )
-from .laying import attachment_of, candidate_event, frames_chosen
+from .laying import attachment_of, candidate_event, frames_chosen, prepare_laying
 from .models import Entry, ModelRegistry
 from .recipes import read_attachment, read_recipe
 from .sessions import SessionCache
@@ -202,25 +202,26 @@ class InpaintService(pb_grpc.InpaintServicer):
         try:
             accepted = pb.Accepted(session_id=session_id, queue_position=position)
             await self._send(context, pb.FillEvent(accepted=accepted))
-            scene, attachment = shown, None
+            scene = shown
             async for event in ticket.results():
                 if isinstance(event, Placed):
                     self._parts.sessions.put(session_id, event.scene)
                     scene = shown or event.scene
                     account.facts["model"] = scene.model
-                    # While the device renders, a thread packs what the encoder saw.
-                    attachment = asyncio.create_task(self._in_thread(attachment_of, event.scene))
                     timings.encode_ms = 1000 * event.encode_s
                     for frame in frames_chosen(scene):
                         await self._send(context, pb.FillEvent(frame_chosen=frame))
                     progress = pb.Progress(done=0, total=total)
                     await self._send(context, pb.FillEvent(progress=progress))
+                    await self._in_thread(prepare_laying, scene)  # while the device renders
                 for rendered in event if isinstance(event, list) else ():
                     assert scene is not None
-                    assert attachment is not None
-                    candidate = await self._in_thread(
-                        candidate_event, scene, rendered, await attachment
+                    candidate, attachment = await asyncio.gather(
+                        self._in_thread(candidate_event, scene, rendered),
+                        self._in_thread(attachment_of, scene),
                     )
+                    if rendered.variant < 0:
+                        candidate.candidate.attachment = attachment
                     await self._send(context, candidate)
                     account.candidates += 1
                     if account.candidates == 1:

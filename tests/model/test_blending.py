@@ -214,7 +214,8 @@ def test_clean_pictures_get_no_grain() -> None:
 
 
 def matched(fill: torch.Tensor, known: list[detail.Octave]) -> torch.Tensor:
-    return detail.matched_detail(fill, detail.detail_matches(fill, known))
+    bands = detail.bands(fill, len(known))
+    return detail.matched_detail(fill, bands, detail.detail_matches(bands, known))
 
 
 def test_detail_is_as_sharp_as_on_the_ring() -> None:

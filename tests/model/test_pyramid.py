@@ -1,0 +1,35 @@
+"""Going down and up in resolution, against torch's own functions."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inpaint_model.pyramid import block_sums, doubled
+
+sides = st.integers(1, 23)
+
+
+@settings(deadline=None)
+@given(sides, sides, st.integers(1, 7))
+def test_block_sums_are_the_sums_of_average_pooling(rows: int, columns: int, size: int) -> None:
+    planes = torch.rand(2, rows, columns)
+    padded = F.pad(planes, (0, -columns % size, 0, -rows % size))
+    torch.testing.assert_close(block_sums(planes, size), F.avg_pool2d(padded, size) * size**2)
+
+
+@settings(deadline=None)
+@given(sides, sides)
+def test_doubling_is_bilinear_interpolation(rows: int, columns: int) -> None:
+    planes = torch.rand(3, rows, columns)
+    expected = F.interpolate(planes[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
+    torch.testing.assert_close(doubled(planes, 2 * rows, 2 * columns), expected)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(9, 14), (10, 13), (9, 13)])
+def test_doubling_is_cut_to_what_was_halved(rows: int, columns: int) -> None:
+    planes = torch.rand(3, 5, 7)
+    whole = doubled(planes, 10, 14)
+    assert torch.equal(doubled(planes, rows, columns), whole[:, :rows, :columns])
