@@ -21,10 +21,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from inpaint_model.cli import main as inpaint_model
 from inpaint_model.config import ARCHS, Arch
 
-SETS = ("easy", "hard", "all")
+
+class Measure(NamedTuple):
+    """One number of `inpaint-model evaluate`; lower is better."""
+
+    title: str
+    number: str
+    mask_set: str
+    digits: int
+
+
+MEASURES = (
+    Measure("KID, easy", "kid768_x1000", "easy", 2),
+    Measure("KID, hard", "kid768_x1000", "hard", 2),
+    Measure("KID, all", "kid768_x1000", "all", 2),
+    Measure("VGG distance, all", "vgg", "all", 3),
+)
+DECISIVE = MEASURES[2:]  # for the orderings
+
+Scores = dict[Measure, float]
 
 
 class Ordering(NamedTuple):
@@ -63,17 +82,19 @@ def train(args: argparse.Namespace, run: Run) -> None:
     command += ["--total-kimg", args.kimg, "--batch-size", args.batch_size, "--lr", args.lr]
     command += ["--device", args.device, *args.train]
     if args.device == "cpu":
-        command += ["--threads", max(1, (os.cpu_count() or 1) // args.jobs)]
+        command += ["--threads", _threads(args)]
     inpaint_model_or_exit(run, command)
 
 
-def judge(args: argparse.Namespace, run: Run) -> dict[str, float]:
-    """kid768 x 1000 of a finished run on each mask set."""
+def judge(args: argparse.Namespace, run: Run) -> Scores:
+    """The measures of a finished run."""
+    torch.set_num_threads(_threads(args))
     report = run.folder(args.out) / "report" / "report.json"
     if not report.exists():
         command = ["evaluate", run.folder(args.out) / "bundle", "--images", args.images]
         command += ["--out", report.parent, "--metrics-dir", args.metrics_dir]
-        command += ["--sets", ",".join(SETS), "--seeds", 1, "--diversity", 0, "--no-baselines"]
+        sets = dict.fromkeys(measure.mask_set for measure in MEASURES)
+        command += ["--sets", ",".join(sets), "--seeds", 1, "--diversity", 0, "--no-baselines"]
         command += ["--cache", args.out / "cache", "--device", args.device]
         inpaint_model_or_exit(run, command)
     return scores_of(json.loads(report.read_text("utf-8")))
@@ -84,32 +105,40 @@ def inpaint_model_or_exit(run: Run, command: Sequence[object]) -> None:
         raise SystemExit(f"{run.arch}, seed {run.seed}: see the message above")
 
 
-def scores_of(report: dict[str, Any]) -> dict[str, float]:
-    """The model's kid768 x 1000 on each set, from a report of `inpaint-model evaluate`."""
-    rows = [row for row in report["rows"] if row["method"] == "model"]
-    return {row["set"]: row["numbers"]["kid768_x1000"] for row in rows}
+def _threads(args: argparse.Namespace) -> int:
+    jobs: int = args.jobs
+    return max(1, (os.cpu_count() or 1) // jobs)
 
 
-def table(results: dict[Arch, list[dict[str, float]]]) -> str:
+def scores_of(report: dict[str, Any]) -> Scores:
+    """The model's measures, from a report of `inpaint-model evaluate`."""
+    rows = {row["set"]: row["numbers"] for row in report["rows"] if row["method"] == "model"}
+    return {measure: rows[measure.mask_set][measure.number] for measure in MEASURES}
+
+
+def table(results: dict[Arch, list[Scores]]) -> str:
     """Markdown: a row an arch, mean and standard deviation over seeds; then the orderings."""
-    lines = ["| arch | " + " | ".join(SETS) + " |", "|---" * (len(SETS) + 1) + "|"]
-    means: dict[Arch, dict[str, float]] = {}
-    for arch, runs in results.items():
-        cells = []
-        means[arch] = {}
-        for name in SETS:
-            values = [run[name] for run in runs]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            means[arch][name] = statistics.mean(values)
-            cells.append(f"{means[arch][name]:.2f} ± {spread:.2f}")
+    lines = ["| arch | " + " | ".join(measure.title for measure in MEASURES) + " |"]
+    lines.append("|---" * (len(MEASURES) + 1) + "|")
+    for arch, scores in results.items():
+        cells = [
+            _mean_and_spread([run[measure] for run in scores], measure) for measure in MEASURES
+        ]
         lines.append(f"| {arch} | " + " | ".join(cells) + " |")
-    lines += ["", "1000 x kid768, lower is better; ± is the standard deviation over seeds.", ""]
+    lines += ["", "KID is 1000 x kid768; ± is the standard deviation over seeds.", ""]
     for claim, better, worse in ORDERINGS:
-        pairs = zip(results[better], results[worse], strict=True)
-        wins = sum(a["all"] < b["all"] for a, b in pairs)
-        gap = means[worse]["all"] - means[better]["all"]
-        lines.append(f"- {claim}: {wins} of {len(results[better])} seeds, mean gap {gap:+.2f}")
+        for measure in DECISIVE:
+            pairs = zip(results[better], results[worse], strict=True)
+            gaps = [there[measure] - here[measure] for here, there in pairs]
+            wins = sum(gap > 0 for gap in gaps)
+            by = _mean_and_spread(gaps, measure)
+            lines.append(f"- {claim}, {measure.title}: {wins} of {len(gaps)} seeds, by {by}")
     return "\n".join(lines) + "\n"
+
+
+def _mean_and_spread(values: Sequence[float], measure: Measure) -> str:
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.{measure.digits}f} ± {spread:.{measure.digits}f}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -133,9 +162,10 @@ def main(arguments: list[str] | None = None) -> None:
     runs = [Run(arch, seed) for seed in range(args.seeds) for arch in ARCHS]
     with ProcessPoolExecutor(args.jobs) as pool:
         list(pool.map(partial(train, args), runs))
-    results: dict[Arch, list[dict[str, float]]] = {arch: [] for arch in ARCHS}
-    for run in runs:
-        results[run.arch].append(judge(args, run))
+        judged = list(pool.map(partial(judge, args), runs))
+    results: dict[Arch, list[Scores]] = {arch: [] for arch in ARCHS}
+    for run, scores in zip(runs, judged, strict=True):
+        results[run.arch].append(scores)
     text = table(results)
     (args.out / "table.md").write_text(text, "utf-8")
     print(text)
