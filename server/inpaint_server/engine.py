@@ -71,7 +71,7 @@ class Ticket(Generic[T]):
         self.stepped = 0.0  # when the last step ended
         self.set_aside = False  # waits for its reader; guarded by the engine's lock
         self._engine = engine
-        self._make_steps = steps
+        self._make_steps: Callable[[], Steps[T]] | None = steps
         self._steps: Steps[T] | None = None
         self._loop = asyncio.get_running_loop()
         self._results: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue()
@@ -113,9 +113,11 @@ class Ticket(Generic[T]):
         try:
             if self.deadline is not None and time.monotonic() > self.deadline:
                 raise DeadlinePassed("the deadline passed before the work was done")
-            if self._steps is None:
+            if self._make_steps is not None:
                 self.started = time.monotonic()
                 self._steps = self._make_steps()
+                self._make_steps = None
+            assert self._steps is not None
             result = next(self._steps)
         except StopIteration:
             self.end(None)
@@ -132,7 +134,7 @@ class Ticket(Generic[T]):
         """End the results, with an error if one is given, and free what the steps hold."""
         if self._steps is not None:
             self._steps.close()
-        self._steps = None
+        self._steps = self._make_steps = None  # the worker may hold its last ticket for long
         self._engine.forget(self)  # first: whoever reads the end must not find it still counted
         self._send(True, error)
 

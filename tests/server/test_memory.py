@@ -14,6 +14,7 @@ from daemons import header, recipe_source
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import ServerConfig
 from inpaint_server.daemon import running
+from inpaint_server.filling import Scene
 from inpaint_server.runtime import RuntimeFile
 
 TOKEN = "a-token-for-this-test"
@@ -32,9 +33,18 @@ def alive(kind: type[Any]) -> int:
 
 
 @pytest.mark.usefixtures("no_collector")
-def test_requests_leave_no_cycles_that_hold_their_pictures(tmp_path: Path) -> None:
+def test_requests_leave_nothing_that_holds_their_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inpaint_server.daemon.TIDY_EVERY_S", 0.02)
     (tmp_path / "token").write_text(TOKEN)
-    config = ServerConfig(device="cpu", models=("tiny",), token_file=tmp_path / "token")
+    config = ServerConfig(
+        device="cpu",
+        models=("tiny",),
+        token_file=tmp_path / "token",
+        session_ttl_s=0.1,
+        idle_unload_s=0,  # so that an edit is the last thing that the worker does
+    )
     metadata = (("authorization", "Bearer " + TOKEN),)
 
     async def call(channel: grpc.aio.Channel, method: str, message: bytes) -> list[pb.FillEvent]:
@@ -57,8 +67,9 @@ def test_requests_leave_no_cycles_that_hold_their_pictures(tmp_path: Path) -> No
                 (candidate,) = [e.candidate for e in events if e.HasField("candidate")]
                 edit = pb.EditHeader(source=recipe_source(fill, candidate))
                 await call(channel, "Edit", pb.EditRequest(header=edit).SerializeToString())
-                await asyncio.sleep(0.1)  # the methods' own ends
+                await asyncio.sleep(0.5)  # the methods' own ends, and that of the sessions
                 assert alive(pb.FillRequest) == 0
                 assert alive(pb.EditRequest) == 0
+                assert alive(Scene) == 0
 
     asyncio.run(body())
