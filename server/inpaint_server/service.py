@@ -202,11 +202,11 @@ class InpaintService(pb_grpc.InpaintServicer):
         try:
             accepted = pb.Accepted(session_id=session_id, queue_position=position)
             await self._send(context, pb.FillEvent(accepted=accepted))
-            scene = shown
+            kept, scene = None, shown
             async for event in ticket.results():
                 if isinstance(event, Placed):
                     self._parts.sessions.put(session_id, event.scene)
-                    scene = shown or event.scene
+                    kept, scene = event.scene, shown or event.scene
                     account.facts["model"] = scene.model
                     timings.encode_ms = 1000 * event.encode_s
                     for frame in frames_chosen(scene):
@@ -215,10 +215,11 @@ class InpaintService(pb_grpc.InpaintServicer):
                     await self._send(context, pb.FillEvent(progress=progress))
                     await self._in_thread(prepare_laying, scene)  # while the device renders
                 for rendered in event if isinstance(event, list) else ():
+                    assert kept is not None
                     assert scene is not None
                     candidate, attachment = await asyncio.gather(
                         self._in_thread(candidate_event, scene, rendered),
-                        self._in_thread(attachment_of, scene),
+                        self._in_thread(attachment_of, kept),
                     )
                     if rendered.variant < 0:
                         candidate.candidate.attachment = attachment
