@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import yaml
@@ -33,6 +33,10 @@ from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.networks import InpaintingModel
+from inpaint_model.projected.files import save_projected
+
+if TYPE_CHECKING:
+    from inpaint_model.projected.discriminator import ProjectedDiscriminator
 
 FORMAT = 1
 MAPPED_BYTES = 64 * 2**20
@@ -120,6 +124,7 @@ def save_bundle(
     card: Card,
     *,
     discriminator: Discriminator | None = None,
+    projected: ProjectedDiscriminator | None = None,
     dtype: str = "fp32",
     extra_tensors: Mapping[str, Tensor] | None = None,
     framer: Mapping[str, Any] | None = None,
@@ -127,6 +132,7 @@ def save_bundle(
 ) -> BundleInfo:
     """Write a complete bundle, replacing `folder` only when everything is on disk.
 
+    discriminator, projected: what the model was trained against, for training on.
     extra_tensors: further entries for weights.safetensors (`framer.*`).
     """
     temporary = folder.with_name(folder.name + ".writing")
@@ -166,6 +172,8 @@ def save_bundle(
     if discriminator is not None:
         document["discriminator"] = to_dict(discriminator.config)
         save_discriminator(temporary / "discriminator.safetensors", discriminator, dtype)
+    if projected is not None:
+        save_projected(temporary, projected, DTYPES[dtype])
     (temporary / "model.yaml").write_text(
         yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8"
     )

@@ -2,6 +2,7 @@
 
   inpaint-model train generator --data faces.zip:train --preset compact-256 --out runs/faces
   inpaint-model train generator --data faces.zip:train --from runs/faces/bundle --out runs/more
+  inpaint-model train generator --data faces.zip:train --feature-networks lite0.pt --out runs/faces
   torchrun --nproc-per-node 4 -m inpaint_model.cli train generator ...
 
 Started again with the same --out, a run continues where it was.
@@ -43,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TorchScript network by which --autoencoder-weight compares pictures",
     )
+    training_run.add_feature_network_argument(parser)
+    parser.add_argument(
+        "--with-discriminator",
+        action="store_true",
+        help="with --feature-networks: play against the StyleGAN2 discriminator as well",
+    )
     add_options(parser, GeneratorTraining)
 
 
@@ -68,12 +75,15 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             "--features compares reconstructions: give --autoencoder-weight as well, 2 say"
         )
+    if args.with_discriminator and not args.feature_networks:
+        raise ValueError("--with-discriminator adds to --feature-networks: give those as well")
     sizes = reduced(preset(args.preset), args.reduce)
     start = args.start or args.grow_from
     nimg = 0
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        G, D = Generator(sizes.generator), Discriminator(sizes.discriminator)
+        G = Generator(sizes.generator)
+        D: Discriminator | None = Discriminator(sizes.discriminator)
         if args.start:
             checkpoint = import_checkpoint(args.start)
             G = checkpoint.generator
@@ -84,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         elif args.grow_from:
             checkpoint = import_checkpoint(args.grow_from)
             grow_generator(G, checkpoint.generator)
-            if checkpoint.discriminator is not None:
+            if D is not None and checkpoint.discriminator is not None:
                 grow_discriminator(D, checkpoint.discriminator)
     if G.config.c_dim:
         raise ValueError(f"{start}: conditional generators can be used, but not trained on")
@@ -94,7 +104,12 @@ def run(args: argparse.Namespace) -> int:
         info = read_bundle(start)
         if info.kind == "generator":  # that of an inpainter counts the inpainter's images
             nimg = int(info.card.trained_kimg * 1000)
+    R = G.config.resolution
+    P = training_run.projected_discriminator(args, R, options.seed, options.bf16, [start])
+    if P is not None and not args.with_discriminator:
+        D = None
     plan = asdict(options) | {"data": args.data, "start": start, "generator": to_dict(G.config)}
+    plan["feature_networks"] = args.feature_networks
     if args.dry_run:
         print(describe(plan))
         return 0
@@ -121,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
             D,
             pictures,
             folder,
+            P=P,
             E=E,
             perceptual=perceptual,
             weights=weights,

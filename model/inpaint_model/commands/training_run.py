@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from inpaint_model.data import PictureSet
+    from inpaint_model.projected.discriminator import ProjectedDiscriminator
     from inpaint_model.training.distributed import World
 
 
@@ -60,6 +61,48 @@ def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, to
     weights = weights_from_csv(args.manifest, pictures.names, "crop_px", args.min_crop)
     print(f"{int(weights.sum())} of them have crop_px of {args.min_crop:g} or more")
     return pictures, weights
+
+
+def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--feature-networks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="play against projected discriminators on these frozen networks (TorchScript: RGB in "
+        "-1..1 to four feature maps)",
+    )
+
+
+def projected_discriminator(
+    args: argparse.Namespace,
+    resolution: int,
+    seed: int,
+    bf16: bool,
+    start: Iterable[Path | None] = (),
+) -> ProjectedDiscriminator | None:
+    """What `--feature-networks` asks for, with the heads of the first bundle of `start` that fits.
+
+    None without feature networks.
+    """
+    if not args.feature_networks:
+        return None
+    import torch
+
+    from inpaint_model.projected.discriminator import ProjectedDiscriminator
+    from inpaint_model.projected.feature_network import load_feature_network
+    from inpaint_model.projected.files import load_projected
+
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    networks = [load_feature_network(path, dtype) for path in args.feature_networks]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        P = ProjectedDiscriminator(networks, resolution, dtype)
+    folders = [path for path in start if path is not None]
+    if not any(load_projected(folder, P) for folder in folders) and folders:
+        print(f"no heads that fit lie in {folders[0]}: new ones are trained")
+    return P
 
 
 def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:

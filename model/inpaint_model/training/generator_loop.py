@@ -1,6 +1,7 @@
 """Train a StyleGAN2 generator: from scratch, or on from any checkpoint.
 
-Recipe: Karras et al. 2020 (StyleGAN2) and 2020 (adaptive discriminator augmentation).
+Recipes: Karras et al. 2020 (StyleGAN2) and 2020 (adaptive discriminator augmentation), and Sauer et
+al. 2021 (projected discriminators, `adversaries.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from inpaint_model.augment import AdaController, AugmentPipe
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
@@ -20,8 +20,15 @@ from inpaint_model.generator import Generator, NoiseSource
 from inpaint_model.grids import contact_sheet, to_uint8
 from inpaint_model.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
+from inpaint_model.training.adversaries import (
+    Adversary,
+    Moment,
+    ProjectedAdversary,
+    StyleGAN2Adversary,
+)
 from inpaint_model.training.autoencoding import (
     Reconstruction,
     VariationalEncoder,
@@ -53,10 +60,11 @@ def mixed_styles(
 def train_generator(
     options: GeneratorTraining,
     G: Generator,
-    D: Discriminator,
+    D: Discriminator | None,
     pictures: PictureSet,
     run: RunFolder,
     *,
+    P: ProjectedDiscriminator | None = None,
     E: VariationalEncoder | None = None,
     perceptual: PerceptualLoss | None = None,
     weights: Tensor | None = None,
@@ -67,10 +75,12 @@ def train_generator(
 ) -> Generator:
     """Train in place until `options.total_kimg`; returns the averaged generator.
 
-    E, perceptual: the encoder for `options.autoencoder_weight`, and what reconstructions are
-    compared by besides their pixels. weights: how often each picture is drawn, [M], None =
-    equally. start_nimg: images that the given networks have seen already (for a run that starts
-    from a bundle). Continues from `run` when it holds a state. TrainingDivergedError on NaN.
+    D, P: the adversaries, either or both; None leaves one out. Heads in P that have not been
+    calibrated are. E, perceptual: the encoder for `options.autoencoder_weight`, and what
+    reconstructions are compared by besides their pixels. weights: how often each picture is drawn,
+    [M], None = equally. start_nimg: images that the given networks have seen already (for a run
+    that starts from a bundle). Continues from `run` when it holds a state. TrainingDivergedError
+    on NaN.
     """
     card = card or Card(name=run.path.name)
     device, world = device or torch.device("cpu"), world or World()
@@ -83,22 +93,23 @@ def train_generator(
         raise ValueError(
             "a warm start learns by reconstruction: give autoencoder_weight too, 2 say"
         )
-    R = G.config.resolution
-    gamma = options.r1_gamma if options.r1_gamma is not None else 0.0002 * R * R / batch
+    if D is None and P is None:
+        raise ValueError("a generator needs an adversary: a StyleGAN2 discriminator, or heads")
+    # Path lengths and mixed styles belong to StyleGAN2's recipe; projected GANs do without.
+    pl_weight = options.pl_weight if options.pl_weight is not None else 0.0 if P else 2.0
+    mixing = options.style_mixing_prob
+    mixing = mixing if mixing is not None else 0.0 if P else 0.9
     dtype = torch.bfloat16 if options.bf16 else torch.float32
     pictures = pictures.on(device)
     sampler = Sampler(len(pictures), options.seed, weights)
-    augment = AugmentPipe(options.augment_p)
-    ada = AdaController(options.ada_target, options.ada_kimg, options.augment_p)
 
     # Networks, optimisers, and whatever the folder already holds.
     channels_last(G.to(device)).train().requires_grad_(True)
-    channels_last(D.to(device)).train().requires_grad_(True)
     G_ema = frozen_copy(G)
-    opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if options.pl_weight else None)
-    opt_D = losses.lazy_adam(D, options.lr_discriminator or options.lr, options.r1_interval)
-    modules: dict[str, nn.Module] = {"G": G, "D": D, "G_ema": G_ema}
-    optimizers = {"opt_G": opt_G, "opt_D": opt_D}
+    G_parameters = list(G.parameters())
+    opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if pl_weight else None)
+    modules: dict[str, nn.Module] = {"G": G, "G_ema": G_ema}
+    optimizers: dict[str, torch.optim.Optimizer] = {"opt_G": opt_G}
     if E is not None:
         channels_last(E.to(device)).train()
         opt_E = losses.lazy_adam(E, options.lr, None)
@@ -106,14 +117,7 @@ def train_generator(
         if perceptual is not None:
             perceptual.calibrate(pictures.batch(torch.arange(min(len(pictures), 64)), None, device))
     cur_nimg, step, pl_mean = start_nimg, 0, torch.zeros((), device=device)
-    numbers = run.load_state(modules, optimizers)
-    if numbers is not None:
-        cur_nimg, step = numbers["cur_nimg"], numbers["step"]
-        pl_mean.fill_(numbers["pl_mean"])
-        if options.ada_target:
-            ada = AdaController(options.ada_target, options.ada_kimg, **numbers["ada"])
-            augment.p = ada.p
-    grid_z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0))
+    stats = Stats()
 
     def latents(purpose: str) -> tuple[Tensor, Tensor, torch.Generator]:
         rng = generator_for(options.seed, cur_nimg, purpose)
@@ -127,14 +131,32 @@ def train_generator(
 
     def generate(purpose: str, share: int | None = None) -> tuple[Tensor, Tensor]:
         z, z_other, rng = latents(purpose)
-        ws = mixed_styles(G, z, z_other, options.style_mixing_prob, rng)[:share]
+        ws = mixed_styles(G, z, z_other, mixing, rng)[:share]
         if not options.random_noise:
             return G.synthesis(ws, "const", None, dtype), ws
         return G.synthesis(ws, "random", noise_source(purpose), dtype), ws
 
-    def augmented(images: Tensor, purpose: str) -> Tensor:
-        rng = generator_for(options.seed, cur_nimg, f"{purpose} augment {world.rank}")
-        return augment(images, rng)
+    adversaries: list[Adversary] = []
+    if D is not None:
+        channels_last(D.to(device)).train()
+        adversaries.append(
+            StyleGAN2Adversary(D, options, lambda: generate("D")[0], dtype, stats, world)
+        )
+    if P is not None:
+        P.to(device).train()
+        adversaries.append(ProjectedAdversary(P, options.lr_heads, options.seed, stats, world))
+    for adversary in adversaries:
+        modules[adversary.name] = adversary.network
+        optimizers[f"opt_{adversary.name}"] = adversary.optimizer
+    numbers = run.load_state(modules, optimizers)
+    if numbers is not None:
+        cur_nimg, step = numbers["cur_nimg"], numbers["step"]
+        pl_mean.fill_(numbers["pl_mean"])
+        for adversary in adversaries:
+            adversary.restore(numbers["adversaries"][adversary.name])
+    elif P is not None and not P.calibrated:
+        P.calibrate(pictures.batch(torch.arange(min(len(pictures), 64)), None, device))
+    grid_z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0))
 
     def real_batch() -> Tensor:
         index, mirrored = (world.shard(x) for x in sampler.draw(cur_nimg, batch))
@@ -157,7 +179,7 @@ def train_generator(
                 "cur_nimg": cur_nimg,
                 "step": step,
                 "pl_mean": float(pl_mean),
-                "ada": {"p": ada.p, "sign_sum": ada.sign_sum, "sign_count": ada.sign_count},
+                "adversaries": {a.name: a.numbers() for a in adversaries},
             },
         )
         with torch.no_grad():
@@ -176,51 +198,30 @@ def train_generator(
         grid = contact_sheet(to_uint8(images), columns=8)
         grid.save(run.path / f"fakes{cur_nimg // 1000:06d}.png")
         trained = replace(card, trained_kimg=cur_nimg / 1000)
-        save_bundle(run.bundle_path, G_ema, trained, discriminator=D)
+        save_bundle(run.bundle_path, G_ema, trained, discriminator=D, projected=P)
 
-    stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
+    tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
     tick_time = time.perf_counter()
     end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
     while cur_nimg < options.total_kimg * 1000 and world.agree(time.perf_counter() < end_time):
         played = cur_nimg - start_nimg - options.warm_start_kimg * 1000
         plays, learns = played >= 0, played >= options.discriminator_kimg * 1000
+        now = Moment(cur_nimg, step)
         real = real_batch()
-
-        # Discriminator: real up, generated down.
         if plays:
-            opt_D.zero_grad(set_to_none=True)
-            with torch.no_grad():
-                fake, _ = generate("D")
-            fake_logits = D(augmented(fake, "D fake").to(dtype))
-            real_logits = D(augmented(real, "D real").to(dtype))
-            d_fake = losses.d_logistic_fake(fake_logits)
-            d_real = losses.d_logistic_real(real_logits)
-            (d_fake + d_real).backward()
-            world.average_gradients(D.parameters())
-            opt_D.step()
-            ada.observe(real_logits)
-            stats.add("loss_d", d_fake + d_real)
-            stats.add("sign_real", real_logits.sign().mean())
-            stats.add("sign_fake", fake_logits.sign().mean())
+            for adversary in adversaries:
+                adversary.prepare(now, real)
 
-        # Lazy R1.
-        if plays and step % options.r1_interval == 0:
-            opt_D.zero_grad(set_to_none=True)
-            seen = real.clone().requires_grad_(True)
-            penalty = losses.r1_penalty(D(augmented(seen, "D real")), seen)
-            (penalty * (gamma / 2 * options.r1_interval)).backward()
-            world.average_gradients(D.parameters())
-            opt_D.step()
-            stats.add("r1", penalty)
-
-        # Generator: fool the discriminator, give pictures back.
+        # Generator: please the adversaries, give pictures back.
         opt_G.zero_grad(set_to_none=True)
-        if learns:
-            D.requires_grad_(False)
-            fake, _ = generate("G")
-            g_loss = losses.g_nonsaturating(D(augmented(fake, "G").to(dtype)))
-            g_loss.backward()
-            D.requires_grad_(True)
+        if plays:
+            with torch.set_grad_enabled(learns):
+                fake, _ = generate("G")
+            # Projected discriminators take the graph of their logits up again when they learn.
+            verdicts = [adversary.loss(now, fake) for adversary in adversaries]
+            g_loss = torch.stack(verdicts).sum()
+            if learns:
+                g_loss.backward(inputs=G_parameters, retain_graph=P is not None)  # type: ignore[no-untyped-call]
             stats.add("loss_g", g_loss)
         if E is not None:
             opt_E.zero_grad(set_to_none=True)
@@ -232,11 +233,14 @@ def train_generator(
             stats.add("distance", result.distance)
             stats.add("nats", result.rate)
         if learns or E is not None:
-            world.average_gradients(G.parameters())
+            world.average_gradients(G_parameters)
             opt_G.step()
+        if plays:
+            for adversary in adversaries:
+                adversary.learn(now, real)
 
         # Lazy path-length regularisation.
-        if learns and options.pl_weight and step % options.pl_interval == 0:
+        if learns and pl_weight and step % options.pl_interval == 0:
             opt_G.zero_grad(set_to_none=True)
             fake, ws = generate("PL", max(local // options.pl_batch_shrink, 1))
             rng = generator_for(options.seed, cur_nimg, f"PL picture {world.rank}", device)
@@ -245,18 +249,15 @@ def train_generator(
             mean = world.mean(lengths.detach().mean())
             pl_mean = pl_mean.lerp(mean, options.pl_decay)
             pl = losses.path_length_penalty(lengths, pl_mean)
-            (pl * (options.pl_weight * options.pl_interval)).backward()
-            world.average_gradients(G.parameters())
+            (pl * (pl_weight * options.pl_interval)).backward()
+            world.average_gradients(G_parameters)
             opt_G.step()
             stats.add("path_length", mean)
 
-        # Averages and the strength of augmentation.
+        # Averages.
         if learns or E is not None:
             update_ema(G_ema, G, batch, cur_nimg, options.ema_kimg)
         cur_nimg, step = cur_nimg + batch, step + 1
-        if plays and options.ada_target and step % options.ada_interval == 0:
-            ada.update()
-            augment.p = ada.p
 
         # Report.
         if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:
@@ -268,12 +269,7 @@ def train_generator(
         rate = (cur_nimg - tick_nimg) / seconds
         tick_nimg, tick_time = cur_nimg, time.perf_counter()
         if world.is_main:
-            record = {
-                "kimg": cur_nimg / 1000,
-                "images_per_s": rate,
-                "augment_p": augment.p,
-                **means,
-            }
+            record = {"kimg": cur_nimg / 1000, "images_per_s": rate, **means}
             run.log("stats", record)
             print(progress_line(record, options.total_kimg), flush=True)
         if cur_nimg - snapshot_nimg >= options.snapshot_kimg * 1000:

@@ -24,6 +24,21 @@ def d_logistic_fake(fake_logits: Tensor) -> Tensor:
     return F.softplus(fake_logits).mean()
 
 
+def g_hinge(fake_logits: Tensor) -> Tensor:
+    """-D(fake): what a generator minimizes against hinge losses. Logits [N, L]."""
+    return -fake_logits.mean()
+
+
+def d_hinge_real(real_logits: Tensor) -> Tensor:
+    """max(0, 1 - D(real)), mean over all logits [N, L] (Lim and Ye 2017)."""
+    return F.relu(1 - real_logits).mean()
+
+
+def d_hinge_fake(fake_logits: Tensor) -> Tensor:
+    """max(0, 1 + D(fake)), mean over all logits [N, L] (Lim and Ye 2017)."""
+    return F.relu(1 + fake_logits).mean()
+
+
 def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
     """Mean squared norm of the gradient of D at real pictures (Mescheder et al. 2018).
 

@@ -33,14 +33,23 @@ class GeneratorTraining:
         0.0, "Then the discriminator alone plays for this many thousand images, after growing say."
     )
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
-    lr_discriminator: float | None = option(None, "The discriminator's, where it differs.")
+    lr_discriminator: float | None = option(
+        None, "The StyleGAN2 discriminator's, where it differs."
+    )
+    lr_heads: float = option(0.002, "Adam's learning rate of projected discriminators.")
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
     r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")
-    pl_weight: float = option(2.0, "Weight of path-length regularisation; 0 = off.")
+    pl_weight: float | None = option(
+        None, "Weight of path-length regularization; None = 2, 0 with projected discriminators."
+    )
     pl_interval: int = option(4, "Steps between path-length penalties.")
     pl_batch_shrink: int = option(2, "Their share of the batch is 1 / this.")
     pl_decay: float = option(0.01, "Of the running mean of path lengths.")
-    style_mixing_prob: float = option(0.9, "Share of samples whose styles come from two latents.")
+    style_mixing_prob: float | None = option(
+        None,
+        "Share of samples whose styles come from two latents; None = 0.9, 0 with projected "
+        "discriminators.",
+    )
     ema_kimg: float = option(5.0, "Half-life of the EMA of the weights, in thousands of images.")
     random_noise: bool = option(
         True, "Draw the layers' noise afresh; off: the constant noise that filling uses."

@@ -1,0 +1,99 @@
+"""The projected discriminator: frozen networks, fixed mixing, a trained head for every scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inpaint_model.projected.feature_network import FeatureNetwork
+from inpaint_model.projected.heads import Head
+from inpaint_model.projected.projection import WIDTHS, Projection
+
+
+class ColorPyramid(nn.Module):
+    """The picture at 1/4, 1/8, 1/16 and 1/32 of its size, as if a feature network had made it.
+
+    Feature networks hardly see color; without this one, colors run away.
+    """
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """[N, 3, R, R] -> four maps [N, 3, r, r]."""
+        return [F.avg_pool2d(images, size) for size in (4, 8, 16, 32)]
+
+
+class ProjectedDiscriminator(nn.Module):
+    """Pictures [N, 3, R, R] in -1..1 -> logits [N, L], from every network and every scale.
+
+    Its state dictionary holds the fixed mixing and the heads. The feature networks come from files.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[FeatureNetwork],
+        resolution: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """networks: as `load_feature_network` gives them. dtype: what everything computes in.
+
+        ValueError if a network does not give four maps, each half the size of the one before.
+        """
+        super().__init__()
+        self.dtype = dtype
+        self.about = {"resolution": resolution, "networks": [x.sha256 for x in networks]}
+        self.networks = nn.ModuleList([*networks, ColorPyramid()])
+        self.projections, self.heads = nn.ModuleList(), nn.ModuleList()
+        for network in self.networks:
+            shapes = _shapes(network, resolution)
+            self.projections.append(Projection([channels for channels, _ in shapes]))
+            for width, (_, side) in zip(WIDTHS, shapes, strict=True):
+                self.heads.append(Head(width, side))
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """Those of the heads; nothing else learns."""
+        return list(self.heads.parameters())
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the ranges of the feature maps are known."""
+        return all(bool((p.deviation > 0).all()) for p in self.projections)
+
+    def calibrate(self, images: Tensor) -> None:
+        """Measure the feature maps' ranges on pictures [N, 3, R, R] that are typical."""
+        with torch.no_grad():
+            for network, projection in zip(self.networks, self.projections, strict=True):
+                projection.calibrate(network(images))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The mixed maps that the heads judge, network by network, from fine to coarse."""
+        maps = []
+        for network, projection in zip(self.networks, self.projections, strict=True):
+            maps += projection([x.to(self.dtype) for x in network(images)])
+        return maps
+
+    def judge(self, features: Sequence[Tensor]) -> Tensor:
+        """Logits [N, L] from what `features` returned; high is real."""
+        device = features[0].device.type
+        with torch.autocast(device, self.dtype, enabled=self.dtype != torch.float32):
+            logits = [head(x).float() for head, x in zip(self.heads, features, strict=True)]
+        return torch.cat(logits, dim=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.judge(self.features(images))
+
+
+def _shapes(network: nn.Module, resolution: int) -> list[tuple[int, int]]:
+    """Channels and side of each of a network's maps for pictures of `resolution` px."""
+    with torch.no_grad():
+        maps = network(torch.zeros(1, 3, resolution, resolution))
+    shapes = [(x.shape[1], x.shape[3]) for x in maps if x.ndim == 4 and x.shape[2] == x.shape[3]]
+    sides = [side for _, side in shapes]
+    if len(shapes) != len(WIDTHS) or sides != [sides[0] >> level for level in range(len(sides))]:
+        found = ", ".join(str(list(x.shape[1:])) for x in maps)
+        raise ValueError(
+            f"a feature network gives maps {found} for {resolution} px; projected discriminators "
+            f"need {len(WIDTHS)} square ones, each half the size of the one before"
+        )
+    return shapes

@@ -1,0 +1,69 @@
+"""Fixed random mixing of a feature network's maps (Sauer et al. 2021, section 3.2).
+
+A discriminator on raw features attends to a few of them. Random mixing, which never trains, spreads
+the information: across channels by 1 x 1 convolutions, and across scales by 3 x 3 convolutions and
+upsampling from the coarsest map up, so that every mixed map also knows what the coarser ones see.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WIDTHS = (64, 128, 128, 256)  # channels of the mixed maps, from fine to coarse
+
+
+def random_kernel(out_channels: int, in_channels: int, size: int) -> Tensor:
+    """Kaiming-normal weights [O, I, size, size]: outputs have the inputs' mean square, doubled."""
+    return torch.randn(out_channels, in_channels, size, size) * math.sqrt(
+        2 / (in_channels * size**2)
+    )
+
+
+class Projection(nn.Module):
+    """Maps of four scales -> mixed maps of the same sizes, `widths` channels each.
+
+    `deviation`, 0 until `calibrate` measures it, holds the standard deviation of each map.
+    """
+
+    deviation: Tensor
+
+    def __init__(self, channels: Sequence[int], widths: Sequence[int] = WIDTHS) -> None:
+        """channels: those of the network's maps, from fine to coarse, as many as `widths`."""
+        super().__init__()
+        self.scales = len(channels)
+        self.register_buffer("deviation", torch.zeros(self.scales))
+        for level, (count, width) in enumerate(zip(channels, widths, strict=True)):
+            self.register_buffer(f"across_channels{level}", random_kernel(width, count, 1))
+            if level:
+                self.register_buffer(
+                    f"across_scales{level}", random_kernel(widths[level - 1], width, 3)
+                )
+
+    @torch.no_grad()
+    def calibrate(self, maps: Sequence[Tensor]) -> None:
+        """Measure the standard deviation of each map, by which it is divided from now on.
+
+        maps: of typical pictures. Ranges differ from network to network by a factor of ten.
+        """
+        self.deviation.copy_(torch.stack([x.float().std() for x in maps]).clamp_min(1e-6))
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Maps [N, C, h, w] from fine to coarse, each half the size of the one before."""
+        mixed: list[Tensor] = []
+        for level in reversed(range(self.scales)):
+            x = maps[level]
+            across_channels = getattr(self, f"across_channels{level}") / self.deviation[level]
+            y = F.conv2d(x, across_channels.to(x.dtype))
+            if mixed:
+                across_scales = getattr(self, f"across_scales{level + 1}")
+                # At the coarse size, where it costs a quarter of what it does after upsampling.
+                coarse = F.conv2d(mixed[0], across_scales.to(x.dtype), padding=1)
+                coarse = F.interpolate(coarse, y.shape[-2:], mode="bilinear", align_corners=False)
+                y = (y + coarse) * math.sqrt(0.5)
+            mixed.insert(0, y)
+        return mixed
