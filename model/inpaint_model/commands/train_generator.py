@@ -2,6 +2,7 @@
 
   inpaint-model train generator --data faces.zip:train --preset compact-256 --out runs/faces
   inpaint-model train generator --data faces.zip:train --from runs/faces/bundle --out runs/more
+  inpaint-model train generator --data faces.zip:train more.zip:train --weights weights.csv ...
   torchrun --nproc-per-node 4 -m inpaint_model.cli train generator ...
 
 Started again with the same --out, a run continues where it was.
@@ -94,7 +95,8 @@ def run(args: argparse.Namespace) -> int:
         info = read_bundle(start)
         if info.kind == "generator":  # that of an inpainter counts the inpainter's images
             nimg = int(info.card.trained_kimg * 1000)
-    plan = asdict(options) | {"data": args.data, "start": start, "generator": to_dict(G.config)}
+    plan = asdict(options) | training_run.data_plan(args)
+    plan |= {"start": start, "generator": to_dict(G.config)}
     if args.dry_run:
         print(describe(plan))
         return 0
