@@ -66,7 +66,7 @@ def open_pictures(
         replaced: frozenset[str] = frozenset()
         if replacements is not None:
             archive = stack.enter_context(Archive(replacements))
-            replaced = found.keys() & frozenset(archive.names())
+            replaced = frozenset(found).intersection(archive.names())
             if not replaced:
                 raise ValueError(
                     f"no picture in {replacements} has the name of one that it could replace, such "
