@@ -70,7 +70,11 @@ def change(
 
 
 def retention(
-    bundle: str, attributes: Sequence[Attribute], images: str | None, count: int, samples: int
+    bundle: str,
+    attributes: Sequence[Attribute],
+    images: Sequence[str] | None,
+    count: int,
+    samples: int,
 ) -> list[str]:
     """The rows of one bundle's table."""
     bench, inpainter = open_workbench(bundle), load_bundle(bundle)
@@ -96,7 +100,9 @@ def main() -> None:
     """Print a table for each bundle."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("bundles", nargs="*", default=["portrait"], metavar="BUNDLE")
-    parser.add_argument("--images", help="pictures to fill; samples of the generator without it")
+    parser.add_argument(
+        "--images", nargs="+", help="pictures to fill; samples of the generator without it"
+    )
     parser.add_argument("--count", type=int, default=24, help="fills (default 24)")
     parser.add_argument("--samples", type=int, default=800, help="for the directions (default 800)")
     parser.add_argument("--attributes", default=f"{COLOURS},{STRUCTURAL}")

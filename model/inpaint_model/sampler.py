@@ -7,6 +7,9 @@ batch, see exactly the pictures that one uninterrupted process would.
 from __future__ import annotations
 
 import csv
+import fnmatch
+import math
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -68,29 +71,72 @@ def derived_seed(*numbers: int) -> int:
 
 
 def weights_from_csv(
-    path: str | Path,
+    paths: str | Path | Sequence[str | Path],
     names: Sequence[str],
     column: str,
     minimum: float | None = None,
     below: float = 0.0,
 ) -> Tensor:
-    """Sampling weights for the pictures `names` from a table with a `file` column, float32 [N].
+    """Sampling weights for the pictures `names` from tables with a `file` column, float32 [N].
 
-    Without a `minimum` the number in `column` is the weight itself. With one, pictures that reach
-    it weigh 1 and the others `below`. A lower bound, written as `>=128`, counts as that number.
+    Of several tables a later one overrides what earlier ones say of the same file. Without a
+    `minimum` the number in `column` is the weight itself. With one, pictures that reach it weigh 1
+    and the others `below`. A lower bound, written as `>=128`, counts as that number.
     ValueError for a missing column or picture, or a cell that is no number.
     """
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"file", column} <= set(rows[0]):
-        raise ValueError(f"{path} needs a header with the columns 'file' and '{column}'")
-    cells = {row["file"]: row[column] for row in rows}
+    paths = [paths] if isinstance(paths, str | Path) else paths
+    cells = {row["file"]: (path, row[column]) for path in paths for row in _rows(path, column)}
     missing = [name for name in names if name not in cells]
     if missing:
-        raise ValueError(f"{path} does not list {missing[0]} (nor {len(missing) - 1} others)")
-    try:
-        values = [float(cells[name].removeprefix(">=")) for name in names]
-    except ValueError as error:
-        raise ValueError(f"{path}, column '{column}': {error}") from error
+        tables = ", ".join(map(str, paths))
+        raise ValueError(f"{tables} does not list {missing[0]} (nor {len(missing) - 1} others)")
+    values = []
+    for name in names:
+        path, cell = cells[name]
+        try:
+            values.append(float(cell.removeprefix(">=")))
+        except ValueError as error:
+            raise ValueError(f"{path}, column '{column}': {error}") from error
     numbers = torch.tensor(values)
     return numbers if minimum is None else torch.where(numbers >= minimum, 1.0, below)
+
+
+def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
+    """Sampling weights for the pictures `names` from a table of patterns, float32 [N].
+
+    The table has the columns `file`, a picture's name or a shell pattern (`train/fk_*`; `*` matches
+    slashes too), and `weight`. The last row that matches a picture decides; where none does, the
+    weight is 1. ValueError for a missing column, a row that matches no picture (a typing error
+    must not pass for a weight), or a weight that is not a number of 0 or more.
+    """
+    index = {name: i for i, name in enumerate(names)}
+    weights = torch.ones(len(names))
+    for row in _rows(path, "weight"):
+        pattern, cell = row["file"], row["weight"]
+        if pattern in index:  # a name may hold what means something in a pattern: "a[1].png"
+            matching = [index[pattern]]
+        else:
+            matches = re.compile(fnmatch.translate(pattern)).match
+            matching = [i for name, i in index.items() if matches(name)]
+        if not matching:
+            raise ValueError(
+                f"{path}: '{pattern}' matches no picture, while {names[0]} is one; correct the row "
+                "or leave it out"
+            )
+        try:
+            weight = float(cell)
+        except ValueError:
+            weight = math.nan
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"{path}: '{pattern}' has the weight '{cell}'; give a number from 0")
+        weights[matching] = weight
+    return weights
+
+
+def _rows(path: str | Path, column: str) -> list[dict[str, str]]:
+    """The rows of a table, which must have the columns `file` and `column`; no cell is None."""
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, restval=""))
+    if not rows or not {"file", column} <= set(rows[0]):
+        raise ValueError(f"{path} needs a header with the columns 'file' and '{column}'")
+    return rows

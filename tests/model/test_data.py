@@ -61,6 +61,69 @@ def test_a_part_can_be_spread_over_the_set(folder: Path) -> None:
     assert load_pictures(folder, 8, limit=9, spread=True).names == load_pictures(folder, 8).names
 
 
+@pytest.fixture
+def more(folder: Path) -> Path:
+    """A second folder, whose names lie between those of the first."""
+    root = folder.parent / "more"
+    (root / "train").mkdir(parents=True)
+    picture(32, 32, 10).save(root / "train" / "aa.png")
+    picture(32, 32, 11).save(root / "train" / "c.png")
+    return root
+
+
+def test_several_sources_become_one_set_in_the_order_of_names(
+    folder: Path, archive: Path, more: Path
+) -> None:
+    both = load_pictures([f"{archive}:train", more], 16)
+    assert both.names == ("train/a.png", "train/aa.png", "train/b.png", "train/c.png")
+    for source in (f"{folder}:train", more):
+        alone = load_pictures(source, 16)
+        found = torch.tensor([both.names.index(name) for name in alone.names])
+        assert torch.equal(both.pixels[found], alone.pixels)
+    swapped = load_pictures([more, f"{archive}:train"], 16)
+    assert swapped.names == both.names
+    assert torch.equal(swapped.pixels, both.pixels)
+    parts = load_pictures([f"{archive}:train", f"{archive}:val"], 16)
+    assert parts.names == load_pictures(archive, 16).names
+
+
+def test_a_limit_holds_over_all_sources(folder: Path, more: Path) -> None:
+    sources = [f"{folder}:train", more]
+    assert load_pictures(sources, 8, limit=2).names == ("train/a.png", "train/aa.png")
+    spread = load_pictures(sources, 8, limit=2, spread=True)
+    assert spread.names == ("train/a.png", "train/b.png")
+
+
+def test_a_name_in_two_sources_is_refused(folder: Path, archive: Path, more: Path) -> None:
+    with pytest.raises(ValueError, match=r"both hold .* and 3 more such names; rename"):
+        load_pictures([folder, archive], 8)
+    picture(8, 8).save(more / "train" / "a.png")
+    with pytest.raises(ValueError, match=r"pictures and .*more both hold train/a\.png; rename"):
+        load_pictures([folder, more], 8)
+
+
+def test_replacements_change_pixels_and_nothing_else(
+    folder: Path, more: Path, tmp_path: Path
+) -> None:
+    sharper = tmp_path / "sharper"
+    (sharper / "train").mkdir(parents=True)
+    for number, name in enumerate(["a.png", "c.png", "elsewhere.png"]):
+        picture(64, 64, 20 + number).save(sharper / "train" / name)
+    sources = [f"{folder}:train", more]
+    before = load_pictures(sources, 48)
+    after = load_pictures(sources, 48, replacements=sharper)
+    assert after.names == before.names
+    assert (before.replaced, after.replaced) == (0, 2)
+    assert (before.enlarged, after.enlarged) == (4, 2)  # judged by the copies
+    changed = (after.pixels != before.pixels).flatten(1).any(dim=1)
+    assert changed.tolist() == [True, False, False, True]
+    copies = load_pictures(sharper, 48)
+    assert torch.equal(after.pixels[changed], copies.pixels[:2])
+    assert load_pictures(sources, 48, replacements=sharper, limit=2).replaced == 1
+    with pytest.raises(ValueError, match=r"no picture in .*sharper has the name .* val/c\.webp"):
+        load_pictures(f"{folder}:val", 8, replacements=sharper)
+
+
 def test_pictures_of_the_right_size_keep_their_bytes(tmp_path: Path) -> None:
     original = picture(32, 32)
     original.save(tmp_path / "a.png")
@@ -127,8 +190,13 @@ def test_bad_sources_are_refused_with_a_reason(folder: Path, tmp_path: Path) -> 
     ]:
         with pytest.raises(ValueError, match=message):
             load_pictures(source, 16)
-    with pytest.raises(ValueError, match="positive"):
-        load_pictures(folder, 0)
+    with pytest.raises(ValueError, match=r"no pictures in .*empty"):
+        load_pictures([folder, tmp_path / "empty"], 16)
+    for resolution, limit in ((0, None), (8, 0)):
+        with pytest.raises(ValueError, match="positive"):
+            load_pictures(folder, resolution, limit=limit)
+    with pytest.raises(ValueError, match="no pictures are named"):
+        load_pictures([], 8)
 
 
 def test_the_cache_returns_the_same_and_notices_changes(folder: Path, tmp_path: Path) -> None:
@@ -142,6 +210,23 @@ def test_the_cache_returns_the_same_and_notices_changes(folder: Path, tmp_path: 
     picture(64, 64, seed=9).save(folder / "train" / "a.png")
     changed = load_pictures(folder, 16, cache=cache)
     assert not torch.equal(changed.pixels, first.pixels)
+
+
+def test_one_cache_entry_holds_all_sources(
+    folder: Path, archive: Path, more: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    sources = [f"{archive}:train", more]
+    first = load_pictures(sources, 16, replacements=folder, cache=cache)
+    again = load_pictures(sources[::-1], 16, replacements=folder, cache=cache)
+    assert len(list(cache.iterdir())) == 1
+    assert (again.names, again.replaced) == (first.names, first.replaced) == (first.names, 2)
+    assert torch.equal(first.pixels, again.pixels)
+    load_pictures(sources, 16, cache=cache)
+    assert len(list(cache.iterdir())) == 2  # replacements are part of the key
+    picture(32, 32, seed=9).save(folder / "train" / "a.png")
+    changed = load_pictures(sources, 16, replacements=folder, cache=cache)
+    assert (changed.pixels != first.pixels).flatten(1).any(dim=1).tolist() == [True, *[False] * 3]
 
 
 def test_batches_are_in_minus_one_to_one_and_mirrored_on_demand(folder: Path) -> None:

@@ -96,6 +96,26 @@ def command(*arguments: object) -> int:
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # the stand-ins
 
 
+def test_originals_come_from_several_sources(images: Path, tmp_path: Path) -> None:
+    """Split over two folders, and spoiled but replaced, they are the same originals."""
+    parts = [tmp_path / "first", tmp_path / "second"]
+    (tmp_path / "copies").mkdir()
+    for number, path in enumerate(sorted(images.iterdir())):
+        parts[number % 2].mkdir(exist_ok=True)
+        if number < 3:
+            Image.new("RGB", (32, 32)).save(parts[number % 2] / path.name)
+            (tmp_path / "copies" / path.name).write_bytes(path.read_bytes())
+        else:
+            (parts[number % 2] / path.name).write_bytes(path.read_bytes())
+    common = ["--sets", "easy", "--seeds", 1, "--resolution", 32]
+    assert command("--images", images, "--out", tmp_path / "a", *common) == 0
+    several = ["--images", *parts, "--replace", tmp_path / "copies"]
+    assert command(*several, "--out", tmp_path / "b", *common) == 0
+    one, other = (json.loads((tmp_path / n / "report.json").read_text("utf-8")) for n in "ab")
+    assert one["rows"] == other["rows"]
+    assert other["about"]["pictures"].startswith("12 of first, second with copies from copies at")
+
+
 def test_everything_is_measured_written_and_shown(
     bundle: Path, images: Path, judges: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,7 @@ from inpaint_model.pictures import place, prepare
 from inpaint_model.training.framer_loop import train_framer
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
+from PIL import Image
 
 SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5, side_bias=1.0)
 
@@ -90,8 +91,19 @@ def test_holes_never_show_and_are_zero() -> None:
     assert scenes.views.abs().max() <= 1
 
 
+def test_pictures_are_drawn_as_often_as_their_weights_say() -> None:
+    weights = torch.tensor([0.0, 1.0, 3.0])
+    pictures = Pictures(marked_pictures(3), weights)
+    drawn = torch.bincount(pictures.draw(8000, torch.Generator().manual_seed(0)), minlength=3)
+    assert drawn[0] == 0
+    assert drawn[2] / drawn[1] == pytest.approx(3, rel=0.1)
+    for useless in (torch.zeros(3), torch.ones(2)):
+        with pytest.raises(ValueError, match="no picture is left"):
+            Pictures(marked_pictures(3), useless)
+
+
 def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
-    pictures = marked_pictures()
+    pictures = Pictures(marked_pictures())
     options = FramerTraining(total_kimg=1.024, batch_size=32, snapshot_kimg=0.256, lr=0.004)
     whole = train_framer(options, SMALL, pictures, RunFolder(tmp_path / "whole"))
     lines = (tmp_path / "whole" / "stats.jsonl").read_text().splitlines()
@@ -132,6 +144,27 @@ def test_a_framer_goes_into_a_bundle_and_comes_back(tmp_path: Path) -> None:
     damaged.popitem()
     with pytest.raises(ValueError, match="framer cannot be used"):
         framer_from(info.framer or {}, damaged)
+
+
+def test_the_command_trains_on_several_weighted_sources(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_bundle(tmp_path / "bundle", tiny_model(), Card("tiny"))
+    for number, pixels in enumerate(marked_pictures(4)):
+        (tmp_path / f"{number % 2}").mkdir(exist_ok=True)
+        picture = Image.fromarray(pixels.permute(1, 2, 0).numpy())
+        picture.save(tmp_path / f"{number % 2}" / f"{number}.png")
+    (tmp_path / "weights.csv").write_text("file,weight\n[01].png,2\n")
+    command = ["train", "framer", "--bundle", str(tmp_path / "bundle")]
+    command += ["--out", str(tmp_path / "run"), "--total-kimg", "0.008", "--batch-size", "4"]
+    command += ["--threads", "1", "--weights", str(tmp_path / "weights.csv")]
+    assert main([*command, "--data", str(tmp_path / "0"), str(tmp_path / "1")]) == 0
+    printed = capsys.readouterr().out
+    assert "4 pictures" in printed
+    assert "2 of them have another weight than 1" in printed
+    assert read_bundle(tmp_path / "bundle").has_framer
+    assert main(command) == 2
+    assert "give --data" in capsys.readouterr().err
 
 
 def test_the_command_trains_on_samples_of_the_bundles_generator(

@@ -26,14 +26,16 @@ def test_copies_stand_out(tmp_path: Path) -> None:
     copied = generator(
         torch.randn(16, generator.config.z_dim, generator=torch.Generator().manual_seed(0))
     )
-    data = tmp_path / "data"
+    data, other = tmp_path / "data", tmp_path / "other"
     data.mkdir()
+    other.mkdir()
     for index, picture in enumerate(to_uint8(copied[:3])):
         Image.fromarray(picture).save(data / f"copied{index}.png")
     for index in range(3):
-        Image.new("RGB", (32, 32), (60 * index, 90, 200)).save(data / f"plain{index}.png")
+        Image.new("RGB", (32, 32), (60 * index, 90, 200)).save(other / f"plain{index}.png")
     out = tmp_path / "out"
-    command = ["neighbours", str(tmp_path / "bundle"), "--data", str(data), "--samples", "16"]
+    command = ["neighbours", str(tmp_path / "bundle"), "--data", str(data), str(other)]
+    command += ["--samples", "16"]
     assert main([*command, "--identity", str(NETWORK), "--out", str(out)]) == 0
     report = json.loads((out / "neighbours.json").read_text())
     copies = {(sample, name) for sample, name, cosine in report["pairs"] if cosine > 0.98}

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_model.sampler import Sampler, derived_seed, weights_from_csv
+from inpaint_model.sampler import (
+    Sampler,
+    derived_seed,
+    weights_from_csv,
+    weights_from_patterns,
+)
 
 
 def test_each_epoch_holds_every_picture_once_in_a_new_order() -> None:
@@ -77,3 +84,72 @@ def test_weights_from_a_table(tmp_path: Path) -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             weights_from_csv(table, wanted, column)
+
+
+def test_a_later_table_overrides_an_earlier_one(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("file,crop_px\na.png,100\nb.png,100\n")
+    second.write_text("file,crop_px\nb.png,300\nc.png,x\n")
+    assert weights_from_csv([first, second], ["a.png", "b.png"], "crop_px").tolist() == [100, 300]
+    with pytest.raises(ValueError, match=r"second\.csv, column 'crop_px': could not convert"):
+        weights_from_csv([first, second], ["c.png"], "crop_px")
+
+
+NAMES = ("train/fk_1.webp", "train/fk_2.webp", "train/fo9_1.webp", "train/vv_fk_1.webp")
+
+
+@pytest.mark.parametrize(
+    ("rows", "weights"),
+    [
+        ([], [1, 1, 1, 1]),
+        ([("train/fk_*", "3")], [3, 3, 1, 1]),
+        ([("*fk_*", "0.5"), ("train/f*", "2")], [2, 2, 2, 0.5]),
+        ([("train/f*", "2"), ("train/fk_2.webp", "0")], [2, 0, 2, 1]),
+        ([("train/f[ok]?_*", "7")], [1, 1, 7, 1]),
+        ([("*", "4")], [4, 4, 4, 4]),
+    ],
+)
+def test_the_last_pattern_that_matches_gives_the_weight(
+    tmp_path: Path, rows: list[tuple[str, str]], weights: list[float]
+) -> None:
+    table = tmp_path / "weights.csv"
+    # Every name once, so that a table always has a row.
+    lines = [f"{name},1,\n" for name in NAMES] + [f"{pattern},{n},x\n" for pattern, n in rows]
+    table.write_text("file,weight,source\n" + "".join(lines))
+    assert weights_from_patterns(table, NAMES).tolist() == weights
+
+
+@given(
+    names=st.lists(
+        st.text('ab[]!*?/.," -', min_size=1, max_size=5), min_size=1, max_size=6, unique=True
+    ),
+    data=st.data(),
+)
+def test_names_that_look_like_patterns_name_themselves(
+    names: list[str], data: st.DataObject
+) -> None:
+    values = data.draw(st.lists(st.integers(0, 9), min_size=len(names), max_size=len(names)))
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as file:
+        csv.writer(file).writerows([("file", "weight"), *zip(names, values, strict=True)])
+        file.flush()
+        assert weights_from_patterns(file.name, names).tolist() == values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,weight\ntrain/fk_*,3\ntrain/fx_*,3\n", r"'train/fx_\*' matches no picture"),
+        ("file,weight\nTRAIN/fk_*,3\n", "matches no picture"),
+        ("file,weight\ntrain/fk_*,often\n", r"'train/fk_\*' has the weight 'often'"),
+        ("file,weight\ntrain/fk_*,-1\n", "has the weight '-1'"),
+        ("file,weight\ntrain/fk_*,inf\n", "has the weight 'inf'"),
+        ("file,weight\ntrain/fk_*\n", "has the weight ''"),
+        ("file,times\ntrain/fk_*,3\n", "needs a header with the columns 'file' and 'weight'"),
+        ("", "needs a header"),
+    ],
+)
+def test_mistakes_in_a_table_of_patterns_are_named(tmp_path: Path, text: str, message: str) -> None:
+    table = tmp_path / "weights.csv"
+    table.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        weights_from_patterns(table, NAMES)

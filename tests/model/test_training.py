@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from inpaint_model.bundle import Card, load_model, read_bundle, save_bundle
 from inpaint_model.cli import main
+from inpaint_model.commands.training_run import add_data_arguments, load_data
 from inpaint_model.config import ARCHS, Arch, preset
 from inpaint_model.data import PictureSet
 from inpaint_model.direction_store import add_directions, load_vectors
@@ -468,6 +470,42 @@ class TestCommand:
         assert main([*again, "--out", str(tmp_path / "second"), "--total-kimg", "0.048"]) == 0
         assert read_bundle(second.folder).directions == (edit, later)
 
+    def test_several_sources_replaced_and_weighted(
+        self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        more, copies, weights = tmp_path / "more", tmp_path / "copies", tmp_path / "weights.csv"
+        for folder, names in ((more, ["b0.png", "b1.png"]), (copies, ["0.png", "x.png"])):
+            folder.mkdir()
+            for name in names:
+                (folder / name).write_bytes((data / "7.png").read_bytes())
+        weights.write_text("file,weight\nb*,3\n")
+        tables = [tmp_path / "first.csv", tmp_path / "second.csv"]
+        tables[0].write_text("file,crop_px\n" + "".join(f"{i}.png,256\n" for i in range(24)))
+        tables[1].write_text("file,crop_px\n1.png,100\nb0.png,100\nb1.png,300\n")
+        command = arguments(data, tmp_path / "run", 0.016)
+        command += ["--data", str(more), "--replace", str(copies), "--weights", str(weights)]
+        command += ["--manifest", *map(str, tables), "--min-crop", "256"]
+
+        parser = argparse.ArgumentParser()
+        add_data_arguments(parser, required=True, use="to learn from")
+        loaded, drawn = load_data(parser.parse_known_args(command)[0], 32)
+        assert len(loaded) == 26
+        assert torch.equal(loaded.pixels[0], loaded.pixels[loaded.names.index("7.png")])
+        assert drawn is not None
+        often = dict(zip(loaded.names, drawn.tolist(), strict=True))
+        assert {name: weight for name, weight in often.items() if weight != 1} == {
+            "1.png": 0, "b0.png": 0, "b1.png": 3
+        }  # fmt: skip
+
+        assert main(["train", "generator", *command]) == 0
+        printed = capsys.readouterr().out
+        assert "1 of them are replaced" in printed
+        assert "2 of them have another weight than 1" in printed
+        assert "24 of them have crop_px of 256 or more" in printed
+        (line,) = (tmp_path / "run" / "options.json").read_text("utf-8").splitlines()
+        assert json.loads(line)["data"] == [str(data), str(more)]
+        assert json.loads(line)["weights"] == str(weights)
+
     def test_dry_run_touches_nothing(
         self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -483,6 +521,8 @@ class TestCommand:
             (["--preset", "huge"], "unknown preset 'huge'; known are paper-256"),
             (["--from", "/nowhere"], "nowhere"),
             (["--reduce", "3"], "power of two"),
+            (["--min-crop", "200"], "--min-crop needs --manifest"),
+            (["--replace", "/nowhere"], "nowhere"),
         ],
     )
     def test_bad_input_is_one_sentence(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands import directions_check
+from inpaint_model.commands import directions_check, picture_options
 from inpaint_model.commands.directions_options import evenly, positive
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ FLAT = 1e-6  # a score that varies less has nothing to be fitted to
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     directions_check.add_own_arguments(parser)
-    parser.add_argument(
+    picture_options.add_sources(
+        parser,
         "--fit-images",
-        metavar="ZIP|DIR[:PREFIX]",
-        help="pictures whose fills are moved to find the directions, others than --images; without "
-        "them pictures of the generator are filled",
+        "pictures whose fills are moved to find the directions, others than --images, without "
+        "which pictures of the generator are filled",
     )
     for option, default, meaning in (
         ("--fit-count", 192, "pictures to be moved"),
@@ -43,8 +43,10 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.editing.samples import draw
     from inpaint_model.editing.workbench import known_attributes, open_workbench
 
-    if args.fit_images is not None and args.fit_images == args.images:
-        raise ValueError("--fit-images and --images are the same: a fit must not see its judges")
+    if both := set(args.fit_images or []).intersection(args.images or []):
+        raise ValueError(
+            f"--fit-images and --images both name {min(both)}: a fit must not see its judges"
+        )
     bench = open_workbench(args.bundle, args.device)
     attributes = known_attributes(bench.info, args.scorer, args.judge, args.device)
     if not attributes:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inpaint_model.commands import picture_options
 from inpaint_model.commands.directions_options import add_device, add_scorers, evenly, positive
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_own_arguments(parser: argparse.ArgumentParser) -> None:
     """All but the names: what `directions auto` has too."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    parser.add_argument(
+    picture_options.add_sources(
+        parser,
         "--images",
-        metavar="ZIP|DIR[:PREFIX]",
-        help="pictures to fill in half of the face and in the hair (bundles that fill holes); "
-        "without them the generator's own samples are edited",
+        "pictures to fill in half of the face and in the hair (bundles that fill holes), without "
+        "which the generator's own samples are edited",
     )
     parser.add_argument("--count", type=positive, default=50, help="pictures (default 50)")
     parser.add_argument(

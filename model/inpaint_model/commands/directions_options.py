@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ def positive(text: str) -> int:
     return value
 
 
-def evenly(source: str, resolution: int, count: int) -> list[Uint8Array]:
-    """`count` pictures [R, R, 3] of ZIP|DIR[:PREFIX], in equal distances over its names."""
+def evenly(sources: Sequence[str], resolution: int, count: int) -> list[Uint8Array]:
+    """`count` pictures [R, R, 3] of folders and zips, in equal distances over their names."""
     from inpaint_model.data import load_pictures
 
-    pixels = load_pictures(source, resolution, limit=count, spread=True).pixels
+    pixels = load_pictures(sources, resolution, limit=count, spread=True).pixels
     return [picture.contiguous().numpy() for picture in pixels.permute(0, 2, 3, 1)]

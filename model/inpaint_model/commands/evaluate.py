@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inpaint_model.commands import picture_options
+
 if TYPE_CHECKING:
     from inpaint_model.evaluation.run import Plan
 
@@ -21,12 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a bundle's folder or a bundled model's name; one of a generator is judged by its own "
         "pictures; without one only the baselines are judged",
     )
-    parser.add_argument(
-        "--images",
-        required=True,
-        metavar="ZIP|DIR[:PREFIX]",
-        help="the originals: pictures that the model was not trained on",
+    picture_options.add_sources(
+        parser, "--images", "the originals, pictures that the model was not trained on", True
     )
+    picture_options.add_replacements(parser, "--images")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     parser.add_argument(
         "--metrics-dir",
@@ -88,13 +88,15 @@ def run(args: argparse.Namespace) -> int:
 
     plan, resolution, about = _subject(args, sets)
     judges = load_judges(args.metrics_dir, args.device)
-    pictures = load_pictures(args.images, resolution, limit=args.limit)
+    pictures = load_pictures(args.images, resolution, replacements=args.replace, limit=args.limit)
+    sources = picture_options.file_names(args.images)
+    if args.replace:
+        sources += f" with copies from {picture_options.file_names([args.replace])}"
     if len(pictures) < 2:
-        raise ValueError(f"{args.images} holds one picture only; sets of them are compared")
+        raise ValueError(f"{sources}: this is one picture only; sets of them are compared")
     bench = Bench(pictures.pixels, judges, args.cache or args.out / "cache")
-    source = f"{Path(args.images).name} at {resolution} px"
     about |= {
-        "pictures": f"{len(pictures)} of {source}, sha256 {bench.sha256}",
+        "pictures": f"{len(pictures)} of {sources} at {resolution} px, sha256 {bench.sha256}",
         "left out": f"{len(pictures.skipped)} unreadable pictures",
         "judges": ", ".join(network.name for network in judges.inception) or "none",
         "truncation": f"{args.truncation:g}",

@@ -13,6 +13,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inpaint_model.commands import picture_options
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -24,9 +26,8 @@ SHOWN = 12  # pairs on the sheet
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="BUNDLE_OR_FILE", help="a bundle or a checkpoint")
-    parser.add_argument(
-        "--data", required=True, metavar="ZIP|DIR[:PREFIX]", help="what it was trained on"
-    )
+    picture_options.add_sources(parser, "--data", "what it was trained on", required=True)
+    picture_options.add_replacements(parser, "--data")
     parser.add_argument(
         "--identity", type=Path, required=True, metavar="ONNX", help="face recognition network"
     )
@@ -49,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
     generator = import_checkpoint(find_source(args.source)).generator
     embed = load_identity(args.identity)
-    pictures = load_pictures(args.data, generator.config.resolution, cache=args.cache)
+    pictures = load_pictures(
+        args.data, generator.config.resolution, replacements=args.replace, cache=args.cache
+    )
     trained = from_uint8(pictures.pixels.permute(0, 2, 3, 1))
     people = _embedded(embed, trained, "training pictures")
     samples = _samples(generator, args.samples, args.seed)

@@ -31,15 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bundle", type=Path, required=True, metavar="BUNDLE", help="the framer is added to it"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
-    parser.add_argument(
-        "--data",
-        metavar="ZIP|DIR[:PREFIX]",
-        help="pictures in the generator's alignment (default: samples of the generator)",
+    training_run.add_data_arguments(
+        parser, required=False, use="to paste into scenes (default: samples of the generator)"
     )
     parser.add_argument(
         "--samples", type=int, default=2000, metavar="N", help="samples to draw (default: 2000)"
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be done, and do nothing"
@@ -51,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from inpaint_model.bundle import read_bundle
-    from inpaint_model.data import load_pictures
     from inpaint_model.framing.bundling import add_framer
     from inpaint_model.framing.network import FramerConfig
+    from inpaint_model.framing.scenes import Pictures
     from inpaint_model.training.framer_loop import PICTURE_PX, train_framer
     from inpaint_model.training.options import options_from
     from inpaint_model.training.run_folder import RunFolder
@@ -62,17 +59,19 @@ def run(args: argparse.Namespace) -> int:
     options = options_from(args, FramerTraining)
     info = read_bundle(args.bundle)
     config = FramerConfig()
-    plan = asdict(options) | {"bundle": args.bundle, "data": args.data, "framer": config.to_dict()}
+    plan = asdict(options) | training_run.data_plan(args)
+    plan |= {"bundle": args.bundle, "framer": config.to_dict()}
     if args.dry_run:
         print(describe(plan))
         return 0
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.data:
-        pictures = load_pictures(args.data, PICTURE_PX, cache=args.cache).pixels
+        aligned, weights = training_run.load_data(args, PICTURE_PX)
+        pictures = Pictures(aligned.pixels, weights)
     else:
-        pictures = _samples(info, args.samples, PICTURE_PX, options.seed)
-    print(f"{len(pictures)} aligned pictures")
+        pictures = Pictures(_samples(info, args.samples, PICTURE_PX, options.seed))
+        print(f"{len(pictures)} aligned pictures")
     folder = RunFolder(args.out)
     folder.write_options(plan)
     with training_run.remedies(options.batch_size):

@@ -2,6 +2,7 @@
 
   inpaint-model train generator --data faces.zip:train --preset compact-256 --out runs/faces
   inpaint-model train generator --data faces.zip:train --from runs/faces/bundle --out runs/more
+  inpaint-model train generator --data faces.zip:train more.zip:train --weights weights.csv ...
   inpaint-model train generator --data faces.zip:train --feature-networks lite0.pt --out runs/faces
   torchrun --nproc-per-node 4 -m inpaint_model.cli train generator ...
 
@@ -108,7 +109,8 @@ def run(args: argparse.Namespace) -> int:
     P = training_run.projected_discriminator(args, R, options.seed, options.bf16, [start])
     if P is not None and not args.with_discriminator:
         D = None
-    plan = asdict(options) | {"data": args.data, "start": start, "generator": to_dict(G.config)}
+    plan = asdict(options) | training_run.data_plan(args)
+    plan |= {"start": start, "generator": to_dict(G.config)}
     plan["feature_networks"] = args.feature_networks
     if args.dry_run:
         print(describe(plan))

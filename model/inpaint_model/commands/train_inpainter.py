@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"started from {args.init}; {fresh} tensors are new")
         nimg = int(info.card.trained_kimg * 1000)
     model.measure_latents()
-    plan = asdict(options) | {"generator": args.generator, "arch": args.arch, "init": args.init}
+    plan = asdict(options) | training_run.data_plan(args)
+    plan |= {"generator": args.generator, "arch": args.arch, "init": args.init}
     if args.dry_run:
         print(describe(plan | {"config": to_dict(config)}))
         return 0

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inpaint_model.commands import picture_options
+
 if TYPE_CHECKING:
     import torch
 
@@ -30,36 +32,58 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
-    parser.add_argument(
-        "--data",
-        metavar="ZIP|DIR[:PREFIX]",
-        required=required,
-        help=f"pictures in the generator's alignment, {use}",
+    picture_options.add_sources(
+        parser, "--data", f"pictures in the generator's alignment, {use}", required
     )
+    picture_options.add_replacements(parser, "--data")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
     parser.add_argument(
-        "--manifest", type=Path, metavar="CSV", help="a table with the columns file and crop_px"
+        "--weights",
+        type=Path,
+        metavar="CSV",
+        help="how often pictures are drawn: a table with the columns file, a name or a pattern "
+        "such as train/a_*, and weight; the last row that matches counts (default: all 1)",
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        nargs="+",
+        metavar="CSV",
+        help="tables with the columns file and crop_px; later ones override earlier ones",
     )
     parser.add_argument(
         "--min-crop", type=float, metavar="PX", help="leave out pictures with a smaller crop_px"
     )
 
 
+def data_plan(args: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments ask for; ValueError if one needs another."""
+    if args.data is None and (args.replace or args.weights or args.min_crop is not None):
+        raise ValueError("--replace, --weights and --min-crop choose among pictures: give --data")
+    if args.min_crop is not None and args.manifest is None:
+        raise ValueError("--min-crop needs --manifest, the tables that have the column crop_px")
+    return {key: getattr(args, key) for key in ("data", "replace", "weights", "min_crop")}
+
+
 def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, torch.Tensor | None]:
     """The pictures that the arguments name, and how often each is drawn."""
     from inpaint_model.data import load_pictures
-    from inpaint_model.sampler import weights_from_csv
+    from inpaint_model.sampler import weights_from_csv, weights_from_patterns
 
-    pictures = load_pictures(args.data, resolution, cache=args.cache)
+    pictures = load_pictures(args.data, resolution, replacements=args.replace, cache=args.cache)
     print(f"{len(pictures)} pictures, {len(pictures.skipped)} unreadable ones skipped")
+    if args.replace:
+        print(f"{pictures.replaced} of them are replaced by those in {args.replace}")
     if pictures.enlarged:
         print(f"{pictures.enlarged} of them are smaller than {resolution} px and will look soft")
-    if args.min_crop is None:
-        return pictures, None
-    if args.manifest is None:
-        raise ValueError("--min-crop needs --manifest, the table that has the column crop_px")
-    weights = weights_from_csv(args.manifest, pictures.names, "crop_px", args.min_crop)
-    print(f"{int(weights.sum())} of them have crop_px of {args.min_crop:g} or more")
+    weights = None
+    if args.weights:
+        weights = weights_from_patterns(args.weights, pictures.names)
+        print(f"{int((weights != 1).sum())} of them have another weight than 1")
+    if args.min_crop is not None:
+        large = weights_from_csv(args.manifest, pictures.names, "crop_px", args.min_crop)
+        print(f"{int(large.sum())} of them have crop_px of {args.min_crop:g} or more")
+        weights = large if weights is None else weights * large
     return pictures, weights
 
 

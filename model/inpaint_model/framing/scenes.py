@@ -36,8 +36,16 @@ class Scenes(NamedTuple):
 class Pictures:
     """Aligned pictures at several sizes, so that small ones in a scene do not alias."""
 
-    def __init__(self, pixels: Tensor) -> None:
-        """pixels: uint8 [N, 3, P, P], P a power of two of at least 64."""
+    def __init__(self, pixels: Tensor, weights: Tensor | None = None) -> None:
+        """Make the smaller sizes.
+
+        Args:
+            pixels: uint8 [N, 3, P, P], P a power of two of at least 64.
+            weights: [N], how often each is drawn relative to the others; all alike without them.
+        """
+        if weights is not None and (weights.shape != pixels.shape[:1] or not weights.sum() > 0):
+            raise ValueError("no picture is left to train on; lower the demands on the pictures")
+        self._weights = weights
         self.levels = [pixels]
         while self.levels[-1].shape[2] > 32:
             half = F.avg_pool2d(self.levels[-1].float(), 2).round().to(torch.uint8)
@@ -46,11 +54,16 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.levels[0])
 
+    def draw(self, count: int, generator: Generator) -> Tensor:
+        """Indices of `count` random pictures, each drawn anew: int64 [count]."""
+        if self._weights is None:
+            return torch.randint(len(self), (count,), generator=generator)
+        return torch.multinomial(self._weights, count, replacement=True, generator=generator)
+
 
 def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator) -> Scenes:
     """`count` scenes with views of `size` px."""
-    indices = torch.randint(len(pictures), (count,), generator=generator)
-    others = torch.randint(len(pictures), (count,), generator=generator)
+    indices, others = pictures.draw(count, generator), pictures.draw(count, generator)
     present = torch.rand(count, generator=generator) < POSITIVES
     centre, side, angle = _draw_frames(count, generator)
     texture = pictures.levels[-2][others].float() / 255

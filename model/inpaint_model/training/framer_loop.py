@@ -55,7 +55,7 @@ class Losses:
 def train_framer(
     options: FramerTraining,
     config: FramerConfig,
-    pictures: Tensor,
+    pictures: Pictures,
     folder: RunFolder,
     on_snapshot: Callable[[Framer, float], None] | None = None,
 ) -> Framer:
@@ -64,11 +64,10 @@ def train_framer(
     Args:
         options: how.
         config: what to train.
-        pictures: uint8 [N, 3, P, P] in the generator's alignment, P a power of two, at least 64.
+        pictures: in the generator's alignment.
         folder: of the run.
         on_snapshot: called with the averaged framer and the kimg seen after each snapshot.
     """
-    source = Pictures(pictures)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         framer = Framer(config).train()
@@ -82,7 +81,7 @@ def train_framer(
     stats, since, start = Stats(), cur_nimg, time.monotonic()
     while cur_nimg < total:
         generator = generator_for(options.seed, cur_nimg, "scenes")
-        scenes = draw_scenes(source, options.batch_size, config.view, generator)
+        scenes = draw_scenes(pictures, options.batch_size, config.view, generator)
         losses = Losses(framer, scenes)
         for group in optimizer.param_groups:
             group["lr"] = options.lr * _schedule(cur_nimg, total)
