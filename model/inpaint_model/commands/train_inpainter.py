@@ -3,6 +3,8 @@
   inpaint-model train inpainter --generator runs/faces/bundle --preset compact-256 --out runs/fill
   inpaint-model train inpainter --generator ffhq256.pkl --preset paper-256 \\
       --vgg16 vgg16.safetensors --out runs/paper
+  inpaint-model train inpainter --generator runs/faces/bundle --out runs/fill \\
+      --feature-networks lite0.pt --lambda-projected 0.1 --lambda-adversarial 0 --features vgg19.pt
 
 Started again with the same --out, a run continues where it was.
 """
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="start the trained parts from this",
     )
+    training_run.add_feature_network_argument(parser)
     backbone = parser.add_mutually_exclusive_group()
     backbone.add_argument("--vgg16", type=Path, metavar="FILE", help="perceptual loss of the paper")
     backbone.add_argument(
@@ -67,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
 
     options = options_from(args, InpainterTraining)
     checkpoint = import_checkpoint(args.generator)
-    if checkpoint.discriminator is None:
+    if checkpoint.discriminator is None and options.lambda_adversarial:
         raise ValueError(
-            f"{args.generator} holds no discriminator, which the adversarial loss starts from; "
-            "give the training checkpoint it was taken from"
+            f"{args.generator} holds no StyleGAN2 discriminator, from which the adversarial loss "
+            "starts; give the training checkpoint it was taken from, or --lambda-adversarial 0 "
+            "and --feature-networks with --lambda-projected"
         )
     config = inpainting_config(preset(args.preset), args.arch, checkpoint.generator.config)
     with torch.random.fork_rng():
@@ -89,14 +93,18 @@ def run(args: argparse.Namespace) -> int:
     model.measure_latents()
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {"generator": args.generator, "arch": args.arch, "init": args.init}
+    plan["feature_networks"] = args.feature_networks
     if args.dry_run:
         print(describe(plan | {"config": to_dict(config)}))
         return 0
+    P = training_run.projected_discriminator(
+        args, config.generator.resolution, options.seed, options.bf16, [args.init, args.generator]
+    )
     device, world = training_run.start_device(args)
     folder = RunFolder(args.out)
     if world.is_main:
         folder.write_options(plan)
-    features = _features(args, checkpoint.discriminator.to(device), device)
+    features = _features(args, checkpoint.discriminator, device)
     perceptual = PerceptualLoss(features, options.perceptual_side or None)
     pictures, weights = None, None
     if args.data:
@@ -108,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
             checkpoint.discriminator,
             perceptual,
             folder,
+            P=P,
             pictures=pictures,
             weights=weights,
             card=Card(
@@ -122,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _features(args: argparse.Namespace, D: Discriminator, device: torch.device) -> Features:
+def _features(args: argparse.Namespace, D: Discriminator | None, device: torch.device) -> Features:
     import torch
 
     from inpaint_model.perceptual import discriminator_features, load_torchscript, load_vgg16
@@ -131,4 +140,9 @@ def _features(args: argparse.Namespace, D: Discriminator, device: torch.device) 
         return load_vgg16(args.vgg16).to(device)
     if args.features:
         return load_torchscript(args.features, torch.bfloat16 if args.bf16 else torch.float32)
-    return discriminator_features(D)
+    if D is None:
+        raise ValueError(
+            "pictures are compared by the features of the generator's discriminator, which "
+            f"{args.generator} does not hold: give --features or --vgg16"
+        )
+    return discriminator_features(D.to(device))

@@ -1,8 +1,9 @@
 """Train encoder, mixer and skip encoder around a frozen generator (section 3.2 of the paper).
 
 Pictures are generated, so no picture set is needed. Every step uses both branches: with the code
-that made the picture every pixel can be right and is penalised; with another code only the known
-pixels are. The pretrained discriminator is trained along and judges the composites of both.
+that made the picture every pixel can be right and is penalized; with another code only the known
+pixels are. Composites of both are judged by the generator's discriminator, which is trained along
+(the paper's choice), by projected discriminators, or by both kinds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, generator_sha256, save_bundle
 from inpaint_model.data import PictureSet
@@ -25,8 +26,10 @@ from inpaint_model.masks import training_holes
 from inpaint_model.networks import Encoding, InpaintingModel
 from inpaint_model.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
+from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import World
 from inpaint_model.training.edit_loss import SHARE, edit_loss, moves
@@ -48,10 +51,11 @@ from inpaint_model.training.settings import InpainterTraining
 def train_inpainter(
     options: InpainterTraining,
     model: InpaintingModel,
-    D: Discriminator,
+    D: Discriminator | None,
     perceptual: PerceptualLoss,
     run: RunFolder,
     *,
+    P: ProjectedDiscriminator | None = None,
     pictures: PictureSet | None = None,
     weights: Tensor | None = None,
     card: Card | None = None,
@@ -62,9 +66,10 @@ def train_inpainter(
 ) -> InpaintingModel:
     """Train in place until `options.total_kimg`; returns the averaged model.
 
-    pictures: real ones for `options.real_fraction`. directions_from: bundles whose directions the
-    new one takes over, if they are around the same generator. Continues from `run` when it holds a
-    state. TrainingDivergedError on NaN.
+    D: judges the composites if `options.lambda_adversarial` is not 0; P: if `lambda_projected` is
+    not. pictures: real ones for `options.real_fraction`. directions_from: bundles whose directions
+    the new one takes over, if they are around the same generator. Continues from `run` when it
+    holds a state. TrainingDivergedError on NaN.
     """
     device, world, card = device or torch.device("cpu"), world or World(), card or Card("inpainter")
     batch, local = options.batch_size, options.batch_size // world.size
@@ -76,6 +81,13 @@ def train_inpainter(
         raise ValueError(
             "lambda_edit is about the skip encoder, which this arch has not: leave it 0"
         )
+    if options.lambda_adversarial and D is None:
+        raise ValueError("lambda_adversarial needs a discriminator: give one, or leave it 0")
+    if bool(options.lambda_projected) != (P is not None):
+        raise ValueError(
+            "lambda_projected and projected discriminators (--feature-networks) belong together"
+        )
+    D = D if options.lambda_adversarial else None
     dtype = torch.bfloat16 if options.bf16 else torch.float32
     sampler = None
     if pictures is not None:
@@ -84,7 +96,6 @@ def train_inpainter(
 
     # Networks, optimisers, and whatever the folder already holds.
     channels_last(model.to(device)).train()
-    channels_last(D.to(device)).train().requires_grad_(True)
     generator = model.generator.eval().requires_grad_(False)
     config = generator.config
     model.precision = dtype
@@ -93,9 +104,18 @@ def train_inpainter(
         parameter.requires_grad_(True)
     model_ema = frozen_copy(model)
     adam = torch.optim.Adam(parameters, lr=options.lr, betas=(0.9, 0.999))
-    adam_D = losses.lazy_adam(D, options.lr_discriminator, options.r1_interval)
-    modules = {"model": model, "ema": model_ema, "D": D}
-    optimizers = {"adam": adam, "adam_D": adam_D}
+    modules: dict[str, nn.Module] = {"model": model, "ema": model_ema}
+    optimizers: dict[str, torch.optim.Optimizer] = {"adam": adam}
+    stats = Stats()
+    if D is not None:
+        channels_last(D.to(device)).train().requires_grad_(True)
+        adam_D = losses.lazy_adam(D, options.lr_discriminator, options.r1_interval)
+        modules["D"], optimizers["adam_D"] = D, adam_D
+    heads = None
+    if P is not None:
+        P.to(device).train()
+        heads = ProjectedAdversary(P, options.lr_heads, options.seed, stats, world)
+        modules["P"], optimizers["adam_P"] = P, heads.optimizer
     own_sha256 = generator_sha256(generator.state_dict())
     carried = directions_of(directions_from, own_sha256)
     cur_nimg, step = start_nimg, 0
@@ -137,15 +157,17 @@ def train_inpainter(
         )
         trained = replace(card, trained_kimg=cur_nimg / 1000)
         kept = carried | directions_of([run.bundle_path], own_sha256)  # found there meanwhile
-        save_bundle(run.bundle_path, model_ema, trained, discriminator=D)
+        save_bundle(run.bundle_path, model_ema, trained, discriminator=D, projected=P)
         if kept:
             add_directions(run.bundle_path, list(kept.values()))
 
     # One fixed measure of the perceptual layers, from generated pictures.
     typical = draw_batch(0, options.seed + 2).same
+    if P is not None and not P.calibrated:
+        P.calibrate(typical)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
 
-    stats, tick_nimg, snapshot_nimg = Stats(), cur_nimg, cur_nimg
+    tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
     tick_time = time.perf_counter()
     end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
     while cur_nimg < options.total_kimg * 1000 and world.agree(time.perf_counter() < end_time):
@@ -160,7 +182,6 @@ def train_inpainter(
 
         # Encoder, mixer, skip encoder.
         adam.zero_grad(set_to_none=True)
-        D.requires_grad_(False)
         fills = fill_both(model, data, shift)
         same, new = reconstruction(
             data,
@@ -183,43 +204,50 @@ def train_inpainter(
             kept = edit_loss(model, encoding, fills.ws_new[:count], move, data.hole[:count])
             loss = loss + options.lambda_edit * kept
             stats.add("loss_edit", kept)
-        if ramp > 0 and options.lambda_adversarial:
-            both = torch.cat([fills.composite_same, fills.composite_new])
-            # The sum over the two branches, hence twice the mean.
+        # Composites of both branches. The losses are sums over the two, hence twice the means.
+        both = torch.cat([fills.composite_same, fills.composite_new])
+        if ramp > 0 and D is not None:
+            D.requires_grad_(False)
             adversarial = 2 * losses.g_nonsaturating(D(both.to(dtype)))
             loss = loss + options.lambda_adversarial * ramp * adversarial
             stats.add("loss_adversarial", adversarial)
-        loss.backward()
+        if heads is not None:
+            # Judged even while it does not count, since heads learn from what they judged.
+            projected = 2 * heads.loss(Moment(cur_nimg, step), both)
+            loss = loss + options.lambda_projected * ramp * projected
+            stats.add("loss_projected", projected)
+        loss.backward(inputs=parameters, retain_graph=heads is not None)  # type: ignore[no-untyped-call]
         world.average_gradients(parameters)
         adam.step()
-        D.requires_grad_(True)
 
-        # Discriminator: whole pictures are its real class now (generated ones, and the share of
-        # photographs), composites its fakes.
-        adam_D.zero_grad(set_to_none=True)
-        fakes = torch.cat([fills.composite_same, fills.composite_new]).detach()
-        fake_logits = D(fakes.to(dtype))
-        real_logits = D(data.new.to(dtype))
-        loss_D = 2 * losses.d_logistic_real(real_logits) + 2 * losses.d_logistic_fake(fake_logits)
-        loss_D.backward()
-        world.average_gradients(D.parameters())
-        adam_D.step()
-        if step % options.r1_interval == 0:
+        # Discriminators: whole pictures are their real class now (generated ones, and the share of
+        # photographs), composites their fakes.
+        if heads is not None:
+            heads.learn(Moment(cur_nimg, step), data.new)
+        if D is not None:
+            D.requires_grad_(True)
             adam_D.zero_grad(set_to_none=True)
-            real = data.new.detach().requires_grad_(True)
-            penalty = losses.r1_penalty(D(real), real)
-            (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
+            fake_logits, real_logits = D(both.detach().to(dtype)), D(data.new.to(dtype))
+            loss_D = losses.d_logistic_real(real_logits) + losses.d_logistic_fake(fake_logits)
+            (2 * loss_D).backward()
             world.average_gradients(D.parameters())
             adam_D.step()
-            stats.add("r1", penalty)
+            stats.add("loss_D", 2 * loss_D)
+            stats.add("sign_real", real_logits.sign().mean())
+            stats.add("sign_fake", fake_logits.sign().mean())
+            if step % options.r1_interval == 0:
+                adam_D.zero_grad(set_to_none=True)
+                real = data.new.detach().requires_grad_(True)
+                penalty = losses.r1_penalty(D(real), real)
+                (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
+                world.average_gradients(D.parameters())
+                adam_D.step()
+                stats.add("r1", penalty)
 
         update_ema(model_ema, model, batch, cur_nimg - start_nimg, options.ema_kimg)
         cur_nimg, step = cur_nimg + batch, step + 1
         stats.add("loss_same", same)
         stats.add("loss_new", new)
-        stats.add("loss_D", loss_D)
-        stats.add("sign_real", real_logits.sign().mean())
-        stats.add("sign_fake", fake_logits.sign().mean())
 
         # Report.
         if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:

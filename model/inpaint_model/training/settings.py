@@ -78,7 +78,13 @@ class InpainterTraining:
     seed: int = option(0, "Of latents, holes and the order of real pictures.")
     lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
     lr_discriminator: float = option(1e-4, "Adam's learning rate of the discriminator.")
-    lambda_adversarial: float = option(0.08, "Weight of the adversarial loss.")
+    lr_heads: float = option(0.002, "Adam's learning rate of projected discriminators.")
+    lambda_adversarial: float = option(
+        0.08, "Weight of the adversarial loss by the StyleGAN2 discriminator; 0 = it is left out."
+    )
+    lambda_projected: float = option(
+        0.0, "Weight of the adversarial loss by projected discriminators (--feature-networks)."
+    )
     lambda_same: float = option(1.0, "Weight of L_rg: the picture's own code, every pixel.")
     lambda_new: float = option(1.0, "Weight of L_rr: another code, known pixels.")
     lambda_coarse: float = option(
