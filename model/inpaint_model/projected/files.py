@@ -34,7 +34,7 @@ def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
     """Restore in place what `save_projected` wrote; False if there is nothing that fits.
 
     Heads fit the very feature networks, in their order, and the resolution they were trained with.
-    ValueError for a damaged file.
+    ValueError for a damaged file, with what to do.
     """
     path = folder / FILE
     if not path.exists():
@@ -46,6 +46,5 @@ def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
         discriminator.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{path} is damaged ({reason}); delete it to train new heads") from None
+        raise ValueError(f"{path} is damaged; delete it to train new heads") from error
     return True
