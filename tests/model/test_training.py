@@ -36,8 +36,8 @@ from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
-from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
 from inpaint_model.training.distributed import World
+from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
 from inpaint_model.training.ema import update_ema
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.growing import grow_discriminator, grow_generator
@@ -255,17 +255,17 @@ class TestProjectedAdversary:
     def test_heads_tell_what_differs(self, network: Path) -> None:
         """Their loss falls below that of guessing, 2: noise is not what blobs are."""
         stats = Stats()
-        adversary = ProjectedAdversary(self.adversary(network).network, 0.002, 3, stats, World())
+        adversary = ProjectedAdversary(self.adversary(network).network, 0.01, 3, stats, World())
         means = []
-        for step in range(24):
+        for step in range(56):
             real = F.interpolate(rand(8, 3, 4, 4, seed=step), size=(32, 32), mode="bilinear")
             adversary.loss(Moment(8 * step, step), rand(8, 3, 32, 32, seed=100 + step))
             adversary.learn(Moment(8 * step, step), real)
             means.append(stats.take())
         last = {name: sum(m[name] for m in means[-8:]) / 8 for name in means[0]}
         assert means[0]["loss_heads"] > 1.9
-        assert last["loss_heads"] < 1.5
-        assert last["logits_real"] > last["logits_fake"] + 0.5
+        assert last["loss_heads"] < 1.6
+        assert last["logits_real"] > last["logits_fake"] + 0.8
 
     def test_learning_needs_something_seen(self, network: Path) -> None:
         adversary = self.adversary(network)
@@ -298,9 +298,7 @@ class TestProjectedGenerator:
         return run
 
     @pytest.mark.parametrize("kind", ["P", "PD", "PE"])
-    def test_continued_equals_uninterrupted(
-        self, kind: str, network: Path, tmp_path: Path
-    ) -> None:
+    def test_continued_equals_uninterrupted(self, kind: str, network: Path, tmp_path: Path) -> None:
         whole = self.train(network, tmp_path / "whole", kind)
         self.train(network, tmp_path / "parts", kind, kimg=0.008)
         parts = self.train(network, tmp_path / "parts", kind, seed=5)  # the state overrides these
@@ -342,9 +340,7 @@ class TestProjectedGenerator:
         train_generator(replace(SHORT, total_kimg=0.016, bf16=True), G, D, pictures(), run, P=P)
         assert all(math.isfinite(value) for record in records_of(run) for value in record.values())
 
-    def test_without_any_adversary_or_with_one_picture(
-        self, network: Path, tmp_path: Path
-    ) -> None:
+    def test_without_any_adversary_or_with_one_picture(self, network: Path, tmp_path: Path) -> None:
         run, G = RunFolder(tmp_path / "run"), tiny_networks()[0]
         with pytest.raises(ValueError, match="needs an adversary"):
             train_generator(SHORT, G, None, pictures(), run)
@@ -516,7 +512,13 @@ class TestProjectedInpainter:
     pytestmark = TORCHSCRIPT
 
     def train(
-        self, network: Path, folder: Path, adversarial: float, projected: float, kimg: float
+        self,
+        network: Path,
+        folder: Path,
+        adversarial: float,
+        projected: float,
+        kimg: float,
+        **changes: float,
     ) -> RunFolder:
         run, (_, D) = RunFolder(folder), tiny_networks()
         perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
@@ -526,6 +528,7 @@ class TestProjectedInpainter:
             real_fraction=0.5,
             lambda_adversarial=adversarial,
             lambda_projected=projected,
+            **changes,
         )
         train_inpainter(
             options,
@@ -560,7 +563,8 @@ class TestProjectedInpainter:
     def test_the_weight_matters(self, network: Path, tmp_path: Path) -> None:
         states = []
         for weight in (0.1, 10.0):
-            run = self.train(network, tmp_path / f"{weight}", 0.0, weight, 0.024)
+            folder = tmp_path / f"{weight}"
+            run = self.train(network, folder, 0.0, weight, 0.016, discriminator_kimg=0.0)
             states.append(load_file(run.state_path))
         names = [n for n in states[0] if n.startswith("model/mixer") and states[0][n].ndim > 1]
         assert any(not torch.equal(states[0][n], states[1][n]) for n in names)
@@ -629,6 +633,42 @@ class TestPerceptual:
         torch.testing.assert_close(loss(x, y), expected)
 
 
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+
+import torch
+from inpaint_model.data import load_pictures
+from inpaint_model.inpainter import tiny_model
+from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.training import distributed
+from inpaint_model.training.generator_loop import train_generator
+from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from safetensors.torch import save_file
+from tiny_feature_networks import tiny_projected
+from tiny_networks import tiny_networks
+
+data, network, out = map(Path, sys.argv[1:])
+world = distributed.start("cpu")
+pictures = load_pictures([data], 32)
+run = RunFolder(out / "two")
+G, D = tiny_networks()
+P = tiny_projected(network)
+short = {"total_kimg": 0.016, "batch_size": 8}
+train_generator(GeneratorTraining(**short), G, D, pictures, run, P=P, world=world)
+kept = {"generator/G": G, "generator/P": P}
+_, D = tiny_networks()
+model, P = tiny_model(), tiny_projected(network, seed=1)
+options = InpainterTraining(**short, lambda_projected=0.1, discriminator_kimg=0.0, ramp_kimg=0.0)
+perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
+train_inpainter(options, model, D, perceptual, RunFolder(out / "fill"), P=P, world=world)
+kept |= {"inpainter/model": model, "inpainter/P": P}
+tensors = {f"{k}/{n}": x.contiguous() for k, m in kept.items() for n, x in m.state_dict().items()}
+save_file(tensors, out / f"{world.rank}.safetensors")
+distributed.stop(world)
+"""
 COMMAND = (sys.executable, "-m", "inpaint_model.cli", "train", "generator")
 
 
@@ -652,10 +692,15 @@ def arguments(data: Path, out: Path, kimg: float) -> list[str]:
 
 
 class TestCommand:
-    def test_killed_at_any_moment_it_goes_on(self, data: Path, tmp_path: Path) -> None:
+    @TORCHSCRIPT
+    @pytest.mark.parametrize("projected", [False, True])
+    def test_killed_at_any_moment_it_goes_on(
+        self, projected: bool, data: Path, network: Path, tmp_path: Path
+    ) -> None:
         out = tmp_path / "killed"
+        extra = ["--feature-networks", str(network)] if projected else []
         process = subprocess.Popen(
-            [*COMMAND, *arguments(data, out, 400)], stdout=subprocess.DEVNULL
+            [*COMMAND, *arguments(data, out, 400), *extra], stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 120
         while not (out / "state.safetensors").exists() and time.monotonic() < deadline:
@@ -667,9 +712,9 @@ class TestCommand:
             reached = json.loads(file.metadata()["numbers"])["cur_nimg"] / 1000
         assert 0 < reached < 400
         total = reached + 0.032
-        assert main(["train", "generator", *arguments(data, out, total)]) == 0
+        assert main(["train", "generator", *arguments(data, out, total), *extra]) == 0
         whole = tmp_path / "whole"
-        assert main(["train", "generator", *arguments(data, whole, total)]) == 0
+        assert main(["train", "generator", *arguments(data, whole, total), *extra]) == 0
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
     def test_two_processes_equal_one(self, data: Path, tmp_path: Path) -> None:
@@ -690,7 +735,97 @@ class TestCommand:
         one_step = torch.cat([v.flatten() for v in tiny_networks()[0].state_dict().values()])
         assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
-    @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-in
+    @TORCHSCRIPT
+    def test_processes_stay_equal_against_projected_discriminators(
+        self, data: Path, network: Path, tmp_path: Path
+    ) -> None:
+        """Each normalizes by its own share's statistics, so two do not do what one does; but all
+        have the same weights at every moment."""
+        script = tmp_path / "train.py"
+        script.write_text(TWO_PROCESSES)
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        torchrun += ["--nproc-per-node", "2", str(script), str(data), str(network), str(tmp_path)]
+        paths = [str(Path(__file__).parents[1] / "support"), *sys.path]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+        subprocess.run(torchrun, check=True, env=environment, timeout=300)
+        trained, other = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
+        differ = {name for name, value in trained.items() if not torch.equal(value, other[name])}
+        assert differ == {"generator/G/mapping.w_avg"}  # an estimate from a process's own codes
+        start = tiny_projected(network)
+        for kind in ("generator", "inpainter"):
+            for name, value in start.heads.named_parameters():
+                assert not torch.equal(trained[f"{kind}/P/heads.{name}"], value)
+        G = dict(tiny_networks()[0].named_parameters())
+        name = "synthesis.b32.conv1.weight"
+        assert not torch.equal(trained[f"generator/G/{name}"], G[name])
+
+    @TORCHSCRIPT
+    def test_heads_go_on_from_a_bundle(
+        self, data: Path, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        extra = ["--feature-networks", str(network)]
+        assert main(["train", "generator", *arguments(data, first, 0.016), *extra]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out
+        assert read_bundle(first / "bundle").discriminator is None
+        extra += ["--from", str(first / "bundle")]
+        assert main(["train", "generator", *arguments(data, second, 0.016), *extra]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out
+        assert same_tensors(first / "bundle" / HEADS, second / "bundle" / HEADS)  # nothing to do
+        extra += ["--with-discriminator"]
+        third = tmp_path / "third"
+        assert main(["train", "generator", *arguments(data, third, 0.024), *extra]) == 0
+        assert read_bundle(third / "bundle").discriminator is not None
+        assert not same_tensors(first / "bundle" / HEADS, third / "bundle" / HEADS)
+
+        extra[1] = str(tiny_feature_network(tmp_path / "other.pt", seed=1))
+        fourth = tmp_path / "fourth"
+        assert main(["train", "generator", *arguments(data, fourth, 0.016), *extra]) == 0
+        printed = capsys.readouterr().out
+        assert f"no heads that fit lie in {first / 'bundle'}: new ones are trained" in printed
+
+    @TORCHSCRIPT
+    def test_inpainter_against_projected_discriminators(
+        self, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Around a generator that was trained against heads alone: there is no discriminator."""
+        heads = tiny_projected(network, seed=4)
+        bundle = save_bundle(tmp_path / "g", tiny_networks()[0], Card("g"), projected=heads).folder
+        features = save_script(nn.Conv2d(3, 4, 3), tmp_path / "features.pt")
+        base = ["train", "inpainter", "--generator", str(bundle), "--preset", "tiny"]
+        base += ["--device", "cpu", "--total-kimg", "0.008", "--out", str(tmp_path / "run")]
+
+        def complaint(*more: str) -> str:
+            assert main([*base, *more]) == 2
+            error = capsys.readouterr().err
+            assert error.count("\n") == 1
+            return error
+
+        alone = ["--lambda-adversarial", "0"]
+        fill = [*alone, "--lambda-projected", "0.1"]
+        networks = ["--feature-networks", str(network)]
+        compared = ["--features", str(features)]
+        assert "holds no StyleGAN2 discriminator" in complaint()
+        assert "give --features or --vgg16" in complaint(*fill, *networks)
+        assert "belong together" in complaint(*fill, *compared)
+        assert "belong together" in complaint(*alone, *networks, *compared)
+        assert not (tmp_path / "run").exists()  # nothing was begun
+        capsys.readouterr()
+
+        assert main([*base, *fill, *networks, *compared]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out  # those of the generator
+        info = read_bundle(tmp_path / "run" / "bundle")
+        assert info.discriminator is None
+        again = tiny_projected(network)
+        assert load_projected(info.folder, again)
+        mixing = heads.projections.get_buffer("0.across_channels0")
+        assert torch.equal(again.projections.get_buffer("0.across_channels0"), mixing)
+
+        more = [*fill, *networks, *compared, "--init", str(info.folder), "--total-kimg", "0.016"]
+        assert main([*base, *more, "--out", str(tmp_path / "more")]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out
+
+    @TORCHSCRIPT
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = tiny_networks()
         info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
@@ -707,8 +842,7 @@ class TestCommand:
         assert load_vectors(second)["age"].tolist() == [1.0] * G.config.w_dim
 
         other = save_bundle(tmp_path / "h", tiny_networks(seed=4)[0], Card("h"), discriminator=D)
-        script = torch.jit.script(nn.Conv2d(3, 4, 3))
-        script.save(str(tmp_path / "features.pt"))
+        save_script(nn.Conv2d(3, 4, 3), tmp_path / "features.pt")
         onto = [
             *again,
             "--generator",
@@ -770,9 +904,15 @@ class TestCommand:
         assert json.loads(capsys.readouterr().out)["total_kimg"] == 1
         assert not out.exists()
 
+    @TORCHSCRIPT
     @pytest.mark.parametrize(
         ("change", "message"),
         [
+            (["--feature-networks", __file__], "test_training.py is not a TorchScript file"),
+            (["--feature-networks", "/nowhere"], "nowhere"),
+            (["--feature-networks", "{three}"], "need 4 square maps"),
+            (["--feature-networks", "{four}", "--batch-size", "1"], "batch of two or more"),
+            (["--with-discriminator"], "give those as well"),
             (["--data", "/nowhere"], "nowhere"),
             (["--preset", "huge"], "unknown preset 'huge'; known are paper-256"),
             (["--from", "/nowhere"], "nowhere"),
@@ -784,11 +924,14 @@ class TestCommand:
     def test_bad_input_is_one_sentence(
         self,
         data: Path,
+        network: Path,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
         change: list[str],
         message: str,
     ) -> None:
+        three = tiny_feature_network(tmp_path / "three.pt", channels=(4, 4, 4))
+        change = [word.format(three=three, four=network) for word in change]
         assert main(["train", "generator", *arguments(data, tmp_path / "r", 1), *change]) == 2
         error = capsys.readouterr().err
         assert message in error

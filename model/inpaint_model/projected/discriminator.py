@@ -38,14 +38,10 @@ class ProjectedDiscriminator(nn.Module):
     ) -> None:
         """networks: as `load_feature_network` gives them. dtype: what everything computes in.
 
-        ValueError if a network does not give four maps, each half the size of the one before, or
-        if the resolution is below the 32 px that the coarsest map needs.
+        resolution: 32 px or more, so that there is a map at 1/32. ValueError if a network does not
+        give four maps, each half the size of the one before.
         """
         super().__init__()
-        if resolution < 32:
-            raise ValueError(
-                f"projected discriminators need pictures of 32 px or more, not of {resolution}"
-            )
         self.dtype = dtype
         self.about = {"resolution": resolution, "networks": [x.sha256 for x in networks]}
         self.networks = nn.ModuleList([*networks, ColorPyramid()])

@@ -106,7 +106,7 @@ def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> Feat
 
 
 class FeatureNetwork(nn.Module):
-    """Pictures in, a list of maps out, in the network's own precision; always in evaluation mode."""
+    """Pictures in, a list of maps out, in the network's own precision and evaluation mode."""
 
     def __init__(self, network: nn.Module, sha256: str = "") -> None:
         """sha256: of the file, by which trained heads know the network they belong to."""

@@ -164,7 +164,3 @@ class TestNetworksThatDoNotFit:
 
         with pytest.raises(ValueError, match="makes no feature maps"):
             ProjectedDiscriminator([FeatureNetwork(Named())], 32)
-
-    def test_pictures_may_be_too_small(self, path: Path) -> None:
-        with pytest.raises(ValueError, match="32 px or more, not of 16"):
-            tiny_projected(path, 16)
