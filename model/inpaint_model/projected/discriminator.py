@@ -12,16 +12,23 @@ from inpaint_model.projected.feature_network import FeatureNetwork
 from inpaint_model.projected.heads import Head
 from inpaint_model.projected.projection import WIDTHS, Projection
 
+PATCH = 4  # px, the side of the patches at every octave
+PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps, which hold less than features do
 
-class ColorPyramid(nn.Module):
-    """The picture at 1/4, 1/8, 1/16 and 1/32 of its size, as if a feature network had made it.
 
-    Feature networks hardly see color; without this one, colors run away.
+class Patches(nn.Module):
+    """The picture itself at four octaves, cut into patches, as if a feature network had made it.
+
+    Feature networks hardly see color, nor what is finer than their first stride. Without this one
+    colors run away, and outlines glow.
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[N, 3, R, R] -> four maps [N, 3, r, r]."""
-        return [F.avg_pool2d(images, size) for size in (4, 8, 16, 32)]
+        """[N, 3, R, R] -> maps [N, 48, R/4, R/4] of the whole size, ..., [N, 48, R/32, R/32]."""
+        octaves = [images]
+        for _ in range(3):
+            octaves.append(F.avg_pool2d(octaves[-1], 2))
+        return [F.pixel_unshuffle(octave, PATCH) for octave in octaves]
 
 
 class ProjectedDiscriminator(nn.Module):
@@ -42,13 +49,18 @@ class ProjectedDiscriminator(nn.Module):
         """
         super().__init__()
         self.dtype = dtype
-        self.about = {"resolution": resolution, "networks": [x.sha256 for x in networks]}
-        self.networks = nn.ModuleList([*networks, ColorPyramid()])
+        self.about = {
+            "resolution": resolution,
+            "networks": [network.sha256 for network in networks],
+            "widths": [*WIDTHS, *PATCH_WIDTHS],
+        }
+        self.networks = nn.ModuleList([*networks, Patches()])
         self.projections, self.heads = nn.ModuleList(), nn.ModuleList()
         for network in self.networks:
             shapes = _shapes(network, resolution)
-            self.projections.append(Projection([channels for channels, _ in shapes]))
-            for width, (_, side) in zip(WIDTHS, shapes, strict=True):
+            widths = PATCH_WIDTHS if isinstance(network, Patches) else WIDTHS
+            self.projections.append(Projection([channels for channels, _ in shapes], widths))
+            for width, (_, side) in zip(widths, shapes, strict=True):
                 self.heads.append(Head(width, side))
 
     def trained_parameters(self) -> list[nn.Parameter]:

@@ -150,10 +150,18 @@ class ProjectedAdversary:
     name = "P"
 
     def __init__(
-        self, P: ProjectedDiscriminator, lr: float, seed: int, stats: Stats, world: World
+        self,
+        P: ProjectedDiscriminator,
+        lr: float,
+        augment_p: float,
+        seed: int,
+        stats: Stats,
+        world: World,
     ) -> None:
+        """lr: Adam's learning rate of the heads. augment_p: chance of each augmentation, 0..1."""
         self.network = P
         self.optimizer = torch.optim.Adam(P.trained_parameters(), lr=lr, betas=(0.0, 0.99))
+        self._augment_p = augment_p
         self._seed, self._stats, self._world = seed, stats, world
         self._fake_logits: Tensor | None = None
 
@@ -191,4 +199,4 @@ class ProjectedAdversary:
 
     def _augmented(self, now: Moment, images: Tensor, purpose: str) -> Tensor:
         name = f"projected {purpose} {self._world.rank}"
-        return diff_augment(images, generator_for(self._seed, now.nimg, name))
+        return diff_augment(images, generator_for(self._seed, now.nimg, name), self._augment_p)
