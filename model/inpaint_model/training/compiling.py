@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -19,7 +20,9 @@ def compiled(function: Function, *example: Any) -> Function:
     """
     try:
         fast = torch.compile(function, dynamic=False)
-        fast(*example).sum().backward()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice for whoever writes the functions
+            fast(*example).sum().backward()
     except Exception as error:  # whatever a compiler may raise: the training needs none
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         print(f"not compiled ({reason}): going on without", flush=True)
