@@ -195,7 +195,7 @@ class TestProjectedAdversary:
     def adversary(self, network: Path) -> ProjectedAdversary:
         P = tiny_projected(network).train()
         P.calibrate(rand(8, 3, 32, 32))
-        return ProjectedAdversary(P, 0.01, 3, Stats(), World())
+        return ProjectedAdversary(P, 0.01, 0.7, 3, Stats(), World())
 
     def test_gradients_go_where_they_belong(self, network: Path) -> None:
         adversary, now = self.adversary(network), Moment(40, 5)
@@ -205,7 +205,7 @@ class TestProjectedAdversary:
         real = rand(4, 3, 32, 32, seed=1)
 
         def augmented(images: Tensor, purpose: str) -> Tensor:
-            return diff_augment(images, generator_for(3, 40, f"projected {purpose} 0"))
+            return diff_augment(images, generator_for(3, 40, f"projected {purpose} 0"), 0.7)
 
         heads = list(reference.heads.parameters())
         logits = reference(augmented(G, "fake"))
@@ -255,7 +255,9 @@ class TestProjectedAdversary:
     def test_heads_tell_what_differs(self, network: Path) -> None:
         """Their loss falls below that of guessing, 2: noise is not what blobs are."""
         stats = Stats()
-        adversary = ProjectedAdversary(self.adversary(network).network, 0.01, 3, stats, World())
+        adversary = ProjectedAdversary(
+            self.adversary(network).network, 0.01, 0.5, 3, stats, World()
+        )
         means = []
         for step in range(56):
             real = F.interpolate(rand(8, 3, 4, 4, seed=step), size=(32, 32), mode="bilinear")

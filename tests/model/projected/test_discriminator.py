@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.projected.discriminator import ColorPyramid, ProjectedDiscriminator
+import torch.nn.functional as F
+from inpaint_model.projected.discriminator import Patches, ProjectedDiscriminator
 from inpaint_model.projected.feature_network import FeatureNetwork, load_feature_network
 from inpaint_model.training.ema import frozen_copy
 from tiny_feature_networks import save_script, tiny_feature_network, tiny_projected
@@ -51,7 +52,7 @@ def test_resolutions(path: Path, resolution: int, logits: int) -> None:
     features = P.features(images)
     assert [x.shape[2] for x in features] == [resolution >> level for level in range(2, 6)] * 2
     verdict = P(images)
-    assert verdict.shape == (2, 2 * logits)  # of the network, and of the color pyramid
+    assert verdict.shape == (2, 2 * logits)  # of the network, and of the patches
     assert verdict.dtype == torch.float32
     assert torch.equal(verdict, P.judge(features))
 
@@ -65,11 +66,13 @@ def test_several_networks(path: Path, tmp_path: Path) -> None:
     assert P.about["networks"] == [x.sha256 for x in networks]
 
 
-def test_the_color_pyramid_holds_means() -> None:
-    images = pictures(1)
-    maps = ColorPyramid()(images)
-    assert [x.shape[-1] for x in maps] == [8, 4, 2, 1]
-    assert torch.allclose(maps[3][:, :, 0, 0], images.mean(dim=(2, 3)), atol=1e-6)
+def test_patches_are_the_picture_at_four_octaves() -> None:
+    images = pictures(2)
+    maps = Patches()(images)
+    assert [tuple(x.shape) for x in maps] == [(2, 48, side, side) for side in (8, 4, 2, 1)]
+    for octave, x in enumerate(maps):
+        small = F.avg_pool2d(images, 2**octave)
+        assert torch.allclose(F.pixel_shuffle(x, 4), small, atol=1e-6)
 
 
 def test_only_heads_are_trained(path: Path) -> None:
