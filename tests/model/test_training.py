@@ -259,15 +259,15 @@ class TestProjectedAdversary:
             self.adversary(network).network, 0.01, 0.5, 3, stats, World()
         )
         means = []
-        for step in range(56):
+        for step in range(40):
             real = F.interpolate(rand(8, 3, 4, 4, seed=step), size=(32, 32), mode="bilinear")
             adversary.loss(Moment(8 * step, step), rand(8, 3, 32, 32, seed=100 + step))
             adversary.learn(Moment(8 * step, step), real)
             means.append(stats.take())
         last = {name: sum(m[name] for m in means[-8:]) / 8 for name in means[0]}
         assert means[0]["loss_heads"] > 1.9
-        assert last["loss_heads"] < 1.6
-        assert last["logits_real"] > last["logits_fake"] + 0.8
+        assert last["loss_heads"] < 1.8
+        assert last["logits_real"] > last["logits_fake"] + 0.4
 
     def test_learning_needs_something_seen(self, network: Path) -> None:
         adversary = self.adversary(network)
@@ -294,7 +294,8 @@ class TestProjectedGenerator:
             torch.manual_seed(seed)
             E = VariationalEncoder(G.config.z_dim) if "E" in kind else None
         weight = 1.0 if E is not None else 0.0
-        options = replace(SHORT, total_kimg=kimg, autoencoder_weight=weight, **changes)
+        options = replace(SHORT, snapshot_kimg=9.0, autoencoder_weight=weight, **changes)
+        options = replace(options, total_kimg=kimg)
         P = tiny_projected(network, seed=seed)
         train_generator(options, G, D if "D" in kind else None, pictures(), run, P=P, E=E)
         return run
@@ -527,6 +528,7 @@ class TestProjectedInpainter:
         options = replace(
             FILL,
             total_kimg=kimg,
+            snapshot_kimg=9.0,
             real_fraction=0.5,
             lambda_adversarial=adversarial,
             lambda_projected=projected,
@@ -566,7 +568,7 @@ class TestProjectedInpainter:
         states = []
         for weight in (0.1, 10.0):
             folder = tmp_path / f"{weight}"
-            run = self.train(network, folder, 0.0, weight, 0.016, discriminator_kimg=0.0)
+            run = self.train(network, folder, 0.0, weight, 0.008, discriminator_kimg=-1.0)
             states.append(load_file(run.state_path))
         names = [n for n in states[0] if n.startswith("model/mixer") and states[0][n].ndim > 1]
         assert any(not torch.equal(states[0][n], states[1][n]) for n in names)
