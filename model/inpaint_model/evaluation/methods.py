@@ -123,7 +123,8 @@ class Samples:
         device = mapping.w_avg.device
         z = latent_of_seed(seed, mapping.z_dim)[None].to(device)
         labels = torch.zeros(1, mapping.c_dim, device=device) if mapping.c_dim else None
-        return to_uint8(self._generator(z, labels, self._truncation_psi))[0]
+        picture: Pixels = to_uint8(self._generator(z, labels, self._truncation_psi))[0]
+        return picture
 
 
 BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColour())

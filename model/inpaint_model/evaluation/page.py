@@ -56,9 +56,9 @@ def _samples(report: Report) -> str:
         return ""
     sheet = _data(np.asarray(sheet_of(report.samples)))
     return (
-        f"<h2>Look first</h2><p>{len(report.samples)} samples of the generator at full variety, "
-        'not chosen (<a href="samples.png">samples.png</a>). Numbers have praised many a face '
-        f'that nobody would.</p><img class="sheet" alt="samples" src="{sheet}">'
+        f"<h2>Look first</h2><p>{len(report.samples)} random samples of the generator at full "
+        'variety, not chosen (<a href="samples.png">samples.png</a>). Good numbers do not prove '
+        f'that faces look right.</p><img class="sheet" alt="samples" src="{sheet}">'
     )
 
 

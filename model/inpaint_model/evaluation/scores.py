@@ -68,13 +68,12 @@ def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
     numbers: dict[str, float] = {}
     if "face_score" in measured.values:
         numbers["detected"] = 100 * detected_share(measured.values["face_score"])
-    if measured.meshes is not None and originals.meshes is not None:
-        if len(originals.meshes) >= MIN_FACES:
-            real = RealFaces(originals.meshes)
-            own = measured is originals
-            asymmetry = 100 * (real.own if own else real.asymmetry(measured.meshes))
-            numbers["asymmetry"] = float(np.median(asymmetry))
-            numbers["asymmetry_p95"] = float(np.quantile(asymmetry, 0.95))
+    meshes, of_originals = measured.meshes, originals.meshes
+    if meshes is not None and of_originals is not None and len(of_originals) >= MIN_FACES:
+        real = RealFaces(of_originals)
+        asymmetry = 100 * (real.own if meshes is of_originals else real.asymmetry(meshes))
+        numbers["asymmetry"] = float(np.median(asymmetry))
+        numbers["asymmetry_p95"] = float(np.quantile(asymmetry, 0.95))
     if "eyes" in measured.values:
         numbers["eyes"] = float(np.median(measured.values["eyes"]))
         numbers["eyes_p95"] = float(np.quantile(measured.values["eyes"], 0.95))

@@ -16,8 +16,8 @@ from torch import Tensor
 
 Floats = NDArray[np.float64]
 FOUND = 0.9  # the score from which a face counts as found
-# px a side as the detector sees pictures. Of 356 aligned portraits of 128 px it finds a face in 348,
-# 352, 354 and 353 when they are shown at 128, 192, 256 and 320 px; a border around them adds none.
+# px a side as the detector sees pictures. Of 356 aligned portraits of 128 px it finds a face in
+# 348, 352, 354 and 353 if shown at 128, 192, 256 and 320 px; a border around them adds none.
 SIDE = 256
 _CANDIDATES = 0.1  # the score below which the detector keeps nothing
 

@@ -1,7 +1,8 @@
 """Judge networks from weight files: features for the metrics.
 
-Every file but the detector's is TorchScript, which runs without the code that made it. A metric in other than the
-2048-d Inception features is never called `fid`: its name carries the width, as in `fid768`.
+Every file but the detector's is TorchScript, which runs without the code that made it. A metric in
+other than the 2048-d Inception features is never called `fid`: its name carries the width, as in
+`fid768`.
 """
 
 from __future__ import annotations
@@ -171,6 +172,6 @@ def _mesh(path: Path, device: torch.device | str) -> Callable[[Tensor], Tensor]:
         size = (MESH_SIDE, MESH_SIDE)
         x = pictures.to(device).float() / 127.5 - 1
         points: Tensor = module(F.interpolate(x, size, mode="bilinear", antialias=True))[0]
-        return points.unflatten(1, (-1, 3)) / MESH_SIDE
+        return points.view(-1, 468, 3) / MESH_SIDE
 
     return mesh
