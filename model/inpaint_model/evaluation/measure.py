@@ -167,7 +167,7 @@ def _write(path: Path, measurement: Measurement) -> None:
     arrays = {f"features/{name}": array for name, array in measurement.features.items()}
     arrays |= {f"values/{name}": array for name, array in measurement.values.items()}
     if measurement.meshes is not None:
-        arrays["meshes/face"] = measurement.meshes
+        arrays["meshes/face"] = measurement.meshes.astype(np.float32)  # as the network gives them
     part = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez(part, **arrays)  # type: ignore[arg-type]
     part.replace(path)
@@ -178,5 +178,5 @@ def _read(path: Path) -> Measurement:
         groups: dict[str, dict[str, Floats]] = {"features": {}, "values": {}, "meshes": {}}
         for key in file.files:
             group, _, name = key.partition("/")
-            groups[group][name] = file[key]
+            groups[group][name] = file[key].astype(np.float64)
     return Measurement(groups["features"], groups["values"], groups["meshes"].get("face"))

@@ -53,8 +53,9 @@ def mirror_residuals(faces: Mirrored) -> Floats:
     Along the face's own axes, in units of its size.
     """
     size = np.sqrt((faces.given**2).sum(axis=2).mean(axis=1))[:, None, None]
-    along: Floats = np.einsum("nji,npj->npi", faces.axes, faces.given - faces.mirrored)
-    return along / size
+    along = np.einsum("nji,npj->npi", faces.axes, faces.given - faces.mirrored)
+    residuals: Floats = along / size
+    return residuals
 
 
 class RealFaces:
