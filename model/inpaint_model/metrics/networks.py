@@ -73,16 +73,16 @@ class Judges:
 def load_judges(folders: Sequence[Path], device: torch.device | str = "cpu") -> Judges:
     """Every network whose file lies in one of `folders`; the first that has a file provides it.
 
-    ValueError if there are folders and none has any of the files.
+    ValueError for a folder that has none of the files.
     """
+    for folder in folders:
+        if not any((folder / name).exists() for name in NAMES):
+            raise ValueError(f"{folder} holds none of the metric networks: {', '.join(NAMES)}")
     files = {
         name: next(folder / name for folder in folders if (folder / name).exists())
         for name in NAMES
         if any((folder / name).exists() for folder in folders)
     }
-    if folders and not files:
-        where = ", ".join(str(folder) for folder in folders)
-        raise ValueError(f"{where}: none of the metric networks is there: {', '.join(NAMES)}")
     inception = []
     if INCEPTION_2048 in files:
         inception.append(_inception_2048(files[INCEPTION_2048], device))
