@@ -1,7 +1,7 @@
 """Blur what a discriminator sees early on, so that it judges the large before the small.
 
-Sauer et al. 2022, "StyleGAN-XL", section 3.1: without it projected discriminators look at fine detail
-first, and a generator learns to draw it before it has put light and shadow in place.
+Sauer et al. 2022, "StyleGAN-XL", section 3.1: without it projected discriminators look at fine
+detail first, and a generator draws outlines before it has put light and shadow in place.
 """
 
 from __future__ import annotations

@@ -33,9 +33,8 @@ def save_projected(
 def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
     """Restore in place what `save_projected` wrote; False if there is nothing that fits.
 
-    Heads fit the very feature networks, in their order, and the resolution and widths that they were
-    trained with.
-    ValueError for a damaged file.
+    Heads fit the very feature networks, in their order, and the resolution and widths that they
+    were trained with. ValueError for a damaged file.
     """
     path = folder / FILE
     if not path.exists():
