@@ -29,6 +29,7 @@ from inpaint_model.generator import Generator
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.networks import Encoding
 from inpaint_model.perceptual import VGG16, PerceptualLoss, discriminator_features, load_vgg16
+from inpaint_model.projected.blur import gaussian_blur
 from inpaint_model.projected.diffaugment import diff_augment
 from inpaint_model.projected.files import FILE as HEADS
 from inpaint_model.projected.files import load_projected
@@ -195,7 +196,7 @@ class TestProjectedAdversary:
     def adversary(self, network: Path) -> ProjectedAdversary:
         P = tiny_projected(network).train()
         P.calibrate(rand(8, 3, 32, 32))
-        return ProjectedAdversary(P, 0.01, 0.7, 3, Stats(), World())
+        return ProjectedAdversary(P, 0.01, 0.7, 1.0, 3, Stats(), World())
 
     def test_gradients_go_where_they_belong(self, network: Path) -> None:
         adversary, now = self.adversary(network), Moment(40, 5)
@@ -205,6 +206,7 @@ class TestProjectedAdversary:
         real = rand(4, 3, 32, 32, seed=1)
 
         def augmented(images: Tensor, purpose: str) -> Tensor:
+            images = gaussian_blur(images, 2 * (1 - 40 / 1000))
             return diff_augment(images, generator_for(3, 40, f"projected {purpose} 0"), 0.7)
 
         heads = list(reference.heads.parameters())
@@ -256,7 +258,7 @@ class TestProjectedAdversary:
         """Their loss falls below that of guessing, 2: noise is not what blobs are."""
         stats = Stats()
         adversary = ProjectedAdversary(
-            self.adversary(network).network, 0.01, 0.5, 3, stats, World()
+            self.adversary(network).network, 0.01, 0.5, 0.0, 3, stats, World()
         )
         means = []
         for step in range(40):

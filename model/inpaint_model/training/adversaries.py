@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from inpaint_model.augment import AdaController, AugmentPipe
 from inpaint_model.discriminator import Discriminator
+from inpaint_model.projected.blur import fading_sigma, gaussian_blur
 from inpaint_model.projected.diffaugment import diff_augment
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.training import losses
@@ -21,6 +22,8 @@ from inpaint_model.training.distributed import World
 from inpaint_model.training.progress import Stats
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import GeneratorTraining
+
+BLUR = 2.0  # px, of what projected discriminators see at first
 
 
 class Moment(NamedTuple):
@@ -165,14 +168,18 @@ class ProjectedAdversary:
         P: ProjectedDiscriminator,
         lr: float,
         augment_p: float,
+        blur_kimg: float,
         seed: int,
         stats: Stats,
         world: World,
     ) -> None:
-        """lr: Adam's learning rate of the heads. augment_p: chance of each augmentation, 0..1."""
+        """lr: Adam's learning rate of the heads. augment_p: chance of each augmentation, 0..1.
+
+        blur_kimg: thousands of images over which the blur of what they see fades; 0 = none.
+        """
         self.network = P
         self.optimizer = torch.optim.Adam(P.trained_parameters(), lr=lr, betas=(0.0, 0.99))
-        self._augment_p = augment_p
+        self._augment_p, self._blur_kimg = augment_p, blur_kimg
         self._seed, self._stats, self._world = seed, stats, world
         self._d_fake: Tensor | None = None
 
@@ -211,4 +218,5 @@ class ProjectedAdversary:
 
     def _augmented(self, now: Moment, images: Tensor, purpose: str) -> Tensor:
         name = f"projected {purpose} {self._world.rank}"
+        images = gaussian_blur(images, fading_sigma(BLUR, now.nimg, self._blur_kimg))
         return diff_augment(images, generator_for(self._seed, now.nimg, name), self._augment_p)

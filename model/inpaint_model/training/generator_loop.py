@@ -154,7 +154,13 @@ def train_generator(
         P.to(device).train()
         adversaries.append(
             ProjectedAdversary(
-                P, options.lr_heads, options.heads_augment_p, options.seed, stats, world
+                P,
+                options.lr_heads,
+                options.heads_augment_p,
+                options.heads_blur_kimg,
+                options.seed,
+                stats,
+                world,
             )
         )
     for adversary in adversaries:

@@ -115,7 +115,7 @@ def train_inpainter(
     if P is not None:
         P.to(device).train()
         heads = ProjectedAdversary(
-            P, options.lr_heads, options.heads_augment_p, options.seed, stats, world
+            P, options.lr_heads, options.heads_augment_p, 0.0, options.seed, stats, world
         )
         modules["P"], optimizers["adam_P"] = P, heads.optimizer
     own_sha256 = generator_sha256(generator.state_dict())

@@ -40,6 +40,11 @@ class GeneratorTraining:
     heads_augment_p: float = option(
         0.5, "Chance of each augmentation (color, translation, cutout) before them."
     )
+    heads_blur_kimg: float = option(
+        0.0,
+        "Blur what they see at first, by 2 px; the blur fades over this many thousand images. For "
+        "a start from random weights.",
+    )
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
     r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")
     pl_weight: float | None = option(
