@@ -18,7 +18,6 @@ def load_torchscript(path: Path, device: torch.device | str = "cpu") -> torch.ji
         try:
             module: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)
         except RuntimeError as error:
-            reason = str(error).partition("\n")[0]
-            raise ValueError(f"{path} is not a TorchScript file: {reason}") from error
+            raise ValueError(f"{path} is not a TorchScript file, or it is damaged") from error
     module.float().eval()
     return module

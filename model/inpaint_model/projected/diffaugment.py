@@ -38,7 +38,10 @@ def _scaled(images: Tensor, factor: Tensor, dim: tuple[int, ...]) -> Tensor:
 
 
 def translated(images: Tensor, shift: Tensor) -> Tensor:
-    """Move [N, C, R, R] by whole pixels, shift int64 [2, N] (down, right); 0 comes in."""
+    """Move [N, C, R, R] by whole pixels; 0 comes in.
+
+    shift: int64 [2, N], down and right, of at most `SHIFT` of the side.
+    """
     N, C, R, _ = images.shape
     reach = round(R * SHIFT)
     padded = F.pad(images, (reach,) * 4)

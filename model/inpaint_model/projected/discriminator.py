@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -38,15 +38,20 @@ class ProjectedDiscriminator(nn.Module):
     ) -> None:
         """networks: as `load_feature_network` gives them. dtype: what everything computes in.
 
-        ValueError if a network does not give four maps, each half the size of the one before.
+        ValueError if a network does not give four maps, each half the size of the one before, or
+        if the resolution is below the 32 px that the coarsest map needs.
         """
         super().__init__()
+        if resolution < 32:
+            raise ValueError(
+                f"projected discriminators need pictures of 32 px or more, not of {resolution}"
+            )
         self.dtype = dtype
         self.about = {"resolution": resolution, "networks": [x.sha256 for x in networks]}
         self.networks = nn.ModuleList([*networks, ColorPyramid()])
         self.projections, self.heads = nn.ModuleList(), nn.ModuleList()
-        for network in self.networks:
-            shapes = _shapes(network, resolution)
+        for index, network in enumerate(self.networks, start=1):
+            shapes = _shapes(network, resolution, f"feature network {index}")
             self.projections.append(Projection([channels for channels, _ in shapes]))
             for width, (_, side) in zip(WIDTHS, shapes, strict=True):
                 self.heads.append(Head(width, side))
@@ -60,11 +65,15 @@ class ProjectedDiscriminator(nn.Module):
         """Whether the ranges of the feature maps are known."""
         return all(bool((p.deviation > 0).all()) for p in self.projections)
 
-    def calibrate(self, images: Tensor) -> None:
-        """Measure the feature maps' ranges on pictures [N, 3, R, R] that are typical."""
-        with torch.no_grad():
-            for network, projection in zip(self.networks, self.projections, strict=True):
-                projection.calibrate(network(images))
+    @torch.no_grad()
+    def calibrate(self, images: Tensor, mean: Callable[[Tensor], Tensor] = torch.clone) -> None:
+        """Measure the feature maps' ranges on pictures [N, 3, R, R] that are typical.
+
+        mean: over the processes of a training, which must agree though each has other pictures.
+        """
+        for network, projection in zip(self.networks, self.projections, strict=True):
+            projection.calibrate(network(images))
+            projection.deviation.copy_(mean(projection.deviation))
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The mixed maps that the heads judge, network by network, from fine to coarse."""
@@ -74,7 +83,15 @@ class ProjectedDiscriminator(nn.Module):
         return maps
 
     def judge(self, features: Sequence[Tensor]) -> Tensor:
-        """Logits [N, L] from what `features` returned; high is real."""
+        """Logits [N, L] from what `features` returned; high is real.
+
+        ValueError for one picture alone, since heads normalize by their batch's statistics.
+        """
+        if len(features[0]) < 2:
+            raise ValueError(
+                "projected discriminators judge a picture among others: give each process a batch "
+                "of two or more"
+            )
         device = features[0].device.type
         with torch.autocast(device, self.dtype, enabled=self.dtype != torch.float32):
             logits = [head(x).float() for head, x in zip(self.heads, features, strict=True)]
@@ -84,16 +101,23 @@ class ProjectedDiscriminator(nn.Module):
         return self.judge(self.features(images))
 
 
-def _shapes(network: nn.Module, resolution: int) -> list[tuple[int, int]]:
+def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, int]]:
     """Channels and side of each of a network's maps for pictures of `resolution` px."""
-    with torch.no_grad():
-        maps = network(torch.zeros(1, 3, resolution, resolution))
-    shapes = [(x.shape[1], x.shape[3]) for x in maps if x.ndim == 4 and x.shape[2] == x.shape[3]]
-    sides = [side for _, side in shapes]
-    if len(shapes) != len(WIDTHS) or sides != [sides[0] >> level for level in range(len(sides))]:
-        found = ", ".join(str(list(x.shape[1:])) for x in maps)
+    try:
+        with torch.no_grad():
+            maps = network(torch.zeros(1, 3, resolution, resolution))
+        found = [list(x.shape[1:]) for x in maps]
+    except (RuntimeError, AttributeError) as error:
+        reason = str(error).strip().rpartition("\n")[2]
         raise ValueError(
-            f"a feature network gives maps {found} for {resolution} px; projected discriminators "
-            f"need {len(WIDTHS)} square ones, each half the size of the one before"
+            f"{name} makes no feature maps of pictures of {resolution} px ({reason}); give one "
+            "that maps RGB to four, and leave out --bf16 if it computes in float32 alone"
+        ) from error
+    sides = [shape[1] for shape in found if len(shape) == 3 and shape[1] == shape[2]]
+    wanted = [sides[0] >> level for level in range(len(WIDTHS))] if sides else None
+    if len(found) != len(WIDTHS) or sides != wanted:
+        raise ValueError(
+            f"{name} gives {', '.join(map(str, found))} for pictures of {resolution} px; projected "
+            f"discriminators need {len(WIDTHS)} square maps, each half the size of the one before"
         )
-    return shapes
+    return [(channels, side) for channels, side, _ in found]

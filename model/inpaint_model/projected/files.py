@@ -58,7 +58,7 @@ def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
 
     Heads fit the very feature networks, in their order, and the resolution they were trained with,
     and the mixing: it comes from the file, or is the discriminator's own where the file leaves it
-    out. ValueError for a damaged file.
+    out. ValueError for a damaged file, with what to do.
     """
     path = folder / FILE
     if not path.exists():
@@ -77,8 +77,7 @@ def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
             tensors |= own
         discriminator.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{path} is damaged ({reason}); delete it to train new heads") from None
+        raise ValueError(f"{path} is damaged; delete it to train new heads") from error
     return True
 
 

@@ -41,7 +41,11 @@ class Adversary(Protocol):
         """Learn from real pictures [N, 3, R, R] before the generator's step, if this kind does."""
 
     def loss(self, now: Moment, fake: Tensor) -> Tensor:
-        """Return what the generator minimizes for its pictures [N, 3, R, R], a scalar."""
+        """Return what the generator minimizes for its pictures [N, 3, R, R], a scalar.
+
+        Its gradient belongs to the pictures: call `backward` with the generator's parameters as
+        `inputs`, so that none of it reaches the adversary's.
+        """
 
     def learn(self, now: Moment, real: Tensor) -> None:
         """Learn after the generator's step from what `loss` saw last, if this kind does."""
@@ -142,9 +146,10 @@ class StyleGAN2Adversary:
 class ProjectedAdversary:
     """Projected discriminators: hinge loss, differentiable augmentation, no regularization.
 
-    They learn after the generator's step from the very pictures and logits that it learned from:
-    neither the pictures nor their features are computed twice. Each process normalizes by the
-    statistics of its own share of the batch.
+    They learn from the very pictures and logits that the generator learns from: neither the
+    pictures nor their features are computed twice. The gradient for generated pictures is taken in
+    `loss`, before the generator's own frees the graph; `learn` adds the one for real pictures. Each
+    process normalizes by the statistics of its own share of the batch.
     """
 
     name = "P"
@@ -155,23 +160,25 @@ class ProjectedAdversary:
         self.network = P
         self.optimizer = torch.optim.Adam(P.trained_parameters(), lr=lr, betas=(0.0, 0.99))
         self._seed, self._stats, self._world = seed, stats, world
-        self._fake_logits: Tensor | None = None
+        self._d_fake: Tensor | None = None
 
     def prepare(self, now: Moment, real: Tensor) -> None:
         """Nothing: it learns in `learn`."""
 
     def loss(self, now: Moment, fake: Tensor) -> Tensor:
-        self._fake_logits = self.network(self._augmented(now, fake, "fake"))
-        return losses.g_hinge(self._fake_logits)
+        self.optimizer.zero_grad(set_to_none=True)
+        logits = self.network(self._augmented(now, fake, "fake"))
+        d_fake = losses.d_hinge_fake(logits)
+        d_fake.backward(inputs=self.network.trained_parameters(), retain_graph=True)  # type: ignore[no-untyped-call]
+        self._d_fake = d_fake.detach()
+        self._stats.add("logits_fake", logits.mean())
+        return losses.g_hinge(logits)
 
     def learn(self, now: Moment, real: Tensor) -> None:
-        fake_logits, self._fake_logits = self._fake_logits, None
-        if fake_logits is None:
-            raise RuntimeError("a projected discriminator learns from what `loss` saw")
-        self.optimizer.zero_grad(set_to_none=True)
+        d_fake, self._d_fake = self._d_fake, None
+        if d_fake is None:
+            raise RuntimeError("projected discriminators learn from what `loss` saw: call it first")
         parameters = self.network.trained_parameters()
-        d_fake = losses.d_hinge_fake(fake_logits)
-        d_fake.backward(inputs=parameters)  # type: ignore[no-untyped-call]
         with torch.no_grad():
             features = self.network.features(self._augmented(now, real, "real"))
         real_logits = self.network.judge(features)
@@ -179,9 +186,8 @@ class ProjectedAdversary:
         d_real.backward(inputs=parameters)  # type: ignore[no-untyped-call]
         self._world.average_gradients(parameters)
         self.optimizer.step()
-        self._stats.add("loss_projected", d_fake + d_real)
+        self._stats.add("loss_heads", d_fake + d_real)
         self._stats.add("logits_real", real_logits.mean())
-        self._stats.add("logits_fake", fake_logits.mean())
 
     def numbers(self) -> dict[str, Any]:
         return {}

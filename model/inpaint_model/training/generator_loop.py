@@ -220,11 +220,10 @@ def train_generator(
         if plays:
             with torch.set_grad_enabled(learns):
                 fake, _ = generate("G")
-            # Projected discriminators take the graph of their logits up again when they learn.
             verdicts = [adversary.loss(now, fake) for adversary in adversaries]
             g_loss = torch.stack(verdicts).sum()
             if learns:
-                g_loss.backward(inputs=G_parameters, retain_graph=P is not None)  # type: ignore[no-untyped-call]
+                g_loss.backward(inputs=G_parameters)  # type: ignore[no-untyped-call]
             stats.add("loss_g", g_loss)
         if E is not None:
             opt_E.zero_grad(set_to_none=True)

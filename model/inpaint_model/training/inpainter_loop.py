@@ -168,7 +168,7 @@ def train_inpainter(
     # One fixed measure of the perceptual layers, from generated pictures.
     typical = draw_batch(0, options.seed + 2).same
     if P is not None and not P.calibrated:
-        P.calibrate(typical)
+        P.calibrate(typical, world.mean)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
 
     tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
@@ -215,11 +215,11 @@ def train_inpainter(
             loss = loss + options.lambda_adversarial * ramp * adversarial
             stats.add("loss_adversarial", adversarial)
         if heads is not None:
-            # Judged even while it does not count, since heads learn from what they judged.
+            # Judged even while it does not count, since heads learn from what they judge.
             projected = 2 * heads.loss(Moment(cur_nimg, step), both)
             loss = loss + options.lambda_projected * ramp * projected
             stats.add("loss_projected", projected)
-        loss.backward(inputs=parameters, retain_graph=heads is not None)  # type: ignore[no-untyped-call]
+        loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
         world.average_gradients(parameters)
         adam.step()
 

@@ -76,7 +76,10 @@ class RunFolder:
         modules: Mapping[str, nn.Module],
         optimizers: Mapping[str, torch.optim.Optimizer],
     ) -> dict[str, Any] | None:
-        """Restore in place; returns the numbers, or None when there is nothing to continue."""
+        """Restore in place; returns the numbers, or None when there is nothing to continue.
+
+        ValueError if the state is that of other networks.
+        """
         if not self.state_path.exists():
             return None
         with safe_open(self.state_path, framework="pt") as file:
@@ -84,9 +87,14 @@ class RunFolder:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         for name, module in modules.items():
             prefix = f"{name}/"
-            module.load_state_dict(
-                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            )
+            own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            try:
+                module.load_state_dict(own)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"{self.state_path} is the state of a run with other networks ({name} differs);"
+                    " continue it with the options it was started with, or give another --out"
+                ) from error
         for name, optimizer in optimizers.items():
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in tensors.items():
