@@ -218,7 +218,6 @@ def assert_parity(path: Path, images: Tensor, tolerance: float = 1e-5) -> Featur
 
 
 class TestFiles:
-
     @pytest.mark.parametrize("kind", GRAPHS + AS_THEY_ARE)
     @pytest.mark.parametrize("size", [(32, 32), (45, 38)])
     def test_a_network_is_what_its_file_is(

@@ -24,7 +24,16 @@ def convolutions(module: nn.Module) -> list[nn.Conv2d]:
 
 @pytest.mark.parametrize(
     ("side", "blocks", "logits"),
-    [(64, 3, 25), (32, 2, 25), (16, 1, 25), (8, 1, 25), (7, 1, 16), (4, 1, 1), (2, 1, 1), (1, 1, 1)],
+    [
+        (64, 3, 25),
+        (32, 2, 25),
+        (16, 1, 25),
+        (8, 1, 25),
+        (7, 1, 16),
+        (4, 1, 1),
+        (2, 1, 1),
+        (1, 1, 1),
+    ],
 )
 def test_shapes(side: int, blocks: int, logits: int) -> None:
     network = head(8, side)
