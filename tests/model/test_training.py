@@ -459,7 +459,7 @@ class TestCommand:
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
     def test_minutes_end_it_whatever_is_left_to_do(self, data: Path, tmp_path: Path) -> None:
-        command = [*arguments(data, tmp_path / "run", 400), "--max-minutes", "0.001"]
+        command = [*arguments(data, tmp_path / "run", 400), "--max-minutes", "1e-6"]
         assert main(["train", "generator", *command]) == 0
         assert reached_kimg(tmp_path / "run") == 0  # loading takes longer than this
         assert read_bundle(tmp_path / "run" / "bundle").kind == "generator"
