@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from inpaint_model.bundle import BundleInfo, Card, load_model, read_bundle, save_bundle
+from inpaint_model.inpainter import tiny_model
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network
 from inpaint_model.projected.files import FILE, copy_projected, load_projected, save_projected
@@ -227,6 +228,10 @@ class TestSchedule:
         plan = stages(RESOLUTION="32")
         assert f"--from {start}" in " ".join(plan[0].options)
         assert "--init" not in plan[1].options  # a generator alone has no inpainter
+        earlier = save_bundle(tmp_path / "inpainter-32" / "bundle", tiny_model(), Card("earlier"))
+        plan = stages(RESOLUTION="64", CONTINUE="")
+        assert [stage.folder.name for stage in plan[:2]] == ["generator-32", "generator-64"]
+        assert f"--init {earlier.folder}" in " ".join(plan[2].options)
 
     @pytest.mark.parametrize(
         ("settings", "message"),
