@@ -1,7 +1,7 @@
 """All benchmarks, one after the other: `python -m benchmarks` (`make bench`).
 
-Every module here with a `main` is one, except the soak test, which takes minutes, and the ablation,
-which takes hours. Each runs in a process of its own, so that none warms up or slows down another.
+Every module here with a `main` is one, except those that take hours, or files to work on.
+Each runs in a process of its own, so that none warms up or slows down another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_HERE = {"__init__", "__main__", "soak", "ablation"}
+NOT_HERE = {"__init__", "__main__", "trainings", "soak"}
+NOT_HERE |= {"ablation", "adversaries", "generator_training"}
 
 
 def main() -> int:

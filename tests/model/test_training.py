@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -28,9 +29,15 @@ from inpaint_model.generator import Generator
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.networks import Encoding
 from inpaint_model.perceptual import VGG16, PerceptualLoss, discriminator_features, load_vgg16
+from inpaint_model.projected.diffaugment import diff_augment
+from inpaint_model.projected.files import FILE as HEADS
+from inpaint_model.projected.files import load_projected
 from inpaint_model.training import losses
+from inpaint_model.training.adversaries import Moment, ProjectedAdversary
+from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
+from inpaint_model.training.distributed import World
 from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
 from inpaint_model.training.ema import update_ema
 from inpaint_model.training.generator_loop import train_generator
@@ -44,11 +51,13 @@ from inpaint_model.training.inpainter_step import (
     fill_both,
     reconstruction,
 )
-from inpaint_model.training.progress import TrainingDivergedError
+from inpaint_model.training.progress import Stats, TrainingDivergedError
+from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tiny_feature_networks import save_script, tiny_feature_network, tiny_projected
 from tiny_networks import tiny_networks
 from torch import Tensor, nn
 
@@ -168,6 +177,188 @@ class TestGenerator:
         assert torch.equal(large_D.b4.out.weight, small_D.b4.out.weight)
         with pytest.raises(ValueError, match="cannot grow into"):
             grow_generator(small, large)
+
+
+TORCHSCRIPT = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    """A feature network's file."""
+    return tiny_feature_network(tmp_path / "network.pt")
+
+
+class TestProjectedAdversary:
+    """One step by hand: whose gradient comes from where, and when."""
+
+    pytestmark = TORCHSCRIPT
+
+    def adversary(self, network: Path) -> ProjectedAdversary:
+        P = tiny_projected(network).train()
+        P.calibrate(rand(8, 3, 32, 32))
+        return ProjectedAdversary(P, 0.01, 0.7, 3, Stats(), World())
+
+    def test_gradients_go_where_they_belong(self, network: Path) -> None:
+        adversary, now = self.adversary(network), Moment(40, 5)
+        reference = copy.deepcopy(adversary.network)
+        G = nn.Parameter(rand(4, 3, 32, 32))
+        never_reached = nn.Parameter(torch.zeros(2))
+        real = rand(4, 3, 32, 32, seed=1)
+
+        def augmented(images: Tensor, purpose: str) -> Tensor:
+            return diff_augment(images, generator_for(3, 40, f"projected {purpose} 0"), 0.7)
+
+        heads = list(reference.heads.parameters())
+        logits = reference(augmented(G, "fake"))
+        on_fakes = torch.autograd.grad(losses.d_hinge_fake(logits), heads, retain_graph=True)
+        (for_G,) = torch.autograd.grad(losses.g_hinge(logits), G)
+        real_logits = reference(augmented(real, "real"))
+        on_both = torch.autograd.grad(losses.d_hinge_real(real_logits), heads)
+        on_both = tuple(x + y for x, y in zip(on_fakes, on_both, strict=True))
+
+        def grads() -> list[Tensor]:
+            return [p.grad.clone() for p in adversary.network.heads.parameters()]
+
+        loss = adversary.loss(now, G)
+        assert G.grad is None  # the heads' gradient stays with the heads
+        for found, wanted in zip(grads(), on_fakes, strict=True):
+            torch.testing.assert_close(found, wanted)
+        loss.backward(inputs=[G, never_reached])
+        assert G.grad is not None
+        torch.testing.assert_close(G.grad, for_G)
+        assert never_reached.grad is None
+        for found, wanted in zip(grads(), on_fakes, strict=True):
+            torch.testing.assert_close(found, wanted)  # and the generator's with the generator
+        with pytest.raises(RuntimeError, match="second time"):
+            loss.backward(inputs=[G])  # nothing keeps the graph
+
+        before = [p.detach().clone() for p in adversary.network.heads.parameters()]
+        buffers = {n: x.clone() for n, x in adversary.network.projections.state_dict().items()}
+        adversary.learn(now, real)
+        torch.testing.assert_close(G.grad, for_G)
+        for found, wanted in zip(grads(), on_both, strict=True):
+            torch.testing.assert_close(found, wanted)
+        after = list(adversary.network.heads.parameters())
+        assert all(not torch.equal(x, y) for x, y in zip(before, after, strict=True))
+        now_buffers = adversary.network.projections.state_dict()
+        assert all(torch.equal(x, now_buffers[name]) for name, x in buffers.items())
+
+    def test_heads_learn_from_pictures_without_a_graph(self, network: Path) -> None:
+        """While the generator waits its pictures carry none; the step is the same."""
+        fake, real, states = rand(4, 3, 32, 32), rand(4, 3, 32, 32, seed=1), []
+        for fakes in (fake, fake.clone().requires_grad_(True)):
+            adversary = self.adversary(network)
+            adversary.loss(Moment(0, 0), fakes)
+            adversary.learn(Moment(0, 0), real)
+            states.append(adversary.network.state_dict())
+        assert all(torch.equal(x, states[1][name]) for name, x in states[0].items())
+
+    def test_heads_tell_what_differs(self, network: Path) -> None:
+        """Their loss falls below that of guessing, 2: noise is not what blobs are."""
+        stats = Stats()
+        adversary = ProjectedAdversary(
+            self.adversary(network).network, 0.01, 0.5, 3, stats, World()
+        )
+        means = []
+        for step in range(40):
+            real = F.interpolate(rand(8, 3, 4, 4, seed=step), size=(32, 32), mode="bilinear")
+            adversary.loss(Moment(8 * step, step), rand(8, 3, 32, 32, seed=100 + step))
+            adversary.learn(Moment(8 * step, step), real)
+            means.append(stats.take())
+        last = {name: sum(m[name] for m in means[-8:]) / 8 for name in means[0]}
+        assert means[0]["loss_heads"] > 1.9
+        assert last["loss_heads"] < 1.8
+        assert last["logits_real"] > last["logits_fake"] + 0.4
+
+    def test_learning_needs_something_seen(self, network: Path) -> None:
+        adversary = self.adversary(network)
+        with pytest.raises(RuntimeError, match="call it first"):
+            adversary.learn(Moment(0, 0), rand(4, 3, 32, 32))
+
+
+class TestProjectedGenerator:
+    pytestmark = TORCHSCRIPT
+
+    def train(
+        self,
+        network: Path,
+        folder: Path,
+        kind: str,
+        kimg: float = 0.024,
+        seed: int = 0,
+        **changes: float,
+    ) -> RunFolder:
+        """kind: P, and D and E if they take part too."""
+        run = RunFolder(folder)
+        G, D = tiny_networks(seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            E = VariationalEncoder(G.config.z_dim) if "E" in kind else None
+        weight = 1.0 if E is not None else 0.0
+        options = replace(SHORT, snapshot_kimg=9.0, autoencoder_weight=weight, **changes)
+        options = replace(options, total_kimg=kimg)
+        P = tiny_projected(network, seed=seed)
+        train_generator(options, G, D if "D" in kind else None, pictures(), run, P=P, E=E)
+        return run
+
+    @pytest.mark.parametrize("kind", ["P", "PD", "PE"])
+    def test_continued_equals_uninterrupted(self, kind: str, network: Path, tmp_path: Path) -> None:
+        whole = self.train(network, tmp_path / "whole", kind)
+        self.train(network, tmp_path / "parts", kind, kimg=0.008)
+        parts = self.train(network, tmp_path / "parts", kind, seed=5)  # the state overrides these
+        assert same_tensors(whole.state_path, parts.state_path)
+        assert same_tensors(whole.bundle_path / HEADS, parts.bundle_path / HEADS)
+
+        names = {name.partition("/")[0] for name in load_file(whole.state_path)}
+        assert names == {"G", "G_ema", "opt_G", *kind, *(f"opt_{x}" for x in kind)}
+        state = {name for name in load_file(whole.state_path) if name.startswith("P/")}
+        assert {name.rpartition(".")[2] for name in state} >= {"deviation", "_u", "original"}
+        record = records_of(whole)[-1]
+        assert {"loss_g", "loss_heads", "logits_real", "logits_fake"} <= set(record)
+        assert ("loss_d" in record) == ("D" in kind)
+        assert ("distance" in record) == ("E" in kind)
+        assert "path_length" not in record  # that is StyleGAN2's recipe
+        info = read_bundle(whole.bundle_path)
+        assert (info.discriminator is not None) == ("D" in kind)
+        P = tiny_projected(network, seed=7)
+        assert load_projected(info.folder, P)
+        stored = load_file(whole.state_path)
+        assert all(torch.equal(x, stored[f"P/{name}"]) for name, x in P.state_dict().items())
+
+    def test_at_first_the_heads_learn_alone(self, network: Path, tmp_path: Path) -> None:
+        G, start = tiny_networks()[0], tiny_projected(network)
+        run = self.train(network, tmp_path / "run", "P", kimg=0.024, discriminator_kimg=0.024)
+        state = load_file(run.state_path)
+        parameters = dict(G.named_parameters())
+        assert all(torch.equal(x.detach(), state[f"G/{n}"]) for n, x in parameters.items())
+        assert all(torch.equal(x.detach(), state[f"G_ema/{n}"]) for n, x in parameters.items())
+        heads = dict(start.heads.named_parameters())
+        assert not any(torch.equal(x, state[f"P/heads.{n}"]) for n, x in heads.items())
+        run = self.train(network, tmp_path / "run", "P", kimg=0.032, discriminator_kimg=0.024)
+        state = load_file(run.state_path)
+        assert not all(torch.equal(x.detach(), state[f"G/{n}"]) for n, x in parameters.items())
+
+    def test_in_bfloat16(self, network: Path, tmp_path: Path) -> None:
+        run, (G, D) = RunFolder(tmp_path / "run"), tiny_networks()
+        P = tiny_projected(network, dtype=torch.bfloat16)
+        train_generator(replace(SHORT, total_kimg=0.016, bf16=True), G, D, pictures(), run, P=P)
+        assert all(math.isfinite(value) for record in records_of(run) for value in record.values())
+
+    def test_without_any_adversary_or_with_one_picture(self, network: Path, tmp_path: Path) -> None:
+        run, G = RunFolder(tmp_path / "run"), tiny_networks()[0]
+        with pytest.raises(ValueError, match="needs an adversary"):
+            train_generator(SHORT, G, None, pictures(), run)
+        with pytest.raises(ValueError, match="batch of two or more"):
+            self.train(network, tmp_path / "run", "P", batch_size=1)
+
+    def test_a_run_goes_on_with_what_it_was_started_with(
+        self, network: Path, tmp_path: Path
+    ) -> None:
+        run = RunFolder(tmp_path / "run")
+        options = replace(SHORT, total_kimg=0.008)
+        train_generator(options, *tiny_networks(), pictures(), run)
+        with pytest.raises(ValueError, match=r"other networks \(P differs\); continue it with"):
+            self.train(network, run.path, "PD")
 
 
 class TestInpainter:
@@ -335,6 +526,79 @@ class TestInpainter:
         assert warnings_of({"by_encoder": 1, "by_z": 1, "diversity": 0.5}) == []
 
 
+class TestProjectedInpainter:
+    pytestmark = TORCHSCRIPT
+
+    def train(
+        self,
+        network: Path,
+        folder: Path,
+        adversarial: float,
+        projected: float,
+        kimg: float,
+        **changes: float,
+    ) -> RunFolder:
+        run, (_, D) = RunFolder(folder), tiny_networks()
+        perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
+        options = replace(
+            FILL,
+            total_kimg=kimg,
+            snapshot_kimg=9.0,
+            real_fraction=0.5,
+            lambda_adversarial=adversarial,
+            lambda_projected=projected,
+            **changes,
+        )
+        train_inpainter(
+            options,
+            tiny_model(),
+            D if adversarial else None,
+            perceptual,
+            run,
+            P=tiny_projected(network) if projected else None,
+            pictures=pictures(),
+        )
+        return run
+
+    @pytest.mark.parametrize(("adversarial", "projected"), [(0.0, 0.1), (0.08, 0.1)])
+    def test_continued_equals_uninterrupted(
+        self, adversarial: float, projected: float, network: Path, tmp_path: Path
+    ) -> None:
+        """By heads alone, and beside the paper's discriminator; `TestInpainter` has the latter."""
+        whole = self.train(network, tmp_path / "whole", adversarial, projected, 0.024)
+        self.train(network, tmp_path / "parts", adversarial, projected, 0.008)
+        parts = self.train(network, tmp_path / "parts", adversarial, projected, 0.024)
+        assert same_tensors(whole.state_path, parts.state_path)
+        record = records_of(whole)[-1]
+        assert ("loss_adversarial" in record) == ("loss_D" in record) == bool(adversarial)
+        assert {"loss_projected", "loss_heads"} <= set(record)
+        info = read_bundle(whole.bundle_path)
+        assert (info.discriminator is not None) == bool(adversarial)
+        stored, start = load_file(whole.state_path), tiny_projected(network)
+        heads = dict(start.heads.named_parameters())
+        assert not any(torch.equal(x, stored[f"P/heads.{n}"]) for n, x in heads.items())
+        assert load_projected(info.folder, start)
+
+    def test_the_weight_matters(self, network: Path, tmp_path: Path) -> None:
+        states = []
+        for weight in (0.1, 10.0):
+            folder = tmp_path / f"{weight}"
+            run = self.train(network, folder, 0.0, weight, 0.008, discriminator_kimg=-1.0)
+            states.append(load_file(run.state_path))
+        names = [n for n in states[0] if n.startswith("model/mixer") and states[0][n].ndim > 1]
+        assert any(not torch.equal(states[0][n], states[1][n]) for n in names)
+
+    def test_halves_that_belong_together(self, network: Path, tmp_path: Path) -> None:
+        model, (_, D) = tiny_model(), tiny_networks()
+        perceptual, run = PerceptualLoss(discriminator_features(D)), RunFolder(tmp_path / "r")
+        with pytest.raises(ValueError, match="lambda_projected and projected discriminators"):
+            train_inpainter(replace(FILL, lambda_projected=0.1), model, D, perceptual, run)
+        with pytest.raises(ValueError, match="lambda_projected and projected discriminators"):
+            train_inpainter(FILL, model, D, perceptual, run, P=tiny_projected(network))
+        with pytest.raises(ValueError, match="lambda_adversarial needs a discriminator"):
+            train_inpainter(FILL, model, None, perceptual, run)
+
+
 class TestPerceptual:
     def test_vgg16_has_the_published_layout(self, tmp_path: Path) -> None:
         network = VGG16()
@@ -388,6 +652,42 @@ class TestPerceptual:
         torch.testing.assert_close(loss(x, y), expected)
 
 
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+
+import torch
+from inpaint_model.data import load_pictures
+from inpaint_model.inpainter import tiny_model
+from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.training import distributed
+from inpaint_model.training.generator_loop import train_generator
+from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from safetensors.torch import save_file
+from tiny_feature_networks import tiny_projected
+from tiny_networks import tiny_networks
+
+data, network, out = map(Path, sys.argv[1:])
+world = distributed.start("cpu")
+pictures = load_pictures([data], 32)
+run = RunFolder(out / "two")
+G, D = tiny_networks()
+P = tiny_projected(network)
+short = {"total_kimg": 0.016, "batch_size": 8}
+train_generator(GeneratorTraining(**short), G, D, pictures, run, P=P, world=world)
+kept = {"generator/G": G, "generator/P": P}
+_, D = tiny_networks()
+model, P = tiny_model(), tiny_projected(network, seed=1)
+options = InpainterTraining(**short, lambda_projected=0.1, discriminator_kimg=0.0, ramp_kimg=0.0)
+perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
+train_inpainter(options, model, D, perceptual, RunFolder(out / "fill"), P=P, world=world)
+kept |= {"inpainter/model": model, "inpainter/P": P}
+tensors = {f"{k}/{n}": x.contiguous() for k, m in kept.items() for n, x in m.state_dict().items()}
+save_file(tensors, out / f"{world.rank}.safetensors")
+distributed.stop(world)
+"""
 COMMAND = (sys.executable, "-m", "inpaint_model.cli", "train", "generator")
 
 
@@ -416,10 +716,15 @@ def reached_kimg(run: Path) -> float:
 
 
 class TestCommand:
-    def test_killed_at_any_moment_it_goes_on(self, data: Path, tmp_path: Path) -> None:
+    @TORCHSCRIPT
+    @pytest.mark.parametrize("projected", [False, True])
+    def test_killed_at_any_moment_it_goes_on(
+        self, projected: bool, data: Path, network: Path, tmp_path: Path
+    ) -> None:
         out = tmp_path / "killed"
+        extra = ["--feature-networks", str(network)] if projected else []
         process = subprocess.Popen(
-            [*COMMAND, *arguments(data, out, 400)], stdout=subprocess.DEVNULL
+            [*COMMAND, *arguments(data, out, 400), *extra], stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 120
         while not (out / "state.safetensors").exists() and time.monotonic() < deadline:
@@ -430,9 +735,9 @@ class TestCommand:
         reached = reached_kimg(out)
         assert 0 < reached < 400
         total = reached + 0.032
-        assert main(["train", "generator", *arguments(data, out, total)]) == 0
+        assert main(["train", "generator", *arguments(data, out, total), *extra]) == 0
         whole = tmp_path / "whole"
-        assert main(["train", "generator", *arguments(data, whole, total)]) == 0
+        assert main(["train", "generator", *arguments(data, whole, total), *extra]) == 0
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
     def test_sigterm_saves_and_it_goes_on(self, data: Path, tmp_path: Path) -> None:
@@ -482,7 +787,97 @@ class TestCommand:
         one_step = torch.cat([v.flatten() for v in tiny_networks()[0].state_dict().values()])
         assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
-    @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-in
+    @TORCHSCRIPT
+    def test_processes_stay_equal_against_projected_discriminators(
+        self, data: Path, network: Path, tmp_path: Path
+    ) -> None:
+        """Each normalizes by its own share's statistics, so two do not do what one does; but all
+        have the same weights at every moment."""
+        script = tmp_path / "train.py"
+        script.write_text(TWO_PROCESSES)
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        torchrun += ["--nproc-per-node", "2", str(script), str(data), str(network), str(tmp_path)]
+        paths = [str(Path(__file__).parents[1] / "support"), *sys.path]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+        subprocess.run(torchrun, check=True, env=environment, timeout=300)
+        trained, other = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
+        differ = {name for name, value in trained.items() if not torch.equal(value, other[name])}
+        assert differ == {"generator/G/mapping.w_avg"}  # an estimate from a process's own codes
+        start = tiny_projected(network)
+        for kind in ("generator", "inpainter"):
+            for name, value in start.heads.named_parameters():
+                assert not torch.equal(trained[f"{kind}/P/heads.{name}"], value)
+        G = dict(tiny_networks()[0].named_parameters())
+        name = "synthesis.b32.conv1.weight"
+        assert not torch.equal(trained[f"generator/G/{name}"], G[name])
+
+    @TORCHSCRIPT
+    def test_heads_go_on_from_a_bundle(
+        self, data: Path, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        extra = ["--feature-networks", str(network)]
+        assert main(["train", "generator", *arguments(data, first, 0.016), *extra]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out
+        assert read_bundle(first / "bundle").discriminator is None
+        extra += ["--from", str(first / "bundle")]
+        assert main(["train", "generator", *arguments(data, second, 0.016), *extra]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out
+        assert same_tensors(first / "bundle" / HEADS, second / "bundle" / HEADS)  # nothing to do
+        extra += ["--with-discriminator"]
+        third = tmp_path / "third"
+        assert main(["train", "generator", *arguments(data, third, 0.024), *extra]) == 0
+        assert read_bundle(third / "bundle").discriminator is not None
+        assert not same_tensors(first / "bundle" / HEADS, third / "bundle" / HEADS)
+
+        extra[1] = str(tiny_feature_network(tmp_path / "other.pt", seed=1))
+        fourth = tmp_path / "fourth"
+        assert main(["train", "generator", *arguments(data, fourth, 0.016), *extra]) == 0
+        printed = capsys.readouterr().out
+        assert f"no heads that fit lie in {first / 'bundle'}: new ones are trained" in printed
+
+    @TORCHSCRIPT
+    def test_inpainter_against_projected_discriminators(
+        self, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Around a generator that was trained against heads alone: there is no discriminator."""
+        heads = tiny_projected(network, seed=4)
+        bundle = save_bundle(tmp_path / "g", tiny_networks()[0], Card("g"), projected=heads).folder
+        features = save_script(nn.Conv2d(3, 4, 3), tmp_path / "features.pt")
+        base = ["train", "inpainter", "--generator", str(bundle), "--preset", "tiny"]
+        base += ["--device", "cpu", "--total-kimg", "0.008", "--out", str(tmp_path / "run")]
+
+        def complaint(*more: str) -> str:
+            assert main([*base, *more]) == 2
+            error = capsys.readouterr().err
+            assert error.count("\n") == 1
+            return error
+
+        alone = ["--lambda-adversarial", "0"]
+        fill = [*alone, "--lambda-projected", "0.1"]
+        networks = ["--feature-networks", str(network)]
+        compared = ["--features", str(features)]
+        assert "holds no StyleGAN2 discriminator" in complaint()
+        assert "give --features or --vgg16" in complaint(*fill, *networks)
+        assert "belong together" in complaint(*fill, *compared)
+        assert "belong together" in complaint(*alone, *networks, *compared)
+        assert not (tmp_path / "run").exists()  # nothing was begun
+        capsys.readouterr()
+
+        assert main([*base, *fill, *networks, *compared]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out  # those of the generator
+        info = read_bundle(tmp_path / "run" / "bundle")
+        assert info.discriminator is None
+        again = tiny_projected(network)
+        assert load_projected(info.folder, again)
+        mixing = heads.projections.get_buffer("0.across_channels0")
+        assert torch.equal(again.projections.get_buffer("0.across_channels0"), mixing)
+
+        more = [*fill, *networks, *compared, "--init", str(info.folder), "--total-kimg", "0.016"]
+        assert main([*base, *more, "--out", str(tmp_path / "more")]) == 0
+        assert "new ones are trained" not in capsys.readouterr().out
+
+    @TORCHSCRIPT
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = tiny_networks()
         info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
@@ -499,8 +894,7 @@ class TestCommand:
         assert load_vectors(second)["age"].tolist() == [1.0] * G.config.w_dim
 
         other = save_bundle(tmp_path / "h", tiny_networks(seed=4)[0], Card("h"), discriminator=D)
-        script = torch.jit.script(nn.Conv2d(3, 4, 3))
-        script.save(str(tmp_path / "features.pt"))
+        save_script(nn.Conv2d(3, 4, 3), tmp_path / "features.pt")
         onto = [
             *again,
             "--generator",
@@ -562,9 +956,15 @@ class TestCommand:
         assert json.loads(capsys.readouterr().out)["total_kimg"] == 1
         assert not out.exists()
 
+    @TORCHSCRIPT
     @pytest.mark.parametrize(
         ("change", "message"),
         [
+            (["--feature-networks", __file__], "test_training.py is not a TorchScript file"),
+            (["--feature-networks", "/nowhere"], "nowhere"),
+            (["--feature-networks", "{three}"], "need 4 square maps"),
+            (["--feature-networks", "{four}", "--batch-size", "1"], "batch of two or more"),
+            (["--with-discriminator"], "give those as well"),
             (["--data", "/nowhere"], "nowhere"),
             (["--preset", "huge"], "unknown preset 'huge'; known are paper-256"),
             (["--from", "/nowhere"], "nowhere"),
@@ -576,11 +976,14 @@ class TestCommand:
     def test_bad_input_is_one_sentence(
         self,
         data: Path,
+        network: Path,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
         change: list[str],
         message: str,
     ) -> None:
+        three = tiny_feature_network(tmp_path / "three.pt", channels=(4, 4, 4))
+        change = [word.format(three=three, four=network) for word in change]
         assert main(["train", "generator", *arguments(data, tmp_path / "r", 1), *change]) == 2
         error = capsys.readouterr().err
         assert message in error

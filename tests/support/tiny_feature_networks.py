@@ -42,9 +42,7 @@ def save_script(network: nn.Module, path: Path) -> Path:
     return path
 
 
-def tiny_feature_network(
-    path: Path, channels: Sequence[int] = (4, 6, 8, 8), seed: int = 0
-) -> Path:
+def tiny_feature_network(path: Path, channels: Sequence[int] = (4, 6, 8, 8), seed: int = 0) -> Path:
     """Write a network with the same weights for the same seed; returns `path`."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)

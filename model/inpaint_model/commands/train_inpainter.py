@@ -72,12 +72,7 @@ def run(args: argparse.Namespace) -> int:
     options = options_from(args, InpainterTraining)
     deadline = Deadline(options.max_minutes)  # loading counts
     checkpoint = import_checkpoint(args.generator)
-    if checkpoint.discriminator is None and options.lambda_adversarial:
-        raise ValueError(
-            f"{args.generator} holds no StyleGAN2 discriminator, from which the adversarial loss "
-            "starts; give the training checkpoint it was taken from, or --lambda-adversarial 0 "
-            "and --feature-networks with --lambda-projected"
-        )
+    _check_adversaries(args, checkpoint.discriminator)
     config = inpainting_config(preset(args.preset), args.arch, checkpoint.generator.config)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
@@ -134,6 +129,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_adversaries(args: argparse.Namespace, D: Discriminator | None) -> None:
+    """ValueError unless everything that a loss needs is given or lies beside the generator."""
+    if bool(args.lambda_projected) != bool(args.feature_networks):
+        raise ValueError(
+            "--lambda-projected and --feature-networks belong together: give both or neither"
+        )
+    if D is None and args.lambda_adversarial:
+        raise ValueError(
+            f"{args.generator} holds no StyleGAN2 discriminator, from which the adversarial loss "
+            "starts; give the training checkpoint it was taken from, or --lambda-adversarial 0 "
+            "and --feature-networks with --lambda-projected"
+        )
+    if D is None and not args.vgg16 and not args.features:
+        raise ValueError(
+            "pictures are compared by the features of the generator's discriminator, which "
+            f"{args.generator} does not hold: give --features or --vgg16"
+        )
+
+
 def _features(args: argparse.Namespace, D: Discriminator | None, device: torch.device) -> Features:
     import torch
 
@@ -143,9 +157,5 @@ def _features(args: argparse.Namespace, D: Discriminator | None, device: torch.d
         return load_vgg16(args.vgg16).to(device)
     if args.features:
         return load_torchscript(args.features, torch.bfloat16 if args.bf16 else torch.float32)
-    if D is None:
-        raise ValueError(
-            "pictures are compared by the features of the generator's discriminator, which "
-            f"{args.generator} does not hold: give --features or --vgg16"
-        )
+    assert D is not None  # checked above
     return discriminator_features(D.to(device))

@@ -1,8 +1,7 @@
 """Differentiable augmentation of everything that a discriminator sees (Zhao et al. 2020).
 
-Color, translation and cutout, with the strengths of the paper's section 4. Unlike the adaptive
-pipeline in `inpaint_model.augment` it changes every picture. Everything random comes from the
-generator that is passed in.
+Color, translation and cutout, with the strengths of the paper's section 4. Everything random comes
+from the generator that is passed in.
 """
 
 from __future__ import annotations
@@ -15,20 +14,29 @@ SHIFT = 1 / 8  # largest translation, of the picture's side
 CUTOUT = 1 / 2  # side of the square that is cut out, of the picture's
 
 
-def diff_augment(images: Tensor, generator: Generator) -> Tensor:
+def diff_augment(images: Tensor, generator: Generator, p: float = 1.0) -> Tensor:
     """Change pictures [N, 3, R, R] in -1..1; the result may leave the range.
 
-    What is moved in from outside, and what is cut out, is 0.
+    p: chance of each of the three changes (color, translation, cutout) for each picture. Below 1
+    the generator does not learn to make them itself (Karras et al. 2020, section 2.2). What is
+    moved in from outside, and what is cut out, is 0.
     """
     N, _, R, _ = images.shape
-    drawn = torch.rand(7, N, generator=generator, device=generator.device).to(images.device)
-    brightness, saturation, contrast = drawn[:3, :, None, None, None]
-    images = images + (brightness - 0.5)
-    images = _scaled(images, 2 * saturation, dim=(1,))
-    images = _scaled(images, contrast + 0.5, dim=(1, 2, 3))
+    drawn = torch.rand(10, N, generator=generator, device=generator.device).to(images.device)
+    colored, moved, cut = drawn[:3] < p
+    brightness, saturation, contrast = drawn[3:6]
+    images = images + _if(colored, brightness - 0.5, 0)
+    images = _scaled(images, _if(colored, 2 * saturation, 1), dim=(1,))
+    images = _scaled(images, _if(colored, contrast + 0.5, 1), dim=(1, 2, 3))
     reach = round(R * SHIFT)
-    images = translated(images, ((2 * reach + 1) * drawn[3:5]).long() - reach)
-    return images * _kept(drawn[5:], R)
+    shift = ((2 * reach + 1) * drawn[6:8]).long() - reach
+    images = translated(images, shift * moved)
+    return images * (_kept(drawn[8:], R) + _if(cut, torch.zeros(()), 1)).clamp(max=1)
+
+
+def _if(chosen: Tensor, value: Tensor, otherwise: float) -> Tensor:
+    """`value` for the pictures that are chosen [N]: float32 [N, 1, 1, 1]."""
+    return torch.where(chosen, value, otherwise)[:, None, None, None]
 
 
 def _scaled(images: Tensor, factor: Tensor, dim: tuple[int, ...]) -> Tensor:

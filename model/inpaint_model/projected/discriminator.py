@@ -12,16 +12,23 @@ from inpaint_model.projected.feature_network import FeatureNetwork
 from inpaint_model.projected.heads import Head
 from inpaint_model.projected.projection import WIDTHS, Projection
 
+PATCH = 4  # px, the side of the patches at every octave
+PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps, which hold less than features do
 
-class ColorPyramid(nn.Module):
-    """The picture at 1/4, 1/8, 1/16 and 1/32 of its size, as if a feature network had made it.
 
-    Feature networks hardly see color; without this one, colors run away.
+class Patches(nn.Module):
+    """The picture itself at four octaves, cut into patches, as if a feature network had made it.
+
+    Feature networks hardly see color, nor what is finer than their first stride. Without this one
+    colors run away, and outlines glow.
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[N, 3, R, R] -> four maps [N, 3, r, r]."""
-        return [F.avg_pool2d(images, size) for size in (4, 8, 16, 32)]
+        """[N, 3, R, R] -> maps [N, 48, R/4, R/4] of the whole size, ..., [N, 48, R/32, R/32]."""
+        octaves = [images]
+        for _ in range(3):
+            octaves.append(F.avg_pool2d(octaves[-1], 2))
+        return [F.pixel_unshuffle(octave, PATCH) for octave in octaves]
 
 
 class ProjectedDiscriminator(nn.Module):
@@ -38,22 +45,23 @@ class ProjectedDiscriminator(nn.Module):
     ) -> None:
         """networks: as `load_feature_network` gives them. dtype: what everything computes in.
 
-        ValueError if a network does not give four maps, each half the size of the one before, or
-        if the resolution is below the 32 px that the coarsest map needs.
+        resolution: 32 px or more, so that there is a map at 1/32. ValueError if a network does not
+        give four maps, each half the size of the one before.
         """
         super().__init__()
-        if resolution < 32:
-            raise ValueError(
-                f"projected discriminators need pictures of 32 px or more, not of {resolution}"
-            )
         self.dtype = dtype
-        self.about = {"resolution": resolution, "networks": [x.sha256 for x in networks]}
-        self.networks = nn.ModuleList([*networks, ColorPyramid()])
+        self.about = {
+            "resolution": resolution,
+            "networks": [network.sha256 for network in networks],
+            "widths": [*WIDTHS, *PATCH_WIDTHS],
+        }
+        self.networks = nn.ModuleList([*networks, Patches()])
         self.projections, self.heads = nn.ModuleList(), nn.ModuleList()
         for index, network in enumerate(self.networks, start=1):
             shapes = _shapes(network, resolution, f"feature network {index}")
-            self.projections.append(Projection([channels for channels, _ in shapes]))
-            for width, (_, side) in zip(WIDTHS, shapes, strict=True):
+            widths = PATCH_WIDTHS if isinstance(network, Patches) else WIDTHS
+            self.projections.append(Projection([channels for channels, _ in shapes], widths))
+            for width, (_, side) in zip(widths, shapes, strict=True):
                 self.heads.append(Head(width, side))
 
     def trained_parameters(self) -> list[nn.Parameter]:
@@ -63,7 +71,7 @@ class ProjectedDiscriminator(nn.Module):
     @property
     def calibrated(self) -> bool:
         """Whether the ranges of the feature maps are known."""
-        return all(bool((p.deviation > 0).all()) for p in self.projections)
+        return all(bool((p.deviation > 0).all()) for p in self._mixing())
 
     @torch.no_grad()
     def calibrate(self, images: Tensor, mean: Callable[[Tensor], Tensor] = torch.clone) -> None:
@@ -71,7 +79,7 @@ class ProjectedDiscriminator(nn.Module):
 
         mean: over the processes of a training, which must agree though each has other pictures.
         """
-        for network, projection in zip(self.networks, self.projections, strict=True):
+        for network, projection in zip(self.networks, self._mixing(), strict=True):
             projection.calibrate(network(images))
             projection.deviation.copy_(mean(projection.deviation))
 
@@ -99,6 +107,9 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.judge(self.features(images))
+
+    def _mixing(self) -> list[Projection]:
+        return [module for module in self.projections if isinstance(module, Projection)]
 
 
 def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, int]]:

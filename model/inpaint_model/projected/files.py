@@ -56,9 +56,9 @@ def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
 def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
     """Restore in place what a bundle holds; False if there is nothing that fits.
 
-    Heads fit the very feature networks, in their order, and the resolution they were trained with,
-    and the mixing: it comes from the file, or is the discriminator's own where the file leaves it
-    out. ValueError for a damaged file, with what to do.
+    Heads fit the very feature networks, in their order, and the resolution and widths that they
+    were trained with. Their mixing comes from the file; where that leaves it out, it must be the
+    discriminator's own. ValueError for a damaged file, with what to do.
     """
     path = folder / FILE
     if not path.exists():

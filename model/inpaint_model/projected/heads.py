@@ -22,6 +22,7 @@ class SeparableBlock(nn.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, down: bool) -> None:
+        """down: halve the size, by average pooling."""
         super().__init__()
         self.depthwise = spectral_norm(
             nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
@@ -32,6 +33,7 @@ class SeparableBlock(nn.Module):
         self.down = down
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, I, h, w] -> [N, O, h, w], or half of that size."""
         x = self.depthwise(x)
         x = self.pointwise(F.avg_pool2d(x, 2) if self.down else x)
         return F.leaky_relu(self.norm(x), 0.2)
@@ -45,6 +47,7 @@ class Head(nn.Sequential):
     """
 
     def __init__(self, channels: int, side: int) -> None:
+        """channels, side: those of the mixed map; one of more than 8 px is halved down to that."""
         blocks: list[nn.Module] = []
         while side > LAST_SIDE or not blocks:
             width = min(2 * channels, MAX_WIDTH)

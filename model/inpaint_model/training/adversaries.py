@@ -34,8 +34,14 @@ class Adversary(Protocol):
     """One judge of pictures, its optimizer, and how the two learn."""
 
     name: str  # in the run's state
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
+
+    @property
+    def network(self) -> nn.Module:
+        """Return the judge itself."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return what steps its trained parameters."""
 
     def prepare(self, now: Moment, real: Tensor) -> None:
         """Learn from real pictures [N, 3, R, R] before the generator's step, if this kind does."""
@@ -155,10 +161,18 @@ class ProjectedAdversary:
     name = "P"
 
     def __init__(
-        self, P: ProjectedDiscriminator, lr: float, seed: int, stats: Stats, world: World
+        self,
+        P: ProjectedDiscriminator,
+        lr: float,
+        augment_p: float,
+        seed: int,
+        stats: Stats,
+        world: World,
     ) -> None:
+        """lr: Adam's learning rate of the heads. augment_p: chance of each augmentation, 0..1."""
         self.network = P
         self.optimizer = torch.optim.Adam(P.trained_parameters(), lr=lr, betas=(0.0, 0.99))
+        self._augment_p = augment_p
         self._seed, self._stats, self._world = seed, stats, world
         self._d_fake: Tensor | None = None
 
@@ -169,7 +183,7 @@ class ProjectedAdversary:
         self.optimizer.zero_grad(set_to_none=True)
         logits = self.network(self._augmented(now, fake, "fake"))
         d_fake = losses.d_hinge_fake(logits)
-        d_fake.backward(inputs=self.network.trained_parameters(), retain_graph=True)  # type: ignore[no-untyped-call]
+        d_fake.backward(inputs=self.network.trained_parameters(), retain_graph=True)
         self._d_fake = d_fake.detach()
         self._stats.add("logits_fake", logits.mean())
         return losses.g_hinge(logits)
@@ -183,7 +197,7 @@ class ProjectedAdversary:
             features = self.network.features(self._augmented(now, real, "real"))
         real_logits = self.network.judge(features)
         d_real = losses.d_hinge_real(real_logits)
-        d_real.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+        d_real.backward(inputs=parameters)
         self._world.average_gradients(parameters)
         self.optimizer.step()
         self._stats.add("loss_heads", d_fake + d_real)
@@ -197,4 +211,4 @@ class ProjectedAdversary:
 
     def _augmented(self, now: Moment, images: Tensor, purpose: str) -> Tensor:
         name = f"projected {purpose} {self._world.rank}"
-        return diff_augment(images, generator_for(self._seed, now.nimg, name))
+        return diff_augment(images, generator_for(self._seed, now.nimg, name), self._augment_p)

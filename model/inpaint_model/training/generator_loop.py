@@ -36,6 +36,7 @@ from inpaint_model.training.autoencoding import (
     reconstruct,
     save_encoder,
 )
+from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
@@ -133,11 +134,18 @@ def train_generator(
         rng = generator_for(options.seed, cur_nimg, purpose + " noise", device)
         return sharded_noise(rng, world.rank, world.size, device)
 
+    synthesis = G.synthesis
+    if options.compile and not options.random_noise:
+        example = torch.zeros(local, G.config.num_ws, G.config.w_dim, device=device)
+        synthesis = compiled(G.synthesis, example, "const", None, dtype)
+        G.zero_grad(set_to_none=True)
+
     def generate(purpose: str, share: int | None = None) -> tuple[Tensor, Tensor]:
         z, z_other, rng = latents(purpose)
         ws = mixed_styles(G, z, z_other, mixing, rng)[:share]
         if not options.random_noise:
-            return G.synthesis(ws, "const", None, dtype), ws
+            forward = synthesis if purpose == "G" and torch.is_grad_enabled() else G.synthesis
+            return forward(ws, "const", None, dtype), ws
         return G.synthesis(ws, "random", noise_source(purpose), dtype), ws
 
     adversaries: list[Adversary] = []
@@ -148,7 +156,11 @@ def train_generator(
         )
     if P is not None:
         P.to(device).train()
-        adversaries.append(ProjectedAdversary(P, options.lr_heads, options.seed, stats, world))
+        adversaries.append(
+            ProjectedAdversary(
+                P, options.lr_heads, options.heads_augment_p, options.seed, stats, world
+            )
+        )
     for adversary in adversaries:
         modules[adversary.name] = adversary.network
         optimizers[f"opt_{adversary.name}"] = adversary.optimizer
@@ -223,7 +235,7 @@ def train_generator(
             verdicts = [adversary.loss(now, fake) for adversary in adversaries]
             g_loss = torch.stack(verdicts).sum()
             if learns:
-                g_loss.backward(inputs=G_parameters)  # type: ignore[no-untyped-call]
+                g_loss.backward(inputs=G_parameters)
             stats.add("loss_g", g_loss)
         if E is not None:
             opt_E.zero_grad(set_to_none=True)

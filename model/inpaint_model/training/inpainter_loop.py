@@ -118,7 +118,9 @@ def train_inpainter(
     heads = None
     if P is not None:
         P.to(device).train()
-        heads = ProjectedAdversary(P, options.lr_heads, options.seed, stats, world)
+        heads = ProjectedAdversary(
+            P, options.lr_heads, options.heads_augment_p, options.seed, stats, world
+        )
         modules["P"], optimizers["adam_P"] = P, heads.optimizer
     own_sha256 = generator_sha256(generator.state_dict())
     carried = directions_of(directions_from, own_sha256)
@@ -219,7 +221,7 @@ def train_inpainter(
             projected = 2 * heads.loss(Moment(cur_nimg, step), both)
             loss = loss + options.lambda_projected * ramp * projected
             stats.add("loss_projected", projected)
-        loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+        loss.backward(inputs=parameters)
         world.average_gradients(parameters)
         adam.step()
 

@@ -31,13 +31,16 @@ class GeneratorTraining:
         0.0, "Learn by reconstruction alone for this many thousand images, before all else."
     )
     discriminator_kimg: float = option(
-        0.0, "Then the discriminator alone plays for this many thousand images, after growing say."
+        0.0, "Then only the discriminators learn for this many thousand images, after growing say."
     )
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
     lr_discriminator: float | None = option(
         None, "The StyleGAN2 discriminator's, where it differs."
     )
     lr_heads: float = option(0.002, "Adam's learning rate of projected discriminators.")
+    heads_augment_p: float = option(
+        0.5, "Chance of each augmentation (color, translation, cutout) before them."
+    )
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
     r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")
     pl_weight: float | None = option(
@@ -67,6 +70,9 @@ class GeneratorTraining:
     tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
     snapshot_kimg: float = option(10.0, "Thousands of images between states, grids and bundles.")
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
+    compile: bool = option(
+        False, "Compile the generator (torch.compile; takes a minute); needs --no-random-noise."
+    )
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,9 @@ class InpainterTraining:
     lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
     lr_discriminator: float = option(1e-4, "Adam's learning rate of the discriminator.")
     lr_heads: float = option(0.002, "Adam's learning rate of projected discriminators.")
+    heads_augment_p: float = option(
+        0.5, "Chance of each augmentation (color, translation, cutout) before them."
+    )
     lambda_adversarial: float = option(
         0.08, "Weight of the adversarial loss by the StyleGAN2 discriminator; 0 = it is left out."
     )

@@ -109,6 +109,33 @@ def test_it_is_differentiable() -> None:
     torch.testing.assert_close((gradient * change).sum(), wanted, rtol=1e-4, atol=1e-3)
 
 
+class TestChance:
+    """Each picture takes each of the three changes with probability p, independently."""
+
+    def test_never(self) -> None:
+        images = rand(8, 3, R, R)
+        assert torch.equal(diff_augment(images, rng(), 0.0), images)
+
+    @pytest.mark.parametrize("p", [0.3, 1.0])
+    def test_as_often_as_asked(self, p: float) -> None:
+        count = 4000
+        ramp = (BASE + torch.arange(R) / R).expand(count, 3, R, R)
+        result = diff_augment(ramp, rng(), p)[:, 0]
+        empty = result == 0
+        full = empty.all(dim=1).any(dim=1) | empty.all(dim=2).any(dim=1)
+        steps = result.diff(dim=2)
+        steps = steps.masked_fill(empty[:, :, 1:] | empty[:, :, :-1], 0).amax(dim=(1, 2))
+        colored = (steps - 1 / R).abs() > 1e-5  # contrast has been changed
+        cut = empty[:, R // 8 : -R // 8, R // 8 : -R // 8].flatten(1).any(dim=1)  # no shift's edge
+        reach = 2 * (R // 8) + 1
+        found = torch.stack([colored, full]).float()
+        wanted = torch.tensor([p, p * (1 - 1 / reach**2)])
+        torch.testing.assert_close(found.mean(dim=1), wanted, rtol=0, atol=0.03)
+        assert float(cut.float().mean()) == pytest.approx(p, abs=0.03)
+        together = float((colored & full).float().mean())
+        assert together == pytest.approx(float(wanted.prod()), abs=0.03)
+
+
 def test_only_the_generator_decides() -> None:
     images = rand(4, 3, R, R)
     before = torch.random.get_rng_state()

@@ -1,0 +1,136 @@
+"""Several trainings of the inpainter around one generator, judged alike: what comparisons share.
+
+Each variant is trained with each seed, `--jobs` at a time, and judged by `inpaint-model evaluate`.
+Started again, it goes on where it was. Trainings share the holes and pictures of their seed, so
+that variants are compared on the same ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from inpaint_model.cli import main as inpaint_model
+
+
+class Measure(NamedTuple):
+    """One number of `inpaint-model evaluate`."""
+
+    title: str
+    number: str
+    mask_set: str
+    digits: int
+
+
+Scores = dict[Measure, float]
+
+
+class Run(NamedTuple):
+    """One training: a variant, its arguments of `train inpainter`, and a seed."""
+
+    variant: str
+    arguments: Sequence[object]
+    seed: int
+
+    def folder(self, out: Path) -> Path:
+        return out / f"{self.variant}-{self.seed}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every comparison takes."""
+    parser.add_argument("--generator", type=Path, required=True)
+    parser.add_argument("--images", required=True, nargs="+")
+    parser.add_argument("--metrics-dir", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default 1)")
+    parser.add_argument("--preset", default="compact-64")
+    parser.add_argument("--kimg", type=float, default=20)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "train", nargs="*", help="further arguments for `train inpainter`, after --"
+    )
+
+
+def results_of(
+    args: argparse.Namespace, variants: Mapping[str, Sequence[object]], measures: Sequence[Measure]
+) -> dict[str, list[Scores]]:
+    """Train and judge every variant (name -> arguments) with every seed."""
+    # Seed by seed: what is finished early compares all variants.
+    runs = [Run(name, own, seed) for seed in range(args.seeds) for name, own in variants.items()]
+    with ProcessPoolExecutor(args.jobs) as pool:
+        list(pool.map(partial(_train, args), runs))
+        judged = list(pool.map(partial(_judge, args, measures), runs))
+    results: dict[str, list[Scores]] = {name: [] for name in variants}
+    for run, scores in zip(runs, judged, strict=True):
+        results[run.variant].append(scores)
+    return results
+
+
+def _train(args: argparse.Namespace, run: Run) -> None:
+    """Train `run` to its end, or on to it."""
+    command = ["train", "inpainter", "--generator", args.generator, "--preset", args.preset]
+    command += ["--seed", run.seed, "--out", run.folder(args.out), *run.arguments]
+    command += ["--total-kimg", args.kimg, "--batch-size", args.batch_size, "--lr", args.lr]
+    command += ["--device", args.device, *args.train]
+    if args.device == "cpu":
+        command += ["--threads", _threads(args)]
+    _inpaint_model_or_exit(run, command)
+
+
+def _judge(args: argparse.Namespace, measures: Sequence[Measure], run: Run) -> Scores:
+    """The measures of a finished run."""
+    torch.set_num_threads(_threads(args))
+    report = run.folder(args.out) / "report" / "report.json"
+    if not report.exists():
+        diversity = 24 if any("diversity" in measure.number for measure in measures) else 0
+        command = ["evaluate", run.folder(args.out) / "bundle", "--images", *args.images]
+        command += ["--out", report.parent, "--metrics-dir", args.metrics_dir]
+        sets = dict.fromkeys(measure.mask_set for measure in measures)
+        command += ["--sets", ",".join(sets), "--seeds", 1, "--diversity", diversity]
+        command += ["--no-baselines", "--cache", args.out / "cache", "--device", args.device]
+        _inpaint_model_or_exit(run, command)
+    return scores_of(json.loads(report.read_text("utf-8")), measures)
+
+
+def _inpaint_model_or_exit(run: Run, command: Sequence[object]) -> None:
+    if inpaint_model([str(part) for part in command]) != 0:
+        raise SystemExit(f"{run.variant}, seed {run.seed}: see the message above")
+
+
+def _threads(args: argparse.Namespace) -> int:
+    jobs: int = args.jobs
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
+def scores_of(report: dict[str, Any], measures: Sequence[Measure]) -> Scores:
+    """The model's measures, from a report of `inpaint-model evaluate`."""
+    rows = {row["set"]: row["numbers"] for row in report["rows"] if row["method"] == "model"}
+    return {measure: rows[measure.mask_set][measure.number] for measure in measures}
+
+
+def table(results: Mapping[str, list[Scores]], measures: Sequence[Measure], what: str) -> str:
+    """Markdown: a row a variant, with mean and standard deviation over seeds."""
+    lines = [f"| {what} | " + " | ".join(measure.title for measure in measures) + " |"]
+    lines.append("|---" * (len(measures) + 1) + "|")
+    for variant, scores in results.items():
+        cells = [mean_and_spread([run[measure] for run in scores], measure) for measure in measures]
+        lines.append(f"| {variant} | " + " | ".join(cells) + " |")
+    lines += ["", "KID is 1000 x kid768; ± is the standard deviation over seeds.", ""]
+    return "\n".join(lines)
+
+
+def mean_and_spread(values: Sequence[float], measure: Measure) -> str:
+    """`1.23 ± 0.04`."""
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.{measure.digits}f} ± {spread:.{measure.digits}f}"

@@ -1,0 +1,30 @@
+"""`torch.compile` where it is worth its minute, and without it where it fails."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Tensor])
+
+
+def compiled(function: Function, *example: Any) -> Function:
+    """Compile `function` and its gradient for arguments like `example`; on failure return it as is.
+
+    Compiling takes a minute or two on a processor, and a C++ compiler. It is tried at once, so that
+    an error shows here and not in the middle of a training.
+    """
+    try:
+        fast = torch.compile(function, dynamic=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice for whoever writes the functions
+            fast(*example).sum().backward()
+    except Exception as error:  # whatever a compiler may raise: the training needs none
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        print(f"not compiled ({reason}): going on without", flush=True)
+        return function
+    return fast  # type: ignore[return-value]

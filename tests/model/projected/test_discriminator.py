@@ -1,0 +1,169 @@
+"""The whole: sizes it takes, sentences for those it does not, calibration, precision."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from inpaint_model.projected.discriminator import Patches, ProjectedDiscriminator
+from inpaint_model.projected.feature_network import FeatureNetwork, load_feature_network
+from inpaint_model.training.ema import frozen_copy
+from tiny_feature_networks import save_script, tiny_feature_network, tiny_projected
+from torch import Tensor, nn
+
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+
+
+def rand(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def pictures(count: int = 4, resolution: int = 32, seed: int = 0) -> Tensor:
+    return rand(count, 3, resolution, resolution, seed=seed).clamp(-1, 1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tiny_feature_network(tmp_path / "network.pt")
+
+
+class Stub(nn.Module):
+    """Maps of given shapes, whatever the pictures show."""
+
+    def __init__(self, *shapes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shapes = shapes
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [torch.zeros(len(images), *shape) for shape in self.shapes]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "logits"),
+    [(32, 25 + 1 + 1 + 1), (64, 25 + 25 + 1 + 1), (128, 25 + 25 + 25 + 1)],
+)
+def test_resolutions(path: Path, resolution: int, logits: int) -> None:
+    P = tiny_projected(path, resolution).eval()
+    images = pictures(2, resolution)
+    P.calibrate(images)
+    features = P.features(images)
+    assert [x.shape[2] for x in features] == [resolution >> level for level in range(2, 6)] * 2
+    verdict = P(images)
+    assert verdict.shape == (2, 2 * logits)  # of the network, and of the patches
+    assert verdict.dtype == torch.float32
+    assert torch.equal(verdict, P.judge(features))
+
+
+def test_several_networks(path: Path, tmp_path: Path) -> None:
+    other = tiny_feature_network(tmp_path / "other.pt", channels=(2, 3, 4, 5), seed=1)
+    networks = [load_feature_network(path), load_feature_network(other)]
+    P = ProjectedDiscriminator(networks, 32)
+    P.calibrate(pictures())
+    assert P(pictures()).shape == (4, 3 * 28)
+    assert P.about["networks"] == [x.sha256 for x in networks]
+
+
+def test_patches_are_the_picture_at_four_octaves() -> None:
+    images = pictures(2)
+    maps = Patches()(images)
+    assert [tuple(x.shape) for x in maps] == [(2, 48, side, side) for side in (8, 4, 2, 1)]
+    for octave, x in enumerate(maps):
+        small = F.avg_pool2d(images, 2**octave)
+        assert torch.allclose(F.pixel_shuffle(x, 4), small, atol=1e-6)
+
+
+def test_only_heads_are_trained(path: Path) -> None:
+    P = tiny_projected(path)
+    trained = {id(p) for p in P.trained_parameters()}
+    assert {id(p) for p in P.heads.parameters()} == trained
+    assert {id(p) for p in P.parameters() if p.requires_grad} == trained
+    assert all(name.startswith(("heads.", "projections.")) for name in P.state_dict())
+    other = tiny_projected(path, seed=1)
+    other.load_state_dict(P.state_dict(), strict=True)
+    P.calibrate(pictures())
+    other.calibrate(pictures())
+    assert torch.equal(other.eval()(pictures()), P.eval()(pictures()))
+
+
+def test_calibration(path: Path) -> None:
+    """Deviations of the very maps; the processes of a training agree on their mean."""
+    P = tiny_projected(path)
+    assert not P.calibrated
+    P.calibrate(pictures())
+    assert P.calibrated
+    network = P.networks[0]
+    for x, deviation in zip(network(pictures()), P.projections[0].deviation, strict=True):
+        torch.testing.assert_close(deviation, x.std())
+    other = tiny_projected(path)
+    other.calibrate(pictures(), lambda deviation: 2 * deviation)
+    assert torch.equal(other.projections[0].deviation, 2 * P.projections[0].deviation)
+
+
+def test_gradients_reach_the_pictures_through_every_map(path: Path) -> None:
+    P, images = tiny_projected(path), pictures().requires_grad_(True)
+    P.calibrate(images.detach())
+    features = P.features(images)
+    for x in features:
+        (gradient,) = torch.autograd.grad(x.square().sum(), images, retain_graph=True)
+        assert gradient.abs().amax(dim=(1, 2, 3)).min() > 0
+
+
+def test_bfloat16_judges_alike(path: Path) -> None:
+    exact, rough = tiny_projected(path), tiny_projected(path, dtype=torch.bfloat16)
+    images = pictures(16)
+    for P in (exact, rough):
+        P.calibrate(images)
+    assert {x.dtype for x in rough.features(images)} == {torch.bfloat16}
+    wanted, found = exact(images).detach(), rough(images).detach()
+    assert found.dtype == torch.float32
+    assert float((found - wanted).norm() / wanted.norm()) < 0.1
+
+
+def test_copies_judge_alike(path: Path) -> None:
+    P = tiny_projected(path).eval()
+    P.calibrate(pictures())
+    for other in (copy.deepcopy(P), frozen_copy(P)):
+        assert torch.equal(other(pictures()), P(pictures()))
+
+
+def test_one_picture_alone_cannot_be_judged(path: Path) -> None:
+    P = tiny_projected(path)
+    P.calibrate(pictures())
+    with pytest.raises(ValueError, match="batch of two or more"):
+        P(pictures(1))
+
+
+class TestNetworksThatDoNotFit:
+    @pytest.mark.parametrize(
+        ("shapes", "found"),
+        [
+            ([(4, 8, 8), (4, 4, 4), (4, 2, 2)], r"gives \[4, 8, 8\], \[4, 4, 4\], \[4, 2, 2\] for"),
+            ([(4, 8, 8)] * 4, "half the size"),
+            ([(4, 8, 8), (4, 4, 4), (4, 2, 2), (4, 1, 1), (4, 1, 1)], "need 4 square maps"),
+            ([(4, 8, 4), (4, 4, 2), (4, 2, 1), (4, 1, 1)], r"\[4, 8, 4\]"),
+            ([(8,), (4,), (2,), (1,)], r"gives \[8\], \[4\]"),
+            ([(1404,)], r"gives \[1404\]"),
+            ([], "half the size"),
+        ],
+    )
+    def test_the_maps_are_named(self, shapes: list[tuple[int, ...]], found: str) -> None:
+        with pytest.raises(ValueError, match=found) as caught:
+            ProjectedDiscriminator([FeatureNetwork(Stub(*shapes))], 32)
+        assert str(caught.value).startswith("feature network 1 gives")
+        assert "\n" not in str(caught.value)
+
+    def test_a_network_that_fails_or_returns_no_tensors(self, path: Path, tmp_path: Path) -> None:
+        needs_192 = save_script(nn.Sequential(nn.Flatten(), nn.Linear(9, 4)), tmp_path / "f.pt")
+        with pytest.raises(ValueError, match="feature network 2 makes no feature maps") as caught:
+            ProjectedDiscriminator([load_feature_network(p) for p in (path, needs_192)], 32)
+        assert "\n" not in str(caught.value)
+
+        class Named(Stub):
+            def forward(self, images: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+                return {"maps": images}
+
+        with pytest.raises(ValueError, match="makes no feature maps"):
+            ProjectedDiscriminator([FeatureNetwork(Named())], 32)
