@@ -222,7 +222,7 @@ def main() -> None:
             "navier-stokes": classical(cv2.INPAINT_NS),
         }
         results = fill_all(args.out, photographs, methods)
-    judged = Judged(load_judges(args.shared / "metrics"), results)
+    judged = Judged(load_judges([args.shared / "metrics"]), results)
     for region in ("", *HOLES):
         for method in methods:
             print(json.dumps(judged.scores(method, region)), flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -20,12 +21,15 @@ from inpaint_model.evaluation.methods import (
     MeanColour,
     Model,
     Pixels,
+    Samples,
     candidate_seed,
+    draw_all,
     fill_all,
 )
 from inpaint_model.evaluation.scores import Row, over_seeds
 from inpaint_model.inpainter import tiny_inpainter, tiny_model
 from inpaint_model.metrics import networks
+from inpaint_model.metrics.mesh_pairs import MIRROR
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor, nn
@@ -58,6 +62,21 @@ class Inception768(nn.Module):
         return self.s1((small - 128) / 128).flatten(1)
 
 
+class Mesh(nn.Module):
+    """The calls of the landmark network: a face that follows the picture's brightness."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        points = np.random.default_rng(0).normal(size=(468, 3)) * 30
+        points = (points + points[MIRROR] * (-1, 1, 1)) / 2 + 96
+        self.points = nn.Parameter(torch.from_numpy(points.astype(np.float32)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        assert x.shape[1:] == (3, 192, 192)
+        noise = nn.functional.interpolate(x, [18, 26], mode="bilinear").flatten(2).transpose(1, 2)
+        return (self.points + 5 * noise).flatten(1), x.mean(dim=[1, 2, 3]), x.flatten(1)
+
+
 class Vgg(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         return [x, nn.functional.avg_pool2d(x, 2)]
@@ -67,7 +86,7 @@ class Vgg(nn.Module):
 def images(tmp_path: Path) -> Path:
     folder = tmp_path / "images"
     folder.mkdir()
-    for number, pixels in enumerate(portraits(12)):
+    for number, pixels in enumerate(portraits(24)):
         Image.fromarray(pixels).save(folder / f"{number:02}.png")
     return folder
 
@@ -78,6 +97,14 @@ def judges(tmp_path: Path) -> Path:
     folder.mkdir()
     torch.jit.script(Inception768()).save(str(folder / networks.INCEPTION_768))
     torch.jit.script(Vgg()).save(str(folder / networks.VGG_TAPS))
+    return folder
+
+
+@pytest.fixture
+def landmarks(tmp_path: Path) -> Path:
+    folder = tmp_path / "landmarks"
+    folder.mkdir()
+    torch.jit.script(Mesh()).save(str(folder / networks.MESH))
     return folder
 
 
@@ -136,6 +163,7 @@ def test_everything_is_measured_written_and_shown(
     assert model["numbers"]["known_changed"] == 0
     assert model["numbers"]["diversity_relative"] > 0
     assert {"fid768", "vgg", "psnr", "ssim", "psnr_known", "u_ids768_cv"} <= set(model["numbers"])
+    assert {"precision768", "recall768"} <= set(model["numbers"])
     # the generator's own pictures do not depend on the masks
     assert rows["easy", 0, "samples"]["numbers"] == rows["whole", 0, "samples"]["numbers"]
     original, halves = report["anchors"]
@@ -148,25 +176,29 @@ def test_everything_is_measured_written_and_shown(
     assert "Telea" in printed
     page = (out / "report.html").read_text("utf-8")
     assert page.count("<h3>The worst</h3>") == 3
-    assert not re.search(r'(src|href)="(?!data:)', page)  # needs no other file
+    # needs no other file, but links to one
+    assert re.findall(r'(?:src|href)="(?!data:)([^"]*)', page) == ["samples.png"]
+    assert 'alt="samples"' in page
     assert "| Navier-Stokes |" in (out / "table.md").read_text("utf-8")
 
 
 def test_a_second_run_measures_nothing_again(
-    bundle: Path, images: Path, judges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    bundle: Path, images: Path, judges: Path, landmarks: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     out = tmp_path / "out"
     arguments = (
-        bundle, "--images", images, "--out", out, "--metrics-dir", judges, "--seeds", 1,
-        "--sets", "hard", "--diversity", 0,
+        bundle, "--images", images, "--out", out, "--metrics-dir", judges, landmarks,
+        "--seeds", 1, "--sets", "hard", "--diversity", 0,
     )  # fmt: skip
     assert command(*arguments) == 0
     first = (out / "report.json").read_text("utf-8")
 
     def refuse(*_: object) -> None:
-        raise AssertionError("filled again")
+        raise AssertionError("measured again")
 
-    monkeypatch.setattr("inpaint_model.evaluation.measure.fill_all", refuse)
+    for name in ("fill_all", "draw_all", "features_of", "meshes_of", "eye_difference"):
+        monkeypatch.setattr(f"inpaint_model.evaluation.measure.{name}", refuse)
     assert command(*arguments) == 0
     assert (out / "report.json").read_text("utf-8") == first
 
@@ -193,6 +225,52 @@ def test_a_generator_alone_is_judged_by_its_pictures(
     report = json.loads((out / "report.json").read_text("utf-8"))
     assert {row["method"] for row in report["rows"]} == {"samples"}
     assert report["rows"][0]["numbers"]["kid768_x1000"] > 1
+    with Image.open(out / "samples.png") as sheet:
+        assert sheet.size == (8 * (RESOLUTION + 2) - 2,) * 2
+
+
+def test_faces_are_judged_beside_those_of_the_originals(
+    bundle: Path, images: Path, judges: Path, landmarks: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    status = command(
+        bundle, "--images", images, "--out", out, "--metrics-dir", judges, landmarks,
+        "--seeds", 1, "--sets", "hard", "--diversity", 0, "--samples", 30,
+    )  # fmt: skip
+    assert status == 0
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    assert report["about"]["samples"].startswith("30 ")
+    digest = hashlib.sha256((landmarks / networks.MESH).read_bytes()).hexdigest()
+    assert report["about"][f"judge {networks.MESH}"] == f"sha256 {digest}"
+    rows = {row["method"]: row["numbers"] for row in report["rows"]}
+    original = report["anchors"][0]["numbers"]
+    for numbers in (original, *rows.values()):
+        assert 0 < numbers["asymmetry"] <= numbers["asymmetry_p95"]
+    # Eyes are compared in samples and originals only: it takes long.
+    assert [name for name, numbers in rows.items() if "eyes" in numbers] == ["samples"]
+    assert 0 < original["eyes"] <= original["eyes_p95"]
+    assert (original["precision768"], original["recall768"]) == (1, 1)
+    assert "detected" not in original  # there is no detector's file
+    for name in ("table.md", "report.html"):
+        assert "asymmetry %" in (out / name).read_text("utf-8")
+
+
+def test_more_samples_than_originals_are_drawn_from_the_same_seeds(
+    images: Path, judges: Path, tmp_path: Path
+) -> None:
+    generator = tiny_model(resolution=RESOLUTION).generator
+    samples = Samples(generator, "tiny")
+    few, many = draw_all(samples, 0, 3), draw_all(samples, 0, 5)
+    assert np.array_equal(few, many[:3])
+    assert not np.array_equal(draw_all(samples, 1, 3), few)
+    flat = Samples(generator, "tiny", truncation_psi=0)
+    assert not np.array_equal(draw_all(flat, 0, 3), few)
+    assert np.array_equal(draw_all(flat.untruncated(), 0, 3), few)
+    pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
+    bench = Bench(pictures, networks.load_judges([judges]), tmp_path / "cache")
+    for count in (3, 5, 5):
+        assert len(bench.samples(samples, 0, count).features["768"]) == count
+    assert len(list((tmp_path / "cache").glob("*.npz"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -202,6 +280,8 @@ def test_a_generator_alone_is_judged_by_its_pictures(
         (["--seeds", "0"], "--seeds"),
         (["--metrics-dir", "."], "none of the metric networks"),
         (["--limit", "1"], "--limit"),
+        (["--samples", "9"], "--samples needs a bundle"),
+        (["--samples", "1"], "--samples must be at least 2"),
     ],
 )
 def test_bad_usage_is_one_clear_line(
@@ -301,7 +381,9 @@ def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path)
     bench.measure(Identity(), masks)
     bench.measure(MeanColour(), replace(masks, sha256="other"))
     Bench(pictures.flip(3), networks.Judges(), tmp_path / "cache").measure(MeanColour(), masks)
-    Bench(pictures, networks.Judges("other"), tmp_path / "cache").measure(MeanColour(), masks)
+    Bench(pictures, networks.Judges({"file": "other"}), tmp_path / "cache").measure(
+        MeanColour(), masks
+    )
     assert files() == 5
 
 

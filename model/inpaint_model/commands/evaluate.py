@@ -1,4 +1,4 @@
-"""`inpaint-model evaluate`: how good a model's fills are, beside simple methods."""
+"""`inpaint-model evaluate`: how good fills and samples are, beside simple methods and originals."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics-dir",
         type=Path,
+        nargs="+",
+        default=[],
         metavar="DIR",
-        help="folder with weight files of judge networks (docs/evaluation.md lists their names); "
-        "without it only PSNR and SSIM are measured",
+        help="folders with weight files of judge networks (docs/evaluation.md lists their names); "
+        "the first folder that has a file provides it; without any only PSNR and SSIM are measured",
     )
     parser.add_argument(
         "--sets",
@@ -43,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seeds", type=int, default=3, metavar="N", help="mask seeds 0..N-1 (default 3)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help="samples of the generator to judge (default: as many as there are pictures)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="take the first N pictures only")
     parser.add_argument(
@@ -75,10 +83,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write report.json, report.html and table.md, and print the tables."""
+    """Evaluate, write report.json, report.html, table.md and samples.png, print the tables."""
     sets = _sets(args.sets)
     if args.seeds < 1 or (args.limit is not None and args.limit < 2):
         raise ValueError("--seeds must be at least 1 and --limit at least 2")
+    if args.samples is not None and args.samples < 2:
+        raise ValueError("--samples must be at least 2")
+    if args.samples is not None and args.bundle is None:
+        raise ValueError("--samples needs a bundle, whose generator makes them")
 
     from inpaint_model.data import load_pictures
     from inpaint_model.evaluation import page, report
@@ -101,6 +113,9 @@ def run(args: argparse.Namespace) -> int:
         "judges": ", ".join(network.name for network in judges.inception) or "none",
         "truncation": f"{args.truncation:g}",
     }
+    if plan.samples is not None:
+        about["samples"] = f"{plan.count or len(pictures)} of the generator for each mask seed"
+    about |= {f"judge {name}": f"sha256 {digest}" for name, digest in judges.sha256.items()}
     result = evaluate(bench, plan, about, args.out)
     text = report.to_text(result)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -110,8 +125,12 @@ def run(args: argparse.Namespace) -> int:
         ("table.md", report.to_markdown(result)),
     ):
         (args.out / name).write_text(content, encoding="utf-8")
+    written = "report.json, table.md"
+    if result.samples is not None:
+        report.sheet_of(result.samples).save(args.out / "samples.png")
+        written += ", samples.png"
     print(text)
-    print(f"written: {args.out / 'report.html'}, report.json, table.md")
+    print(f"written: {args.out / 'report.html'}, {written}")
     return 0
 
 
@@ -144,7 +163,8 @@ def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict
     }
     resolution = info.generator_config.resolution
     if info.kind == "generator":
-        return Plan(["whole"], seeds, samples=samples, baselines=False), resolution, about
+        plan = Plan(["whole"], seeds, samples=samples, count=args.samples, baselines=False)
+        return plan, resolution, about
     model = Model(load_bundle(args.bundle, args.device, args.dtype), args.truncation)
-    plan = Plan(sets, seeds, model, samples, baselines, args.diversity)
+    plan = Plan(sets, seeds, model, samples, args.samples, baselines, args.diversity)
     return plan, resolution, about

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from inpaint_model.evaluation.mask_sets import MaskSet
-from inpaint_model.evaluation.methods import Filled, Method, Pixels, fill_all
+from inpaint_model.evaluation.methods import Filled, Method, Pixels, Samples, draw_all, fill_all
+from inpaint_model.metrics.eyes import eye_difference
 from inpaint_model.metrics.fidelity import psnr, ssim
-from inpaint_model.metrics.networks import Judges, features_of
+from inpaint_model.metrics.networks import Judges, features_of, meshes_of
 from inpaint_model.metrics.perceptual import tap_distance
 
 Floats = NDArray[np.float64]
 VGG_SIDE = 128  # px; larger pictures are halved for the VGG distance, which costs most by far
-VERSION = 1  # of what is measured; raise it to forget what is kept
+VERSION = 2  # of what is measured; raise it to forget what is kept
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Measurement:
 
     features: dict[str, Floats]  # network's suffix -> [N, D]
     values: dict[str, Floats]  # metric's name -> [N]; NaN where a picture has none
+    meshes: Floats | None = None  # face landmarks [N, 468, 3] in units of the picture's side
 
 
 class Bench:
@@ -51,20 +53,28 @@ class Bench:
         return digest.hexdigest()
 
     @cached_property
-    def originals(self) -> dict[str, Floats]:
-        """The originals' features by each network."""
-        path = self._path("originals")
-        if path.exists():
-            return _read(path).features
-        features = self._features(self.pictures)
-        _write(path, Measurement(features, {}))
-        return features
+    def originals(self) -> Measurement:
+        """What can be said of the originals alone."""
+        return self._kept("originals", make=lambda: self._of_faces(self.pictures))
+
+    def samples(self, samples: Samples, seed: int, count: int) -> Measurement:
+        """Draw `count` pictures of a generator and measure them, unless that is known already."""
+        return self._kept(
+            samples.key,
+            str(seed),
+            str(count),
+            make=lambda: self._of_faces(
+                torch.from_numpy(draw_all(samples, seed, count)).permute(0, 3, 1, 2)
+            ),
+        )
 
     def measure(self, method: Method, masks: MaskSet) -> Measurement:
         """Fill all holes by `method` and measure the fills, unless that is known already."""
-        path = self._path(method.key, masks.sha256, str(masks.seed))
-        if path.exists():
-            return _read(path)
+        return self._kept(
+            method.key, masks.sha256, str(masks.seed), make=lambda: self._of_fills(method, masks)
+        )
+
+    def _of_fills(self, method: Method, masks: MaskSet) -> Measurement:
         composites = np.empty((len(self.pictures), *self.pictures.shape[2:], 3), np.uint8)
         values: list[dict[str, float]] = []
         fills = fill_all(method, self.pictures, masks.holes, masks.seed)
@@ -73,10 +83,26 @@ class Bench:
             values.append(_pixel_values(original, masks.holes[number, 0].numpy(), filled))
             composites[number] = filled.composite
         tensor = torch.from_numpy(composites).permute(0, 3, 1, 2)
+        judged = self._of_pictures(tensor)
         found = {name: np.array([value[name] for value in values]) for name in values[0]}
-        measurement = Measurement(self._features(tensor), found | self._perceptual(tensor))
-        _write(path, measurement)
-        return measurement
+        return replace(judged, values=judged.values | found | self._perceptual(tensor))
+
+    def _of_faces(self, pictures: Tensor) -> Measurement:
+        """With the likeness of eyes, which takes the Inception network twice as long again."""
+        judged = self._of_pictures(pictures)
+        if judged.meshes is None or self.judges.maps is None:
+            return judged
+        eyes = eye_difference(self.judges.maps, pictures, judged.meshes)
+        return replace(judged, values=judged.values | {"eyes": eyes})
+
+    def _of_pictures(self, pictures: Tensor) -> Measurement:
+        """What needs no original beside it; pictures uint8 [N, 3, R, R]."""
+        judges = self.judges
+        return Measurement(
+            self._features(pictures),
+            {} if judges.detect is None else {"face_score": judges.detect(pictures)},
+            None if judges.mesh is None else meshes_of(judges.mesh, pictures),
+        )
 
     def _features(self, pictures: Tensor) -> dict[str, Floats]:
         return {
@@ -105,9 +131,15 @@ class Bench:
                 found.setdefault("lpips", []).append(lpips(original, composite).cpu())
         return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
 
-    def _path(self, *parts: str) -> Path:
+    def _kept(self, *parts: str, make: Callable[[], Measurement]) -> Measurement:
+        """The measurement that `parts` name, from the cache, or made and kept there."""
         key = "\n".join((str(VERSION), self.sha256, self.judges.key, *parts))
-        return self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+        path = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+        if path.exists():
+            return _read(path)
+        measurement = make()
+        _write(path, measurement)
+        return measurement
 
 
 def _shrink(pictures: Tensor, side: int) -> Tensor:
@@ -134,6 +166,8 @@ def _write(path: Path, measurement: Measurement) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"features/{name}": array for name, array in measurement.features.items()}
     arrays |= {f"values/{name}": array for name, array in measurement.values.items()}
+    if measurement.meshes is not None:
+        arrays["meshes/face"] = measurement.meshes.astype(np.float32)  # as the network gives them
     part = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez(part, **arrays)  # type: ignore[arg-type]
     part.replace(path)
@@ -141,8 +175,8 @@ def _write(path: Path, measurement: Measurement) -> None:
 
 def _read(path: Path) -> Measurement:
     with np.load(path, allow_pickle=False) as file:
-        groups: dict[str, dict[str, Floats]] = {"features": {}, "values": {}}
+        groups: dict[str, dict[str, Floats]] = {"features": {}, "values": {}, "meshes": {}}
         for key in file.files:
             group, _, name = key.partition("/")
-            groups[group][name] = file[key]
-    return Measurement(groups["features"], groups["values"])
+            groups[group][name] = file[key].astype(np.float64)
+    return Measurement(groups["features"], groups["values"], groups["meshes"].get("face"))

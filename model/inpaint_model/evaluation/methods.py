@@ -102,22 +102,29 @@ class Model:
 
 
 class Samples:
-    """The generator alone: new pictures that know nothing of the original or its hole."""
+    """The generator alone: new pictures."""
 
     name = "samples"
 
     def __init__(self, generator: Generator, sha256: str, truncation_psi: float = 1.0) -> None:
         self._generator = generator
+        self._sha256 = sha256
         self._truncation_psi = truncation_psi
         self.key = f"samples-{sha256}-{truncation_psi}"
 
+    def untruncated(self) -> Samples:
+        """The same generator at full variety."""
+        return Samples(self._generator, self._sha256)
+
     @torch.inference_mode()
-    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+    def draw(self, seed: int) -> Pixels:
+        """One picture, uint8 [R, R, 3]."""
         mapping = self._generator.mapping
         device = mapping.w_avg.device
         z = latent_of_seed(seed, mapping.z_dim)[None].to(device)
         labels = torch.zeros(1, mapping.c_dim, device=device) if mapping.c_dim else None
-        return Filled(to_uint8(self._generator(z, labels, self._truncation_psi))[0])
+        picture: Pixels = to_uint8(self._generator(z, labels, self._truncation_psi))[0]
+        return picture
 
 
 BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColour())
@@ -134,6 +141,12 @@ def fill_all(method: Method, pictures: Tensor, holes: Tensor, seed: int) -> Iter
     for number in numbers:
         picture = pictures[number].permute(1, 2, 0).contiguous().numpy()
         yield method.fill(picture, holes[number, 0].numpy(), candidate_seed(seed, number))
+
+
+def draw_all(samples: Samples, seed: int, count: int) -> Pixels:
+    """The first `count` pictures of a generator under a mask seed, uint8 [N, R, R, 3]."""
+    numbers = tqdm(range(count), samples.name, disable=None, leave=False)
+    return np.stack([samples.draw(candidate_seed(seed, number)) for number in numbers])
 
 
 def _opencv(picture: Pixels, hole: Hole, algorithm: int) -> Pixels:

@@ -7,12 +7,13 @@ import io
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 from PIL import Image
 
 from inpaint_model.evaluation.examples import Example
 from inpaint_model.evaluation.mask_sets import MASK_SETS
 from inpaint_model.evaluation.methods import Pixels
-from inpaint_model.evaluation.report import Column, cell, columns_of, sets_of
+from inpaint_model.evaluation.report import Column, cell, columns_of, sets_of, sheet_of
 from inpaint_model.evaluation.run import Report
 from inpaint_model.evaluation.scores import Row
 
@@ -30,6 +31,7 @@ th { font-weight: 600; }
 .pictures { display: grid; gap: 4px; margin: 1rem 0; }
 .pictures img { width: 100%; display: block; image-rendering: auto; }
 .pictures div { font-size: .85em; text-align: center; }
+.sheet { max-width: 100%; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; }
 dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 """
@@ -45,7 +47,18 @@ def to_html(report: Report) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>Evaluation</title><style>{STYLE}</style></head><body>"
-        f"<h1>Evaluation</h1><dl>{about}</dl>{_anchors(report)}{sections}</body></html>\n"
+        f"<h1>Evaluation</h1><dl>{about}</dl>{_samples(report)}{_anchors(report)}{sections}</body></html>\n"
+    )
+
+
+def _samples(report: Report) -> str:
+    if report.samples is None:
+        return ""
+    sheet = _data(np.asarray(sheet_of(report.samples)))
+    return (
+        f"<h2>Look first</h2><p>{len(report.samples)} random samples of the generator at full "
+        'variety, not chosen (<a href="samples.png">samples.png</a>). Good numbers do not prove '
+        f'that faces look right.</p><img class="sheet" alt="samples" src="{sheet}">'
     )
 
 

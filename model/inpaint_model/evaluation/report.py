@@ -7,9 +7,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from PIL import Image
+
 from inpaint_model.evaluation.mask_sets import MASK_SETS
+from inpaint_model.evaluation.methods import Pixels
 from inpaint_model.evaluation.run import Report
 from inpaint_model.evaluation.scores import Row
+from inpaint_model.grids import contact_sheet
 
 
 class Column(NamedTuple):
@@ -26,6 +30,15 @@ COLUMNS = (
     Column("kid768_x1000", "KID768 x1000", 2, -1),
     Column("fid", "FID", 1, -1),
     Column("fid768", "FID768", 3, -1),
+    Column("precision", "precision", 3, 1),
+    Column("recall", "recall", 3, 1),
+    Column("precision768", "precision768", 3, 1),
+    Column("recall768", "recall768", 3, 1),
+    Column("detected", "faces found %", 1, 1),
+    Column("asymmetry", "asymmetry %", 2, 0),
+    Column("asymmetry_p95", "asymmetry 95th", 2, 0),
+    Column("eyes", "eyes differ", 3, 0),
+    Column("eyes_p95", "eyes 95th", 3, 0),
     Column("lpips", "LPIPS", 3, -1),
     Column("vgg", "VGG", 3, -1),
     Column("psnr", "PSNR", 2, 1),
@@ -57,6 +70,11 @@ def cell(row: Row, column: Column, interval: bool = True) -> str:
         low, high = row.intervals[column.key]
         text += f" [{low:.{column.decimals}f}, {high:.{column.decimals}f}]"
     return text
+
+
+def sheet_of(samples: Pixels) -> Image.Image:
+    """The contact sheet of samples uint8 [N, R, R, 3], about square."""
+    return contact_sheet(samples, columns=math.ceil(len(samples) ** 0.5))
 
 
 def sets_of(rows: Iterable[Row]) -> list[str]:

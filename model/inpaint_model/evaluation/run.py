@@ -11,8 +11,15 @@ import numpy as np
 from inpaint_model.evaluation.examples import Example, examples
 from inpaint_model.evaluation.mask_sets import MaskSet, mask_set
 from inpaint_model.evaluation.measure import Bench, Measurement
-from inpaint_model.evaluation.methods import BASELINES, Identity, Method
-from inpaint_model.evaluation.scores import Row, diversity, halves, over_seeds, score
+from inpaint_model.evaluation.methods import BASELINES, Method, Pixels, Samples, draw_all
+from inpaint_model.evaluation.scores import (
+    Row,
+    diversity,
+    halves,
+    originals_row,
+    over_seeds,
+    score,
+)
 
 
 @dataclass(frozen=True)
@@ -22,11 +29,13 @@ class Plan:
     sets: Sequence[str]  # names of mask sets
     seeds: Sequence[int]  # mask seeds; they also decide the candidates' seeds
     model: Method | None = None
-    samples: Method | None = None  # the generator alone
+    samples: Samples | None = None  # the generator alone
+    count: int | None = None  # samples to judge; None: as many as there are pictures
     baselines: bool = True
     diversity: int = 24  # pictures of each set (first seed) whose candidates are compared; 0: none
     typical: int = 6  # rows of examples on the page
     worst: int = 4  # ... and of worst cases
+    shown: int = 64  # samples on the contact sheet
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Report:
     rows: Sequence[Row]  # one for each set, seed and method
     anchors: Sequence[Row]  # the originals against themselves
     examples: Mapping[str, Sequence[Example]]  # by set
+    samples: Pixels | None = None  # uint8 [N, R, R, 3] of a generator: untruncated, not chosen
 
     @property
     def summary(self) -> list[Row]:
@@ -62,13 +72,16 @@ def run(bench: Bench, plan: Plan, about: Mapping[str, str], out: Path) -> Report
                     numbers |= diversity(bench, plan.model, masks, min(plan.diversity, count))
                 rows.append(Row(name, seed, method, numbers, intervals))
             if plan.samples is not None:
-                rows.append(_samples_row(bench, plan.samples, masks, out))
+                rows.append(_samples_row(bench, plan.samples, plan.count or count, masks))
             if seed == plan.seeds[0]:
                 worst = _worst(measured.get("model"), plan.worst)
                 methods = _methods(plan, masks)
                 shown[name] = examples(bench, plan.model, methods, masks, plan.typical, worst)
-    anchors = [_identity_row(bench), halves(bench.originals)] if bench.originals else []
-    return Report(about, all_masks, rows, anchors, shown)
+    anchors = [originals_row(bench.originals), halves(bench.originals)]
+    sheet = None
+    if plan.samples is not None:
+        sheet = draw_all(plan.samples.untruncated(), plan.seeds[0], plan.shown)
+    return Report(about, all_masks, rows, [row for row in anchors if row.numbers], shown, sheet)
 
 
 def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
@@ -79,20 +92,11 @@ def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
     return methods
 
 
-def _samples_row(bench: Bench, samples: Method, masks: MaskSet, out: Path) -> Row:
+def _samples_row(bench: Bench, samples: Samples, count: int, masks: MaskSet) -> Row:
     """New pictures, the same for every set of one seed."""
-    count, resolution = len(bench.pictures), bench.pictures.shape[2]
-    everywhere = mask_set("whole", masks.seed, count, resolution, out / "masks")
-    measured = bench.measure(samples, everywhere)
+    measured = bench.samples(samples, masks.seed, count)
     numbers, intervals = score(bench.originals, measured, paired=False)
     return Row(masks.name, masks.seed, samples.name, numbers, intervals)
-
-
-def _identity_row(bench: Bench) -> Row:
-    """The originals as their own fills: every distance must be 0."""
-    numbers, intervals = score(bench.originals, Measurement(bench.originals, {}))
-    kept = {name: value for name, value in numbers.items() if "ids" not in name}
-    return Row("", 0, Identity.name, kept, intervals)
 
 
 def _worst(measurement: Measurement | None, count: int) -> list[int]:

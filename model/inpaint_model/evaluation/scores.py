@@ -12,14 +12,18 @@ from torch import Tensor
 
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.measure import Bench, Measurement
-from inpaint_model.evaluation.methods import Method, candidate_seed
+from inpaint_model.evaluation.methods import Identity, Method, candidate_seed
+from inpaint_model.metrics.asymmetry import MIN_FACES, RealFaces
+from inpaint_model.metrics.detection import detected_share
 from inpaint_model.metrics.diversity import candidate_diversity, stranger_distance
 from inpaint_model.metrics.frechet import frechet_distance
 from inpaint_model.metrics.kernel import Estimate, kernel_distance, paired_kernel_distance
+from inpaint_model.metrics.precision_recall import K, precision_recall
 from inpaint_model.metrics.separability import inception_discriminative_score
 
 Floats = NDArray[np.float64]
 FOLDS = 5
+FACE_VALUES = ("face_score", "eyes")  # of each picture: shares and quantiles of them are told
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Row:
 
 
 def score(
-    originals: Mapping[str, Floats], measured: Measurement, paired: bool = True
+    originals: Measurement, measured: Measurement, paired: bool = True
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """All numbers of a measurement, and the bootstrap intervals of those that have one.
 
@@ -44,7 +48,7 @@ def score(
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     for suffix, features in measured.features.items():
-        real = originals[suffix]
+        real = originals.features[suffix]
         estimate = (paired_kernel_distance if paired else kernel_distance)(real, features)
         _set_distances(suffix, real, features, estimate, numbers, intervals)
         if paired and len(real) >= 2 * FOLDS:
@@ -53,18 +57,41 @@ def score(
             if len(real) > real.shape[1]:
                 published = inception_discriminative_score(real, features)
                 numbers[f"p_ids{suffix}"], numbers[f"u_ids{suffix}"] = published
-    if paired:
-        for name, values in measured.values.items():
-            if not np.isnan(values).all():
-                numbers[name] = float(np.nanmean(values))
-    return numbers, intervals
+    for name, values in measured.values.items():
+        if name not in FACE_VALUES and not np.isnan(values).all():
+            numbers[name] = float(np.nanmean(values))
+    return numbers | _faces(originals, measured), intervals
 
 
-def halves(originals: Mapping[str, Floats], seed: int = 0) -> Row:
+def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
+    """What the face networks say of each picture alone."""
+    numbers: dict[str, float] = {}
+    if "face_score" in measured.values:
+        numbers["detected"] = 100 * detected_share(measured.values["face_score"])
+    meshes, of_originals = measured.meshes, originals.meshes
+    if meshes is not None and of_originals is not None and len(of_originals) >= MIN_FACES:
+        real = RealFaces(of_originals)
+        asymmetry = 100 * (real.own if meshes is of_originals else real.asymmetry(meshes))
+        numbers["asymmetry"] = float(np.median(asymmetry))
+        numbers["asymmetry_p95"] = float(np.quantile(asymmetry, 0.95))
+    if "eyes" in measured.values:
+        numbers["eyes"] = float(np.median(measured.values["eyes"]))
+        numbers["eyes_p95"] = float(np.quantile(measured.values["eyes"], 0.95))
+    return numbers
+
+
+def originals_row(originals: Measurement) -> Row:
+    """The originals as their own fills: every distance must be 0. And what real faces score."""
+    numbers, intervals = score(originals, originals)
+    kept = {name: value for name, value in numbers.items() if "ids" not in name}
+    return Row("", 0, Identity.name, kept, intervals)
+
+
+def halves(originals: Measurement, seed: int = 0) -> Row:
     """The originals against themselves: how the distances of a perfect set look."""
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
-    for suffix, features in originals.items():
+    for suffix, features in originals.features.items():
         order = np.random.default_rng(seed).permutation(len(features))
         one, other = np.array_split(features[order], 2)
         estimate = kernel_distance(one, other)
@@ -83,6 +110,9 @@ def _set_distances(
     numbers[f"kid{suffix}_x1000"] = 1000 * estimate.value
     intervals[f"kid{suffix}_x1000"] = (1000 * estimate.low, 1000 * estimate.high)
     numbers[f"fid{suffix}"] = frechet_distance(real, features)
+    if min(len(real), len(features)) > K:
+        precision, recall = precision_recall(real, features)
+        numbers[f"precision{suffix}"], numbers[f"recall{suffix}"] = precision, recall
 
 
 @torch.inference_mode()

@@ -31,10 +31,22 @@ def polynomial_kernel(first: Floats, second: Floats) -> Floats:
 
 
 def kernel_distance(first: Floats, second: Floats, seed: int = 0, resamples: int = 500) -> Estimate:
-    """Unbiased KID of two independent sets, [N, D] and [M, D]."""
-    blocks = max(1, min(len(first), len(second)) // BLOCK)
-    parts = zip(np.array_split(first, blocks), np.array_split(second, blocks), strict=True)
-    return _mean([_unpaired(a, b, np.random.default_rng(seed), resamples) for a, b in parts])
+    """Unbiased KID of two independent sets, [N, D] and [M, D], which may differ in size.
+
+    Each is cut into blocks by its own size; those of the set with fewer come round again.
+    """
+    counts = [max(1, len(features) // BLOCK) for features in (first, second)]
+    blocks_of_first, blocks_of_second = map(np.array_split, (first, second), counts)
+    estimates = [
+        _unpaired(
+            blocks_of_first[i % counts[0]],
+            blocks_of_second[i % counts[1]],
+            np.random.default_rng(seed),
+            resamples,
+        )
+        for i in range(max(counts))
+    ]
+    return _mean(estimates, min(counts))
 
 
 def paired_kernel_distance(
@@ -50,7 +62,8 @@ def paired_kernel_distance(
         raise ValueError(f"not pairs: {originals.shape} and {fills.shape}")
     blocks = max(1, len(originals) // BLOCK)
     parts = zip(np.array_split(originals, blocks), np.array_split(fills, blocks), strict=True)
-    return _mean([_paired(a, b, np.random.default_rng(seed), resamples) for a, b in parts])
+    estimates = [_paired(a, b, np.random.default_rng(seed), resamples) for a, b in parts]
+    return _mean(estimates, blocks)
 
 
 def _paired(a: Floats, b: Floats, rng: np.random.Generator, resamples: int) -> Estimate:
@@ -100,10 +113,10 @@ def _bootstrap(
     return Estimate(value, float(low), float(high))
 
 
-def _mean(estimates: list[Estimate]) -> Estimate:
-    """The mean of independent blocks; its interval shrinks with the root of their number."""
+def _mean(estimates: list[Estimate], independent: int) -> Estimate:
+    """The mean of blocks; its interval shrinks with the root of the number of independent ones."""
     value, low, high = np.mean(estimates, axis=0)
-    shrink = len(estimates) ** -0.5
+    shrink = independent**-0.5
     return Estimate(
         float(value), float(value - (value - low) * shrink), float(value + (high - value) * shrink)
     )

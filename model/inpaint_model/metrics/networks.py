@@ -1,13 +1,14 @@
 """Judge networks from weight files: features for the metrics.
 
-Every file is TorchScript, which runs without the code that made it. A metric in other than the
-2048-d Inception features is never called `fid`: its name carries the width, as in `fid768`.
+Every file but the detector's is TorchScript, which runs without the code that made it. A metric in
+other than the 2048-d Inception features is never called `fid`: its name carries the width, as in
+`fid768`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from inpaint_model.bundle import file_sha256
+from inpaint_model.metrics.detection import Detect, load_detector
 from inpaint_model.torchscript import load_torchscript
 
 Floats = NDArray[np.float64]
@@ -26,6 +28,10 @@ INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's TorchScript file, as in s
 INCEPTION_768 = "inception768_fp16.pt"
 VGG_TAPS = "vgg19_relu3_fp16.pt"
 LPIPS_VGG = "vgg16.pt"  # NVIDIA's TorchScript file with the LPIPS heads
+DETECTOR = "face_detection_yunet_2026may.onnx"  # OpenCV's face detector
+MESH = "landmarks468_fp16.pt"  # MediaPipe's face mesh as TorchScript
+NAMES = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG, DETECTOR, MESH)
+MESH_SIDE = 192  # px a side of what the mesh network looks at
 
 
 @dataclass(frozen=True)
@@ -46,34 +52,50 @@ class FeatureNetwork:
 class Judges:
     """The networks that the given weight files allow; None where a file is missing."""
 
-    key: str = ""  # hash over all weight files: names cached results
+    sha256: Mapping[str, str] = field(default_factory=dict)  # of each file that judges, by name
     inception: tuple[FeatureNetwork, ...] = ()
     vgg_taps: Callable[[Tensor], Sequence[Tensor]] | None = None  # -1..1 -> relu1_1, 2_1, 3_1
     lpips: Callable[[Tensor, Tensor], Tensor] | None = None  # two batches in -1..1 -> [N]
+    detect: Detect | None = None
+    mesh: Callable[[Tensor], Tensor] | None = None  # uint8 [N, 3, H, W] -> landmarks [N, 468, 3]
+
+    @property
+    def key(self) -> str:
+        """Names cached results: the weight files that had a part in them."""
+        return "-".join(digest[:16] for digest in self.sha256.values())
 
     @property
     def maps(self) -> Callable[[Tensor], Sequence[Tensor]] | None:
-        """Feature maps for the diversity of candidates."""
+        """Feature maps for the diversity of candidates and the likeness of eyes."""
         return next((network.maps for network in self.inception if network.maps), None)
 
 
-def load_judges(folder: str | Path | None, device: torch.device | str = "cpu") -> Judges:
-    """Every network whose file lies in `folder`. ValueError if there is none of them."""
-    if folder is None:
-        return Judges()
-    path = Path(folder)
-    names = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG)
-    there = [path / name for name in names if (path / name).exists()]
-    if not there:
-        raise ValueError(f"{path} holds none of the metric networks: {', '.join(names)}")
+def load_judges(folders: Sequence[Path], device: torch.device | str = "cpu") -> Judges:
+    """Every network whose file lies in one of `folders`; the first that has a file provides it.
+
+    ValueError for a folder that has none of the files.
+    """
+    for folder in folders:
+        if not any((folder / name).exists() for name in NAMES):
+            raise ValueError(f"{folder} holds none of the metric networks: {', '.join(NAMES)}")
+    files = {
+        name: next(folder / name for folder in folders if (folder / name).exists())
+        for name in NAMES
+        if any((folder / name).exists() for folder in folders)
+    }
     inception = []
-    if (path / INCEPTION_2048).exists():
-        inception.append(_inception_2048(path / INCEPTION_2048, device))
-    if (path / INCEPTION_768).exists():
-        inception.append(_inception_768(path / INCEPTION_768, device))
-    vgg = _vgg_taps(path / VGG_TAPS, device) if (path / VGG_TAPS).exists() else None
-    lpips = _lpips_vgg(path / LPIPS_VGG, device) if (path / LPIPS_VGG).exists() else None
-    return Judges("-".join(file_sha256(file)[:16] for file in there), tuple(inception), vgg, lpips)
+    if INCEPTION_2048 in files:
+        inception.append(_inception_2048(files[INCEPTION_2048], device))
+    if INCEPTION_768 in files:
+        inception.append(_inception_768(files[INCEPTION_768], device))
+    return Judges(
+        {name: file_sha256(path) for name, path in files.items()},
+        tuple(inception),
+        _vgg_taps(files[VGG_TAPS], device) if VGG_TAPS in files else None,
+        _lpips_vgg(files[LPIPS_VGG], device) if LPIPS_VGG in files else None,
+        load_detector(files[DETECTOR]) if DETECTOR in files else None,
+        _mesh(files[MESH], device) if MESH in files else None,
+    )
 
 
 def features_of(network: FeatureNetwork, pictures: Tensor, title: str, batch: int = 16) -> Floats:
@@ -81,6 +103,13 @@ def features_of(network: FeatureNetwork, pictures: Tensor, title: str, batch: in
     parts = tqdm(pictures.split(batch), title, disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([network.features(part).cpu() for part in parts]).double().numpy()
+
+
+def meshes_of(mesh: Callable[[Tensor], Tensor], pictures: Tensor, batch: int = 16) -> Floats:
+    """Face landmarks of uint8 [N, 3, H, W], float64 [N, 468, 3], in batches."""
+    parts = tqdm(pictures.split(batch), "finding landmarks", disable=None, leave=False)
+    with torch.inference_mode():
+        return torch.cat([mesh(part).cpu() for part in parts]).double().numpy()
 
 
 def _inception_2048(path: Path, device: torch.device | str) -> FeatureNetwork:
@@ -133,3 +162,16 @@ def _lpips_vgg(path: Path, device: torch.device | str) -> Callable[[Tensor, Tens
         return result
 
     return distance
+
+
+def _mesh(path: Path, device: torch.device | str) -> Callable[[Tensor], Tensor]:
+    module = load_torchscript(path, device)
+
+    def mesh(pictures: Tensor) -> Tensor:
+        """x, y and z in units of the picture's side; the origin is its upper left corner."""
+        size = (MESH_SIDE, MESH_SIDE)
+        x = pictures.to(device).float() / 127.5 - 1
+        points: Tensor = module(F.interpolate(x, size, mode="bilinear", antialias=True))[0]
+        return points.view(-1, 468, 3) / MESH_SIDE
+
+    return mesh

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +36,17 @@ class Vgg(nn.Module):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-ins
 def test_files_that_are_there_decide_what_is_measured(tmp_path: Path) -> None:
-    assert load_judges(None).inception == ()
+    assert load_judges([]).inception == ()
     with pytest.raises(ValueError, match="none of the metric networks"):
-        load_judges(tmp_path)
+        load_judges([tmp_path])
     torch.jit.script(Inception()).save(str(tmp_path / networks.INCEPTION_2048))
     torch.jit.script(Vgg()).save(str(tmp_path / networks.LPIPS_VGG))
-    judges = load_judges(tmp_path)
+    judges = load_judges([tmp_path])
     assert [network.suffix for network in judges.inception] == [""]
     assert judges.vgg_taps is None
     assert judges.maps is None
+    assert judges.detect is None
+    assert judges.mesh is None
     assert judges.lpips is not None
     black, white = -torch.ones(2, 3, 8, 8), torch.ones(2, 3, 8, 8)
     assert judges.lpips(black, white).tolist() == pytest.approx([3, 3])
@@ -51,15 +55,36 @@ def test_files_that_are_there_decide_what_is_measured(tmp_path: Path) -> None:
     assert found.tolist() == [[n] * 3 for n in range(5)]
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-ins
+def test_the_first_folder_that_has_a_file_provides_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    torch.jit.script(Inception()).save(str(second / networks.INCEPTION_2048))
+    torch.jit.script(Vgg()).save(str(second / networks.LPIPS_VGG))
+    (first / networks.LPIPS_VGG).write_bytes(b"comes first")
+    with pytest.raises(ValueError, match=re.escape(str(first / networks.LPIPS_VGG))):
+        load_judges([first, second])
+    judges = load_judges([second, first])
+    assert judges.sha256 == {
+        name: hashlib.sha256((second / name).read_bytes()).hexdigest()
+        for name in (networks.INCEPTION_2048, networks.LPIPS_VGG)
+    }
+    (second / networks.LPIPS_VGG).unlink()
+    assert load_judges([second]).key != judges.key
+    with pytest.raises(ValueError, match=f"{tmp_path.name} holds none"):
+        load_judges([second, tmp_path])
+
+
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / networks.VGG_TAPS).write_bytes(b"no torchscript")
     with pytest.raises(ValueError, match=networks.VGG_TAPS):
-        load_judges(tmp_path)
+        load_judges([tmp_path])
 
 
 @shared
 def test_the_offline_networks_answer_as_described() -> None:
-    judges = load_judges(METRICS)
+    judges = load_judges([METRICS])
     (inception,) = judges.inception
     assert inception.suffix == "768"
     picture = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)

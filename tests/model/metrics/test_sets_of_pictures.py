@@ -108,6 +108,17 @@ def test_large_sets_are_cut_into_blocks() -> None:
     assert estimate.low < estimate.value < estimate.high
 
 
+def test_blocks_of_the_larger_set_meet_all_of_the_smaller() -> None:
+    """So 356 originals serve for any number of samples, and no kernel grows beyond its block."""
+    a, b = features(300, 3, 0), features(3000, 3, 1, 0.1)
+    thirds = [kernel_distance(a, third, resamples=50) for third in np.split(b, 3)]
+    estimate = kernel_distance(a, b, resamples=50)
+    assert estimate.value == pytest.approx(np.mean([third.value for third in thirds]))
+    # The blocks share the originals, whose scatter does not average out.
+    assert estimate.low == pytest.approx(np.mean([third.low for third in thirds]))
+    assert kernel_distance(b, a, resamples=0).value == pytest.approx(estimate.value)
+
+
 def test_the_kernel_is_cubic() -> None:
     assert polynomial_kernel(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])).item() == 6.5**3
 

@@ -1,0 +1,84 @@
+"""Precision and recall of a set of pictures (Kynkäänniemi et al. 2019, section 2).
+
+Precision is the share of generated pictures that lie among the real ones: it falls with pictures
+that look wrong. Recall is the share of real pictures that lie among the generated ones: it falls
+with kinds of pictures that the generator never makes. A set's surroundings are the balls around its
+members that just reach each member's k-th neighbor in the same set.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Floats = NDArray[np.float64]
+K = 3  # neighbors, as published
+ROWS = 1024  # pictures at a time: distances to all others are held for so many
+
+
+class PrecisionRecall(NamedTuple):
+    """Shares from 0 to 1; higher is better."""
+
+    precision: float  # of generated pictures
+    recall: float  # of real pictures
+
+
+def precision_recall(real: Floats, generated: Floats, k: int = K, seed: int = 0) -> PrecisionRecall:
+    """Improved precision and recall of features [N, D] and [M, D], exact (equations 1 and 2).
+
+    Both numbers depend on how many pictures a set has: its balls shrink as it grows, and there are
+    more of them. So the two sets must be equally large (the paper uses 50,000 of each), and only
+    numbers from equally many pictures may be compared. Where one set is larger, random parts of it
+    as large as the smaller set are judged one after another, just enough to cover it, and the mean
+    is given.
+
+    ValueError if a set has no more than `k` pictures.
+    """
+    size = min(len(real), len(generated))
+    if size <= k:
+        raise ValueError(
+            f"precision and recall with {k} neighbors need more than {k} pictures of each kind, "
+            f"not {size}"
+        )
+    rng = np.random.default_rng(seed)
+    pairs = product(_parts(real, size, rng), _parts(generated, size, rng))  # one has one part
+    found = [_equal_sets(part_of_real, part, k) for part_of_real, part in pairs]
+    precision, recall = np.mean(found, axis=0)
+    return PrecisionRecall(float(precision), float(recall))
+
+
+def _parts(features: Floats, size: int, rng: np.random.Generator) -> list[Tensor]:
+    """As few random parts of `size` as hold every picture; the set itself if it has that size."""
+    order = rng.permutation(len(features)) if len(features) > size else np.arange(size)
+    starts = np.linspace(0, len(features) - size, -(-len(features) // size)).astype(int)
+    return [torch.from_numpy(features[order[start : start + size]]) for start in starts]
+
+
+def _equal_sets(real: Tensor, generated: Tensor, k: int) -> PrecisionRecall:
+    return PrecisionRecall(
+        _share_within(generated, real, _radii(real, k)),
+        _share_within(real, generated, _radii(generated, k)),
+    )
+
+
+def _radii(features: Tensor, k: int) -> Tensor:
+    """The distance of each member [N, D] to its k-th neighbor, itself not counted, [N]."""
+    return torch.cat(
+        [_distances(rows, features).kthvalue(k + 1).values for rows in features.split(ROWS)]
+    )
+
+
+def _share_within(points: Tensor, centers: Tensor, radii: Tensor) -> float:
+    """The share of points [M, D] in at least one ball around a center [N, D]."""
+    inside = [(_distances(rows, centers) <= radii).any(dim=1) for rows in points.split(ROWS)]
+    return float(torch.cat(inside).double().mean())
+
+
+def _distances(first: Tensor, second: Tensor) -> Tensor:
+    """Not by way of scalar products, whose rounding would keep equal pictures apart."""
+    return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")
