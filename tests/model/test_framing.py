@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,10 +28,12 @@ from inpaint_model.framing.search import Proposal
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.looking import look
 from inpaint_model.pictures import place, prepare
+from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.framer_loop import train_framer
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 from PIL import Image
+from safetensors import safe_open
 
 SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5, side_bias=1.0)
 
@@ -110,16 +113,16 @@ def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
     first, last = (float(line.split('"centre": ')[1].split(",")[0]) for line in lines[::3])
     assert last < 0.8 * first
 
-    class StoppedError(Exception):
-        pass
+    deadline, folder = Deadline(), RunFolder(tmp_path / "cut")
 
     def stop(framer: Framer, kimg: float) -> None:
         if kimg >= 0.5:
-            raise StoppedError
+            deadline.stop()
 
-    folder = RunFolder(tmp_path / "cut")
-    with pytest.raises(StoppedError):
-        train_framer(options, SMALL, pictures, folder, stop)
+    train_framer(options, SMALL, pictures, folder, stop, deadline)
+    with safe_open(folder.state_path, framework="pt") as file:
+        reached = json.loads(file.metadata()["numbers"])["cur_nimg"]
+    assert reached == 512 + 32  # the step after the deadline
     continued = train_framer(options, SMALL, pictures, folder)
     for one, other in zip(whole.parameters(), continued.parameters(), strict=True):
         assert torch.equal(one, other)

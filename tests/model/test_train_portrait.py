@@ -1,55 +1,274 @@
-"""`scripts/train-portrait`: every stage, from pictures and on from a finished model."""
+"""`scripts/train-portrait`: its stages, kills, budgets and schedule; `scripts/ship-portrait`."""
 
 from __future__ import annotations
 
+import json
 import os
+import runpy
+import signal
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from inpaint_model.bundle import read_bundle
+import torch
+from inpaint_model.bundle import BundleInfo, Card, load_model, read_bundle, save_bundle
+from inpaint_model.inpainter import tiny_model
+from inpaint_model.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.projected.feature_network import load_feature_network
+from inpaint_model.projected.files import FILE, copy_projected, load_projected, save_projected
 from PIL import Image
+from safetensors import safe_open
+from tiny_feature_networks import tiny_feature_network, tiny_projected
+from tiny_networks import tiny_networks
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train-portrait"
-FEW = {
-    "PRESET": "compact-128",
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+SMALL = {
+    "PRESET": "compact-64",
     "BATCH": "4",
-    "KIMG_LOW": "0.004",
-    "KIMG_TAUGHT": "0.008",
-    "KIMG": "0.012",
+    "DEVICE": "cpu",
+    "THREADS": "1",
+    "HALF_KIMG": "0.008",
+    "GENERATOR_KIMG": "0.016",
+    "INPAINTER_KIMG": "0.004",
     "FRAMER_KIMG": "0.032",
 }
 
 
-@pytest.fixture
-def faces(tmp_path: Path) -> Path:
-    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
-        for index in range(4):
-            with archive.open(f"train/{index}.png", "w") as file:
-                Image.new("RGB", (128, 128), (60 * index, 90, 120)).save(file, "PNG")
-    return tmp_path / "faces.zip"
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sources of pictures, a sharper copy of one, weights, and two feature networks."""
+    folder = tmp_path_factory.mktemp("files")
+    for archive, names in (("faces", "abc"), ("more", "de"), ("sharper", "a")):
+        with zipfile.ZipFile(folder / f"{archive}.zip", "w") as out:
+            for name in names:
+                with out.open(f"train/{name}.png", "w") as file:
+                    color = (50 * "abcde".index(name), 90, 120)
+                    Image.new("RGB", (64, 64), color).save(file, "PNG")
+    (folder / "weights.csv").write_text("file,weight\ntrain/d*,3\n")
+    for seed in (1, 2):
+        tiny_feature_network(folder / f"{seed}.pt", seed=seed)
+    return folder
 
 
-def train(faces: Path, runs: Path, **settings: str) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"} | FEW | settings
-    done = subprocess.run([SCRIPT, faces, runs], env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def all_options(files: Path) -> list[str]:
+    return [
+        *("--data", f"{files}/faces.zip:train", f"{files}/more.zip:train"),
+        *("--replace", f"{files}/sharper.zip:train", "--weights", f"{files}/weights.csv"),
+        *("--feature-networks", f"{files}/1.pt", f"{files}/2.pt", "--features", f"{files}/1.pt"),
+    ]
 
 
-def test_from_pictures_and_on_from_a_finished_model(faces: Path, tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    train(faces, first, FILL_KIMG="0.004")
-    info = read_bundle(first / "inpainter" / "bundle")
-    assert info.kind == "inpainter"
-    assert info.has_framer
+def start(runs: Path, *options: str, **settings: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPTS / "train-portrait"), str(runs), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | SMALL | settings
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def train(runs: Path, *options: str, **settings: str) -> str:
+    """Run the script to its end; returns what it printed."""
+    process = start(runs, *options, **settings)
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return printed
+
+
+def kimg(folder: Path) -> float:
+    with safe_open(folder / "state.safetensors", framework="pt") as file:
+        return float(json.loads(file.metadata()["numbers"])["cur_nimg"]) / 1000
+
+
+def wait_until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo:
+    """A model that has gone through all stages, and what of it would ship."""
+    runs = tmp_path_factory.mktemp("runs")
+    printed = train(runs, *all_options(files))
+    for text in ("5 pictures", "1 of them are replaced", "1 of them have another weight than 1"):
+        assert printed.count(text) == 4  # in every stage
+    half, full = (read_bundle(runs / f"generator-{px}" / "bundle") for px in (32, 64))
+    assert (half.card.trained_kimg, full.card.trained_kimg) == (0.008, 0.016)
+    assert full.discriminator is None
+    info = read_bundle(runs / "inpainter-64" / "bundle")
+    assert info.generator_sha256 == full.generator_sha256
     assert info.card.trained_kimg == 0.004
-    assert read_bundle(first / "generator" / "bundle").card.trained_kimg == 0.012
-    train(faces, second, FILL_KIMG="0.008", CONTINUE=str(info.folder))
-    info = read_bundle(second / "inpainter" / "bundle")
     assert info.has_framer
-    assert info.card.trained_kimg == 0.008  # counted on
-    # The bundle of an inpainter does not say what its generator saw.
-    assert read_bundle(second / "generator" / "bundle").card.trained_kimg == 0.012
+
+    card, target = runs / "card.md", runs / "shipped" / "portrait"
+    card.write_text("# Portrait\n")
+    command = [SCRIPTS / "ship-portrait", info.folder, full.folder, card, "--to", target]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [str(word) for word in command])
+        runpy.run_path(str(command[0]), run_name="__main__")
+    assert (target / FILE).exists()
+    return read_bundle(target)
+
+
+def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
+    assert (shipped.dtype, shipped.has_framer) == ("fp16", True)
+    assert load_model(shipped).config.generator.resolution == 64
+    networks = [load_feature_network(files / f"{seed}.pt") for seed in (1, 2)]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # the seed of the training
+        assert load_projected(shipped.folder, ProjectedDiscriminator(networks, 64))
+
+
+def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
+    """The StyleGAN2 discriminator and reconstruction; here without growing."""
+    train(tmp_path / "runs", "--data", f"{files}/faces.zip", RESOLUTION="32", BF16="0")
+    generator = tmp_path / "runs" / "generator-32"
+    assert read_bundle(generator / "bundle").discriminator is not None
+    assert (generator / "autoencoder.safetensors").exists()
+    assert read_bundle(tmp_path / "runs" / "inpainter-32" / "bundle").has_framer
+    asked = json.loads((generator / "options.json").read_text())
+    assert (asked["bf16"], asked["autoencoder_weight"]) == (False, 5)
+
+
+def test_on_from_what_ships_killed_and_out_of_time(
+    shipped: BundleInfo, files: Path, tmp_path: Path
+) -> None:
+    runs, options = tmp_path / "runs", all_options(files)
+    generator, inpainter = runs / "generator-64", runs / "inpainter-64"
+    state, clock = generator / "state.safetensors", generator / "minutes"
+    endless = {
+        "CONTINUE": str(shipped.folder),
+        "GENERATOR_KIMG": "400",
+        "EXTRA": "--snapshot-kimg 0.02 --tick-kimg 0.02",
+    }
+    first = start(runs, *options, **endless)
+    wait_until(state.exists, first)
+    second = start(runs, *options, **endless)
+    assert "is being trained already" in second.communicate(timeout=60)[1]
+    assert second.returncode == 1
+    os.killpg(first.pid, signal.SIGKILL)
+    assert "no heads that fit" not in first.communicate()[0]
+    reached, used = kimg(generator), float(clock.read_text())
+    assert used > 0
+
+    third = start(runs, *options, **endless)
+    wait_until(lambda: kimg(generator) > reached, third)
+    third.send_signal(signal.SIGTERM)
+    assert "stopped, with everything saved" in third.communicate(timeout=60)[0]
+    assert third.returncode == 128 + signal.SIGTERM
+    reached = kimg(generator)
+    assert read_bundle(generator / "bundle").card.trained_kimg == reached
+    assert float(clock.read_text()) > used
+
+    # The generator's minutes are used up by the earlier starts, the framer's end in this one.
+    limits = {"GENERATOR_MINUTES": f"{used}", "FRAMER_KIMG": "400", "FRAMER_MINUTES": "0.1"}
+    train(runs, *options, **endless | limits, INPAINTER_KIMG="0.008")
+    assert kimg(generator) == reached
+    assert kimg(inpainter) == 0.008  # counted on from 0.004
+    assert read_bundle(inpainter / "bundle").has_framer
+    assert not (runs / "generator-32").exists()
+
+    # Nothing is left to do: what a stage made stays as it is once the next one has begun.
+    printed = train(runs, *options, **endless | limits | {"GENERATOR_MINUTES": "0"})
+    assert printed.startswith("framer-64: ")
+    assert printed.count("\n") == 1
+
+
+class TestSchedule:
+    """What would be started, without starting it."""
+
+    @pytest.fixture
+    def stages(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[Any]]:
+        schedule = runpy.run_path(str(SCRIPTS / "train-portrait"))["schedule"]
+
+        def stages(networks: tuple[str, ...] = (), **settings: str) -> list[Any]:
+            for name, value in settings.items():
+                monkeypatch.setenv(name, value)
+            return list(schedule(tmp_path, ["--data", "faces"], [*networks], "vgg.pt"))
+
+        return stages
+
+    def test_the_portrait_model(self, stages: Callable[..., list[Any]], tmp_path: Path) -> None:
+        plan = stages(("lite0.pt",), BATCH="64", GENERATOR_MINUTES="15", FRAMER_KIMG="100")
+        names = [stage.folder.name for stage in plan]
+        assert names == ["generator-128", "generator-256", "inpainter-256", "framer-256"]
+        assert [stage.minutes for stage in plan] == [0, 15, 0, 0]
+        assert plan[3].kimg == 100
+        half, full, inpainter, framer = (" ".join(stage.options) for stage in plan)
+        assert "--reduce 2" in half
+        assert "--grow-from" not in half
+        assert "--reduce 1" in full
+        assert f"--grow-from {tmp_path}/generator-128/bundle --discriminator-kimg 4.0" in full
+        assert "--ema-kimg 10" in full
+        assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
+        assert "--lambda-adversarial 0 " in inpainter
+        assert f"--bundle {tmp_path}/inpainter-256/bundle" in framer
+
+    def test_a_model_of_half_the_size_is_grown(
+        self, stages: Callable[..., list[Any]], tmp_path: Path
+    ) -> None:
+        G, D = tiny_networks()  # 32 px
+        info = save_bundle(tmp_path / "finished", G, Card("finished"), discriminator=D)
+        start = f"{info.folder} --warm-start-kimg 2"
+        plan = stages(PRESET="compact-64", CONTINUE=str(info.folder))
+        assert plan[0].folder.name == "generator-64"
+        assert f"--grow-from {start}" in " ".join(plan[0].options)
+        plan = stages(RESOLUTION="32")
+        assert f"--from {start}" in " ".join(plan[0].options)
+        assert "--init" not in plan[1].options  # a generator alone has no inpainter
+        earlier = save_bundle(tmp_path / "inpainter-32" / "bundle", tiny_model(), Card("earlier"))
+        plan = stages(RESOLUTION="64", CONTINUE="")
+        assert [stage.folder.name for stage in plan[:2]] == ["generator-32", "generator-64"]
+        assert f"--init {earlier.folder}" in " ".join(plan[2].options)
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"RESOLUTION": "64"}, "portrait-256 is trained at 128 and 256 px"),
+            ({"BATCH": "many"}, "BATCH=many is not a number"),
+            ({"CONTINUE": "/nowhere"}, "is not a bundle"),
+        ],
+    )
+    def test_bad_settings_are_one_sentence(
+        self, stages: Callable[..., list[Any]], settings: dict[str, str], message: str
+    ) -> None:
+        with pytest.raises(SystemExit, match=message):
+            stages(**settings)
+
+
+def test_heads_travel_in_half_precision_without_their_mixing(tmp_path: Path) -> None:
+    """The same seed makes the mixing again; with another one the heads do not fit."""
+    network = tiny_feature_network(tmp_path / "network.pt")
+    trained, same, other = (tiny_projected(network, seed=seed) for seed in (0, 0, 1))
+    rng = torch.Generator().manual_seed(2)
+    images = torch.randn(4, 3, 32, 32, generator=rng)
+    with torch.no_grad():
+        for parameter in trained.trained_parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=rng)
+    trained.calibrate(images)
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    for folder in (first, second, third):
+        folder.mkdir()
+    save_projected(first, trained)
+    assert copy_projected(first, second, torch.float16)
+    assert copy_projected(second, third, torch.float16)  # what ships can ship again
+    assert (second / FILE).stat().st_size < (first / FILE).stat().st_size / 2
+    assert load_projected(third, same)
+    assert same.calibrated
+    logits = trained(images)
+    assert (same(images) - logits).abs().max() < 0.02 * logits.std()
+    assert not load_projected(third, other)
+    assert not other.calibrated
+    assert not copy_projected(tmp_path, third, torch.float16)

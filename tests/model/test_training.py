@@ -36,6 +36,7 @@ from inpaint_model.projected.files import load_projected
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.autoencoding import VariationalEncoder
+from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import World
 from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
@@ -391,20 +392,34 @@ class TestInpainter:
         assert losses_[-1] < 0.8 * losses_[0]
 
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
+        class Stopped(Deadline):
+            """Passes after so many steps, of which no line and no snapshot knows."""
+
+            def __init__(self, steps: int) -> None:
+                super().__init__()
+                self.steps = steps
+
+            @property
+            def passed(self) -> bool:
+                self.steps -= 1
+                return self.steps < 0
+
         folders = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
         options = replace(FILL, real_fraction=0.5)
-        for folder, stops in zip(folders, ([0.048], [0.024, 0.048]), strict=True):
-            for stop in stops:
+        for folder, stops in zip(folders, ([99], [3, 99]), strict=True):
+            for steps in stops:
                 _, D = tiny_networks()
                 perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
                 train_inpainter(
-                    replace(options, total_kimg=stop),
+                    options,
                     tiny_model(),
                     D,
                     perceptual,
                     folder,
                     pictures=pictures(),
+                    deadline=Stopped(steps),
                 )
+                assert reached_kimg(folder.path) == (0.024 if steps == 3 else 0.048)
         assert same_tensors(folders[0].state_path, folders[1].state_path)
 
     def test_new_codes_are_judged_on_known_pixels_only(self) -> None:
@@ -697,6 +712,11 @@ def arguments(data: Path, out: Path, kimg: float) -> list[str]:
     return text.split()
 
 
+def reached_kimg(run: Path) -> float:
+    with safe_open(run / "state.safetensors", framework="pt") as file:
+        return float(json.loads(file.metadata()["numbers"])["cur_nimg"]) / 1000
+
+
 class TestCommand:
     @TORCHSCRIPT
     @pytest.mark.parametrize("projected", [False, True])
@@ -714,14 +734,42 @@ class TestCommand:
         time.sleep(0.3)  # somewhere in the middle of a step or of a snapshot
         process.send_signal(signal.SIGKILL)
         process.wait()
-        with safe_open(out / "state.safetensors", framework="pt") as file:
-            reached = json.loads(file.metadata()["numbers"])["cur_nimg"] / 1000
+        reached = reached_kimg(out)
         assert 0 < reached < 400
         total = reached + 0.032
         assert main(["train", "generator", *arguments(data, out, total), *extra]) == 0
         whole = tmp_path / "whole"
         assert main(["train", "generator", *arguments(data, whole, total), *extra]) == 0
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
+
+    def test_sigterm_saves_and_it_goes_on(self, data: Path, tmp_path: Path) -> None:
+        """With neither line nor snapshot due for long: what is saved is where it was."""
+        out = tmp_path / "stopped"
+        rare = ["--tick-kimg", "1000", "--snapshot-kimg", "1000"]
+        process = subprocess.Popen(
+            [*COMMAND, *arguments(data, out, 400), *rare], stdout=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + 120
+        while not (out / "stats.jsonl").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)  # the first step always makes a line
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        assert "stopped, with everything saved" in process.communicate(timeout=60)[0]
+        assert process.returncode == 0
+        reached = reached_kimg(out)
+        assert 0 < reached < 400
+        assert read_bundle(out / "bundle").card.trained_kimg == reached
+        total = reached + 0.032
+        assert main(["train", "generator", *arguments(data, out, total)]) == 0
+        whole = tmp_path / "whole"
+        assert main(["train", "generator", *arguments(data, whole, total)]) == 0
+        assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
+
+    def test_minutes_end_it_whatever_is_left_to_do(self, data: Path, tmp_path: Path) -> None:
+        command = [*arguments(data, tmp_path / "run", 400), "--max-minutes", "1e-6"]
+        assert main(["train", "generator", *command]) == 0
+        assert reached_kimg(tmp_path / "run") == 0  # loading takes longer than this
+        assert read_bundle(tmp_path / "run" / "bundle").kind == "generator"
 
     def test_two_processes_equal_one(self, data: Path, tmp_path: Path) -> None:
         one, two = tmp_path / "one", tmp_path / "two"

@@ -51,12 +51,14 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.framing.bundling import add_framer
     from inpaint_model.framing.network import FramerConfig
     from inpaint_model.framing.scenes import Pictures
+    from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.framer_loop import PICTURE_PX, train_framer
     from inpaint_model.training.options import options_from
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import FramerTraining
 
     options = options_from(args, FramerTraining)
+    deadline = Deadline(options.max_minutes)  # loading counts
     info = read_bundle(args.bundle)
     config = FramerConfig()
     plan = asdict(options) | training_run.data_plan(args)
@@ -74,8 +76,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"{len(pictures)} aligned pictures")
     folder = RunFolder(args.out)
     folder.write_options(plan)
-    with training_run.remedies(options.batch_size):
-        framer = train_framer(options, config, pictures, folder)
+    with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
+        framer = train_framer(options, config, pictures, folder, deadline=deadline)
+    if deadline.stopped:  # to go on later: the bundle keeps the framer it has
+        return 0
     add_framer(args.bundle, framer)
     print(f"{args.bundle} can find frames now")
     return 0

@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.perceptual import PerceptualLoss, load_torchscript
     from inpaint_model.training import distributed
     from inpaint_model.training.autoencoding import VariationalEncoder, find_encoder
+    from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.generator_loop import train_generator
     from inpaint_model.training.growing import grow_discriminator, grow_generator
     from inpaint_model.training.options import options_from
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import GeneratorTraining
 
     options = options_from(args, GeneratorTraining)
+    deadline = Deadline(options.max_minutes)  # loading counts
     if args.features and not options.autoencoder_weight:
         raise ValueError(
             "--features compares reconstructions: give --autoencoder-weight as well, 2 say"
@@ -131,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder(args.out)
     if world.is_main:
         folder.write_options(plan)
-    with training_run.remedies(options.batch_size):
+    with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
         train_generator(
             options,
             G,
@@ -148,6 +150,7 @@ def run(args: argparse.Namespace) -> int:
             device=device,
             world=world,
             start_nimg=nimg,
+            deadline=deadline,
         )
     distributed.stop(world)
     return 0

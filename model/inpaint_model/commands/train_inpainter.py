@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.networks import InpaintingModel
     from inpaint_model.perceptual import PerceptualLoss
     from inpaint_model.training import distributed
+    from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.growing import copy_matching
     from inpaint_model.training.inpainter_loop import train_inpainter
     from inpaint_model.training.options import options_from
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import InpainterTraining
 
     options = options_from(args, InpainterTraining)
+    deadline = Deadline(options.max_minutes)  # loading counts
     checkpoint = import_checkpoint(args.generator)
     _check_adversaries(args, checkpoint.discriminator)
     config = inpainting_config(preset(args.preset), args.arch, checkpoint.generator.config)
@@ -104,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     pictures, weights = None, None
     if args.data:
         pictures, weights = training_run.load_data(args, config.generator.resolution)
-    with training_run.remedies(options.batch_size):
+    with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
         train_inpainter(
             options,
             model,
@@ -121,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
             world=world,
             start_nimg=nimg,
             directions_from=[path for path in (args.generator, args.init) if path],
+            deadline=deadline,
         )
     distributed.stop(world)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from inpaint_model.data import PictureSet
     from inpaint_model.projected.discriminator import ProjectedDiscriminator
+    from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.distributed import World
 
 
@@ -153,6 +155,18 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
 def describe(options: dict[str, Any]) -> str:
     """Options as indented JSON, for --dry-run and for the run's folder."""
     return json.dumps(options, indent=2, default=str)
+
+
+@contextmanager
+def ended_by_sigterm(deadline: Deadline) -> Iterator[None]:
+    """Let SIGTERM end a training as if its time were over: with everything saved."""
+    before = signal.signal(signal.SIGTERM, lambda *_: deadline.stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if deadline.stopped:
+        print("stopped, with everything saved; start again with the same --out to go on")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from inpaint_model.framing.network import Framer, FramerConfig, confidence_logit
 from inpaint_model.framing.scenes import Pictures, Scenes, draw_scenes
+from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
 from inpaint_model.training.randomness import generator_for
@@ -58,6 +59,7 @@ def train_framer(
     pictures: Pictures,
     folder: RunFolder,
     on_snapshot: Callable[[Framer, float], None] | None = None,
+    deadline: Deadline | None = None,
 ) -> Framer:
     """Train, or continue the training in `folder`; returns the averaged framer.
 
@@ -67,7 +69,10 @@ def train_framer(
         pictures: in the generator's alignment.
         folder: of the run.
         on_snapshot: called with the averaged framer and the kimg seen after each snapshot.
+        deadline: ends the training early, with its state saved; by default `options.max_minutes`
+            from now.
     """
+    deadline = deadline or Deadline(options.max_minutes)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         framer = Framer(config).train()
@@ -79,7 +84,8 @@ def train_framer(
     total = round(options.total_kimg * 1000)
     due = cur_nimg + options.snapshot_kimg * 1000
     stats, since, start = Stats(), cur_nimg, time.monotonic()
-    while cur_nimg < total:
+    over = deadline.passed
+    while cur_nimg < total and not over:
         generator = generator_for(options.seed, cur_nimg, "scenes")
         scenes = draw_scenes(pictures, options.batch_size, config.view, generator)
         losses = Losses(framer, scenes)
@@ -93,7 +99,8 @@ def train_framer(
         update_ema(average, framer, options.batch_size, cur_nimg, options.ema_kimg, rampup=0.1)
         for name, value in vars(losses).items():
             stats.add(name, value)
-        if cur_nimg < min(due, total):
+        over = deadline.passed
+        if cur_nimg < min(due, total) and not over:
             continue
         due += options.snapshot_kimg * 1000
         means = stats.take()

@@ -37,6 +37,7 @@ from inpaint_model.training.autoencoding import (
     save_encoder,
 )
 from inpaint_model.training.compiling import compiled
+from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
@@ -73,6 +74,7 @@ def train_generator(
     device: torch.device | None = None,
     world: World | None = None,
     start_nimg: int = 0,
+    deadline: Deadline | None = None,
 ) -> Generator:
     """Train in place until `options.total_kimg`; returns the averaged generator.
 
@@ -80,9 +82,11 @@ def train_generator(
     calibrated are. E, perceptual: the encoder for `options.autoencoder_weight`, and what
     reconstructions are compared by besides their pixels. weights: how often each picture is drawn,
     [M], None = equally. start_nimg: images that the given networks have seen already (for a run
-    that starts from a bundle). Continues from `run` when it holds a state. TrainingDivergedError
-    on NaN.
+    that starts from a bundle). deadline: ends the training early, with its state saved; by default
+    `options.max_minutes` from now. Continues from `run` when it holds a state.
+    TrainingDivergedError on NaN.
     """
+    deadline = deadline or Deadline(options.max_minutes)
     card = card or Card(name=run.path.name)
     device, world = device or torch.device("cpu"), world or World()
     batch, local = options.batch_size, options.batch_size // world.size
@@ -220,8 +224,7 @@ def train_generator(
 
     tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
     tick_time = time.perf_counter()
-    end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
-    while cur_nimg < options.total_kimg * 1000 and world.agree(time.perf_counter() < end_time):
+    while cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
         played = cur_nimg - start_nimg - options.warm_start_kimg * 1000
         plays, learns = played >= 0, played >= options.discriminator_kimg * 1000
         now = Moment(cur_nimg, step)

@@ -30,6 +30,7 @@ from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
+from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import World
 from inpaint_model.training.edit_loss import SHARE, edit_loss, moves
@@ -63,14 +64,17 @@ def train_inpainter(
     world: World | None = None,
     start_nimg: int = 0,
     directions_from: Sequence[Path] = (),
+    deadline: Deadline | None = None,
 ) -> InpaintingModel:
     """Train in place until `options.total_kimg`; returns the averaged model.
 
     D: judges the composites if `options.lambda_adversarial` is not 0; P: if `lambda_projected` is
     not. pictures: real ones for `options.real_fraction`. directions_from: bundles whose directions
-    the new one takes over, if they are around the same generator. Continues from `run` when it
-    holds a state. TrainingDivergedError on NaN.
+    the new one takes over, if they are around the same generator. deadline: ends the training
+    early, with its state saved; by default `options.max_minutes` from now. Continues from `run`
+    when it holds a state. TrainingDivergedError on NaN.
     """
+    deadline = deadline or Deadline(options.max_minutes)
     device, world, card = device or torch.device("cpu"), world or World(), card or Card("inpainter")
     batch, local = options.batch_size, options.batch_size // world.size
     if local * world.size != batch:
@@ -171,8 +175,7 @@ def train_inpainter(
 
     tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
     tick_time = time.perf_counter()
-    end_time = time.perf_counter() + (options.max_minutes or math.inf) * 60
-    while cur_nimg < options.total_kimg * 1000 and world.agree(time.perf_counter() < end_time):
+    while cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
         data = draw_batch(cur_nimg, options.seed)
         shift = None
         if options.edit_std:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from inpaint_model.training.options import option
 
+MAX_MINUTES = "Stop, with everything saved, this many minutes after the start; 0 = never."
 PERCEPTUAL_SIDE = (
     "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
 )
@@ -16,7 +17,7 @@ class GeneratorTraining:
     """What one run is asked to do. Lengths are in thousands of images (kimg)."""
 
     total_kimg: float = option(25_000.0, "Stop after this many thousand images in all.")
-    max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
+    max_minutes: float = option(0.0, MAX_MINUTES)
     batch_size: int = option(16, "Over all processes.")
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
     autoencoder_weight: float = option(
@@ -84,7 +85,7 @@ class InpainterTraining:
     """What one run is asked to do. Lengths are in thousands of images (kimg)."""
 
     total_kimg: float = option(1000.0, "Stop after this many thousand images in all.")
-    max_minutes: float = option(0.0, "Stop, with a snapshot, after this many minutes; 0 = never.")
+    max_minutes: float = option(0.0, MAX_MINUTES)
     batch_size: int = option(8, "Pictures a step, over all processes; each is filled twice.")
     seed: int = option(0, "Of latents, holes and the order of real pictures.")
     lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
@@ -137,6 +138,7 @@ class FramerTraining:
     """What one run is asked to do. Lengths are in thousands of scenes (kimg)."""
 
     total_kimg: float = option(400.0, "Stop after this many thousand scenes in all.")
+    max_minutes: float = option(0.0, MAX_MINUTES)
     batch_size: int = option(32, "Scenes a step.")
     seed: int = option(0, "Of weights and scenes.")
     lr: float = option(0.001, "AdamW's learning rate at the start; it falls to 0 along a cosine.")
