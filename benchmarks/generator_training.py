@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from inpaint_model.config import preset, reduced
 from inpaint_model.generator import Generator
+from inpaint_model.heap import MOST, keep_freed_memory
 from inpaint_model.ops import channels_last
 from inpaint_model.projected.diffaugment import diff_augment
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--fp32", action="store_true", help="float32 in place of bfloat16")
     args = parser.parse_args(arguments)
+    keep_freed_memory(MOST)  # as trainings do
     torch.set_num_threads(args.threads)
     dtype = torch.float32 if args.fp32 else torch.bfloat16
     N = args.batch_size

@@ -19,13 +19,14 @@ import grpc.aio
 import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from inpaint_model.heap import keep_freed_memory, return_freed_memory
 from inpaint_model.inference import best_dtype
 from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
 from . import __version__
 from .accounting import Accounts
 from .config import ServerConfig
-from .device import choose_device, device_name, keep_freed_memory, return_freed_memory, use_threads
+from .device import choose_device, device_name, use_threads
 from .engine import Engine, Urgency
 from .errors import ConfigurationError, RequestError
 from .filling import warm_up_steps

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import platform
-import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -15,8 +11,6 @@ import torch
 from .errors import ConfigurationError
 
 _setting_threads = threading.Lock()
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -87,32 +81,6 @@ def use_threads(count: int) -> None:
     with _setting_threads:
         torch.set_num_threads(count)
         torch.get_num_threads()  # takes it
-
-
-def keep_freed_memory() -> None:
-    """Let all threads allocate from one heap that keeps what is freed, for the next request (glibc
-    only; call it before there are many threads).
-
-    By default every large array comes from the system with its pages empty, and goes back to it: a
-    candidate's laying over spent a sixth of its time on that. And each of a dozen threads would
-    have a heap of its own, with pages that hold a little besides freed pictures.
-    `return_freed_memory` is for when nothing is left to do.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            mallopt = ctypes.CDLL("libc.so.6").mallopt
-            mallopt(M_ARENA_MAX, 1)
-            mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
-            mallopt(M_TRIM_THRESHOLD, 256 << 20)
-
-
-def return_freed_memory() -> None:
-    """Give what unreachable cycles hold, and what the C library (glibc only) keeps after large
-    pictures, back to the system."""
-    gc.collect()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def free_cached_memory(device: torch.device) -> None:

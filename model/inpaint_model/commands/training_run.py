@@ -135,8 +135,10 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
     """The device and this process's place among those that torchrun started."""
     import torch
 
+    from inpaint_model.heap import MOST, keep_freed_memory
     from inpaint_model.training import distributed
 
+    keep_freed_memory(MOST)  # every step wants the memory of the one before
     if args.threads:
         torch.set_num_threads(args.threads)
     kind = args.device
