@@ -210,7 +210,7 @@ class TestSchedule:
         assert "--reduce 2" in half
         assert "--grow-from" not in half
         assert "--reduce 1" in full
-        assert f"--grow-from {tmp_path}/generator-128/bundle --discriminator-kimg 4.0" in full
+        assert f"--grow-from {tmp_path}/generator-128/bundle --discriminator-kimg 2.0" in full
         assert "--ema-kimg 10" in full
         assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
         assert "--lambda-adversarial 0 " in inpainter
