@@ -19,9 +19,9 @@ def compiled(function: Function, *example: Any) -> Function:
     an error shows here and not in the middle of a training.
     """
     try:
-        fast = torch.compile(function, dynamic=False)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # advice for whoever writes the functions
+            warnings.simplefilter("ignore")  # torch's own, and advice on how to write functions
+            fast = torch.compile(function, dynamic=False)
             fast(*example).sum().backward()
     except Exception as error:  # whatever a compiler may raise: the training needs none
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
