@@ -209,8 +209,10 @@ class TestSchedule:
         half, full, inpainter, framer = (" ".join(stage.options) for stage in plan)
         assert "--reduce 2" in half
         assert "--grow-from" not in half
+        assert "--heads-blur-kimg" in half  # from random weights alone
+        assert "--heads-blur-kimg" not in full
         assert "--reduce 1" in full
-        assert f"--grow-from {tmp_path}/generator-128/bundle --discriminator-kimg 4.0" in full
+        assert f"--grow-from {tmp_path}/generator-128/bundle --discriminator-kimg 2.0" in full
         assert "--ema-kimg 10" in full
         assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
         assert "--lambda-adversarial 0 " in inpainter
