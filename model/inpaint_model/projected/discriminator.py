@@ -19,8 +19,8 @@ PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps, which hold les
 class Patches(nn.Module):
     """The picture itself at four octaves, cut into patches, as if a feature network had made it.
 
-    Feature networks hardly see color, nor what is finer than their first stride. Without this one
-    colors run away, and outlines glow.
+    Feature networks hardly see color, nor what is finer than their first stride: without any map of
+    the picture itself, colors run away.
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
