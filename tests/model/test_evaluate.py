@@ -140,7 +140,7 @@ def test_originals_come_from_several_sources(images: Path, tmp_path: Path) -> No
     assert command(*several, "--out", tmp_path / "b", *common) == 0
     one, other = (json.loads((tmp_path / n / "report.json").read_text("utf-8")) for n in "ab")
     assert one["rows"] == other["rows"]
-    assert other["about"]["pictures"].startswith("12 of first, second with copies from copies at")
+    assert other["about"]["pictures"].startswith("24 of first, second with copies from copies at")
 
 
 def test_everything_is_measured_written_and_shown(
