@@ -149,13 +149,18 @@ class TestGenerator:
         )  # the state overrides these
         assert same_tensors(whole.state_path, parts.state_path)
 
-    def test_divergence_names_the_last_good_state(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("healthy", [0, 20])
+    def test_divergence_names_the_last_good_state(self, healthy: int, tmp_path: Path) -> None:
+        """At a line of progress, or at the end where there has been none since."""
         G, D = tiny_networks()
-        with torch.no_grad():
-            D.b4.out.bias.fill_(float("nan"))
+        calls = iter(range(1000))
+        D.register_forward_hook(
+            lambda *hooked: hooked[2] if next(calls) < healthy else hooked[2] * float("nan")
+        )
         run = RunFolder(tmp_path / "run")
+        options = replace(SHORT, tick_kimg=1.0)  # a line after the first step, then none
         with pytest.raises(TrainingDivergedError, match="lower the learning rate") as caught:
-            train_generator(SHORT, G, D, pictures(), run)
+            train_generator(options, G, D, pictures(), run)
         assert str(run.state_path) in str(caught.value)
         assert not run.state_path.exists()
 
@@ -266,7 +271,7 @@ class TestProjectedAdversary:
             real = F.interpolate(rand(8, 3, 4, 4, seed=step), size=(32, 32), mode="bilinear")
             adversary.loss(Moment(8 * step, step), rand(8, 3, 32, 32, seed=100 + step))
             adversary.learn(Moment(8 * step, step), real)
-            means.append(stats.take())
+            means.append(stats.take(Path("state"), 0))
         last = {name: sum(m[name] for m in means[-8:]) / 8 for name in means[0]}
         assert means[0]["loss_heads"] > 1.9
         assert last["loss_heads"] < 1.8

@@ -15,7 +15,7 @@ from inpaint_model.framing.network import Framer, FramerConfig, confidence_logit
 from inpaint_model.framing.scenes import Pictures, Scenes, draw_scenes
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.ema import frozen_copy, update_ema
-from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
+from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
@@ -103,9 +103,7 @@ def train_framer(
         if cur_nimg < min(due, total) and not over:
             continue
         due += options.snapshot_kimg * 1000
-        means = stats.take()
-        if not all(map(math.isfinite, means.values())):
-            raise TrainingDivergedError(folder.state_path, cur_nimg, means)
+        means = stats.take(folder.state_path, cur_nimg)
         rate = (cur_nimg - since) / (time.monotonic() - start)
         since, start = cur_nimg, time.monotonic()
         record = {"kimg": cur_nimg / 1000, "images_per_s": rate} | means

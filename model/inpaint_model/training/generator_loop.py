@@ -6,7 +6,6 @@ al. 2021 (projected discriminators, `adversaries.py`).
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 
@@ -40,7 +39,7 @@ from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
-from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
+from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
@@ -282,9 +281,7 @@ def train_generator(
         # Report.
         if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:
             continue
-        means = stats.take()
-        if not all(math.isfinite(value) for value in means.values()):
-            raise TrainingDivergedError(run.state_path, cur_nimg, means)
+        means = stats.take(run.state_path, cur_nimg)
         seconds = time.perf_counter() - tick_time
         rate = (cur_nimg - tick_nimg) / seconds
         tick_nimg, tick_time = cur_nimg, time.perf_counter()
@@ -296,5 +293,6 @@ def train_generator(
             snapshot_nimg = cur_nimg
             save()
             tick_time = time.perf_counter()
+    stats.take(run.state_path, cur_nimg)  # of the steps since the last line of progress
     save()
     return G_ema

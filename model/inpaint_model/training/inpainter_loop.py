@@ -8,7 +8,6 @@ pixels are. Composites of both are judged by the generator's discriminator, whic
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +42,7 @@ from inpaint_model.training.inpainter_step import (
     reconstruction,
     trained_parameters,
 )
-from inpaint_model.training.progress import Stats, TrainingDivergedError, progress_line
+from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import InpainterTraining
@@ -257,9 +256,7 @@ def train_inpainter(
         # Report.
         if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:
             continue
-        means = stats.take()
-        if not all(math.isfinite(value) for value in means.values()):
-            raise TrainingDivergedError(run.state_path, cur_nimg, means)
+        means = stats.take(run.state_path, cur_nimg)
         rate = (cur_nimg - tick_nimg) / (time.perf_counter() - tick_time)
         dependence = measure_dependence(model_ema, draw_batch(0, options.seed + 1))
         if world.is_main:
@@ -272,5 +269,6 @@ def train_inpainter(
             snapshot_nimg = cur_nimg
             save()
         tick_nimg, tick_time = cur_nimg, time.perf_counter()
+    stats.take(run.state_path, cur_nimg)  # of the steps since the last line of progress
     save()
     return model_ema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,11 +34,17 @@ class Stats:
         self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._counts[name] = self._counts.get(name, 0) + 1
 
-    def take(self) -> dict[str, float]:
-        """The means since the last call."""
+    def take(self, state: Path, cur_nimg: int) -> dict[str, float]:
+        """The means since the last call.
+
+        TrainingDivergedError if one is not finite; it names `state`, the last good one. So call
+        this before a state is written.
+        """
         means = {name: float(value) / self._counts[name] for name, value in self._sums.items()}
         self._sums.clear()
         self._counts.clear()
+        if not all(map(math.isfinite, means.values())):
+            raise TrainingDivergedError(state, cur_nimg, means)
         return means
 
 
