@@ -1,0 +1,64 @@
+"""Perceptual distances."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from inpaint_model.perceptual import VGG16, PerceptualLoss, load_vgg16
+from short_trainings import rand
+from torch import Tensor, nn
+
+
+class TestPerceptual:
+    def test_vgg16_has_the_published_layout(self, tmp_path: Path) -> None:
+        network = VGG16()
+        names = [n.removesuffix(".weight") for n in network.state_dict() if "weight" in n]
+        expected = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21]  # torchvision's vgg16().features
+        assert names == [f"features.{i}" for i in expected]
+        taps = network(torch.zeros(1, 3, 32, 32))
+        assert [t.shape[1:] for t in taps] == [
+            (64, 32, 32),
+            (128, 16, 16),
+            (256, 8, 8),
+            (512, 4, 4),
+        ]
+        torch.save(network.state_dict() | {"classifier.0.bias": torch.zeros(3)}, tmp_path / "v.pth")
+        again = load_vgg16(tmp_path / "v.pth")
+        assert torch.equal(again(torch.ones(1, 3, 32, 32))[3], network(torch.ones(1, 3, 32, 32))[3])
+        torch.save({}, tmp_path / "empty.pth")
+        with pytest.raises(ValueError, match="it lacks"):
+            load_vgg16(tmp_path / "empty.pth")
+
+    def test_large_pictures_are_compared_whole_and_in_a_window(self) -> None:
+        seen: list[Tensor] = []
+
+        def features(images: Tensor) -> list[Tensor]:
+            seen.append(images)
+            return [images]
+
+        loss = PerceptualLoss(features, side=32)
+        images, targets = rand(2, 3, 128, 128), rand(2, 3, 128, 128, seed=1)
+        loss.calibrate(images)
+        seen.clear()
+        distance = loss(images, targets, torch.Generator().manual_seed(2))
+        assert [tuple(x.shape) for x in seen] == [(2, 3, 32, 32)] * 4
+        assert torch.allclose(seen[1], nn.functional.avg_pool2d(images, 4), atol=1e-6)
+        places = images.unfold(2, 32, 1).unfold(3, 32, 1)  # every window there is
+        same = (places == seen[3][:, :, None, None]).flatten(4).all(-1).all(1).all(0)
+        assert int(same.sum()) == 1
+        assert float(distance) > 0
+        again = loss(images, targets, torch.Generator().manual_seed(2))
+        assert torch.equal(distance, again)
+        with pytest.raises(ValueError, match="an rng"):  # never the global random state
+            loss(images, targets)
+
+    def test_layers_weigh_alike(self) -> None:
+        loss = PerceptualLoss(lambda x: [x, 100 * x])
+        x, y = rand(2, 3, 8, 8), rand(2, 3, 8, 8, seed=1)
+        with pytest.raises(ValueError, match="calibrate"):
+            loss(x, y)
+        loss.calibrate(x)
+        expected = (x - y).square().mean() / x.square().mean()
+        torch.testing.assert_close(loss(x, y), expected)

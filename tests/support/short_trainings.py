@@ -1,0 +1,61 @@
+"""Trainings of a few steps on small random pictures, and what tests ask about their folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from inpaint_model.data import PictureSet
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+SHORT = GeneratorTraining(
+    total_kimg=0.064, batch_size=8, tick_kimg=0.008, snapshot_kimg=0.016, ada_kimg=0.1
+)
+FILL = InpainterTraining(
+    total_kimg=0.048,
+    tick_kimg=0.008,
+    snapshot_kimg=0.016,
+    discriminator_kimg=0.008,
+    ramp_kimg=0.01,
+    lambda_coarse=0.1,
+    lambda_edit=0.1,
+)
+
+
+def rand(*shape: int, seed: int = 0) -> Tensor:
+    """Unit normal numbers, the same for the same seed."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def pictures(count: int = 24, R: int = 32) -> PictureSet:
+    """Random pixels."""
+    rng = torch.Generator().manual_seed(1)
+    pixels = torch.randint(0, 256, (count, 3, R, R), generator=rng, dtype=torch.uint8)
+    return PictureSet(tuple(f"{i}.png" for i in range(count)), pixels)
+
+
+def same_tensors(a: Path, b: Path) -> bool:
+    """Whether two files hold the same tensors, bit for bit."""
+    first, second = load_file(a), load_file(b)
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def records_of(run: RunFolder) -> list[dict[str, float]]:
+    """The lines of progress."""
+    return [json.loads(line) for line in (run.path / "stats.jsonl").read_text().splitlines()]
+
+
+def reached_kimg(run: Path) -> float:
+    """Thousands of images that a run's state has seen."""
+    with safe_open(run / "state.safetensors", framework="pt") as file:
+        return float(json.loads(file.metadata()["numbers"])["cur_nimg"]) / 1000
+
+
+# Making the stand-in for a feature network.
+TORCHSCRIPT = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
