@@ -156,7 +156,7 @@ class TestCommand:
         script.write_text(TWO_PROCESSES)
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         torchrun += ["--nproc-per-node", "2", str(script), str(data), str(network), str(tmp_path)]
-        paths = [str(Path(__file__).parents[1] / "support"), *sys.path]
+        paths = [str(Path(__file__).parents[2] / "support"), *sys.path]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
         subprocess.run(torchrun, check=True, env=environment, timeout=300)
         trained, other = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
