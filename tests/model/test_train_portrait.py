@@ -274,3 +274,14 @@ def test_heads_travel_in_half_precision_without_their_mixing(tmp_path: Path) -> 
     assert not load_projected(third, other)
     assert not other.calibrated
     assert not copy_projected(tmp_path, third, torch.float16)
+
+
+@pytest.mark.parametrize("script", ["train-portrait", "ship-portrait"])
+def test_outside_of_the_environment_they_say_how_to_get_there(script: str, tmp_path: Path) -> None:
+    """-S: a Python without any installed package, as the system's is."""
+    command = [sys.executable, "-S", str(SCRIPTS / script)]
+    env = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "run `make setup` once" in done.stderr
