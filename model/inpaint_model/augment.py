@@ -27,6 +27,7 @@ from inpaint_model.filters import (
     upsampling,
 )
 from inpaint_model.linear_sampling import sample_bilinear
+from inpaint_model.readback import read_scalars
 
 
 @dataclass
@@ -266,12 +267,12 @@ class AdaController:
     target: float = 0.6  # r_t to aim for
     speed_kimg: float = 500  # thousands of pictures in which p could go from 0 to 1
     p: float = 0.0
-    sign_sum: float = 0.0
+    sign_sum: Tensor | float = 0.0  # stays on the discriminator's device until it is needed
     sign_count: float = 0.0
 
     def observe(self, real_logits: Tensor) -> None:
         """Take note of the discriminator's outputs for (augmented) real pictures."""
-        self.sign_sum += float(real_logits.detach().sign().sum())
+        self.sign_sum = self.sign_sum + real_logits.detach().sign().sum()
         self.sign_count += real_logits.numel()
 
     def update(self) -> float:
@@ -279,12 +280,12 @@ class AdaController:
 
         Returns r_t of that time; NaN if nothing was observed, and then p stays.
         """
-        totals = torch.tensor([self.sign_sum, self.sign_count], dtype=torch.float64)
+        signs = torch.as_tensor(self.sign_sum, dtype=torch.float64)
+        totals = torch.stack([signs, torch.full_like(signs, self.sign_count)])
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
-            totals = totals.to(device)
+            totals = totals.to("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
             torch.distributed.all_reduce(totals)
-        sign_sum, count = float(totals[0]), float(totals[1])
+        sign_sum, count = read_scalars(*totals)
         self.sign_sum = self.sign_count = 0.0
         if count == 0:
             return math.nan

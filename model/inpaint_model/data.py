@@ -57,7 +57,7 @@ class PictureSet:
         device: torch.device | str = "cpu",
     ) -> Tensor:
         """Pictures `indices` [B] in -1..1, float32 [B, 3, R, R]; flipped where `mirrored` [B]."""
-        pixels = self.pixels[indices].to(device)
+        pixels = self.pixels[indices.to(self.pixels.device)].to(device)
         if mirrored is not None:
             flip = mirrored.to(device)[:, None, None, None]
             pixels = torch.where(flip, pixels.flip(3), pixels)

@@ -28,6 +28,7 @@ from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.grids import from_uint8
 from inpaint_model.inference import best_dtype, freeze_for_inference
 from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.readback import read_array
 
 Uint8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -129,7 +130,7 @@ class Inpainter:
             z = latent_of_seed(seed, self.z_dim)[None].to(self.device)
             labels = torch.zeros(1, mapping.c_dim, device=self.device) if mapping.c_dim else None
             codes.append(self._model.mix(one, mapping(z, labels, truncation_psi)))
-        return self._numpy(torch.cat(codes)) if codes else self._no_codes()
+        return read_array(torch.cat(codes)) if codes else self._no_codes()
 
     def invert(self, image: Uint8Array, hole: Uint8Array | None = None) -> FloatArray:
         """Codes [num_ws, w_dim] of a picture uint8 [R, R, 3], for taking styles from it.
@@ -161,7 +162,7 @@ class Inpainter:
         """The raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB."""
         ws = torch.from_numpy(np.ascontiguousarray(ws_out, dtype=np.float32)).to(self.device)
         images = self._render(encoding.expand(len(ws)), ws)
-        return self._numpy(images.float().permute(0, 2, 3, 1).add(1).mul(0.5))
+        return read_array(images.float().permute(0, 2, 3, 1).add(1).mul(0.5))
 
     def fill(
         self,
@@ -184,11 +185,6 @@ class Inpainter:
 
     def _no_codes(self) -> FloatArray:
         return np.zeros((0, self.num_ws, self.w_dim), np.float32)
-
-    @staticmethod
-    def _numpy(x: Tensor) -> FloatArray:
-        array: FloatArray = x.float().cpu().numpy()
-        return array
 
 
 def load_bundle(

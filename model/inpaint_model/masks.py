@@ -236,18 +236,18 @@ def training_holes(
     batch: int,
     resolution: int,
     generator: Generator,
-    device: torch.device | str = "cpu",
     shares: Mapping[str, float] = TRAINING_SHARES,
 ) -> Tensor:
     """A mixed batch for training, float32 [batch, 1, R, R]: `shares` of the named `RECIPES`.
 
     All masks are drawn together, so that a batch costs a few milliseconds on one CPU core. A
-    free-form mask that came out without a hole, or without a known pixel, is drawn again.
+    free-form mask that came out without a hole, or without a known pixel, is drawn again; to see
+    that, masks must be read, so they are drawn by the processor and not by a GPU that would wait.
     """
     names = list(shares)
     weights = torch.tensor([shares[name] for name in names])
     kind = torch.multinomial(weights, batch, replacement=True, generator=generator)
-    holes = torch.zeros(batch, 1, resolution, resolution, device=device)
+    holes = torch.zeros(batch, 1, resolution, resolution)
     numbers = torch.arange(batch)
     while len(numbers):
         parts = [
@@ -255,9 +255,8 @@ def training_holes(
             for number, name in enumerate(names)
             if len(chosen := (kind[numbers] == number).nonzero()[:, 0])
         ]
-        drawn = rasterise(_on(device, join(parts)), len(numbers), resolution)
-        holes[numbers.to(device)] = drawn
-        ratio = hole_ratio(drawn).cpu()
+        holes[numbers] = drawn = rasterise(join(parts), len(numbers), resolution)
+        ratio = hole_ratio(drawn)
         free_form = torch.tensor([isinstance(RECIPES[name], FreeForm) for name in names])
         numbers = numbers[free_form[kind[numbers]] & ((ratio == 0) | (ratio == 1))]
     return holes

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.ops import channels_last
+from inpaint_model.readback import read_scalars
 from inpaint_model.training.ema import frozen_copy
 
 Features = Callable[[Tensor], Sequence[Tensor]]  # [N, 3, H, W] in -1..1 -> feature maps
@@ -121,7 +122,7 @@ class PerceptualLoss:
         views = self._views(images, torch.Generator().manual_seed(0))
         layers = zip(*(self._features(view) for view in views), strict=True)
         means = [torch.stack([x.float().square().mean() for x in layer]) for layer in layers]
-        self.scales = [float(mean.mean()) for mean in means]
+        self.scales = read_scalars(*(mean.mean() for mean in means))
         return self.scales
 
     def __call__(

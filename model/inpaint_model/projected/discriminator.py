@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from inpaint_model.projected.feature_network import FeatureNetwork
 from inpaint_model.projected.heads import Head
 from inpaint_model.projected.projection import WIDTHS, Projection
+from inpaint_model.readback import read_scalars
 
 PATCH = 4  # px, the side of the patches at every octave
 PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps, which hold less than features do
@@ -71,7 +72,7 @@ class ProjectedDiscriminator(nn.Module):
     @property
     def calibrated(self) -> bool:
         """Whether the ranges of the feature maps are known."""
-        return all(bool((p.deviation > 0).all()) for p in self._mixing())
+        return min(read_scalars(*(p.deviation.min() for p in self._mixing()))) > 0
 
     @torch.no_grad()
     def calibrate(self, images: Tensor, mean: Callable[[Tensor], Tensor] = torch.clone) -> None:

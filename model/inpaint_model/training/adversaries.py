@@ -17,6 +17,7 @@ from inpaint_model.discriminator import Discriminator
 from inpaint_model.projected.blur import fading_sigma, gaussian_blur
 from inpaint_model.projected.diffaugment import diff_augment
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.readback import read_scalars
 from inpaint_model.training import losses
 from inpaint_model.training.distributed import World
 from inpaint_model.training.progress import Stats
@@ -132,9 +133,10 @@ class StyleGAN2Adversary:
         """Nothing: it has learned in `prepare`."""
 
     def numbers(self) -> dict[str, Any]:
+        (sign_sum,) = read_scalars(torch.as_tensor(self.ada.sign_sum))
         return {
             "p": self.ada.p,
-            "sign_sum": self.ada.sign_sum,
+            "sign_sum": sign_sum,
             "sign_count": self.ada.sign_count,
         }
 

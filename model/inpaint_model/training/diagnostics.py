@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from inpaint_model.networks import InpaintingModel
+from inpaint_model.readback import read_scalars
 from inpaint_model.training.inpainter_step import Batch
 
 MIN_DIVERSITY = 0.05  # below this share of two random pictures' distance, candidates are alike
@@ -32,8 +33,8 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
     other = model.mix(encoding, batch.w_new.roll(1, 0))
     first, second = model.render(encoding, ws), model.render(encoding, other)
 
-    def moved(codes: Tensor) -> float:
-        return float(((codes - ws) / spread).square().mean().sqrt())
+    def moved(codes: Tensor) -> Tensor:
+        return ((codes - ws) / spread).square().mean().sqrt()
 
     def distance(a: Tensor, b: Tensor) -> Tensor:
         return ((a - b).abs() * batch.hole).sum()
@@ -41,7 +42,7 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
     random = distance(batch.same, batch.same.roll(1, 0))
     exchanged = encoding._replace(tokens=encoding.tokens.roll(1, 0))
     result = {
-        "diversity": float(distance(first, second) / random.clamp_min(1e-6)),
+        "diversity": distance(first, second) / random.clamp_min(1e-6),
         "by_encoder": moved(model.mix(exchanged, batch.w_new)),
         "by_z": moved(other),
     }
@@ -49,7 +50,7 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
         tokens = encoding.tokens.clone()
         tokens[:, 1::2] = tokens[:, 1::2].roll(1, 0)
         result["by_confidence"] = moved(model.mix(encoding._replace(tokens=tokens), batch.w_new))
-    return result
+    return dict(zip(result, read_scalars(*result.values()), strict=True))
 
 
 def warnings_of(dependence: Mapping[str, float]) -> list[str]:

@@ -20,6 +20,7 @@ from inpaint_model.grids import contact_sheet, to_uint8
 from inpaint_model.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.readback import read_scalars
 from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import (
@@ -199,7 +200,7 @@ def train_generator(
             {
                 "cur_nimg": cur_nimg,
                 "step": step,
-                "pl_mean": float(pl_mean),
+                "pl_mean": read_scalars(pl_mean)[0],
                 "adversaries": {a.name: a.numbers() for a in adversaries},
             },
         )

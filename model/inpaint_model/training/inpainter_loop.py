@@ -98,6 +98,7 @@ def train_inpainter(
         sampler = Sampler(len(pictures), options.seed, weights)
 
     # Networks, optimisers, and whatever the folder already holds.
+    own_sha256 = generator_sha256(model.generator.state_dict())
     channels_last(model.to(device)).train()
     generator = model.generator.eval().requires_grad_(False)
     config = generator.config
@@ -121,7 +122,6 @@ def train_inpainter(
             P, options.lr_heads, options.heads_augment_p, 0.0, options.seed, stats, world
         )
         modules["P"], optimizers["adam_P"] = P, heads.optimizer
-    own_sha256 = generator_sha256(generator.state_dict())
     carried = directions_of(directions_from, own_sha256)
     cur_nimg, step = start_nimg, 0
     numbers = run.load_state(modules, optimizers)
@@ -143,15 +143,14 @@ def train_inpainter(
             w_new = torch.where(later.to(device)[:, :, None], w_other, w_new)
             same = generator.synthesis(w_same, dtype=dtype).float()
             hole_rng = generator_for(seed, nimg, "holes")
-            hole = world.shard(training_holes(batch, config.resolution, hole_rng, device))
-            new = same
+            hole = world.shard(training_holes(batch, config.resolution, hole_rng)).to(device)
+            new, is_real = same, torch.zeros(local, dtype=torch.bool)
             if sampler is not None and options.real_fraction:
                 index, mirrored = (world.shard(x) for x in sampler.draw(nimg, batch))
                 real = pictures.batch(index, mirrored, device) if pictures else same
-                chosen = torch.rand(batch, generator=rng) < options.real_fraction
-                chosen = world.shard(chosen).to(device)[:, None, None, None]
-                new = torch.where(chosen, real, same)
-        return Batch(same, new, hole, w_same, w_new)
+                is_real = world.shard(torch.rand(batch, generator=rng) < options.real_fraction)
+                new = torch.where(is_real.to(device)[:, None, None, None], real, same)
+        return Batch(same, new, hole, w_same, w_new, is_real)
 
     def save() -> None:
         if not world.is_main:

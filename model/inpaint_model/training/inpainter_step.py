@@ -22,6 +22,7 @@ class Batch(NamedTuple):
     hole: Tensor  # [B, 1, R, R]
     w_same: Tensor  # the codes of `same` [B, num_ws, w_dim]
     w_new: Tensor  # other codes
+    is_real: Tensor  # bool [B], in the processor's memory: where `new` holds a real picture
 
 
 class Fills(NamedTuple):
@@ -48,15 +49,16 @@ def composite(output: Tensor, picture: Tensor, hole: Tensor) -> Tensor:
 def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None) -> Fills:
     """One encoder pass, then both branches as one batch through mixer and generator.
 
-    shift [B, num_ws, w_dim] is added to the new branch's W_out (training against cancelled edits).
+    Pictures that both branches share are encoded once. shift [B, num_ws, w_dim] is added to the new branch's W_out (training against cancelled edits).
     """
-    B = len(batch.same)
-    differs = (batch.same != batch.new).flatten(1).any(dim=1)
-    seen = torch.cat([batch.same, batch.new[differs]])
-    encoding = model.encode(seen, torch.cat([batch.hole, batch.hole[differs]]))
-    second = torch.arange(B, device=seen.device)
-    second[differs] = B + torch.arange(int(differs.sum()), device=seen.device)
-    index = torch.cat([torch.arange(B, device=seen.device), second])
+    B, device = len(batch.same), batch.same.device
+    real = batch.is_real.nonzero()[:, 0]
+    first, second = torch.arange(B), torch.arange(B)
+    second[real] = B + torch.arange(len(real))
+    real, index = real.to(device), torch.cat([first, second]).to(device)
+    encoding = model.encode(
+        torch.cat([batch.same, batch.new[real]]), torch.cat([batch.hole, batch.hole[real]])
+    )
     encoding = type(encoding)(*(part[index] for part in encoding))
     ws = model.mix(encoding, torch.cat([batch.w_same, batch.w_new]))
     if shift is not None:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
+
+from inpaint_model.readback import read_scalars
 
 
 class TrainingDivergedError(RuntimeError):
@@ -26,11 +27,11 @@ class Stats:
     """Running means, kept on the device until they are taken."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
+        self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
 
     def add(self, name: str, value: Tensor | float) -> None:
-        value = torch.as_tensor(value).detach().float()
+        value = value.detach().float() if isinstance(value, Tensor) else value
         self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._counts[name] = self._counts.get(name, 0) + 1
 
@@ -40,7 +41,12 @@ class Stats:
         TrainingDivergedError if one is not finite; it names `state`, the last good one. So call
         this before a state is written.
         """
-        means = {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+        waiting = {name: x for name, x in self._sums.items() if isinstance(x, Tensor)}
+        read = dict(zip(waiting, read_scalars(*waiting.values()), strict=True))
+        means = {
+            name: read.get(name, x) / self._counts[name]  # type: ignore[operator]
+            for name, x in self._sums.items()
+        }
         self._sums.clear()
         self._counts.clear()
         if not all(map(math.isfinite, means.values())):

@@ -109,7 +109,7 @@ class TestInpainter:
         hole = torch.zeros(2, 1, 32, 32)
         hole[..., 8:24] = 1
         w = model.generator.mapping(rand(2, model.config.generator.z_dim))
-        batch = Batch(same, same, hole, w, w)
+        batch = Batch(same, same, hole, w, w, torch.zeros(2, dtype=torch.bool))
         fills = fill_both(model, batch)
         elsewhere = fills._replace(out_new=torch.where(hole > 0, 5.0, fills.out_new))
         assert (
@@ -125,7 +125,7 @@ class TestInpainter:
         hole = torch.zeros(1, 1, 32, 32)
         hole[:, :, :, 16:] = 1
         codes = torch.zeros(1, 1, 1)
-        batch = Batch(picture, picture, hole, codes, codes)
+        batch = Batch(picture, picture, hole, codes, codes, torch.zeros(len(picture)) > 0)
         checks = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * 2.0 - 1
         checks = checks.expand(1, 3, 32, 32)
 
@@ -198,7 +198,8 @@ class TestInpainter:
         for mlp in model.mixer.mlps:
             nn.init.zeros_(mlp.get_submodule("fc1").weight)
         w = model.generator.mapping(rand(4, model.config.generator.z_dim))
-        batch = Batch(*[rand(4, 3, 32, 32)] * 2, torch.ones(4, 1, 32, 32), w, w)
+        whole = torch.ones(4, 1, 32, 32)
+        batch = Batch(*[rand(4, 3, 32, 32)] * 2, whole, w, w, torch.zeros(4) > 0)
         found = warnings_of(measure_dependence(model, batch))
         assert [line.partition(";")[0] for line in found] == [
             "the fill ignores the picture",

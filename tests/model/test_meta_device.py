@@ -1,0 +1,199 @@
+"""Training and filling on torch's meta device: no tensor elsewhere, and no more reads than counted.
+
+A read is what makes a GPU wait for the processor and the processor for the GPU.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from inpaint_model.config import ARCHS, Arch
+from inpaint_model.documents import DocumentPicture
+from inpaint_model.frames import Frame
+from inpaint_model.framing.refining import neighbours, refined
+from inpaint_model.generator import Generator
+from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.training.autoencoding import VariationalEncoder
+from inpaint_model.training.distributed import World
+from inpaint_model.training.generator_loop import train_generator
+from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from meta_device import META, MixedDevicesError, meta_device
+from short_trainings import TORCHSCRIPT, pictures, rand
+from tiny_feature_networks import tiny_feature_network, tiny_projected
+from tiny_networks import tiny_networks
+
+
+class Silent(World):
+    """A process that writes no files, since there are no numbers to write."""
+
+    @property
+    def is_main(self) -> bool:
+        return False
+
+
+def generator_reads(
+    tmp_path: Path, steps: int, *, with_D: bool = True, heads: bool = False, **options: Any
+) -> int:
+    """Train a generator for some steps, with one line of progress; return the number of reads."""
+    G, D = tiny_networks()
+    asked = GeneratorTraining(
+        total_kimg=steps * 0.004, batch_size=4, tick_kimg=steps * 0.004, r1_interval=2, **options
+    )
+    E = perceptual = None
+    if asked.autoencoder_weight:
+        E = VariationalEncoder(G.config.z_dim)
+        perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1].to(META)), side=16)
+    P = tiny_projected(tiny_feature_network(tmp_path / "network.pt")) if heads else None
+    with meta_device() as reads:
+        train_generator(
+            asked,
+            G,
+            D if with_D else None,
+            pictures(),
+            RunFolder(tmp_path / "run"),
+            P=P,
+            E=E,
+            perceptual=perceptual,
+            device=META,
+            world=Silent(),
+        )
+    return reads.count
+
+
+class TestGenerator:
+    def test_stylegan2(self, tmp_path: Path) -> None:
+        """Reads: ADA's every second step, and those of the line of progress and of the end."""
+        options = {"augment_p": 0.9, "pl_interval": 2, "ada_interval": 2, "bf16": True}
+        assert generator_reads(tmp_path, 2, **options) == 1 + 2
+        assert generator_reads(tmp_path, 4, **options) == 2 + 2
+
+    @TORCHSCRIPT
+    def test_projected_heads(self, tmp_path: Path) -> None:
+        options = {"with_D": False, "heads": True, "random_noise": False, "heads_blur_kimg": 1.0}
+        calibration = 1
+        assert generator_reads(tmp_path, 2, **options) == calibration + 2
+        assert generator_reads(tmp_path, 4, **options) == calibration + 2
+
+    @TORCHSCRIPT
+    def test_everything_at_once(self, tmp_path: Path) -> None:
+        """Both kinds of discriminators, reconstruction, path lengths, mixed styles."""
+        options = {"heads": True, "autoencoder_weight": 1.0, "ada_target": 0.0}
+        options |= {"pl_weight": 2.0, "pl_interval": 2, "style_mixing_prob": 0.9}
+        options |= {"warm_start_kimg": 0.004, "discriminator_kimg": 0.004}
+        calibrations = 2
+        assert generator_reads(tmp_path, 4, **options) == calibrations + 2
+
+
+def inpainter_reads(
+    tmp_path: Path, steps: int, arch: Arch = "hierarchical", heads: bool = False, **options: Any
+) -> int:
+    """Train an inpainter for some steps, with one line of progress; return the number of reads."""
+    model, (_, D) = tiny_model(arch=arch), tiny_networks()
+    asked = InpainterTraining(
+        total_kimg=steps * 0.004,
+        batch_size=4,
+        tick_kimg=steps * 0.004,
+        discriminator_kimg=0,
+        ramp_kimg=0,
+        r1_interval=2,
+        lambda_coarse=1.0,
+        lambda_edit=1.0 if model.skip is not None else 0.0,
+        real_fraction=0.5,
+        style_mixing_prob=0.5,
+        edit_std=0.3,
+        **options,
+    )
+    P = tiny_projected(tiny_feature_network(tmp_path / "network.pt")) if heads else None
+    perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1].to(META)), side=16)
+    with meta_device() as reads:
+        train_inpainter(
+            asked,
+            model,
+            D if asked.lambda_adversarial else None,
+            perceptual,
+            RunFolder(tmp_path / "run"),
+            P=P,
+            pictures=pictures(),
+            device=META,
+            world=Silent(),
+        )
+    return reads.count
+
+
+CALIBRATION = 1  # of the perceptual loss
+PROGRESS = 3  # the losses' means, what the fill depends on, and the losses' means at the end
+
+
+class TestInpainter:
+    @pytest.mark.parametrize("arch", ARCHS)
+    def test_all_archs(self, arch: Arch, tmp_path: Path) -> None:
+        assert inpainter_reads(tmp_path, 2, arch) == CALIBRATION + PROGRESS
+
+    def test_a_step_reads_nothing(self, tmp_path: Path) -> None:
+        assert inpainter_reads(tmp_path, 5) == CALIBRATION + PROGRESS
+
+    @TORCHSCRIPT
+    @pytest.mark.parametrize("adversarial", [0.0, 0.1])
+    def test_projected_heads(self, adversarial: float, tmp_path: Path) -> None:
+        options = {"lambda_projected": 0.1, "lambda_adversarial": adversarial}
+        reads = inpainter_reads(tmp_path, 2, heads=True, **options)
+        assert reads == CALIBRATION + 1 + PROGRESS  # the heads' ranges are looked up once
+
+
+class TestFilling:
+    @pytest.mark.parametrize("arch", ARCHS)
+    @pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
+    def test_codes_and_pictures_are_read_once_each(self, arch: Arch, dtype: str) -> None:
+        info = tiny_inpainter(arch=arch).info
+        vectors = {direction.name: rand(16) for direction in info.directions}
+        image, hole = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 255, np.uint8)
+        with meta_device() as reads:
+            inpainter = Inpainter(tiny_model(arch=arch), info, META, dtype, vectors)
+            encoding = inpainter.encode(image, hole)
+            assert reads.count == 0
+            codes = inpainter.sample(encoding, [0, 1, 2])
+            assert (codes.shape, reads.count) == ((3, inpainter.num_ws, 16), 1)
+            mixed = np.where(np.arange(inpainter.num_ws)[:, None] > 3, codes[:1], codes[1:])
+            edited = inpainter.edit(mixed, {"brighter": 1.0})
+            pictures = inpainter.render(encoding, edited)
+            assert (pictures.shape, reads.count) == ((2, 32, 32, 3), 2)
+
+    def test_choosing_a_frame_reads_each_candidate(self) -> None:
+        picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
+        coverage = np.zeros((60, 70), np.uint8)
+        coverage[20:30, 20:30] = 255
+        frame = Frame(35.0, 30.0, 40.0)
+        with meta_device() as reads:
+            inpainter = Inpainter(tiny_model(), tiny_inpainter().info, META, "fp32")
+            refined(inpainter, picture, coverage, [frame])
+        assert reads.count == 2 * (1 + len(neighbours(frame)))  # codes and picture of each
+
+
+class TestThatItIsNoticed:
+    """Planted mistakes, each of which is possible on a processor."""
+
+    def test_a_constant_left_behind(self) -> None:
+        G = Generator(tiny_networks()[0].config).to(META)
+        G.synthesis.b4.const = torch.nn.Parameter(torch.zeros(16, 4, 4))
+        with pytest.raises(MixedDevicesError, match=r"cpu \[.*meta \["), meta_device():
+            G.synthesis(G.mapping(torch.zeros(2, 16, device=META)))
+
+    def test_a_product_of_two_devices(self) -> None:
+        """The meta device's own kernel takes it."""
+        a, b = torch.zeros(2, 3), torch.zeros(3, 4, device=META)
+        a @ b
+        with pytest.raises(MixedDevicesError, match="mm"), meta_device():
+            a @ b
+
+    def test_a_read(self) -> None:
+        x = torch.zeros(3, device=META)
+        for read in (x.sum().item, x.nonzero, lambda: x[x > 0], lambda: bool(x.any()), x.cpu):
+            with pytest.raises((RuntimeError, NotImplementedError), match="meta"), meta_device():
+                read()

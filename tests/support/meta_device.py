@@ -1,0 +1,82 @@
+"""A device without numbers, on which mistakes show that only a GPU would make.
+
+On torch's meta device tensors have shapes but no values. Whoever reads one fails there, as he would
+make a GPU wait; and so does whoever mixes it with a tensor in the processor's memory, as on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from inpaint_model import readback
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+META = torch.device("meta")
+COPIES = ("aten::copy_", "aten::_to_copy")
+
+
+class MixedDevicesError(AssertionError):
+    """An operation got tensors of two devices."""
+
+
+class OneDevice(TorchDispatchMode):
+    """Let no operation but copies have operands of two devices.
+
+    Not all meta kernels check that themselves: a matrix product does not, nor does indexing. A
+    tensor without dimensions may be anywhere, since it becomes an argument of the kernel.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        operands = [x for x in tree_leaves((args, kwargs or {})) if isinstance(x, Tensor)]
+        if func.name().split(".")[0] not in COPIES and len({x.device for x in operands if x.ndim}) > 1:
+            shapes = ", ".join(f"{x.device.type} {list(x.shape)}" for x in operands)
+            raise MixedDevicesError(f"{func.name()} of {shapes}")
+        return func(*args, **(kwargs or {}))
+
+
+class Reads:
+    """What `inpaint_model.readback` returns here: zeros, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.count += 1
+        return torch.zeros(x.shape, dtype=x.dtype)
+
+
+class ProcessorGenerator(torch.Generator):
+    """A generator in the processor's memory, whatever device is asked for."""
+
+    def __new__(cls, device: torch.device | str = "cpu") -> ProcessorGenerator:
+        return super().__new__(cls)
+
+
+class NoAutocast:
+    """Where automatic mixed precision is off; torch has none for the meta device."""
+
+    def __init__(self, device_type: str, dtype: torch.dtype, enabled: bool = True) -> None:
+        assert not enabled, "the meta device has no automatic mixed precision: use float32"
+
+    def __enter__(self) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+@contextmanager
+def meta_device() -> Iterator[Reads]:
+    """Run what is done inside under `OneDevice`, with reads through `readback` alone.
+
+    Random numbers are the processor's: torch has no generator for a device without numbers.
+    """
+    reads = Reads()
+    with pytest.MonkeyPatch.context() as patched, OneDevice():
+        patched.setattr(readback, "_fetched", reads)
+        patched.setattr(torch, "Generator", ProcessorGenerator)
+        patched.setattr(torch, "autocast", NoAutocast)
+        yield reads
