@@ -47,7 +47,11 @@ class PictureSet:
         return int(self.pixels.shape[2])
 
     def on(self, device: torch.device) -> PictureSet:
-        """The same pictures, kept in a GPU's memory; the CPU keeps them where they are."""
+        """The same pictures, kept in a GPU's memory if they take at most half of what is free."""
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            if self.pixels.nbytes > free / 2:
+                return self
         return replace(self, pixels=self.pixels.to(device))
 
     def batch(
@@ -57,9 +61,9 @@ class PictureSet:
         device: torch.device | str = "cpu",
     ) -> Tensor:
         """Pictures `indices` [B] in -1..1, float32 [B, 3, R, R]; flipped where `mirrored` [B]."""
-        pixels = self.pixels[indices.to(self.pixels.device)].to(device)
+        pixels = self.pixels[indices.to(self.pixels.device, non_blocking=True)].to(device)
         if mirrored is not None:
-            flip = mirrored.to(device)[:, None, None, None]
+            flip = mirrored.to(device, non_blocking=True)[:, None, None, None]
             pixels = torch.where(flip, pixels.flip(3), pixels)
         return pixels.float() / 127.5 - 1
 

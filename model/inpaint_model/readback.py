@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 
-def read_scalars(*values: Tensor) -> list[float]:
-    """Return scalars of one device as numbers, in one transfer however many they are."""
-    if not values:
-        return []
-    return [float(x) for x in _fetched(torch.stack([x.detach().double() for x in values]))]
+def read_scalars(*values: Tensor | float) -> list[float]:
+    """Return scalars of one device as numbers, in one transfer however many they are.
+
+    Those that are numbers already need none.
+    """
+    there = [x.detach().double() for x in values if isinstance(x, Tensor)]
+    read = iter(_fetched(torch.stack(there)).tolist() if there else [])
+    return [next(read) if isinstance(x, Tensor) else float(x) for x in values]
 
 
 def read_array(x: Tensor) -> npt.NDArray[np.float32]:

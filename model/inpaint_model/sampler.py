@@ -11,7 +11,6 @@ import fnmatch
 import math
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,7 @@ class Sampler:
         self._weights = weights.double() / weights.sum()
         self._count = count
         self._seed = seed
-        self._epoch = lru_cache(maxsize=2)(self._draw_epoch)
+        self._drawn: dict[int, tuple[Tensor, Tensor]] = {}  # the latest epochs
 
     def draw(self, cur_nimg: int, batch: int) -> tuple[Tensor, Tensor]:
         """The pictures numbered `cur_nimg` to `cur_nimg + batch` of the walk.
@@ -53,6 +52,14 @@ class Sampler:
             indices.append(order[within])
             mirrored.append(flips[within])
         return torch.cat(indices), torch.cat(mirrored)
+
+    def _epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
+        drawn = self._drawn  # which another thread may replace meanwhile
+        if epoch not in drawn:
+            drawn = {k: v for k, v in drawn.items() if k == epoch - 1}
+            drawn[epoch] = self._draw_epoch(epoch)
+            self._drawn = drawn
+        return drawn[epoch]
 
     def _draw_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(derived_seed(self._seed, epoch))

@@ -34,7 +34,8 @@ class OneDevice(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         operands = [x for x in tree_leaves((args, kwargs or {})) if isinstance(x, Tensor)]
-        if func.name().split(".")[0] not in COPIES and len({x.device for x in operands if x.ndim}) > 1:
+        copies = func.name().split(".")[0] in COPIES
+        if not copies and len({x.device for x in operands if x.ndim}) > 1:
             shapes = ", ".join(f"{x.device.type} {list(x.shape)}" for x in operands)
             raise MixedDevicesError(f"{func.name()} of {shapes}")
         return func(*args, **(kwargs or {}))

@@ -133,7 +133,7 @@ class StyleGAN2Adversary:
         """Nothing: it has learned in `prepare`."""
 
     def numbers(self) -> dict[str, Any]:
-        (sign_sum,) = read_scalars(torch.as_tensor(self.ada.sign_sum))
+        (sign_sum,) = read_scalars(self.ada.sign_sum)
         return {
             "p": self.ada.p,
             "sign_sum": sign_sum,

@@ -8,20 +8,19 @@ pixels are. Composites of both are judged by the generator's discriminator, whic
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, generator_sha256, save_bundle
 from inpaint_model.data import PictureSet
 from inpaint_model.direction_store import add_directions, directions_of
 from inpaint_model.discriminator import Discriminator
-from inpaint_model.masks import training_holes
 from inpaint_model.networks import Encoding, InpaintingModel
 from inpaint_model.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
@@ -42,6 +41,7 @@ from inpaint_model.training.inpainter_step import (
     reconstruction,
     trained_parameters,
 )
+from inpaint_model.training.inputs import InpainterDraws, InpainterInputs, ahead
 from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
@@ -128,37 +128,32 @@ def train_inpainter(
     if numbers is not None:
         cur_nimg, step = numbers["cur_nimg"], numbers["step"]
 
-    def draw_batch(nimg: int, seed: int) -> Batch:
-        rng = generator_for(seed, nimg, "latents")
-        z = world.shard(torch.randn(batch, 3, config.z_dim, generator=rng)).to(device)
-        mixed = world.shard(torch.rand(batch, generator=rng) < options.style_mixing_prob)
-        cut = world.shard(torch.randint(1, config.num_ws, (batch, 1), generator=rng))
-        labels = None
-        if config.c_dim:
-            c = torch.randint(config.c_dim, (batch,), generator=rng)
-            labels = F.one_hot(world.shard(c), config.c_dim).float().to(device)
-        with torch.no_grad():
-            w_same, w_new, w_other = (generator.mapping(z[:, i], labels) for i in range(3))
-            later = (torch.arange(config.num_ws)[None] >= cut) & mixed[:, None]
-            w_new = torch.where(later.to(device)[:, :, None], w_other, w_new)
-            same = generator.synthesis(w_same, dtype=dtype).float()
-            hole_rng = generator_for(seed, nimg, "holes")
-            hole = world.shard(training_holes(batch, config.resolution, hole_rng)).to(device)
-            new, is_real = same, torch.zeros(local, dtype=torch.bool)
-            if sampler is not None and options.real_fraction:
-                index, mirrored = (world.shard(x) for x in sampler.draw(nimg, batch))
-                real = pictures.batch(index, mirrored, device) if pictures else same
-                is_real = world.shard(torch.rand(batch, generator=rng) < options.real_fraction)
-                new = torch.where(is_real.to(device)[:, None, None, None], real, same)
-        return Batch(same, new, hole, w_same, w_new, is_real)
+    inputs = InpainterInputs(options, config, world, sampler)
+
+    @torch.no_grad()
+    def batch_of(draws: InpainterDraws) -> Batch:
+        """Generate the pictures that a step sees."""
+        z, mixed_from, labels, hole = (x.to(device, non_blocking=True) for x in draws[:4])
+        c = labels if config.c_dim else None
+        w_same, w_new, w_other = (generator.mapping(z[:, i], c) for i in range(3))
+        later = torch.arange(config.num_ws, device=device) >= mixed_from
+        w_new = torch.where(later[:, :, None], w_other, w_new)
+        same = new = generator.synthesis(w_same, dtype=dtype).float()
+        if pictures is not None:
+            real = pictures.batch(draws.picture, draws.mirrored, device)
+            chosen = draws.is_real.to(device, non_blocking=True)
+            new = torch.where(chosen[:, None, None, None], real, same)
+        return Batch(same, new, hole, w_same, w_new, draws.is_real)
+
+    def fixed_batch(number: int) -> Batch:
+        """The same pictures at every time, other ones than those of the steps."""
+        return batch_of(replace(inputs, options=replace(options, seed=options.seed + number))(0))
 
     def save() -> None:
         if not world.is_main:
             return
         run.save_state(modules, optimizers, {"cur_nimg": cur_nimg, "step": step})
-        grid_of(model_ema, draw_batch(0, options.seed + 1)).save(
-            run.path / f"fills{cur_nimg // 1000:06d}.png"
-        )
+        grid_of(model_ema, fixed_batch(1)).save(run.path / f"fills{cur_nimg // 1000:06d}.png")
         trained = replace(card, trained_kimg=cur_nimg / 1000)
         kept = carried | directions_of([run.bundle_path], own_sha256)  # found there meanwhile
         save_bundle(run.bundle_path, model_ema, trained, discriminator=D, projected=P)
@@ -166,15 +161,17 @@ def train_inpainter(
             add_directions(run.bundle_path, list(kept.values()))
 
     # One fixed measure of the perceptual layers, from generated pictures.
-    typical = draw_batch(0, options.seed + 2).same
+    typical = fixed_batch(2).same
     if P is not None and not P.calibrated:
         P.calibrate(typical, world.mean)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
 
     tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
     tick_time = time.perf_counter()
-    while cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
-        data = draw_batch(cur_nimg, options.seed)
+    stop = math.ceil(options.total_kimg * 1000)
+    drawn = ahead(inputs, cur_nimg, stop, batch, options.input_threads, device)
+    while cur_nimg < stop and world.agree(not deadline.passed):
+        data = batch_of(next(drawn))
         shift = None
         if options.edit_std:
             rng = generator_for(options.seed, cur_nimg, "edits")
@@ -257,7 +254,7 @@ def train_inpainter(
             continue
         means = stats.take(run.state_path, cur_nimg)
         rate = (cur_nimg - tick_nimg) / (time.perf_counter() - tick_time)
-        dependence = measure_dependence(model_ema, draw_batch(0, options.seed + 1))
+        dependence = measure_dependence(model_ema, fixed_batch(1))
         if world.is_main:
             record = {"kimg": cur_nimg / 1000, "images_per_s": rate} | means | dependence
             run.log("stats", record)

@@ -49,7 +49,8 @@ def composite(output: Tensor, picture: Tensor, hole: Tensor) -> Tensor:
 def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None) -> Fills:
     """One encoder pass, then both branches as one batch through mixer and generator.
 
-    Pictures that both branches share are encoded once. shift [B, num_ws, w_dim] is added to the new branch's W_out (training against cancelled edits).
+    Pictures that both branches share are encoded once. shift [B, num_ws, w_dim] is added to the new
+    branch's W_out (training against cancelled edits).
     """
     B, device = len(batch.same), batch.same.device
     real = batch.is_real.nonzero()[:, 0]

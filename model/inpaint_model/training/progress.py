@@ -41,12 +41,8 @@ class Stats:
         TrainingDivergedError if one is not finite; it names `state`, the last good one. So call
         this before a state is written.
         """
-        waiting = {name: x for name, x in self._sums.items() if isinstance(x, Tensor)}
-        read = dict(zip(waiting, read_scalars(*waiting.values()), strict=True))
-        means = {
-            name: read.get(name, x) / self._counts[name]  # type: ignore[operator]
-            for name, x in self._sums.items()
-        }
+        sums = read_scalars(*self._sums.values())
+        means = {name: x / self._counts[name] for name, x in zip(self._sums, sums, strict=True)}
         self._sums.clear()
         self._counts.clear()
         if not all(map(math.isfinite, means.values())):

@@ -130,6 +130,9 @@ class InpainterTraining:
     )
     tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
     snapshot_kimg: float = option(20.0, "Thousands of images between states, grids and bundles.")
+    input_threads: int | None = option(
+        None, "Threads that draw masks for the next steps; None = 2 beside a GPU, otherwise 0."
+    )
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
 
 

@@ -101,6 +101,15 @@ class TestInpainter:
                 assert reached_kimg(folder.path) == (0.024 if steps == 3 else 0.048)
         assert same_tensors(folders[0].state_path, folders[1].state_path)
 
+    def test_drawing_ahead_changes_nothing(self, tmp_path: Path) -> None:
+        runs = [RunFolder(tmp_path / str(threads)) for threads in (0, 2)]
+        for threads, run in zip((0, 2), runs, strict=True):
+            options = replace(FILL, real_fraction=0.5, lambda_adversarial=0.0)
+            options = replace(options, input_threads=threads)
+            perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1]))
+            train_inpainter(options, tiny_model(), None, perceptual, run, pictures=pictures())
+        assert same_tensors(runs[0].state_path, runs[1].state_path)
+
     def test_new_codes_are_judged_on_known_pixels_only(self) -> None:
         model, (_, D) = tiny_model(), tiny_networks()
         perceptual = PerceptualLoss(discriminator_features(D))

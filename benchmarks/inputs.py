@@ -1,0 +1,77 @@
+"""How many inputs of a training one core makes in a second, and several threads together.
+
+    python -m benchmarks.inputs [--preset portrait-256] [--batch-size 64] [--threads 1 2]
+
+A GPU that trains at N pictures a second needs N masks in that time, and, where the pictures do not
+fit into its memory, N pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from itertools import count
+
+import torch
+from inpaint_model.config import preset
+from inpaint_model.data import PictureSet
+from inpaint_model.masks import training_holes
+from inpaint_model.training.distributed import World
+from inpaint_model.training.inputs import InpainterInputs, ahead
+from inpaint_model.training.randomness import generator_for
+from inpaint_model.training.settings import InpainterTraining
+
+
+def rate(make: Callable[[], object], batch: int, seconds: float) -> float:
+    """Pictures a second by the wall clock; the first call is not counted."""
+    make()
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        make()
+        done += batch
+    return done / (time.perf_counter() - start)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--preset", default="portrait-256", help="sizes (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
+    parser.add_argument("--seconds", type=float, default=5.0, metavar="S", help="for each row")
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    config, batch = preset(args.preset).generator, args.batch_size
+    R, numbers = config.resolution, count()
+    pixels = torch.randint(0, 256, (512, 3, R, R), dtype=torch.uint8)
+    pictures = PictureSet(tuple(map(str, range(len(pixels)))), pixels)
+
+    def masks() -> object:
+        return training_holes(batch, R, generator_for(0, next(numbers), "holes"))
+
+    def gathered() -> object:
+        return pixels[torch.randint(len(pixels), (batch,))]
+
+    def floats() -> object:
+        return pictures.batch(torch.randint(len(pixels), (batch,)), torch.rand(batch) < 0.5)
+
+    def draws(threads: int) -> float:
+        inputs = InpainterInputs(InpainterTraining(batch_size=batch), config, World())
+        stream = ahead(inputs, 0, 10**9, batch, threads, torch.device("cpu"))
+        return rate(lambda: next(stream), batch, args.seconds)
+
+    rows = {
+        "masks, one core": masks,
+        "pictures as bytes, for a GPU, one core": gathered,
+        "pictures as mirrored float32, one core": floats,
+    }
+    print(f"{args.preset}, {R} px, batch {batch}, pictures a second")
+    for name, make in rows.items():
+        print(f"{rate(make, batch, args.seconds):8.0f}  {name}", flush=True)
+    for threads in (0, *args.threads):
+        name = f"all draws of an inpainter's step, {threads or 'no'} threads"
+        print(f"{draws(threads):8.0f}  {name}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
