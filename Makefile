@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: help setup protos plugins check format test test-hosts fuzz soak demo run bench clean
+.PHONY: help setup protos plugins check format test test-gpu test-hosts fuzz soak demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ format: setup  ## let ruff mend what it can
 
 test: setup  ## every test that needs no Krita and no GIMP
 	$(PY) -m pytest -m "not hosts"
+
+test-gpu: setup  ## the tests that need a CUDA device; they fail where there is none
+	REQUIRE_GPU=1 $(PY) -m pytest -m gpu tests/model
 
 test-hosts: setup  ## the plug-ins in real Kritas and in GIMP, which it installs (Debian, root)
 	@scripts/setup-hosts

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 NOT_HERE = {"__init__", "__main__", "trainings", "soak"}
-NOT_HERE |= {"ablation", "adversaries", "generator_training"}
+NOT_HERE |= {"ablation", "adversaries", "generator_training", "gpu"}
 
 
 def main() -> int:

@@ -1,10 +1,11 @@
 """On a GPU: the same pictures as on the CPU, graphs like eager code, training steps.
 
-Skipped where there is none. Run them with `python -m pytest -m gpu`.
+Skipped where there is none, unless `REQUIRE_GPU=1` (`make test-gpu`) says that there must be one.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,10 @@ from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 
 pytestmark = [
     pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    pytest.mark.skipif(
+        not torch.cuda.is_available() and "REQUIRE_GPU" not in os.environ,
+        reason="needs a CUDA device",
+    ),
 ]
 
 

@@ -19,23 +19,14 @@ from inpaint_model.generator import Generator
 from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training.autoencoding import VariationalEncoder
-from inpaint_model.training.distributed import World
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
-from meta_device import META, MixedDevicesError, meta_device
+from meta_device import META, MixedDevicesError, Silent, meta_device
 from short_trainings import TORCHSCRIPT, pictures, rand
 from tiny_feature_networks import tiny_feature_network, tiny_projected
 from tiny_networks import tiny_networks
-
-
-class Silent(World):
-    """A process that writes no files, since there are no numbers to write."""
-
-    @property
-    def is_main(self) -> bool:
-        return False
 
 
 def generator_reads(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from inpaint_model import readback
+from inpaint_model.training.distributed import World
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -39,6 +40,14 @@ class OneDevice(TorchDispatchMode):
             shapes = ", ".join(f"{x.device.type} {list(x.shape)}" for x in operands)
             raise MixedDevicesError(f"{func.name()} of {shapes}")
         return func(*args, **(kwargs or {}))
+
+
+class Silent(World):
+    """A process that writes no files, since there are no numbers to write."""
+
+    @property
+    def is_main(self) -> bool:
+        return False
 
 
 class Reads:

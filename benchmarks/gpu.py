@@ -1,0 +1,294 @@
+"""Every figure that a GPU owes, by one command, the most important first, until time is over.
+
+    python -m benchmarks.gpu --json FILE [--minutes 2] [--device cuda:0] [--presets ...]
+        [--train-presets ...] [--batch-size 64] [--feature-networks FILE ...]
+
+FILE is replaced after every figure, so that a run that is cut off leaves what it had. A figure that
+cannot be taken says why, and the others follow. Measured are
+
+- the two ceilings: copying within memory, and a matrix product in bfloat16;
+- filling, in ms, with random weights: rendering, whole fills and codes of 1, 4 and 8 candidates,
+  the first candidate, an edit until its pixels are in the processor's memory; the memory it takes;
+  and the floor of each under these ceilings (`benchmarks.roofline`);
+- the yardsticks in the same turns: the generator as NVIDIA wrote it, with grouped convolutions, as
+  it is and by torch.compile;
+- training, in images a second: generator and inpainter, with and without compiling.
+
+`--device cpu --presets tiny --train-presets tiny --batch-size 8` tries everything without a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from inpaint_model.bundle import BundleInfo, Card
+from inpaint_model.config import (
+    DiscriminatorConfig,
+    GeneratorConfig,
+    Preset,
+    channel_table,
+    inpainting_config,
+    preset,
+)
+from inpaint_model.data import PictureSet
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.generator import Generator
+from inpaint_model.inference import best_dtype
+from inpaint_model.inpainter import Inpainter
+from inpaint_model.networks import InpaintingModel
+from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.projected.feature_network import load_feature_network
+from inpaint_model.training.deadline import Deadline
+from inpaint_model.training.generator_loop import train_generator
+from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from torch import nn
+
+from benchmarks.roofline import Cost, filling
+from benchmarks.synthesis import grouped_synthesis, milliseconds
+
+COUNTS = (1, 4, 8)
+REPEATS = 20
+LEARNING = 12.0  # seconds of each training, after which its rate is read
+COPIED = 2**30  # bytes
+
+
+def sizes_of(name: str) -> Preset:
+    """A preset, or `paper-512` and `paper-1024`: the paper's networks, with more blocks."""
+    family, _, side = name.partition("-")
+    if family != "paper" or side in ("256", "256-half"):
+        return preset(name)
+    sizes, R = preset("paper-256"), int(side)
+    channels = channel_table(R, 32768, 512)
+    generator: GeneratorConfig = replace(sizes.generator, resolution=R, channels=channels)
+    return replace(sizes, generator=generator, discriminator=DiscriminatorConfig(R, channels))
+
+
+class Report:
+    """What was measured so far, in a file that is always whole."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._path, self._end = path, time.monotonic() + seconds
+        self.figures: dict[str, Any] = {}
+
+    def take(self, name: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Measure, unless time is over; keep and print the figures, or why there are none."""
+        figures: dict[str, Any] = {}
+        if time.monotonic() > self._end:
+            self.figures[name] = {"not measured": "no time was left"}
+        else:
+            try:
+                figures = measure()
+                self.figures[name] = figures
+            except Exception as error:  # a figure that fails must not cost the others
+                self.figures[name] = {"not measured": f"{type(error).__name__}: {error}"}
+        part = self._path.with_suffix(".part")
+        part.write_text(json.dumps(self.figures, indent=1) + "\n", "utf-8")
+        part.replace(self._path)
+        shown = (
+            f"{k} {v:.4g}" if isinstance(v, float) else v for k, v in self.figures[name].items()
+        )
+        print(f"{name}: {', '.join(shown)}", flush=True)
+        return figures
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """The median time of one call, by the wall clock, with the device idle before and after."""
+    return milliseconds({"call": call}, REPEATS)["call"] / 1000
+
+
+def ceilings(device: torch.device) -> dict[str, float]:
+    """Bytes read and written a second by a copy; operations a second of a matrix product."""
+    small = device.type == "cpu"
+    source = torch.randint(0, 255, (COPIED // (64 if small else 1),), dtype=torch.uint8).to(device)
+    target, side = torch.empty_like(source), 512 if small else 8192
+    a, b = (torch.randn(side, side, device=device).bfloat16() for _ in range(2))
+    copy = seconds_of(lambda: target.copy_(source))
+    product = seconds_of(lambda: a @ b)
+    return {
+        "terabytes_per_s": 2 * source.numel() / copy / 1e12,
+        "tflops": 2 * side**3 / product / 1e12,
+    }
+
+
+def untrained(name: str, device: torch.device) -> Inpainter:
+    """Random weights do for speed."""
+    model = InpaintingModel(inpainting_config(sizes_of(name), "hierarchical"))
+    info = BundleInfo(
+        *(None, "inpainter", Card(name), model.config, "", "", "fp32"),
+    )
+    return Inpainter(model, info, device, best_dtype(device))
+
+
+def serving(name: str, device: torch.device) -> dict[str, float]:
+    """Times of filling, in ms, and the peak of the GPU's memory in MiB."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    inpainter = untrained(name, device)
+    R = inpainter.resolution
+    image = np.random.default_rng(0).integers(0, 256, (R, R, 3), dtype=np.uint8)
+    hole = np.zeros((R, R), np.uint8)
+    hole[R // 4 : -R // 4, R // 4 : -R // 4] = 255
+    encoding = inpainter.encode(image, hole)
+    codes = {count: inpainter.sample(encoding, list(range(count))) for count in COUNTS}
+
+    def fill(count: int) -> None:
+        seen = inpainter.encode(image, hole)
+        inpainter.render(seen, inpainter.sample(seen, list(range(count))))
+
+    calls: dict[str, Callable[[], object]] = {
+        "encode": lambda: inpainter.encode(image, hole),
+        "first candidate": lambda: fill(1),
+        "live edit": lambda: inpainter.render(encoding, codes[1] + np.float32(0.1)),
+    }
+    for count in COUNTS:
+        calls[f"codes {count}"] = partial(inpainter.sample, encoding, list(range(count)))
+        calls[f"render {count}"] = partial(inpainter.render, encoding, codes[count])
+        calls[f"fill {count}"] = partial(fill, count)
+    figures = milliseconds(calls, REPEATS)
+    if device.type == "cuda":
+        figures["peak MiB"] = torch.cuda.max_memory_allocated(device) / 2**20
+    return figures
+
+
+def floors(name: str, ceiling: dict[str, float]) -> dict[str, float]:
+    """The least time of each row under the measured ceilings, in ms."""
+    costs: dict[str, Cost] = dict(filling(sizes_of(name), name))
+    return {
+        what: max(cost.tflop / ceiling["tflops"], cost.weights / 1e3 / ceiling["terabytes_per_s"])
+        * 1e3
+        for what, cost in costs.items()
+    }
+
+
+def yardsticks(name: str, device: torch.device, compiled: bool) -> dict[str, float]:
+    """Synthesis by grouped convolutions beside ours, in the same turns, in ms."""
+    torch.manual_seed(0)
+    plain: nn.Module = InpaintingModel(inpainting_config(sizes_of(name))).generator.synthesis
+    plain = plain.to(device).eval().requires_grad_(False)
+    ours = untrained(name, device)
+    function: Callable[..., Any] = grouped_synthesis
+    if compiled:
+        function = torch.compile(grouped_synthesis, dynamic=False)
+    mixed = device.type == "cuda"
+    figures: dict[str, float] = {}
+    for count in COUNTS:
+        ws = torch.randn(count, ours.num_ws, ours.w_dim, device=device)
+
+        def grouped(ws: torch.Tensor = ws) -> object:
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+                return function(plain, ws)
+
+        taken = milliseconds(
+            {"grouped": grouped, "ours": lambda ws=ws: ours.synthesis(ws)},
+            REPEATS // 2,
+        )
+        figures |= {f"{what} {count}": x for what, x in taken.items()}
+    return figures
+
+
+def learning(
+    name: str,
+    kind: str,
+    device: torch.device,
+    batch: int,
+    feature_networks: list[Path],
+    compiled: bool,
+) -> dict[str, float]:
+    """Images a second of a training, the median of its lines of progress but the first."""
+    sizes = sizes_of(name)
+    R = sizes.generator.resolution
+    G, D = Generator(sizes.generator), Discriminator(sizes.discriminator)
+    P = None
+    if feature_networks:
+        loaded = [load_feature_network(path, torch.bfloat16) for path in feature_networks]
+        P = ProjectedDiscriminator(loaded, R, torch.bfloat16)
+    pixels = torch.randint(0, 256, (256, 3, R, R), dtype=torch.uint8)
+    pictures = PictureSet(tuple(map(str, range(len(pixels)))), pixels)
+    deadline = Deadline(LEARNING / 60)
+    common: dict[str, Any] = {"batch_size": batch, "tick_kimg": 2 * batch / 1000, "bf16": True}
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        if kind == "generator":
+            options = GeneratorTraining(**common, random_noise=P is None, compile=compiled)
+            judge = None if P else D
+            train_generator(options, G, judge, pictures, run, P=P, device=device, deadline=deadline)
+        else:
+            fill = InpainterTraining(
+                **common,
+                discriminator_kimg=0.0,
+                ramp_kimg=0.0,
+                real_fraction=0.7,
+                lambda_adversarial=0.0 if P else 0.08,
+                lambda_projected=0.2 if P else 0.0,
+                lambda_edit=0.3,
+                lambda_coarse=2.0,
+            )
+            model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
+            perceptual = PerceptualLoss(discriminator_features(D.to(device), torch.bfloat16))
+            train_inpainter(
+                fill,
+                model,
+                None if P else D,
+                perceptual,
+                run,
+                P=P,
+                pictures=pictures,
+                device=device,
+                deadline=deadline,
+            )
+        lines = (run.path / "stats.jsonl").read_text("utf-8").splitlines()
+    rates = [x["images_per_s"] for x in map(json.loads, lines) if "images_per_s" in x]
+    return {"images_per_s": statistics.median(rates[1:] or rates), "lines": float(len(rates))}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--minutes", type=float, default=2.0, metavar="M")
+    parser.add_argument("--device", default="cuda:0")
+    serve = ["paper-256", "compact-256", "paper-512", "paper-1024"]
+    parser.add_argument("--presets", nargs="+", default=serve)
+    parser.add_argument("--train-presets", nargs="+", default=["portrait-256", "paper-256-half"])
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="of trainings")
+    parser.add_argument("--feature-networks", type=Path, nargs="+", default=[], metavar="FILE")
+    args = parser.parse_args(arguments)
+    device = torch.device(args.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("torch finds no CUDA device: give --device cpu to try the benchmark")
+    report = Report(args.json, args.minutes * 60)
+    report.figures["about"] = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    ceiling = report.take("ceilings", partial(ceilings, device))
+    for name in args.presets:
+        report.take(f"filling {name}", partial(serving, name, device))
+        if ceiling:
+            report.take(f"floor {name}", partial(floors, name, ceiling))
+    networks, first = args.feature_networks, args.presets[0]
+    for compiled in (False, True):
+        suffix = ", compiled" if compiled else ""
+        for name in args.train_presets:
+            for kind in ("generator",) if compiled else ("generator", "inpainter"):
+                measure = partial(learning, name, kind, device, args.batch_size, networks, compiled)
+                report.take(f"training {kind} {name}{suffix}", measure)
+        report.take(f"grouped {first}{suffix}", partial(yardsticks, first, device, compiled))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""Count what filling and training ask of a GPU, without one, and what follows for its speed.
+
+    python -m benchmarks.roofline [--presets compact-256 portrait-256 paper-256] [--batch-size 64]
+        [--tflops 989] [--terabytes 3.35] [--feature-networks FILE ...]
+
+Everything runs on torch's meta device, where tensors have shapes and no values. For each row it
+prints
+
+- the floating-point operations of matrix products and convolutions;
+- the bytes that all operations read and write if none is fused with another;
+- the operations that a processor launches, an optimizer's step counted as one;
+- the floor: the time for the operations at `--tflops`, or, if that is more, for reading the weights
+  once at `--terabytes`; the defaults are an H100's data sheet, for dense bfloat16;
+- the time for the bytes at `--terabytes`, which fusing operations brings nearer to the floor.
+
+Bytes are those of bfloat16 where filling uses it, and of float32 in training: mixed precision,
+which the meta device does not have, nearly halves these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from inpaint_model.bundle import BundleInfo, Card
+from inpaint_model.config import Preset, inpainting_config, preset
+from inpaint_model.data import PictureSet
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.generator import Generator
+from inpaint_model.inpainter import Inpainter
+from inpaint_model.networks import InpaintingModel
+from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.projected.feature_network import load_feature_network
+from inpaint_model.training.generator_loop import train_generator
+from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
+from torch import Tensor, nn
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/support"))
+from meta_device import META, Silent, meta_device
+
+PRESETS = ["compact-256", "portrait-256", "paper-256"]
+STEPS = 16  # of a training: a whole turn of lazy regularization
+
+
+@dataclass
+class Cost:
+    """What a call takes."""
+
+    tflop: float = 0.0
+    gigabytes: float = 0.0  # read and written, operation by operation
+    launches: float = 0.0
+    weights: float = 0.0  # gigabytes, read at least once
+
+    def __truediv__(self, count: float) -> Cost:
+        return Cost(self.tflop / count, self.gigabytes / count, self.launches / count, self.weights)
+
+
+class Counting(TorchDispatchMode):
+    """Count operations on the meta device and their bytes; an optimizer's step is one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cost, self._stepping = Cost(), False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        with self:  # inference mode leaves it to us to take composite operations apart
+            parts = func.decompose(*args, **kwargs)
+        if parts is not NotImplemented:
+            return parts
+        result = func(*args, **kwargs)
+        tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, Tensor)]
+        if not func.is_view and any(x.device == META for x in tensors):
+            # A tensor that is changed in place is among the arguments and the results.
+            self.cost.gigabytes += sum(x.numel() * x.element_size() for x in tensors) / 1e9
+            self.cost.launches += not self._stepping
+        if func._overloadpacket in flop_registry:
+            flops = flop_registry[func._overloadpacket](*args, **kwargs, out_val=result)
+            self.cost.tflop += flops / 1e12
+        return result
+
+    @contextmanager
+    def optimizers_as_one(self) -> Iterator[None]:
+        """Count the launches of every optimizer's step as one, as its fused form has it."""
+
+        def before(*_: object) -> None:
+            self._stepping = True
+
+        def after(*_: object) -> None:
+            self._stepping = False
+            self.cost.launches += 1
+
+        hooks = [
+            register_optimizer_step_pre_hook(before),
+            register_optimizer_step_post_hook(after),
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def cost_of(call: Callable[[], object], *networks: nn.Module) -> Cost:
+    """Run `call`, which computes on the meta device; networks: those whose weights it reads."""
+    counting = Counting()
+    with meta_device(), counting, counting.optimizers_as_one():
+        call()
+    for network in networks:
+        tensors = (*network.parameters(), *network.buffers())
+        counting.cost.weights += sum(x.numel() * x.element_size() for x in tensors) / 1e9
+    return counting.cost
+
+
+def filling(sizes: Preset, name: str) -> Iterator[tuple[str, Cost]]:
+    """Encoding, synthesis and whole fills."""
+    model = InpaintingModel(inpainting_config(sizes, "hierarchical"))
+    info = BundleInfo(
+        *(None, "inpainter", Card(name), model.config, "", "", "fp32"),
+    )
+    R = sizes.generator.resolution
+    image, hole = np.zeros((R, R, 3), np.uint8), np.full((R, R), 255, np.uint8)
+    with meta_device():
+        inpainter = Inpainter(model, info, META, "bf16")
+    encoder = model.encoder
+    yield "encode", cost_of(lambda: inpainter.encode(image, hole), encoder)
+    with meta_device():
+        encoding = inpainter.encode(image, hole)
+    for count in (1, 8):
+        codes = np.zeros((count, inpainter.num_ws, inpainter.w_dim), np.float32)
+        seeds = list(range(count))
+        yield (
+            f"render {count}",
+            cost_of(lambda codes=codes: inpainter.render(encoding, codes), model.generator),
+        )
+        yield (
+            f"fill {count}",
+            cost_of(
+                lambda seeds=seeds: inpainter.render(
+                    e := inpainter.encode(image, hole), inpainter.sample(e, seeds)
+                ),
+                model,
+            ),
+        )
+
+
+class Networks(NamedTuple):
+    """What trainings need, new each time: training changes them."""
+
+    G: Generator
+    D: Discriminator
+    P: ProjectedDiscriminator | None
+    pictures: PictureSet
+
+
+def networks(sizes: Preset, feature_networks: list[Path]) -> Networks:
+    """Random weights and black pictures."""
+    R = sizes.generator.resolution
+    P = None
+    if feature_networks:
+        P = ProjectedDiscriminator([load_feature_network(path) for path in feature_networks], R)
+    pictures = PictureSet(("0", "1"), torch.zeros(2, 3, R, R, dtype=torch.uint8))
+    return Networks(Generator(sizes.generator), Discriminator(sizes.discriminator), P, pictures)
+
+
+def training(
+    sizes: Preset, batch: int, feature_networks: list[Path], folder: Path
+) -> Iterator[tuple[str, Cost]]:
+    """A mean step of both trainings, regularization included."""
+    kimg = STEPS * batch / 1000
+    length: dict[str, Any] = {"total_kimg": kimg, "tick_kimg": 2 * kimg, "batch_size": batch}
+
+    def generator(heads: bool) -> Cost:
+        G, D, P, pictures = networks(sizes, feature_networks if heads else [])
+        options = GeneratorTraining(**length, random_noise=not heads)
+        judge = None if heads else D
+        return cost_of(
+            lambda: train_generator(
+                options, G, judge, pictures, RunFolder(folder), P=P, device=META, world=Silent()
+            ),
+            G,
+            P or D,
+        )
+
+    def inpainter(heads: bool) -> Cost:
+        G, D, P, pictures = networks(sizes, feature_networks if heads else [])
+        model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
+        options = InpainterTraining(
+            **length,
+            discriminator_kimg=0,
+            ramp_kimg=0,
+            lambda_adversarial=0.0 if heads else 0.08,
+            lambda_projected=0.2 if heads else 0.0,
+        )
+        perceptual = PerceptualLoss(discriminator_features(D.to(META)))
+        return cost_of(
+            lambda: train_inpainter(
+                options,
+                model,
+                None if heads else D,
+                perceptual,
+                RunFolder(folder),
+                P=P,
+                pictures=pictures,
+                device=META,
+                world=Silent(),
+            ),
+            model,
+            P or D,
+        )
+
+    for heads in (False, True) if feature_networks else (False,):
+        against = "heads" if heads else "StyleGAN2's D"
+        yield f"train generator against {against}, batch {batch}", generator(heads) / STEPS
+        yield f"train inpainter against {against}, batch {batch}", inpainter(heads) / STEPS
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--presets", nargs="+", default=["compact-256", "portrait-256", "paper-256"]
+    )
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N")
+    parser.add_argument("--tflops", type=float, default=989.0, help="operations (default: 989)")
+    parser.add_argument("--terabytes", type=float, default=3.35, help="memory (default: 3.35)")
+    parser.add_argument("--feature-networks", type=Path, nargs="+", default=[], metavar="FILE")
+    args = parser.parse_args(arguments)
+    print("| preset | what | TFLOP | GB | launches | floor, ms | bytes, ms |")
+    print("|---|---|---|---|---|---|---|")
+    for name in args.presets:
+        sizes = preset(name)
+        with tempfile.TemporaryDirectory() as folder:
+            rows = [*filling(sizes, name)]
+            rows += training(sizes, args.batch_size, args.feature_networks, Path(folder))
+        for what, cost in rows:
+            floor = max(cost.tflop / args.tflops, cost.weights / 1e3 / args.terabytes) * 1e3
+            moved = cost.gigabytes / args.terabytes
+            print(
+                f"| {name} | {what} | {cost.tflop:.3g} | {cost.gigabytes:.3g} | "
+                f"{cost.launches:.0f} | {floor:.3g} | {moved:.3g} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
