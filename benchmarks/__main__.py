@@ -1,6 +1,6 @@
 """All benchmarks, one after the other: `python -m benchmarks` (`make bench`).
 
-Every module here with a `main` is one, except those that take hours, or files to work on.
+Every module here with a `main` is one, except those that take long, or files to work on.
 Each runs in a process of its own, so that none warms up or slows down another.
 """
 
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 NOT_HERE = {"__init__", "__main__", "trainings", "soak"}
-NOT_HERE |= {"ablation", "adversaries", "generator_training", "gpu"}
+NOT_HERE |= {"ablation", "adversaries", "generator_training", "gpu", "roofline"}
 
 
 def main() -> int:

@@ -32,7 +32,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from inpaint_model.bundle import BundleInfo, Card
 from inpaint_model.config import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -45,7 +44,6 @@ from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.inference import best_dtype
-from inpaint_model.inpainter import Inpainter
 from inpaint_model.networks import InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -58,7 +56,7 @@ from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from torch import nn
 
 from benchmarks.roofline import Cost, filling
-from benchmarks.synthesis import grouped_synthesis, milliseconds
+from benchmarks.synthesis import grouped_synthesis, milliseconds, untrained
 
 COUNTS = (1, 4, 8)
 REPEATS = 20
@@ -124,20 +122,11 @@ def ceilings(device: torch.device) -> dict[str, float]:
     }
 
 
-def untrained(name: str, device: torch.device) -> Inpainter:
-    """Random weights do for speed."""
-    model = InpaintingModel(inpainting_config(sizes_of(name), "hierarchical"))
-    info = BundleInfo(
-        *(None, "inpainter", Card(name), model.config, "", "", "fp32"),
-    )
-    return Inpainter(model, info, device, best_dtype(device))
-
-
 def serving(name: str, device: torch.device) -> dict[str, float]:
     """Times of filling, in ms, and the peak of the GPU's memory in MiB."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    inpainter = untrained(name, device)
+    inpainter = untrained(sizes_of(name), "hierarchical", device, best_dtype(device))
     R = inpainter.resolution
     image = np.random.default_rng(0).integers(0, 256, (R, R, 3), dtype=np.uint8)
     hole = np.zeros((R, R), np.uint8)
@@ -166,7 +155,7 @@ def serving(name: str, device: torch.device) -> dict[str, float]:
 
 def floors(name: str, ceiling: dict[str, float]) -> dict[str, float]:
     """The least time of each row under the measured ceilings, in ms."""
-    costs: dict[str, Cost] = dict(filling(sizes_of(name), name))
+    costs: dict[str, Cost] = dict(filling(sizes_of(name)))
     return {
         what: max(cost.tflop / ceiling["tflops"], cost.weights / 1e3 / ceiling["terabytes_per_s"])
         * 1e3
@@ -179,7 +168,7 @@ def yardsticks(name: str, device: torch.device, compiled: bool) -> dict[str, flo
     torch.manual_seed(0)
     plain: nn.Module = InpaintingModel(inpainting_config(sizes_of(name))).generator.synthesis
     plain = plain.to(device).eval().requires_grad_(False)
-    ours = untrained(name, device)
+    ours = untrained(sizes_of(name), "hierarchical", device, best_dtype(device))
     function: Callable[..., Any] = grouped_synthesis
     if compiled:
         function = torch.compile(grouped_synthesis, dynamic=False)

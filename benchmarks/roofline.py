@@ -30,12 +30,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from inpaint_model.bundle import BundleInfo, Card
 from inpaint_model.config import Preset, inpainting_config, preset
 from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
-from inpaint_model.inpainter import Inpainter
 from inpaint_model.networks import InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -52,6 +50,8 @@ from torch.optim.optimizer import (
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from benchmarks.synthesis import untrained
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/support"))
 from meta_device import META, Silent, meta_device
@@ -130,16 +130,13 @@ def cost_of(call: Callable[[], object], *networks: nn.Module) -> Cost:
     return counting.cost
 
 
-def filling(sizes: Preset, name: str) -> Iterator[tuple[str, Cost]]:
+def filling(sizes: Preset) -> Iterator[tuple[str, Cost]]:
     """Encoding, synthesis and whole fills."""
-    model = InpaintingModel(inpainting_config(sizes, "hierarchical"))
-    info = BundleInfo(
-        *(None, "inpainter", Card(name), model.config, "", "", "fp32"),
-    )
     R = sizes.generator.resolution
     image, hole = np.zeros((R, R, 3), np.uint8), np.full((R, R), 255, np.uint8)
     with meta_device():
-        inpainter = Inpainter(model, info, META, "bf16")
+        inpainter = untrained(sizes, "hierarchical", META, "bf16")
+    model = inpainter._model
     encoder = model.encoder
     yield "encode", cost_of(lambda: inpainter.encode(image, hole), encoder)
     with meta_device():
@@ -248,7 +245,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in args.presets:
         sizes = preset(name)
         with tempfile.TemporaryDirectory() as folder:
-            rows = [*filling(sizes, name)]
+            rows = [*filling(sizes)]
             rows += training(sizes, args.batch_size, args.feature_networks, Path(folder))
         for what, cost in rows:
             floor = max(cost.tflop / args.tflops, cost.weights / 1e3 / args.terabytes) * 1e3

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from inpaint_model.bundle import BundleInfo, Card
-from inpaint_model.config import ARCHS, Arch, inpainting_config, preset, resolutions
+from inpaint_model.config import ARCHS, Arch, Preset, inpainting_config, preset, resolutions
 from inpaint_model.generator import SynthesisLayer, SynthesisNetwork, ToRGBLayer
 from inpaint_model.inference import best_dtype
 from inpaint_model.inpainter import Inpainter
@@ -83,17 +83,17 @@ def milliseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[s
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def untrained(name: str, arch: Arch, device: torch.device, dtype: str) -> Inpainter:
+def untrained(sizes: Preset, arch: Arch, device: torch.device, dtype: str) -> Inpainter:
     """Random weights do for speed; their pictures get the contrast of photographs."""
     torch.manual_seed(0)
-    model = InpaintingModel(inpainting_config(preset(name), arch))
+    model = InpaintingModel(inpainting_config(sizes, arch))
     with torch.no_grad():
         G = model.generator
         contrast = 0.5 / float(G(torch.randn(1, G.config.z_dim)).std())
         for resolution in resolutions(G.config.resolution):
             G.synthesis.block(resolution).to_rgb.weight.mul_(contrast)
     info = BundleInfo(
-        *(None, "inpainter", Card(name), model.config, "", "", "fp32"),  # type: ignore[arg-type]
+        *(None, "inpainter", Card("untrained"), model.config, "", "", "fp32"),  # type: ignore[arg-type]
     )
     return Inpainter(model, info, device, dtype)
 
@@ -105,8 +105,8 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
     torch.manual_seed(0)
     plain = InpaintingModel(inpainting_config(preset(preset_name))).generator.synthesis
     plain = plain.to(device).eval().requires_grad_(False)
-    inpainter = untrained(preset_name, "hierarchical", device, dtype)
-    exact = untrained(preset_name, "hierarchical", device, "fp32")
+    inpainter = untrained(preset(preset_name), "hierarchical", device, dtype)
+    exact = untrained(preset(preset_name), "hierarchical", device, "fp32")
     R = inpainter.resolution
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (R, R, 3), dtype=np.uint8)
@@ -144,7 +144,7 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
         del plain, exact, inpainter
         print("one full fill of each arch:")
         for arch in ARCHS:
-            model = untrained(preset_name, arch, device, dtype)
+            model = untrained(preset(preset_name), arch, device, dtype)
             medians = milliseconds({arch: lambda m=model: m.fill(image, hole, [0])}, repeats)
             print(f"  {arch:<26}{medians[arch]:>10.1f}")
 

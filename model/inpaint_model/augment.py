@@ -280,7 +280,7 @@ class AdaController:
 
         Returns r_t of that time; NaN if nothing was observed, and then p stays.
         """
-        signs = torch.as_tensor(self.sign_sum, dtype=torch.float64)
+        signs = torch.as_tensor(self.sign_sum, dtype=torch.float32)  # exact up to 16 million
         totals = torch.stack([signs, torch.full_like(signs, self.sign_count)])
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             totals = totals.to("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")

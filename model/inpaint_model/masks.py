@@ -1,8 +1,8 @@
 """Hole masks for training and evaluation.
 
 The convention of the whole project: **1 is hole, 0 is known**. Masks are float32 [N, 1, R, R].
-Everything random comes from the `torch.Generator` that is passed in, on the CPU, and only the
-drawing happens on `device`: the same generator gives the same masks everywhere.
+Everything random comes from the `torch.Generator` that is passed in, and all of it happens on the
+processor: the same generator gives the same masks everywhere.
 
 All sizes are relative to the picture. A stroke that is 30 px wide at 256 px is 15 px wide at 128 px
 and 60 px at 512 px, so the share of the picture in the hole does not depend on the resolution.
@@ -198,7 +198,6 @@ def draw_holes(
     resolution: int,
     generator: Generator,
     hole_range: tuple[float, float] | None = None,
-    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Masks of one recipe, float32 [count, 1, R, R].
 
@@ -207,7 +206,7 @@ def draw_holes(
     ValueError if the recipe hardly ever reaches the range.
     """
     if hole_range is None:
-        return rasterise(_on(device, recipe(count, generator)), count, resolution)
+        return rasterise(recipe(count, generator), count, resolution)
     low, high = hole_range
     if isinstance(recipe, FreeForm):
         effort = min(low + high, 1.0)
@@ -223,7 +222,7 @@ def draw_holes(
                 "picture; choose a wider range or another recipe"
             )
         amount = max(missing, 16)
-        masks = rasterise(_on(device, recipe(amount, generator)), amount, resolution)
+        masks = rasterise(recipe(amount, generator), amount, resolution)
         ratio = hole_ratio(masks)
         masks = masks[(ratio > low) & (ratio < high)][:missing]
         kept.append(masks)
@@ -282,7 +281,3 @@ def walk(start: Tensor, step: Tensor) -> Tensor:
 
 def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
     return torch.rand(shape, generator=generator)
-
-
-def _on(device: torch.device | str, shapes: Shapes) -> Shapes:
-    return Shapes(*(part.to(device) for part in shapes))

@@ -18,7 +18,7 @@ def read_scalars(*values: Tensor | float) -> list[float]:
 
     Those that are numbers already need none.
     """
-    there = [x.detach().double() for x in values if isinstance(x, Tensor)]
+    there = [x.detach().float() for x in values if isinstance(x, Tensor)]
     read = iter(_fetched(torch.stack(there)).tolist() if there else [])
     return [next(read) if isinstance(x, Tensor) else float(x) for x in values]
 

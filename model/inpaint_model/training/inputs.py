@@ -87,6 +87,8 @@ def ahead(
     threads: how many draw ahead of what is asked for; 0: none; None: two beside a GPU, otherwise
     none. For a GPU draws come in page-locked memory, from which copies need not be waited for.
     """
+    if threads is not None and threads < 0:
+        raise ValueError(f"{threads} threads cannot draw inputs: give 0 or more (--input-threads)")
     on_gpu = device.type == "cuda"
     threads = (THREADS if on_gpu else 0) if threads is None else threads
     if not threads:
