@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 import yaml
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from inpaint_model.config import (
@@ -34,6 +33,7 @@ from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.networks import InpaintingModel
 from inpaint_model.projected.files import save_projected
+from inpaint_model.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -151,7 +151,7 @@ def save_bundle(
     if extra_tensors:
         tensors |= _stored(extra_tensors, DTYPES[dtype])
     weights = temporary / WEIGHTS
-    save_file(tensors, weights)
+    write_tensors(tensors, weights)
     document: dict[str, Any] = {
         "format": FORMAT,
         "name": card.name,
@@ -184,7 +184,7 @@ def save_bundle(
 
 def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "fp32") -> None:
     """The discriminator's tensors, in a file of their own: training needs them, use does not."""
-    save_file(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
+    write_tensors(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
 
 
 def replace_folder(source: Path, target: Path) -> None:

@@ -38,7 +38,11 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line. Returns 0 (done), 2 (bad usage or input: one line says what) or 130."""
+    """Run a command line.
+
+    Returns 0 (done), 1 (out of memory), 2 (bad usage, bad input or a full disk) or 130 (Ctrl-C);
+    one line says what is wrong.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments[0] if arguments else None).parse_args(arguments)
     try:
@@ -46,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"inpaint-model: {_one_line(error)}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"inpaint-model: {_one_line(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return status

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from inpaint_model.picture_files import PictureFiles, Source, open_pictures
+from inpaint_model.tensor_files import write_tensors
 
 log = logging.getLogger(__name__)
 
@@ -189,5 +189,5 @@ def _write_cache(path: Path, pictures: PictureSet) -> None:
         "replaced": pictures.replaced,
     }
     part = path.with_suffix(f".{os.getpid()}.part")
-    save_file({"pixels": pictures.pixels}, part, {"about": json.dumps(about)})
+    write_tensors({"pixels": pictures.pixels}, part, {"about": json.dumps(about)})
     part.replace(path)

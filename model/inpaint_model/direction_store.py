@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 import yaml
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from inpaint_model.bundle import BundleError, BundleInfo, read_bundle, replace_folder
 from inpaint_model.directions import Direction
+from inpaint_model.tensor_files import write_tensors
 
 VECTORS = "directions.safetensors"
 Found = tuple[Direction, Tensor]
@@ -113,7 +114,7 @@ def write_directions(
     (temporary / "model.yaml").write_text(text, "utf-8")
     if directions:
         own = {d.name: vectors[d.name].float().cpu().contiguous().clone() for d in directions}
-        save_file(own, temporary / VECTORS)
+        write_tensors(own, temporary / VECTORS)
     replace_folder(temporary, info.folder)
     return read_bundle(info.folder)
 

@@ -186,6 +186,106 @@ def test_on_from_what_ships_killed_and_out_of_time(
     assert printed.count("\n") == 1
 
 
+def has_namespaces() -> bool:
+    """Whether this user may mount a file system that nobody else sees."""
+    command = ["unshare", "-rm", "true"]
+    return sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def trainer_of(script: int) -> int | None:
+    """The process that a running script trains in."""
+    children = Path(f"/proc/{script}/task/{script}/children").read_text().split()
+    return int(children[0]) if children else None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the training in /proc")
+def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path) -> None:
+    """Its process is killed as the kernel does when memory runs out: twice, then four times."""
+    runs, options = tmp_path / "runs", all_options(files)
+    state = runs / "generator-32" / "state.safetensors"
+    endless = {"RESOLUTION": "32", "GENERATOR_KIMG": "400", "HALF_KIMG": "400"}
+    endless |= {"EXTRA": "--snapshot-kimg 0.02 --tick-kimg 0.02"}
+
+    def crash(script: subprocess.Popen[str], last: int | None) -> int:
+        wait_until(lambda: state.exists() and trainer_of(script.pid) not in (None, last), script)
+        before = kimg(state.parent)
+        wait_until(lambda: kimg(state.parent) > before, script)
+        trainer = trainer_of(script.pid)
+        assert trainer is not None
+        os.kill(trainer, signal.SIGKILL)
+        return trainer
+
+    script = start(runs, *options, **endless)
+    last = crash(script, crash(script, None))
+    reached = kimg(state.parent)
+    wait_until(lambda: trainer_of(script.pid) not in (None, last), script)
+    wait_until(lambda: kimg(state.parent) > reached, script)
+    script.send_signal(signal.SIGTERM)
+    printed, _ = script.communicate(timeout=60)
+    assert script.returncode == 128 + signal.SIGTERM
+    commands = [line for line in printed.splitlines() if "inpaint_model.cli train" in line]
+    assert len(commands) == 3
+    assert "--no-compile" not in commands[0]
+    assert commands[1].endswith("--no-compile")
+    assert commands[2].endswith("--no-compile --batch-size 2")
+    assert printed.count("generator-32 ended with signal 9: it is started again") == 2
+
+    script, last = start(runs, *options, **endless), None
+    for _ in range(4):
+        last = crash(script, last)
+    printed, _ = script.communicate(timeout=60)
+    assert script.returncode == 128 + signal.SIGKILL
+    assert printed.count("it is started again") == 3
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="needs a file system of its own")
+def test_a_full_disk_is_one_sentence_and_no_restart(files: Path, tmp_path: Path) -> None:
+    """A real file system without space; what was saved before stays."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    script = """
+        mount -t tmpfs -o size=100m tmpfs "$0"
+        HALF_KIMG=400 "$@" >/dev/null &
+        while ! [ -e "$0/generator-32/bundle/model.yaml" ]; do sleep 0.1; done
+        kill $!; wait
+        head -c 200m /dev/zero > "$0/ballast" 2>/dev/null
+        HALF_KIMG=400 "$@"
+        echo "ended with status $?"
+        rm "$0/ballast"
+        HALF_KIMG=0.001 "$@" && echo "went on"
+    """
+    command = ["unshare", "-rm", "sh", "-c", script, str(runs)]
+    command += [sys.executable, str(SCRIPTS / "train-portrait"), str(runs), *all_options(files)]
+    settings = {"RESOLUTION": "32", "EXTRA": "--snapshot-kimg 0.02 --tick-kimg 0.02"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | SMALL | settings
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert "ended with status 2" in done.stdout, done.stdout + done.stderr
+    assert "it is started again" not in done.stdout
+    assert done.stderr.count("cannot be written") == done.stderr.count("\n") == 1
+    assert "free some space" in done.stderr
+    assert done.stdout.endswith("went on\n")
+
+
+def test_detached_it_outlives_its_terminal(files: Path, tmp_path: Path) -> None:
+    runs, options = tmp_path / "runs", all_options(files)
+    endless = {"RESOLUTION": "32", "HALF_KIMG": "400", "SNAPSHOT_MINUTES": "0.001"}
+    terminal = start(runs, *options, "--detach", **endless, EXTRA="--tick-kimg 0.004")
+    printed, errors = terminal.communicate(timeout=60)
+    assert (terminal.returncode, errors) == (0, "")
+    process = int((runs / "pid").read_text())
+    assert f"kill {process}" in printed
+    again = start(runs, *options, "--detach", **endless)
+    assert "is being trained already" in again.communicate(timeout=60)[1]
+    state, deadline = runs / "generator-32" / "state.safetensors", time.monotonic() + 120
+    while not state.exists():
+        assert time.monotonic() < deadline, (runs / "log").read_text()
+        time.sleep(0.05)
+    os.kill(process, signal.SIGTERM)
+    while "stopped, with everything saved" not in (runs / "log").read_text():
+        assert time.monotonic() < deadline, (runs / "log").read_text()
+        time.sleep(0.05)
+
+
 class TestSchedule:
     """What would be started, without starting it."""
 

@@ -173,7 +173,10 @@ def ended_by_sigterm(deadline: Deadline) -> Iterator[None]:
 
 @contextmanager
 def remedies(batch_size: int) -> Iterator[None]:
-    """Turn the errors of a long run into one line that says what to do."""
+    """Turn the errors of a long run into one line that says what to do.
+
+    Raises MemoryError when the device has no memory left, ValueError when the training diverged.
+    """
     import torch
 
     from inpaint_model.training.progress import TrainingDivergedError
@@ -181,7 +184,7 @@ def remedies(batch_size: int) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError:
-        raise ValueError(
+        raise MemoryError(
             f"the device ran out of memory at batch {batch_size}; "
             f"try --batch-size {max(batch_size // 2, 1)}"
         ) from None

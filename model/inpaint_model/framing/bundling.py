@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 import yaml
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from inpaint_model.bundle import DTYPES, BundleInfo, file_sha256, read_bundle, replace_folder
 from inpaint_model.framing.network import Framer
+from inpaint_model.tensor_files import write_tensors
 
 
 def add_framer(folder: Path, framer: Framer) -> BundleInfo:
@@ -26,7 +27,7 @@ def add_framer(folder: Path, framer: Framer) -> BundleInfo:
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("framer.")}
     for name, value in framer.state_dict().items():
         tensors[f"framer.{name}"] = value.to("cpu", DTYPES[info.dtype]).contiguous()
-    save_file(tensors, path)
+    write_tensors(tensors, path)
     document = yaml.safe_load((temporary / "model.yaml").read_text("utf-8"))
     document["weights"]["sha256"] = file_sha256(path)
     document["framer"] = framer.config.to_dict()

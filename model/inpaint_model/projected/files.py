@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from inpaint_model.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -30,7 +31,7 @@ def save_projected(
         name: value.detach().to("cpu", dtype).contiguous()
         for name, value in discriminator.state_dict().items()
     }
-    save_file(tensors, folder / FILE, {"about": json.dumps(discriminator.about)})
+    write_tensors(tensors, folder / FILE, {"about": json.dumps(discriminator.about)})
 
 
 def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
@@ -49,7 +50,7 @@ def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
     if mixing:
         about["mixing"] = _sha256(mixing)
     kept = {name: value.to(dtype) for name, value in tensors.items() if name not in mixing}
-    save_file(kept, target / FILE, {"about": json.dumps(about)})
+    write_tensors(kept, target / FILE, {"about": json.dumps(about)})
     return True
 
 

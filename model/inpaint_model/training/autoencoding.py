@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from inpaint_model.config import DiscriminatorConfig
@@ -24,6 +24,7 @@ from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.ops import FullyConnectedLayer
 from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.tensor_files import write_tensors
 
 _CHANNELS = (128, 128, 128, 64, 32)  # of the encoder at 4, 8, ..., 64 px
 _SIDE = 64  # px at which pictures are encoded
@@ -94,7 +95,7 @@ def autoencoding_loss(result: Reconstruction, price: float) -> Tensor:
 def save_encoder(E: VariationalEncoder, folder: Path) -> None:
     """Keep the encoder beside a run's bundle, so that training can go on from the two."""
     state = {name: value.contiguous() for name, value in E.state_dict().items()}
-    save_file(state, folder / _FILE)
+    write_tensors(state, folder / _FILE)
 
 
 def find_encoder(E: VariationalEncoder, bundle: Path) -> bool:

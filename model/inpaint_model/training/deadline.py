@@ -1,4 +1,4 @@
-"""When a training ends before it has seen all its images."""
+"""When a training ends before it has seen all its images, and when it saves what it has."""
 
 from __future__ import annotations
 
@@ -22,3 +22,22 @@ class Deadline:
     def passed(self) -> bool:
         """Whether the training shall end after the step that it is in."""
         return self.stopped or time.monotonic() >= self._end
+
+
+class Snapshots:
+    """Due after thousands of images, or after minutes if any are given."""
+
+    def __init__(self, kimg: float, minutes: float, cur_nimg: int) -> None:
+        """Count from now on; minutes: 0 = by images."""
+        self._kimg, self._minutes = kimg, minutes
+        self._last_nimg, self._last_time = cur_nimg, time.monotonic()
+
+    def due(self, cur_nimg: int) -> bool:
+        """Whether one shall be made now; then the next one is counted from here."""
+        if self._minutes:
+            due = time.monotonic() - self._last_time >= self._minutes * 60
+        else:
+            due = cur_nimg - self._last_nimg >= self._kimg * 1000
+        if due:
+            self._last_nimg, self._last_time = cur_nimg, time.monotonic()
+        return due

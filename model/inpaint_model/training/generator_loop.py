@@ -37,7 +37,7 @@ from inpaint_model.training.autoencoding import (
     save_encoder,
 )
 from inpaint_model.training.compiling import compiled
-from inpaint_model.training.deadline import Deadline
+from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.progress import Stats, progress_line
@@ -222,7 +222,8 @@ def train_generator(
         trained = replace(card, trained_kimg=cur_nimg / 1000)
         save_bundle(run.bundle_path, G_ema, trained, discriminator=D, projected=P)
 
-    tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
+    tick_nimg = cur_nimg
+    snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, cur_nimg)
     tick_time = time.perf_counter()
     while cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
         played = cur_nimg - start_nimg - options.warm_start_kimg * 1000
@@ -290,8 +291,7 @@ def train_generator(
             record = {"kimg": cur_nimg / 1000, "images_per_s": rate, **means}
             run.log("stats", record)
             print(progress_line(record, options.total_kimg), flush=True)
-        if cur_nimg - snapshot_nimg >= options.snapshot_kimg * 1000:
-            snapshot_nimg = cur_nimg
+        if snapshots.due(cur_nimg):
             save()
             tick_time = time.perf_counter()
     stats.take(run.state_path, cur_nimg)  # of the steps since the last line of progress

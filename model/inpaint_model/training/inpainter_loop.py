@@ -28,7 +28,7 @@ from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.sampler import Sampler
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
-from inpaint_model.training.deadline import Deadline
+from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import World
 from inpaint_model.training.edit_loss import SHARE, edit_loss, moves
@@ -166,7 +166,8 @@ def train_inpainter(
         P.calibrate(typical, world.mean)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
 
-    tick_nimg, snapshot_nimg = cur_nimg, cur_nimg
+    tick_nimg = cur_nimg
+    snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, cur_nimg)
     tick_time = time.perf_counter()
     stop = math.ceil(options.total_kimg * 1000)
     drawn = ahead(inputs, cur_nimg, stop, batch, options.input_threads, device)
@@ -261,8 +262,7 @@ def train_inpainter(
             print(progress_line(record, options.total_kimg), flush=True)
             for warning in warnings_of(dependence):
                 print(f"   warning: {warning}", flush=True)
-        if cur_nimg - snapshot_nimg >= options.snapshot_kimg * 1000:
-            snapshot_nimg = cur_nimg
+        if snapshots.due(cur_nimg):
             save()
         tick_nimg, tick_time = cur_nimg, time.perf_counter()
     stats.take(run.state_path, cur_nimg)  # of the steps since the last line of progress

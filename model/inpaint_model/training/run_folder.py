@@ -19,8 +19,9 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from inpaint_model.tensor_files import write_tensors
 
 
 class RunFolder:
@@ -66,7 +67,7 @@ class RunFolder:
                     tensors[f"{name}/{index}/{key}"] = torch.as_tensor(value)
         owned = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         temporary = self.state_path.with_suffix(".tmp")
-        save_file(owned, temporary, metadata={"numbers": json.dumps(numbers)})
+        write_tensors(owned, temporary, metadata={"numbers": json.dumps(numbers)})
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(self.state_path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inpaint_model.training.options import option
 
 MAX_MINUTES = "Stop, with everything saved, this many minutes after the start; 0 = never."
+SNAPSHOT_MINUTES = "Minutes between them instead, at the next line of progress; 0 = by images."
 PERCEPTUAL_SIDE = (
     "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
 )
@@ -74,6 +75,7 @@ class GeneratorTraining:
     augment_p: float = option(0.0, "Strength at the start.")
     tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
     snapshot_kimg: float = option(10.0, "Thousands of images between states, grids and bundles.")
+    snapshot_minutes: float = option(0.0, SNAPSHOT_MINUTES)
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
     compile: bool = option(
         False, "Compile the generator (torch.compile; takes a minute); needs --no-random-noise."
@@ -130,6 +132,7 @@ class InpainterTraining:
     )
     tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
     snapshot_kimg: float = option(20.0, "Thousands of images between states, grids and bundles.")
+    snapshot_minutes: float = option(0.0, SNAPSHOT_MINUTES)
     input_threads: int | None = option(
         None, "Threads that draw masks for the next steps; None = 2 beside a GPU, otherwise 0."
     )
