@@ -20,11 +20,13 @@ cannot be taken says why, and the others follow. Measured are
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.config import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -41,6 +44,8 @@ from inpaint_model.config import (
     preset,
 )
 from inpaint_model.data import PictureSet
+from inpaint_model.direction_store import add_directions
+from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.inference import best_dtype
@@ -153,6 +158,49 @@ def serving(name: str, device: torch.device) -> dict[str, float]:
     return figures
 
 
+def through_socket(name: str, device: torch.device) -> dict[str, float]:
+    """Milliseconds from a client's request to its pixels, through a daemon with random weights."""
+    from inpaint_client import BlockingClient
+
+    from benchmarks.daemon import (
+        HOLE,
+        Way,
+        edit_time,
+        make_job,
+        measured,
+        running_daemon,
+        through_client,
+    )
+
+    torch.manual_seed(0)
+    model = InpaintingModel(inpainting_config(sizes_of(name)))
+    model.measure_latents(1000)
+    w_dim, num_ws = model.config.generator.w_dim, model.config.generator.num_ws
+    vector = nn.functional.normalize(torch.randn(w_dim), dim=0)
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "random"
+        info = save_bundle(bundle, model, Card("random"), dtype="fp16")
+        own = info.generator_sha256
+        styles = tuple(range(num_ws))
+        some = Direction("some", "demo", styles, 1.0, -3.0, 3.0, generator_sha256=own)
+        add_directions(bundle, [(some, vector)])
+        del model
+        with (
+            running_daemon(str(bundle), str(device)) as (endpoint, pid),
+            BlockingClient(lambda: endpoint) as client,
+        ):
+            for count in COUNTS:
+                job = replace(make_job(), count=count)
+                way = Way("", lambda job=job: through_client(client, job), count)
+                samples = [measured(way, pid) for _ in range(REPEATS + 2)][2:]
+                figures[f"first of {count}"] = statistics.median(x.first for x in samples)
+                figures[f"all {count}"] = statistics.median(x.last for x in samples)
+            for side in (256, HOLE):
+                figures[f"live edit, {side} px"] = edit_time(client, make_job(side), "some", 20)
+    return figures
+
+
 def floors(name: str, ceiling: dict[str, float]) -> dict[str, float]:
     """The least time of each row under the measured ceilings, in ms."""
     costs: dict[str, Cost] = dict(filling(sizes_of(name)))
@@ -209,7 +257,7 @@ def learning(
     pictures = PictureSet(tuple(map(str, range(len(pixels)))), pixels)
     deadline = Deadline(LEARNING / 60)
     common: dict[str, Any] = {"batch_size": batch, "tick_kimg": 2 * batch / 1000, "bf16": True}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         run = RunFolder(Path(folder))
         if kind == "generator":
             options = GeneratorTraining(**common, random_noise=P is None, compile=compiled)
@@ -267,6 +315,8 @@ def main(arguments: list[str] | None = None) -> None:
     ceiling = report.take("ceilings", partial(ceilings, device))
     for name in args.presets:
         report.take(f"filling {name}", partial(serving, name, device))
+        if name == args.presets[0]:
+            report.take(f"socket {name}", partial(through_socket, name, device))
         if ceiling:
             report.take(f"floor {name}", partial(floors, name, ceiling))
     networks, first = args.feature_networks, args.presets[0]
