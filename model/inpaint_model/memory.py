@@ -8,6 +8,7 @@ themselves (their workspaces) and what the allocator rounds up is not counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -40,6 +41,7 @@ class Footprint:
         return self.working(batch_size) + 2 * batch_size * self.kept
 
 
+@cache
 def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
     """The memory of a model whose convolutions compute in `dtype` ("fp32", "bf16", "fp16")."""
     p = DTYPES[dtype].itemsize

@@ -10,7 +10,9 @@ from daemons import header, noise, square_hole
 from inpaint_model import Inpainter, tiny_inpainter
 from inpaint_model.pictures import DocumentPicture
 from inpaint_server import convert
+from inpaint_server.budget import Budget
 from inpaint_server.config import Limits
+from inpaint_server.device_models import DeviceModels
 from inpaint_server.engine import PAUSE
 from inpaint_server.errors import OutOfMemory
 from inpaint_server.filling import Event, Placed, fill_steps, warm_up_steps
@@ -41,10 +43,11 @@ class Counting(BundleLoader):
 
 def events_of(loader: Counting, count: int, batch_size: int) -> list[Event]:
     models = ModelRegistry(["tiny"], loader)
+    home = DeviceModels(loader, Budget(largest_batch=batch_size))
     order = convert.fill_order(header(seeds=[1], count=count), Limits())
     picture = DocumentPicture(noise(48, 40))
     choices = models.choices("", ())
-    return list(fill_steps(models, choices, order, picture, square_hole(48, 40), None, batch_size))
+    return list(fill_steps(home, choices, order, picture, square_hole(48, 40), None))
 
 
 def indices(events: list[Event]) -> list[int]:
@@ -80,9 +83,10 @@ def test_on_the_cpu_the_second_candidate_waits_until_the_first_is_sent() -> None
 def test_a_warmed_device_has_run_every_size_of_batch() -> None:
     loader = Counting()
     models = ModelRegistry(["tiny"], loader)
-    for _ in warm_up_steps(models, models.find(""), 8):
+    home = DeviceModels(loader, Budget(largest_batch=8))
+    for _ in warm_up_steps(home, models.find("")):
         pass
-    assert loader.batches == [1, 2, 4, 8]
+    assert loader.batches == [8, 4, 2, 1]
 
 
 def test_batches_that_do_not_fit_are_halved_and_stay_small() -> None:
@@ -99,7 +103,7 @@ def test_without_room_for_one_candidate() -> None:
 def test_what_a_session_keeps_is_counted() -> None:
     (scene,) = [e.scene for e in events_of(Counting(), 2, 1) if isinstance(e, Placed)]
     assert scene.encodings
-    encoded = sum(part.nbytes for part in scene.encodings[0])
+    encoded = sum(part.nbytes for part in scene.encodings.groups[0])
     pictures = scene.picture.pixels.nbytes + scene.coverage.nbytes
     assert encoded > 0
     assert scene.num_bytes > encoded + pictures + sum(
