@@ -54,6 +54,7 @@ class DaemonProcess:
         environment: dict[str, str] | None = None,
         pass_fds: Sequence[int] = (),
         session_folders: Path | None = None,
+        device: str = "cpu",
     ) -> None:
         self.folder = folder
         self.runtime_file = folder / "inpaint" / "server.json"
@@ -70,7 +71,7 @@ class DaemonProcess:
             arguments += ("--config", str(folder / "server.yaml"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--device", "cpu", *arguments],
+                [*command, "--device", device, *arguments],
                 env={**os.environ, "XDG_RUNTIME_DIR": str(folder), **(environment or {})},
                 stdout=log,
                 stderr=log,
