@@ -121,7 +121,7 @@ def test_pictures_travel_unchanged() -> None:
 
 
 def test_memory_computed_and_measured() -> None:
-    """Within a third: workspaces and the allocator's rounding are not computed."""
+    """Workspaces and the allocator's rounding are not computed; the daemon sets 512 MiB aside."""
     config = inpainting_config(preset("paper-256"))
     need, device = footprint(config, "bf16"), torch.device("cuda")
     torch.cuda.empty_cache()
@@ -139,7 +139,7 @@ def test_memory_computed_and_measured() -> None:
         inpainter.render(encoding, codes[:count])
     peak = torch.cuda.max_memory_allocated() - before - weights
     computed = need.graphs(8) + need.working(8)  # the graphs' pool, and the runs before recording
-    assert 0.5 * computed <= peak <= 1.33 * computed
+    assert 0.5 * computed <= peak <= computed + (512 << 20)
 
 
 @pytest.mark.parametrize("bf16", [False, True])
