@@ -39,8 +39,8 @@ examples:
   inpaint-server --device cpu --listen unix:/run/user/1000/inpaint/socket
   inpaint-server --model portrait --model /srv/models/cats --config server.yaml
 
-All settings: docs/daemon.md. Exit status: 0 stopped as asked, 1 the device failed too often,
-2 cannot start as told.
+All settings: docs/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told, 3 the device
+failed too often.
 """
 
 
@@ -129,7 +129,7 @@ def main(
                 restarts.restart(runtime.lock_descriptor)
         if failure is not None:
             print(f"inpaint-server: {failure}", file=sys.stderr)
-            return 1
+            return 3
     except ConfigurationError as error:
         print(f"inpaint-server: {error}", file=sys.stderr)
         return 2

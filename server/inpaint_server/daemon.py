@@ -87,7 +87,8 @@ async def serve(
 
     def failed(sentence: str) -> None:  # in a worker's thread
         failures.append(sentence)
-        loop.call_soon_threadsafe(lost.set)
+        with suppress(RuntimeError):  # the event loop is closed: the daemon stops anyway
+            loop.call_soon_threadsafe(lost.set)
 
     with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
         loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -281,7 +282,7 @@ async def _tidy(parts: Parts) -> None:
 
 def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:
     """The settings with the port that the program before this one was given."""
-    if config.listen.startswith("unix:"):
+    if any(address.startswith("unix:") for address in (config.listen, predecessor.address)):
         return config
     host, port = host_and_port(config.listen)
     if port == 0:

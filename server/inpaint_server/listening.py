@@ -129,7 +129,8 @@ async def _relayed(server: grpc.aio.Server, listener: socket.socket) -> AsyncIte
             assert task is not None
             relays.add(task)
             try:
-                await _relay(reader, writer, inner)
+                with suppress(asyncio.CancelledError):  # below, at the end; asyncio would log it
+                    await _relay(reader, writer, inner)
             finally:
                 relays.discard(task)
 

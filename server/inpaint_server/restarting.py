@@ -68,6 +68,7 @@ class Restarts:
                 os.set_inheritable(descriptor, descriptor in kept)
             except OSError:  # closed meanwhile
                 continue
+        log.warning("restarting=true restarts=%d", len(left["times"]))
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -42,6 +42,7 @@ class DaemonProcess:
     """`inpaint-server` in a process of its own, with its runtime file in `folder`.
 
     slow_s: seconds that every rendering takes longer (see slow_daemon.py); None: the daemon as is.
+    launcher: Python's arguments for a program that replaces itself by the daemon, given the rest.
     session_folders: stands for /run/user; None: the real one.
     """
 
@@ -55,6 +56,7 @@ class DaemonProcess:
         pass_fds: Sequence[int] = (),
         session_folders: Path | None = None,
         device: str = "cpu",
+        launcher: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.runtime_file = folder / "inpaint" / "server.json"
@@ -64,6 +66,7 @@ class DaemonProcess:
             command = [sys.executable, str(SUPPORT / "slow_daemon.py"), str(slow_s)]
         if session_folders is not None:
             command = [sys.executable, "-c", ELSEWHERE, str(session_folders)]
+        command[1:1] = launcher
         if "--model" not in arguments:
             arguments += ("--model", "tiny")
         if config:
