@@ -59,7 +59,7 @@ class Restarts:
 
     def restart(self, lock: int) -> NoReturn:
         """Replace the program. `lock`: the descriptor of the runtime file's lock, which is kept."""
-        left = {"times": [*self.times, time.time()], "lock": lock}
+        times = [*self.times, time.time()]
         kept = {0, 1, 2, lock}
         if os.environ.get("LISTEN_PID") == str(os.getpid()):
             kept.add(PASSED_SOCKET)
@@ -68,11 +68,11 @@ class Restarts:
                 os.set_inheritable(descriptor, descriptor in kept)
             except OSError:  # closed meanwhile
                 continue
-        log.warning("restarting=true restarts=%d", len(left["times"]))
+        log.warning("restarting=true restarts=%d", len(times))
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
-        os.environ[VARIABLE] = json.dumps(left)
+        os.environ[VARIABLE] = json.dumps({"times": times, "lock": lock})
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (ourselves)
 
 
