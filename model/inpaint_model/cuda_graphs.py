@@ -29,7 +29,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 WARM_UPS = 3  # before a recording: libraries choose their algorithms
-LARGEST_BATCH = 8
+LARGEST_BATCH = 8  # larger ones take more memory and longer until a cancel is noticed
 _recording = threading.Lock()  # one recording at a time in the process, whatever its device
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inpaint_model.cuda_graphs import LARGEST_BATCH
+
 from .models import ModelInfo
 
-LARGEST_BATCH = 8  # on a GPU, where nothing else is set: larger ones are no faster per candidate
 RESERVE = 512 << 20  # bytes of a GPU for the libraries' workspaces and the allocator's rounding
 
 

@@ -27,14 +27,17 @@ class DeviceModels:
     def __init__(
         self,
         loader: Loader,
-        budget: Budget = Budget(),  # noqa: B008 (it is frozen)
+        budget: Budget | None = None,
         *,
         on_unload: Callable[[str, DeviceModels], None] = lambda name, home: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """on_unload: told the name of a model that leaves, and from where."""
+        """budget: None: no limit, and renderings one at a time.
+
+        on_unload: told the name of a model that leaves, and from where.
+        """
         self._loader = loader
-        self._budget = budget
+        self._budget = budget or Budget()
         self._on_unload = on_unload
         self._clock = clock
         self._loaded: dict[Entry, Inpainter] = {}

@@ -195,6 +195,7 @@ def fill_steps(
         entry, inpainter = best, models.use(best)
         yield None
         placements = framed(inpainter)
+    del inpainter  # while this fill waits for its reader, the model may have to leave
     scene = Scene(entry, picture, coverage, placements, order.blending, order.output_dtype)
     yield from _encode(models, scene)
     yield Placed(scene, time.monotonic() - began)
@@ -222,13 +223,13 @@ def edit_steps(
     """Render one candidate of a scene again, with changes. The scene itself stays as it is."""
     if index not in scene.candidates:
         raise NotFound("candidate", str(index), map(str, scene.candidates))
-    inpainter = models.use(scene.entry)
+    models.use(scene.entry)
     began = time.monotonic()
     if scene.home is not models:
         yield from _encode(models, scene)
     made = _resampled(models, scene, scene.candidates[index], order)
     if order.mixing is not None:
-        made = _mixed(inpainter, scene, made, order.mixing)
+        made = _mixed(models.use(scene.entry), scene, made, order.mixing)
     yield Placed(scene, time.monotonic() - began)
     task = _Task(index, -1, made._replace(edits=order.edits))
     yield from _render(models, scene, iter([task]), 1)
