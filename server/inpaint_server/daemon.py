@@ -239,6 +239,9 @@ async def _drain(
     await monitor.drain()
     with suppress(TimeoutError):
         await asyncio.wait_for(parts.accounts.drain(), grace_s)
+    if parts.engine.has_failed:
+        # A client that reads the end of the connection together with its answer may miss why.
+        await asyncio.sleep(FAREWELL_S)
     await server.stop(FAREWELL_S)
 
 
