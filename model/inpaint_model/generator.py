@@ -62,11 +62,16 @@ class MappingNetwork(nn.Module):
             x = getattr(self, f"fc{i}")(x)
         return x
 
-    def forward(self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0) -> Tensor:
-        """[N, z_dim] -> [N, num_ws, w_dim]; `truncation_psi` 1 = off, 0 = the mean."""
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, truncation_psi: float | Tensor = 1.0
+    ) -> Tensor:
+        """[N, z_dim] -> [N, num_ws, w_dim]; `truncation_psi` 1 = off, 0 = the mean.
+
+        As a scalar on the device it is never read, which a CUDA graph could not do.
+        """
         assert self.num_ws is not None
         w = self.map(z, c)
-        if truncation_psi != 1.0:
+        if isinstance(truncation_psi, Tensor) or truncation_psi != 1.0:
             w = self.w_avg.lerp(w, truncation_psi)
         return w[:, None].expand(-1, self.num_ws, -1)
 

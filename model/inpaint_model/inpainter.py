@@ -21,14 +21,15 @@ from inpaint_model.bundle import (
     read_bundle,
 )
 from inpaint_model.config import Arch, InpaintingConfig, inpainting_config, preset
-from inpaint_model.cuda_graphs import GraphedRender
+from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.direction_store import load_vectors
 from inpaint_model.directions import Direction, offered
 from inpaint_model.framing.network import Framer, framer_from
-from inpaint_model.grids import from_uint8
 from inpaint_model.inference import best_dtype, freeze_for_inference
 from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.passes import EagerPasses, Passes
 from inpaint_model.readback import read_array
+from inpaint_model.staging import upload
 
 Uint8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -75,9 +76,9 @@ class Inpainter:
         self.dtype = dtype or best_dtype(self.device)
         self.info = info
         self._model = freeze_for_inference(model, self.device, self.dtype)
-        self._render = (
-            GraphedRender(self._model) if self.device.type == "cuda" else self._model.render
-        )
+        self._passes: Passes = EagerPasses(self._model)
+        if self.device.type == "cuda":
+            self._passes = GraphedPasses(EagerPasses(self._model), CudaRecorder(self.device))
         self._vectors = dict(vectors or {})
         self.framer = framer  # finds frames in documents; stays on the CPU, where documents are
         config = model.config.generator
@@ -110,9 +111,9 @@ class Inpainter:
             )
         if hole.shape != (R, R):
             raise ValueError(f"the hole is {hole.shape}; this model takes ({R}, {R})")
-        picture = from_uint8(image[None]).to(self.device)
-        mask = torch.from_numpy(hole > 0).to(self.device).float()[None, None]
-        return self._model.encode(picture, mask)
+        return self._passes.encode(
+            upload(image[None], self.device), upload(hole[None] > 0, self.device)
+        )
 
     @torch.inference_mode()
     def sample(
@@ -123,14 +124,14 @@ class Inpainter:
         truncation_psi draws the sampled code (not the encoder's) towards the mean: 1 = full
         variety, 0 = none. A seed decides its candidate, whichever others are asked for.
         """
-        mapping = self._model.generator.mapping
-        one = encoding.expand(1)
-        codes = []
-        for seed in seeds:  # one by one: a batch would round differently
-            z = latent_of_seed(seed, self.z_dim)[None].to(self.device)
-            labels = torch.zeros(1, mapping.c_dim, device=self.device) if mapping.c_dim else None
-            codes.append(self._model.mix(one, mapping(z, labels, truncation_psi)))
-        return read_array(torch.cat(codes)) if codes else self._no_codes()
+        if not seeds:
+            return np.zeros((0, self.num_ws, self.w_dim), np.float32)
+        latents = torch.stack([latent_of_seed(seed, self.z_dim) for seed in seeds])
+        codes = [
+            self._passes.code(encoding, z, truncation_psi)
+            for z in upload(latents, self.device).split(1)
+        ]
+        return read_array(torch.cat(codes))
 
     def invert(self, image: Uint8Array, hole: Uint8Array | None = None) -> FloatArray:
         """Codes [num_ws, w_dim] of a picture uint8 [R, R, 3], for taking styles from it.
@@ -160,9 +161,8 @@ class Inpainter:
     @torch.inference_mode()
     def render(self, encoding: Encoding, ws_out: FloatArray) -> FloatArray:
         """The raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB."""
-        ws = torch.from_numpy(np.ascontiguousarray(ws_out, dtype=np.float32)).to(self.device)
-        images = self._render(encoding.expand(len(ws)), ws)
-        return read_array(images.float().permute(0, 2, 3, 1).add(1).mul(0.5))
+        ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
+        return read_array(self._passes.render(encoding, ws))
 
     def fill(
         self,
@@ -183,9 +183,6 @@ class Inpainter:
             fills.append(Fill(seed, output, composite, ws_out))
         return fills
 
-    def _no_codes(self) -> FloatArray:
-        return np.zeros((0, self.num_ws, self.w_dim), np.float32)
-
 
 def load_bundle(
     path_or_name: str | Path, device: torch.device | str = "cpu", dtype: str | None = None
@@ -203,7 +200,11 @@ def load_bundle(
 
 
 def tiny_inpainter(
-    seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical", dtype: str = "fp32"
+    seed: int = 0,
+    resolution: int = 32,
+    arch: Arch = "hierarchical",
+    dtype: str = "fp32",
+    device: torch.device | str = "cpu",
 ) -> Inpainter:
     """An untrained model with random weights that answers in milliseconds: for tests and demos.
 
@@ -228,7 +229,7 @@ def tiny_inpainter(
             Direction(name, "demo", tuple(range(config.num_ws)), 1.0, -3.0, 3.0) for name in names
         ),
     )
-    return Inpainter(model, info, "cpu", dtype, vectors)
+    return Inpainter(model, info, device, dtype, vectors)
 
 
 def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical") -> InpaintingModel:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from inpaint_model.staging import download
+
 
 def read_scalars(*values: Tensor | float) -> list[float]:
     """Return scalars of one device as numbers, in one transfer however many they are.
@@ -31,4 +33,4 @@ def read_array(x: Tensor) -> npt.NDArray[np.float32]:
 
 def _fetched(x: Tensor) -> Tensor:
     """The tensor in the processor's memory: where everybody waits."""
-    return x.cpu()
+    return download(x)

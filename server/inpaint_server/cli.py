@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,10 +35,12 @@ this machine. It fetches nothing from the network. Stop it with Ctrl-C or SIGTER
 EPILOG = """\
 examples:
   inpaint-server --gpu 0
+  inpaint-server --gpu 0,1
   inpaint-server --device cpu --listen unix:/run/user/1000/inpaint/socket
   inpaint-server --model portrait --model /srv/models/cats --config server.yaml
 
-All settings: docs/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told.
+All settings: docs/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told, 3 the device
+failed too often.
 """
 
 
@@ -50,8 +53,17 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     device = result.add_mutually_exclusive_group()
-    device.add_argument("--gpu", type=int, metavar="N", help="the GPU to use: 0, 1, ...")
-    device.add_argument("--device", metavar="DEVICE", help="auto (default), cpu or cuda:N")
+    device.add_argument(
+        "--gpu",
+        type=gpu_devices,
+        metavar="GPU",
+        help="the GPU to use, by number or UUID (nvidia-smi -L); several: 0,1",
+    )
+    device.add_argument(
+        "--device",
+        metavar="DEVICE",
+        help="auto (default), cpu, cuda:N or cuda:UUID; several: cuda:0,cuda:1",
+    )
     result.add_argument(
         "--listen",
         metavar="ADDRESS",
@@ -68,6 +80,17 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def gpu_devices(text: str) -> str:
+    """What `--gpu` says, as the setting `device`: 0,GPU-8f3a -> cuda:0,cuda:GPU-8f3a."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if not re.fullmatch(r"\d+|GPU-[0-9a-f-]+", name, re.IGNORECASE):
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is no GPU; give a number (0), a UUID (GPU-...), or several (0,1)"
+            )
+    return ",".join(f"cuda:{name}" for name in names)
+
+
 def main(
     arguments: Sequence[str] | None = None,
     make_loader: Callable[[Any, str], Loader] | None = None,
@@ -80,24 +103,33 @@ def main(
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when torch is imported
     # Imported now that --help has been answered; torch only when nothing speaks against a start.
     from .config import ServerConfig, override, read_config
+    from .restarting import Restarts
     from .runtime import RuntimeFile, default_runtime_file, visible_copy
 
+    restarts = Restarts.inherited()
     try:
         config = read_config(options.config) if options.config else ServerConfig()
         config = override(
             config,
-            device=options.device if options.gpu is None else f"cuda:{options.gpu}",
+            device=options.device if options.gpu is None else options.gpu,
             listen=options.listen,
             models=tuple(options.model) if options.model else None,
         )
         _set_up_logging(config.log_level)
         path = config.runtime_file or default_runtime_file()
         copy = None if config.runtime_file else visible_copy(path)
-        with RuntimeFile(path, copy) as runtime:
+        with RuntimeFile(path, copy, restarts.lock) as runtime:
             from .daemon import serve
             from .models import BundleLoader
 
-            asyncio.run(serve(config, runtime, make_loader or BundleLoader))
+            failure = asyncio.run(
+                serve(config, runtime, make_loader or BundleLoader, restarts.remedy)
+            )
+            if failure is not None and restarts.allowed:
+                restarts.restart(runtime.lock_descriptor)
+        if failure is not None:
+            print(f"inpaint-server: {failure}", file=sys.stderr)
+            return 3
     except ConfigurationError as error:
         print(f"inpaint-server: {error}", file=sys.stderr)
         return 2

@@ -53,12 +53,15 @@ class ServerConfig:
     """Everything that decides how the daemon runs."""
 
     listen: str = "127.0.0.1:0"  # HOST:PORT (port 0: any free one) or unix:PATH
-    device: str = "auto"  # auto (the GPU if there is one), cpu, cuda or cuda:N
+    device: str = "auto"  # auto (the GPU if there is one), cpu, cuda, cuda:N, cuda:UUID, or several
     precision: str = "auto"  # auto, fp32, bf16 or fp16
     models: tuple[str, ...] = ()  # names or bundle folders; the first is the default
-    batch_size: int = 0  # renderings at a time after the first one; 0: 8 on a GPU, 1 on the CPU
+    batch_size: int = (
+        0  # renderings at a time after the first, at most; 0: 8 on a GPU, 1 on the CPU
+    )
     threads: int = 0  # CPU threads of the networks; 0: torch's choice
-    model_memory_bytes: int = 0  # loaded models together; 0: no limit of our own
+    model_memory_bytes: int = 0  # loaded models together, on each device; 0: no such limit
+    gpu_memory_share: float = 0.9  # of what a GPU has free at the start, for models
     idle_unload_s: float = 600.0  # a model unused for so long leaves the GPU; 0: never
     session_ttl_s: float = 1800.0  # how long an unused session is kept
     grace_s: float = 20.0  # how long running fills may go on after SIGTERM
@@ -83,6 +86,10 @@ class ServerConfig:
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):
             raise ConfigurationError(
                 f"precision: {self.precision!r} is not auto, fp32, bf16 or fp16"
+            )
+        if not 0 < self.gpu_memory_share <= 1:
+            raise ConfigurationError(
+                f"gpu_memory_share: {self.gpu_memory_share:g} is not above 0 and at most 1"
             )
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise ConfigurationError(

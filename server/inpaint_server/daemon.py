@@ -25,8 +25,10 @@ from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
 from . import __version__
 from .accounting import Accounts
-from .config import ServerConfig
-from .device import choose_device, device_name, use_threads
+from .budget import Budget, gpu_budget
+from .config import ServerConfig, host_and_port, override
+from .device import choose_devices, device_names, free_memory, is_fatal, use_threads
+from .device_models import DeviceModels
 from .engine import Engine, Urgency
 from .errors import ConfigurationError, RequestError
 from .filling import warm_up_steps
@@ -35,7 +37,7 @@ from .interceptor import StatusInterceptor, TokenInterceptor
 from .listening import listening
 from .metrics import Metrics
 from .models import BundleLoader, Loader, ModelRegistry, default_sources
-from .runtime import RuntimeFile
+from .runtime import Predecessor, RuntimeFile
 from .service import InpaintService, Parts
 from .sessions import SessionCache
 
@@ -44,6 +46,7 @@ log = logging.getLogger(__name__)
 MAX_REQUEST_MESSAGE = 64 << 20  # a header with its pictures inside; larger ones come in chunks
 MAX_CALLS = 512  # open at once, health watches included; far above the queue's length
 TIDY_EVERY_S = 5.0
+LOST_GRACE_S = 2.0  # for the answers of requests whose device is lost
 FAREWELL_S = 1.0  # for the last answers to leave, and for clients that only watch the health
 
 CHANNEL_OPTIONS = [
@@ -62,25 +65,40 @@ async def serve(
     config: ServerConfig,
     runtime: RuntimeFile,
     make_loader: Callable[[torch.device, str], Loader] = BundleLoader,
-) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises ConfigurationError if it cannot start."""
+    remedy: str = "restart the daemon",
+) -> str | None:
+    """Run the daemon until SIGTERM or SIGINT, or until a device is lost.
+
+    remedy: what clients are told of a lost device. Returns that sentence, or None if the daemon
+    stopped as asked. Raises ConfigurationError if it cannot start.
+    """
     # The event loop asks the interpreter for its turn often; at the usual 5 ms a turn, the worker's
     # and the pixel threads' Python would add up to 50 ms to a health check.
     sys.setswitchinterval(0.001)
     keep_freed_memory()
     gc.freeze()  # what the imports made stays for good: every full collection would look at it
-    stop = asyncio.Event()
+    stop, lost = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    failures: list[str] = []
 
     def interrupted() -> None:
         stop.set()
         loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait for running fills
 
+    def failed(sentence: str) -> None:  # in a worker's thread
+        failures.append(sentence)
+        with suppress(RuntimeError):  # the event loop is closed: the daemon stops anyway
+            loop.call_soon_threadsafe(lost.set)
+
     with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGINT, interrupted)
-    async with running(config, runtime, make_loader):
-        await stop.wait()
+    async with running(config, runtime, make_loader, failed, remedy):
+        ends = [asyncio.create_task(event.wait()) for event in (stop, lost)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+    return None if stop.is_set() else failures[0]
 
 
 @asynccontextmanager
@@ -88,13 +106,23 @@ async def running(
     config: ServerConfig,
     runtime: RuntimeFile,
     make_loader: Callable[[torch.device, str], Loader] = BundleLoader,
+    on_failure: Callable[[str], None] = lambda sentence: None,
+    remedy: str = "restart the daemon",
 ) -> AsyncIterator[str]:
-    """The daemon while the block runs; gives its address. Leaving drains it."""
+    """The daemon while the block runs; gives its address. Leaving drains it.
+
+    on_failure: told, in some thread, that a device is lost; then the block should be left.
+    """
     async with AsyncExitStack() as stack:
         token = _token(config.token_file)
-        parts = _parts(config, make_loader)
+        if runtime.predecessor is not None:  # clients shall find this program where it was
+            config = _as_before(config, runtime.predecessor)
+            token = token or runtime.predecessor.token
+        token = token or secrets.token_urlsafe(32)
+        engine = partial(Engine, is_fatal=is_fatal, on_failure=on_failure, remedy=remedy)
+        parts = _parts(config, make_loader, engine)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
-        monitor = HealthMonitor(parts.engine, parts.device)
+        monitor = HealthMonitor(parts.engine)
         server = _server(parts, monitor, token)
         address = await stack.enter_async_context(listening(server, config))
         if config.metrics:
@@ -109,34 +137,59 @@ async def running(
         runtime.write(address, token)
         log.info(
             "inpaint-server version=%s address=%s device=%r precision=%s models=%s runtime_file=%s",
-            __version__, address, device_name(parts.device), parts.precision,
+            __version__, address, device_names(home.device for home in parts.engine.homes),
+            parts.precision,
             ",".join(parts.models.entries), runtime.path,
         )  # fmt: skip
         yield address
 
 
-def _parts(config: ServerConfig, make_loader: Callable[[torch.device, str], Loader]) -> Parts:
-    device = choose_device(config.device)
+def _parts(
+    config: ServerConfig,
+    make_loader: Callable[[torch.device, str], Loader],
+    make_engine: Callable[..., Engine[DeviceModels]],
+) -> Parts:
+    devices = choose_devices(config.device)
     threads = config.threads or torch.get_num_threads()
     limits = config.limits
     sessions = SessionCache(limits.max_sessions, limits.max_session_bytes, config.session_ttl_s)
-    models = ModelRegistry(
-        config.models or default_sources(Path(str(files("inpaint_model"))) / "bundles"),
-        make_loader(device, config.precision),
-        memory_bytes=config.model_memory_bytes,
-        on_unload=sessions.forget_encodings,
-    )
+    loaders = [make_loader(device, config.precision) for device in devices]
+    homes = [
+        DeviceModels(loader, _budget(config, device), on_unload=sessions.forget_encodings)
+        for loader, device in zip(loaders, devices, strict=True)
+    ]
+    precisions = [
+        best_dtype(d) if config.precision == "auto" else config.precision for d in devices
+    ]
     return Parts(
         config=config,
-        device=device,
-        precision=best_dtype(device) if config.precision == "auto" else config.precision,
-        engine=Engine(limits.max_queue, on_start=partial(use_threads, threads)),
-        models=models,
+        precision=", ".join(dict.fromkeys(precisions)),
+        engine=make_engine(homes, limits.max_queue, on_start=partial(_prepare_worker, threads)),
+        models=ModelRegistry(
+            config.models or default_sources(Path(str(files("inpaint_model"))) / "bundles"),
+            loaders[0],
+        ),
         sessions=sessions,
         pixels=_pixel_threads(threads),
         accounts=Accounts(),
-        batch_size=config.batch_size or (8 if device.type == "cuda" else 1),
     )
+
+
+def _budget(config: ServerConfig, device: torch.device) -> Budget:
+    if device.type == "cpu":
+        return Budget(config.model_memory_bytes, config.batch_size or 1)
+    return gpu_budget(
+        free_memory(device),
+        config.gpu_memory_share,
+        config.model_memory_bytes,
+        config.batch_size,
+    )
+
+
+def _prepare_worker(threads: int, models: DeviceModels) -> None:
+    use_threads(threads)
+    if models.device.type == "cuda":
+        torch.cuda.set_device(models.device)  # what names no device means this worker's
 
 
 def _pixel_threads(threads: int) -> Executor:
@@ -157,7 +210,7 @@ def _server(parts: Parts, monitor: HealthMonitor, token: str) -> grpc.aio.Server
     server = grpc.aio.server(
         interceptors=[
             TokenInterceptor(token, parts.accounts.refused),
-            StatusInterceptor(parts.engine.fail),
+            StatusInterceptor(),
         ],
         options=CHANNEL_OPTIONS,
         maximum_concurrent_rpcs=MAX_CALLS,
@@ -180,20 +233,29 @@ async def _drain(
 
     The server listens until the end, so that whoever asks meanwhile is told why.
     """
+    if parts.engine.has_failed:
+        grace_s = min(grace_s, LOST_GRACE_S)
     log.info("stopping=true running=%d grace_s=%.0f", parts.accounts.running, grace_s)
     await monitor.drain()
     with suppress(TimeoutError):
         await asyncio.wait_for(parts.accounts.drain(), grace_s)
+    if parts.engine.has_failed:
+        # A client that reads the end of the connection together with its answer may miss why.
+        await asyncio.sleep(FAREWELL_S)
     await server.stop(FAREWELL_S)
 
 
 async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:
-    """Load the default model before anybody asks; requests that come meanwhile go first."""
+    """Load the default model on every device before anybody asks; requests go first."""
+    await asyncio.gather(*(_warm_up_one(parts, monitor, home) for home in parts.engine.homes))
+
+
+async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels) -> None:
     entry = parts.models.find("")
-    ticket, _ = parts.engine.submit(
-        lambda: warm_up_steps(parts.models, entry, parts.batch_size), Urgency.BACKGROUND
-    )
     try:
+        ticket, _ = parts.engine.submit(
+            lambda models: warm_up_steps(models, entry), Urgency.BACKGROUND, home=home
+        )
         async for _ in ticket.results():
             await monitor.loaded()  # what follows the first step is only for speed
     except RequestError as error:
@@ -215,13 +277,26 @@ async def _tidy(parts: Parts) -> None:
             await asyncio.to_thread(return_freed_memory)
         if idle_s:
             with suppress(RequestError):
-                parts.engine.submit(lambda: parts.models.unload_idle(idle_s), Urgency.BACKGROUND)
+                for home in parts.engine.homes:
+                    parts.engine.submit(
+                        lambda models: models.unload_idle(idle_s), Urgency.BACKGROUND, home=home
+                    )
+
+
+def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:
+    """The settings with the port that the program before this one was given."""
+    if any(address.startswith("unix:") for address in (config.listen, predecessor.address)):
+        return config
+    host, port = host_and_port(config.listen)
+    if port == 0:
+        port = host_and_port(predecessor.address.removeprefix("tls://"))[1]
+    return override(config, listen=f"{host}:{port}")
 
 
 def _token(path: Path | None) -> str:
-    """The token of the file, or a new one."""
+    """The token of the file; empty without one."""
     if path is None:
-        return secrets.token_urlsafe(32)
+        return ""
     try:
         token = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

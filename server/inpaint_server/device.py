@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -13,29 +14,69 @@ from .errors import ConfigurationError
 _setting_threads = threading.Lock()
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The device called auto, cpu, cuda or cuda:N.
+def choose_devices(wanted: str) -> tuple[torch.device, ...]:
+    """The devices called auto, cpu, cuda, cuda:N, cuda:UUID, or several of CUDA's: cuda:0,cuda:1.
 
-    Raises ConfigurationError with the remedy if it is not here.
+    A UUID is what `nvidia-smi -L` prints (GPU-...); its beginning suffices where only one GPU has
+    it. Raises ConfigurationError with the remedy if a device is not here.
     """
+    names = [name.strip() for name in wanted.split(",")]
+    if len(names) > 1 and not all(name.partition(":")[0] == "cuda" for name in names):
+        raise ConfigurationError(
+            f"device: {wanted!r} mixes GPUs with something else; name GPUs only (cuda:0,cuda:1), "
+            "or `cpu` alone"
+        )
+    devices = [choose_device(name) for name in names]
+    for device in devices:
+        if devices.count(device) > 1:
+            raise ConfigurationError(
+                f"device: {wanted!r} names GPU {device.index} more than once; name each GPU once"
+            )
+    return tuple(devices)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """One device, by the names of `choose_devices`."""
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     if wanted == "cpu":
         return torch.device("cpu")
-    kind, _, number = wanted.partition(":")
-    if kind != "cuda" or (number and not number.isdecimal()):
-        raise ConfigurationError(f"device: {wanted!r} is not auto, cpu, cuda or cuda:N")
-    index = int(number or 0)
+    kind, colon, which = wanted.partition(":")
+    is_uuid = which.lower().startswith("gpu-")
+    if kind != "cuda" or not (is_uuid or which.isdecimal() or not colon):
+        raise ConfigurationError(
+            f"device: {wanted!r} is not auto, cpu, cuda, cuda:N or cuda:UUID (a UUID as "
+            "`nvidia-smi -L` prints it: GPU-...)"
+        )
     if not torch.cuda.is_available():
         raise ConfigurationError(
-            f"GPU {index} cannot be used: torch finds no CUDA device. Start with `--device cpu`, "
-            "or install the NVIDIA driver and a CUDA build of torch"
+            f"GPU {which or 0} cannot be used: torch finds no CUDA device. Start with "
+            "`--device cpu`, or install the NVIDIA driver and a CUDA build of torch"
         )
+    index = _index_of_uuid(which) if is_uuid else int(which or 0)
     if index >= torch.cuda.device_count():
         raise ConfigurationError(
             f"there is no GPU {index}; this machine has GPU 0 to {torch.cuda.device_count() - 1}"
         )
     return torch.device("cuda", index)
+
+
+def _index_of_uuid(wanted: str) -> int:
+    """The number of the only GPU whose UUID begins so."""
+    uuids = gpu_uuids()
+    found = [k for k, uuid in enumerate(uuids) if uuid.lower().startswith(wanted.lower())]
+    if len(found) != 1:
+        problem = "more than one GPU has" if found else "no GPU has"
+        raise ConfigurationError(
+            f"{problem} a UUID that begins with {wanted}; the GPUs here are {', '.join(uuids)}"
+        )
+    return found[0]
+
+
+def gpu_uuids() -> list[str]:
+    """The UUIDs of all GPUs, by their numbers, as `nvidia-smi -L` prints them."""
+    count = torch.cuda.device_count()
+    return [f"GPU-{torch.cuda.get_device_properties(k).uuid}" for k in range(count)]
 
 
 def device_name(device: torch.device) -> str:
@@ -49,6 +90,21 @@ def device_name(device: torch.device) -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine() or "CPU"
+
+
+def device_names(devices: Iterable[torch.device]) -> str:
+    """The names of all devices, for people."""
+    return ", ".join(map(device_name, devices))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a GPU has free now, for this process and all others; 0: not known."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that tensors took on a GPU since the start; 0: not known."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
 
 
 def probe(device: torch.device) -> None:
@@ -66,7 +122,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Whether a CUDA context is beyond repair (an assertion or a fault in a kernel)."""
+    """Whether a CUDA context is beyond repair: an assertion or a fault in a kernel, a GPU that fell
+    off the bus, memory that ran out in the middle of a graph.
+
+    A plain lack of memory is not (`is_out_of_memory`): torch noticed it before anything ran.
+    """
     return isinstance(error, getattr(torch, "AcceleratorError", ())) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
     )

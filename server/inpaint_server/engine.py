@@ -1,28 +1,34 @@
-"""One worker thread owns the device; the event loop only waits.
+"""One worker thread owns each device; the event loop only waits.
 
-A piece of work is a generator: each of its steps occupies the device for at most one candidate (or
-one batch), and what it yields goes to the event loop at once. Between two steps the worker looks
+All workers share one queue. A piece of work is a generator: each of its steps occupies a device for
+at most one candidate (or one batch), and what it yields goes to the event loop at once. The worker
+that takes the first step takes all of them, since what they leave on its device is nowhere else;
+work may also ask for a certain worker from the start. Between two steps a worker checks
 whether the work was cancelled or its deadline passed, whether its reader keeps up, and whether
 something more urgent waits: an edit (a slider that moves) goes before a fill, and a fill before
 background work such as warming up. Work that yields `PAUSE` goes on when its reader has dealt with
 everything before it; meanwhile only what is more urgent takes its turn, unless the reader dawdles.
 
-Nothing here knows gRPC, protobuf or a model.
+Nothing here knows gRPC, protobuf or a model: each worker has a "home" (what is on its device),
+which it hands to the work that it takes. A lost device ends all work, on the other devices too:
+only a fresh program gets it back.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
+import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from enum import Enum, IntEnum
 from typing import Any, Final, Generic, TypeVar
 
 from .errors import DeadlinePassed, TooMuch, Unavailable
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+H = TypeVar("H")
 Steps = Generator[T, None, None]
 
 MAX_UNREAD = 4  # results that a slow reader may leave lying before its work is set aside
@@ -46,7 +52,7 @@ class Urgency(IntEnum):
     BACKGROUND = 2
 
 
-class Ticket(Generic[T]):
+class Ticket(Generic[H, T]):
     """Submitted work, seen from the event loop: iterate it for what the steps yield.
 
     Whoever submits must call `cancel` in the end (it does nothing after the last step).
@@ -54,12 +60,14 @@ class Ticket(Generic[T]):
 
     def __init__(
         self,
-        engine: Engine,
-        steps: Callable[[], Steps[T]],
+        engine: Engine[H],
+        steps: Callable[[H], Steps[T]],
         urgency: Urgency,
         deadline: float | None,
         arrival: int,
+        home: H | None,
     ) -> None:
+        self.home = home  # of the only worker that may take the next step; None: any may
         self.urgency = urgency
         self.arrival = arrival
         self.deadline = deadline  # of time.monotonic(); None: none
@@ -71,12 +79,12 @@ class Ticket(Generic[T]):
         self.stepped = 0.0  # when the last step ended
         self.set_aside = False  # waits for its reader; guarded by the engine's lock
         self._engine = engine
-        self._make_steps: Callable[[], Steps[T]] | None = steps
+        self._make_steps: Callable[[H], Steps[T]] | None = steps
         self._steps: Steps[T] | None = None
         self._loop = asyncio.get_running_loop()
         self._results: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue()
 
-    def __lt__(self, other: Ticket[Any]) -> bool:
+    def __lt__(self, other: Ticket[Any, Any]) -> bool:
         return (self.urgency, self.arrival) < (other.urgency, other.arrival)
 
     @property
@@ -105,7 +113,7 @@ class Ticket(Generic[T]):
 
     # The worker's side.
 
-    def step(self) -> bool:
+    def step(self, home: H) -> bool:
         """Take one step; False when there are no more."""
         if self.cancelled:
             self.end(None)
@@ -115,7 +123,7 @@ class Ticket(Generic[T]):
                 raise DeadlinePassed("the deadline passed before the work was done")
             if self._make_steps is not None:
                 self.started = time.monotonic()
-                self._steps = self._make_steps()
+                self._steps = self._make_steps(home)
                 self._make_steps = None
             assert self._steps is not None
             result = next(self._steps)
@@ -123,7 +131,7 @@ class Ticket(Generic[T]):
             self.end(None)
             return False
         except BaseException as error:  # whatever a step raises belongs to whoever asked for it
-            self.end(error)
+            self.end(self._engine.checked(error))
             return False
         self.paused = result is PAUSE
         if not self.paused:
@@ -145,38 +153,64 @@ class Ticket(Generic[T]):
             self.cancelled = True
 
 
-class Engine:
-    """The worker and its bounded queue."""
+class Engine(Generic[H]):
+    """The workers and their bounded queue."""
 
-    def __init__(self, max_queue: int, on_start: Callable[[], None] = lambda: None) -> None:
-        """on_start: called in the worker's thread before all work."""
+    def __init__(
+        self,
+        homes: Sequence[H],
+        max_queue: int,
+        *,
+        on_start: Callable[[H], None] = lambda home: None,
+        is_fatal: Callable[[BaseException], bool] = lambda error: False,
+        on_failure: Callable[[str], None] = lambda sentence: None,
+        remedy: str = "restart the daemon",
+    ) -> None:
+        """One worker for each of `homes`.
+
+        on_start: called in each worker's thread before all work.
+        is_fatal: whether an error of a step means that its device is lost.
+        on_failure: told once, in the thread that found it, what clients are told from then on.
+        remedy: the end of that sentence.
+        """
+        self.homes = tuple(homes)
         self.max_queue = max_queue
         self._on_start = on_start
+        self._is_fatal = is_fatal
+        self._on_failure = on_failure
+        self._remedy = remedy
         self._lock = threading.Condition()
-        self._ready: list[Ticket[Any]] = []  # a heap: what may take its next step
-        self._open: set[Ticket[Any]] = set()  # all that have not ended
+        self._ready: list[Ticket[H, Any]] = []  # what may take its next step
+        self._open: set[Ticket[H, Any]] = set()  # all that have not ended
         self._arrivals = 0
-        self._step_began: float | None = None
+        self._steps_began: list[float | None] = [None] * len(self.homes)
         self._stopping = False
         self._failure: str | None = None
-        self._thread = threading.Thread(target=self._work, name="device", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._work, args=(k,), name=f"device-{k}", daemon=True)
+            for k in range(len(self.homes))
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def submit(
         self,
-        steps: Callable[[], Steps[T]],
+        steps: Callable[[H], Steps[T]],
         urgency: Urgency = Urgency.FILL,
         deadline: float | None = None,
-    ) -> tuple[Ticket[T], int]:
+        home: H | None = None,
+    ) -> tuple[Ticket[H, T], int]:
         """Queue work, on the event loop; returns its ticket and how much work is before it.
+
+        steps: given the home of the worker that takes them. home: of the worker that must.
 
         Raises TooMuch when the queue is full, Unavailable when the engine stops or has failed.
         """
         with self._lock:
             if self._failure is not None:
-                raise Unavailable(f"{self._failure}; restart the daemon")
+                raise Unavailable(self._failure)
             if self._stopping:
                 raise Unavailable("the daemon is stopping; start it again and repeat the request")
             if urgency != Urgency.BACKGROUND and self._waiting() >= self.max_queue:
@@ -184,23 +218,21 @@ class Engine:
                     f"the queue is full ({self.max_queue} requests wait); try again in a moment"
                 )
             self._arrivals += 1
-            ticket = Ticket(self, steps, urgency, deadline, self._arrivals)
+            ticket = Ticket(self, steps, urgency, deadline, self._arrivals, home)
             before = sum(not t.cancelled and t < ticket for t in self._open)
             self._open.add(ticket)
-            heapq.heappush(self._ready, ticket)
-            self._lock.notify()
+            self._make_ready(ticket)
         return ticket, before
 
-    def reader_came(self, ticket: Ticket[Any], finished: int) -> None:
+    def reader_came(self, ticket: Ticket[H, Any], finished: int) -> None:
         """The reader dealt with results (or left): work that waited for it goes on."""
         with self._lock:
             ticket.unread -= finished
             if ticket.set_aside and not ticket.awaits_reader:
                 ticket.set_aside = False
-                heapq.heappush(self._ready, ticket)
-                self._lock.notify()
+                self._make_ready(ticket)
 
-    def forget(self, ticket: Ticket[Any]) -> None:
+    def forget(self, ticket: Ticket[H, Any]) -> None:
         """The ticket ends: it is counted no more."""
         with self._lock:
             self._open.discard(ticket)
@@ -217,30 +249,58 @@ class Engine:
         with self._lock:
             return sum(t.urgency != Urgency.BACKGROUND and not t.cancelled for t in self._open)
 
+    @property
+    def busy(self) -> list[bool]:
+        """Whether each worker takes a step now, in the order of `homes`."""
+        with self._lock:
+            return [began is not None for began in self._steps_began]
+
     def trouble(self, stall_s: float) -> str | None:
-        """Why the worker is not healthy, or None. `stall_s`: the longest credible step."""
+        """Why a worker is not healthy, or None. `stall_s`: the longest credible step."""
         with self._lock:
             if self._failure is not None:
                 return self._failure
-            if not self._thread.is_alive():
+            if not all(thread.is_alive() for thread in self._threads):
                 return "the worker does not run"
-            began = self._step_began
-            if began is not None and time.monotonic() - began > stall_s:
+            late = time.monotonic() - stall_s
+            if any(began is not None and began < late for began in self._steps_began):
                 return f"a step has been running for more than {stall_s:.0f} s"
         return None
 
-    def fail(self, reason: str) -> None:
-        """The device cannot be used any more: refuse all work, waiting and to come."""
+    @property
+    def has_failed(self) -> bool:
+        return self._failure is not None
+
+    def lose_device(self, error: BaseException) -> Unavailable:
+        """A device cannot be used any more: refuse all work, waiting and to come.
+
+        Returns what clients are told: the first such error, and the remedy.
+        """
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
         with self._lock:
-            self._failure = reason
+            first = self._failure is None
+            if self._failure is None:
+                self._failure = f"the device failed ({reason}); {self._remedy}"
+                self._lock.notify_all()
+            sentence = self._failure
+        if first:
+            log.error("a device is lost", exc_info=error)
+            self._on_failure(sentence)
+        return Unavailable(sentence)
+
+    def checked(self, error: BaseException) -> BaseException:
+        """The error of a step, for whoever asked for it; a lost device is everybody's matter."""
+        return self.lose_device(error) if self._is_fatal(error) else error
 
     def stop(self) -> None:
-        """Take no more work; the worker ends after the step that is running."""
+        """Take no more work; each worker ends after the step that is running."""
         with self._lock:
             self._stopping = True
-            self._lock.notify()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=5.0)
+            self._lock.notify_all()
+        until = time.monotonic() + 5.0
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, until - time.monotonic()))
 
     def _waiting(self) -> int:
         return sum(
@@ -248,36 +308,51 @@ class Engine:
             for t in self._open
         )
 
-    def _held_back(self) -> bool:
-        """Whether what is next must wait because something before it pauses."""
-        late = time.monotonic() - PATIENCE_S
-        return any(
-            t.set_aside and t.paused and t.stepped > late and t < self._ready[0] for t in self._open
-        )
+    def _make_ready(self, ticket: Ticket[H, Any]) -> None:
+        self._ready.append(ticket)
+        self._lock.notify_all()  # only the worker that may take it knows that it may
 
-    def _work(self) -> None:
-        self._on_start()
+    def _next(self, home: H) -> Ticket[H, Any] | None:
+        """What the worker with this home takes up next, or None. The caller holds the lock."""
+        own = [t for t in self._ready if t.home is None or t.home is home]
+        if not own:
+            return None
+        first, late = min(own), time.monotonic() - PATIENCE_S
+        held_back = any(
+            t.set_aside and t.paused and t.stepped > late and t.home is home and t < first
+            for t in self._open
+        )
+        return None if held_back else first
+
+    def _work(self, number: int) -> None:
+        home = self.homes[number]
+        self._on_start(home)
         while True:
             with self._lock:
-                while not self._stopping and not (self._ready and not self._held_back()):
+                while not self._stopping and (ticket := self._next(home)) is None:
                     self._lock.wait(PATIENCE_S if self._ready else None)
                 if self._stopping:
                     break
-                ticket = heapq.heappop(self._ready)
-                self._step_began = time.monotonic()
+                assert ticket is not None
+                self._ready.remove(ticket)
+                ticket.home = home
+                self._steps_began[number] = time.monotonic()
             if self._failure is not None:
-                ticket.end(Unavailable(f"{self._failure}; restart the daemon"))
+                ticket.end(Unavailable(self._failure))
                 more = False
             else:
-                more = ticket.step()
+                more = ticket.step(home)
             with self._lock:
-                self._step_began = None
+                self._steps_began[number] = None
                 if not more:
                     continue
                 ticket.stepped = time.monotonic()
                 ticket.unread += not ticket.paused
                 ticket.set_aside = ticket.awaits_reader
                 if not ticket.set_aside:
-                    heapq.heappush(self._ready, ticket)
-        for ticket in list(self._open):
+                    self._make_ready(ticket)
+        with self._lock:
+            left = [t for t in self._open if t.home is None or t.home is home]
+            self._open.difference_update(left)  # another worker ends those that are not its own
+        for ticket in left:
             ticket.end(Unavailable("the daemon is stopping; start it again and repeat the request"))

@@ -7,8 +7,8 @@ as soon as possible; the following ones in batches that fit the device's memory.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from inpaint_model import Inpainter, frames, holes
+from inpaint_model.cuda_graphs import batch_sizes
 from inpaint_model.frames import Box
 from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.pictures import (
@@ -30,13 +31,15 @@ from inpaint_model.pictures import (
 )
 
 from .convert import EditOrder, Edits, FillOrder, MixingOrder
-from .device import free_cached_memory, is_out_of_memory
+from .device import free_cached_memory, is_out_of_memory, peak_memory
+from .device_models import DeviceModels
 from .engine import PAUSE, Pause, Steps
 from .errors import InvalidRequest, NotFound, OutOfMemory
 from .mixing import mixed, other_codes, recipe_codes
-from .models import Entry, ModelRegistry, suited
+from .models import Entry, suited
 from .recipes import MixingNote, Recipe
 
+log = logging.getLogger(__name__)
 Float32 = npt.NDArray[np.float32]
 Outputs = tuple[Float32, ...]  # of the network, one [R, R, 3] a group
 
@@ -64,6 +67,13 @@ class Made(NamedTuple):
         return self.mixing is not None or any(self.edits.values())
 
 
+class Encodings(NamedTuple):
+    """What the encoder made of a scene, and on which device it is."""
+
+    home: DeviceModels
+    groups: list[Any]  # one `inpaint_model.networks.Encoding` a group
+
+
 @dataclass
 class Scene:
     """A picture whose holes are found and framed: what a session keeps."""
@@ -74,7 +84,7 @@ class Scene:
     placements: Sequence[Placement]  # one a group
     blending: BlendSettings
     output_dtype: np.dtype[Any]
-    encodings: list[Any] | None = None  # one a group; None when the model has left the device
+    encodings: Encodings | None = None  # None when the model has left the device
     candidates: dict[int, Made] = field(default_factory=dict)
     # Outputs without edits and mixing, by seed and truncation, the latest last: what blending of
     # edited ones is fitted to.
@@ -90,10 +100,16 @@ class Scene:
         return self.entry.name
 
     @property
+    def home(self) -> DeviceModels | None:
+        """Where an edit needs no encoding; None: it needs one everywhere."""
+        return self.encodings.home if self.encodings else None
+
+    @property
     def num_bytes(self) -> int:
         """Roughly what keeping it costs."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
-        encoded: int = sum(part.nbytes for parts in self.encodings or () for part in parts)
+        groups = self.encodings.groups if self.encodings else ()
+        encoded: int = sum(part.nbytes for parts in groups for part in parts)
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         regions = (placement.region for placement in self.placements)
         fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
@@ -103,8 +119,8 @@ class Scene:
     def keep_unedited(self, made: Made, outputs: Outputs) -> None:
         """Keep what the network made of a candidate without edits; the oldest go."""
         self.unedited[made.origin] = outputs
-        while len(self.unedited) > UNEDITED_KEPT:
-            del self.unedited[next(iter(self.unedited))]
+        for oldest in list(self.unedited)[:-UNEDITED_KEPT]:
+            self.unedited.pop(oldest, None)  # another device's worker may have done it
 
 
 class Placed(NamedTuple):
@@ -143,13 +159,12 @@ def working_bytes(coverage: npt.NDArray[np.uint8]) -> int:
 
 
 def fill_steps(
-    models: ModelRegistry,
+    models: DeviceModels,
     choices: Sequence[Entry],
     order: FillOrder,
     picture: DocumentPicture,
     coverage: npt.NDArray[np.uint8],
     overview: DocumentPicture | None,
-    batch_size: int,
 ) -> Steps[Event]:
     """Load the model if need be, choose the frames, encode, render all candidates.
 
@@ -169,21 +184,23 @@ def fill_steps(
         except ValueError as error:
             raise InvalidRequest("hole", str(error)) from error
 
-    entry = next((choice for choice in choices if choice.loaded), choices[0])
+    entry = next(filter(models.is_loaded, choices), choices[0])
     inpainter = models.use(entry)
     yield None
     began = time.monotonic()
     placements = framed(inpainter)
-    best = suited(choices, max(map(_needed_px, placements)))
+    best = suited(choices, max(map(_needed_px, placements)), models.is_loaded)
     if best is not entry:
         yield None
         entry, inpainter = best, models.use(best)
         yield None
         placements = framed(inpainter)
+    del inpainter  # while this fill waits for its reader, the model may have to leave
     scene = Scene(entry, picture, coverage, placements, order.blending, order.output_dtype)
-    yield from _encode(inpainter, scene)
+    yield from _encode(models, scene)
     yield Placed(scene, time.monotonic() - began)
-    yield from _render(models, scene, _tasks(models, scene, order), batch_size)
+    batch_size = models.batch_size(entry)
+    yield from _render(models, scene, _tasks(models, scene, order, batch_size), batch_size)
 
 
 def _needed_px(placement: Placement) -> float:
@@ -198,7 +215,7 @@ def _needed_px(placement: Placement) -> float:
 
 
 def edit_steps(
-    models: ModelRegistry,
+    models: DeviceModels,
     scene: Scene,
     index: int,
     order: EditOrder,
@@ -206,13 +223,13 @@ def edit_steps(
     """Render one candidate of a scene again, with changes. The scene itself stays as it is."""
     if index not in scene.candidates:
         raise NotFound("candidate", str(index), map(str, scene.candidates))
-    inpainter = models.use(scene.entry)
+    models.use(scene.entry)
     began = time.monotonic()
-    if scene.encodings is None:
-        yield from _encode(inpainter, scene)
-    made = _resampled(inpainter, scene, scene.candidates[index], order)
+    if scene.home is not models:
+        yield from _encode(models, scene)
+    made = _resampled(models, scene, scene.candidates[index], order)
     if order.mixing is not None:
-        made = _mixed(inpainter, scene, made, order.mixing)
+        made = _mixed(models.use(scene.entry), scene, made, order.mixing)
     yield Placed(scene, time.monotonic() - began)
     task = _Task(index, -1, made._replace(edits=order.edits))
     yield from _render(models, scene, iter([task]), 1)
@@ -271,54 +288,69 @@ def _parts(
     return [np.where(regions.mask(members), coverage, np.uint8(0)) for members, _ in found]
 
 
-def _encode(inpainter: Inpainter, scene: Scene) -> Iterator[None]:
-    encodings = []
+def _encode(models: DeviceModels, scene: Scene) -> Iterator[None]:
+    inpainter = models.use(scene.entry)
+    groups = []
     for placement in scene.placements:
-        encodings.append(inpainter.encode(placement.source.erased, placement.source.hole))
+        groups.append(inpainter.encode(placement.source.erased, placement.source.hole))
         yield None
-    scene.encodings = encodings
+    scene.encodings = Encodings(models, groups)
 
 
-def _encodings(inpainter: Inpainter, scene: Scene) -> list[Any]:
-    """What the encoder made; made again if the model left the device in between."""
-    if scene.encodings is None:
-        deque(_encode(inpainter, scene), maxlen=0)
-    assert scene.encodings is not None
-    return scene.encodings
+def _encodings(models: DeviceModels, scene: Scene) -> list[Any]:
+    """What the encoder made on this device.
+
+    Made again if the model left the device in between, or if an edit on another device took over.
+    """
+    held = scene.encodings
+    while held is None or held.home is not models:
+        for _ in _encode(models, scene):
+            pass
+        held = scene.encodings
+    return held.groups
 
 
 def _sample(
-    inpainter: Inpainter, scene: Scene, seed: int, truncation_psi: float
-) -> tuple[Float32, ...]:
-    """The codes [num_ws, w_dim] of every group; all groups share the seed."""
-    return tuple(
-        inpainter.sample(encoding, [seed], truncation_psi)[0]
-        for encoding in _encodings(inpainter, scene)
-    )
+    models: DeviceModels, scene: Scene, seeds: Sequence[int], truncation_psi: float
+) -> list[tuple[Float32, ...]]:
+    """The codes [num_ws, w_dim] of every group, one tuple a seed; all groups share the seed."""
+    inpainter = models.use(scene.entry)
+    groups = [
+        inpainter.sample(encoding, seeds, truncation_psi) for encoding in _encodings(models, scene)
+    ]
+    return list(zip(*groups, strict=True))
 
 
-def _tasks(models: ModelRegistry, scene: Scene, order: FillOrder) -> Iterator[_Task]:
-    """Every candidate, followed by its variants; sampled when its turn comes."""
-    for k, seed in enumerate(order.seeds):
-        codes = _sample(models.use(scene.entry), scene, seed, order.truncation_psi)
-        made = Made(seed, order.truncation_psi, order.edits, None, codes)
-        scene.candidates[k] = made
-        for variant, edits in enumerate(({}, *order.variants), start=-1):
-            yield _Task(k, variant, made._replace(edits={**order.edits, **edits}))
+def _tasks(
+    models: DeviceModels, scene: Scene, order: FillOrder, batch_size: int
+) -> Iterator[_Task]:
+    """Every candidate, followed by its variants.
+
+    The first seed is sampled alone and the others some at a time, when the first one's turn comes.
+    """
+    k = 0
+    while seeds := order.seeds[k : k + (batch_size if k else 1)]:
+        sampled = _sample(models, scene, seeds, order.truncation_psi)
+        for seed, codes in zip(seeds, sampled, strict=True):
+            made = Made(seed, order.truncation_psi, order.edits, None, codes)
+            scene.candidates[k] = made
+            for variant, edits in enumerate(({}, *order.variants), start=-1):
+                yield _Task(k, variant, made._replace(edits={**order.edits, **edits}))
+            k += 1
 
 
-def _resampled(inpainter: Inpainter, scene: Scene, made: Made, order: EditOrder) -> Made:
+def _resampled(models: DeviceModels, scene: Scene, made: Made, order: EditOrder) -> Made:
     """The candidate with another seed or truncation; as it is if neither changes."""
     new_seed = made.seed if order.seed is None else order.seed
     new_psi = made.truncation_psi if order.truncation_psi is None else order.truncation_psi
     if made.codes and (new_seed, new_psi) == (made.seed, made.truncation_psi):
         return made
-    codes = _sample(inpainter, scene, new_seed, new_psi)
+    (codes,) = _sample(models, scene, [new_seed], new_psi)
     return Made(new_seed, new_psi, made.edits, None, codes)
 
 
 def _mixed(inpainter: Inpainter, scene: Scene, made: Made, order: MixingOrder) -> Made:
-    """Styles of another candidate, or of a picture, laid over this one's."""
+    """The candidate with styles of another candidate, or of a picture."""
     seen = [placement.frame for placement in scene.placements]
     others = other_codes(inpainter, scene.entry, seen, order)
     note = MixingNote(order.levels, order.amount)
@@ -326,7 +358,7 @@ def _mixed(inpainter: Inpainter, scene: Scene, made: Made, order: MixingOrder) -
 
 
 def _render(
-    models: ModelRegistry, scene: Scene, tasks: Iterator[_Task], batch_size: int
+    models: DeviceModels, scene: Scene, tasks: Iterator[_Task], batch_size: int
 ) -> Iterator[list[Rendered] | Pause]:
     """All tasks, the first alone; memory that does not suffice makes the batches smaller.
 
@@ -340,9 +372,9 @@ def _render(
         pending += islice(tasks, max(size - len(pending), 0))
         if not pending:
             return
-        batch = pending[: _batch_sizes(min(size, len(pending)))[-1]]
+        batch = pending[: batch_sizes(len(pending), size)[0]]
         try:
-            rendered = _render_batch(models.use(scene.entry), scene, batch)
+            rendered = _render_batch(models, scene, batch)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -351,20 +383,14 @@ def _render(
         yield rendered
         del pending[: len(batch)]
         size = batch_size
-        if first and models.use(scene.entry).device.type == "cpu":
+        if first and models.device.type == "cpu":
             yield PAUSE
         first = False
 
 
-def _batch_sizes(most: int) -> list[int]:
-    """1, 2, 4, ... up to `most`: few enough that the device has run every one before."""
-    return [1 << k for k in range(most.bit_length())]
-
-
-def _less_memory(models: ModelRegistry, entry: Entry, batch_size: int, error: Exception) -> int:
+def _less_memory(models: DeviceModels, entry: Entry, batch_size: int, error: Exception) -> int:
     """The batch size to try next; OutOfMemory when nothing is left to give up."""
-    assert entry.inpainter is not None
-    free_cached_memory(entry.inpainter.device)
+    free_cached_memory(models.device)
     if batch_size > 1:
         return batch_size // 2
     if models.unload_oldest(entry):
@@ -375,37 +401,43 @@ def _less_memory(models: ModelRegistry, entry: Entry, batch_size: int, error: Ex
     ) from error
 
 
-def _render_batch(inpainter: Inpainter, scene: Scene, batch: Sequence[_Task]) -> list[Rendered]:
+def _render_batch(models: DeviceModels, scene: Scene, batch: Sequence[_Task]) -> list[Rendered]:
+    inpainter = models.use(scene.entry)
     groups = []
-    for g, encoding in enumerate(_encodings(inpainter, scene)):
+    for g, encoding in enumerate(_encodings(models, scene)):
         codes = [inpainter.edit(task.made.codes[g][None], task.made.edits) for task in batch]
         groups.append(inpainter.render(encoding, np.concatenate(codes)))  # [n, R, R, 3]
     rendered = []
     for k, task in enumerate(batch):
         outputs, unedited = tuple(group[k] for group in groups), None
         if task.made.is_changed:
-            unedited = _unedited(inpainter, scene, task.made)
+            unedited = _unedited(models, scene, task.made)
         else:
             scene.keep_unedited(task.made, outputs)
         rendered.append(Rendered(task.index, task.variant, task.made, outputs, unedited))
     return rendered
 
 
-def _unedited(inpainter: Inpainter, scene: Scene, made: Made) -> Outputs:
+def _unedited(models: DeviceModels, scene: Scene, made: Made) -> Outputs:
     """What the network makes of a candidate without edits and mixing."""
     outputs = scene.unedited.get(made.origin)
     if outputs is None:
-        codes = made.codes if made.mixing is None else _sample(inpainter, scene, *made.origin)
+        inpainter, codes = models.use(scene.entry), made.codes
+        if made.mixing is not None:
+            (codes,) = _sample(models, scene, [made.seed], made.truncation_psi)
         outputs = tuple(
             inpainter.render(encoding, own[None])[0]
-            for encoding, own in zip(_encodings(inpainter, scene), codes, strict=True)
+            for encoding, own in zip(_encodings(models, scene), codes, strict=True)
         )
         scene.keep_unedited(made, outputs)
     return outputs
 
 
-def warm_up_steps(models: ModelRegistry, entry: Entry, batch_size: int) -> Steps[None]:
-    """Load a model and let every kernel run once, before anybody waits for it."""
+def warm_up_steps(models: DeviceModels, entry: Entry) -> Steps[None]:
+    """Load a model and let every kernel run once, before anybody waits for it.
+
+    The largest batch comes first: the graphs of the smaller ones then fit into its memory.
+    """
     inpainter = models.use(entry)
     yield
     resolution = inpainter.resolution
@@ -415,6 +447,12 @@ def warm_up_steps(models: ModelRegistry, entry: Entry, batch_size: int) -> Steps
     yield
     codes = inpainter.sample(encoding, [0], 0.8)
     yield
-    for size in _batch_sizes(batch_size):
+    largest = models.batch_size(entry)
+    for size in (1 << k for k in reversed(range(largest.bit_length()))):
         inpainter.render(encoding, np.repeat(codes, size, axis=0))
         yield
+    if measured := peak_memory(models.device):
+        log.info(
+            "model=%s device=%s batch_size=%d computed_mib=%d measured_mib=%d",
+            entry.name, models.device, largest, models.needed(entry) >> 20, measured >> 20,
+        )  # fmt: skip

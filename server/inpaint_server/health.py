@@ -10,10 +10,10 @@ import asyncio
 import logging
 from contextlib import suppress
 
-import torch
 from grpc_health.v1 import health, health_pb2
 
 from .device import probe
+from .device_models import DeviceModels
 from .engine import Engine, Steps, Urgency
 from .errors import Unavailable
 
@@ -28,22 +28,21 @@ LOOK_EVERY_S = 0.5
 class HealthMonitor:
     """Keeps the status of the standard health service true."""
 
-    def __init__(self, engine: Engine, device: torch.device) -> None:
+    def __init__(self, engine: Engine[DeviceModels]) -> None:
         self.servicer = health.aio.HealthServicer()
         self._ready = False
         self._engine = engine
-        self._device = device
         self._told: str | None = ""
 
     async def watch(self) -> None:
-        """Look at the worker, and now and then at the device, until cancelled."""
+        """Check the workers, and now and then the devices, until cancelled."""
         next_probe = 0.0
         loop = asyncio.get_running_loop()
         while True:
             await self._tell(self._trouble())
             if self._ready and loop.time() >= next_probe:
                 next_probe = loop.time() + PROBE_EVERY_S
-                self._submit_probe()
+                self._submit_probes()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def loaded(self) -> None:
@@ -70,14 +69,14 @@ class HealthMonitor:
                 service, response.SERVING if trouble is None else response.NOT_SERVING
             )
 
-    def _submit_probe(self) -> None:
-        def steps() -> Steps[None]:
+    def _submit_probes(self) -> None:
+        def steps(models: DeviceModels) -> Steps[None]:
             try:
-                probe(self._device)
+                probe(models.device)
             except Exception as error:
-                log.exception("the device does not answer")
-                self._engine.fail(f"the device has failed ({type(error).__name__})")
+                self._engine.lose_device(error)
             yield None
 
         with suppress(Unavailable):  # the trouble is told in the next round
-            self._engine.submit(steps, Urgency.BACKGROUND)
+            for home in self._engine.homes:
+                self._engine.submit(steps, Urgency.BACKGROUND, home=home)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
-from .device import is_fatal, is_out_of_memory
+from .device import is_out_of_memory
 from .errors import (
     DeadlinePassed,
     InvalidRequest,
@@ -100,10 +100,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):
-    """Whatever our own methods raise becomes a status; a broken device is reported."""
-
-    def __init__(self, on_fatal: Callable[[str], None]) -> None:
-        self._on_fatal = on_fatal
+    """Whatever our own methods raise becomes a status."""
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
@@ -126,8 +123,6 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             except Exception as error:
                 if is_departure(error):
                     raise asyncio.CancelledError from None
-                if is_fatal(error):
-                    self._on_fatal("the device has failed")
                 await context.abort(status_of(error), sentence_for_client(error))
 
         return _like(handler, guarded)

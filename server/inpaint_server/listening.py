@@ -16,8 +16,7 @@ import grpc.aio
 
 from .config import ServerConfig, TlsConfig, host_and_port, is_local
 from .errors import ConfigurationError
-
-FIRST_PASSED_DESCRIPTOR = 3  # systemd's SD_LISTEN_FDS_START
+from .restarting import PASSED_SOCKET
 
 
 def server_credentials(tls: TlsConfig) -> grpc.ServerCredentials:
@@ -94,9 +93,8 @@ def _passed_socket() -> socket.socket | None:
         return None
     if os.environ.get("LISTEN_FDS") != "1":
         raise ConfigurationError("socket activation must pass exactly one socket")
-    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
-        os.environ.pop(name, None)
-    passed = socket.socket(fileno=FIRST_PASSED_DESCRIPTOR)
+    # A copy of it, and the variables as they are: after a restart both serve a second time.
+    passed = socket.socket(fileno=os.dup(PASSED_SOCKET))
     passed.setblocking(False)
     address = _address_of(passed)
     if not is_local(address):
@@ -131,7 +129,8 @@ async def _relayed(server: grpc.aio.Server, listener: socket.socket) -> AsyncIte
             assert task is not None
             relays.add(task)
             try:
-                await _relay(reader, writer, inner)
+                with suppress(asyncio.CancelledError):  # below, at the end; asyncio would log it
+                    await _relay(reader, writer, inner)
             finally:
                 relays.discard(task)
 

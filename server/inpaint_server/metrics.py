@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from .accounting import BUCKETS_S, Accounts
 from .config import host_and_port, is_loopback
+from .device_models import DeviceModels
 from .engine import Engine
 from .errors import ConfigurationError
 from .models import ModelRegistry
@@ -23,7 +24,11 @@ class Metrics:
     """What the daemon did and holds, as text."""
 
     def __init__(
-        self, accounts: Accounts, engine: Engine, models: ModelRegistry, sessions: SessionCache
+        self,
+        accounts: Accounts,
+        engine: Engine[DeviceModels],
+        models: ModelRegistry,
+        sessions: SessionCache,
     ) -> None:
         self._accounts = accounts
         self._engine = engine
@@ -52,11 +57,16 @@ class Metrics:
             f"inpaint_queue_length {self._engine.queue_length}",
             "# TYPE inpaint_sessions gauge",
             f"inpaint_sessions {len(self._sessions)}",
-            "# TYPE inpaint_model_loaded gauge",
+            "# TYPE inpaint_device_busy gauge",
         ]
+        homes = self._engine.homes
+        for home, busy in zip(homes, self._engine.busy, strict=True):
+            lines.append(f'inpaint_device_busy{{device="{home.device}"}} {int(busy)}')
+        lines.append("# TYPE inpaint_model_loaded gauge")
         for entry in self._models.entries.values():
             name = entry.name.replace("\\", "\\\\").replace('"', '\\"')
-            lines.append(f'inpaint_model_loaded{{model="{name}"}} {int(entry.loaded)}')
+            loaded = sum(home.is_loaded(entry) for home in homes)  # on how many devices
+            lines.append(f'inpaint_model_loaded{{model="{name}"}} {loaded}')
         return "\n".join(lines) + "\n"
 
     async def serve(self, address: str) -> asyncio.Server:

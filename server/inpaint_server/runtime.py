@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from . import __version__
 from .errors import AlreadyRunning, ConfigurationError
@@ -47,6 +47,13 @@ def visible_copy(path: Path) -> Path | None:
     return Path.home() / ".cache" / "inpaint" / "server.json"
 
 
+class Predecessor(NamedTuple):
+    """What clients know of the program that this one replaced in its process."""
+
+    address: str
+    token: str
+
+
 class RuntimeFile:
     """Held while the daemon runs: a lock beside it keeps a second daemon out.
 
@@ -54,10 +61,13 @@ class RuntimeFile:
     simply replaced.
 
     copy: where else to write it. That is a courtesy: what cannot be written is logged, no more.
+    lock: the descriptor of a lock that this process already holds (`restarting.py`).
     """
 
-    def __init__(self, path: Path, copy: Path | None = None) -> None:
+    def __init__(self, path: Path, copy: Path | None = None, lock: int | None = None) -> None:
         self.path = path
+        self.predecessor: Predecessor | None = None
+        self._held = lock
         self._copy = None if copy is None else RuntimeFile(copy)
         self._lock: IO[str] | None = None
 
@@ -65,7 +75,11 @@ class RuntimeFile:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Appending opens without truncating and makes the file where there is none.
-            self._lock = self.path.with_suffix(".lock").open("a", encoding="utf-8")
+            self._lock = (
+                self.path.with_suffix(".lock").open("a", encoding="utf-8")
+                if self._held is None
+                else os.fdopen(self._held, "a", encoding="utf-8")
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write the runtime file {self.path}: {error.strerror}"
@@ -73,6 +87,8 @@ class RuntimeFile:
         if not _try_lock(self._lock):
             self._lock.close()
             raise AlreadyRunning(_whose(self.path))
+        if self._held is not None:
+            self.predecessor = _predecessor(self.path)
         if self._copy is not None:
             try:
                 self._copy.__enter__()
@@ -92,6 +108,12 @@ class RuntimeFile:
         self.path.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
+
+    @property
+    def lock_descriptor(self) -> int:
+        """Of the lock, which must be held."""
+        assert self._lock is not None
+        return self._lock.fileno()
 
     def write(self, address: str, token: str) -> None:
         """Atomically, readable by the user alone."""
@@ -126,6 +148,14 @@ def _try_lock(file: IO[str]) -> bool:
     except OSError:
         return False
     return True
+
+
+def _predecessor(path: Path) -> Predecessor | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return Predecessor(content["address"], content["token"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _whose(path: Path) -> str:

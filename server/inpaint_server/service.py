@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from inpaint_model.frames import Frame
 from inpaint_model.pictures import DocumentPicture
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -20,7 +19,8 @@ from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from . import __version__, convert
 from .accounting import Account, Accounts
 from .config import ServerConfig
-from .device import device_name
+from .device import device_names
+from .device_models import DeviceModels
 from .engine import Engine, Steps, Ticket, Urgency
 from .errors import DeadlinePassed, NotFound
 from .filling import (
@@ -49,14 +49,12 @@ class Parts:
     """What the service works with; `daemon.py` assembles it."""
 
     config: ServerConfig
-    device: torch.device
     precision: str
-    engine: Engine
+    engine: Engine[DeviceModels]
     models: ModelRegistry
     sessions: SessionCache
     pixels: Executor  # threads for conversion and laying over
     accounts: Accounts
-    batch_size: int
 
 
 class InpaintService(pb_grpc.InpaintServicer):
@@ -91,9 +89,8 @@ class InpaintService(pb_grpc.InpaintServicer):
                 memory.grow(sum(shape.num_bytes for shape in order.shapes))
                 pictures = await self._pictures(context, header, order)
                 memory.grow(await self._in_thread(working_bytes, pictures[1]))
-                models, batch_size = self._parts.models, self._parts.batch_size
                 ticket, position = self._parts.engine.submit(
-                    lambda: fill_steps(models, choices, order, *pictures, batch_size),
+                    lambda models: fill_steps(models, choices, order, *pictures),
                     Urgency.FILL,
                     _deadline(context),
                 )
@@ -179,9 +176,10 @@ class InpaintService(pb_grpc.InpaintServicer):
             output_dtype=order.output_dtype or scene.output_dtype,
         )
         ticket, position = self._parts.engine.submit(
-            lambda: edit_steps(self._parts.models, scene, index, order),
+            lambda models: edit_steps(models, scene, index, order),
             Urgency.EDIT,
             _deadline(context),
+            scene.home,
         )
         await self._answer(ticket, position, session_id, 1, context, account, shown)
 
@@ -189,7 +187,7 @@ class InpaintService(pb_grpc.InpaintServicer):
 
     async def _answer(
         self,
-        ticket: Ticket[Event],
+        ticket: Ticket[DeviceModels, Event],
         position: int,
         session_id: str,
         total: int,
@@ -197,7 +195,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         account: Account,
         shown: Scene | None = None,
     ) -> None:
-        """Send what the steps yield. `shown`: the scene to lay over, if not the steps' own."""
+        """Send what the steps yield. `shown`: the scene to blend into, if not the steps' own."""
         timings = pb.Timings()
         try:
             accepted = pb.Accepted(session_id=session_id, queue_position=position)
@@ -260,11 +258,12 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> pb.InfoResponse:
         """What this daemon is and can do."""
         parts, limits = self._parts, self._limits
+        devices = [home.device for home in parts.engine.homes]
         async with parts.accounts.open("Info", context):
             return pb.InfoResponse(
                 version=__version__,
-                device=device_name(parts.device),
-                device_type=parts.device.type,
+                device=device_names(devices),
+                device_type=devices[0].type,
                 precision=parts.precision,
                 models=[self._model_message(entry) for entry in parts.models.entries.values()],
                 limits=pb.Limits(
@@ -281,39 +280,44 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def LoadModel(  # noqa: N802 (the name in the contract)
         self, request: pb.LoadModelRequest, context: Context
     ) -> pb.LoadModelResponse:
-        """Bring a model into memory."""
+        """Bring a model into the memory of every device."""
         async with self._parts.accounts.open("LoadModel", context) as account:
             entry = self._parts.models.find(request.name)
             account.facts.update(model=entry.name)
 
-            def steps() -> Steps[None]:
-                self._parts.models.use(entry)
+            def steps(models: DeviceModels) -> Steps[None]:
+                models.use(entry)
                 yield None
 
-            ticket, _ = self._parts.engine.submit(steps, Urgency.FILL, _deadline(context))
-            await self._finished(ticket)
+            await self._everywhere(steps, context)
             return pb.LoadModelResponse(model=self._model_message(entry))
 
     async def UnloadModel(  # noqa: N802 (the name in the contract)
         self, request: pb.UnloadModelRequest, context: Context
     ) -> pb.UnloadModelResponse:
-        """Free a model's memory."""
+        """Free a model's memory on every device."""
         async with self._parts.accounts.open("UnloadModel", context) as account:
             entry = self._parts.models.find(request.name)
             account.facts.update(model=entry.name)
 
-            def steps() -> Steps[bool]:
-                yield self._parts.models.unload(entry)
+            def steps(models: DeviceModels) -> Steps[bool]:
+                yield models.unload(entry)
 
-            ticket, _ = self._parts.engine.submit(steps, Urgency.FILL, _deadline(context))
-            return pb.UnloadModelResponse(was_loaded=any(await self._finished(ticket)))
+            return pb.UnloadModelResponse(was_loaded=any(await self._everywhere(steps, context)))
 
-    async def _finished(self, ticket: Ticket[Any]) -> list[Any]:
-        """Everything that the steps yield; the work is given up if the client is."""
+    async def _everywhere(
+        self, steps: Callable[[DeviceModels], Steps[T]], context: Context
+    ) -> list[T]:
+        """Everything that the steps yield, on all devices; given up if the client is."""
+        engine, deadline = self._parts.engine, _deadline(context)
+        tickets: list[Ticket[DeviceModels, T]] = []
         try:
-            return [result async for result in ticket.results()]
+            for home in engine.homes:
+                tickets.append(engine.submit(steps, Urgency.FILL, deadline, home)[0])
+            return [result for ticket in tickets async for result in ticket.results()]
         finally:
-            ticket.cancel()
+            for ticket in tickets:
+                ticket.cancel()
 
     def _model_message(self, entry: Entry) -> pb.Model:
         info = entry.info
@@ -322,7 +326,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             title=info.title,
             resolution=info.resolution,
             alignment=info.alignment,
-            loaded=entry.loaded,
+            loaded=any(home.is_loaded(entry) for home in self._parts.engine.homes),
             is_default=entry is self._parts.models.find(""),
             directions=[
                 pb.Direction(

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .device_models import DeviceModels
     from .filling import Scene
 
 
 class SessionCache:
     """Scenes by their unguessable ids; the least recently used goes first.
 
-    The event loop and the worker both use it, hence the lock.
+    The event loop and the workers all use it, hence the lock.
     """
 
     def __init__(
@@ -67,11 +68,11 @@ class SessionCache:
         with self._lock:
             self._expire()
 
-    def forget_encodings(self, model: str) -> None:
-        """A model leaves the device: what its encoder made goes too, and is made again if asked."""
+    def forget_encodings(self, model: str, home: DeviceModels) -> None:
+        """A model leaves a device: what its encoder made goes too, and is made again if asked."""
         with self._lock:
             for _, scene in self._scenes.values():
-                if scene.model == model:
+                if scene.model == model and scene.home is home:
                     scene.encodings = None
 
     def _expire(self) -> None:

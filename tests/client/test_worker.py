@@ -137,6 +137,20 @@ def test_changing_the_daemon_leaves_runs_alone(job: Jobs, inbox: Inbox) -> None:
     assert isinstance(inbox.messages[-1], Done)
 
 
+def test_a_daemon_that_ended_after_it_was_found_is_looked_for_once_more(
+    daemon: FakeDaemon, job: Jobs, inbox: Inbox
+) -> None:
+    with FakeDaemon() as other:
+        gone = parse_endpoint(other.address)
+    there = parse_endpoint(daemon.address, daemon.service.script.token)
+    for found, ending in (([gone, there], Done), ([gone, gone, there], Failed)):
+        worker = Worker(iter(found).__next__)
+        worker.submit(job(), inbox).wait(20)
+        worker.close()
+        assert isinstance(inbox.messages[-1], ending)
+    assert isinstance(inbox.messages[-1].error, NoDaemon)
+
+
 def test_cancel_before_it_has_begun(slow_daemon: FakeDaemon, job: Jobs, inbox: Inbox) -> None:
     """Even while the search for the daemon hangs."""
     hang = threading.Event()

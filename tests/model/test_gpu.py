@@ -12,12 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.config import ARCHS, Arch, preset
+from inpaint_model.config import ARCHS, Arch, inpainting_config, preset
+from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
 from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.memory import footprint
+from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.passes import EagerPasses
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.staging import download, upload
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.run_folder import RunFolder
@@ -53,22 +58,88 @@ def test_fills_agree_with_the_cpu(arch: Arch, dtype: str, least_db: float) -> No
     assert psnr(*outputs) >= least_db
 
 
-def test_a_replayed_graph_takes_new_inputs() -> None:
-    model = tiny_model(resolution=64)
-    inpainter = Inpainter(model, tiny_inpainter(resolution=64).info, "cuda", "fp32")
+@pytest.mark.parametrize("arch", ARCHS)
+def test_replayed_graphs_take_new_inputs(arch: Arch) -> None:
+    """Encodings, codes and pictures, in all batch sizes and in batches that are split."""
+    info = tiny_inpainter(resolution=64, arch=arch).info
+    replaying = Inpainter(tiny_model(resolution=64, arch=arch), info, "cuda", "fp32")
+    eager = Inpainter(tiny_model(resolution=64, arch=arch), info, "cuda", "fp32")
+    eager._passes = EagerPasses(eager._model)
     rng = np.random.default_rng(0)
     hole = np.full((64, 64), 255, np.uint8)
-    for seeds in ([0], [1], [0, 1, 2], [3, 4, 5], [0]):
+    for seeds in ([0], [1], [0, 1, 2], [3, 4, 5], list(range(11)), [0]):
         image = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        encodings = replaying.encode(image, hole), eager.encode(image, hole)
+        for ours, expected in zip(*encodings, strict=True):
+            torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
+        codes = replaying.sample(encodings[0], seeds, 0.7)
+        np.testing.assert_allclose(codes, eager.sample(encodings[0], seeds, 0.7), atol=1e-5)
+        pictures = replaying.render(encodings[0], codes)
+        np.testing.assert_allclose(pictures, eager.render(encodings[0], codes), atol=1e-5)
+    passes = replaying._passes
+    assert isinstance(passes, GraphedPasses)
+    assert len(passes._graphs) == len(["encode", "code", 1, 2, 8])
+    assert None not in passes._graphs.values(), "everything could be recorded"
+
+
+def test_a_code_does_not_depend_on_its_companions() -> None:
+    inpainter = tiny_inpainter(resolution=64, device="cuda")
+    encoding = inpainter.encode(np.zeros((64, 64, 3), np.uint8), np.full((64, 64), 255, np.uint8))
+    together = inpainter.sample(encoding, [5, 6, 7])
+    for seed, code in zip([5, 6, 7], together, strict=True):
+        np.testing.assert_array_equal(inpainter.sample(encoding, [seed])[0], code)
+
+
+def test_work_that_cannot_be_recorded_runs_without_a_graph() -> None:
+    """A read in the middle is what CUDA forbids; the device works on afterwards."""
+
+    class Reading(EagerPasses):
+        def render(self, encoding: Encoding, ws: torch.Tensor) -> torch.Tensor:
+            pictures = super().render(encoding, ws)
+            assert pictures.sum().item() == pictures.sum().item()
+            return pictures
+
+    inpainter = tiny_inpainter(resolution=64, device="cuda")
+    recorder = CudaRecorder(torch.device("cuda"))
+    inpainter._passes = GraphedPasses(Reading(inpainter._model), recorder)
+    image, hole = np.zeros((64, 64, 3), np.uint8), np.full((64, 64), 255, np.uint8)
+    for _ in range(2):
         encoding = inpainter.encode(image, hole)
-        codes = inpainter.sample(encoding, seeds)
-        with torch.inference_mode():
-            eager = inpainter._model.render(
-                encoding.expand(len(seeds)), torch.from_numpy(codes).cuda()
-            )
-        replayed = inpainter.render(encoding, codes)
-        expected = eager.permute(0, 2, 3, 1).add(1).mul(0.5).cpu().numpy()
-        np.testing.assert_allclose(replayed, expected, atol=1e-5)
+        pictures = inpainter.render(encoding, inpainter.sample(encoding, [1, 2, 3]))
+        assert pictures.shape == (3, 64, 64, 3)
+        assert np.isfinite(pictures).all()
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
+
+
+def test_pictures_travel_unchanged() -> None:
+    rng, device = np.random.default_rng(0), torch.device("cuda")
+    arrays = [rng.integers(0, 256, (k + 1, 33, 3), dtype=np.uint8) for k in range(20)]
+    there = [upload(array, device) for array in arrays]  # all copies queued before any is read
+    for array, x in zip(arrays, there, strict=True):
+        np.testing.assert_array_equal(download(x).numpy(), array)
+    assert not download(there[0]).is_pinned(), "results are kept for long"
+
+
+def test_memory_computed_and_measured() -> None:
+    """Workspaces and the allocator's rounding are not computed; the daemon sets 512 MiB aside."""
+    config = inpainting_config(preset("paper-256"))
+    need, device = footprint(config, "bf16"), torch.device("cuda")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    info = tiny_inpainter().info
+    inpainter = Inpainter(InpaintingModel(config), info, device, "bf16")
+    weights = torch.cuda.memory_allocated() - before
+    assert 0.95 * need.weights <= weights <= 1.1 * need.weights
+    encoding = inpainter.encode(
+        np.zeros((256, 256, 3), np.uint8), np.full((256, 256), 255, np.uint8)
+    )
+    codes = inpainter.sample(encoding, list(range(8)))
+    for count in (8, 4, 2, 1):
+        inpainter.render(encoding, codes[:count])
+    peak = torch.cuda.max_memory_allocated() - before - weights
+    computed = need.graphs(8) + need.working(8)  # the graphs' pool, and the runs before recording
+    assert 0.5 * computed <= peak <= computed + (512 << 20)
 
 
 @pytest.mark.parametrize("bf16", [False, True])

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fake_recorder import FakeRecorder
 from inpaint_model.config import ARCHS, Arch
+from inpaint_model.cuda_graphs import GraphedPasses
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.framing.refining import neighbours, refined
 from inpaint_model.generator import Generator
 from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.passes import EagerPasses
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
@@ -155,6 +158,19 @@ class TestFilling:
             edited = inpainter.edit(mixed, {"brighter": 1.0})
             pictures = inpainter.render(encoding, edited)
             assert (pictures.shape, reads.count) == ((2, 32, 32, 3), 2)
+
+    @pytest.mark.parametrize("arch", ARCHS)
+    def test_graphs_read_no_more_and_stay_on_the_device(self, arch: Arch) -> None:
+        image, hole = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 255, np.uint8)
+        info, recorder = tiny_inpainter(arch=arch).info, FakeRecorder()
+        with meta_device() as reads:
+            inpainter = Inpainter(tiny_model(arch=arch), info, META, "fp32")
+            inpainter._passes = GraphedPasses(EagerPasses(inpainter._model), recorder)
+            encoding = inpainter.encode(image, hole)
+            codes = inpainter.sample(encoding, [0, 1, 2], 0.7)
+            pictures = inpainter.render(encoding, codes)
+        assert (pictures.shape, reads.count) == ((3, 32, 32, 3), 2)
+        assert (recorder.recordings, recorder.replays) == (4, 1 + 3 + 2)
 
     def test_choosing_a_frame_reads_each_candidate(self) -> None:
         picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))

@@ -68,6 +68,8 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
         ("metrics: unix:/tmp/metrics", "metrics: 'unix:/tmp/metrics' is not HOST:PORT"),
         ("precision: fp8", "fp8"),
         ("log_level: loud", "loud"),
+        ("gpu_memory_share: 1.5", "gpu_memory_share: 1.5 is not above 0 and at most 1"),
+        ("gpu_memory_share: 0", "gpu_memory_share: 0 is not above 0"),
     ],
 )
 def test_what_is_refused_names_file_key_and_remedy(tmp_path: Path, text: str, words: str) -> None:

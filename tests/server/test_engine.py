@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from inpaint_server.engine import MAX_UNREAD, PAUSE, Engine, Pause, Steps, Ticke
 from inpaint_server.errors import DeadlinePassed, TooMuch, Unavailable
 
 
-def run(test: Callable[[Engine], Coroutine[Any, Any, None]], max_queue: int = 4) -> None:
+def run(
+    test: Callable[[Engine[str]], Coroutine[Any, Any, None]], homes: Sequence[str] = ("one",)
+) -> None:
     async def body() -> None:
-        engine = Engine(max_queue)
+        engine = Engine(homes, max_queue=4)
         engine.start()
         try:
             await asyncio.wait_for(test(engine), 20)
@@ -29,7 +31,7 @@ def count_to(n: int) -> Steps[int]:
     yield from range(n)
 
 
-async def everything(ticket: Ticket[Any]) -> list[Any]:
+async def everything(ticket: Ticket[str, Any]) -> list[Any]:
     return [result async for result in ticket.results()]
 
 
@@ -39,20 +41,20 @@ class Gate:
     def __init__(self) -> None:
         self.entered, self.open = threading.Event(), threading.Event()
 
-    def steps(self) -> Steps[str]:
+    def steps(self, home: str) -> Steps[str]:
         self.entered.set()
         assert self.open.wait(20)
         yield "gate"
 
-    async def hold(self, engine: Engine) -> Ticket[str]:
+    async def hold(self, engine: Engine[str]) -> Ticket[str, str]:
         ticket, _ = engine.submit(self.steps)
         await asyncio.to_thread(self.entered.wait, 20)
         return ticket
 
 
 def test_results_arrive_in_order() -> None:
-    async def body(engine: Engine) -> None:
-        ticket, before = engine.submit(lambda: count_to(50))
+    async def body(engine: Engine[str]) -> None:
+        ticket, before = engine.submit(lambda home: count_to(50))
         assert before == 0
         assert await everything(ticket) == list(range(50))
         assert engine.open_requests == engine.queue_length == 0
@@ -63,15 +65,15 @@ def test_results_arrive_in_order() -> None:
 def test_edits_go_before_fills_and_fills_before_background_work() -> None:
     order: list[str] = []
 
-    def named(name: str) -> Callable[[], Steps[None]]:
-        def steps() -> Steps[None]:
+    def named(name: str) -> Callable[[str], Steps[None]]:
+        def steps(home: str) -> Steps[None]:
             order.append(name)
             yield None
             order.append(name)
 
         return steps
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         gate = Gate()
         await gate.hold(engine)
         tickets = [
@@ -94,10 +96,10 @@ def test_edits_go_before_fills_and_fills_before_background_work() -> None:
 def test_an_edit_interrupts_a_fill_between_two_steps() -> None:
     order: list[str] = []
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         gate = Gate()
 
-        def fill() -> Steps[None]:
+        def fill(home: str) -> Steps[None]:
             order.append("fill 1")
             gate.entered.set()
             assert gate.open.wait(20)
@@ -105,7 +107,7 @@ def test_an_edit_interrupts_a_fill_between_two_steps() -> None:
             order.append("fill 2")
             yield None
 
-        def edit() -> Steps[None]:
+        def edit(home: str) -> Steps[None]:
             order.append("edit")
             yield None
 
@@ -121,16 +123,16 @@ def test_an_edit_interrupts_a_fill_between_two_steps() -> None:
 
 
 def test_a_full_queue_refuses_and_later_accepts() -> None:
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         gate = Gate()
         held = await gate.hold(engine)
-        waiting = [engine.submit(lambda: count_to(1))[0] for _ in range(4)]
+        waiting = [engine.submit(lambda home: count_to(1))[0] for _ in range(4)]
         assert engine.queue_length == 4
         with pytest.raises(TooMuch, match="queue is full"):
-            engine.submit(lambda: count_to(1))
-        engine.submit(lambda: count_to(1), Urgency.BACKGROUND)
+            engine.submit(lambda home: count_to(1))
+        engine.submit(lambda home: count_to(1), Urgency.BACKGROUND)
         waiting[0].cancel()
-        waiting.append(engine.submit(lambda: count_to(1))[0])
+        waiting.append(engine.submit(lambda home: count_to(1))[0])
         gate.open.set()
         assert await everything(held) == ["gate"]
         for ticket in waiting[1:]:
@@ -143,7 +145,7 @@ def test_cancel_stops_between_steps_and_closes_the_generator() -> None:
     taken: list[int] = []
     closed = threading.Event()
 
-    def steps() -> Generator[int, None, None]:
+    def steps(home: str) -> Generator[int, None, None]:
         try:
             for k in range(10**6):
                 taken.append(k)
@@ -151,7 +153,7 @@ def test_cancel_stops_between_steps_and_closes_the_generator() -> None:
         finally:
             closed.set()
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         ticket, _ = engine.submit(steps)
         async for result in ticket.results():
             if result == 3:
@@ -159,26 +161,26 @@ def test_cancel_stops_between_steps_and_closes_the_generator() -> None:
         ticket.cancel()
         assert await asyncio.to_thread(closed.wait, 20)
         assert len(taken) <= 4 + MAX_UNREAD + 1
-        other, _ = engine.submit(lambda: count_to(2))
+        other, _ = engine.submit(lambda home: count_to(2))
         assert await everything(other) == [0, 1]
 
     run(body)
 
 
 def test_cancelled_before_its_start_it_never_runs() -> None:
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         gate = Gate()
         await gate.hold(engine)
         started = threading.Event()
 
-        def steps() -> Steps[None]:
+        def steps(home: str) -> Steps[None]:
             started.set()
             yield None
 
         ticket, _ = engine.submit(steps)
         ticket.cancel()
         gate.open.set()
-        after, _ = engine.submit(lambda: count_to(1))
+        after, _ = engine.submit(lambda home: count_to(1))
         await everything(after)
         assert not started.is_set()
 
@@ -186,8 +188,8 @@ def test_cancelled_before_its_start_it_never_runs() -> None:
 
 
 def test_a_passed_deadline_ends_it() -> None:
-    async def body(engine: Engine) -> None:
-        ticket, _ = engine.submit(lambda: count_to(1), deadline=time.monotonic() - 1)
+    async def body(engine: Engine[str]) -> None:
+        ticket, _ = engine.submit(lambda home: count_to(1), deadline=time.monotonic() - 1)
         with pytest.raises(DeadlinePassed):
             await everything(ticket)
 
@@ -197,14 +199,14 @@ def test_a_passed_deadline_ends_it() -> None:
 def test_a_reader_that_does_not_read_holds_up_nobody_else() -> None:
     taken: list[int] = []
 
-    def steps() -> Steps[int]:
+    def steps(home: str) -> Steps[int]:
         for k in range(20):
             taken.append(k)
             yield k
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         unread, _ = engine.submit(steps)
-        other, _ = engine.submit(lambda: count_to(3))
+        other, _ = engine.submit(lambda home: count_to(3))
         assert await everything(other) == [0, 1, 2]
         assert len(taken) == MAX_UNREAD
         assert await everything(unread) == list(range(20))
@@ -215,20 +217,20 @@ def test_a_reader_that_does_not_read_holds_up_nobody_else() -> None:
 def test_a_pause_lasts_until_the_reader_has_dealt_with_what_came_before() -> None:
     order: list[str] = []
 
-    def pausing() -> Steps[str | Pause]:
+    def pausing(home: str) -> Steps[str | Pause]:
         yield "first"
         yield PAUSE
         order.append("second")
         yield "second"
 
-    def named(name: str) -> Callable[[], Steps[None]]:
-        def steps() -> Steps[None]:
+    def named(name: str) -> Callable[[str], Steps[None]]:
+        def steps(home: str) -> Steps[None]:
             order.append(name)
             yield None
 
         return steps
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         ticket, _ = engine.submit(pausing)
         later, _ = engine.submit(named("later"))
         seen = []
@@ -245,14 +247,14 @@ def test_a_pause_lasts_until_the_reader_has_dealt_with_what_came_before() -> Non
 
 
 def test_a_pause_keeps_nobody_waiting_for_long() -> None:
-    def pausing() -> Steps[int | Pause]:
+    def pausing(home: str) -> Steps[int | Pause]:
         yield 1
         yield PAUSE
         yield 2
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         unread, _ = engine.submit(pausing)
-        other, _ = engine.submit(lambda: count_to(3))
+        other, _ = engine.submit(lambda home: count_to(3))
         assert await everything(other) == [0, 1, 2]
         assert await everything(unread) == [1, 2]
 
@@ -263,7 +265,7 @@ def test_a_pause_goes_before_later_work(monkeypatch: pytest.MonkeyPatch) -> None
     order: list[str] = []
     gate = Gate()
 
-    def pausing() -> Steps[str | Pause]:
+    def pausing(home: str) -> Steps[str | Pause]:
         gate.entered.set()
         assert gate.open.wait(20)
         yield "first"
@@ -271,11 +273,11 @@ def test_a_pause_goes_before_later_work(monkeypatch: pytest.MonkeyPatch) -> None
         order.append("goes on")
         yield "second"
 
-    def later() -> Steps[None]:
+    def later(home: str) -> Steps[None]:
         order.append("later")
         yield None
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         ticket, _ = engine.submit(pausing)
         other, _ = engine.submit(later)
         gate.open.set()
@@ -288,12 +290,12 @@ def test_a_pause_goes_before_later_work(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_nothing_unread_needs_no_pause() -> None:
-    def steps() -> Steps[int | Pause]:
+    def steps(home: str) -> Steps[int | Pause]:
         yield PAUSE
         yield PAUSE
         yield 1
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         ticket, _ = engine.submit(steps)
         assert await everything(ticket) == [1]
 
@@ -303,7 +305,7 @@ def test_nothing_unread_needs_no_pause() -> None:
 def test_cancelled_in_a_pause_it_ends() -> None:
     closed = threading.Event()
 
-    def steps() -> Steps[int | Pause]:
+    def steps(home: str) -> Steps[int | Pause]:
         try:
             yield 1
             yield PAUSE
@@ -311,14 +313,14 @@ def test_cancelled_in_a_pause_it_ends() -> None:
         finally:
             closed.set()
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         ticket, _ = engine.submit(steps)
         async for _ in ticket.results():
-            await everything(engine.submit(lambda: count_to(1))[0])
+            await everything(engine.submit(lambda home: count_to(1))[0])
             break
         ticket.cancel()
         assert await asyncio.to_thread(closed.wait, 20)
-        assert await everything(engine.submit(lambda: count_to(1))[0]) == [0]
+        assert await everything(engine.submit(lambda home: count_to(1))[0]) == [0]
 
     run(body)
 
@@ -326,50 +328,125 @@ def test_cancelled_in_a_pause_it_ends() -> None:
 def test_the_worker_is_prepared_before_all_work() -> None:
     threads: list[str] = []
 
+    def here() -> str:
+        return f" {threading.current_thread().name}"
+
     async def body() -> None:
-        engine = Engine(4, on_start=lambda: threads.append(threading.current_thread().name))
+        engine = Engine(["one"], 4, on_start=lambda home: threads.append(home + here()))
         engine.start()
-        assert await everything(engine.submit(lambda: count_to(1))[0]) == [0]
+        assert await everything(engine.submit(lambda home: count_to(1))[0]) == [0]
         engine.stop()
 
     asyncio.run(body())
-    assert threads == ["device"]
+    assert threads == ["one device-0"]
 
 
 def test_an_error_in_a_step_reaches_its_reader_and_the_worker_goes_on() -> None:
-    def steps() -> Steps[int]:
+    def steps(home: str) -> Steps[int]:
         yield 1
         raise ZeroDivisionError("planted")
 
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         ticket, _ = engine.submit(steps)
         with pytest.raises(ZeroDivisionError, match="planted"):
             await everything(ticket)
-        after, _ = engine.submit(lambda: count_to(1))
+        after, _ = engine.submit(lambda home: count_to(1))
         assert await everything(after) == [0]
         assert engine.trouble(60) is None
 
     run(body)
 
 
-def test_a_failed_device_refuses_everything() -> None:
-    async def body(engine: Engine) -> None:
-        gate = Gate()
-        await gate.hold(engine)
-        waiting, _ = engine.submit(lambda: count_to(1))
-        engine.fail("the device has failed")
-        gate.open.set()
-        with pytest.raises(Unavailable, match="restart the daemon"):
-            await everything(waiting)
-        with pytest.raises(Unavailable, match="restart the daemon"):
-            engine.submit(lambda: count_to(1))
-        assert engine.trouble(60) == "the device has failed"
+def test_a_lost_device_ends_all_work_and_is_reported_once() -> None:
+    reported: list[str] = []
+    sentence = "the device failed (CUDA error: unspecified launch failure); try again"
 
-    run(body)
+    def losing(home: str) -> Steps[None]:
+        raise MemoryError("CUDA error: unspecified launch failure.\nCompile with ...")
+        yield None
+
+    async def body() -> None:
+        engine = Engine(
+            ["one", "other"],
+            8,
+            is_fatal=lambda error: isinstance(error, MemoryError),
+            on_failure=reported.append,
+            remedy="try again",
+        )
+        gates = Gate(), Gate()
+        losers = [engine.submit(losing, home=home)[0] for home in engine.homes]
+        for gate, home in zip(gates, engine.homes, strict=True):
+            engine.submit(gate.steps, Urgency.EDIT, home=home)
+        waiting, _ = engine.submit(lambda home: count_to(1))
+        engine.start()
+        try:
+            for gate in gates:
+                assert await asyncio.to_thread(gate.entered.wait, 20)
+                gate.open.set()
+            for ticket in (*losers, waiting):
+                with pytest.raises(Unavailable) as raised:
+                    await asyncio.wait_for(everything(ticket), 20)
+                assert str(raised.value) == sentence
+            with pytest.raises(Unavailable, match="try again"):
+                engine.submit(lambda home: count_to(1))
+            assert engine.has_failed
+            assert engine.trouble(60) == sentence
+            assert reported == [sentence]
+        finally:
+            engine.stop()
+
+    asyncio.run(body())
+
+
+def test_two_workers_share_one_queue() -> None:
+    """Both take from it at the same time, and each keeps what it has begun."""
+    at_once = threading.Barrier(2)
+    homes: dict[str, list[str]] = {"a": [], "b": []}
+
+    def named(name: str) -> Callable[[str], Steps[None]]:
+        def steps(home: str) -> Steps[None]:
+            at_once.wait(20)
+            for _ in range(10):
+                homes[name].append(home)
+                yield None
+
+        return steps
+
+    async def body(engine: Engine[str]) -> None:
+        tickets = [engine.submit(named(name))[0] for name in homes]
+        for ticket in tickets:
+            await everything(ticket)
+        assert sorted(set(homes["a"] + homes["b"])) == ["one", "other"]
+        assert [len(set(taken)) for taken in homes.values()] == [1, 1]
+
+    run(body, ["one", "other"])
+
+
+def test_work_that_belongs_to_a_worker_waits_for_it() -> None:
+    seen: list[str] = []
+
+    def noting(home: str) -> Steps[str]:
+        seen.append(home)
+        yield home
+
+    async def body(engine: Engine[str]) -> None:
+        gate = Gate()
+        held, _ = engine.submit(gate.steps, home="one")
+        assert await asyncio.to_thread(gate.entered.wait, 20)
+        bound, _ = engine.submit(noting, Urgency.EDIT, home="one")
+        free, _ = engine.submit(noting)
+        assert await everything(free) == ["other"], "an idle worker takes what anybody may take"
+        assert engine.busy == [True, False]
+        gate.open.set()
+        assert await everything(bound) == ["one"]
+        await everything(held)
+        assert seen == ["other", "one"]
+
+    run(body, ["one", "other"])
 
 
 def test_a_stalled_step_is_trouble() -> None:
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         gate = Gate()
         held = await gate.hold(engine)
         assert engine.trouble(60) is None
@@ -381,10 +458,10 @@ def test_a_stalled_step_is_trouble() -> None:
 
 
 def test_stopping_refuses_what_waits() -> None:
-    async def body(engine: Engine) -> None:
+    async def body(engine: Engine[str]) -> None:
         gate = Gate()
         await gate.hold(engine)
-        waiting, _ = engine.submit(lambda: count_to(1))
+        waiting, _ = engine.submit(lambda home: count_to(1))
         stopped = asyncio.create_task(asyncio.to_thread(engine.stop))
         await asyncio.sleep(0.05)
         gate.open.set()
@@ -392,6 +469,6 @@ def test_stopping_refuses_what_waits() -> None:
         with pytest.raises(Unavailable, match="stopping"):
             await everything(waiting)
         with pytest.raises(Unavailable, match="stopping"):
-            engine.submit(lambda: count_to(1))
+            engine.submit(lambda home: count_to(1))
 
     run(body)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from daemons import header, noise, square_hole
 from inpaint_model import Inpainter, tiny_inpainter
 from inpaint_model.pictures import DocumentPicture
+from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server import convert
+from inpaint_server.budget import Budget
 from inpaint_server.config import Limits
-from inpaint_server.engine import PAUSE
+from inpaint_server.device_models import DeviceModels
+from inpaint_server.engine import PAUSE, Engine, Steps, Ticket
 from inpaint_server.errors import OutOfMemory
-from inpaint_server.filling import Event, Placed, fill_steps, warm_up_steps
+from inpaint_server.filling import Event, Placed, edit_steps, fill_steps, warm_up_steps
 from inpaint_server.models import BundleLoader, ModelRegistry
 
 
@@ -24,27 +31,48 @@ class Counting(BundleLoader):
         super().__init__(torch.device("cpu"))
         self.room = room
         self.batches: list[int] = []
+        self.samples: list[int] = []
+
+    def rendered(self, count: int) -> None:
+        """So many at a time are about to be rendered."""
 
     def load(self, source: str) -> Inpainter:
         inpainter = tiny_inpainter()
-        render = inpainter.render
+        render, sample = inpainter.render, inpainter.sample
+
+        def counting_sample(encoding: Any, seeds: Any, psi: float = 1.0) -> Any:
+            self.samples.append(len(seeds))
+            return sample(encoding, seeds, psi)
 
         def counting(encoding: Any, ws_out: Any) -> Any:
             self.batches.append(len(ws_out))
+            self.rendered(len(ws_out))
             if len(ws_out) > self.room:
                 raise torch.OutOfMemoryError("planted")
             return render(encoding, ws_out)
 
-        inpainter.render = counting  # type: ignore[method-assign]
+        inpainter.render, inpainter.sample = counting, counting_sample  # type: ignore[method-assign]
         return inpainter
 
 
-def events_of(loader: Counting, count: int, batch_size: int) -> list[Event]:
-    models = ModelRegistry(["tiny"], loader)
+def steps_of(loader: Counting, count: int) -> Callable[[DeviceModels], Steps[Event]]:
+    """A fill with so many candidates."""
     order = convert.fill_order(header(seeds=[1], count=count), Limits())
-    picture = DocumentPicture(noise(48, 40))
-    choices = models.choices("", ())
-    return list(fill_steps(models, choices, order, picture, square_hole(48, 40), None, batch_size))
+    choices = ModelRegistry(["tiny"], loader).choices("", ())
+    picture, coverage = DocumentPicture(noise(48, 40)), square_hole(48, 40)
+    return lambda models: fill_steps(models, choices, order, picture, coverage, None)
+
+
+def events_of(loader: Counting, count: int, batch_size: int) -> list[Event]:
+    return list(steps_of(loader, count)(DeviceModels(loader, Budget(largest_batch=batch_size))))
+
+
+async def everything(ticket: Ticket[Any, Any]) -> list[Any]:
+    return [result async for result in ticket.results()]
+
+
+def iter_once() -> Steps[None]:
+    yield None
 
 
 def indices(events: list[Event]) -> list[int]:
@@ -80,9 +108,10 @@ def test_on_the_cpu_the_second_candidate_waits_until_the_first_is_sent() -> None
 def test_a_warmed_device_has_run_every_size_of_batch() -> None:
     loader = Counting()
     models = ModelRegistry(["tiny"], loader)
-    for _ in warm_up_steps(models, models.find(""), 8):
+    home = DeviceModels(loader, Budget(largest_batch=8))
+    for _ in warm_up_steps(home, models.find("")):
         pass
-    assert loader.batches == [1, 2, 4, 8]
+    assert loader.batches == [8, 4, 2, 1]
 
 
 def test_batches_that_do_not_fit_are_halved_and_stay_small() -> None:
@@ -96,10 +125,64 @@ def test_without_room_for_one_candidate() -> None:
         events_of(Counting(room=0), 4, 8)
 
 
+def test_seeds_are_sampled_like_they_are_rendered() -> None:
+    """The first alone, so that it is there early; the codes do not depend on the batches."""
+    (alone,) = [e.scene for e in events_of(Counting(), 6, 1) if isinstance(e, Placed)]
+    loader = Counting()
+    (batched,) = [e.scene for e in events_of(loader, 6, 4) if isinstance(e, Placed)]
+    assert loader.samples == [1, 4, 1]
+    for k, made in alone.candidates.items():
+        np.testing.assert_array_equal(batched.candidates[k].codes, made.codes)
+
+
+def test_after_a_cancel_no_further_batch_is_rendered() -> None:
+    rendering, go_on = threading.Event(), threading.Event()
+
+    class Slow(Counting):
+        def rendered(self, count: int) -> None:
+            if len(self.batches) == 3:
+                rendering.set()
+                assert go_on.wait(20)
+
+    async def body() -> None:
+        loader = Slow()
+        engine = Engine([DeviceModels(loader, Budget(largest_batch=4))], 4)
+        engine.start()
+        ticket, _ = engine.submit(steps_of(loader, 40))
+        reader = asyncio.create_task(everything(ticket))
+        assert await asyncio.to_thread(rendering.wait, 20)
+        ticket.cancel()
+        go_on.set()
+        events = await asyncio.wait_for(reader, 20)
+        await everything(engine.submit(lambda models: iter_once())[0])
+        engine.stop()
+        assert loader.batches == [1, 4, 4], "the batch that ran, and none after it"
+        assert len(indices(events)) in (1 + 4, 1 + 4 + 4)
+
+    asyncio.run(body())
+
+
+def test_an_edit_on_another_device_encodes_for_itself() -> None:
+    """What is on a device serves only there; the same codes give the same picture."""
+    loader = Counting()
+    home, other = DeviceModels(loader), DeviceModels(Counting())
+    events = list(steps_of(loader, 1)(home))
+    (scene,) = [e.scene for e in events if isinstance(e, Placed)]
+    assert scene.home is home
+    order = convert.edit_order(pb.EditHeader(session_id="s"), Limits())
+    pictures = []
+    for models in (home, other, home):
+        results = [e for e in edit_steps(models, scene, 0, order) if isinstance(e, list)]
+        pictures.append(results[0][0].outputs[0])
+        assert scene.home is models
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    np.testing.assert_array_equal(pictures[0], pictures[2])
+
+
 def test_what_a_session_keeps_is_counted() -> None:
     (scene,) = [e.scene for e in events_of(Counting(), 2, 1) if isinstance(e, Placed)]
     assert scene.encodings
-    encoded = sum(part.nbytes for part in scene.encodings[0])
+    encoded = sum(part.nbytes for part in scene.encodings.groups[0])
     pictures = scene.picture.pixels.nbytes + scene.coverage.nbytes
     assert encoded > 0
     assert scene.num_bytes > encoded + pictures + sum(

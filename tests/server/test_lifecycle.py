@@ -376,6 +376,7 @@ def test_metrics(tmp_path: Path) -> None:
         assert 'inpaint_requests_total{method="Fill",status="UNAUTHENTICATED"} 1' in text
         assert "inpaint_candidates_total 2" in text
         assert 'inpaint_model_loaded{model="tiny"} 1' in text
+        assert 'inpaint_device_busy{device="cpu"} ' in text
         assert 'inpaint_fill_seconds_bucket{le="+Inf"} 2' in text
         rebound = urllib.request.Request(
             f"http://{address}/metrics", headers={"Host": "127.evil.org"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 import torch
 from inpaint_model import Inpainter, tiny_inpainter
+from inpaint_server.budget import Budget
+from inpaint_server.device_models import DeviceModels
 from inpaint_server.errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
 from inpaint_server.models import BundleLoader, ModelInfo, ModelRegistry
 from inpaint_server.sessions import SessionCache
@@ -22,11 +24,12 @@ class Clock:
 
 @dataclass
 class Scene:
-    """What the cache looks at."""
+    """What the cache knows of a scene."""
 
-    num_bytes: int = 1
     model: str = "tiny"
-    encodings: list[Any] | None = None
+    home: Any = None
+    num_bytes: int = 1
+    encodings: list[Any] | None = field(default_factory=lambda: [1])
 
 
 def cache(clock: Clock, count: int = 3, size: int = 100) -> SessionCache:
@@ -77,73 +80,83 @@ def test_ids_cannot_be_guessed() -> None:
     assert min(map(len, ids)) >= 22
 
 
-def test_encodings_leave_with_their_model() -> None:
+def test_encodings_leave_with_their_model_and_its_device() -> None:
     sessions = cache(Clock())
-    ours, other = Scene(encodings=[1]), Scene(encodings=[2], model="other")
-    put(sessions, "a", ours)
-    put(sessions, "b", other)
-    sessions.forget_encodings("tiny")
-    assert (ours.encodings, other.encodings) == (None, [2])
+    here, there = cast(Any, object()), cast(Any, object())
+    ours, other, elsewhere = Scene(home=here), Scene("other", here), Scene(home=there)
+    for name, scene in zip("abc", (ours, other, elsewhere), strict=True):
+        put(sessions, name, scene)
+    sessions.forget_encodings("tiny", here)
+    assert [scene.encodings for scene in (ours, other, elsewhere)] == [None, [1], [1]]
 
 
 class Shelf(BundleLoader):
-    """Models of 10 bytes each; `room` of them fit the device."""
+    """Models by name, all of the same size; `room` of them fit the device."""
 
     def __init__(self, room: int = 99) -> None:
         super().__init__(torch.device("cpu"))
         self.room = room
+        self.models: DeviceModels | None = None
         self.registry: ModelRegistry | None = None
 
     def describe(self, source: str) -> ModelInfo:
-        info = super().describe("tiny")
-        return replace(info, name=source, weights_sha256=source * 3, memory_bytes=10)
+        return replace(super().describe("tiny"), name=source, weights_sha256=source * 3)
 
     def load(self, source: str) -> Inpainter:
         assert self.registry is not None
-        if sum(entry.loaded for entry in self.registry.entries.values()) >= self.room:
+        if len(loaded(self)) >= self.room:
             raise torch.OutOfMemoryError("planted")
         return tiny_inpainter()
 
 
-def registry(loader: Shelf, clock: Clock, memory: int = 0) -> ModelRegistry:
-    models = ModelRegistry("abc", loader, memory_bytes=memory, clock=clock)
-    loader.registry = models
-    return models
+def shelf(clock: Clock, room: int = 99, limit: int = 0) -> tuple[ModelRegistry, DeviceModels]:
+    loader = Shelf(room)
+    loader.registry = ModelRegistry("abc", loader)
+    loader.models = DeviceModels(loader, Budget(limit), clock=clock)
+    return loader.registry, loader.models
 
 
-def loaded(models: ModelRegistry) -> str:
-    return "".join(name for name, entry in models.entries.items() if entry.loaded)
+def loaded(loader: Shelf) -> str:
+    assert loader.registry is not None
+    assert loader.models is not None
+    return "".join(n for n, e in loader.registry.entries.items() if loader.models.is_loaded(e))
 
 
-@pytest.mark.parametrize(("room", "memory"), [(99, 20), (2, 0)], ids=["budget", "device"])
-def test_the_least_recently_used_model_makes_room(room: int, memory: int) -> None:
+def room_for(models: int) -> int:
+    """The limit at which so many models of the shelf stay loaded."""
+    need = Shelf().describe("a").footprint
+    return models * need.weights + need.working(1)
+
+
+@pytest.mark.parametrize(("room", "limit"), [(99, room_for(2)), (2, 0)], ids=["budget", "device"])
+def test_the_least_recently_used_model_makes_room(room: int, limit: int) -> None:
     clock = Clock()
-    models = registry(Shelf(room), clock, memory)
+    registry, models = shelf(clock, room, limit)
     for now, name in enumerate("abac"):
         clock.now = now
-        models.use(models.find(name))
-    assert loaded(models) == "ac"
+        models.use(registry.find(name))
+    assert loaded(cast(Shelf, models._loader)) == "ac"
 
 
 def test_a_model_that_fits_nowhere() -> None:
-    models = registry(Shelf(room=0), Clock())
+    registry, models = shelf(Clock(), room=0)
     with pytest.raises(OutOfMemory, match="'a' does not fit"):
-        models.use(models.find("a"))
+        models.use(registry.find("a"))
 
 
 def test_idle_models_leave() -> None:
     clock = Clock()
-    models = registry(Shelf(), clock)
+    registry, models = shelf(clock)
     for name in "ab":
-        models.use(models.find(name))
+        models.use(registry.find(name))
     clock.now = 100
-    models.use(models.find("b"))
+    models.use(registry.find("b"))
     list(models.unload_idle(50))
-    assert loaded(models) == "b"
+    assert loaded(cast(Shelf, models._loader)) == "b"
 
 
 def test_finding_models() -> None:
-    models = registry(Shelf(), Clock())
+    models, _ = shelf(Clock())
     assert models.find("").name == "a"
     assert models.find_weights("ccc", "c").name == "c"
     with pytest.raises(NotFound, match="'d'; known: a, b, c"):

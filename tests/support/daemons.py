@@ -42,6 +42,7 @@ class DaemonProcess:
     """`inpaint-server` in a process of its own, with its runtime file in `folder`.
 
     slow_s: seconds that every rendering takes longer (see slow_daemon.py); None: the daemon as is.
+    launcher: Python's arguments for a program that replaces itself by the daemon, given the rest.
     session_folders: stands for /run/user; None: the real one.
     """
 
@@ -54,6 +55,8 @@ class DaemonProcess:
         environment: dict[str, str] | None = None,
         pass_fds: Sequence[int] = (),
         session_folders: Path | None = None,
+        device: str = "cpu",
+        launcher: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.runtime_file = folder / "inpaint" / "server.json"
@@ -63,6 +66,7 @@ class DaemonProcess:
             command = [sys.executable, str(SUPPORT / "slow_daemon.py"), str(slow_s)]
         if session_folders is not None:
             command = [sys.executable, "-c", ELSEWHERE, str(session_folders)]
+        command[1:1] = launcher
         if "--model" not in arguments:
             arguments += ("--model", "tiny")
         if config:
@@ -70,7 +74,7 @@ class DaemonProcess:
             arguments += ("--config", str(folder / "server.yaml"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--device", "cpu", *arguments],
+                [*command, "--device", device, *arguments],
                 env={**os.environ, "XDG_RUNTIME_DIR": str(folder), **(environment or {})},
                 stdout=log,
                 stderr=log,

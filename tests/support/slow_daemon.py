@@ -4,7 +4,8 @@
 
 Every rendering takes SECONDS longer. Seeds name accidents, by their value modulo 1000:
     666  an error that nobody expects        667  the device runs out of memory
-    668  out of memory for more than one at a time
+    668  out of memory for more than one at a time        669  the device is lost
+    670  a GPU is made to fail in earnest
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ class Slow(BundleLoader):
                 raise ZeroDivisionError("a planted bug")
             if 667 in happening or (668 in happening and len(ws_out) > 1):
                 raise torch.OutOfMemoryError("planted")
+            if 669 in happening:
+                raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with")
+            if 670 in happening:
+                index = torch.tensor([5], device=self.device)
+                torch.zeros(1, device=self.device)[index].cpu()
             return render(encoding, ws_out)
 
         inpainter.sample, inpainter.render = noting_sample, slow_render  # type: ignore[method-assign]

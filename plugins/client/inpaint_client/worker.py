@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from .client import Client
 from .endpoint import Endpoint
-from .errors import Cancelled, InpaintError, Unavailable
+from .errors import Cancelled, InpaintError, NoDaemon, Unavailable
 from .events import Done, Failed, FillEvent, Message
 from .requests import EditJob, Job
 
@@ -152,11 +152,11 @@ class Worker:
 
     async def _events(self, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
         """The job's events. Starts over while the daemon is not ready and nothing has come yet."""
-        begun = False
+        begun = gone = False
         delays = _delays(self._patience_s)
         while True:
+            client = await self._connect()
             try:
-                client = await self._connect()
                 async with aclosing(_start(client, job, timeout_s)) as events:
                     async for event in events:
                         begun = True
@@ -166,6 +166,10 @@ class Worker:
                 delay = next(delays, None)
                 if begun or delay is None:
                     raise
+            except NoDaemon:
+                if begun or gone:
+                    raise
+                gone, delay = True, 0.0  # it ended after it was found: find it once more
             await asyncio.sleep(delay)
 
 

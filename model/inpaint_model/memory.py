@@ -1,0 +1,78 @@
+"""How much of a device's memory a model takes, computed from its configuration.
+
+Features decide: a convolution at `r` px needs its input, the input scaled by styles and its output
+at once. Around that come pictures and the skip encoder's features. What libraries take for
+themselves (their workspaces) and what the allocator rounds up is not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from inpaint_model.config import EncoderConfig, InpaintingConfig, resolutions
+from inpaint_model.inference import DTYPES, freeze_for_inference
+from inpaint_model.networks import InpaintingModel
+
+LIVE = 3  # tensors of a layer's size that exist at once, in the generator as in the encoder
+FLOAT = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes on a device."""
+
+    weights: int  # in the precision of inference, with all that is computed from them in advance
+    encoding: int  # at most, while a picture is encoded
+    rendering: int  # at most, while one candidate is rendered; a batch of N takes N times as much
+    kept: int  # what a graph keeps besides: its inputs and one candidate's result
+
+    def working(self, batch_size: int) -> int:
+        """What a pass takes while it runs, at most; rendering is in batches of `batch_size`."""
+        return max(self.encoding, batch_size * self.rendering)
+
+    def graphs(self, batch_size: int) -> int:
+        """What the CUDA graphs of all batches up to `batch_size` (1, 2, 4, ...) keep for good.
+
+        They share one pool: as large as the largest of them needs, and all their results.
+        """
+        return self.working(batch_size) + 2 * batch_size * self.kept
+
+
+@cache
+def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
+    """The memory of a model whose convolutions compute in `dtype` ("fp32", "bf16", "fp16")."""
+    p = DTYPES[dtype].itemsize
+    G, R = config.generator, config.generator.resolution
+    s, E = config.skip_resolution, config.encoder_resolution
+    layer = LIVE * max(G.channels_at(r) * r * r for r in resolutions(R)) * p
+    body = _body(config.encoder, E, p)
+    skip = 0
+    if config.skip is not None:
+        widths = 2 * config.encoder.widths[1] + G.channels_at(s) + 3 * config.skip.widths[0]
+        skip = widths * s * s * p
+    second = body + 7 * E**2 * (FLOAT + p) if config.two_stage else 0
+    held = G.channels_at(s) * s * s * p + 3 * R * R * FLOAT  # features before the skip; a picture
+    seen = 4 * E**2 + (config.encoder.widths[1] + 1) * s * s
+    tokens = (1 + config.mixer.tokens_per_style) * G.num_ws * G.w_dim
+    return Footprint(
+        weights=weight_bytes(config, dtype),
+        encoding=body + 12 * E**2 * FLOAT,  # picture, hole, and twice what the encoder sees
+        rendering=held + max(layer, skip, second),
+        kept=(seen + tokens + 3 * R * R) * FLOAT,
+    )
+
+
+def weight_bytes(config: InpaintingConfig, dtype: str) -> int:
+    """The model's tensors, counted on torch's meta device, where they take no memory."""
+    with torch.device("meta"):
+        model = InpaintingModel(config)
+    model = freeze_for_inference(model, torch.device("meta"), dtype)
+    return sum(x.nbytes for x in (*model.parameters(), *model.buffers()))
+
+
+def _body(config: EncoderConfig, resolution: int, p: int) -> int:
+    """The encoder's first group, which has the largest features; its shortcut is half as wide."""
+    return int((LIVE + 0.25) * config.widths[0] * resolution**2 * p)

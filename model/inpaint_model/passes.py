@@ -1,0 +1,51 @@
+"""What filling runs on the device: tensors in, tensors out, and nothing read back.
+
+The shapes of a pass follow from its batch size alone and no pass needs a number of the processor's,
+so that a CUDA graph can hold each of them (`cuda_graphs.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from inpaint_model.grids import from_uint8
+from inpaint_model.networks import Encoding, InpaintingModel
+
+
+class Passes(Protocol):
+    """The three passes of a fill, all on one device and without gradients."""
+
+    def encode(self, image: Tensor, hole: Tensor) -> Encoding:
+        """Picture uint8 [1, R, R, 3] and hole bool [1, R, R] -> encoding of one picture."""
+
+    def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
+        """Encoding of one picture and z [1, z_dim] -> ws_out [1, num_ws, w_dim].
+
+        Always one code: in a batch the same code would be rounded differently.
+        """
+
+    def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
+        """Encoding of one picture and ws [N, num_ws, w_dim] -> float32 [N, R, R, 3] of 0..1."""
+
+
+class EagerPasses:
+    """The passes, operation by operation."""
+
+    def __init__(self, model: InpaintingModel) -> None:
+        self._model = model
+
+    def encode(self, image: Tensor, hole: Tensor) -> Encoding:
+        return self._model.encode(from_uint8(image), hole.float()[:, None])
+
+    def code(self, encoding: Encoding, z: Tensor, truncation_psi: float | Tensor) -> Tensor:
+        """`truncation_psi` may be a float32 scalar on the device, which a graph can read anew."""
+        mapping = self._model.generator.mapping
+        labels = torch.zeros(1, mapping.c_dim, device=z.device) if mapping.c_dim else None
+        return self._model.mix(encoding, mapping(z, labels, truncation_psi))
+
+    def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
+        images = self._model.render(encoding.expand(len(ws)), ws)
+        return images.float().permute(0, 2, 3, 1).add(1).mul(0.5)

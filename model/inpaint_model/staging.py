@@ -1,0 +1,38 @@
+"""Copies between the processor's memory and a device's, without waiting where that is possible.
+
+A GPU copies by itself only from and to memory that the system cannot move ("pinned"). torch keeps
+such memory and hands it out again once the copies that use it are done, so buffers of our own would
+only do the same a second time. Results leave it at once: sessions would otherwise keep it for long.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+def upload(array: npt.NDArray[Any] | Tensor, device: torch.device) -> Tensor:
+    """An array on the device, of the same shape and type; nothing waits for the copy to a GPU.
+
+    On the processor it is the array's own memory.
+    """
+    here = torch.as_tensor(array)
+    if device.type != "cuda":
+        return here.to(device)
+    return here.pin_memory().to(device, non_blocking=True)
+
+
+def download(x: Tensor) -> Tensor:
+    """A tensor in the processor's memory, once everything queued before it is done.
+
+    Of the processor's own tensors it is the tensor itself.
+    """
+    if x.device.type != "cuda":
+        return x.cpu()
+    pinned = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
+    pinned.copy_(x, non_blocking=True)
+    torch.cuda.current_stream(x.device).record_event().synchronize()
+    return pinned.clone()

@@ -1,0 +1,57 @@
+"""How much of a device's memory models may take, and what follows: the size of batches.
+
+What a model takes is computed from its configuration (`inpaint_model.memory`), so it is known
+before anything is loaded. `DeviceModels` drops models by the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inpaint_model.cuda_graphs import LARGEST_BATCH
+
+from .models import ModelInfo
+
+RESERVE = 512 << 20  # bytes of a GPU for the libraries' workspaces and the allocator's rounding
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the models may take of one device."""
+
+    limit: int = 0  # bytes of all models together; 0: no limit of our own
+    largest_batch: int = 1  # renderings at a time, at most
+    graphs: bool = False  # whether the device keeps CUDA graphs
+
+    def batch_size(self, info: ModelInfo) -> int:
+        """The largest power of two of renderings at a time that fits; at least 1."""
+        size = 1 << self.largest_batch.bit_length() - 1
+        while size > 1 and self.limit and self._at_work(info, size) > self.limit:
+            size //= 2
+        return size
+
+    def resident(self, info: ModelInfo) -> int:
+        """Bytes that a model takes as long as it is loaded."""
+        need = info.footprint
+        return need.weights + (need.graphs(self.batch_size(info)) if self.graphs else 0)
+
+    def at_work(self, info: ModelInfo) -> int:
+        """Bytes that a model takes while it works, at most."""
+        return self._at_work(info, self.batch_size(info))
+
+    def _at_work(self, info: ModelInfo, size: int) -> int:
+        """Weights, graphs, and the runs before a graph is recorded, which are not in its pool."""
+        need = info.footprint
+        graphs = need.graphs(size) if self.graphs else 0
+        return need.weights + graphs + need.working(size)
+
+
+def gpu_budget(free: int, share: float, limit: int, largest_batch: int) -> Budget:
+    """The budget of a GPU.
+
+    free: bytes that it has free before any model is loaded; 0: not known. share: of them, for
+    models, 0..1. limit: bytes, 0: no other limit than the share. largest_batch: 0: `LARGEST_BATCH`.
+    """
+    shared = max(int(free * share) - RESERVE, 1) if free else 0
+    limits = [bound for bound in (shared, limit) if bound]
+    return Budget(min(limits, default=0), largest_batch or LARGEST_BATCH, graphs=True)

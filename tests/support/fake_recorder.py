@@ -1,0 +1,46 @@
+"""CUDA graphs without CUDA: what a recorder promises, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+class FakeRecorder:
+    """Keeps CUDA's promises and no more.
+
+    What is recorded has not run. A replay reads the same input tensors again and leaves its result
+    in the same output tensors, and it destroys the results of all other graphs in the pool.
+    """
+
+    def __init__(self, refuses: Callable[[int], bool] = lambda recording: False) -> None:
+        """refuses: whether the recording with this number (from 0) breaks off."""
+        self.recordings = self.replays = 0
+        self._refuses = refuses
+        self._results: list[Any] = []
+
+    def record(self, work: Callable[[], T]) -> tuple[Callable[[], None], T]:
+        self.recordings += 1
+        if self._refuses(self.recordings - 1):
+            raise RuntimeError("CUDA error: operation not permitted\nwhen stream is capturing")
+        result: Any = work()
+        self._results.append(result)
+        self._destroy_results()
+
+        def replay() -> None:
+            self.replays += 1
+            new: Any = work()
+            self._destroy_results()
+            for there, value in zip(result, new, strict=True):
+                there.copy_(value)
+
+        return replay, result
+
+    def _destroy_results(self) -> None:
+        for result in self._results:
+            for x in result:
+                x.fill_(torch.nan)
