@@ -20,6 +20,7 @@ from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.readback import read_scalars
 from inpaint_model.training import losses
 from inpaint_model.training.distributed import World
+from inpaint_model.training.optimizers import lazy_adam
 from inpaint_model.training.progress import Stats
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import GeneratorTraining
@@ -86,8 +87,8 @@ class StyleGAN2Adversary:
     ) -> None:
         """draw: new pictures of the generator [N, 3, R, R]. dtype: of the convolutions."""
         self.network, self.options = D, options
-        self.optimizer = losses.lazy_adam(
-            D, options.lr_discriminator or options.lr, options.r1_interval
+        self.optimizer = lazy_adam(
+            D.parameters(), options.lr_discriminator or options.lr, options.r1_interval
         )
         self.augment = AugmentPipe(options.augment_p)
         self.ada = AdaController(options.ada_target, options.ada_kimg, options.augment_p)
@@ -180,7 +181,7 @@ class ProjectedAdversary:
         blur_kimg: thousands of images over which the blur of what they see fades; 0 = none.
         """
         self.network = P
-        self.optimizer = torch.optim.Adam(P.trained_parameters(), lr=lr, betas=(0.0, 0.99))
+        self.optimizer = lazy_adam(P.trained_parameters(), lr, None)
         self._augment_p, self._blur_kimg = augment_p, blur_kimg
         self._seed, self._stats, self._world = seed, stats, world
         self._d_fake: Tensor | None = None

@@ -40,6 +40,7 @@ from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.optimizers import lazy_adam
 from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.run_folder import RunFolder
@@ -112,12 +113,12 @@ def train_generator(
     channels_last(G.to(device)).train().requires_grad_(True)
     G_ema = frozen_copy(G)
     G_parameters = list(G.parameters())
-    opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if pl_weight else None)
+    opt_G = lazy_adam(G_parameters, options.lr, options.pl_interval if pl_weight else None)
     modules: dict[str, nn.Module] = {"G": G, "G_ema": G_ema}
     optimizers: dict[str, torch.optim.Optimizer] = {"opt_G": opt_G}
     if E is not None:
         channels_last(E.to(device)).train()
-        opt_E = losses.lazy_adam(E, options.lr, None)
+        opt_E = lazy_adam(E.parameters(), options.lr, None)
         modules["E"], optimizers["opt_E"] = E, opt_E
         if perceptual is not None:
             perceptual.calibrate(pictures.batch(torch.arange(min(len(pictures), 64)), None, device))

@@ -42,6 +42,7 @@ from inpaint_model.training.inpainter_step import (
     trained_parameters,
 )
 from inpaint_model.training.inputs import InpainterDraws, InpainterInputs, ahead
+from inpaint_model.training.optimizers import adam, lazy_adam
 from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
@@ -107,13 +108,13 @@ def train_inpainter(
     for parameter in parameters:
         parameter.requires_grad_(True)
     model_ema = frozen_copy(model)
-    adam = torch.optim.Adam(parameters, lr=options.lr, betas=(0.9, 0.999))
+    adam = adam(parameters, options.lr)
     modules: dict[str, nn.Module] = {"model": model, "ema": model_ema}
     optimizers: dict[str, torch.optim.Optimizer] = {"adam": adam}
     stats = Stats()
     if D is not None:
         channels_last(D.to(device)).train().requires_grad_(True)
-        adam_D = losses.lazy_adam(D, options.lr_discriminator, options.r1_interval)
+        adam_D = lazy_adam(D.parameters(), options.lr_discriminator, options.r1_interval)
         modules["D"], optimizers["adam_D"] = D, adam_D
     heads = None
     if P is not None:

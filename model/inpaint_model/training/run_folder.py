@@ -22,6 +22,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from inpaint_model.training.optimizers import load_moments
+
 
 class RunFolder:
     """The files of one training run."""
@@ -102,6 +104,5 @@ class RunFolder:
                 index, _, field = rest.partition("/")
                 if owner == name:
                     state.setdefault(int(index), {})[field] = value
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": state, "param_groups": groups})
+            load_moments(optimizer, state)
         return numbers
