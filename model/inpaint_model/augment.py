@@ -283,7 +283,6 @@ class AdaController:
         signs = torch.as_tensor(self.sign_sum, dtype=torch.float32)  # exact up to 16 million
         totals = torch.stack([signs, torch.full_like(signs, self.sign_count)])
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            totals = totals.to("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
             torch.distributed.all_reduce(totals)
         sign_sum, count = read_scalars(*totals)
         self.sign_sum = self.sign_count = 0.0

@@ -94,10 +94,10 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(describe(plan | {"config": to_dict(config)}))
         return 0
+    device, world = training_run.start_device(args)
     P = training_run.projected_discriminator(
         args, config.generator.resolution, options.seed, options.bf16, [args.init, args.generator]
     )
-    device, world = training_run.start_device(args)
     folder = RunFolder(args.out)
     if world.is_main:
         folder.write_options(plan)

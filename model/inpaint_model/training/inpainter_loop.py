@@ -108,9 +108,9 @@ def train_inpainter(
     for parameter in parameters:
         parameter.requires_grad_(True)
     model_ema = frozen_copy(model)
-    adam = adam(parameters, options.lr)
+    opt = adam(parameters, options.lr)
     modules: dict[str, nn.Module] = {"model": model, "ema": model_ema}
-    optimizers: dict[str, torch.optim.Optimizer] = {"adam": adam}
+    optimizers: dict[str, torch.optim.Optimizer] = {"adam": opt}
     stats = Stats()
     if D is not None:
         channels_last(D.to(device)).train().requires_grad_(True)
@@ -182,7 +182,7 @@ def train_inpainter(
         ramp = min(max(warmup / max(options.ramp_kimg, 1e-9), 0.0), 1.0)
 
         # Encoder, mixer, skip encoder.
-        adam.zero_grad(set_to_none=True)
+        opt.zero_grad(set_to_none=True)
         fills = fill_both(model, data, shift)
         same, new = reconstruction(
             data,
@@ -219,7 +219,7 @@ def train_inpainter(
             stats.add("loss_projected", projected)
         loss.backward(inputs=parameters)
         world.average_gradients(parameters)
-        adam.step()
+        opt.step()
 
         # Discriminators: whole pictures are their real class now (generated ones, and the share of
         # photographs), composites their fakes.

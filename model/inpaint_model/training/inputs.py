@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model.config import GeneratorConfig
+from inpaint_model.devices import ACCELERATORS
 from inpaint_model.masks import training_holes
 from inpaint_model.sampler import Sampler
 from inpaint_model.training.distributed import World
@@ -85,19 +86,19 @@ def ahead(
     """Yield draw(start), draw(start + step), ... below `stop`.
 
     threads: how many draw ahead of what is asked for; 0: none; None: two beside a GPU, otherwise
-    none. For a GPU draws come in page-locked memory, from which copies need not be waited for.
+    none. For CUDA draws come in page-locked memory, from which copies need not be waited for.
     """
     if threads is not None and threads < 0:
         raise ValueError(f"{threads} threads cannot draw inputs: give 0 or more (--input-threads)")
-    on_gpu = device.type == "cuda"
-    threads = (THREADS if on_gpu else 0) if threads is None else threads
+    pinned = device.type == "cuda"
+    threads = (THREADS if device.type in ACCELERATORS else 0) if threads is None else threads
     if not threads:
         yield from map(draw, range(start, stop, step))
         return
 
     def prepare(nimg: int) -> Draws:
         draws = draw(nimg)
-        return type(draws)(*(x.pin_memory() for x in draws)) if on_gpu else draws
+        return type(draws)(*(x.pin_memory() for x in draws)) if pinned else draws
 
     pool = ThreadPoolExecutor(threads, "draws")
     try:

@@ -51,7 +51,7 @@ def test_a_state_of_any_form_goes_on(form: str, tmp_path: Path) -> None:
 
 
 def test_moments_lie_in_memory_as_their_parameters_do(tmp_path: Path) -> None:
-    """The fused form would otherwise pair an element with another one's moments, and say nothing."""
+    """Or the fused form pairs an element with the moments of another one, and says nothing."""
     G = channels_last(tiny_networks()[0])
     optimizer = adam(G.parameters(), LR)
     step(G, optimizer, 0)
