@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from inpaint_model.devices import upload
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.ops import channels_last
 from inpaint_model.readback import read_scalars
@@ -119,22 +120,30 @@ class PerceptualLoss:
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> list[float]:
         """Measure the layers' mean squares on pictures [N, 3, R, R]; returns them."""
-        views = self._views(images, torch.Generator().manual_seed(0))
+        place = self.window(images.shape[-1], torch.Generator().manual_seed(0))
+        views = self._views(images, place if place is None else upload(place, images.device))
         layers = zip(*(self._features(view) for view in views), strict=True)
         means = [torch.stack([x.float().square().mean() for x in layer]) for layer in layers]
         self.scales = read_scalars(*(mean.mean() for mean in means))
         return self.scales
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, rng: torch.Generator | None = None
-    ) -> Tensor:
+    def window(self, R: int, rng: torch.Generator) -> Tensor | None:
+        """A place for the window in pictures of R px: its top and left, int64 [2], on the CPU.
+
+        None where pictures are not larger than `side`, and so need none. rng: a CPU generator.
+        """
+        if self.side is None or self.side >= R:
+            return None
+        return torch.randint(0, R - self.side + 1, (2,), generator=rng)
+
+    def __call__(self, images: Tensor, targets: Tensor, window: Tensor | None = None) -> Tensor:
         """Distance of images [N, 3, R, R] from targets of the same shape; one scalar.
 
-        rng: a CPU generator that places the window; needed where pictures are larger than `side`.
+        window: what the method of that name gave, on the pictures' device.
         """
         if not self.scales:
             raise ValueError("calibrate the perceptual loss on typical pictures first")
-        views = self._views(torch.cat([images, targets]), rng)
+        views = self._views(torch.cat([images, targets]), window)
         return torch.stack([self._distance(*view.chunk(2)) for view in views]).mean()
 
     def _distance(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -146,12 +155,11 @@ class PerceptualLoss:
         ]
         return torch.stack(layers).mean()
 
-    def _views(self, images: Tensor, rng: torch.Generator | None) -> list[Tensor]:
-        R = images.shape[-1]
-        if self.side is None or self.side >= R:
+    def _views(self, images: Tensor, window: Tensor | None) -> list[Tensor]:
+        if self.side is None or self.side >= images.shape[-1]:
             return [images]
-        if rng is None:
-            raise ValueError("pictures larger than `side` are compared in a window: give it an rng")
-        top, left = (int(x) for x in torch.randint(0, R - self.side + 1, (2,), generator=rng))
-        window = images[:, :, top : top + self.side, left : left + self.side]
-        return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), window]
+        if window is None:
+            raise ValueError("pictures larger than `side` are compared in a window: give its place")
+        rows, columns = window[:, None] + torch.arange(self.side, device=images.device)
+        detail = images.index_select(2, rows).index_select(3, columns)
+        return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), detail]

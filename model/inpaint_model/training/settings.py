@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from inpaint_model.training.options import option
 
+CUDA_GRAPHS = "Record the phases of a step as CUDA graphs; where that fails, go on without."
 MAX_MINUTES = "Stop, with everything saved, this many minutes after the start; 0 = never."
 PERCEPTUAL_SIDE = (
     "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
@@ -78,6 +79,7 @@ class GeneratorTraining:
     compile: bool = option(
         False, "Compile the generator (torch.compile; takes a minute); needs --no-random-noise."
     )
+    cuda_graphs: bool = option(False, CUDA_GRAPHS)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class InpainterTraining:
         None, "Threads that draw masks for the next steps; None = 2 beside a GPU, otherwise 0."
     )
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
+    cuda_graphs: bool = option(False, CUDA_GRAPHS)
 
 
 @dataclass(frozen=True)
