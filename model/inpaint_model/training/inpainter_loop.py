@@ -228,6 +228,7 @@ def train_inpainter(
     def smooth(given: Tensors) -> dict[str, Tensor]:
         """The gradient of D's R1 penalty."""
         assert D is not None
+        D.requires_grad_(True)  # here too: a replay of another phase leaves it as it is
         real = given["new"].detach().requires_grad_(True)
         penalty = losses.r1_penalty(D(real), real)
         (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
