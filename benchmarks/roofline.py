@@ -88,7 +88,8 @@ class Counting(TorchDispatchMode):
             return parts
         result = func(*args, **kwargs)
         tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, Tensor)]
-        if not func.is_view and any(x.device == META for x in tensors):
+        allocates = func.name().startswith(("aten::empty", "aten::new_empty"))  # and does no more
+        if not func.is_view and not allocates and any(x.device == META for x in tensors):
             # A tensor that is changed in place is among the arguments and the results.
             self.cost.gigabytes += sum(x.numel() * x.element_size() for x in tensors) / 1e9
             self.cost.launches += not self._stepping

@@ -50,12 +50,16 @@ from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 
 
-def mixed_styles(G: Generator, z: Tensor, first: Tensor) -> Tensor:
+def mixed_styles(G: Generator, z: Tensor, first: Tensor | None) -> Tensor:
     """Styles [N, num_ws, w_dim] of the latents z [N, 2, z_dim]: of the first where `first` says so.
 
-    first: bool [N, num_ws]. The mapping's average moves towards the first ones.
+    first: bool [N, num_ws]; None = everywhere. The mapping's average moves towards the first ones.
     """
-    w, w_other = G.mapping.map(z[:, 0]), G.mapping.map(z[:, 1])
+    if first is None:
+        w = G.mapping.map(z[:, 0])
+        G.mapping.track_w_avg(w)
+        return w[:, None].repeat(1, G.config.num_ws, 1)
+    w, w_other = G.mapping.map(z.flatten(0, 1)).unflatten(0, (-1, 2)).unbind(1)
     G.mapping.track_w_avg(w)
     return torch.where(first[:, :, None], w[:, None], w_other[:, None])
 
@@ -138,7 +142,9 @@ def train_generator(
         crossover = torch.randint(1, G.config.num_ws, (local, 1), generator=rng)
         unmixed = torch.rand(local, 1, generator=rng) >= mixing
         first = (torch.arange(G.config.num_ws)[None] < crossover) | unmixed
-        inputs = {"z": upload(z, device), "first": upload(first, device)}
+        inputs = {"z": upload(z, device)}
+        if mixing:
+            inputs["first"] = upload(first, device)
         if options.random_noise:
             rng = generator_for(options.seed, cur_nimg, purpose + " noise", device)
             noise = sharded_noise(rng, world.rank, world.size, device)
@@ -157,7 +163,7 @@ def train_generator(
         inputs: Tensors, forward: Callable[..., Tensor] = G.synthesis, share: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """Pictures [N, 3, R, R] and their styles; share: of how many of the latents, None = all."""
-        ws = mixed_styles(G, inputs["z"], inputs["first"])[:share]
+        ws = mixed_styles(G, inputs["z"], inputs.get("first"))[:share]
         if not options.random_noise:
             return forward(ws, "const", None, dtype), ws
         return G.synthesis(ws, "random", given_noise(inputs), dtype), ws

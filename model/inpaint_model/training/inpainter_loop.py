@@ -145,8 +145,9 @@ def train_inpainter(
     @torch.no_grad()
     def batch_of(given: Tensors) -> Batch:
         """Generate the pictures that a step sees."""
-        z, c = given["z"], given["labels"] if config.c_dim else None
-        w_same, w_new, w_other = (generator.mapping(z[:, i], c) for i in range(3))
+        c = given["labels"].repeat_interleave(3, 0) if config.c_dim else None
+        ws = generator.mapping(given["z"].flatten(0, 1), c)
+        w_same, w_new, w_other = ws.unflatten(0, (-1, 3)).unbind(1)
         later = torch.arange(config.num_ws, device=device) >= given["mixed_from"]
         w_new = torch.where(later[:, :, None], w_other, w_new)
         same = new = generator.synthesis(w_same, dtype=dtype).float()
