@@ -5,6 +5,7 @@ torch is imported when a function needs it, so that `--help` and errors in argum
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,19 @@ def _set_cuda(device: torch.device, fast: bool) -> None:
         torch.backends.cuda.matmul.allow_tf32 = fast
         torch.backends.cudnn.allow_tf32 = fast
         torch.backends.cudnn.benchmark = fast
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that are free on a GPU; infinity for other devices, where nobody has to ask."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "xpu":
+        return torch.xpu.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return math.inf
 
 
 def upload(x: Tensor, device: torch.device | str) -> Tensor:

@@ -53,7 +53,8 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        x, taps = ((images + 1) / 2 - self.mean) / self.std, []
+        x = ((images.to(self.mean.dtype) + 1) / 2 - self.mean) / self.std
+        taps: list[Tensor] = []
         for step in self.plan:
             if step == "tap":
                 taps.append(x)
@@ -64,8 +65,11 @@ class VGG16(nn.Module):
         return taps
 
 
-def load_vgg16(path: Path) -> VGG16:
-    """VGG16 from a weight file with torchvision's names (safetensors, or a .pth state dict)."""
+def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
+    """VGG16 from a weight file with torchvision's names (safetensors, or a .pth state dict).
+
+    dtype: what it computes in.
+    """
     if path.suffix == ".safetensors":
         state = load_file(path)
     else:
@@ -76,7 +80,7 @@ def load_vgg16(path: Path) -> VGG16:
     if missing:
         raise ValueError(f"{path} is no VGG16 weight file: it lacks {missing[0]}")
     network.load_state_dict({name: state[name] for name in wanted})
-    return frozen_copy(network)
+    return channels_last(frozen_copy(network).to(dtype))
 
 
 def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
@@ -84,7 +88,7 @@ def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features
 
     dtype: what it computes in; bfloat16 is nearly twice as fast on processors that have it.
     """
-    network = torch.jit.load(str(path), map_location="cpu").to(dtype).eval()
+    network = channels_last(torch.jit.load(str(path), map_location="cpu").to(dtype).eval())
 
     def features(images: Tensor) -> Sequence[Tensor]:
         out = network.to(images.device)(images.to(dtype))

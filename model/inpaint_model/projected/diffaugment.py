@@ -42,7 +42,8 @@ def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
     shift = ((2 * reach + 1) * drawn[6:8]).long() - reach
     images = translated(images, shift * moved)
     kept = _kept(drawn[8:], R) | ~cut[:, None, None, None]
-    return images * kept.to(images.dtype)
+    result: Tensor = images * kept.to(images.dtype)
+    return result
 
 
 def _if(chosen: Tensor, value: Tensor, otherwise: float) -> Tensor:

@@ -177,7 +177,7 @@ def train_generator(
             )
         )
     if P is not None:
-        P.to(device).train()
+        channels_last(P.to(device)).train()
         adversaries.append(
             ProjectedAdversary(
                 P,

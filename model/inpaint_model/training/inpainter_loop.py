@@ -121,7 +121,7 @@ def train_inpainter(
         modules["D"], optimizers["adam_D"] = D, adam_D
     heads = None
     if P is not None:
-        P.to(device).train()
+        channels_last(P.to(device)).train()
         heads = ProjectedAdversary(
             P, options.lr_heads, options.heads_augment_p, 0.0, options.seed, stats, world, graphs
         )
