@@ -12,6 +12,7 @@ import torch
 from inpaint_model import devices
 from inpaint_model.cli import main
 from inpaint_model.devices import choose_device, compute_exactly, compute_fast, measuring_device
+from inpaint_model.training import distributed
 
 
 @pytest.fixture
@@ -144,6 +145,30 @@ def test_fast_for_training_and_exact_for_measuring(
         assert flags() == (False, False, False)
     finally:
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
+
+
+@pytest.mark.parametrize(
+    ("kind", "group"),
+    [("cpu", "cpu:gloo"), ("cuda", "cpu:gloo,cuda:nccl"), ("xpu", "cpu:gloo,xpu:xccl")],
+)
+def test_processes_exchange_gradients_where_they_are(
+    kind: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is decided on the processor goes through gloo, for which no GPU is waited for."""
+    started: list[str] = []
+    monkeypatch.setattr(torch.distributed, "init_process_group", started.append)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert distributed.start(kind) == distributed.World(1, 2, 1)
+    assert started == [group]
+
+
+def test_several_processes_on_mps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ValueError, match="cannot train on MPS together: start one"):
+        distributed.start("mps")
 
 
 def test_help_needs_no_torch() -> None:
