@@ -28,7 +28,7 @@ format: setup  ## let ruff mend what it can
 test: setup  ## every test that needs no Krita and no GIMP
 	$(PY) -m pytest -m "not hosts"
 
-test-gpu: setup  ## the tests that need a CUDA device; they fail where there is none
+test-gpu: setup  ## the tests that need a GPU; they fail where there is none
 	REQUIRE_GPU=1 $(PY) -m pytest -m gpu tests/model tests/server
 
 test-hosts: setup  ## the plug-ins in real Kritas and in GIMP, which it installs (Debian, root)

@@ -26,6 +26,7 @@ from inpaint_model.projected.feature_network import load_feature_network
 from inpaint_model.torchscript import load_torchscript
 from inpaint_model.training import losses
 from inpaint_model.training.compiling import compiled
+from inpaint_model.training.optimizers import adam
 from torch import Tensor, nn
 
 
@@ -85,8 +86,8 @@ def main(arguments: list[str] | None = None) -> None:
     seeds = [torch.randn_like(x) for x in features]
     leaves = [x.clone().requires_grad_(True) for x in features]
     heads, rng = P.trained_parameters(), torch.Generator()
-    opt_G = torch.optim.Adam(G.parameters())
-    opt_P = torch.optim.Adam(heads)
+    opt_G = adam(G.parameters(), 0.002)
+    opt_P = adam(heads, 0.002)
 
     def generator() -> None:
         synthesis(ws, "const", None, dtype).sum().backward()

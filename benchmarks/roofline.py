@@ -9,6 +9,7 @@ prints
 - the floating-point operations of matrix products and convolutions;
 - the bytes that all operations read and write if none is fused with another;
 - the operations that a processor launches, an optimizer's step counted as one;
+- for trainings, what is left of them with `--cuda-graphs`, a phase counted as one;
 - the floor: the time for the operations at `--tflops`, or, if that is more, for reading the weights
   once at `--terabytes`; the defaults are an H100's data sheet, for dense bfloat16;
 - the time for the bytes at `--terabytes`, which fusing operations brings nearer to the floor.
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 import torch
 from inpaint_model.config import Preset, inpainting_config, preset
 from inpaint_model.data import PictureSet
@@ -38,8 +40,10 @@ from inpaint_model.networks import InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network
+from inpaint_model.training import phases
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.phases import Replay
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from torch import Tensor, nn
@@ -67,10 +71,18 @@ class Cost:
     tflop: float = 0.0
     gigabytes: float = 0.0  # read and written, operation by operation
     launches: float = 0.0
+    graphed: float | None = None  # launches with CUDA graphs
     weights: float = 0.0  # gigabytes, read at least once
 
     def __truediv__(self, count: float) -> Cost:
-        return Cost(self.tflop / count, self.gigabytes / count, self.launches / count, self.weights)
+        graphed = None if self.graphed is None else self.graphed / count
+        return Cost(
+            self.tflop / count,
+            self.gigabytes / count,
+            self.launches / count,
+            graphed,
+            self.weights,
+        )
 
 
 class Counting(TorchDispatchMode):
@@ -78,7 +90,7 @@ class Counting(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cost, self._stepping = Cost(), False
+        self.cost, self._stepping, self.recording = Cost(), False, False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -88,10 +100,11 @@ class Counting(TorchDispatchMode):
             return parts
         result = func(*args, **kwargs)
         tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, Tensor)]
-        if not func.is_view and any(x.device == META for x in tensors):
+        allocates = func.name().startswith(("aten::empty", "aten::new_empty"))  # and does no more
+        if not func.is_view and not allocates and any(x.device == META for x in tensors):
             # A tensor that is changed in place is among the arguments and the results.
             self.cost.gigabytes += sum(x.numel() * x.element_size() for x in tensors) / 1e9
-            self.cost.launches += not self._stepping
+            self.cost.launches += not (self._stepping or self.recording)
         if func._overloadpacket in flop_registry:
             flops = flop_registry[func._overloadpacket](*args, **kwargs, out_val=result)
             self.cost.tflop += flops / 1e12
@@ -128,6 +141,39 @@ def cost_of(call: Callable[[], object], *networks: nn.Module) -> Cost:
         tensors = (*network.parameters(), *network.buffers())
         counting.cost.weights += sum(x.numel() * x.element_size() for x in tensors) / 1e9
     return counting.cost
+
+
+class GraphRecorder:
+    """Phases as CUDA graphs: recording launches nothing, a replay one."""
+
+    device = META
+
+    def __init__(self, counting: Counting) -> None:
+        self._counting = counting
+
+    def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        return work()
+
+    def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
+        self._counting.recording = True
+        try:
+            return work(), self._replay
+        finally:
+            self._counting.recording = False
+
+    def _replay(self) -> None:
+        self._counting.cost.launches += 1
+
+
+def graphed_launches(train: Callable[[], object]) -> float:
+    """What a training with `cuda_graphs` launches, all phases recorded from the start."""
+    counting = Counting()
+    with pytest.MonkeyPatch.context() as patched, meta_device(), counting:
+        patched.setattr(phases, "recorder_for", lambda device: GraphRecorder(counting))
+        patched.setattr(phases, "WARM_UPS", 0)
+        with counting.optimizers_as_one():
+            train()
+    return counting.cost.launches
 
 
 def filling(sizes: Preset) -> Iterator[tuple[str, Cost]]:
@@ -185,19 +231,15 @@ def training(
     kimg = STEPS * batch / 1000
     length: dict[str, Any] = {"total_kimg": kimg, "tick_kimg": 2 * kimg, "batch_size": batch}
 
-    def generator(heads: bool) -> Cost:
+    def generator(heads: bool, **changes: bool) -> tuple[Callable[[], object], list[nn.Module]]:
         G, D, P, pictures = networks(sizes, feature_networks if heads else [])
-        options = GeneratorTraining(**length, random_noise=not heads)
-        judge = None if heads else D
-        return cost_of(
-            lambda: train_generator(
-                options, G, judge, pictures, RunFolder(folder), P=P, device=META, world=Silent()
-            ),
-            G,
-            P or D,
-        )
+        options = GeneratorTraining(**length, random_noise=not heads, **changes)
+        judge, run = None if heads else D, RunFolder(folder)
+        return lambda: train_generator(
+            options, G, judge, pictures, run, P=P, device=META, world=Silent()
+        ), [G, P or D]
 
-    def inpainter(heads: bool) -> Cost:
+    def inpainter(heads: bool, **changes: bool) -> tuple[Callable[[], object], list[nn.Module]]:
         G, D, P, pictures = networks(sizes, feature_networks if heads else [])
         model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
         options = InpainterTraining(
@@ -206,28 +248,25 @@ def training(
             ramp_kimg=0,
             lambda_adversarial=0.0 if heads else 0.08,
             lambda_projected=0.2 if heads else 0.0,
+            **changes,
         )
         perceptual = PerceptualLoss(discriminator_features(D.to(META)))
-        return cost_of(
-            lambda: train_inpainter(
-                options,
-                model,
-                None if heads else D,
-                perceptual,
-                RunFolder(folder),
-                P=P,
-                pictures=pictures,
-                device=META,
-                world=Silent(),
-            ),
-            model,
-            P or D,
-        )
+        judge, run = None if heads else D, RunFolder(folder)
+        return lambda: train_inpainter(
+            options, model, judge, perceptual, run, P=P, pictures=pictures, device=META,
+            world=Silent(),
+        ), [model, P or D]  # fmt: skip
+
+    def cost(make: Callable[..., tuple[Callable[[], object], list[nn.Module]]]) -> Cost:
+        train, read = make(heads)
+        found = cost_of(train, *read)
+        found.graphed = graphed_launches(make(heads, cuda_graphs=True)[0])
+        return found / STEPS
 
     for heads in (False, True) if feature_networks else (False,):
         against = "heads" if heads else "StyleGAN2's D"
-        yield f"train generator against {against}, batch {batch}", generator(heads) / STEPS
-        yield f"train inpainter against {against}, batch {batch}", inpainter(heads) / STEPS
+        yield f"train generator against {against}, batch {batch}", cost(generator)
+        yield f"train inpainter against {against}, batch {batch}", cost(inpainter)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -240,8 +279,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--terabytes", type=float, default=3.35, help="memory (default: 3.35)")
     parser.add_argument("--feature-networks", type=Path, nargs="+", default=[], metavar="FILE")
     args = parser.parse_args(arguments)
-    print("| preset | what | TFLOP | GB | launches | floor, ms | bytes, ms |")
-    print("|---|---|---|---|---|---|---|")
+    print("| preset | what | TFLOP | GB | launches | with graphs | floor, ms | bytes, ms |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in args.presets:
         sizes = preset(name)
         with tempfile.TemporaryDirectory() as folder:
@@ -250,9 +289,10 @@ def main(arguments: list[str] | None = None) -> None:
         for what, cost in rows:
             floor = max(cost.tflop / args.tflops, cost.weights / 1e3 / args.terabytes) * 1e3
             moved = cost.gigabytes / args.terabytes
+            graphed = "" if cost.graphed is None else f"{cost.graphed:.0f}"
             print(
                 f"| {name} | {what} | {cost.tflop:.3g} | {cost.gigabytes:.3g} | "
-                f"{cost.launches:.0f} | {floor:.3g} | {moved:.3g} |",
+                f"{cost.launches:.0f} | {graphed} | {floor:.3g} | {moved:.3g} |",
                 flush=True,
             )
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from inpaint_model.devices import upload, uploaded
 from inpaint_model.filters import (
     HALO,
     along_both_axes,
@@ -119,6 +120,7 @@ def random_blit(draw: Draw, size: int) -> tuple[Tensor, Tensor, Tensor]:
 def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
     """Move whole pixels of [N, 3, R, R] as `random_blit` says, reflecting at the borders."""
     size = images.shape[2]
+    flip, turn, shift = uploaded((flip, turn, shift), images.device)
     last, at = size - 1, torch.arange(size, device=shift.device)
     turn, flip = turn[:, None, None], flip[:, None, None]
     # Where an output pixel comes from: undo the shift, then the turns, then the mirror.
@@ -128,7 +130,7 @@ def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor
         again = turn > quarter
         x, y = torch.where(again, y, x), torch.where(again, last - x, y)
     x = torch.where(flip == 1, last - x, x)
-    index = (y * size + x).flatten(1)[:, None].to(images.device)
+    index = (y * size + x).flatten(1)[:, None]
     return images.flatten(2).gather(2, index.expand(-1, 3, -1)).reshape(images.shape)
 
 
@@ -161,7 +163,7 @@ def resampled(images: Tensor, matrix: Tensor) -> Tensor:
     """
     size = images.shape[2]
     linear = torch.linalg.inv(matrix[:, :, :2])
-    inverse = torch.cat([linear, -linear @ matrix[:, :, 2:]], dim=2).to(images.device)
+    inverse = upload(torch.cat([linear, -linear @ matrix[:, :, 2:]], dim=2), images.device)
     at = (torch.arange(-HALO, 2 * size + HALO, device=images.device) + 0.5) / size - 1
     x, y = at[None, None, :, None], at[None, :, None, None]
     column = inverse[:, None, None]  # [N, 1, 1, 2, 3]
@@ -182,7 +184,7 @@ def recolour(images: Tensor, draw: Draw) -> Tensor:
 
 def recoloured(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     """`matrix` [N, 3, 3] times the RGB of [N, 3, R, R], plus `offset` [N, 3, 1]."""
-    matrix, offset = matrix.to(images.device), offset.to(images.device)
+    matrix, offset = uploaded((matrix, offset), images.device)
     return torch.baddbmm(offset, matrix, images.flatten(2)).reshape(images.shape)
 
 
@@ -220,7 +222,7 @@ def equalise(images: Tensor, draw: Draw) -> Tensor:
 def amplified(images: Tensor, gains: Tensor) -> Tensor:
     """The octave bands of [N, 3, R, R], along each axis, times `gains` [N, 4]."""
     bands = octave_bands(images.shape[2], images.device)
-    matrix = torch.einsum("nb,bij->nij", gains.to(images.device), bands)[:, None]
+    matrix = torch.einsum("nb,bij->nij", upload(gains, images.device), bands)[:, None]
     return matrix @ images @ matrix.mT
 
 
@@ -241,7 +243,7 @@ def add_noise(images: Tensor, draw: Draw) -> Tensor:
 
     def disturb(some: Tensor, chosen: Tensor) -> Tensor:
         noise = torch.randn(some.shape, generator=draw.generator, device=draw.generator.device)
-        return some + (noise * deviation[chosen][:, None, None, None]).to(some.device)
+        return some + upload(noise * deviation[chosen][:, None, None, None], some.device)
 
     return _where(deviation != 0, images, disturb)
 
@@ -252,7 +254,8 @@ def cut_out(images: Tensor, draw: Draw) -> Tensor:
     centre = torch.stack([draw.uniform(0, 1), draw.uniform(0, 1)])  # [2, N]
     at = (torch.arange(images.shape[2], device=centre.device) + 0.5) / images.shape[2]
     near = (at - centre[..., None]).abs() < reach[:, None]  # [2, N, R]
-    hidden = (near[1, :, None, :, None] & near[0, :, None, None, :]).to(images.device)
+    near = upload(near, images.device)
+    hidden = near[1, :, None, :, None] & near[0, :, None, None, :]
     return images.masked_fill(hidden, 0.0)
 
 
@@ -283,7 +286,6 @@ class AdaController:
         signs = torch.as_tensor(self.sign_sum, dtype=torch.float32)  # exact up to 16 million
         totals = torch.stack([signs, torch.full_like(signs, self.sign_count)])
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            totals = totals.to("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
             torch.distributed.all_reduce(totals)
         sign_sum, count = read_scalars(*totals)
         self.sign_sum = self.sign_count = 0.0
@@ -300,7 +302,7 @@ def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], T
     chosen = changed.nonzero()[:, 0]
     if len(chosen) == 0:
         return images
-    there = chosen.to(images.device)
+    there = upload(chosen, images.device)
     return images.index_copy(0, there, change(images.index_select(0, there), chosen))
 
 

@@ -22,6 +22,7 @@ from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
+from inpaint_model.devices import free_memory, upload
 from inpaint_model.picture_files import PictureFiles, Source, open_pictures
 from inpaint_model.tensor_files import write_tensors
 
@@ -48,10 +49,8 @@ class PictureSet:
 
     def on(self, device: torch.device) -> PictureSet:
         """The same pictures, kept in a GPU's memory if they take at most half of what is free."""
-        if device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(device)
-            if self.pixels.nbytes > free / 2:
-                return self
+        if self.pixels.nbytes > free_memory(device) / 2:
+            return self
         return replace(self, pixels=self.pixels.to(device))
 
     def batch(
@@ -61,9 +60,9 @@ class PictureSet:
         device: torch.device | str = "cpu",
     ) -> Tensor:
         """Pictures `indices` [B] in -1..1, float32 [B, 3, R, R]; flipped where `mirrored` [B]."""
-        pixels = self.pixels[indices.to(self.pixels.device, non_blocking=True)].to(device)
+        pixels = upload(self.pixels[upload(indices, self.pixels.device)], device)
         if mirrored is not None:
-            flip = mirrored.to(device, non_blocking=True)[:, None, None, None]
+            flip = upload(mirrored, device)[:, None, None, None]
             pixels = torch.where(flip, pixels.flip(3), pixels)
         return pixels.float() / 127.5 - 1
 

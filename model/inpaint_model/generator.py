@@ -209,6 +209,12 @@ class SynthesisNetwork(nn.Module):
         assert isinstance(block, SynthesisBlock)
         return block
 
+    @property
+    def noise_sides(self) -> list[int]:
+        """The side, px, of the noise of each layer, in the order in which they ask for it."""
+        sides = resolutions(self.config.resolution)
+        return [side for side in sides for _ in range(1 if side == 4 else 2)]
+
     def head(
         self,
         ws: Tensor,

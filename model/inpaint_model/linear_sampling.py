@@ -24,7 +24,12 @@ def sample_bilinear(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def _sample(images: Tensor, grid: Tensor) -> Tensor:
-    return F.grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
+    # MPS has no gradient of this: there the processor samples.
+    place = "cpu" if images.device.type == "mps" else images.device
+    sampled = F.grid_sample(
+        images.to(place), grid.to(place), "bilinear", "reflection", align_corners=False
+    )
+    return sampled.to(images.device)
 
 
 class _Sample(torch.autograd.Function):

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from inpaint_model.devices import upload
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.ops import channels_last
 from inpaint_model.readback import read_scalars
@@ -52,7 +53,8 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        x, taps = ((images + 1) / 2 - self.mean) / self.std, []
+        x = ((images.to(self.mean.dtype) + 1) / 2 - self.mean) / self.std
+        taps: list[Tensor] = []
         for step in self.plan:
             if step == "tap":
                 taps.append(x)
@@ -63,8 +65,11 @@ class VGG16(nn.Module):
         return taps
 
 
-def load_vgg16(path: Path) -> VGG16:
-    """VGG16 from a weight file with torchvision's names (safetensors, or a .pth state dict)."""
+def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
+    """VGG16 from a weight file with torchvision's names (safetensors, or a .pth state dict).
+
+    dtype: what it computes in.
+    """
     if path.suffix == ".safetensors":
         state = load_file(path)
     else:
@@ -75,7 +80,7 @@ def load_vgg16(path: Path) -> VGG16:
     if missing:
         raise ValueError(f"{path} is no VGG16 weight file: it lacks {missing[0]}")
     network.load_state_dict({name: state[name] for name in wanted})
-    return frozen_copy(network)
+    return channels_last(frozen_copy(network).to(dtype))
 
 
 def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
@@ -83,7 +88,7 @@ def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features
 
     dtype: what it computes in; bfloat16 is nearly twice as fast on processors that have it.
     """
-    network = torch.jit.load(str(path), map_location="cpu").to(dtype).eval()
+    network = channels_last(torch.jit.load(str(path), map_location="cpu").to(dtype).eval())
 
     def features(images: Tensor) -> Sequence[Tensor]:
         out = network.to(images.device)(images.to(dtype))
@@ -119,22 +124,30 @@ class PerceptualLoss:
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> list[float]:
         """Measure the layers' mean squares on pictures [N, 3, R, R]; returns them."""
-        views = self._views(images, torch.Generator().manual_seed(0))
+        place = self.window(images.shape[-1], torch.Generator().manual_seed(0))
+        views = self._views(images, place if place is None else upload(place, images.device))
         layers = zip(*(self._features(view) for view in views), strict=True)
         means = [torch.stack([x.float().square().mean() for x in layer]) for layer in layers]
         self.scales = read_scalars(*(mean.mean() for mean in means))
         return self.scales
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, rng: torch.Generator | None = None
-    ) -> Tensor:
+    def window(self, R: int, rng: torch.Generator) -> Tensor | None:
+        """A place for the window in pictures of R px: its top and left, int64 [2], on the CPU.
+
+        None where pictures are not larger than `side`, and so need none. rng: a CPU generator.
+        """
+        if self.side is None or self.side >= R:
+            return None
+        return torch.randint(0, R - self.side + 1, (2,), generator=rng)
+
+    def __call__(self, images: Tensor, targets: Tensor, window: Tensor | None = None) -> Tensor:
         """Distance of images [N, 3, R, R] from targets of the same shape; one scalar.
 
-        rng: a CPU generator that places the window; needed where pictures are larger than `side`.
+        window: what the method of that name gave, on the pictures' device.
         """
         if not self.scales:
             raise ValueError("calibrate the perceptual loss on typical pictures first")
-        views = self._views(torch.cat([images, targets]), rng)
+        views = self._views(torch.cat([images, targets]), window)
         return torch.stack([self._distance(*view.chunk(2)) for view in views]).mean()
 
     def _distance(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -146,12 +159,11 @@ class PerceptualLoss:
         ]
         return torch.stack(layers).mean()
 
-    def _views(self, images: Tensor, rng: torch.Generator | None) -> list[Tensor]:
-        R = images.shape[-1]
-        if self.side is None or self.side >= R:
+    def _views(self, images: Tensor, window: Tensor | None) -> list[Tensor]:
+        if self.side is None or self.side >= images.shape[-1]:
             return [images]
-        if rng is None:
-            raise ValueError("pictures larger than `side` are compared in a window: give it an rng")
-        top, left = (int(x) for x in torch.randint(0, R - self.side + 1, (2,), generator=rng))
-        window = images[:, :, top : top + self.side, left : left + self.side]
-        return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), window]
+        if window is None:
+            raise ValueError("pictures larger than `side` are compared in a window: give its place")
+        rows, columns = window[:, None] + torch.arange(self.side, device=images.device)
+        detail = images.index_select(2, rows).index_select(3, columns)
+        return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), detail]

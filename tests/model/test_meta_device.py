@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from fake_recorder import FakeRecorder
+from inpaint_model import readback
 from inpaint_model.config import ARCHS, Arch
 from inpaint_model.cuda_graphs import GraphedPasses
 from inpaint_model.documents import DocumentPicture
@@ -21,12 +22,14 @@ from inpaint_model.generator import Generator
 from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
 from inpaint_model.passes import EagerPasses
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.training import phases
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.phases import WARM_UPS, Graphs, Phase
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
-from meta_device import META, MixedDevicesError, Silent, meta_device
+from meta_device import META, MetaRecorder, MixedDevicesError, Silent, meta_device
 from short_trainings import TORCHSCRIPT, pictures, rand
 from tiny_feature_networks import tiny_feature_network, tiny_projected
 from tiny_networks import tiny_networks
@@ -119,6 +122,64 @@ def inpainter_reads(
             world=Silent(),
         )
     return reads.count
+
+
+class TestRecording:
+    """Whole phases without an upload or a read, which no CUDA graph could hold."""
+
+    @pytest.fixture(autouse=True)
+    def recorders(self, monkeypatch: pytest.MonkeyPatch) -> list[MetaRecorder]:
+        made: list[MetaRecorder] = []
+
+        def record(device: torch.device) -> MetaRecorder:
+            assert device == META
+            made.append(MetaRecorder(readback._fetched))  # type: ignore[arg-type]
+            return made[0]
+
+        monkeypatch.setattr(phases, "recorder_for", record)
+        return made
+
+    @TORCHSCRIPT
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"random_noise": False, "heads_blur_kimg": 1.0},
+            {"autoencoder_weight": 1.0, "style_mixing_prob": 0.9},
+        ],
+    )
+    def test_generator(
+        self,
+        changes: dict[str, Any],
+        tmp_path: Path,
+        recorders: list[MetaRecorder],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        generator_reads(tmp_path, 5, with_D=False, heads=True, cuda_graphs=True, **changes)
+        assert "going on without" not in capsys.readouterr().out
+        assert recorders[0].recordings == 2  # the generator's phase, the heads'
+
+    @TORCHSCRIPT
+    def test_inpainter(
+        self,
+        tmp_path: Path,
+        recorders: list[MetaRecorder],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        options = {"lambda_projected": 0.1, "lambda_adversarial": 0.1, "cuda_graphs": True}
+        inpainter_reads(tmp_path, 8, heads=True, **options)
+        assert "going on without" not in capsys.readouterr().out
+        assert recorders[0].recordings >= 4  # filling, heads, D, R1
+
+    def test_an_upload_is_noticed(
+        self, recorders: list[MetaRecorder], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        constant = torch.ones(3)
+        phase = Phase(lambda x: {"y": x["x"] * constant.to(META)}, [], Graphs(META))
+        with meta_device() as reads:
+            recorders[0]._reads = reads
+            for _ in range(WARM_UPS + 1):
+                phase({"x": torch.zeros(3, device=META)})
+        assert "of [3] from the processor" in capsys.readouterr().out
 
 
 CALIBRATION = 1  # of the perceptual loss

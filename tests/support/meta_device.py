@@ -6,7 +6,7 @@ make a GPU wait; and so does whoever mixes it with a tensor in the processor's m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 import torch
 from inpaint_model import readback
 from inpaint_model.training.distributed import World
+from inpaint_model.training.phases import Replay
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -40,6 +41,39 @@ class OneDevice(TorchDispatchMode):
             shapes = ", ".join(f"{x.device.type} {list(x.shape)}" for x in operands)
             raise MixedDevicesError(f"{func.name()} of {shapes}")
         return func(*args, **(kwargs or {}))
+
+
+class Uploading(TorchDispatchMode):
+    """Let nothing come from the processor's memory, as while a CUDA graph is captured."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        operands = [x for x in tree_leaves((args, kwargs or {})) if isinstance(x, Tensor)]
+        here = [x for x in operands if x.device != META]
+        there = any(x.device == META for x in (*operands, *tree_leaves(result)))
+        if there and any(x.ndim or func.name().split(".")[0] in COPIES for x in here):
+            raise MixedDevicesError(f"{func.name()} of {list(here[0].shape)} from the processor")
+        return result
+
+
+class MetaRecorder:
+    """Phases of a step as a CUDA graph's capture sees them: no upload, and no read either."""
+
+    device = META
+
+    def __init__(self, reads: Reads) -> None:
+        self.recordings, self._reads = 0, reads
+
+    def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        return work()
+
+    def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
+        before = self._reads.count
+        with Uploading():
+            outputs = work()
+        assert self._reads.count == before, "a phase reads"
+        self.recordings += 1
+        return outputs, lambda: None
 
 
 class Silent(World):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from inpaint_model import devices
 from inpaint_model.commands import directions_check, picture_options
 from inpaint_model.commands.directions_options import evenly, positive
 
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"--fit-images and --images both name {min(both)}: a fit must not see its judges"
         )
+    args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
     attributes = known_attributes(bench.info, args.scorer, args.judge, args.device)
     if not attributes:

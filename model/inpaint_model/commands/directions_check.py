@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inpaint_model import devices
 from inpaint_model.commands import picture_options
 from inpaint_model.commands.directions_options import add_device, add_scorers, evenly, positive
 
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.editing.report import file_name, rows_of, steps_picture
     from inpaint_model.editing.workbench import open_workbench
 
+    args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
     vectors = load_vectors(bench.info)
     wanted = _wanted(bench.info, args.names)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def store(
     from inpaint_model.editing.samples import codes
     from inpaint_model.editing.workbench import open_workbench
 
+    args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
     layers = parse_layers(args.layers, bench.generator.config.num_ws)
-    w = codes(bench.generator, args.samples, args.seed, args.truncation).double().cpu().numpy()
+    w = codes(bench.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
     subjects = bench.subjects(args.seed + args.samples)
     names = f"{method} {args.layers} component"
     found = [

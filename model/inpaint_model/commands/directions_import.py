@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
     from inpaint_model.editing.samples import codes
     from inpaint_model.editing.workbench import open_workbench
 
+    args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
     config = bench.generator.config
     layers = parse_layers(args.layers, config.num_ws)
@@ -81,7 +83,7 @@ def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
             f"{args.source} does not say which generator it belongs to, and directions of another "
             "do nothing useful; --foreign takes it all the same and lets its check decide"
         )
-    w = codes(bench.generator, args.samples, args.seed, args.truncation).double().cpu().numpy()
+    w = codes(bench.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
     subjects = bench.subjects(args.seed + args.samples)
     found = []
     for entry in published:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from inpaint_model.editing.workbench import open_workbench
 
+    args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
     return _write_page(bench, args) if args.page else _fit(bench, args)
 
@@ -73,8 +75,8 @@ def _fit(bench: Workbench, args: argparse.Namespace) -> int:
         or [torch.zeros(0, bench.generator.config.w_dim)]
     )
     more = np.arange(len(marked)) < len(marks.more)
-    w = codes(bench.generator, args.samples, args.seed, psi).double().cpu().numpy()
-    fit = fit_marks(w, marked.double().cpu().numpy(), more)
+    w = codes(bench.generator, args.samples, args.seed, psi).cpu().double().numpy()
+    fit = fit_marks(w, marked.cpu().double().numpy(), more)
     source = f"{len(marked)} marked samples, {fit.accuracy:.0%} right when left out"
     draft = bench.draft(args.name, args.group, layers, source)
     offered = fit.accuracy >= MIN_ACCURACY

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from inpaint_model import devices
+
 if TYPE_CHECKING:
     from inpaint_model.inpainter import Uint8Array
 
@@ -20,7 +22,7 @@ def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="cpu", help="cpu or cuda:N (default cpu)")
+    parser.add_argument("--device", default="cpu", help=f"{devices.HELP} (default cpu)")
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling, add_scorers
 
 FLAT = 1e-9  # a score that varies less has nothing to be fitted to
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.editing.samples import draw
     from inpaint_model.editing.workbench import known_attributes, open_workbench
 
+    args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
     known = known_attributes(bench.info, args.scorer, args.judge, args.device)
     if not known:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inpaint_model import devices
 from inpaint_model.commands import picture_options
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where measurements are kept, so that none is made twice (default: OUT/cache); "
         "share it between models and the baselines are measured once",
     )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda:N (default cpu)")
+    parser.add_argument("--device", default="cpu", help=f"{devices.HELP} (default cpu)")
     parser.add_argument(
         "--dtype", choices=("fp32", "bf16", "fp16"), help="default: what suits the device"
     )
@@ -98,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.evaluation.run import run as evaluate
     from inpaint_model.metrics.networks import load_judges
 
+    args.device = devices.measuring_device(args.device)
     plan, resolution, about = _subject(args, sets)
     judges = load_judges(args.metrics_dir, args.device)
     pictures = load_pictures(args.images, resolution, replacements=args.replace, limit=args.limit)

@@ -117,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(describe(plan))
         return 0
+    device, world = training_run.start_device(args)
     pictures, weights = training_run.load_data(args, G.config.resolution)
     E, perceptual = None, None
     if options.autoencoder_weight:
@@ -129,7 +130,6 @@ def run(args: argparse.Namespace) -> int:
             dtype = torch.bfloat16 if options.bf16 else torch.float32
             features = load_torchscript(args.features, dtype)
             perceptual = PerceptualLoss(features, options.perceptual_side or None)
-    device, world = training_run.start_device(args)
     folder = RunFolder(args.out)
     if world.is_main:
         folder.write_options(plan)

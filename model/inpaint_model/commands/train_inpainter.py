@@ -94,10 +94,10 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(describe(plan | {"config": to_dict(config)}))
         return 0
+    device, world = training_run.start_device(args)
     P = training_run.projected_discriminator(
         args, config.generator.resolution, options.seed, options.bf16, [args.init, args.generator]
     )
-    device, world = training_run.start_device(args)
     folder = RunFolder(args.out)
     if world.is_main:
         folder.write_options(plan)
@@ -153,9 +153,10 @@ def _features(args: argparse.Namespace, D: Discriminator | None, device: torch.d
 
     from inpaint_model.perceptual import discriminator_features, load_torchscript, load_vgg16
 
+    dtype = torch.bfloat16 if args.bf16 else torch.float32
     if args.vgg16:
-        return load_vgg16(args.vgg16).to(device)
+        return load_vgg16(args.vgg16, dtype).to(device)
     if args.features:
-        return load_torchscript(args.features, torch.bfloat16 if args.bf16 else torch.float32)
+        return load_torchscript(args.features, dtype)
     assert D is not None  # checked above
-    return discriminator_features(D.to(device))
+    return discriminator_features(D.to(device), dtype)

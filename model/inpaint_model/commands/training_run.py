@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inpaint_model import devices
 from inpaint_model.commands import picture_options
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--device", default="auto", help=f"{devices.HELP} (default: auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
     parser.add_argument("--name", default="", help="name of the bundle (default: the folder's)")
     parser.add_argument("--licence", default="unknown", help="licence of the weights")
@@ -141,17 +142,14 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
     keep_freed_memory(MOST)  # every step wants the memory of the one before
     if args.threads:
         torch.set_num_threads(args.threads)
-    kind = args.device
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if kind.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError("this torch sees no CUDA device; use --device cpu")
-    world = distributed.start(kind)
-    if kind == "cuda":
-        torch.backends.cudnn.benchmark = True
-        torch.cuda.set_device(world.local_rank)
-        return torch.device("cuda", world.local_rank), world
-    return torch.device(kind), world
+    device = devices.choose_device(args.device)
+    world = distributed.start(device.type)
+    if device.type in ("cuda", "xpu"):
+        index = world.local_rank if device.index is None else device.index
+        device = torch.device(device.type, index)
+        torch.accelerator.set_device_index(index)
+    devices.compute_fast(device)
+    return device, world
 
 
 def describe(options: dict[str, Any]) -> str:

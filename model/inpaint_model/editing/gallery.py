@@ -55,7 +55,9 @@ def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score])
     score = judges.get(one.direction.attribute)
     rows = list(range(min(ROWS, len(subjects))))
     if score is not None:
-        ends = [score(walk(subject, one.step, values[[0, -1]])).double() for subject in subjects]
+        ends = [
+            score(walk(subject, one.step, values[[0, -1]])).cpu().double() for subject in subjects
+        ]
         gains = np.array([float(high - low) for low, high in ends])
         seeing = np.flatnonzero(np.abs(gains) > max(UNSEEN, 0.2 * np.abs(gains).max()))
         if len(seeing) >= ROWS:

@@ -69,7 +69,7 @@ def draw(
     w = codes(generator, count, seed, truncation_psi)
     parts = [measure(scores, part) for part in pictures(generator, w, batch, "samples")]
     values = {name: np.concatenate([part[name] for part in parts]) for name in scores}
-    return Samples(w.double().cpu().numpy(), values)
+    return Samples(w.cpu().double().numpy(), values)
 
 
 @torch.inference_mode()
@@ -77,7 +77,7 @@ def measure(scores: Mapping[str, Score], pictures: Tensor) -> dict[str, Floats]:
     """Every score of pictures [N, 3, H, W]: [N] each. ValueError for one that is not finite."""
     values = {}
     for name, score in scores.items():
-        value = score(pictures).double().cpu().numpy()
+        value = score(pictures).cpu().double().numpy()
         if value.shape != (len(pictures),) or not np.isfinite(value).all():
             raise ValueError(f"the score {name!r} does not give one finite number a picture")
         values[name] = value

@@ -34,7 +34,7 @@ def sefa(generator: Generator, layers: Layers, count: int) -> Floats:
     weights = modulation_weights(generator, layers)
     if not weights:
         raise ValueError(f"layers {list(layers)} belong to no convolution; take a wider range")
-    A = torch.cat(weights).detach().double().cpu()
+    A = torch.cat(weights).detach().cpu().double()
     A = A / A.norm(dim=1, keepdim=True).clamp_min(1e-12)
     _, vectors = torch.linalg.eigh(A.T @ A)
     return _signed(vectors.flip(1).T[:count].numpy())

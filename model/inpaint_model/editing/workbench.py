@@ -90,7 +90,7 @@ def spread_along(w: Floats, vector: Floats) -> float:
     return float((w @ row).std() / (row @ row))
 
 
-def open_workbench(bundle: str, device: str = "cpu") -> Workbench:
+def open_workbench(bundle: str, device: torch.device | str = "cpu") -> Workbench:
     """The bundle of a folder or name, its generator, and its discriminator where it has one."""
     info = read_bundle(find_bundle(bundle))
     generator = load_generator(info).to(device)
@@ -102,7 +102,10 @@ def open_workbench(bundle: str, device: str = "cpu") -> Workbench:
 
 
 def known_attributes(
-    info: BundleInfo, scorers: Sequence[str], judges: Sequence[str], device: str = "cpu"
+    info: BundleInfo,
+    scorers: Sequence[str],
+    judges: Sequence[str],
+    device: torch.device | str = "cpu",
 ) -> tuple[Attribute, ...]:
     """The attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
 

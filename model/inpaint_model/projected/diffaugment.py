@@ -1,7 +1,7 @@
 """Differentiable augmentation of everything that a discriminator sees (Zhao et al. 2020).
 
-Color, translation and cutout, with the strengths of the paper's section 4. Everything random comes
-from the generator that is passed in.
+Color, translation and cutout, with the strengths of the paper's section 4. Everything random is
+passed in.
 """
 
 from __future__ import annotations
@@ -14,15 +14,25 @@ SHIFT = 1 / 8  # largest translation, of the picture's side
 CUTOUT = 1 / 2  # side of the square that is cut out, of the picture's
 
 
+def random_changes(count: int, generator: Generator) -> Tensor:
+    """What `changed` needs for `count` pictures: uniform numbers [10, count]."""
+    return torch.rand(10, count, generator=generator, device=generator.device)
+
+
 def diff_augment(images: Tensor, generator: Generator, p: float = 1.0) -> Tensor:
+    """Change pictures at random: `changed` by `random_changes`."""
+    return changed(images, random_changes(len(images), generator).to(images.device), p)
+
+
+def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
     """Change pictures [N, 3, R, R] in -1..1; the result may leave the range.
 
-    p: chance of each of the three changes (color, translation, cutout) for each picture. Below 1
-    the generator does not learn to make them itself (Karras et al. 2020, section 2.2). What is
-    moved in from outside, and what is cut out, is 0.
+    drawn: [10, N] in 0..1, on the pictures' device, each row one random choice. p: chance of each
+    of the three changes (color, translation, cutout) for each picture. Below 1 the generator does
+    not learn to make them itself (Karras et al. 2020, section 2.2). What is moved in from outside,
+    and what is cut out, is 0.
     """
-    N, _, R, _ = images.shape
-    drawn = torch.rand(10, N, generator=generator, device=generator.device).to(images.device)
+    R = images.shape[2]
     colored, moved, cut = drawn[:3] < p
     brightness, saturation, contrast = drawn[3:6]
     images = images + _if(colored, brightness - 0.5, 0)
@@ -31,7 +41,9 @@ def diff_augment(images: Tensor, generator: Generator, p: float = 1.0) -> Tensor
     reach = round(R * SHIFT)
     shift = ((2 * reach + 1) * drawn[6:8]).long() - reach
     images = translated(images, shift * moved)
-    return images * (_kept(drawn[8:], R) + _if(cut, torch.zeros(()), 1)).clamp(max=1)
+    kept = _kept(drawn[8:], R) | ~cut[:, None, None, None]
+    result: Tensor = images * kept.to(images.dtype)
+    return result
 
 
 def _if(chosen: Tensor, value: Tensor, otherwise: float) -> Tensor:
@@ -61,8 +73,8 @@ def translated(images: Tensor, shift: Tensor) -> Tensor:
 
 
 def _kept(center: Tensor, R: int) -> Tensor:
-    """1 outside and 0 inside a square around `center` [2, N] in 0..1: float32 [N, 1, R, R]."""
+    """True outside of a square around `center` [2, N] in 0..1: bool [N, 1, R, R]."""
     at = (torch.arange(R, device=center.device) + 0.5) / R
     inside = (at - center[:, :, None]).abs() < CUTOUT / 2  # [2, N, R]
     cut = inside[0, :, :, None] & inside[1, :, None, :]
-    return (~cut)[:, None].float()
+    return ~cut[:, None]

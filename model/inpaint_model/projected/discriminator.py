@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaint_model.projected.feature_network import FeatureNetwork
-from inpaint_model.projected.heads import Head
+from inpaint_model.projected.heads import Head, improve, spectral_norms
 from inpaint_model.projected.projection import WIDTHS, Projection
 from inpaint_model.readback import read_scalars
 
@@ -65,6 +65,15 @@ class ProjectedDiscriminator(nn.Module):
             for width, (_, side) in zip(widths, shapes, strict=True):
                 self.heads.append(Head(width, side))
 
+        self.train()
+
+    def train(self, mode: bool = True) -> ProjectedDiscriminator:
+        """As ever, but `judge` improves all spectral norms, which they would one by one."""
+        super().train(mode)
+        for norm in spectral_norms(self.heads):
+            norm.own.eval()
+        return self
+
     def trained_parameters(self) -> list[nn.Parameter]:
         """Those of the heads; nothing else learns."""
         return list(self.heads.parameters())
@@ -101,6 +110,8 @@ class ProjectedDiscriminator(nn.Module):
                 "projected discriminators judge a picture among others: give each process a batch "
                 "of two or more"
             )
+        if self.training:
+            improve(spectral_norms(self.heads))
         device = features[0].device.type
         with torch.autocast(device, self.dtype, enabled=self.dtype != torch.float32):
             logits = [head(x).float() for head, x in zip(self.heads, features, strict=True)]

@@ -50,7 +50,13 @@ class FrozenConvolution(torch.autograd.Function):
         if depthwise and fits and stride != [1, 1] and dilation == [1, 1]:
             result = _strided_depthwise_gradient(gradient, weight, stride, padding, ctx.shape)
         else:
-            x = gradient.new_empty(1).expand(ctx.shape)  # only its shape is read
+            # Only its shape and layout are read, by which the algorithm is chosen.
+            x = torch.empty(
+                ctx.shape,
+                dtype=gradient.dtype,
+                device=gradient.device,
+                memory_format=torch.channels_last,
+            )
             result = torch.ops.aten.convolution_backward(
                 gradient,
                 x,

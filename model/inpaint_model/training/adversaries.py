@@ -13,18 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from inpaint_model.augment import AdaController, AugmentPipe
+from inpaint_model.devices import upload
 from inpaint_model.discriminator import Discriminator
-from inpaint_model.projected.blur import fading_sigma, gaussian_blur
-from inpaint_model.projected.diffaugment import diff_augment
+from inpaint_model.projected.blur import blurred, fading_sigma, gaussian_taps
+from inpaint_model.projected.diffaugment import changed, random_changes
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.readback import read_scalars
 from inpaint_model.training import losses
 from inpaint_model.training.distributed import World
+from inpaint_model.training.optimizers import lazy_adam
+from inpaint_model.training.phases import Graphs, Phase, Tensors
 from inpaint_model.training.progress import Stats
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import GeneratorTraining
 
 BLUR = 2.0  # px, of what projected discriminators see at first
+_REACH = round(3 * BLUR)  # px, of its taps at every time
 
 
 class Moment(NamedTuple):
@@ -34,10 +38,18 @@ class Moment(NamedTuple):
     step: int
 
 
+class Verdict(NamedTuple):
+    """What an adversary says of a generator's pictures."""
+
+    loss: Tensor  # a scalar that the generator minimizes
+    numbers: dict[str, Tensor]  # scalars by name, without gradient
+
+
 class Adversary(Protocol):
     """One judge of pictures, its optimizer, and how the two learn."""
 
     name: str  # in the run's state
+    recordable: bool  # whether a CUDA graph can hold `loss`
 
     @property
     def network(self) -> nn.Module:
@@ -47,18 +59,28 @@ class Adversary(Protocol):
     def optimizer(self) -> torch.optim.Optimizer:
         """Return what steps its trained parameters."""
 
+    @property
+    def learns_in_loss(self) -> list[nn.Parameter]:
+        """Return the parameters whose gradient `loss` leaves."""
+
     def prepare(self, now: Moment, real: Tensor) -> None:
         """Learn from real pictures [N, 3, R, R] before the generator's step, if this kind does."""
 
-    def loss(self, now: Moment, fake: Tensor) -> Tensor:
-        """Return what the generator minimizes for its pictures [N, 3, R, R], a scalar.
+    def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
+        """Return the random choices of `loss` for so many pictures."""
+
+    def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+        """Return what the generator minimizes for its pictures [N, 3, R, R].
 
         Its gradient belongs to the pictures: call `backward` with the generator's parameters as
         `inputs`, so that none of it reaches the adversary's.
         """
 
-    def learn(self, now: Moment, real: Tensor) -> None:
-        """Learn after the generator's step from what `loss` saw last, if this kind does."""
+    def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
+        """Learn after the generator's step from what `loss` saw last, if this kind does.
+
+        numbers: what `loss` said then.
+        """
 
     def numbers(self) -> dict[str, Any]:
         """Return what the run's state holds besides tensors."""
@@ -70,10 +92,11 @@ class Adversary(Protocol):
 class StyleGAN2Adversary:
     """The StyleGAN2 discriminator: logistic loss, lazy R1, adaptive augmentation.
 
-    It learns before the generator does, from pictures that the generator draws for it.
+    It learns before the generator does, from pictures that the generator draws for it. No CUDA
+    graph can hold it: how many pictures a change of the augmentation applies to is random.
     """
 
-    name = "D"
+    name, recordable = "D", False
 
     def __init__(
         self,
@@ -86,8 +109,8 @@ class StyleGAN2Adversary:
     ) -> None:
         """draw: new pictures of the generator [N, 3, R, R]. dtype: of the convolutions."""
         self.network, self.options = D, options
-        self.optimizer = losses.lazy_adam(
-            D, options.lr_discriminator or options.lr, options.r1_interval
+        self.optimizer = lazy_adam(
+            D.parameters(), options.lr_discriminator or options.lr, options.r1_interval
         )
         self.augment = AugmentPipe(options.augment_p)
         self.ada = AdaController(options.ada_target, options.ada_kimg, options.augment_p)
@@ -95,6 +118,10 @@ class StyleGAN2Adversary:
         gamma = options.r1_gamma
         self.gamma = gamma if gamma is not None else 0.0002 * R * R / options.batch_size
         self._draw, self._dtype, self._stats, self._world = draw, dtype, stats, world
+
+    @property
+    def learns_in_loss(self) -> list[nn.Parameter]:
+        return []
 
     def prepare(self, now: Moment, real: Tensor) -> None:
         D, stats = self.network, self._stats
@@ -124,12 +151,17 @@ class StyleGAN2Adversary:
             self.ada.update()
             self.augment.p = self.ada.p
 
-    def loss(self, now: Moment, fake: Tensor) -> Tensor:
-        self.network.requires_grad_(False)
-        logits = self.network(self._augmented(now, fake, "G").to(self._dtype))
-        return losses.g_nonsaturating(logits)
+    def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
+        """The seed of the augmentation, on the CPU."""
+        return {"D seed": torch.tensor(self._generator(now, "G").initial_seed())}
 
-    def learn(self, now: Moment, real: Tensor) -> None:
+    def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+        self.network.requires_grad_(False)
+        generator = torch.Generator().manual_seed(int(chance["D seed"]))
+        logits = self.network(self.augment(fake, generator).to(self._dtype))
+        return Verdict(losses.g_nonsaturating(logits), {})
+
+    def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
         """Nothing: it has learned in `prepare`."""
 
     def numbers(self) -> dict[str, Any]:
@@ -146,8 +178,11 @@ class StyleGAN2Adversary:
             self.augment.p = self.ada.p
 
     def _augmented(self, now: Moment, images: Tensor, purpose: str) -> Tensor:
+        return self.augment(images, self._generator(now, purpose))
+
+    def _generator(self, now: Moment, purpose: str) -> torch.Generator:
         name = f"{purpose} augment {self._world.rank}"
-        return self.augment(images, generator_for(self.options.seed, now.nimg, name))
+        return generator_for(self.options.seed, now.nimg, name)
 
     def _step(self) -> None:
         self._world.average_gradients(self.network.parameters())
@@ -163,7 +198,7 @@ class ProjectedAdversary:
     process normalizes by the statistics of its own share of the batch.
     """
 
-    name = "P"
+    name, recordable = "P", True
 
     def __init__(
         self,
@@ -174,43 +209,52 @@ class ProjectedAdversary:
         seed: int,
         stats: Stats,
         world: World,
+        graphs: Graphs | None = None,
     ) -> None:
-        """lr: Adam's learning rate of the heads. augment_p: chance of each augmentation, 0..1.
+        """P: where it will be trained. lr: Adam's learning rate of the heads.
 
-        blur_kimg: thousands of images over which the blur of what they see fades; 0 = none.
+        augment_p: chance of each augmentation, 0..1. blur_kimg: thousands of images over which the
+        blur of what they see fades; 0 = none. graphs: record `learn` as one.
         """
         self.network = P
-        self.optimizer = torch.optim.Adam(P.trained_parameters(), lr=lr, betas=(0.0, 0.99))
+        self._parameters = P.trained_parameters()
+        self.optimizer = lazy_adam(self._parameters, lr, None)
         self._augment_p, self._blur_kimg = augment_p, blur_kimg
         self._seed, self._stats, self._world = seed, stats, world
-        self._d_fake: Tensor | None = None
+        self._device = self._parameters[0].device
+        self._on_real = Phase(self._learn_real, self._parameters, graphs)
+
+    @property
+    def learns_in_loss(self) -> list[nn.Parameter]:
+        return self._parameters
 
     def prepare(self, now: Moment, real: Tensor) -> None:
         """Nothing: it learns in `learn`."""
 
-    def loss(self, now: Moment, fake: Tensor) -> Tensor:
-        self.optimizer.zero_grad(set_to_none=True)
-        logits = self.network(self._augmented(now, fake, "fake"))
-        d_fake = losses.d_hinge_fake(logits)
-        d_fake.backward(inputs=self.network.trained_parameters(), retain_graph=True)
-        self._d_fake = d_fake.detach()
-        self._stats.add("logits_fake", logits.mean())
-        return losses.g_hinge(logits)
+    def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
+        return self._chance(now, count, "fake")
 
-    def learn(self, now: Moment, real: Tensor) -> None:
-        d_fake, self._d_fake = self._d_fake, None
-        if d_fake is None:
+    def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+        for parameter in self._parameters:
+            parameter.grad = None
+        logits = self.network(self._seen(fake, chance))
+        d_fake = losses.d_hinge_fake(logits)
+        d_fake.backward(inputs=self._parameters, retain_graph=True)
+        numbers = {"logits_fake": logits.detach().mean(), "loss_heads": d_fake.detach()}
+        return Verdict(losses.g_hinge(logits), numbers)
+
+    def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
+        on_fakes = [p.grad for p in self._parameters if p.grad is not None]
+        if len(on_fakes) < len(self._parameters):
             raise RuntimeError("projected discriminators learn from what `loss` saw: call it first")
-        parameters = self.network.trained_parameters()
-        with torch.no_grad():
-            features = self.network.features(self._augmented(now, real, "real"))
-        real_logits = self.network.judge(features)
-        d_real = losses.d_hinge_real(real_logits)
-        d_real.backward(inputs=parameters)
-        self._world.average_gradients(parameters)
+        said = self._on_real({"real": real, **self._chance(now, len(real), "real")})
+        on_reals = [p.grad for p in self._parameters if p.grad is not None]
+        torch._foreach_add_(on_reals, on_fakes)
+        self._world.average_gradients(self._parameters)
         self.optimizer.step()
-        self._stats.add("loss_heads", d_fake + d_real)
-        self._stats.add("logits_real", real_logits.mean())
+        self._stats.add("loss_heads", numbers["loss_heads"] + said["loss"])
+        self._stats.add("logits_fake", numbers["logits_fake"])
+        self._stats.add("logits_real", said["logits"])
 
     def numbers(self) -> dict[str, Any]:
         return {}
@@ -218,7 +262,23 @@ class ProjectedAdversary:
     def restore(self, numbers: dict[str, Any]) -> None:
         """Nothing: all there is are tensors."""
 
-    def _augmented(self, now: Moment, images: Tensor, purpose: str) -> Tensor:
+    def _learn_real(self, inputs: Tensors) -> dict[str, Tensor]:
+        with torch.no_grad():
+            features = self.network.features(self._seen(inputs["real"], inputs))
+        logits = self.network.judge(features)
+        loss = losses.d_hinge_real(logits)
+        loss.backward(inputs=self._parameters)
+        return {"loss": loss.detach(), "logits": logits.detach().mean()}
+
+    def _chance(self, now: Moment, count: int, purpose: str) -> dict[str, Tensor]:
+        """The choices of the augmentation, and the taps of the blur while there is one."""
         name = f"projected {purpose} {self._world.rank}"
-        images = gaussian_blur(images, fading_sigma(BLUR, now.nimg, self._blur_kimg))
-        return diff_augment(images, generator_for(self._seed, now.nimg, name), self._augment_p)
+        drawn = random_changes(count, generator_for(self._seed, now.nimg, name))
+        taps = gaussian_taps(fading_sigma(BLUR, now.nimg, self._blur_kimg), _REACH)
+        chance = {"P changes": upload(drawn, self._device)}
+        return chance if taps is None else chance | {"P taps": upload(taps, self._device)}
+
+    def _seen(self, images: Tensor, chance: Tensors) -> Tensor:
+        """Pictures as the networks see them."""
+        images = blurred(images, chance.get("P taps"))
+        return changed(images, chance["P changes"], self._augment_p)

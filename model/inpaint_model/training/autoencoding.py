@@ -67,13 +67,13 @@ def reconstruct(
     G: Generator,
     images: Tensor,
     draw: Tensor,
-    rng: torch.Generator,
     perceptual: PerceptualLoss | None = None,
+    window: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Reconstruction:
     """Encode pictures [N, 3, R, R], sample a z for each, generate, compare.
 
-    draw: unit normal [N, z_dim], which picks the samples. rng: places the window of `perceptual`.
+    draw: unit normal [N, z_dim], which picks the samples. window: that of `perceptual`.
     A generator that trains counts the codes into its average.
     """
     mean, log_variance = E(images, dtype)
@@ -83,7 +83,7 @@ def reconstruct(
     output = G.synthesis(w[:, None].expand(-1, G.config.num_ws, -1), "const", None, dtype)
     distance = F.mse_loss(output, images)
     if perceptual is not None:
-        distance = distance + perceptual(output, images, rng)
+        distance = distance + perceptual(output, images, window)
     return Reconstruction(output, distance, code_rate(mean, log_variance).mean())
 
 

@@ -1,4 +1,7 @@
-"""Several processes, one a GPU, started by torchrun. Without torchrun: a world of one."""
+"""Several processes, one a GPU, started by torchrun. Without torchrun: a world of one.
+
+Parameters, gradients and what is averaged lie on the device that `start` was told.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from inpaint_model.devices import BACKENDS
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,9 @@ class World:
         """The main process's answer to a question that clocks answer differently."""
         if self.size == 1:
             return answer
-        shared = [answer]
-        dist.broadcast_object_list(shared, src=0)
-        return shared[0]
+        shared = torch.tensor([answer])
+        dist.broadcast(shared, src=0)
+        return bool(shared)
 
     def mean(self, value: Tensor) -> Tensor:
         """Mean of a tensor over processes."""
@@ -62,10 +67,19 @@ class World:
 
 
 def start(device_type: str) -> World:
-    """Join the group that torchrun describes in the environment (nccl on GPUs, else gloo)."""
+    """Join the group that torchrun describes in the environment.
+
+    Tensors on GPUs go through nccl or xccl; those of the processor, such as the answers of
+    `agree`, through gloo, so that no GPU is waited for. ValueError for MPS, which has neither.
+    """
     if "RANK" not in os.environ:
         return World()
-    dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    if device_type == "mps":
+        raise ValueError("several processes cannot train on MPS together: start one, or use CPUs")
+    group = "cpu:gloo"
+    if device_type in BACKENDS:
+        group += f",{device_type}:{BACKENDS[device_type]}"
+    dist.init_process_group(group)
     return World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
 
 

@@ -25,8 +25,10 @@ def update_ema(
     ema_kimg: float,
     rampup: float | None = 0.05,
 ) -> None:
-    """Move `ema` towards `module` after a step of `batch_size` images.
+    """Move `ema` towards `module` after a step of `batch_size` images; buffers are copied.
 
+    By the functions that torch's own averages use (`torch.optim.swa_utils`), whose decay, unlike
+    that of its `AveragedModel`, may be another at every step: one launch for all weights.
     ema_kimg: half-life in thousands of images; early on at most `rampup` times the images seen.
     """
     half_life = ema_kimg * 1000
@@ -35,6 +37,8 @@ def update_ema(
     beta = 0.5 ** (batch_size / max(half_life, 1e-8))
     averages: list[torch.Tensor] = list(ema.parameters())
     values: list[torch.Tensor] = list(module.parameters())
-    torch._foreach_lerp_(averages, values, 1 - beta)  # one launch for all
-    for average, value in zip(ema.buffers(), module.buffers(), strict=True):
-        average.copy_(value)
+    torch._foreach_lerp_(averages, values, 1 - beta)
+    copies, originals = list(ema.buffers()), list(module.buffers())
+    for dtype in {x.dtype for x in originals}:  # one launch takes tensors of one type
+        there = [i for i, x in enumerate(originals) if x.dtype == dtype]
+        torch._foreach_copy_([copies[i] for i in there], [originals[i] for i in there])

@@ -15,6 +15,7 @@ from inpaint_model.framing.network import Framer, FramerConfig, confidence_logit
 from inpaint_model.framing.scenes import Pictures, Scenes, draw_scenes
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.optimizers import adam
 from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
@@ -77,7 +78,7 @@ def train_framer(
         torch.manual_seed(options.seed)
         framer = Framer(config).train()
     average = frozen_copy(framer)
-    optimizer = torch.optim.AdamW(framer.parameters(), lr=options.lr, weight_decay=1e-3)
+    optimizer = adam(framer.parameters(), options.lr, weight_decay=1e-3)
     modules, optimizers = {"framer": framer, "average": average}, {"optimizer": optimizer}
     numbers = folder.load_state(modules, optimizers)
     cur_nimg = int(numbers["cur_nimg"]) if numbers else 0

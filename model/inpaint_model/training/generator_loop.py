@@ -6,7 +6,9 @@ al. 2021 (projected discriminators, `adversaries.py`).
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.data import PictureSet
+from inpaint_model.devices import upload
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator, NoiseSource
 from inpaint_model.grids import contact_sheet, to_uint8
@@ -30,7 +33,6 @@ from inpaint_model.training.adversaries import (
     StyleGAN2Adversary,
 )
 from inpaint_model.training.autoencoding import (
-    Reconstruction,
     VariationalEncoder,
     autoencoding_loss,
     reconstruct,
@@ -40,23 +42,32 @@ from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.optimizers import lazy_adam
+from inpaint_model.training.phases import Graphs, Phase, Tensors
 from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 
 
-def mixed_styles(
-    G: Generator, z: Tensor, z_other: Tensor, mixing_prob: float, rng: torch.Generator
-) -> Tensor:
-    """Styles of z, those after a random crossover from z_other: [N, num_ws, w_dim]."""
-    w, w_other = G.mapping.map(z), G.mapping.map(z_other)
+def mixed_styles(G: Generator, z: Tensor, first: Tensor | None) -> Tensor:
+    """Styles [N, num_ws, w_dim] of the latents z [N, 2, z_dim]: of the first where `first` says so.
+
+    first: bool [N, num_ws]; None = everywhere. The mapping's average moves towards the first ones.
+    """
+    if first is None:
+        w = G.mapping.map(z[:, 0])
+        G.mapping.track_w_avg(w)
+        return w[:, None].repeat(1, G.config.num_ws, 1)
+    w, w_other = G.mapping.map(z.flatten(0, 1)).unflatten(0, (-1, 2)).unbind(1)
     G.mapping.track_w_avg(w)
-    N, num_ws = z.shape[0], G.config.num_ws
-    crossover = torch.randint(1, num_ws, (N, 1), generator=rng)
-    unmixed = torch.rand(N, 1, generator=rng) >= mixing_prob
-    first = (torch.arange(num_ws)[None] < crossover) | unmixed  # [N, num_ws]
-    return torch.where(first.to(w.device)[:, :, None], w[:, None], w_other[:, None])
+    return torch.where(first[:, :, None], w[:, None], w_other[:, None])
+
+
+def given_noise(draws: Tensors) -> NoiseSource:
+    """The noise that `noise 0`, `noise 1`, ... hold, layer by layer."""
+    layers = itertools.count()
+    return lambda N, resolution: draws[f"noise {next(layers)}"]
 
 
 def train_generator(
@@ -112,50 +123,61 @@ def train_generator(
     channels_last(G.to(device)).train().requires_grad_(True)
     G_ema = frozen_copy(G)
     G_parameters = list(G.parameters())
-    opt_G = losses.lazy_adam(G, options.lr, options.pl_interval if pl_weight else None)
+    opt_G = lazy_adam(G_parameters, options.lr, options.pl_interval if pl_weight else None)
     modules: dict[str, nn.Module] = {"G": G, "G_ema": G_ema}
     optimizers: dict[str, torch.optim.Optimizer] = {"opt_G": opt_G}
     if E is not None:
         channels_last(E.to(device)).train()
-        opt_E = losses.lazy_adam(E, options.lr, None)
+        opt_E = lazy_adam(E.parameters(), options.lr, None)
         modules["E"], optimizers["opt_E"] = E, opt_E
         if perceptual is not None:
             perceptual.calibrate(pictures.batch(torch.arange(min(len(pictures), 64)), None, device))
     cur_nimg, step, pl_mean = start_nimg, 0, torch.zeros((), device=device)
     stats = Stats()
 
-    def latents(purpose: str) -> tuple[Tensor, Tensor, torch.Generator]:
+    def random_inputs(purpose: str, share: int | None = None) -> dict[str, Tensor]:
+        """What `generate` makes pictures of: latents, where styles change, the layers' noise."""
         rng = generator_for(options.seed, cur_nimg, purpose)
-        z = torch.randn(batch, 2, G.config.z_dim, generator=rng)
-        z = world.shard(z).to(device)
-        return z[:, 0], z[:, 1], rng
+        z = world.shard(torch.randn(batch, 2, G.config.z_dim, generator=rng))
+        crossover = torch.randint(1, G.config.num_ws, (local, 1), generator=rng)
+        unmixed = torch.rand(local, 1, generator=rng) >= mixing
+        first = (torch.arange(G.config.num_ws)[None] < crossover) | unmixed
+        inputs = {"z": upload(z, device)}
+        if mixing:
+            inputs["first"] = upload(first, device)
+        if options.random_noise:
+            rng = generator_for(options.seed, cur_nimg, purpose + " noise", device)
+            noise = sharded_noise(rng, world.rank, world.size, device)
+            sides = G.synthesis.noise_sides
+            inputs |= {f"noise {i}": noise(share or local, R) for i, R in enumerate(sides)}
+        return inputs
 
-    def noise_source(purpose: str) -> NoiseSource:
-        rng = generator_for(options.seed, cur_nimg, purpose + " noise", device)
-        return sharded_noise(rng, world.rank, world.size, device)
-
+    graphs = Graphs(device) if options.cuda_graphs else None
     synthesis = G.synthesis
     if options.compile and not options.random_noise:
         example = torch.zeros(local, G.config.num_ws, G.config.w_dim, device=device)
         synthesis = compiled(G.synthesis, example, "const", None, dtype)
         G.zero_grad(set_to_none=True)
 
-    def generate(purpose: str, share: int | None = None) -> tuple[Tensor, Tensor]:
-        z, z_other, rng = latents(purpose)
-        ws = mixed_styles(G, z, z_other, mixing, rng)[:share]
+    def generate(
+        inputs: Tensors, forward: Callable[..., Tensor] = G.synthesis, share: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Pictures [N, 3, R, R] and their styles; share: of how many of the latents, None = all."""
+        ws = mixed_styles(G, inputs["z"], inputs.get("first"))[:share]
         if not options.random_noise:
-            forward = synthesis if purpose == "G" and torch.is_grad_enabled() else G.synthesis
             return forward(ws, "const", None, dtype), ws
-        return G.synthesis(ws, "random", noise_source(purpose), dtype), ws
+        return G.synthesis(ws, "random", given_noise(inputs), dtype), ws
 
     adversaries: list[Adversary] = []
     if D is not None:
         channels_last(D.to(device)).train()
         adversaries.append(
-            StyleGAN2Adversary(D, options, lambda: generate("D")[0], dtype, stats, world)
+            StyleGAN2Adversary(
+                D, options, lambda: generate(random_inputs("D"))[0], dtype, stats, world
+            )
         )
     if P is not None:
-        P.to(device).train()
+        channels_last(P.to(device)).train()
         adversaries.append(
             ProjectedAdversary(
                 P,
@@ -165,6 +187,7 @@ def train_generator(
                 options.seed,
                 stats,
                 world,
+                graphs,
             )
         )
     for adversary in adversaries:
@@ -185,11 +208,52 @@ def train_generator(
         images = pictures.batch(index, mirrored if options.mirror else None, device)
         return images.contiguous(memory_format=torch.channels_last)
 
-    def give_back(real: Tensor) -> Reconstruction:
-        assert E is not None
+    def code_inputs() -> dict[str, Tensor]:
+        """What giving back real pictures takes besides them."""
         rng = generator_for(options.seed, cur_nimg, "code")
-        draw = world.shard(torch.randn(batch, G.config.z_dim, generator=rng)).to(device)
-        return reconstruct(E, G, real, draw, rng, perceptual, dtype)
+        inputs = {"draw": world.shard(torch.randn(batch, G.config.z_dim, generator=rng))}
+        window = None if perceptual is None else perceptual.window(G.config.resolution, rng)
+        if window is not None:
+            inputs["window"] = window
+        return {name: upload(x, device) for name, x in inputs.items()}
+
+    def please(inputs: Tensors, plays: bool, learns: bool) -> dict[str, Tensor]:
+        """The generator's gradient: please the adversaries, give pictures back."""
+        said: dict[str, Tensor] = {}
+        if plays:
+            with torch.set_grad_enabled(learns):
+                fake, _ = generate(inputs, synthesis if learns else G.synthesis)
+            verdicts = [adversary.loss(fake, inputs) for adversary in adversaries]
+            g_loss = torch.stack([verdict.loss for verdict in verdicts]).sum()
+            if learns:
+                g_loss.backward(inputs=G_parameters)
+            said = {"loss_g": g_loss.detach()}
+            for adversary, verdict in zip(adversaries, verdicts, strict=True):
+                said |= {f"{adversary.name} {n}": x for n, x in verdict.numbers.items()}
+        if E is not None:
+            window = inputs.get("window")
+            result = reconstruct(E, G, inputs["real"], inputs["draw"], perceptual, window, dtype)
+            loss = autoencoding_loss(result, options.price_of_nat)
+            (loss * options.autoencoder_weight).backward()
+            said |= {"distance": result.distance.detach(), "nats": result.rate.detach()}
+        return said
+
+    def even_out(inputs: Tensors) -> dict[str, Tensor]:
+        """Path-length regularization's gradient. Not recorded: processes exchange a mean in it."""
+        fake, ws = generate(inputs, share=share)
+        lengths = losses.path_lengths(fake, ws, inputs["noise picture"])
+        mean = world.mean(lengths.detach().mean())
+        running = pl_mean.lerp(mean, options.pl_decay)
+        pl = losses.path_length_penalty(lengths, running)
+        (pl * (pl_weight * options.pl_interval)).backward()
+        return {"path_length": mean, "running": running}
+
+    share = max(local // options.pl_batch_shrink, 1)
+    trained = [*G_parameters, *(E.parameters() if E is not None else ())]
+    judged = [p for adversary in adversaries for p in adversary.learns_in_loss]
+    recordable = all(adversary.recordable for adversary in adversaries)
+    pleasing = Phase(please, [*trained, *judged], graphs if recordable else None)
+    evening = Phase(even_out, G_parameters)
 
     def save() -> None:
         if not world.is_main:
@@ -212,7 +276,7 @@ def train_generator(
                 draw = torch.randn(
                     len(shown), G.config.z_dim, generator=torch.Generator().manual_seed(0)
                 ).to(device)
-                given_back = reconstruct(E, G_ema, shown, draw, torch.Generator()).images
+                given_back = reconstruct(E, G_ema, shown, draw).images
                 pairs = torch.stack([shown, given_back], dim=1).flatten(0, 1)
                 sheet = contact_sheet(to_uint8(pairs), columns=8)
                 sheet.save(run.path / f"reconstructions{cur_nimg // 1000:06d}.png")
@@ -235,45 +299,39 @@ def train_generator(
                 adversary.prepare(now, real)
 
         # Generator: please the adversaries, give pictures back.
-        opt_G.zero_grad(set_to_none=True)
+        inputs: dict[str, Tensor] = {}
         if plays:
-            with torch.set_grad_enabled(learns):
-                fake, _ = generate("G")
-            verdicts = [adversary.loss(now, fake) for adversary in adversaries]
-            g_loss = torch.stack(verdicts).sum()
-            if learns:
-                g_loss.backward(inputs=G_parameters)
-            stats.add("loss_g", g_loss)
+            inputs = random_inputs("G")
+            for adversary in adversaries:
+                inputs |= adversary.chance(now, local)
         if E is not None:
-            opt_E.zero_grad(set_to_none=True)
-            result = give_back(real)
-            loss = autoencoding_loss(result, options.price_of_nat)
-            (loss * options.autoencoder_weight).backward()
+            inputs |= {"real": real, **code_inputs()}
+        said = pleasing(inputs, plays, learns)
+        if E is not None:
             world.average_gradients(E.parameters())
             opt_E.step()
-            stats.add("distance", result.distance)
-            stats.add("nats", result.rate)
         if learns or E is not None:
             world.average_gradients(G_parameters)
             opt_G.step()
+        for name in ("loss_g", "distance", "nats"):
+            if name in said:
+                stats.add(name, said[name])
         if plays:
             for adversary in adversaries:
-                adversary.learn(now, real)
+                prefix = f"{adversary.name} "
+                own = {n.removeprefix(prefix): x for n, x in said.items() if n.startswith(prefix)}
+                adversary.learn(now, real, own)
 
-        # Lazy path-length regularisation.
+        # Lazy path-length regularization.
         if learns and pl_weight and step % options.pl_interval == 0:
-            opt_G.zero_grad(set_to_none=True)
-            fake, ws = generate("PL", max(local // options.pl_batch_shrink, 1))
             rng = generator_for(options.seed, cur_nimg, f"PL picture {world.rank}", device)
-            noise = torch.randn(fake.shape, generator=rng, device=device)
-            lengths = losses.path_lengths(fake, ws, noise)
-            mean = world.mean(lengths.detach().mean())
-            pl_mean = pl_mean.lerp(mean, options.pl_decay)
-            pl = losses.path_length_penalty(lengths, pl_mean)
-            (pl * (pl_weight * options.pl_interval)).backward()
+            R = G.config.resolution
+            noise = torch.randn(share, 3, R, R, generator=rng, device=device)
+            said = evening({**random_inputs("PL", share), "noise picture": noise})
             world.average_gradients(G_parameters)
             opt_G.step()
-            stats.add("path_length", mean)
+            pl_mean = said["running"]
+            stats.add("path_length", said["path_length"])
 
         # Averages.
         if learns or E is not None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, generator_sha256, save_bundle
 from inpaint_model.data import PictureSet
+from inpaint_model.devices import upload
 from inpaint_model.direction_store import add_directions, directions_of
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.networks import Encoding, InpaintingModel
@@ -42,6 +43,8 @@ from inpaint_model.training.inpainter_step import (
     trained_parameters,
 )
 from inpaint_model.training.inputs import InpainterDraws, InpainterInputs, ahead
+from inpaint_model.training.optimizers import adam, lazy_adam
+from inpaint_model.training.phases import Graphs, Phase, Tensors
 from inpaint_model.training.progress import Stats, progress_line
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
@@ -107,19 +110,20 @@ def train_inpainter(
     for parameter in parameters:
         parameter.requires_grad_(True)
     model_ema = frozen_copy(model)
-    adam = torch.optim.Adam(parameters, lr=options.lr, betas=(0.9, 0.999))
+    opt = adam(parameters, options.lr)
     modules: dict[str, nn.Module] = {"model": model, "ema": model_ema}
-    optimizers: dict[str, torch.optim.Optimizer] = {"adam": adam}
+    optimizers: dict[str, torch.optim.Optimizer] = {"adam": opt}
     stats = Stats()
+    graphs = Graphs(device) if options.cuda_graphs else None
     if D is not None:
         channels_last(D.to(device)).train().requires_grad_(True)
-        adam_D = losses.lazy_adam(D, options.lr_discriminator, options.r1_interval)
+        adam_D = lazy_adam(D.parameters(), options.lr_discriminator, options.r1_interval)
         modules["D"], optimizers["adam_D"] = D, adam_D
     heads = None
     if P is not None:
-        P.to(device).train()
+        channels_last(P.to(device)).train()
         heads = ProjectedAdversary(
-            P, options.lr_heads, options.heads_augment_p, 0.0, options.seed, stats, world
+            P, options.lr_heads, options.heads_augment_p, 0.0, options.seed, stats, world, graphs
         )
         modules["P"], optimizers["adam_P"] = P, heads.optimizer
     carried = directions_of(directions_from, own_sha256)
@@ -130,24 +134,111 @@ def train_inpainter(
 
     inputs = InpainterInputs(options, config, world, sampler)
 
+    def picture_inputs(draws: InpainterDraws) -> dict[str, Tensor]:
+        """What `batch_of` makes a step's pictures of, on the device."""
+        names = ("z", "mixed_from", "labels", "hole", "real")
+        given = {name: upload(getattr(draws, name), device) for name in names}
+        if pictures is not None:
+            given["photographs"] = pictures.batch(draws.picture, draws.mirrored, device)
+        return given
+
     @torch.no_grad()
-    def batch_of(draws: InpainterDraws) -> Batch:
+    def batch_of(given: Tensors) -> Batch:
         """Generate the pictures that a step sees."""
-        z, mixed_from, labels, hole = (x.to(device, non_blocking=True) for x in draws[:4])
-        c = labels if config.c_dim else None
-        w_same, w_new, w_other = (generator.mapping(z[:, i], c) for i in range(3))
-        later = torch.arange(config.num_ws, device=device) >= mixed_from
+        c = given["labels"].repeat_interleave(3, 0) if config.c_dim else None
+        ws = generator.mapping(given["z"].flatten(0, 1), c)
+        w_same, w_new, w_other = ws.unflatten(0, (-1, 3)).unbind(1)
+        later = torch.arange(config.num_ws, device=device) >= given["mixed_from"]
         w_new = torch.where(later[:, :, None], w_other, w_new)
         same = new = generator.synthesis(w_same, dtype=dtype).float()
         if pictures is not None:
-            real = pictures.batch(draws.picture, draws.mirrored, device)
-            chosen = draws.is_real.to(device, non_blocking=True)
-            new = torch.where(chosen[:, None, None, None], real, same)
-        return Batch(same, new, hole, w_same, w_new, draws.is_real)
+            new = same.index_copy(0, given["real"], given["photographs"])
+        return Batch(same, new, given["hole"], w_same, w_new, given["real"])
 
     def fixed_batch(number: int) -> Batch:
         """The same pictures at every time, other ones than those of the steps."""
-        return batch_of(replace(inputs, options=replace(options, seed=options.seed + number))(0))
+        seed = options.seed + number
+        return batch_of(picture_inputs(replace(inputs, options=replace(options, seed=seed))(0)))
+
+    def loss_inputs(ramp: float, now: Moment) -> dict[str, Tensor]:
+        """What else a step takes: random choices, and how much the adversaries count."""
+        given: dict[str, Tensor] = {}
+        if options.edit_std:
+            rng = generator_for(options.seed, cur_nimg, "edits")
+            shift = torch.randn(batch, 1, config.w_dim, generator=rng) * options.edit_std
+            given["shift"] = world.shard(shift)
+        rng = generator_for(options.seed, cur_nimg, "window")
+        for name in ("window of same", "window of new"):
+            window = perceptual.window(config.resolution, rng)
+            if window is not None:
+                given[name] = window
+        if options.lambda_edit:
+            rng = generator_for(options.seed, cur_nimg, "moves")
+            given["moves"] = world.shard(torch.rand(edited * world.size, 3, generator=rng))
+        if heads is not None:
+            given |= heads.chance(now, 2 * local)
+        given["ramp"] = torch.tensor(ramp)
+        return {name: upload(x, device) for name, x in given.items()}
+
+    def fill(given: Tensors, judged: bool) -> dict[str, Tensor]:
+        """The gradient of encoder, mixer and skip encoder. judged: by D, if there is one."""
+        data = batch_of(given)
+        shift = given["shift"] * model.mixer.w_std if "shift" in given else None
+        fills = fill_both(model, data, shift)
+        windows = given.get("window of same"), given.get("window of new")
+        same, new = reconstruction(data, fills, perceptual, options.perceptual_weight, windows)
+        said = {"loss_same": same, "loss_new": new}
+        loss = options.lambda_same * same + options.lambda_new * new
+        if options.lambda_coarse:
+            said["loss_coarse"] = coarse_loss(data, fills)
+            loss = loss + options.lambda_coarse * said["loss_coarse"]
+        if options.lambda_edit:
+            move = moves(data.w_same[:edited], data.w_new[:edited], given["moves"])
+            encoding = Encoding(*(part[:edited] for part in fills.encoding_new))
+            kept = edit_loss(model, encoding, fills.ws_new[:edited], move, data.hole[:edited])
+            loss = loss + options.lambda_edit * kept
+            said["loss_edit"] = kept
+        # Composites of both branches. The losses are sums over the two, hence twice the means.
+        both = torch.cat([fills.composite_same, fills.composite_new])
+        if judged and D is not None:
+            D.requires_grad_(False)
+            adversarial = 2 * losses.g_nonsaturating(D(both.to(dtype)))
+            loss = loss + options.lambda_adversarial * given["ramp"] * adversarial
+            said["loss_adversarial"] = adversarial
+        if heads is not None:
+            # Judged even while it does not count, since heads learn from what they judge.
+            verdict = heads.loss(both, given)
+            loss = loss + options.lambda_projected * given["ramp"] * (2 * verdict.loss)
+            said |= {"loss_projected": 2 * verdict.loss, **verdict.numbers}
+        loss.backward(inputs=parameters)
+        return {name: x.detach() for name, x in {**said, "both": both, "new": data.new}.items()}
+
+    def tell_apart(given: Tensors) -> dict[str, Tensor]:
+        """The gradient of D. Whole pictures are its real class, composites its fakes."""
+        assert D is not None
+        D.requires_grad_(True)
+        fake_logits, real_logits = D(given["both"].to(dtype)), D(given["new"].to(dtype))
+        loss = losses.d_logistic_real(real_logits) + losses.d_logistic_fake(fake_logits)
+        (2 * loss).backward()
+        return {
+            "loss_D": 2 * loss.detach(),
+            "sign_real": real_logits.detach().sign().mean(),
+            "sign_fake": fake_logits.detach().sign().mean(),
+        }
+
+    def smooth(given: Tensors) -> dict[str, Tensor]:
+        """The gradient of D's R1 penalty."""
+        assert D is not None
+        D.requires_grad_(True)  # here too: a replay of another phase leaves it as it is
+        real = given["new"].detach().requires_grad_(True)
+        penalty = losses.r1_penalty(D(real), real)
+        (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
+        return {"r1": penalty.detach()}
+
+    edited = max(local // SHARE, 1)  # pictures in which edits are looked at
+    filling = Phase(fill, [*parameters, *(heads.learns_in_loss if heads else ())], graphs)
+    of_D = list(D.parameters()) if D is not None else []
+    telling, smoothing = Phase(tell_apart, of_D, graphs), Phase(smooth, of_D, graphs)
 
     def save() -> None:
         if not world.is_main:
@@ -172,83 +263,36 @@ def train_inpainter(
     stop = math.ceil(options.total_kimg * 1000)
     drawn = ahead(inputs, cur_nimg, stop, batch, options.input_threads, device)
     while cur_nimg < stop and world.agree(not deadline.passed):
-        data = batch_of(next(drawn))
-        shift = None
-        if options.edit_std:
-            rng = generator_for(options.seed, cur_nimg, "edits")
-            shift = torch.randn(batch, 1, config.w_dim, generator=rng) * options.edit_std
-            shift = world.shard(shift).to(device) * model.mixer.w_std
         warmup = (cur_nimg - start_nimg) / 1000 - options.discriminator_kimg
         ramp = min(max(warmup / max(options.ramp_kimg, 1e-9), 0.0), 1.0)
+        now = Moment(cur_nimg, step)
 
         # Encoder, mixer, skip encoder.
-        adam.zero_grad(set_to_none=True)
-        fills = fill_both(model, data, shift)
-        same, new = reconstruction(
-            data,
-            fills,
-            perceptual,
-            options.perceptual_weight,
-            generator_for(options.seed, cur_nimg, "window"),
-        )
-        loss = options.lambda_same * same + options.lambda_new * new
-        if options.lambda_coarse:
-            coarse = coarse_loss(data, fills)
-            loss = loss + options.lambda_coarse * coarse
-            stats.add("loss_coarse", coarse)
-        if options.lambda_edit:
-            count = max(local // SHARE, 1)
-            rng = generator_for(options.seed, cur_nimg, "moves")
-            draws = world.shard(torch.rand(count * world.size, 3, generator=rng)).to(device)
-            move = moves(data.w_same[:count], data.w_new[:count], draws)
-            encoding = Encoding(*(part[:count] for part in fills.encoding_new))
-            kept = edit_loss(model, encoding, fills.ws_new[:count], move, data.hole[:count])
-            loss = loss + options.lambda_edit * kept
-            stats.add("loss_edit", kept)
-        # Composites of both branches. The losses are sums over the two, hence twice the means.
-        both = torch.cat([fills.composite_same, fills.composite_new])
-        if ramp > 0 and D is not None:
-            D.requires_grad_(False)
-            adversarial = 2 * losses.g_nonsaturating(D(both.to(dtype)))
-            loss = loss + options.lambda_adversarial * ramp * adversarial
-            stats.add("loss_adversarial", adversarial)
-        if heads is not None:
-            # Judged even while it does not count, since heads learn from what they judge.
-            projected = 2 * heads.loss(Moment(cur_nimg, step), both)
-            loss = loss + options.lambda_projected * ramp * projected
-            stats.add("loss_projected", projected)
-        loss.backward(inputs=parameters)
+        said = filling({**picture_inputs(next(drawn)), **loss_inputs(ramp, now)}, ramp > 0)
         world.average_gradients(parameters)
-        adam.step()
+        opt.step()
+        both, new = said.pop("both"), said.pop("new")
+        for name, value in said.items():
+            if name.startswith("loss") and name != "loss_heads":
+                stats.add(name, value)
 
         # Discriminators: whole pictures are their real class now (generated ones, and the share of
         # photographs), composites their fakes.
         if heads is not None:
-            heads.learn(Moment(cur_nimg, step), data.new)
+            heads.learn(now, new, said)
         if D is not None:
-            D.requires_grad_(True)
-            adam_D.zero_grad(set_to_none=True)
-            fake_logits, real_logits = D(both.detach().to(dtype)), D(data.new.to(dtype))
-            loss_D = losses.d_logistic_real(real_logits) + losses.d_logistic_fake(fake_logits)
-            (2 * loss_D).backward()
-            world.average_gradients(D.parameters())
+            said = telling({"both": both, "new": new})
+            world.average_gradients(of_D)
             adam_D.step()
-            stats.add("loss_D", 2 * loss_D)
-            stats.add("sign_real", real_logits.sign().mean())
-            stats.add("sign_fake", fake_logits.sign().mean())
             if step % options.r1_interval == 0:
-                adam_D.zero_grad(set_to_none=True)
-                real = data.new.detach().requires_grad_(True)
-                penalty = losses.r1_penalty(D(real), real)
-                (penalty * (options.r1_gamma / 2 * options.r1_interval)).backward()
-                world.average_gradients(D.parameters())
+                said |= smoothing({"new": new})
+                world.average_gradients(of_D)
                 adam_D.step()
-                stats.add("r1", penalty)
+            for name, value in said.items():
+                stats.add(name, value)
 
         update_ema(model_ema, model, batch, cur_nimg - start_nimg, options.ema_kimg)
         cur_nimg, step = cur_nimg + batch, step + 1
-        stats.add("loss_same", same)
-        stats.add("loss_new", new)
 
         # Report.
         if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:

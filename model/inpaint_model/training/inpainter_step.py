@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,14 +16,14 @@ from inpaint_model.perceptual import PerceptualLoss
 
 
 class Batch(NamedTuple):
-    """One step's pictures, all [B, ...] of this process."""
+    """One step's B pictures of this process, and what made them."""
 
     same: Tensor  # generated pictures [B, 3, R, R]
     new: Tensor  # the same, a share of them replaced by real ones
     hole: Tensor  # [B, 1, R, R]
     w_same: Tensor  # the codes of `same` [B, num_ws, w_dim]
     w_new: Tensor  # other codes
-    is_real: Tensor  # bool [B], in the processor's memory: where `new` holds a real picture
+    real: Tensor  # int64 [K]: where `new` holds a real picture
 
 
 class Fills(NamedTuple):
@@ -52,14 +53,13 @@ def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None)
     Pictures that both branches share are encoded once. shift [B, num_ws, w_dim] is added to the new
     branch's W_out (training against cancelled edits).
     """
-    B, device = len(batch.same), batch.same.device
-    real = batch.is_real.nonzero()[:, 0]
-    first, second = torch.arange(B), torch.arange(B)
-    second[real] = B + torch.arange(len(real))
-    real, index = real.to(device), torch.cat([first, second]).to(device)
+    B, real = len(batch.same), batch.real
+    first = torch.arange(B, device=real.device)
+    second = first.index_copy(0, real, torch.arange(B, B + len(real), device=real.device))
     encoding = model.encode(
         torch.cat([batch.same, batch.new[real]]), torch.cat([batch.hole, batch.hole[real]])
     )
+    index = torch.cat([first, second])
     encoding = type(encoding)(*(part[index] for part in encoding))
     ws = model.mix(encoding, torch.cat([batch.w_same, batch.w_new]))
     if shift is not None:
@@ -80,19 +80,19 @@ def reconstruction(
     fills: Fills,
     perceptual: PerceptualLoss,
     weight: float,
-    rng: torch.Generator | None = None,
+    windows: Sequence[Tensor | None] = (None, None),
 ) -> tuple[Tensor, Tensor]:
     """L_rg (every pixel) and L_rr (known pixels): mean squared error and perceptual distance.
 
-    rng: places the perceptual loss's window.
+    windows: those of the perceptual loss for the two.
     """
     known = 1 - batch.hole
     seen, wanted = fills.out_new * known, batch.new * known
     same = F.mse_loss(fills.out_same, batch.same)
     new = F.mse_loss(seen, wanted)
     if weight:
-        same = same + weight * perceptual(fills.out_same, batch.same, rng)
-        new = new + weight * perceptual(seen, wanted, rng)
+        same = same + weight * perceptual(fills.out_same, batch.same, windows[0])
+        new = new + weight * perceptual(seen, wanted, windows[1])
     return same, new
 
 

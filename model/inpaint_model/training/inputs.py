@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model.config import GeneratorConfig
+from inpaint_model.devices import ACCELERATORS
 from inpaint_model.masks import training_holes
 from inpaint_model.sampler import Sampler
 from inpaint_model.training.distributed import World
@@ -32,15 +33,15 @@ Draws = TypeVar("Draws", bound="InpainterDraws")
 
 
 class InpainterDraws(NamedTuple):
-    """One step's random choices, all [B, ...] of this process and in the processor's memory."""
+    """One step's random choices for the B pictures of this process, in the processor's memory."""
 
     z: Tensor  # [B, 3, z_dim]: of the picture, of the new code, of the code mixed into that
     mixed_from: Tensor  # int64 [B, 1]: the style from which on the new code is mixed
     labels: Tensor  # float32 [B, c_dim]
     hole: Tensor  # [B, 1, R, R]
-    picture: Tensor  # int64 [B]: which real one
-    mirrored: Tensor  # bool [B]
-    is_real: Tensor  # bool [B]: whether the new-code branch sees it
+    real: Tensor  # int64 [K]: for which of the B the new-code branch sees a real picture
+    picture: Tensor  # int64 [K]: which one
+    mirrored: Tensor  # bool [K]
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,22 @@ class InpainterInputs:
         classes = torch.randint(max(config.c_dim, 1), (batch,), generator=rng)
         labels = F.one_hot(classes, max(config.c_dim, 1))[:, : config.c_dim].float()
         hole = training_holes(batch, config.resolution, generator_for(options.seed, nimg, "holes"))
-        picture, mirrored = torch.zeros(batch, dtype=torch.long), torch.zeros(batch) > 0
+        mixed_from = torch.where(mixed, cut, config.num_ws)
         is_real = torch.zeros(batch) > 0
+        picture, mirrored = torch.zeros(batch, dtype=torch.long), is_real
         if self.sampler is not None:
             picture, mirrored = self.sampler.draw(nimg, batch)
-            is_real = torch.rand(batch, generator=rng) < options.real_fraction
-        mixed_from = torch.where(mixed, cut, config.num_ws)
-        drawn = (z, mixed_from, labels, hole, picture, mirrored, is_real)
-        return InpainterDraws(*(share(x).contiguous() for x in drawn))
+            # As many at every step, as far as the batch divides: shapes that stay need no new
+            # choice of algorithms, and no other CUDA graph.
+            wanted = options.real_fraction * batch
+            count = int(wanted) + int(torch.rand((), generator=rng) < wanted % 1)
+            is_real[torch.randperm(batch, generator=rng)[:count]] = True
+        z, mixed_from, labels, hole, picture, mirrored, is_real = map(
+            share, (z, mixed_from, labels, hole, picture, mirrored, is_real)
+        )
+        real = is_real.nonzero()[:, 0]
+        drawn = (z, mixed_from, labels, hole, real, picture[real], mirrored[real])
+        return InpainterDraws(*(x.contiguous() for x in drawn))
 
 
 def ahead(
@@ -85,19 +94,19 @@ def ahead(
     """Yield draw(start), draw(start + step), ... below `stop`.
 
     threads: how many draw ahead of what is asked for; 0: none; None: two beside a GPU, otherwise
-    none. For a GPU draws come in page-locked memory, from which copies need not be waited for.
+    none. For CUDA draws come in page-locked memory, from which copies need not be waited for.
     """
     if threads is not None and threads < 0:
         raise ValueError(f"{threads} threads cannot draw inputs: give 0 or more (--input-threads)")
-    on_gpu = device.type == "cuda"
-    threads = (THREADS if on_gpu else 0) if threads is None else threads
+    pinned = device.type == "cuda"
+    threads = (THREADS if device.type in ACCELERATORS else 0) if threads is None else threads
     if not threads:
         yield from map(draw, range(start, stop, step))
         return
 
     def prepare(nimg: int) -> Draws:
         draws = draw(nimg)
-        return type(draws)(*(x.pin_memory() for x in draws)) if on_gpu else draws
+        return type(draws)(*(x.pin_memory() for x in draws)) if pinned else draws
 
     pool = ThreadPoolExecutor(threads, "draws")
     try:

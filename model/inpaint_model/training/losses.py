@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors, and the optimiser that lazy regularisation wants."""
+"""Losses as pure functions of tensors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def g_nonsaturating(fake_logits: Tensor) -> Tensor:
@@ -62,9 +62,3 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
 def path_length_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
     """Mean squared deviation of lengths [N] from their running mean (a scalar)."""
     return (lengths - mean).square().mean()
-
-
-def lazy_adam(module: nn.Module, lr: float, interval: int | None) -> torch.optim.Adam:
-    """Adam (0, 0.99), corrected for regularisation steps every `interval` (StyleGAN2, B)."""
-    ratio = 1.0 if interval is None else interval / (interval + 1)
-    return torch.optim.Adam(module.parameters(), lr=lr * ratio, betas=(0.0, 0.99**ratio), eps=1e-8)

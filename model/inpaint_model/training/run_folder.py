@@ -22,6 +22,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from inpaint_model.tensor_files import write_tensors
+from inpaint_model.training.optimizers import load_moments
 
 
 class RunFolder:
@@ -103,6 +104,5 @@ class RunFolder:
                 index, _, field = rest.partition("/")
                 if owner == name:
                     state.setdefault(int(index), {})[field] = value
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": state, "param_groups": groups})
+            load_moments(optimizer, state)
         return numbers

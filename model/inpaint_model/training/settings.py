@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from inpaint_model.training.options import option
 
+CUDA_GRAPHS = "Record the phases of a step as CUDA graphs; where that fails, go on without."
 MAX_MINUTES = "Stop, with everything saved, this many minutes after the start; 0 = never."
 SNAPSHOT_MINUTES = "Minutes between them instead, at the next line of progress; 0 = by images."
 PERCEPTUAL_SIDE = (
@@ -80,6 +81,7 @@ class GeneratorTraining:
     compile: bool = option(
         False, "Compile the generator (torch.compile; takes a minute); needs --no-random-noise."
     )
+    cuda_graphs: bool = option(False, CUDA_GRAPHS)
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ class InpainterTraining:
         None, "Threads that draw masks for the next steps; None = 2 beside a GPU, otherwise 0."
     )
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
+    cuda_graphs: bool = option(False, CUDA_GRAPHS)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from inpaint_model.projected.discriminator import Patches, ProjectedDiscriminator
 from inpaint_model.projected.feature_network import FeatureNetwork, load_feature_network
+from inpaint_model.projected.heads import improve, spectral_norms
 from inpaint_model.training.ema import frozen_copy
 from tiny_feature_networks import save_script, tiny_feature_network, tiny_projected
 from torch import Tensor, nn
@@ -167,3 +168,17 @@ class TestNetworksThatDoNotFit:
 
         with pytest.raises(ValueError, match="makes no feature maps"):
             ProjectedDiscriminator([FeatureNetwork(Named())], 32)
+
+
+def test_norms_improve_by_one_iteration_a_judgement_while_it_trains(path: Path) -> None:
+    """And only then; a convolution does not add one of its own."""
+    P = tiny_projected(path)
+    P.calibrate(pictures())
+    again = copy.deepcopy(P)
+    P.train()(pictures())
+    improve(spectral_norms(again.heads))
+    for one, other in zip(spectral_norms(P), spectral_norms(again), strict=True):
+        assert torch.equal(one.v, other.v)
+    P.eval()(pictures())
+    for one, other in zip(spectral_norms(P), spectral_norms(again), strict=True):
+        assert torch.equal(one.v, other.v)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
-from inpaint_model.projected.heads import MAX_WIDTH, Head, SeparableBlock
+from inpaint_model.projected.heads import (
+    MAX_WIDTH,
+    Head,
+    SeparableBlock,
+    improve,
+    spectral_norms,
+)
 from torch import Tensor, nn
 
 
@@ -56,6 +64,22 @@ def test_no_convolution_enlarges_by_more_than_one() -> None:
     for module in convolutions(network.eval()):
         largest = float(torch.linalg.matrix_norm(module.weight.detach().flatten(1), 2))
         assert largest == pytest.approx(1, abs=0.05)
+
+
+def test_all_spectral_norms_together_are_what_torch_makes_one_by_one() -> None:
+    """For heads of several sizes, some of whose convolutions have the same shape."""
+    heads = nn.ModuleList([head(), head(8, 32), head(), head(16, 8)])
+    for seed, parameter in enumerate(heads.parameters()):
+        parameter.data.copy_(rand(*parameter.shape, seed=seed))
+    alone = copy.deepcopy(heads)
+    for _ in range(3):
+        improve(spectral_norms(heads))
+        for norm in spectral_norms(alone):
+            norm.own(norm.weight)  # what reading a convolution's weight does while it trains
+    assert len(spectral_norms(heads)) == len(convolutions(heads))
+    for one, other in zip(spectral_norms(heads), spectral_norms(alone), strict=True):
+        torch.testing.assert_close(one.u, other.u)
+        torch.testing.assert_close(one.v, other.v)
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -52,7 +52,7 @@ class TestProjectedAdversary:
         def grads() -> list[Tensor]:
             return [p.grad.clone() for p in adversary.network.heads.parameters()]
 
-        loss = adversary.loss(now, G)
+        loss, said = adversary.loss(G, adversary.chance(now, len(G)))
         assert G.grad is None  # the heads' gradient stays with the heads
         for found, wanted in zip(grads(), on_fakes, strict=True):
             torch.testing.assert_close(found, wanted)
@@ -67,7 +67,7 @@ class TestProjectedAdversary:
 
         before = [p.detach().clone() for p in adversary.network.heads.parameters()]
         buffers = {n: x.clone() for n, x in adversary.network.projections.state_dict().items()}
-        adversary.learn(now, real)
+        adversary.learn(now, real, said)
         torch.testing.assert_close(G.grad, for_G)
         for found, wanted in zip(grads(), on_both, strict=True):
             torch.testing.assert_close(found, wanted)
@@ -81,8 +81,8 @@ class TestProjectedAdversary:
         fake, real, states = rand(4, 3, 32, 32), rand(4, 3, 32, 32, seed=1), []
         for fakes in (fake, fake.clone().requires_grad_(True)):
             adversary = self.adversary(network)
-            adversary.loss(Moment(0, 0), fakes)
-            adversary.learn(Moment(0, 0), real)
+            verdict = adversary.loss(fakes, adversary.chance(Moment(0, 0), len(fakes)))
+            adversary.learn(Moment(0, 0), real, verdict.numbers)
             states.append(adversary.network.state_dict())
         assert all(torch.equal(x, states[1][name]) for name, x in states[0].items())
 
@@ -95,8 +95,9 @@ class TestProjectedAdversary:
         means = []
         for step in range(40):
             real = F.interpolate(rand(8, 3, 4, 4, seed=step), size=(32, 32), mode="bilinear")
-            adversary.loss(Moment(8 * step, step), rand(8, 3, 32, 32, seed=100 + step))
-            adversary.learn(Moment(8 * step, step), real)
+            now, fake = Moment(8 * step, step), rand(8, 3, 32, 32, seed=100 + step)
+            verdict = adversary.loss(fake, adversary.chance(now, 8))
+            adversary.learn(now, real, verdict.numbers)
             means.append(stats.take(Path("state"), 0))
         last = {name: sum(m[name] for m in means[-8:]) / 8 for name in means[0]}
         assert means[0]["loss_heads"] > 1.9
@@ -106,4 +107,4 @@ class TestProjectedAdversary:
     def test_learning_needs_something_seen(self, network: Path) -> None:
         adversary = self.adversary(network)
         with pytest.raises(RuntimeError, match="call it first"):
-            adversary.learn(Moment(0, 0), rand(4, 3, 32, 32))
+            adversary.learn(Moment(0, 0), rand(4, 3, 32, 32), {})

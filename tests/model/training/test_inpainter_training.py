@@ -14,8 +14,10 @@ from inpaint_model.inpainter import tiny_model
 from inpaint_model.networks import Encoding
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.projected.files import load_projected
+from inpaint_model.sampler import Sampler
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
+from inpaint_model.training.distributed import World
 from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
 from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.inpainter_step import (
@@ -26,6 +28,7 @@ from inpaint_model.training.inpainter_step import (
     fill_both,
     reconstruction,
 )
+from inpaint_model.training.inputs import InpainterInputs
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import (
@@ -110,6 +113,19 @@ class TestInpainter:
             train_inpainter(options, tiny_model(), None, perceptual, run, pictures=pictures())
         assert same_tensors(runs[0].state_path, runs[1].state_path)
 
+    @pytest.mark.parametrize(("fraction", "counts"), [(0.5, {4}), (0.3, {2, 3}), (0.02, {0, 1})])
+    def test_as_many_real_pictures_at_every_step(self, fraction: float, counts: set[int]) -> None:
+        """At places that differ; where the batch does not divide, right on average."""
+        options = replace(FILL, batch_size=8, real_fraction=fraction)
+        config = tiny_model().config.generator
+        draw = InpainterInputs(options, config, World(), Sampler(24, 0))
+        steps = [draw(8 * step) for step in range(300)]
+        found = [len(step.real) for step in steps]
+        assert set(found) == counts
+        assert sum(found) / len(found) == pytest.approx(8 * fraction, abs=0.1)
+        assert all(len(step.picture) == len(step.mirrored) == len(step.real) for step in steps)
+        assert {int(i) for step in steps for i in step.real} == set(range(8))
+
     def test_new_codes_are_judged_on_known_pixels_only(self) -> None:
         model, (_, D) = tiny_model(), tiny_networks()
         perceptual = PerceptualLoss(discriminator_features(D))
@@ -118,7 +134,7 @@ class TestInpainter:
         hole = torch.zeros(2, 1, 32, 32)
         hole[..., 8:24] = 1
         w = model.generator.mapping(rand(2, model.config.generator.z_dim))
-        batch = Batch(same, same, hole, w, w, torch.zeros(2, dtype=torch.bool))
+        batch = Batch(same, same, hole, w, w, torch.zeros(0, dtype=torch.long))
         fills = fill_both(model, batch)
         elsewhere = fills._replace(out_new=torch.where(hole > 0, 5.0, fills.out_new))
         assert (
@@ -134,7 +150,7 @@ class TestInpainter:
         hole = torch.zeros(1, 1, 32, 32)
         hole[:, :, :, 16:] = 1
         codes = torch.zeros(1, 1, 1)
-        batch = Batch(picture, picture, hole, codes, codes, torch.zeros(len(picture)) > 0)
+        batch = Batch(picture, picture, hole, codes, codes, torch.zeros(0, dtype=torch.long))
         checks = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * 2.0 - 1
         checks = checks.expand(1, 3, 32, 32)
 

@@ -1,0 +1,120 @@
+"""What a CUDA graph does, on the processor: note operations, and repeat them on the same memory.
+
+Recording here lets the operations happen, since torch has to see results, and then puts back what
+they changed. A replay repeats the operations as they were noted: numbers of Python's are those of
+the recording for ever, as in a graph. What a graph cannot hold fails in the same place: a number
+that somebody reads, a random choice of the processor's, a result whose size depends on values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from inpaint_model.training.phases import Replay
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+UNRECORDABLE = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal")
+
+
+class NotRecordableError(RuntimeError):
+    """Raised by what a graph cannot hold."""
+
+
+class Operation(NamedTuple):
+    """One launch."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    result: Any
+
+    def repeat(self) -> None:
+        again = self.function(*self.args, **self.kwargs)
+        for old, new in zip(tree_leaves(self.result), tree_leaves(again), strict=True):
+            if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
+                old.copy_(new)
+
+
+class Noting(TorchDispatchMode):
+    """Note every operation, and what the memory that it changes held before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
+        self.before: dict[int, tuple[Any, Any]] = {}  # by address: storage and its contents
+        self._made: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.removeprefix("aten::")
+        random = any(isinstance(x, torch.Generator) for x in tree_leaves((args, kwargs)))
+        if name in UNRECORDABLE or random or name.startswith(("rand", "normal", "bernoulli")):
+            raise NotRecordableError(f"operation not permitted when recording: {name}")
+        given = zip(func._schema.arguments, args, strict=False)
+        named = {x.name: x for x in func._schema.arguments}
+        written = [v for x, v in given if _writes(x)]
+        written += [v for n, v in kwargs.items() if n in named and _writes(named[n])]
+        for x in tree_leaves(written):
+            storage = x.untyped_storage()
+            if storage.data_ptr() not in self._made and storage.data_ptr() not in self.before:
+                self.before[storage.data_ptr()] = storage, storage.clone()
+        result = func(*args, **kwargs)
+        arguments = {
+            x.untyped_storage().data_ptr()
+            for x in tree_leaves((args, kwargs))
+            if isinstance(x, Tensor)
+        }
+        for x in tree_leaves(result):
+            if isinstance(x, Tensor) and x.untyped_storage().data_ptr() not in arguments:
+                self._made.add(x.untyped_storage().data_ptr())
+        self.operations.append(Operation(func, args, kwargs, result))
+        return result
+
+    def put_back(self) -> None:
+        """Let nothing have happened."""
+        for storage, contents in self.before.values():
+            storage.copy_(contents)
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        for operation in self.operations:
+            operation.repeat()
+
+
+def _writes(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+class ProcessorRecorder:
+    """The seam's other side: counts what is run, recorded and replayed."""
+
+    def __init__(self, device: torch.device, break_at: int | None = None) -> None:
+        """break_at: raise in the middle of the recording of this number, counted from 0."""
+        self.device = device
+        self.runs = self.recordings = self.replays = 0
+        self._break_at = break_at
+
+    def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        self.runs += 1
+        return work()
+
+    def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
+        noting = Noting()
+        try:
+            with noting:
+                outputs = work()
+                if self.recordings == self._break_at:
+                    raise RuntimeError("operation not permitted when stream is capturing\nat ...")
+        finally:
+            noting.put_back()
+        self.recordings += 1
+
+        def replay() -> None:
+            self.replays += 1
+            noting.replay()
+
+        return outputs, replay
