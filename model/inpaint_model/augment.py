@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from inpaint_model.devices import upload, uploaded
 from inpaint_model.filters import (
     HALO,
     along_both_axes,
@@ -29,6 +28,7 @@ from inpaint_model.filters import (
 )
 from inpaint_model.linear_sampling import sample_bilinear
 from inpaint_model.readback import read_scalars
+from inpaint_model.staging import upload, uploaded
 
 
 @dataclass

@@ -6,12 +6,10 @@ torch is imported when a function needs it, so that `--help` and errors in argum
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
 ACCELERATORS = ("cuda", "xpu", "mps")  # in the order of `auto`
 HELP = "auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; a ROCm build of torch answers to cuda"
@@ -120,22 +118,3 @@ def free_memory(device: torch.device) -> float:
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     return math.inf
-
-
-def upload(x: Tensor, device: torch.device | str) -> Tensor:
-    """A tensor of the processor's on `device`, without waiting for it.
-
-    A copy from ordinary memory waits until the GPU has done all that was queued before; one from
-    page-locked memory does not, and torch keeps that memory until the copy is done.
-    """
-    import torch
-
-    device = torch.device(device)
-    if device.type == "cuda" and x.device.type == "cpu" and not x.is_pinned():
-        x = x.pin_memory()
-    return x.to(device, non_blocking=True)
-
-
-def uploaded(tensors: Iterable[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
-    """`upload` each."""
-    return tuple(upload(x, device) for x in tensors)

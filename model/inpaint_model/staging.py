@@ -7,6 +7,7 @@ only do the same a second time. Results leave it at once: sessions would otherwi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy.typing as npt
@@ -14,15 +15,20 @@ import torch
 from torch import Tensor
 
 
-def upload(array: npt.NDArray[Any] | Tensor, device: torch.device) -> Tensor:
+def upload(array: npt.NDArray[Any] | Tensor, device: torch.device | str) -> Tensor:
     """An array on the device, of the same shape and type; nothing waits for the copy to a GPU.
 
     On the processor it is the array's own memory.
     """
-    here = torch.as_tensor(array)
-    if device.type != "cuda":
-        return here.to(device)
-    return here.pin_memory().to(device, non_blocking=True)
+    here, device = torch.as_tensor(array), torch.device(device)
+    if device.type == "cuda" and here.device.type == "cpu" and not here.is_pinned():
+        here = here.pin_memory()
+    return here.to(device, non_blocking=True)
+
+
+def uploaded(tensors: Iterable[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
+    """`upload` each."""
+    return tuple(upload(x, device) for x in tensors)
 
 
 def download(x: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     device.add_argument(
         "--device",
         metavar="DEVICE",
-        help="auto (default), cpu, cuda:N or cuda:UUID; several: cuda:0,cuda:1",
+        help="auto (default), cpu, cuda:N, cuda:UUID, xpu:N or mps; several: cuda:0,cuda:1",
     )
     result.add_argument(
         "--listen",

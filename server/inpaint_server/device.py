@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from inpaint_model import devices
 
 from .errors import ConfigurationError
 
@@ -15,9 +16,11 @@ _setting_threads = threading.Lock()
 
 
 def choose_devices(wanted: str) -> tuple[torch.device, ...]:
-    """The devices called auto, cpu, cuda, cuda:N, cuda:UUID, or several of CUDA's: cuda:0,cuda:1.
+    """The devices called auto, cpu, cuda, cuda:N, cuda:UUID, xpu, xpu:N or mps, or several of
+    CUDA's: cuda:0,cuda:1.
 
-    A UUID is what `nvidia-smi -L` prints (GPU-...); its beginning suffices where only one GPU has
+    auto is the first CUDA GPU or the processor: nobody has tried the others yet, so they must be
+    asked for. ROCm builds of torch call their GPUs cuda. A UUID is what `nvidia-smi -L` prints (GPU-...); its beginning suffices where only one GPU has
     it. Raises ConfigurationError with the remedy if a device is not here.
     """
     names = [name.strip() for name in wanted.split(",")]
@@ -26,13 +29,13 @@ def choose_devices(wanted: str) -> tuple[torch.device, ...]:
             f"device: {wanted!r} mixes GPUs with something else; name GPUs only (cuda:0,cuda:1), "
             "or `cpu` alone"
         )
-    devices = [choose_device(name) for name in names]
-    for device in devices:
-        if devices.count(device) > 1:
+    chosen = [choose_device(name) for name in names]
+    for device in chosen:
+        if chosen.count(device) > 1:
             raise ConfigurationError(
                 f"device: {wanted!r} names GPU {device.index} more than once; name each GPU once"
             )
-    return tuple(devices)
+    return tuple(chosen)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -42,11 +45,16 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "cpu":
         return torch.device("cpu")
     kind, colon, which = wanted.partition(":")
+    if kind in ("xpu", "mps"):
+        try:
+            return devices.choose_device(wanted)
+        except ValueError as error:
+            raise ConfigurationError(f"device: {error}") from None
     is_uuid = which.lower().startswith("gpu-")
     if kind != "cuda" or not (is_uuid or which.isdecimal() or not colon):
         raise ConfigurationError(
-            f"device: {wanted!r} is not auto, cpu, cuda, cuda:N or cuda:UUID (a UUID as "
-            "`nvidia-smi -L` prints it: GPU-...)"
+            f"device: {wanted!r} is not auto, cpu, cuda, cuda:N, cuda:UUID (as `nvidia-smi -L` "
+            "prints it: GPU-...), xpu, xpu:N or mps"
         )
     if not torch.cuda.is_available():
         raise ConfigurationError(
@@ -83,6 +91,10 @@ def device_name(device: torch.device) -> str:
     """A name for people."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "xpu":
+        return torch.xpu.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU"
     try:
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             if line.startswith("model name"):
@@ -147,3 +159,7 @@ def free_cached_memory(device: torch.device) -> None:
     """Give what torch keeps for later back to the driver."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    elif device.type == "xpu":
+        torch.xpu.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -71,10 +71,10 @@ def test_gpus_by_number_and_uuid(wanted: str, numbers: list[int]) -> None:
         ("cuda:0,cpu", "mixes GPUs with something else"),
         ("cpu,cpu", "mixes GPUs with something else"),
         ("auto,cuda:1", "mixes GPUs with something else"),
-        ("cuda:", "is not auto, cpu, cuda, cuda:N or cuda:UUID"),
-        ("cuda:one", "is not auto, cpu, cuda, cuda:N or cuda:UUID"),
+        ("cuda:", "is not auto, cpu, cuda, cuda:N, cuda:UUID"),
+        ("cuda:one", "is not auto, cpu, cuda, cuda:N, cuda:UUID"),
         ("cuda:0,", "mixes GPUs with something else"),
-        ("GPU-1a2b", "is not auto, cpu, cuda, cuda:N or cuda:UUID"),
+        ("GPU-1a2b", "is not auto, cpu, cuda, cuda:N, cuda:UUID"),
     ],
 )
 def test_devices_that_are_not_there(wanted: str, words: str) -> None:
@@ -89,6 +89,18 @@ def test_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_devices("auto") == choose_devices("cpu") == (torch.device("cpu"),)
     with pytest.raises(ConfigurationError, match=r"GPU GPU-1a cannot be used.*--device cpu"):
         choose_devices("cuda:GPU-1a")
+
+
+@pytest.mark.parametrize("wanted", ["xpu", "xpu:1", "mps"])
+def test_gpus_of_intel_and_apple_must_be_asked_for(
+    wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"device: this torch sees no .* --device cpu, or"):
+        choose_devices(wanted)
+    monkeypatch.setattr("inpaint_model.devices.count", lambda kind: 2 if kind == "xpu" else 1)
+    assert choose_devices(wanted) == (torch.device(wanted),)
+    assert choose_devices("auto") == (torch.device("cpu"),)
 
 
 def test_what_gpu_says_on_the_command_line() -> None:

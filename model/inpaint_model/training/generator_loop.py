@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.data import PictureSet
-from inpaint_model.devices import upload
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator, NoiseSource
 from inpaint_model.grids import contact_sheet, to_uint8
@@ -25,6 +24,7 @@ from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.readback import read_scalars
 from inpaint_model.sampler import Sampler
+from inpaint_model.staging import upload
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import (
     Adversary,

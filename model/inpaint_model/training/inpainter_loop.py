@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, generator_sha256, save_bundle
 from inpaint_model.data import PictureSet
-from inpaint_model.devices import upload
 from inpaint_model.direction_store import add_directions, directions_of
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.networks import Encoding, InpaintingModel
@@ -27,6 +26,7 @@ from inpaint_model.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.sampler import Sampler
+from inpaint_model.staging import upload
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.deadline import Deadline, Snapshots
