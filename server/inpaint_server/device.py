@@ -20,8 +20,10 @@ def choose_devices(wanted: str) -> tuple[torch.device, ...]:
     CUDA's: cuda:0,cuda:1.
 
     auto is the first CUDA GPU or the processor: nobody has tried the others yet, so they must be
-    asked for. ROCm builds of torch call their GPUs cuda. A UUID is what `nvidia-smi -L` prints (GPU-...); its beginning suffices where only one GPU has
-    it. Raises ConfigurationError with the remedy if a device is not here.
+    asked for. ROCm builds of torch call their GPUs cuda. A UUID is what `nvidia-smi -L` prints
+    (GPU-...); its beginning suffices where only one GPU has it.
+
+    Raises ConfigurationError with the remedy if a device is not here.
     """
     names = [name.strip() for name in wanted.split(",")]
     if len(names) > 1 and not all(name.partition(":")[0] == "cuda" for name in names):

@@ -37,6 +37,7 @@ from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.inpainter_step import (
     Batch,
     coarse_loss,
+    codes_loss,
     fill_both,
     grid_of,
     reconstruction,
@@ -83,10 +84,11 @@ def train_inpainter(
         raise ValueError(f"batch {batch} does not divide among {world.size} processes")
     if options.real_fraction and pictures is None:
         raise ValueError("real_fraction needs real pictures: give --data")
-    if options.lambda_edit and model.skip is None:
-        raise ValueError(
-            "lambda_edit is about the skip encoder, which this arch has not: leave it 0"
-        )
+    for name in ("lambda_codes", "lambda_edit"):
+        if getattr(options, name) and model.skip is None:
+            raise ValueError(
+                f"{name} is about the skip encoder, which this arch does not have: leave it 0"
+            )
     if options.lambda_adversarial and D is None:
         raise ValueError("lambda_adversarial needs a discriminator: give one, or leave it 0")
     if bool(options.lambda_projected) != (P is not None):
@@ -168,7 +170,8 @@ def train_inpainter(
             shift = torch.randn(batch, 1, config.w_dim, generator=rng) * options.edit_std
             given["shift"] = world.shard(shift)
         rng = generator_for(options.seed, cur_nimg, "window")
-        for name in ("window of same", "window of new"):
+        windows = ["window of same", "window of new"]
+        for name in windows + ["window of codes"] * bool(options.lambda_codes):
             window = perceptual.window(config.resolution, rng)
             if window is not None:
                 given[name] = window
@@ -192,6 +195,10 @@ def train_inpainter(
         if options.lambda_coarse:
             said["loss_coarse"] = coarse_loss(data, fills)
             loss = loss + options.lambda_coarse * said["loss_coarse"]
+        if options.lambda_codes:
+            window, weight = given.get("window of codes"), options.perceptual_weight
+            said["loss_codes"] = codes_loss(model, data, fills, perceptual, weight, window)
+            loss = loss + options.lambda_codes * said["loss_codes"]
         if options.lambda_edit:
             move = moves(data.w_same[:edited], data.w_new[:edited], given["moves"])
             encoding = Encoding(*(part[:edited] for part in fills.encoding_new))

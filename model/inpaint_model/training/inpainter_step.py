@@ -86,14 +86,41 @@ def reconstruction(
 
     windows: those of the perceptual loss for the two.
     """
-    known = 1 - batch.hole
-    seen, wanted = fills.out_new * known, batch.new * known
     same = F.mse_loss(fills.out_same, batch.same)
-    new = F.mse_loss(seen, wanted)
     if weight:
         same = same + weight * perceptual(fills.out_same, batch.same, windows[0])
-        new = new + weight * perceptual(seen, wanted, windows[1])
-    return same, new
+    return same, _of_known_pixels(fills.out_new, batch, perceptual, weight, windows[1])
+
+
+def codes_loss(
+    model: InpaintingModel,
+    batch: Batch,
+    fills: Fills,
+    perceptual: PerceptualLoss,
+    weight: float,
+    window: Tensor | None = None,
+) -> Tensor:
+    """L_rr once more, on what the new branch's codes generate without the skip encoder.
+
+    Not the paper's. The skip encoder restores known pixels whatever the codes say, so L_rr alone
+    hardly asks the codes to agree with the picture, and the fill, which only they decide, follows
+    the sampled code: the same mouth in every face.
+    """
+    bare = model.generator.synthesis(fills.ws_new, dtype=model.precision).float()
+    return _of_known_pixels(bare, batch, perceptual, weight, window)
+
+
+def _of_known_pixels(
+    output: Tensor,
+    batch: Batch,
+    perceptual: PerceptualLoss,
+    weight: float,
+    window: Tensor | None,
+) -> Tensor:
+    known = 1 - batch.hole
+    seen, wanted = output * known, batch.new * known
+    loss = F.mse_loss(seen, wanted)
+    return loss + weight * perceptual(seen, wanted, window) if weight else loss
 
 
 def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:

@@ -109,6 +109,9 @@ class InpainterTraining:
     lambda_coarse: float = option(
         0.0, "Weight of L_rr's addition: other codes' fills keep the picture's tones, at 8 px."
     )
+    lambda_codes: float = option(
+        0.0, "Weight of L_rr once more, on what the codes generate without the skip encoder."
+    )
     lambda_edit: float = option(
         0.0, "Weight of the loss that keeps edits: the skip encoder leaves their change as it is."
     )

@@ -24,6 +24,7 @@ from inpaint_model.training.inpainter_step import (
     Batch,
     Fills,
     coarse_loss,
+    codes_loss,
     composite,
     fill_both,
     reconstruction,
@@ -51,7 +52,9 @@ class TestInpainter:
         model, (_, D) = tiny_model(arch=arch), tiny_networks()
         before = {k: v.clone() for k, v in model.state_dict().items()}
         run = RunFolder(tmp_path / "run")
-        options = FILL if model.skip is not None else replace(FILL, lambda_edit=0.0)
+        options = FILL
+        if model.skip is None:
+            options = replace(FILL, lambda_codes=0.0, lambda_edit=0.0)
         train_inpainter(options, model, D, PerceptualLoss(discriminator_features(D)), run)
         after = load_model(read_bundle(run.bundle_path)).state_dict()
         changed = {k for k in after if not torch.equal(before[k], after[k])}
@@ -145,6 +148,34 @@ class TestInpainter:
             torch.where(hole > 0, 0.0, fills.composite_new), torch.where(hole > 0, 0.0, same)
         )
 
+    def test_the_codes_loss_asks_the_codes_and_not_the_skip_encoder(self) -> None:
+        """It is L_rr of a model whose skip encoder changes nothing, as an untrained one's."""
+        model, (_, D) = tiny_model(), tiny_networks()
+        assert model.skip is not None
+        model.requires_grad_(True)
+        perceptual = PerceptualLoss(discriminator_features(D))
+        same = rand(2, 3, 32, 32)
+        perceptual.calibrate(same)
+        hole = torch.zeros(2, 1, 32, 32)
+        hole[..., 8:24] = 1
+        w = model.generator.mapping(rand(2, model.config.generator.z_dim)).detach()
+        batch = Batch(same, same, hole, w, w, torch.zeros(0, dtype=torch.long))
+        fills = fill_both(model, batch)
+        untrained = codes_loss(model, batch, fills, perceptual, 1.0)
+        assert untrained.item() == pytest.approx(
+            reconstruction(batch, fills, perceptual, 1.0)[1].item(), rel=1e-5
+        )
+        untrained.backward()
+        assert all(p.grad is not None and p.grad.any() for p in model.mixer.mlps[0].parameters())
+        assert next(model.encoder.parameters()).grad is not None
+        assert all(p.grad is None for p in model.skip.parameters())
+        nn.init.normal_(model.skip.leave.bias, std=30.0)
+        fills = fill_both(model, batch)
+        assert codes_loss(model, batch, fills, perceptual, 1.0).item() == pytest.approx(
+            untrained.item()
+        )
+        assert reconstruction(batch, fills, perceptual, 1.0)[1] != untrained
+
     def test_the_coarse_loss_sees_tones_in_the_hole_and_no_details(self) -> None:
         picture = torch.zeros(1, 3, 32, 32)
         hole = torch.zeros(1, 1, 32, 32)
@@ -215,7 +246,7 @@ class TestInpainter:
         model = tiny_model(arch="hierarchical-w")
         _, D = tiny_networks()
         perceptual = PerceptualLoss(discriminator_features(D))
-        with pytest.raises(ValueError, match="has not"):
+        with pytest.raises(ValueError, match="does not have"):
             train_inpainter(FILL, model, D, perceptual, RunFolder(tmp_path))
 
     def test_collapses_are_reported(self) -> None:
