@@ -225,9 +225,9 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
     assert script.returncode == 128 + signal.SIGTERM
     commands = [line for line in printed.splitlines() if "inpaint_model.cli train" in line]
     assert len(commands) == 3
-    assert "--no-compile" not in commands[0]
-    assert commands[1].endswith("--no-compile")
-    assert commands[2].endswith("--no-compile --batch-size 2")
+    assert "--no-" not in commands[0].replace("--no-random-noise", "")
+    assert commands[1].endswith("--no-cuda-graphs --no-compile")
+    assert commands[2].endswith("--no-cuda-graphs --no-compile --batch-size 2")
     assert printed.count("generator-32 ended with signal 9: it is started again") == 2
 
     script, last = start(runs, *options, **endless), None
@@ -301,7 +301,8 @@ class TestSchedule:
         return stages
 
     def test_the_portrait_model(self, stages: Callable[..., list[Any]], tmp_path: Path) -> None:
-        plan = stages(("lite0.pt",), BATCH="64", GENERATOR_MINUTES="15", FRAMER_KIMG="100")
+        more = {"CUDA_GRAPHS": "1", "SNAPSHOT_MINUTES": "2"}
+        plan = stages(("lite0.pt",), BATCH="64", GENERATOR_MINUTES="15", FRAMER_KIMG="100", **more)
         names = [stage.folder.name for stage in plan]
         assert names == ["generator-128", "generator-256", "inpainter-256", "framer-256"]
         assert [stage.minutes for stage in plan] == [0, 15, 0, 0]
@@ -317,6 +318,9 @@ class TestSchedule:
         assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
         assert "--lambda-adversarial 0 " in inpainter
         assert f"--bundle {tmp_path}/inpainter-256/bundle" in framer
+        for options in (half, full, inpainter):
+            assert options.endswith("--snapshot-minutes 2.0 --cuda-graphs")
+        assert "--cuda-graphs" not in framer
 
     def test_a_model_of_half_the_size_is_grown(
         self, stages: Callable[..., list[Any]], tmp_path: Path
