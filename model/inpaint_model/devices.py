@@ -18,14 +18,16 @@ NAMES = {"cuda": "CUDA", "xpu": "XPU", "mps": "MPS"}
 BACKENDS = {"cuda": "nccl", "xpu": "xccl"}
 
 
-def choose_device(wanted: str = "auto") -> torch.device:
-    """The device called auto, cpu, cuda, cuda:N, xpu, xpu:N or mps.
+def choose_device(wanted: str | torch.device = "auto") -> torch.device:
+    """The device called auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; one that was chosen is itself.
 
     auto: the first accelerator there is, else the processor. ValueError, with cause and remedy, for
     another name and for a device that is not here.
     """
     import torch
 
+    if isinstance(wanted, torch.device):
+        return wanted
     if wanted == "auto":
         return torch.device(next(filter(count, ACCELERATORS), "cpu"))
     kind, colon, number = wanted.partition(":")
@@ -74,7 +76,7 @@ def _why_none(kind: str) -> tuple[str, str]:
     return "it is built without MPS", "install the build of torch for macOS"
 
 
-def measuring_device(wanted: str) -> torch.device:
+def measuring_device(wanted: str | torch.device) -> torch.device:
     """`choose_device`, set up by `compute_exactly`."""
     device = choose_device(wanted)
     compute_exactly(device)
