@@ -89,9 +89,14 @@ class InpaintingModel(nn.Module):
         return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), known)
 
     def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
-        """Sampled codes [N, num_ws, w_dim] -> ws_out [N, num_ws, w_dim] (float32)."""
-        ws: Tensor = self.mixer(w_rand, encoding.tokens)
-        return ws
+        """Sampled codes [N, num_ws, w_dim] -> ws_out [N, num_ws, w_dim] (float32).
+
+        Where no pixel is known there is nothing to mix with: the sampled code is the answer.
+        """
+        nothing_known = encoding.known[:, 3].amax(dim=(1, 2)) == 0
+        return torch.where(
+            nothing_known[:, None, None], w_rand, self.mixer(w_rand, encoding.tokens)
+        )
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
         """ws_out [N, num_ws, w_dim] -> pictures [N, 3, R, R], nominally -1..1.

@@ -143,10 +143,26 @@ def test_a_style_knows_only_earlier_ones() -> None:
 def test_untrained_codes_are_plausible() -> None:
     """Close to where the generator's own codes live: within a spread of their mean."""
     model = tiny_model()
-    encoding = model.encode(rand(4, 3, 32, 32).clamp(-1, 1), torch.ones(4, 1, 32, 32))
+    hole = torch.ones(4, 1, 32, 32)
+    hole[..., :16] = 0
+    encoding = model.encode(rand(4, 3, 32, 32).clamp(-1, 1), hole)
     w = model.generator.mapping(rand(4, model.config.generator.z_dim))
     away = (model.mix(encoding, w) - model.mixer.w_avg) / model.mixer.w_std
     assert away.square().mean().sqrt() < 1.0
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_where_nothing_is_known_the_sampled_code_is_the_answer(arch: Arch) -> None:
+    """And one known pixel is mixed with it. In a batch, each picture for itself."""
+    model = tiny_model(arch=arch)
+    hole = torch.ones(2, 1, 32, 32)
+    hole[1, :, 5, 5] = 0
+    encoding = model.encode(rand(2, 3, 32, 32).clamp(-1, 1), hole)
+    w = model.generator.mapping(rand(2, model.config.generator.z_dim))
+    ws = model.mix(encoding, w)
+    assert torch.equal(ws[0], w[0])
+    assert torch.equal(ws, torch.stack([w[0], model.mixer(w, encoding.tokens)[1]]))
+    assert not torch.equal(ws[1], w[1])
 
 
 @pytest.mark.parametrize("arch", ARCHS)
