@@ -12,7 +12,8 @@ cannot be taken says why, and the others follow. Measured are
   and the floor of each under these ceilings (`benchmarks.roofline`);
 - the yardsticks in the same turns: the generator as NVIDIA wrote it, with grouped convolutions, as
   it is and by torch.compile;
-- training, in images a second: generator and inpainter, with and without compiling.
+- training, in images a second: generator and inpainter as they are and with `--cuda-graphs`, and
+  the generator with `--compile`.
 
 `--device cpu --presets tiny --train-presets tiny --batch-size 8` tries everything without a GPU.
 """
@@ -258,9 +259,12 @@ def learning(
     device: torch.device,
     batch: int,
     feature_networks: list[Path],
-    compiled: bool,
+    **how: bool,
 ) -> dict[str, float]:
-    """Images a second of a training, the median of its lines of progress but the first."""
+    """Images a second of a training, the median of its lines of progress but the first.
+
+    how: further options, such as cuda_graphs.
+    """
     sizes = sizes_of(name)
     R = sizes.generator.resolution
     G, D = Generator(sizes.generator), Discriminator(sizes.discriminator)
@@ -272,10 +276,11 @@ def learning(
     pictures = PictureSet(tuple(map(str, range(len(pixels)))), pixels)
     deadline = StartedLate(LEARNING)
     common: dict[str, Any] = {"batch_size": batch, "tick_kimg": 2 * batch / 1000, "bf16": True}
+    common |= how
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         run = RunFolder(Path(folder))
         if kind == "generator":
-            options = GeneratorTraining(**common, random_noise=P is None, compile=compiled)
+            options = GeneratorTraining(**common, random_noise=P is None)
             judge = None if P else D
             train_generator(options, G, judge, pictures, run, P=P, device=device, deadline=deadline)
         else:
@@ -335,13 +340,19 @@ def main(arguments: list[str] | None = None) -> None:
         if ceiling:
             report.take(f"floor {name}", partial(floors, name, ceiling))
     networks, first = args.feature_networks, args.presets[0]
-    for compiled in (False, True):
-        suffix = ", compiled" if compiled else ""
+    both, batch = ("generator", "inpainter"), args.batch_size
+
+    def train(kinds: tuple[str, ...], suffix: str, **how: bool) -> None:
         for name in args.train_presets:
-            for kind in ("generator",) if compiled else ("generator", "inpainter"):
-                measure = partial(learning, name, kind, device, args.batch_size, networks, compiled)
+            for kind in kinds:
+                measure = partial(learning, name, kind, device, batch, networks, **how)
                 report.take(f"training {kind} {name}{suffix}", measure)
-        report.take(f"grouped {first}{suffix}", partial(yardsticks, first, device, compiled))
+
+    train(both, "")
+    train(both, ", graphs", cuda_graphs=True)
+    report.take(f"grouped {first}", partial(yardsticks, first, device, False))
+    train(("generator",), ", compiled", compile=True)
+    report.take(f"grouped {first}, compiled", partial(yardsticks, first, device, True))
 
 
 if __name__ == "__main__":
