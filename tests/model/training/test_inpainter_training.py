@@ -254,8 +254,9 @@ class TestInpainter:
         for mlp in model.mixer.mlps:
             nn.init.zeros_(mlp.get_submodule("fc1").weight)
         w = model.generator.mapping(rand(4, model.config.generator.z_dim))
-        whole = torch.ones(4, 1, 32, 32)
-        batch = Batch(*[rand(4, 3, 32, 32)] * 2, whole, w, w, torch.zeros(4) > 0)
+        hole = torch.ones(4, 1, 32, 32)
+        hole[..., :4] = 0
+        batch = Batch(*[rand(4, 3, 32, 32)] * 2, hole, w, w, torch.zeros(0, dtype=torch.long))
         found = warnings_of(measure_dependence(model, batch))
         assert [line.partition(";")[0] for line in found] == [
             "the fill ignores the picture",
