@@ -53,12 +53,10 @@ class ServerConfig:
     """Everything that decides how the daemon runs."""
 
     listen: str = "127.0.0.1:0"  # HOST:PORT (port 0: any free one) or unix:PATH
-    device: str = "auto"  # auto (the GPU if there is one), cpu, cuda, cuda:N, cuda:UUID, or several
+    device: str = "auto"  # by the names of `inpaint_server.device.choose_devices`
     precision: str = "auto"  # auto, fp32, bf16 or fp16
     models: tuple[str, ...] = ()  # names or bundle folders; the first is the default
-    batch_size: int = (
-        0  # renderings at a time after the first, at most; 0: 8 on a GPU, 1 on the CPU
-    )
+    batch_size: int = 0  # renderings at a time after the first, at most; 0: 8 on a CUDA GPU, else 1
     threads: int = 0  # CPU threads of the networks; 0: torch's choice
     model_memory_bytes: int = 0  # loaded models together, on each device; 0: no such limit
     gpu_memory_share: float = 0.9  # of what a GPU has free at the start, for models

@@ -176,7 +176,7 @@ def _parts(
 
 
 def _budget(config: ServerConfig, device: torch.device) -> Budget:
-    if device.type == "cpu":
+    if device.type != "cuda":  # elsewhere there are no graphs, and what is free is not known
         return Budget(config.model_memory_bytes, config.batch_size or 1)
     return gpu_budget(
         free_memory(device),
