@@ -213,7 +213,7 @@ class Engine(Generic[H]):
                 raise Unavailable(self._failure)
             if self._stopping:
                 raise Unavailable("the daemon is stopping; start it again and repeat the request")
-            if urgency != Urgency.BACKGROUND and self._waiting() >= self.max_queue:
+            if urgency != Urgency.BACKGROUND and self._waiting() >= self.max_queue + self._idle():
                 raise TooMuch(
                     f"the queue is full ({self.max_queue} requests wait); try again in a moment"
                 )
@@ -307,6 +307,10 @@ class Engine(Generic[H]):
             t.started is None and not t.cancelled and t.urgency != Urgency.BACKGROUND
             for t in self._open
         )
+
+    def _idle(self) -> int:
+        """Count the workers with nothing started, also those that have yet to wake up for what waits."""
+        return max(0, len(self.homes) - sum(t.started is not None for t in self._open))
 
     def _make_ready(self, ticket: Ticket[H, Any]) -> None:
         self._ready.append(ticket)

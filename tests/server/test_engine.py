@@ -122,6 +122,22 @@ def test_an_edit_interrupts_a_fill_between_two_steps() -> None:
     run(body)
 
 
+def test_a_burst_may_come_before_an_idle_worker_wakes() -> None:
+    async def body() -> None:
+        engine = Engine(["one"], max_queue=4)
+        tickets = [engine.submit(lambda home: count_to(1))[0] for _ in range(5)]
+        with pytest.raises(TooMuch, match="queue is full"):
+            engine.submit(lambda home: count_to(1))
+        engine.start()
+        try:
+            for ticket in tickets:
+                assert await asyncio.wait_for(everything(ticket), 20) == [0]
+        finally:
+            engine.stop()
+
+    asyncio.run(body())
+
+
 def test_a_full_queue_refuses_and_later_accepts() -> None:
     async def body(engine: Engine[str]) -> None:
         gate = Gate()
