@@ -309,7 +309,7 @@ class Engine(Generic[H]):
         )
 
     def _idle(self) -> int:
-        """Count the workers with nothing started, also those that have yet to wake up for what waits."""
+        """Count the workers with nothing started, whether or not they have noticed what waits."""
         return max(0, len(self.homes) - sum(t.started is not None for t in self._open))
 
     def _make_ready(self, ticket: Ticket[H, Any]) -> None:
