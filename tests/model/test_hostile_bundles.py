@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from inpaint_model.bundle import Card, check_weights, read_bundle, save_bundle
-from inpaint_model.config import PRESETS, DiscriminatorConfig
-from inpaint_model.config_check import check_fields
+from inpaint_model.config import PRESETS, DiscriminatorConfig, to_dict
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.importing import CheckpointError, import_checkpoint
 from inpaint_model.inpainter import tiny_model
+from inpaint_model.validation import validated
 
 
 @pytest.fixture
@@ -49,11 +49,23 @@ def with_value(field: str, value: str) -> Callable[[Path], None]:
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "deep": (described(lambda text: "[" * 20_000), "nests too deeply"),
     "large": (described(lambda text: "#" * 3_000_000), "larger than 2 MiB"),
-    "no number": (with_value("w_dim", "'16'"), "model.yaml: GeneratorConfig"),
-    "half a channel": (with_value("w_dim", "16.5"), "w_dim has an impossible value"),
-    "wide": (with_value("w_dim", "1000000000"), "w_dim is out of reach"),
-    "many layers": (with_value("num_mapping_layers", "60000"), "is out of reach"),
-    "an odd choice": (with_value("heads", "many"), "heads has an impossible value"),
+    "no number": (
+        with_value("w_dim", "'16'"),
+        "model.yaml: `config.generator.w_dim` must be a whole number, not '16'",
+    ),
+    "half a channel": (
+        with_value("w_dim", "16.5"),
+        "`config.generator.w_dim` must be a whole number, not 16.5",
+    ),
+    "wide": (with_value("w_dim", "1000000000"), "`config.generator.w_dim` must be at most 65536"),
+    "many layers": (
+        with_value("num_mapping_layers", "60000"),
+        "`config.generator.num_mapping_layers` must be at most 64",
+    ),
+    "an odd choice": (
+        with_value("heads", "many"),
+        "`config.encoder.heads` must be 'separate' or 'shared', not 'many'",
+    ),
     "wider than the file": (with_value("w_dim", "60000"), "the config wants"),
     "python objects": (
         described(lambda text: f"{text}\nx: !!python/object/apply:os.system ['true']\n"),
@@ -99,4 +111,4 @@ def test_other_weights_are_noticed(bundle: Path) -> None:
 def test_our_own_configurations_pass(name: str) -> None:
     preset = PRESETS[name]
     for config in (preset.generator, preset.discriminator, preset.encoder, preset.skip):
-        check_fields(config)
+        assert validated(type(config), to_dict(config)) == config

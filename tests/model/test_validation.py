@@ -13,6 +13,7 @@ import yaml
 from annotated_types import Interval, Len
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inpaint_model.bundle import InpainterDocument
 from inpaint_model.validation import (
     Finite,
     Flag,
@@ -159,3 +160,6 @@ def test_schemas_say_what_is_checked() -> None:
     part = schema["$defs"]["Part"]["properties"]
     assert part["size"] == {"maximum": 9, "minimum": 1, "type": "integer"}
     assert part["colour"]["enum"] == ["red", "green"]
+    document = json_schema(InpainterDocument, "model.yaml")
+    assert "additionalProperties" not in document
+    assert document["$defs"]["GeneratorConfig"]["additionalProperties"] is False
