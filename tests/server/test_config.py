@@ -50,15 +50,16 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
         ),
         ("7: x", "unknown key `7`"),
         ("tls: {key: a}", "`tls.certificate` is missing"),
-        ("tls: yes", "tls must hold"),
+        ("tls: yes", "`tls` must hold `key: value` pairs, not True"),
         ("[1, 2]", "the file must hold"),
         ("batch_size: four", "`batch_size` must be a whole number, not 'four'"),
         ("batch_size: true", "`batch_size` must be a whole number"),
         ("grace_s: soon", "`grace_s` must be a number"),
         ("listen: 7860", "`listen` must be text"),
-        ("models: portrait", "`models` must be a list of names"),
-        ("models: [1]", "`models` must be a list of names"),
-        ("token_file: 3", "`token_file` must be a path"),
+        ("models: portrait", "`models` must be a list, not 'portrait'"),
+        ("models: [1]", "`models[0]` must be text, not 1"),
+        ("token_file: 3", "`token_file` must be text, not 3"),
+        ("token_file: ~nobody-of-this-name/x", "`token_file`: '~nobody-of-this-name/x' is no path"),
         ("a: [", "not valid YAML"),
         ("listen: here", "HOST:PORT"),
         ("listen: 0.0.0.0:1", "needs both `tls` and `token_file`"),
@@ -66,10 +67,10 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
         ("metrics: 0.0.0.0:9000", "not a loopback address"),
         ("metrics: '9464'", "metrics: '9464' is not HOST:PORT"),
         ("metrics: unix:/tmp/metrics", "metrics: 'unix:/tmp/metrics' is not HOST:PORT"),
-        ("precision: fp8", "fp8"),
-        ("log_level: loud", "loud"),
-        ("gpu_memory_share: 1.5", "gpu_memory_share: 1.5 is not above 0 and at most 1"),
-        ("gpu_memory_share: 0", "gpu_memory_share: 0 is not above 0"),
+        ("precision: fp8", "`precision` must be 'auto', 'fp32', 'bf16' or 'fp16', not 'fp8'"),
+        ("log_level: loud", "`log_level` must be 'debug', 'info', 'warning' or 'error'"),
+        ("gpu_memory_share: 1.5", "`gpu_memory_share` must be at most 1, not 1.5"),
+        ("gpu_memory_share: 0", "`gpu_memory_share` must be above 0, not 0"),
     ],
 )
 def test_what_is_refused_names_file_key_and_remedy(tmp_path: Path, text: str, words: str) -> None:
@@ -78,9 +79,7 @@ def test_what_is_refused_names_file_key_and_remedy(tmp_path: Path, text: str, wo
         read_config(path)
     message = str(raised.value)
     assert str(path) in message
-    assert words.replace("limits.max_seeds", "max_seeds") in message.replace(
-        "limits.max_seeds", "max_seeds"
-    )
+    assert words in message
     assert "\n" not in message
 
 
