@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
-from inpaint_model.bundle import Card, check_weights, read_bundle, save_bundle
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from inpaint_model.bundle import BundleError, Card, check_weights, read_bundle, save_bundle
 from inpaint_model.config import PRESETS, DiscriminatorConfig, to_dict
+from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
+from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.validation import validated
@@ -96,6 +103,49 @@ def test_a_damaged_bundle_is_refused(bundle: Path, kind: str) -> None:
     assert message.startswith(str(bundle))
     assert reason in message
     assert message.isprintable()
+
+
+@pytest.fixture
+def document(bundle: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((bundle / "model.yaml").read_text())
+    found["directions"] = [Direction("smile", "face", (0,), 1.0, (-1.0, 1.0)).to_dict()]
+    found["framer"] = FramerConfig().to_dict()
+    return found
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container in a document with every key or index of it."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_value_anywhere_gives_a_bundle_or_one_line(
+    bundle: Path, document: dict[str, Any], data: st.DataObject
+) -> None:
+    changed = deepcopy(document)
+    container, key = data.draw(st.sampled_from(list(places(changed))))
+    container[key] = data.draw(values)
+    path = bundle / "model.yaml"
+    path.write_text(yaml.safe_dump(changed, allow_unicode=True), "utf-8")
+    try:
+        read_bundle(bundle)
+    except BundleError as error:
+        line = str(error)
+    else:
+        line = str(path)
+    assert line.startswith(str(path))
+    assert line.isprintable()
 
 
 def test_other_weights_are_noticed(bundle: Path) -> None:

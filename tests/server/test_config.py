@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from inpaint_server.config import ServerConfig, override, read_config
 from inpaint_server.errors import ConfigurationError
 
@@ -81,6 +84,29 @@ def test_what_is_refused_names_file_key_and_remedy(tmp_path: Path, text: str, wo
     assert str(path) in message
     assert words in message
     assert "\n" not in message
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+keys = st.sampled_from([*ServerConfig.__dataclass_fields__, "other"])
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=keys, value=values)
+def test_any_value_gives_settings_or_one_line(tmp_path: Path, key: str, value: object) -> None:
+    path = written(tmp_path, yaml.safe_dump({key: value}))
+    try:
+        read_config(path)
+    except ConfigurationError as error:
+        line = str(error)
+    else:
+        line = f"{path}: {key} is right"
+    assert "\n" not in line
+    assert line.startswith(f"{path}: ")
+    assert key in line
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
