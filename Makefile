@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: help setup protos plugins check format test test-gpu test-hosts fuzz soak demo run bench clean
+.PHONY: help setup protos plugins check format schemas test test-gpu test-hosts fuzz soak demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ check: setup  ## format, lint, types
 format: setup  ## let ruff mend what it can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+schemas: setup  ## docs/schemas, after editing a dataclass that a file is checked against
+	$(PY) scripts/write-schemas
 
 test: setup  ## every test that needs no Krita and no GIMP
 	$(PY) -m pytest -m "not hosts"

@@ -185,7 +185,7 @@ def through_socket(name: str, device: torch.device) -> dict[str, float]:
         info = save_bundle(bundle, model, Card("random"), dtype="fp16")
         own = info.generator_sha256
         styles = tuple(range(num_ws))
-        some = Direction("some", "demo", styles, 1.0, -3.0, 3.0, generator_sha256=own)
+        some = Direction("some", "demo", styles, 1.0, (-3.0, 3.0), generator_sha256=own)
         add_directions(bundle, [(some, vector)])
         del model
         with (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,18 +22,16 @@ from inpaint_model.config import (
     DiscriminatorConfig,
     GeneratorConfig,
     InpaintingConfig,
-    discriminator_config_from_dict,
-    generator_config_from_dict,
-    inpainting_config_from_dict,
     to_dict,
 )
-from inpaint_model.config_check import check_fields
 from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
+from inpaint_model.framing.network import FramerConfig
 from inpaint_model.generator import Generator
 from inpaint_model.networks import InpaintingModel
 from inpaint_model.projected.files import save_projected
 from inpaint_model.tensor_files import write_tensors
+from inpaint_model.validation import Number, Several, Text, shown, validated
 
 if TYPE_CHECKING:
     from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -54,13 +52,13 @@ class BundleError(ValueError):
 class Card:
     """What people should know of a model."""
 
-    name: str  # How requests call it.
-    title: str = ""  # For people.
-    alignment: str = "ffhq"  # What the frames were.
-    licence: str = "unknown"
-    provenance: str = "unknown"  # Where the weights come from.
-    trained_kimg: float = 0.0  # Thousands of images seen by the part that `kind` names.
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    name: Text  # How requests call it.
+    title: Text = ""  # For people.
+    alignment: Text = "ffhq"  # What the frames were.
+    licence: Text = "unknown"
+    provenance: Text = "unknown"  # Where the weights come from.
+    trained_kimg: Number = 0.0  # Thousands of images seen by the part that `kind` names.
+    metrics: Mapping[Text, Number] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class BundleInfo:
     generator_sha256: str
     dtype: str
     directions: tuple[Direction, ...] = ()
-    framer: Mapping[str, Any] | None = None
+    framer: FramerConfig | None = None
     discriminator: DiscriminatorConfig | None = None
 
     @property
@@ -91,6 +89,50 @@ class BundleInfo:
     def generator_config(self) -> GeneratorConfig:
         """The generator's configuration, whatever the kind."""
         return self.config if isinstance(self.config, GeneratorConfig) else self.config.generator
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """What `model.yaml` says of `weights.safetensors`."""
+
+    sha256: Text
+    dtype: Literal["fp32", "fp16", "bf16"]
+    file: Text = WEIGHTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document(Card):
+    """`model.yaml` as it stands in the file. Keys that it does not know are passed over."""
+
+    format: Literal[1]
+    weights: StoredWeights
+    generator_sha256: Text
+    alignment: Text = ""
+    directions: Several[Direction] = ()
+    framer: FramerConfig | None = None
+    discriminator: DiscriminatorConfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorDocument(Document):
+    """`model.yaml` of a generator."""
+
+    kind: Literal["generator"]
+    config: GeneratorConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class InpainterDocument(Document):
+    """`model.yaml` of an inpainting model."""
+
+    kind: Literal["inpainter"]
+    config: InpaintingConfig
+
+
+DOCUMENTS: Mapping[Kind, type[GeneratorDocument | InpainterDocument]] = {
+    "generator": GeneratorDocument,
+    "inpainter": InpainterDocument,
+}
 
 
 def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
@@ -127,7 +169,7 @@ def save_bundle(
     projected: ProjectedDiscriminator | None = None,
     dtype: str = "fp32",
     extra_tensors: Mapping[str, Tensor] | None = None,
-    framer: Mapping[str, Any] | None = None,
+    framer: FramerConfig | None = None,
     card_text: str = "",
 ) -> BundleInfo:
     """Write a complete bundle, replacing `folder` only when everything is on disk.
@@ -168,7 +210,7 @@ def save_bundle(
         "directions": [],
     }
     if framer is not None:
-        document["framer"] = dict(framer)
+        document["framer"] = framer.to_dict()
     if discriminator is not None:
         document["discriminator"] = to_dict(discriminator.config)
         save_discriminator(temporary / "discriminator.safetensors", discriminator, dtype)
@@ -212,40 +254,27 @@ def read_bundle(folder: Path) -> BundleInfo:
         raise BundleError(f"{path} cannot be read: {_first_line(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise BundleError(f"{path} is not of format {FORMAT}; a newer version may read it")
+    kind = document.get("kind")
+    if kind not in ("generator", "inpainter"):
+        raise BundleError(f"{path}: kind {shown(kind)} is neither generator nor inpainter")
+    # A key without a value is as good as an absent one.
+    given = {key: value for key, value in document.items() if value is not None}
     try:
-        kind: Kind = document["kind"]
-        if kind not in ("generator", "inpainter"):
-            raise ValueError(f"kind {kind!r} is neither generator nor inpainter")
-        parse = generator_config_from_dict if kind == "generator" else inpainting_config_from_dict
-        critic = document.get("discriminator")
-        config = parse(document["config"])
-        discriminator = discriminator_config_from_dict(critic) if critic else None
-        check_fields(config)
-        if discriminator:
-            check_fields(discriminator)
-        return BundleInfo(
-            folder=folder,
-            kind=kind,
-            card=Card(
-                name=str(document["name"]),
-                title=str(document.get("title", "")),
-                alignment=str(document.get("alignment", "")),
-                licence=str(document.get("licence", "unknown")),
-                provenance=str(document.get("provenance", "unknown")),
-                trained_kimg=float(document.get("trained_kimg", 0.0)),
-                metrics=dict(document.get("metrics") or {}),
-            ),
-            config=config,
-            weights_sha256=str(document["weights"]["sha256"]),
-            generator_sha256=str(document["generator_sha256"]),
-            dtype=str(document["weights"]["dtype"]),
-            directions=tuple(Direction.from_dict(d) for d in document.get("directions") or ()),
-            framer=document.get("framer"),
-            discriminator=discriminator,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else _first_line(error)
-        raise BundleError(f"{path}: {reason}") from None
+        read = validated(DOCUMENTS[kind], given)
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}") from None
+    return BundleInfo(
+        folder=folder,
+        kind=read.kind,
+        card=Card(**{f.name: getattr(read, f.name) for f in fields(Card)}),
+        config=read.config,
+        weights_sha256=read.weights.sha256,
+        generator_sha256=read.generator_sha256,
+        dtype=read.weights.dtype,
+        directions=read.directions,
+        framer=read.framer,
+        discriminator=read.discriminator,
+    )
 
 
 def _first_line(error: Exception) -> str:

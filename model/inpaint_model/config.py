@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from annotated_types import Interval
+
+from inpaint_model.validation import Finite, Flag, Several, Whole, closed
 
 Context = Literal["prev", "all", "sum", "none"]
 Heads = Literal["separate", "shared"]
@@ -25,6 +29,11 @@ ARCHS: tuple[Arch, ...] = get_args(Arch)  # Table 2, top to bottom
 MIN_RESOLUTION, MAX_RESOLUTION = 32, 1024
 ENCODER_MAX_RESOLUTION = 256  # larger pictures are reduced before they are encoded
 
+# Within reach: a stranger's bundle may name sizes that no machine has memory for.
+Count = Annotated[Whole, Interval(ge=0, le=65_536)]  # of channels, styles, samples of a group
+Depth = Annotated[Whole, Interval(ge=0, le=64)]  # of anything that repeats
+Factor = Annotated[Finite, Interval(ge=0, le=65_536)]
+
 
 def channel_table(resolution: int, channel_base: int, channel_max: int = 512) -> tuple[int, ...]:
     """Feature channels at 4, 8, ..., `resolution` px: min(channel_base / px, channel_max)."""
@@ -36,18 +45,19 @@ def resolutions(resolution: int) -> tuple[int, ...]:
     return tuple(2**k for k in range(2, resolution.bit_length()))
 
 
+@closed
 @dataclass(frozen=True)
 class GeneratorConfig:
     """A StyleGAN2 generator (skip architecture)."""
 
-    resolution: int  # Side of the picture in px: a power of two, 32..1024.
-    z_dim: int  # Width of the input latent.
-    w_dim: int  # Width of the intermediate latent.
-    channels: tuple[int, ...]  # Feature channels at 4, 8, ..., resolution px.
-    c_dim: int = 0  # Width of the class label, 0 = unconditional.
-    num_mapping_layers: int = 8  # Fully connected layers from z to w.
-    mapping_lr_multiplier: float = 0.01  # Learning rate multiplier of the mapping network.
-    conv_clamp: float | None = None  # Features are clamped to +- this (networks trained in fp16).
+    resolution: Count  # Side of the picture in px: a power of two, 32..1024.
+    z_dim: Count  # Width of the input latent.
+    w_dim: Count  # Width of the intermediate latent.
+    channels: Several[Count]  # Feature channels at 4, 8, ..., resolution px.
+    c_dim: Count = 0  # Width of the class label, 0 = unconditional.
+    num_mapping_layers: Depth = 8  # Fully connected layers from z to w.
+    mapping_lr_multiplier: Factor = 0.01  # Learning rate multiplier of the mapping network.
+    conv_clamp: Factor | None = None  # Features are clamped to +- this (networks trained in fp16).
 
     def __post_init__(self) -> None:
         r = self.resolution
@@ -73,47 +83,52 @@ class GeneratorConfig:
         return self.channels[resolution.bit_length() - 3]
 
 
+@closed
 @dataclass(frozen=True)
 class DiscriminatorConfig:
     """A StyleGAN2 discriminator (resnet architecture)."""
 
-    resolution: int
-    channels: tuple[int, ...]  # Feature channels at 4, 8, ..., resolution px.
-    c_dim: int = 0  # Width of the class label, 0 = unconditional.
-    cmap_dim: int = 0  # Width of the mapped label (used with c_dim > 0).
-    num_mapping_layers: int = 8  # Of the label.
-    mbstd_group_size: int = 4  # Samples that share one minibatch standard deviation.
-    mbstd_num_channels: int = 1  # Channels that carry it.
-    conv_clamp: float | None = None
+    resolution: Count
+    channels: Several[Count]  # Feature channels at 4, 8, ..., resolution px.
+    c_dim: Count = 0  # Width of the class label, 0 = unconditional.
+    cmap_dim: Count = 0  # Width of the mapped label (used with c_dim > 0).
+    num_mapping_layers: Depth = 8  # Of the label.
+    mbstd_group_size: Count = 4  # Samples that share one minibatch standard deviation.
+    mbstd_num_channels: Count = 1  # Channels that carry it.
+    conv_clamp: Factor | None = None
 
 
+@closed
 @dataclass(frozen=True)
 class EncoderConfig:
     """The encoder of the erased picture: IR-SE body, feature pyramid, style heads (section 3.1)."""
 
-    widths: tuple[int, int, int, int] = (64, 128, 256, 512)  # Channels at 1/2, 1/4, 1/8, 1/16.
-    units: tuple[int, int, int, int] = (3, 4, 14, 3)  # Residual units of each group.
-    pyramid: int = 512  # Channels of the pyramid and of the heads.
+    widths: tuple[Count, Count, Count, Count] = (64, 128, 256, 512)  # At 1/2, 1/4, ...
+    units: tuple[Depth, Depth, Depth, Depth] = (3, 4, 14, 3)  # Residual units of each group.
+    pyramid: Count = 512  # Channels of the pyramid and of the heads.
     heads: Heads = "separate"  # One trunk a style (paper), or one a pyramid level (compact).
     norm: Norm = "batch"  # Batch norm (paper), or group norm, which small batches want.
 
 
+@closed
 @dataclass(frozen=True)
 class MixerConfig:
     """Hierarchical mixing (section 3.1, figure 2)."""
 
     context: Context = "prev"  # What a style knows of the earlier ones (method: M2, M3).
-    gated: bool = False  # DivInversion's gate between combined and sampled code (M6).
-    tokens_per_style: Literal[1, 2] = 2  # Encoder tokens a style takes.
+    gated: Flag = False  # DivInversion's gate between combined and sampled code (M6).
+    tokens_per_style: Annotated[Whole, Interval(ge=1, le=2)] = 2  # Encoder tokens a style takes.
 
 
+@closed
 @dataclass(frozen=True)
 class SkipConfig:
     """The skip encoder: a U-Net over three resolutions (section 3.1, figure 3)."""
 
-    widths: tuple[int, int, int] = (128, 256, 512)  # Channels at s, s/2 and s/4.
+    widths: tuple[Count, Count, Count] = (128, 256, 512)  # Channels at s, s/2 and s/4.
 
 
+@closed
 @dataclass(frozen=True)
 class InpaintingConfig:
     """A whole inpainting model. Fields that an arch has no use for are None."""
@@ -122,8 +137,8 @@ class InpaintingConfig:
     encoder: EncoderConfig
     mixer: MixerConfig
     skip: SkipConfig | None  # None: the W+ models
-    two_stage: bool = False  # The skip features come from a second encoder of the first picture.
-    skip_resolution: int = 64  # Where features are read and replaced, px.
+    two_stage: Flag = False  # The skip features come from a second encoder of the first picture.
+    skip_resolution: Count = 64  # Where features are read and replaced, px.
 
     def __post_init__(self) -> None:
         if not 8 <= self.skip_resolution <= self.encoder_resolution // 4:
@@ -283,8 +298,8 @@ def inpainting_config(
     )
 
 
-def to_dict(config: GeneratorConfig | DiscriminatorConfig | InpaintingConfig) -> dict[str, Any]:
-    """Plain lists, numbers and strings, ready for YAML or JSON."""
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return a configuration as plain lists, numbers and strings, ready for YAML or JSON."""
     return {key: _plain(value) for key, value in asdict(config).items()}
 
 
@@ -292,44 +307,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _from_dict(cls: Any, data: Mapping[str, Any]) -> Any:
-    unknown = set(data) - set(cls.__dataclass_fields__)
-    if unknown:
-        raise ValueError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise ValueError(f"{cls.__name__}: {error}") from None
-
-
-def generator_config_from_dict(data: Mapping[str, Any]) -> GeneratorConfig:
-    """Inverse of `to_dict`; ValueError on unknown, missing or impossible fields."""
-    config: GeneratorConfig = _from_dict(GeneratorConfig, data)
-    return config
-
-
-def discriminator_config_from_dict(data: Mapping[str, Any]) -> DiscriminatorConfig:
-    """Inverse of `to_dict`; ValueError on unknown, missing or impossible fields."""
-    config: DiscriminatorConfig = _from_dict(DiscriminatorConfig, data)
-    return config
-
-
-def inpainting_config_from_dict(data: Mapping[str, Any]) -> InpaintingConfig:
-    """Inverse of `to_dict`; ValueError on unknown, missing or impossible fields."""
-    parts = dict(data)
-    for key, cls in (
-        ("generator", GeneratorConfig),
-        ("encoder", EncoderConfig),
-        ("mixer", MixerConfig),
-        ("skip", SkipConfig),
-    ):
-        if parts.get(key) is not None:
-            parts[key] = _from_dict(cls, parts[key])
-    config: InpaintingConfig = _from_dict(InpaintingConfig, parts)
-    return config
 
 
 def with_mixer(config: InpaintingConfig, context: Context) -> InpaintingConfig:

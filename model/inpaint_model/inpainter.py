@@ -226,7 +226,7 @@ def tiny_inpainter(
         generator_sha256=generator_sha256(own),
         dtype="fp32",
         directions=tuple(
-            Direction(name, "demo", tuple(range(config.num_ws)), 1.0, -3.0, 3.0) for name in names
+            Direction(name, "demo", tuple(range(config.num_ws)), 1.0, (-3.0, 3.0)) for name in names
         ),
     )
     return Inpainter(model, info, device, dtype, vectors)

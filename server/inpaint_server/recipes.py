@@ -25,12 +25,14 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Interval, Len
 from inpaint_model.frames import Box, Frame
 from inpaint_model.pictures import BlendSettings, Source
+from inpaint_model.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
 from PIL import Image
 
 from . import __version__
@@ -44,38 +46,75 @@ _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, st
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+Seed = Annotated[Whole, Interval(ge=0, le=2**32 - 1)]
+Share = Annotated[Finite, Interval(ge=0, le=1)]
+EditValue = Annotated[Finite, Interval(ge=-MAX_EDIT_VALUE, le=MAX_EDIT_VALUE)]
+Pixel = Annotated[Whole, Interval(ge=1 - 2**31, le=2**31 - 1)]
+Coordinate = Annotated[Finite, Interval(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
+Side = Annotated[Finite, Interval(ge=1, le=MAX_COORDINATE)]
+StoredFrame = Annotated[Frame, ReadAs(tuple[Coordinate, Coordinate, Side, Coordinate], Frame._make)]
+StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
 
 
-class MixingNote(NamedTuple):
+def _codes(text: str) -> Float32:
+    """The codes, flat: how they are divided is known only with the model."""
+    codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
+    if not np.isfinite(codes).all():
+        raise ValueError("holds numbers that are not finite")
+    return codes
+
+
+@dataclass(frozen=True)
+class MixingNote:
     """That and how another candidate or picture was mixed in; its effect is already in `ws_out`."""
 
-    levels: tuple[str, ...]
-    amount: float
+    levels: Annotated[Several[Text], Len(1, 3)]
+    amount: Share
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Blending:
+    """`BlendSettings` in a recipe: all of them, so that other defaults make no other candidate."""
+
+    colour_match: Flag
+    gradient: Flag
+    feather_px: Finite
+    grain: Flag
+
+
+@dataclass(frozen=True)
+class Group:
     """One separate hole."""
 
-    frame: Frame
-    box: Box  # of its hole, document px
-    ws_out: Float32 | None  # before edits; flat when just read
+    frame: StoredFrame
+    box: StoredBox  # of its hole, document px
+    ws_out: Annotated[Float32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A candidate, made again from its numbers."""
 
-    model: str
-    weights_sha256: str
-    generator_sha256: str
-    seed: int
-    truncation_psi: float
-    edits: Mapping[str, float]
+    model: Text
+    weights_sha256: Text
+    generator_sha256: Text
+    seed: Seed
+    truncation_psi: Share
+    edits: Mapping[Text, EditValue]
     mixing: MixingNote | None
-    document: tuple[int, int]  # width, height, px
-    box: Box  # of the whole hole, document px
-    blending: BlendSettings
-    groups: tuple[Group, ...]
+    document: tuple[Pixel, Pixel]  # width, height, px
+    box: StoredBox  # of the whole hole, document px
+    blending: Annotated[BlendSettings, ReadAs(Blending, lambda read: BlendSettings(**vars(read)))]
+    groups: Annotated[Several[Group], Len(1, MAX_GROUPS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeFile(Recipe):
+    """A recipe as it stands in a file. Keys that it does not know are passed over."""
+
+    format: Literal[1]
+    software: Text = ""  # the version that wrote it
+    mixing: MixingNote | None = None
 
 
 def write_recipe(recipe: Recipe) -> str:
@@ -85,7 +124,7 @@ def write_recipe(recipe: Recipe) -> str:
         text = json.dumps(_plain(replace(recipe, groups=tuple(groups))), separators=(",", ":"))
         if len(text) <= MAX_RECIPE_BYTES:
             return text
-        groups[last - 1] = groups[last - 1]._replace(ws_out=None)
+        groups[last - 1] = replace(groups[last - 1], ws_out=None)
     raise ValueError("a recipe without codes is larger than 64 KiB")
 
 
@@ -128,108 +167,13 @@ def read_recipe(text: str, field: str) -> Recipe:
     if not isinstance(data, dict) or data.get("format") != 1:
         raise InvalidRequest(field, "is not a recipe of format 1")
     try:
-        return _recipe(_Fields(data, ""))
+        return validated(RecipeFile, data, "a recipe")
     except ValueError as error:
         raise InvalidRequest(field, f"is not a recipe: {error}") from None
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
-
-
-class _Fields:
-    """A JSON object whose values are checked when they are taken; ValueError names the key."""
-
-    def __init__(self, values: Any, path: str) -> None:
-        if not isinstance(values, dict):
-            raise ValueError(f"{path.rstrip('.') or 'it'} is not an object")
-        self.values = values
-        self._path = path
-
-    def _get(self, key: str, kind: type | tuple[type, ...]) -> Any:
-        if key not in self.values:
-            raise ValueError(f"lacks {self._path}{key}")
-        value = self.values[key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise ValueError(f"{self._path}{key} cannot be {str(value)[:40]!r}")
-        return value
-
-    def text(self, key: str) -> str:
-        return str(self._get(key, str))
-
-    def flag(self, key: str) -> bool:
-        return bool(self._get(key, bool))
-
-    def number(self, key: str, low: float, high: float) -> float:
-        value = self._get(key, (int, float))
-        if not low <= value <= high:  # NaN fails as well
-            raise ValueError(f"{self._path}{key} must lie within {low:g}..{high:g}")
-        return float(value)
-
-    def whole_numbers(self, key: str, count: int) -> tuple[int, ...]:
-        values = self._get(key, list)
-        if len(values) != count or not all(type(v) is int and abs(v) < 2**31 for v in values):
-            raise ValueError(f"{self._path}{key} must be {count} whole numbers")
-        return tuple(values)
-
-    def fields(self, key: str) -> _Fields:
-        return _Fields(self._get(key, dict), f"{self._path}{key}.")
-
-    def list(self, key: str, most: int) -> Sequence[Any]:
-        values = self._get(key, list)
-        if not 1 <= len(values) <= most:
-            raise ValueError(f"{self._path}{key} must have 1 to {most} entries")
-        return tuple(values)
-
-    def is_null(self, key: str) -> bool:
-        return self.values.get(key) is None
-
-
-def _recipe(data: _Fields) -> Recipe:
-    edits, blending = data.fields("edits"), data.fields("blending")
-    width, height = data.whole_numbers("document", 2)
-    return Recipe(
-        model=data.text("model"),
-        weights_sha256=data.text("weights_sha256"),
-        generator_sha256=data.text("generator_sha256"),
-        seed=int(data.number("seed", 0, 2**32 - 1)),
-        truncation_psi=data.number("truncation_psi", 0.0, 1.0),
-        edits={name: edits.number(name, -MAX_EDIT_VALUE, MAX_EDIT_VALUE) for name in edits.values},
-        mixing=None if data.is_null("mixing") else _mixing(data.fields("mixing")),
-        document=(width, height),
-        box=Box(*data.whole_numbers("box", 4)),
-        blending=BlendSettings(
-            colour_match=blending.flag("colour_match"),
-            gradient=blending.flag("gradient"),
-            feather_px=blending.number("feather_px", 0.0, 256.0),
-            grain=blending.flag("grain"),
-        ),
-        groups=tuple(
-            _group(_Fields(group, f"groups[{k}]."))
-            for k, group in enumerate(data.list("groups", MAX_GROUPS))
-        ),
-    )
-
-
-def _mixing(data: _Fields) -> MixingNote:
-    return MixingNote(tuple(map(str, data.list("levels", 3))), data.number("amount", 0.0, 1.0))
-
-
-def _group(data: _Fields) -> Group:
-    frame = _Fields(dict(enumerate(data.list("frame", 4))), "frame ")
-    numbers = [frame.number(k, -MAX_COORDINATE, MAX_COORDINATE) for k in frame.values]
-    if len(numbers) != 4 or numbers[2] < 1:
-        raise ValueError("a frame is [cx, cy, side, angle] with a side of at least 1")
-    codes = None if data.is_null("ws_out") else _codes(data.text("ws_out"))
-    return Group(Frame(*numbers), Box(*data.whole_numbers("box", 4)), codes)
-
-
-def _codes(text: str) -> Float32:
-    """The codes, flat: how they are divided is known only with the model."""
-    codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
-    if not np.isfinite(codes).all():
-        raise ValueError("ws_out holds numbers that are not finite")
-    return codes
 
 
 def write_attachment(sources: Sequence[Source]) -> bytes:

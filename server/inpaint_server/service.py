@@ -155,7 +155,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             coverage = squares[0].hole
             dtype = np.dtype(np.uint8)
             whole = Frame(resolution / 2, resolution / 2, resolution, 0.0)
-            recipe = replace(recipe, groups=(recipe.groups[0]._replace(frame=whole),))
+            recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
             squares = squares[:1]
         return scene_of_recipe(entry, recipe, squares, picture, coverage, dtype)
 

@@ -134,7 +134,7 @@ def test_a_framer_goes_into_a_bundle_and_comes_back(tmp_path: Path) -> None:
     assert not before.has_framer
     framer = Framer(SMALL)
     info = add_framer(folder, framer)
-    assert info.has_framer
+    assert info.framer == SMALL
     assert info.generator_sha256 == before.generator_sha256
     assert info.weights_sha256 != before.weights_sha256
     loaded = load_bundle(folder).framer
@@ -146,7 +146,7 @@ def test_a_framer_goes_into_a_bundle_and_comes_back(tmp_path: Path) -> None:
     damaged = load_tensors(info, ["framer"])
     damaged.popitem()
     with pytest.raises(ValueError, match="framer cannot be used"):
-        framer_from(info.framer or {}, damaged)
+        framer_from(info.framer, damaged)
 
 
 def test_the_command_trains_on_several_weighted_sources(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
-from inpaint_model.bundle import Card, check_weights, read_bundle, save_bundle
-from inpaint_model.config import PRESETS, DiscriminatorConfig
-from inpaint_model.config_check import check_fields
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from inpaint_model.bundle import BundleError, Card, check_weights, read_bundle, save_bundle
+from inpaint_model.config import PRESETS, DiscriminatorConfig, to_dict
+from inpaint_model.directions import Direction
 from inpaint_model.discriminator import Discriminator
+from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
 from inpaint_model.inpainter import tiny_model
+from inpaint_model.validation import validated
 
 
 @pytest.fixture
@@ -49,11 +56,23 @@ def with_value(field: str, value: str) -> Callable[[Path], None]:
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "deep": (described(lambda text: "[" * 20_000), "nests too deeply"),
     "large": (described(lambda text: "#" * 3_000_000), "larger than 2 MiB"),
-    "no number": (with_value("w_dim", "'16'"), "model.yaml: GeneratorConfig"),
-    "half a channel": (with_value("w_dim", "16.5"), "w_dim has an impossible value"),
-    "wide": (with_value("w_dim", "1000000000"), "w_dim is out of reach"),
-    "many layers": (with_value("num_mapping_layers", "60000"), "is out of reach"),
-    "an odd choice": (with_value("heads", "many"), "heads has an impossible value"),
+    "no number": (
+        with_value("w_dim", "'16'"),
+        "model.yaml: `config.generator.w_dim` must be a whole number, not '16'",
+    ),
+    "half a channel": (
+        with_value("w_dim", "16.5"),
+        "`config.generator.w_dim` must be a whole number, not 16.5",
+    ),
+    "wide": (with_value("w_dim", "1000000000"), "`config.generator.w_dim` must be at most 65536"),
+    "many layers": (
+        with_value("num_mapping_layers", "60000"),
+        "`config.generator.num_mapping_layers` must be at most 64",
+    ),
+    "an odd choice": (
+        with_value("heads", "many"),
+        "`config.encoder.heads` must be 'separate' or 'shared', not 'many'",
+    ),
     "wider than the file": (with_value("w_dim", "60000"), "the config wants"),
     "python objects": (
         described(lambda text: f"{text}\nx: !!python/object/apply:os.system ['true']\n"),
@@ -86,6 +105,49 @@ def test_a_damaged_bundle_is_refused(bundle: Path, kind: str) -> None:
     assert message.isprintable()
 
 
+@pytest.fixture
+def document(bundle: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((bundle / "model.yaml").read_text())
+    found["directions"] = [Direction("smile", "face", (0,), 1.0, (-1.0, 1.0)).to_dict()]
+    found["framer"] = FramerConfig().to_dict()
+    return found
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container in a document with every key or index of it."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_value_anywhere_gives_a_bundle_or_one_line(
+    bundle: Path, document: dict[str, Any], data: st.DataObject
+) -> None:
+    changed = deepcopy(document)
+    container, key = data.draw(st.sampled_from(list(places(changed))))
+    container[key] = data.draw(values)
+    path = bundle / "model.yaml"
+    path.write_text(yaml.safe_dump(changed, allow_unicode=True), "utf-8")
+    try:
+        read_bundle(bundle)
+    except BundleError as error:
+        line = str(error)
+    else:
+        line = str(path)
+    assert line.startswith(str(path))
+    assert line.isprintable()
+
+
 def test_other_weights_are_noticed(bundle: Path) -> None:
     path = bundle / "weights.safetensors"
     data = bytearray(path.read_bytes())
@@ -99,4 +161,4 @@ def test_other_weights_are_noticed(bundle: Path) -> None:
 def test_our_own_configurations_pass(name: str) -> None:
     preset = PRESETS[name]
     for config in (preset.generator, preset.discriminator, preset.encoder, preset.skip):
-        check_fields(config)
+        assert validated(type(config), to_dict(config)) == config

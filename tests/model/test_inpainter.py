@@ -190,8 +190,8 @@ class TestBundle:
         [
             ({"format": 2}, "not of format 1"),
             ({"kind": "painter"}, "neither generator nor inpainter"),
-            ({"config": {}}, "required"),
-            ({"weights": None}, "subscriptable"),
+            ({"config": {}}, "`config.generator` is missing"),
+            ({"weights": None}, "`weights` is missing"),
             ({"name": None, "config": {"generator": {"resolution": 33}}}, "missing"),
         ],
     )

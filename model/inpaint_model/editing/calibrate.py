@@ -61,7 +61,7 @@ def with_range(
     values = np.arange(STEP, max(reach, STEP) + 1e-6, STEP)
     low = _furthest(subjects, step, -values, critic)
     high = _furthest(subjects, step, values, critic)
-    return replace(direction, minimum=low, maximum=high)
+    return replace(direction, range=(low, high))
 
 
 def _furthest(

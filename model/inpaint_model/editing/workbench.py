@@ -49,7 +49,7 @@ class Workbench:
     ) -> Direction:
         """A direction of this generator that nobody has checked."""
         return Direction(
-            name, group, layers, 1.0, *UNCHECKED,
+            name, group, layers, 1.0, UNCHECKED,
             source=source, licence=self.info.card.licence,
             attribute=attribute, description=description,
             generator_sha256=self.info.generator_sha256, offered=False,

@@ -19,17 +19,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inpaint_model.config import Count
+from inpaint_model.validation import Finite, Several, closed
+
 _GRID_LEVEL = 2  # votes are taken at 1/8 of the view: the third of the widths
 
 
+@closed
 @dataclass(frozen=True)
 class FramerConfig:
     """What a framer is; kept in the bundle's model.yaml."""
 
-    view: int = 64  # side of its view, px
-    widths: tuple[int, ...] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
-    threshold: float = 0.945  # confidence below which a proposal is not used: as measured
-    side_bias: float = 1.04  # sides as found over true ones: the same, on training pictures
+    view: Count = 64  # side of its view, px
+    widths: Several[Count] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
+    threshold: Finite = 0.945  # confidence below which a proposal is not used: as measured
+    side_bias: Finite = 1.04  # sides as found over true ones: the same, on training pictures
 
     def __post_init__(self) -> None:
         if len(self.widths) <= _GRID_LEVEL or any(width % 8 for width in self.widths):
@@ -41,10 +45,6 @@ class FramerConfig:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"widths": list(self.widths)}
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> FramerConfig:
-        return cls(**dict(document) | {"widths": tuple(document["widths"])})
 
 
 class Proposals(NamedTuple):
@@ -107,17 +107,17 @@ def confidence_logit(cells: Proposals) -> Tensor:
     return cells.logit.logsumexp(dim=1) - math.log(cells.logit.shape[1])
 
 
-def framer_from(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Framer:
-    """A framer from its entry in model.yaml and a bundle's tensors below `framer.`.
+def framer_from(config: FramerConfig, tensors: Mapping[str, Tensor]) -> Framer:
+    """A framer of a configuration, with a bundle's tensors below `framer.`.
 
     Raises:
         ValueError: they do not fit each other.
     """
     try:
-        framer = Framer(FramerConfig.from_dict(document))
+        framer = Framer(config)
         own = {k.removeprefix("framer."): v.float() for k, v in tensors.items()}
         framer.load_state_dict(own)
-    except (RuntimeError, TypeError, KeyError) as error:
+    except RuntimeError as error:
         raise ValueError(f"the bundle's framer cannot be used: {error}") from None
     return framer.eval().requires_grad_(False)
 

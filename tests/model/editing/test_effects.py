@@ -41,7 +41,7 @@ def subjects(kept: float | None = None) -> list[Subject]:
     ]
 
 
-DIRECTION = Direction("redder", "colour", (0,), 0.2, -3.0, 3.0)
+DIRECTION = Direction("redder", "colour", (0,), 0.2, (-3.0, 3.0))
 SPREADS = {"red": 0.2, "green": 0.2}
 SCORES = {"red": red, "green": green}
 

@@ -18,7 +18,7 @@ from torch import Tensor
 R = 8
 JUDGES = {name: lambda x, k=k: x[:, k].mean(dim=(1, 2)) for k, name in enumerate(("red", "green"))}
 ATTRIBUTES = [Attribute(name, "", name, judge, judge) for name, judge in JUDGES.items()]
-RED = Direction("red!", "", (0,), 0.2, -3.0, 3.0, attribute="red", description="redder")
+RED = Direction("red!", "", (0,), 0.2, (-3.0, 3.0), attribute="red", description="redder")
 
 
 def paint(ws: Tensor) -> Tensor:

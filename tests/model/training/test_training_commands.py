@@ -240,7 +240,9 @@ class TestCommand:
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = tiny_networks()
         info = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D)
-        edit = Direction("age", "own", (0,), 1.0, -2.0, 2.0, generator_sha256=info.generator_sha256)
+        edit = Direction(
+            "age", "own", (0,), 1.0, (-2.0, 2.0), generator_sha256=info.generator_sha256
+        )
         add_directions(tmp_path / "g", [(edit, torch.ones(G.config.w_dim))])
         base = ["train", "inpainter", "--generator", str(tmp_path / "g"), "--preset", "tiny"]
         base += ["--device", "cpu", "--total-kimg", "0.016"]

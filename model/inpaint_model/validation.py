@@ -1,0 +1,180 @@
+"""Plain values out of YAML or JSON, checked against the dataclass that they should make.
+
+The one approach to everything that a stranger may have written: `model.yaml`, recipes, the daemon's
+settings. A dataclass declares what a file may hold, with the types below; pydantic checks it; what
+is wrong becomes one sentence that names the key, what is allowed and the value. Nothing is
+converted on the way: "16" and true are no numbers. Only lists become tuples, and whole numbers
+serve as numbers, since YAML and JSON cannot tell them apart.
+
+pydantic is imported with the first file that is checked: no `--help` waits for it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+class _Rules:
+    """Mark a type with settings of its pydantic-core schema."""
+
+    def __init__(self, **rules: bool) -> None:
+        self._rules = rules
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return {**handler(source), **self._rules}
+
+
+class ReadAs:
+    """Mark a type that stands in a file as the type `plain`; `make` turns one into the other.
+
+    make: raises ValueError with the reason, in one sentence.
+    """
+
+    def __init__(self, plain: Any, make: Callable[[Any], Any]) -> None:
+        self._plain, self._make = plain, make
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(
+            self._make, handler.generate_schema(self._plain)
+        )
+
+
+Text = Annotated[str, _Rules(strict=True)]
+Flag = Annotated[bool, _Rules(strict=True)]
+Whole = Annotated[int, _Rules(strict=True)]
+Number = Annotated[float, _Rules(strict=True)]  # NaN and infinity included
+Finite = Annotated[float, _Rules(strict=True, allow_inf_nan=False)]
+# The first wrong entry is enough: a list of references to one wrong entry has millions.
+Several = Annotated[tuple[T, ...], _Rules(fail_fast=True)]
+
+
+def closed(kind: type[T]) -> type[T]:
+    """Decorate a dataclass: a file may hold nothing for it but its fields."""
+    kind.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return kind
+
+
+def validated(kind: type[T], data: object, whole: str = "the file") -> T:
+    """Return the plain values `data` as a `kind`, a dataclass.
+
+    Args:
+        kind: A dataclass whose fields have the types above, or are such dataclasses, or tuples or
+            mappings of them.
+        data: What the YAML or JSON parser returned.
+        whole: What a sentence calls `data` itself.
+
+    Raises:
+        ValueError: One printable line that names the key, what is allowed and the value. What
+            `__post_init__` raises passes: a ValueError with its place, others as they are.
+    """
+    from pydantic import ValidationError
+
+    try:
+        value: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type] # is hashable
+        return value
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    # A misspelled key says more than the absence of the right one.
+    first = next((e for e in errors if e["type"] in _UNKNOWN), errors[0])
+    raise ValueError(_sentence(kind, first, whole))
+
+
+def json_schema(kind: Any, title: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a dataclass or a union of them."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Generate(GenerateJsonSchema):
+        def field_title_should_be_set(self, schema: Any) -> bool:
+            return False  # titles would only repeat the keys
+
+    schema = _adapter(kind).json_schema(schema_generator=Generate)
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": title}
+
+
+_short = reprlib.Repr()
+_short.maxlevel, _short.maxstring, _short.maxlong, _short.maxother = 2, 40, 40, 40
+
+
+def shown(value: object) -> str:
+    """Return how a value is shown in a sentence: some 40 characters of it, however large it is."""
+    try:
+        return _short.repr(value)
+    except ValueError:  # Python does not write out integers of more than 4300 digits
+        return "a number of thousands of digits"
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+_UNKNOWN = ("unexpected_keyword_argument", "invalid_key")
+_PAIRS = "hold `key: value` pairs"
+_MUST: Mapping[str, str] = {  # by pydantic's name of the error
+    "bool_type": "be true or false",
+    "dataclass_type": _PAIRS,
+    "dict_type": _PAIRS,
+    "finite_number": "be a finite number",
+    "float_type": "be a number",
+    "greater_than": "be above {gt:.10g}",
+    "greater_than_equal": "be at least {ge:.10g}",
+    "int_type": "be a whole number",
+    "less_than_equal": "be at most {le:.10g}",
+    "literal_error": "be {expected}",
+    "string_type": "be text",
+    "too_long": "have {max_length} or fewer entries",
+    "too_short": "have {min_length} or more entries",
+    "tuple_type": "be a list",
+}
+
+
+def _sentence(kind: Any, error: Mapping[str, Any], whole: str) -> str:
+    """What is wrong, as a sentence without its full stop."""
+    name, place, context = error["type"], error["loc"], error.get("ctx", {})
+    if name in _UNKNOWN:
+        *above, key = place[:-1] + (str(place[-1]),)
+        close = difflib.get_close_matches(key, _fields_at(kind, above), n=1, cutoff=0.0)
+        return f"unknown key `{_path([*above, key])}`; did you mean `{_path([*above, *close])}`?"
+    if name == "value_error":
+        return f"`{_path(place)}`: {context['error']}" if place else str(context["error"])
+    if name == "missing":
+        return f"`{_path(place)}` is missing"
+    must = _MUST[name].format(**context) if name in _MUST else f"be right ({error['msg']})"
+    if place and place[-1] == "[key]":  # as pydantic points at a mapping's key
+        place, must = place[:-2], f"have keys that each {must}"
+    subject = f"`{_path(place)}`" if place else whole
+    return f"{subject} must {must}, not {shown(error['input'])}"
+
+
+def _path(place: Sequence[str | int]) -> str:
+    """`groups[0].frame` for ("groups", 0, "frame")."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in place)
+    return "".join(steps).removeprefix(".")
+
+
+def _key(step: object) -> str:
+    text = str(step)
+    return text if len(text) <= 40 and text.isprintable() else shown(text)
+
+
+def _fields_at(kind: Any, place: Sequence[str | int]) -> list[str]:
+    """The names of the fields of the dataclass at `place` inside `kind`."""
+    for step in place:
+        if isinstance(step, str):  # else an entry of a tuple, whose type follows below
+            hint = get_type_hints(kind)[step]
+            kind = next(k for k in (hint, *get_args(hint)) if is_dataclass(k))
+    return [field.name for field in fields(kind)]
