@@ -354,45 +354,6 @@ def test_socket_activation(tmp_path: Path) -> None:
         assert process.ended() == 0
 
 
-def test_metrics(tmp_path: Path) -> None:
-    import urllib.error
-    import urllib.request
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    with (
-        DaemonProcess(tmp_path, config=f"metrics: {address}") as daemon,
-        daemon.caller() as caller,
-    ):
-        caller.fill(header(count=2))
-        with pytest.raises(grpc.RpcError):
-            caller.fill(header(model="cats"))
-        eventually(lambda: 'status="NOT_FOUND"' in get(f"http://{address}/metrics"), "counted")
-        caller.metadata = ()
-        with pytest.raises(grpc.RpcError):
-            caller.fill(header())
-        text = get(f"http://{address}/metrics")
-        assert 'inpaint_requests_total{method="Fill",status="OK"} 1' in text
-        assert 'inpaint_requests_total{method="Fill",status="UNAUTHENTICATED"} 1' in text
-        assert "inpaint_candidates_total 2" in text
-        assert 'inpaint_model_loaded{model="tiny"} 1' in text
-        assert 'inpaint_device_busy{device="cpu"} ' in text
-        assert 'inpaint_fill_seconds_bucket{le="+Inf"} 2' in text
-        rebound = urllib.request.Request(
-            f"http://{address}/metrics", headers={"Host": "127.evil.org"}
-        )
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(rebound)  # noqa: S310
-
-
-def get(url: str) -> str:
-    import urllib.request
-
-    with urllib.request.urlopen(url) as reply:  # noqa: S310
-        body: bytes = reply.read()
-    return body.decode()
-
-
 def test_reflection_names_the_service(caller: Caller) -> None:
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
