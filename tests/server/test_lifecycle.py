@@ -314,46 +314,6 @@ def test_torchs_threads_do_not_wait_awake_for_long(tmp_path: Path) -> None:
     assert f"GOMP_SPINCOUNT = '{SPIN_COUNT}'" in ended.stderr
 
 
-def test_socket_activation(tmp_path: Path) -> None:
-    """As systemd does it: the listening socket is descriptor 3, LISTEN_PID the daemon itself."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = "{}:{}".format(*listener.getsockname())
-        waiting = grpc.insecure_channel(address)  # connects before the daemon exists
-        script = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True);"
-            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
-            "os.execv(sys.executable, [sys.executable, '-m', 'inpaint_server', *sys.argv[2:]])"
-        )
-        descriptor = listener.fileno()
-        process = DaemonProcess.__new__(DaemonProcess)
-        process.folder, process.log = tmp_path, tmp_path / "daemon.log"
-        process.runtime_file = tmp_path / "inpaint" / "server.json"
-        with process.log.open("wb") as log:
-            process.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    script,
-                    str(descriptor),
-                    "--device",
-                    "cpu",
-                    "--model",
-                    "tiny",
-                ],
-                env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
-                pass_fds=[descriptor],
-                stdout=log,
-                stderr=log,
-            )
-    with process:
-        runtime = process.runtime()
-        assert runtime["address"] == address
-        with Caller(waiting, runtime["token"]) as caller:
-            assert len(caller.fill(header(count=2)).candidates) == 2
-        process.process.terminate()
-        assert process.ended() == 0
-
-
 def test_reflection_names_the_service(caller: Caller) -> None:
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
