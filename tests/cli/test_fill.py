@@ -103,6 +103,27 @@ def test_every_depth_keeps_the_known_pixels_and_its_mode(
     assert filled[coverage == 255].tobytes() != pixels[coverage == 255].tobytes()
 
 
+@pytest.mark.parametrize(
+    ("channels", "dtype", "extension"),
+    [(3, "uint8", ".png"), (4, "uint16", ".png"), (3, "uint16", ".tif"), (3, "float32", ".tif")],
+)
+def test_a_wide_profile_leaves_the_known_pixels_alone(
+    inpaint: Command, tmp_path: Path, channels: int, dtype: str, extension: str
+) -> None:
+    from imagecodecs import cms_profile
+
+    _, mask, pixels, coverage = make(tmp_path, channels, dtype, extension)
+    icc = cms_profile("adobergb")
+    write_document(tmp_path / f"wide{extension}", Document(pixels, icc))
+    ended = inpaint("fill", f"wide{extension}", "--mask", mask, "--out", "out", "-n", "1")
+    assert ended.returncode == 0, ended.stderr
+    result = ".tif" if dtype == "float32" else ".png"
+    filled = read_document(tmp_path / "out" / f"candidate-00{result}")
+    assert filled.icc == icc
+    assert filled.pixels[coverage == 0].tobytes() == pixels[coverage == 0].tobytes()
+    assert filled.pixels[coverage == 255].tobytes() != pixels[coverage == 255].tobytes()
+
+
 def test_a_jpeg_photo_is_upright_and_keeps_its_metadata(inpaint: Command, tmp_path: Path) -> None:
     _, mask, pixels, coverage = make(tmp_path)
     exif = Image.Exif()
