@@ -17,6 +17,7 @@ import grpc
 import pytest
 from daemons import PATIENCE_S, SUPPORT, Caller, DaemonProcess, header, noise
 from grpc_health.v1 import health_pb2
+from inpaint_client import BlockingClient, parse_endpoint
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.cli import SPIN_COUNT, main
 
@@ -99,6 +100,13 @@ def test_an_edit_comes_between_the_candidates_of_a_fill(slow_caller: Caller) -> 
     assert len(edit.candidates) == 1
     assert fill.is_active()
     fill.cancel()
+
+
+def test_the_plug_ins_client_reads_the_health(daemon: DaemonProcess, caller: Caller) -> None:
+    eventually(caller.is_serving, "SERVING")
+    runtime = daemon.runtime()
+    with BlockingClient(lambda: parse_endpoint(runtime["address"], runtime["token"])) as client:
+        assert client.is_serving()
 
 
 def test_health_answers_while_the_device_is_busy(slow_caller: Caller) -> None:
