@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from inpaint_client import BlockingClient, InpaintError, NoDaemon
+from tqdm import tqdm
 
 from .commands import fill_one
 from .exit_status import status_of
 from .images import EXTENSIONS, UnusableImageError
-from .progress import ProgressBar
 
 DONE = "result.json"  # written last: its presence says that a picture is complete
 
@@ -30,12 +30,11 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
     names = [picture.stem for picture in pictures]
     wanted = _wanted(options)
     worst, results = 0, []
-    with ProgressBar(options.image.name) as bar:
-        for k, picture in enumerate(pictures):
+    with tqdm(pictures, desc=options.image.name, disable=None, leave=False) as bar:
+        for picture in bar:
             folder = options.out / (
                 picture.stem if names.count(picture.stem) == 1 else picture.name
             )
-            bar.show(k, len(pictures))
             result = _finished(folder / DONE, wanted)
             if result is None:
                 try:
@@ -48,11 +47,11 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
                     raise
                 except (UnusableImageError, InpaintError) as error:
                     worst = max(worst, status_of(error))
-                    print(f"inpaint: {picture}: {error}", file=sys.stderr)
+                    bar.write(f"inpaint: {picture}: {error}", file=sys.stderr)
                     continue
             results.append({"image": str(picture), **result})
             if not options.json:
-                print(folder)
+                bar.write(str(folder))
     if options.json:
         print(json.dumps({"pictures": results, "failed": len(pictures) - len(results)}))
     return worst

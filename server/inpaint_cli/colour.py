@@ -1,36 +1,23 @@
 """Between a document's colours and the wire's: sRGB primaries, on the sRGB curve or linear.
 
-Profiles that are three primaries and three curves (nearly all that cameras and editors embed) are
-calculated in float32, so that 16 bits stay 16 bits. Others (tables) go through littleCMS in 8 bits;
-only the fill passes through it, never a known pixel.
+littleCMS converts, in float32: its integer formats would lose what 16 bits hold
+(docs/decisions/0033). Only a fill is converted back, never a known pixel.
 """
 
 from __future__ import annotations
 
-import io
-import struct
-from collections.abc import Callable
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms
 
 from .images import Document
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[Any]
 
-# sRGB's primaries adapted to D50, as every ICC profile of it has them (IEC 61966-2-1, ICC v4).
-XYZ_FROM_SRGB = np.array(
-    [
-        [0.4360747, 0.3850649, 0.1430804],
-        [0.2225045, 0.7168786, 0.0606169],
-        [0.0139322, 0.0971045, 0.7141733],
-    ]
-)
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
+NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB itself; 1 is white
 
 
 class ColourSpace(Protocol):
@@ -51,79 +38,80 @@ class Srgb:
         return values
 
 
-class MatrixSpace:
-    """Curves to linear light, and a matrix to sRGB's primaries."""
+class IccSpace:
+    """The space of an ICC profile, gray or RGB, by matrix or by table.
 
-    def __init__(self, primaries: npt.NDArray[np.float64] | None, curves: list[Floats]) -> None:
-        self._primaries = primaries  # [3, 3] XYZ (D50) of R, G, B; None: gray
-        self._curves = curves  # samples of linear light at equal steps of 0..1, rising
+    Colours that sRGB does not hold become the nearest that it does, channel by channel.
+    """
 
-    @cached_property
-    def _to_srgb(self) -> npt.NDArray[np.float64]:
-        assert self._primaries is not None
-        return np.linalg.inv(XYZ_FROM_SRGB) @ self._primaries
+    def __init__(self, icc: bytes, channels: int) -> None:
+        from imagecodecs import cms_profile
 
-    def to_srgb(self, values: Floats) -> Floats:
-        steps = np.linspace(0, 1, len(self._curves[0]))
-        linear = _by_channel(values, lambda v, k: np.interp(v, steps, self._curves[k]))
-        if self._primaries is not None:
-            linear = (linear @ self._to_srgb.T).astype(np.float32)
-        return srgb_from_linear(linear.clip(0, 1))
-
-    def from_srgb(self, values: Floats) -> Floats:
-        linear = linear_from_srgb(values)
-        if self._primaries is not None:
-            linear = (linear @ np.linalg.inv(self._to_srgb).T).astype(np.float32)
-        steps = np.linspace(0, 1, len(self._curves[0]))
-        return _by_channel(linear.clip(0, 1), lambda v, k: np.interp(v, self._curves[k], steps))
-
-
-class TableSpace:
-    """Any other RGB profile, through littleCMS in 8 bits."""
-
-    def __init__(self, icc: bytes) -> None:
-        self._profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        self._srgb = ImageCms.createProfile("sRGB")
+        self._icc = icc
+        self._kind = "rgb" if channels == 3 else "gray"
+        self._srgb = cms_profile("srgb")
 
     def to_srgb(self, values: Floats) -> Floats:
-        return self._converted(values, self._profile, self._srgb)
+        """Return sRGB's values [H, W, 1 or 3] for this space's.
+
+        Raises:
+            imagecodecs.CmsError: the profile is broken, or not of this many channels.
+        """
+        source = values if self._kind == "rgb" else values[..., 0]
+        return _transformed(source, self._icc, self._kind, self._srgb, "rgb")[
+            ..., : values.shape[2]
+        ]
 
     def from_srgb(self, values: Floats) -> Floats:
-        return self._converted(values, self._srgb, self._profile)
+        """Return this space's values [H, W, 1 or 3] for sRGB's.
 
-    @staticmethod
-    def _converted(values: Floats, source: Any, target: Any) -> Floats:
-        image = Image.fromarray(np.rint(values.clip(0, 1) * 255).astype(np.uint8))
-        converted = ImageCms.profileToProfile(image, source, target)
-        assert converted is not None
-        return np.asarray(converted).astype(np.float32) / np.float32(255)
+        Raises:
+            imagecodecs.CmsError: as `to_srgb`, or the profile describes one direction only.
+        """
+        colours = np.broadcast_to(values, (*values.shape[:2], 3))
+        result = _transformed(colours, self._srgb, "rgb", self._icc, self._kind)
+        return result.reshape(values.shape)
+
+
+def _transformed(
+    values: Floats, source: bytes, source_kind: str, target: bytes, target_kind: str
+) -> Floats:
+    from imagecodecs import CMS, cms_transform
+
+    result: Floats = cms_transform(
+        np.ascontiguousarray(values.clip(0, 1)),
+        source,
+        target,
+        colorspace=source_kind,
+        outcolorspace=target_kind,
+        intent=CMS.INTENT.PERCEPTUAL,
+    )
+    return result.clip(0, 1)
 
 
 def space_of(document: Document) -> ColourSpace:
-    """The colour space that a document's profile names; sRGB without one."""
+    """Return the colour space that a document's profile names; sRGB without one.
+
+    A profile that cannot be used (a broken one, or a printer's) counts as sRGB, as it does in other
+    programs. So does one that hardly differs from sRGB: then integers survive exactly.
+    """
     if not document.icc:
         return Srgb()
-    try:
-        tags = _tags(document.icc)
-        kind = document.icc[16:20]
-        if kind == b"GRAY" and b"kTRC" in tags and document.pixels.shape[2] < 3:
-            return MatrixSpace(None, [_curve(tags[b"kTRC"])])
-        if kind == b"RGB " and b"rXYZ" in tags and b"A2B0" not in tags:
-            primaries = np.stack([_xyz(tags[name + b"XYZ"]) for name in (b"r", b"g", b"b")], axis=1)
-            curves = [_curve(tags[name + b"TRC"]) for name in (b"r", b"g", b"b")]
-            return _srgb_if_near(MatrixSpace(primaries, curves))
-        if kind == b"RGB ":
-            return TableSpace(document.icc)
-    except (KeyError, ValueError, IndexError, struct.error, OSError, ImageCms.PyCMSError):
-        pass  # a broken profile: its numbers are shown as they are everywhere else, too
-    return Srgb()
+    from imagecodecs import CmsError
 
-
-def _srgb_if_near(space: MatrixSpace) -> ColourSpace:
-    """sRGB itself where a profile hardly differs from it: then integers survive exactly."""
+    channels = document.pixels.shape[2] - document.has_alpha
     ramp = np.linspace(0, 1, 18, dtype=np.float32)
-    colours = np.stack(np.meshgrid(ramp, ramp, ramp), axis=-1).reshape(-1, 1, 3)
-    return Srgb() if np.abs(space.to_srgb(colours) - colours).max() < 0.004 else space
+    samples = np.stack(np.meshgrid(*[ramp] * channels, indexing="ij"), -1)
+    samples = samples.reshape(-1, 1, channels)
+    space = IccSpace(document.icc, channels)
+    try:
+        seen = space.to_srgb(samples)
+        back = space.from_srgb(seen)
+    except CmsError:
+        return Srgb()
+    is_usable = np.isfinite(seen).all() and np.isfinite(back).all()
+    is_near = np.abs(seen - samples).max() < NEAR_SRGB
+    return space if is_usable and not is_near else Srgb()
 
 
 def wire_pixels(document: Document, space: ColourSpace) -> Pixels:
@@ -184,72 +172,8 @@ def srgb_from_linear(values: Floats) -> Floats:
     return np.where(values <= 0.0031308, values * 12.92, curve).astype(np.float32)
 
 
-def linear_from_srgb(values: Floats) -> Floats:
-    """The inverse of `srgb_from_linear`."""
-    curve = np.power((values + 0.055) / 1.055, 2.4)
-    return np.where(values <= 0.04045, values / 12.92, curve).astype(np.float32)
-
-
 def _floats(pixels: Pixels) -> Floats:
     values: Floats = pixels.astype(np.float32)
     if pixels.dtype.kind == "u":
         values /= np.float32(np.iinfo(pixels.dtype).max)
     return values
-
-
-def _by_channel(values: Floats, function: Callable[[Floats, int], Any]) -> Floats:
-    channels = [function(values[..., k], k) for k in range(values.shape[2])]
-    return np.stack(channels, axis=-1).astype(np.float32)
-
-
-# ---------------------------------------------------------------------------------------------
-# ICC profiles: the three tag types that such profiles consist of (ICC.1:2022, section 10).
-
-
-def _tags(icc: bytes) -> dict[bytes, bytes]:
-    (count,) = struct.unpack_from(">I", icc, 128)
-    tags = {}
-    for k in range(min(count, 100)):
-        name, offset, size = struct.unpack_from(">4sII", icc, 132 + 12 * k)
-        tags[name] = icc[offset : offset + size]
-    return tags
-
-
-def _xyz(tag: bytes) -> npt.NDArray[np.float64]:
-    return np.array(struct.unpack_from(">3i", tag, 8)) / 65536
-
-
-def _curve(tag: bytes) -> Floats:
-    """Linear light at 4096 equal steps of 0..1."""
-    x = np.linspace(0, 1, 4096)
-    if tag[:4] == b"curv":
-        (count,) = struct.unpack_from(">I", tag, 8)
-        if count == 0:
-            return x.astype(np.float32)
-        table = np.frombuffer(tag, ">u2", count, 12).astype(np.float64)
-        if count == 1:
-            return np.asarray(np.power(x, table[0] / 256), np.float32)
-        samples: Floats = np.interp(x, np.linspace(0, 1, count), table / 65535).astype(np.float32)
-        return samples
-    if tag[:4] != b"para":
-        raise ValueError("a curve of an unknown type")
-    (form,) = struct.unpack_from(">H", tag, 8)
-    numbers = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}[form]
-    g, *rest = np.array(struct.unpack_from(f">{numbers}i", tag, 12)) / 65536
-    a, b, c, d, e, f = _parameters(form, rest)
-    power = np.power(np.maximum(a * x + b, 0), g)
-    return np.where(x >= d, power + e, c * x + f).astype(np.float32)
-
-
-def _parameters(form: int, rest: list[Any]) -> tuple[float, float, float, float, float, float]:
-    """a, b, c, d, e, f of Y = (aX + b)^g + e for X >= d, else cX + f, for each form of a curve."""
-    if form == 0:
-        return 1.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    a, b = rest[:2]
-    if form == 1:
-        return a, b, 0.0, -b / a, 0.0, 0.0
-    if form == 2:
-        return a, b, 0.0, -b / a, rest[2], rest[2]
-    if form == 3:
-        return a, b, rest[2], rest[3], 0.0, 0.0
-    return a, b, rest[2], rest[3], rest[4], rest[5]

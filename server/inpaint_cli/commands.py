@@ -26,12 +26,12 @@ from inpaint_client import (
     Variant,
     parse_recipe,
 )
+from tqdm import tqdm
 
 from .connection import connect
 from .images import UnusableImageError, read_document, read_mask
 from .jobs import Prepared, mixed_picture, prepare
 from .output import Run, Writer
-from .progress import ProgressBar
 
 
 def info(options: Namespace) -> int:
@@ -96,7 +96,8 @@ def fill_one(
     coverage = read_mask(mask, document.width, document.height)
     prepared = prepare(document, coverage, client.info().limits)
     writer = Writer(folder, prepared, options.format)
-    with ProgressBar(image.name) as bar:
+    # None: shown on a terminal only.
+    with tqdm(desc=image.name, disable=None, leave=False) as bar:
         return writer.write_all(client.fill(_fill_job(prepared, options)), bar)
 
 
@@ -147,7 +148,7 @@ def edit(options: Namespace) -> int:
                 document=prepared.extent,
             )
         job = EditJob(source=source, edits=edits_of(edits), mixing=_mixing(options, prepared))
-        with ProgressBar(options.recipe.name) as bar:
+        with tqdm(desc=options.recipe.name, disable=None, leave=False) as bar:
             run = Writer(options.out, prepared, options.format).write_all(client.edit(job), bar)
     _report(run, options)
     return 0

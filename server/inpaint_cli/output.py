@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from inpaint_client import Box, Candidate, Done, FillEvent, FrameChosen, Progress
+from tqdm import tqdm
 
 from .colour import document_pixels, thumbnail_pixels
 from .images import Document, extension_for, write_document
 from .jobs import Prepared, bounds, cut
 from .layers import Layer, laid_over, layer_picture, raw_patch
-from .progress import ProgressBar
 from .sheet import Cell, edits_label, write_sheet
 
 
@@ -56,7 +56,7 @@ class Writer:
         self._rows: dict[int, list[Cell]] = {}
         self.run = Run()
 
-    def write_all(self, events: Iterable[FillEvent], bar: ProgressBar) -> Run:
+    def write_all(self, events: Iterable[FillEvent], bar: tqdm[NoReturn]) -> Run:
         """Take a fill's or an edit's events; the files are complete when this returns."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for event in events:
@@ -65,7 +65,8 @@ class Writer:
             elif isinstance(event, Candidate):
                 self._write(event)
             elif isinstance(event, Progress):
-                bar.show(event.done, event.total)
+                bar.total = event.total
+                bar.update(event.done - bar.n)
             elif isinstance(event, Done):
                 self.run.timings = {
                     "queue": round(event.queue_ms, 2),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -93,7 +94,23 @@ class Accounts:
             "total_ms": round(seconds * 1000, 1),
             "peer": context.peer(),
         }
-        log.info(" ".join(f"{key}={value}" for key, value in facts.items()))
+        log.info("%s", log_line(facts))
+
+
+def log_line(facts: Mapping[str, object]) -> str:
+    """Return `key=value` pairs in one line, in the form called logfmt.
+
+    A value that is empty, or holds a space, a quote, an equals sign or anything that does not
+    print, is quoted and escaped as in JSON, so that no request can forge a line or a pair. The keys
+    are ours and need no quotes.
+    """
+    return " ".join(f"{key}={_log_value(str(value))}" for key, value in facts.items())
+
+
+def _log_value(text: str) -> str:
+    if text and text.isprintable() and not set(text) & set(' "='):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _departure(context: Context) -> str:

@@ -35,7 +35,6 @@ from .filling import warm_up_steps
 from .health import HealthMonitor
 from .interceptor import StatusInterceptor, TokenInterceptor
 from .listening import listening
-from .metrics import Metrics
 from .models import BundleLoader, Loader, ModelRegistry, default_sources
 from .runtime import Predecessor, RuntimeFile
 from .service import InpaintService, Parts
@@ -126,6 +125,8 @@ async def running(
         server = _server(parts, monitor, token)
         address = await stack.enter_async_context(listening(server, config))
         if config.metrics:
+            from .metrics import Metrics  # its library costs 50 ms, and few ask for metrics
+
             metrics = Metrics(parts.accounts, parts.engine, parts.models, parts.sessions)
             stack.callback((await metrics.serve(config.metrics)).close)
         parts.engine.start()

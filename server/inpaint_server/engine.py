@@ -244,12 +244,6 @@ class Engine(Generic[H]):
             return self._waiting()
 
     @property
-    def open_requests(self) -> int:
-        """How many requests wait or run."""
-        with self._lock:
-            return sum(t.urgency != Urgency.BACKGROUND and not t.cancelled for t in self._open)
-
-    @property
     def busy(self) -> list[bool]:
         """Whether each worker takes a step now, in the order of `homes`."""
         with self._lock:

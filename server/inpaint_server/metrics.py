@@ -1,15 +1,26 @@
 """Prometheus metrics on an option, for this machine only.
 
-The text format is four lines a metric; a library would add a dependency, a thread and global state
-for it. Requests whose Host is not this machine's are refused, so that no web page can read them
-through a name that it controls (DNS rebinding).
+`prometheus_client` writes the text; the values are read from where they are kept when somebody asks
+(docs/decisions/0030). Requests whose Host is not this machine's are refused, so that no web page
+can read them through a name that it controls (DNS rebinding).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
 
 from .accounting import BUCKETS_S, Accounts
 from .config import host_and_port, is_loopback
@@ -20,8 +31,8 @@ from .models import ModelRegistry
 from .sessions import SessionCache
 
 
-class Metrics:
-    """What the daemon did and holds, as text."""
+class Metrics(Collector):
+    """What the daemon did and holds, as Prometheus metrics in a registry of their own."""
 
     def __init__(
         self,
@@ -34,40 +45,67 @@ class Metrics:
         self._engine = engine
         self._models = models
         self._sessions = sessions
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
 
     def text(self) -> str:
-        """All metrics in Prometheus' text format, version 0.0.4."""
-        accounts = self._accounts
-        lines = ["# TYPE inpaint_requests_total counter"]
-        for (method, status), count in sorted(accounts.requests.items()):
-            lines.append(f'inpaint_requests_total{{method="{method}",status="{status}"}} {count}')
-        lines.append("# TYPE inpaint_fill_seconds histogram")
-        total = 0
-        for bucket in BUCKETS_S:
-            total += accounts.durations[bucket]
-            lines.append(f'inpaint_fill_seconds_bucket{{le="{bucket:g}"}} {total}')
-        total += accounts.durations[float("inf")]
-        lines += [
-            f'inpaint_fill_seconds_bucket{{le="+Inf"}} {total}',
-            f"inpaint_fill_seconds_sum {accounts.duration_sum_s:.6f}",
-            f"inpaint_fill_seconds_count {total}",
-            "# TYPE inpaint_candidates_total counter",
-            f"inpaint_candidates_total {accounts.candidates}",
-            "# TYPE inpaint_queue_length gauge",
-            f"inpaint_queue_length {self._engine.queue_length}",
-            "# TYPE inpaint_sessions gauge",
-            f"inpaint_sessions {len(self._sessions)}",
-            "# TYPE inpaint_device_busy gauge",
-        ]
-        homes = self._engine.homes
-        for home, busy in zip(homes, self._engine.busy, strict=True):
-            lines.append(f'inpaint_device_busy{{device="{home.device}"}} {int(busy)}')
-        lines.append("# TYPE inpaint_model_loaded gauge")
+        """Return all metrics in Prometheus' text format, version 0.0.4."""
+        return generate_latest(self._registry).decode()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric with its present value, as `prometheus_client` asks for them."""
+        yield self._requests()
+        yield self._fill_seconds()
+        yield CounterMetricFamily(
+            "inpaint_candidates", "Candidates sent to clients.", self._accounts.candidates
+        )
+        yield GaugeMetricFamily(
+            "inpaint_queue_length", "Requests that wait for a device.", self._engine.queue_length
+        )
+        yield GaugeMetricFamily(
+            "inpaint_sessions", "Fills that can be edited without their picture.",
+            len(self._sessions),
+        )  # fmt: skip
+        yield self._device_busy()
+        yield self._model_loaded()
+
+    def _requests(self) -> Metric:
+        requests = CounterMetricFamily(
+            "inpaint_requests", "Requests that have ended.", labels=("method", "status")
+        )
+        for labels, count in sorted(self._accounts.requests.items()):
+            requests.add_metric(labels, count)
+        return requests
+
+    def _fill_seconds(self) -> Metric:
+        # prometheus_client's own Histogram would write le="1.0" where dashboards know le="1", and
+        # add a series for the time of its creation.
+        bounds = (*BUCKETS_S, float("inf"))
+        counts = accumulate(self._accounts.durations[bound] for bound in bounds)
+        names = (*(f"{bound:g}" for bound in BUCKETS_S), "+Inf")
+        return HistogramMetricFamily(
+            "inpaint_fill_seconds",
+            "Durations of fills in seconds.",
+            buckets=list(zip(names, counts, strict=True)),
+            sum_value=self._accounts.duration_sum_s,
+        )
+
+    def _device_busy(self) -> Metric:
+        busy = GaugeMetricFamily(
+            "inpaint_device_busy", "Whether a device works on a request.", labels=("device",)
+        )
+        for home, is_busy in zip(self._engine.homes, self._engine.busy, strict=True):
+            busy.add_metric((str(home.device),), is_busy)
+        return busy
+
+    def _model_loaded(self) -> Metric:
+        loaded = GaugeMetricFamily(
+            "inpaint_model_loaded", "On how many devices a model is loaded.", labels=("model",)
+        )
         for entry in self._models.entries.values():
-            name = entry.name.replace("\\", "\\\\").replace('"', '\\"')
-            loaded = sum(home.is_loaded(entry) for home in homes)  # on how many devices
-            lines.append(f'inpaint_model_loaded{{model="{name}"}} {loaded}')
-        return "\n".join(lines) + "\n"
+            homes = self._engine.homes
+            loaded.add_metric((entry.name,), sum(home.is_loaded(entry) for home in homes))
+        return loaded
 
     async def serve(self, address: str) -> asyncio.Server:
         """Answer `GET /metrics` on a loopback address."""
@@ -85,9 +123,11 @@ class Metrics:
         ):
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10.0)
             status, body = self._response(head.decode("latin-1"))
+            content = body.encode()
             writer.write(
-                f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
+                f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+                f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode()
+                + content
             )
             await writer.drain()
         writer.close()

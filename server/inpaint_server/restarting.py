@@ -19,7 +19,6 @@ from typing import NoReturn
 
 VARIABLE = "INPAINT_SERVER_RESTARTS"  # tells the fresh program what went before
 MOST, WITHIN_S = 3, 600.0  # restarts; a device that fails more often needs a person
-PASSED_SOCKET = 3  # of systemd's socket activation
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +60,6 @@ class Restarts:
         """Replace the program. `lock`: the descriptor of the runtime file's lock, which is kept."""
         times = [*self.times, time.time()]
         kept = {0, 1, 2, lock}
-        if os.environ.get("LISTEN_PID") == str(os.getpid()):
-            kept.add(PASSED_SOCKET)
         for descriptor in _open_descriptors():  # a driver's, for example, would keep its device
             try:
                 os.set_inheritable(descriptor, descriptor in kept)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from daemons import DaemonProcess
 from inpaint_cli.images import Document, read_document, write_document
 from inpaint_cli.jobs import mixed_picture
 from inpaint_client import Box
@@ -98,6 +101,27 @@ def test_every_depth_keeps_the_known_pixels_and_its_mode(
     assert (filled.shape, filled.dtype) == (pixels.shape, pixels.dtype)
     assert filled[coverage == 0].tobytes() == pixels[coverage == 0].tobytes()
     assert filled[coverage == 255].tobytes() != pixels[coverage == 255].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("channels", "dtype", "extension"),
+    [(3, "uint8", ".png"), (4, "uint16", ".png"), (3, "uint16", ".tif"), (3, "float32", ".tif")],
+)
+def test_a_wide_profile_leaves_the_known_pixels_alone(
+    inpaint: Command, tmp_path: Path, channels: int, dtype: str, extension: str
+) -> None:
+    from imagecodecs import cms_profile
+
+    _, mask, pixels, coverage = make(tmp_path, channels, dtype, extension)
+    icc = cms_profile("adobergb")
+    write_document(tmp_path / f"wide{extension}", Document(pixels, icc))
+    ended = inpaint("fill", f"wide{extension}", "--mask", mask, "--out", "out", "-n", "1")
+    assert ended.returncode == 0, ended.stderr
+    result = ".tif" if dtype == "float32" else ".png"
+    filled = read_document(tmp_path / "out" / f"candidate-00{result}")
+    assert filled.icc == icc
+    assert filled.pixels[coverage == 0].tobytes() == pixels[coverage == 0].tobytes()
+    assert filled.pixels[coverage == 255].tobytes() != pixels[coverage == 255].tobytes()
 
 
 def test_a_jpeg_photo_is_upright_and_keeps_its_metadata(inpaint: Command, tmp_path: Path) -> None:
@@ -265,6 +289,40 @@ def test_a_folder_goes_on_after_failures_and_resumes(inpaint: Command, tmp_path:
     assert (tmp_path / "out/a/candidate-00.png").stat().st_mtime_ns != first
 
 
+def test_progress_is_shown_on_a_terminal_and_goes_away(
+    daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    image, mask, *_ = make(tmp_path)
+    termios = pytest.importorskip("termios")  # not on Windows
+    terminal, ours = os.openpty()
+    termios.tcsetwinsize(ours, (24, 80))
+    command = ["fill", image, "--mask", mask, "--out", "out", "-n", "3", "--frame", "box"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "inpaint_cli", *map(str, command)],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(daemon.folder)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=ours,
+        timeout=120,
+        check=False,
+    )
+    os.close(ours)
+    with os.fdopen(terminal, "rb") as reader:
+        shown = os.read(reader.fileno(), 1 << 16).decode()
+    assert ended.returncode == 0, shown
+    lines = shown.split("\r")
+    assert any(image.name in line and "/3" in line for line in lines), lines
+    assert "\n" not in shown
+    assert not lines[-1].strip(), "the line is empty again"
+
+
+def test_without_a_terminal_nothing_is_said(inpaint: Command, tmp_path: Path) -> None:
+    image, mask, *_ = make(tmp_path)
+    ended = inpaint("fill", image, "--mask", mask, "--out", "out", "--frame", "box")
+    assert ended.returncode == 0
+    assert ended.stderr == ""
+
+
 def test_info(inpaint: Command) -> None:
     told = inpaint("info")
     assert told.returncode == 0
@@ -306,9 +364,7 @@ def test_errors_are_one_line_with_a_status(
 
 
 def test_a_daemon_is_started_when_none_runs(inpaint: Command, tmp_path: Path) -> None:
-    import os
     import signal
-    import sys
 
     programs, runtime = tmp_path / "bin", tmp_path / "runtime"
     programs.mkdir()
@@ -345,7 +401,6 @@ def test_without_a_daemon_the_status_is_3(inpaint: Command, tmp_path: Path) -> N
 
 
 def test_help_is_light() -> None:
-    import sys
 
     code = (
         "import sys\nfrom inpaint_cli.cli import main\n"

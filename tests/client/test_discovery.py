@@ -21,6 +21,9 @@ from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
 from inpaint_client.discovery import process_exists, read_runtime_file
 from inpaint_client.folders import cache_folder, config_folder, runtime_folders
+from platformdirs.api import PlatformDirsABC
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
 
 @pytest.fixture(autouse=True)
@@ -170,22 +173,65 @@ def test_the_token_of_the_daemon_here_need_not_be_repeated(
 
 
 @pytest.mark.parametrize(
-    ("platform", "config", "runtime"),
+    ("platform", "config", "cache", "runtime"),
     [
-        ("linux", ".config/inpaint", ".cache/inpaint"),
-        ("darwin", "Library/Application Support/inpaint",
+        ("linux", ".config/inpaint", ".cache/inpaint", ".cache/inpaint"),
+        ("darwin", "Library/Application Support/inpaint", "Library/Caches/inpaint",
          "Library/Caches/TemporaryItems/inpaint"),
-        ("win32", "AppData/Local/inpaint", "AppData/Local/Temp/inpaint"),
+        ("win32", "AppData/Local/inpaint", "AppData/Local/inpaint/Cache",
+         "AppData/Local/Temp/inpaint"),
     ],
 )  # fmt: skip
 def test_folders_of_each_system(
-    home: Path, monkeypatch: pytest.MonkeyPatch, platform: str, config: str, runtime: str
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    config: str,
+    cache: str,
+    runtime: str,
 ) -> None:
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     monkeypatch.setattr(folders_module.sys, "platform", platform)
     assert config_folder() == home / config
-    assert runtime_folders() == list(dict.fromkeys([home / runtime, cache_folder()]))
+    assert cache_folder() == home / cache
+    assert runtime_folders() == list(dict.fromkeys([home / runtime, home / cache]))
+
+
+@pytest.mark.parametrize(
+    ("platform", "kind", "variables"),
+    [
+        ("linux", Unix, {}),
+        ("linux", Unix, {"XDG_CONFIG_HOME": "/elsewhere/c", "XDG_CACHE_HOME": "/elsewhere/k"}),
+        ("darwin", MacOS, {}),
+    ],
+)
+def test_the_folders_are_platformdirs(
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    kind: type[PlatformDirsABC],
+    variables: dict[str, str],
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    theirs = kind("inpaint", appauthor=False)
+    monkeypatch.setattr(folders_module.sys, "platform", platform)
+    assert config_folder() == theirs.user_config_path
+    assert cache_folder() == theirs.user_cache_path
+
+
+def test_where_platformdirs_disagrees_with_itself(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that lie there must be found again, whatever later releases of it say."""
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(home / "elsewhere"))
+    monkeypatch.setattr(folders_module.sys, "platform", "darwin")
+    assert config_folder() == home / "Library/Application Support/inpaint"
+    assert cache_folder() == home / "Library/Caches/inpaint"
+    monkeypatch.setattr(folders_module.sys, "platform", "win32")
+    assert config_folder() == home / "elsewhere/inpaint"
+    assert cache_folder() == home / "elsewhere/inpaint/Cache"
 
 
 def test_relative_xdg_folders_do_not_count(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

@@ -141,21 +141,3 @@ def test_shrink(random: object, width: int, height: int, channels: int, step: in
 def test_shrinking_white_stays_white() -> None:
     """The 16-bit lanes are just wide enough for 16 x 16 values of 255."""
     assert pixels.shrink(b"\xff" * (64 * 64), 64, 1, 32) == b"\xff" * 4
-
-
-@given(st.binary(max_size=32))
-def test_swapping_bytes_twice_is_nothing(data: bytes) -> None:
-    data = data[: len(data) // 4 * 4]
-    for kind in SampleType:
-        assert pixels.swap_bytes(pixels.swap_bytes(data, kind), kind) == data
-    assert pixels.swap_bytes(data, SampleType.U16)[:2] == data[:2][::-1]
-
-
-def test_transparency() -> None:
-    assert not pixels.has_transparency(b"\0\0\0\xff" * 4, "BGRA")
-    assert pixels.has_transparency(b"\0\0\0\xff" * 3 + b"\0\0\0\xfe", "BGRA")
-    assert not pixels.has_transparency(b"\0\0\0", "RGB")
-    assert not pixels.has_transparency(b"\0\0\xff\xff", "YA", SampleType.U16)
-    assert pixels.has_transparency(b"\0\0\xfe\xff", "YA", SampleType.U16)
-    opaque = struct.pack("<ff", 0.5, 1.0)
-    assert not pixels.has_transparency(opaque, "YA", SampleType.F32)

@@ -1,4 +1,4 @@
-"""Recipes are read with suspicion; histories come back as they were."""
+"""Recipes are read with suspicion."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import (
-    BadInput,
-    Edit,
-    KeptCandidate,
-    KeptRun,
-    pack_history,
-    parse_recipe,
-    unpack_history,
-)
+from inpaint_client import BadInput, Edit, parse_recipe
 
 RECIPE = {"format": 1, "model": "portrait", "seed": 7, "edits": {"smile": 1.5}, "other": [1, 2]}
-
-candidates = st.builds(KeptCandidate, st.text(), st.binary(), st.text())
-runs = st.builds(KeptRun, st.text(), st.text(), st.lists(candidates, max_size=3).map(tuple))
 
 
 def test_a_recipe_shows_its_main_fields_and_keeps_the_rest() -> None:
@@ -55,22 +44,3 @@ def test_what_is_no_recipe(text: str, says: str) -> None:
 def test_no_text_does_more_than_be_refused(text: str) -> None:
     with pytest.raises(BadInput):
         parse_recipe(text)
-
-
-@given(st.lists(runs, max_size=3))
-def test_a_history_comes_back(history: list[KeptRun]) -> None:
-    assert unpack_history(pack_history(history)) == history
-
-
-def test_a_history_that_is_too_large_forgets_the_oldest() -> None:
-    history = [KeptRun(str(i), "", (KeptCandidate("r" * 1000, b""),)) for i in range(10)]
-    packed = pack_history(history, max_bytes=5000)
-    assert len(packed) <= 5000
-    assert [run.title for run in unpack_history(packed)] == ["6", "7", "8", "9"]
-
-
-@pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b'{"format": 1}', b'{"format": 9}',
-                                  b'{"format": 1, "runs": [{"title": "x"}]}'])  # fmt: skip
-def test_what_is_no_history(data: bytes) -> None:
-    with pytest.raises(BadInput, match="history"):
-        unpack_history(data)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from grpc_health.v1 import health_pb2 as standard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_client import (
@@ -31,6 +32,7 @@ from inpaint_client import (
 )
 from inpaint_client import wire as wire_module
 from inpaint_client.wire import edit_requests, event, fill_requests
+from inpaint_protos.health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 
@@ -196,3 +198,15 @@ def test_a_frame_found_otherwise_says_so() -> None:
     assert value.mode is FrameMode.BOX  # type: ignore[union-attr]
     assert value.warning == "Unsure."  # type: ignore[union-attr]
     assert value.model == "large"  # type: ignore[union-attr]
+
+
+@given(service=st.text(), status=st.sampled_from([0, 1, 2]))
+def test_health_messages_are_those_of_the_standard(service: str, status: int) -> None:
+    """Byte for byte what the package grpcio-health-checking sends and reads."""
+    ours = health_pb2.HealthCheckRequest(service=service).SerializeToString()
+    assert ours == standard.HealthCheckRequest(service=service).SerializeToString()
+    reply = standard.HealthCheckResponse(status=status).SerializeToString()
+    assert health_pb2.HealthCheckResponse.FromString(reply).status == status
+    assert health_pb2.HealthCheckResponse.ServingStatus.items() == [
+        item for item in standard.HealthCheckResponse.ServingStatus.items() if item[1] < 3
+    ]

@@ -17,6 +17,7 @@ import grpc
 import pytest
 from daemons import PATIENCE_S, SUPPORT, Caller, DaemonProcess, header, noise
 from grpc_health.v1 import health_pb2
+from inpaint_client import BlockingClient, parse_endpoint
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.cli import SPIN_COUNT, main
 
@@ -99,6 +100,13 @@ def test_an_edit_comes_between_the_candidates_of_a_fill(slow_caller: Caller) -> 
     assert len(edit.candidates) == 1
     assert fill.is_active()
     fill.cancel()
+
+
+def test_the_plug_ins_client_reads_the_health(daemon: DaemonProcess, caller: Caller) -> None:
+    eventually(caller.is_serving, "SERVING")
+    runtime = daemon.runtime()
+    with BlockingClient(lambda: parse_endpoint(runtime["address"], runtime["token"])) as client:
+        assert client.is_serving()
 
 
 def test_health_answers_while_the_device_is_busy(slow_caller: Caller) -> None:
@@ -312,85 +320,6 @@ def test_torchs_threads_do_not_wait_awake_for_long(tmp_path: Path) -> None:
         check=False,
     )
     assert f"GOMP_SPINCOUNT = '{SPIN_COUNT}'" in ended.stderr
-
-
-def test_socket_activation(tmp_path: Path) -> None:
-    """As systemd does it: the listening socket is descriptor 3, LISTEN_PID the daemon itself."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = "{}:{}".format(*listener.getsockname())
-        waiting = grpc.insecure_channel(address)  # connects before the daemon exists
-        script = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True);"
-            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
-            "os.execv(sys.executable, [sys.executable, '-m', 'inpaint_server', *sys.argv[2:]])"
-        )
-        descriptor = listener.fileno()
-        process = DaemonProcess.__new__(DaemonProcess)
-        process.folder, process.log = tmp_path, tmp_path / "daemon.log"
-        process.runtime_file = tmp_path / "inpaint" / "server.json"
-        with process.log.open("wb") as log:
-            process.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    script,
-                    str(descriptor),
-                    "--device",
-                    "cpu",
-                    "--model",
-                    "tiny",
-                ],
-                env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
-                pass_fds=[descriptor],
-                stdout=log,
-                stderr=log,
-            )
-    with process:
-        runtime = process.runtime()
-        assert runtime["address"] == address
-        with Caller(waiting, runtime["token"]) as caller:
-            assert len(caller.fill(header(count=2)).candidates) == 2
-        process.process.terminate()
-        assert process.ended() == 0
-
-
-def test_metrics(tmp_path: Path) -> None:
-    import urllib.error
-    import urllib.request
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    with (
-        DaemonProcess(tmp_path, config=f"metrics: {address}") as daemon,
-        daemon.caller() as caller,
-    ):
-        caller.fill(header(count=2))
-        with pytest.raises(grpc.RpcError):
-            caller.fill(header(model="cats"))
-        eventually(lambda: 'status="NOT_FOUND"' in get(f"http://{address}/metrics"), "counted")
-        caller.metadata = ()
-        with pytest.raises(grpc.RpcError):
-            caller.fill(header())
-        text = get(f"http://{address}/metrics")
-        assert 'inpaint_requests_total{method="Fill",status="OK"} 1' in text
-        assert 'inpaint_requests_total{method="Fill",status="UNAUTHENTICATED"} 1' in text
-        assert "inpaint_candidates_total 2" in text
-        assert 'inpaint_model_loaded{model="tiny"} 1' in text
-        assert 'inpaint_device_busy{device="cpu"} ' in text
-        assert 'inpaint_fill_seconds_bucket{le="+Inf"} 2' in text
-        rebound = urllib.request.Request(
-            f"http://{address}/metrics", headers={"Host": "127.evil.org"}
-        )
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(rebound)  # noqa: S310
-
-
-def get(url: str) -> str:
-    import urllib.request
-
-    with urllib.request.urlopen(url) as reply:  # noqa: S310
-        body: bytes = reply.read()
-    return body.decode()
 
 
 def test_reflection_names_the_service(caller: Caller) -> None:

@@ -103,24 +103,10 @@ def test_the_plug_ins_next_fill_waits_for_the_restart(
         assert daemon.runtime() == before
 
 
-@pytest.mark.parametrize("passed", [False, True], ids=["path", "systemd"])
-@pytest.mark.skipif(sys.platform != "linux", reason="Unix sockets, passed as systemd does")
-def test_a_unix_socket_is_served_again(tmp_path: Path, passed: bool) -> None:
-    """Its own, or one that systemd opened: there, clients that come meanwhile only wait."""
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+def test_a_unix_socket_is_served_again(tmp_path: Path) -> None:
     path = tmp_path / "socket"
-    launcher = (
-        "import os, socket, sys; listener = socket.socket(socket.AF_UNIX);"
-        "listener.bind(sys.argv[1]); listener.listen(); os.dup2(listener.fileno(), 3);"
-        "os.set_inheritable(3, True);"
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
-        "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
-    )
-    daemon = DaemonProcess(
-        tmp_path,
-        *(() if passed else ("--listen", f"unix:{path}")),
-        slow_s=0.0,
-        launcher=["-c", launcher, str(path)] if passed else [],
-    )
+    daemon = DaemonProcess(tmp_path, "--listen", f"unix:{path}", slow_s=0.0)
     with daemon, daemon.caller() as caller:
         before = daemon.runtime()
         assert before["address"] == f"unix:{path}"
@@ -129,8 +115,7 @@ def test_a_unix_socket_is_served_again(tmp_path: Path, passed: bool) -> None:
         assert daemon.runtime() == before
         assert len(caller.fill(header(seeds=[1])).candidates) == 1
         assert daemon.log.read_text().count("Traceback") == 1, "that of the lost device"
-        if not passed:
-            assert path.stat().st_mode & 0o777 == 0o600
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from daemons import DaemonProcess
 from inpaint_client import BlockingClient, NoDaemon, find_daemon
 from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
+from inpaint_client.discovery import read_runtime_file
+from inpaint_server import __version__
 from inpaint_server.errors import AlreadyRunning
-from inpaint_server.runtime import RuntimeFile, visible_copy
+from inpaint_server.runtime import RuntimeFile, default_runtime_file, visible_copy
 
 
 @pytest.fixture
@@ -132,3 +136,32 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(
         runtime.write("127.0.0.1:1", "token")
         assert runtime.path.exists()
     assert "cannot write the runtime file" in caplog.text
+
+
+def test_the_client_reads_what_the_daemon_writes(tmp_path: Path) -> None:
+    """Two classes of the same file, since neither side may import the other."""
+    with RuntimeFile(tmp_path / "server.json") as written:
+        written.write("tls://127.0.0.1:7860", "a token")
+        read = read_runtime_file(written.path)
+    assert read is not None
+    assert (read.path, read.address, read.token) == (
+        written.path, "tls://127.0.0.1:7860", "a token",
+    )  # fmt: skip
+    assert (read.pid, read.version) == (os.getpid(), __version__)
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"XDG_RUNTIME_DIR": "/x/run"}, {"XDG_CACHE_HOME": "/x/cache", "LOCALAPPDATA": "/x/local"}],
+    ids=["none", "runtime", "others"],
+)
+def test_the_client_looks_where_the_daemon_writes(
+    monkeypatch: pytest.MonkeyPatch, home: Path, platform: str, variables: dict[str, str]
+) -> None:
+    for name in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert default_runtime_file() == folders_module.runtime_folders()[0] / "server.json"

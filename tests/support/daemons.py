@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,6 @@ class DaemonProcess:
     """`inpaint-server` in a process of its own, with its runtime file in `folder`.
 
     slow_s: seconds that every rendering takes longer (see slow_daemon.py); None: the daemon as is.
-    launcher: Python's arguments for a program that replaces itself by the daemon, given the rest.
     session_folders: stands for /run/user; None: the real one.
     """
 
@@ -53,10 +52,8 @@ class DaemonProcess:
         slow_s: float | None = None,
         config: str = "",
         environment: dict[str, str] | None = None,
-        pass_fds: Sequence[int] = (),
         session_folders: Path | None = None,
         device: str = "cpu",
-        launcher: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.runtime_file = folder / "inpaint" / "server.json"
@@ -66,7 +63,6 @@ class DaemonProcess:
             command = [sys.executable, str(SUPPORT / "slow_daemon.py"), str(slow_s)]
         if session_folders is not None:
             command = [sys.executable, "-c", ELSEWHERE, str(session_folders)]
-        command[1:1] = launcher
         if "--model" not in arguments:
             arguments += ("--model", "tiny")
         if config:
@@ -78,7 +74,6 @@ class DaemonProcess:
                 env={**os.environ, "XDG_RUNTIME_DIR": str(folder), **(environment or {})},
                 stdout=log,
                 stderr=log,
-                pass_fds=pass_fds,
             )
 
     def __enter__(self) -> DaemonProcess:

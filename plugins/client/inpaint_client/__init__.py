@@ -42,7 +42,7 @@ from .events import (
 )
 from .geometry import Box, Extent, Frame, Point, crop_for_hole
 from .info import DaemonInfo, Direction, Limits, Model
-from .recipe import KeptCandidate, KeptRun, Recipe, pack_history, parse_recipe, unpack_history
+from .recipe import Recipe, parse_recipe
 from .requests import (
     RAW,
     Blending,
@@ -93,8 +93,6 @@ __all__ = [
     "InpaintError",
     "InvalidInput",
     "Job",
-    "KeptCandidate",
-    "KeptRun",
     "Limits",
     "Message",
     "Mixing",
@@ -125,8 +123,6 @@ __all__ = [
     "crop_for_hole",
     "ensure_daemon",
     "find_daemon",
-    "pack_history",
     "parse_endpoint",
     "parse_recipe",
-    "unpack_history",
 ]

@@ -19,11 +19,11 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from google.protobuf import wrappers_pb2
 from google.protobuf.message import Message as WireMessage
 from grpclib.client import Stream, StreamStreamMethod, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from h2.exceptions import H2Error
+from inpaint_protos.health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .channel import PictureChannel
@@ -35,8 +35,8 @@ from .requests import EditJob, FillJob
 from .wire import daemon_info, edit_requests, event, fill_requests, model
 
 _SERVICE = "/inpaint.v1.Inpaint/"
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
-_SERVING = 1  # grpc.health.v1.HealthCheckResponse.SERVING
 
 CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
@@ -97,19 +97,15 @@ class Client:
         return bool(reply.was_loaded)
 
     async def is_serving(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> bool:
-        """The answer of grpc.health.v1: False while the daemon loads, drains, or lost its device.
-
-        On the wire a health request is one string and its reply one number, which is what these
-        two well-known wrappers are; so no code need be generated for the health protocol.
-        """
+        """Return gRPC's health check: False while the daemon loads, drains, or lost its device."""
         method = UnaryUnaryMethod(
             self._channel,
-            "/grpc.health.v1.Health/Check",
-            wrappers_pb2.StringValue,
-            wrappers_pb2.Int32Value,
+            _HEALTH_CHECK,
+            health_pb2.HealthCheckRequest,
+            health_pb2.HealthCheckResponse,
         )
-        reply = await self._call(method, wrappers_pb2.StringValue(), timeout_s)
-        return bool(reply.value == _SERVING)
+        reply = await self._call(method, health_pb2.HealthCheckRequest(), timeout_s)
+        return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
     def fill(self, job: FillJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
         """Fill a hole; events as they come, the last is `Done`. Close the iterator to cancel."""

@@ -1,7 +1,8 @@
 """Where things lie on each system: the daemon's runtime file, the user's settings.
 
-The rules are those of the `platformdirs` package, written out here because plug-ins carry as
-little foreign code as possible.
+The rules are those of the `platformdirs` package, except where its releases disagree with each
+other: plug-ins and command line must find the same files, whenever each was installed
+(docs/decisions/0031).
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ bit), "RGBA", "RGB", "YA" (gray with alpha), "Y".
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from functools import cache
 from typing import Any
@@ -88,22 +87,6 @@ def _coverage_tables(sample_type: SampleType) -> tuple[bytes, ...]:
     return tuple(bytes(plane) for plane in zip(*values, strict=True))
 
 
-def little_endian(data: bytes, sample_type: SampleType) -> bytes:
-    """From the machine's byte order to the wire's, and back (its own inverse)."""
-    if sys.byteorder == "little" or sample_type.size == 1:
-        return data
-    return swap_bytes(data, sample_type)
-
-
-def swap_bytes(data: bytes, sample_type: SampleType) -> bytes:
-    """Every sample with its bytes reversed."""
-    if sample_type.size == 1:
-        return data
-    samples = array(_CODES[sample_type.size], bytes(data))
-    samples.byteswap()
-    return samples.tobytes()
-
-
 def crop(data: bytes | bytearray, extent: Extent, box: Box, pixel_bytes: int = 1) -> bytes:
     """The pixels of `box`, which lies inside a picture of `extent`."""
     if box.x == 0 and box.width == extent.width:
@@ -147,16 +130,6 @@ def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
         if right < width:
             right += len(coverage[start + right : start + width].rstrip(b"\0"))
     return Box.from_corners(left, top, right, bottom + 1)
-
-
-def has_transparency(
-    data: bytes | bytearray, layout: str, sample_type: SampleType = SampleType.U8
-) -> bool:
-    """Whether any pixel of an integer picture is less than opaque."""
-    if "A" not in layout:
-        return False
-    plane = _samples(data, sample_type.size)[layout.index("A") :: len(layout)]
-    return bytes(plane) != encode_coverage(_OPAQUE, sample_type) * len(plane)
 
 
 def shrink(rows: bytes, width: int, channels: int, step: int) -> bytes:
