@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_cli.colour import (
     ColourSpace,
@@ -238,7 +238,7 @@ def test_profiles_of_other_pictures_count_as_none(space: bytes, channels: int) -
     assert isinstance(space_of(document), IccSpace if fits else Srgb)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_damaged_profiles_convert_or_count_as_none(data: st.DataObject) -> None:
     icc = bytearray(data.draw(st.sampled_from([*PROFILES.values(), gray_profile(TABLE)])))
