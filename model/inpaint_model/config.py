@@ -330,8 +330,3 @@ def inpainting_config_from_dict(data: Mapping[str, Any]) -> InpaintingConfig:
             parts[key] = _from_dict(cls, parts[key])
     config: InpaintingConfig = _from_dict(InpaintingConfig, parts)
     return config
-
-
-def with_mixer(config: InpaintingConfig, context: Context) -> InpaintingConfig:
-    """`config` with another mixing context (for ablations)."""
-    return replace(config, mixer=replace(config.mixer, context=context))

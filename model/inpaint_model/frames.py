@@ -119,11 +119,6 @@ def through(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates
     return across, down
 
 
-def corners(frame: Frame) -> Matrix:
-    """The frame's corners [4, 2] in the document: top left, top right, bottom right, left."""
-    return apply(document_from_model(frame, 1), [(0, 0), (1, 0), (1, 1), (0, 1)])
-
-
 def bounding_box(points: Matrix) -> Box:
     """The smallest box of whole pixels that holds the points [N, 2]."""
     left, top = np.floor(points.min(axis=0)).astype(int)

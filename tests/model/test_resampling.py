@@ -43,9 +43,10 @@ def to_document(view: Floats, frame: Frame, box: Box) -> Floats:
 
 def test_the_angle_turns_the_x_axis_counter_clockwise_on_the_screen() -> None:
     frame = Frame(10, 20, 8, 90)
-    left_to_right = np.diff(frames.corners(frame)[:2], axis=0)[0]
-    assert left_to_right == pytest.approx([0, -8], abs=1e-9)
-    assert frames.corners(frame).mean(axis=0) == pytest.approx([10, 20])
+    matrix = frames.document_from_model(frame, RESOLUTION)
+    left, right = frames.apply(matrix, [(0, RESOLUTION / 2), (RESOLUTION, RESOLUTION / 2)])
+    assert right - left == pytest.approx([0, -8], abs=1e-9)
+    assert (left + right) / 2 == pytest.approx([10, 20])
 
 
 @given(frames_strategy)
