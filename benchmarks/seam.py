@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from inpaint_cli.layers import Layer, laid_over
+from inpaint_client import Box
 from inpaint_model import frames, load_bundle
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.holes import bounds
-from inpaint_model.pictures import RAW, BlendSettings, Placement, laid_over, lay, place
+from inpaint_model.pictures import RAW, BlendSettings, Fitting, Placement, place
 from inpaint_model.pixels import Floats
 from inpaint_model.resampling import resample
 from inpaint_model.seams import seam_step
@@ -128,7 +130,8 @@ def measure(
             inside = placement.coverage > 0
             truth = placement.document[inside].astype(np.float32)
             for blending, settings in SETTINGS.items():
-                full = laid_over(picture, [lay(placement, output, settings)])
+                fill, covered, box = Fitting.of(placement, output, settings).laid()
+                full = laid_over(pixels, [Layer(fill, covered, Box(*box))])
                 miss = np.abs(placement.box.cut(full)[inside] - truth).mean() / 255
                 step = added_step(pixels, full, coverage)
                 yield Measured(region, blending, step, float(miss))

@@ -1,20 +1,18 @@
 """Between a document and the model: find the frame, look through it, lay the fill back.
 
-`prepare` gives one `Placement` for each group of holes: what the model shall see, and where its
-output belongs. `lay` turns an output of the model into the document's own pixels. Nothing outside
-the hole ever changes, at any bit depth.
+`prepare` gives one `Placement` for each group of holes: what the model sees, and where its output
+belongs. A `Fitting` turns outputs of the model into patches of the document's own pixels, each with
+the coverage that its receiver composites it with. Outside the hole a patch has no coverage.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from inpaint_model import frames, holes
@@ -28,7 +26,6 @@ from inpaint_model.framing.search import propose
 from inpaint_model.holes import Bytes
 from inpaint_model.looking import Source, look
 from inpaint_model.pixels import (
-    FULL_SCALE,
     Bools,
     Floats,
     Pixels,
@@ -47,8 +44,6 @@ __all__ = [
     "Patch",
     "Placement",
     "Source",
-    "laid_over",
-    "lay",
     "look",
     "place",
     "prepare",
@@ -301,17 +296,6 @@ class Fitting:
         return _patch(self.placement, self.placement.surroundings.fitted_alike(fill, self.fit))
 
 
-def lay(placement: Placement, output: Floats, blending: BlendSettings | None = None) -> Patch:
-    """The model's output as pixels of the document.
-
-    Args:
-        placement: where the output belongs.
-        output: float32 [R, R, 3], nominally 0..1.
-        blending: how it is fitted to the surroundings; None for the defaults.
-    """
-    return Fitting.of(placement, output, blending).laid()
-
-
 def _shown(placement: Placement, output: Floats) -> torch.Tensor:
     """The output as the placement's region shows it: [3, H, W]."""
     region = placement.region
@@ -333,37 +317,6 @@ def _patch(placement: Placement, fill: torch.Tensor) -> Patch:
     )
     covered = placement.coverage[..., None] > 0
     return Patch(np.where(covered, laid, document), placement.coverage, placement.box)
-
-
-def laid_over(picture: DocumentPicture, patches: Sequence[Patch]) -> Pixels:
-    """The picture with patches laid over it: known + (fill - known) * coverage.
-
-    Pixels without coverage keep their bytes. Where there is alpha, colours are weighted by it, as
-    an opaque layer with the coverage as its mask would be.
-    """
-    result = picture.pixels.copy()
-    for patch in patches:
-        x, y = picture.origin
-        part = patch.box.moved(-x, -y).cut(result)
-        rows, columns = np.nonzero(patch.coverage)
-        amount = patch.coverage[rows, columns].astype(np.float64)[:, None] / 255
-        part[rows, columns] = _mixed(part[rows, columns], patch.fill[rows, columns], amount)
-    return result
-
-
-def _mixed(known: Pixels, fill: Pixels, amount: npt.NDArray[np.float64]) -> Pixels:
-    """Pixels [N, C] of both, `amount` [N, 1] of the fill."""
-    white = FULL_SCALE[known.dtype]
-    below, above = known.astype(np.float64), fill.astype(np.float64)
-    weight = amount
-    if known.shape[1] == 4:
-        alpha = above[:, 3:] / white * amount
-        weight = alpha / np.maximum(alpha + below[:, 3:] / white * (1 - alpha), 1e-12)
-    mixed = below + (above - below) * weight
-    if known.shape[1] == 4:
-        mixed[:, 3:] = below[:, 3:] + (above[:, 3:] - below[:, 3:]) * amount
-    exact = np.where(amount == 1, above, mixed)
-    return (exact if known.dtype.kind == "f" else np.rint(exact)).astype(known.dtype)
 
 
 def _check(picture: DocumentPicture, coverage: Bytes) -> None:
