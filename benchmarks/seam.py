@@ -23,10 +23,10 @@ from inpaint_model import frames, load_bundle
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.holes import bounds
+from inpaint_model.metrics.seam import seam_step
 from inpaint_model.pictures import RAW, BlendSettings, Fitting, Placement, place
 from inpaint_model.pixels import Floats
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage

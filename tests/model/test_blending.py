@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inpaint_model import detail
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Box, Frame
+from inpaint_model.metrics.seam import seam_step
 from inpaint_model.pictures import (
     RAW,
     BlendSettings,
@@ -22,7 +23,6 @@ from inpaint_model.pictures import (
 )
 from inpaint_model.pixels import quantise
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from scipy import ndimage
 
 SIDE, RESOLUTION = 320, 64

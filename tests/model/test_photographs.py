@@ -10,9 +10,9 @@ from compositing import filled
 from inpaint_model import frames
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
+from inpaint_model.metrics.seam import seam_step
 from inpaint_model.pictures import RAW, place
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from PIL import Image
 from scipy import ndimage
 
