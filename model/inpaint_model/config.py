@@ -102,8 +102,10 @@ class EncoderConfig:
 class MixerConfig:
     """Hierarchical mixing (section 3.1, figure 2)."""
 
-    context: Context = "prev"  # What a style knows of the earlier ones (method: M2, M3).
-    gated: bool = False  # DivInversion's gate between combined and sampled code (M6).
+    # What a style sees of the earlier ones' outputs: the last (paper), all, the last added to its
+    # sampled code ("sum"), or nothing.
+    context: Context = "prev"
+    gated: bool = False  # DivInversion's gate between combined and sampled code.
     tokens_per_style: Literal[1, 2] = 2  # Encoder tokens a style takes.
 
 

@@ -51,7 +51,10 @@ class Fill:
 
 
 def latent_of_seed(seed: int, z_dim: int) -> Tensor:
-    """z [z_dim] of a seed, the same on every device (interfaces: "Seed to z")."""
+    """Return z [z_dim] of a seed: normal numbers of the CPU's generator, so the same everywhere.
+
+    Raises ValueError for a seed beyond 32 bits.
+    """
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed {seed} is not in 0..{MAX_SEED}")
     return torch.randn(z_dim, generator=torch.Generator("cpu").manual_seed(seed))
