@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.frames import Box, Matrix, apply, bounding_box, compose, scaling, translation
-from inpaint_model.pixels import Floats
+from inpaint_model.arrays import FloatImage, Matrix
+from inpaint_model.frames import Box, apply, bounding_box, compose, scaling, translation
 from inpaint_model.pyramid import block_sums
 
 _REACH = 8  # source px over which the spline of a pixel is felt; it has then fallen to 3e-5
@@ -31,7 +31,7 @@ _REDUCTION_MARGIN = 3  # target px around the result that the reducing kernel ma
 _FINEST = 3.0  # samples per target px that averaging leaves
 
 
-def resample(picture: Floats, matrix: Matrix, width: int, height: int) -> Floats:
+def resample(picture: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
     """A picture seen through a matrix.
 
     Args:
@@ -73,7 +73,7 @@ def averaging_factor(matrix: Matrix) -> int:
     return max(1, math.floor(pixels_per_pixel(matrix) / _FINEST))
 
 
-def _needed_region(picture: Floats, matrix: Matrix, width: int, height: int) -> Box:
+def _needed_region(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
     """The part of the source that the target and its filters see; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin

@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from inpaint_model.arrays import CodesF32
 from inpaint_model.frames import Box, Frame
 from inpaint_model.pictures import BlendSettings, Source
 from PIL import Image
@@ -41,9 +41,6 @@ MAX_GROUPS = 64
 MAX_COORDINATE = 4e6  # px, and far more than any angle in degrees
 MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 
 
 class MixingNote(NamedTuple):
@@ -58,7 +55,7 @@ class Group(NamedTuple):
 
     frame: Frame
     box: Box  # of its hole, document px
-    ws_out: Float32 | None  # before edits; flat when just read
+    ws_out: CodesF32 | None  # before edits; flat when just read
 
 
 @dataclass(frozen=True)
@@ -224,7 +221,7 @@ def _group(data: _Fields) -> Group:
     return Group(Frame(*numbers), Box(*data.whole_numbers("box", 4)), codes)
 
 
-def _codes(text: str) -> Float32:
+def _codes(text: str) -> CodesF32:
     """The codes, flat: how they are divided is known only with the model."""
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
     if not np.isfinite(codes).all():

@@ -7,18 +7,15 @@ the untouched picture is subtracted, since pictures have edges of their own ther
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from inpaint_model.pixels import Bools, Floats
-
-Doubles = npt.NDArray[np.float64]
+from inpaint_model.arrays import BoolMask, Float64Array, FloatImage
 
 BAND_PX = 3
 _WINDOW = 9  # px of the border that are averaged for one comparison
 
 
-def seam_step(picture: Floats, untouched: Floats, hole: Bools) -> float:
+def seam_step(picture: FloatImage, untouched: FloatImage, hole: BoolMask) -> float:
     """The mean colour step that a fill adds across its border.
 
     Args:
@@ -32,7 +29,7 @@ def seam_step(picture: Floats, untouched: Floats, hole: Bools) -> float:
     return _step(picture, hole) - _step(untouched, hole)
 
 
-def _step(picture: Floats, hole: Bools) -> float:
+def _step(picture: FloatImage, hole: BoolMask) -> float:
     from skimage.color import deltaE_ciede2000, rgb2lab
 
     size = 2 * BAND_PX + 1
@@ -48,11 +45,11 @@ def _step(picture: Floats, hole: Bools) -> float:
     return float(difference.mean())
 
 
-def _local_mean(values: Doubles, at: Bools) -> Doubles:
+def _local_mean(values: Float64Array, at: BoolMask) -> Float64Array:
     """Means over the pixels `at` in windows around every pixel; NaN where there are none."""
     weight = ndimage.uniform_filter(at.astype(np.float64), _WINDOW, mode="constant")
     sums = ndimage.uniform_filter(
         np.where(at[..., None], values, 0), (_WINDOW, _WINDOW, 1), mode="constant"
     )
-    means: Doubles = np.where(weight > 1e-9, 1.0, np.nan)[..., None] * sums
+    means: Float64Array = np.where(weight > 1e-9, 1.0, np.nan)[..., None] * sums
     return means / np.maximum(weight, 1e-9)[..., None]
