@@ -14,7 +14,7 @@ from inpaint_model.documents import OPAQUE, DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.membrane import continued
 from inpaint_model.pixels import display_from_document, quantise
-from inpaint_model.pyramid import block_sums
+from inpaint_model.pyramid import known_block_means
 from inpaint_model.resampling import averaging_factor, resample
 
 _ROWS_AT_ONCE = 512
@@ -95,19 +95,7 @@ def _averaged(
         if alpha is not None:
             visible[part] &= alpha >= OPAQUE
         values = torch.from_numpy(colour).permute(2, 0, 1).contiguous().clamp_(0, 1)
-        means, some = _block_means(values, torch.from_numpy(visible[part]), factor)
+        means, some = known_block_means(values, torch.from_numpy(visible[part]), factor)
         shown.append(means)
         lit.append(some)
     return torch.cat(shown, dim=1), torch.cat(lit), visible
-
-
-def _block_means(picture: Tensor, known: Tensor, factor: int) -> tuple[Tensor, Tensor]:
-    """Means over the known ones of factor x factor px, and which blocks have any.
-
-    picture: [3, H, W]; known: bool [H, W].
-    """
-    if factor == 1:
-        return picture, known
-    weight = known[None].float()
-    weights = block_sums(weight, factor)
-    return block_sums(picture * weight, factor) / weights.clamp(min=1), weights[0] > 0

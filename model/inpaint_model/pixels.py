@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 from inpaint_model.arrays import FloatImage, Pixels
 
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
 """Rec. 709 weights of R, G and B in the luma."""
+
+LUMA = np.array(LUMA_WEIGHTS, np.float32)
 
 FULL_SCALE: dict[np.dtype[Any], float] = {
     np.dtype(np.uint8): 255.0,
