@@ -59,10 +59,11 @@ def documents(draw: st.DrawFn) -> Document:
     channels, dtype = draw(st.sampled_from([1, 3, 4])), np.dtype(draw(st.sampled_from(DTYPES)))
     if dtype.kind == "u":
         pixels = random.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, True)
-    else:  # beyond white, below black, -0 and numbers too small to be normal
+    else:  # colors beyond white, below black, -0 and numbers too small to be normal
         pixels = (random.random((height, width, channels)) * 3 - 0.5).astype(dtype)
         pixels[random.random(pixels.shape) < 0.1] = -0.0
         pixels[random.random(pixels.shape) < 0.1] = np.finfo(dtype).smallest_subnormal
+        pixels[..., 3:] = pixels[..., 3:].clip(0, 1)
     left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
     crop = Box(left, top, draw(st.integers(1, width - left)), draw(st.integers(1, height - top)))
     part = np.zeros((crop.height, crop.width), np.uint8)
