@@ -109,7 +109,7 @@ def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
     for seed in range(1, 1 + CANDIDATES):
         codes = inpainter.sample(encoding, [seed], 0.8)
         output = inpainter.render(encoding, codes)[0]
-        yield model_pictures.lay(placement, output, model_pictures.RAW)
+        yield model_pictures.Fitting.of(placement, output, model_pictures.RAW).laid()
 
 
 def processor_ms(pid: int) -> float:

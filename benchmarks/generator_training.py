@@ -20,7 +20,7 @@ from inpaint_model.config import preset, reduced
 from inpaint_model.generator import Generator
 from inpaint_model.heap import MOST, keep_freed_memory
 from inpaint_model.ops import channels_last
-from inpaint_model.projected.diffaugment import diff_augment
+from inpaint_model.projected.diffaugment import changed, random_changes
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network
 from inpaint_model.torchscript import load_torchscript
@@ -96,6 +96,9 @@ def main(arguments: list[str] | None = None) -> None:
         with torch.no_grad():
             P.features(real)
 
+    def augmented(images: torch.Tensor) -> torch.Tensor:
+        return changed(images, random_changes(len(images), rng).to(images.device))
+
     def heads_of_fakes() -> None:
         logits = P.judge(leaves)
         torch.autograd.grad(losses.g_hinge(logits), leaves, retain_graph=True)
@@ -111,8 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
     parts: dict[str, Callable[[], object]] = {
         "generator, forward and backward": generator,
         "augmentation of both, backward of one": lambda: (
-            diff_augment(real, rng),
-            diff_augment(fake, rng).sum().backward(),
+            augmented(real),
+            augmented(fake).sum().backward(),
         ),
         "features of generated pictures, with gradient": lambda: torch.autograd.backward(
             P.features(fake), seeds

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from inpaint_model.arrays import Float64Array
 from inpaint_model.commands.directions_check import evenly
 from inpaint_model.editing.attributes import PORTRAIT, Attribute, chosen
 from inpaint_model.editing.effects import Render, Subject
 from inpaint_model.editing.measured_fits import judged, measures
-from inpaint_model.editing.samples import Floats, Samples, draw, measure
+from inpaint_model.editing.samples import Samples, draw, measure
 from inpaint_model.editing.subjects import imagined, photographs, sampled
 from inpaint_model.editing.workbench import open_workbench
 from inpaint_model.inpainter import load_bundle
@@ -42,7 +43,7 @@ class Change(NamedTuple):
 def direction(samples: Samples, name: str) -> Tensor:
     """How codes differ, on average, where a score is one standard deviation higher: [w_dim]."""
     score = samples.scores[name]
-    likely: Floats = (samples.w - samples.w.mean(axis=0)).T @ (score - score.mean())
+    likely: Float64Array = (samples.w - samples.w.mean(axis=0)).T @ (score - score.mean())
     return torch.from_numpy(likely / (len(score) * score.std())).float()
 
 

@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from inpaint_cli.layers import Layer, laid_over
+from inpaint_client import Box
 from inpaint_model import frames, load_bundle
+from inpaint_model.arrays import FloatImage
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.holes import bounds
-from inpaint_model.pictures import RAW, BlendSettings, Placement, laid_over, lay, place
-from inpaint_model.pixels import Floats
+from inpaint_model.metrics.seam import seam_step
+from inpaint_model.pictures import RAW, BlendSettings, Fitting, Placement, place
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
@@ -57,7 +59,7 @@ def ellipse(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> ND
     return np.rint(soft.clip(0, 1) * 255).astype(np.uint8)
 
 
-def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> Floats:
+def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> FloatImage:
     """The true pixels at model resolution in another colour and light, and softer."""
     matrix = frames.document_from_model(frame, SIMULATED)
     view = resample(pixels.astype(np.float32) / 255, matrix, SIMULATED, SIMULATED)
@@ -97,7 +99,7 @@ class Fills:
         self.model = load_bundle(model) if model else None
         self.resolution = self.model.resolution if self.model else SIMULATED
 
-    def output(self, pixels: NDArray[np.uint8], placement: Placement, name: str) -> Floats:
+    def output(self, pixels: NDArray[np.uint8], placement: Placement, name: str) -> FloatImage:
         """float32 [R, R, 3], nominally 0..1; what is simulated depends on the hole's name alone."""
         if self.model is None:
             random = np.random.default_rng(zlib.crc32(name.encode()))
@@ -128,7 +130,8 @@ def measure(
             inside = placement.coverage > 0
             truth = placement.document[inside].astype(np.float32)
             for blending, settings in SETTINGS.items():
-                full = laid_over(picture, [lay(placement, output, settings)])
+                fill, covered, box = Fitting.of(placement, output, settings).laid()
+                full = laid_over(pixels, [Layer(fill, covered, Box(*box))])
                 miss = np.abs(placement.box.cut(full)[inside] - truth).mean() / 255
                 step = added_step(pixels, full, coverage)
                 yield Measured(region, blending, step, float(miss))

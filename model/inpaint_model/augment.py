@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 from inpaint_model.filters import (
     HALO,
@@ -26,7 +27,6 @@ from inpaint_model.filters import (
     reflected,
     upsampling,
 )
-from inpaint_model.linear_sampling import sample_bilinear
 from inpaint_model.readback import read_scalars
 from inpaint_model.staging import upload, uploaded
 
@@ -169,7 +169,20 @@ def resampled(images: Tensor, matrix: Tensor) -> Tensor:
     column = inverse[:, None, None]  # [N, 1, 1, 2, 3]
     grid = column[..., 0] * x + (column[..., 1] * y + column[..., 2])  # [N, H, W, 2]
     double = along_both_axes(upsampling(size, images.device), images)
-    return along_both_axes(downsampling(size, images.device), sample_bilinear(double, grid))
+    return along_both_axes(downsampling(size, images.device), sampled(double, grid))
+
+
+def sampled(images: Tensor, grid: Tensor) -> Tensor:
+    """Sample [N, C, H, W] bilinearly at `grid` [N, h, w, 2], reflecting at the borders.
+
+    The grid holds x and y in -1..1 between the outer edges of the first and the last pixel.
+    """
+    # MPS cannot compute the gradient of this, so the CPU does.
+    place = "cpu" if images.device.type == "mps" else images.device
+    result = F.grid_sample(
+        images.to(place), grid.to(place), "bilinear", "reflection", align_corners=False
+    )
+    return result.to(images.device)
 
 
 def recolour(images: Tensor, draw: Draw) -> Tensor:

@@ -115,8 +115,10 @@ class EncoderConfig:
 class MixerConfig:
     """Hierarchical mixing (section 3.1, figure 2)."""
 
-    context: Context = "prev"  # What a style knows of the earlier ones (method: M2, M3).
-    gated: Flag = False  # DivInversion's gate between combined and sampled code (M6).
+    # What a style sees of the earlier ones' outputs: the last (paper), all, the last added to its
+    # sampled code ("sum"), or nothing.
+    context: Context = "prev"
+    gated: Flag = False  # DivInversion's gate between combined and sampled code.
     tokens_per_style: Annotated[Whole, Interval(ge=1, le=2)] = 2  # Encoder tokens a style takes.
 
 
@@ -307,8 +309,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def with_mixer(config: InpaintingConfig, context: Context) -> InpaintingConfig:
-    """`config` with another mixing context (for ablations)."""
-    return replace(config, mixer=replace(config.mixer, context=context))

@@ -15,11 +15,10 @@ import math
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from inpaint_model.pixels import LUMA
-from inpaint_model.pyramid import block_sums, doubled
+from inpaint_model.pyramid import block_means, block_sums, doubled
 
 _MOST_OCTAVES = 4
 _BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
@@ -73,7 +72,7 @@ def known_detail(
                 noise / noise.std(),
             )
         )
-        picture, around, inside = low, _halved(around), _halved(inside)
+        picture, around, inside = low, block_means(around, 2), block_means(inside, 2)
     return result
 
 
@@ -156,12 +155,5 @@ def _root(covariance: Tensor) -> Tensor:
 
 def _split(picture: Tensor) -> tuple[Tensor, Tensor]:
     """The picture at half the resolution, and the octave that this leaves out."""
-    low = _halved(picture)
+    low = block_means(picture, 2)
     return low, picture - doubled(low, *picture.shape[1:])
-
-
-def _halved(picture: Tensor) -> Tensor:
-    rows, columns = picture.shape[-2:]
-    if rows % 2 or columns % 2:
-        picture = F.pad(picture[None], (0, columns % 2, 0, rows % 2), mode="replicate")[0]
-    return block_sums(picture, 2) / 4

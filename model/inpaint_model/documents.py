@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from inpaint_model import frames
-from inpaint_model.frames import Matrix
-from inpaint_model.pixels import FULL_SCALE, Pixels
+from inpaint_model.arrays import Matrix, Pixels
+from inpaint_model.pixels import FULL_SCALE
 
 OPAQUE = 0.5
 """Alpha from which a pixel's colour counts as known."""

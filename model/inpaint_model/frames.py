@@ -14,10 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
-"""[2, 3]: (x, y) -> A (x, y) + b, from one continuous coordinate system to another."""
-
-Coordinates = npt.NDArray[np.floating[Any]]
+from inpaint_model.arrays import Coordinates, Float64Array, Matrix, Points
 
 
 class Frame(NamedTuple):
@@ -103,7 +100,7 @@ def translation(x: float, y: float) -> Matrix:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
 
 
-def apply(matrix: Matrix, points: npt.ArrayLike) -> Matrix:
+def apply(matrix: Matrix, points: npt.ArrayLike) -> Points:
     """Points [..., 2] through the matrix."""
     x, y = np.moveaxis(np.asarray(points, np.float64), -1, 0)
     return np.stack(through(matrix, x, y), axis=-1)
@@ -119,12 +116,7 @@ def through(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates
     return across, down
 
 
-def corners(frame: Frame) -> Matrix:
-    """The frame's corners [4, 2] in the document: top left, top right, bottom right, left."""
-    return apply(document_from_model(frame, 1), [(0, 0), (1, 0), (1, 1), (0, 1)])
-
-
-def bounding_box(points: Matrix) -> Box:
+def bounding_box(points: Points) -> Box:
     """The smallest box of whole pixels that holds the points [N, 2]."""
     left, top = np.floor(points.min(axis=0)).astype(int)
     right, bottom = np.ceil(points.max(axis=0)).astype(int)
@@ -150,7 +142,7 @@ def share_inside(frame: Frame, box: Box) -> float:
     return float(shares_inside(frame, [box])[0])
 
 
-def shares_inside(frame: Frame, boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
+def shares_inside(frame: Frame, boxes: Sequence[Box]) -> Float64Array:
     """[N]: how much of each box lies inside a frame, 0..1 (sampled)."""
     left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T[..., None, None]
     steps = (np.arange(8) + 0.5) / 8

@@ -12,17 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from inpaint_model.frames import Box, Coordinates, Matrix, inverse, through
-from inpaint_model.pixels import Bools
-
-Bytes = npt.NDArray[np.uint8]
+from inpaint_model.arrays import BoolMask, Coordinates, Matrix
+from inpaint_model.frames import Box, inverse, through
 
 MAX_PARTS = 1000
 
 _ROWS_AT_ONCE = 512  # bounds the memory that the coordinates of a large hole take
 
 
-def bounds(hole: Bools) -> Box | None:
+def bounds(hole: BoolMask) -> Box | None:
     """The smallest box around the hole, or None without one."""
     rows = np.flatnonzero(hole.any(axis=1))
     columns = np.flatnonzero(hole.any(axis=0))
@@ -40,12 +38,12 @@ class Components(NamedTuple):
     boxes: list[Box]
     """The box of part 1, 2, ..."""
 
-    def mask(self, numbers: Sequence[int]) -> Bools:
+    def mask(self, numbers: Sequence[int]) -> BoolMask:
         """bool [H, W]: where the parts of these numbers lie."""
         return np.isin(self.labels, numbers)
 
 
-def components(hole: Bools) -> Components:
+def components(hole: BoolMask) -> Components:
     """The connected parts of the hole; pixels that touch at a corner are connected.
 
     A selection of specks (a colour range of a noisy picture) has millions of them. Where there are
@@ -68,12 +66,12 @@ def components(hole: Bools) -> Components:
     return Components(labels, boxes)
 
 
-def _labelled(hole: Bools) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
+def _labelled(hole: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
     labels, count = ndimage.label(hole, structure=np.ones((3, 3), np.int8))
     return labels, int(count)
 
 
-def seen_by_model(hole: Bools, document_from_model: Matrix, resolution: int) -> Bools:
+def seen_by_model(hole: BoolMask, document_from_model: Matrix, resolution: int) -> BoolMask:
     """The hole at model resolution, by maximum.
 
     A model pixel is in the hole if the centre of any covered document pixel falls into it, or if
@@ -98,13 +96,13 @@ def seen_by_model(hole: Bools, document_from_model: Matrix, resolution: int) -> 
 
 def reached_by_picture(
     shape: tuple[int, ...], picture_from_model: Matrix, resolution: int
-) -> Bools:
+) -> BoolMask:
     """Which model pixels have their centre inside a picture of `shape` (rows, columns)."""
     _, _, inside = _pixels_at(_centres((resolution, resolution), picture_from_model), shape)
     return inside
 
 
-def inside_unit_square(shape: tuple[int, ...], unit_from_picture: Matrix) -> Bools:
+def inside_unit_square(shape: tuple[int, ...], unit_from_picture: Matrix) -> BoolMask:
     """Which pixels of a picture of `shape` (rows, columns) have their centre in a unit square."""
     _, _, inside = _pixels_at(_centres(shape, unit_from_picture), (1, 1))
     return inside
@@ -117,7 +115,7 @@ def _centres(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coord
 
 def _pixels_at(
     points: tuple[Coordinates, Coordinates], shape: tuple[int, ...]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Bools]:
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], BoolMask]:
     """Columns and rows of the pixels that hold the points, and which of them exist."""
     column, row = (np.floor(values).astype(np.intp) for values in points)
     inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from inpaint_model.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.bundle import (
     BundleInfo,
     Card,
@@ -31,8 +31,6 @@ from inpaint_model.passes import EagerPasses, Passes
 from inpaint_model.readback import read_array
 from inpaint_model.staging import upload
 
-Uint8Array = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 MAX_SEED = 2**32 - 1
 
 
@@ -45,13 +43,16 @@ class Fill:
     """One candidate."""
 
     seed: int
-    output: Uint8Array  # [R, R, 3], the raw output of the network
-    composite: Uint8Array  # [R, R, 3], the output in the hole and the input's own bytes elsewhere
-    ws_out: FloatArray  # [num_ws, w_dim], before edits
+    output: ImageU8  # [R, R, 3], the raw output of the network
+    composite: ImageU8  # [R, R, 3], the output in the hole and the input's own bytes elsewhere
+    ws_out: CodesF32  # [num_ws, w_dim], before edits
 
 
 def latent_of_seed(seed: int, z_dim: int) -> Tensor:
-    """z [z_dim] of a seed, the same on every device (interfaces: "Seed to z")."""
+    """Return z [z_dim] of a seed: normal numbers of the CPU's generator, so the same everywhere.
+
+    Raises ValueError for a seed beyond 32 bits.
+    """
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed {seed} is not in 0..{MAX_SEED}")
     return torch.randn(z_dim, generator=torch.Generator("cpu").manual_seed(seed))
@@ -102,7 +103,7 @@ class Inpainter:
         return offered(self.info.directions)
 
     @torch.inference_mode()
-    def encode(self, image: Uint8Array, hole: Uint8Array) -> Encoding:
+    def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
         """Look at a picture with a hole. ValueError if the shapes are not the model's."""
         R = self.resolution
         if image.dtype != np.uint8 or image.shape != (R, R, 3):
@@ -118,7 +119,7 @@ class Inpainter:
     @torch.inference_mode()
     def sample(
         self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
-    ) -> FloatArray:
+    ) -> CodesF32:
         """ws_out [N, num_ws, w_dim] of each seed, before style mixing and edits.
 
         truncation_psi draws the sampled code (not the encoder's) towards the mean: 1 = full
@@ -133,7 +134,7 @@ class Inpainter:
         ]
         return read_array(torch.cat(codes))
 
-    def invert(self, image: Uint8Array, hole: Uint8Array | None = None) -> FloatArray:
+    def invert(self, image: ImageU8, hole: MaskU8 | None = None) -> CodesF32:
         """Codes [num_ws, w_dim] of a picture uint8 [R, R, 3], for taking styles from it.
 
         hole: uint8 [R, R], 255 where the picture is not known; None: all of it is. What the encoder
@@ -141,10 +142,10 @@ class Inpainter:
         """
         known = np.zeros(image.shape[:2], np.uint8)
         encoding = self.encode(image, known if hole is None else hole)
-        codes: FloatArray = self.sample(encoding, [0], truncation_psi=0.0)[0]
+        codes: CodesF32 = self.sample(encoding, [0], truncation_psi=0.0)[0]
         return codes
 
-    def edit(self, ws_out: FloatArray, edits: Mapping[str, float]) -> FloatArray:
+    def edit(self, ws_out: CodesF32, edits: Mapping[str, float]) -> CodesF32:
         """ws_out [N, num_ws, w_dim] moved along directions, `edits` = {name: value in units}."""
         edited = np.array(ws_out, dtype=np.float32)
         known = {direction.name: direction for direction in self.directions}
@@ -159,15 +160,15 @@ class Inpainter:
         return edited
 
     @torch.inference_mode()
-    def render(self, encoding: Encoding, ws_out: FloatArray) -> FloatArray:
+    def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
         """The raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB."""
         ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
         return read_array(self._passes.render(encoding, ws))
 
     def fill(
         self,
-        image: Uint8Array,
-        hole: Uint8Array,
+        image: ImageU8,
+        hole: MaskU8,
         seeds: Sequence[int],
         truncation_psi: float = 1.0,
         edits: Mapping[str, float] | None = None,

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from inpaint_model import frames, holes
+from inpaint_model.arrays import BoolMask, FloatImage, ImageU8, MaskU8, Matrix, Pixels
 from inpaint_model.documents import OPAQUE, DocumentPicture
-from inpaint_model.frames import Frame, Matrix
-from inpaint_model.holes import Bytes
+from inpaint_model.frames import Frame
 from inpaint_model.membrane import continued
-from inpaint_model.pixels import Bools, Floats, Pixels, display_from_document, quantise
-from inpaint_model.pyramid import block_sums
+from inpaint_model.pixels import display_from_document, quantise
+from inpaint_model.pyramid import known_block_means
 from inpaint_model.resampling import averaging_factor, resample
 
 _ROWS_AT_ONCE = 512
@@ -23,13 +23,13 @@ _ROWS_AT_ONCE = 512
 class Source(NamedTuple):
     """What the model sees: uint8 [R, R, 3] with zeros in the hole, and the hole, 0 or 255."""
 
-    erased: Bytes
-    hole: Bytes
+    erased: ImageU8
+    hole: MaskU8
 
 
 def look(
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     frame: Frame,
     resolution: int,
     overview: DocumentPicture | None = None,
@@ -55,8 +55,8 @@ def look(
 
 
 def _seen(
-    picture: DocumentPicture, known: Bools, document_from_model: Matrix, resolution: int
-) -> tuple[Floats, Bools, Bools]:
+    picture: DocumentPicture, known: BoolMask, document_from_model: Matrix, resolution: int
+) -> tuple[FloatImage, BoolMask, BoolMask]:
     """Through a frame: display values [R, R, 3], the hole, and what the picture reaches."""
     matrix = frames.compose(picture.from_document, document_from_model)
     reached = holes.reached_by_picture(known.shape, matrix, resolution)
@@ -79,8 +79,8 @@ def _seen(
 
 
 def _averaged(
-    pixels: Pixels, known: Bools, linear: bool, factor: int
-) -> tuple[Tensor, Tensor, Bools]:
+    pixels: Pixels, known: BoolMask, linear: bool, factor: int
+) -> tuple[Tensor, Tensor, BoolMask]:
     """Display values over factor x factor px [3, h, w], which of them are known at all [h, w], and
     the known pixels that are not transparent [H, W].
 
@@ -95,19 +95,7 @@ def _averaged(
         if alpha is not None:
             visible[part] &= alpha >= OPAQUE
         values = torch.from_numpy(colour).permute(2, 0, 1).contiguous().clamp_(0, 1)
-        means, some = _block_means(values, torch.from_numpy(visible[part]), factor)
+        means, some = known_block_means(values, torch.from_numpy(visible[part]), factor)
         shown.append(means)
         lit.append(some)
     return torch.cat(shown, dim=1), torch.cat(lit), visible
-
-
-def _block_means(picture: Tensor, known: Tensor, factor: int) -> tuple[Tensor, Tensor]:
-    """Means over the known ones of factor x factor px, and which blocks have any.
-
-    picture: [3, H, W]; known: bool [H, W].
-    """
-    if factor == 1:
-        return picture, known
-    weight = known[None].float()
-    weights = block_sums(weight, factor)
-    return block_sums(picture * weight, factor) / weights.clamp(min=1), weights[0] > 0

@@ -266,11 +266,6 @@ def hole_ratio(holes: Tensor) -> Tensor:
     return holes.mean(dim=(1, 2, 3))
 
 
-def hole_from_known(known: Tensor) -> Tensor:
-    """Turn a foreign mask, in which 1 is *known* (CoModGAN, MAT, MI-GAN), into ours."""
-    return 1 - known
-
-
 def walk(start: Tensor, step: Tensor) -> Tensor:
     """The path from `start` [2, S] by `step` [2, S, V], kept inside the frame: [S, V + 1, 2]."""
     points = [start]

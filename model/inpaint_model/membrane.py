@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inpaint_model.pyramid import block_sums, doubled
+from inpaint_model.pyramid import doubled, known_block_means
 
 
 def continued(values: Tensor, known: Tensor, sweeps: int = 2, reach: float | None = None) -> Tensor:
@@ -47,7 +47,7 @@ def _extent(known: Tensor) -> tuple[int, int]:
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:
     levels = [(values.nan_to_num() * known, known)]  # whatever unknown pixels held
     while min(levels[-1][1].shape) > 2 and not bool(levels[-1][1].all()):
-        levels.append(_halved(*levels[-1]))
+        levels.append(known_block_means(*levels[-1], 2))
     coarse, coarse_known = levels[-1]
     weight = coarse_known.to(values.dtype)
     mean = (coarse * weight).sum((1, 2)) / weight.sum().clamp(min=1)
@@ -59,15 +59,6 @@ def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> 
         count = min(sweeps * 2**depth, max(sweeps, 64), max(level_known.shape) ** 2)
         solution = _relaxed(start, level, level_known, screening, count)
     return solution
-
-
-def _halved(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Means over the known ones of 2 x 2 px; a pixel is known if any of the four is.
-
-    Unknown pixels hold 0.
-    """
-    weights = block_sums(known.to(values.dtype)[None], 2)
-    return block_sums(values, 2) / weights.clamp(min=1), weights[0] > 0
 
 
 def _relaxed(start: Tensor, values: Tensor, known: Tensor, screening: float, sweeps: int) -> Tensor:

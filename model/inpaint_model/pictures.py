@@ -1,23 +1,22 @@
 """Between a document and the model: find the frame, look through it, lay the fill back.
 
-`prepare` gives one `Placement` for each group of holes: what the model shall see, and where its
-output belongs. `lay` turns an output of the model into the document's own pixels. Nothing outside
-the hole ever changes, at any bit depth.
+`prepare` gives one `Placement` for each group of holes: what the model sees, and where its output
+belongs. A `Fitting` turns outputs of the model into patches of the document's own pixels, each with
+the coverage that its receiver composites it with. Outside the hole a patch has no coverage.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from inpaint_model import frames, holes
+from inpaint_model.arrays import BoolMask, FloatImage, MaskU8, Pixels
 from inpaint_model.blending import RAW, BlendSettings, Fit, Surroundings, ring_px
 from inpaint_model.documents import OPAQUE, DocumentPicture
 from inpaint_model.frames import Box, Frame
@@ -25,16 +24,8 @@ from inpaint_model.framing.grouping import MET, Choice, Mode, grouped
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reproducer, affordable, refined
 from inpaint_model.framing.search import propose
-from inpaint_model.holes import Bytes
 from inpaint_model.looking import Source, look
-from inpaint_model.pixels import (
-    FULL_SCALE,
-    Bools,
-    Floats,
-    Pixels,
-    display_from_document,
-    document_from_display,
-)
+from inpaint_model.pixels import display_from_document, document_from_display
 from inpaint_model.resampling import resample
 
 __all__ = [
@@ -47,14 +38,12 @@ __all__ = [
     "Patch",
     "Placement",
     "Source",
-    "laid_over",
-    "lay",
     "look",
     "place",
     "prepare",
 ]
 
-Plane = TypeVar("Plane", Bools, Bytes)
+Plane = TypeVar("Plane", BoolMask, MaskU8)
 
 _NOTABLE_ENLARGEMENT = 1.5
 _MOST_WIDENED = 1.1
@@ -72,13 +61,13 @@ class Placement:
 
     picture: DocumentPicture
     box: Box  # of the group's hole, document px
-    coverage: Bytes  # [box.height, box.width]
+    coverage: MaskU8  # [box.height, box.width]
     frame: Frame
     mode: Mode  # how the frame was found; "box" where "auto" fell back
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     warning: str  # empty, or what the user should know
     source: Source = field(repr=False)
-    replaced: Bytes = field(repr=False)  # above 0 where any group is filled, [H, W] of the picture
+    replaced: MaskU8 = field(repr=False)  # above 0 where any group is filled, [H, W] of the picture
 
     @property
     def resolution(self) -> int:
@@ -134,7 +123,7 @@ class Patch(NamedTuple):
     """
 
     fill: Pixels
-    coverage: Bytes
+    coverage: MaskU8
     box: Box
 
 
@@ -148,7 +137,7 @@ class Model(Reproducer, Protocol):
 def prepare(
     model: Model,
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     *,
     mode: Mode = "auto",
     frame: Frame | None = None,
@@ -195,7 +184,7 @@ def prepare(
 def _choice(
     model: Model,
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     mode: Mode,
     overview: DocumentPicture | None,
     hole: Box,
@@ -227,14 +216,14 @@ def _holding(frame: Frame, hole: Box) -> Frame:
 
 def place(
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     frame: Frame,
     resolution: int,
     *,
     mode: Mode = "explicit",
     confidence: float = 1.0,
     warning: str = "",
-    selection: Bytes | None = None,
+    selection: MaskU8 | None = None,
     overview: DocumentPicture | None = None,
 ) -> Placement:
     """The placement of one group of holes with a known frame (a recipe's, or the user's).
@@ -282,7 +271,7 @@ class Fitting:
 
     @classmethod
     def of(
-        cls, placement: Placement, output: Floats, blending: BlendSettings | None = None
+        cls, placement: Placement, output: FloatImage, blending: BlendSettings | None = None
     ) -> Fitting:
         """Fit an output [R, R, 3] without edits and mixing, nominally 0..1.
 
@@ -295,24 +284,13 @@ class Fitting:
         """The output itself as pixels of the document."""
         return _patch(self.placement, self.placement.surroundings.fitted(self.fit))
 
-    def laid_alike(self, output: Floats) -> Patch:
+    def laid_alike(self, output: FloatImage) -> Patch:
         """An edit of it, or a mixture [R, R, 3], of which blending then takes nothing back."""
         fill = _shown(self.placement, output)
         return _patch(self.placement, self.placement.surroundings.fitted_alike(fill, self.fit))
 
 
-def lay(placement: Placement, output: Floats, blending: BlendSettings | None = None) -> Patch:
-    """The model's output as pixels of the document.
-
-    Args:
-        placement: where the output belongs.
-        output: float32 [R, R, 3], nominally 0..1.
-        blending: how it is fitted to the surroundings; None for the defaults.
-    """
-    return Fitting.of(placement, output, blending).laid()
-
-
-def _shown(placement: Placement, output: Floats) -> torch.Tensor:
+def _shown(placement: Placement, output: FloatImage) -> torch.Tensor:
     """The output as the placement's region shows it: [3, H, W]."""
     region = placement.region
     matrix = frames.compose(
@@ -335,38 +313,7 @@ def _patch(placement: Placement, fill: torch.Tensor) -> Patch:
     return Patch(np.where(covered, laid, document), placement.coverage, placement.box)
 
 
-def laid_over(picture: DocumentPicture, patches: Sequence[Patch]) -> Pixels:
-    """The picture with patches laid over it: known + (fill - known) * coverage.
-
-    Pixels without coverage keep their bytes. Where there is alpha, colours are weighted by it, as
-    an opaque layer with the coverage as its mask would be.
-    """
-    result = picture.pixels.copy()
-    for patch in patches:
-        x, y = picture.origin
-        part = patch.box.moved(-x, -y).cut(result)
-        rows, columns = np.nonzero(patch.coverage)
-        amount = patch.coverage[rows, columns].astype(np.float64)[:, None] / 255
-        part[rows, columns] = _mixed(part[rows, columns], patch.fill[rows, columns], amount)
-    return result
-
-
-def _mixed(known: Pixels, fill: Pixels, amount: npt.NDArray[np.float64]) -> Pixels:
-    """Pixels [N, C] of both, `amount` [N, 1] of the fill."""
-    white = FULL_SCALE[known.dtype]
-    below, above = known.astype(np.float64), fill.astype(np.float64)
-    weight = amount
-    if known.shape[1] == 4:
-        alpha = above[:, 3:] / white * amount
-        weight = alpha / np.maximum(alpha + below[:, 3:] / white * (1 - alpha), 1e-12)
-    mixed = below + (above - below) * weight
-    if known.shape[1] == 4:
-        mixed[:, 3:] = below[:, 3:] + (above[:, 3:] - below[:, 3:]) * amount
-    exact = np.where(amount == 1, above, mixed)
-    return (exact if known.dtype.kind == "f" else np.rint(exact)).astype(known.dtype)
-
-
-def _check(picture: DocumentPicture, coverage: Bytes) -> None:
+def _check(picture: DocumentPicture, coverage: MaskU8) -> None:
     if coverage.shape != picture.pixels.shape[:2]:
         raise ValueError(
             f"The selection is {coverage.shape[1]} x {coverage.shape[0]} px, "
@@ -387,8 +334,8 @@ def _check_frame(frame: Frame, picture: DocumentPicture) -> None:
 
 
 def _inside_frame(
-    coverage: Bytes, picture: DocumentPicture, frame: Frame
-) -> tuple[Box, Bytes] | None:
+    coverage: MaskU8, picture: DocumentPicture, frame: Frame
+) -> tuple[Box, MaskU8] | None:
     """The part of the selection inside the frame: its box (picture px) and coverage there."""
     box = holes.bounds(coverage > 0)
     if box is None:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
+from inpaint_model.arrays import FloatImage, Pixels
 
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
 """Rec. 709 weights of R, G and B in the luma."""
+
+LUMA = np.array(LUMA_WEIGHTS, np.float32)
 
 FULL_SCALE: dict[np.dtype[Any], float] = {
     np.dtype(np.uint8): 255.0,
@@ -29,21 +29,21 @@ FULL_SCALE: dict[np.dtype[Any], float] = {
 """What white is, for each sample type that a document may have."""
 
 
-def srgb_from_linear(values: Floats) -> Floats:
+def srgb_from_linear(values: FloatImage) -> FloatImage:
     """The sRGB curve (IEC 61966-2-1), continued above 1 and mirrored below 0."""
     size = np.abs(values)
     curve = 1.055 * np.power(size, 1 / 2.4) - 0.055
     return np.copysign(np.where(size <= 0.0031308, size * 12.92, curve), values)
 
 
-def linear_from_srgb(values: Floats) -> Floats:
+def linear_from_srgb(values: FloatImage) -> FloatImage:
     """The inverse of `srgb_from_linear`."""
     size = np.abs(values)
     curve = np.power((size + 0.055) / 1.055, 2.4)
     return np.copysign(np.where(size <= 0.04045, size / 12.92, curve), values)
 
 
-def display_from_document(pixels: Pixels, linear: bool) -> tuple[Floats, Floats | None]:
+def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, FloatImage | None]:
     """Display values of document pixels.
 
     Args:
@@ -71,7 +71,7 @@ def display_from_document(pixels: Pixels, linear: bool) -> tuple[Floats, Floats 
 
 
 def document_from_display(
-    colour: Floats, dtype: npt.DTypeLike, channels: int, linear: bool
+    colour: FloatImage, dtype: npt.DTypeLike, channels: int, linear: bool
 ) -> Pixels:
     """Document pixels of display values: the way back.
 
@@ -87,7 +87,7 @@ def document_from_display(
     return quantise(colour, dtype)
 
 
-def quantise(values: Floats, dtype: npt.DTypeLike) -> Pixels:
+def quantise(values: FloatImage, dtype: npt.DTypeLike) -> Pixels:
     """Values with white at 1 as samples of `dtype`; integers rounded half to even and clipped."""
     kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind == "f":

@@ -32,6 +32,41 @@ def block_sums(planes: Tensor, size: int) -> Tensor:
     return reduce(torch.add, (rows[..., k::size] for k in range(size)))
 
 
+def block_means(planes: Tensor, size: int) -> Tensor:
+    """Return means over blocks of size x size px.
+
+    Args:
+        planes: [C, H, W]; the right and the lower edge are repeated where a block exceeds them.
+        size: side of a block, px.
+
+    Returns:
+        [C, ceil(H / size), ceil(W / size)].
+    """
+    missing = (0, -planes.shape[2] % size, 0, -planes.shape[1] % size)
+    if any(missing):
+        planes = F.pad(planes[None], missing, mode="replicate")[0]
+    return block_sums(planes, size) / size**2
+
+
+def known_block_means(planes: Tensor, known: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return means over the known pixels of blocks of size x size px, and which blocks have any.
+
+    Args:
+        planes: [C, H, W], finite; what unknown pixels hold does not matter.
+        known: bool [H, W].
+        size: side of a block, px; for 1 the arguments themselves are returned.
+
+    Returns:
+        [C, ceil(H / size), ceil(W / size)], 0 where nothing is known unless `size` is 1; and bool
+        [ceil(H / size), ceil(W / size)].
+    """
+    if size == 1:
+        return planes, known
+    weight = known[None].to(planes.dtype)
+    weights = block_sums(weight, size)
+    return block_sums(planes * weight, size) / weights.clamp(min=1), weights[0] > 0
+
+
 def doubled(planes: Tensor, rows: int, columns: int) -> Tensor:
     """Twice the resolution, bilinear; the edges are continued.
 

@@ -21,9 +21,9 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.frames import Box, Matrix, apply, bounding_box, compose, scaling, translation
-from inpaint_model.pixels import Floats
-from inpaint_model.pyramid import block_sums
+from inpaint_model.arrays import FloatImage, Matrix
+from inpaint_model.frames import Box, apply, bounding_box, compose, scaling, translation
+from inpaint_model.pyramid import block_means
 
 _REACH = 8  # source px over which the spline of a pixel is felt; it has then fallen to 3e-5
 _LARGE = 640  # source px from which the refinement is kept low to save memory
@@ -31,7 +31,7 @@ _REDUCTION_MARGIN = 3  # target px around the result that the reducing kernel ma
 _FINEST = 3.0  # samples per target px that averaging leaves
 
 
-def resample(picture: Floats, matrix: Matrix, width: int, height: int) -> Floats:
+def resample(picture: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
     """A picture seen through a matrix.
 
     Args:
@@ -50,7 +50,7 @@ def resample(picture: Floats, matrix: Matrix, width: int, height: int) -> Floats
     scale = pixels_per_pixel(matrix)
     average = averaging_factor(matrix)
     if average > 1:
-        source = _averaged(source, average)
+        source = block_means(source[0], average)[None]
         matrix = compose(scaling(1 / average, 1 / average), matrix)
         scale /= average
     if scale < 2:
@@ -73,7 +73,7 @@ def averaging_factor(matrix: Matrix) -> int:
     return max(1, math.floor(pixels_per_pixel(matrix) / _FINEST))
 
 
-def _needed_region(picture: Floats, matrix: Matrix, width: int, height: int) -> Box:
+def _needed_region(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
     """The part of the source that the target and its filters see; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin
@@ -82,15 +82,6 @@ def _needed_region(picture: Floats, matrix: Matrix, width: int, height: int) -> 
     region = bounding_box(seen).grown(_REACH + 2).clipped(columns, rows)
     x, y = min(region.x, columns - 1), min(region.y, rows - 1)
     return Box(x, y, max(region.width, 1), max(region.height, 1))
-
-
-def _averaged(source: Tensor, factor: int) -> Tensor:
-    """Means of factor x factor px; the last ones are filled up with edge pixels."""
-    rows, columns = source.shape[2:]
-    missing = (0, -columns % factor, 0, -rows % factor)
-    if any(missing):
-        source = F.pad(source, missing, mode="replicate")
-    return block_sums(source[0], factor)[None] / factor**2
 
 
 def _refined(source: Tensor, factor: int) -> Tensor:

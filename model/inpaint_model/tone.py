@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaint_model.pyramid import block_sums
+from inpaint_model.pyramid import known_block_means
 
 
 class Tone(NamedTuple):
@@ -49,12 +49,12 @@ class RingMeans:
         rows, columns = ring.shape
         x = ((column + 0.5) * block * 2 / columns - 1).clamp(max=1)
         y = ((row + 0.5) * block * 2 / rows - 1).clamp(max=1)
-        colours = _block_means(picture.clamp(0, 1), ring, block)[:, at]
+        colours = known_block_means(picture.clamp(0, 1), ring, block)[0][:, at]
         return cls(ring, block, at, torch.stack([x, y]), colours)
 
     def tone(self, fill: Tensor) -> Tone:
         """What brings the fill [3, H, W] nearest to the known colours on the ring."""
-        shown, seen = _block_means(fill, self.ring, self.block)[:, self.at], self.colours
+        shown, seen = known_block_means(fill, self.ring, self.block)[0][:, self.at], self.colours
         seen_mean, shown_mean = seen.mean(1, keepdim=True), shown.mean(1, keepdim=True)
         df, dk = shown - shown_mean, seen - seen_mean
         variance = df.square().mean(1, keepdim=True).clamp(min=1e-6)
@@ -64,12 +64,6 @@ class RingMeans:
         plane = _plane(self.places, dk - df * gain)
         plane[:, :1] += seen_mean - shown_mean * gain
         return Tone(gain[:, 0], plane)
-
-
-def _block_means(picture: Tensor, at: Tensor, size: int) -> Tensor:
-    """Means of `picture` [3, H, W] over the pixels `at` of blocks of size x size px."""
-    weight = at[None].float()
-    return block_sums(picture * weight, size) / block_sums(weight, size).clamp(min=1)
 
 
 def _plane(where: Tensor, values: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from inpaint_model.arrays import MaskU8, Pixels
 from inpaint_model.frames import Box, Frame
 from inpaint_model.pictures import BlendSettings, DocumentPicture, Mode
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -56,7 +56,6 @@ FRAME_MODE_NUMBERS = {
     "explicit": pb.FRAME_MODE_EXPLICIT,
 }
 
-Pixels = npt.NDArray[Any]
 Edits = Mapping[str, float]
 
 
@@ -438,9 +437,9 @@ def overview_picture(
     return DocumentPicture.overview(shape.pixels(data), document, shape.linear)
 
 
-def coverage(shape: PictureShape, data: bytes | bytearray) -> npt.NDArray[np.uint8]:
+def coverage(shape: PictureShape, data: bytes | bytearray) -> MaskU8:
     """The selection [H, W]; InvalidRequest if nothing is selected."""
-    selection: npt.NDArray[np.uint8] = shape.pixels(data)[..., 0]
+    selection: MaskU8 = shape.pixels(data)[..., 0]
     if not selection.any():
         raise InvalidRequest(shape.field, "is empty (all 0); select what shall be filled")
     return selection

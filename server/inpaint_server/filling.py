@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from inpaint_model import Inpainter, frames, holes
+from inpaint_model.arrays import CodesF32, FloatImage, MaskU8
 from inpaint_model.cuda_graphs import batch_sizes
 from inpaint_model.frames import Box
 from inpaint_model.framing.grouping import Choice, grouped
@@ -40,8 +40,7 @@ from .models import Entry, suited
 from .recipes import MixingNote, Recipe
 
 log = logging.getLogger(__name__)
-Float32 = npt.NDArray[np.float32]
-Outputs = tuple[Float32, ...]  # of the network, one [R, R, 3] a group
+Outputs = tuple[FloatImage, ...]  # of the network, one [R, R, 3] a group
 
 UNEDITED_KEPT = 16  # a session's candidates without edits
 FITTING_BYTES = 96  # per pixel around a hole: what laying prepares for all of a candidate's edits
@@ -54,7 +53,7 @@ class Made(NamedTuple):
     truncation_psi: float
     edits: Edits
     mixing: MixingNote | None
-    codes: tuple[Float32, ...]  # one [num_ws, w_dim] a group, after mixing, before edits
+    codes: tuple[CodesF32, ...]  # one [num_ws, w_dim] a group, after mixing, before edits
 
     @property
     def origin(self) -> tuple[int, float]:
@@ -80,7 +79,7 @@ class Scene:
 
     entry: Entry
     picture: DocumentPicture
-    coverage: npt.NDArray[np.uint8]  # [H, W]
+    coverage: MaskU8  # [H, W]
     placements: Sequence[Placement]  # one a group
     blending: BlendSettings
     output_dtype: np.dtype[Any]
@@ -152,7 +151,7 @@ class _Task:
     made: Made
 
 
-def working_bytes(coverage: npt.NDArray[np.uint8]) -> int:
+def working_bytes(coverage: MaskU8) -> int:
     """Roughly what laying fills over this selection takes, on top of the pictures."""
     box = holes.bounds(coverage > 0)
     return 0 if box is None else 2 * FITTING_BYTES * box.width * box.height
@@ -163,7 +162,7 @@ def fill_steps(
     choices: Sequence[Entry],
     order: FillOrder,
     picture: DocumentPicture,
-    coverage: npt.NDArray[np.uint8],
+    coverage: MaskU8,
     overview: DocumentPicture | None,
 ) -> Steps[Event]:
     """Load the model if need be, choose the frames, encode, render all candidates.
@@ -240,7 +239,7 @@ def scene_of_recipe(
     recipe: Recipe,
     sources: Sequence[Source],
     picture: DocumentPicture,
-    coverage: npt.NDArray[np.uint8],
+    coverage: MaskU8,
     output_dtype: np.dtype[Any],
 ) -> Scene:
     """The scene of a recipe: the encoder will see exactly what it saw then."""
@@ -267,9 +266,7 @@ def scene_of_recipe(
     return scene
 
 
-def _parts(
-    picture: DocumentPicture, coverage: npt.NDArray[np.uint8], recipe: Recipe
-) -> list[npt.NDArray[np.uint8]]:
+def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[MaskU8]:
     """The part of the selection that belongs to each group: found as the fill found it."""
     if len(recipe.groups) == 1:
         return [coverage]
@@ -312,7 +309,7 @@ def _encodings(models: DeviceModels, scene: Scene) -> list[Any]:
 
 def _sample(
     models: DeviceModels, scene: Scene, seeds: Sequence[int], truncation_psi: float
-) -> list[tuple[Float32, ...]]:
+) -> list[tuple[CodesF32, ...]]:
     """The codes [num_ws, w_dim] of every group, one tuple a seed; all groups share the seed."""
     inpainter = models.use(scene.entry)
     groups = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from inpaint_model import Inpainter
+from inpaint_model.arrays import CodesF32
 from inpaint_model.frames import Frame
 from inpaint_model.pictures import DocumentPicture, look
 
@@ -19,8 +19,7 @@ from .errors import InvalidRequest, WrongModel
 from .models import Entry
 from .recipes import Recipe, read_recipe
 
-Float32 = npt.NDArray[np.float32]
-Codes = tuple[Float32, ...]  # one [num_ws, w_dim] a group of holes
+Codes = tuple[CodesF32, ...]  # one [num_ws, w_dim] a group of holes
 
 LEVEL_STYLES: Mapping[str, slice] = {
     "structure": slice(0, 3),
@@ -63,7 +62,7 @@ def _codes_of_candidate(text: str, entry: Entry) -> Codes:
     return codes
 
 
-def _codes_of_picture(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> Float32:
+def _codes_of_picture(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> CodesF32:
     all_shown = np.zeros(picture.pixels.shape[:2], np.uint8)
     seen = look(picture, all_shown, frame, inpainter.resolution)
     if seen.hole.all():
@@ -75,7 +74,7 @@ def _codes_of_picture(inpainter: Inpainter, picture: DocumentPicture, frame: Fra
 
 def recipe_codes(recipe: Recipe, entry: Entry, field: str) -> Codes:
     """The codes of every group, in the model's shape; none if the recipe has not all of them."""
-    codes: Sequence[Float32] = [g.ws_out for g in recipe.groups if g.ws_out is not None]
+    codes: Sequence[CodesF32] = [g.ws_out for g in recipe.groups if g.ws_out is not None]
     if len(codes) < len(recipe.groups):
         if recipe.mixing is not None:
             raise InvalidRequest(field, "is mixed but has no codes; it cannot be made again")

@@ -28,8 +28,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Interval, Len
+from inpaint_model.arrays import CodesF32
 from inpaint_model.frames import Box, Frame
 from inpaint_model.pictures import BlendSettings, Source
 from inpaint_model.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
@@ -44,8 +44,6 @@ MAX_COORDINATE = 4e6  # px, and far more than any angle in degrees
 MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
 
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 Seed = Annotated[Whole, Interval(ge=0, le=2**32 - 1)]
 Share = Annotated[Finite, Interval(ge=0, le=1)]
 EditValue = Annotated[Finite, Interval(ge=-MAX_EDIT_VALUE, le=MAX_EDIT_VALUE)]
@@ -56,7 +54,7 @@ StoredFrame = Annotated[Frame, ReadAs(tuple[Coordinate, Coordinate, Side, Coordi
 StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
 
 
-def _codes(text: str) -> Float32:
+def _codes(text: str) -> CodesF32:
     """The codes, flat: how they are divided is known only with the model."""
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
     if not np.isfinite(codes).all():
@@ -88,7 +86,7 @@ class Group:
 
     frame: StoredFrame
     box: StoredBox  # of its hole, document px
-    ws_out: Annotated[Float32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
+    ws_out: Annotated[CodesF32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
 
 
 @dataclass(frozen=True)

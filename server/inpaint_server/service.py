@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
+from inpaint_model.arrays import MaskU8
 from inpaint_model.frames import Frame
 from inpaint_model.pictures import DocumentPicture
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -100,7 +100,7 @@ class InpaintService(pb_grpc.InpaintServicer):
 
     async def _pictures(
         self, context: Context, header: pb.FillHeader, order: convert.FillOrder
-    ) -> tuple[DocumentPicture, npt.NDArray[np.uint8], DocumentPicture | None]:
+    ) -> tuple[DocumentPicture, MaskU8, DocumentPicture | None]:
         """Crop, coverage and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in order.shapes]
         data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)

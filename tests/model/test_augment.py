@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from inpaint_model.augment import (
     recolour,
     recoloured,
     resampled,
+    sampled,
 )
 from inpaint_model.filters import octave_bands
 from numpy.typing import NDArray
@@ -173,6 +175,42 @@ def resampled_slowly(channel: NDArray[np.float64], matrix: NDArray[np.float64]) 
     for axis in (0, 1):
         moved = ndimage.convolve1d(moved, taps / taps.sum(), axis=axis)
     return torch.from_numpy(moved[6:-6:2, 6:-6:2]).float()
+
+
+def sampled_slowly(images: Tensor, grid: Tensor) -> Tensor:
+    """Gather the four pixels around each position and weight them."""
+    H, W = images.shape[2:]
+    result = torch.zeros(1, dtype=images.dtype)
+    x, y = ((grid[..., axis] + 1) * side / 2 - 0.5 for axis, side in enumerate((W, H)))
+    for right in (0, 1):
+        for below in (0, 1):
+            column, row = x.floor().long() + right, y.floor().long() + below
+            weight = (1 - (x - column).abs()) * (1 - (y - row).abs())
+            index = mirrored(row, H) * W + mirrored(column, W)  # [N, h, w]
+            taken = images.flatten(2).gather(2, index.flatten(1)[:, None].expand(-1, 3, -1))
+            result = result + weight[:, None] * taken.reshape(-1, 3, *index.shape[1:])
+    return result
+
+
+def mirrored(index: Tensor, size: int) -> Tensor:
+    return torch.minimum(index % (2 * size), 2 * size - 1 - index % (2 * size))
+
+
+def test_sampling_and_its_two_derivatives_agree_with_gathering_and_weighting() -> None:
+    images = torch.randn(2, 3, 6, 7, dtype=torch.float64, generator=generator(), requires_grad=True)
+    grid = torch.rand(2, 5, 4, 2, dtype=torch.float64, generator=generator(1)) * 5 - 2.5
+
+    def derivatives(sample: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the samples, the gradient of a score, and the gradient of that one's size."""
+        value = sample(images, grid)
+        (first,) = torch.autograd.grad((value**3).sum(), images, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), images)
+        return value, first, second
+
+    for ours, slow in zip(derivatives(sampled), derivatives(sampled_slowly), strict=True):
+        assert (ours - slow).abs().max() < 1e-10 * slow.abs().max()
+    assert torch.autograd.gradcheck(lambda x: sampled(x, grid) ** 3, images)
+    assert torch.autograd.gradgradcheck(lambda x: sampled(x, grid) ** 3, images)
 
 
 def test_warping_agrees_with_filtering_and_sampling_step_by_step() -> None:

@@ -7,23 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import detail
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Box, Frame
+from inpaint_model.metrics.seam import seam_step
 from inpaint_model.pictures import (
     RAW,
     BlendSettings,
     Fitting,
     Placement,
-    laid_over,
-    lay,
     place,
 )
 from inpaint_model.pixels import quantise
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from scipy import ndimage
 
 SIDE, RESOLUTION = 320, 64
@@ -67,10 +66,6 @@ def placed(pixels: np.ndarray, linear: bool = False) -> Placement:
     return place(DocumentPicture(pixels, linear), coverage(), FRAME, RESOLUTION)
 
 
-def filled(placement: Placement, output: np.ndarray, how: BlendSettings | None) -> np.ndarray:
-    return laid_over(placement.picture, [lay(placement, output, how)])
-
-
 @settings(deadline=None, max_examples=15)
 @given(
     st.builds(
@@ -106,7 +101,7 @@ def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     before = filled(placement, plain, None).astype(np.float32) / 255
     alone = filled(placement, plain + edit, None).astype(np.float32) / 255
     patch = Fitting.of(placement, plain).laid_alike(plain + edit)
-    after = laid_over(placement.picture, [patch]).astype(np.float32) / 255
+    after = composited(placement.picture, [patch]).astype(np.float32) / 255
     deep = ndimage.binary_erosion(coverage() == 255, iterations=24)
     kept, kept_alone = ((result - before)[deep].mean(axis=0) / edit for result in (after, alone))
     assert (np.abs(kept - 1) < 0.25).all()
@@ -123,8 +118,8 @@ def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
     how = BlendSettings(colour_match=False, grain=False)
     output = other_light(true_view(picture))
     output[:10] += 0.25  # wrong just where it meets what is left
-    patch = lay(placement, output, how)
-    result = laid_over(placement.picture, [patch]).astype(np.float32) / 255
+    patch = Fitting.of(placement, output, how).laid()
+    result = composited(placement.picture, [patch]).astype(np.float32) / 255
     hole = np.zeros((SIDE, SIDE), bool)
     patch.box.cut(hole)[...] = patch.coverage > 0
     assert np.count_nonzero(beyond[~hole]) > 1000
@@ -265,7 +260,7 @@ def test_the_feather_fades_in_from_the_border() -> None:
     placement = placed(pixels)
     white = np.ones((RESOLUTION, RESOLUTION, 3), np.float32)
     how = BlendSettings(colour_match=False, gradient=False, grain=False, feather_px=20)
-    fill = lay(placement, white, how).fill[..., 0]
+    fill = Fitting.of(placement, white, how).laid().fill[..., 0]
     depth = placement.surroundings.depth.numpy()
     inner = placement.box.moved(-placement.region.x, -placement.region.y).cut(depth)
     assert np.allclose(fill[inner > 21], 1, atol=1e-5)
@@ -286,4 +281,4 @@ def test_a_hole_without_known_pixels_is_still_filled() -> None:
         DocumentPicture(pixels), np.full((40, 40), 255, np.uint8), Frame(20, 20, 40), 32
     )
     output = np.full((32, 32, 3), 0.5, np.float32)
-    assert (lay(placement, output).fill == 128).all()
+    assert (Fitting.of(placement, output).laid().fill == 128).all()

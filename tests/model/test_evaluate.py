@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from inpaint_model.arrays import ImageU8
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.cli import main
 from inpaint_model.evaluation.mask_sets import MASK_SETS, mask_set
@@ -20,7 +21,6 @@ from inpaint_model.evaluation.methods import (
     Identity,
     MeanColour,
     Model,
-    Pixels,
     Samples,
     candidate_seed,
     draw_all,
@@ -37,7 +37,7 @@ from torch import Tensor, nn
 RESOLUTION = 32
 
 
-def portraits(count: int) -> Pixels:
+def portraits(count: int) -> ImageU8:
     rng = np.random.default_rng(0)
     smooth = ndimage.gaussian_filter(
         rng.normal(size=(count, RESOLUTION, RESOLUTION, 3)), (0, 2, 2, 0)

@@ -15,20 +15,21 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import BundleError, Inpainter, UnknownDirectionError, load_bundle, tiny_inpainter
+from inpaint_model.arrays import ImageU8, MaskU8
 from inpaint_model.bundle import Card, load_discriminator, load_generator, read_bundle, save_bundle
 from inpaint_model.config import ARCHS, Arch, inpainting_config, preset
 from inpaint_model.discriminator import Discriminator
-from inpaint_model.inpainter import Uint8Array, latent_of_seed, tiny_model
+from inpaint_model.inpainter import latent_of_seed, tiny_model
 from inpaint_model.networks import InpaintingModel
 
 SIZES = (32, 128, 256, 512, 1024)
 
 
-def picture(R: int, seed: int = 0) -> Uint8Array:
+def picture(R: int, seed: int = 0) -> ImageU8:
     return np.random.default_rng(seed).integers(0, 256, (R, R, 3), dtype=np.uint8)
 
 
-def some_hole(R: int) -> Uint8Array:
+def some_hole(R: int) -> MaskU8:
     hole = np.zeros((R, R), np.uint8)
     hole[R // 4 : R // 2, R // 8 : R - R // 5] = 255
     hole[0, 0] = 1  # anything above 0 is hole

@@ -14,7 +14,6 @@ from inpaint_model.masks import (
     TRAINING_SHARES,
     FreeForm,
     draw_holes,
-    hole_from_known,
     hole_ratio,
     training_holes,
     whole,
@@ -175,8 +174,3 @@ def test_training_redraws_free_form_masks_without_a_hole_or_without_a_known_pixe
 def test_an_unreachable_range_is_refused() -> None:
     with pytest.raises(ValueError, match=r"between 0\.1 and 0\.2"):
         draw_holes(whole, 2, 16, generator(), (0.1, 0.2))
-
-
-def test_foreign_masks_are_flipped() -> None:
-    known = torch.tensor([0.0, 1.0])
-    assert hole_from_known(known).tolist() == [1.0, 0.0]

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compositing import filled
 from inpaint_model import frames
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
-from inpaint_model.pictures import RAW, laid_over, lay, place
+from inpaint_model.metrics.seam import seam_step
+from inpaint_model.pictures import RAW, place
 from inpaint_model.resampling import resample
-from inpaint_model.seams import seam_step
 from PIL import Image
 from scipy import ndimage
 
@@ -55,7 +56,7 @@ def test_seams_on_photographs_stay_below_what_can_be_seen() -> None:
             placement = place(DocumentPicture(pixels), coverage, frame, RESOLUTION)
             cut = placement.region.cut
             for kind, how in (("raw", RAW), ("blended", None)):
-                result = laid_over(placement.picture, [lay(placement, output, how)])
+                result = filled(placement, output, how)
                 assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
                 before, after = (cut(p).astype(np.float32) / 255 for p in (pixels, result))
                 seams[kind].append(seam_step(after, before, cut(coverage) > 0))

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.frames import Box, Frame
-from inpaint_model.pictures import RAW, DocumentPicture, laid_over, lay, place, prepare
+from inpaint_model.pictures import RAW, DocumentPicture, Fitting, place, prepare
 from inpaint_model.pixels import quantise, srgb_from_linear
 
 
@@ -50,11 +51,11 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
     coverage[22, 33] = 100
     picture = DocumentPicture(pixels, linear)
     (placement,) = prepare(Stub(), picture, coverage, mode="box")
-    patch = lay(placement, random.random((32, 32, 3), np.float32))
+    patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
     assert patch.fill.dtype == dtype
     assert patch.fill.shape == (30, 25, channels)
     assert np.array_equal(patch.coverage, patch.box.cut(coverage))
-    result = laid_over(picture, [patch])
+    result = composited(picture, [patch])
     assert result.dtype == dtype
     assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
     full = coverage == 255
@@ -78,7 +79,8 @@ def test_a_model_that_returns_what_it_sees_returns_the_picture(frame: Frame) -> 
     nothing = box_coverage(200, 160, Box(int(frame.cx), int(frame.cy), 1, 1), 1)
     seen = place(picture, nothing, frame, 128).source.erased.astype(np.float32) / 255
     hole = Box(int(frame.cx) - 12, int(frame.cy) - 14, 24, 20)
-    patch = lay(place(picture, box_coverage(200, 160, hole), frame, 128), seen, RAW)
+    placement = place(picture, box_coverage(200, 160, hole), frame, 128)
+    patch = Fitting.of(placement, seen, RAW).laid()
     difference = np.abs(patch.fill.astype(float) - hole.cut(pixels)) / 65535
     around_the_dot = np.ones(difference.shape[:2], np.bool_)
     around_the_dot[9:21, 7:19] = False
@@ -123,7 +125,7 @@ def test_transparent_pixels_are_a_hole_for_the_model_and_stay_transparent() -> N
     placement = place(picture, coverage, Frame(45, 35, 70, 0), 70)
     assert (placement.source.hole[:, :20] == 255).all()
     assert (placement.source.hole[:, 22:28] == 0).all()
-    result = laid_over(picture, [lay(placement, np.zeros((70, 70, 3), np.float32))])
+    result = filled(placement, np.zeros((70, 70, 3), np.float32))
     assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
     assert (result[coverage > 0][:, 3] == 255).all()
 
@@ -132,8 +134,9 @@ def test_a_fill_over_transparency_takes_its_own_colour() -> None:
     pixels = np.zeros((40, 40, 4), np.uint8)
     coverage = box_coverage(40, 40, Box(10, 10, 20, 20), 128)
     picture = DocumentPicture(pixels)
-    patch = lay(place(picture, coverage, Frame(20, 20, 40), 40), np.ones((40, 40, 3), np.float32))
-    assert laid_over(picture, [patch])[20, 20].tolist() == [255, 255, 255, 128]
+    placement = place(picture, coverage, Frame(20, 20, 40), 40)
+    result = filled(placement, np.ones((40, 40, 3), np.float32))
+    assert result[20, 20].tolist() == [255, 255, 255, 128]
 
 
 def test_beyond_the_document_and_the_crop_is_hole_unless_the_overview_shows_it() -> None:
@@ -227,8 +230,8 @@ def test_any_size_and_any_selection_can_be_filled(
     picture = DocumentPicture(pixels)
     frame = Frame(x + 0.5, y + 0.5, side, random.uniform(-180, 180))
     placement = place(picture, coverage, frame, 32)
-    patch = lay(placement, random.random((32, 32, 3), np.float32))
-    result = laid_over(picture, [patch])
+    patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
+    result = composited(picture, [patch])
     assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
     assert np.isfinite(result.astype(np.float64)).all()
     assert patch.fill.shape == (placement.box.height, placement.box.width, channels)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import frames
+from inpaint_model.arrays import FloatImage
 from inpaint_model.frames import Box, Frame
-from inpaint_model.pixels import Floats
 from inpaint_model.resampling import resample
 from scipy import ndimage
 
@@ -24,18 +24,18 @@ frames_strategy = st.builds(
 )
 
 
-def position_coded(width: int, height: int) -> Floats:
+def position_coded(width: int, height: int) -> FloatImage:
     """A picture whose channels are the x and the y of each pixel's centre."""
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     return np.stack([x, y], axis=2).astype(np.float32)
 
 
-def to_model(picture: Floats, frame: Frame) -> Floats:
+def to_model(picture: FloatImage, frame: Frame) -> FloatImage:
     matrix = frames.document_from_model(frame, RESOLUTION)
     return resample(picture, matrix, RESOLUTION, RESOLUTION)
 
 
-def to_document(view: Floats, frame: Frame, box: Box) -> Floats:
+def to_document(view: FloatImage, frame: Frame, box: Box) -> FloatImage:
     back = frames.model_from_document(frame, RESOLUTION)
     matrix = frames.compose(back, frames.translation(box.x, box.y))
     return resample(view, matrix, box.width, box.height)
@@ -43,9 +43,10 @@ def to_document(view: Floats, frame: Frame, box: Box) -> Floats:
 
 def test_the_angle_turns_the_x_axis_counter_clockwise_on_the_screen() -> None:
     frame = Frame(10, 20, 8, 90)
-    left_to_right = np.diff(frames.corners(frame)[:2], axis=0)[0]
-    assert left_to_right == pytest.approx([0, -8], abs=1e-9)
-    assert frames.corners(frame).mean(axis=0) == pytest.approx([10, 20])
+    matrix = frames.document_from_model(frame, RESOLUTION)
+    left, right = frames.apply(matrix, [(0, RESOLUTION / 2), (RESOLUTION, RESOLUTION / 2)])
+    assert right - left == pytest.approx([0, -8], abs=1e-9)
+    assert (left + right) / 2 == pytest.approx([10, 20])
 
 
 @given(frames_strategy)

@@ -138,7 +138,7 @@ def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     assert read_bundle(generator / "bundle").discriminator is not None
     assert (generator / "autoencoder.safetensors").exists()
     assert read_bundle(tmp_path / "runs" / "inpainter-32" / "bundle").has_framer
-    asked = json.loads((generator / "options.json").read_text())
+    asked = json.loads((generator / "options.jsonl").read_text())
     assert (asked["bf16"], asked["autoencoder_weight"]) == (False, 5)
 
 

@@ -10,8 +10,8 @@ from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
 
 if TYPE_CHECKING:
+    from inpaint_model.arrays import Float64Array
     from inpaint_model.directions import Layers
-    from inpaint_model.editing.samples import Floats
     from inpaint_model.generator import Generator
 
 
@@ -25,7 +25,7 @@ def store(
     args: argparse.Namespace,
     method: str,
     source: str,
-    find: Callable[[Generator, Layers, Floats], Floats],
+    find: Callable[[Generator, Layers, Float64Array], Float64Array],
 ) -> int:
     """Store what `find` makes of the generator, the layers and codes [N, w_dim], one row each.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inpaint_model import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.inpainter import Uint8Array
+    from inpaint_model.arrays import ImageU8
 
 
 def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
@@ -59,7 +59,7 @@ def positive(text: str) -> int:
     return value
 
 
-def evenly(sources: Sequence[str], resolution: int, count: int) -> list[Uint8Array]:
+def evenly(sources: Sequence[str], resolution: int, count: int) -> list[ImageU8]:
     """`count` pictures [R, R, 3] of folders and zips, in equal distances over their names."""
     from inpaint_model.data import load_pictures
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from inpaint_model.arrays import ImageU8
     from inpaint_model.generator import Generator
 
 MAX_PICTURES = 4096
@@ -66,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _draw(
     generator: Generator, seeds: list[int], truncation_psi: float, label: int | None
-) -> list[npt.NDArray[np.uint8]]:
+) -> list[ImageU8]:
     """uint8 [R, R, 3] of each seed."""
     import torch
     from tqdm import tqdm

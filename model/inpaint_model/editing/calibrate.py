@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.directions import Direction
 from inpaint_model.editing.effects import Subject, step_of, walk
-from inpaint_model.editing.samples import Floats, measure
+from inpaint_model.editing.samples import measure
 from inpaint_model.editing.statistics import Score
 
 MAX_UNIT = 3.0  # standard deviations of the samples along the vector: further out is no face
@@ -65,7 +66,7 @@ def with_range(
 
 
 def _furthest(
-    subjects: Sequence[Subject], step: Tensor, values: Floats, critic: Critic | None
+    subjects: Sequence[Subject], step: Tensor, values: Float64Array, critic: Critic | None
 ) -> float:
     """The last of `values` up to which every value is natural; the first one at least."""
     series = np.concatenate([[0.0], values])

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from inpaint_model.inpainter import MAX_SEED, Uint8Array
+from inpaint_model.arrays import ImageU8
+from inpaint_model.inpainter import MAX_SEED
 
 FORMAT = 1
 MAX_JSON_BYTES = 2**20
@@ -75,7 +76,7 @@ def contact_page(
     generator_sha256: str,
     truncation_psi: float,
     seeds: Sequence[int],
-    pictures: Sequence[Uint8Array],
+    pictures: Sequence[ImageU8],
 ) -> str:
     """The page for samples uint8 [R, R, 3] of `seeds`."""
     cells = "\n".join(
@@ -123,7 +124,7 @@ def read_marks(path: Path) -> Marks:
         raise ValueError(f"{path} is not a file of marks: {reason}") from None
 
 
-def _png(picture: Uint8Array) -> str:
+def _png(picture: ImageU8) -> str:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.editing.effects import Subject, walk
 from inpaint_model.editing.layers import LEVELS as STYLES_OF
-from inpaint_model.editing.samples import Floats, measure
+from inpaint_model.editing.samples import measure
 from inpaint_model.editing.statistics import Score
 from inpaint_model.editing.unsupervised import pca
 
@@ -35,7 +36,7 @@ LONGEST = 6.0  # standard deviations that a move may be long to be tried
 class Axes(NamedTuple):
     """What codes vary along: a move is [levels * P] numbers, standard deviations on each axis."""
 
-    rows: Floats  # [P, w_dim], each one standard deviation long
+    rows: Float64Array  # [P, w_dim], each one standard deviation long
     num_ws: int
 
     @property
@@ -43,7 +44,7 @@ class Axes(NamedTuple):
         """How many numbers make a move."""
         return len(LEVELS) * len(self.rows)
 
-    def step(self, move: Floats) -> Floats:
+    def step(self, move: Float64Array) -> Float64Array:
         """What a move adds to codes: [num_ws, w_dim]."""
         step = np.zeros((self.num_ws, self.rows.shape[1]))
         for level, part in zip(LEVELS, move.reshape(len(LEVELS), -1), strict=True):
@@ -51,7 +52,7 @@ class Axes(NamedTuple):
         return step
 
 
-def axes_of(w: Floats, num_ws: int) -> Axes:
+def axes_of(w: Float64Array, num_ws: int) -> Axes:
     """The principal axes of codes w [N, w_dim]."""
     rows, spreads = pca(w, min(AXES, w.shape[1]))
     return Axes(rows * spreads[:, None], num_ws)
@@ -61,8 +62,9 @@ def axes_of(w: Floats, num_ws: int) -> Axes:
 class Trials:
     """Moves of one picture, and what they did."""
 
-    moves: Floats  # [K, levels * P]
-    changes: Floats  # [K, M]: half of what lies between the move and its opposite, in deviations
+    moves: Float64Array  # [K, levels * P]
+    # [K, M]: half of what lies between the move and its opposite, in deviations
+    changes: Float64Array
     weight: float = 1.0
 
     def shows(self, measurement: int) -> bool:
@@ -73,7 +75,7 @@ class Trials:
 @torch.inference_mode()
 def try_moves(
     subject: Subject,
-    moves: Floats,
+    moves: Float64Array,
     axes: Axes,
     scores: Mapping[str, Score],
     spreads: Mapping[str, float],
@@ -92,12 +94,12 @@ def try_moves(
     return Trials(moves, np.stack(changes, axis=1), weight)
 
 
-def random_moves(count: int, axes: Axes, rng: np.random.Generator) -> Floats:
+def random_moves(count: int, axes: Axes, rng: np.random.Generator) -> Float64Array:
     """Moves [count, levels * P] along all axes at once, independent on each level."""
     return rng.standard_normal((count, axes.size)) * LENGTH
 
 
-def slopes(trials: Sequence[Trials], own: int) -> Floats:
+def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
     """Change of every measurement [levels * P, M] by one of each number of a move.
 
     Ridge regression over the pictures that show the measurement `own`. ValueError if none does.
@@ -107,11 +109,11 @@ def slopes(trials: Sequence[Trials], own: int) -> Floats:
         raise ValueError("no picture shows it")
     X = np.concatenate([each.weight * each.moves for each in shown])
     Y = np.concatenate([each.weight * each.changes for each in shown])
-    found: Floats = np.linalg.solve(X.T @ X + RIDGE * np.eye(X.shape[1]), X.T @ Y)
+    found: Float64Array = np.linalg.solve(X.T @ X + RIDGE * np.eye(X.shape[1]), X.T @ Y)
     return found
 
 
-def least_move(own: Floats, others: Floats) -> Floats:
+def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
     """The move [D] that changes the own measurement by one deviation and the others not at all, in
     least squares. PRICE, relative to the squared slope, keeps it short.
 
@@ -120,18 +122,18 @@ def least_move(own: Floats, others: Floats) -> Floats:
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]
     price = max(PRICE * float(own @ own), 1e-9)
-    move: Floats = A.T @ np.linalg.solve(A @ A.T + price * np.eye(len(A)), target)
+    move: Float64Array = A.T @ np.linalg.solve(A @ A.T + price * np.eye(len(A)), target)
     change = float(own @ move)
     if change < LEAST:
         raise ValueError("no move changes it and leaves the others alone")
     return move / change
 
 
-def shortened(move: Floats) -> Floats:
+def shortened(move: Float64Array) -> Float64Array:
     """A move no longer than one that can be tried: its pictures are to be faces still."""
-    shorter: Floats = move * min(1.0, LONGEST / float(np.linalg.norm(move)))
+    shorter: Float64Array = move * min(1.0, LONGEST / float(np.linalg.norm(move)))
     return shorter
 
 
-def _tensor(step: Floats) -> Tensor:
+def _tensor(step: Float64Array) -> Tensor:
     return torch.from_numpy(step.astype(np.float32))

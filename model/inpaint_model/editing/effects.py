@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.directions import Direction
 from inpaint_model.editing.identity import FACES, Likeness
-from inpaint_model.editing.samples import Floats, measure
+from inpaint_model.editing.samples import measure
 from inpaint_model.editing.statistics import Score
 
 STEPS = 7
@@ -46,9 +47,9 @@ class Subject:
 class Response:
     """How scores answered on S pictures over V values."""
 
-    values: Floats  # [V], units
-    curves: Mapping[str, Floats]  # [S, V] each
-    clipped: Floats  # [V], share of channel values out of range
+    values: Float64Array  # [V], units
+    curves: Mapping[str, Float64Array]  # [S, V] each
+    clipped: Float64Array  # [V], share of channel values out of range
     retention: float | None  # share of the edit that the skip encoder leaves in the hole
     identity: float | None = None  # change of it at the ends: 0 the same person, 1 another one
 
@@ -88,17 +89,17 @@ def step_of(direction: Direction, vector: Tensor, num_ws: int) -> Tensor:
     return step
 
 
-def values_of(direction: Direction) -> Floats:
+def values_of(direction: Direction) -> Float64Array:
     """The steps over a direction's range; the middle of a symmetric range is 0."""
     return np.linspace(direction.minimum, direction.maximum, STEPS)
 
 
-def walk(subject: Subject, step: Tensor, values: Floats) -> Tensor:
+def walk(subject: Subject, step: Tensor, values: Float64Array) -> Tensor:
     """What a user sees [V, 3, R, R] of a subject moved by each of `values` units."""
     return subject.shown(subject.render(moved(subject, step, values)))
 
 
-def moved(subject: Subject, step: Tensor, values: Floats) -> Tensor:
+def moved(subject: Subject, step: Tensor, values: Float64Array) -> Tensor:
     """Its codes [V, num_ws, w_dim] after each of `values` units."""
     amounts = torch.as_tensor(values, dtype=torch.float32, device=subject.ws.device)
     return subject.ws + amounts[:, None, None] * step.to(subject.ws.device)
@@ -108,13 +109,13 @@ def moved(subject: Subject, step: Tensor, values: Floats) -> Tensor:
 def respond(
     subjects: Sequence[Subject],
     step: Tensor,
-    values: Floats,
+    values: Float64Array,
     scores: Mapping[str, Score],
     likeness: Likeness | None = None,
 ) -> Response:
     """Move every subject through `values`, measure all scores, and compare faces if asked to."""
-    rows: dict[str, list[Floats]] = {name: [] for name in scores}
-    clipped: list[Floats] = []
+    rows: dict[str, list[Float64Array]] = {name: [] for name in scores}
+    clipped: list[Float64Array] = []
     kept: list[float] = []
     strange: list[float] = []
     series = np.array([0.0, *values])
@@ -134,7 +135,9 @@ def respond(
     return Response(values, curves, np.mean(clipped, axis=0), retention, identity)
 
 
-def _retained(subject: Subject, step: Tensor, values: Floats, outputs: Tensor) -> Iterator[float]:
+def _retained(
+    subject: Subject, step: Tensor, values: Float64Array, outputs: Tensor
+) -> Iterator[float]:
     """Projection of the change with the skip encoder on the change without, in the hole.
 
     values: 0 and both ends; outputs [3, 3, R, R]: with the skip encoder, there.
@@ -192,6 +195,6 @@ def judge(
     )
 
 
-def _slope(values: Floats, curves: Floats) -> float:
+def _slope(values: Float64Array, curves: Float64Array) -> float:
     """Least squares through the mean curve: change of a score for one unit."""
     return float(np.polyfit(values, curves.mean(axis=0), 1)[0])

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inpaint_model.editing.samples import Floats
+from inpaint_model.arrays import Flags, Float64Array
 
 MIN_EXTREMES = 10
 
@@ -16,11 +15,11 @@ MIN_EXTREMES = 10
 class Fit(NamedTuple):
     """A unit vector in w, and how well it tells samples apart that it was not fitted to."""
 
-    vector: Floats  # [w_dim], length 1, pointing towards more
+    vector: Float64Array  # [w_dim], length 1, pointing towards more
     accuracy: float  # held out, 0..1
 
 
-def fit_extremes(w: Floats, scores: Floats, share: float = 0.02) -> Fit:
+def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> Fit:
     """The normal of the plane between the samples with the highest and the lowest scores.
 
     w [N, w_dim], scores [N]; `share` of N is taken at each end, 70 % of it for the fit and the
@@ -46,7 +45,7 @@ def fit_extremes(w: Floats, scores: Floats, share: float = 0.02) -> Fit:
     return Fit(normal, float((said == np.repeat([False, True], count - cut)).mean()))
 
 
-def fit_marks(w: Floats, marked: Floats, more: NDArray[np.bool_]) -> Fit:
+def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
     """The direction from the samples that a person marked "less" to those marked "more".
 
     w [N, w_dim]: samples of the generator, many; marked [M, w_dim]; more [M]. The fit happens
@@ -73,7 +72,7 @@ def fit_marks(w: Floats, marked: Floats, more: NDArray[np.bool_]) -> Fit:
     return Fit(vector / np.linalg.norm(vector), right / len(white))
 
 
-def without(vector: Floats, others: Sequence[Floats]) -> Floats:
+def without(vector: Float64Array, others: Sequence[Float64Array]) -> Float64Array:
     """What is left of a unit vector beside `others` [w_dim]: moving along it leaves them alone.
 
     The conditional projection of InterFaceGAN for any number of conditions; length 1.
@@ -86,13 +85,13 @@ def without(vector: Floats, others: Sequence[Floats]) -> Floats:
     length = float(np.linalg.norm(rest))
     if length < 1e-6:
         raise ValueError("nothing is left of the direction once the others are removed from it")
-    result: Floats = rest / length
+    result: Float64Array = rest / length
     return result
 
 
 def _separate(
-    x: Floats, labels: NDArray[np.bool_], mean: Floats, scale: float, C: float
-) -> tuple[Floats, float]:
+    x: Float64Array, labels: Flags, mean: Float64Array, scale: float, C: float
+) -> tuple[Float64Array, float]:
     """Unit normal of a linear SVM and the plane's place on it, in the units of x."""
     try:
         from sklearn.svm import LinearSVC  # an extra: only fits need it
@@ -105,6 +104,6 @@ def _separate(
     machine.fit((x - mean) / scale, labels)
     weights = machine.coef_[0]
     length = float(np.linalg.norm(weights))
-    normal: Floats = weights / length
+    normal: Float64Array = weights / length
     offset = -float(machine.intercept_[0]) / length * scale + float(mean @ normal)
     return normal, offset

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from inpaint_model.editing.samples import Floats
+from inpaint_model.arrays import Float64Array
 
 MAX_BYTES = 256 * 2**20
 CODES = ("w", "ws", "latent", "latents", "projected_w")  # names that projectors give
@@ -25,7 +25,7 @@ class Published(NamedTuple):
     """One vector of a file."""
 
     name: str
-    vector: Floats  # [w_dim] or [num_ws, w_dim], as in the file
+    vector: Float64Array  # [w_dim] or [num_ws, w_dim], as in the file
 
 
 def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
@@ -52,14 +52,14 @@ def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
     return found
 
 
-def _read_npy(path: Path) -> dict[str, Floats]:
+def _read_npy(path: Path) -> dict[str, Float64Array]:
     try:  # mapped, so that a size that the file does not hold is refused before it is allocated
         return {path.stem: _floats(path, np.lib.format.open_memmap(path, mode="r"))}
     except Exception as error:  # numpy raises whatever damage leads to
         raise _unreadable(path, error) from None
 
 
-def _read_npz(path: Path) -> dict[str, Floats]:
+def _read_npz(path: Path) -> dict[str, Float64Array]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
@@ -70,7 +70,7 @@ def _read_npz(path: Path) -> dict[str, Floats]:
         raise _unreadable(path, error) from None
 
 
-def _read_pt(path: Path) -> dict[str, Floats]:
+def _read_pt(path: Path) -> dict[str, Float64Array]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old storage classes
@@ -90,7 +90,7 @@ def _read_pt(path: Path) -> dict[str, Floats]:
     return arrays
 
 
-def _floats(path: Path, values: np.ndarray) -> Floats:
+def _floats(path: Path, values: np.ndarray) -> Float64Array:
     if values.dtype.kind not in "fiu":
         raise ValueError(f"it holds {values.dtype}, not numbers")
     result = np.array(values, dtype=np.float64)
@@ -99,7 +99,7 @@ def _floats(path: Path, values: np.ndarray) -> Floats:
     return result
 
 
-def _vector(path: Path, values: Floats, num_ws: int, w_dim: int) -> Floats:
+def _vector(path: Path, values: Float64Array, num_ws: int, w_dim: int) -> Float64Array:
     squeezed = values.reshape([n for n in values.shape if n != 1] or [1])
     if squeezed.shape not in ((w_dim,), (num_ws, w_dim)):
         raise ValueError(
@@ -111,7 +111,7 @@ def _vector(path: Path, values: Floats, num_ws: int, w_dim: int) -> Floats:
     return squeezed
 
 
-def _components(path: Path, comp: Floats, std: Floats, w_dim: int) -> list[Published]:
+def _components(path: Path, comp: Float64Array, std: Float64Array, w_dim: int) -> list[Published]:
     """GANSpace: `comp` [K, 1, w_dim] and the samples' spread `std` [K] along each."""
     if comp.ndim < 2 or comp.shape[-1] != w_dim or comp.size != std.size * w_dim:
         raise ValueError(

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.directions import Direction
 from inpaint_model.editing.effects import Response, Subject, Verdict, walk
-from inpaint_model.editing.samples import Floats
 from inpaint_model.grids import contact_sheet, to_uint8
 
 ROWS = 6
@@ -41,7 +41,7 @@ def entry(direction: Direction, response: Response, verdict: Verdict | None) -> 
 
 def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
     """Which pictures to show: the first ones, and last the one that follows the edit least."""
-    curves: Mapping[str, Floats] = response.curves
+    curves: Mapping[str, Float64Array] = response.curves
     total = len(next(iter(curves.values())))
     shown = list(range(min(count, total)))
     if judge in curves and total > count:
@@ -52,7 +52,7 @@ def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
 
 @torch.inference_mode()
 def steps_picture(
-    subjects: Sequence[Subject], rows: Sequence[int], step: Tensor, values: Floats
+    subjects: Sequence[Subject], rows: Sequence[int], step: Tensor, values: Float64Array
 ) -> Image.Image:
     """One row a picture, one column a step; first the erased picture where there is a hole."""
     pictures = []

@@ -7,24 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.editing.statistics import Score
 from inpaint_model.generator import Generator
 from inpaint_model.inference import DTYPES, best_dtype
 from inpaint_model.inpainter import latent_of_seed
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Samples:
     """N codes and the scores of their pictures."""
 
-    w: Floats  # [N, w_dim]
-    scores: Mapping[str, Floats]  # [N] each
+    w: Float64Array  # [N, w_dim]
+    scores: Mapping[str, Float64Array]  # [N] each
 
 
 @torch.inference_mode()
@@ -73,7 +71,7 @@ def draw(
 
 
 @torch.inference_mode()
-def measure(scores: Mapping[str, Score], pictures: Tensor) -> dict[str, Floats]:
+def measure(scores: Mapping[str, Score], pictures: Tensor) -> dict[str, Float64Array]:
     """Every score of pictures [N, 3, H, W]: [N] each. ValueError for one that is not finite."""
     values = {}
     for name, score in scores.items():

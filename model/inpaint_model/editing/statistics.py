@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from inpaint_model.editing import template
 from inpaint_model.editing.template import Region, crop, pixels
+from inpaint_model.pixels import LUMA_WEIGHTS
 
 Score = Callable[[Tensor], Tensor]
 """Pictures [N, 3, H, W] in -1..1 to numbers [N]."""
@@ -22,8 +23,8 @@ DARK = 0.05  # keeps ratios of dark colours finite
 
 def luma(colours: Tensor) -> Tensor:
     """Rec. 709 luma: [N, 3, ...] -> [N, ...]."""
-    red, green, blue = colours.unbind(1)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    red, green, blue = (w * c for w, c in zip(LUMA_WEIGHTS, colours.unbind(1), strict=True))
+    return red + green + blue
 
 
 def _colour(pictures: Tensor, region: Region) -> tuple[Tensor, ...]:

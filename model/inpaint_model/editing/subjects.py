@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.arrays import ImageU8, MaskU8
 from inpaint_model.editing.effects import Subject
 from inpaint_model.editing.samples import codes, fast
 from inpaint_model.generator import Generator
 from inpaint_model.grids import from_uint8, to_uint8
-from inpaint_model.inpainter import Inpainter, Uint8Array
+from inpaint_model.inpainter import Inpainter
 
 
 def sampled(
@@ -30,7 +31,7 @@ def sampled(
 
 
 def filled(
-    inpainter: Inpainter, pictures: Sequence[Uint8Array], holes: Sequence[Uint8Array], seed: int = 0
+    inpainter: Inpainter, pictures: Sequence[ImageU8], holes: Sequence[MaskU8], seed: int = 0
 ) -> list[Subject]:
     """Fills of pictures [R, R, 3] in holes [R, R]; known pixels stay what they are."""
     return [
@@ -39,7 +40,7 @@ def filled(
     ]
 
 
-def _fill(inpainter: Inpainter, picture: Uint8Array, hole: Uint8Array, seed: int) -> Subject:
+def _fill(inpainter: Inpainter, picture: ImageU8, hole: MaskU8, seed: int) -> Subject:
     encoding = inpainter.encode(picture, hole)
     ws = torch.from_numpy(inpainter.sample(encoding, [seed], 0.8)[0])
     known = from_uint8(picture[None])
@@ -56,9 +57,7 @@ def _fill(inpainter: Inpainter, picture: Uint8Array, hole: Uint8Array, seed: int
     return Subject(ws, render, bare if has_skip else None, mask, known)
 
 
-def photographs(
-    inpainter: Inpainter, pictures: Sequence[Uint8Array], seed: int = 0
-) -> list[Subject]:
+def photographs(inpainter: Inpainter, pictures: Sequence[ImageU8], seed: int = 0) -> list[Subject]:
     """Fills of pictures [R, R, 3] in the hair and in half of the face by turns."""
     R = inpainter.resolution
     holes = [hair_hole(R) if k % 2 else half_hole(R, k // 2) for k in range(len(pictures))]
@@ -75,7 +74,7 @@ def imagined(
     return photographs(inpainter, pictures, seed + count)
 
 
-def half_hole(R: int, number: int) -> Uint8Array:
+def half_hole(R: int, number: int) -> MaskU8:
     """One half of an aligned face with its surroundings: left, right, lower and upper in turn."""
     hole = np.zeros((R, R), np.uint8)
     half = R // 2
@@ -85,10 +84,10 @@ def half_hole(R: int, number: int) -> Uint8Array:
     return hole
 
 
-def hair_hole(R: int) -> Uint8Array:
+def hair_hole(R: int) -> MaskU8:
     """Where hair is in the alignment: around the face from the forehead up, and beside it."""
     y, x = (np.mgrid[0:R, 0:R] + 0.5) / R
     head = ((x - 0.5) / 0.42) ** 2 + ((y - 0.46) / 0.46) ** 2 < 1
     face = ((x - 0.5) / 0.24) ** 2 + ((y - 0.58) / 0.34) ** 2 < 1
-    hole: Uint8Array = np.where(head & ~face & (y < 0.8), 255, 0).astype(np.uint8)
+    hole: MaskU8 = np.where(head & ~face & (y < 0.8), 255, 0).astype(np.uint8)
     return hole

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.config import resolutions
 from inpaint_model.directions import Layers
-from inpaint_model.editing.samples import Floats
 from inpaint_model.generator import Generator
 
 
@@ -25,7 +25,7 @@ def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tenso
     return [affine[k].weight * affine[k].weight_gain for k in layers if k in affine]
 
 
-def sefa(generator: Generator, layers: Layers, count: int) -> Floats:
+def sefa(generator: Generator, layers: Layers, count: int) -> Float64Array:
     """The `count` directions that change the styles of `layers` most: unit rows [count, w_dim].
 
     Closed form: eigenvectors of A^T A, the rows of A being the weights that make one channel's
@@ -40,7 +40,7 @@ def sefa(generator: Generator, layers: Layers, count: int) -> Floats:
     return _signed(vectors.flip(1).T[:count].numpy())
 
 
-def pca(w: Floats, count: int) -> tuple[Floats, Floats]:
+def pca(w: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
     """Principal components of codes [N, w_dim]: unit rows [count, w_dim], and their spreads."""
     if len(w) <= count:
         raise ValueError(f"{count} components need more than {len(w)} samples")
@@ -49,8 +49,8 @@ def pca(w: Floats, count: int) -> tuple[Floats, Floats]:
     return _signed(vectors.T[::-1][:count]), spreads
 
 
-def _signed(rows: Floats) -> Floats:
+def _signed(rows: Float64Array) -> Float64Array:
     """Each row with its largest entry positive, so that a direction is the same everywhere."""
     largest = np.abs(rows).argmax(axis=1)
-    signs: Floats = np.sign(rows[np.arange(len(rows)), largest])
+    signs: Float64Array = np.sign(rows[np.arange(len(rows)), largest])
     return rows * signs[:, None]

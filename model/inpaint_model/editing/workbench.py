@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.bundle import (
     BundleInfo,
     find_bundle,
@@ -20,7 +21,6 @@ from inpaint_model.directions import Direction, Layers
 from inpaint_model.editing.attributes import PORTRAIT, Attribute
 from inpaint_model.editing.calibrate import Critic, with_range, with_unit
 from inpaint_model.editing.effects import Subject
-from inpaint_model.editing.samples import Floats
 from inpaint_model.editing.scorers import load_scorer
 from inpaint_model.editing.statistics import Score
 from inpaint_model.editing.subjects import sampled
@@ -62,8 +62,8 @@ class Workbench:
     def finish(
         self,
         direction: Direction,
-        vector: Floats,
-        w: Floats,
+        vector: Float64Array,
+        w: Float64Array,
         subjects: Sequence[Subject],
         score: Score | None = None,
         spread: float = 0.0,
@@ -81,7 +81,7 @@ class Workbench:
         return with_range(direction, tensor, along, subjects, self.critic), tensor
 
 
-def spread_along(w: Floats, vector: Floats) -> float:
+def spread_along(w: Float64Array, vector: Float64Array) -> float:
     """Standard deviation of codes [N, w_dim] along a vector [w_dim] or [num_ws, w_dim], in
     multiples of the vector itself."""
     rows = np.atleast_2d(vector)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inpaint_model.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.measure import Bench
-from inpaint_model.evaluation.methods import Method, Pixels, candidate_seed
+from inpaint_model.evaluation.methods import Method, candidate_seed
 
 CANDIDATES = 4
 
@@ -20,7 +21,7 @@ class Example:
 
     number: int  # in the order of the pictures
     worst: bool  # chosen because the model did badly
-    pictures: Mapping[str, Pixels]  # title -> uint8 [R, R, 3], in the order of the columns
+    pictures: Mapping[str, ImageU8]  # title -> uint8 [R, R, 3], in the order of the columns
 
 
 def examples(
@@ -42,7 +43,7 @@ def examples(
 
 def _fills(
     bench: Bench, model: Method | None, methods: Sequence[Method], masks: MaskSet, number: int
-) -> dict[str, Pixels]:
+) -> dict[str, ImageU8]:
     picture = bench.pictures[number].permute(1, 2, 0).contiguous().numpy()
     hole = masks.holes[number, 0].numpy()
     fills = {"original": picture, "hole": np.where(hole[..., None], np.uint8(255), picture)}

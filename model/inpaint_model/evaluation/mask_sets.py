@@ -41,7 +41,6 @@ MASK_SETS: dict[str, tuple[str, Draw]] = {
     "whole": ("the whole picture", lambda n, r, g: draw_holes(RECIPES["whole"], n, r, g)),
     "half": ("one half of the picture", lambda n, r, g: draw_holes(RECIPES["half"], n, r, g)),
 }
-DEFAULT_SETS = ("easy", "hard", "all", "tenths", "whole")
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from inpaint_model.arrays import BoolMask, Float64Array, ImageU8
 from inpaint_model.evaluation.mask_sets import MaskSet
-from inpaint_model.evaluation.methods import Filled, Method, Pixels, Samples, draw_all, fill_all
+from inpaint_model.evaluation.methods import Filled, Method, Samples, draw_all, fill_all
 from inpaint_model.metrics.eyes import eye_difference
 from inpaint_model.metrics.fidelity import psnr, ssim
 from inpaint_model.metrics.networks import Judges, features_of, meshes_of
 from inpaint_model.metrics.perceptual import tap_distance
 
-Floats = NDArray[np.float64]
 VGG_SIDE = 128  # px; larger pictures are halved for the VGG distance, which costs most by far
 VERSION = 2  # of what is measured; raise it to forget what is kept
 
@@ -32,9 +31,9 @@ VERSION = 2  # of what is measured; raise it to forget what is kept
 class Measurement:
     """Of N fills: features of the composites, and one value a picture for each metric."""
 
-    features: dict[str, Floats]  # network's suffix -> [N, D]
-    values: dict[str, Floats]  # metric's name -> [N]; NaN where a picture has none
-    meshes: Floats | None = None  # face landmarks [N, 468, 3] in units of the picture's side
+    features: dict[str, Float64Array]  # network's suffix -> [N, D]
+    values: dict[str, Float64Array]  # metric's name -> [N]; NaN where a picture has none
+    meshes: Float64Array | None = None  # face landmarks [N, 468, 3] in units of the picture's side
 
 
 class Bench:
@@ -104,14 +103,14 @@ class Bench:
             None if judges.mesh is None else meshes_of(judges.mesh, pictures),
         )
 
-    def _features(self, pictures: Tensor) -> dict[str, Floats]:
+    def _features(self, pictures: Tensor) -> dict[str, Float64Array]:
         return {
             network.suffix: features_of(network, pictures, f"judging with {network.name}")
             for network in self.judges.inception
         }
 
     @torch.inference_mode()
-    def _perceptual(self, composites: Tensor, batch: int = 8) -> dict[str, Floats]:
+    def _perceptual(self, composites: Tensor, batch: int = 8) -> dict[str, Float64Array]:
         """VGG distance and LPIPS to the originals, where there are networks for them."""
         vgg, lpips = self.judges.vgg_taps, self.judges.lpips
         found: dict[str, list[Tensor]] = {}
@@ -147,7 +146,7 @@ def _shrink(pictures: Tensor, side: int) -> Tensor:
     return pictures if pictures.shape[2] <= side else F.adaptive_avg_pool2d(pictures, side)
 
 
-def _pixel_values(original: Pixels, hole: NDArray[np.bool_], filled: Filled) -> dict[str, float]:
+def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str, float]:
     composite, output = filled
     nothing = float("nan")
     return {
@@ -175,7 +174,7 @@ def _write(path: Path, measurement: Measurement) -> None:
 
 def _read(path: Path) -> Measurement:
     with np.load(path, allow_pickle=False) as file:
-        groups: dict[str, dict[str, Floats]] = {"features": {}, "values": {}, "meshes": {}}
+        groups: dict[str, dict[str, Float64Array]] = {"features": {}, "values": {}, "meshes": {}}
         for key in file.files:
             group, _, name = key.partition("/")
             groups[group][name] = file[key].astype(np.float64)

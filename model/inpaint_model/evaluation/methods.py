@@ -7,24 +7,21 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from inpaint_model.arrays import BoolMask, ImageU8
 from inpaint_model.generator import Generator
 from inpaint_model.grids import to_uint8
 from inpaint_model.inpainter import Inpainter, latent_of_seed
 from inpaint_model.sampler import derived_seed
 
-Pixels = NDArray[np.uint8]
-Hole = NDArray[np.bool_]
-
 
 class Filled(NamedTuple):
     """One picture after filling, uint8 [R, R, 3]."""
 
-    composite: Pixels
-    output: Pixels | None = None  # what a network painted everywhere, known pixels included
+    composite: ImageU8
+    output: ImageU8 | None = None  # what a network painted everywhere, known pixels included
 
 
 class Method(Protocol):
@@ -33,7 +30,7 @@ class Method(Protocol):
     name: str  # in tables
     key: str  # everything that decides the result beyond picture, hole and seed: names caches
 
-    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Fill `hole` [R, R] of `picture` [R, R, 3]."""
 
 
@@ -43,7 +40,7 @@ class Telea:
     name = "Telea"
     key = "telea-3"
 
-    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
         import cv2
 
         return Filled(_opencv(picture, hole, cv2.INPAINT_TELEA))
@@ -55,7 +52,7 @@ class NavierStokes:
     name = "Navier-Stokes"
     key = "navier-stokes-3"
 
-    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
         import cv2
 
         return Filled(_opencv(picture, hole, cv2.INPAINT_NS))
@@ -67,7 +64,7 @@ class MeanColour:
     name = "mean colour"
     key = "mean-colour"
 
-    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
         known = picture[~hole]
         colour = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
         return Filled(np.where(hole[..., None], colour.astype(np.uint8), picture))
@@ -79,7 +76,7 @@ class Identity:
     name = "original"
     key = "identity"
 
-    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
         return Filled(picture)
 
 
@@ -94,7 +91,7 @@ class Model:
         info = inpainter.info
         self.key = f"model-{info.weights_sha256}-{truncation_psi}-{inpainter.dtype}"
 
-    def fill(self, picture: Pixels, hole: Hole, seed: int) -> Filled:
+    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
         (fill,) = self._inpainter.fill(
             np.ascontiguousarray(picture), hole.astype(np.uint8), [seed], self._truncation_psi
         )
@@ -117,13 +114,13 @@ class Samples:
         return Samples(self._generator, self._sha256)
 
     @torch.inference_mode()
-    def draw(self, seed: int) -> Pixels:
+    def draw(self, seed: int) -> ImageU8:
         """One picture, uint8 [R, R, 3]."""
         mapping = self._generator.mapping
         device = mapping.w_avg.device
         z = latent_of_seed(seed, mapping.z_dim)[None].to(device)
         labels = torch.zeros(1, mapping.c_dim, device=device) if mapping.c_dim else None
-        picture: Pixels = to_uint8(self._generator(z, labels, self._truncation_psi))[0]
+        picture: ImageU8 = to_uint8(self._generator(z, labels, self._truncation_psi))[0]
         return picture
 
 
@@ -143,13 +140,13 @@ def fill_all(method: Method, pictures: Tensor, holes: Tensor, seed: int) -> Iter
         yield method.fill(picture, holes[number, 0].numpy(), candidate_seed(seed, number))
 
 
-def draw_all(samples: Samples, seed: int, count: int) -> Pixels:
+def draw_all(samples: Samples, seed: int, count: int) -> ImageU8:
     """The first `count` pictures of a generator under a mask seed, uint8 [N, R, R, 3]."""
     numbers = tqdm(range(count), samples.name, disable=None, leave=False)
     return np.stack([samples.draw(candidate_seed(seed, number)) for number in numbers])
 
 
-def _opencv(picture: Pixels, hole: Hole, algorithm: int) -> Pixels:
+def _opencv(picture: ImageU8, hole: BoolMask, algorithm: int) -> ImageU8:
     import cv2
 
     if hole.all():

@@ -10,9 +10,9 @@ from html import escape
 import numpy as np
 from PIL import Image
 
+from inpaint_model.arrays import ImageU8
 from inpaint_model.evaluation.examples import Example
 from inpaint_model.evaluation.mask_sets import MASK_SETS
-from inpaint_model.evaluation.methods import Pixels
 from inpaint_model.evaluation.report import Column, cell, columns_of, sets_of, sheet_of
 from inpaint_model.evaluation.run import Report
 from inpaint_model.evaluation.scores import Row
@@ -123,7 +123,7 @@ def _grid(title: str, shown: Sequence[Example]) -> str:
     )
 
 
-def _data(pixels: Pixels) -> str:
+def _data(pixels: ImageU8) -> str:
     """For looking at only, so a lossy format will do."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=90)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from inpaint_model.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MASK_SETS
-from inpaint_model.evaluation.methods import Pixels
 from inpaint_model.evaluation.run import Report
 from inpaint_model.evaluation.scores import Row
 from inpaint_model.grids import contact_sheet
@@ -72,7 +72,7 @@ def cell(row: Row, column: Column, interval: bool = True) -> str:
     return text
 
 
-def sheet_of(samples: Pixels) -> Image.Image:
+def sheet_of(samples: ImageU8) -> Image.Image:
     """The contact sheet of samples uint8 [N, R, R, 3], about square."""
     return contact_sheet(samples, columns=math.ceil(len(samples) ** 0.5))
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from inpaint_model.arrays import ImageU8
 from inpaint_model.evaluation.examples import Example, examples
 from inpaint_model.evaluation.mask_sets import MaskSet, mask_set
 from inpaint_model.evaluation.measure import Bench, Measurement
-from inpaint_model.evaluation.methods import BASELINES, Method, Pixels, Samples, draw_all
+from inpaint_model.evaluation.methods import BASELINES, Method, Samples, draw_all
 from inpaint_model.evaluation.scores import (
     Row,
     diversity,
@@ -47,7 +48,7 @@ class Report:
     rows: Sequence[Row]  # one for each set, seed and method
     anchors: Sequence[Row]  # the originals against themselves
     examples: Mapping[str, Sequence[Example]]  # by set
-    samples: Pixels | None = None  # uint8 [N, R, R, 3] of a generator: untruncated, not chosen
+    samples: ImageU8 | None = None  # uint8 [N, R, R, 3] of a generator: untruncated, not chosen
 
     @property
     def summary(self) -> list[Row]:

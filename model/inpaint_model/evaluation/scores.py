@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.measure import Bench, Measurement
 from inpaint_model.evaluation.methods import Identity, Method, candidate_seed
@@ -21,7 +21,6 @@ from inpaint_model.metrics.kernel import Estimate, kernel_distance, paired_kerne
 from inpaint_model.metrics.precision_recall import K, precision_recall
 from inpaint_model.metrics.separability import inception_discriminative_score
 
-Floats = NDArray[np.float64]
 FOLDS = 5
 FACE_VALUES = ("face_score", "eyes")  # of each picture: shares and quantiles of them are told
 
@@ -101,8 +100,8 @@ def halves(originals: Measurement, seed: int = 0) -> Row:
 
 def _set_distances(
     suffix: str,
-    real: Floats,
-    features: Floats,
+    real: Float64Array,
+    features: Float64Array,
     estimate: Estimate,
     numbers: dict[str, float],
     intervals: dict[str, tuple[float, float]],

@@ -9,11 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from inpaint_model.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
-from inpaint_model.holes import Bytes
 from inpaint_model.looking import look
-from inpaint_model.pixels import Floats
 
 _RESIZED = 1.07
 _TURNED = 3.0  # degrees
@@ -27,11 +26,11 @@ class Reproducer(Protocol):
     def resolution(self) -> int: ...
     @property
     def device(self) -> torch.device: ...
-    def encode(self, image: Bytes, hole: Bytes) -> Any: ...
+    def encode(self, image: ImageU8, hole: MaskU8) -> Any: ...
     def sample(
         self, encoding: Any, seeds: Sequence[int], truncation_psi: float = 1.0
-    ) -> Floats: ...
-    def render(self, encoding: Any, ws_out: Floats) -> Floats: ...
+    ) -> CodesF32: ...
+    def render(self, encoding: Any, ws_out: CodesF32) -> FloatImage: ...
 
 
 def affordable(model: Reproducer) -> bool:
@@ -60,7 +59,7 @@ def neighbours(frame: Frame) -> list[Frame]:
 def reproduction_error(
     model: Reproducer,
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     frame: Frame,
     overview: DocumentPicture | None = None,
 ) -> float:
@@ -83,7 +82,7 @@ def reproduction_error(
 def refined(
     model: Reproducer,
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     proposed: Sequence[Frame],
     overview: DocumentPicture | None = None,
 ) -> Frame:

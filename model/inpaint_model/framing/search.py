@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from inpaint_model import frames, holes
+from inpaint_model.arrays import BoolMask, FloatImage, MaskU8, Matrix
 from inpaint_model.documents import OPAQUE, DocumentPicture
 from inpaint_model.frames import Box, Frame
 from inpaint_model.framing.network import Framer
-from inpaint_model.holes import Bytes
-from inpaint_model.pixels import Bools, Floats, display_from_document
+from inpaint_model.pixels import display_from_document
 
 _LADDER = 1.5  # ratio of the sides of successive first views
 _MOST_VIEWS = 8
@@ -45,7 +45,7 @@ class Proposal(NamedTuple):
 def propose(
     framer: Framer,
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     hole: Box,
     overview: DocumentPicture | None = None,
 ) -> list[Proposal]:
@@ -115,8 +115,8 @@ def first_views(
 
 
 def coarse_view(
-    picture: DocumentPicture, coverage: Bytes | None, frame: Frame, size: int
-) -> tuple[Floats, Bools]:
+    picture: DocumentPicture, coverage: MaskU8 | None, frame: Frame, size: int
+) -> tuple[FloatImage, BoolMask]:
     """A frame's pixels [S, S, 3] (display values) and which of them are known [S, S]."""
     scale = frame.side / size * math.sqrt(picture.scale[0] * picture.scale[1])
     density = min(max(math.ceil(scale / 2), 1), 4)
@@ -141,8 +141,8 @@ def coarse_view(
 
 
 def _nearest(
-    matrix: frames.Matrix, points: int, columns: int, rows: int
-) -> tuple[npt.NDArray[np.intp], Bools]:
+    matrix: Matrix, points: int, columns: int, rows: int
+) -> tuple[npt.NDArray[np.intp], BoolMask]:
     """The pixels of a picture that a grid [points, points] falls on, counted row by row, and which
     points fall on any (the others are given pixel 0)."""
     steps = np.arange(points) + 0.5
@@ -156,7 +156,7 @@ def _nearest(
 def _look(
     framer: Framer,
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     looks: Sequence[Frame],
     overview: DocumentPicture | None,
 ) -> list[Proposal]:
@@ -177,7 +177,7 @@ def _look(
 
 def _view(
     picture: DocumentPicture,
-    coverage: Bytes,
+    coverage: MaskU8,
     frame: Frame,
     size: int,
     overview: DocumentPicture | None,

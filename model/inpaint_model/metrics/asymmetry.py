@@ -15,24 +15,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.metrics.mesh_pairs import MIRROR
 
-Floats = NDArray[np.float64]
 MIN_FACES = 20  # real faces that the regression on three terms needs to mean anything
 
 
 class Mirrored(NamedTuple):
     """Meshes beside their mirror images."""
 
-    given: Floats  # [N, 468, 3] around their mean
-    mirrored: Floats  # [N, 468, 3]: the mirror images, laid on `given`
-    axes: Floats  # [N, 3, 3]: the columns are the face's own axes in the picture
-    turns: Floats  # [N, 2] radians: the head's yaw, and its roll in the picture's plane
+    given: Float64Array  # [N, 468, 3] around their mean
+    mirrored: Float64Array  # [N, 468, 3]: the mirror images, laid on `given`
+    axes: Float64Array  # [N, 3, 3]: the columns are the face's own axes in the picture
+    turns: Float64Array  # [N, 2] radians: the head's yaw, and its roll in the picture's plane
 
 
-def mirror(meshes: Floats) -> Mirrored:
+def mirror(meshes: Float64Array) -> Mirrored:
     """Mirror meshes [N, 468, 3], swap left and right, and lay them on themselves (Kabsch 1976)."""
     from scipy.spatial.transform import Rotation
 
@@ -47,14 +46,14 @@ def mirror(meshes: Floats) -> Mirrored:
     return Mirrored(given, laid, half.as_matrix(), half.as_rotvec()[:, 1:])
 
 
-def mirror_residuals(faces: Mirrored) -> Floats:
+def mirror_residuals(faces: Mirrored) -> Float64Array:
     """From each mirrored landmark to the given one, [N, 468, 3].
 
     Along the face's own axes, in units of its size.
     """
     size = np.sqrt((faces.given**2).sum(axis=2).mean(axis=1))[:, None, None]
     along = np.einsum("nji,npj->npi", faces.axes, faces.given - faces.mirrored)
-    residuals: Floats = along / size
+    residuals: Float64Array = along / size
     return residuals
 
 
@@ -64,7 +63,7 @@ class RealFaces:
     ValueError for fewer than 20 faces.
     """
 
-    def __init__(self, meshes: Floats) -> None:
+    def __init__(self, meshes: Float64Array) -> None:
         """Fit to the meshes [N, 468, 3] of real faces."""
         if len(meshes) < MIN_FACES:
             raise ValueError(f"asymmetry is judged against at least {MIN_FACES} real faces")
@@ -77,18 +76,18 @@ class RealFaces:
         self.own = self._of(residuals, terms) / (1 - leverage)
         """The asymmetry of the real faces themselves, each by a fit to the others, [N]."""
 
-    def asymmetry(self, meshes: Floats) -> Floats:
+    def asymmetry(self, meshes: Float64Array) -> Float64Array:
         """The asymmetry of faces [M, 468, 3] at their pose, in units of the face's size, [M]."""
         faces = mirror(meshes)
         return self._of(mirror_residuals(faces), _terms(faces.turns))
 
-    def _of(self, residuals: Floats, terms: Floats) -> Floats:
+    def _of(self, residuals: Float64Array, terms: Float64Array) -> Float64Array:
         rest = residuals - np.einsum("nt,tpi->npi", terms, self._slopes)
-        rms: Floats = np.sqrt((rest**2).sum(axis=2).mean(axis=1))
+        rms: Float64Array = np.sqrt((rest**2).sum(axis=2).mean(axis=1))
         return rms
 
 
-def _terms(turns: Floats) -> Floats:
+def _terms(turns: Float64Array) -> Float64Array:
     """Odd functions of the angles only: of a mirrored picture both they and residuals turn over."""
     yaw, roll = turns.T
     return np.stack([yaw, yaw**3, roll], axis=1)

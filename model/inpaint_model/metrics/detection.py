@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
-Floats = NDArray[np.float64]
+from inpaint_model.arrays import Float64Array
+
 FOUND = 0.9  # the score from which a face counts as found
 # px a side as the detector sees pictures. Of 356 aligned portraits of 128 px it finds a face in
 # 348, 352, 354 and 353 if shown at 128, 192, 256 and 320 px; a border around them adds none.
 SIDE = 256
 _CANDIDATES = 0.1  # the score below which the detector keeps nothing
 
-Detect = Callable[[Tensor], Floats]
+Detect = Callable[[Tensor], Float64Array]
 """Pictures uint8 [N, 3, H, W] to the score of the best face in each, [N], 0..1; 0: none."""
 
 
@@ -38,7 +38,7 @@ def load_detector(path: Path) -> Detect:
         except cv2.error as error:
             raise ValueError(f"{path} is not a YuNet face detector that OpenCV can run") from error
 
-    def detect(pictures: Tensor) -> Floats:
+    def detect(pictures: Tensor) -> Float64Array:
         scores = np.zeros(len(pictures))
         shrink = pictures.shape[-1] > SIDE
         for number, picture in enumerate(pictures.cpu().flip(1)):  # to BGR
@@ -65,6 +65,6 @@ def _quiet() -> Iterator[None]:
         cv2.utils.logging.setLogLevel(level)
 
 
-def detected_share(scores: Floats) -> float:
+def detected_share(scores: Float64Array) -> float:
     """The share of pictures whose best face has a score of at least 0.9."""
     return float((scores >= FOUND).mean())

@@ -13,15 +13,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.metrics.asymmetry import mirror
 from inpaint_model.metrics.perceptual import hole_distance
 
-Floats = NDArray[np.float64]
 Maps = Callable[[Tensor], Sequence[Tensor]]
 SIDE = 64  # px of a square
 REACH = 0.4  # from an eye to the edge of its square, over the distance of the eyes
@@ -29,7 +28,7 @@ REACH = 0.4  # from an eye to the edge of its square, over the distance of the e
 _LEFT, _RIGHT = (33, 133), (263, 362)
 
 
-def eye_pairs(pictures: Tensor, meshes: Floats) -> tuple[Tensor, Tensor]:
+def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
     """The eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
 
     Pictures are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units in which the picture's width
@@ -56,7 +55,9 @@ def eye_pairs(pictures: Tensor, meshes: Floats) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def eye_difference(maps: Maps, pictures: Tensor, meshes: Floats, batch: int = 8) -> Floats:
+def eye_difference(
+    maps: Maps, pictures: Tensor, meshes: Float64Array, batch: int = 8
+) -> Float64Array:
     """The feature distance of the two eyes of each face, [N]; 0 where they are mirror images."""
     numbers = range(0, len(pictures), batch)
     found = []

@@ -7,13 +7,11 @@ region has no value: NaN.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-Region = NDArray[np.bool_]
+from inpaint_model.arrays import BoolMask, ImageU8
 
 
-def psnr(original: Pixels, picture: Pixels, region: Region | None = None) -> float:
+def psnr(original: ImageU8, picture: ImageU8, region: BoolMask | None = None) -> float:
     """Peak signal-to-noise ratio in dB; 99 for equal pictures (really infinite)."""
     error = (original.astype(np.float64) - picture) ** 2
     if region is not None:
@@ -23,7 +21,7 @@ def psnr(original: Pixels, picture: Pixels, region: Region | None = None) -> flo
     return float(min(10 * np.log10(255**2 / max(error.mean(), 1e-12)), 99.0))
 
 
-def ssim(original: Pixels, picture: Pixels, region: Region | None = None) -> float:
+def ssim(original: ImageU8, picture: ImageU8, region: BoolMask | None = None) -> float:
     """Structural similarity with the Gaussian window of Wang et al. 2004, mean over the region."""
     from skimage.metrics import structural_similarity
 

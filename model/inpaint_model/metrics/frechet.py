@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from inpaint_model.arrays import Float64Array
 
 
-def frechet_distance(first: Floats, second: Floats) -> float:
+def frechet_distance(first: Float64Array, second: Float64Array) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of features [N, D] and [M, D].
 
     The trace of the root is the sum of the singular values of A B^T, where A and B are the centred
@@ -22,9 +21,9 @@ def frechet_distance(first: Floats, second: Floats) -> float:
     return max(squared, 0.0)  # rounding
 
 
-def _factor(features: Floats) -> Floats:
+def _factor(features: Float64Array) -> Float64Array:
     """A with A^T A = covariance, and no more rows than columns."""
-    centred: Floats = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    centred: Float64Array = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
     if len(centred) <= centred.shape[1]:
         return centred
     return np.linalg.qr(centred)[1]

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from inpaint_model.arrays import Float64Array
+
 BLOCK = 1000  # pictures at a time: larger sets are cut into blocks, whose estimates are averaged
 
 
@@ -24,13 +24,15 @@ class Estimate(NamedTuple):
     high: float
 
 
-def polynomial_kernel(first: Floats, second: Floats) -> Floats:
+def polynomial_kernel(first: Float64Array, second: Float64Array) -> Float64Array:
     """Kernel matrix [N, M] of features [N, D] and [M, D]."""
-    kernel: Floats = (first @ second.T / first.shape[1] + 1) ** 3
+    kernel: Float64Array = (first @ second.T / first.shape[1] + 1) ** 3
     return kernel
 
 
-def kernel_distance(first: Floats, second: Floats, seed: int = 0, resamples: int = 500) -> Estimate:
+def kernel_distance(
+    first: Float64Array, second: Float64Array, seed: int = 0, resamples: int = 500
+) -> Estimate:
     """Unbiased KID of two independent sets, [N, D] and [M, D], which may differ in size.
 
     Each is cut into blocks by its own size; those of the set with fewer come round again.
@@ -50,7 +52,7 @@ def kernel_distance(first: Floats, second: Floats, seed: int = 0, resamples: int
 
 
 def paired_kernel_distance(
-    originals: Floats, fills: Floats, seed: int = 0, resamples: int = 500
+    originals: Float64Array, fills: Float64Array, seed: int = 0, resamples: int = 500
 ) -> Estimate:
     """Unbiased KID when picture i of one set was made from picture i of the other, both [N, D].
 
@@ -66,7 +68,7 @@ def paired_kernel_distance(
     return _mean(estimates, blocks)
 
 
-def _paired(a: Floats, b: Floats, rng: np.random.Generator, resamples: int) -> Estimate:
+def _paired(a: Float64Array, b: Float64Array, rng: np.random.Generator, resamples: int) -> Estimate:
     cross = polynomial_kernel(a, b)
     # h(i, j) of the U-statistic; drawing a picture twice must not pair it with itself.
     statistic = polynomial_kernel(a, a) + polynomial_kernel(b, b) - cross - cross.T
@@ -79,11 +81,13 @@ def _paired(a: Floats, b: Floats, rng: np.random.Generator, resamples: int) -> E
     )
 
 
-def _unpaired(a: Floats, b: Floats, rng: np.random.Generator, resamples: int) -> Estimate:
+def _unpaired(
+    a: Float64Array, b: Float64Array, rng: np.random.Generator, resamples: int
+) -> Estimate:
     within_a, within_b, cross = (polynomial_kernel(*pair) for pair in ((a, a), (b, b), (a, b)))
     sizes = (len(a), len(b))
 
-    def distance(weights: Floats) -> float:
+    def distance(weights: Float64Array) -> float:
         of_a, of_b = weights[: sizes[0]], weights[sizes[0] :]
         between = of_a @ cross @ of_b / (of_a.sum() * of_b.sum())
         return (
@@ -92,20 +96,23 @@ def _unpaired(a: Floats, b: Floats, rng: np.random.Generator, resamples: int) ->
             - 2 * float(between)
         )
 
-    def draw() -> Floats:
+    def draw() -> Float64Array:
         return np.concatenate([rng.multinomial(n, np.full(n, 1 / n)) for n in sizes]).astype(float)
 
     return _bootstrap(distance, np.ones(sum(sizes)), draw, resamples)
 
 
-def _off_diagonal_mean(matrix: Floats, weights: Floats) -> float:
+def _off_diagonal_mean(matrix: Float64Array, weights: Float64Array) -> float:
     """Mean over all pairs of different pictures, each as often as the weights say."""
     total = weights @ matrix @ weights - weights**2 @ matrix.diagonal()
     return float(total / (weights.sum() ** 2 - (weights**2).sum()))
 
 
 def _bootstrap(
-    statistic: Callable[[Floats], float], ones: Floats, draw: Callable[[], Floats], resamples: int
+    statistic: Callable[[Float64Array], float],
+    ones: Float64Array,
+    draw: Callable[[], Float64Array],
+    resamples: int,
 ) -> Estimate:
     value = statistic(ones)
     spread = [statistic(draw()) for _ in range(resamples)]

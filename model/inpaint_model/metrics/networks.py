@@ -11,18 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from inpaint_model.arrays import Float64Array
 from inpaint_model.bundle import file_sha256
 from inpaint_model.metrics.detection import Detect, load_detector
 from inpaint_model.torchscript import load_torchscript
 
-Floats = NDArray[np.float64]
 # File names that are looked for in `--metrics-dir`.
 INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's TorchScript file, as in stylegan2-ada
 INCEPTION_768 = "inception768_fp16.pt"
@@ -98,14 +96,16 @@ def load_judges(folders: Sequence[Path], device: torch.device | str = "cpu") -> 
     )
 
 
-def features_of(network: FeatureNetwork, pictures: Tensor, title: str, batch: int = 16) -> Floats:
+def features_of(
+    network: FeatureNetwork, pictures: Tensor, title: str, batch: int = 16
+) -> Float64Array:
     """Features of uint8 [N, 3, H, W], float64 [N, D], in batches, with a bar on a terminal."""
     parts = tqdm(pictures.split(batch), title, disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([network.features(part).cpu() for part in parts]).double().numpy()
 
 
-def meshes_of(mesh: Callable[[Tensor], Tensor], pictures: Tensor, batch: int = 16) -> Floats:
+def meshes_of(mesh: Callable[[Tensor], Tensor], pictures: Tensor, batch: int = 16) -> Float64Array:
     """Face landmarks of uint8 [N, 3, H, W], float64 [N, 468, 3], in batches."""
     parts = tqdm(pictures.split(batch), "finding landmarks", disable=None, leave=False)
     with torch.inference_mode():

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Floats = NDArray[np.float64]
+from inpaint_model.arrays import Float64Array
+
 K = 3  # neighbors, as published
 ROWS = 1024  # pictures at a time: distances to all others are held for so many
 
@@ -28,7 +28,9 @@ class PrecisionRecall(NamedTuple):
     recall: float  # of real pictures
 
 
-def precision_recall(real: Floats, generated: Floats, k: int = K, seed: int = 0) -> PrecisionRecall:
+def precision_recall(
+    real: Float64Array, generated: Float64Array, k: int = K, seed: int = 0
+) -> PrecisionRecall:
     """Improved precision and recall of features [N, D] and [M, D], exact (equations 1 and 2).
 
     Both numbers depend on how many pictures a set has: its balls shrink as it grows, and there are
@@ -52,7 +54,7 @@ def precision_recall(real: Floats, generated: Floats, k: int = K, seed: int = 0)
     return PrecisionRecall(float(precision), float(recall))
 
 
-def _parts(features: Floats, size: int, rng: np.random.Generator) -> list[Tensor]:
+def _parts(features: Float64Array, size: int, rng: np.random.Generator) -> list[Tensor]:
     """As few random parts of `size` as hold every picture; the set itself if it has that size."""
     order = rng.permutation(len(features)) if len(features) > size else np.arange(size)
     starts = np.linspace(0, len(features) - size, -(-len(features) // size)).astype(int)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from inpaint_model.arrays import Flags, Float64Array
 
 
 class Separability(NamedTuple):
@@ -19,7 +17,7 @@ class Separability(NamedTuple):
 
 
 def inception_discriminative_score(
-    originals: Floats, fills: Floats, folds: int | None = None, seed: int = 0
+    originals: Float64Array, fills: Float64Array, folds: int | None = None, seed: int = 0
 ) -> Separability:
     """The two scores of paired features [N, D], by a linear support vector machine.
 
@@ -35,14 +33,16 @@ def inception_discriminative_score(
     return Separability(float((of_fills > of_originals).mean()), float(wrong.mean()))
 
 
-def _splits(count: int, folds: int | None, seed: int) -> list[tuple[Bools, Bools]]:
+def _splits(count: int, folds: int | None, seed: int) -> list[tuple[Flags, Flags]]:
     if folds is None:
         return [(np.ones(count, bool), np.ones(count, bool))]
     fold = np.random.default_rng(seed).permutation(np.arange(count) % folds)
     return [(fold != number, fold == number) for number in range(folds)]
 
 
-def _decide(originals: Floats, fills: Floats, seen: Bools, judged: Bools) -> Floats:
+def _decide(
+    originals: Float64Array, fills: Float64Array, seen: Flags, judged: Flags
+) -> Float64Array:
     """Decision values [2, K] of the judged originals and fills; positive means "original"."""
     from sklearn.svm import LinearSVC
 

@@ -45,12 +45,3 @@ def blurred(images: Tensor, taps: Tensor | None) -> Tensor:
     padded = F.pad(images, (reach,) * 4, mode="reflect")
     rows = F.conv2d(padded, taps.expand(C, 1, 1, -1), groups=C)
     return F.conv2d(rows, taps[:, None].expand(C, 1, -1, 1), groups=C)
-
-
-def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
-    """Blur [N, C, R, R] by a Gaussian of `sigma` px, mirrored at the borders; below 0.3 px, do not.
-
-    Needs R of more than three times `sigma`.
-    """
-    taps = gaussian_taps(sigma)
-    return blurred(images, taps if taps is None else taps.to(images.device))

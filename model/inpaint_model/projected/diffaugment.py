@@ -19,11 +19,6 @@ def random_changes(count: int, generator: Generator) -> Tensor:
     return torch.rand(10, count, generator=generator, device=generator.device)
 
 
-def diff_augment(images: Tensor, generator: Generator, p: float = 1.0) -> Tensor:
-    """Change pictures at random: `changed` by `random_changes`."""
-    return changed(images, random_changes(len(images), generator).to(images.device), p)
-
-
 def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
     """Change pictures [N, 3, R, R] in -1..1; the result may leave the range.
 

@@ -1,6 +1,6 @@
 """A run's folder tells its own story.
 
-options.json       what was asked for
+options.jsonl      what was asked for, one JSON object a start
 stats.jsonl        one JSON object a tick
 metrics.jsonl      one JSON object an evaluation
 fakes000123.png    numbered grids (the number is kimg)
@@ -41,9 +41,9 @@ class RunFolder:
         return self.path / "bundle"
 
     def write_options(self, options: Mapping[str, Any]) -> None:
-        """Keep the options of this and of every earlier start."""
+        """Append the options of this start, with its time, as one JSON line to options.jsonl."""
         line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **options}, default=str)
-        with (self.path / "options.json").open("a", encoding="utf-8") as file:
+        with (self.path / "options.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def log(self, name: str, values: Mapping[str, Any]) -> None:

@@ -9,9 +9,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inpaint_model.arrays import Float64Array
 from inpaint_model.data import load_pictures
 from inpaint_model.metrics import networks
-from inpaint_model.metrics.asymmetry import Floats, RealFaces, mirror, mirror_residuals
+from inpaint_model.metrics.asymmetry import RealFaces, mirror, mirror_residuals
 from inpaint_model.metrics.detection import detected_share, load_detector
 from inpaint_model.metrics.eyes import eye_difference, eye_pairs
 from inpaint_model.metrics.mesh_pairs import MIRROR
@@ -29,13 +30,13 @@ shared = pytest.mark.skipif(
 )
 
 
-def symmetric_face(seed: int = 0) -> Floats:
+def symmetric_face(seed: int = 0) -> Float64Array:
     """[468, 3] around x = 0, some 1 wide."""
     points = np.random.default_rng(seed).normal(size=(468, 3)) * (0.3, 0.4, 0.2)
     return (points + points[MIRROR] * (-1, 1, 1)) / 2
 
 
-def turned(face: Floats, yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Floats:
+def turned(face: Float64Array, yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Float64Array:
     return Rotation.from_euler("zyx", (roll, yaw, pitch)).apply(face)
 
 
@@ -86,7 +87,7 @@ def test_a_displaced_landmark_leaves_its_displacement_along_the_face_s_axes() ->
         assert np.abs(residual[others]).max() < 3e-4
 
 
-def many_faces(count: int, pose_error: float, noise: float = 0.003, seed: int = 0) -> Floats:
+def many_faces(count: int, pose_error: float, noise: float = 0.003, seed: int = 0) -> Float64Array:
     """Turned symmetrical faces whose depth is misjudged, as networks do, and some noise."""
     rng = np.random.default_rng(seed)
     faces = np.stack([turned(symmetric_face(), yaw) for yaw in rng.normal(size=count) * 0.2])
@@ -126,7 +127,7 @@ def maps(pictures: Tensor) -> list[Tensor]:
     return [F.avg_pool2d(pictures.float() / 127.5, 4), F.avg_pool2d(pictures.float() / 127.5, 16)]
 
 
-def upright_meshes(count: int) -> Floats:
+def upright_meshes(count: int) -> Float64Array:
     """Eyes a quarter of the picture apart, symmetrical about its middle."""
     face = symmetric_face() * 0.2
     for corners, x in (((33, 133), -0.125), ((263, 362), 0.125)):

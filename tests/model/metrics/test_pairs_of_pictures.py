@@ -8,15 +8,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from inpaint_model.arrays import ImageU8
 from inpaint_model.metrics.diversity import candidate_diversity, stranger_distance
-from inpaint_model.metrics.fidelity import Pixels, psnr, ssim
+from inpaint_model.metrics.fidelity import psnr, ssim
 from inpaint_model.metrics.perceptual import hole_distance, tap_distance
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 
-def pair(seed: int = 0) -> tuple[Pixels, Pixels]:
+def pair(seed: int = 0) -> tuple[ImageU8, ImageU8]:
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.normal(size=(32, 32, 3)) * 400 + 128, (2, 2, 0))
     first = smooth.clip(0, 255).astype(np.uint8)

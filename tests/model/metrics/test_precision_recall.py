@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.metrics.precision_recall import Floats, precision_recall
+from inpaint_model.arrays import Float64Array
+from inpaint_model.metrics.precision_recall import precision_recall
 
 
-def cloud(count: int, seed: int, shift: float = 0.0, width: int = 4) -> Floats:
+def cloud(count: int, seed: int, shift: float = 0.0, width: int = 4) -> Float64Array:
     return np.random.default_rng(seed).normal(size=(count, width)) + shift
 
 
-def slowly(real: Floats, generated: Floats, k: int) -> tuple[float, float]:
-    def within(points: Floats, centers: Floats) -> float:
+def slowly(real: Float64Array, generated: Float64Array, k: int) -> tuple[float, float]:
+    def within(points: Float64Array, centers: Float64Array) -> float:
         radii = [sorted(np.linalg.norm(centers - c, axis=1))[k] for c in centers]
         inside = [
             any(np.linalg.norm(p - c) <= r for c, r in zip(centers, radii, strict=True))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inpaint_model.arrays import Float64Array
 from inpaint_model.metrics.frechet import frechet_distance
 from inpaint_model.metrics.kernel import (
-    Floats,
     kernel_distance,
     paired_kernel_distance,
     polynomial_kernel,
@@ -17,7 +17,7 @@ from inpaint_model.metrics.separability import inception_discriminative_score
 from scipy import linalg
 
 
-def features(count: int, width: int, seed: int, shift: float = 0.0) -> Floats:
+def features(count: int, width: int, seed: int, shift: float = 0.0) -> Float64Array:
     rng = np.random.default_rng(seed)
     return rng.normal(size=(count, width)) @ rng.normal(size=(width, width)) / width + shift
 
@@ -52,8 +52,8 @@ def test_frechet_distance_with_fewer_pictures_than_dimensions() -> None:
 # --- kernel distance ----------------------------------------------------------------------------
 
 
-def kernel_distance_slowly(a: Floats, b: Floats, paired: bool) -> float:
-    def k(x: Floats, y: Floats) -> float:
+def kernel_distance_slowly(a: Float64Array, b: Float64Array, paired: bool) -> float:
+    def k(x: Float64Array, y: Float64Array) -> float:
         return float((x @ y / len(x) + 1) ** 3)
 
     n, m = len(a), len(b)

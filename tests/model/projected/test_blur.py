@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from inpaint_model.projected.blur import fading_sigma, gaussian_blur
+from inpaint_model.projected.blur import blurred, fading_sigma, gaussian_taps
 from torch import Tensor
 
 
@@ -20,17 +20,17 @@ def test_a_point_becomes_a_gaussian(sigma: float) -> None:
     at = torch.arange(33) - 16.0
     square = (at[:, None].square() + at.square()) / (2 * sigma**2)
     wanted = torch.exp(-square) / torch.exp(-square).sum()
-    assert (gaussian_blur(point, sigma)[0, 0] - wanted).abs().max() < 0.01 * wanted.max()
+    assert (blurred(point, gaussian_taps(sigma))[0, 0] - wanted).abs().max() < 0.01 * wanted.max()
 
 
 def test_flat_pictures_stay_and_borders_are_mirrored() -> None:
     flat = torch.full((2, 3, 16, 16), 0.7)
-    assert torch.allclose(gaussian_blur(flat, 2.0), flat, atol=1e-6)
+    assert torch.allclose(blurred(flat, gaussian_taps(2.0)), flat, atol=1e-6)
     images = rand(2, 3, 16, 16)
     padded = F.pad(images, (8,) * 4, mode="reflect")
-    inner = gaussian_blur(padded, 1.0)[:, :, 8:-8, 8:-8]
-    assert torch.allclose(gaussian_blur(images, 1.0), inner, atol=1e-6)
-    assert torch.equal(gaussian_blur(images, 0.2), images)
+    inner = blurred(padded, gaussian_taps(1.0))[:, :, 8:-8, 8:-8]
+    assert torch.allclose(blurred(images, gaussian_taps(1.0)), inner, atol=1e-6)
+    assert torch.equal(blurred(images, gaussian_taps(0.2)), images)
 
 
 def test_it_fades_evenly() -> None:

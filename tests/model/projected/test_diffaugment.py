@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.projected.diffaugment import diff_augment, translated
+from inpaint_model.projected.diffaugment import changed, random_changes, translated
 from torch import Generator, Tensor
 
 R = 16
@@ -19,6 +19,10 @@ def rng(seed: int = 0) -> Generator:
 
 def rand(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=rng(seed))
+
+
+def diff_augment(images: Tensor, generator: Generator, p: float = 1.0) -> Tensor:
+    return changed(images, random_changes(len(images), generator), p)
 
 
 @given(st.data())

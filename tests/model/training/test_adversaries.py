@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from inpaint_model.projected.blur import gaussian_blur
-from inpaint_model.projected.diffaugment import diff_augment
+from inpaint_model.projected.blur import blurred, gaussian_taps
+from inpaint_model.projected.diffaugment import changed, random_changes
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.distributed import World
@@ -38,8 +38,9 @@ class TestProjectedAdversary:
         real = rand(4, 3, 32, 32, seed=1)
 
         def augmented(images: Tensor, purpose: str) -> Tensor:
-            images = gaussian_blur(images, 2 * (1 - 40 / 1000))
-            return diff_augment(images, generator_for(3, 40, f"projected {purpose} 0"), 0.7)
+            images = blurred(images, gaussian_taps(2 * (1 - 40 / 1000)))
+            generator = generator_for(3, 40, f"projected {purpose} 0")
+            return changed(images, random_changes(len(images), generator), 0.7)
 
         heads = list(reference.heads.parameters())
         logits = reference(augmented(G, "fake"))

@@ -305,7 +305,7 @@ class TestCommand:
         assert "1 of them are replaced" in printed
         assert "2 of them have another weight than 1" in printed
         assert "24 of them have crop_px of 256 or more" in printed
-        (line,) = (tmp_path / "run" / "options.json").read_text("utf-8").splitlines()
+        (line,) = (tmp_path / "run" / "options.jsonl").read_text("utf-8").splitlines()
         assert json.loads(line)["data"] == [str(data), str(more)]
         assert json.loads(line)["weights"] == str(weights)
 

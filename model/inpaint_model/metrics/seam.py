@@ -1,0 +1,55 @@
+"""How visible the border of a fill is: the colour step across it, in CIEDE2000.
+
+Bands of a few pixels on both sides of the border are compared place by place, and the same step on
+the untouched picture is subtracted, since pictures have edges of their own there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from inpaint_model.arrays import BoolMask, Float64Array, FloatImage
+
+BAND_PX = 3
+_WINDOW = 9  # px of the border that are averaged for one comparison
+
+
+def seam_step(picture: FloatImage, untouched: FloatImage, hole: BoolMask) -> float:
+    """The mean colour step that a fill adds across its border.
+
+    Args:
+        picture, untouched: [H, W, 3] display values with and without the fill.
+        hole: bool [H, W].
+
+    Returns:
+        CIEDE2000 (D65); about 1 is what can just be seen, and below 0 the fill is smoother than
+        the picture was. NaN if the hole has no border.
+    """
+    return _step(picture, hole) - _step(untouched, hole)
+
+
+def _step(picture: FloatImage, hole: BoolMask) -> float:
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    size = 2 * BAND_PX + 1
+    inner = hole & ~ndimage.minimum_filter(hole, size, mode="nearest")
+    outer = ~hole & ndimage.maximum_filter(hole, size, mode="nearest")
+    border = hole & ~ndimage.minimum_filter(hole, 3, mode="nearest")
+    lab = rgb2lab(picture.astype(np.float64))
+    one, two = _local_mean(lab, inner)[border], _local_mean(lab, outer)[border]
+    both = np.isfinite(one).all(axis=1) & np.isfinite(two).all(axis=1)
+    if not both.any():
+        return float("nan")
+    difference = deltaE_ciede2000(one[both], two[both])  # type: ignore[no-untyped-call]
+    return float(difference.mean())
+
+
+def _local_mean(values: Float64Array, at: BoolMask) -> Float64Array:
+    """Means over the pixels `at` in windows around every pixel; NaN where there are none."""
+    weight = ndimage.uniform_filter(at.astype(np.float64), _WINDOW, mode="constant")
+    sums = ndimage.uniform_filter(
+        np.where(at[..., None], values, 0), (_WINDOW, _WINDOW, 1), mode="constant"
+    )
+    means: Float64Array = np.where(weight > 1e-9, 1.0, np.nan)[..., None] * sums
+    return means / np.maximum(weight, 1e-9)[..., None]

@@ -1,0 +1,179 @@
+"""Not a bit outside the hole changes, on the way that every fill takes to its document.
+
+From the model's output to the daemon's message, over the wire, and into what each client makes of
+it: the picture and the layer of the `inpaint` command, and the layers of Krita and GIMP, which the
+hosts composite themselves by the layers' alpha.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inpaint_cli.layers import laid_over, layer_picture, raw_patch
+from inpaint_client import Box, Candidate, Extent, Patch, Transfer, wire
+from inpaint_gimp.layers import layer_pixels
+from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
+from inpaint_krita.paint import paintings
+from inpaint_model.documents import DocumentPicture
+from inpaint_model.pictures import BlendSettings, prepare
+from inpaint_protos.v1 import inpaint_pb2 as pb
+from inpaint_server.filling import Made, Rendered, Scene
+from inpaint_server.laying import candidate_event
+from inpaint_server.models import BundleLoader, Entry, ModelRegistry
+
+RESOLUTION = 32
+DTYPES = [np.uint8, np.uint16, np.float16, np.float32]
+
+
+@dataclass
+class Stub:
+    resolution: int = RESOLUTION
+
+
+class Document(NamedTuple):
+    """A picture with a hole; the daemon sees the crop at `origin`."""
+
+    pixels: np.ndarray  # [H, W, C]
+    linear: bool
+    coverage: np.ndarray  # uint8 [H, W], 0 outside the crop
+    crop: Box
+
+
+@cache
+def tiny() -> Entry:
+    return ModelRegistry(["tiny"], BundleLoader(torch.device("cpu"))).find("")
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Document:
+    """Documents of any depth, with holes of any shape and soft edges, one or several."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    width, height = draw(st.integers(1, 48)), draw(st.integers(1, 48))
+    channels, dtype = draw(st.sampled_from([1, 3, 4])), np.dtype(draw(st.sampled_from(DTYPES)))
+    if dtype.kind == "u":
+        pixels = random.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, True)
+    else:  # colors beyond white, below black, -0 and numbers too small to be normal
+        pixels = (random.random((height, width, channels)) * 3 - 0.5).astype(dtype)
+        pixels[random.random(pixels.shape) < 0.1] = -0.0
+        pixels[random.random(pixels.shape) < 0.1] = np.finfo(dtype).smallest_subnormal
+        pixels[..., 3:] = pixels[..., 3:].clip(0, 1)
+    left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    crop = Box(left, top, draw(st.integers(1, width - left)), draw(st.integers(1, height - top)))
+    part = np.zeros((crop.height, crop.width), np.uint8)
+    for _ in range(draw(st.integers(0, 3))):
+        y, x = random.integers(crop.height), random.integers(crop.width)
+        part[y : y + random.integers(1, 20), x : x + random.integers(1, 20)] = random.choice(
+            [255, 255, random.integers(1, 256)]
+        )
+    dots = random.random(part.shape) < draw(st.sampled_from([0, 0, 0.02, 0.5]))
+    part[dots] = random.integers(0, 256, np.count_nonzero(dots))
+    part[random.integers(crop.height), random.integers(crop.width)] = random.integers(1, 256)
+    coverage = np.zeros((height, width), np.uint8)
+    cut(coverage, crop)[...] = part
+    return Document(pixels, draw(st.booleans()), coverage, crop)
+
+
+def cut(pixels: np.ndarray, box: Box) -> np.ndarray:
+    return pixels[box.y : box.bottom, box.x : box.right]
+
+
+def sent(document: Document, output_dtype: Any, how: BlendSettings) -> Candidate:
+    """Return a candidate as a client receives it; the model's output is noise."""
+    random = np.random.default_rng(1)
+    height, width = document.coverage.shape
+    picture = DocumentPicture(
+        np.ascontiguousarray(cut(document.pixels, document.crop)),
+        document.linear,
+        origin=(document.crop.x, document.crop.y),
+        size=(width, height),
+    )
+    coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
+    placements = prepare(Stub(), picture, coverage, mode="box")
+    scene = Scene(tiny(), picture, coverage, placements, how, np.dtype(output_dtype))
+    shape = (RESOLUTION, RESOLUTION, 3)
+    outputs = tuple(random.random(shape, np.float32) for _ in placements)
+    codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)
+    rendered = Rendered(0, -1, Made(0, 1.0, {}, None, codes), outputs, None)
+    message = candidate_event(scene, rendered).SerializeToString()
+    event = wire.event(pb.FillEvent.FromString(message))
+    assert isinstance(event, Candidate)
+    return event
+
+
+blendings = st.builds(
+    BlendSettings,
+    colour_match=st.booleans(),
+    gradient=st.booleans(),
+    feather_px=st.sampled_from([0.0, 3.0, 256.0]),
+    grain=st.booleans(),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(document=documents(), how=blendings)
+def test_the_command_changes_covered_pixels_only(document: Document, how: BlendSettings) -> None:
+    candidate = sent(document, document.pixels.dtype, how)
+    layers = [raw_patch(patch) for patch in candidate.patches]
+    before, outside = document.pixels.copy(), document.coverage == 0
+    result = laid_over(document.pixels, layers)
+    assert (result.dtype, result.shape) == (before.dtype, before.shape)
+    assert result[outside].tobytes() == before[outside].tobytes()
+    assert document.pixels.tobytes() == before.tobytes()
+    for layer in layers:
+        whole = layer.coverage == 255
+        if document.pixels.shape[2] < 4:
+            assert (cut(result, layer.box)[whole] == layer.fill[whole]).all()
+    alone = layer_picture(document.pixels, layers)
+    assert not alone[outside].any()
+
+
+@settings(deadline=None, max_examples=100)
+@given(document=documents(), how=blendings, output_dtype=st.sampled_from(DTYPES))
+def test_layers_of_the_hosts_are_transparent_outside_the_hole(
+    document: Document, how: BlendSettings, output_dtype: Any
+) -> None:
+    """A host leaves a pixel as it is where the alpha of the layer above is 0."""
+    candidate = sent(document, output_dtype, how)
+    height, width = document.coverage.shape
+    for host in (gimp_alpha(candidate), krita_alpha(candidate)):
+        alpha = np.zeros((height, width))
+        for box, values in host:
+            assert Box(0, 0, width, height).contains(box)
+            cut(alpha, box)[...] = values
+        assert np.array_equal(alpha > 0, document.coverage > 0)
+        assert np.abs(alpha - document.coverage / 255).max() < 1e-3
+
+
+def gimp_alpha(candidate: Candidate) -> Iterator[tuple[Box, np.ndarray]]:
+    """Yield the place and the alpha, 0..1, of the layer that the GIMP plug-in makes."""
+    made = layer_pixels(candidate)
+    yield made.box, alpha_of(made.data, made.box, candidate.patches[0])
+
+
+def krita_alpha(candidate: Candidate) -> Iterator[tuple[Box, np.ndarray]]:
+    """Yield the places and the alpha, 0..1, of what the Krita plug-in paints into its layer."""
+    for patch in candidate.patches:
+        linear = patch.fill.transfer is Transfer.LINEAR
+        gray = patch.fill.channels == 1
+        profile = (GRAY_LINEAR if linear else GRAY) if gray else (SRGB_LINEAR if linear else SRGB)
+        space = Space("GRAYA" if gray else "RGBA", patch.fill.sample_type.name, profile)
+        for painting in paintings(patch, space, never):
+            yield painting.box, alpha_of(painting.data, painting.box, patch)
+
+
+def never(data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
+    raise AssertionError(f"converted from {source} to {target}")
+
+
+def alpha_of(data: bytes, box: Box, patch: Patch) -> np.ndarray:
+    dtype = raw_patch(patch).fill.dtype
+    channels = 2 if patch.fill.channels == 1 else 4
+    alpha = np.frombuffer(data, dtype).reshape(box.height, box.width, channels)[..., -1]
+    return alpha / (np.iinfo(dtype).max if dtype.kind == "u" else 1.0)
