@@ -102,7 +102,7 @@ class StyleGAN2Adversary:
         self,
         D: Discriminator,
         options: GeneratorTraining,
-        draw: Callable[[], Tensor],
+        draw: Callable[[Moment], Tensor],
         dtype: torch.dtype,
         stats: Stats,
         world: World,
@@ -128,13 +128,13 @@ class StyleGAN2Adversary:
         D.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            fake = self._draw()
+            fake = self._draw(now)
         fake_logits = D(self._augmented(now, fake, "D fake").to(self._dtype))
         real_logits = D(self._augmented(now, real, "D real").to(self._dtype))
         d_fake = losses.d_logistic_fake(fake_logits)
         d_real = losses.d_logistic_real(real_logits)
         (d_fake + d_real).backward()
-        self._step()
+        self._world.step(self.optimizer, D.parameters())
         self.ada.observe(real_logits)
         stats.add("loss_d", d_fake + d_real)
         stats.add("sign_real", real_logits.sign().mean())
@@ -144,7 +144,7 @@ class StyleGAN2Adversary:
             seen = real.clone().requires_grad_(True)
             penalty = losses.r1_penalty(D(self._augmented(now, seen, "D real")), seen)
             (penalty * (self.gamma / 2 * self.options.r1_interval)).backward()
-            self._step()
+            self._world.step(self.optimizer, D.parameters())
             stats.add("r1", penalty)
         stats.add("augment_p", self.augment.p)
         if self.options.ada_target and (now.step + 1) % self.options.ada_interval == 0:
@@ -183,10 +183,6 @@ class StyleGAN2Adversary:
     def _generator(self, now: Moment, purpose: str) -> torch.Generator:
         name = f"{purpose} augment {self._world.rank}"
         return generator_for(self.options.seed, now.nimg, name)
-
-    def _step(self) -> None:
-        self._world.average_gradients(self.network.parameters())
-        self.optimizer.step()
 
 
 class ProjectedAdversary:
@@ -250,8 +246,7 @@ class ProjectedAdversary:
         said = self._on_real({"real": real, **self._chance(now, len(real), "real")})
         on_reals = [p.grad for p in self._parameters if p.grad is not None]
         torch._foreach_add_(on_reals, on_fakes)
-        self._world.average_gradients(self._parameters)
-        self.optimizer.step()
+        self._world.step(self.optimizer, self._parameters)
         self._stats.add("loss_heads", numbers["loss_heads"] + said["loss"])
         self._stats.add("logits_fake", numbers["logits_fake"])
         self._stats.add("logits_real", said["logits"])
