@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -85,10 +85,12 @@ class Progress:
         rate = (cur_nimg - self._nimg) / (time.perf_counter() - self._time)
         return {"kimg": cur_nimg / 1000, "images_per_s": rate} | means
 
-    def write(self, record: Mapping[str, float]) -> None:
-        """Keep a line in the run's folder, and print it."""
+    def write(self, record: Mapping[str, float], warnings: Sequence[str] = ()) -> None:
+        """Keep a line in the run's folder, and print it with its warnings."""
         self._run.log("stats", record)
         print(progress_line(record, self._total_kimg), flush=True)
+        for warning in warnings:
+            print(f"   warning: {warning}", flush=True)
 
     def restart(self, cur_nimg: int) -> None:
         """Measure the speed from here on: reporting and saving are not part of it."""
