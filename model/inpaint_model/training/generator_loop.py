@@ -131,7 +131,7 @@ def train_generator(
         deadline: ends the training early, with its state saved; by default `options.max_minutes`
             from now.
     """
-    _check(options, D, P, E)
+    _check(options, G, D, P, E, pictures)
     deadline = deadline or Deadline(options.max_minutes)
     card = card or Card(name=run.path.name)
     device, world = device or torch.device("cpu"), world or World()
@@ -179,12 +179,12 @@ def train_generator(
         played = now.nimg - start_nimg - options.warm_start_kimg * 1000
         learns = played >= options.discriminator_kimg * 1000
         players = state.adversaries if played >= 0 else []
-        real = draws.real(now.nimg)
+        real, labels = draws.real(now.nimg)
 
         # Adversaries that learn first, the generator, adversaries that learn from what they saw.
         for adversary in players:
-            adversary.prepare(now, real)
-        inputs = _main_inputs(draws, now, players, real if E is not None else None)
+            adversary.prepare(now, real, labels)
+        inputs = _main_inputs(draws, now, players, given_back=None if E is None else (real, labels))
         said = pleasing(inputs, bool(players), learns)
         if state.encoder_optimizer is not None:
             world.step(state.encoder_optimizer, of_E)
@@ -222,9 +222,11 @@ def train_generator(
 
 def _check(
     options: GeneratorTraining,
+    G: Generator,
     D: Discriminator | None,
     P: ProjectedDiscriminator | None,
     E: VariationalEncoder | None,
+    pictures: PictureSet,
 ) -> None:
     """ValueError unless everything that the options need is there."""
     if options.autoencoder_weight and E is None:
@@ -235,6 +237,22 @@ def _check(
         )
     if D is None and P is None:
         raise ValueError("a generator needs an adversary: a StyleGAN2 discriminator, or heads")
+    c_dim = G.config.c_dim
+    if c_dim and pictures.class_count != c_dim:
+        raise ValueError(
+            f"the generator has {c_dim} classes and the pictures {pictures.class_count or 'none'}: "
+            "give pictures with labels of as many classes"
+        )
+    if c_dim and D is None:
+        raise ValueError(
+            "projected discriminators do not look at labels: let a StyleGAN2 discriminator play "
+            "as well (--with-discriminator)"
+        )
+    if D is not None and D.config.c_dim != c_dim:
+        raise ValueError(
+            f"the discriminator has {D.config.c_dim or 'no'} classes and the generator "
+            f"{c_dim or 'none'}: give one that belongs to the generator"
+        )
 
 
 def _initial_state(
@@ -270,8 +288,9 @@ def _adversaries(
         channels_last(D.to(draws.device)).train()
         dtype = torch.bfloat16 if options.bf16 else torch.float32
 
-        def draw(now: Moment) -> Tensor:
-            return generate(draws.G, draws.fakes(now.nimg, "D"), dtype)[0]
+        def draw(now: Moment) -> tuple[Tensor, Tensor | None]:
+            inputs = draws.fakes(now.nimg, "D")
+            return generate(draws.G, inputs, dtype)[0], inputs.get("labels")
 
         adversaries.append(StyleGAN2Adversary(D, options, draw, dtype, stats, draws.world))
     if P is not None:
@@ -304,7 +323,10 @@ def _synthesis(
 
 
 def _main_inputs(
-    draws: GeneratorDraws, now: Moment, players: Sequence[Adversary], given_back: Tensor | None
+    draws: GeneratorDraws,
+    now: Moment,
+    players: Sequence[Adversary],
+    given_back: tuple[Tensor, Tensor | None] | None,
 ) -> dict[str, Tensor]:
     """Return what the main phase takes.
 
@@ -312,13 +334,15 @@ def _main_inputs(
         draws: what draws.
         now: where the training is.
         players: adversaries that judge pictures in this step.
-        given_back: pictures to give back; None where there is no encoder.
+        given_back: pictures to give back, and their labels; None where there is no encoder.
     """
     inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if players else {}
     for adversary in players:
         inputs |= adversary.chance(now, len(inputs["z"]))
     if given_back is not None:
-        inputs |= {"real": given_back, **draws.codes(now.nimg)}
+        real, labels = given_back
+        inputs |= {"real": real, **draws.codes(now.nimg)}
+        inputs |= {} if labels is None else {"real labels": labels}
     return inputs
 
 
@@ -341,8 +365,10 @@ def _save(
     run.save_state(state.modules(), state.optimizers(), state.numbers())
     number = f"{state.cur_nimg // 1000:06d}"
     if state.E is not None:
-        shown = pictures.batch(torch.arange(min(len(pictures), 24)), None, device)
-        sheet = _reconstructions(state.E, state.G_ema, shown)
+        some = torch.arange(min(len(pictures), 24))
+        labels = pictures.labels(some).to(device) if state.G.config.c_dim else None
+        shown = pictures.batch(some, None, device)
+        sheet = _reconstructions(state.E, state.G_ema, shown, labels)
         sheet.save(run.path / f"reconstructions{number}.png")
         save_encoder(state.E, run.path)
     _samples(state.G_ema, device).save(run.path / f"fakes{number}.png")
@@ -352,18 +378,24 @@ def _save(
 
 @torch.no_grad()
 def _samples(G: Generator, device: torch.device) -> Image.Image:
-    """Return a sheet of 48 pictures, of the same latents at every time."""
+    """Return a sheet of 48 pictures, of the same latents and classes at every time."""
     z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
-    ws = G.mapping(z, truncation_psi=0.8)
+    c = None
+    if count := G.config.c_dim:  # each column one class, unless there are more classes
+        number = torch.arange(48) if count > 8 else torch.arange(48) % 8
+        c = torch.eye(count, device=device)[(number % count).to(device)]
+    ws = G.mapping(z, c, truncation_psi=0.8)
     images = torch.cat([G.synthesis(part) for part in ws.split(16)])
     return contact_sheet(to_uint8(images), columns=8)
 
 
 @torch.no_grad()
-def _reconstructions(E: VariationalEncoder, G: Generator, images: Tensor) -> Image.Image:
+def _reconstructions(
+    E: VariationalEncoder, G: Generator, images: Tensor, labels: Tensor | None
+) -> Image.Image:
     """Return a sheet of pictures [N, 3, R, R], each beside what is given back of it."""
     rng = torch.Generator().manual_seed(0)
     draw = torch.randn(len(images), G.config.z_dim, generator=rng).to(images.device)
-    given_back = reconstruct(E, G, images, draw).images
+    given_back = reconstruct(E, G, images, draw, c=labels).images
     pairs = torch.stack([images, given_back], dim=1).flatten(0, 1)
     return contact_sheet(to_uint8(pairs), columns=8)

@@ -31,7 +31,9 @@ from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.settings import GeneratorTraining
 
 
-def mixed_styles(G: Generator, z: Tensor, first: Tensor | None) -> Tensor:
+def mixed_styles(
+    G: Generator, z: Tensor, first: Tensor | None, labels: Tensor | None = None
+) -> Tensor:
     """Return styles [N, num_ws, w_dim] of the latents z [N, 2, z_dim].
 
     The mapping's average moves towards those of the first latents.
@@ -40,12 +42,14 @@ def mixed_styles(G: Generator, z: Tensor, first: Tensor | None) -> Tensor:
         G: the generator.
         z: two latents for each picture.
         first: bool [N, num_ws], which styles are the first latent's; None = all.
+        labels: [N, c_dim], for both latents of each picture; None for unconditional generators.
     """
     if first is None:
-        w = G.mapping.map(z[:, 0])
+        w = G.mapping.map(z[:, 0], labels)
         G.mapping.track_w_avg(w)
         return w[:, None].repeat(1, G.config.num_ws, 1)
-    w, w_other = G.mapping.map(z.flatten(0, 1)).unflatten(0, (-1, 2)).unbind(1)
+    c = None if labels is None else labels.repeat_interleave(2, 0)
+    w, w_other = G.mapping.map(z.flatten(0, 1), c).unflatten(0, (-1, 2)).unbind(1)
     G.mapping.track_w_avg(w)
     return torch.where(first[:, :, None], w[:, None], w_other[:, None])
 
@@ -72,7 +76,7 @@ def generate(
         synthesis: a faster form of the generator's, for constant noise.
         share: of how many of the latents pictures are made; None = all.
     """
-    ws = mixed_styles(G, draws["z"], draws.get("first"))[:share]
+    ws = mixed_styles(G, draws["z"], draws.get("first"), draws.get("labels"))[:share]
     if "noise 0" in draws:
         return G.synthesis(ws, "random", given_noise(draws), dtype), ws
     return (synthesis or G.synthesis)(ws, "const", None, dtype), ws
@@ -91,16 +95,19 @@ class GeneratorDraws:
     world: World
     device: torch.device
 
-    def real(self, nimg: int) -> Tensor:
-        """Return the pictures to learn from [N, 3, R, R]."""
+    def real(self, nimg: int) -> tuple[Tensor, Tensor | None]:
+        """Return the pictures to learn from [N, 3, R, R], and their labels [N, c_dim] if any."""
         drawn = self.sampler.draw(nimg, self.options.batch_size)
         index, mirrored = (self.world.shard(x) for x in drawn)
         mirror = mirrored if self.options.mirror else None
         images = self.pictures.batch(index, mirror, self.device)
-        return images.contiguous(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
+        if not self.G.config.c_dim:
+            return images, None
+        return images, upload(self.pictures.labels(index), self.device)
 
     def fakes(self, nimg: int, purpose: str, share: int | None = None) -> dict[str, Tensor]:
-        """Return what `generate` makes pictures of: latents, where styles change, noise.
+        """Return what `generate` makes pictures of: latents, labels, where styles change, noise.
 
         Args:
             nimg: images seen so far.
@@ -117,6 +124,10 @@ class GeneratorDraws:
         draws = {"z": upload(z, self.device)}
         if self.mixing:
             draws["first"] = upload(first, self.device)
+        if config.c_dim:  # those of the pictures, as often as these are drawn
+            rng = generator_for(options.seed, nimg, purpose + " labels")
+            index = world.shard(self.sampler.independent(options.batch_size, rng))
+            draws["labels"] = upload(self.pictures.labels(index), self.device)
         if options.random_noise:
             rng = generator_for(options.seed, nimg, purpose + " noise", self.device)
             noise = sharded_noise(rng, world.rank, world.size, self.device)
@@ -214,6 +225,7 @@ class GeneratorPhases:
             self.perceptual,
             inputs.get("window"),
             self.dtype,
+            inputs.get("real labels"),
         )
         loss = autoencoding_loss(result, self.options.price_of_nat)
         (loss * self.options.autoencoder_weight).backward()
