@@ -160,10 +160,7 @@ def train_inpainter(
     telling, smoothing = Phase(phases.tell_apart, of_D, graphs), Phase(phases.smooth, of_D, graphs)
 
     # Fixed pictures: one batch to measure ranges of features by, one to show and to diagnose.
-    typical = _fixed_batch(inputs, model, pictures, device, 2).same
-    if P is not None and not P.calibrated:
-        P.calibrate(typical, world.mean)
-    run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
+    _calibrate(run, perceptual, P, _fixed_batch(inputs, model, pictures, device, 2).same, world)
     shown = _fixed_batch(inputs, model, pictures, device, 1)
 
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
@@ -189,10 +186,11 @@ def train_inpainter(
         if heads is not None:
             heads.learn(now, new, said)
         if state.D_optimizer is not None:
-            said = telling({"both": both, "new": new})
+            c: dict[str, Tensor] = {n: x for n, x in given.items() if "labels" in n}
+            said = telling({"both": both, "new": new, **c})
             world.step(state.D_optimizer, of_D)
             if now.step % options.r1_interval == 0:
-                said |= smoothing({"new": new})
+                said |= smoothing({"new": new, **c})
                 world.step(state.D_optimizer, of_D)
             stats.add_all(said)
 
@@ -231,6 +229,13 @@ def _check(
             )
     if options.lambda_adversarial and D is None:
         raise ValueError("lambda_adversarial needs a discriminator: give one, or leave it 0")
+    c_dim = 0 if D is None or not options.lambda_adversarial else D.config.c_dim
+    if c_dim != 0 and options.real_fraction and pictures and pictures.class_count != c_dim:
+        raise ValueError(
+            f"the discriminator has {c_dim} classes and the real pictures "
+            f"{pictures.class_count or 'none'}: give pictures with labels of as many classes "
+            "(dataset.json), or leave real_fraction 0"
+        )
     if bool(options.lambda_projected) != (P is not None):
         raise ValueError(
             "lambda_projected and projected discriminators (--feature-networks) belong together"
@@ -277,6 +282,19 @@ def _heads(
     )
 
 
+def _calibrate(
+    run: RunFolder,
+    perceptual: PerceptualLoss,
+    P: ProjectedDiscriminator | None,
+    typical: Tensor,
+    world: World,
+) -> None:
+    """Measure ranges of features on pictures [N, 3, R, R]; heads that were measured stay so."""
+    if P is not None and not P.calibrated:
+        P.calibrate(typical, world.mean)
+    run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
+
+
 def _ramp(options: InpainterTraining, seen: int) -> float:
     """Return how much the adversaries count after `seen` images of this training: 0..1."""
     risen = seen / 1000 - options.discriminator_kimg
@@ -287,10 +305,15 @@ def _on_device(
     draws: InpainterDraws, pictures: PictureSet | None, device: torch.device
 ) -> dict[str, Tensor]:
     """Return what a step's pictures are made of (`pictures_of`), on the device."""
-    names = ("z", "mixed_from", "labels", "hole", "real")
+    names = ("z", "mixed_from", "hole", "real")
     given = {name: upload(getattr(draws, name), device) for name in names}
     if pictures is not None:
         given["photographs"] = pictures.batch(draws.picture, draws.mirrored, device)
+    if c_dim := draws.labels.shape[1]:
+        labels = new_labels = draws.labels
+        if pictures is not None and pictures.class_count == c_dim:
+            new_labels = labels.index_copy(0, draws.real, pictures.labels(draws.picture))
+        given["labels"], given["new labels"] = upload(labels, device), upload(new_labels, device)
     return given
 
 

@@ -36,11 +36,16 @@ def pictures_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> B
 
     Args:
         model: whose generator makes them.
-        given: `InpainterDraws` by name, and `photographs` [K, 3, R, R] if there are any.
+        given: `InpainterDraws` by name, and `photographs` [K, 3, R, R] if there are any; `labels`
+            of generated pictures and `new labels`, those of photographs among them, [B, c_dim]
+            each, for conditional generators.
         dtype: of the convolutions.
     """
     generator, config = model.generator, model.generator.config
-    c = given["labels"].repeat_interleave(3, 0) if config.c_dim else None
+    c = None
+    if config.c_dim:  # new codes are of the class of what they fill
+        labels, new_labels = given["labels"], given["new labels"]
+        c = torch.stack([labels, new_labels, new_labels], dim=1).flatten(0, 1)
     ws = generator.mapping(given["z"].flatten(0, 1), c)
     w_same, w_new, w_other = ws.unflatten(0, (-1, 3)).unbind(1)
     later = torch.arange(config.num_ws, device=ws.device) >= given["mixed_from"]
@@ -49,6 +54,11 @@ def pictures_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> B
     if "photographs" in given:
         new = same.index_copy(0, given["real"], given["photographs"])
     return Batch(same, new, given["hole"], w_same, w_new, given["real"])
+
+
+def _labels_of_both(given: Tensors) -> Tensor | None:
+    """Return the labels of both branches' composites [2 B, c_dim]; None without classes."""
+    return torch.cat([given["labels"], given["new labels"]]) if "labels" in given else None
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,8 @@ class InpainterPhases:
         said = {}
         if judged and self.D is not None:
             self.D.requires_grad_(False)
-            adversarial = 2 * losses.g_nonsaturating(self.D(both.to(self.dtype)))
+            logits = self.D(both.to(self.dtype), _labels_of_both(given))
+            adversarial = 2 * losses.g_nonsaturating(logits)
             weight = self.options.lambda_adversarial * given["ramp"]
             terms["loss_adversarial"] = weight, adversarial
         if self.heads is not None:
@@ -104,8 +115,8 @@ class InpainterPhases:
         """Leave the gradient of D. Whole pictures are its real class, composites its fakes."""
         assert self.D is not None
         self.D.requires_grad_(True)
-        fake_logits = self.D(given["both"].to(self.dtype))
-        real_logits = self.D(given["new"].to(self.dtype))
+        fake_logits = self.D(given["both"].to(self.dtype), _labels_of_both(given))
+        real_logits = self.D(given["new"].to(self.dtype), given.get("new labels"))
         loss = losses.d_logistic_real(real_logits) + losses.d_logistic_fake(fake_logits)
         (2 * loss).backward()
         return {
@@ -119,7 +130,7 @@ class InpainterPhases:
         assert self.D is not None
         self.D.requires_grad_(True)  # here too: a replay of another phase leaves it as it is
         real = given["new"].detach().requires_grad_(True)
-        penalty = losses.r1_penalty(self.D(real), real)
+        penalty = losses.r1_penalty(self.D(real, given.get("new labels")), real)
         (penalty * (self.options.r1_gamma / 2 * self.options.r1_interval)).backward()
         return {"r1": penalty.detach()}
 

@@ -17,15 +17,19 @@ from inpaint_model.config import preset
 from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
 from inpaint_model.generator import Generator
+from inpaint_model.inpainter import tiny_model
+from inpaint_model.networks import InpaintingModel
+from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.sampler import Sampler
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.distributed import World
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.generator_phases import GeneratorDraws, mixed_styles
+from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 from PIL import Image
-from short_trainings import SHORT, TORCHSCRIPT, pictures, rand, same_tensors
+from short_trainings import FILL, SHORT, TORCHSCRIPT, pictures, rand, same_tensors
 from tiny_feature_networks import tiny_projected
 from torch import Tensor
 
@@ -173,6 +177,49 @@ def test_what_does_not_fit_is_one_sentence(network: Path, tmp_path: Path) -> Non
         train_generator(SHORT, G, None, two_classes(), run, P=tiny_projected(network))
     with pytest.raises(ValueError, match="discriminator has 3 classes and the generator 2"):
         train_generator(SHORT, G, conditional_networks(3)[1], two_classes(), run)
+
+
+class TestInpainter:
+    def model(self) -> tuple[InpaintingModel, Discriminator]:
+        """Around a generator of two classes."""
+        G, D = conditional_networks()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = InpaintingModel(replace(tiny_model().config, generator=G.config), G)
+        model.measure_latents()
+        return model, D
+
+    def test_its_discriminator_sees_the_classes(self, tmp_path: Path) -> None:
+        """Those of generated pictures, and of photographs."""
+        model, D = self.model()
+        seen: list[Tensor] = []
+        D.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+        perceptual = PerceptualLoss(discriminator_features(conditional_networks(seed=3)[1]))
+        options = replace(FILL, total_kimg=0.016, real_fraction=1.0, r1_interval=2)
+        options = replace(options, discriminator_kimg=0.0, ramp_kimg=0.0)
+        before = D.mapping.embed.weight.detach().clone()
+        run = RunFolder(tmp_path / "run")
+        data = two_classes()
+        train_inpainter(options, model, D, perceptual, run, pictures=data)
+        assert not torch.equal(D.mapping.embed.weight, before)
+        # Without a say at first: apart twice, R1. Then the fills, and apart twice.
+        fakes, whole, smoothed, composites, later_fakes, later_whole = seen
+        index, _ = Sampler(len(data), options.seed).draw(0, 8)
+        assert torch.equal(fakes[8:], data.labels(index))
+        assert torch.equal(whole, data.labels(index))
+        assert torch.equal(smoothed, whole)
+        index, _ = Sampler(len(data), options.seed).draw(8, 8)
+        assert torch.equal(composites[8:], data.labels(index))
+        assert torch.equal(later_fakes, composites)
+        assert torch.equal(later_whole, data.labels(index))
+        assert read_bundle(run.bundle_path).generator_config.c_dim == 2
+
+    def test_photographs_without_classes_are_refused(self, tmp_path: Path) -> None:
+        model, D = self.model()
+        options, folder = replace(FILL, real_fraction=0.5), RunFolder(tmp_path)
+        perceptual = PerceptualLoss(discriminator_features(D))
+        with pytest.raises(ValueError, match="2 classes and the real pictures none"):
+            train_inpainter(options, model, D, perceptual, folder, pictures=pictures())
 
 
 class TestCommand:
