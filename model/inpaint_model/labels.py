@@ -69,8 +69,8 @@ def _classes_in(archive: Archive) -> dict[str, int]:
     labels = document.get("labels") if isinstance(document, dict) else None
     if beside is None or labels is None:
         raise ValueError(
-            f'{source} has no labels; put a {FILE} beside the pictures, {{"labels": [["a.png", 0], '
-            "...]}, or leave out --cond"
+            f'{source} has no labels; put a {FILE} with {{"labels": [["a.png", 0], ...]}} beside '
+            "the pictures"
         )
     entries = labels if isinstance(labels, list) else [labels]
     found: dict[str, int] = {}

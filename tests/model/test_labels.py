@@ -75,7 +75,7 @@ def test_pictures_get_their_classes(tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ('{"labels": ' + "[" * 100_000, "cannot be read"),
         ('{"labels": [["train/a.png", ' + "9" * 5000 + "]]}", "cannot be read"),
-        ("[]", "has no labels; put a dataset.json beside the pictures"),
+        ("[]", "has no labels; put a dataset.json with .* beside the pictures"),
         ({}, "has no labels"),
         ({"labels": None}, "has no labels"),
         ({"labels": []}, "no class to any picture"),

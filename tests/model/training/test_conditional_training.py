@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.bundle import load_discriminator, load_generator, read_bundle
+from inpaint_model.bundle import (
+    Card,
+    load_discriminator,
+    load_generator,
+    read_bundle,
+    save_bundle,
+)
 from inpaint_model.cli import main
 from inpaint_model.config import preset
 from inpaint_model.data import PictureSet
@@ -281,3 +287,24 @@ class TestCommand:
             new.writestr("00.png", old.read("00.png"))
         assert "has no labels" in complaint("--from", bundle, *more)
         assert not (tmp_path / "x").exists()
+
+    def test_an_inpainter_around_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        G, D = conditional_networks()
+        bundle = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D).folder
+        data, out = labelled_zip(tmp_path / "a.zip"), tmp_path / "fill"
+        command = ["train", "inpainter", "--generator", str(bundle), "--preset", "tiny"]
+        command += ["--device", "cpu", "--total-kimg", "0.016", "--real-fraction", "0.5"]
+        assert main([*command, "--data", str(data), "--out", str(out)]) == 0
+        assert read_bundle(out / "bundle").discriminator == D.config
+
+        bare = tmp_path / "bare"
+        bare.mkdir()
+        with zipfile.ZipFile(data) as file:
+            file.extract("00.png", bare)
+        capsys.readouterr()
+        assert main([*command, "--data", str(bare), "--out", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert "has no labels; put a dataset.json" in error
+        assert error.count("\n") == 1
