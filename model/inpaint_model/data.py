@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from safetensors import safe_open
 from torch import Tensor
@@ -39,6 +40,8 @@ class PictureSet:
     skipped: tuple[str, ...] = ()  # unreadable files, left out
     enlarged: int = 0  # how many were smaller than R and are therefore soft
     replaced: int = 0  # how many come from the replacements
+    classes: Tensor | None = None  # int64 [N], 0 .. class_count - 1; None = they have none
+    class_count: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -53,6 +56,12 @@ class PictureSet:
         if self.pixels.nbytes > free_memory(device) / 2:
             return self
         return replace(self, pixels=self.pixels.to(device))
+
+    def labels(self, indices: Tensor) -> Tensor:
+        """Return the classes of pictures `indices` [B] as float32 [B, class_count], one-hot."""
+        if self.classes is None:
+            return torch.zeros(len(indices), 0)
+        return F.one_hot(self.classes[indices], self.class_count).float()
 
     def batch(
         self,

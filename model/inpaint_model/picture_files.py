@@ -137,6 +137,25 @@ class Archive:
             return self._zip.read(name)
         return (self._path / name).read_bytes()
 
+    def beside_pictures(self, name: str, limit: int) -> tuple[str, bytes] | None:
+        """Return a file that is no picture, and its folder as a prefix of names; None without one.
+
+        It lies in the folder that the prefix names, or else at the root. ValueError if it has more
+        than `limit` bytes.
+        """
+        for folder in dict.fromkeys((self._prefix, "")):
+            if self._zip is not None:
+                there = folder + name in self._zip.NameToInfo
+                size = self._zip.getinfo(folder + name).file_size if there else 0
+            else:
+                there = (self._path / folder / name).is_file()
+                size = (self._path / folder / name).stat().st_size if there else 0
+            if size > limit:
+                raise ValueError(f"it has {size:,} bytes, more than {limit:,}")
+            if there:
+                return folder, self.read(folder + name)
+        return None
+
     def fingerprint(self, names: Sequence[str]) -> str:
         """A text that changes when the files of `names` do."""
         files = [self._path] if self._zip is not None else [self._path / name for name in names]

@@ -53,6 +53,10 @@ class Sampler:
             mirrored.append(flips[within])
         return torch.cat(indices), torch.cat(mirrored)
 
+    def independent(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return the indices (int64 [count]) of pictures drawn one by one, as the weights say."""
+        return torch.multinomial(self._weights, count, replacement=True, generator=generator)
+
     def _epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
         drawn = self._drawn  # which another thread may replace meanwhile
         if epoch not in drawn:

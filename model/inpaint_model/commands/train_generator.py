@@ -4,6 +4,7 @@
   inpaint-model train generator --data faces.zip:train --from runs/faces/bundle --out runs/more
   inpaint-model train generator --data faces.zip:train more.zip:train --weights weights.csv ...
   inpaint-model train generator --data faces.zip:train --feature-networks lite0.pt --out runs/faces
+  inpaint-model train generator --data labelled.zip --cond --preset compact-256 --out runs/classes
   torchrun --nproc-per-node 4 -m inpaint_model.cli train generator ...
 
 Started again with the same --out, a run continues where it was.
@@ -14,9 +15,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inpaint_model.commands import training_run
 from inpaint_model.commands.training_run import describe
+
+if TYPE_CHECKING:
+    from inpaint_model.discriminator import Discriminator
+    from inpaint_model.generator import Generator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TorchScript network by which --autoencoder-weight compares pictures",
     )
+    parser.add_argument(
+        "--cond",
+        action="store_true",
+        help="a class for each picture, from the dataset.json beside the pictures",
+    )
     training_run.add_feature_network_argument(parser)
     parser.add_argument(
         "--with-discriminator",
@@ -58,16 +69,13 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from inpaint_model.bundle import Card
-    from inpaint_model.config import preset, reduced, to_dict
-    from inpaint_model.discriminator import Discriminator
-    from inpaint_model.generator import Generator
-    from inpaint_model.importing import import_checkpoint
+    from inpaint_model.config import to_dict
+    from inpaint_model.labels import read_classes
     from inpaint_model.perceptual import PerceptualLoss, load_torchscript
     from inpaint_model.training import distributed
     from inpaint_model.training.autoencoding import VariationalEncoder, find_encoder
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.generator_loop import train_generator
-    from inpaint_model.training.growing import grow_discriminator, grow_generator
     from inpaint_model.training.options import options_from
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import GeneratorTraining
@@ -80,27 +88,15 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.with_discriminator and not args.feature_networks:
         raise ValueError("--with-discriminator adds to --feature-networks: give those as well")
-    sizes = reduced(preset(args.preset), args.reduce)
-    start = args.start or args.grow_from
-    nimg = 0
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        G = Generator(sizes.generator)
-        D: Discriminator | None = Discriminator(sizes.discriminator)
-        if args.start:
-            checkpoint = import_checkpoint(args.start)
-            G = checkpoint.generator
-            small = replace(sizes.discriminator, resolution=G.config.resolution)
-            D = checkpoint.discriminator or Discriminator(
-                replace(small, channels=G.config.channels, c_dim=G.config.c_dim)
-            )
-        elif args.grow_from:
-            checkpoint = import_checkpoint(args.grow_from)
-            grow_generator(G, checkpoint.generator)
-            if D is not None and checkpoint.discriminator is not None:
-                grow_discriminator(D, checkpoint.discriminator)
-    if G.config.c_dim:
-        raise ValueError(f"{start}: conditional generators can be used, but not trained on")
+    if args.cond and args.feature_networks and not args.with_discriminator:
+        raise ValueError(
+            "--cond needs an adversary that looks at labels, which projected discriminators do "
+            "not: give --with-discriminator too"
+        )
+    classes = read_classes(args.data) if args.cond else None
+    c_dim = classes.count if classes is not None else 0
+    G, D = _networks(args, options.seed, c_dim)
+    start, nimg = args.start or args.grow_from, 0
     if start and (start / "model.yaml").exists():
         from inpaint_model.bundle import read_bundle
 
@@ -109,16 +105,17 @@ def run(args: argparse.Namespace) -> int:
             nimg = int(info.card.trained_kimg * 1000)
     R = G.config.resolution
     P = training_run.projected_discriminator(args, R, options.seed, options.bf16, [start])
-    if P is not None and not args.with_discriminator:
-        D = None
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {"start": start, "generator": to_dict(G.config)}
-    plan["feature_networks"] = args.feature_networks
+    plan |= {"feature_networks": args.feature_networks, "cond": args.cond}
     if args.dry_run:
         print(describe(plan))
         return 0
     device, world = training_run.start_device(args)
     pictures, weights = training_run.load_data(args, G.config.resolution)
+    if classes is not None:
+        pictures = classes.given_to(pictures)
+        print(f"they are of {classes.count} classes")
     E, perceptual = None, None
     if options.autoencoder_weight:
         with torch.random.fork_rng():
@@ -137,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         train_generator(
             options,
             G,
-            D,
+            D if P is None or args.with_discriminator else None,
             pictures,
             folder,
             P=P,
@@ -154,3 +151,51 @@ def run(args: argparse.Namespace) -> int:
         )
     distributed.stop(world)
     return 0
+
+
+def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generator, Discriminator]:
+    """Return the networks to start from: new ones, those of --from, or grown ones."""
+    import torch
+
+    from inpaint_model.config import preset, reduced
+    from inpaint_model.discriminator import Discriminator
+    from inpaint_model.generator import Generator
+    from inpaint_model.importing import import_checkpoint
+    from inpaint_model.training.growing import grow_discriminator, grow_generator
+
+    sizes = reduced(preset(args.preset), args.reduce)
+    critic = replace(sizes.discriminator, c_dim=c_dim)
+    critic = replace(critic, cmap_dim=critic.channels[0] if c_dim else 0)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        G, D = Generator(replace(sizes.generator, c_dim=c_dim)), Discriminator(critic)
+        if args.start:
+            checkpoint = import_checkpoint(args.start)
+            G = checkpoint.generator
+            _check_classes(args.start, G.config.c_dim, c_dim)
+            R, channels = G.config.resolution, G.config.channels
+            cmap_dim = channels[0] if c_dim else 0
+            critic = replace(critic, resolution=R, channels=channels, cmap_dim=cmap_dim)
+            D = checkpoint.discriminator or Discriminator(critic)
+        elif args.grow_from:
+            checkpoint = import_checkpoint(args.grow_from)
+            _check_classes(args.grow_from, checkpoint.generator.config.c_dim, c_dim)
+            grow_generator(G, checkpoint.generator)
+            if checkpoint.discriminator is not None:
+                grow_discriminator(D, checkpoint.discriminator)
+    return G, D
+
+
+def _check_classes(start: Path, theirs: int, ours: int) -> None:
+    """ValueError unless a generator to start from has as many classes as the pictures."""
+    if theirs and not ours:
+        raise ValueError(
+            f"{start} is a generator of {theirs} classes: give --cond, and pictures with labels"
+        )
+    if ours and not theirs:
+        raise ValueError(f"{start} is a generator without classes: leave out --cond")
+    if ours != theirs:
+        raise ValueError(
+            f"{start} is a generator of {theirs} classes and the pictures have {ours}: give "
+            "pictures with labels of as many classes"
+        )

@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle import Card, load_model, read_bundle
     from inpaint_model.config import inpainting_config, preset, to_dict
     from inpaint_model.importing import import_checkpoint
+    from inpaint_model.labels import read_classes
     from inpaint_model.networks import InpaintingModel
     from inpaint_model.perceptual import PerceptualLoss
     from inpaint_model.training import distributed
@@ -106,6 +107,9 @@ def run(args: argparse.Namespace) -> int:
     pictures, weights = None, None
     if args.data:
         pictures, weights = training_run.load_data(args, config.generator.resolution)
+        D = checkpoint.discriminator
+        if D is not None and D.config.c_dim and options.lambda_adversarial:
+            pictures = read_classes(args.data).given_to(pictures)
     with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
         train_inpainter(
             options,

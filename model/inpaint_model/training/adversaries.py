@@ -63,8 +63,11 @@ class Adversary(Protocol):
     def learns_in_loss(self) -> list[nn.Parameter]:
         """Return the parameters whose gradient `loss` leaves."""
 
-    def prepare(self, now: Moment, real: Tensor) -> None:
-        """Learn from real pictures [N, 3, R, R] before the generator's step, if this kind does."""
+    def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
+        """Learn from real pictures [N, 3, R, R] before the generator's step, if this kind does.
+
+        labels: theirs, [N, c_dim]; None = they have none.
+        """
 
     def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
         """Return the random choices of `loss` for so many pictures."""
@@ -72,6 +75,7 @@ class Adversary(Protocol):
     def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
         """Return what the generator minimizes for its pictures [N, 3, R, R].
 
+        chance: what `chance` returned, and the pictures' `labels` [N, c_dim] if they have any.
         Its gradient belongs to the pictures: call `backward` with the generator's parameters as
         `inputs`, so that none of it reaches the adversary's.
         """
@@ -102,12 +106,13 @@ class StyleGAN2Adversary:
         self,
         D: Discriminator,
         options: GeneratorTraining,
-        draw: Callable[[], Tensor],
+        draw: Callable[[Moment], tuple[Tensor, Tensor | None]],
         dtype: torch.dtype,
         stats: Stats,
         world: World,
     ) -> None:
-        """draw: new pictures of the generator [N, 3, R, R]. dtype: of the convolutions."""
+        """draw: new pictures of the generator [N, 3, R, R], and the labels that they were made
+        for. dtype: of the convolutions."""
         self.network, self.options = D, options
         self.optimizer = lazy_adam(
             D.parameters(), options.lr_discriminator or options.lr, options.r1_interval
@@ -123,18 +128,18 @@ class StyleGAN2Adversary:
     def learns_in_loss(self) -> list[nn.Parameter]:
         return []
 
-    def prepare(self, now: Moment, real: Tensor) -> None:
+    def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
         D, stats = self.network, self._stats
         D.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            fake = self._draw()
-        fake_logits = D(self._augmented(now, fake, "D fake").to(self._dtype))
-        real_logits = D(self._augmented(now, real, "D real").to(self._dtype))
+            fake, asked = self._draw(now)
+        fake_logits = D(self._augmented(now, fake, "D fake").to(self._dtype), asked)
+        real_logits = D(self._augmented(now, real, "D real").to(self._dtype), labels)
         d_fake = losses.d_logistic_fake(fake_logits)
         d_real = losses.d_logistic_real(real_logits)
         (d_fake + d_real).backward()
-        self._step()
+        self._world.step(self.optimizer, D.parameters())
         self.ada.observe(real_logits)
         stats.add("loss_d", d_fake + d_real)
         stats.add("sign_real", real_logits.sign().mean())
@@ -142,9 +147,9 @@ class StyleGAN2Adversary:
         if now.step % self.options.r1_interval == 0:
             self.optimizer.zero_grad(set_to_none=True)
             seen = real.clone().requires_grad_(True)
-            penalty = losses.r1_penalty(D(self._augmented(now, seen, "D real")), seen)
+            penalty = losses.r1_penalty(D(self._augmented(now, seen, "D real"), labels), seen)
             (penalty * (self.gamma / 2 * self.options.r1_interval)).backward()
-            self._step()
+            self._world.step(self.optimizer, D.parameters())
             stats.add("r1", penalty)
         stats.add("augment_p", self.augment.p)
         if self.options.ada_target and (now.step + 1) % self.options.ada_interval == 0:
@@ -158,7 +163,8 @@ class StyleGAN2Adversary:
     def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
         self.network.requires_grad_(False)
         generator = torch.Generator().manual_seed(int(chance["D seed"]))
-        logits = self.network(self.augment(fake, generator).to(self._dtype))
+        seen = self.augment(fake, generator).to(self._dtype)
+        logits = self.network(seen, chance.get("labels"))
         return Verdict(losses.g_nonsaturating(logits), {})
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
@@ -183,10 +189,6 @@ class StyleGAN2Adversary:
     def _generator(self, now: Moment, purpose: str) -> torch.Generator:
         name = f"{purpose} augment {self._world.rank}"
         return generator_for(self.options.seed, now.nimg, name)
-
-    def _step(self) -> None:
-        self._world.average_gradients(self.network.parameters())
-        self.optimizer.step()
 
 
 class ProjectedAdversary:
@@ -228,7 +230,7 @@ class ProjectedAdversary:
     def learns_in_loss(self) -> list[nn.Parameter]:
         return self._parameters
 
-    def prepare(self, now: Moment, real: Tensor) -> None:
+    def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
         """Nothing: it learns in `learn`."""
 
     def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
@@ -250,8 +252,7 @@ class ProjectedAdversary:
         said = self._on_real({"real": real, **self._chance(now, len(real), "real")})
         on_reals = [p.grad for p in self._parameters if p.grad is not None]
         torch._foreach_add_(on_reals, on_fakes)
-        self._world.average_gradients(self._parameters)
-        self.optimizer.step()
+        self._world.step(self.optimizer, self._parameters)
         self._stats.add("loss_heads", numbers["loss_heads"] + said["loss"])
         self._stats.add("logits_fake", numbers["logits_fake"])
         self._stats.add("logits_real", said["logits"])

@@ -70,14 +70,16 @@ def reconstruct(
     perceptual: PerceptualLoss | None = None,
     window: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
+    c: Tensor | None = None,
 ) -> Reconstruction:
     """Encode pictures [N, 3, R, R], sample a z for each, generate, compare.
 
     draw: unit normal [N, z_dim], which picks the samples. window: that of `perceptual`.
+    c: the pictures' labels [N, c_dim], for a conditional generator.
     A generator that trains counts the codes into its average.
     """
     mean, log_variance = E(images, dtype)
-    w = G.mapping.map(mean + draw * (log_variance / 2).exp())
+    w = G.mapping.map(mean + draw * (log_variance / 2).exp(), c)
     if G.training:
         G.mapping.track_w_avg(w)
     output = G.synthesis(w[:, None].expand(-1, G.config.num_ws, -1), "const", None, dtype)

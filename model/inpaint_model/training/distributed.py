@@ -29,6 +29,12 @@ class World:
         """True in the process that writes files and prints."""
         return self.rank == 0
 
+    def share_of(self, batch_size: int) -> int:
+        """Return how many samples of a global batch are this process's; ValueError if uneven."""
+        if batch_size % self.size:
+            raise ValueError(f"batch {batch_size} does not divide among {self.size} processes")
+        return batch_size // self.size
+
     def shard(self, batch: Tensor) -> Tensor:
         """This process's samples of a global batch [N, ...]: rank, rank + size, ...
 
@@ -48,6 +54,11 @@ class World:
         sizes = [g.numel() for g in gradients]
         for gradient, part in zip(gradients, flat.split(sizes), strict=True):
             gradient.copy_(part.view_as(gradient))
+
+    def step(self, optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:
+        """Let an optimizer take a step by the mean of the processes' gradients."""
+        self.average_gradients(parameters)
+        optimizer.step()
 
     def agree(self, answer: bool) -> bool:
         """The main process's answer to a question that clocks answer differently."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -16,7 +15,7 @@ from inpaint_model.framing.scenes import Pictures, Scenes, draw_scenes
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.optimizers import adam
-from inpaint_model.training.progress import Stats, progress_line
+from inpaint_model.training.progress import Progress, Stats
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
@@ -84,7 +83,8 @@ def train_framer(
     cur_nimg = int(numbers["cur_nimg"]) if numbers else 0
     total = round(options.total_kimg * 1000)
     due = cur_nimg + options.snapshot_kimg * 1000
-    stats, since, start = Stats(), cur_nimg, time.monotonic()
+    stats = Stats()
+    progress = Progress(folder, stats, options.total_kimg, cur_nimg)
     over = deadline.passed
     while cur_nimg < total and not over:
         generator = generator_for(options.seed, cur_nimg, "scenes")
@@ -98,21 +98,17 @@ def train_framer(
         optimizer.step()
         cur_nimg += options.batch_size
         update_ema(average, framer, options.batch_size, cur_nimg, options.ema_kimg, rampup=0.1)
-        for name, value in vars(losses).items():
-            stats.add(name, value)
+        stats.add_all(vars(losses))
         over = deadline.passed
         if cur_nimg < min(due, total) and not over:
             continue
         due += options.snapshot_kimg * 1000
-        means = stats.take(folder.state_path, cur_nimg)
-        rate = (cur_nimg - since) / (time.monotonic() - start)
-        since, start = cur_nimg, time.monotonic()
-        record = {"kimg": cur_nimg / 1000, "images_per_s": rate} | means
+        record = progress.take(cur_nimg)
         folder.save_state(modules, optimizers, {"cur_nimg": cur_nimg, "options": asdict(options)})
-        folder.log("stats", record)
-        print(progress_line(record, options.total_kimg), flush=True)
+        progress.write(record)
         if on_snapshot is not None:
             on_snapshot(average, cur_nimg / 1000)
+        progress.restart(cur_nimg)
     return average
 
 

@@ -6,68 +6,90 @@ al. 2021 (projected discriminators, `adversaries.py`).
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.data import PictureSet
 from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator, NoiseSource
+from inpaint_model.generator import Generator
 from inpaint_model.grids import contact_sheet, to_uint8
 from inpaint_model.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.readback import read_scalars
 from inpaint_model.sampler import Sampler
-from inpaint_model.staging import upload
-from inpaint_model.training import losses
 from inpaint_model.training.adversaries import (
     Adversary,
     Moment,
     ProjectedAdversary,
     StyleGAN2Adversary,
 )
-from inpaint_model.training.autoencoding import (
-    VariationalEncoder,
-    autoencoding_loss,
-    reconstruct,
-    save_encoder,
-)
+from inpaint_model.training.autoencoding import VariationalEncoder, reconstruct, save_encoder
 from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.generator_phases import GeneratorDraws, GeneratorPhases, generate
 from inpaint_model.training.optimizers import lazy_adam
 from inpaint_model.training.phases import Graphs, Phase, Tensors
-from inpaint_model.training.progress import Stats, progress_line
-from inpaint_model.training.randomness import generator_for, sharded_noise
+from inpaint_model.training.progress import Progress, Stats
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 
-
-def mixed_styles(G: Generator, z: Tensor, first: Tensor | None) -> Tensor:
-    """Styles [N, num_ws, w_dim] of the latents z [N, 2, z_dim]: of the first where `first` says so.
-
-    first: bool [N, num_ws]; None = everywhere. The mapping's average moves towards the first ones.
-    """
-    if first is None:
-        w = G.mapping.map(z[:, 0])
-        G.mapping.track_w_avg(w)
-        return w[:, None].repeat(1, G.config.num_ws, 1)
-    w, w_other = G.mapping.map(z.flatten(0, 1)).unflatten(0, (-1, 2)).unbind(1)
-    G.mapping.track_w_avg(w)
-    return torch.where(first[:, :, None], w[:, None], w_other[:, None])
+CALIBRATION = 64  # pictures by which ranges of feature maps are measured
 
 
-def given_noise(draws: Tensors) -> NoiseSource:
-    """The noise that `noise 0`, `noise 1`, ... hold, layer by layer."""
-    layers = itertools.count()
-    return lambda N, resolution: draws[f"noise {next(layers)}"]
+@dataclass
+class GeneratorState:
+    """All that a training saves, and all that it goes on from."""
+
+    G: Generator
+    G_ema: Generator  # its average, which is the result
+    optimizer: torch.optim.Optimizer  # the generator's
+    E: VariationalEncoder | None  # gives real pictures back, with the generator
+    encoder_optimizer: torch.optim.Optimizer | None
+    pl_mean: Tensor  # running mean of path lengths, a scalar
+    cur_nimg: int  # images seen so far
+    step: int = 0
+    adversaries: list[Adversary] = field(default_factory=list)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the networks by their names in a run's state."""
+        networks = {adversary.name: adversary.network for adversary in self.adversaries}
+        encoder = {} if self.E is None else {"E": self.E}
+        return {"G": self.G, "G_ema": self.G_ema, **encoder, **networks}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return the optimizers by their names in a run's state."""
+        others = {f"opt_{adversary.name}": adversary.optimizer for adversary in self.adversaries}
+        encoder = {} if self.encoder_optimizer is None else {"opt_E": self.encoder_optimizer}
+        return {"opt_G": self.optimizer, **encoder, **others}
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what a run's state holds besides tensors."""
+        return {
+            "cur_nimg": self.cur_nimg,
+            "step": self.step,
+            "pl_mean": read_scalars(self.pl_mean)[0],
+            "adversaries": {a.name: a.numbers() for a in self.adversaries},
+        }
+
+    def resume(self, run: RunFolder) -> bool:
+        """Go on from what the run's folder holds; False if there is nothing."""
+        numbers = run.load_state(self.modules(), self.optimizers())
+        if numbers is None:
+            return False
+        self.cur_nimg, self.step = numbers["cur_nimg"], numbers["step"]
+        self.pl_mean.fill_(numbers["pl_mean"])
+        for adversary in self.adversaries:
+            adversary.restore(numbers["adversaries"][adversary.name])
+        return True
 
 
 def train_generator(
@@ -87,22 +109,126 @@ def train_generator(
     start_nimg: int = 0,
     deadline: Deadline | None = None,
 ) -> Generator:
-    """Train in place until `options.total_kimg`; returns the averaged generator.
+    """Train in place until `options.total_kimg`; return the averaged generator.
 
-    D, P: the adversaries, either or both; None leaves one out. Heads in P that have not been
-    calibrated are. E, perceptual: the encoder for `options.autoencoder_weight`, and what
-    reconstructions are compared by besides their pixels. weights: how often each picture is drawn,
-    [M], None = equally. start_nimg: images that the given networks have seen already (for a run
-    that starts from a bundle). deadline: ends the training early, with its state saved; by default
-    `options.max_minutes` from now. Continues from `run` when it holds a state.
-    TrainingDivergedError on NaN.
+    Continues from `run` when it holds a state. TrainingDivergedError on NaN.
+
+    Args:
+        options: how.
+        G: what to train.
+        D: an adversary; None leaves it out, if there is P.
+        pictures: what to learn from.
+        run: where everything is saved.
+        P: another adversary. Its heads are calibrated if they have not been.
+        E: the encoder for `options.autoencoder_weight`.
+        perceptual: what reconstructions are compared by besides their pixels.
+        weights: how often each picture is drawn, [M]; None = equally.
+        card: of the bundle.
+        device: where to train; None = the processor.
+        world: this process among all that train together; None = it is alone.
+        start_nimg: images that the given networks have seen already (for a run that starts from a
+            bundle).
+        deadline: ends the training early, with its state saved; by default `options.max_minutes`
+            from now.
     """
+    _check(options, G, D, P, E, pictures)
     deadline = deadline or Deadline(options.max_minutes)
     card = card or Card(name=run.path.name)
     device, world = device or torch.device("cpu"), world or World()
-    batch, local = options.batch_size, options.batch_size // world.size
-    if local * world.size != batch:
-        raise ValueError(f"batch {batch} does not divide among {world.size} processes")
+    local, stats = world.share_of(options.batch_size), Stats()
+    pictures = pictures.on(device)
+    typical = torch.arange(min(len(pictures), CALIBRATION))
+
+    # Networks and optimizers.
+    pl_weight = options.path_length_weight(projected=P is not None)
+    state = _initial_state(options, G, E, pl_weight, device, start_nimg)
+    if perceptual is not None and E is not None:
+        perceptual.calibrate(pictures.batch(typical, None, device))
+
+    # What is random in a step, and what is learned in it.
+    draws = GeneratorDraws(
+        options,
+        G,
+        pictures,
+        Sampler(len(pictures), options.seed, weights),
+        options.mixing(projected=P is not None),
+        perceptual,
+        world,
+        device,
+    )
+    graphs = Graphs(device) if options.cuda_graphs else None
+    state.adversaries = _adversaries(options, draws, D, P, stats, graphs)
+    synthesis = _synthesis(options, G, local, device)
+    phases = GeneratorPhases(
+        options, G, state.adversaries, E, perceptual, synthesis, pl_weight, world
+    )
+    of_G, of_E = list(G.parameters()), list(E.parameters()) if E is not None else []
+    judged = [p for adversary in state.adversaries for p in adversary.learns_in_loss]
+    recordable = all(adversary.recordable for adversary in state.adversaries)
+    pleasing = Phase(phases.please, [*of_G, *of_E, *judged], graphs if recordable else None)
+    evening = Phase(phases.even_out, of_G)
+
+    # Whatever the folder already holds.
+    if not state.resume(run) and P is not None and not P.calibrated:
+        P.calibrate(pictures.batch(typical, None, device))
+    progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
+    snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, state.cur_nimg)
+
+    while state.cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
+        now = Moment(state.cur_nimg, state.step)
+        played = now.nimg - start_nimg - options.warm_start_kimg * 1000
+        learns = played >= options.discriminator_kimg * 1000
+        players = state.adversaries if played >= 0 else []
+        real, labels = draws.real(now.nimg)
+
+        # Adversaries that learn first, the generator, adversaries that learn from what they saw.
+        for adversary in players:
+            adversary.prepare(now, real, labels)
+        inputs = _main_inputs(draws, now, players, given_back=None if E is None else (real, labels))
+        said = pleasing(inputs, bool(players), learns)
+        if state.encoder_optimizer is not None:
+            world.step(state.encoder_optimizer, of_E)
+        if learns or E is not None:
+            world.step(state.optimizer, of_G)
+        stats.add_all({n: said[n] for n in ("loss_g", "distance", "nats") if n in said})
+        for adversary in players:
+            adversary.learn(now, real, _said_by(adversary, said))
+
+        # Lazy path-length regularization.
+        if learns and pl_weight and now.step % options.pl_interval == 0:
+            chance = draws.path_lengths(now.nimg, max(local // options.pl_batch_shrink, 1))
+            said = evening({**chance, "pl_mean": state.pl_mean})
+            world.step(state.optimizer, of_G)
+            state.pl_mean = said["pl_mean"]
+            stats.add("path_length", said["path_length"])
+
+        if learns or E is not None:
+            update_ema(state.G_ema, G, options.batch_size, now.nimg, options.ema_kimg)
+        state.cur_nimg, state.step = now.nimg + options.batch_size, now.step + 1
+
+        if progress.due(state.cur_nimg, state.step, options.tick_kimg):
+            record = progress.take(state.cur_nimg)
+            if world.is_main:
+                progress.write(record)
+            if snapshots.due(state.cur_nimg) and world.is_main:
+                _save(state, run, card, pictures, D, P, device)
+            progress.restart(state.cur_nimg)
+
+    stats.take(run.state_path, state.cur_nimg)  # of the steps since the last line of progress
+    if world.is_main:
+        _save(state, run, card, pictures, D, P, device)
+    return state.G_ema
+
+
+def _check(
+    options: GeneratorTraining,
+    G: Generator,
+    D: Discriminator | None,
+    P: ProjectedDiscriminator | None,
+    E: VariationalEncoder | None,
+    pictures: PictureSet,
+) -> None:
+    """ValueError unless everything that the options need is there."""
     if options.autoencoder_weight and E is None:
         raise ValueError("autoencoder_weight needs an encoder")
     if options.warm_start_kimg and not options.autoencoder_weight:
@@ -111,247 +237,165 @@ def train_generator(
         )
     if D is None and P is None:
         raise ValueError("a generator needs an adversary: a StyleGAN2 discriminator, or heads")
-    # Path lengths and mixed styles belong to StyleGAN2's recipe; projected GANs do without.
-    pl_weight = options.pl_weight if options.pl_weight is not None else 0.0 if P else 2.0
-    mixing = options.style_mixing_prob
-    mixing = mixing if mixing is not None else 0.0 if P else 0.9
-    dtype = torch.bfloat16 if options.bf16 else torch.float32
-    pictures = pictures.on(device)
-    sampler = Sampler(len(pictures), options.seed, weights)
+    c_dim = G.config.c_dim
+    if c_dim and pictures.class_count != c_dim:
+        raise ValueError(
+            f"the generator has {c_dim} classes and the pictures {pictures.class_count or 'none'}: "
+            "give pictures with labels of as many classes"
+        )
+    if c_dim and D is None:
+        raise ValueError(
+            "projected discriminators do not look at labels: let a StyleGAN2 discriminator play "
+            "as well (--with-discriminator)"
+        )
+    if D is not None and D.config.c_dim != c_dim:
+        raise ValueError(
+            f"the discriminator has {D.config.c_dim or 'no'} classes and the generator "
+            f"{c_dim or 'none'}: give one that belongs to the generator"
+        )
 
-    # Networks, optimisers, and whatever the folder already holds.
+
+def _initial_state(
+    options: GeneratorTraining,
+    G: Generator,
+    E: VariationalEncoder | None,
+    pl_weight: float,
+    device: torch.device,
+    cur_nimg: int,
+) -> GeneratorState:
+    """Return the networks where they are trained, with new optimizers; adversaries come later."""
     channels_last(G.to(device)).train().requires_grad_(True)
     G_ema = frozen_copy(G)
-    G_parameters = list(G.parameters())
-    opt_G = lazy_adam(G_parameters, options.lr, options.pl_interval if pl_weight else None)
-    modules: dict[str, nn.Module] = {"G": G, "G_ema": G_ema}
-    optimizers: dict[str, torch.optim.Optimizer] = {"opt_G": opt_G}
+    opt_G = lazy_adam(G.parameters(), options.lr, options.pl_interval if pl_weight else None)
+    opt_E = None
     if E is not None:
         channels_last(E.to(device)).train()
         opt_E = lazy_adam(E.parameters(), options.lr, None)
-        modules["E"], optimizers["opt_E"] = E, opt_E
-        if perceptual is not None:
-            perceptual.calibrate(pictures.batch(torch.arange(min(len(pictures), 64)), None, device))
-    cur_nimg, step, pl_mean = start_nimg, 0, torch.zeros((), device=device)
-    stats = Stats()
+    return GeneratorState(G, G_ema, opt_G, E, opt_E, torch.zeros((), device=device), cur_nimg)
 
-    def random_inputs(purpose: str, share: int | None = None) -> dict[str, Tensor]:
-        """What `generate` makes pictures of: latents, where styles change, the layers' noise."""
-        rng = generator_for(options.seed, cur_nimg, purpose)
-        z = world.shard(torch.randn(batch, 2, G.config.z_dim, generator=rng))
-        crossover = torch.randint(1, G.config.num_ws, (local, 1), generator=rng)
-        unmixed = torch.rand(local, 1, generator=rng) >= mixing
-        first = (torch.arange(G.config.num_ws)[None] < crossover) | unmixed
-        inputs = {"z": upload(z, device)}
-        if mixing:
-            inputs["first"] = upload(first, device)
-        if options.random_noise:
-            rng = generator_for(options.seed, cur_nimg, purpose + " noise", device)
-            noise = sharded_noise(rng, world.rank, world.size, device)
-            sides = G.synthesis.noise_sides
-            inputs |= {f"noise {i}": noise(share or local, R) for i, R in enumerate(sides)}
-        return inputs
 
-    graphs = Graphs(device) if options.cuda_graphs else None
-    synthesis = G.synthesis
-    if options.compile and not options.random_noise:
-        example = torch.zeros(local, G.config.num_ws, G.config.w_dim, device=device)
-        synthesis = compiled(G.synthesis, example, "const", None, dtype)
-        G.zero_grad(set_to_none=True)
-
-    def generate(
-        inputs: Tensors, forward: Callable[..., Tensor] = G.synthesis, share: int | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Pictures [N, 3, R, R] and their styles; share: of how many of the latents, None = all."""
-        ws = mixed_styles(G, inputs["z"], inputs.get("first"))[:share]
-        if not options.random_noise:
-            return forward(ws, "const", None, dtype), ws
-        return G.synthesis(ws, "random", given_noise(inputs), dtype), ws
-
+def _adversaries(
+    options: GeneratorTraining,
+    draws: GeneratorDraws,
+    D: Discriminator | None,
+    P: ProjectedDiscriminator | None,
+    stats: Stats,
+    graphs: Graphs | None,
+) -> list[Adversary]:
+    """Return the judges where they are trained, with their optimizers."""
     adversaries: list[Adversary] = []
     if D is not None:
-        channels_last(D.to(device)).train()
-        adversaries.append(
-            StyleGAN2Adversary(
-                D, options, lambda: generate(random_inputs("D"))[0], dtype, stats, world
-            )
-        )
+        channels_last(D.to(draws.device)).train()
+        dtype = torch.bfloat16 if options.bf16 else torch.float32
+
+        def draw(now: Moment) -> tuple[Tensor, Tensor | None]:
+            inputs = draws.fakes(now.nimg, "D")
+            return generate(draws.G, inputs, dtype)[0], inputs.get("labels")
+
+        adversaries.append(StyleGAN2Adversary(D, options, draw, dtype, stats, draws.world))
     if P is not None:
-        channels_last(P.to(device)).train()
-        adversaries.append(
-            ProjectedAdversary(
-                P,
-                options.lr_heads,
-                options.heads_augment_p,
-                options.heads_blur_kimg,
-                options.seed,
-                stats,
-                world,
-                graphs,
-            )
+        channels_last(P.to(draws.device)).train()
+        heads = ProjectedAdversary(
+            P,
+            options.lr_heads,
+            options.heads_augment_p,
+            options.heads_blur_kimg,
+            options.seed,
+            stats,
+            draws.world,
+            graphs,
         )
-    for adversary in adversaries:
-        modules[adversary.name] = adversary.network
-        optimizers[f"opt_{adversary.name}"] = adversary.optimizer
-    numbers = run.load_state(modules, optimizers)
-    if numbers is not None:
-        cur_nimg, step = numbers["cur_nimg"], numbers["step"]
-        pl_mean.fill_(numbers["pl_mean"])
-        for adversary in adversaries:
-            adversary.restore(numbers["adversaries"][adversary.name])
-    elif P is not None and not P.calibrated:
-        P.calibrate(pictures.batch(torch.arange(min(len(pictures), 64)), None, device))
-    grid_z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0))
+        adversaries.append(heads)
+    return adversaries
 
-    def real_batch() -> Tensor:
-        index, mirrored = (world.shard(x) for x in sampler.draw(cur_nimg, batch))
-        images = pictures.batch(index, mirrored if options.mirror else None, device)
-        return images.contiguous(memory_format=torch.channels_last)
 
-    def code_inputs() -> dict[str, Tensor]:
-        """What giving back real pictures takes besides them."""
-        rng = generator_for(options.seed, cur_nimg, "code")
-        inputs = {"draw": world.shard(torch.randn(batch, G.config.z_dim, generator=rng))}
-        window = None if perceptual is None else perceptual.window(G.config.resolution, rng)
-        if window is not None:
-            inputs["window"] = window
-        return {name: upload(x, device) for name, x in inputs.items()}
+def _synthesis(
+    options: GeneratorTraining, G: Generator, local: int, device: torch.device
+) -> nn.Module:
+    """Return the generator's synthesis network in the form that learns: compiled, if asked for."""
+    if not options.compile or options.random_noise:
+        return G.synthesis
+    dtype = torch.bfloat16 if options.bf16 else torch.float32
+    example = torch.zeros(local, G.config.num_ws, G.config.w_dim, device=device)
+    synthesis = compiled(G.synthesis, example, "const", None, dtype)
+    G.zero_grad(set_to_none=True)
+    return synthesis
 
-    def please(inputs: Tensors, plays: bool, learns: bool) -> dict[str, Tensor]:
-        """The generator's gradient: please the adversaries, give pictures back."""
-        said: dict[str, Tensor] = {}
-        if plays:
-            with torch.set_grad_enabled(learns):
-                fake, _ = generate(inputs, synthesis if learns else G.synthesis)
-            verdicts = [adversary.loss(fake, inputs) for adversary in adversaries]
-            g_loss = torch.stack([verdict.loss for verdict in verdicts]).sum()
-            if learns:
-                g_loss.backward(inputs=G_parameters)
-            said = {"loss_g": g_loss.detach()}
-            for adversary, verdict in zip(adversaries, verdicts, strict=True):
-                said |= {f"{adversary.name} {n}": x for n, x in verdict.numbers.items()}
-        if E is not None:
-            window = inputs.get("window")
-            result = reconstruct(E, G, inputs["real"], inputs["draw"], perceptual, window, dtype)
-            loss = autoencoding_loss(result, options.price_of_nat)
-            (loss * options.autoencoder_weight).backward()
-            said |= {"distance": result.distance.detach(), "nats": result.rate.detach()}
-        return said
 
-    def even_out(inputs: Tensors) -> dict[str, Tensor]:
-        """Path-length regularization's gradient. Not recorded: processes exchange a mean in it."""
-        fake, ws = generate(inputs, share=share)
-        lengths = losses.path_lengths(fake, ws, inputs["noise picture"])
-        mean = world.mean(lengths.detach().mean())
-        running = pl_mean.lerp(mean, options.pl_decay)
-        pl = losses.path_length_penalty(lengths, running)
-        (pl * (pl_weight * options.pl_interval)).backward()
-        return {"path_length": mean, "running": running}
+def _main_inputs(
+    draws: GeneratorDraws,
+    now: Moment,
+    players: Sequence[Adversary],
+    given_back: tuple[Tensor, Tensor | None] | None,
+) -> dict[str, Tensor]:
+    """Return what the main phase takes.
 
-    share = max(local // options.pl_batch_shrink, 1)
-    trained = [*G_parameters, *(E.parameters() if E is not None else ())]
-    judged = [p for adversary in adversaries for p in adversary.learns_in_loss]
-    recordable = all(adversary.recordable for adversary in adversaries)
-    pleasing = Phase(please, [*trained, *judged], graphs if recordable else None)
-    evening = Phase(even_out, G_parameters)
+    Args:
+        draws: what draws.
+        now: where the training is.
+        players: adversaries that judge pictures in this step.
+        given_back: pictures to give back, and their labels; None where there is no encoder.
+    """
+    inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if players else {}
+    for adversary in players:
+        inputs |= adversary.chance(now, len(inputs["z"]))
+    if given_back is not None:
+        real, labels = given_back
+        inputs |= {"real": real, **draws.codes(now.nimg)}
+        inputs |= {} if labels is None else {"real labels": labels}
+    return inputs
 
-    def save() -> None:
-        if not world.is_main:
-            return
-        run.save_state(
-            modules,
-            optimizers,
-            {
-                "cur_nimg": cur_nimg,
-                "step": step,
-                "pl_mean": read_scalars(pl_mean)[0],
-                "adversaries": {a.name: a.numbers() for a in adversaries},
-            },
-        )
-        with torch.no_grad():
-            ws = G_ema.mapping(grid_z.to(device), truncation_psi=0.8)
-            images = torch.cat([G_ema.synthesis(part) for part in ws.split(16)])
-            shown = pictures.batch(torch.arange(min(len(pictures), 24)), None, device)
-            if E is not None:
-                draw = torch.randn(
-                    len(shown), G.config.z_dim, generator=torch.Generator().manual_seed(0)
-                ).to(device)
-                given_back = reconstruct(E, G_ema, shown, draw).images
-                pairs = torch.stack([shown, given_back], dim=1).flatten(0, 1)
-                sheet = contact_sheet(to_uint8(pairs), columns=8)
-                sheet.save(run.path / f"reconstructions{cur_nimg // 1000:06d}.png")
-                save_encoder(E, run.path)
-        grid = contact_sheet(to_uint8(images), columns=8)
-        grid.save(run.path / f"fakes{cur_nimg // 1000:06d}.png")
-        trained = replace(card, trained_kimg=cur_nimg / 1000)
-        save_bundle(run.bundle_path, G_ema, trained, discriminator=D, projected=P)
 
-    tick_nimg = cur_nimg
-    snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, cur_nimg)
-    tick_time = time.perf_counter()
-    while cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
-        played = cur_nimg - start_nimg - options.warm_start_kimg * 1000
-        plays, learns = played >= 0, played >= options.discriminator_kimg * 1000
-        now = Moment(cur_nimg, step)
-        real = real_batch()
-        if plays:
-            for adversary in adversaries:
-                adversary.prepare(now, real)
+def _said_by(adversary: Adversary, said: Tensors) -> dict[str, Tensor]:
+    """Return the numbers of an adversary's verdict, of all that the main phase said."""
+    prefix = f"{adversary.name} "
+    return {n.removeprefix(prefix): x for n, x in said.items() if n.startswith(prefix)}
 
-        # Generator: please the adversaries, give pictures back.
-        inputs: dict[str, Tensor] = {}
-        if plays:
-            inputs = random_inputs("G")
-            for adversary in adversaries:
-                inputs |= adversary.chance(now, local)
-        if E is not None:
-            inputs |= {"real": real, **code_inputs()}
-        said = pleasing(inputs, plays, learns)
-        if E is not None:
-            world.average_gradients(E.parameters())
-            opt_E.step()
-        if learns or E is not None:
-            world.average_gradients(G_parameters)
-            opt_G.step()
-        for name in ("loss_g", "distance", "nats"):
-            if name in said:
-                stats.add(name, said[name])
-        if plays:
-            for adversary in adversaries:
-                prefix = f"{adversary.name} "
-                own = {n.removeprefix(prefix): x for n, x in said.items() if n.startswith(prefix)}
-                adversary.learn(now, real, own)
 
-        # Lazy path-length regularization.
-        if learns and pl_weight and step % options.pl_interval == 0:
-            rng = generator_for(options.seed, cur_nimg, f"PL picture {world.rank}", device)
-            R = G.config.resolution
-            noise = torch.randn(share, 3, R, R, generator=rng, device=device)
-            said = evening({**random_inputs("PL", share), "noise picture": noise})
-            world.average_gradients(G_parameters)
-            opt_G.step()
-            pl_mean = said["running"]
-            stats.add("path_length", said["path_length"])
+def _save(
+    state: GeneratorState,
+    run: RunFolder,
+    card: Card,
+    pictures: PictureSet,
+    D: Discriminator | None,
+    P: ProjectedDiscriminator | None,
+    device: torch.device,
+) -> None:
+    """Write the state, sheets of pictures, and the averaged generator as a bundle."""
+    run.save_state(state.modules(), state.optimizers(), state.numbers())
+    number = f"{state.cur_nimg // 1000:06d}"
+    if state.E is not None:
+        some = torch.arange(min(len(pictures), 24))
+        labels = pictures.labels(some).to(device) if state.G.config.c_dim else None
+        shown = pictures.batch(some, None, device)
+        sheet = _reconstructions(state.E, state.G_ema, shown, labels)
+        sheet.save(run.path / f"reconstructions{number}.png")
+        save_encoder(state.E, run.path)
+    _samples(state.G_ema, device).save(run.path / f"fakes{number}.png")
+    card = replace(card, trained_kimg=state.cur_nimg / 1000)
+    save_bundle(run.bundle_path, state.G_ema, card, discriminator=D, projected=P)
 
-        # Averages.
-        if learns or E is not None:
-            update_ema(G_ema, G, batch, cur_nimg, options.ema_kimg)
-        cur_nimg, step = cur_nimg + batch, step + 1
 
-        # Report.
-        if cur_nimg - tick_nimg < options.tick_kimg * 1000 and step > 1:
-            continue
-        means = stats.take(run.state_path, cur_nimg)
-        seconds = time.perf_counter() - tick_time
-        rate = (cur_nimg - tick_nimg) / seconds
-        tick_nimg, tick_time = cur_nimg, time.perf_counter()
-        if world.is_main:
-            record = {"kimg": cur_nimg / 1000, "images_per_s": rate, **means}
-            run.log("stats", record)
-            print(progress_line(record, options.total_kimg), flush=True)
-        if snapshots.due(cur_nimg):
-            save()
-            tick_time = time.perf_counter()
-    stats.take(run.state_path, cur_nimg)  # of the steps since the last line of progress
-    save()
-    return G_ema
+@torch.no_grad()
+def _samples(G: Generator, device: torch.device) -> Image.Image:
+    """Return a sheet of 48 pictures, of the same latents and classes at every time."""
+    z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
+    c = None
+    if count := G.config.c_dim:  # each column one class, unless there are more classes
+        number = torch.arange(48) if count > 8 else torch.arange(48) % 8
+        c = torch.eye(count, device=device)[(number % count).to(device)]
+    ws = G.mapping(z, c, truncation_psi=0.8)
+    images = torch.cat([G.synthesis(part) for part in ws.split(16)])
+    return contact_sheet(to_uint8(images), columns=8)
+
+
+@torch.no_grad()
+def _reconstructions(
+    E: VariationalEncoder, G: Generator, images: Tensor, labels: Tensor | None
+) -> Image.Image:
+    """Return a sheet of pictures [N, 3, R, R], each beside what is given back of it."""
+    rng = torch.Generator().manual_seed(0)
+    draw = torch.randn(len(images), G.config.z_dim, generator=rng).to(images.device)
+    given_back = reconstruct(E, G, images, draw, c=labels).images
+    pairs = torch.stack([images, given_back], dim=1).flatten(0, 1)
+    return contact_sheet(to_uint8(pairs), columns=8)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from inpaint_model.readback import read_scalars
+from inpaint_model.training.run_folder import RunFolder
 
 
 class TrainingDivergedError(RuntimeError):
@@ -35,6 +37,11 @@ class Stats:
         self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._counts[name] = self._counts.get(name, 0) + 1
 
+    def add_all(self, values: Mapping[str, Tensor | float]) -> None:
+        """Count one value of each name."""
+        for name, value in values.items():
+            self.add(name, value)
+
     def take(self, state: Path, cur_nimg: int) -> dict[str, float]:
         """The means since the last call.
 
@@ -48,6 +55,46 @@ class Stats:
         if not all(map(math.isfinite, means.values())):
             raise TrainingDivergedError(state, cur_nimg, means)
         return means
+
+
+class Progress:
+    """When a training reports, and what: the means of its numbers, and its speed."""
+
+    def __init__(self, run: RunFolder, stats: Stats, total_kimg: float, cur_nimg: int) -> None:
+        """Count from `cur_nimg` images, and from now.
+
+        Args:
+            run: where lines are kept.
+            stats: what the steps add their numbers to.
+            total_kimg: thousands of images after which the training ends.
+            cur_nimg: images that it has seen so far.
+        """
+        self._run, self._stats, self._total_kimg = run, stats, total_kimg
+        self.restart(cur_nimg)
+
+    def due(self, cur_nimg: int, step: int, tick_kimg: float) -> bool:
+        """Return whether a line is due: after the first step, then every `tick_kimg`."""
+        return step <= 1 or cur_nimg - self._nimg >= tick_kimg * 1000
+
+    def take(self, cur_nimg: int) -> dict[str, float]:
+        """Return the next line's numbers: of all images since the last one.
+
+        TrainingDivergedError if one is not finite, so call this before a state is written.
+        """
+        means = self._stats.take(self._run.state_path, cur_nimg)
+        rate = (cur_nimg - self._nimg) / (time.perf_counter() - self._time)
+        return {"kimg": cur_nimg / 1000, "images_per_s": rate} | means
+
+    def write(self, record: Mapping[str, float], warnings: Sequence[str] = ()) -> None:
+        """Keep a line in the run's folder, and print it with its warnings."""
+        self._run.log("stats", record)
+        print(progress_line(record, self._total_kimg), flush=True)
+        for warning in warnings:
+            print(f"   warning: {warning}", flush=True)
+
+    def restart(self, cur_nimg: int) -> None:
+        """Measure the speed from here on: reporting and saving are not part of it."""
+        self._nimg, self._time = cur_nimg, time.perf_counter()
 
 
 def progress_line(record: Mapping[str, float], total_kimg: float) -> str:

@@ -83,6 +83,17 @@ class GeneratorTraining:
     )
     cuda_graphs: bool = option(False, CUDA_GRAPHS)
 
+    # Path lengths and mixed styles belong to StyleGAN2's recipe; projected GANs do without.
+    def path_length_weight(self, *, projected: bool) -> float:
+        """Return the weight of path-length regularization, with or without projected heads."""
+        default = 0.0 if projected else 2.0
+        return self.pl_weight if self.pl_weight is not None else default
+
+    def mixing(self, *, projected: bool) -> float:
+        """Return the share of samples with styles of two latents, 0..1."""
+        default = 0.0 if projected else 0.9
+        return self.style_mixing_prob if self.style_mixing_prob is not None else default
+
 
 @dataclass(frozen=True)
 class InpainterTraining:

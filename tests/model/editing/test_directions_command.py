@@ -274,8 +274,6 @@ def test_a_unit_that_is_no_number_is_refused(bundle: Path) -> None:
     (bundle / "model.yaml").write_text(re.sub(r"unit: .*", "unit: .inf", text))
     wrong = r"`directions\[0\]\.unit` must be a finite number, not inf"
     with pytest.raises(BundleError, match=wrong):
-        BundleError, match=r"`directions\[0\]\.unit` must be a finite number, not inf"
-    ):
         read_bundle(bundle)
 
 

@@ -1,0 +1,232 @@
+"""The parts of a step of a generator's training: what is random in it, and what is learned.
+
+`GeneratorDraws` makes the random choices, as functions of the seed and of the images seen so far.
+`GeneratorPhases` makes gradients of them, as functions of tensors that a CUDA graph can repeat.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inpaint_model.data import PictureSet
+from inpaint_model.generator import Generator, NoiseSource
+from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.sampler import Sampler
+from inpaint_model.staging import upload
+from inpaint_model.training import losses
+from inpaint_model.training.adversaries import Adversary
+from inpaint_model.training.autoencoding import (
+    VariationalEncoder,
+    autoencoding_loss,
+    reconstruct,
+)
+from inpaint_model.training.distributed import World
+from inpaint_model.training.phases import Tensors
+from inpaint_model.training.randomness import generator_for, sharded_noise
+from inpaint_model.training.settings import GeneratorTraining
+
+
+def mixed_styles(
+    G: Generator, z: Tensor, first: Tensor | None, labels: Tensor | None = None
+) -> Tensor:
+    """Return styles [N, num_ws, w_dim] of the latents z [N, 2, z_dim].
+
+    The mapping's average moves towards those of the first latents.
+
+    Args:
+        G: the generator.
+        z: two latents for each picture.
+        first: bool [N, num_ws], which styles are the first latent's; None = all.
+        labels: [N, c_dim], for both latents of each picture; None for unconditional generators.
+    """
+    if first is None:
+        w = G.mapping.map(z[:, 0], labels)
+        G.mapping.track_w_avg(w)
+        return w[:, None].repeat(1, G.config.num_ws, 1)
+    c = None if labels is None else labels.repeat_interleave(2, 0)
+    w, w_other = G.mapping.map(z.flatten(0, 1), c).unflatten(0, (-1, 2)).unbind(1)
+    G.mapping.track_w_avg(w)
+    return torch.where(first[:, :, None], w[:, None], w_other[:, None])
+
+
+def given_noise(draws: Tensors) -> NoiseSource:
+    """Return the noise that `noise 0`, `noise 1`, ... hold, layer by layer."""
+    layers = itertools.count()
+    return lambda N, resolution: draws[f"noise {next(layers)}"]
+
+
+def generate(
+    G: Generator,
+    draws: Tensors,
+    dtype: torch.dtype,
+    synthesis: Callable[..., Tensor] | None = None,
+    share: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return pictures [N, 3, R, R] and their styles [N, num_ws, w_dim].
+
+    Args:
+        G: the generator.
+        draws: what `GeneratorDraws.fakes` gives.
+        dtype: of the convolutions.
+        synthesis: a faster form of the generator's, for constant noise.
+        share: of how many of the latents pictures are made; None = all.
+    """
+    ws = mixed_styles(G, draws["z"], draws.get("first"), draws.get("labels"))[:share]
+    if "noise 0" in draws:
+        return G.synthesis(ws, "random", given_noise(draws), dtype), ws
+    return (synthesis or G.synthesis)(ws, "const", None, dtype), ws
+
+
+@dataclass(frozen=True)
+class GeneratorDraws:
+    """The random choices of the step that begins after `nimg` images, for any `nimg`."""
+
+    options: GeneratorTraining
+    G: Generator  # for its sizes
+    pictures: PictureSet
+    sampler: Sampler
+    mixing: float  # share of pictures whose styles come from two latents
+    perceptual: PerceptualLoss | None
+    world: World
+    device: torch.device
+
+    def real(self, nimg: int) -> tuple[Tensor, Tensor | None]:
+        """Return the pictures to learn from [N, 3, R, R], and their labels [N, c_dim] if any."""
+        drawn = self.sampler.draw(nimg, self.options.batch_size)
+        index, mirrored = (self.world.shard(x) for x in drawn)
+        mirror = mirrored if self.options.mirror else None
+        images = self.pictures.batch(index, mirror, self.device)
+        images = images.contiguous(memory_format=torch.channels_last)
+        if not self.G.config.c_dim:
+            return images, None
+        return images, upload(self.pictures.labels(index), self.device)
+
+    def fakes(self, nimg: int, purpose: str, share: int | None = None) -> dict[str, Tensor]:
+        """Return what `generate` makes pictures of: latents, labels, where styles change, noise.
+
+        Args:
+            nimg: images seen so far.
+            purpose: of the pictures; each has choices of its own.
+            share: for how many pictures noise is needed; None = this process's whole share.
+        """
+        options, world, config = self.options, self.world, self.G.config
+        local = world.share_of(options.batch_size)
+        rng = generator_for(options.seed, nimg, purpose)
+        z = world.shard(torch.randn(options.batch_size, 2, config.z_dim, generator=rng))
+        crossover = torch.randint(1, config.num_ws, (local, 1), generator=rng)
+        unmixed = torch.rand(local, 1, generator=rng) >= self.mixing
+        first = (torch.arange(config.num_ws)[None] < crossover) | unmixed
+        draws = {"z": upload(z, self.device)}
+        if self.mixing:
+            draws["first"] = upload(first, self.device)
+        if config.c_dim:  # those of the pictures, as often as these are drawn
+            rng = generator_for(options.seed, nimg, purpose + " labels")
+            index = world.shard(self.sampler.independent(options.batch_size, rng))
+            draws["labels"] = upload(self.pictures.labels(index), self.device)
+        if options.random_noise:
+            rng = generator_for(options.seed, nimg, purpose + " noise", self.device)
+            noise = sharded_noise(rng, world.rank, world.size, self.device)
+            sides = self.G.synthesis.noise_sides
+            draws |= {f"noise {i}": noise(share or local, R) for i, R in enumerate(sides)}
+        return draws
+
+    def codes(self, nimg: int) -> dict[str, Tensor]:
+        """Return what giving back real pictures takes besides them."""
+        config = self.G.config
+        rng = generator_for(self.options.seed, nimg, "code")
+        draw = torch.randn(self.options.batch_size, config.z_dim, generator=rng)
+        draws = {"draw": self.world.shard(draw)}
+        window = self.perceptual.window(config.resolution, rng) if self.perceptual else None
+        if window is not None:
+            draws["window"] = window
+        return {name: upload(x, self.device) for name, x in draws.items()}
+
+    def path_lengths(self, nimg: int, share: int) -> dict[str, Tensor]:
+        """Return what path-length regularization takes, for `share` pictures."""
+        purpose, R = f"PL picture {self.world.rank}", self.G.config.resolution
+        rng = generator_for(self.options.seed, nimg, purpose, self.device)
+        noise = torch.randn(share, 3, R, R, generator=rng, device=self.device)
+        return {**self.fakes(nimg, "PL", share), "noise picture": noise}
+
+
+@dataclass(frozen=True)
+class GeneratorPhases:
+    """What a generator learns in a step. Each phase leaves gradients, and returns its numbers."""
+
+    options: GeneratorTraining
+    G: Generator
+    adversaries: Sequence[Adversary]
+    E: VariationalEncoder | None
+    perceptual: PerceptualLoss | None
+    synthesis: Callable[..., Tensor]  # the generator's, perhaps compiled
+    pl_weight: float
+    world: World
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the convolutions."""
+        return torch.bfloat16 if self.options.bf16 else torch.float32
+
+    def please(self, inputs: Tensors, plays: bool, learns: bool) -> dict[str, Tensor]:
+        """Leave the gradient of the main losses: please the adversaries, give pictures back.
+
+        Args:
+            inputs: what `GeneratorDraws` and the adversaries drew; pictures as `real`.
+            plays: whether the adversaries judge pictures.
+            learns: whether the generator learns from what they say.
+        """
+        said = self._play(inputs, learns) if plays else {}
+        if self.E is not None:
+            said |= self._give_back(self.E, inputs)
+        return said
+
+    def even_out(self, inputs: Tensors) -> dict[str, Tensor]:
+        """Leave the gradient of path-length regularization.
+
+        No CUDA graph can hold it: processes exchange a mean in it.
+
+        Args:
+            inputs: what `GeneratorDraws.path_lengths` gives, and the running mean of path lengths
+                so far, `pl_mean`.
+        """
+        share = len(inputs["noise picture"])
+        fake, ws = generate(self.G, inputs, self.dtype, share=share)
+        lengths = losses.path_lengths(fake, ws, inputs["noise picture"])
+        mean = self.world.mean(lengths.detach().mean())
+        running = inputs["pl_mean"].lerp(mean, self.options.pl_decay)
+        penalty = losses.path_length_penalty(lengths, running)
+        (penalty * (self.pl_weight * self.options.pl_interval)).backward()
+        return {"path_length": mean, "pl_mean": running}
+
+    def _play(self, inputs: Tensors, learns: bool) -> dict[str, Tensor]:
+        with torch.set_grad_enabled(learns):
+            synthesis = self.synthesis if learns else None
+            fake, _ = generate(self.G, inputs, self.dtype, synthesis)
+        verdicts = [adversary.loss(fake, inputs) for adversary in self.adversaries]
+        loss = torch.stack([verdict.loss for verdict in verdicts]).sum()
+        if learns:
+            loss.backward(inputs=list(self.G.parameters()))
+        said = {"loss_g": loss.detach()}
+        for adversary, verdict in zip(self.adversaries, verdicts, strict=True):
+            said |= {f"{adversary.name} {n}": x for n, x in verdict.numbers.items()}
+        return said
+
+    def _give_back(self, E: VariationalEncoder, inputs: Tensors) -> dict[str, Tensor]:
+        result = reconstruct(
+            E,
+            self.G,
+            inputs["real"],
+            inputs["draw"],
+            self.perceptual,
+            inputs.get("window"),
+            self.dtype,
+            inputs.get("real labels"),
+        )
+        loss = autoencoding_loss(result, self.options.price_of_nat)
+        (loss * self.options.autoencoder_weight).backward()
+        return {"distance": result.distance.detach(), "nats": result.rate.detach()}

@@ -1,0 +1,158 @@
+"""The phases of a step of an inpainter's training: tensors in, gradients and numbers out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor
+
+from inpaint_model.discriminator import Discriminator
+from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.training import losses
+from inpaint_model.training.adversaries import ProjectedAdversary
+from inpaint_model.training.edit_loss import edit_loss, moves
+from inpaint_model.training.inpainter_step import (
+    Batch,
+    Fills,
+    coarse_loss,
+    codes_loss,
+    fill_both,
+    reconstruction,
+    trained_parameters,
+)
+from inpaint_model.training.phases import Tensors
+from inpaint_model.training.settings import InpainterTraining
+
+Term = tuple[Tensor | float, Tensor]  # a weight and a loss
+
+
+@torch.no_grad()
+def pictures_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> Batch:
+    """Return the pictures that a step sees: generated ones, a share replaced by photographs.
+
+    Args:
+        model: whose generator makes them.
+        given: `InpainterDraws` by name, and `photographs` [K, 3, R, R] if there are any; `labels`
+            of generated pictures and `new labels`, those of photographs among them, [B, c_dim]
+            each, for conditional generators.
+        dtype: of the convolutions.
+    """
+    generator, config = model.generator, model.generator.config
+    c = None
+    if config.c_dim:  # new codes are of the class of what they fill
+        labels, new_labels = given["labels"], given["new labels"]
+        c = torch.stack([labels, new_labels, new_labels], dim=1).flatten(0, 1)
+    ws = generator.mapping(given["z"].flatten(0, 1), c)
+    w_same, w_new, w_other = ws.unflatten(0, (-1, 3)).unbind(1)
+    later = torch.arange(config.num_ws, device=ws.device) >= given["mixed_from"]
+    w_new = torch.where(later[:, :, None], w_other, w_new)
+    same = new = generator.synthesis(w_same, dtype=dtype).float()
+    if "photographs" in given:
+        new = same.index_copy(0, given["real"], given["photographs"])
+    return Batch(same, new, given["hole"], w_same, w_new, given["real"])
+
+
+def _labels_of_both(given: Tensors) -> Tensor | None:
+    """Return the labels of both branches' composites [2 B, c_dim]; None without classes."""
+    return torch.cat([given["labels"], given["new labels"]]) if "labels" in given else None
+
+
+@dataclass(frozen=True)
+class InpainterPhases:
+    """What the inpainter and its discriminator learn in a step.
+
+    Each phase leaves gradients, and returns its numbers.
+    """
+
+    options: InpainterTraining
+    model: InpaintingModel
+    D: Discriminator | None
+    heads: ProjectedAdversary | None
+    perceptual: PerceptualLoss
+    edited: int  # pictures in which edits are compared
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the convolutions."""
+        return torch.bfloat16 if self.options.bf16 else torch.float32
+
+    def fill(self, given: Tensors, judged: bool) -> dict[str, Tensor]:
+        """Leave the gradient of encoder, mixer and skip encoder.
+
+        Args:
+            given: what the step's pictures are made of, and its other random choices.
+            judged: whether D has a say, if there is one.
+        """
+        data = pictures_of(self.model, given, self.dtype)
+        shift = given["shift"] * self.model.mixer.w_std if "shift" in given else None
+        fills = fill_both(self.model, data, shift)
+        terms = self._reconstruct(data, fills, given)
+        # Composites of both branches. The losses are sums over the two, hence twice the means.
+        both = torch.cat([fills.composite_same, fills.composite_new])
+        said = {}
+        if judged and self.D is not None:
+            self.D.requires_grad_(False)
+            logits = self.D(both.to(self.dtype), _labels_of_both(given))
+            adversarial = 2 * losses.g_nonsaturating(logits)
+            weight = self.options.lambda_adversarial * given["ramp"]
+            terms["loss_adversarial"] = weight, adversarial
+        if self.heads is not None:
+            # Judged even while it does not count, since heads learn from what they judge.
+            verdict = self.heads.loss(both, given)
+            weight = self.options.lambda_projected * given["ramp"]
+            terms["loss_projected"] = weight, 2 * verdict.loss
+            said = verdict.numbers
+        loss = reduce(add, (weight * term for weight, term in terms.values()))
+        loss.backward(inputs=trained_parameters(self.model))
+        said = {name: term for name, (_, term) in terms.items()} | said
+        return {name: x.detach() for name, x in {**said, "both": both, "new": data.new}.items()}
+
+    def tell_apart(self, given: Tensors) -> dict[str, Tensor]:
+        """Leave the gradient of D. Whole pictures are its real class, composites its fakes."""
+        assert self.D is not None
+        self.D.requires_grad_(True)
+        fake_logits = self.D(given["both"].to(self.dtype), _labels_of_both(given))
+        real_logits = self.D(given["new"].to(self.dtype), given.get("new labels"))
+        loss = losses.d_logistic_real(real_logits) + losses.d_logistic_fake(fake_logits)
+        (2 * loss).backward()
+        return {
+            "loss_D": 2 * loss.detach(),
+            "sign_real": real_logits.detach().sign().mean(),
+            "sign_fake": fake_logits.detach().sign().mean(),
+        }
+
+    def smooth(self, given: Tensors) -> dict[str, Tensor]:
+        """Leave the gradient of D's R1 penalty."""
+        assert self.D is not None
+        self.D.requires_grad_(True)  # here too: a replay of another phase leaves it as it is
+        real = given["new"].detach().requires_grad_(True)
+        penalty = losses.r1_penalty(self.D(real, given.get("new labels")), real)
+        (penalty * (self.options.r1_gamma / 2 * self.options.r1_interval)).backward()
+        return {"r1": penalty.detach()}
+
+    def _reconstruct(self, data: Batch, fills: Fills, given: Tensors) -> dict[str, Term]:
+        """Return the losses that compare with the pictures themselves, and their weights."""
+        options, perceptual, weight = self.options, self.perceptual, self.options.perceptual_weight
+        windows = given.get("window of same"), given.get("window of new")
+        same, new = reconstruction(data, fills, perceptual, weight, windows)
+        terms: dict[str, Term] = {
+            "loss_same": (options.lambda_same, same),
+            "loss_new": (options.lambda_new, new),
+        }
+        if options.lambda_coarse:
+            terms["loss_coarse"] = options.lambda_coarse, coarse_loss(data, fills)
+        if options.lambda_codes:
+            window = given.get("window of codes")
+            codes = codes_loss(self.model, data, fills, perceptual, weight, window)
+            terms["loss_codes"] = options.lambda_codes, codes
+        if options.lambda_edit:
+            some = slice(self.edited)
+            move = moves(data.w_same[some], data.w_new[some], given["moves"])
+            encoding = Encoding(*(part[some] for part in fills.encoding_new))
+            kept = edit_loss(self.model, encoding, fills.ws_new[some], move, data.hole[some])
+            terms["loss_edit"] = options.lambda_edit, kept
+        return terms
