@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from eventually import eventually
 from inpaint_model.bundle import Card, read_bundle, save_bundle
 from inpaint_model.cli import main
 from inpaint_model.commands.training_run import add_data_arguments, load_data
@@ -21,6 +21,7 @@ from inpaint_model.direction_store import add_directions, load_vectors
 from inpaint_model.directions import Direction
 from inpaint_model.projected.files import FILE as HEADS
 from inpaint_model.projected.files import load_projected
+from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import TORCHSCRIPT, reached_kimg, same_tensors
 from tiny_feature_networks import save_script, tiny_feature_network, tiny_projected
@@ -85,10 +86,10 @@ class TestCommand:
         process = subprocess.Popen(
             [*COMMAND, *arguments(data, out, 400), *extra], stdout=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 120
-        while not (out / "state.safetensors").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)  # somewhere in the middle of a step or of a snapshot
+        written = RunFolder(out).state_path
+        assert eventually(written.exists, 120)
+        first = written.stat().st_mtime_ns
+        assert eventually(lambda: written.stat().st_mtime_ns > first, 120)  # the next snapshot
         process.send_signal(signal.SIGKILL)
         process.wait()
         reached = reached_kimg(out)
@@ -106,10 +107,7 @@ class TestCommand:
         process = subprocess.Popen(
             [*COMMAND, *arguments(data, out, 400), *rare], stdout=subprocess.PIPE, text=True
         )
-        deadline = time.monotonic() + 120
-        while not (out / "stats.jsonl").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)  # the first step always makes a line
-        time.sleep(0.3)
+        assert eventually((out / "stats.jsonl").exists, 120)  # the first step makes a line
         process.send_signal(signal.SIGTERM)
         assert "stopped, with everything saved" in process.communicate(timeout=60)[0]
         assert process.returncode == 0
