@@ -17,16 +17,13 @@ from inpaint_model.metrics.eyes import eye_difference, eye_pairs
 from inpaint_model.metrics.mesh_pairs import MIRROR
 from inpaint_model.metrics.networks import load_judges, meshes_of
 from scipy.spatial.transform import Rotation
+from shared_files import SHARED
 from torch import Tensor
 from torch.nn import functional as F
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 FOLDERS = [SHARED / "metrics", SHARED / "nets"]
-PORTRAITS = SHARED / "faces" / "portraits256.zip"
-shared = pytest.mark.skipif(
-    not all(path.exists() for path in (*FOLDERS, PORTRAITS)),
-    reason="the networks and portraits of ../shared are not there",
-)
+PORTRAITS = "faces/portraits256.zip"
+shared = pytest.mark.shared("metrics", "nets", PORTRAITS)
 
 
 def symmetric_face(seed: int = 0) -> Floats:
@@ -165,7 +162,7 @@ def test_a_file_that_is_no_detector_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def portraits() -> Tensor:
-    return load_pictures(f"{PORTRAITS}:val", 128, limit=60).pixels
+    return load_pictures(f"{SHARED / PORTRAITS}:val", 128, limit=60).pixels
 
 
 @shared
