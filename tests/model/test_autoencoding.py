@@ -29,7 +29,7 @@ from tiny_networks import tiny_networks
 from torch import Tensor
 
 ALONE = GeneratorTraining(
-    total_kimg=0.8,
+    total_kimg=0.32,
     batch_size=8,
     lr=0.005,
     pl_weight=0,
