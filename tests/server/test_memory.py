@@ -68,6 +68,6 @@ def test_requests_leave_nothing_that_holds_their_pictures(tmp_path: Path) -> Non
                 edit = pb.EditHeader(source=recipe_source(fill, candidate))
                 await call(channel, "Edit", pb.EditRequest(header=edit).SerializeToString())
                 for kind in (pb.FillRequest, pb.EditRequest, Scene):
-                    assert await eventually_async(partial(gone, kind)), kind
+                    assert await eventually_async(partial(gone, kind), 60), kind
 
     asyncio.run(body())

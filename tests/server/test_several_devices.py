@@ -81,6 +81,11 @@ class Client:
         return await self.stub.Info(pb.InfoRequest(), metadata=self.metadata)
 
 
+def all_are_warm() -> bool:
+    """Whether each device has rendered once."""
+    return [device.rendered for device in Device.all] == [1, 1]
+
+
 def with_two_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test: Any, **settings: Any
 ) -> None:
@@ -95,8 +100,7 @@ def with_two_devices(
                 running(config, runtime, Device, devices=(CPU, CPU)) as address,
                 Client(address, "a-token-for-this-test") as client,
             ):
-                warm = lambda: [device.rendered for device in Device.all] == [1, 1]  # noqa: E731
-                assert await eventually_async(warm, 120)
+                assert await eventually_async(all_are_warm, 120)
                 await client.stub.LoadModel(pb.LoadModelRequest(), metadata=client.metadata)
                 for device in Device.all:  # LoadModel came after the last step of warming up
                     device.encoded = device.rendered = 0
