@@ -148,6 +148,7 @@ def test_originals_come_from_several_sources(images: Path, tmp_path: Path) -> No
     assert other["about"]["pictures"].startswith("24 of first, second with copies from copies at")
 
 
+@pytest.mark.slow
 def test_everything_is_measured_written_and_shown(
     bundle: Path, images: Path, judges: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,6 +188,7 @@ def test_everything_is_measured_written_and_shown(
     assert "| Navier-Stokes |" in (out / "table.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_second_run_measures_nothing_again(
     bundle: Path, images: Path, judges: Path, landmarks: Path, tmp_path: Path
 ) -> None:
@@ -230,6 +232,7 @@ def test_a_generator_alone_is_judged_by_its_pictures(
         assert sheet.size == (8 * (RESOLUTION + 2) - 2,) * 2
 
 
+@pytest.mark.slow
 def test_faces_are_judged_beside_those_of_the_originals(
     bundle: Path, images: Path, judges: Path, landmarks: Path, tmp_path: Path
 ) -> None:

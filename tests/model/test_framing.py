@@ -105,6 +105,7 @@ def test_pictures_are_drawn_as_often_as_their_weights_say() -> None:
             Pictures(marked_pictures(3), useless)
 
 
+@pytest.mark.slow
 def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
     pictures = Pictures(marked_pictures())
     options = FramerTraining(total_kimg=1.024, batch_size=32, snapshot_kimg=0.256, lr=0.004)

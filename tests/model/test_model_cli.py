@@ -60,6 +60,7 @@ def test_help_does_not_import_torch(command: list[str]) -> None:
     assert done.stdout.startswith("usage: ")
 
 
+@pytest.mark.slow
 def test_import_info_and_sample(
     tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +123,7 @@ def test_classes_can_be_chosen(tmp_path: Path) -> None:
     assert np.array_equal(pictures[1], pictures[2])  # each in turn: seed 1 is class 1
 
 
+@pytest.mark.slow
 def test_notes_reach_the_user(tmp_path: Path) -> None:
     path = write_torch(tmp_path / "x.pt", {"g_ema": state_dict(rosinality_generator(TINY))})
     done = run("import", path, "--out", tmp_path / "bundle")

@@ -57,6 +57,7 @@ def photographs() -> Iterator[tuple[np.ndarray, Frame]]:
             yield np.asarray(photograph.convert("RGB")), frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pictures", [drawings, pytest.param(photographs, marks=pytest.mark.shared("photos"))]
 )

@@ -123,6 +123,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     return read_bundle(target)
 
 
+@pytest.mark.slow
 def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
     assert (shipped.dtype, shipped.has_framer) == ("fp16", True)
     assert load_model(shipped).config.generator.resolution == 64
@@ -132,6 +133,7 @@ def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
         assert load_projected(shipped.folder, ProjectedDiscriminator(networks, 64))
 
 
+@pytest.mark.slow
 def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     """The StyleGAN2 discriminator and reconstruction; here without growing."""
     train(tmp_path / "runs", "--data", f"{files}/faces.zip", RESOLUTION="32", BF16="0")
@@ -143,6 +145,7 @@ def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     assert (asked["bf16"], asked["autoencoder_weight"]) == (False, 5)
 
 
+@pytest.mark.slow
 def test_on_from_what_ships_killed_and_out_of_time(
     shipped: BundleInfo, files: Path, tmp_path: Path
 ) -> None:
@@ -199,6 +202,7 @@ def trainer_of(script: int) -> int | None:
     return int(children[0]) if children else None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the training in /proc")
 def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path) -> None:
     """Its process is killed as the kernel does when memory runs out: twice, then four times."""
@@ -241,6 +245,7 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
     assert printed.count("it is started again") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_namespaces(), reason="needs a file system of its own")
 def test_a_full_disk_is_one_sentence_and_no_restart(files: Path, tmp_path: Path) -> None:
     """A real file system without space; what was saved before stays."""
@@ -269,6 +274,7 @@ def test_a_full_disk_is_one_sentence_and_no_restart(files: Path, tmp_path: Path)
     assert done.stdout.endswith("went on\n")
 
 
+@pytest.mark.slow
 def test_detached_it_outlives_its_terminal(files: Path, tmp_path: Path) -> None:
     runs, options = tmp_path / "runs", all_options(files)
     endless = {"RESOLUTION": "32", "HALF_KIMG": "400", "SNAPSHOT_MINUTES": "0.001"}

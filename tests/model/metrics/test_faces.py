@@ -187,6 +187,7 @@ def test_the_table_of_pairs_is_that_of_the_network(portraits: Tensor) -> None:
     assert np.median(distances[MIRROR, np.arange(468)]) < 0.005  # of the picture's side
 
 
+@pytest.mark.slow
 @shared
 def test_planted_asymmetry_is_seen(portraits: Tensor) -> None:
     judges = load_judges(FOLDERS)

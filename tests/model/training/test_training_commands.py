@@ -76,6 +76,7 @@ def arguments(data: Path, out: Path, kimg: float) -> list[str]:
 
 
 class TestCommand:
+    @pytest.mark.slow
     @TORCHSCRIPT
     @pytest.mark.parametrize("projected", [False, True])
     def test_killed_at_any_moment_it_goes_on(
@@ -100,6 +101,7 @@ class TestCommand:
         assert main(["train", "generator", *arguments(data, whole, total), *extra]) == 0
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
+    @pytest.mark.slow
     def test_sigterm_saves_and_it_goes_on(self, data: Path, tmp_path: Path) -> None:
         """With neither line nor snapshot due for long: what is saved is where it was."""
         out = tmp_path / "stopped"
@@ -126,6 +128,7 @@ class TestCommand:
         assert reached_kimg(tmp_path / "run") == 0  # loading takes longer than this
         assert read_bundle(tmp_path / "run" / "bundle").kind == "generator"
 
+    @pytest.mark.slow
     def test_two_processes_equal_one(self, data: Path, tmp_path: Path) -> None:
         one, two = tmp_path / "one", tmp_path / "two"
         assert main(["train", "generator", *arguments(data, one, 0.032)]) == 0
@@ -144,6 +147,7 @@ class TestCommand:
         one_step = torch.cat([v.flatten() for v in tiny_networks()[0].state_dict().values()])
         assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_processes_stay_equal_against_projected_discriminators(
         self, data: Path, network: Path, tmp_path: Path
@@ -168,6 +172,7 @@ class TestCommand:
         name = "synthesis.b32.conv1.weight"
         assert not torch.equal(trained[f"generator/G/{name}"], G[name])
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_heads_go_on_from_a_bundle(
         self, data: Path, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -193,6 +198,7 @@ class TestCommand:
         printed = capsys.readouterr().out
         assert f"no heads that fit lie in {first / 'bundle'}: new ones are trained" in printed
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_inpainter_against_projected_discriminators(
         self, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -234,6 +240,7 @@ class TestCommand:
         assert main([*base, *more, "--out", str(tmp_path / "more")]) == 0
         assert "new ones are trained" not in capsys.readouterr().out
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = tiny_networks()
