@@ -1,8 +1,10 @@
 # Each target does all of its own set-up. `make help` lists them.
 
 PY := .venv/bin/python
+# A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check format schemas test test-gpu test-hosts fuzz soak demo run bench clean
+.PHONY: help setup protos plugins check format schemas test test-fast test-gpu test-hosts fuzz soak demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,7 +31,10 @@ schemas: setup  ## docs/schemas, after editing a dataclass that a file is checke
 	$(PY) scripts/write-schemas
 
 test: setup  ## every test that needs no Krita and no GIMP
-	$(PY) -m pytest -m "not hosts"
+	$(PY) -m pytest $(PARALLEL) -m "not hosts"
+
+test-fast: setup  ## the same without the slow ones, in under a minute
+	$(PY) -m pytest $(PARALLEL) -m "not hosts and not slow"
 
 test-gpu: setup  ## the tests that need a GPU; they fail where there is none
 	REQUIRE_GPU=1 $(PY) -m pytest -m gpu tests/model tests/server

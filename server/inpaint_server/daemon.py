@@ -8,7 +8,7 @@ import logging
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -107,10 +107,15 @@ async def running(
     make_loader: Callable[[torch.device, str], Loader] = BundleLoader,
     on_failure: Callable[[str], None] = lambda sentence: None,
     remedy: str = "restart the daemon",
+    *,
+    devices: Sequence[torch.device] | None = None,
+    tidy_every_s: float = TIDY_EVERY_S,
 ) -> AsyncIterator[str]:
     """The daemon while the block runs; gives its address. Leaving drains it.
 
     on_failure: told, in some thread, that a device is lost; then the block should be left.
+    devices: one worker each; None: those that `config` names.
+    tidy_every_s: how often expired sessions and idle models are looked for.
     """
     async with AsyncExitStack() as stack:
         token = _token(config.token_file)
@@ -119,7 +124,7 @@ async def running(
             token = token or runtime.predecessor.token
         token = token or secrets.token_urlsafe(32)
         engine = partial(Engine, is_fatal=is_fatal, on_failure=on_failure, remedy=remedy)
-        parts = _parts(config, make_loader, engine)
+        parts = _parts(config, devices or choose_devices(config.device), make_loader, engine)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
         monitor = HealthMonitor(parts.engine)
         server = _server(parts, monitor, token)
@@ -133,7 +138,7 @@ async def running(
         stack.callback(parts.engine.stop)
         await server.start()
         stack.push_async_callback(_drain, server, monitor, parts, config.grace_s)
-        for work in (monitor.watch(), _warm_up(parts, monitor), _tidy(parts)):
+        for work in (monitor.watch(), _warm_up(parts, monitor), _tidy(parts, tidy_every_s)):
             stack.callback(asyncio.create_task(work).cancel)
         runtime.write(address, token)
         log.info(
@@ -147,10 +152,10 @@ async def running(
 
 def _parts(
     config: ServerConfig,
+    devices: Sequence[torch.device],
     make_loader: Callable[[torch.device, str], Loader],
     make_engine: Callable[..., Engine[DeviceModels]],
 ) -> Parts:
-    devices = choose_devices(config.device)
     threads = config.threads or torch.get_num_threads()
     limits = config.limits
     sessions = SessionCache(limits.max_sessions, limits.max_session_bytes, config.session_ttl_s)
@@ -265,12 +270,12 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
         log.exception("model=%s cannot be used", entry.name)
 
 
-async def _tidy(parts: Parts) -> None:
+async def _tidy(parts: Parts, every_s: float) -> None:
     """Expired sessions and idle models give their memory back."""
     idle_s = parts.config.idle_unload_s
     tidied = (0, 0)
     while True:
-        await asyncio.sleep(TIDY_EVERY_S)
+        await asyncio.sleep(every_s)
         parts.sessions.expire()
         state = parts.accounts.num_requests, len(parts.sessions)
         if state != tidied and not parts.accounts.running:

@@ -32,7 +32,7 @@ H = TypeVar("H")
 Steps = Generator[T, None, None]
 
 MAX_UNREAD = 4  # results that a slow reader may leave lying before its work is set aside
-PATIENCE_S = 0.5  # how long a pause keeps what comes after it waiting
+PATIENCE_S = 0.5
 
 
 class Pause(Enum):
@@ -165,6 +165,7 @@ class Engine(Generic[H]):
         is_fatal: Callable[[BaseException], bool] = lambda error: False,
         on_failure: Callable[[str], None] = lambda sentence: None,
         remedy: str = "restart the daemon",
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """One worker for each of `homes`.
 
@@ -172,6 +173,7 @@ class Engine(Generic[H]):
         is_fatal: whether an error of a step means that its device is lost.
         on_failure: told once, in the thread that found it, what clients are told from then on.
         remedy: the end of that sentence.
+        patience_s: how long a pause keeps what comes after it waiting.
         """
         self.homes = tuple(homes)
         self.max_queue = max_queue
@@ -179,6 +181,7 @@ class Engine(Generic[H]):
         self._is_fatal = is_fatal
         self._on_failure = on_failure
         self._remedy = remedy
+        self._patience_s = patience_s
         self._lock = threading.Condition()
         self._ready: list[Ticket[H, Any]] = []  # what may take its next step
         self._open: set[Ticket[H, Any]] = set()  # all that have not ended
@@ -315,7 +318,7 @@ class Engine(Generic[H]):
         own = [t for t in self._ready if t.home is None or t.home is home]
         if not own:
             return None
-        first, late = min(own), time.monotonic() - PATIENCE_S
+        first, late = min(own), time.monotonic() - self._patience_s
         held_back = any(
             t.set_aside and t.paused and t.stepped > late and t.home is home and t < first
             for t in self._open
@@ -328,7 +331,7 @@ class Engine(Generic[H]):
         while True:
             with self._lock:
                 while not self._stopping and (ticket := self._next(home)) is None:
-                    self._lock.wait(PATIENCE_S if self._ready else None)
+                    self._lock.wait(self._patience_s if self._ready else None)
                 if self._stopping:
                     break
                 assert ticket is not None

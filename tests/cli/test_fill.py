@@ -173,6 +173,7 @@ def test_edit_without_the_picture_gives_the_models_square(inpaint: Command, tmp_
     assert (square[known] == source[known][:, :3]).all()
 
 
+@pytest.mark.slow
 def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "2", "--raw")
@@ -197,6 +198,7 @@ def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
         assert inpaint(*first, *wrong, "--out", "wrong").returncode == 2
 
 
+@pytest.mark.slow
 def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
@@ -239,6 +241,7 @@ def test_a_large_layer_is_sent_in_part_and_reduced() -> None:
     assert shown.data == bytes((40, 80, 120)) * (800 * 733)
 
 
+@pytest.mark.slow
 def test_a_large_picture_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (2100, 2500, 3), np.uint8)

@@ -43,8 +43,8 @@ from inpaint_client import (
     errors,
     parse_endpoint,
 )
-from inpaint_client import client as client_module
 from inpaint_client.client import _translated
+from inpaint_client.endpoint import Endpoint
 
 Jobs = Callable[..., FillJob]
 
@@ -275,16 +275,18 @@ def test_the_networks_timeout_is_not_the_deadlines() -> None:
         raise TimeoutError
 
 
-def test_a_host_that_swallows_everything(monkeypatch: pytest.MonkeyPatch, job: Jobs) -> None:
+def test_a_host_that_swallows_everything(job: Jobs) -> None:
     """A TLS handshake that is never answered ends as if nobody were there."""
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.3)
+
+    async def ask(endpoint: Endpoint) -> None:
+        async with Client(endpoint, connect_timeout_s=0.3) as client:
+            with pytest.raises(NoDaemon, match="did not answer within"):
+                await client.info()
+            with pytest.raises(NoDaemon, match="did not answer within"):
+                await anext(client.fill(job()))
+
     with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"tls://127.0.0.1:{server.getsockname()[1]}"
-        with connect(address) as client:
-            with pytest.raises(NoDaemon, match="did not answer within"):
-                client.info()
-            with pytest.raises(NoDaemon, match="did not answer within"):
-                list(client.fill(job()))
+        asyncio.run(ask(parse_endpoint(f"tls://127.0.0.1:{server.getsockname()[1]}")))
 
 
 def test_a_daemon_that_refuses_early_is_heard_during_the_upload(

@@ -121,10 +121,9 @@ def test_the_wait_can_be_given_up(home: Path) -> None:
         ensure_daemon(ConnectionSettings(), is_wanted=lambda: False)
 
 
-def test_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon_module, "_candidates", lambda: iter([None, "/nowhere"]))
+def test_it_is_not_installed(home: Path) -> None:
     with pytest.raises(StartFailed, match=r"not found.*pip install"):
-        ensure_daemon(ConnectionSettings())
+        find_command(beside=home / "site-packages/inpaint_client/daemon.py")
 
 
 def test_starting_is_forbidden_or_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,9 +133,7 @@ def test_starting_is_forbidden_or_makes_no_sense(monkeypatch: pytest.MonkeyPatch
     assert str(ensure_daemon(remote)) == "tls://gpu.example:1"
 
 
-def test_where_the_program_is_looked_for(
-    home: Path, server: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_the_program_is_looked_for(home: Path, server: Path) -> None:
     assert find_command() == [str(server)]
     own = program(home / "elsewhere/inpaint-server")
     assert find_command(str(own)) == [str(own)]
@@ -144,12 +141,11 @@ def test_where_the_program_is_looked_for(
         find_command("/nowhere/inpaint-server")
     server.unlink()
     site = home / "venv/lib/python3.13/site-packages/inpaint_client/daemon.py"
-    monkeypatch.setattr(daemon_module, "__file__", str(site))
     in_venv = program(home / "venv/bin/inpaint-server")
-    assert find_command() == [str(in_venv)]
+    assert find_command(beside=site) == [str(in_venv)]
     in_venv.unlink()
     users = program(home / ".local/bin/inpaint-server")
-    assert find_command() == [str(users)]
+    assert find_command(beside=site) == [str(users)]
 
 
 @pytest.mark.parametrize(

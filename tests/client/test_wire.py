@@ -30,7 +30,6 @@ from inpaint_client import (
     Transfer,
     Variant,
 )
-from inpaint_client import wire as wire_module
 from inpaint_client.wire import edit_requests, event, fill_requests
 from inpaint_protos.health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -89,15 +88,11 @@ def test_zero_and_false_are_sent(job: Callable[..., FillJob]) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), piece=st.integers(100, 10_000))
 def test_large_pictures_travel_in_chunks(
-    job: Callable[..., FillJob],
-    monkeypatch: pytest.MonkeyPatch,
-    data: st.DataObject,
-    piece: int,
+    job: Callable[..., FillJob], data: st.DataObject, piece: int
 ) -> None:
-    monkeypatch.setattr(wire_module, "PIECE_BYTES", piece)
     overview = data.draw(st.none() | st.just(Picture(5, 5, 3, bytes(range(75)))))
     full = job(overview=overview)
-    first, *rest = fill_requests(full)
+    first, *rest = fill_requests(full, piece)
     assert not first.header.crop.data + first.header.hole.data + first.header.overview.data
     joined = {1: b"", 2: b"", 3: b""}
     for request in rest:

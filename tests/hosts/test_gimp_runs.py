@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -147,8 +146,7 @@ def test_a_daemon_that_dies_in_the_middle_leaves_the_image_alone(lonely: Profile
     with fake_daemon("--delay", "1") as daemon, ThreadPoolExecutor(1) as pool:
         lonely.environment["INPAINT_SERVER"] = daemon.address
         run = pool.submit(lonely.console, "one_fill", candidates=20)
-        daemon.wait_for("fill ")
-        time.sleep(1.5)  # a candidate has arrived
+        daemon.wait_for("sent 2")  # so the first has arrived
         daemon.kill()
         result = run.result().value
     assert result["status"] == "execution-error"
@@ -163,8 +161,7 @@ def test_a_plug_in_that_is_killed_frees_the_daemon_and_leaves_the_image_alone(
     with fake_daemon("--delay", "1") as daemon, ThreadPoolExecutor(1) as pool:
         lonely.environment["INPAINT_SERVER"] = daemon.address
         run = pool.submit(lonely.console, "one_fill", candidates=20)
-        daemon.wait_for("fill ")
-        time.sleep(1.5)
+        daemon.wait_for("sent 1")
         kill_plug_in(lonely)
         daemon.wait_for("cancelled ", timeout_s=10)
         result = run.result().value

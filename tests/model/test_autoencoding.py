@@ -29,7 +29,7 @@ from tiny_networks import tiny_networks
 from torch import Tensor
 
 ALONE = GeneratorTraining(
-    total_kimg=0.8,
+    total_kimg=0.32,
     batch_size=8,
     lr=0.005,
     pl_weight=0,
@@ -91,6 +91,7 @@ class TestEncoder:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_codes_tell_pictures_apart(self, tmp_path: Path) -> None:
         G, D, E = networks()
         pictures = two_colours()
@@ -104,6 +105,7 @@ class TestTraining:
         assert float(result.rate) > math.log(2)
         assert list(tmp_path.glob("reconstructions*.png"))
 
+    @pytest.mark.slow
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
         # All three phases: reconstruction alone, with the discriminator, with the game.
         options = replace(
@@ -152,6 +154,7 @@ class TestTraining:
         assert not torch.equal(G.mapping.w_avg, before)
 
 
+@pytest.mark.slow
 def test_from_the_command_line_and_on_at_twice_the_size(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ def polynomial(x: Tensor, shift: float) -> Tensor:
     return x.square() * 3 + x + shift
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_function_and_its_gradient_are_the_functions_own() -> None:
     fast = compiled(polynomial, torch.ones(4, requires_grad=True), 2.0)

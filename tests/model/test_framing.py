@@ -105,6 +105,7 @@ def test_pictures_are_drawn_as_often_as_their_weights_say() -> None:
             Pictures(marked_pictures(3), useless)
 
 
+@pytest.mark.slow
 def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
     pictures = Pictures(marked_pictures())
     options = FramerTraining(total_kimg=1.024, batch_size=32, snapshot_kimg=0.256, lr=0.004)
@@ -184,20 +185,43 @@ def test_the_command_trains_on_samples_of_the_bundles_generator(
     assert "can find frames now" in capsys.readouterr().out
 
 
+SCALE = 1000  # document px
+
+
+def located(width: int, height: int, **place: tuple[int, int]) -> DocumentPicture:
+    """A picture whose red and green tell where in the document each of its pixels is."""
+    left, top = place.get("origin", (0, 0))
+    y, x = np.mgrid[top : top + height, left : left + width] + 0.5
+    pixels = np.stack([x / SCALE, y / SCALE, np.zeros_like(x)], axis=2).astype(np.float32)
+    return DocumentPicture(pixels, **place)
+
+
+def frame_of(view: torch.Tensor) -> Frame:
+    """The frame that a view [4, S, S] of such a picture shows: x = cx + a u + b v, y = cy - b u
+    + a v, where u and v are the view's coordinates, -1..1."""
+    S = view.shape[-1]
+    known = view[3].numpy() > 0
+    x, y = (view[:2].double().numpy()[:, known] + 1) / 2 * SCALE
+    v, u = ((np.mgrid[:S, :S] + 0.5) * 2 / S - 1)[:, known]
+    one, zero = np.ones_like(u), np.zeros_like(u)
+    equations = np.stack([np.stack([one, zero, u, v], 1), np.stack([zero, one, v, -u], 1)])
+    cx, cy, a, b = np.linalg.lstsq(equations.reshape(-1, 4), np.concatenate([x, y]))[0].tolist()
+    return Frame(cx, cy, 2 * math.hypot(a, b), math.degrees(math.atan2(b, a)))
+
+
 class Eye(torch.nn.Module):
-    """A framer that knows the truth: it proposes `target`, from the views that it is shown."""
+    """A framer that is right: it proposes `target`, from views of a picture made by `located`."""
 
     def __init__(self, target: Frame) -> None:
         super().__init__()
         self.target, self.confidence, self.config = target, 0.9, SMALL
         self.scale = torch.nn.Parameter(torch.ones(()))
-        self.looks: list[Frame] = []
         self.rounds: list[float] = []  # confidences of the next rounds, instead of `confidence`
 
     def forward(self, views: torch.Tensor) -> Proposals:
         rows = []
         confidence = self.rounds.pop(0) if self.rounds else self.confidence
-        for look_ in self.looks:
+        for look_ in map(frame_of, views):
             matrix = frames.model_from_document(look_, 2)
             x, y = frames.apply(matrix, [(self.target.cx, self.target.cy)])[0] - 1
             turn = math.radians(self.target.angle - look_.angle)
@@ -208,23 +232,13 @@ class Eye(torch.nn.Module):
                 [x, y, math.log2(self.target.side / look_.side), math.cos(turn), math.sin(turn)]
                 + [logit]
             )
-        self.looks.clear()
         out = torch.tensor(rows)
         return Proposals(out[:, :2], out[:, 2], out[:, 3:5], out[:, 5])
 
 
 @pytest.fixture
-def eye(monkeypatch: pytest.MonkeyPatch) -> Eye:
-    """The search with its network replaced by one that is right."""
-    eye = Eye(Frame(310, 220, 170, 25))
-    original = search.coarse_view
-
-    def spied(picture: DocumentPicture, coverage: object, frame: Frame, size: int) -> object:
-        eye.looks.append(frame)
-        return original(picture, coverage, frame, size)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(search, "coarse_view", spied)
-    return eye
+def eye() -> Eye:
+    return Eye(Frame(310, 220, 170, 25))
 
 
 @dataclass
@@ -235,7 +249,7 @@ class Model:
 
 
 def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
-    picture = DocumentPicture(np.zeros((400, 500, 3), np.uint8), origin=(100, 50), size=(1000, 800))
+    picture = located(500, 400, origin=(100, 50), size=(1000, 800))
     coverage = np.zeros((400, 500), np.uint8)
     coverage[150:190, 190:230] = 255  # inside the frame
     coverage[140:145, 235:240] = 255  # also inside: joins
@@ -251,7 +265,7 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
 
 def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
     eye.target = Frame(310, 220, 170, 0)
-    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    picture = located(700, 600)
     for top, side in ((130, 180), (115, 170)):  # the frame's own is at 135
         coverage = np.zeros((600, 700), np.uint8)
         coverage[top:200, 290:330] = 255
@@ -262,7 +276,7 @@ def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
 
 
 def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
-    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    picture = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
     eye.config = replace(SMALL, side_bias=1.25)
@@ -271,7 +285,7 @@ def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
 
 
 def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
-    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    picture = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
     for doubted in range(3):
@@ -282,7 +296,7 @@ def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
 
 def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     eye.confidence = 0.2
-    picture = DocumentPicture(np.zeros((600, 700, 3), np.uint8))
+    picture = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
     (placement,) = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]

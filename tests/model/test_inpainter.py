@@ -22,7 +22,7 @@ from inpaint_model.discriminator import Discriminator
 from inpaint_model.inpainter import latent_of_seed, tiny_model
 from inpaint_model.networks import InpaintingModel
 
-SIZES = (32, 128, 256, 512, 1024)
+SIZES = (32, 128, 256, 512, pytest.param(1024, marks=pytest.mark.slow))
 
 
 def picture(R: int, seed: int = 0) -> ImageU8:
@@ -88,6 +88,7 @@ def test_reduced_precision_is_close_to_fp32(dtype: str) -> None:
     assert 10 * np.log10(1.0 / error) >= 45
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_candidate_in_another_process(tiny: Inpainter) -> None:
     script = (
         "import json, numpy as np; from inpaint_model import tiny_inpainter;"
@@ -237,6 +238,7 @@ class TestBundle:
         with pytest.raises(BundleError, match="not finite"):
             load_bundle(folder)
 
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
     def test_loading_needs_little_more_than_the_weights(self, tmp_path: Path) -> None:
         """Peak memory below 1.5 times the weights, which is what `paper-256` is held to."""

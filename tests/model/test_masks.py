@@ -85,6 +85,7 @@ def test_hole_ratios_follow_the_published_distributions(
     assert hole_range[0] < ratio.min() <= ratio.max() < hole_range[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "limits"), [(COMODGAN, (10, 5, 20)), (MAT_256, (4, 2, 8))])
 def test_free_form_agrees_with_drawing_one_mask_after_the_other(
     recipe: FreeForm, limits: tuple[int, int, int]

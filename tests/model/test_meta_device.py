@@ -64,6 +64,7 @@ def generator_reads(
     return reads.count
 
 
+@pytest.mark.slow
 class TestGenerator:
     def test_stylegan2(self, tmp_path: Path) -> None:
         """Reads: ADA's every second step, and those of the line of progress and of the end."""
@@ -140,6 +141,7 @@ class TestRecording:
         monkeypatch.setattr(phases, "recorder_for", record)
         return made
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     @pytest.mark.parametrize(
         "changes",
@@ -159,6 +161,7 @@ class TestRecording:
         assert "going on without" not in capsys.readouterr().out
         assert recorders[0].recordings == 2  # the generator's phase, the heads'
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_inpainter(
         self,
@@ -187,13 +190,14 @@ CALIBRATION = 1  # of the perceptual loss
 PROGRESS = 3  # the losses' means, what the fill depends on, and the losses' means at the end
 
 
+@pytest.mark.slow
 class TestInpainter:
     @pytest.mark.parametrize("arch", ARCHS)
     def test_all_archs(self, arch: Arch, tmp_path: Path) -> None:
         assert inpainter_reads(tmp_path, 2, arch) == CALIBRATION + PROGRESS
 
     def test_a_step_reads_nothing(self, tmp_path: Path) -> None:
-        assert inpainter_reads(tmp_path, 5) == CALIBRATION + PROGRESS
+        assert inpainter_reads(tmp_path, 3) == CALIBRATION + PROGRESS
 
     @TORCHSCRIPT
     @pytest.mark.parametrize("adversarial", [0.0, 0.1])

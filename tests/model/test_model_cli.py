@@ -1,4 +1,4 @@
-"""`inpaint-model` as people run it: a real process, real files."""
+"""`inpaint-model` as people run it: real files, and a real process where that differs."""
 
 from __future__ import annotations
 
@@ -60,15 +60,17 @@ def test_help_does_not_import_torch(command: list[str]) -> None:
     assert done.stdout.startswith("usage: ")
 
 
-def test_import_info_and_sample(tmp_path: Path, checkpoint: Path) -> None:
+@pytest.mark.slow
+def test_import_info_and_sample(
+    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bundle, grid = tmp_path / "bundle", tmp_path / "grid.png"
     done = run("import", checkpoint, "--out", bundle, "--licence", "CC0-1.0", "--title", "Faces")
     assert (done.returncode, done.stderr) == (0, "")
     assert "32 px" in done.stdout
 
-    done = run("info", bundle, "--json")
-    info = json.loads(done.stdout)
-    assert done.returncode == 0
+    assert main(["info", str(bundle), "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
     assert info["kind"] == "generator"
     assert info["licence"] == "CC0-1.0"
     assert info["generator"]["channels"] == list(TINY.channels)
@@ -76,8 +78,9 @@ def test_import_info_and_sample(tmp_path: Path, checkpoint: Path) -> None:
     assert info["discriminator"] is True
     assert checkpoint.name in info["provenance"]
 
-    done = run("sample", bundle, "--out", grid, "--rows", 1, "--cols", 2, "--seed", 5)
-    assert (done.returncode, done.stderr) == (0, "")
+    sizes = ["--rows", "1", "--cols", "2", "--seed", "5"]
+    assert main(["sample", str(bundle), "--out", str(grid), *sizes]) == 0
+    assert capsys.readouterr().err == ""
     assert pixels(grid).shape == (32, 32 + 2 + 32, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "grid.png"]
 
@@ -120,6 +123,7 @@ def test_classes_can_be_chosen(tmp_path: Path) -> None:
     assert np.array_equal(pictures[1], pictures[2])  # each in turn: seed 1 is class 1
 
 
+@pytest.mark.slow
 def test_notes_reach_the_user(tmp_path: Path) -> None:
     path = write_torch(tmp_path / "x.pt", {"g_ema": state_dict(rosinality_generator(TINY))})
     done = run("import", path, "--out", tmp_path / "bundle")

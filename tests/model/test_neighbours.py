@@ -13,12 +13,17 @@ from inpaint_model.config import preset
 from inpaint_model.generator import Generator
 from inpaint_model.grids import to_uint8
 from PIL import Image
+from shared_files import SHARED
+from tiny_onnx import tiny_recognition
 
-NETWORK = Path(__file__).resolve().parents[2].parent / "shared" / "metrics" / "MobileFaceNet.onnx"
+NETWORK = "metrics/MobileFaceNet.onnx"
 
 
-@pytest.mark.skipif(not NETWORK.exists(), reason="../shared/metrics is not there")
-def test_copies_stand_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "published", [False, pytest.param(True, marks=pytest.mark.shared(NETWORK))]
+)
+def test_copies_stand_out(published: bool, tmp_path: Path) -> None:
+    network = SHARED / NETWORK if published else tiny_recognition(tmp_path / "tiny.onnx")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         generator = Generator(preset("tiny").generator)
@@ -36,7 +41,7 @@ def test_copies_stand_out(tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = ["neighbours", str(tmp_path / "bundle"), "--data", str(data), str(other)]
     command += ["--samples", "16"]
-    assert main([*command, "--identity", str(NETWORK), "--out", str(out)]) == 0
+    assert main([*command, "--identity", str(network), "--out", str(out)]) == 0
     report = json.loads((out / "neighbours.json").read_text())
     copies = {(sample, name) for sample, name, cosine in report["pairs"] if cosine > 0.98}
     assert {(index, f"copied{index}.png") for index in range(3)} <= copies

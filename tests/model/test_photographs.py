@@ -1,12 +1,14 @@
-"""Golden seams on real photographs, with a simulated fill: raw paste and blended, in one run."""
+"""Golden seams on photographs and drawings, with a simulated fill: raw paste and blended, in one
+run."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from compositing import filled
+from drawings import portrait
 from inpaint_model import frames
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
@@ -15,9 +17,7 @@ from inpaint_model.pictures import RAW, place
 from inpaint_model.resampling import resample
 from PIL import Image
 from scipy import ndimage
-
-PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos"
-pytestmark = pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs ../shared/photos")
+from shared_files import SHARED
 
 RESOLUTION = 256
 FACES = {  # the FFHQ frames of three people, found once by a face detector
@@ -46,10 +46,27 @@ def selection(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> 
     return inside.astype(np.uint8) * np.uint8(255)
 
 
-def test_seams_on_photographs_stay_below_what_can_be_seen() -> None:
-    seams: dict[str, list[float]] = {"raw": [], "blended": []}
+def drawings() -> Iterator[tuple[np.ndarray, Frame]]:
+    """Three people, turned a little against the document."""
+    for seed, turn in enumerate((3.0, 0.9, -0.2)):
+        yield portrait(512, seed), Frame(256, 256, 505, turn)
+
+
+def photographs() -> Iterator[tuple[np.ndarray, Frame]]:
     for name, frame in FACES.items():
-        pixels = np.asarray(Image.open(PHOTOS / f"{name}.jpg").convert("RGB"))
+        with Image.open(SHARED / "photos" / f"{name}.jpg") as photograph:
+            yield np.asarray(photograph.convert("RGB")), frame
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "pictures", [drawings, pytest.param(photographs, marks=pytest.mark.shared("photos"))]
+)
+def test_seams_stay_below_what_can_be_seen(
+    pictures: Callable[[], Iterator[tuple[np.ndarray, Frame]]],
+) -> None:
+    seams: dict[str, list[float]] = {"raw": [], "blended": []}
+    for pixels, frame in pictures():
         output = wrong_light(pixels, frame)
         for hole in HOLES.values():
             coverage = selection(pixels.shape, frame, hole)

@@ -12,10 +12,10 @@ from inpaint_model.generator import Generator
 from inpaint_model.networks import InpaintingModel
 from inpaint_model.picture_files import open_pictures
 from inpaint_model.sampler import weights_from_patterns
+from shared_files import SHARED
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared"
-TRAINED = SHARED / "portrait" / "state.pt"
+TRAINED = "portrait/state.pt"
 FACES = SHARED / "faces"
 
 
@@ -56,10 +56,10 @@ def test_portrait_256_fills_while_it_grows(factor: int, skip_resolution: int) ->
     assert picture.isfinite().all()
 
 
-@pytest.mark.skipif(not TRAINED.exists(), reason="../shared/portrait is not there")
+@pytest.mark.shared(TRAINED)
 def test_the_trained_portrait_generator_is_the_preset_s_at_128_px() -> None:
     generator = Generator(reduced(preset("portrait-256"), 2).generator)
-    state = torch.load(TRAINED, map_location="cpu", weights_only=True, mmap=True)
+    state = torch.load(SHARED / TRAINED, map_location="cpu", weights_only=True, mmap=True)
     generator.load_state_dict(state["Ge"])
     assert torch.equal(generator.mapping.w_avg, state["Ge"]["mapping.w_avg"])
 
@@ -73,10 +73,21 @@ PREFIXES = {  # pictures in train/ and the weight of each, as the sets' page cou
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not FACES.is_dir(), reason="../shared/faces is not there")
+def test_the_portrait_s_weights_are_those_of_its_sources() -> None:
+    names = [f"{folder}/{prefix}_000001.webp" for folder in ("train", "val") for prefix in PREFIXES]
+    doubled = "train/vv_015617.webp"  # also val/vv_095617.webp
+    weights = weights_from_patterns(ROOT / "scripts" / "portrait-weights.csv", [*names, doubled])
+    of_val = [1.0] * len(PREFIXES)
+    assert weights.tolist() == pytest.approx([w for _, w in PREFIXES.values()] + of_val + [0.0])
+
+
+@pytest.mark.shared("faces")
 @pytest.mark.parametrize(
     "files",
-    [("faces/portraits256.zip", "faces/portraits256-b.zip"), ("gpu/faces256.zip",)],
+    [
+        ("faces/portraits256.zip", "faces/portraits256-b.zip"),
+        pytest.param(("gpu/faces256.zip",), marks=pytest.mark.shared("gpu/faces256.zip")),
+    ],
     ids=["two-packs", "one-zip"],
 )
 def test_the_portrait_s_weights_hit_the_sources_they_mean(files: tuple[str, ...]) -> None:
@@ -99,7 +110,7 @@ def test_the_portrait_s_weights_hit_the_sources_they_mean(files: tuple[str, ...]
         assert drawn == pytest.approx([PREFIXES[prefix][1]] * len(drawn)), prefix
 
 
-@pytest.mark.skipif(not FACES.is_dir(), reason="../shared/faces is not there")
+@pytest.mark.shared("faces")
 def test_what_judges_never_trains() -> None:
     """No picture of val/ is also one of train/, byte for byte, that is ever drawn."""
     packs = [FACES / "portraits256.zip", FACES / "portraits256-b.zip"]

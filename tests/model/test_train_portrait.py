@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from eventually import eventually
 from inpaint_model.bundle import BundleInfo, Card, load_model, read_bundle, save_bundle
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -122,6 +123,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     return read_bundle(target)
 
 
+@pytest.mark.slow
 def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
     assert (shipped.dtype, shipped.has_framer) == ("fp16", True)
     assert load_model(shipped).config.generator.resolution == 64
@@ -131,6 +133,7 @@ def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
         assert load_projected(shipped.folder, ProjectedDiscriminator(networks, 64))
 
 
+@pytest.mark.slow
 def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     """The StyleGAN2 discriminator and reconstruction; here without growing."""
     train(tmp_path / "runs", "--data", f"{files}/faces.zip", RESOLUTION="32", BF16="0")
@@ -142,6 +145,7 @@ def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     assert (asked["bf16"], asked["autoencoder_weight"]) == (False, 5)
 
 
+@pytest.mark.slow
 def test_on_from_what_ships_killed_and_out_of_time(
     shipped: BundleInfo, files: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +202,7 @@ def trainer_of(script: int) -> int | None:
     return int(children[0]) if children else None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the training in /proc")
 def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path) -> None:
     """Its process is killed as the kernel does when memory runs out: twice, then four times."""
@@ -206,10 +211,12 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
     endless = {"RESOLUTION": "32", "GENERATOR_KIMG": "400", "HALF_KIMG": "400"}
     endless |= {"EXTRA": "--snapshot-kimg 0.02 --tick-kimg 0.02"}
 
-    def crash(script: subprocess.Popen[str], last: int | None) -> int:
-        wait_until(lambda: state.exists() and trainer_of(script.pid) not in (None, last), script)
-        before = kimg(state.parent)
-        wait_until(lambda: kimg(state.parent) > before, script)
+    def crash(script: subprocess.Popen[str], last: int | None, in_the_middle: bool = True) -> int:
+        wait_until(lambda: trainer_of(script.pid) not in (None, last), script)
+        if in_the_middle:
+            wait_until(state.exists, script)
+            before = kimg(state.parent)
+            wait_until(lambda: kimg(state.parent) > before, script)
         trainer = trainer_of(script.pid)
         assert trainer is not None
         os.kill(trainer, signal.SIGKILL)
@@ -232,12 +239,13 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
 
     script, last = start(runs, *options, **endless), None
     for _ in range(4):
-        last = crash(script, last)
+        last = crash(script, last, in_the_middle=False)  # as it starts
     printed, _ = script.communicate(timeout=60)
     assert script.returncode == 128 + signal.SIGKILL
     assert printed.count("it is started again") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_namespaces(), reason="needs a file system of its own")
 def test_a_full_disk_is_one_sentence_and_no_restart(files: Path, tmp_path: Path) -> None:
     """A real file system without space; what was saved before stays."""
@@ -266,6 +274,7 @@ def test_a_full_disk_is_one_sentence_and_no_restart(files: Path, tmp_path: Path)
     assert done.stdout.endswith("went on\n")
 
 
+@pytest.mark.slow
 def test_detached_it_outlives_its_terminal(files: Path, tmp_path: Path) -> None:
     runs, options = tmp_path / "runs", all_options(files)
     endless = {"RESOLUTION": "32", "HALF_KIMG": "400", "SNAPSHOT_MINUTES": "0.001"}
@@ -276,14 +285,11 @@ def test_detached_it_outlives_its_terminal(files: Path, tmp_path: Path) -> None:
     assert f"kill {process}" in printed
     again = start(runs, *options, "--detach", **endless)
     assert "is being trained already" in again.communicate(timeout=60)[1]
-    state, deadline = runs / "generator-32" / "state.safetensors", time.monotonic() + 120
-    while not state.exists():
-        assert time.monotonic() < deadline, (runs / "log").read_text()
-        time.sleep(0.05)
+    state, log = runs / "generator-32" / "state.safetensors", runs / "log"
+    assert eventually(state.exists, 120), log.read_text()
     os.kill(process, signal.SIGTERM)
-    while "stopped, with everything saved" not in (runs / "log").read_text():
-        assert time.monotonic() < deadline, (runs / "log").read_text()
-        time.sleep(0.05)
+    stopped = "stopped, with everything saved"
+    assert eventually(lambda: stopped in log.read_text(), 120), log.read_text()
 
 
 class TestSchedule:

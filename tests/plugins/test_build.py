@@ -99,6 +99,7 @@ def test_our_code_may_import_nothing_that_hosts_lack(tmp_path: Path, name: str) 
         build._check_own_imports(package, "inpaint_krita")
 
 
+@pytest.mark.slow
 def test_a_leak_at_run_time_is_found(out: Path, tmp_path: Path) -> None:
     """Imports hidden from the source, as in exec, are seen by the proof."""
     tree = tmp_path / "tree"
@@ -113,6 +114,7 @@ def test_a_leak_at_run_time_is_found(out: Path, tmp_path: Path) -> None:
 # --- the zips ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_krita_finds_what_its_importer_wants(out: Path) -> None:
     with zipfile.ZipFile(out / "inpaint_krita.zip") as archive:
         names = archive.namelist()
@@ -124,6 +126,7 @@ def test_krita_finds_what_its_importer_wants(out: Path) -> None:
     assert "inpaint_krita/_vendor/google/protobuf/message.py" in names
 
 
+@pytest.mark.slow
 def test_gimp_finds_its_folder_and_one_program_in_it(out: Path) -> None:
     with zipfile.ZipFile(out / "inpaint-gimp.zip") as archive:
         infos = archive.infolist()
@@ -139,6 +142,7 @@ def test_a_plugin_without_its_entry_is_not_built(tmp_path: Path) -> None:
         build.build(build.KRITA._replace(source=tmp_path / "source"), out=tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["inpaint_krita.zip", "inpaint-gimp.zip"])
 def test_nothing_superfluous_and_every_licence(out: Path, name: str) -> None:
     with zipfile.ZipFile(out / name) as archive:
@@ -158,6 +162,7 @@ def test_nothing_superfluous_and_every_licence(out: Path, name: str) -> None:
     assert (out / name).stat().st_size < 1 << 20
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(wheels: Path, out: Path, tmp_path: Path) -> None:
     again = build.build(build.KRITA, wheels, tmp_path)
     assert again.read_bytes() == (out / "inpaint_krita.zip").read_bytes()
@@ -203,6 +208,7 @@ def vendored_fill(python: str, folder: Path, package: str) -> str:
     return result.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minor", range(10, 15))
 def test_a_fill_under_each_python(out: Path, minor: int) -> None:
     python = find_python(minor)
@@ -212,11 +218,13 @@ def test_a_fill_under_each_python(out: Path, minor: int) -> None:
     assert filled == f"filled.3.{minor}"
 
 
+@pytest.mark.slow
 def test_a_fill_from_gimps_folder(out: Path) -> None:
     folder = out / "stage/inpaint_gimp/inpaint-gimp"
     assert vendored_fill(sys.executable, folder, "inpaint_gimp").startswith("filled")
 
 
+@pytest.mark.slow
 def test_beside_another_protobuf_that_asks_for_c(out: Path) -> None:
     """The environment may choose the C implementation for the public protobuf, not for ours."""
     code = build._USE.format(
@@ -235,6 +243,7 @@ def test_the_command_line_names_its_mistakes() -> None:
     assert "krita" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_projects_wheel_carries_the_zips(wheels: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

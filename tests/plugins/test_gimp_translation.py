@@ -9,7 +9,6 @@ from pathlib import Path
 
 import inpaint_gimp
 import pytest
-from inpaint_gimp import translation
 from inpaint_gimp.arguments import fill_arguments
 from inpaint_gimp.translation import FOLDER, _, read_catalogue, use_languages
 
@@ -63,14 +62,11 @@ def test_the_language_of_the_user_is_taken() -> None:
     assert _("Nothing is selected.") == "Nothing is selected."
 
 
-def test_fuzzy_and_empty_entries_stay_english(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fuzzy_and_empty_entries_stay_english(tmp_path: Path) -> None:
     (tmp_path / "xy.po").write_text(
         'msgid ""\nmsgstr "Language: xy\\n"\n\n#, fuzzy\nmsgid "one"\nmsgstr "eins"\n\n'
         'msgid "two"\nmsgstr ""\n\nmsgid "th"\n"ree"\nmsgstr "dr"\n"ei"\n',
         "utf-8",
     )
-    monkeypatch.setattr(translation, "FOLDER", tmp_path)
-    assert use_languages(["xy"]) == "xy"
+    assert use_languages(["xy"], tmp_path) == "xy"
     assert [_("one"), _("two"), _("three")] == ["one", "two", "drei"]

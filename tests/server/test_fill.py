@@ -257,6 +257,7 @@ def test_recipe_and_attachment_say_everything(caller: Caller) -> None:
     assert set(np.unique(square[..., 3])) == {0, 255}
 
 
+@pytest.mark.slow
 def test_over_a_unix_socket(daemon: DaemonProcess, tmp_path: Any) -> None:
     with DaemonProcess(tmp_path, "--listen", f"unix:{tmp_path}/socket") as other:
         fill = header(seeds=[5])

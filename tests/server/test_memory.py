@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
 from daemons import header, recipe_source
+from eventually import eventually_async
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import ServerConfig
 from inpaint_server.daemon import running
@@ -28,15 +30,13 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-def alive(kind: type[Any]) -> int:
-    return sum(type(thing) is kind for thing in gc.get_objects())
+def gone(kind: type[Any]) -> bool:
+    """Whether nothing of this kind is left."""
+    return not any(type(thing) is kind for thing in gc.get_objects())
 
 
 @pytest.mark.usefixtures("no_collector")
-def test_requests_leave_nothing_that_holds_their_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("inpaint_server.daemon.TIDY_EVERY_S", 0.02)
+def test_requests_leave_nothing_that_holds_their_pictures(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
     config = ServerConfig(
         device="cpu",
@@ -57,7 +57,7 @@ def test_requests_leave_nothing_that_holds_their_pictures(
     async def body() -> None:
         with RuntimeFile(tmp_path / "server.json") as runtime:
             async with (
-                running(config, runtime) as address,
+                running(config, runtime, tidy_every_s=0.02) as address,
                 grpc.aio.insecure_channel(address) as channel,
             ):
                 fill = header(seeds=[1])
@@ -67,9 +67,7 @@ def test_requests_leave_nothing_that_holds_their_pictures(
                 (candidate,) = [e.candidate for e in events if e.HasField("candidate")]
                 edit = pb.EditHeader(source=recipe_source(fill, candidate))
                 await call(channel, "Edit", pb.EditRequest(header=edit).SerializeToString())
-                await asyncio.sleep(0.5)  # the methods' own ends, and that of the sessions
-                assert alive(pb.FillRequest) == 0
-                assert alive(pb.EditRequest) == 0
-                assert alive(Scene) == 0
+                for kind in (pb.FillRequest, pb.EditRequest, Scene):
+                    assert await eventually_async(partial(gone, kind), 60), kind
 
     asyncio.run(body())

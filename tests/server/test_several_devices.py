@@ -12,6 +12,7 @@ import grpc.aio
 import pytest
 import torch
 from daemons import header
+from eventually import eventually_async
 from inpaint_model import Inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
@@ -80,23 +81,26 @@ class Client:
         return await self.stub.Info(pb.InfoRequest(), metadata=self.metadata)
 
 
+def all_are_warm() -> bool:
+    """Whether each device has rendered once."""
+    return [device.rendered for device in Device.all] == [1, 1]
+
+
 def with_two_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test: Any, **settings: Any
 ) -> None:
     """Run `test(client)` against a daemon whose two devices have loaded and run their model."""
     monkeypatch.setattr(Device, "all", [], raising=False)
-    monkeypatch.setattr("inpaint_server.daemon.choose_devices", lambda wanted: (CPU, CPU))
     (tmp_path / "token").write_text("a-token-for-this-test")
     config = ServerConfig(models=("tiny",), token_file=tmp_path / "token", **settings)
 
     async def body() -> None:
         with RuntimeFile(tmp_path / "server.json") as runtime:
             async with (
-                running(config, runtime, Device) as address,
+                running(config, runtime, Device, devices=(CPU, CPU)) as address,
                 Client(address, "a-token-for-this-test") as client,
             ):
-                while [device.rendered for device in Device.all] != [1, 1]:
-                    await asyncio.sleep(0.01)
+                assert await eventually_async(all_are_warm, 120)
                 await client.stub.LoadModel(pb.LoadModelRequest(), metadata=client.metadata)
                 for device in Device.all:  # LoadModel came after the last step of warming up
                     device.encoded = device.rendered = 0

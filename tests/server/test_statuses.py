@@ -302,6 +302,7 @@ def test_an_unknown_method(caller: Caller) -> None:
     refused(lambda: call(b"", metadata=caller.metadata), Code.UNIMPLEMENTED)
 
 
+@pytest.mark.slow
 def test_while_it_stops_the_daemon_is_unavailable(tmp_path: Path) -> None:
     """To clients that are connected and to new ones, until what runs has ended."""
     with DaemonProcess(tmp_path, slow_s=0.3) as daemon, daemon.caller() as caller:

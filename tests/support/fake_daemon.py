@@ -223,6 +223,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 made = _candidate(session, index, variant, seed, edits, mixing)
                 yield pb.FillEvent(candidate=made)
                 yield pb.FillEvent(progress=pb.Progress(done=done + 1, total=len(renderings)))
+                self.script.tell(f"sent {done + 1}")
             yield pb.FillEvent(done=pb.Done(timings=pb.Timings(total_ms=1.0)))
             self.script.tell(f"done {session_id}")
         except (asyncio.CancelledError, GeneratorExit):

@@ -50,8 +50,9 @@ class Client:
     Cancelling the task cancels the request on the daemon.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         self.endpoint = endpoint
+        self._connect_timeout_s = connect_timeout_s
         if endpoint.path:
             self._channel = PictureChannel(path=endpoint.path)
         else:
@@ -152,10 +153,10 @@ class Client:
         """Make the connection if there is none; so that its failures are told from slow answers."""
         try:
             with _translated(self.endpoint):
-                await asyncio.wait_for(self._channel.__connect__(), CONNECT_TIMEOUT_S)
+                await asyncio.wait_for(self._channel.__connect__(), self._connect_timeout_s)
         except Timeout as error:
             raise NoDaemon(
-                f"{self.endpoint} did not answer within {CONNECT_TIMEOUT_S:.0f} s."
+                f"{self.endpoint} did not answer within {self._connect_timeout_s:.0f} s."
             ) from error
         if self.endpoint.host:
             _watch(self._transport())

@@ -93,8 +93,10 @@ def start_daemon(
     )
 
 
-def find_command(executable: str = "") -> list[str]:
+def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[str]:
     """How to run the daemon: the configured path, PATH, beside this package, the user's ~/.local.
+
+    beside: a file in an environment that may hold the daemon.
 
     Raises:
         StartFailed: it was not found.
@@ -105,7 +107,7 @@ def find_command(executable: str = "") -> list[str]:
         if not os.access(executable, os.X_OK):
             raise StartFailed(f"{executable} cannot be run.", "Correct the path in the settings.")
         return [executable]
-    for candidate in _candidates():
+    for candidate in _candidates(beside):
         if candidate and os.access(candidate, os.X_OK):
             return [str(candidate)]
     raise StartFailed(f"{PROGRAM} was not found.", _NOT_FOUND)
@@ -127,9 +129,9 @@ def last_line(path: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _candidates() -> Iterator[Path | str | None]:
+def _candidates(beside: Path) -> Iterator[Path | str | None]:
     yield shutil.which(PROGRAM)
-    for folder in Path(__file__).resolve().parents:  # of a virtual environment, or a checkout's
+    for folder in beside.resolve().parents:  # of a virtual environment, or a checkout's
         for place in (folder, folder / ".venv"):
             yield place / "bin" / PROGRAM
             yield place / "Scripts" / f"{PROGRAM}.exe"

@@ -31,9 +31,9 @@ from .requests import (
 PIECE_BYTES = 512 << 10
 
 
-def fill_requests(job: FillJob) -> Iterator[pb.FillRequest]:
-    """The header, then the chunks."""
-    inline = _fits(job.crop, job.hole, job.overview)
+def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.FillRequest]:
+    """The header, then the chunks, of at most `piece_bytes` each."""
+    inline = _fits(piece_bytes, job.crop, job.hole, job.overview)
     header = pb.FillHeader(
         crop=_picture(job.crop, inline),
         hole=_picture(job.hole, inline),
@@ -53,14 +53,14 @@ def fill_requests(job: FillJob) -> Iterator[pb.FillRequest]:
     )
     yield pb.FillRequest(header=header)
     if not inline:
-        for chunk in _chunks(job.crop, job.hole, job.overview):
+        for chunk in _chunks(piece_bytes, job.crop, job.hole, job.overview):
             yield pb.FillRequest(chunk=chunk)
 
 
-def edit_requests(job: EditJob) -> Iterator[pb.EditRequest]:
-    """The header, then the chunks of the source's pictures."""
+def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.EditRequest]:
+    """The header, then the chunks of the source's pictures, of at most `piece_bytes` each."""
     source = job.source
-    inline = source is None or _fits(source.crop, source.hole)
+    inline = source is None or _fits(piece_bytes, source.crop, source.hole)
     header = pb.EditHeader(
         session_id=job.session_id,
         source=_source(source, inline) if source else None,
@@ -74,7 +74,7 @@ def edit_requests(job: EditJob) -> Iterator[pb.EditRequest]:
     )
     yield pb.EditRequest(header=header)
     if source is not None and not inline:
-        for chunk in _chunks(crop=source.crop, hole=source.hole):
+        for chunk in _chunks(piece_bytes, source.crop, source.hole):
             yield pb.EditRequest(chunk=chunk)
 
 
@@ -183,12 +183,15 @@ def _read_picture(message: pb.Picture) -> Picture:
         raise DaemonFault(f"The daemon sent an inconsistent picture: {error}.") from error
 
 
-def _fits(*pictures: Picture | None) -> bool:
-    return sum(len(picture.data) for picture in pictures if picture) <= PIECE_BYTES
+def _fits(piece_bytes: int, *pictures: Picture | None) -> bool:
+    return sum(len(picture.data) for picture in pictures if picture) <= piece_bytes
 
 
 def _chunks(
-    crop: Picture | None, hole: Picture | None, overview: Picture | None = None
+    piece_bytes: int,
+    crop: Picture | None,
+    hole: Picture | None,
+    overview: Picture | None = None,
 ) -> Iterator[pb.Chunk]:
     for target, picture in (
         (pb.Chunk.TARGET_CROP, crop),
@@ -196,8 +199,8 @@ def _chunks(
         (pb.Chunk.TARGET_OVERVIEW, overview),
     ):
         data = memoryview(picture.data if picture else b"")
-        for start in range(0, len(data), PIECE_BYTES):
-            yield pb.Chunk(target=target, data=bytes(data[start : start + PIECE_BYTES]))
+        for start in range(0, len(data), piece_bytes):
+            yield pb.Chunk(target=target, data=bytes(data[start : start + piece_bytes]))
 
 
 def _picture(picture: Picture, inline: bool) -> pb.Picture:

@@ -23,8 +23,8 @@ def _(text: str) -> str:
     return _catalogue.get(text, text)
 
 
-def use_languages(languages: Iterable[str]) -> str:
-    """Take the first of `languages` ("de_AT.UTF-8", "de", ...) that has a catalogue.
+def use_languages(languages: Iterable[str], folder: Path = FOLDER) -> str:
+    """Take the first of `languages` ("de_AT.UTF-8", "de", ...) that has a catalogue in `folder`.
 
     Returns its name, "en" if none has.
     """
@@ -34,17 +34,17 @@ def use_languages(languages: Iterable[str]) -> str:
         for name in (plain, plain.partition("_")[0]):
             if name in ("en", "C", "POSIX"):
                 return "en"
-            if (FOLDER / f"{name}.po").is_file():
-                _catalogue.update(read_catalogue(name))
+            if (folder / f"{name}.po").is_file():
+                _catalogue.update(read_catalogue(name, folder))
                 return name
     return "en"
 
 
 @lru_cache
-def read_catalogue(name: str) -> dict[str, str]:
+def read_catalogue(name: str, folder: Path = FOLDER) -> dict[str, str]:
     """The translated entries of `NAME.po`; fuzzy and empty ones are left out."""
     entries: dict[str, str] = {}
-    for block in re.split(r"\n\s*\n", (FOLDER / f"{name}.po").read_text("utf-8")):
+    for block in re.split(r"\n\s*\n", (folder / f"{name}.po").read_text("utf-8")):
         parts = {"msgid": "", "msgstr": ""}
         current = ""
         for line in block.splitlines():

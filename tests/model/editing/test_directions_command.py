@@ -66,6 +66,7 @@ def test_the_report_and_its_grid(fitted: Path) -> None:
         assert grid.size == (7 * 34 - 2, 6 * 34 - 2)
 
 
+@pytest.mark.slow
 def test_auto_fits_and_checks_what_varies(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from drawings import portrait
 from inpaint_model.editing.identity import Likeness, likeness
 from inpaint_model.grids import from_uint8
 from PIL import Image
+from shared_files import SHARED
+from tiny_onnx import tiny_recognition
 from torch import Tensor
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
-NETWORK = SHARED / "metrics" / "MobileFaceNet.onnx"
-PORTRAITS = SHARED / "faces" / "portraits256.zip"
+NETWORK, PORTRAITS = "metrics/MobileFaceNet.onnx", "faces/portraits256.zip"
 
 
 def by_colour(pictures: Tensor) -> Tensor:
@@ -42,14 +43,24 @@ def test_no_network_is_one_sentence(tmp_path: Path) -> None:
         likeness(tmp_path / "text.onnx", pictures)
 
 
-@pytest.mark.skipif(not NETWORK.exists() or not PORTRAITS.exists(), reason="../shared is not here")
-def test_a_real_network_knows_a_face_again() -> None:
-    pytest.importorskip("cv2")
-    with zipfile.ZipFile(PORTRAITS) as archive:
+@pytest.fixture(
+    params=["drawn", pytest.param("photographed", marks=pytest.mark.shared(NETWORK, PORTRAITS))]
+)
+def people(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Tensor]:
+    """A recognition network, and pictures [6, 3, R, R] of six people that it tells apart."""
+    if request.param == "drawn":
+        faces = [portrait(256, seed) for seed in range(6)]
+        return tiny_recognition(tmp_path / "tiny.onnx"), from_uint8(np.stack(faces))
+    with zipfile.ZipFile(SHARED / PORTRAITS) as archive:
         names = sorted(name for name in archive.namelist() if name.startswith("val/"))[:6]
-        faces = [Image.open(io.BytesIO(archive.read(name))).convert("RGB") for name in names]
-    pictures = from_uint8(np.stack([np.asarray(face) for face in faces]))
-    measure = likeness(NETWORK, pictures)
+        faces = [np.asarray(Image.open(io.BytesIO(archive.read(n))).convert("RGB")) for n in names]
+    return SHARED / NETWORK, from_uint8(np.stack(faces))
+
+
+def test_a_network_knows_a_face_again(people: tuple[Path, Tensor]) -> None:
+    pytest.importorskip("cv2")
+    network, pictures = people
+    measure = likeness(network, pictures)
     assert measure.strangers < 0.5
     lighter = (pictures[:1] * 0.9 + 0.1).clamp(-1, 1)
     assert measure.change(torch.cat([pictures[:1], lighter])) < 0.35

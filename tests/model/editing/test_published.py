@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.editing.published import read_published
+from shared_files import SHARED
 
-SHARED = Path(__file__).parents[3].parent / "shared" / "directions"
-shared = pytest.mark.skipif(not SHARED.exists(), reason="../shared/directions is not here")
+INTERFACEGAN = ("age", "eyeglasses", "gender", "pose", "smile")
 
 
 class Harmful:
@@ -24,38 +24,53 @@ class Harmful:
         return os.mkdir, (str(self.path),)
 
 
-@shared
-@pytest.mark.parametrize("name", ["age", "eyeglasses", "gender", "pose", "smile"])
-def test_interfacegan(name: str) -> None:
-    path = SHARED / f"stylegan_ffhq_{name}_w_boundary.npy"
+@pytest.fixture(params=["ours", pytest.param("theirs", marks=pytest.mark.shared("directions"))])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Published files, and made-up numbers with the same names, shapes and types."""
+    if request.param == "theirs":
+        return SHARED / "directions"
+    rng = np.random.default_rng(0)
+    for name in INTERFACEGAN:
+        normal = rng.standard_normal((1, 512))
+        np.save(tmp_path / f"stylegan_ffhq_{name}_w_boundary.npy", normal / np.linalg.norm(normal))
+    torch.save(torch.ones(1, 512), tmp_path / "e4e_smile.pt")
+    components = {"mean": (1, 512), "comp": (80, 1, 512), "std": (80,)}
+    torch.save(
+        {k: torch.ones(size) for k, size in components.items()}, tmp_path / "ganspace_ffhq_pca.pt"
+    )
+    np.save(tmp_path / "wplus_18_smile.npy", rng.standard_normal((18, 512)))
+    np.savez(tmp_path / "projected_w.npz", w=np.ones((1, 14, 512), np.float32))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", INTERFACEGAN)
+def test_interfacegan(folder: Path, name: str) -> None:
+    path = folder / f"stylegan_ffhq_{name}_w_boundary.npy"
     (found,) = read_published(path, 14, 512)
     assert (found.name, found.vector.shape) == (path.stem, (512,))
     assert np.linalg.norm(found.vector) == pytest.approx(1)
 
 
-@shared
-def test_torch_files() -> None:
-    (smile,) = read_published(SHARED / "e4e_smile.pt", 18, 512)
+def test_torch_files(folder: Path) -> None:
+    (smile,) = read_published(folder / "e4e_smile.pt", 18, 512)
     assert (smile.name, smile.vector.shape) == ("e4e_smile", (512,))
-    components = read_published(SHARED / "ganspace_ffhq_pca.pt", 18, 512)
+    components = read_published(folder / "ganspace_ffhq_pca.pt", 18, 512)
     assert len(components) == 80
     assert components[3].name == "component 3"
     assert components[3].vector.shape == (512,)
 
 
-@shared
-def test_w_plus_belongs_to_a_generator_of_its_size() -> None:
-    path = SHARED / "wplus_18_smile.npy"
+def test_w_plus_belongs_to_a_generator_of_its_size(folder: Path) -> None:
+    path = folder / "wplus_18_smile.npy"
     (found,) = read_published(path, 18, 512)
     assert found.vector.shape == (18, 512)
     with pytest.raises(ValueError, match=r"\[18, 512\]; this generator takes .*\[14, 512\]"):
         read_published(path, 14, 512)
 
 
-@shared
-def test_a_code_is_not_a_direction() -> None:
+def test_a_code_is_not_a_direction(folder: Path) -> None:
     with pytest.raises(ValueError, match="a projected code"):
-        read_published(SHARED / "projected_w.npz", 14, 512)
+        read_published(folder / "projected_w.npz", 14, 512)
 
 
 def write(path: Path) -> None:

@@ -1,16 +1,18 @@
-"""Outputs of the published implementations, stored beside their checkpoints in ../shared."""
+"""Outputs of the published implementations, stored beside their checkpoints in ../shared.
+
+The same formulas are compared with slow ones of our own in test_nvidia.py and test_rosinality.py.
+"""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from inpaint_model.importing import Checkpoint, import_checkpoint
+from shared_files import SHARED
 
-REFERENCE = Path(__file__).resolve().parents[4] / "shared" / "reference"
-pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="needs ../shared/reference")
+REFERENCE = SHARED / "reference"
+pytestmark = pytest.mark.shared("reference")
 TOLERANCE = 1e-4  # norm of the difference over norm of the reference
 
 

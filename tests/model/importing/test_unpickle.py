@@ -35,7 +35,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(PLAIN, st.sampled_from([2, 3, 4, 5]))
 def test_plain_values_are_read_as_pickle_reads_them(value: object, protocol: int) -> None:
     data = pickle.dumps(value, protocol)

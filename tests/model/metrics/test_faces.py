@@ -18,16 +18,13 @@ from inpaint_model.metrics.eyes import eye_difference, eye_pairs
 from inpaint_model.metrics.mesh_pairs import MIRROR
 from inpaint_model.metrics.networks import load_judges, meshes_of
 from scipy.spatial.transform import Rotation
+from shared_files import SHARED
 from torch import Tensor
 from torch.nn import functional as F
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 FOLDERS = [SHARED / "metrics", SHARED / "nets"]
-PORTRAITS = SHARED / "faces" / "portraits256.zip"
-shared = pytest.mark.skipif(
-    not all(path.exists() for path in (*FOLDERS, PORTRAITS)),
-    reason="the networks and portraits of ../shared are not there",
-)
+PORTRAITS = "faces/portraits256.zip"
+shared = pytest.mark.shared("metrics", "nets", PORTRAITS)
 
 
 def symmetric_face(seed: int = 0) -> Float64Array:
@@ -166,7 +163,7 @@ def test_a_file_that_is_no_detector_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def portraits() -> Tensor:
-    return load_pictures(f"{PORTRAITS}:val", 128, limit=60).pixels
+    return load_pictures(f"{SHARED / PORTRAITS}:val", 128, limit=60).pixels
 
 
 @shared
@@ -191,6 +188,7 @@ def test_the_table_of_pairs_is_that_of_the_network(portraits: Tensor) -> None:
     assert np.median(distances[MIRROR, np.arange(468)]) < 0.005  # of the picture's side
 
 
+@pytest.mark.slow
 @shared
 def test_planted_asymmetry_is_seen(portraits: Tensor) -> None:
     judges = load_judges(FOLDERS)

@@ -11,10 +11,8 @@ import pytest
 import torch
 from inpaint_model.metrics import networks
 from inpaint_model.metrics.networks import features_of, load_judges
+from shared_files import SHARED
 from torch import Tensor, nn
-
-METRICS = Path(__file__).resolve().parents[3].parent / "shared" / "metrics"
-shared = pytest.mark.skipif(not METRICS.is_dir(), reason="../shared/metrics is not there")
 
 
 class Inception(nn.Module):
@@ -82,9 +80,9 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
         load_judges([tmp_path])
 
 
-@shared
+@pytest.mark.shared("metrics")
 def test_the_offline_networks_answer_as_described() -> None:
-    judges = load_judges([METRICS])
+    judges = load_judges([SHARED / "metrics"])
     (inception,) = judges.inception
     assert inception.suffix == "768"
     picture = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)

@@ -17,12 +17,12 @@ from inpaint_model.projected.feature_network import (
     load_feature_network,
 )
 from inpaint_model.training.ema import frozen_copy
+from shared_files import SHARED
 from tiny_feature_networks import save_script, tiny_feature_network
 from torch import Tensor, fx, nn
 
 # Making and reading TorchScript is deprecated; the published files stay.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-NETS = Path(__file__).resolve().parents[3].parent / "shared" / "nets"
 
 
 def rand(*shape: int, seed: int = 0) -> Tensor:
@@ -350,7 +350,7 @@ class TestFiles:
             load_feature_network(tmp_path / "nowhere")
 
 
-@pytest.mark.skipif(not NETS.is_dir(), reason="../shared/nets is not there")
+@pytest.mark.shared("nets")
 @pytest.mark.parametrize(
     ("name", "size"),
     [
@@ -361,5 +361,5 @@ class TestFiles:
 )
 def test_published_networks(name: str, size: int) -> None:
     images = rand(2, 3, size, size).clamp(-1, 1)
-    network = assert_parity(NETS / name, images, tolerance=1e-3)
+    network = assert_parity(SHARED / "nets" / name, images, tolerance=1e-3)
     assert isinstance(network.network, fx.GraphModule)

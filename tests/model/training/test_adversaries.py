@@ -87,6 +87,7 @@ class TestProjectedAdversary:
             states.append(adversary.network.state_dict())
         assert all(torch.equal(x, states[1][name]) for name, x in states[0].items())
 
+    @pytest.mark.slow
     def test_heads_tell_what_differs(self, network: Path) -> None:
         """Their loss falls below that of guessing, 2: noise is not what blobs are."""
         stats = Stats()

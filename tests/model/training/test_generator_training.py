@@ -82,6 +82,7 @@ class TestGenerator:
             grow_generator(small, large)
 
 
+@pytest.mark.slow
 class TestProjectedGenerator:
     pytestmark = TORCHSCRIPT
 

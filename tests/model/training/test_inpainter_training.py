@@ -47,6 +47,7 @@ from torch import Tensor, nn
 
 
 class TestInpainter:
+    @pytest.mark.slow
     @pytest.mark.parametrize("arch", ARCHS)
     def test_all_archs_train(self, arch: Arch, tmp_path: Path) -> None:
         model, (_, D) = tiny_model(arch=arch), tiny_networks()
@@ -265,6 +266,7 @@ class TestInpainter:
         assert warnings_of({"by_encoder": 1, "by_z": 1, "diversity": 0.5}) == []
 
 
+@pytest.mark.slow
 class TestProjectedInpainter:
     pytestmark = TORCHSCRIPT
 

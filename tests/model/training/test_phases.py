@@ -80,6 +80,7 @@ def same_runs(one: RunFolder, other: RunFolder) -> bool:
     return numbers_of(one) == numbers_of(other) and same_tensors(one.state_path, other.state_path)
 
 
+@pytest.mark.slow
 @TORCHSCRIPT
 class TestTrainings:
     @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from eventually import eventually
 from inpaint_model.bundle import Card, read_bundle, save_bundle
 from inpaint_model.cli import main
 from inpaint_model.commands.training_run import add_data_arguments, load_data
@@ -21,6 +21,7 @@ from inpaint_model.direction_store import add_directions, load_vectors
 from inpaint_model.directions import Direction
 from inpaint_model.projected.files import FILE as HEADS
 from inpaint_model.projected.files import load_projected
+from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import TORCHSCRIPT, reached_kimg, same_tensors
 from tiny_feature_networks import save_script, tiny_feature_network, tiny_projected
@@ -75,6 +76,7 @@ def arguments(data: Path, out: Path, kimg: float) -> list[str]:
 
 
 class TestCommand:
+    @pytest.mark.slow
     @TORCHSCRIPT
     @pytest.mark.parametrize("projected", [False, True])
     def test_killed_at_any_moment_it_goes_on(
@@ -85,10 +87,10 @@ class TestCommand:
         process = subprocess.Popen(
             [*COMMAND, *arguments(data, out, 400), *extra], stdout=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 120
-        while not (out / "state.safetensors").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)  # somewhere in the middle of a step or of a snapshot
+        written = RunFolder(out).state_path
+        assert eventually(written.exists, 120)
+        first = written.stat().st_mtime_ns
+        assert eventually(lambda: written.stat().st_mtime_ns > first, 120)  # the next snapshot
         process.send_signal(signal.SIGKILL)
         process.wait()
         reached = reached_kimg(out)
@@ -99,6 +101,7 @@ class TestCommand:
         assert main(["train", "generator", *arguments(data, whole, total), *extra]) == 0
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
+    @pytest.mark.slow
     def test_sigterm_saves_and_it_goes_on(self, data: Path, tmp_path: Path) -> None:
         """With neither line nor snapshot due for long: what is saved is where it was."""
         out = tmp_path / "stopped"
@@ -106,10 +109,7 @@ class TestCommand:
         process = subprocess.Popen(
             [*COMMAND, *arguments(data, out, 400), *rare], stdout=subprocess.PIPE, text=True
         )
-        deadline = time.monotonic() + 120
-        while not (out / "stats.jsonl").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)  # the first step always makes a line
-        time.sleep(0.3)
+        assert eventually((out / "stats.jsonl").exists, 120)  # the first step makes a line
         process.send_signal(signal.SIGTERM)
         assert "stopped, with everything saved" in process.communicate(timeout=60)[0]
         assert process.returncode == 0
@@ -128,6 +128,7 @@ class TestCommand:
         assert reached_kimg(tmp_path / "run") == 0  # loading takes longer than this
         assert read_bundle(tmp_path / "run" / "bundle").kind == "generator"
 
+    @pytest.mark.slow
     def test_two_processes_equal_one(self, data: Path, tmp_path: Path) -> None:
         one, two = tmp_path / "one", tmp_path / "two"
         assert main(["train", "generator", *arguments(data, one, 0.032)]) == 0
@@ -146,6 +147,7 @@ class TestCommand:
         one_step = torch.cat([v.flatten() for v in tiny_networks()[0].state_dict().values()])
         assert (whole - one_step).norm() / whole.norm() > 1e-3  # it did train
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_processes_stay_equal_against_projected_discriminators(
         self, data: Path, network: Path, tmp_path: Path
@@ -170,6 +172,7 @@ class TestCommand:
         name = "synthesis.b32.conv1.weight"
         assert not torch.equal(trained[f"generator/G/{name}"], G[name])
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_heads_go_on_from_a_bundle(
         self, data: Path, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -195,6 +198,7 @@ class TestCommand:
         printed = capsys.readouterr().out
         assert f"no heads that fit lie in {first / 'bundle'}: new ones are trained" in printed
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_inpainter_against_projected_discriminators(
         self, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -236,6 +240,7 @@ class TestCommand:
         assert main([*base, *more, "--out", str(tmp_path / "more")]) == 0
         assert "new ones are trained" not in capsys.readouterr().out
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     def test_inpainter_from_the_command_line(self, tmp_path: Path) -> None:
         G, D = tiny_networks()
