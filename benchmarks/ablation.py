@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from inpaint_model.config import ARCHS, Arch
+from inpaint_model.networks.config import ARCHS, Arch
 
 from benchmarks import trainings
 from benchmarks.trainings import Measure, Scores

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from inpaint_model.config import preset, reduced
-from inpaint_model.generator import Generator
 from inpaint_model.heap import MOST, keep_freed_memory
-from inpaint_model.ops import channels_last
+from inpaint_model.networks.config import preset, reduced
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.ops import channels_last
 from inpaint_model.projected.diffaugment import changed, random_changes
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network

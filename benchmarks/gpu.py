@@ -37,7 +37,11 @@ from typing import Any
 import numpy as np
 import torch
 from inpaint_model.bundle import Card, save_bundle
-from inpaint_model.config import (
+from inpaint_model.data import PictureSet
+from inpaint_model.direction_store import add_directions
+from inpaint_model.directions import Direction
+from inpaint_model.inference import best_dtype
+from inpaint_model.networks.config import (
     DiscriminatorConfig,
     GeneratorConfig,
     Preset,
@@ -45,13 +49,9 @@ from inpaint_model.config import (
     inpainting_config,
     preset,
 )
-from inpaint_model.data import PictureSet
-from inpaint_model.direction_store import add_directions
-from inpaint_model.directions import Direction
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
-from inpaint_model.inference import best_dtype
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from itertools import count
 
 import torch
-from inpaint_model.config import preset
 from inpaint_model.data import PictureSet
 from inpaint_model.masks import training_holes
+from inpaint_model.networks.config import preset
 from inpaint_model.training.distributed import World
 from inpaint_model.training.inputs import InpainterInputs, ahead
 from inpaint_model.training.randomness import generator_for

@@ -32,11 +32,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from inpaint_model.config import Preset, inpainting_config, preset
 from inpaint_model.data import PictureSet
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks.config import Preset, inpainting_config, preset
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network

@@ -18,12 +18,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from inpaint_model.bundle import BundleInfo, Card
-from inpaint_model.config import ARCHS, Arch, Preset, inpainting_config, preset, resolutions
-from inpaint_model.generator import SynthesisLayer, SynthesisNetwork, ToRGBLayer
 from inpaint_model.inference import best_dtype
 from inpaint_model.inpainter import Inpainter
-from inpaint_model.networks import InpaintingModel
-from inpaint_model.ops import SQRT2, filter2d, upsample2d
+from inpaint_model.networks.config import (
+    ARCHS,
+    Arch,
+    Preset,
+    inpainting_config,
+    preset,
+    resolutions,
+)
+from inpaint_model.networks.generator import SynthesisLayer, SynthesisNetwork, ToRGBLayer
+from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.ops import SQRT2, filter2d, upsample2d
 from torch import Tensor
 
 

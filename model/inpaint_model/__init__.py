@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inpaint_model.bundle import BundleError, BundleInfo
-    from inpaint_model.config import ARCHS, PRESETS, GeneratorConfig, InpaintingConfig
     from inpaint_model.directions import Direction
-    from inpaint_model.discriminator import Discriminator
-    from inpaint_model.generator import Generator
     from inpaint_model.importing import Checkpoint, CheckpointError, import_checkpoint
     from inpaint_model.inpainter import (
         Fill,
@@ -24,7 +21,10 @@ if TYPE_CHECKING:
         load_bundle,
         tiny_inpainter,
     )
-    from inpaint_model.networks import Encoding, InpaintingModel
+    from inpaint_model.networks.config import ARCHS, PRESETS, GeneratorConfig, InpaintingConfig
+    from inpaint_model.networks.discriminator import Discriminator
+    from inpaint_model.networks.generator import Generator
+    from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 _HOMES = {
     "ARCHS": "config",

@@ -18,20 +18,20 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from inpaint_model.config import (
+from inpaint_model.directions import Direction
+from inpaint_model.framing.network import FramerConfig
+from inpaint_model.networks.config import (
     DiscriminatorConfig,
     GeneratorConfig,
     InpaintingConfig,
     to_dict,
 )
-from inpaint_model.directions import Direction
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.framing.network import FramerConfig
-from inpaint_model.generator import Generator
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 from inpaint_model.projected.files import save_projected
 from inpaint_model.tensor_files import write_tensors
-from inpaint_model.validation import Number, Several, Text, shown, validated
 
 if TYPE_CHECKING:
     from inpaint_model.projected.discriminator import ProjectedDiscriminator

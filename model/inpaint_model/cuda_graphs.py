@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from inpaint_model.networks import Encoding
+from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.passes import EagerPasses
 
 T = TypeVar("T")

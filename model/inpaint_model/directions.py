@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from inpaint_model.validation import Finite, Flag, Number, Several, Text, Whole, closed
+from inpaint_model.networks.validation import Finite, Flag, Number, Several, Text, Whole, closed
 
 Layers = Several[Whole]
 

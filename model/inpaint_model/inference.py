@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from inpaint_model.generator import NoiseMode, NoiseSource, SynthesisLayer, ToRGBLayer
-from inpaint_model.networks import InpaintingModel
-from inpaint_model.ops import EPSILON, SQRT2, channels_last, up_conv2d
+from inpaint_model.networks.generator import NoiseMode, NoiseSource, SynthesisLayer, ToRGBLayer
+from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.ops import EPSILON, SQRT2, channels_last, up_conv2d
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

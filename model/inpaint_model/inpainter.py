@@ -20,13 +20,13 @@ from inpaint_model.bundle import (
     load_tensors,
     read_bundle,
 )
-from inpaint_model.config import Arch, InpaintingConfig, inpainting_config, preset
 from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.direction_store import load_vectors
 from inpaint_model.directions import Direction, offered
 from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference import best_dtype, freeze_for_inference
-from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.networks.config import Arch, InpaintingConfig, inpainting_config, preset
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.passes import EagerPasses, Passes
 from inpaint_model.readback import read_array
 from inpaint_model.staging import upload
@@ -237,7 +237,7 @@ def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical")
     """The networks of `tiny_inpainter`, for tests of training and of bundles."""
     from dataclasses import replace
 
-    from inpaint_model.config import channel_table
+    from inpaint_model.networks.config import channel_table
 
     sizes = preset("tiny")
     generator = replace(

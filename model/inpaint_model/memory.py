@@ -12,9 +12,9 @@ from functools import cache
 
 import torch
 
-from inpaint_model.config import EncoderConfig, InpaintingConfig, resolutions
 from inpaint_model.inference import DTYPES, freeze_for_inference
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks.config import EncoderConfig, InpaintingConfig, resolutions
+from inpaint_model.networks.inpainting_model import InpaintingModel
 
 LIVE = 3  # tensors of a layer's size that exist at once, in the generator as in the encoder
 FLOAT = 4  # bytes

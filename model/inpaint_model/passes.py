@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from inpaint_model.grids import from_uint8
-from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 
 class Passes(Protocol):

@@ -17,7 +17,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from annotated_types import Interval
-from inpaint_model.validation import Finite, Number, ReadAs, Several, Text, Whole, closed, validated
+from inpaint_model.networks.validation import (
+    Finite,
+    Number,
+    ReadAs,
+    Several,
+    Text,
+    Whole,
+    closed,
+    validated,
+)
 
 from .errors import ConfigurationError
 

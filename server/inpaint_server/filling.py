@@ -70,7 +70,7 @@ class Encodings(NamedTuple):
     """What the encoder made of a scene, and on which device it is."""
 
     home: DeviceModels
-    groups: list[Any]  # one `inpaint_model.networks.Encoding` a group
+    groups: list[Any]  # one `inpaint_model.networks.inpainting_model.Encoding` a group
 
 
 @dataclass

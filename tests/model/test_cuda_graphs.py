@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from fake_recorder import FakeRecorder
-from inpaint_model.config import ARCHS, Arch
 from inpaint_model.cuda_graphs import GraphedPasses, batch_sizes
 from inpaint_model.inpainter import Inpainter, tiny_inpainter
+from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.passes import EagerPasses
 from torch import Tensor
 

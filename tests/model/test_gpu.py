@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.config import ARCHS, Arch, inpainting_config, preset
 from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.data import PictureSet
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
 from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
 from inpaint_model.memory import footprint
-from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.passes import EagerPasses
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.staging import download, upload

@@ -12,13 +12,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_model.bundle import BundleError, Card, check_weights, read_bundle, save_bundle
-from inpaint_model.config import PRESETS, DiscriminatorConfig, to_dict
 from inpaint_model.directions import Direction
-from inpaint_model.discriminator import Discriminator
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
 from inpaint_model.inpainter import tiny_model
-from inpaint_model.validation import validated
+from inpaint_model.networks.config import PRESETS, DiscriminatorConfig, to_dict
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.validation import validated
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import pytest
 import torch
 from fake_recorder import FakeRecorder
 from inpaint_model import readback
-from inpaint_model.config import ARCHS, Arch
 from inpaint_model.cuda_graphs import GraphedPasses
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.framing.refining import neighbours, refined
-from inpaint_model.generator import Generator
 from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.networks.config import ARCHS, Arch
+from inpaint_model.networks.generator import Generator
 from inpaint_model.passes import EagerPasses
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training import phases

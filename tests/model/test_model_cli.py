@@ -22,7 +22,7 @@ from foreign_networks import (
 )
 from inpaint_model.cli import COMMANDS, main
 from inpaint_model.importing import import_checkpoint
-from inpaint_model.ops import channels_last
+from inpaint_model.networks.ops import channels_last
 from PIL import Image
 
 TINY = Sizes()

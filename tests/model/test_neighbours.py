@@ -9,9 +9,9 @@ import pytest
 import torch
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.cli import main
-from inpaint_model.config import preset
-from inpaint_model.generator import Generator
 from inpaint_model.grids import to_uint8
+from inpaint_model.networks.config import preset
+from inpaint_model.networks.generator import Generator
 from PIL import Image
 from shared_files import SHARED
 from tiny_onnx import tiny_recognition

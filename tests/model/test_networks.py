@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from inpaint_model.config import ARCHS, Arch, Context, MixerConfig, preset, resolutions
-from inpaint_model.discriminator import Discriminator, minibatch_stddev
-from inpaint_model.generator import Generator
 from inpaint_model.inpainter import tiny_model
-from inpaint_model.mixing import Mixer, StyleMLP
+from inpaint_model.networks.config import ARCHS, Arch, Context, MixerConfig, preset, resolutions
+from inpaint_model.networks.discriminator import Discriminator, minibatch_stddev
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.mixer import Mixer, StyleMLP
 from torch import Tensor
 
 

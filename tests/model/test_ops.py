@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from inpaint_model import ops
+from inpaint_model.networks import ops
 from torch import Tensor
 
 TAPS = [1 / 8, 3 / 8, 3 / 8, 1 / 8]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.config import PRESETS, inpainting_config, preset, reduced
-from inpaint_model.generator import Generator
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks.config import PRESETS, inpainting_config, preset, reduced
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.picture_files import open_pictures
 from inpaint_model.sampler import weights_from_patterns
 from shared_files import SHARED

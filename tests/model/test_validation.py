@@ -14,7 +14,7 @@ from annotated_types import Interval, Len
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.bundle import InpainterDocument
-from inpaint_model.validation import (
+from inpaint_model.networks.validation import (
     Finite,
     Flag,
     Number,

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from inpaint_model.bundle import BundleInfo
-from inpaint_model.config import GeneratorConfig, InpaintingConfig, to_dict
-from inpaint_model.generator import Generator
 from inpaint_model.importing import Checkpoint
-from inpaint_model.networks import InpaintingModel
+from inpaint_model.networks.config import GeneratorConfig, InpaintingConfig, to_dict
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import InpaintingModel
 
 Description = Mapping[str, Any]  # ready for JSON
 

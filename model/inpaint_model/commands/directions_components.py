@@ -12,7 +12,7 @@ from inpaint_model.commands.directions_options import add_layers, add_sampling, 
 if TYPE_CHECKING:
     from inpaint_model.arrays import Float64Array
     from inpaint_model.directions import Layers
-    from inpaint_model.generator import Generator
+    from inpaint_model.networks.generator import Generator
 
 
 def add_arguments(parser: argparse.ArgumentParser, samples: int) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from inpaint_model.editing.identity import Embed
-    from inpaint_model.generator import Generator
+    from inpaint_model.networks.generator import Generator
 
 SHOWN = 12  # pairs on the sheet
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inpaint_model.arrays import ImageU8
-    from inpaint_model.generator import Generator
+    from inpaint_model.networks.generator import Generator
 
 MAX_PICTURES = 4096
 

@@ -21,8 +21,8 @@ from inpaint_model.commands import training_run
 from inpaint_model.commands.training_run import describe
 
 if TYPE_CHECKING:
-    from inpaint_model.discriminator import Discriminator
-    from inpaint_model.generator import Generator
+    from inpaint_model.networks.discriminator import Discriminator
+    from inpaint_model.networks.generator import Generator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from inpaint_model.bundle import Card
-    from inpaint_model.config import to_dict
     from inpaint_model.labels import read_classes
+    from inpaint_model.networks.config import to_dict
     from inpaint_model.perceptual import PerceptualLoss, load_torchscript
     from inpaint_model.training import distributed
     from inpaint_model.training.autoencoding import VariationalEncoder, find_encoder
@@ -157,10 +157,10 @@ def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generato
     """Return the networks to start from: new ones, those of --from, or grown ones."""
     import torch
 
-    from inpaint_model.config import preset, reduced
-    from inpaint_model.discriminator import Discriminator
-    from inpaint_model.generator import Generator
     from inpaint_model.importing import import_checkpoint
+    from inpaint_model.networks.config import preset, reduced
+    from inpaint_model.networks.discriminator import Discriminator
+    from inpaint_model.networks.generator import Generator
     from inpaint_model.training.growing import grow_discriminator, grow_generator
 
     sizes = reduced(preset(args.preset), args.reduce)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from inpaint_model.commands import training_run
 from inpaint_model.commands.training_run import describe
-from inpaint_model.config import ARCHS
+from inpaint_model.networks.config import ARCHS
 
 if TYPE_CHECKING:
     import torch
 
-    from inpaint_model.discriminator import Discriminator
+    from inpaint_model.networks.discriminator import Discriminator
     from inpaint_model.perceptual import Features
 
 
@@ -57,10 +57,10 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from inpaint_model.bundle import Card, load_model, read_bundle
-    from inpaint_model.config import inpainting_config, preset, to_dict
     from inpaint_model.importing import import_checkpoint
     from inpaint_model.labels import read_classes
-    from inpaint_model.networks import InpaintingModel
+    from inpaint_model.networks.config import inpainting_config, preset, to_dict
+    from inpaint_model.networks.inpainting_model import InpaintingModel
     from inpaint_model.perceptual import PerceptualLoss
     from inpaint_model.training import distributed
     from inpaint_model.training.deadline import Deadline

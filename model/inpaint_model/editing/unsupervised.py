@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from inpaint_model.arrays import Float64Array
-from inpaint_model.config import resolutions
 from inpaint_model.directions import Layers
-from inpaint_model.generator import Generator
+from inpaint_model.networks.config import resolutions
+from inpaint_model.networks.generator import Generator
 
 
 def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tensor]:

@@ -24,7 +24,7 @@ from inpaint_model.editing.effects import Subject
 from inpaint_model.editing.scorers import load_scorer
 from inpaint_model.editing.statistics import Score
 from inpaint_model.editing.subjects import sampled
-from inpaint_model.generator import Generator
+from inpaint_model.networks.generator import Generator
 
 CALIBRATION = 12  # pictures
 UNCHECKED = (-3.0, 3.0)

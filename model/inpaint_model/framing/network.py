@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaint_model.config import Count
-from inpaint_model.validation import Finite, Several, closed
+from inpaint_model.networks.config import Count
+from inpaint_model.networks.validation import Finite, Several, closed
 
 _GRID_LEVEL = 2  # votes are taken at 1/8 of the view: the third of the widths
 

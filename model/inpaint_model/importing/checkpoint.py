@@ -15,8 +15,6 @@ from inpaint_model.bundle import (
     load_generator,
     read_bundle,
 )
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
 from inpaint_model.importing import nvidia, rosinality
 from inpaint_model.importing.errors import CheckpointError
 from inpaint_model.importing.networks import (
@@ -27,6 +25,8 @@ from inpaint_model.importing.networks import (
 from inpaint_model.importing.tensors import LEGACY_MAGIC
 from inpaint_model.importing.torch_files import read_legacy, read_zip
 from inpaint_model.importing.unpickle import read_pickle
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
 
 MAX_FILE_BYTES = 4 * 2**30  # a 1024 px training checkpoint with its optimisers has some 1 GiB
 KNOWN = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from inpaint_model.config import resolutions
+from inpaint_model.networks.config import resolutions
 
 
 class Source(NamedTuple):

@@ -12,17 +12,17 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import nn
 
-from inpaint_model.config import (
+from inpaint_model.importing.errors import CheckpointError, quoted
+from inpaint_model.importing.tensors import TensorRef
+from inpaint_model.networks.config import (
     MAX_RESOLUTION,
     MIN_RESOLUTION,
     DiscriminatorConfig,
     GeneratorConfig,
     resolutions,
 )
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
-from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.tensors import TensorRef
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
 
 MAX_WIDTH = 8192  # channels, latents, labels; published networks stay at or below 1024
 MAX_MAPPING_LAYERS = 64

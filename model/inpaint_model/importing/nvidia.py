@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeGuard
 
-from inpaint_model.config import DiscriminatorConfig, GeneratorConfig
 from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import PersistentObject, finite_number
 from inpaint_model.importing.keys import nvidia_name
@@ -22,6 +21,7 @@ from inpaint_model.importing.networks import (
     generator_config,
 )
 from inpaint_model.importing.tensors import TensorRef
+from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig
 
 MAX_DEPTH = 8  # modules within modules; a generator has 4
 MAX_GROUP = 65_536  # samples that share a minibatch standard deviation: all of a batch

@@ -13,7 +13,6 @@ from typing import TypeGuard
 
 import torch
 
-from inpaint_model.config import MAX_RESOLUTION, MIN_RESOLUTION
 from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.keys import (
     Source,
@@ -30,6 +29,7 @@ from inpaint_model.importing.networks import (
     generator_config,
 )
 from inpaint_model.importing.tensors import Storage, TensorRef
+from inpaint_model.networks.config import MAX_RESOLUTION, MIN_RESOLUTION
 
 DECODER = "decoder."
 _KERNEL = re.compile(r"(^|\.)kernel$")  # low-pass kernels: constants

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from inpaint_model.bundle import file_sha256
-from inpaint_model.ops import channels_last
+from inpaint_model.networks.ops import channels_last
 from inpaint_model.torchscript import load_torchscript
 
 

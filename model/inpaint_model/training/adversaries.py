@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from inpaint_model.augment import AdaController, AugmentPipe
-from inpaint_model.discriminator import Discriminator
+from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.projected.blur import blurred, fading_sigma, gaussian_taps
 from inpaint_model.projected.diffaugment import changed, random_changes
 from inpaint_model.projected.discriminator import ProjectedDiscriminator

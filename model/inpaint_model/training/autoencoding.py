@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from inpaint_model.config import DiscriminatorConfig
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
-from inpaint_model.ops import FullyConnectedLayer
+from inpaint_model.networks.config import DiscriminatorConfig
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.ops import FullyConnectedLayer
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.tensor_files import write_tensors
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 SHARE = 4  # of a step's pictures, every fourth is enough
 _LAST = 4  # px, the side of the last octave

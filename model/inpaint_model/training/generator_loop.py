@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.data import PictureSet
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
 from inpaint_model.grids import contact_sheet, to_uint8
-from inpaint_model.ops import channels_last
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.readback import read_scalars

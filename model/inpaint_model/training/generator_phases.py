@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from inpaint_model.data import PictureSet
-from inpaint_model.generator import Generator, NoiseSource
+from inpaint_model.networks.generator import Generator, NoiseSource
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.sampler import Sampler
 from inpaint_model.staging import upload

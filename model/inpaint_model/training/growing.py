@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
 
 
 def copy_matching(target: nn.Module, source: nn.Module) -> list[str]:

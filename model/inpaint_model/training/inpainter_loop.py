@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from inpaint_model.bundle import Card, generator_sha256, save_bundle
 from inpaint_model.data import PictureSet
 from inpaint_model.direction_store import Found, add_directions, directions_of
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
-from inpaint_model.networks import InpaintingModel
-from inpaint_model.ops import channels_last
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.sampler import Sampler

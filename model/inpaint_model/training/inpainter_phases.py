@@ -9,8 +9,8 @@ from operator import add
 import torch
 from torch import Tensor
 
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import ProjectedAdversary

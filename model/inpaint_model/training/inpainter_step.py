@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from inpaint_model.grids import contact_sheet, to_uint8
-from inpaint_model.networks import Encoding, InpaintingModel
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss
 
 

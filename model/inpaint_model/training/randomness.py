@@ -11,7 +11,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-from inpaint_model.generator import NoiseSource
+from inpaint_model.networks.generator import NoiseSource
 
 
 def generator_for(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from inpaint_model.bundle import read_bundle
-from inpaint_model.config import preset
-from inpaint_model.discriminator import Discriminator
-from inpaint_model.generator import Generator
+from inpaint_model.networks.config import preset
+from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.generator import Generator
 from inpaint_model.projected.files import FILE as HEADS
 from inpaint_model.projected.files import load_projected
 from inpaint_model.training.autoencoding import VariationalEncoder

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.generator import Generator
-from inpaint_model.ops import channels_last
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.ops import channels_last
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.optimizers import adam
 from inpaint_model.training.run_folder import RunFolder

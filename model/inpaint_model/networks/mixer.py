@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaint_model.config import MixerConfig
+from inpaint_model.networks.config import MixerConfig
 
 
 class StyleMLP(nn.Module):

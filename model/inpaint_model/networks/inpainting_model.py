@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaint_model.config import InpaintingConfig
-from inpaint_model.encoder import Body, Encoder, EncoderOutput
-from inpaint_model.generator import Generator
-from inpaint_model.mixing import Mixer
-from inpaint_model.skip import SkipEncoder
+from inpaint_model.networks.config import InpaintingConfig
+from inpaint_model.networks.encoder import Body, Encoder, EncoderOutput
+from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.mixer import Mixer
+from inpaint_model.networks.skip_encoder import SkipEncoder
 
 
 class Encoding(NamedTuple):

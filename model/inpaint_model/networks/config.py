@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Interval
 
-from inpaint_model.validation import Finite, Flag, Several, Whole, closed
+from inpaint_model.networks.validation import Finite, Flag, Several, Whole, closed
 
 Context = Literal["prev", "all", "sum", "none"]
 Heads = Literal["separate", "shared"]

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaint_model.config import EncoderConfig, Norm
-from inpaint_model.ops import FullyConnectedLayer
+from inpaint_model.networks.config import EncoderConfig, Norm
+from inpaint_model.networks.ops import FullyConnectedLayer
 
 COARSE_STYLES, MEDIUM_STYLES = 3, 4  # styles 0..2 read 1/16, 3..6 read 1/8, the others 1/4
 

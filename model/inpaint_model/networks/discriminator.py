@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from inpaint_model.config import DiscriminatorConfig, resolutions
-from inpaint_model.generator import MappingNetwork
-from inpaint_model.ops import EPSILON, Conv2dLayer, FullyConnectedLayer
+from inpaint_model.networks.config import DiscriminatorConfig, resolutions
+from inpaint_model.networks.generator import MappingNetwork
+from inpaint_model.networks.ops import EPSILON, Conv2dLayer, FullyConnectedLayer
 
 
 class DiscriminatorBlock(nn.Module):

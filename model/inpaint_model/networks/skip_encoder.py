@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaint_model.config import SkipConfig
+from inpaint_model.networks.config import SkipConfig
 
 
 class ResidualBlock(nn.Module):

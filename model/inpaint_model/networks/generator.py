@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from inpaint_model.config import GeneratorConfig, resolutions
-from inpaint_model.ops import (
+from inpaint_model.networks.config import GeneratorConfig, resolutions
+from inpaint_model.networks.ops import (
     FullyConnectedLayer,
     bias_act,
     modulated_conv2d,
