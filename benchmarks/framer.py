@@ -22,7 +22,7 @@ import numpy as np
 import skimage
 import torch
 from inpaint_model import frames, load_bundle
-from inpaint_model.data import load_pictures
+from inpaint_model.data.dataset import load_pictures
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.framing.backgrounds import draw_backgrounds

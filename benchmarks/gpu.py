@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import torch
 from inpaint_model.bundle import Card, save_bundle
-from inpaint_model.data import PictureSet
+from inpaint_model.data.dataset import PictureSet
 from inpaint_model.direction_store import add_directions
 from inpaint_model.directions import Direction
 from inpaint_model.inference import best_dtype

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from itertools import count
 
 import torch
-from inpaint_model.data import PictureSet
-from inpaint_model.masks import training_holes
+from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.masks import training_holes
 from inpaint_model.networks.config import preset
 from inpaint_model.training.distributed import World
 from inpaint_model.training.inputs import InpainterInputs, ahead

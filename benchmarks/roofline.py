@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from inpaint_model.data import PictureSet
+from inpaint_model.data.dataset import PictureSet
 from inpaint_model.networks.config import Preset, inpainting_config, preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator

@@ -19,6 +19,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from inpaint_model.data.readback import read_scalars
+from inpaint_model.data.transfer import upload, uploaded
 from inpaint_model.filters import (
     HALO,
     along_both_axes,
@@ -27,8 +29,6 @@ from inpaint_model.filters import (
     reflected,
     upsampling,
 )
-from inpaint_model.readback import read_scalars
-from inpaint_model.staging import upload, uploaded
 
 
 @dataclass

@@ -21,6 +21,8 @@ from inpaint_model.bundle import (
     read_bundle,
 )
 from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
+from inpaint_model.data.readback import read_array
+from inpaint_model.data.transfer import upload
 from inpaint_model.direction_store import load_vectors
 from inpaint_model.directions import Direction, offered
 from inpaint_model.framing.network import Framer, framer_from
@@ -28,8 +30,6 @@ from inpaint_model.inference import best_dtype, freeze_for_inference
 from inpaint_model.networks.config import Arch, InpaintingConfig, inpainting_config, preset
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.passes import EagerPasses, Passes
-from inpaint_model.readback import read_array
-from inpaint_model.staging import upload
 
 MAX_SEED = 2**32 - 1
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from inpaint_model import devices
+from inpaint_model.data import devices
 
 from .errors import ConfigurationError
 

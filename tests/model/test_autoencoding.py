@@ -10,7 +10,7 @@ import pytest
 import torch
 from inpaint_model.bundle import load_generator, read_bundle
 from inpaint_model.cli import main
-from inpaint_model.data import PictureSet
+from inpaint_model.data.dataset import PictureSet
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.training.autoencoding import (

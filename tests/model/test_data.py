@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.data import load_pictures, square
+from inpaint_model.data.dataset import load_pictures, square
 from PIL import Image
 
 

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model import devices
 from inpaint_model.cli import main
-from inpaint_model.devices import choose_device, compute_exactly, compute_fast, measuring_device
+from inpaint_model.data import devices
+from inpaint_model.data.devices import (
+    choose_device,
+    compute_exactly,
+    compute_fast,
+    measuring_device,
+)
 from inpaint_model.training import distributed
 
 
@@ -172,5 +177,5 @@ def test_several_processes_on_mps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_help_needs_no_torch() -> None:
-    code = "import sys, inpaint_model.devices; sys.exit('torch' in sys.modules)"
+    code = "import sys, inpaint_model.data.devices; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

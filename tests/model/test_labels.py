@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from inpaint_model import labels
-from inpaint_model.data import PictureSet
-from inpaint_model.labels import Classes, read_classes
+from inpaint_model.data import labels
+from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.labels import Classes, read_classes
 
 NAMES = ("train/a.png", "train/b.png", "val/c.png")
 WHOLE = {"labels": [["train/a.png", 2], ["train/b.png", 0], ["val/c.png", None]]}

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from inpaint_model.masks import (
+from inpaint_model.data.masks import (
     COMODGAN,
     MAT_256,
     RECIPES,

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 from fake_recorder import FakeRecorder
-from inpaint_model import readback
 from inpaint_model.cuda_graphs import GraphedPasses
+from inpaint_model.data import readback
 from inpaint_model.documents import DocumentPicture
 from inpaint_model.frames import Frame
 from inpaint_model.framing.refining import neighbours, refined

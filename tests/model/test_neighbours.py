@@ -9,7 +9,7 @@ import pytest
 import torch
 from inpaint_model.bundle import Card, save_bundle
 from inpaint_model.cli import main
-from inpaint_model.grids import to_uint8
+from inpaint_model.data.image_grid import to_uint8
 from inpaint_model.networks.config import preset
 from inpaint_model.networks.generator import Generator
 from PIL import Image

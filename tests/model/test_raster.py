@@ -7,7 +7,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.raster import Shapes, boxes, join, mirror, quads_only, rasterise, strokes
+from inpaint_model.data.mask_rasterizer import (
+    Shapes,
+    boxes,
+    join,
+    mirror,
+    quads_only,
+    rasterise,
+    strokes,
+)
 
 
 def pixel_by_pixel(shapes: Shapes, count: int, resolution: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_model.sampler import (
+from inpaint_model.data.sampler import (
     Sampler,
     derived_seed,
     weights_from_csv,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from inpaint_model import readback
+from inpaint_model.data import readback
 from inpaint_model.training.distributed import World
 from inpaint_model.training.phases import Replay
 from torch import Tensor
@@ -85,7 +85,7 @@ class Silent(World):
 
 
 class Reads:
-    """What `inpaint_model.readback` returns here: zeros, and how often it was asked."""
+    """What `inpaint_model.data.readback` returns here: zeros, and how often it was asked."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.data import PictureSet
+from inpaint_model.data.dataset import PictureSet
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from safetensors import safe_open

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from inpaint_model import devices
 from inpaint_model.commands import directions_check, picture_options
 from inpaint_model.commands.directions_options import evenly, positive
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     from inpaint_model.editing.attributes import Attribute

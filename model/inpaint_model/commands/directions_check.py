@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inpaint_model import devices
 from inpaint_model.commands import picture_options
 from inpaint_model.commands.directions_options import add_device, add_scorers, evenly, positive
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     from inpaint_model.bundle import BundleInfo

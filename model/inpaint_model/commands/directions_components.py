@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     from inpaint_model.arrays import Float64Array

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model import devices
 from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     from inpaint_model.editing.workbench import Workbench
@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_page(bench: Workbench, args: argparse.Namespace) -> int:
+    from inpaint_model.data.image_grid import to_uint8
     from inpaint_model.editing.contact import contact_page
     from inpaint_model.editing.samples import codes, pictures
-    from inpaint_model.grids import to_uint8
 
     w = codes(bench.generator, args.count, args.seed, args.truncation)
     images = [

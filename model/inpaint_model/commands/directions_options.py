@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from inpaint_model import devices
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     from inpaint_model.arrays import ImageU8
@@ -61,7 +61,7 @@ def positive(text: str) -> int:
 
 def evenly(sources: Sequence[str], resolution: int, count: int) -> list[ImageU8]:
     """`count` pictures [R, R, 3] of folders and zips, in equal distances over their names."""
-    from inpaint_model.data import load_pictures
+    from inpaint_model.data.dataset import load_pictures
 
     pixels = load_pictures(sources, resolution, limit=count, spread=True).pixels
     return [picture.contiguous().numpy() for picture in pixels.permute(0, 2, 3, 1)]

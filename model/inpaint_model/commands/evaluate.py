@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model import devices
 from inpaint_model.commands import picture_options
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     from inpaint_model.evaluation.run import Plan
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     if args.samples is not None and args.bundle is None:
         raise ValueError("--samples needs a bundle, whose generator makes them")
 
-    from inpaint_model.data import load_pictures
+    from inpaint_model.data.dataset import load_pictures
     from inpaint_model.evaluation import page, report
     from inpaint_model.evaluation.measure import Bench
     from inpaint_model.evaluation.run import run as evaluate

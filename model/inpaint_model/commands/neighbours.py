@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
     import torch
 
-    from inpaint_model.data import load_pictures
+    from inpaint_model.data.dataset import load_pictures
+    from inpaint_model.data.image_grid import contact_sheet, from_uint8, to_uint8
     from inpaint_model.editing.identity import load_identity
-    from inpaint_model.grids import contact_sheet, from_uint8, to_uint8
     from inpaint_model.importing import find_source, import_checkpoint
 
     generator = import_checkpoint(find_source(args.source)).generator

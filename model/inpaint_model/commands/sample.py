@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from inpaint_model.grids import contact_sheet
+    from inpaint_model.data.image_grid import contact_sheet
     from inpaint_model.importing import find_source, import_checkpoint
 
     checkpoint = import_checkpoint(find_source(args.source))
@@ -69,7 +69,7 @@ def _draw(
     import torch
     from tqdm import tqdm
 
-    from inpaint_model.grids import to_uint8
+    from inpaint_model.data.image_grid import to_uint8
     from inpaint_model.inpainter import latent_of_seed
 
     config = generator.config

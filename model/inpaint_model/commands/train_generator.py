@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from inpaint_model.bundle import Card
-    from inpaint_model.labels import read_classes
+    from inpaint_model.data.labels import read_classes
     from inpaint_model.networks.config import to_dict
     from inpaint_model.perceptual import PerceptualLoss, load_torchscript
     from inpaint_model.training import distributed

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inpaint_model import devices
 from inpaint_model.commands import picture_options
+from inpaint_model.data import devices
 
 if TYPE_CHECKING:
     import torch
 
-    from inpaint_model.data import PictureSet
+    from inpaint_model.data.dataset import PictureSet
     from inpaint_model.projected.discriminator import ProjectedDiscriminator
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.distributed import World
@@ -70,8 +70,8 @@ def data_plan(args: argparse.Namespace) -> dict[str, Any]:
 
 def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, torch.Tensor | None]:
     """The pictures that the arguments name, and how often each is drawn."""
-    from inpaint_model.data import load_pictures
-    from inpaint_model.sampler import weights_from_csv, weights_from_patterns
+    from inpaint_model.data.dataset import load_pictures
+    from inpaint_model.data.sampler import weights_from_csv, weights_from_patterns
 
     pictures = load_pictures(args.data, resolution, replacements=args.replace, cache=args.cache)
     print(f"{len(pictures)} pictures, {len(pictures.skipped)} unreadable ones skipped")

@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from inpaint_model.arrays import Float64Array
+from inpaint_model.data.image_grid import contact_sheet, to_uint8
 from inpaint_model.directions import Direction
 from inpaint_model.editing.effects import Response, Subject, Verdict, walk
-from inpaint_model.grids import contact_sheet, to_uint8
 
 ROWS = 6
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from inpaint_model.masks import COMODGAN, RECIPES, draw_holes, hole_ratio
-from inpaint_model.sampler import derived_seed
+from inpaint_model.data.masks import COMODGAN, RECIPES, draw_holes, hole_ratio
+from inpaint_model.data.sampler import derived_seed
 
 Draw = Callable[[int, int, Generator], Tensor]  # count, resolution, generator -> [N, 1, R, R]
 

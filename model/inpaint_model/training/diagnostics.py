@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from inpaint_model.data.readback import read_scalars
 from inpaint_model.networks.inpainting_model import InpaintingModel
-from inpaint_model.readback import read_scalars
 from inpaint_model.training.inpainter_step import Batch
 
 MIN_DIVERSITY = 0.05  # below this share of two random pictures' distance, candidates are alike

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from inpaint_model.devices import BACKENDS
+from inpaint_model.data.devices import BACKENDS
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, save_bundle
-from inpaint_model.data import PictureSet
-from inpaint_model.grids import contact_sheet, to_uint8
+from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.image_grid import contact_sheet, to_uint8
+from inpaint_model.data.readback import read_scalars
+from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
-from inpaint_model.readback import read_scalars
-from inpaint_model.sampler import Sampler
 from inpaint_model.training.adversaries import (
     Adversary,
     Moment,

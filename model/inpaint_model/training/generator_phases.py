@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inpaint_model.data import PictureSet
+from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.sampler import Sampler
+from inpaint_model.data.transfer import upload
 from inpaint_model.networks.generator import Generator, NoiseSource
 from inpaint_model.perceptual import PerceptualLoss
-from inpaint_model.sampler import Sampler
-from inpaint_model.staging import upload
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Adversary
 from inpaint_model.training.autoencoding import (

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from inpaint_model.bundle import Card, generator_sha256, save_bundle
-from inpaint_model.data import PictureSet
+from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.sampler import Sampler
+from inpaint_model.data.transfer import upload
 from inpaint_model.direction_store import Found, add_directions, directions_of
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
@@ -26,8 +28,6 @@ from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.ops import channels_last
 from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
-from inpaint_model.sampler import Sampler
-from inpaint_model.staging import upload
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from inpaint_model.grids import contact_sheet, to_uint8
+from inpaint_model.data.image_grid import contact_sheet, to_uint8
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss
 

@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaint_model.devices import ACCELERATORS
-from inpaint_model.masks import training_holes
+from inpaint_model.data.devices import ACCELERATORS
+from inpaint_model.data.masks import training_holes
+from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.config import GeneratorConfig
-from inpaint_model.sampler import Sampler
 from inpaint_model.training.distributed import World
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import InpainterTraining

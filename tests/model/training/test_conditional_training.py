@@ -19,14 +19,14 @@ from inpaint_model.bundle import (
     save_bundle,
 )
 from inpaint_model.cli import main
-from inpaint_model.data import PictureSet
+from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.sampler import Sampler
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.networks.config import preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
-from inpaint_model.sampler import Sampler
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.distributed import World
 from inpaint_model.training.generator_loop import train_generator

@@ -9,12 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from inpaint_model.bundle import load_model, read_bundle
+from inpaint_model.data.sampler import Sampler
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.projected.files import load_projected
-from inpaint_model.sampler import Sampler
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import World

@@ -33,7 +33,7 @@ import sys
 from pathlib import Path
 
 import torch
-from inpaint_model.data import load_pictures
+from inpaint_model.data.dataset import load_pictures
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training import distributed

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.devices import choose_device
+from inpaint_model.data.devices import choose_device
+from inpaint_model.data.transfer import upload
 from inpaint_model.inpainter import tiny_model
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
-from inpaint_model.staging import upload
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.phases import WARM_UPS, Graphs, Phase, Tensors

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from inpaint_model.raster import (
+from inpaint_model.data.mask_rasterizer import (
     Shapes,
     boxes,
     join,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from inpaint_model.staging import download
+from inpaint_model.data.transfer import download
 
 
 def read_scalars(*values: Tensor | float) -> list[float]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from inpaint_model.data import PictureSet
-from inpaint_model.picture_files import Archive, Source
+from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.picture_files import Archive, Source
 
 FILE = "dataset.json"
 MAX_BYTES = 64 * 2**20  # of the file, which comes from strangers

@@ -23,9 +23,9 @@ from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
-from inpaint_model.devices import free_memory
-from inpaint_model.picture_files import PictureFiles, Source, open_pictures
-from inpaint_model.staging import upload
+from inpaint_model.data.devices import free_memory
+from inpaint_model.data.picture_files import PictureFiles, Source, open_pictures
+from inpaint_model.data.transfer import upload
 from inpaint_model.tensor_files import write_tensors
 
 log = logging.getLogger(__name__)
