@@ -21,17 +21,18 @@ import cv2
 import numpy as np
 import skimage
 import torch
-from inpaint_model import frames, load_bundle
+from inpaint_model import load_bundle
 from inpaint_model.data.dataset import load_pictures
-from inpaint_model.documents import DocumentPicture
-from inpaint_model.frames import Frame
+from inpaint_model.document import geometry
+from inpaint_model.document.color import quantise
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.holes import bounds
+from inpaint_model.document.resampling import resample
 from inpaint_model.framing.backgrounds import draw_backgrounds
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.scenes import Pictures
 from inpaint_model.framing.search import propose
-from inpaint_model.holes import bounds
-from inpaint_model.pixels import quantise
-from inpaint_model.resampling import resample
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
@@ -83,14 +84,14 @@ def transformed(
     width, height = pixels.shape[1], pixels.shape[0]
     box_side = math.ceil(scale * math.hypot(width, height) * 0.9)
     view = Frame(width / 2, height / 2, box_side / scale, -turn)
-    matrix = frames.document_from_model(view, box_side)
+    matrix = geometry.document_from_model(view, box_side)
     inside = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=2)
     inside = np.pad(inside, ((1, 1), (1, 1), (0, 0)))
-    moved = frames.compose(frames.translation(1, 1), matrix)
+    moved = geometry.compose(geometry.translation(1, 1), matrix)
     shown = resample(inside.astype(np.float32) / 255, moved, box_side, box_side)
     alpha = shown[..., 3:].clip(0, 1)
     flat = shown[..., :3] * alpha + (1 - alpha) * background / 255
-    ((cx, cy),) = frames.apply(frames.inverse(matrix), [(truth.cx, truth.cy)])
+    ((cx, cy),) = geometry.apply(geometry.inverse(matrix), [(truth.cx, truth.cy)])
     return quantise(flat, np.uint8), Frame(float(cx), float(cy), side, truth.angle + turn)
 
 
@@ -100,7 +101,7 @@ def selection(
     """An ellipse over a part of the face, or a dot on it."""
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     points = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    u, v = frames.apply(frames.model_from_document(frame, 1), points).T.reshape(2, *shape[:2])
+    u, v = geometry.apply(geometry.model_from_document(frame, 1), points).T.reshape(2, *shape[:2])
     middle = random.uniform(0.3, 0.7, 2)
     radius = random.uniform(0.08, 0.28, 2) if hides else (0.02, 0.02)
     inside = ((u - middle[0]) / radius[0]) ** 2 + ((v - middle[1]) / radius[1]) ** 2 < 1

@@ -35,13 +35,13 @@ from inpaint_client import (
 )
 from inpaint_client import Box as WireBox
 from inpaint_client import Frame as WireFrame
-from inpaint_model import frames
-from inpaint_model.frames import Frame
+from inpaint_model.document import geometry
+from inpaint_model.document.color import quantise
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.resampling import resample
 from inpaint_model.metrics.kernel import paired_kernel_distance
 from inpaint_model.metrics.networks import FeatureNetwork, Judges, features_of, load_judges
 from inpaint_model.metrics.perceptual import tap_distance
-from inpaint_model.pixels import quantise
-from inpaint_model.resampling import resample
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -101,7 +101,7 @@ def classical(flag: int) -> Method:
 
 
 def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
-    matrix = frames.document_from_model(frame, CROP)
+    matrix = geometry.document_from_model(frame, CROP)
     return quantise(resample(pixels.astype(np.float32) / 255, matrix, CROP, CROP), np.uint8)
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from inpaint_model.arrays import Float64Array
 from inpaint_model.commands.directions_check import evenly
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.attributes import PORTRAIT, Attribute, chosen
 from inpaint_model.editing.effects import Render, Subject
 from inpaint_model.editing.measured_fits import judged, measures

@@ -19,14 +19,15 @@ from typing import NamedTuple
 import numpy as np
 from inpaint_cli.layers import Layer, laid_over
 from inpaint_client import Box
-from inpaint_model import frames, load_bundle
-from inpaint_model.arrays import FloatImage
-from inpaint_model.documents import DocumentPicture
-from inpaint_model.frames import Frame
-from inpaint_model.holes import bounds
+from inpaint_model import load_bundle
+from inpaint_model.document import geometry
+from inpaint_model.document.arrays import FloatImage
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.holes import bounds
+from inpaint_model.document.placement import RAW, BlendSettings, Fitting, Placement, place
+from inpaint_model.document.resampling import resample
 from inpaint_model.metrics.seam import seam_step
-from inpaint_model.pictures import RAW, BlendSettings, Fitting, Placement, place
-from inpaint_model.resampling import resample
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
@@ -51,8 +52,8 @@ SETTINGS = {
 def ellipse(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> NDArray[np.uint8]:
     """Coverage of an ellipse in a frame's coordinates, with a soft edge of about a pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    matrix = frames.model_from_document(frame, 1)
-    u, v = frames.apply(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
+    matrix = geometry.model_from_document(frame, 1)
+    u, v = geometry.apply(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
     cx, cy, rx, ry = hole
     size = np.hypot((u - cx) / rx, (v - cy) / ry)
     soft = (1 - size) * min(rx, ry) * frame.side + 0.5
@@ -61,7 +62,7 @@ def ellipse(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> ND
 
 def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> FloatImage:
     """The true pixels at model resolution in another colour and light, and softer."""
-    matrix = frames.document_from_model(frame, SIMULATED)
+    matrix = geometry.document_from_model(frame, SIMULATED)
     view = resample(pixels.astype(np.float32) / 255, matrix, SIMULATED, SIMULATED)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
     gain = random.uniform(0.85, 1.15)

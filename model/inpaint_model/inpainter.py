@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.bundle import (
     BundleInfo,
     Card,
@@ -25,6 +24,7 @@ from inpaint_model.data.readback import read_array
 from inpaint_model.data.transfer import upload
 from inpaint_model.direction_store import load_vectors
 from inpaint_model.directions import Direction, offered
+from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference import best_dtype, freeze_for_inference
 from inpaint_model.networks.config import Arch, InpaintingConfig, inpainting_config, preset

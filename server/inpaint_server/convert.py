@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from inpaint_model.arrays import MaskU8, Pixels
-from inpaint_model.frames import Box, Frame
-from inpaint_model.pictures import BlendSettings, DocumentPicture, Mode
+from inpaint_model.document.arrays import MaskU8, Pixels
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.placement import BlendSettings, DocumentPicture, Mode
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .config import Limits

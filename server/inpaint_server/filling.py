@@ -15,12 +15,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-from inpaint_model import Inpainter, frames, holes
-from inpaint_model.arrays import CodesF32, FloatImage, MaskU8
+from inpaint_model import Inpainter
 from inpaint_model.cuda_graphs import batch_sizes
-from inpaint_model.frames import Box
-from inpaint_model.framing.grouping import Choice, grouped
-from inpaint_model.pictures import (
+from inpaint_model.document import geometry, holes
+from inpaint_model.document.arrays import CodesF32, FloatImage, MaskU8
+from inpaint_model.document.geometry import Box
+from inpaint_model.document.placement import (
     BlendSettings,
     DocumentPicture,
     Fitting,
@@ -29,6 +29,7 @@ from inpaint_model.pictures import (
     place,
     prepare,
 )
+from inpaint_model.framing.grouping import Choice, grouped
 
 from .convert import EditOrder, Edits, FillOrder, MixingOrder
 from .device import free_cached_memory, is_out_of_memory, peak_memory
@@ -209,7 +210,7 @@ def _needed_px(placement: Placement) -> float:
     made for; what counts is the square that the selection asks for.
     """
     if placement.mode == "box":
-        return frames.box_frame(placement.box, *placement.picture.document_size).side
+        return geometry.box_frame(placement.box, *placement.picture.document_size).side
     return placement.frame.side
 
 

@@ -5,8 +5,8 @@ Runs in a thread of its own, so that neither the event loop nor the device waits
 
 from __future__ import annotations
 
-from inpaint_model.frames import union
-from inpaint_model.pictures import Fitting
+from inpaint_model.document.geometry import union
+from inpaint_model.document.placement import Fitting
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .convert import (

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from inpaint_model import Inpainter
-from inpaint_model.arrays import CodesF32
-from inpaint_model.frames import Frame
-from inpaint_model.pictures import DocumentPicture, look
+from inpaint_model.document.arrays import CodesF32
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.placement import DocumentPicture, look
 
 from .convert import MixingOrder
 from .errors import InvalidRequest, WrongModel

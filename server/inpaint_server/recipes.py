@@ -29,10 +29,10 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Interval, Len
-from inpaint_model.arrays import CodesF32
-from inpaint_model.frames import Box, Frame
+from inpaint_model.document.arrays import CodesF32
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.placement import BlendSettings, Source
 from inpaint_model.networks.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
-from inpaint_model.pictures import BlendSettings, Source
 from PIL import Image
 
 from . import __version__

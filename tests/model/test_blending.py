@@ -10,19 +10,13 @@ import torch
 from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model import detail
-from inpaint_model.documents import DocumentPicture
-from inpaint_model.frames import Box, Frame
+from inpaint_model.document import detail_matching
+from inpaint_model.document.color import quantise
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.placement import RAW, BlendSettings, Fitting, Placement, place
+from inpaint_model.document.resampling import resample
 from inpaint_model.metrics.seam import seam_step
-from inpaint_model.pictures import (
-    RAW,
-    BlendSettings,
-    Fitting,
-    Placement,
-    place,
-)
-from inpaint_model.pixels import quantise
-from inpaint_model.resampling import resample
 from scipy import ndimage
 
 SIDE, RESOLUTION = 320, 64
@@ -51,7 +45,7 @@ def coverage() -> np.ndarray:
 
 
 def true_view(picture: np.ndarray) -> np.ndarray:
-    from inpaint_model.frames import document_from_model
+    from inpaint_model.document.geometry import document_from_model
 
     return resample(picture, document_from_model(FRAME, RESOLUTION), RESOLUTION, RESOLUTION)
 
@@ -208,9 +202,9 @@ def test_clean_pictures_get_no_grain() -> None:
     assert np.std(fine[coverage() == 255]) < 0.004
 
 
-def matched(fill: torch.Tensor, known: list[detail.Octave]) -> torch.Tensor:
-    bands = detail.bands(fill, len(known))
-    return detail.matched_detail(fill, bands, detail.detail_matches(bands, known))
+def matched(fill: torch.Tensor, known: list[detail_matching.Octave]) -> torch.Tensor:
+    bands = detail_matching.bands(fill, len(known))
+    return detail_matching.matched_detail(fill, bands, detail_matching.detail_matches(bands, known))
 
 
 def test_detail_is_as_sharp_as_on_the_ring() -> None:
@@ -221,7 +215,7 @@ def test_detail_is_as_sharp_as_on_the_ring() -> None:
     soft = torch.from_numpy(ndimage.gaussian_filter(document.numpy(), (0, 1.2, 1.2)))
     hole = torch.zeros(200, 200, dtype=torch.bool)
     hole[60:140, 60:140] = True
-    known = detail.known_detail(document, hole, ~hole, 1.0, seed=0)
+    known = detail_matching.known_detail(document, hole, ~hole, 1.0, seed=0)
     sharp = matched(soft, [octave._replace(floor=None) for octave in known])
     before = (soft - document)[:, hole].abs().mean()
     assert (sharp - document)[:, hole].abs().mean() < 0.85 * before
@@ -236,7 +230,7 @@ def test_detail_that_is_not_the_documents_is_not_raised() -> None:
     )
     hole = torch.zeros(200, 200, dtype=torch.bool)
     hole[60:140, 60:140] = True
-    known = detail.known_detail(0.5 + here.float(), hole, ~hole, 2.0, seed=0)
+    known = detail_matching.known_detail(0.5 + here.float(), hole, ~hole, 2.0, seed=0)
     known = [octave._replace(floor=None) for octave in known]
     for lines, least, most in ((here, 1.15, 1.5), (elsewhere, 0.95, 1.05)):
         fill = lines.float() / 2
@@ -249,10 +243,10 @@ def test_the_noise_floor_is_the_noise_and_not_the_structure() -> None:
     mixing = torch.tensor([[0.05, 0.0, 0.0], [0.03, 0.03, 0.0], [0.0, 0.0, 0.01]])
     noise = torch.einsum("ij,jhw->ihw", mixing, torch.randn(3, 128, 128, generator=generator))
     noise[:, :, 40:44] += 0.8  # an edge
-    floor = detail.noise_floor(noise, torch.ones(128, 128, dtype=torch.bool))
+    floor = detail_matching.noise_floor(noise, torch.ones(128, 128, dtype=torch.bool))
     assert floor is not None
     assert floor.numpy() == pytest.approx((mixing @ mixing.T).numpy(), abs=0.0012)
-    assert detail.noise_floor(noise, torch.zeros(128, 128, dtype=torch.bool)) is None
+    assert detail_matching.noise_floor(noise, torch.zeros(128, 128, dtype=torch.bool)) is None
 
 
 def test_the_feather_fades_in_from_the_border() -> None:

@@ -13,11 +13,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model import frames, load_bundle
+from inpaint_model import load_bundle
 from inpaint_model.bundle import Card, load_tensors, read_bundle, save_bundle
 from inpaint_model.cli import main
-from inpaint_model.documents import DocumentPicture
-from inpaint_model.frames import Box, Frame
+from inpaint_model.document import geometry
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.model_view import look
+from inpaint_model.document.placement import place, prepare
 from inpaint_model.framing import refining, search
 from inpaint_model.framing.backgrounds import scrambled
 from inpaint_model.framing.bundling import add_framer
@@ -26,8 +29,6 @@ from inpaint_model.framing.network import Framer, FramerConfig, Proposals, frame
 from inpaint_model.framing.scenes import Pictures, draw_scenes, frame_coordinates
 from inpaint_model.framing.search import Proposal
 from inpaint_model.inpainter import tiny_model
-from inpaint_model.looking import look
-from inpaint_model.pictures import place, prepare
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.framer_loop import train_framer
 from inpaint_model.training.run_folder import RunFolder
@@ -82,7 +83,7 @@ def test_the_frame_in_a_scene_is_the_frame_of_the_document() -> None:
     frame = Frame(32 + 0.2 * 32, 32 - 0.1 * 32, 0.4 * 64, math.degrees(0.5))
     x, y = np.meshgrid(np.arange(64) + 0.5, np.arange(64) + 0.5)
     points = np.stack([x.ravel(), y.ravel()], axis=1)
-    expected = frames.apply(frames.model_from_document(frame, 2), points) - 1
+    expected = geometry.apply(geometry.model_from_document(frame, 2), points) - 1
     assert np.allclose(inside, expected, atol=1e-5)
 
 
@@ -222,8 +223,8 @@ class Eye(torch.nn.Module):
         rows = []
         confidence = self.rounds.pop(0) if self.rounds else self.confidence
         for look_ in map(frame_of, views):
-            matrix = frames.model_from_document(look_, 2)
-            x, y = frames.apply(matrix, [(self.target.cx, self.target.cy)])[0] - 1
+            matrix = geometry.model_from_document(look_, 2)
+            x, y = geometry.apply(matrix, [(self.target.cx, self.target.cy)])[0] - 1
             turn = math.radians(self.target.angle - look_.angle)
             # Less sure where the target is not about as large as the second look shows it.
             off = abs(math.log(self.target.side / look_.side / 0.625))
@@ -301,7 +302,7 @@ def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     coverage[200:240, 290:330] = 255
     (placement,) = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
     assert placement.mode == "box"
-    assert placement.frame == frames.box_frame(Box(290, 200, 40, 40), 700, 600, 32)
+    assert placement.frame == geometry.box_frame(Box(290, 200, 40, 40), 700, 600, 32)
     assert placement.confidence < 0.5
     assert placement.warning.startswith("This does not look like what the model knows")
 
@@ -335,7 +336,7 @@ def test_the_first_views_reach_from_the_hole_to_the_whole_document() -> None:
     assert alone[0].side == helped[0].side == 75
     assert alone[-1].side == pytest.approx(440)
     assert helped[-1].side == pytest.approx(3300)
-    assert all(frames.holds(view, hole) for view in alone + helped)
+    assert all(geometry.holds(view, hole) for view in alone + helped)
 
 
 def test_a_coarse_view_agrees_with_the_careful_one() -> None:
@@ -367,14 +368,14 @@ def test_looks_at_the_same_thing_are_averaged_and_others_left_out() -> None:
 
 def test_share_inside() -> None:
     frame = Frame(50, 50, 20, 0)
-    assert frames.share_inside(frame, Box(42, 42, 10, 10)) == 1
-    assert frames.share_inside(frame, Box(55, 45, 10, 10)) == 0.5
-    assert frames.share_inside(frame, Box(80, 80, 5, 5)) == 0
+    assert geometry.share_inside(frame, Box(42, 42, 10, 10)) == 1
+    assert geometry.share_inside(frame, Box(55, 45, 10, 10)) == 0.5
+    assert geometry.share_inside(frame, Box(80, 80, 5, 5)) == 0
 
 
 def test_groups_grow_until_nobody_joins() -> None:
     def choose(box: Box) -> Choice:
-        return Choice(frames.box_frame(box, 1000, 1000, 0, 3.0), "box", 1.0, "")
+        return Choice(geometry.box_frame(box, 1000, 1000, 0, 3.0), "box", 1.0, "")
 
     chain = [Box(100, 500, 40, 40), Box(160, 500, 20, 20), Box(220, 500, 20, 20)]
     far = Box(800, 100, 10, 10)
@@ -398,9 +399,9 @@ def test_the_frames_of_a_recipe_find_the_same_groups_again(seed: int, count: int
         side = own.uniform(50, 400)
         dx, dy = side * own.uniform(-0.4, 0.4, 2)
         found = Frame(box.x + box.width / 2 + dx, box.y + box.height / 2 + dy, side)
-        if own.random() < 0.5 and frames.share_inside(found, box) >= MET:
+        if own.random() < 0.5 and geometry.share_inside(found, box) >= MET:
             return Choice(found, "auto", 1.0, "")
-        return Choice(frames.box_frame(box, 1000, 1000, 256), "box", 0.0, "")
+        return Choice(geometry.box_frame(box, 1000, 1000, 256), "box", 0.0, "")
 
     first = grouped(boxes, choose)
     recorded = iter([choice.frame for _, choice in first])

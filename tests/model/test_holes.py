@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model import frames, holes
-from inpaint_model.frames import Box, Frame
+from inpaint_model.document import geometry, holes
+from inpaint_model.document.geometry import Box, Frame
 
 
 @settings(deadline=None)
@@ -21,18 +21,18 @@ def test_every_covered_pixel_is_in_the_models_hole(
 ) -> None:
     hole = np.random.default_rng(seed).random((60, 80)) < 0.02
     frame = Frame(41.3, 28.9, side, angle)
-    seen = holes.seen_by_model(hole, frames.document_from_model(frame, resolution), resolution)
-    to_model = frames.model_from_document(frame, resolution)
+    seen = holes.seen_by_model(hole, geometry.document_from_model(frame, resolution), resolution)
+    to_model = geometry.model_from_document(frame, resolution)
     for y, x in np.argwhere(hole):
-        column, row = np.floor(frames.apply(to_model, [(x + 0.5, y + 0.5)])[0]).astype(int)
+        column, row = np.floor(geometry.apply(to_model, [(x + 0.5, y + 0.5)])[0]).astype(int)
         if 0 <= column < resolution and 0 <= row < resolution:
             assert seen[row, column]
     # ... and nothing far from a covered pixel is.
     reach = 0.71 + 0.71 * side / resolution
     centres = np.argwhere(hole)[:, ::-1] + 0.5
-    to_document = frames.document_from_model(frame, resolution)
+    to_document = geometry.document_from_model(frame, resolution)
     for row, column in np.argwhere(seen):
-        point = frames.apply(to_document, [(column + 0.5, row + 0.5)])
+        point = geometry.apply(to_document, [(column + 0.5, row + 0.5)])
         assert np.linalg.norm(centres - point, axis=1).min() <= reach
 
 
@@ -40,10 +40,10 @@ def test_points_through_a_matrix_are_the_matrix_product() -> None:
     rng = np.random.default_rng(0)
     matrix, points = rng.normal(size=(2, 3)), rng.normal(size=(5, 7, 2))
     expected = points @ matrix[:, :2].T + matrix[:, 2]
-    np.testing.assert_allclose(frames.apply(matrix, points), expected, rtol=0, atol=1e-12)
-    x, y = frames.through(matrix, points[0, :, 0], points[:, :1, 1])  # a row, a column
+    np.testing.assert_allclose(geometry.apply(matrix, points), expected, rtol=0, atol=1e-12)
+    x, y = geometry.through(matrix, points[0, :, 0], points[:, :1, 1])  # a row, a column
     assert x.shape == y.shape == (5, 7)
-    one = frames.apply(matrix, (points[0, 3, 0], points[4, 0, 1]))
+    one = geometry.apply(matrix, (points[0, 3, 0], points[4, 0, 1]))
     np.testing.assert_allclose((x[4, 3], y[4, 3]), one, rtol=0, atol=1e-12)
 
 
@@ -55,7 +55,7 @@ def test_bounds_and_components() -> None:
     hole[7:9, 9] = True
     parts = holes.components(hole)
     assert parts.boxes == [Box(2, 1, 4, 3), Box(9, 7, 1, 2)]
-    assert holes.bounds(hole) == frames.union(parts.boxes)
+    assert holes.bounds(hole) == geometry.union(parts.boxes)
     assert np.array_equal(parts.mask([1, 2]), hole)
     assert parts.mask([2]).sum() == 2
 

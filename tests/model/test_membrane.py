@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from inpaint_model.membrane import continued
+from inpaint_model.document.harmonic_fill import continued
 from scipy import sparse
 from scipy.sparse import linalg
 

@@ -14,8 +14,8 @@ import torch
 from fake_recorder import FakeRecorder
 from inpaint_model.cuda_graphs import GraphedPasses
 from inpaint_model.data import readback
-from inpaint_model.documents import DocumentPicture
-from inpaint_model.frames import Frame
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Frame
 from inpaint_model.framing.refining import neighbours, refined
 from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch

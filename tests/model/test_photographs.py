@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from compositing import filled
 from drawings import portrait
-from inpaint_model import frames
-from inpaint_model.documents import DocumentPicture
-from inpaint_model.frames import Frame
+from inpaint_model.document import geometry
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.placement import RAW, place
+from inpaint_model.document.resampling import resample
 from inpaint_model.metrics.seam import seam_step
-from inpaint_model.pictures import RAW, place
-from inpaint_model.resampling import resample
 from PIL import Image
 from scipy import ndimage
 from shared_files import SHARED
@@ -30,7 +30,7 @@ HOLES = {"eyes": (0.5, 0.48, 0.3, 0.1), "mouth": (0.5, 0.76, 0.2, 0.16)}
 
 def wrong_light(pixels: np.ndarray, frame: Frame) -> np.ndarray:
     """The true pixels at model resolution, softer, with another colour, contrast and light."""
-    matrix = frames.document_from_model(frame, RESOLUTION)
+    matrix = geometry.document_from_model(frame, RESOLUTION)
     view = resample(pixels.astype(np.float32) / 255, matrix, RESOLUTION, RESOLUTION)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
     light = np.linspace(-0.04, 0.04, RESOLUTION, dtype=np.float32)[:, None]
@@ -40,8 +40,8 @@ def wrong_light(pixels: np.ndarray, frame: Frame) -> np.ndarray:
 
 def selection(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> np.ndarray:
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    to_frame = frames.model_from_document(frame, 1)
-    u, v = frames.apply(to_frame, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
+    to_frame = geometry.model_from_document(frame, 1)
+    u, v = geometry.apply(to_frame, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
     inside = ((u - hole[0]) / hole[2]) ** 2 + ((v - hole[1]) / hole[3]) ** 2 < 1
     return inside.astype(np.uint8) * np.uint8(255)
 

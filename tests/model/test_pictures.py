@@ -10,9 +10,9 @@ import pytest
 from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.frames import Box, Frame
-from inpaint_model.pictures import RAW, DocumentPicture, Fitting, place, prepare
-from inpaint_model.pixels import quantise, srgb_from_linear
+from inpaint_model.document.color import quantise, srgb_from_linear
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.placement import RAW, DocumentPicture, Fitting, place, prepare
 
 
 @dataclass

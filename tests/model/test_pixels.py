@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from inpaint_model.pixels import (
+from inpaint_model.document.color import (
     display_from_document,
     document_from_display,
     linear_from_srgb,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.pyramid import block_means, block_sums, doubled, known_block_means
+from inpaint_model.document.pyramid import block_means, block_sums, doubled, known_block_means
 
 sides = st.integers(1, 23)
 

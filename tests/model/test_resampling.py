@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model import frames
-from inpaint_model.arrays import FloatImage
-from inpaint_model.frames import Box, Frame
-from inpaint_model.resampling import resample
+from inpaint_model.document import geometry
+from inpaint_model.document.arrays import FloatImage
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.resampling import resample
 from scipy import ndimage
 
 RESOLUTION = 64
@@ -31,29 +31,29 @@ def position_coded(width: int, height: int) -> FloatImage:
 
 
 def to_model(picture: FloatImage, frame: Frame) -> FloatImage:
-    matrix = frames.document_from_model(frame, RESOLUTION)
+    matrix = geometry.document_from_model(frame, RESOLUTION)
     return resample(picture, matrix, RESOLUTION, RESOLUTION)
 
 
 def to_document(view: FloatImage, frame: Frame, box: Box) -> FloatImage:
-    back = frames.model_from_document(frame, RESOLUTION)
-    matrix = frames.compose(back, frames.translation(box.x, box.y))
+    back = geometry.model_from_document(frame, RESOLUTION)
+    matrix = geometry.compose(back, geometry.translation(box.x, box.y))
     return resample(view, matrix, box.width, box.height)
 
 
 def test_the_angle_turns_the_x_axis_counter_clockwise_on_the_screen() -> None:
     frame = Frame(10, 20, 8, 90)
-    matrix = frames.document_from_model(frame, RESOLUTION)
-    left, right = frames.apply(matrix, [(0, RESOLUTION / 2), (RESOLUTION, RESOLUTION / 2)])
+    matrix = geometry.document_from_model(frame, RESOLUTION)
+    left, right = geometry.apply(matrix, [(0, RESOLUTION / 2), (RESOLUTION, RESOLUTION / 2)])
     assert right - left == pytest.approx([0, -8], abs=1e-9)
     assert (left + right) / 2 == pytest.approx([10, 20])
 
 
 @given(frames_strategy)
 def test_the_two_directions_are_inverse(frame: Frame) -> None:
-    there = frames.model_from_document(frame, RESOLUTION)
-    back = frames.document_from_model(frame, RESOLUTION)
-    assert np.allclose(frames.compose(there, back), frames.translation(0, 0), atol=1e-9)
+    there = geometry.model_from_document(frame, RESOLUTION)
+    back = geometry.document_from_model(frame, RESOLUTION)
+    assert np.allclose(geometry.compose(there, back), geometry.translation(0, 0), atol=1e-9)
 
 
 @settings(deadline=None, max_examples=60)
@@ -71,16 +71,16 @@ def test_a_position_coded_picture_stays_where_it_is(frame: Frame) -> None:
 
 def test_the_same_grid_returns_the_same_pixels() -> None:
     picture = np.random.default_rng(0).random((40, 50, 3), np.float32)
-    box = resample(picture, frames.translation(7, 5), 30, 20)
+    box = resample(picture, geometry.translation(7, 5), 30, 20)
     assert np.allclose(box, picture[5:25, 7:37], atol=2e-4)
 
 
 def test_enlarging_agrees_with_the_cubic_spline() -> None:
     picture = np.random.default_rng(1).random((48, 48, 1), np.float32)
-    matrix = frames.document_from_model(Frame(24, 24, 20, 30), 160)
+    matrix = geometry.document_from_model(Frame(24, 24, 20, 30), 160)
     ours = resample(picture, matrix, 160, 160)[..., 0]
     x, y = np.meshgrid(np.arange(160) + 0.5, np.arange(160) + 0.5)
-    at = frames.apply(matrix, np.stack([x.ravel(), y.ravel()], axis=1)) - 0.5
+    at = geometry.apply(matrix, np.stack([x.ravel(), y.ravel()], axis=1)) - 0.5
     reference = ndimage.map_coordinates(picture[..., 0], at.T[::-1], order=3).reshape(160, 160)
     assert np.abs(ours - reference).mean() < 0.01
     assert np.abs(ours - reference).max() < 0.06
@@ -104,7 +104,7 @@ def test_detail_finer_than_the_model_does_not_alias(side: float, angle: float) -
     st.integers(0, 64),
 )
 def test_the_box_frame_holds_the_hole_and_stays_inside(hole: Box, resolution: int) -> None:
-    frame = frames.box_frame(hole, 100, 50, resolution)
+    frame = geometry.box_frame(hole, 100, 50, resolution)
     left, top = frame.cx - frame.side / 2, frame.cy - frame.side / 2
     assert left <= hole.x
     assert top <= hole.y
@@ -124,6 +124,6 @@ def test_the_box_frame_holds_the_hole_and_stays_inside(hole: Box, resolution: in
     st.builds(Box, st.integers(0, 60), st.integers(0, 30), st.integers(1, 40), st.integers(1, 20)),
 )
 def test_a_frame_widened_by_its_excess_just_holds_the_box(frame: Frame, box: Box) -> None:
-    excess = frames.excess(frame, box)
-    assert frames.holds(frame._replace(side=frame.side * excess), box)
-    assert (excess == 1) or not frames.holds(frame._replace(side=frame.side * excess * 0.99), box)
+    excess = geometry.excess(frame, box)
+    assert geometry.holds(frame._replace(side=frame.side * excess), box)
+    assert (excess == 1) or not geometry.holds(frame._replace(side=frame.side * excess * 0.99), box)

@@ -10,8 +10,8 @@ from inpaint_model.commands.directions_options import add_layers, add_sampling, 
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.arrays import Float64Array
     from inpaint_model.directions import Layers
+    from inpaint_model.document.arrays import Float64Array
     from inpaint_model.networks.generator import Generator
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.arrays import ImageU8
+    from inpaint_model.document.arrays import ImageU8
 
 
 def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inpaint_model.arrays import ImageU8
+    from inpaint_model.document.arrays import ImageU8
     from inpaint_model.networks.generator import Generator
 
 MAX_PICTURES = 4096

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inpaint_model.arrays import ImageU8
+from inpaint_model.document.arrays import ImageU8
 
 
 def to_uint8(images: Tensor) -> ImageU8:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from inpaint_model.arrays import ImageU8
+from inpaint_model.document.arrays import ImageU8
 from inpaint_model.inpainter import MAX_SEED
 
 FORMAT = 1

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.effects import Subject, walk
 from inpaint_model.editing.layers import LEVELS as STYLES_OF
 from inpaint_model.editing.samples import measure

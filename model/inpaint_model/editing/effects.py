@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.arrays import Float64Array
 from inpaint_model.directions import Direction
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.identity import FACES, Likeness
 from inpaint_model.editing.samples import measure
 from inpaint_model.editing.statistics import Score

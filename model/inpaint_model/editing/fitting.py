@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inpaint_model.arrays import Flags, Float64Array
+from inpaint_model.document.arrays import Flags, Float64Array
 
 MIN_EXTREMES = 10
 

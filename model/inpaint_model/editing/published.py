@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 
 MAX_BYTES = 256 * 2**20
 CODES = ("w", "ws", "latent", "latents", "projected_w")  # names that projectors give

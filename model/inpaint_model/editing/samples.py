@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.statistics import Score
 from inpaint_model.inference import DTYPES, best_dtype
 from inpaint_model.inpainter import latent_of_seed

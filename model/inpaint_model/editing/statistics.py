@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inpaint_model.document.color import LUMA_WEIGHTS
 from inpaint_model.editing import template
 from inpaint_model.editing.template import Region, crop, pixels
-from inpaint_model.pixels import LUMA_WEIGHTS
 
 Score = Callable[[Tensor], Tensor]
 """Pictures [N, 3, H, W] in -1..1 to numbers [N]."""

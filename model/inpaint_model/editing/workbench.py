@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.arrays import Float64Array
 from inpaint_model.bundle import (
     BundleInfo,
     find_bundle,
@@ -18,6 +17,7 @@ from inpaint_model.bundle import (
     read_bundle,
 )
 from inpaint_model.directions import Direction, Layers
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.attributes import PORTRAIT, Attribute
 from inpaint_model.editing.calibrate import Critic, with_range, with_unit
 from inpaint_model.editing.effects import Subject

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inpaint_model.arrays import ImageU8
+from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.measure import Bench
 from inpaint_model.evaluation.methods import Method, candidate_seed

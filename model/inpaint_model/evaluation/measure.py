@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from inpaint_model.arrays import BoolMask, Float64Array, ImageU8
+from inpaint_model.document.arrays import BoolMask, Float64Array, ImageU8
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.methods import Filled, Method, Samples, draw_all, fill_all
 from inpaint_model.metrics.eyes import eye_difference

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from inpaint_model.arrays import BoolMask, ImageU8
 from inpaint_model.data.image_grid import to_uint8
 from inpaint_model.data.sampler import derived_seed
+from inpaint_model.document.arrays import BoolMask, ImageU8
 from inpaint_model.inpainter import Inpainter, latent_of_seed
 from inpaint_model.networks.generator import Generator
 

@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from inpaint_model.arrays import ImageU8
+from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.examples import Example
 from inpaint_model.evaluation.mask_sets import MASK_SETS
 from inpaint_model.evaluation.report import Column, cell, columns_of, sets_of, sheet_of

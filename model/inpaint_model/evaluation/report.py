@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from inpaint_model.arrays import ImageU8
 from inpaint_model.data.image_grid import contact_sheet
+from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MASK_SETS
 from inpaint_model.evaluation.run import Report
 from inpaint_model.evaluation.scores import Row

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inpaint_model.arrays import ImageU8
+from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.examples import Example, examples
 from inpaint_model.evaluation.mask_sets import MaskSet, mask_set
 from inpaint_model.evaluation.measure import Bench, Measurement

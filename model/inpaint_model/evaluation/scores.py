@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.measure import Bench, Measurement
 from inpaint_model.evaluation.methods import Identity, Method, candidate_seed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from inpaint_model import frames
-from inpaint_model.frames import Box, Frame
+from inpaint_model.document import geometry
+from inpaint_model.document.geometry import Box, Frame
 
 Mode = Literal["auto", "box", "explicit"]
 
@@ -49,8 +49,8 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
             )
         members = {left[0]}
         while True:
-            choice = choose(frames.union([boxes[i] for i in members]))
-            shares = frames.shares_inside(choice.frame, [boxes[i] for i in left])
+            choice = choose(geometry.union([boxes[i] for i in members]))
+            shares = geometry.shares_inside(choice.frame, [boxes[i] for i in left])
             joined = [
                 i for i, share in zip(left, shares, strict=True) if i == left[0] or share >= MET
             ]

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from inpaint_model.arrays import CodesF32, FloatImage, ImageU8, MaskU8
-from inpaint_model.documents import DocumentPicture
-from inpaint_model.frames import Frame
-from inpaint_model.looking import look
+from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.model_view import look
 
 _RESIZED = 1.07
 _TURNED = 3.0  # degrees

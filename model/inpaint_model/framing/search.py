@@ -17,12 +17,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from inpaint_model import frames, holes
-from inpaint_model.arrays import BoolMask, FloatImage, MaskU8, Matrix
-from inpaint_model.documents import OPAQUE, DocumentPicture
-from inpaint_model.frames import Box, Frame
+from inpaint_model.document import geometry, holes
+from inpaint_model.document.arrays import BoolMask, FloatImage, MaskU8, Matrix
+from inpaint_model.document.color import display_from_document
+from inpaint_model.document.document_image import OPAQUE, DocumentPicture
+from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.framing.network import Framer
-from inpaint_model.pixels import display_from_document
 
 _LADDER = 1.5  # ratio of the sides of successive first views
 _MOST_VIEWS = 8
@@ -70,7 +70,7 @@ def propose(
         frame = settled(same[-1].frame, every)
         frame = frame._replace(side=frame.side / framer.config.side_bias)
         found.append(Proposal(frame, _agreed(same)))
-    return sorted(found, key=lambda p: -p.confidence * (1 + frames.share_inside(p.frame, hole)))
+    return sorted(found, key=lambda p: -p.confidence * (1 + geometry.share_inside(p.frame, hole)))
 
 
 def _agreed(proposals: Sequence[Proposal]) -> float:
@@ -120,8 +120,8 @@ def coarse_view(
     """A frame's pixels [S, S, 3] (display values) and which of them are known [S, S]."""
     scale = frame.side / size * math.sqrt(picture.scale[0] * picture.scale[1])
     density = min(max(math.ceil(scale / 2), 1), 4)
-    matrix = frames.compose(
-        picture.from_document, frames.document_from_model(frame, size * density)
+    matrix = geometry.compose(
+        picture.from_document, geometry.document_from_model(frame, size * density)
     )
     rows, columns, channels = picture.pixels.shape
     index, known = _nearest(matrix, size * density, columns, rows)
@@ -185,7 +185,7 @@ def _view(
     """What the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
     shown, known = coarse_view(picture, coverage, frame, size)
     if overview is not None and not known.all():
-        matrix = frames.compose(picture.from_document, frames.document_from_model(frame, size))
+        matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
         reached = holes.reached_by_picture(coverage.shape, matrix, size)
         far, far_known = coarse_view(overview, None, frame, size)
         shown = np.where(reached[..., None], shown, far)
@@ -197,7 +197,7 @@ def _view(
 
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:
     """A frame in a view's coordinates (-1..1) as a frame in the document."""
-    matrix = frames.document_from_model(view, 2)
-    cx, cy = frames.apply(matrix, [(x + 1, y + 1)])[0]
+    matrix = geometry.document_from_model(view, 2)
+    cx, cy = geometry.apply(matrix, [(x + 1, y + 1)])[0]
     turn = (view.angle + angle + 180) % 360 - 180
     return Frame(float(cx), float(cy), view.side * side, turn)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 
 FOUND = 0.9  # the score from which a face counts as found
 # px a side as the detector sees pictures. Of 356 aligned portraits of 128 px it finds a face in

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.metrics.asymmetry import mirror
 from inpaint_model.metrics.perceptual import hole_distance
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inpaint_model.arrays import BoolMask, ImageU8
+from inpaint_model.document.arrays import BoolMask, ImageU8
 
 
 def psnr(original: ImageU8, picture: ImageU8, region: BoolMask | None = None) -> float:

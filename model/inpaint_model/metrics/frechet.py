@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 
 
 def frechet_distance(first: Float64Array, second: Float64Array) -> float:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 
 BLOCK = 1000  # pictures at a time: larger sets are cut into blocks, whose estimates are averaged
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from inpaint_model.arrays import Float64Array
 from inpaint_model.bundle import file_sha256
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.metrics.detection import Detect, load_detector
 from inpaint_model.torchscript import load_torchscript
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 
 K = 3  # neighbors, as published
 ROWS = 1024  # pictures at a time: distances to all others are held for so many

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from inpaint_model.arrays import BoolMask, Float64Array, FloatImage
+from inpaint_model.document.arrays import BoolMask, Float64Array, FloatImage
 
 BAND_PX = 3
 _WINDOW = 9  # px of the border that are averaged for one comparison

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.arrays import Float64Array
 from inpaint_model.data.dataset import load_pictures
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.metrics import networks
 from inpaint_model.metrics.asymmetry import RealFaces, mirror, mirror_residuals
 from inpaint_model.metrics.detection import detected_share, load_detector

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from inpaint_model.arrays import ImageU8
+from inpaint_model.document.arrays import ImageU8
 from inpaint_model.metrics.diversity import candidate_diversity, stranger_distance
 from inpaint_model.metrics.fidelity import psnr, ssim
 from inpaint_model.metrics.perceptual import hole_distance, tap_distance

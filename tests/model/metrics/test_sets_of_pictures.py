@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.arrays import Float64Array
+from inpaint_model.document.arrays import Float64Array
 from inpaint_model.metrics.frechet import frechet_distance
 from inpaint_model.metrics.kernel import (
     kernel_distance,

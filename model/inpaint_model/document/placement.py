@@ -15,18 +15,18 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 import torch
 
-from inpaint_model import frames, holes
-from inpaint_model.arrays import BoolMask, FloatImage, MaskU8, Pixels
-from inpaint_model.blending import RAW, BlendSettings, Fit, Surroundings, ring_px
-from inpaint_model.documents import OPAQUE, DocumentPicture
-from inpaint_model.frames import Box, Frame
+from inpaint_model.document import geometry, holes
+from inpaint_model.document.arrays import BoolMask, FloatImage, MaskU8, Pixels
+from inpaint_model.document.blending import RAW, BlendSettings, Fit, Surroundings, ring_px
+from inpaint_model.document.color import display_from_document, document_from_display
+from inpaint_model.document.document_image import OPAQUE, DocumentPicture
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.model_view import Source, look
+from inpaint_model.document.resampling import resample
 from inpaint_model.framing.grouping import MET, Choice, Mode, grouped
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reproducer, affordable, refined
 from inpaint_model.framing.search import propose
-from inpaint_model.looking import Source, look
-from inpaint_model.pixels import display_from_document, document_from_display
-from inpaint_model.resampling import resample
 
 __all__ = [
     "RAW",
@@ -190,7 +190,7 @@ def _choice(
     hole: Box,
 ) -> Choice:
     """The frame of one hole."""
-    square = frames.box_frame(hole, *picture.document_size, model.resolution)
+    square = geometry.box_frame(hole, *picture.document_size, model.resolution)
     if mode == "box":
         return Choice(square, "box", 1.0, "")
     if model.framer is None:
@@ -199,7 +199,7 @@ def _choice(
     best = proposals[0]
     if best.confidence < model.framer.config.threshold:
         return Choice(square, "box", best.confidence, _UNKNOWN)
-    if frames.share_inside(best.frame, hole) < MET:
+    if geometry.share_inside(best.frame, hole) < MET:
         return Choice(square, "box", best.confidence, _BESIDE)
     frame = best.frame
     if affordable(model):
@@ -210,7 +210,7 @@ def _choice(
 def _holding(frame: Frame, hole: Box) -> Frame:
     """The frame, a little larger where that makes it hold the hole: hair often ends just beyond it,
     and a model minds a slightly smaller head less than an artist a strip that is not filled."""
-    wider = frame._replace(side=frame.side * frames.excess(frame, hole))
+    wider = frame._replace(side=frame.side * geometry.excess(frame, hole))
     return wider if wider.side <= _MOST_WIDENED * frame.side else frame
 
 
@@ -293,9 +293,9 @@ class Fitting:
 def _shown(placement: Placement, output: FloatImage) -> torch.Tensor:
     """The output as the placement's region shows it: [3, H, W]."""
     region = placement.region
-    matrix = frames.compose(
-        frames.model_from_document(placement.frame, placement.resolution),
-        frames.translation(region.x, region.y),
+    matrix = geometry.compose(
+        geometry.model_from_document(placement.frame, placement.resolution),
+        geometry.translation(region.x, region.y),
     )
     seen = resample(np.clip(output, 0, 1), matrix, region.width, region.height)
     return torch.from_numpy(seen).permute(2, 0, 1)
@@ -353,9 +353,9 @@ def _inside_frame(
 
 def _inside(frame: Frame, box: Box, plane: Plane) -> Plane:
     """What a plane [box.height, box.width] holds inside a frame, and 0 elsewhere."""
-    if frames.holds(frame, box):
+    if geometry.holds(frame, box):
         return plane
-    to_frame = frames.compose(
-        frames.model_from_document(frame, 1), frames.translation(box.x, box.y)
+    to_frame = geometry.compose(
+        geometry.model_from_document(frame, 1), geometry.translation(box.x, box.y)
     )
     return np.where(holes.inside_unit_square(plane.shape, to_frame), plane, plane.dtype.type(0))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from inpaint_model import frames
-from inpaint_model.arrays import Matrix, Pixels
-from inpaint_model.pixels import FULL_SCALE
+from inpaint_model.document import geometry
+from inpaint_model.document.arrays import Matrix, Pixels
+from inpaint_model.document.color import FULL_SCALE
 
 OPAQUE = 0.5
 """Alpha from which a pixel's colour counts as known."""
@@ -54,5 +54,5 @@ class DocumentPicture:
     @cached_property
     def from_document(self) -> Matrix:
         """The matrix from document px to px of `pixels`."""
-        moved = frames.translation(-self.origin[0], -self.origin[1])
-        return frames.compose(frames.scaling(*self.scale), moved)
+        moved = geometry.translation(-self.origin[0], -self.origin[1])
+        return geometry.compose(geometry.scaling(*self.scale), moved)

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from inpaint_model.pixels import LUMA
-from inpaint_model.pyramid import block_means, block_sums, doubled
+from inpaint_model.document.color import LUMA
+from inpaint_model.document.pyramid import block_means, block_sums, doubled
 
 _MOST_OCTAVES = 4
 _BLOCK = 4  # side of the blocks whose variance is compared, px of the octave

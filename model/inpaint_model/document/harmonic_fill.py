@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inpaint_model.pyramid import doubled, known_block_means
+from inpaint_model.document.pyramid import doubled, known_block_means
 
 
 def continued(values: Tensor, known: Tensor, sweeps: int = 2, reach: float | None = None) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inpaint_model.arrays import FloatImage, Pixels
+from inpaint_model.document.arrays import FloatImage, Pixels
 
 LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
 """Rec. 709 weights of R, G and B in the luma."""

@@ -21,9 +21,9 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.arrays import FloatImage, Matrix
-from inpaint_model.frames import Box, apply, bounding_box, compose, scaling, translation
-from inpaint_model.pyramid import block_means
+from inpaint_model.document.arrays import FloatImage, Matrix
+from inpaint_model.document.geometry import Box, apply, bounding_box, compose, scaling, translation
+from inpaint_model.document.pyramid import block_means
 
 _REACH = 8  # source px over which the spline of a pixel is felt; it has then fallen to 3e-5
 _LARGE = 640  # source px from which the refinement is kept low to save memory

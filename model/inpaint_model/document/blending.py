@@ -26,9 +26,16 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.detail import Match, Octave, bands, detail_matches, known_detail, matched_detail
-from inpaint_model.membrane import continued
-from inpaint_model.tone import RingMeans, Tone
+from inpaint_model.document.color_matching import RingMeans, Tone
+from inpaint_model.document.detail_matching import (
+    Match,
+    Octave,
+    bands,
+    detail_matches,
+    known_detail,
+    matched_detail,
+)
+from inpaint_model.document.harmonic_fill import continued
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # px of known border that the membrane is hung on

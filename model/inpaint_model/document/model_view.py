@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model import frames, holes
-from inpaint_model.arrays import BoolMask, FloatImage, ImageU8, MaskU8, Matrix, Pixels
-from inpaint_model.documents import OPAQUE, DocumentPicture
-from inpaint_model.frames import Frame
-from inpaint_model.membrane import continued
-from inpaint_model.pixels import display_from_document, quantise
-from inpaint_model.pyramid import known_block_means
-from inpaint_model.resampling import averaging_factor, resample
+from inpaint_model.document import geometry, holes
+from inpaint_model.document.arrays import BoolMask, FloatImage, ImageU8, MaskU8, Matrix, Pixels
+from inpaint_model.document.color import display_from_document, quantise
+from inpaint_model.document.document_image import OPAQUE, DocumentPicture
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.pyramid import known_block_means
+from inpaint_model.document.resampling import averaging_factor, resample
 
 _ROWS_AT_ONCE = 512
 
@@ -40,7 +40,7 @@ def look(
     hole is filled smoothly from its surroundings. Transparent pixels, and what neither the picture
     nor the overview reaches, count as hole.
     """
-    to_document = frames.document_from_model(frame, resolution)
+    to_document = geometry.document_from_model(frame, resolution)
     known = coverage == 0
     view, hole, reached = _seen(picture, known, to_document, resolution)
     if overview is not None and not reached.all():
@@ -58,23 +58,23 @@ def _seen(
     picture: DocumentPicture, known: BoolMask, document_from_model: Matrix, resolution: int
 ) -> tuple[FloatImage, BoolMask, BoolMask]:
     """Through a frame: display values [R, R, 3], the hole, and what the picture reaches."""
-    matrix = frames.compose(picture.from_document, document_from_model)
+    matrix = geometry.compose(picture.from_document, document_from_model)
     reached = holes.reached_by_picture(known.shape, matrix, resolution)
     margin = resolution // 16 + 8  # model px: more than the reducing kernel sees
     low, high = -margin, resolution + margin
-    seen = frames.apply(matrix, [(low, low), (high, low), (high, high), (low, high)])
-    region = frames.bounding_box(seen).clipped(known.shape[1], known.shape[0])
+    seen = geometry.apply(matrix, [(low, low), (high, low), (high, high), (low, high)])
+    region = geometry.bounding_box(seen).clipped(known.shape[1], known.shape[0])
     if region.width == 0 or region.height == 0:
         nothing = np.zeros((resolution, resolution), np.bool_)
         return np.zeros((resolution, resolution, 3), np.float32), ~nothing, nothing
-    matrix = frames.compose(frames.translation(-region.x, -region.y), matrix)
+    matrix = geometry.compose(geometry.translation(-region.x, -region.y), matrix)
     factor = averaging_factor(matrix)
     shown, lit, visible = _averaged(
         region.cut(picture.pixels), region.cut(known), picture.linear, factor
     )
     hole = holes.seen_by_model(~visible, matrix, resolution)
     smooth = continued(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
-    reduced = frames.compose(frames.scaling(1 / factor, 1 / factor), matrix)
+    reduced = geometry.compose(geometry.scaling(1 / factor, 1 / factor), matrix)
     return resample(smooth, reduced, resolution, resolution), hole, reached
 
 

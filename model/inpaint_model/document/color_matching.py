@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaint_model.pyramid import known_block_means
+from inpaint_model.document.pyramid import known_block_means
 
 
 class Tone(NamedTuple):

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from inpaint_model.arrays import BoolMask, Coordinates, Matrix
-from inpaint_model.frames import Box, inverse, through
+from inpaint_model.document.arrays import BoolMask, Coordinates, Matrix
+from inpaint_model.document.geometry import Box, inverse, through
 
 MAX_PARTS = 1000
 

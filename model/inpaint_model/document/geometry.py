@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from inpaint_model.arrays import Coordinates, Float64Array, Matrix, Points
+from inpaint_model.document.arrays import Coordinates, Float64Array, Matrix, Points
 
 
 class Frame(NamedTuple):
