@@ -227,7 +227,7 @@ def main() -> None:
     """Print the table."""
     import inpaint_model
 
-    bundled = Path(inpaint_model.__file__).parent / "bundles"
+    bundled = Path(inpaint_model.__file__).parent / "bundle" / "pretrained"
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default=default_sources(bundled)[0])
     parser.add_argument("--device", default="auto")

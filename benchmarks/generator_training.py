@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.heap import MOST, keep_freed_memory
 from inpaint_model.networks.config import preset, reduced
 from inpaint_model.networks.generator import Generator
@@ -23,7 +24,6 @@ from inpaint_model.networks.ops import channels_last
 from inpaint_model.projected.diffaugment import changed, random_changes
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network
-from inpaint_model.torchscript import load_torchscript
 from inpaint_model.training import losses
 from inpaint_model.training.compiling import compiled
 from inpaint_model.training.optimizers import adam

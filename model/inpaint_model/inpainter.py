@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.bundle import (
+from inpaint_model.bundle.bundle import (
     BundleInfo,
     Card,
     find_bundle,
@@ -19,11 +19,11 @@ from inpaint_model.bundle import (
     load_tensors,
     read_bundle,
 )
+from inpaint_model.bundle.direction_store import load_vectors
+from inpaint_model.bundle.directions import Direction, offered
 from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.data.readback import read_array
 from inpaint_model.data.transfer import upload
-from inpaint_model.direction_store import load_vectors
-from inpaint_model.directions import Direction, offered
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference import best_dtype, freeze_for_inference

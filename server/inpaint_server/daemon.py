@@ -172,7 +172,8 @@ def _parts(
         precision=", ".join(dict.fromkeys(precisions)),
         engine=make_engine(homes, limits.max_queue, on_start=partial(_prepare_worker, threads)),
         models=ModelRegistry(
-            config.models or default_sources(Path(str(files("inpaint_model"))) / "bundles"),
+            config.models
+            or default_sources(Path(str(files("inpaint_model"))) / "bundle" / "pretrained"),
             loaders[0],
         ),
         sessions=sessions,

@@ -14,7 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import load_bundle
-from inpaint_model.bundle import Card, load_tensors, read_bundle, save_bundle
+from inpaint_model.bundle.bundle import Card, load_tensors, read_bundle, save_bundle
+from inpaint_model.bundle.framer import add_framer
 from inpaint_model.cli import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
@@ -23,7 +24,6 @@ from inpaint_model.document.model_view import look
 from inpaint_model.document.placement import place, prepare
 from inpaint_model.framing import refining, search
 from inpaint_model.framing.backgrounds import scrambled
-from inpaint_model.framing.bundling import add_framer
 from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.scenes import Pictures, draw_scenes, frame_coordinates

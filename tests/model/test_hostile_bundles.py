@@ -11,8 +11,8 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from inpaint_model.bundle import BundleError, Card, check_weights, read_bundle, save_bundle
-from inpaint_model.directions import Direction
+from inpaint_model.bundle.bundle import BundleError, Card, check_weights, read_bundle, save_bundle
+from inpaint_model.bundle.directions import Direction
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
 from inpaint_model.inpainter import tiny_model

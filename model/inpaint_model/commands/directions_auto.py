@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.direction_store import add_directions
+    from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.editing.measured_fits import Plan, fit_measured, measures
     from inpaint_model.editing.samples import draw
     from inpaint_model.editing.workbench import known_attributes, open_workbench

@@ -13,8 +13,8 @@ from inpaint_model.commands.directions_options import add_device, add_scorers, e
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.bundle import BundleInfo
-    from inpaint_model.directions import Direction
+    from inpaint_model.bundle.bundle import BundleInfo
+    from inpaint_model.bundle.directions import Direction
     from inpaint_model.editing.checking import Checked, Instruments
     from inpaint_model.editing.effects import Subject
     from inpaint_model.editing.workbench import Workbench
@@ -62,7 +62,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.direction_store import load_vectors, write_directions
+    from inpaint_model.bundle.direction_store import load_vectors, write_directions
     from inpaint_model.editing.checking import check
     from inpaint_model.editing.report import file_name, rows_of, steps_picture
     from inpaint_model.editing.workbench import open_workbench

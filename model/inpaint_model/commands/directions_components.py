@@ -10,7 +10,7 @@ from inpaint_model.commands.directions_options import add_layers, add_sampling, 
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.directions import Layers
+    from inpaint_model.bundle.directions import Layers
     from inpaint_model.document.arrays import Float64Array
     from inpaint_model.networks.generator import Generator
 
@@ -31,7 +31,7 @@ def store(
 
     Nobody knows what they mean: they are named by method and number, until a person names them.
     """
-    from inpaint_model.direction_store import add_directions
+    from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.editing.layers import parse_layers
     from inpaint_model.editing.samples import codes
     from inpaint_model.editing.workbench import open_workbench

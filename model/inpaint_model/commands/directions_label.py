@@ -56,7 +56,7 @@ def _fit(bench: Workbench, args: argparse.Namespace) -> int:
     import numpy as np
     import torch
 
-    from inpaint_model.direction_store import add_directions
+    from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.editing.contact import read_marks
     from inpaint_model.editing.fitting import fit_marks
     from inpaint_model.editing.layers import parse_layers

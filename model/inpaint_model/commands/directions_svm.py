@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from inpaint_model.direction_store import add_directions
+    from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.editing.attribute_fits import fit_attributes
     from inpaint_model.editing.attributes import chosen
     from inpaint_model.editing.layers import parse_layers

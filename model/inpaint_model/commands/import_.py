@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     out: Path = args.out
     _check_free(out, args.replace)
 
-    from inpaint_model.bundle import Card, save_bundle
+    from inpaint_model.bundle.bundle import Card, save_bundle
     from inpaint_model.commands.describe import size_line
     from inpaint_model.importing import import_checkpoint
 

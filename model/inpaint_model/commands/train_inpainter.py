@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from inpaint_model.bundle import Card, load_model, read_bundle
+    from inpaint_model.bundle.bundle import Card, load_model, read_bundle
     from inpaint_model.data.labels import read_classes
     from inpaint_model.importing import import_checkpoint
     from inpaint_model.networks.config import inpainting_config, preset, to_dict

@@ -23,10 +23,10 @@ from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
+from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.data.devices import free_memory
 from inpaint_model.data.picture_files import PictureFiles, Source, open_pictures
 from inpaint_model.data.transfer import upload
-from inpaint_model.tensor_files import write_tensors
 
 log = logging.getLogger(__name__)
 

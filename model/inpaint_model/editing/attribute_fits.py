@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from inpaint_model.direction_store import Found
-from inpaint_model.directions import Layers
+from inpaint_model.bundle.direction_store import Found
+from inpaint_model.bundle.directions import Layers
 from inpaint_model.editing.attributes import Attribute
 from inpaint_model.editing.effects import Subject
 from inpaint_model.editing.fitting import fit_extremes, without

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.directions import Direction
+from inpaint_model.bundle.directions import Direction
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.effects import Subject, step_of, walk
 from inpaint_model.editing.samples import measure

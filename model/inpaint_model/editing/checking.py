@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from inpaint_model.directions import Direction
+from inpaint_model.bundle.directions import Direction
 from inpaint_model.editing.attributes import Attribute
 from inpaint_model.editing.effects import Response, Subject, judge, respond, step_of, values_of
 from inpaint_model.editing.identity import Likeness

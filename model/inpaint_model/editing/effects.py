@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.directions import Direction
+from inpaint_model.bundle.directions import Direction
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.identity import FACES, Likeness
 from inpaint_model.editing.samples import measure

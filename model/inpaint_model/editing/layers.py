@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inpaint_model.directions import Layers
+from inpaint_model.bundle.directions import Layers
 
 # Pose and shape, the face's parts, colour and texture: the levels of style mixing.
 LEVELS = {"structure": (0, 3), "features": (3, 7), "colours": (7, None), "all": (0, None)}

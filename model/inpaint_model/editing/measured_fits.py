@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from inpaint_model.direction_store import Found
+from inpaint_model.bundle.direction_store import Found
 from inpaint_model.editing.attributes import Attribute
 from inpaint_model.editing.decoupling import (
     Axes,

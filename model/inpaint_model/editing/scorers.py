@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.editing.onnx import load_onnx
 from inpaint_model.editing.statistics import Score
-from inpaint_model.torchscript import load_torchscript
 
 
 def load_scorer(argument: str, device: torch.device | str = "cpu") -> tuple[str, Score]:

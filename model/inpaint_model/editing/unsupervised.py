@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from inpaint_model.directions import Layers
+from inpaint_model.bundle.directions import Layers
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.networks.config import resolutions
 from inpaint_model.networks.generator import Generator

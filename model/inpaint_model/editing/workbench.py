@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.bundle import (
+from inpaint_model.bundle.bundle import (
     BundleInfo,
     find_bundle,
     load_discriminator,
     load_generator,
     read_bundle,
 )
-from inpaint_model.directions import Direction, Layers
+from inpaint_model.bundle.directions import Direction, Layers
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.attributes import PORTRAIT, Attribute
 from inpaint_model.editing.calibrate import Critic, with_range, with_unit

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from inpaint_model.bundle import (
+from inpaint_model.bundle.bundle import (
     BundleError,
     find_bundle,
     load_discriminator,

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from inpaint_model.bundle import file_sha256
+from inpaint_model.bundle.bundle import file_sha256
+from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.metrics.detection import Detect, load_detector
-from inpaint_model.torchscript import load_torchscript
 
 # File names that are looked for in `--metrics-dir`.
 INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's TorchScript file, as in stylegan2-ada

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from inpaint_model.bundle import file_sha256
+from inpaint_model.bundle.bundle import file_sha256
+from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.networks.ops import channels_last
-from inpaint_model.torchscript import load_torchscript
 
 
 class FrozenConvolution(torch.autograd.Function):

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from inpaint_model.tensor_files import write_tensors
+from inpaint_model.bundle.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from inpaint_model.projected.discriminator import ProjectedDiscriminator

@@ -19,12 +19,12 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.networks.config import DiscriminatorConfig
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import FullyConnectedLayer
 from inpaint_model.perceptual import PerceptualLoss
-from inpaint_model.tensor_files import write_tensors
 
 _CHANNELS = (128, 128, 128, 64, 32)  # of the encoder at 4, 8, ..., 64 px
 _SIDE = 64  # px at which pictures are encoded

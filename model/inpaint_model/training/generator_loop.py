@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from inpaint_model.bundle import Card, save_bundle
+from inpaint_model.bundle.bundle import Card, save_bundle
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.image_grid import contact_sheet, to_uint8
 from inpaint_model.data.readback import read_scalars

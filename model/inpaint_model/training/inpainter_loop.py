@@ -17,11 +17,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from inpaint_model.bundle import Card, generator_sha256, save_bundle
+from inpaint_model.bundle.bundle import Card, generator_sha256, save_bundle
+from inpaint_model.bundle.direction_store import Found, add_directions, directions_of
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import upload
-from inpaint_model.direction_store import Found, add_directions, directions_of
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel

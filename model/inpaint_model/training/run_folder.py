@@ -21,7 +21,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from inpaint_model.tensor_files import write_tensors
+from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.training.optimizers import load_moments
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from inpaint_model.directions import Direction
+from inpaint_model.bundle.directions import Direction
 from inpaint_model.editing.calibrate import with_range, with_unit
 from inpaint_model.editing.effects import Subject, judge, respond, step_of, values_of
 from torch import Tensor

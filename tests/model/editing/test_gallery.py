@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.directions import Direction
+from inpaint_model.bundle.directions import Direction
 from inpaint_model.editing.attributes import Attribute
 from inpaint_model.editing.checking import Instruments, check
 from inpaint_model.editing.effects import Subject

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.bundle import (
+from inpaint_model.bundle.bundle import (
     Card,
     load_discriminator,
     load_generator,

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 from eventually import eventually
-from inpaint_model.bundle import Card, read_bundle, save_bundle
+from inpaint_model.bundle.bundle import Card, read_bundle, save_bundle
+from inpaint_model.bundle.direction_store import add_directions, load_vectors
+from inpaint_model.bundle.directions import Direction
 from inpaint_model.cli import main
 from inpaint_model.commands.training_run import add_data_arguments, load_data
-from inpaint_model.direction_store import add_directions, load_vectors
-from inpaint_model.directions import Direction
 from inpaint_model.projected.files import FILE as HEADS
 from inpaint_model.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder

@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 from safetensors.torch import load_file
 
-from inpaint_model.bundle import DTYPES, BundleInfo, file_sha256, read_bundle, replace_folder
+from inpaint_model.bundle.bundle import DTYPES, BundleInfo, file_sha256, read_bundle, replace_folder
+from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.framing.network import Framer
-from inpaint_model.tensor_files import write_tensors
 
 
 def add_framer(folder: Path, framer: Framer) -> BundleInfo:

@@ -18,7 +18,8 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from inpaint_model.directions import Direction
+from inpaint_model.bundle.directions import Direction
+from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.networks.config import (
     DiscriminatorConfig,
@@ -31,7 +32,6 @@ from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 from inpaint_model.projected.files import save_projected
-from inpaint_model.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from inpaint_model.projected.discriminator import ProjectedDiscriminator
@@ -426,7 +426,7 @@ def load_discriminator(info: BundleInfo) -> Discriminator | None:
 
 def bundled(name: str) -> Path:
     """The folder of a model that ships inside the package; BundleError if there is none."""
-    folder = Path(__file__).parent / "bundles" / name
+    folder = Path(__file__).parent / "pretrained" / name
     if not (folder / "model.yaml").exists():
         known = sorted(p.parent.name for p in folder.parent.glob("*/model.yaml"))
         hint = f"bundled are: {', '.join(known)}" if known else "no model is bundled"

@@ -1,0 +1,1 @@
+"""A model on disk: a folder of YAML and safetensors. No pickle."""
