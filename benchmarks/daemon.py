@@ -56,7 +56,7 @@ from inpaint_server.cli import SPIN_COUNT
 os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read with torch
 from inpaint_model import Inpainter
 from inpaint_model.document import placement as model_pictures
-from inpaint_model.heap import keep_freed_memory
+from inpaint_model.inference.host_memory import keep_freed_memory
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from inpaint_server.device import choose_device, device_name
 from inpaint_server.models import BundleLoader, default_sources

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from inpaint_model.bundle.torchscript import load_torchscript
-from inpaint_model.heap import MOST, keep_freed_memory
+from inpaint_model.inference.host_memory import MOST, keep_freed_memory
 from inpaint_model.networks.config import preset, reduced
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import channels_last

@@ -23,7 +23,7 @@ from inpaint_model.editing.measured_fits import judged, measures
 from inpaint_model.editing.samples import Samples, draw, measure
 from inpaint_model.editing.subjects import imagined, photographs, sampled
 from inpaint_model.editing.workbench import open_workbench
-from inpaint_model.inpainter import load_bundle
+from inpaint_model.inference.inpainter import load_bundle
 from torch import Tensor
 
 STRUCTURAL = "hair_volume,hair_length,fringe,face_width,yaw,smile"

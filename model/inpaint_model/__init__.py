@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inpaint_model.bundle.bundle import BundleError, BundleInfo
     from inpaint_model.bundle.directions import Direction
     from inpaint_model.importing import Checkpoint, CheckpointError, import_checkpoint
-    from inpaint_model.inpainter import (
+    from inpaint_model.inference.inpainter import (
         Fill,
         Inpainter,
         UnknownDirectionError,

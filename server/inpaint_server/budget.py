@@ -1,6 +1,6 @@
 """How much of a device's memory models may take, and what follows: the size of batches.
 
-What a model takes is computed from its configuration (`inpaint_model.memory`), so it is known
+What a model takes is computed from its configuration (`inpaint_model.inference.memory_footprint`), so it is known
 before anything is loaded. `DeviceModels` drops models by the same numbers.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inpaint_model.cuda_graphs import LARGEST_BATCH
+from inpaint_model.inference.cuda_graphs import LARGEST_BATCH
 
 from .models import ModelInfo
 

@@ -19,8 +19,8 @@ import grpc.aio
 import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from inpaint_model.heap import keep_freed_memory, return_freed_memory
-from inpaint_model.inference import best_dtype
+from inpaint_model.inference.freeze import best_dtype
+from inpaint_model.inference.host_memory import keep_freed_memory, return_freed_memory
 from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
 from . import __version__

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from inpaint_model import Inpainter
-from inpaint_model.cuda_graphs import batch_sizes
 from inpaint_model.document import geometry, holes
 from inpaint_model.document.arrays import CodesF32, FloatImage, MaskU8
 from inpaint_model.document.geometry import Box
@@ -30,6 +29,7 @@ from inpaint_model.document.placement import (
     prepare,
 )
 from inpaint_model.framing.grouping import Choice, grouped
+from inpaint_model.inference.cuda_graphs import batch_sizes
 
 from .convert import EditOrder, Edits, FillOrder, MixingOrder
 from .device import free_cached_memory, is_out_of_memory, peak_memory

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from fake_recorder import FakeRecorder
-from inpaint_model.cuda_graphs import GraphedPasses, batch_sizes
-from inpaint_model.inpainter import Inpainter, tiny_inpainter
+from inpaint_model.inference.cuda_graphs import GraphedPasses, batch_sizes
+from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter
+from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.config import ARCHS, Arch
-from inpaint_model.passes import EagerPasses
 from torch import Tensor
 
 

@@ -27,7 +27,7 @@ from inpaint_model.evaluation.methods import (
     fill_all,
 )
 from inpaint_model.evaluation.scores import Row, over_seeds
-from inpaint_model.inpainter import tiny_inpainter, tiny_model
+from inpaint_model.inference.inpainter import tiny_inpainter, tiny_model
 from inpaint_model.metrics import networks
 from inpaint_model.metrics.mesh_pairs import MIRROR
 from PIL import Image

@@ -28,7 +28,7 @@ from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.scenes import Pictures, draw_scenes, frame_coordinates
 from inpaint_model.framing.search import Proposal
-from inpaint_model.inpainter import tiny_model
+from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.framer_loop import train_framer
 from inpaint_model.training.run_folder import RunFolder

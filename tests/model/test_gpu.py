@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.transfer import download, upload
-from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
-from inpaint_model.memory import footprint
+from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
+from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.inference.memory_footprint import footprint
+from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-from inpaint_model.passes import EagerPasses
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter

@@ -15,7 +15,7 @@ from inpaint_model.bundle.bundle import BundleError, Card, check_weights, read_b
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
-from inpaint_model.inpainter import tiny_model
+from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.networks.config import PRESETS, DiscriminatorConfig, to_dict
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.validation import validated

@@ -23,7 +23,7 @@ from inpaint_model.bundle.bundle import (
     save_bundle,
 )
 from inpaint_model.document.arrays import ImageU8, MaskU8
-from inpaint_model.inpainter import latent_of_seed, tiny_model
+from inpaint_model.inference.inpainter import latent_of_seed, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -254,7 +254,7 @@ class TestBundle:
         folder = save_bundle(tmp_path / "b", InpaintingModel(config), Card("big")).folder
         script = (
             "import re, sys; from pathlib import Path; from inpaint_model import load_bundle;"
-            "import inpaint_model.inpainter;"
+            "import inpaint_model.inference.inpainter;"
             "status = Path('/proc/self/status');"
             "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1]) * 1024;"
             "load_bundle(sys.argv[2]);"  # torch's own code and buffers come into memory

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from inpaint_model.inference import freeze_for_inference
-from inpaint_model.memory import footprint, weight_bytes
+from inpaint_model.inference.freeze import freeze_for_inference
+from inpaint_model.inference.memory_footprint import footprint, weight_bytes
+from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-from inpaint_model.passes import EagerPasses
 from meta_device import META
 from meta_memory import peak_bytes
 

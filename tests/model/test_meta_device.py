@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 from fake_recorder import FakeRecorder
-from inpaint_model.cuda_graphs import GraphedPasses
 from inpaint_model.data import readback
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.framing.refining import neighbours, refined
-from inpaint_model.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.inference.cuda_graphs import GraphedPasses
+from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.generator import Generator
-from inpaint_model.passes import EagerPasses
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training import phases
 from inpaint_model.training.autoencoding import VariationalEncoder

@@ -18,7 +18,7 @@ import pytest
 import torch
 from eventually import eventually
 from inpaint_model.bundle.bundle import BundleInfo, Card, load_model, read_bundle, save_bundle
-from inpaint_model.inpainter import tiny_model
+from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.projected.feature_network import load_feature_network
 from inpaint_model.projected.files import FILE, copy_projected, load_projected, save_projected

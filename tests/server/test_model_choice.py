@@ -14,7 +14,7 @@ import pytest
 import torch
 from daemons import Caller, DaemonProcess, header, noise
 from inpaint_model.bundle.bundle import Card, save_bundle
-from inpaint_model.inpainter import tiny_model
+from inpaint_model.inference.inpainter import tiny_model
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.errors import NotFound
 from inpaint_server.models import BundleLoader, Entry, ModelInfo, ModelRegistry, suited

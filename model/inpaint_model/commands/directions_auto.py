@@ -87,7 +87,7 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
 def _pictures(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
     """Fills of `--fit-images` or of generated pictures; samples of what cannot fill."""
     from inpaint_model.editing.subjects import imagined, photographs, sampled
-    from inpaint_model.inpainter import load_bundle
+    from inpaint_model.inference.inpainter import load_bundle
 
     seed = args.fit_seed + 2 * args.fit_samples  # beside those of the samples
     if bench.info.kind != "inpainter":

@@ -145,7 +145,7 @@ def _subjects(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
 
     if args.images is None:
         return sampled(bench.generator, args.count, FIRST_SEED + args.samples)
-    from inpaint_model.inpainter import load_bundle
+    from inpaint_model.inference.inpainter import load_bundle
 
     inpainter = load_bundle(bench.info.folder, args.device)
     return photographs(inpainter, evenly(args.images, inpainter.resolution, args.count))
@@ -159,7 +159,7 @@ def _write_page(
 ) -> None:
     from inpaint_model.editing.gallery import write_page
     from inpaint_model.editing.subjects import imagined, sampled
-    from inpaint_model.inpainter import load_bundle
+    from inpaint_model.inference.inpainter import load_bundle
 
     if bench.info.kind == "inpainter":
         inpainter = load_bundle(bench.info.folder, args.device)

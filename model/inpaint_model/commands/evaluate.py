@@ -149,7 +149,7 @@ def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict
     from inpaint_model.bundle.bundle import find_bundle, load_generator, read_bundle
     from inpaint_model.evaluation.methods import Model, Samples
     from inpaint_model.evaluation.run import Plan
-    from inpaint_model.inpainter import load_bundle
+    from inpaint_model.inference.inpainter import load_bundle
 
     seeds, baselines = range(args.seeds), not args.no_baselines
     if args.bundle is None:

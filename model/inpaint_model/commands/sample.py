@@ -70,7 +70,7 @@ def _draw(
     from tqdm import tqdm
 
     from inpaint_model.data.image_grid import to_uint8
-    from inpaint_model.inpainter import latent_of_seed
+    from inpaint_model.inference.inpainter import latent_of_seed
 
     config = generator.config
     if label is not None and not 0 <= label < config.c_dim:

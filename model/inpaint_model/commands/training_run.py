@@ -136,7 +136,7 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
     """The device and this process's place among those that torchrun started."""
     import torch
 
-    from inpaint_model.heap import MOST, keep_freed_memory
+    from inpaint_model.inference.host_memory import MOST, keep_freed_memory
     from inpaint_model.training import distributed
 
     keep_freed_memory(MOST)  # every step wants the memory of the one before

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from inpaint_model.document.arrays import ImageU8
-from inpaint_model.inpainter import MAX_SEED
+from inpaint_model.inference.inpainter import MAX_SEED
 
 FORMAT = 1
 MAX_JSON_BYTES = 2**20

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.editing.statistics import Score
-from inpaint_model.inference import DTYPES, best_dtype
-from inpaint_model.inpainter import latent_of_seed
+from inpaint_model.inference.freeze import DTYPES, best_dtype
+from inpaint_model.inference.inpainter import latent_of_seed
 from inpaint_model.networks.generator import Generator
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from inpaint_model.data.image_grid import to_uint8
 from inpaint_model.data.sampler import derived_seed
 from inpaint_model.document.arrays import BoolMask, ImageU8
-from inpaint_model.inpainter import Inpainter, latent_of_seed
+from inpaint_model.inference.inpainter import Inpainter, latent_of_seed
 from inpaint_model.networks.generator import Generator
 
 

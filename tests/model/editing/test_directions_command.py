@@ -16,7 +16,7 @@ from inpaint_model import load_bundle
 from inpaint_model.bundle.bundle import BundleError, Card, read_bundle, save_bundle
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.cli import main
-from inpaint_model.inpainter import UnknownDirectionError, tiny_model
+from inpaint_model.inference.inpainter import UnknownDirectionError, tiny_model
 from PIL import Image
 
 HAIR = "hair_lightness"

@@ -21,7 +21,7 @@ from inpaint_model.bundle.bundle import (
 from inpaint_model.cli import main
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
-from inpaint_model.inpainter import tiny_model
+from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.networks.config import preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from inpaint_model.bundle.bundle import load_model, read_bundle
 from inpaint_model.data.sampler import Sampler
-from inpaint_model.inpainter import tiny_model
+from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.perceptual import PerceptualLoss, discriminator_features

@@ -21,15 +21,15 @@ from inpaint_model.bundle.bundle import (
 )
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.directions import Direction, offered
-from inpaint_model.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.data.readback import read_array
 from inpaint_model.data.transfer import upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
-from inpaint_model.inference import best_dtype, freeze_for_inference
+from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
+from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
+from inpaint_model.inference.passes import EagerPasses, Passes
 from inpaint_model.networks.config import Arch, InpaintingConfig, inpainting_config, preset
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-from inpaint_model.passes import EagerPasses, Passes
 
 MAX_SEED = 2**32 - 1
 

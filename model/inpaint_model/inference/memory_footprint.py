@@ -12,7 +12,7 @@ from functools import cache
 
 import torch
 
-from inpaint_model.inference import DTYPES, freeze_for_inference
+from inpaint_model.inference.freeze import DTYPES, freeze_for_inference
 from inpaint_model.networks.config import EncoderConfig, InpaintingConfig, resolutions
 from inpaint_model.networks.inpainting_model import InpaintingModel
 

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.inpainting_model import Encoding
-from inpaint_model.passes import EagerPasses
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

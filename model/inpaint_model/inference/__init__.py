@@ -1,0 +1,1 @@
+"""Filling with a trained model: numpy arrays in, numpy arrays out."""
