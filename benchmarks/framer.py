@@ -29,10 +29,10 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.holes import bounds
 from inpaint_model.document.resampling import resample
-from inpaint_model.framing.backgrounds import draw_backgrounds
 from inpaint_model.framing.network import Framer
-from inpaint_model.framing.scenes import Pictures
 from inpaint_model.framing.search import propose
+from inpaint_model.training.framer.backgrounds import draw_backgrounds
+from inpaint_model.training.framer.scenes import Pictures
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file

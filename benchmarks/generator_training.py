@@ -21,12 +21,12 @@ from inpaint_model.inference.host_memory import MOST, keep_freed_memory
 from inpaint_model.networks.config import preset, reduced
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import channels_last
-from inpaint_model.projected.diffaugment import changed, random_changes
-from inpaint_model.projected.discriminator import ProjectedDiscriminator
-from inpaint_model.projected.feature_network import load_feature_network
 from inpaint_model.training import losses
 from inpaint_model.training.compiling import compiled
 from inpaint_model.training.optimizers import adam
+from inpaint_model.training.projected.diffaugment import changed, random_changes
+from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.training.projected.feature_network import load_feature_network
 from torch import Tensor, nn
 
 

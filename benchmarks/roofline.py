@@ -37,13 +37,13 @@ from inpaint_model.networks.config import Preset, inpainting_config, preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
-from inpaint_model.perceptual import PerceptualLoss, discriminator_features
-from inpaint_model.projected.discriminator import ProjectedDiscriminator
-from inpaint_model.projected.feature_network import load_feature_network
 from inpaint_model.training import phases
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training.phases import Replay
+from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.training.projected.feature_network import load_feature_network
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from torch import Tensor, nn

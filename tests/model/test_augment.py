@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.augment import (
+from inpaint_model.training.augment.filters import octave_bands
+from inpaint_model.training.augment.pipe import (
     AdaController,
     AugmentPipe,
     Draw,
@@ -26,7 +27,6 @@ from inpaint_model.augment import (
     resampled,
     sampled,
 )
-from inpaint_model.filters import octave_bands
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation

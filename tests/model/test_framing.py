@@ -23,14 +23,14 @@ from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.model_view import look
 from inpaint_model.document.placement import place, prepare
 from inpaint_model.framing import refining, search
-from inpaint_model.framing.backgrounds import scrambled
 from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
-from inpaint_model.framing.scenes import Pictures, draw_scenes, frame_coordinates
 from inpaint_model.framing.search import Proposal
 from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.training.deadline import Deadline
-from inpaint_model.training.framer_loop import train_framer
+from inpaint_model.training.framer.backgrounds import scrambled
+from inpaint_model.training.framer.loop import train_framer
+from inpaint_model.training.framer.scenes import Pictures, draw_scenes, frame_coordinates
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 from PIL import Image

@@ -22,9 +22,9 @@ from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 

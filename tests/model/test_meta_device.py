@@ -21,11 +21,11 @@ from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter, tiny_mo
 from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.generator import Generator
-from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training import phases
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training.phases import WARM_UPS, Graphs, Phase
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining

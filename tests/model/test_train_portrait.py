@@ -19,9 +19,14 @@ import torch
 from eventually import eventually
 from inpaint_model.bundle.bundle import BundleInfo, Card, load_model, read_bundle, save_bundle
 from inpaint_model.inference.inpainter import tiny_model
-from inpaint_model.projected.discriminator import ProjectedDiscriminator
-from inpaint_model.projected.feature_network import load_feature_network
-from inpaint_model.projected.files import FILE, copy_projected, load_projected, save_projected
+from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.training.projected.feature_network import load_feature_network
+from inpaint_model.training.projected.files import (
+    FILE,
+    copy_projected,
+    load_projected,
+    save_projected,
+)
 from PIL import Image
 from safetensors import safe_open
 from tiny_feature_networks import tiny_feature_network, tiny_projected

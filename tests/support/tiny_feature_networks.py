@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from inpaint_model.projected.discriminator import ProjectedDiscriminator
-from inpaint_model.projected.feature_network import load_feature_network
+from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.training.projected.feature_network import load_feature_network
 from torch import Tensor, nn
 
 

@@ -31,10 +31,10 @@ from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
-from inpaint_model.projected.files import save_projected
+from inpaint_model.training.projected.files import save_projected
 
 if TYPE_CHECKING:
-    from inpaint_model.projected.discriminator import ProjectedDiscriminator
+    from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 
 FORMAT = 1
 MAPPED_BYTES = 64 * 2**20

@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.bundle import read_bundle
     from inpaint_model.bundle.framer import add_framer
     from inpaint_model.framing.network import FramerConfig
-    from inpaint_model.framing.scenes import Pictures
     from inpaint_model.training.deadline import Deadline
-    from inpaint_model.training.framer_loop import PICTURE_PX, train_framer
+    from inpaint_model.training.framer.loop import PICTURE_PX, train_framer
+    from inpaint_model.training.framer.scenes import Pictures
     from inpaint_model.training.options import options_from
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import FramerTraining

@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.bundle import Card
     from inpaint_model.data.labels import read_classes
     from inpaint_model.networks.config import to_dict
-    from inpaint_model.perceptual import PerceptualLoss, load_torchscript
     from inpaint_model.training import distributed
     from inpaint_model.training.autoencoding import VariationalEncoder, find_encoder
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.generator_loop import train_generator
     from inpaint_model.training.options import options_from
+    from inpaint_model.training.perceptual_loss import PerceptualLoss, load_torchscript
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import GeneratorTraining
 

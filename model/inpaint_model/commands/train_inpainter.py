@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from inpaint_model.networks.discriminator import Discriminator
-    from inpaint_model.perceptual import Features
+    from inpaint_model.training.perceptual_loss import Features
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,12 +61,12 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.importing import import_checkpoint
     from inpaint_model.networks.config import inpainting_config, preset, to_dict
     from inpaint_model.networks.inpainting_model import InpaintingModel
-    from inpaint_model.perceptual import PerceptualLoss
     from inpaint_model.training import distributed
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.growing import copy_matching
     from inpaint_model.training.inpainter_loop import train_inpainter
     from inpaint_model.training.options import options_from
+    from inpaint_model.training.perceptual_loss import PerceptualLoss
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import InpainterTraining
 
@@ -155,7 +155,11 @@ def _check_adversaries(args: argparse.Namespace, D: Discriminator | None) -> Non
 def _features(args: argparse.Namespace, D: Discriminator | None, device: torch.device) -> Features:
     import torch
 
-    from inpaint_model.perceptual import discriminator_features, load_torchscript, load_vgg16
+    from inpaint_model.training.perceptual_loss import (
+        discriminator_features,
+        load_torchscript,
+        load_vgg16,
+    )
 
     dtype = torch.bfloat16 if args.bf16 else torch.float32
     if args.vgg16:

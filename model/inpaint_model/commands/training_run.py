@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import torch
 
     from inpaint_model.data.dataset import PictureSet
-    from inpaint_model.projected.discriminator import ProjectedDiscriminator
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.distributed import World
+    from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,9 +117,9 @@ def projected_discriminator(
         return None
     import torch
 
-    from inpaint_model.projected.discriminator import ProjectedDiscriminator
-    from inpaint_model.projected.feature_network import load_feature_network
-    from inpaint_model.projected.files import load_projected
+    from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+    from inpaint_model.training.projected.feature_network import load_feature_network
+    from inpaint_model.training.projected.files import load_projected
 
     dtype = torch.bfloat16 if bf16 else torch.float32
     networks = [load_feature_network(path, dtype) for path in args.feature_networks]

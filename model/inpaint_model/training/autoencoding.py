@@ -24,7 +24,7 @@ from inpaint_model.networks.config import DiscriminatorConfig
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import FullyConnectedLayer
-from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.training.perceptual_loss import PerceptualLoss
 
 _CHANNELS = (128, 128, 128, 64, 32)  # of the encoder at 4, 8, ..., 64 px
 _SIDE = 64  # px at which pictures are encoded

@@ -22,8 +22,6 @@ from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import channels_last
-from inpaint_model.perceptual import PerceptualLoss
-from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.training.adversaries import (
     Adversary,
     Moment,
@@ -37,8 +35,10 @@ from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.generator_phases import GeneratorDraws, GeneratorPhases, generate
 from inpaint_model.training.optimizers import lazy_adam
+from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Graphs, Phase, Tensors
 from inpaint_model.training.progress import Progress, Stats
+from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 

@@ -17,7 +17,6 @@ from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import upload
 from inpaint_model.networks.generator import Generator, NoiseSource
-from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Adversary
 from inpaint_model.training.autoencoding import (
@@ -26,6 +25,7 @@ from inpaint_model.training.autoencoding import (
     reconstruct,
 )
 from inpaint_model.training.distributed import World
+from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Tensors
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.settings import GeneratorTraining

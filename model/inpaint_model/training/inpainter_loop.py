@@ -26,8 +26,6 @@ from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.ops import channels_last
-from inpaint_model.perceptual import PerceptualLoss
-from inpaint_model.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
@@ -38,8 +36,10 @@ from inpaint_model.training.inpainter_phases import InpainterPhases, pictures_of
 from inpaint_model.training.inpainter_step import Batch, grid_of, trained_parameters
 from inpaint_model.training.inputs import InpainterDraws, InpainterInputs, ahead
 from inpaint_model.training.optimizers import adam, lazy_adam
+from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Graphs, Phase
 from inpaint_model.training.progress import Progress, Stats
+from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import InpainterTraining

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-from inpaint_model.perceptual import PerceptualLoss
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import ProjectedAdversary
 from inpaint_model.training.edit_loss import edit_loss, moves
@@ -24,6 +23,7 @@ from inpaint_model.training.inpainter_step import (
     reconstruction,
     trained_parameters,
 )
+from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Tensors
 from inpaint_model.training.settings import InpainterTraining
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inpaint_model.data.image_grid import contact_sheet, to_uint8
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-from inpaint_model.perceptual import PerceptualLoss
+from inpaint_model.training.perceptual_loss import PerceptualLoss
 
 
 class Batch(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.projected.diffaugment import changed, random_changes, translated
+from inpaint_model.training.projected.diffaugment import changed, random_changes, translated
 from torch import Generator, Tensor
 
 R = 16

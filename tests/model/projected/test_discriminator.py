@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from inpaint_model.projected.discriminator import Patches, ProjectedDiscriminator
-from inpaint_model.projected.feature_network import FeatureNetwork, load_feature_network
-from inpaint_model.projected.heads import improve, spectral_norms
 from inpaint_model.training.ema import frozen_copy
+from inpaint_model.training.projected.discriminator import Patches, ProjectedDiscriminator
+from inpaint_model.training.projected.feature_network import FeatureNetwork, load_feature_network
+from inpaint_model.training.projected.heads import improve, spectral_norms
 from tiny_feature_networks import save_script, tiny_feature_network, tiny_projected
 from torch import Tensor, nn
 

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.projected.feature_network import (
+from inpaint_model.training.ema import frozen_copy
+from inpaint_model.training.projected.feature_network import (
     FeatureNetwork,
     frozen_conv2d,
     load_feature_network,
 )
-from inpaint_model.training.ema import frozen_copy
 from shared_files import SHARED
 from tiny_feature_networks import save_script, tiny_feature_network
 from torch import Tensor, fx, nn

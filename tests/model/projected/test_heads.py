@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from inpaint_model.projected.heads import (
+from inpaint_model.training.projected.heads import (
     MAX_WIDTH,
     Head,
     SeparableBlock,

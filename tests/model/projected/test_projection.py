@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from inpaint_model.projected.projection import WIDTHS, Projection, random_kernel
+from inpaint_model.training.projected.projection import WIDTHS, Projection, random_kernel
 from torch import Tensor
 
 CHANNELS = (3, 5, 7, 9)

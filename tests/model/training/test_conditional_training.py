@@ -26,12 +26,12 @@ from inpaint_model.networks.config import preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
-from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.distributed import World
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.generator_phases import GeneratorDraws, mixed_styles
 from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 from PIL import Image

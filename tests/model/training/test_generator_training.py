@@ -12,12 +12,12 @@ from inpaint_model.bundle.bundle import read_bundle
 from inpaint_model.networks.config import preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
-from inpaint_model.projected.files import FILE as HEADS
-from inpaint_model.projected.files import load_projected
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.growing import grow_discriminator, grow_generator
 from inpaint_model.training.progress import TrainingDivergedError
+from inpaint_model.training.projected.files import FILE as HEADS
+from inpaint_model.training.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import SHORT, TORCHSCRIPT, pictures, rand, records_of, same_tensors

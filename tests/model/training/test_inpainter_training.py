@@ -13,8 +13,6 @@ from inpaint_model.data.sampler import Sampler
 from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.inpainting_model import Encoding
-from inpaint_model.perceptual import PerceptualLoss, discriminator_features
-from inpaint_model.projected.files import load_projected
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import World
@@ -30,6 +28,8 @@ from inpaint_model.training.inpainter_step import (
     reconstruction,
 )
 from inpaint_model.training.inputs import InpainterInputs
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
+from inpaint_model.training.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.perceptual import VGG16, PerceptualLoss, load_vgg16
+from inpaint_model.training.perceptual_loss import VGG16, PerceptualLoss, load_vgg16
 from short_trainings import rand
 from torch import Tensor, nn
 

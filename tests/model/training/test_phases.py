@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from inpaint_model.inference.inpainter import tiny_model
-from inpaint_model.perceptual import PerceptualLoss, discriminator_features
 from inpaint_model.training import phases
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training.phases import MOST, WARM_UPS, Graphs, Phase, Tensors
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining

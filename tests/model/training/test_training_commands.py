@@ -19,8 +19,8 @@ from inpaint_model.bundle.direction_store import add_directions, load_vectors
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.cli import main
 from inpaint_model.commands.training_run import add_data_arguments, load_data
-from inpaint_model.projected.files import FILE as HEADS
-from inpaint_model.projected.files import load_projected
+from inpaint_model.training.projected.files import FILE as HEADS
+from inpaint_model.training.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import TORCHSCRIPT, reached_kimg, same_tensors
@@ -35,7 +35,7 @@ from pathlib import Path
 import torch
 from inpaint_model.data.dataset import load_pictures
 from inpaint_model.inference.inpainter import tiny_model
-from inpaint_model.perceptual import PerceptualLoss, discriminator_features
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training import distributed
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter

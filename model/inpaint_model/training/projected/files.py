@@ -18,7 +18,7 @@ from torch import Tensor
 from inpaint_model.bundle.tensor_files import write_tensors
 
 if TYPE_CHECKING:
-    from inpaint_model.projected.discriminator import ProjectedDiscriminator
+    from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 
 FILE = "projected.safetensors"
 

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model.framing.network import Framer, FramerConfig, confidence_logit
-from inpaint_model.framing.scenes import Pictures, Scenes, draw_scenes
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.framer.scenes import Pictures, Scenes, draw_scenes
 from inpaint_model.training.optimizers import adam
 from inpaint_model.training.progress import Progress, Stats
 from inpaint_model.training.randomness import generator_for

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaint_model.data.readback import read_scalars
-from inpaint_model.projected.feature_network import FeatureNetwork
-from inpaint_model.projected.heads import Head, improve, spectral_norms
-from inpaint_model.projected.projection import WIDTHS, Projection
+from inpaint_model.training.projected.feature_network import FeatureNetwork
+from inpaint_model.training.projected.heads import Head, improve, spectral_norms
+from inpaint_model.training.projected.projection import WIDTHS, Projection
 
 PATCH = 4  # px, the side of the patches at every octave
 PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps, which hold less than features do

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from inpaint_model.data.readback import read_scalars
 from inpaint_model.data.transfer import upload, uploaded
-from inpaint_model.filters import (
+from inpaint_model.training.augment.filters import (
     HALO,
     along_both_axes,
     downsampling,

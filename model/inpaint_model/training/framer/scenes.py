@@ -14,7 +14,12 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from inpaint_model.data.masks import RECIPES, draw_holes
-from inpaint_model.framing.backgrounds import coordinates, draw_backgrounds, scrambled, uniform
+from inpaint_model.training.framer.backgrounds import (
+    coordinates,
+    draw_backgrounds,
+    scrambled,
+    uniform,
+)
 
 POSITIVES = 0.65  # share of scenes that show an aligned picture
 DECOYS = 0.6  # share of the others that show a scrambled one, pasted the same way

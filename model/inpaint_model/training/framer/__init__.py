@@ -1,0 +1,1 @@
+"""Training the framer: scenes to find frames in, and the loop."""
