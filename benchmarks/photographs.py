@@ -39,9 +39,14 @@ from inpaint_model.document import geometry
 from inpaint_model.document.color import quantise
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.resampling import resample
-from inpaint_model.metrics.kernel import paired_kernel_distance
-from inpaint_model.metrics.networks import FeatureNetwork, Judges, features_of, load_judges
-from inpaint_model.metrics.perceptual import tap_distance
+from inpaint_model.evaluation.metrics.feature_networks import (
+    FeatureNetwork,
+    Judges,
+    features_of,
+    load_judges,
+)
+from inpaint_model.evaluation.metrics.kid import paired_kernel_distance
+from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 from numpy.typing import NDArray
 from PIL import Image
 

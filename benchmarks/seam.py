@@ -27,7 +27,7 @@ from inpaint_model.document.geometry import Frame
 from inpaint_model.document.holes import bounds
 from inpaint_model.document.placement import RAW, BlendSettings, Fitting, Placement, place
 from inpaint_model.document.resampling import resample
-from inpaint_model.metrics.seam import seam_step
+from inpaint_model.evaluation.metrics.seam import seam_step
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage

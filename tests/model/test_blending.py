@@ -16,7 +16,7 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.placement import RAW, BlendSettings, Fitting, Placement, place
 from inpaint_model.document.resampling import resample
-from inpaint_model.metrics.seam import seam_step
+from inpaint_model.evaluation.metrics.seam import seam_step
 from scipy import ndimage
 
 SIDE, RESOLUTION = 320, 64

@@ -26,10 +26,10 @@ from inpaint_model.evaluation.methods import (
     draw_all,
     fill_all,
 )
+from inpaint_model.evaluation.metrics import feature_networks
+from inpaint_model.evaluation.metrics.mesh_pairs import MIRROR
 from inpaint_model.evaluation.scores import Row, over_seeds
 from inpaint_model.inference.inpainter import tiny_inpainter, tiny_model
-from inpaint_model.metrics import networks
-from inpaint_model.metrics.mesh_pairs import MIRROR
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor, nn
@@ -95,8 +95,8 @@ def images(tmp_path: Path) -> Path:
 def judges(tmp_path: Path) -> Path:
     folder = tmp_path / "judges"
     folder.mkdir()
-    torch.jit.script(Inception768()).save(str(folder / networks.INCEPTION_768))
-    torch.jit.script(Vgg()).save(str(folder / networks.VGG_TAPS))
+    torch.jit.script(Inception768()).save(str(folder / feature_networks.INCEPTION_768))
+    torch.jit.script(Vgg()).save(str(folder / feature_networks.VGG_TAPS))
     return folder
 
 
@@ -104,7 +104,7 @@ def judges(tmp_path: Path) -> Path:
 def landmarks(tmp_path: Path) -> Path:
     folder = tmp_path / "landmarks"
     folder.mkdir()
-    torch.jit.script(Mesh()).save(str(folder / networks.MESH))
+    torch.jit.script(Mesh()).save(str(folder / feature_networks.MESH))
     return folder
 
 
@@ -244,8 +244,8 @@ def test_faces_are_judged_beside_those_of_the_originals(
     assert status == 0
     report = json.loads((out / "report.json").read_text("utf-8"))
     assert report["about"]["samples"].startswith("30 ")
-    digest = hashlib.sha256((landmarks / networks.MESH).read_bytes()).hexdigest()
-    assert report["about"][f"judge {networks.MESH}"] == f"sha256 {digest}"
+    digest = hashlib.sha256((landmarks / feature_networks.MESH).read_bytes()).hexdigest()
+    assert report["about"][f"judge {feature_networks.MESH}"] == f"sha256 {digest}"
     rows = {row["method"]: row["numbers"] for row in report["rows"]}
     original = report["anchors"][0]["numbers"]
     for numbers in (original, *rows.values()):
@@ -271,7 +271,7 @@ def test_more_samples_than_originals_are_drawn_from_the_same_seeds(
     assert not np.array_equal(draw_all(flat, 0, 3), few)
     assert np.array_equal(draw_all(flat.untruncated(), 0, 3), few)
     pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
-    bench = Bench(pictures, networks.load_judges([judges]), tmp_path / "cache")
+    bench = Bench(pictures, feature_networks.load_judges([judges]), tmp_path / "cache")
     for count in (3, 5, 5):
         assert len(bench.samples(samples, 0, count).features["768"]) == count
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 2
@@ -376,7 +376,7 @@ def test_every_picture_and_candidate_has_a_seed_of_its_own() -> None:
 def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path) -> None:
     pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
     masks = mask_set("easy", 0, 4, RESOLUTION, tmp_path)
-    bench = Bench(pictures, networks.Judges(), tmp_path / "cache")
+    bench = Bench(pictures, feature_networks.Judges(), tmp_path / "cache")
     files = lambda: len(list((tmp_path / "cache").glob("*.npz")))  # noqa: E731
     first = bench.measure(MeanColour(), masks)
     assert files() == 1
@@ -384,8 +384,10 @@ def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path)
     assert files() == 1
     bench.measure(Identity(), masks)
     bench.measure(MeanColour(), replace(masks, sha256="other"))
-    Bench(pictures.flip(3), networks.Judges(), tmp_path / "cache").measure(MeanColour(), masks)
-    Bench(pictures, networks.Judges({"file": "other"}), tmp_path / "cache").measure(
+    Bench(pictures.flip(3), feature_networks.Judges(), tmp_path / "cache").measure(
+        MeanColour(), masks
+    )
+    Bench(pictures, feature_networks.Judges({"file": "other"}), tmp_path / "cache").measure(
         MeanColour(), masks
     )
     assert files() == 5

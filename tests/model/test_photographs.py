@@ -14,7 +14,7 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.placement import RAW, place
 from inpaint_model.document.resampling import resample
-from inpaint_model.metrics.seam import seam_step
+from inpaint_model.evaluation.metrics.seam import seam_step
 from PIL import Image
 from scipy import ndimage
 from shared_files import SHARED

@@ -96,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.data.dataset import load_pictures
     from inpaint_model.evaluation import page, report
     from inpaint_model.evaluation.measure import Bench
+    from inpaint_model.evaluation.metrics.feature_networks import load_judges
     from inpaint_model.evaluation.run import run as evaluate
-    from inpaint_model.metrics.networks import load_judges
 
     args.device = devices.measuring_device(args.device)
     plan, resolution, about = _subject(args, sets)

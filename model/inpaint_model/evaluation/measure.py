@@ -18,10 +18,10 @@ from tqdm import tqdm
 from inpaint_model.document.arrays import BoolMask, Float64Array, ImageU8
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.methods import Filled, Method, Samples, draw_all, fill_all
-from inpaint_model.metrics.eyes import eye_difference
-from inpaint_model.metrics.fidelity import psnr, ssim
-from inpaint_model.metrics.networks import Judges, features_of, meshes_of
-from inpaint_model.metrics.perceptual import tap_distance
+from inpaint_model.evaluation.metrics.eyes import eye_difference
+from inpaint_model.evaluation.metrics.feature_networks import Judges, features_of, meshes_of
+from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
+from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 
 VGG_SIDE = 128  # px; larger pictures are halved for the VGG distance, which costs most by far
 VERSION = 2  # of what is measured; raise it to forget what is kept

@@ -13,13 +13,13 @@ from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.measure import Bench, Measurement
 from inpaint_model.evaluation.methods import Identity, Method, candidate_seed
-from inpaint_model.metrics.asymmetry import MIN_FACES, RealFaces
-from inpaint_model.metrics.detection import detected_share
-from inpaint_model.metrics.diversity import candidate_diversity, stranger_distance
-from inpaint_model.metrics.frechet import frechet_distance
-from inpaint_model.metrics.kernel import Estimate, kernel_distance, paired_kernel_distance
-from inpaint_model.metrics.precision_recall import K, precision_recall
-from inpaint_model.metrics.separability import inception_discriminative_score
+from inpaint_model.evaluation.metrics.asymmetry import MIN_FACES, RealFaces
+from inpaint_model.evaluation.metrics.detection import detected_share
+from inpaint_model.evaluation.metrics.diversity import candidate_diversity, stranger_distance
+from inpaint_model.evaluation.metrics.fid import frechet_distance
+from inpaint_model.evaluation.metrics.ids import inception_discriminative_score
+from inpaint_model.evaluation.metrics.kid import Estimate, kernel_distance, paired_kernel_distance
+from inpaint_model.evaluation.metrics.precision_recall import K, precision_recall
 
 FOLDS = 5
 FACE_VALUES = ("face_score", "eyes")  # of each picture: shares and quantiles of them are told

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.data.dataset import load_pictures
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.metrics import networks
-from inpaint_model.metrics.asymmetry import RealFaces, mirror, mirror_residuals
-from inpaint_model.metrics.detection import detected_share, load_detector
-from inpaint_model.metrics.eyes import eye_difference, eye_pairs
-from inpaint_model.metrics.mesh_pairs import MIRROR
-from inpaint_model.metrics.networks import load_judges, meshes_of
+from inpaint_model.evaluation.metrics import feature_networks
+from inpaint_model.evaluation.metrics.asymmetry import RealFaces, mirror, mirror_residuals
+from inpaint_model.evaluation.metrics.detection import detected_share, load_detector
+from inpaint_model.evaluation.metrics.eyes import eye_difference, eye_pairs
+from inpaint_model.evaluation.metrics.feature_networks import load_judges, meshes_of
+from inpaint_model.evaluation.metrics.mesh_pairs import MIRROR
 from scipy.spatial.transform import Rotation
 from shared_files import SHARED
 from torch import Tensor
@@ -156,9 +156,9 @@ def test_the_share_counts_scores_from_0_9() -> None:
 
 
 def test_a_file_that_is_no_detector_is_named(tmp_path: Path) -> None:
-    (tmp_path / networks.DETECTOR).write_bytes(b"no network")
-    with pytest.raises(ValueError, match=networks.DETECTOR):
-        load_detector(tmp_path / networks.DETECTOR)
+    (tmp_path / feature_networks.DETECTOR).write_bytes(b"no network")
+    with pytest.raises(ValueError, match=feature_networks.DETECTOR):
+        load_detector(tmp_path / feature_networks.DETECTOR)
 
 
 @pytest.fixture(scope="module")

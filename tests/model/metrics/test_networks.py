@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.metrics import networks
-from inpaint_model.metrics.networks import features_of, load_judges
+from inpaint_model.evaluation.metrics import feature_networks
+from inpaint_model.evaluation.metrics.feature_networks import features_of, load_judges
 from shared_files import SHARED
 from torch import Tensor, nn
 
@@ -37,8 +37,8 @@ def test_files_that_are_there_decide_what_is_measured(tmp_path: Path) -> None:
     assert load_judges([]).inception == ()
     with pytest.raises(ValueError, match="none of the metric networks"):
         load_judges([tmp_path])
-    torch.jit.script(Inception()).save(str(tmp_path / networks.INCEPTION_2048))
-    torch.jit.script(Vgg()).save(str(tmp_path / networks.LPIPS_VGG))
+    torch.jit.script(Inception()).save(str(tmp_path / feature_networks.INCEPTION_2048))
+    torch.jit.script(Vgg()).save(str(tmp_path / feature_networks.LPIPS_VGG))
     judges = load_judges([tmp_path])
     assert [network.suffix for network in judges.inception] == [""]
     assert judges.vgg_taps is None
@@ -58,25 +58,25 @@ def test_the_first_folder_that_has_a_file_provides_it(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
-    torch.jit.script(Inception()).save(str(second / networks.INCEPTION_2048))
-    torch.jit.script(Vgg()).save(str(second / networks.LPIPS_VGG))
-    (first / networks.LPIPS_VGG).write_bytes(b"comes first")
-    with pytest.raises(ValueError, match=re.escape(str(first / networks.LPIPS_VGG))):
+    torch.jit.script(Inception()).save(str(second / feature_networks.INCEPTION_2048))
+    torch.jit.script(Vgg()).save(str(second / feature_networks.LPIPS_VGG))
+    (first / feature_networks.LPIPS_VGG).write_bytes(b"comes first")
+    with pytest.raises(ValueError, match=re.escape(str(first / feature_networks.LPIPS_VGG))):
         load_judges([first, second])
     judges = load_judges([second, first])
     assert judges.sha256 == {
         name: hashlib.sha256((second / name).read_bytes()).hexdigest()
-        for name in (networks.INCEPTION_2048, networks.LPIPS_VGG)
+        for name in (feature_networks.INCEPTION_2048, feature_networks.LPIPS_VGG)
     }
-    (second / networks.LPIPS_VGG).unlink()
+    (second / feature_networks.LPIPS_VGG).unlink()
     assert load_judges([second]).key != judges.key
     with pytest.raises(ValueError, match=f"{tmp_path.name} holds none"):
         load_judges([second, tmp_path])
 
 
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
-    (tmp_path / networks.VGG_TAPS).write_bytes(b"no torchscript")
-    with pytest.raises(ValueError, match=networks.VGG_TAPS):
+    (tmp_path / feature_networks.VGG_TAPS).write_bytes(b"no torchscript")
+    with pytest.raises(ValueError, match=feature_networks.VGG_TAPS):
         load_judges([tmp_path])
 
 

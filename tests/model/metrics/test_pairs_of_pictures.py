@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.document.arrays import ImageU8
-from inpaint_model.metrics.diversity import candidate_diversity, stranger_distance
-from inpaint_model.metrics.fidelity import psnr, ssim
-from inpaint_model.metrics.perceptual import hole_distance, tap_distance
+from inpaint_model.evaluation.metrics.diversity import candidate_diversity, stranger_distance
+from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
+from inpaint_model.evaluation.metrics.vgg_distance import hole_distance, tap_distance
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.metrics.precision_recall import precision_recall
+from inpaint_model.evaluation.metrics.precision_recall import precision_recall
 
 
 def cloud(count: int, seed: int, shift: float = 0.0, width: int = 4) -> Float64Array:

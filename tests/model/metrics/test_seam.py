@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from inpaint_model.metrics.seam import seam_step
+from inpaint_model.evaluation.metrics.seam import seam_step
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 # Sharma, Wu and Dalal (2005), table 1: pairs chosen to reach every branch of the formula.

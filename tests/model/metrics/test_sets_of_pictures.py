@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.metrics.frechet import frechet_distance
-from inpaint_model.metrics.kernel import (
+from inpaint_model.evaluation.metrics.fid import frechet_distance
+from inpaint_model.evaluation.metrics.ids import inception_discriminative_score
+from inpaint_model.evaluation.metrics.kid import (
     kernel_distance,
     paired_kernel_distance,
     polynomial_kernel,
 )
-from inpaint_model.metrics.separability import inception_discriminative_score
 from scipy import linalg
 
 

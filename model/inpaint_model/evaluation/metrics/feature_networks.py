@@ -19,7 +19,7 @@ from tqdm import tqdm
 from inpaint_model.bundle.bundle import file_sha256
 from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.metrics.detection import Detect, load_detector
+from inpaint_model.evaluation.metrics.detection import Detect, load_detector
 
 # File names that are looked for in `--metrics-dir`.
 INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's TorchScript file, as in stylegan2-ada

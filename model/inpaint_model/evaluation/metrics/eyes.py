@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.metrics.asymmetry import mirror
-from inpaint_model.metrics.perceptual import hole_distance
+from inpaint_model.evaluation.metrics.asymmetry import mirror
+from inpaint_model.evaluation.metrics.vgg_distance import hole_distance
 
 Maps = Callable[[Tensor], Sequence[Tensor]]
 SIDE = 64  # px of a square

@@ -8,7 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from inpaint_model.metrics.perceptual import hole_distance
+from inpaint_model.evaluation.metrics.vgg_distance import hole_distance
 
 Maps = Callable[[Tensor], Sequence[Tensor]]
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.metrics.mesh_pairs import MIRROR
+from inpaint_model.evaluation.metrics.mesh_pairs import MIRROR
 
 MIN_FACES = 20  # real faces that the regression on three terms needs to mean anything
 
