@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from inpaint_model.commands.directions_check import evenly
+from inpaint_model.directions.attributes import PORTRAIT, Attribute, chosen
+from inpaint_model.directions.context import open_workbench
+from inpaint_model.directions.effects import Render, Subject
+from inpaint_model.directions.measured_fits import judged, measures
+from inpaint_model.directions.samples import Samples, draw, measure
+from inpaint_model.directions.subjects import imagined, photographs, sampled
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.editing.attributes import PORTRAIT, Attribute, chosen
-from inpaint_model.editing.effects import Render, Subject
-from inpaint_model.editing.measured_fits import judged, measures
-from inpaint_model.editing.samples import Samples, draw, measure
-from inpaint_model.editing.subjects import imagined, photographs, sampled
-from inpaint_model.editing.workbench import open_workbench
 from inpaint_model.inference.inpainter import load_bundle
 from torch import Tensor
 

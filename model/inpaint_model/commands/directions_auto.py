@@ -10,10 +10,10 @@ from inpaint_model.commands.directions_options import evenly, positive
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.editing.attributes import Attribute
-    from inpaint_model.editing.effects import Subject
-    from inpaint_model.editing.samples import Samples
-    from inpaint_model.editing.workbench import Workbench
+    from inpaint_model.directions.attributes import Attribute
+    from inpaint_model.directions.context import Workbench
+    from inpaint_model.directions.effects import Subject
+    from inpaint_model.directions.samples import Samples
 
 FLAT = 1e-6  # a score that varies less has nothing to be fitted to
 
@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.direction_store import add_directions
-    from inpaint_model.editing.measured_fits import Plan, fit_measured, measures
-    from inpaint_model.editing.samples import draw
-    from inpaint_model.editing.workbench import known_attributes, open_workbench
+    from inpaint_model.directions.context import known_attributes, open_workbench
+    from inpaint_model.directions.measured_fits import Plan, fit_measured, measures
+    from inpaint_model.directions.samples import draw
 
     if both := set(args.fit_images or []).intersection(args.images or []):
         raise ValueError(
@@ -72,7 +72,7 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
     """Without those that the samples do not differ in."""
     import numpy as np
 
-    from inpaint_model.editing.measured_fits import judged
+    from inpaint_model.directions.measured_fits import judged
 
     kept = []
     for attribute in attributes:
@@ -86,7 +86,7 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
 
 def _pictures(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
     """Fills of `--fit-images` or of generated pictures; samples of what cannot fill."""
-    from inpaint_model.editing.subjects import imagined, photographs, sampled
+    from inpaint_model.directions.subjects import imagined, photographs, sampled
     from inpaint_model.inference.inpainter import load_bundle
 
     seed = args.fit_seed + 2 * args.fit_samples  # beside those of the samples

@@ -15,9 +15,9 @@ from inpaint_model.data import devices
 if TYPE_CHECKING:
     from inpaint_model.bundle.bundle import BundleInfo
     from inpaint_model.bundle.directions import Direction
-    from inpaint_model.editing.checking import Checked, Instruments
-    from inpaint_model.editing.effects import Subject
-    from inpaint_model.editing.workbench import Workbench
+    from inpaint_model.directions.checking import Checked, Instruments
+    from inpaint_model.directions.context import Workbench
+    from inpaint_model.directions.effects import Subject
 
 FIRST_SEED = 2**31  # samples that no fit has seen
 SHOWN = 8  # generated pictures from which a page takes its rows
@@ -63,9 +63,9 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.direction_store import load_vectors, write_directions
-    from inpaint_model.editing.checking import check
-    from inpaint_model.editing.report import file_name, rows_of, steps_picture
-    from inpaint_model.editing.workbench import open_workbench
+    from inpaint_model.directions.checking import check
+    from inpaint_model.directions.context import open_workbench
+    from inpaint_model.directions.report import file_name, rows_of, steps_picture
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
@@ -118,10 +118,10 @@ def _instruments(bench: Workbench, args: argparse.Namespace) -> Instruments:
     """Judges with their spreads over samples, and the measure of identity if there is one."""
     import torch
 
-    from inpaint_model.editing.checking import Instruments
-    from inpaint_model.editing.identity import FACES, likeness
-    from inpaint_model.editing.samples import codes, draw, pictures
-    from inpaint_model.editing.workbench import known_attributes
+    from inpaint_model.directions.checking import Instruments
+    from inpaint_model.directions.context import known_attributes
+    from inpaint_model.directions.identity import FACES, likeness
+    from inpaint_model.directions.samples import codes, draw, pictures
 
     attributes = known_attributes(bench.info, args.scorer, args.judge, args.device)
     if not attributes:
@@ -141,7 +141,7 @@ def _instruments(bench: Workbench, args: argparse.Namespace) -> Instruments:
 
 def _subjects(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
     """Fills of `--images`, half a face and hair in turn; or samples."""
-    from inpaint_model.editing.subjects import photographs, sampled
+    from inpaint_model.directions.subjects import photographs, sampled
 
     if args.images is None:
         return sampled(bench.generator, args.count, FIRST_SEED + args.samples)
@@ -157,8 +157,8 @@ def _write_page(
     checked: Sequence[Checked],
     instruments: Instruments,
 ) -> None:
-    from inpaint_model.editing.gallery import write_page
-    from inpaint_model.editing.subjects import imagined, sampled
+    from inpaint_model.directions.gallery import write_page
+    from inpaint_model.directions.subjects import imagined, sampled
     from inpaint_model.inference.inpainter import load_bundle
 
     if bench.info.kind == "inpainter":

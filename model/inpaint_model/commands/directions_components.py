@@ -32,9 +32,9 @@ def store(
     Nobody knows what they mean: they are named by method and number, until a person names them.
     """
     from inpaint_model.bundle.direction_store import add_directions
-    from inpaint_model.editing.layers import parse_layers
-    from inpaint_model.editing.samples import codes
-    from inpaint_model.editing.workbench import open_workbench
+    from inpaint_model.directions.context import open_workbench
+    from inpaint_model.directions.samples import codes
+    from inpaint_model.directions.style_levels import parse_layers
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)

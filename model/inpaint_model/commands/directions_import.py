@@ -68,10 +68,10 @@ def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]
 def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
     from dataclasses import replace
 
-    from inpaint_model.editing.layers import parse_layers
-    from inpaint_model.editing.published import read_published
-    from inpaint_model.editing.samples import codes
-    from inpaint_model.editing.workbench import open_workbench
+    from inpaint_model.directions.context import open_workbench
+    from inpaint_model.directions.published import read_published
+    from inpaint_model.directions.samples import codes
+    from inpaint_model.directions.style_levels import parse_layers
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)

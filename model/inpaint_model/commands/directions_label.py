@@ -10,7 +10,7 @@ from inpaint_model.commands.directions_options import add_layers, add_sampling, 
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.editing.workbench import Workbench
+    from inpaint_model.directions.context import Workbench
 
 MIN_ACCURACY = 0.75  # of marks left out in turn; below, the direction is not offered
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.editing.workbench import open_workbench
+    from inpaint_model.directions.context import open_workbench
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _write_page(bench: Workbench, args: argparse.Namespace) -> int:
     from inpaint_model.data.image_grid import to_uint8
-    from inpaint_model.editing.contact import contact_page
-    from inpaint_model.editing.samples import codes, pictures
+    from inpaint_model.directions.labeling_page import contact_page
+    from inpaint_model.directions.samples import codes, pictures
 
     w = codes(bench.generator, args.count, args.seed, args.truncation)
     images = [
@@ -57,10 +57,10 @@ def _fit(bench: Workbench, args: argparse.Namespace) -> int:
     import torch
 
     from inpaint_model.bundle.direction_store import add_directions
-    from inpaint_model.editing.contact import read_marks
-    from inpaint_model.editing.fitting import fit_marks
-    from inpaint_model.editing.layers import parse_layers
-    from inpaint_model.editing.samples import codes
+    from inpaint_model.directions.fitting import fit_marks
+    from inpaint_model.directions.labeling_page import read_marks
+    from inpaint_model.directions.samples import codes
+    from inpaint_model.directions.style_levels import parse_layers
 
     marks = read_marks(args.marks)
     if marks.generator_sha256 != bench.info.generator_sha256:

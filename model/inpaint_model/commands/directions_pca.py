@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.editing.unsupervised import pca
+    from inpaint_model.directions.unsupervised import pca
 
     source = f"principal component of {args.samples} codes (GANSpace)"
     return directions_components.store(args, "pca", source, lambda _, __, w: pca(w, args.count)[0])

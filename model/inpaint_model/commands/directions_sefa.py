@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.editing.unsupervised import sefa
+    from inpaint_model.directions.unsupervised import sefa
 
     return directions_components.store(
         args,

@@ -39,11 +39,11 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from inpaint_model.bundle.direction_store import add_directions
-    from inpaint_model.editing.attribute_fits import fit_attributes
-    from inpaint_model.editing.attributes import chosen
-    from inpaint_model.editing.layers import parse_layers
-    from inpaint_model.editing.samples import draw
-    from inpaint_model.editing.workbench import known_attributes, open_workbench
+    from inpaint_model.directions.attribute_fits import fit_attributes
+    from inpaint_model.directions.attributes import chosen
+    from inpaint_model.directions.context import known_attributes, open_workbench
+    from inpaint_model.directions.samples import draw
+    from inpaint_model.directions.style_levels import parse_layers
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)

@@ -18,7 +18,7 @@ from inpaint_model.commands import picture_options
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from inpaint_model.editing.identity import Embed
+    from inpaint_model.directions.identity import Embed
     from inpaint_model.networks.generator import Generator
 
 SHOWN = 12  # pairs on the sheet
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     from inpaint_model.data.dataset import load_pictures
     from inpaint_model.data.image_grid import contact_sheet, from_uint8, to_uint8
-    from inpaint_model.editing.identity import load_identity
+    from inpaint_model.directions.identity import load_identity
     from inpaint_model.importing import find_source, import_checkpoint
 
     generator = import_checkpoint(find_source(args.source)).generator

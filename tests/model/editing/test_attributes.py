@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from inpaint_model.editing.attributes import PORTRAIT, chosen
+from inpaint_model.directions.attributes import PORTRAIT, chosen
 from torch import Tensor
 
 BY_NAME = {attribute.name: attribute for attribute in PORTRAIT}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from inpaint_model.editing.decoupling import (
+from inpaint_model.directions.decoupling import (
     LONGEST,
     Axes,
     Trials,
@@ -16,7 +16,7 @@ from inpaint_model.editing.decoupling import (
     slopes,
     try_moves,
 )
-from inpaint_model.editing.effects import Subject
+from inpaint_model.directions.effects import Subject
 from torch import Tensor
 
 STYLES, R = 10, 4

@@ -172,7 +172,7 @@ def test_marks_of_a_person_become_a_direction(bundle: Path, tmp_path: Path) -> N
     assert "http" not in text
     about = json.loads(re.search(r"const about = (.*);\n", text).group(1))  # type: ignore[union-attr]
     generator, truth = hair_model()[0].generator, hair_model()[1]
-    from inpaint_model.editing.samples import codes
+    from inpaint_model.directions.samples import codes
 
     values = codes(generator, 24, 0) @ truth
     light = (values > values.median()).tolist()

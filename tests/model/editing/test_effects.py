@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.editing.calibrate import with_range, with_unit
-from inpaint_model.editing.effects import Subject, judge, respond, step_of, values_of
+from inpaint_model.directions.calibrate import with_range, with_unit
+from inpaint_model.directions.effects import Subject, judge, respond, step_of, values_of
 from torch import Tensor
 
 STYLES, D, R = 4, 3, 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from inpaint_model.editing.fitting import fit_extremes, fit_marks, without
-from inpaint_model.editing.unsupervised import modulation_weights, pca, sefa
+from inpaint_model.directions.fitting import fit_extremes, fit_marks, without
+from inpaint_model.directions.unsupervised import modulation_weights, pca, sefa
 from inpaint_model.inference.inpainter import tiny_model
 
 D = 24

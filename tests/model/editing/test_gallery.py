@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.editing.attributes import Attribute
-from inpaint_model.editing.checking import Instruments, check
-from inpaint_model.editing.effects import Subject
-from inpaint_model.editing.gallery import BEGIN, END, write_page
+from inpaint_model.directions.attributes import Attribute
+from inpaint_model.directions.checking import Instruments, check
+from inpaint_model.directions.effects import Subject
+from inpaint_model.directions.gallery import BEGIN, END, write_page
 from PIL import Image
 from torch import Tensor
 

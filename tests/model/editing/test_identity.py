@@ -11,7 +11,7 @@ import pytest
 import torch
 from drawings import portrait
 from inpaint_model.data.image_grid import from_uint8
-from inpaint_model.editing.identity import Likeness, likeness
+from inpaint_model.directions.identity import Likeness, likeness
 from PIL import Image
 from shared_files import SHARED
 from tiny_onnx import tiny_recognition

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.editing.published import read_published
+from inpaint_model.directions.published import read_published
 from shared_files import SHARED
 
 INTERFACEGAN = ("age", "eyeglasses", "gender", "pose", "smile")

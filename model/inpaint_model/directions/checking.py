@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.editing.attributes import Attribute
-from inpaint_model.editing.effects import Response, Subject, judge, respond, step_of, values_of
-from inpaint_model.editing.identity import Likeness
-from inpaint_model.editing.report import entry
+from inpaint_model.directions.attributes import Attribute
+from inpaint_model.directions.effects import Response, Subject, judge, respond, step_of, values_of
+from inpaint_model.directions.identity import Likeness
+from inpaint_model.directions.report import entry
 
 
 @dataclass(frozen=True)

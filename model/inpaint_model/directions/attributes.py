@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inpaint_model.editing import statistics as of
-from inpaint_model.editing import template as at
-from inpaint_model.editing.statistics import Score
+from inpaint_model.directions import face_regions as at
+from inpaint_model.directions import measurements as of
+from inpaint_model.directions.measurements import Score
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from inpaint_model.bundle.directions import Direction
+from inpaint_model.directions.identity import FACES, Likeness
+from inpaint_model.directions.measurements import Score
+from inpaint_model.directions.samples import measure
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.editing.identity import FACES, Likeness
-from inpaint_model.editing.samples import measure
-from inpaint_model.editing.statistics import Score
 
 STEPS = 7
 MIN_SPEARMAN = 0.9  # of the judge over the steps, the median of the pictures

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpaint_model.directions.effects import Subject, walk
+from inpaint_model.directions.measurements import Score
+from inpaint_model.directions.samples import measure
+from inpaint_model.directions.style_levels import LEVELS as STYLES_OF
+from inpaint_model.directions.unsupervised import pca
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.editing.effects import Subject, walk
-from inpaint_model.editing.layers import LEVELS as STYLES_OF
-from inpaint_model.editing.samples import measure
-from inpaint_model.editing.statistics import Score
-from inpaint_model.editing.unsupervised import pca
 
 LEVELS = ("structure", "features", "colours")
 AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a small generator

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inpaint_model.editing.onnx import load_onnx
-from inpaint_model.editing.template import Box, crop
+from inpaint_model.directions.face_regions import Box, crop
+from inpaint_model.directions.onnx import load_onnx
 
 SIDE = 112
 FACES = 16  # on which a change is measured: the network looks at each three times

@@ -9,8 +9,9 @@ import numpy as np
 from tqdm import tqdm
 
 from inpaint_model.bundle.direction_store import Found
-from inpaint_model.editing.attributes import Attribute
-from inpaint_model.editing.decoupling import (
+from inpaint_model.directions.attributes import Attribute
+from inpaint_model.directions.context import Workbench
+from inpaint_model.directions.decoupling import (
     Axes,
     Trials,
     axes_of,
@@ -20,10 +21,9 @@ from inpaint_model.editing.decoupling import (
     slopes,
     try_moves,
 )
-from inpaint_model.editing.effects import Subject
-from inpaint_model.editing.samples import Samples
-from inpaint_model.editing.statistics import Score
-from inpaint_model.editing.workbench import Workbench
+from inpaint_model.directions.effects import Subject
+from inpaint_model.directions.measurements import Score
+from inpaint_model.directions.samples import Samples
 
 TRUST = 4.0  # weight of a direction that was tried, against a random move
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from inpaint_model.bundle.directions import Direction
+from inpaint_model.directions.effects import Subject, step_of, walk
+from inpaint_model.directions.measurements import Score
+from inpaint_model.directions.samples import measure
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.editing.effects import Subject, step_of, walk
-from inpaint_model.editing.samples import measure
-from inpaint_model.editing.statistics import Score
 
 MAX_UNIT = 3.0  # standard deviations of the samples along the vector: further out is no face
 MAX_REACH = 4.0  # ... and as far as an edit goes

@@ -17,13 +17,13 @@ from inpaint_model.bundle.bundle import (
     read_bundle,
 )
 from inpaint_model.bundle.directions import Direction, Layers
+from inpaint_model.directions.attributes import PORTRAIT, Attribute
+from inpaint_model.directions.calibrate import Critic, with_range, with_unit
+from inpaint_model.directions.effects import Subject
+from inpaint_model.directions.measurements import Score
+from inpaint_model.directions.scorers import load_scorer
+from inpaint_model.directions.subjects import sampled
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.editing.attributes import PORTRAIT, Attribute
-from inpaint_model.editing.calibrate import Critic, with_range, with_unit
-from inpaint_model.editing.effects import Subject
-from inpaint_model.editing.scorers import load_scorer
-from inpaint_model.editing.statistics import Score
-from inpaint_model.editing.subjects import sampled
 from inpaint_model.networks.generator import Generator
 
 CALIBRATION = 12  # pictures

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from inpaint_model.bundle.direction_store import Found
 from inpaint_model.bundle.directions import Layers
-from inpaint_model.editing.attributes import Attribute
-from inpaint_model.editing.effects import Subject
-from inpaint_model.editing.fitting import fit_extremes, without
-from inpaint_model.editing.samples import Samples
-from inpaint_model.editing.workbench import Workbench
+from inpaint_model.directions.attributes import Attribute
+from inpaint_model.directions.context import Workbench
+from inpaint_model.directions.effects import Subject
+from inpaint_model.directions.fitting import fit_extremes, without
+from inpaint_model.directions.samples import Samples
 
 
 def fit_attributes(

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inpaint_model.directions import face_regions
+from inpaint_model.directions.face_regions import Region, crop, pixels
 from inpaint_model.document.color import LUMA_WEIGHTS
-from inpaint_model.editing import template
-from inpaint_model.editing.template import Region, crop, pixels
 
 Score = Callable[[Tensor], Tensor]
 """Pictures [N, 3, H, W] in -1..1 to numbers [N]."""
@@ -116,7 +116,7 @@ def luma_span(region: Region) -> Score:
 
 def bright_red_to_blue(x: Tensor) -> Tensor:
     """Colour temperature: log ratio of red to blue over the brighter half of the picture."""
-    colours = pixels(x, template.WHOLE)
+    colours = pixels(x, face_regions.WHOLE)
     values = luma(colours)
     bright = (values >= values.median(dim=1, keepdim=True).values)[:, None]
     red, _, blue = ((colours * bright).sum(dim=2) / bright.sum(dim=2)).unbind(1)
@@ -142,9 +142,9 @@ def skin_left_of_right(x: Tensor) -> Tensor:
     Told by chromaticity, so that light from one side does not count.
     """
     box = (0.20, 0.50, 0.30, 0.70)
-    skin = _chromaticity(pixels(x, template.CHEEKS)).median(dim=2).values[:, :, None]
+    skin = _chromaticity(pixels(x, face_regions.CHEEKS)).median(dim=2).values[:, :, None]
     shares = []
-    for side in (box, template.mirrored(box)):
+    for side in (box, face_regions.mirrored(box)):
         distance = (_chromaticity(pixels(x, (side,))) - skin).square().sum(dim=1)
         shares.append(torch.exp(-distance / (2 * 0.04**2)).mean(dim=1))
     return shares[0] - shares[1]
@@ -153,17 +153,17 @@ def skin_left_of_right(x: Tensor) -> Tensor:
 def bright_mouth(x: Tensor) -> Tensor:
     """Smile: what lies between the lips is light and the corners of the mouth are dark, both
     against the cheeks."""
-    skin = mean_luma(template.CHEEKS)(x)
-    gap, corners = mean_luma(template.LIP_GAP)(x), mean_luma(template.MOUTH_CORNERS)(x)
+    skin = mean_luma(face_regions.CHEEKS)(x)
+    gap, corners = mean_luma(face_regions.LIP_GAP)(x), mean_luma(face_regions.MOUTH_CORNERS)(x)
     return (gap - skin - 0.5 * (corners - skin)) / (skin + DARK)
 
 
 def raised_cheeks(x: Tensor) -> Tensor:
     """Smile, otherwise: cheekbones lighter than the folds below them, and a smooth chin where the
     lower lip has its shadow otherwise. The weight makes both parts vary alike."""
-    skin = mean_luma(template.CHEEKS)(x)
-    fold = mean_luma(template.CHEEKBONES)(x) - mean_luma(template.FOLDS)(x)
-    chin = luma(F.adaptive_avg_pool2d(crop(x, template.UNDER_LIP[0]), (5, 6)))
+    skin = mean_luma(face_regions.CHEEKS)(x)
+    fold = mean_luma(face_regions.CHEEKBONES)(x) - mean_luma(face_regions.FOLDS)(x)
+    chin = luma(F.adaptive_avg_pool2d(crop(x, face_regions.UNDER_LIP[0]), (5, 6)))
     return (fold - 2.5 * chin.diff(dim=1).abs().mean(dim=(1, 2))) / (skin + DARK)
 
 
@@ -177,13 +177,13 @@ def _chromaticity(colours: Tensor) -> Tensor:
     return colours[:, :2] / (colours.sum(dim=1, keepdim=True) + 0.1)
 
 
-def hair_share(region: Region, other: Region = template.CORNERS) -> Score:
+def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
     """How much of a region is hair: whether its colours lie closer to the crown's (1) or to those
     of another region (0), which is the background unless told."""
 
     def score(x: Tensor) -> Tensor:
         here = pixels(x, region)
-        hair, rest = (_distance(here, pixels(x, known)) for known in (template.CROWN, other))
+        hair, rest = (_distance(here, pixels(x, known)) for known in (face_regions.CROWN, other))
         return (rest / (hair + rest)).mean(dim=1)
 
     return score
@@ -192,7 +192,7 @@ def hair_share(region: Region, other: Region = template.CORNERS) -> Score:
 def skin_share(region: Region) -> Score:
     """How like the cheeks a region is, lightness included."""
     return lambda x: torch.exp(
-        -_distance(pixels(x, region), pixels(x, template.CHEEKS)) / (2 * 0.15**2)
+        -_distance(pixels(x, region), pixels(x, face_regions.CHEEKS)) / (2 * 0.15**2)
     ).mean(dim=1)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from inpaint_model.editing.checking import Checked
-from inpaint_model.editing.effects import UNSEEN, Subject, values_of, walk
-from inpaint_model.editing.report import file_name, steps_picture
-from inpaint_model.editing.statistics import Score
+from inpaint_model.directions.checking import Checked
+from inpaint_model.directions.effects import UNSEEN, Subject, values_of, walk
+from inpaint_model.directions.measurements import Score
+from inpaint_model.directions.report import file_name, steps_picture
 
 BEGIN, END = "<!-- directions: begin -->", "<!-- directions: end -->"
 PICTURES = Path("images/edits")  # beside the page

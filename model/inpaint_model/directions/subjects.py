@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from inpaint_model.data.image_grid import from_uint8, to_uint8
+from inpaint_model.directions.effects import Subject
+from inpaint_model.directions.samples import codes, fast
 from inpaint_model.document.arrays import ImageU8, MaskU8
-from inpaint_model.editing.effects import Subject
-from inpaint_model.editing.samples import codes, fast
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.generator import Generator
 
