@@ -17,11 +17,7 @@ from inpaint_model.bundle.bundle import (
 )
 from inpaint_model.importing import nvidia, rosinality
 from inpaint_model.importing.errors import CheckpointError
-from inpaint_model.importing.networks import (
-    Networks,
-    build_discriminator,
-    build_generator,
-)
+from inpaint_model.importing.network_layout import Networks, build_discriminator, build_generator
 from inpaint_model.importing.tensors import LEGACY_MAGIC
 from inpaint_model.importing.torch_files import read_legacy, read_zip
 from inpaint_model.importing.unpickle import read_pickle

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeGuard
 from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import PersistentObject, finite_number
 from inpaint_model.importing.keys import nvidia_name
-from inpaint_model.importing.networks import (
+from inpaint_model.importing.network_layout import (
     ESTIMATED_W_AVG,
     Networks,
     Tensors,

@@ -19,7 +19,7 @@ from inpaint_model.importing.keys import (
     rosinality_discriminator,
     rosinality_generator,
 )
-from inpaint_model.importing.networks import (
+from inpaint_model.importing.network_layout import (
     ESTIMATED_W_AVG,
     MAX_MAPPING_LAYERS,
     Networks,
