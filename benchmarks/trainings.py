@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from inpaint_model.cli import main as inpaint_model
+from inpaint_model.cli.main import main as inpaint_model
 
 
 class Measure(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from inpaint_model.bundle.bundle import load_generator, read_bundle
-from inpaint_model.cli import main
+from inpaint_model.cli.main import main
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator

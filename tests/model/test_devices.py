@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.cli import main
+from inpaint_model.cli.main import main
 from inpaint_model.data import devices
 from inpaint_model.data.devices import (
     choose_device,

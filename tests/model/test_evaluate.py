@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.bundle.bundle import Card, save_bundle
-from inpaint_model.cli import main
+from inpaint_model.cli.main import main
 from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MASK_SETS, mask_set
 from inpaint_model.evaluation.measure import Bench
@@ -300,7 +300,7 @@ def test_bad_usage_is_one_clear_line(
 
 
 def test_the_command_names_the_sets_that_there_are() -> None:
-    from inpaint_model.commands.evaluate import SETS
+    from inpaint_model.cli.evaluate import SETS
 
     assert tuple(MASK_SETS) == SETS
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from inpaint_model import load_bundle
 from inpaint_model.bundle.bundle import Card, load_tensors, read_bundle, save_bundle
 from inpaint_model.bundle.framer import add_framer
-from inpaint_model.cli import main
+from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame

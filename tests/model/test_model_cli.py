@@ -20,7 +20,7 @@ from foreign_networks import (
     nvidia_generator,
     rosinality_generator,
 )
-from inpaint_model.cli import COMMANDS, main
+from inpaint_model.cli.main import COMMANDS, main
 from inpaint_model.importing import import_checkpoint
 from inpaint_model.networks.ops import channels_last
 from PIL import Image
@@ -29,7 +29,7 @@ TINY = Sizes()
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "inpaint_model.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "inpaint_model.cli.main", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -49,7 +49,7 @@ def test_help_does_not_import_torch(command: list[str]) -> None:
     """torch takes seconds; a help text must not."""
     script = (
         "import sys\n"
-        "from inpaint_model.cli import main\n"
+        "from inpaint_model.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\n"
         "except SystemExit as stop:\n    assert stop.code == 0\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"

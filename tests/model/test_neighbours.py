@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from inpaint_model.bundle.bundle import Card, save_bundle
-from inpaint_model.cli import main
+from inpaint_model.cli.main import main
 from inpaint_model.data.image_grid import to_uint8
 from inpaint_model.networks.config import preset
 from inpaint_model.networks.generator import Generator

@@ -18,7 +18,7 @@ from inpaint_model.bundle.bundle import (
     read_bundle,
     save_bundle,
 )
-from inpaint_model.cli import main
+from inpaint_model.cli.main import main
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.inference.inpainter import tiny_model

@@ -17,8 +17,8 @@ from eventually import eventually
 from inpaint_model.bundle.bundle import Card, read_bundle, save_bundle
 from inpaint_model.bundle.direction_store import add_directions, load_vectors
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.cli import main
-from inpaint_model.commands.training_run import add_data_arguments, load_data
+from inpaint_model.cli.main import main
+from inpaint_model.cli.train.training_run import add_data_arguments, load_data
 from inpaint_model.training.projected.files import FILE as HEADS
 from inpaint_model.training.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder
@@ -64,7 +64,7 @@ tensors = {f"{k}/{n}": x.contiguous() for k, m in kept.items() for n, x in m.sta
 save_file(tensors, out / f"{world.rank}.safetensors")
 distributed.stop(world)
 """
-COMMAND = (sys.executable, "-m", "inpaint_model.cli", "train", "generator")
+COMMAND = (sys.executable, "-m", "inpaint_model.cli.main", "train", "generator")
 
 
 def arguments(data: Path, out: Path, kimg: float) -> list[str]:

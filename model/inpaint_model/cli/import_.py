@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     _check_free(out, args.replace)
 
     from inpaint_model.bundle.bundle import Card, save_bundle
-    from inpaint_model.commands.describe import size_line
+    from inpaint_model.cli.describe import size_line
     from inpaint_model.importing import import_checkpoint
 
     checkpoint = import_checkpoint(args.source)

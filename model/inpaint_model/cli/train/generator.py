@@ -5,7 +5,7 @@
   inpaint-model train generator --data faces.zip:train more.zip:train --weights weights.csv ...
   inpaint-model train generator --data faces.zip:train --feature-networks lite0.pt --out runs/faces
   inpaint-model train generator --data labelled.zip --cond --preset compact-256 --out runs/classes
-  torchrun --nproc-per-node 4 -m inpaint_model.cli train generator ...
+  torchrun --nproc-per-node 4 -m inpaint_model.cli.main train generator ...
 
 Started again with the same --out, a run continues where it was.
 """
@@ -17,8 +17,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands import training_run
-from inpaint_model.commands.training_run import describe
+from inpaint_model.cli.train import training_run
+from inpaint_model.cli.train.training_run import describe
 
 if TYPE_CHECKING:
     from inpaint_model.networks.discriminator import Discriminator

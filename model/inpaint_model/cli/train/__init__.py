@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from inpaint_model.commands.parts import add_parts, run
+from inpaint_model.cli.parts import add_parts, run
 
 __all__ = ["add_arguments", "run"]
 

@@ -23,15 +23,15 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("import", "inpaint_model.commands.import_", "make a bundle of a published checkpoint"),
-    Command("info", "inpaint_model.commands.info", "say what a bundle or a checkpoint holds"),
-    Command("train", "inpaint_model.commands.train", "train a generator, an inpainter or a framer"),
-    Command("sample", "inpaint_model.commands.sample", "draw a grid of a generator's pictures"),
-    Command("directions", "inpaint_model.commands.directions", "find and check a bundle's edits"),
-    Command("evaluate", "inpaint_model.commands.evaluate", "measure how good a model's fills are"),
+    Command("import", "inpaint_model.cli.import_", "make a bundle of a published checkpoint"),
+    Command("info", "inpaint_model.cli.info", "say what a bundle or a checkpoint holds"),
+    Command("train", "inpaint_model.cli.train", "train a generator, an inpainter or a framer"),
+    Command("sample", "inpaint_model.cli.sample", "draw a grid of a generator's pictures"),
+    Command("directions", "inpaint_model.cli.directions", "find and check a bundle's edits"),
+    Command("evaluate", "inpaint_model.cli.evaluate", "measure how good a model's fills are"),
     Command(
         "neighbours",
-        "inpaint_model.commands.neighbours",
+        "inpaint_model.cli.neighbours",
         "show the training pictures closest to a generator's",
     ),
 )

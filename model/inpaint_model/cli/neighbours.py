@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands import picture_options
+from inpaint_model.cli import picture_options
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inpaint_model.commands import picture_options
-from inpaint_model.commands.directions_options import add_device, add_scorers, evenly, positive
+from inpaint_model.cli import picture_options
+from inpaint_model.cli.directions.options import add_device, add_scorers, evenly, positive
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:

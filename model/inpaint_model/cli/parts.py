@@ -1,10 +1,11 @@
-"""A command of several parts, a module each: `train generator` is in train_generator.py."""
+"""A command of several parts, a module each: `train generator` is in train/generator.py."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from keyword import iskeyword
 
 
 def add_parts(
@@ -17,7 +18,7 @@ def add_parts(
     """Add the parts, name -> meaning, each with `common` arguments and its module's own."""
     subparsers = parser.add_subparsers(title=title, metavar="PART", required=True)
     for part, meaning in parts.items():
-        module = import_module(f"inpaint_model.commands.{command}_{part}")
+        module = import_module(f"inpaint_model.cli.{command}.{part}{'_' * iskeyword(part)}")
         own = subparsers.add_parser(part, help=meaning, description=module.__doc__)
         own.formatter_class = argparse.RawDescriptionHelpFormatter
         common(own)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands.directions_options import add_layers, add_sampling, positive
+from inpaint_model.cli.directions.options import add_layers, add_sampling, positive
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:

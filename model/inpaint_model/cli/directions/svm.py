@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from inpaint_model.commands.directions_options import add_layers, add_sampling, add_scorers
+from inpaint_model.cli.directions.options import add_layers, add_sampling, add_scorers
 from inpaint_model.data import devices
 
 FLAT = 1e-9  # a score that varies less has nothing to be fitted to

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inpaint_model.commands import picture_options
+from inpaint_model.cli import picture_options
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:

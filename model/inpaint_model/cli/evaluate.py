@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands import picture_options
+from inpaint_model.cli import picture_options
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands import training_run
-from inpaint_model.commands.training_run import describe
+from inpaint_model.cli.train import training_run
+from inpaint_model.cli.train.training_run import describe
 from inpaint_model.networks.config import ARCHS
 
 if TYPE_CHECKING:

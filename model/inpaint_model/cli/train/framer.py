@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands import training_run
-from inpaint_model.commands.training_run import describe
+from inpaint_model.cli.train import training_run
+from inpaint_model.cli.train.training_run import describe
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from inpaint_model.commands import directions_check, picture_options
-from inpaint_model.commands.directions_options import evenly, positive
+from inpaint_model.cli import picture_options
+from inpaint_model.cli.directions import check
+from inpaint_model.cli.directions.options import evenly, positive
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ FLAT = 1e-6  # a score that varies less has nothing to be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    directions_check.add_own_arguments(parser)
+    check.add_own_arguments(parser)
     picture_options.add_sources(
         parser,
         "--fit-images",
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name}: no move changes it and leaves the others alone")
     add_directions(bench.info.folder, found)
     args.names = []
-    return directions_check.run(args)
+    return check.run(args)
 
 
 def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attribute, ...]:
