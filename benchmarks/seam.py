@@ -22,10 +22,11 @@ from inpaint_client import Box
 from inpaint_model import load_bundle
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage
+from inpaint_model.document.blending import RAW, BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.holes import bounds
-from inpaint_model.document.placement import RAW, BlendSettings, Fitting, Placement, place
+from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
 from numpy.typing import NDArray

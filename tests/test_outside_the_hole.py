@@ -22,8 +22,9 @@ from inpaint_client import Box, Candidate, Extent, Patch, Transfer, wire
 from inpaint_gimp.layers import layer_pixels
 from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.paint import paintings
+from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.placement import BlendSettings, prepare
+from inpaint_model.framing.frame_holes import prepare
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling import Made, Rendered, Scene
 from inpaint_server.laying import candidate_event

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 from inpaint_model.document.arrays import MaskU8, Pixels
-from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.placement import BlendSettings, DocumentPicture, Mode
+from inpaint_model.document.blending import BlendSettings
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .config import Limits

@@ -18,16 +18,12 @@ import numpy as np
 from inpaint_model import Inpainter
 from inpaint_model.document import geometry, holes
 from inpaint_model.document.arrays import CodesF32, FloatImage, MaskU8
+from inpaint_model.document.blending import BlendSettings
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box
-from inpaint_model.document.placement import (
-    BlendSettings,
-    DocumentPicture,
-    Fitting,
-    Placement,
-    Source,
-    place,
-    prepare,
-)
+from inpaint_model.document.model_view import Source
+from inpaint_model.document.placement import Fitting, Placement, place
+from inpaint_model.framing.frame_holes import prepare
 from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.inference.cuda_graphs import batch_sizes
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from inpaint_model import Inpainter
 from inpaint_model.document.arrays import CodesF32
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
-from inpaint_model.document.placement import DocumentPicture, look
+from inpaint_model.document.model_view import look
 
 from .convert import MixingOrder
 from .errors import InvalidRequest, WrongModel

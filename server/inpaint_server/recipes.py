@@ -30,8 +30,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Interval, Len
 from inpaint_model.document.arrays import CodesF32
+from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.placement import BlendSettings, Source
+from inpaint_model.document.model_view import Source
 from inpaint_model.networks.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
 from PIL import Image
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from inpaint_model.document.arrays import MaskU8
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
-from inpaint_model.document.placement import DocumentPicture
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 

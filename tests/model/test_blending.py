@@ -11,10 +11,11 @@ from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document import detail_matching
+from inpaint_model.document.blending import RAW, BlendSettings
 from inpaint_model.document.color import quantise
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.placement import RAW, BlendSettings, Fitting, Placement, place
+from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
 from scipy import ndimage

@@ -10,9 +10,10 @@ import pytest
 from compositing import filled
 from drawings import portrait
 from inpaint_model.document import geometry
+from inpaint_model.document.blending import RAW
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
-from inpaint_model.document.placement import RAW, place
+from inpaint_model.document.placement import place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
 from PIL import Image

@@ -10,9 +10,12 @@ import pytest
 from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inpaint_model.document.blending import RAW
 from inpaint_model.document.color import quantise, srgb_from_linear
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.placement import RAW, DocumentPicture, Fitting, place, prepare
+from inpaint_model.document.placement import Fitting, place
+from inpaint_model.framing.frame_holes import prepare
 
 
 @dataclass

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.placement import BlendSettings, Source
+from inpaint_model.document.model_view import Source
 from inpaint_server.errors import InvalidRequest
 from inpaint_server.recipes import (
     Group,

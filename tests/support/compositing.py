@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from inpaint_cli.layers import Layer, laid_over
 from inpaint_client import Box
+from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.placement import BlendSettings, Fitting, Patch, Placement
+from inpaint_model.document.placement import Fitting, Patch, Placement
 
 
 def composited(picture: DocumentPicture, patches: Sequence[Patch]) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -179,3 +179,6 @@ def _moved_inside(centre: float, side: float, length: int) -> float:
     if side >= length:
         return length / 2
     return min(max(centre, side / 2), length - side / 2)
+
+
+Mode = Literal["auto", "box", "explicit"]

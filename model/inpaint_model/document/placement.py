@@ -9,50 +9,26 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import NamedTuple, Protocol, TypeVar
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
 from inpaint_model.document import geometry, holes
 from inpaint_model.document.arrays import BoolMask, FloatImage, MaskU8, Pixels
-from inpaint_model.document.blending import RAW, BlendSettings, Fit, Surroundings, ring_px
+from inpaint_model.document.blending import BlendSettings, Fit, Surroundings, ring_px
 from inpaint_model.document.color import display_from_document, document_from_display
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
-from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.model_view import Source, look
 from inpaint_model.document.resampling import resample
-from inpaint_model.framing.grouping import MET, Choice, Mode, grouped
-from inpaint_model.framing.network import Framer
-from inpaint_model.framing.refining import Reproducer, affordable, refined
-from inpaint_model.framing.search import propose
-
-__all__ = [
-    "RAW",
-    "BlendSettings",
-    "DocumentPicture",
-    "Fitting",
-    "Mode",
-    "Model",
-    "Patch",
-    "Placement",
-    "Source",
-    "look",
-    "place",
-    "prepare",
-]
 
 Plane = TypeVar("Plane", BoolMask, MaskU8)
 
 _NOTABLE_ENLARGEMENT = 1.5
-_MOST_WIDENED = 1.1
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
-
-_UNKNOWN = "This does not look like what the model knows; the square around the selection is used."
-_BESIDE = "The selection lies mostly beside what the model knows; the square around it is used."
-_NO_FRAMER = "This model cannot find frames; the square around the selection is used."
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,93 +103,6 @@ class Patch(NamedTuple):
     box: Box
 
 
-class Model(Reproducer, Protocol):
-    """What framing needs of an inpainter."""
-
-    @property
-    def framer(self) -> Framer | None: ...
-
-
-def prepare(
-    model: Model,
-    picture: DocumentPicture,
-    coverage: MaskU8,
-    *,
-    mode: Mode = "auto",
-    frame: Frame | None = None,
-    overview: DocumentPicture | None = None,
-) -> list[Placement]:
-    """Find a frame for each group of the hole and look through it.
-
-    Args:
-        model: the inpainter that will fill.
-        picture: the document, or the crop of it around the hole.
-        coverage: uint8 [H, W], same size as the picture; the hole is where it is above 0.
-        mode: "auto" asks the model's framer and falls back to "box" where it is unsure; "box" is
-            the square around the selection with context; "explicit" is `frame`.
-        frame: with "explicit", document px.
-        overview: the whole document at low resolution, for what lies beyond a crop.
-
-    Raises:
-        ValueError: the selection is empty, or does not meet the frame, or the sizes differ.
-    """
-    _check(picture, coverage)
-    if mode == "explicit":
-        if frame is None:
-            raise ValueError('Mode "explicit" needs a frame.')
-        return [place(picture, coverage, frame, model.resolution, overview=overview)]
-    parts = holes.components(coverage > 0)
-    boxes = [box.moved(*picture.origin) for box in parts.boxes]
-    choose = partial(_choice, model, picture, coverage, mode, overview)
-    return [
-        place(
-            picture,
-            np.where(parts.mask(members), coverage, np.uint8(0)),
-            chosen.frame,
-            model.resolution,
-            mode=chosen.mode,
-            confidence=chosen.confidence,
-            warning=chosen.warning,
-            selection=coverage,
-            overview=overview,
-        )
-        for members, chosen in grouped(boxes, choose)
-    ]
-
-
-def _choice(
-    model: Model,
-    picture: DocumentPicture,
-    coverage: MaskU8,
-    mode: Mode,
-    overview: DocumentPicture | None,
-    hole: Box,
-) -> Choice:
-    """The frame of one hole."""
-    square = geometry.box_frame(hole, *picture.document_size, model.resolution)
-    if mode == "box":
-        return Choice(square, "box", 1.0, "")
-    if model.framer is None:
-        return Choice(square, "box", 0.0, _NO_FRAMER)
-    proposals = propose(model.framer, picture, coverage, hole, overview)
-    best = proposals[0]
-    if best.confidence < model.framer.config.threshold:
-        return Choice(square, "box", best.confidence, _UNKNOWN)
-    if geometry.share_inside(best.frame, hole) < MET:
-        return Choice(square, "box", best.confidence, _BESIDE)
-    frame = best.frame
-    if affordable(model):
-        frame = refined(model, picture, coverage, [frame], overview)
-    return Choice(_holding(frame, hole), "auto", best.confidence, "")
-
-
-def _holding(frame: Frame, hole: Box) -> Frame:
-    """The frame, a little larger where that makes it hold the hole: hair often ends just beyond it,
-    and a model minds a slightly smaller head less than an artist a strip that is not filled."""
-    wider = frame._replace(side=frame.side * geometry.excess(frame, hole))
-    return wider if wider.side <= _MOST_WIDENED * frame.side else frame
-
-
 def place(
     picture: DocumentPicture,
     coverage: MaskU8,
@@ -233,7 +122,7 @@ def place(
     """
     if selection is None:
         selection = coverage
-    _check(picture, coverage)
+    check_selection(picture, coverage)
     _check_frame(frame, picture)
     inside = _inside_frame(coverage, picture, frame)
     if inside is None:
@@ -313,7 +202,7 @@ def _patch(placement: Placement, fill: torch.Tensor) -> Patch:
     return Patch(np.where(covered, laid, document), placement.coverage, placement.box)
 
 
-def _check(picture: DocumentPicture, coverage: MaskU8) -> None:
+def check_selection(picture: DocumentPicture, coverage: MaskU8) -> None:
     if coverage.shape != picture.pixels.shape[:2]:
         raise ValueError(
             f"The selection is {coverage.shape[1]} x {coverage.shape[0]} px, "

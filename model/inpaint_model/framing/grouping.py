@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from inpaint_model.document import geometry
-from inpaint_model.document.geometry import Box, Frame
-
-Mode = Literal["auto", "box", "explicit"]
+from inpaint_model.document.geometry import Box, Frame, Mode
 
 MAX_GROUPS = 32
 MET = 0.5
