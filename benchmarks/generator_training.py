@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.inference.host_memory import MOST, keep_freed_memory
-from inpaint_model.networks.config import preset, reduced
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import channels_last
+from inpaint_model.networks.presets import preset, reduced
 from inpaint_model.training import losses
 from inpaint_model.training.compiling import compiled
 from inpaint_model.training.optimizers import adam

@@ -41,17 +41,11 @@ from inpaint_model.bundle.direction_store import add_directions
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.inference.freeze import best_dtype
-from inpaint_model.networks.config import (
-    DiscriminatorConfig,
-    GeneratorConfig,
-    Preset,
-    channel_table,
-    inpainting_config,
-    preset,
-)
+from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, channel_table
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.presets import Preset, inpainting_config, preset
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter

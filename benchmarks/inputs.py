@@ -16,7 +16,7 @@ from itertools import count
 import torch
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.masks import training_holes
-from inpaint_model.networks.config import preset
+from inpaint_model.networks.presets import preset
 from inpaint_model.training.distributed import World
 from inpaint_model.training.inputs import InpainterInputs, ahead
 from inpaint_model.training.randomness import generator_for

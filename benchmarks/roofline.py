@@ -33,10 +33,10 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.data.dataset import PictureSet
-from inpaint_model.networks.config import Preset, inpainting_config, preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.presets import Preset, inpainting_config, preset
 from inpaint_model.training import phases
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter

@@ -20,17 +20,11 @@ import torch.nn.functional as F
 from inpaint_model.bundle.bundle import BundleInfo, Card
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.inpainter import Inpainter
-from inpaint_model.networks.config import (
-    ARCHS,
-    Arch,
-    Preset,
-    inpainting_config,
-    preset,
-    resolutions,
-)
+from inpaint_model.networks.config import ARCHS, Arch, resolutions
 from inpaint_model.networks.generator import SynthesisLayer, SynthesisNetwork, ToRGBLayer
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.ops import SQRT2, filter2d, upsample2d
+from inpaint_model.networks.presets import Preset, inpainting_config, preset
 from torch import Tensor
 
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
         load_bundle,
         tiny_inpainter,
     )
-    from inpaint_model.networks.config import ARCHS, PRESETS, GeneratorConfig, InpaintingConfig
+    from inpaint_model.networks.config import ARCHS, GeneratorConfig, InpaintingConfig
     from inpaint_model.networks.discriminator import Discriminator
     from inpaint_model.networks.generator import Generator
     from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+    from inpaint_model.networks.presets import PRESETS
 
 _HOMES = {
     "ARCHS": "config",

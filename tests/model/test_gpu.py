@@ -18,10 +18,11 @@ from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter, tiny_model
 from inpaint_model.inference.memory_footprint import footprint
 from inpaint_model.inference.passes import EagerPasses
-from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
+from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.presets import inpainting_config, preset
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features

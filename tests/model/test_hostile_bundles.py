@@ -16,8 +16,9 @@ from inpaint_model.bundle.directions import Direction
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
 from inpaint_model.inference.inpainter import tiny_model
-from inpaint_model.networks.config import PRESETS, DiscriminatorConfig, to_dict
+from inpaint_model.networks.config import DiscriminatorConfig, to_dict
 from inpaint_model.networks.discriminator import Discriminator
+from inpaint_model.networks.presets import PRESETS
 from inpaint_model.networks.validation import validated
 
 

@@ -24,9 +24,10 @@ from inpaint_model.bundle.bundle import (
 )
 from inpaint_model.document.arrays import ImageU8, MaskU8
 from inpaint_model.inference.inpainter import latent_of_seed, tiny_model
-from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
+from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.presets import inpainting_config, preset
 
 SIZES = (32, 128, 256, 512, pytest.param(1024, marks=pytest.mark.slow))
 

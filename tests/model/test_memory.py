@@ -7,8 +7,9 @@ import torch
 from inpaint_model.inference.freeze import freeze_for_inference
 from inpaint_model.inference.memory_footprint import footprint, weight_bytes
 from inpaint_model.inference.passes import EagerPasses
-from inpaint_model.networks.config import ARCHS, Arch, inpainting_config, preset
+from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.presets import inpainting_config, preset
 from meta_device import META
 from meta_memory import peak_bytes
 

@@ -10,8 +10,8 @@ import torch
 from inpaint_model.bundle.bundle import Card, save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.data.image_grid import to_uint8
-from inpaint_model.networks.config import preset
 from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.presets import preset
 from PIL import Image
 from shared_files import SHARED
 from tiny_onnx import tiny_recognition

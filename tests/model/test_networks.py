@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from inpaint_model.inference.inpainter import tiny_model
-from inpaint_model.networks.config import ARCHS, Arch, Context, MixerConfig, preset, resolutions
+from inpaint_model.networks.config import ARCHS, Arch, Context, MixerConfig, resolutions
 from inpaint_model.networks.discriminator import Discriminator, minibatch_stddev
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.mixer import Mixer, StyleMLP
+from inpaint_model.networks.presets import preset
 from torch import Tensor
 
 

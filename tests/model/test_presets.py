@@ -9,9 +9,9 @@ import pytest
 import torch
 from inpaint_model.data.picture_files import open_pictures
 from inpaint_model.data.sampler import weights_from_patterns
-from inpaint_model.networks.config import PRESETS, inpainting_config, preset, reduced
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.presets import PRESETS, inpainting_config, preset, reduced
 from shared_files import SHARED
 
 ROOT = Path(__file__).resolve().parents[2]

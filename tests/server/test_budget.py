@@ -8,7 +8,7 @@ import pytest
 import torch
 from inpaint_model.inference.cuda_graphs import LARGEST_BATCH
 from inpaint_model.inference.memory_footprint import footprint
-from inpaint_model.networks.config import inpainting_config, preset
+from inpaint_model.networks.presets import inpainting_config, preset
 from inpaint_server.budget import RESERVE, Budget, gpu_budget
 from inpaint_server.config import ServerConfig
 from inpaint_server.daemon import _budget

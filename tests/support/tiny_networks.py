@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from inpaint_model.networks.config import preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.presets import preset
 
 
 def tiny_networks(seed: int = 0) -> tuple[Generator, Discriminator]:

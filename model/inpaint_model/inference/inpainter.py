@@ -28,8 +28,9 @@ from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses, Passes
-from inpaint_model.networks.config import Arch, InpaintingConfig, inpainting_config, preset
+from inpaint_model.networks.config import Arch, InpaintingConfig
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.presets import inpainting_config, preset
 
 MAX_SEED = 2**32 - 1
 

@@ -22,10 +22,10 @@ from inpaint_model.cli.main import main
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.inference.inpainter import tiny_model
-from inpaint_model.networks.config import preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.presets import preset
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.distributed import World
 from inpaint_model.training.generator_loop import train_generator

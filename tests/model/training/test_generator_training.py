@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from inpaint_model.bundle.bundle import read_bundle
-from inpaint_model.networks.config import preset
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.presets import preset
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.growing import grow_discriminator, grow_generator

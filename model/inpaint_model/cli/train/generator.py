@@ -158,9 +158,9 @@ def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generato
     import torch
 
     from inpaint_model.importing import import_checkpoint
-    from inpaint_model.networks.config import preset, reduced
     from inpaint_model.networks.discriminator import Discriminator
     from inpaint_model.networks.generator import Generator
+    from inpaint_model.networks.presets import preset, reduced
     from inpaint_model.training.growing import grow_discriminator, grow_generator
 
     sizes = reduced(preset(args.preset), args.reduce)

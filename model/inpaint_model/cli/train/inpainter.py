@@ -59,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.bundle import Card, load_model, read_bundle
     from inpaint_model.data.labels import read_classes
     from inpaint_model.importing import import_checkpoint
-    from inpaint_model.networks.config import inpainting_config, preset, to_dict
+    from inpaint_model.networks.config import to_dict
     from inpaint_model.networks.inpainting_model import InpaintingModel
+    from inpaint_model.networks.presets import inpainting_config, preset
     from inpaint_model.training import distributed
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.growing import copy_matching

@@ -1,0 +1,153 @@
+"""The presets: sizes of networks that fit each other, and the configurations made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from inpaint_model.networks.config import (
+    ARCHS,
+    Arch,
+    DiscriminatorConfig,
+    EncoderConfig,
+    GeneratorConfig,
+    InpaintingConfig,
+    MixerConfig,
+    SkipConfig,
+    channel_table,
+    resolutions,
+)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes that fit each other; `inpainting_config` makes any arch of them."""
+
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    encoder: EncoderConfig
+    skip: SkipConfig
+
+
+def _preset(
+    resolution: int,
+    channel_base: int,
+    *,
+    channel_max: int = 512,
+    w_dim: int = 512,
+    num_mapping_layers: int = 8,
+    encoder: EncoderConfig | None = None,
+    skip: SkipConfig | None = None,
+) -> Preset:
+    channels = channel_table(resolution, channel_base, channel_max)
+    generator = GeneratorConfig(
+        resolution=resolution,
+        z_dim=w_dim,
+        w_dim=w_dim,
+        channels=channels,
+        num_mapping_layers=num_mapping_layers,
+    )
+    return Preset(
+        generator,
+        DiscriminatorConfig(resolution, channels),
+        encoder or EncoderConfig(),
+        skip or SkipConfig(),
+    )
+
+
+PRESETS: Mapping[str, Preset] = {
+    "paper-256": _preset(256, 32768),
+    "paper-256-half": _preset(256, 16384),
+    "compact-256": _preset(
+        256,
+        6144,
+        channel_max=192,
+        w_dim=192,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
+        skip=SkipConfig((64, 96, 128)),
+    ),
+    # For portraits: 192, 192, 192, 128, 64, 32, 16 channels at 4 to 256 px. A wide block at a low
+    # resolution costs little time and one at a high resolution much: at 128 px a CPU core takes
+    # half as long for this generator as for that of compact-256, forward and backward. Latents,
+    # encoder and skip encoder are those of compact-256; the skip encoder's widths at its levels
+    # are near the generator's channels there (64 at 64 px).
+    "portrait-256": _preset(
+        256,
+        4096,
+        channel_max=192,
+        w_dim=192,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
+        skip=SkipConfig((64, 96, 128)),
+    ),
+    "compact-128": _preset(
+        128,
+        2048,
+        channel_max=128,
+        w_dim=128,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((16, 32, 64, 96), (1, 2, 3, 2), 96, "shared", "group"),
+        skip=SkipConfig((32, 64, 96)),
+    ),
+    # For experiments: what a processor trains in minutes, such as the rows of docs/ablation.md.
+    "compact-64": _preset(
+        64,
+        1024,
+        channel_max=64,
+        w_dim=64,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((12, 24, 48, 64), (1, 2, 2, 1), 64, "shared", "group"),
+        skip=SkipConfig((16, 32, 64)),
+    ),
+    "tiny": _preset(
+        32,
+        256,
+        channel_max=16,
+        w_dim=16,
+        num_mapping_layers=2,
+        encoder=EncoderConfig((4, 8, 8, 8), (1, 1, 1, 1), 8, "shared", "group"),
+        skip=SkipConfig((8, 8, 8)),
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`; ValueError names the known ones."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def reduced(sizes: Preset, factor: int) -> Preset:
+    """The same preset at 1 / `factor` of its resolution, to be grown later (1, 2, 4, ...)."""
+    levels = factor.bit_length() - 1
+    if factor != 2**levels:
+        raise ValueError(f"a resolution is reduced by a power of two, not by {factor}")
+    R = sizes.generator.resolution // factor
+    channels = sizes.generator.channels[: len(resolutions(R))]
+    return replace(
+        sizes,
+        generator=replace(sizes.generator, resolution=R, channels=channels),
+        discriminator=replace(sizes.discriminator, resolution=R, channels=channels),
+    )
+
+
+def inpainting_config(
+    sizes: Preset, arch: Arch = "hierarchical", generator: GeneratorConfig | None = None
+) -> InpaintingConfig:
+    """The configuration of one arch at a preset's sizes, around `generator` if one is given."""
+    if arch not in ARCHS:
+        raise ValueError(f"unknown arch {arch!r}; known are {', '.join(ARCHS)}")
+    generator = generator or sizes.generator
+    divinversion = arch.startswith("divinversion")
+    return InpaintingConfig(
+        generator=generator,
+        encoder=sizes.encoder,
+        mixer=MixerConfig(context="none", gated=True, tokens_per_style=1)
+        if divinversion
+        else MixerConfig(),
+        skip=None if arch in ("divinversion-first", "hierarchical-w") else sizes.skip,
+        two_stage=arch.endswith("two-stage"),
+        skip_resolution=min(64, generator.resolution // 4),
+    )
