@@ -9,7 +9,7 @@ import pytest
 import torch
 from inpaint_model.bundle.bundle import Card, save_bundle
 from inpaint_model.cli.main import main
-from inpaint_model.data.image_grid import to_uint8
+from inpaint_model.data.image_tensors import to_uint8
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.presets import preset
 from PIL import Image

@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from inpaint_model.data.dataset import load_pictures
-    from inpaint_model.data.image_grid import contact_sheet, from_uint8, to_uint8
+    from inpaint_model.data.image_grid import contact_sheet
+    from inpaint_model.data.image_tensors import from_uint8, to_uint8
     from inpaint_model.directions.identity import load_identity
     from inpaint_model.importing import find_source, import_checkpoint
 

@@ -69,7 +69,7 @@ def _draw(
     import torch
     from tqdm import tqdm
 
-    from inpaint_model.data.image_grid import to_uint8
+    from inpaint_model.data.image_tensors import to_uint8
     from inpaint_model.inference.inpainter import latent_of_seed
 
     config = generator.config

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.data.image_grid import contact_sheet, to_uint8
+from inpaint_model.data.image_grid import contact_sheet
+from inpaint_model.data.image_tensors import to_uint8
 from inpaint_model.directions.effects import Response, Subject, Verdict, walk
 from inpaint_model.document.arrays import Float64Array
 

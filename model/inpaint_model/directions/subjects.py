@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.data.image_grid import from_uint8, to_uint8
+from inpaint_model.data.image_tensors import from_uint8, to_uint8
 from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.samples import codes, fast
 from inpaint_model.document.arrays import ImageU8, MaskU8

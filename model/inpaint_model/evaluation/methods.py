@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from inpaint_model.data.image_grid import to_uint8
+from inpaint_model.data.image_tensors import to_uint8
 from inpaint_model.data.sampler import derived_seed
 from inpaint_model.document.arrays import BoolMask, ImageU8
 from inpaint_model.inference.inpainter import Inpainter, latent_of_seed

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from inpaint_model.data.image_grid import from_uint8
+from inpaint_model.data.image_tensors import from_uint8
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle.bundle import Card, save_bundle
 from inpaint_model.data.dataset import PictureSet
-from inpaint_model.data.image_grid import contact_sheet, to_uint8
+from inpaint_model.data.image_grid import contact_sheet
+from inpaint_model.data.image_tensors import to_uint8
 from inpaint_model.data.readback import read_scalars
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.discriminator import Discriminator

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from inpaint_model.data.image_grid import contact_sheet, to_uint8
+from inpaint_model.data.image_grid import contact_sheet
+from inpaint_model.data.image_tensors import to_uint8
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.training.perceptual_loss import PerceptualLoss
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from drawings import portrait
-from inpaint_model.data.image_grid import from_uint8
+from inpaint_model.data.image_tensors import from_uint8
 from inpaint_model.directions.identity import Likeness, likeness
 from PIL import Image
 from shared_files import SHARED

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_page(bench: Workbench, args: argparse.Namespace) -> int:
-    from inpaint_model.data.image_grid import to_uint8
+    from inpaint_model.data.image_tensors import to_uint8
     from inpaint_model.directions.labeling_page import contact_page
     from inpaint_model.directions.samples import codes, pictures
 
