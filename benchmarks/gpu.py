@@ -36,9 +36,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from inpaint_model.bundle.bundle import Card, save_bundle
 from inpaint_model.bundle.direction_store import add_directions
 from inpaint_model.bundle.directions import Direction
+from inpaint_model.bundle.manifest import Card
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, channel_table

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from inpaint_model.bundle.bundle import BundleInfo, Card
+from inpaint_model.bundle.manifest import BundleInfo, Card
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.config import ARCHS, Arch, resolutions

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inpaint_model.bundle.bundle import BundleError, BundleInfo
     from inpaint_model.bundle.directions import Direction
+    from inpaint_model.bundle.manifest import BundleError, BundleInfo
     from inpaint_model.importing import Checkpoint, CheckpointError, import_checkpoint
     from inpaint_model.inference.inpainter import (
         Fill,

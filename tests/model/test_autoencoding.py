@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.bundle.bundle import load_generator, read_bundle
+from inpaint_model.bundle.manifest import read_bundle
+from inpaint_model.bundle.weights import load_generator
 from inpaint_model.cli.main import main
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.networks.discriminator import Discriminator

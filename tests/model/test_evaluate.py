@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.bundle.bundle import Card, save_bundle
+from inpaint_model.bundle.manifest import Card
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MASK_SETS, mask_set

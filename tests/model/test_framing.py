@@ -14,8 +14,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import load_bundle
-from inpaint_model.bundle.bundle import Card, load_tensors, read_bundle, save_bundle
 from inpaint_model.bundle.framer import add_framer
+from inpaint_model.bundle.manifest import Card, read_bundle
+from inpaint_model.bundle.weights import load_tensors
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture

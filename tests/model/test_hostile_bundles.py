@@ -11,8 +11,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from inpaint_model.bundle.bundle import BundleError, Card, check_weights, read_bundle, save_bundle
 from inpaint_model.bundle.directions import Direction
+from inpaint_model.bundle.manifest import BundleError, Card, read_bundle
+from inpaint_model.bundle.weights import check_weights
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
 from inpaint_model.inference.inpainter import tiny_model

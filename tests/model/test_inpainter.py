@@ -15,13 +15,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import BundleError, Inpainter, UnknownDirectionError, load_bundle, tiny_inpainter
-from inpaint_model.bundle.bundle import (
-    Card,
-    load_discriminator,
-    load_generator,
-    read_bundle,
-    save_bundle,
-)
+from inpaint_model.bundle.manifest import Card, read_bundle
+from inpaint_model.bundle.weights import load_discriminator, load_generator
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.document.arrays import ImageU8, MaskU8
 from inpaint_model.inference.inpainter import latent_of_seed, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.bundle.bundle import Card, save_bundle
+from inpaint_model.bundle.manifest import Card
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.data.image_tensors import to_uint8
 from inpaint_model.networks.generator import Generator

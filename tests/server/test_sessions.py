@@ -168,7 +168,8 @@ def test_finding_models() -> None:
 
 
 def test_bundles_on_disk_are_described_without_their_weights(tmp_path: Any) -> None:
-    from inpaint_model.bundle.bundle import Card, save_bundle
+    from inpaint_model.bundle.manifest import Card
+    from inpaint_model.bundle.writer import save_bundle
     from inpaint_model.inference.inpainter import tiny_model
 
     save_bundle(tmp_path / "cats", tiny_model(), Card(name="cats", title="Cats"), dtype="fp16")

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from inpaint_model.bundle.bundle import BundleError, BundleInfo, read_bundle, replace_folder
 from inpaint_model.bundle.directions import Direction
+from inpaint_model.bundle.manifest import BundleError, BundleInfo, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
+from inpaint_model.bundle.writer import replace_folder
 
 VECTORS = "directions.safetensors"
 Found = tuple[Direction, Tensor]

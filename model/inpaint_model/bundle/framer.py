@@ -8,8 +8,10 @@ from pathlib import Path
 import yaml
 from safetensors.torch import load_file
 
-from inpaint_model.bundle.bundle import DTYPES, BundleInfo, file_sha256, read_bundle, replace_folder
+from inpaint_model.bundle.manifest import BundleInfo, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
+from inpaint_model.bundle.weights import DTYPES, file_sha256
+from inpaint_model.bundle.writer import replace_folder
 from inpaint_model.framing.network import Framer
 
 

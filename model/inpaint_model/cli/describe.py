@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from inpaint_model.bundle.bundle import BundleInfo
+from inpaint_model.bundle.manifest import BundleInfo
 from inpaint_model.importing import Checkpoint
 from inpaint_model.networks.config import GeneratorConfig, InpaintingConfig, to_dict
 from inpaint_model.networks.generator import Generator

@@ -146,7 +146,8 @@ def _sets(text: str) -> list[str]:
 
 def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict[str, str]]:
     """What is judged: the plan, its resolution, and what the report says of it."""
-    from inpaint_model.bundle.bundle import find_bundle, load_generator, read_bundle
+    from inpaint_model.bundle.manifest import find_bundle, read_bundle
+    from inpaint_model.bundle.weights import load_generator
     from inpaint_model.evaluation.methods import Model, Samples
     from inpaint_model.evaluation.run import Plan
     from inpaint_model.inference.inpainter import load_bundle

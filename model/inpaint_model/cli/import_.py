@@ -29,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     out: Path = args.out
     _check_free(out, args.replace)
 
-    from inpaint_model.bundle.bundle import Card, save_bundle
+    from inpaint_model.bundle.manifest import Card
+    from inpaint_model.bundle.writer import save_bundle
     from inpaint_model.cli.describe import size_line
     from inpaint_model.importing import import_checkpoint
 

@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.bundle.bundle import check_weights, read_bundle
+    from inpaint_model.bundle.manifest import read_bundle
+    from inpaint_model.bundle.weights import check_weights
     from inpaint_model.cli.describe import describe_bundle, describe_checkpoint
     from inpaint_model.importing import find_source, import_checkpoint
 

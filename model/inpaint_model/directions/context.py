@@ -9,14 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.bundle.bundle import (
-    BundleInfo,
-    find_bundle,
-    load_discriminator,
-    load_generator,
-    read_bundle,
-)
 from inpaint_model.bundle.directions import Direction, Layers
+from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
+from inpaint_model.bundle.weights import load_discriminator, load_generator
 from inpaint_model.directions.attributes import PORTRAIT, Attribute
 from inpaint_model.directions.calibrate import Critic, with_range, with_unit
 from inpaint_model.directions.effects import Subject

@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from inpaint_model.bundle.bundle import (
-    BundleError,
-    find_bundle,
-    load_discriminator,
-    load_generator,
-    read_bundle,
-)
+from inpaint_model.bundle.manifest import BundleError, find_bundle, read_bundle
+from inpaint_model.bundle.weights import load_discriminator, load_generator
 from inpaint_model.importing import nvidia, rosinality
 from inpaint_model.importing.errors import CheckpointError
 from inpaint_model.importing.network_layout import Networks, build_discriminator, build_generator

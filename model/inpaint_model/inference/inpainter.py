@@ -10,17 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.bundle.bundle import (
-    BundleInfo,
-    Card,
-    find_bundle,
-    generator_sha256,
-    load_model,
-    load_tensors,
-    read_bundle,
-)
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.directions import Direction, offered
+from inpaint_model.bundle.manifest import BundleInfo, Card, find_bundle, read_bundle
+from inpaint_model.bundle.weights import generator_sha256, load_model, load_tensors
 from inpaint_model.data.readback import read_array
 from inpaint_model.data.transfer import upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8

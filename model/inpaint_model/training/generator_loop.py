@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from inpaint_model.bundle.bundle import Card, save_bundle
+from inpaint_model.bundle.manifest import Card
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.image_grid import contact_sheet
 from inpaint_model.data.image_tensors import to_uint8

@@ -17,8 +17,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from inpaint_model.bundle.bundle import Card, generator_sha256, save_bundle
 from inpaint_model.bundle.direction_store import Found, add_directions, directions_of
+from inpaint_model.bundle.manifest import Card
+from inpaint_model.bundle.weights import generator_sha256
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import upload

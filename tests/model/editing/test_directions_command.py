@@ -13,8 +13,9 @@ import torch
 import yaml
 from hair_generator import hair_model
 from inpaint_model import load_bundle
-from inpaint_model.bundle.bundle import BundleError, Card, read_bundle, save_bundle
 from inpaint_model.bundle.direction_store import load_vectors
+from inpaint_model.bundle.manifest import BundleError, Card, read_bundle
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.inference.inpainter import UnknownDirectionError, tiny_model
 from PIL import Image

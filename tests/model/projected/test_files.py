@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.bundle.bundle import Card, read_bundle, save_bundle
+from inpaint_model.bundle.manifest import Card, read_bundle
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.training.projected.files import FILE, load_projected, save_projected
 from safetensors.torch import load_file, save_file
 from tiny_feature_networks import tiny_feature_network, tiny_projected

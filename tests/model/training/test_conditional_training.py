@@ -11,13 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.bundle.bundle import (
-    Card,
-    load_discriminator,
-    load_generator,
-    read_bundle,
-    save_bundle,
-)
+from inpaint_model.bundle.manifest import Card, read_bundle
+from inpaint_model.bundle.weights import load_discriminator, load_generator
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.bundle.bundle import read_bundle
+from inpaint_model.bundle.manifest import read_bundle
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.presets import preset

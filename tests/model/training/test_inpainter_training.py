@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from inpaint_model.bundle.bundle import load_model, read_bundle
+from inpaint_model.bundle.manifest import read_bundle
+from inpaint_model.bundle.weights import load_model
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.inference.inpainter import tiny_model
 from inpaint_model.networks.config import ARCHS, Arch

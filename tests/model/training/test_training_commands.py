@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 from eventually import eventually
-from inpaint_model.bundle.bundle import Card, read_bundle, save_bundle
 from inpaint_model.bundle.direction_store import add_directions, load_vectors
 from inpaint_model.bundle.directions import Direction
+from inpaint_model.bundle.manifest import Card, read_bundle
+from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.cli.train.training_run import add_data_arguments, load_data
 from inpaint_model.training.projected.files import FILE as HEADS

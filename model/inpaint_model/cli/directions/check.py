@@ -13,8 +13,8 @@ from inpaint_model.cli.directions.options import add_device, add_scorers, evenly
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.bundle.bundle import BundleInfo
     from inpaint_model.bundle.directions import Direction
+    from inpaint_model.bundle.manifest import BundleInfo
     from inpaint_model.directions.checking import Checked, Instruments
     from inpaint_model.directions.context import Workbench
     from inpaint_model.directions.effects import Subject

@@ -12,8 +12,8 @@ from inpaint_model.data import devices
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from inpaint_model.bundle.bundle import BundleInfo
     from inpaint_model.bundle.directions import Direction
+    from inpaint_model.bundle.manifest import BundleInfo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from inpaint_model.bundle.bundle import find_bundle, read_bundle
     from inpaint_model.bundle.direction_store import add_directions
+    from inpaint_model.bundle.manifest import find_bundle, read_bundle
 
     info = read_bundle(find_bundle(args.bundle))
     is_bundle = (args.source / "model.yaml").exists()
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]:
     """All directions of another bundle around the same generator."""
-    from inpaint_model.bundle.bundle import read_bundle
     from inpaint_model.bundle.direction_store import load_vectors
+    from inpaint_model.bundle.manifest import read_bundle
 
     other = read_bundle(source)
     if other.generator_sha256 != info.generator_sha256:

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from inpaint_model.bundle.bundle import find_bundle, read_bundle
     from inpaint_model.bundle.direction_store import load_vectors, write_directions
+    from inpaint_model.bundle.manifest import find_bundle, read_bundle
 
     info = read_bundle(find_bundle(args.bundle))
     new_names = dict(args.rename)

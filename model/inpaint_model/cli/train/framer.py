@@ -20,7 +20,7 @@ from inpaint_model.cli.train.training_run import describe
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from inpaint_model.bundle.bundle import BundleInfo
+    from inpaint_model.bundle.manifest import BundleInfo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from inpaint_model.bundle.bundle import read_bundle
     from inpaint_model.bundle.framer import add_framer
+    from inpaint_model.bundle.manifest import read_bundle
     from inpaint_model.framing.network import FramerConfig
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.framer.loop import PICTURE_PX, train_framer
@@ -91,7 +91,7 @@ def _samples(info: BundleInfo, count: int, side: int, seed: int) -> Tensor:
     import torch.nn.functional as F
     from tqdm import tqdm
 
-    from inpaint_model.bundle.bundle import load_generator
+    from inpaint_model.bundle.weights import load_generator
 
     generator = load_generator(info)
     random = torch.Generator().manual_seed(seed)

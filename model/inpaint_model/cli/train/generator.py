@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from inpaint_model.bundle.bundle import Card
+    from inpaint_model.bundle.manifest import Card
     from inpaint_model.data.labels import read_classes
     from inpaint_model.networks.config import to_dict
     from inpaint_model.training import distributed
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     G, D = _networks(args, options.seed, c_dim)
     start, nimg = args.start or args.grow_from, 0
     if start and (start / "model.yaml").exists():
-        from inpaint_model.bundle.bundle import read_bundle
+        from inpaint_model.bundle.manifest import read_bundle
 
         info = read_bundle(start)
         if info.kind == "generator":  # that of an inpainter counts the inpainter's images

@@ -56,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from inpaint_model.bundle.bundle import Card, load_model, read_bundle
+    from inpaint_model.bundle.manifest import Card, read_bundle
+    from inpaint_model.bundle.weights import load_model
     from inpaint_model.data.labels import read_classes
     from inpaint_model.importing import import_checkpoint
     from inpaint_model.networks.config import to_dict

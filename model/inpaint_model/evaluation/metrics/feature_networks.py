@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from inpaint_model.bundle.bundle import file_sha256
 from inpaint_model.bundle.torchscript import load_torchscript
+from inpaint_model.bundle.weights import file_sha256
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.metrics.detection import Detect, load_detector
 

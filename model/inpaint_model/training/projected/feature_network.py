@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from inpaint_model.bundle.bundle import file_sha256
 from inpaint_model.bundle.torchscript import load_torchscript
+from inpaint_model.bundle.weights import file_sha256
 from inpaint_model.networks.ops import channels_last
 
 

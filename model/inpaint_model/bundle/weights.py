@@ -7,88 +7,34 @@ tensors under `generator.`, `encoder.`, `mixer.`, `skip.`, `second_encoder.` and
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.networks.config import (
     DiscriminatorConfig,
     GeneratorConfig,
     InpaintingConfig,
-    to_dict,
 )
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
-from inpaint_model.networks.validation import Number, Several, Text, shown, validated
-from inpaint_model.training.projected.files import save_projected
+from inpaint_model.networks.validation import Several, Text
 
 if TYPE_CHECKING:
-    from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+    pass
+from inpaint_model.bundle.manifest import BundleError, BundleInfo, Card, Kind, _first_line
 
-FORMAT = 1
 MAPPED_BYTES = 64 * 2**20
-MAX_YAML_BYTES = 2 * 2**20
 WEIGHTS = "weights.safetensors"
-Kind = Literal["generator", "inpainter"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-class BundleError(ValueError):
-    """A bundle that cannot be used. The message names the folder and the reason."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """What people should know of a model."""
-
-    name: Text  # How requests call it.
-    title: Text = ""  # For people.
-    alignment: Text = "ffhq"  # What the frames were.
-    licence: Text = "unknown"
-    provenance: Text = "unknown"  # Where the weights come from.
-    trained_kimg: Number = 0.0  # Thousands of images seen by the part that `kind` names.
-    metrics: Mapping[Text, Number] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BundleInfo:
-    """`model.yaml`, read."""
-
-    folder: Path
-    kind: Kind
-    card: Card
-    config: GeneratorConfig | InpaintingConfig
-    weights_sha256: str
-    generator_sha256: str
-    dtype: str
-    directions: tuple[Direction, ...] = ()
-    framer: FramerConfig | None = None
-    discriminator: DiscriminatorConfig | None = None
-
-    @property
-    def name(self) -> str:
-        return self.card.name
-
-    @property
-    def has_framer(self) -> bool:
-        """Whether the bundle can find frames by itself."""
-        return self.framer is not None
-
-    @property
-    def generator_config(self) -> GeneratorConfig:
-        """The generator's configuration, whatever the kind."""
-        return self.config if isinstance(self.config, GeneratorConfig) else self.config.generator
 
 
 @dataclass(frozen=True)
@@ -151,134 +97,6 @@ def file_sha256(path: Path) -> str:
     """Hash of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _stored(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    return {
-        name: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
-        for name, value in tensors.items()
-    }
-
-
-def save_bundle(
-    folder: Path,
-    model: Generator | InpaintingModel,
-    card: Card,
-    *,
-    discriminator: Discriminator | None = None,
-    projected: ProjectedDiscriminator | None = None,
-    dtype: str = "fp32",
-    extra_tensors: Mapping[str, Tensor] | None = None,
-    framer: FramerConfig | None = None,
-    card_text: str = "",
-) -> BundleInfo:
-    """Write a complete bundle, replacing `folder` only when everything is on disk.
-
-    discriminator, projected: what the model was trained against, for training on.
-    extra_tensors: further entries for weights.safetensors (`framer.*`).
-    """
-    temporary = folder.with_name(folder.name + ".writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    if isinstance(model, InpaintingModel):
-        kind, tensors = "inpainter", _stored(model.state_dict(), DTYPES[dtype])
-    else:
-        kind = "generator"
-        tensors = _stored(
-            {f"generator.{k}": v for k, v in model.state_dict().items()}, DTYPES[dtype]
-        )
-    own = {
-        k.removeprefix("generator."): v for k, v in tensors.items() if k.startswith("generator.")
-    }
-    if extra_tensors:
-        tensors |= _stored(extra_tensors, DTYPES[dtype])
-    weights = temporary / WEIGHTS
-    write_tensors(tensors, weights)
-    document: dict[str, Any] = {
-        "format": FORMAT,
-        "name": card.name,
-        "title": card.title,
-        "kind": kind,
-        "config": to_dict(model.config),
-        "weights": {"file": weights.name, "sha256": file_sha256(weights), "dtype": dtype},
-        "generator_sha256": generator_sha256(own),
-        "alignment": card.alignment,
-        "licence": card.licence,
-        "provenance": card.provenance,
-        "trained_kimg": float(card.trained_kimg),
-        "metrics": dict(card.metrics),
-        "directions": [],
-    }
-    if framer is not None:
-        document["framer"] = framer.to_dict()
-    if discriminator is not None:
-        document["discriminator"] = to_dict(discriminator.config)
-        save_discriminator(temporary / "discriminator.safetensors", discriminator, dtype)
-    if projected is not None:
-        save_projected(temporary, projected, DTYPES[dtype])
-    (temporary / "model.yaml").write_text(
-        yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8"
-    )
-    (temporary / "card.md").write_text(card_text or f"# {card.title or card.name}\n", "utf-8")
-    replace_folder(temporary, folder)
-    return read_bundle(folder)
-
-
-def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "fp32") -> None:
-    """The discriminator's tensors, in a file of their own: training needs them, use does not."""
-    write_tensors(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
-
-
-def replace_folder(source: Path, target: Path) -> None:
-    """Move `source` to `target`; an earlier `target` stays whole until then."""
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    source.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def read_bundle(folder: Path) -> BundleInfo:
-    """Read and check `model.yaml`. BundleError names what is wrong with it."""
-    path = folder / "model.yaml"
-    try:
-        if path.stat().st_size > MAX_YAML_BYTES:
-            raise BundleError(f"{path} is larger than {MAX_YAML_BYTES // 2**20} MiB")
-        document = yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{folder} is not a bundle: it has no model.yaml") from None
-    except RecursionError:
-        raise BundleError(f"{path} cannot be read: it nests too deeply") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} cannot be read: {_first_line(error)}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise BundleError(f"{path} is not of format {FORMAT}; a newer version may read it")
-    kind = document.get("kind")
-    if kind not in ("generator", "inpainter"):
-        raise BundleError(f"{path}: kind {shown(kind)} is neither generator nor inpainter")
-    # A key without a value is as good as an absent one.
-    given = {key: value for key, value in document.items() if value is not None}
-    try:
-        read = validated(DOCUMENTS[kind], given)
-    except ValueError as error:
-        raise BundleError(f"{path}: {error}") from None
-    return BundleInfo(
-        folder=folder,
-        kind=read.kind,
-        card=Card(**{f.name: getattr(read, f.name) for f in fields(Card)}),
-        config=read.config,
-        weights_sha256=read.weights.sha256,
-        generator_sha256=read.generator_sha256,
-        dtype=read.weights.dtype,
-        directions=read.directions,
-        framer=read.framer,
-        discriminator=read.discriminator,
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dict[str, Tensor]:
@@ -422,19 +240,3 @@ def load_discriminator(info: BundleInfo) -> Discriminator | None:
         discriminator = Discriminator(config)
     _fill(discriminator, _stored_tensors(path, info.folder), info.folder)
     return discriminator
-
-
-def bundled(name: str) -> Path:
-    """The folder of a model that ships inside the package; BundleError if there is none."""
-    folder = Path(__file__).parent / "pretrained" / name
-    if not (folder / "model.yaml").exists():
-        known = sorted(p.parent.name for p in folder.parent.glob("*/model.yaml"))
-        hint = f"bundled are: {', '.join(known)}" if known else "no model is bundled"
-        raise BundleError(f"{name!r} is neither a bundle's folder nor a bundled model ({hint})")
-    return folder
-
-
-def find_bundle(path_or_name: str | Path) -> Path:
-    """A bundle's folder: the path itself, or a bundled model's name."""
-    path = Path(path_or_name)
-    return path if (path / "model.yaml").exists() or path.is_dir() else bundled(str(path_or_name))

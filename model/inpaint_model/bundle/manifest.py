@@ -1,0 +1,132 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from inpaint_model.bundle.directions import Direction
+from inpaint_model.framing.network import FramerConfig
+from inpaint_model.networks.config import (
+    DiscriminatorConfig,
+    GeneratorConfig,
+    InpaintingConfig,
+)
+from inpaint_model.networks.validation import Number, Text, shown, validated
+
+if TYPE_CHECKING:
+    pass
+from inpaint_model.bundle.weights import DOCUMENTS
+
+FORMAT = 1
+MAX_YAML_BYTES = 2 * 2**20
+Kind = Literal["generator", "inpainter"]
+
+
+class BundleError(ValueError):
+    """A bundle that cannot be used. The message names the folder and the reason."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What people should know of a model."""
+
+    name: Text  # How requests call it.
+    title: Text = ""  # For people.
+    alignment: Text = "ffhq"  # What the frames were.
+    licence: Text = "unknown"
+    provenance: Text = "unknown"  # Where the weights come from.
+    trained_kimg: Number = 0.0  # Thousands of images seen by the part that `kind` names.
+    metrics: Mapping[Text, Number] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """`model.yaml`, read."""
+
+    folder: Path
+    kind: Kind
+    card: Card
+    config: GeneratorConfig | InpaintingConfig
+    weights_sha256: str
+    generator_sha256: str
+    dtype: str
+    directions: tuple[Direction, ...] = ()
+    framer: FramerConfig | None = None
+    discriminator: DiscriminatorConfig | None = None
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def has_framer(self) -> bool:
+        """Whether the bundle can find frames by itself."""
+        return self.framer is not None
+
+    @property
+    def generator_config(self) -> GeneratorConfig:
+        """The generator's configuration, whatever the kind."""
+        return self.config if isinstance(self.config, GeneratorConfig) else self.config.generator
+
+
+def read_bundle(folder: Path) -> BundleInfo:
+    """Read and check `model.yaml`. BundleError names what is wrong with it."""
+    path = folder / "model.yaml"
+    try:
+        if path.stat().st_size > MAX_YAML_BYTES:
+            raise BundleError(f"{path} is larger than {MAX_YAML_BYTES // 2**20} MiB")
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is not a bundle: it has no model.yaml") from None
+    except RecursionError:
+        raise BundleError(f"{path} cannot be read: it nests too deeply") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path} cannot be read: {_first_line(error)}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BundleError(f"{path} is not of format {FORMAT}; a newer version may read it")
+    kind = document.get("kind")
+    if kind not in ("generator", "inpainter"):
+        raise BundleError(f"{path}: kind {shown(kind)} is neither generator nor inpainter")
+    # A key without a value is as good as an absent one.
+    given = {key: value for key, value in document.items() if value is not None}
+    try:
+        read = validated(DOCUMENTS[kind], given)
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}") from None
+    return BundleInfo(
+        folder=folder,
+        kind=read.kind,
+        card=Card(**{f.name: getattr(read, f.name) for f in fields(Card)}),
+        config=read.config,
+        weights_sha256=read.weights.sha256,
+        generator_sha256=read.generator_sha256,
+        dtype=read.weights.dtype,
+        directions=read.directions,
+        framer=read.framer,
+        discriminator=read.discriminator,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def bundled(name: str) -> Path:
+    """The folder of a model that ships inside the package; BundleError if there is none."""
+    folder = Path(__file__).parent / "pretrained" / name
+    if not (folder / "model.yaml").exists():
+        known = sorted(p.parent.name for p in folder.parent.glob("*/model.yaml"))
+        hint = f"bundled are: {', '.join(known)}" if known else "no model is bundled"
+        raise BundleError(f"{name!r} is neither a bundle's folder nor a bundled model ({hint})")
+    return folder
+
+
+def find_bundle(path_or_name: str | Path) -> Path:
+    """A bundle's folder: the path itself, or a bundled model's name."""
+    path = Path(path_or_name)
+    return path if (path / "model.yaml").exists() or path.is_dir() else bundled(str(path_or_name))
