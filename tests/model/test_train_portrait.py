@@ -380,7 +380,7 @@ def test_heads_travel_in_half_precision_without_their_mixing(tmp_path: Path) -> 
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
     for folder in (first, second, third):
         folder.mkdir()
-    save_projected(first, trained)
+    save_projected(trained, first)
     assert copy_projected(first, second, torch.float16)
     assert copy_projected(second, third, torch.float16)  # what ships can ship again
     assert (second / FILE).stat().st_size < (first / FILE).stat().st_size / 2

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import yaml
 from torch import Tensor
 
+from inpaint_model.bundle.manifest import FORMAT, BundleInfo, Card, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
+from inpaint_model.bundle.weights import DTYPES, WEIGHTS, file_sha256, generator_sha256
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.networks.config import (
     to_dict,
@@ -19,12 +21,6 @@ from inpaint_model.networks.config import (
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
-from inpaint_model.training.projected.files import save_projected
-
-if TYPE_CHECKING:
-    from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
-from inpaint_model.bundle.manifest import FORMAT, BundleInfo, Card, read_bundle
-from inpaint_model.bundle.weights import DTYPES, WEIGHTS, file_sha256, generator_sha256
 
 
 def _stored(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
@@ -40,7 +36,7 @@ def save_bundle(
     card: Card,
     *,
     discriminator: Discriminator | None = None,
-    projected: ProjectedDiscriminator | None = None,
+    write_extra: Callable[[Path, torch.dtype], None] | None = None,
     dtype: str = "fp32",
     extra_tensors: Mapping[str, Tensor] | None = None,
     framer: FramerConfig | None = None,
@@ -48,7 +44,8 @@ def save_bundle(
 ) -> BundleInfo:
     """Write a complete bundle, replacing `folder` only when everything is on disk.
 
-    discriminator, projected: what the model was trained against, for training on.
+    discriminator: what the model was trained against, for training on.
+    write_extra: writes further files, such as projected heads, into the folder it is given.
     extra_tensors: further entries for weights.safetensors (`framer.*`).
     """
     temporary = folder.with_name(folder.name + ".writing")
@@ -88,8 +85,8 @@ def save_bundle(
     if discriminator is not None:
         document["discriminator"] = to_dict(discriminator.config)
         save_discriminator(temporary / "discriminator.safetensors", discriminator, dtype)
-    if projected is not None:
-        save_projected(temporary, projected, DTYPES[dtype])
+    if write_extra is not None:
+        write_extra(temporary, DTYPES[dtype])
     (temporary / "model.yaml").write_text(
         yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8"
     )

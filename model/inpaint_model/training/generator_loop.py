@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -41,6 +42,7 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Graphs, Phase, Tensors
 from inpaint_model.training.progress import Progress, Stats
 from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.training.projected.files import save_projected
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 
@@ -375,7 +377,13 @@ def _save(
         save_encoder(state.E, run.path)
     _samples(state.G_ema, device).save(run.path / f"fakes{number}.png")
     card = replace(card, trained_kimg=state.cur_nimg / 1000)
-    save_bundle(run.bundle_path, state.G_ema, card, discriminator=D, projected=P)
+    save_bundle(
+        run.bundle_path,
+        state.G_ema,
+        card,
+        discriminator=D,
+        write_extra=partial(save_projected, P) if P is not None else None,
+    )
 
 
 @torch.no_grad()

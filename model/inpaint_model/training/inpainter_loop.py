@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Graphs, Phase
 from inpaint_model.training.progress import Progress, Stats
 from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
+from inpaint_model.training.projected.files import save_projected
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import InpainterTraining
@@ -372,7 +374,7 @@ def _save(
         state.ema,
         card,
         discriminator=state.D,
-        projected=None if state.heads is None else state.heads.network,
+        write_extra=None if state.heads is None else partial(save_projected, state.heads.network),
     )
     if kept:
         add_directions(run.bundle_path, list(kept.values()))

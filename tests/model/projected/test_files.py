@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 def test_round_trip(path: Path, tmp_path: Path, dtype: torch.dtype, tolerance: float) -> None:
     P, other = tiny_projected(path), tiny_projected(path, seed=1)
     P.calibrate(IMAGES)
-    save_projected(tmp_path, P, dtype)
+    save_projected(P, tmp_path, dtype)
     assert {x.dtype for x in load_file(tmp_path / FILE).values()} == {dtype}
     assert load_projected(tmp_path, other)
     assert other.calibrated
@@ -38,7 +39,13 @@ def test_round_trip(path: Path, tmp_path: Path, dtype: torch.dtype, tolerance: f
 
 def test_a_bundle_holds_them(path: Path, tmp_path: Path) -> None:
     P = tiny_projected(path)
-    info = save_bundle(tmp_path / "b", tiny_networks()[0], Card("b"), projected=P, dtype="fp16")
+    info = save_bundle(
+        tmp_path / "b",
+        tiny_networks()[0],
+        Card("b"),
+        write_extra=partial(save_projected, P),
+        dtype="fp16",
+    )
     assert {x.dtype for x in load_file(info.folder / FILE).values()} == {torch.float16}
     assert load_projected(info.folder, tiny_projected(path, seed=1))
     again = save_bundle(info.folder, tiny_networks()[0], Card("b"))
@@ -50,7 +57,7 @@ def test_what_does_not_fit_is_left_alone(path: Path, tmp_path: Path) -> None:
     P = tiny_projected(path)
     assert not load_projected(tmp_path, P)  # nothing there
     assert not load_projected(path, P)  # not even a folder
-    save_projected(tmp_path, P)
+    save_projected(P, tmp_path)
     elsewhere = tiny_feature_network(tmp_path / "other.pt", seed=1)  # the same shapes
     for other in (tiny_projected(path, 64), tiny_projected(elsewhere)):
         before = {name: x.clone() for name, x in other.state_dict().items()}
@@ -60,7 +67,7 @@ def test_what_does_not_fit_is_left_alone(path: Path, tmp_path: Path) -> None:
 
 def test_damaged_files_are_one_sentence(path: Path, tmp_path: Path) -> None:
     P, file = tiny_projected(path), tmp_path / FILE
-    save_projected(tmp_path, P)
+    save_projected(P, tmp_path)
     whole = file.read_bytes()
     tensors = P.state_dict()
 

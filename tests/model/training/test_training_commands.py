@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.cli.train.training_run import add_data_arguments, load_data
 from inpaint_model.training.projected.files import FILE as HEADS
-from inpaint_model.training.projected.files import load_projected
+from inpaint_model.training.projected.files import load_projected, save_projected
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import TORCHSCRIPT, reached_kimg, same_tensors
@@ -206,7 +207,12 @@ class TestCommand:
     ) -> None:
         """Around a generator that was trained against heads alone: there is no discriminator."""
         heads = tiny_projected(network, seed=4)
-        bundle = save_bundle(tmp_path / "g", tiny_networks()[0], Card("g"), projected=heads).folder
+        bundle = save_bundle(
+            tmp_path / "g",
+            tiny_networks()[0],
+            Card("g"),
+            write_extra=partial(save_projected, heads),
+        ).folder
         features = save_script(nn.Conv2d(3, 4, 3), tmp_path / "features.pt")
         base = ["train", "inpainter", "--generator", str(bundle), "--preset", "tiny"]
         base += ["--device", "cpu", "--total-kimg", "0.008", "--out", str(tmp_path / "run")]

@@ -24,7 +24,7 @@ FILE = "projected.safetensors"
 
 
 def save_projected(
-    folder: Path, discriminator: ProjectedDiscriminator, dtype: torch.dtype = torch.float32
+    discriminator: ProjectedDiscriminator, folder: Path, dtype: torch.dtype = torch.float32
 ) -> None:
     """Write mixing and heads to `folder`, and which feature networks they belong to."""
     tensors = {
