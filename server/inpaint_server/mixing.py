@@ -6,7 +6,7 @@ the fine ones colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from inpaint_model import Inpainter
@@ -14,6 +14,7 @@ from inpaint_model.document.arrays import CodesF32
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.model_view import look
+from inpaint_model.networks.style_levels import LEVELS
 
 from .convert import MixingOrder
 from .errors import InvalidRequest, WrongModel
@@ -22,12 +23,6 @@ from .recipes import Recipe, read_recipe
 
 Codes = tuple[CodesF32, ...]  # one [num_ws, w_dim] a group of holes
 
-LEVEL_STYLES: Mapping[str, slice] = {
-    "structure": slice(0, 3),
-    "features": slice(3, 7),
-    "colours": slice(7, None),
-}
-
 
 def mixed(codes: Codes, others: Codes, order: MixingOrder) -> Codes:
     """The order's styles of `others` laid over `codes`, group by group."""
@@ -35,7 +30,7 @@ def mixed(codes: Codes, others: Codes, order: MixingOrder) -> Codes:
     for k, own in enumerate(codes):
         result = own.copy()
         for level in order.levels:
-            styles = LEVEL_STYLES[level]
+            styles = LEVELS[level]
             result[styles] += order.amount * (others[k % len(others)][styles] - result[styles])
         results.append(result)
     return tuple(results)

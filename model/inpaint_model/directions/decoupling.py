@@ -19,11 +19,10 @@ from torch import Tensor
 from inpaint_model.directions.effects import Subject, walk
 from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import measure
-from inpaint_model.directions.style_levels import LEVELS as STYLES_OF
 from inpaint_model.directions.unsupervised import pca
 from inpaint_model.document.arrays import Float64Array
+from inpaint_model.networks.style_levels import LEVELS
 
-LEVELS = ("structure", "features", "colours")
 AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a small generator
 LENGTH = 0.7  # of random moves along each axis, in standard deviations
 RIDGE = 60.0  # of the regression: as if so many moves had been seen to change nothing
@@ -47,8 +46,8 @@ class Axes(NamedTuple):
     def step(self, move: Float64Array) -> Float64Array:
         """What a move adds to codes: [num_ws, w_dim]."""
         step = np.zeros((self.num_ws, self.rows.shape[1]))
-        for level, part in zip(LEVELS, move.reshape(len(LEVELS), -1), strict=True):
-            step[slice(*STYLES_OF[level])] = part @ self.rows
+        for styles, part in zip(LEVELS.values(), move.reshape(len(LEVELS), -1), strict=True):
+            step[styles] = part @ self.rows
         return step
 
 

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from inpaint_model.networks.config import EncoderConfig, Norm
 from inpaint_model.networks.ops import FullyConnectedLayer
-
-COARSE_STYLES, MEDIUM_STYLES = 3, 4  # styles 0..2 read 1/16, 3..6 read 1/8, the others 1/4
+from inpaint_model.networks.style_levels import COARSE, MIDDLE
 
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:
@@ -138,9 +137,8 @@ class Encoder(nn.Module):
         self.coarse = nn.Identity() if widths[3] == pyramid else nn.Conv2d(widths[3], pyramid, 1)
         self.lateral2 = nn.Conv2d(widths[2], pyramid, 1)
         self.lateral1 = nn.Conv2d(widths[1], pyramid, 1)
-        self.levels = [0] * COARSE_STYLES + [1] * MEDIUM_STYLES
-        self.levels += [2] * (num_ws - len(self.levels))
-        self.levels = self.levels[:num_ws]
+        # Which map each style reads: COARSE ones 1/16, MIDDLE ones 1/8, FINE ones 1/4.
+        self.levels = [(k >= COARSE.stop) + (k >= MIDDLE.stop) for k in range(num_ws)]
         spatial = [resolution // 16, resolution // 8, resolution // 4]
         if config.heads == "separate":
             self.trunks = nn.ModuleList(_trunk(pyramid, spatial[level]) for level in self.levels)

@@ -34,11 +34,11 @@ def store(
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.directions.context import open_workbench
     from inpaint_model.directions.samples import codes
-    from inpaint_model.directions.style_levels import parse_layers
+    from inpaint_model.networks.style_levels import parse_styles
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
-    layers = parse_layers(args.layers, bench.generator.config.num_ws)
+    layers = parse_styles(args.layers, bench.generator.config.num_ws)
     w = codes(bench.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
     subjects = bench.subjects(args.seed + args.samples)
     names = f"{method} {args.layers} component"

@@ -71,12 +71,12 @@ def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
     from inpaint_model.directions.context import open_workbench
     from inpaint_model.directions.published import read_published
     from inpaint_model.directions.samples import codes
-    from inpaint_model.directions.style_levels import parse_layers
+    from inpaint_model.networks.style_levels import parse_styles
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
     config = bench.generator.config
-    layers = parse_layers(args.layers, config.num_ws)
+    layers = parse_styles(args.layers, config.num_ws)
     published = read_published(args.source, config.num_ws, config.w_dim)
     if not args.foreign:
         raise ValueError(

@@ -60,7 +60,7 @@ def _fit(bench: Workbench, args: argparse.Namespace) -> int:
     from inpaint_model.directions.fitting import fit_marks
     from inpaint_model.directions.labeling_page import read_marks
     from inpaint_model.directions.samples import codes
-    from inpaint_model.directions.style_levels import parse_layers
+    from inpaint_model.networks.style_levels import parse_styles
 
     marks = read_marks(args.marks)
     if marks.generator_sha256 != bench.info.generator_sha256:
@@ -68,7 +68,7 @@ def _fit(bench: Workbench, args: argparse.Namespace) -> int:
             f"{args.marks} is of samples of another generator ({marks.generator_sha256[:12]}; this "
             f"one is {bench.info.generator_sha256[:12]})"
         )
-    layers = parse_layers(args.layers, bench.generator.config.num_ws)
+    layers = parse_styles(args.layers, bench.generator.config.num_ws)
     psi = marks.truncation_psi
     marked = torch.cat(
         [codes(bench.generator, 1, seed, psi) for seed in (*marks.more, *marks.less)]

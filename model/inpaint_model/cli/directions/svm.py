@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.directions.attributes import chosen
     from inpaint_model.directions.context import known_attributes, open_workbench
     from inpaint_model.directions.samples import draw
-    from inpaint_model.directions.style_levels import parse_layers
+    from inpaint_model.networks.style_levels import parse_styles
 
     args.device = devices.measuring_device(args.device)
     bench = open_workbench(args.bundle, args.device)
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         )
     wanted = chosen(args.attributes, known)
     removed = chosen(args.remove, known) if args.remove else ()
-    layers = parse_layers(args.layers, bench.generator.config.num_ws)
+    layers = parse_styles(args.layers, bench.generator.config.num_ws)
     needed = {attribute.name: attribute.score for attribute in (*wanted, *removed)}
     samples = draw(
         bench.generator, needed, args.samples, seed=args.seed, truncation_psi=args.truncation

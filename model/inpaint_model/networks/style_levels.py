@@ -1,0 +1,35 @@
+"""The levels of styles, for mixing and for edits: the only place that says which styles they are.
+
+Styles 0 to 2 carry pose and shape, 3 to 6 the parts of the face, the others colors and texture
+(section 3.1: they are read from 1/16, 1/8 and 1/4 of the encoder's resolution).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+COARSE, MIDDLE, FINE = slice(0, 3), slice(3, 7), slice(7, None)
+LEVELS: Mapping[str, slice] = {"structure": COARSE, "features": MIDDLE, "colours": FINE}
+
+
+def parse_styles(text: str, num_ws: int) -> tuple[int, ...]:
+    """Return the styles that a text names, in ascending order, out of 0..num_ws - 1.
+
+    text: `all`, a level's name, or numbers and ranges such as `0-3,7`; several with commas.
+
+    Raises:
+        ValueError: the text is none of these, or names a style that the generator does not have.
+    """
+    styles: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        if part == "all" or part in LEVELS:
+            styles |= set(range(num_ws)[LEVELS.get(part, slice(None))])
+            continue
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal():
+            names = ", ".join([*LEVELS, "all"])
+            raise ValueError(f"layers {text!r}: give {names}, or numbers such as 0-3,7")
+        styles |= set(range(int(first), int(last or first) + 1))
+    if not styles or max(styles) >= num_ws:
+        raise ValueError(f"layers {text!r}: this generator has the styles 0 to {num_ws - 1}")
+    return tuple(sorted(styles))
