@@ -1,10 +1,28 @@
-"""The networks of the paper, their training and their use.
+"""Diverse portrait inpainting with StyleGAN2 inversion: the networks, their training and their use.
 
-inpainter = load_bundle("portrait")
-fills = inpainter.fill(image, hole, seeds=[0, 1, 2, 3])  # uint8 [R, R, 3] and [R, R]
+Load a model and fill a hole:
 
-Names are looked up on first use, so that importing the package (as every `--help` does) does not
-import torch.
+    from inpaint_model import load_bundle
+
+    inpainter = load_bundle("portrait")  # or a bundle's folder
+    fills = inpainter.fill(image, hole, seeds=[0, 1, 2, 3])  # uint8 [R, R, 3] and [R, R]
+
+The rooms, from what knows least to what knows most:
+
+    networks     the paper's networks and their configurations (section 3.1)
+    document     an image of any size and depth: what the model sees of it, how a fill goes back
+    framing      the network that finds the face around a hole
+    bundle       a model on disk: YAML and safetensors
+    data         training pictures, holes, random draws, devices
+    inference    `Inpainter`: a square image and a hole in, fills out
+    importing    checkpoints of other implementations, read without running a byte of them
+    training     generators, inpainting models and framers
+    evaluation   fixed masks, other methods, metrics and the report
+    directions   edits: latent directions found, measured and kept
+    cli          the command `inpaint-model`
+
+Names are looked up on first use, so importing the package (as every `--help` does) does not import
+torch.
 """
 
 from importlib import import_module
@@ -12,53 +30,37 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inpaint_model.bundle.directions import Direction
-    from inpaint_model.bundle.manifest import BundleError, BundleInfo
-    from inpaint_model.importing import Checkpoint, CheckpointError, import_checkpoint
+    from inpaint_model.bundle.manifest import BundleError
+    from inpaint_model.importing import CheckpointError, import_checkpoint
     from inpaint_model.inference.inpainter import (
         Fill,
         Inpainter,
         UnknownDirectionError,
         load_bundle,
-        tiny_inpainter,
     )
-    from inpaint_model.networks.config import ARCHS, GeneratorConfig, InpaintingConfig
-    from inpaint_model.networks.discriminator import Discriminator
+    from inpaint_model.networks.config import GeneratorConfig, InpaintingConfig
     from inpaint_model.networks.generator import Generator
-    from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-    from inpaint_model.networks.presets import PRESETS
+    from inpaint_model.networks.inpainting_model import InpaintingModel
 
 _HOMES = {
-    "ARCHS": "config",
-    "PRESETS": "config",
-    "BundleError": "bundle",
-    "BundleInfo": "bundle",
-    "Checkpoint": "importing",
+    "BundleError": "bundle.manifest",
     "CheckpointError": "importing",
-    "Direction": "directions",
-    "Discriminator": "discriminator",
-    "Encoding": "networks",
-    "Fill": "inpainter",
-    "Generator": "generator",
-    "GeneratorConfig": "config",
-    "Inpainter": "inpainter",
-    "InpaintingConfig": "config",
-    "InpaintingModel": "networks",
-    "UnknownDirectionError": "inpainter",
+    "Direction": "bundle.directions",
+    "Fill": "inference.inpainter",
+    "Generator": "networks.generator",
+    "GeneratorConfig": "networks.config",
+    "Inpainter": "inference.inpainter",
+    "InpaintingConfig": "networks.config",
+    "InpaintingModel": "networks.inpainting_model",
+    "UnknownDirectionError": "inference.inpainter",
     "import_checkpoint": "importing",
-    "load_bundle": "inpainter",
-    "tiny_inpainter": "inpainter",
+    "load_bundle": "inference.inpainter",
 }
 
 __all__ = [
-    "ARCHS",
-    "PRESETS",
     "BundleError",
-    "BundleInfo",
-    "Checkpoint",
     "CheckpointError",
     "Direction",
-    "Discriminator",
-    "Encoding",
     "Fill",
     "Generator",
     "GeneratorConfig",
@@ -68,7 +70,6 @@ __all__ = [
     "UnknownDirectionError",
     "import_checkpoint",
     "load_bundle",
-    "tiny_inpainter",
 ]
 
 
@@ -76,3 +77,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'inpaint_model' has no attribute {name!r}")
     return getattr(import_module(f"inpaint_model.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

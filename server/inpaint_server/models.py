@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from inpaint_model import Inpainter, load_bundle, tiny_inpainter
+from inpaint_model import Inpainter, load_bundle
 from inpaint_model.bundle.directions import Direction, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.memory_footprint import Footprint, footprint
+from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.config import InpaintingConfig
 
 from .errors import ConfigurationError, NotFound, WrongModel

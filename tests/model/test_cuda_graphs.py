@@ -10,8 +10,9 @@ import pytest
 import torch
 from fake_recorder import FakeRecorder
 from inpaint_model.inference.cuda_graphs import GraphedPasses, batch_sizes
-from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter
+from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.inference.passes import EagerPasses
+from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.config import ARCHS, Arch
 from torch import Tensor
 

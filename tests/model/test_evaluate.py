@@ -30,7 +30,7 @@ from inpaint_model.evaluation.methods import (
 from inpaint_model.evaluation.metrics import feature_networks
 from inpaint_model.evaluation.metrics.mesh_pairs import MIRROR
 from inpaint_model.evaluation.scores import Row, over_seeds
-from inpaint_model.inference.inpainter import tiny_inpainter, tiny_model
+from inpaint_model.inference.tiny import tiny_inpainter, tiny_model
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor, nn

@@ -29,7 +29,7 @@ from inpaint_model.framing.frame_holes import prepare
 from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.search import Proposal
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.framer.backgrounds import scrambled
 from inpaint_model.training.framer.loop import train_framer

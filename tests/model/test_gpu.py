@@ -15,9 +15,10 @@ import torch
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.transfer import download, upload
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
-from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.inference.memory_footprint import footprint
 from inpaint_model.inference.passes import EagerPasses
+from inpaint_model.inference.tiny import tiny_inpainter, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator

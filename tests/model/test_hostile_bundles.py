@@ -17,7 +17,7 @@ from inpaint_model.bundle.weights import check_weights
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.importing import CheckpointError, import_checkpoint
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.config import DiscriminatorConfig, to_dict
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.presets import PRESETS

@@ -14,12 +14,13 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model import BundleError, Inpainter, UnknownDirectionError, load_bundle, tiny_inpainter
+from inpaint_model import BundleError, Inpainter, UnknownDirectionError, load_bundle
 from inpaint_model.bundle.manifest import Card, read_bundle
 from inpaint_model.bundle.weights import load_discriminator, load_generator
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.document.arrays import ImageU8, MaskU8
-from inpaint_model.inference.inpainter import latent_of_seed, tiny_model
+from inpaint_model.inference.inpainter import latent_of_seed
+from inpaint_model.inference.tiny import tiny_inpainter, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -94,7 +95,7 @@ def test_reduced_precision_is_close_to_fp32(dtype: str) -> None:
 @pytest.mark.slow
 def test_a_seed_gives_the_same_candidate_in_another_process(tiny: Inpainter) -> None:
     script = (
-        "import json, numpy as np; from inpaint_model import tiny_inpainter;"
+        "import json, numpy as np; from inpaint_model.inference.tiny import tiny_inpainter;"
         "image = np.full((32, 32, 3), 90, np.uint8); hole = np.full((32, 32), 255, np.uint8);"
         "fill = tiny_inpainter().fill(image, hole, [11])[0];"
         "print(json.dumps(fill.output.tolist()))"

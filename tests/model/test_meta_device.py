@@ -17,8 +17,9 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.framing.refining import neighbours, refined
 from inpaint_model.inference.cuda_graphs import GraphedPasses
-from inpaint_model.inference.inpainter import Inpainter, tiny_inpainter, tiny_model
+from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.inference.passes import EagerPasses
+from inpaint_model.inference.tiny import tiny_inpainter, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.generator import Generator
 from inpaint_model.training import phases

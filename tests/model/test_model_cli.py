@@ -29,7 +29,7 @@ TINY = Sizes()
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "inpaint_model.cli.main", *map(str, arguments)]
+    command = [sys.executable, "-m", "inpaint_model.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

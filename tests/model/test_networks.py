@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.config import ARCHS, Arch, Context, MixerConfig, resolutions
 from inpaint_model.networks.discriminator import Discriminator, minibatch_stddev
 from inpaint_model.networks.generator import Generator

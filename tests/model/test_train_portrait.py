@@ -20,7 +20,7 @@ from eventually import eventually
 from inpaint_model.bundle.manifest import BundleInfo, Card, read_bundle
 from inpaint_model.bundle.weights import load_model
 from inpaint_model.bundle.writer import save_bundle
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.training.projected.feature_network import load_feature_network
 from inpaint_model.training.projected.files import (

@@ -21,7 +21,7 @@ from daemons import (
     pixels_of,
     recipe_source,
 )
-from inpaint_model import tiny_inpainter
+from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from PIL import Image
 

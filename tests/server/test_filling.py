@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from daemons import header, noise, square_hole
-from inpaint_model import Inpainter, tiny_inpainter
+from inpaint_model import Inpainter
 from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server import convert
 from inpaint_server.budget import Budget

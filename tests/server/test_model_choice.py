@@ -15,7 +15,7 @@ import torch
 from daemons import Caller, DaemonProcess, header, noise
 from inpaint_model.bundle.manifest import Card
 from inpaint_model.bundle.writer import save_bundle
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.errors import NotFound
 from inpaint_server.models import BundleLoader, Entry, ModelInfo, ModelRegistry, suited

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 import torch
-from inpaint_model import Inpainter, tiny_inpainter
+from inpaint_model import Inpainter
+from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_server.budget import Budget
 from inpaint_server.device_models import DeviceModels
 from inpaint_server.errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
@@ -170,7 +171,7 @@ def test_finding_models() -> None:
 def test_bundles_on_disk_are_described_without_their_weights(tmp_path: Any) -> None:
     from inpaint_model.bundle.manifest import Card
     from inpaint_model.bundle.writer import save_bundle
-    from inpaint_model.inference.inpainter import tiny_model
+    from inpaint_model.inference.tiny import tiny_model
 
     save_bundle(tmp_path / "cats", tiny_model(), Card(name="cats", title="Cats"), dtype="fp16")
     loader = BundleLoader(torch.device("cpu"), "fp32")

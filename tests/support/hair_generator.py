@@ -9,7 +9,7 @@ import math
 
 import torch
 from inpaint_model.directions.face_regions import CROWN, TEMPLES
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from torch import Tensor
 

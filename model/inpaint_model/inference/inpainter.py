@@ -12,8 +12,8 @@ from torch import Tensor
 
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.directions import Direction, offered
-from inpaint_model.bundle.manifest import BundleInfo, Card, find_bundle, read_bundle
-from inpaint_model.bundle.weights import generator_sha256, load_model, load_tensors
+from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
+from inpaint_model.bundle.weights import load_model, load_tensors
 from inpaint_model.data.readback import read_array
 from inpaint_model.data.transfer import upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
@@ -21,9 +21,8 @@ from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses, Passes
-from inpaint_model.networks.config import Arch, InpaintingConfig
+from inpaint_model.networks.config import InpaintingConfig
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
-from inpaint_model.networks.presets import inpainting_config, preset
 
 MAX_SEED = 2**32 - 1
 
@@ -192,65 +191,3 @@ def load_bundle(
     if info.framer is not None:
         framer = framer_from(info.framer, load_tensors(info, ["framer"]))
     return Inpainter(load_model(info), info, device, dtype, vectors, framer)
-
-
-def tiny_inpainter(
-    seed: int = 0,
-    resolution: int = 32,
-    arch: Arch = "hierarchical",
-    dtype: str = "fp32",
-    device: torch.device | str = "cpu",
-) -> Inpainter:
-    """An untrained model with random weights that answers in milliseconds: for tests and demos.
-
-    It knows two directions, "brighter" and "warmer", which change the picture in some way.
-    """
-    model = tiny_model(seed, resolution, arch)
-    rng = torch.Generator().manual_seed(seed)
-    config = model.config.generator
-    names = ("brighter", "warmer")
-    vectors = {name: torch.randn(config.w_dim, generator=rng) for name in names}
-    vectors = {name: vector / vector.norm() for name, vector in vectors.items()}
-    own = dict(model.generator.state_dict())
-    info = BundleInfo(
-        folder=Path(),
-        kind="inpainter",
-        card=Card(name="tiny", title="Tiny (random weights)", licence="Apache-2.0"),
-        config=model.config,
-        weights_sha256=generator_sha256(model.state_dict()),
-        generator_sha256=generator_sha256(own),
-        dtype="fp32",
-        directions=tuple(
-            Direction(name, "demo", tuple(range(config.num_ws)), 1.0, (-3.0, 3.0)) for name in names
-        ),
-    )
-    return Inpainter(model, info, device, dtype, vectors)
-
-
-def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical") -> InpaintingModel:
-    """The networks of `tiny_inpainter`, for tests of training and of bundles."""
-    from dataclasses import replace
-
-    from inpaint_model.networks.config import channel_table
-
-    sizes = preset("tiny")
-    generator = replace(
-        sizes.generator,
-        resolution=resolution,
-        channels=channel_table(resolution, 8 * resolution, 16),
-    )
-    with torch.random.fork_rng():  # initialisation draws from the global generator
-        torch.manual_seed(seed)
-        model = InpaintingModel(inpainting_config(sizes, arch, generator))
-    with torch.no_grad():
-        for name, parameter in model.generator.named_parameters():
-            if name.endswith("noise_strength"):
-                parameter.fill_(0.1)
-        model.generator.mapping.track_w_avg(
-            model.generator.mapping.map(
-                torch.randn(256, generator.z_dim, generator=torch.Generator().manual_seed(seed))
-            ),
-            beta=0.0,
-        )
-        model.measure_latents(256)
-    return model.eval().requires_grad_(False)

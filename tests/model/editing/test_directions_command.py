@@ -17,7 +17,8 @@ from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.manifest import BundleError, Card, read_bundle
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
-from inpaint_model.inference.inpainter import UnknownDirectionError, tiny_model
+from inpaint_model.inference.inpainter import UnknownDirectionError
+from inpaint_model.inference.tiny import tiny_model
 from PIL import Image
 
 HAIR = "hair_lightness"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from inpaint_model.directions.fitting import fit_extremes, fit_marks, without
 from inpaint_model.directions.unsupervised import modulation_weights, pca, sefa
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 
 D = 24
 

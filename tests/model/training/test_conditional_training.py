@@ -17,7 +17,7 @@ from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from inpaint_model.bundle.manifest import read_bundle
 from inpaint_model.bundle.weights import load_model
 from inpaint_model.data.sampler import Sampler
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.training.deadline import Deadline

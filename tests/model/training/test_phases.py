@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training import phases
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator

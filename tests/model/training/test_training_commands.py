@@ -66,7 +66,7 @@ tensors = {f"{k}/{n}": x.contiguous() for k, m in kept.items() for n, x in m.sta
 save_file(tensors, out / f"{world.rank}.safetensors")
 distributed.stop(world)
 """
-COMMAND = (sys.executable, "-m", "inpaint_model.cli.main", "train", "generator")
+COMMAND = (sys.executable, "-m", "inpaint_model.cli", "train", "generator")
 
 
 def arguments(data: Path, out: Path, kimg: float) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from inpaint_model.data.devices import choose_device
 from inpaint_model.data.transfer import upload
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
