@@ -51,7 +51,7 @@ run: setup plugins  ## install the plug-ins into the Krita and GIMP found, run t
 	$(PY) -m inpaint_server
 
 fuzz: setup  ## more than 10,000 hostile requests to a real daemon
-	FUZZ_EXAMPLES=1500 $(PY) -m pytest tests/server/test_fuzz.py
+	FUZZ_EXAMPLES=1500 $(PY) -m pytest tests/server/wire/test_fuzz.py
 
 soak: setup  ## ten minutes of mixed requests from eight clients
 	$(PY) -m benchmarks.soak --minutes 10

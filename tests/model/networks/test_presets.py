@@ -14,7 +14,7 @@ from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.presets import PRESETS, inpainting_config, preset, reduced
 from shared_files import SHARED
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TRAINED = "portrait/state.pt"
 FACES = SHARED / "faces"
 

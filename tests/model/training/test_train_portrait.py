@@ -34,7 +34,7 @@ from safetensors import safe_open
 from tiny_feature_networks import tiny_feature_network, tiny_projected
 from tiny_networks import tiny_networks
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 SMALL = {
     "PRESET": "compact-64",
     "BATCH": "4",
