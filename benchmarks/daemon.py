@@ -58,8 +58,8 @@ from inpaint_model import Inpainter
 from inpaint_model.document import placement as model_pictures
 from inpaint_model.inference.host_memory import keep_freed_memory
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
-from inpaint_server.device import choose_device, device_name
-from inpaint_server.models import BundleLoader, default_sources
+from inpaint_server.models.device import choose_device, device_name
+from inpaint_server.models.registry import BundleLoader, default_sources
 
 CROP, HOLE, CANDIDATES = 1024, 512, 4
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

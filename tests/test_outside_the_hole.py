@@ -26,9 +26,9 @@ from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.framing.frame_holes import prepare
 from inpaint_protos.v1 import inpaint_pb2 as pb
-from inpaint_server.filling import Made, Rendered, Scene
-from inpaint_server.laying import candidate_event
-from inpaint_server.models import BundleLoader, Entry, ModelRegistry
+from inpaint_server.filling.filling import Made, Rendered, Scene
+from inpaint_server.models.registry import BundleLoader, Entry, ModelRegistry
+from inpaint_server.wire.messages import candidate_event
 
 RESOLUTION = 32
 DTYPES = [np.uint8, np.uint16, np.float16, np.float32]

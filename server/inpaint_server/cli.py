@@ -16,7 +16,7 @@ from . import __version__
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from .models import Loader
+    from .models.registry import Loader
 
 SPIN_COUNT = "5000"
 """How often a thread of GNU OpenMP, torch's here, looks for more work before it sleeps.
@@ -103,8 +103,8 @@ def main(
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when torch is imported
     # Imported now that --help has been answered; torch only when nothing speaks against a start.
     from .config import ServerConfig, override, read_config
-    from .restarting import Restarts
-    from .runtime import RuntimeFile, default_runtime_file, visible_copy
+    from .daemon.restarting import Restarts
+    from .daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
 
     restarts = Restarts.inherited()
     try:
@@ -119,8 +119,8 @@ def main(
         path = config.runtime_file or default_runtime_file()
         copy = None if config.runtime_file else visible_copy(path)
         with RuntimeFile(path, copy, restarts.lock) as runtime:
-            from .daemon import serve
-            from .models import BundleLoader
+            from .daemon.main import serve
+            from .models.registry import BundleLoader
 
             failure = asyncio.run(
                 serve(config, runtime, make_loader or BundleLoader, restarts.remedy)

@@ -76,7 +76,7 @@ class ServerConfig:
     """Everything that decides how the daemon runs."""
 
     listen: Text = "127.0.0.1:0"  # HOST:PORT (port 0: any free one) or unix:PATH
-    device: Text = "auto"  # by the names of `inpaint_server.device.choose_devices`
+    device: Text = "auto"  # by the names of `inpaint_server.models.device.choose_devices`
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     models: Several[Text] = ()  # names or bundle folders; the first is the default
     batch_size: Whole = 0  # renderings at a time after the first; 0: 8 on a CUDA GPU, else 1

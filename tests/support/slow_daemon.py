@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from inpaint_model import Inpainter
 from inpaint_server.cli import main
-from inpaint_server.models import BundleLoader
+from inpaint_server.models.registry import BundleLoader
 
 
 class Slow(BundleLoader):

@@ -14,8 +14,8 @@ import pytest
 import torch
 from daemons import PATIENCE_S, DaemonProcess, header
 from eventually import eventually
-from inpaint_server.budget import RESERVE
-from inpaint_server.device import gpu_uuids
+from inpaint_server.models.budget import RESERVE
+from inpaint_server.models.device import gpu_uuids
 
 pytestmark = [
     pytest.mark.gpu,

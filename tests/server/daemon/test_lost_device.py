@@ -26,7 +26,7 @@ from inpaint_client import (
 )
 from inpaint_client.settings import ConnectionSettings
 from inpaint_protos.v1 import inpaint_pb2 as pb
-from inpaint_server.restarting import MOST, VARIABLE, WITHIN_S, Restarts
+from inpaint_server.daemon.restarting import MOST, VARIABLE, WITHIN_S, Restarts
 
 LOST = 669  # the seed at which the fake model loses its device (slow_daemon.py)
 
@@ -182,7 +182,7 @@ def test_what_one_program_leaves_to_the_next(monkeypatch: pytest.MonkeyPatch) ->
 
 PROGRAM = """
 import os, sys
-from inpaint_server.restarting import Restarts, VARIABLE
+from inpaint_server.daemon.restarting import Restarts, VARIABLE
 left = os.environ.get(VARIABLE)
 if left is None:
     lock, other = os.pipe()

@@ -15,9 +15,9 @@ from daemons import header, recipe_source
 from eventually import eventually_async
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import ServerConfig
-from inpaint_server.daemon import running
-from inpaint_server.filling import Scene
-from inpaint_server.runtime import RuntimeFile
+from inpaint_server.daemon.main import running
+from inpaint_server.daemon.runtime_file import RuntimeFile
+from inpaint_server.filling.filling import Scene
 
 TOKEN = "a-token-for-this-test"
 

@@ -16,8 +16,8 @@ from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
 from inpaint_client.discovery import read_runtime_file
 from inpaint_server import __version__
+from inpaint_server.daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
 from inpaint_server.errors import AlreadyRunning
-from inpaint_server.runtime import RuntimeFile, default_runtime_file, visible_copy
 
 
 @pytest.fixture

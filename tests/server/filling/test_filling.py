@@ -15,14 +15,14 @@ from inpaint_model import Inpainter
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
-from inpaint_server import convert
-from inpaint_server.budget import Budget
 from inpaint_server.config import Limits
-from inpaint_server.device_models import DeviceModels
-from inpaint_server.engine import PAUSE, Engine, Steps, Ticket
 from inpaint_server.errors import OutOfMemory
-from inpaint_server.filling import Event, Placed, edit_steps, fill_steps, warm_up_steps
-from inpaint_server.models import BundleLoader, ModelRegistry
+from inpaint_server.filling.filling import Event, Placed, edit_steps, fill_steps, warm_up_steps
+from inpaint_server.models.budget import Budget
+from inpaint_server.models.device_models import DeviceModels
+from inpaint_server.models.registry import BundleLoader, ModelRegistry
+from inpaint_server.scheduling.engine import PAUSE, Engine, Steps, Ticket
+from inpaint_server.wire import parsing
 
 
 class Counting(BundleLoader):
@@ -58,7 +58,7 @@ class Counting(BundleLoader):
 
 def steps_of(loader: Counting, count: int) -> Callable[[DeviceModels], Steps[Event]]:
     """A fill with so many candidates."""
-    order = convert.fill_order(header(seeds=[1], count=count), Limits())
+    order = parsing.fill_order(header(seeds=[1], count=count), Limits())
     choices = ModelRegistry(["tiny"], loader).choices("", ())
     picture, coverage = DocumentPicture(noise(48, 40)), square_hole(48, 40)
     return lambda models: fill_steps(models, choices, order, picture, coverage, None)
@@ -170,7 +170,7 @@ def test_an_edit_on_another_device_encodes_for_itself() -> None:
     events = list(steps_of(loader, 1)(home))
     (scene,) = [e.scene for e in events if isinstance(e, Placed)]
     assert scene.home is home
-    order = convert.edit_order(pb.EditHeader(session_id="s"), Limits())
+    order = parsing.edit_order(pb.EditHeader(session_id="s"), Limits())
     pictures = []
     for models in (home, other, home):
         results = [e for e in edit_steps(models, scene, 0, order) if isinstance(e, list)]

@@ -12,7 +12,7 @@ from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.model_view import Source
 from inpaint_server.errors import InvalidRequest
-from inpaint_server.recipes import (
+from inpaint_server.filling.recipes import (
     Group,
     MixingNote,
     Recipe,

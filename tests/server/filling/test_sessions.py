@@ -9,11 +9,11 @@ import pytest
 import torch
 from inpaint_model import Inpainter
 from inpaint_model.inference.tiny import tiny_inpainter
-from inpaint_server.budget import Budget
-from inpaint_server.device_models import DeviceModels
 from inpaint_server.errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
-from inpaint_server.models import BundleLoader, ModelInfo, ModelRegistry
-from inpaint_server.sessions import SessionCache
+from inpaint_server.filling.sessions import SessionCache
+from inpaint_server.models.budget import Budget
+from inpaint_server.models.device_models import DeviceModels
+from inpaint_server.models.registry import BundleLoader, ModelInfo, ModelRegistry
 
 
 class Clock:

@@ -9,10 +9,10 @@ import torch
 from inpaint_model.inference.cuda_graphs import LARGEST_BATCH
 from inpaint_model.inference.memory_footprint import footprint
 from inpaint_model.networks.presets import inpainting_config, preset
-from inpaint_server.budget import RESERVE, Budget, gpu_budget
 from inpaint_server.config import ServerConfig
-from inpaint_server.daemon import _budget
-from inpaint_server.models import BundleLoader, ModelInfo
+from inpaint_server.daemon.main import _budget
+from inpaint_server.models.budget import RESERVE, Budget, gpu_budget
+from inpaint_server.models.registry import BundleLoader, ModelInfo
 
 GIB = 1 << 30
 

@@ -9,14 +9,14 @@ import sys
 import pytest
 import torch
 from inpaint_server.cli import gpu_devices, parser
-from inpaint_server.device import choose_devices, is_fatal, is_out_of_memory
 from inpaint_server.errors import ConfigurationError
+from inpaint_server.models.device import choose_devices, is_fatal, is_out_of_memory
 
 # In a process of its own: torch remembers what any thread of a process asked for.
 PROGRAM = """
 from concurrent.futures import ThreadPoolExecutor
 import torch
-from inpaint_server.device import use_threads
+from inpaint_server.models.device import use_threads
 
 worker, pixels = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 worker.submit(use_threads, 3).result()
@@ -38,7 +38,7 @@ def three_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     uuids = ["GPU-1a2b", "GPU-8f3a00", "GPU-8f3b00"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(uuids))
-    monkeypatch.setattr("inpaint_server.device.gpu_uuids", lambda: uuids)
+    monkeypatch.setattr("inpaint_server.models.device.gpu_uuids", lambda: uuids)
 
 
 @pytest.mark.usefixtures("three_gpus")

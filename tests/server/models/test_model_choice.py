@@ -18,7 +18,7 @@ from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.errors import NotFound
-from inpaint_server.models import BundleLoader, Entry, ModelInfo, ModelRegistry, suited
+from inpaint_server.models.registry import BundleLoader, Entry, ModelInfo, ModelRegistry, suited
 
 
 class Described(BundleLoader):

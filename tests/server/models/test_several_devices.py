@@ -17,9 +17,9 @@ from inpaint_model import Inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from inpaint_server.config import ServerConfig
-from inpaint_server.daemon import running
-from inpaint_server.models import BundleLoader
-from inpaint_server.runtime import RuntimeFile
+from inpaint_server.daemon.main import running
+from inpaint_server.daemon.runtime_file import RuntimeFile
+from inpaint_server.models.registry import BundleLoader
 
 CPU = torch.device("cpu")
 

@@ -10,8 +10,16 @@ from typing import Any
 
 import pytest
 from eventually import eventually_async
-from inpaint_server.engine import MAX_UNREAD, PAUSE, Engine, Pause, Steps, Ticket, Urgency
 from inpaint_server.errors import DeadlinePassed, TooMuch, Unavailable
+from inpaint_server.scheduling.engine import (
+    MAX_UNREAD,
+    PAUSE,
+    Engine,
+    Pause,
+    Steps,
+    Ticket,
+    Urgency,
+)
 
 
 def run(

@@ -8,7 +8,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_server.accounting import log_line
+from inpaint_server.wire.request_log import log_line
 
 PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "]+)(?: |$)')
 keys = st.sampled_from(("request", "status", "model", "total_ms", "peer"))

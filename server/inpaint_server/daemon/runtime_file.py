@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
-from . import __version__
-from .errors import AlreadyRunning, ConfigurationError
+from .. import __version__
+from ..errors import AlreadyRunning, ConfigurationError
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 
 from grpc_health.v1 import health, health_pb2
 
-from .device import probe
-from .device_models import DeviceModels
-from .engine import Engine, Steps, Urgency
-from .errors import Unavailable
+from ..errors import Unavailable
+from ..models.device import probe
+from ..models.device_models import DeviceModels
+from ..scheduling.engine import Engine, Steps, Urgency
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .errors import Unavailable
+from ..errors import Unavailable
 from .interceptor import is_departure, status_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from inpaint_model.inference.cuda_graphs import LARGEST_BATCH
 
-from .models import ModelInfo
+from .registry import ModelInfo
 
 RESERVE = 512 << 20  # bytes of a GPU for the libraries' workspaces and the allocator's rounding
 

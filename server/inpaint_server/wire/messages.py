@@ -9,15 +9,9 @@ from inpaint_model.document.geometry import union
 from inpaint_model.document.placement import Fitting
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from .convert import (
-    FRAME_MODE_NUMBERS,
-    box_message,
-    frame_message,
-    resample_type,
-    write_picture,
-)
-from .filling import Rendered, Scene
-from .recipes import Group, Recipe, write_attachment, write_recipe
+from ..filling.filling import Rendered, Scene
+from ..filling.recipes import Group, Recipe, write_attachment, write_recipe
+from .parsing import FRAME_MODE_NUMBERS, box_message, frame_message, resample_type, write_picture
 
 
 def frames_chosen(scene: Scene) -> list[pb.FrameChosen]:

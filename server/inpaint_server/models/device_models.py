@@ -13,10 +13,10 @@ from collections.abc import Callable, Generator
 import torch
 from inpaint_model import Inpainter
 
+from ..errors import OutOfMemory
 from .budget import Budget
 from .device import free_cached_memory, is_out_of_memory
-from .errors import OutOfMemory
-from .models import Entry, Loader
+from .registry import Entry, Loader
 
 log = logging.getLogger(__name__)
 

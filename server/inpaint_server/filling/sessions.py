@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .device_models import DeviceModels
+    from ..models.device_models import DeviceModels
     from .filling import Scene
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
-from .device import is_out_of_memory
-from .errors import (
+from ..errors import (
     DeadlinePassed,
     InvalidRequest,
     NotFound,
@@ -22,6 +21,7 @@ from .errors import (
     Unavailable,
     WrongModel,
 )
+from ..models.device import is_out_of_memory
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import grpc.aio
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from .convert import PictureShape
-from .errors import DeadlinePassed, InvalidRequest, TooMuch
+from ..errors import DeadlinePassed, InvalidRequest, TooMuch
+from .parsing import PictureShape
 
 if TYPE_CHECKING:
     from .interceptor import Context

@@ -12,8 +12,8 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from .config import ServerConfig, TlsConfig, host_and_port
-from .errors import ConfigurationError
+from ..config import ServerConfig, TlsConfig, host_and_port
+from ..errors import ConfigurationError
 
 
 def server_credentials(tls: TlsConfig) -> grpc.ServerCredentials:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from inpaint_model.data import devices
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 
 _setting_threads = threading.Lock()
 

@@ -16,9 +16,9 @@ from inpaint_model.document.geometry import Frame
 from inpaint_model.document.model_view import look
 from inpaint_model.networks.style_levels import LEVELS
 
-from .convert import MixingOrder
-from .errors import InvalidRequest, WrongModel
-from .models import Entry
+from ..errors import InvalidRequest, WrongModel
+from ..models.registry import Entry
+from ..wire.parsing import MixingOrder
 from .recipes import Recipe, read_recipe
 
 Codes = tuple[CodesF32, ...]  # one [num_ws, w_dim] a group of holes

@@ -27,13 +27,13 @@ from inpaint_model.framing.frame_holes import prepare
 from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.inference.cuda_graphs import batch_sizes
 
-from .convert import EditOrder, Edits, FillOrder, MixingOrder
-from .device import free_cached_memory, is_out_of_memory, peak_memory
-from .device_models import DeviceModels
-from .engine import PAUSE, Pause, Steps
-from .errors import InvalidRequest, NotFound, OutOfMemory
+from ..errors import InvalidRequest, NotFound, OutOfMemory
+from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
+from ..models.device_models import DeviceModels
+from ..models.registry import Entry, suited
+from ..scheduling.engine import PAUSE, Pause, Steps
+from ..wire.parsing import EditOrder, Edits, FillOrder, MixingOrder
 from .mixing import mixed, other_codes, recipe_codes
-from .models import Entry, suited
 from .recipes import MixingNote, Recipe
 
 log = logging.getLogger(__name__)

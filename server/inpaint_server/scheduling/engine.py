@@ -24,7 +24,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from enum import Enum, IntEnum
 from typing import Any, Final, Generic, TypeVar
 
-from .errors import DeadlinePassed, TooMuch, Unavailable
+from ..errors import DeadlinePassed, TooMuch, Unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -22,13 +22,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from .accounting import BUCKETS_S, Accounts
-from .config import host_and_port, is_loopback
-from .device_models import DeviceModels
-from .engine import Engine
-from .errors import ConfigurationError
-from .models import ModelRegistry
-from .sessions import SessionCache
+from ..config import host_and_port, is_loopback
+from ..errors import ConfigurationError
+from ..filling.sessions import SessionCache
+from ..models.device_models import DeviceModels
+from ..models.registry import ModelRegistry
+from ..scheduling.engine import Engine
+from ..wire.request_log import BUCKETS_S, Accounts
 
 
 class Metrics(Collector):

@@ -16,14 +16,10 @@ from inpaint_model.document.geometry import Frame
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 
-from . import __version__, convert
-from .accounting import Account, Accounts
-from .config import ServerConfig
-from .device import device_names
-from .device_models import DeviceModels
-from .engine import Engine, Steps, Ticket, Urgency
-from .errors import DeadlinePassed, NotFound
-from .filling import (
+from .. import __version__
+from ..config import ServerConfig
+from ..errors import DeadlinePassed, NotFound
+from ..filling.filling import (
     Event,
     Placed,
     Scene,
@@ -32,10 +28,15 @@ from .filling import (
     scene_of_recipe,
     working_bytes,
 )
-from .laying import attachment_of, candidate_event, frames_chosen, prepare_laying
-from .models import Entry, ModelRegistry
-from .recipes import read_attachment, read_recipe
-from .sessions import SessionCache
+from ..filling.recipes import read_attachment, read_recipe
+from ..filling.sessions import SessionCache
+from ..models.device import device_names
+from ..models.device_models import DeviceModels
+from ..models.registry import Entry, ModelRegistry
+from ..scheduling.engine import Engine, Steps, Ticket, Urgency
+from . import parsing
+from .messages import attachment_of, candidate_event, frames_chosen, prepare_laying
+from .request_log import Account, Accounts
 from .uploads import Admission, first_message, receive_pictures
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         """Frames, candidates and variants of one hole, each as soon as it is there."""
         async with self._parts.accounts.open("Fill", context) as account:
             header = await first_message(context, self._config.idle_s)
-            order = convert.fill_order(header, self._limits)
+            order = parsing.fill_order(header, self._limits)
             names = {name for edits in (order.edits, *order.variants) for name in edits}
             choices = self._parts.models.choices(order.model, names)
             crop = order.placing.crop
@@ -99,16 +100,16 @@ class InpaintService(pb_grpc.InpaintServicer):
                 await self._answer(ticket, position, session_id, total, context, account)
 
     async def _pictures(
-        self, context: Context, header: pb.FillHeader, order: convert.FillOrder
+        self, context: Context, header: pb.FillHeader, order: parsing.FillOrder
     ) -> tuple[DocumentPicture, MaskU8, DocumentPicture | None]:
         """Crop, coverage and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in order.shapes]
         data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)
         placing, overview = order.placing, order.overview
         return (
-            convert.document_picture(placing, data[0]),
-            await self._in_thread(convert.coverage, placing.hole, data[1]),
-            convert.overview_picture(overview, data[2], placing.document) if overview else None,
+            parsing.document_picture(placing, data[0]),
+            await self._in_thread(parsing.coverage, placing.hole, data[1]),
+            parsing.overview_picture(overview, data[2], placing.document) if overview else None,
         )
 
     # -- Edit -----------------------------------------------------------------------------------
@@ -119,7 +120,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         """One candidate again, with changes: from its session, or from recipe and attachment."""
         async with self._parts.accounts.open("Edit", context) as account:
             header = await first_message(context, self._config.idle_s)
-            order = convert.edit_order(header, self._limits)
+            order = parsing.edit_order(header, self._limits)
             with self._admission.open() as memory:
                 if order.mixing and isinstance(order.mixing.other, DocumentPicture):
                     memory.grow(order.mixing.other.pixels.nbytes)
@@ -138,7 +139,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 memory.grow(await self._in_thread(working_bytes, scene.coverage))
                 await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
 
-    def _scene(self, source: convert.SourceOrder, data: list[bytes | bytearray]) -> Scene:
+    def _scene(self, source: parsing.SourceOrder, data: list[bytes | bytearray]) -> Scene:
         """The scene of a recipe, laid over the picture sent with it or over its attachment."""
         recipe = read_recipe(source.recipe, "source.recipe")
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
@@ -147,8 +148,8 @@ class InpaintService(pb_grpc.InpaintServicer):
             source.attachment, resolution, len(recipe.groups), "source.attachment"
         )
         if source.placing:
-            picture = convert.document_picture(source.placing, data[0])
-            coverage = convert.coverage(source.placing.hole, data[1])
+            picture = parsing.document_picture(source.placing, data[0])
+            coverage = parsing.coverage(source.placing.hole, data[1])
             dtype = source.placing.crop.dtype
         else:
             picture = DocumentPicture(squares[0].erased)
@@ -162,7 +163,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def _edit(
         self,
         scene: Scene,
-        order: convert.EditOrder,
+        order: parsing.EditOrder,
         index: int,
         session_id: str,
         context: Context,

@@ -19,9 +19,9 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from .config import Limits
-from .errors import InvalidRequest, TooMuch
-from .recipes import MAX_COORDINATE, MAX_EDIT_VALUE
+from ..config import Limits
+from ..errors import InvalidRequest, TooMuch
+from ..filling.recipes import MAX_COORDINATE, MAX_EDIT_VALUE
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
 MAX_OVERVIEW_SIDE = 512  # px

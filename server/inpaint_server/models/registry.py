@@ -16,7 +16,7 @@ from inpaint_model.inference.memory_footprint import Footprint, footprint
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.config import InpaintingConfig
 
-from .errors import ConfigurationError, NotFound, WrongModel
+from ..errors import ConfigurationError, NotFound, WrongModel
 
 TINY = "tiny"  # untrained, random weights: for tests and trials
 STORED_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}

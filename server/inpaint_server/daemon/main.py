@@ -23,22 +23,22 @@ from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.host_memory import keep_freed_memory, return_freed_memory
 from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
-from . import __version__
-from .accounting import Accounts
-from .budget import Budget, gpu_budget
-from .config import ServerConfig, host_and_port, override
-from .device import choose_devices, device_names, free_memory, is_fatal, use_threads
-from .device_models import DeviceModels
-from .engine import Engine, Urgency
-from .errors import ConfigurationError, RequestError
-from .filling import warm_up_steps
+from .. import __version__
+from ..config import ServerConfig, host_and_port, override
+from ..errors import ConfigurationError, RequestError
+from ..filling.filling import warm_up_steps
+from ..filling.sessions import SessionCache
+from ..models.budget import Budget, gpu_budget
+from ..models.device import choose_devices, device_names, free_memory, is_fatal, use_threads
+from ..models.device_models import DeviceModels
+from ..models.registry import BundleLoader, Loader, ModelRegistry, default_sources
+from ..scheduling.engine import Engine, Urgency
+from ..wire.interceptor import StatusInterceptor, TokenInterceptor
+from ..wire.request_log import Accounts
+from ..wire.service import InpaintService, Parts
 from .health import HealthMonitor
-from .interceptor import StatusInterceptor, TokenInterceptor
 from .listening import listening
-from .models import BundleLoader, Loader, ModelRegistry, default_sources
-from .runtime import Predecessor, RuntimeFile
-from .service import InpaintService, Parts
-from .sessions import SessionCache
+from .runtime_file import Predecessor, RuntimeFile
 
 log = logging.getLogger(__name__)
 

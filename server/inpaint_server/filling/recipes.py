@@ -36,8 +36,8 @@ from inpaint_model.document.model_view import Source
 from inpaint_model.networks.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
 from PIL import Image
 
-from . import __version__
-from .errors import InvalidRequest
+from .. import __version__
+from ..errors import InvalidRequest
 
 MAX_RECIPE_BYTES = 64 << 10
 MAX_GROUPS = 64

@@ -1,0 +1,1 @@
+"""The process: its life cycle, address, health, metrics and restarts."""

@@ -1,0 +1,1 @@
+"""One worker thread for each device, and the queue before them."""

@@ -1,0 +1,1 @@
+"""The wire: messages checked and written, uploads received, the service of both."""
