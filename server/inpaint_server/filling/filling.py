@@ -32,8 +32,8 @@ from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
 from ..models.device_models import DeviceModels
 from ..models.registry import Entry, suited
 from ..scheduling.engine import PAUSE, Pause, Steps
-from ..wire.parsing import EditOrder, Edits, FillOrder, MixingOrder
 from .mixing import mixed, other_codes, recipe_codes
+from .orders import EditOrder, Edits, FillOrder, MixingOrder
 from .recipes import MixingNote, Recipe
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from inpaint_model.networks.style_levels import LEVELS
 
 from ..errors import InvalidRequest, WrongModel
 from ..models.registry import Entry
-from ..wire.parsing import MixingOrder
+from .orders import MixingOrder
 from .recipes import Recipe, read_recipe
 
 Codes = tuple[CodesF32, ...]  # one [num_ws, w_dim] a group of holes

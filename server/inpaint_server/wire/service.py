@@ -28,16 +28,18 @@ from ..filling.filling import (
     scene_of_recipe,
     working_bytes,
 )
+from ..filling.orders import EditOrder, FillOrder, SourceOrder
 from ..filling.recipes import read_attachment, read_recipe
 from ..filling.sessions import SessionCache
 from ..models.device import device_names
 from ..models.device_models import DeviceModels
 from ..models.registry import Entry, ModelRegistry
+from ..scheduling.admission import Admission
 from ..scheduling.engine import Engine, Steps, Ticket, Urgency
 from . import parsing
 from .messages import attachment_of, candidate_event, frames_chosen, prepare_laying
 from .request_log import Account, Accounts
-from .uploads import Admission, first_message, receive_pictures
+from .uploads import first_message, receive_pictures
 
 if TYPE_CHECKING:
     from .interceptor import Context
@@ -100,7 +102,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 await self._answer(ticket, position, session_id, total, context, account)
 
     async def _pictures(
-        self, context: Context, header: pb.FillHeader, order: parsing.FillOrder
+        self, context: Context, header: pb.FillHeader, order: FillOrder
     ) -> tuple[DocumentPicture, MaskU8, DocumentPicture | None]:
         """Crop, coverage and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in order.shapes]
@@ -139,7 +141,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 memory.grow(await self._in_thread(working_bytes, scene.coverage))
                 await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
 
-    def _scene(self, source: parsing.SourceOrder, data: list[bytes | bytearray]) -> Scene:
+    def _scene(self, source: SourceOrder, data: list[bytes | bytearray]) -> Scene:
         """The scene of a recipe, laid over the picture sent with it or over its attachment."""
         recipe = read_recipe(source.recipe, "source.recipe")
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
@@ -163,7 +165,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def _edit(
         self,
         scene: Scene,
-        order: parsing.EditOrder,
+        order: EditOrder,
         index: int,
         session_id: str,
         context: Context,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from inpaint_server.errors import TooMuch
-from inpaint_server.wire.uploads import Admission
+from inpaint_server.scheduling.admission import Admission
 
 
 def test_what_others_hold_cannot_be_had_until_they_end() -> None:

@@ -1,0 +1,102 @@
+"""What is asked for, checked: everything of a request but the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from inpaint_model.document.arrays import Pixels
+from inpaint_model.document.blending import BlendSettings
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Box, Frame, Mode
+
+Edits = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PictureShape:
+    """A picture of the header, checked; its bytes may follow."""
+
+    field: str
+    width: int
+    height: int
+    channels: int
+    dtype: np.dtype[Any]
+    linear: bool
+
+    @property
+    def num_bytes(self) -> int:
+        return self.width * self.height * self.channels * self.dtype.itemsize
+
+    def pixels(self, data: bytes | bytearray | memoryview) -> Pixels:
+        """[H, W, C] in the machine's byte order; not a copy where that is the wire's."""
+        array = np.frombuffer(data, self.dtype).reshape(self.height, self.width, self.channels)
+        return array.astype(self.dtype.newbyteorder("="), copy=False)
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where crop and hole lie, and how they were sent."""
+
+    crop: PictureShape
+    hole: PictureShape
+    box: Box
+    document: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FillOrder:
+    """A FillHeader, checked: everything but the pixels."""
+
+    placing: Placing
+    overview: PictureShape | None
+    model: str
+    seeds: tuple[int, ...]
+    truncation_psi: float
+    edits: Edits
+    variants: tuple[Edits, ...]
+    frame_mode: Mode
+    frame: Frame | None
+    blending: BlendSettings
+    output_dtype: np.dtype[Any]
+
+    @property
+    def shapes(self) -> list[PictureShape]:
+        """The pictures in the order in which their bytes come."""
+        pictures = [self.placing.crop, self.placing.hole]
+        return pictures + [self.overview] if self.overview else pictures
+
+
+@dataclass(frozen=True)
+class SourceOrder:
+    """A RecipeSource, checked: everything but the pixels."""
+
+    recipe: str
+    attachment: bytes
+    placing: Placing | None  # None: lay over the attachment's own picture
+
+
+@dataclass(frozen=True)
+class MixingOrder:
+    """Whose styles are laid over a candidate's: another candidate's, or a picture's."""
+
+    other: str | DocumentPicture  # a recipe, or a picture in the document's coordinates
+    levels: tuple[str, ...]  # names of LEVELS, at least one
+    amount: float
+
+
+@dataclass(frozen=True)
+class EditOrder:
+    """An EditHeader, checked: everything but the pixels."""
+
+    session_id: str
+    source: SourceOrder | None
+    index: int
+    edits: Edits
+    truncation_psi: float | None
+    seed: int | None
+    mixing: MixingOrder | None
+    blending: BlendSettings | None
+    output_dtype: np.dtype[Any] | None
