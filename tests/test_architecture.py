@@ -1,4 +1,4 @@
-"""The arrows between the parts, read from the source.
+"""The arrows between the parts, and between the rooms of a part, read from the source.
 
 protos <- client <- plug-ins; client <- cli; protos, model <- server. The model knows no gRPC.
 """
@@ -6,6 +6,7 @@ protos <- client <- plug-ins; client <- cli; protos, model <- server. The model 
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -83,4 +84,104 @@ def test_a_planted_violation_is_found(tmp_path: Path) -> None:
     planted.write_text("def f():\n    from inpaint_protos.v1 import inpaint_pb2\n")
     assert violations("model/inpaint_model", tmp_path) == [
         "model/inpaint_model/planted.py imports inpaint_protos"
+    ]
+
+
+# The rooms of a package -> the rooms that each may import: always from a higher floor to a lower.
+# A module beside the rooms, such as `errors.py`, counts as a room; `__init__.py` is free.
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "model/inpaint_model": {
+        "networks": set(),
+        "document": set(),
+        "framing": {"document", "networks"},
+        "bundle": {"framing", "networks"},
+        "data": {"bundle", "document"},
+        "inference": {"data", "bundle", "framing", "document", "networks"},
+        "importing": {"bundle", "networks"},
+        "training": {"data", "bundle", "framing", "networks"},
+        "evaluation": {"inference", "data", "bundle", "document", "networks"},
+        "directions": {"inference", "data", "bundle", "document", "networks"},
+        "cli": {
+            "directions",
+            "evaluation",
+            "training",
+            "importing",
+            "inference",
+            "data",
+            "bundle",
+            "framing",
+            "document",
+            "networks",
+        },
+    },
+    "server/inpaint_server": {
+        "errors": set(),
+        "config": {"errors"},
+        "scheduling": {"errors"},
+        "models": {"errors"},
+        "filling": {"scheduling", "models", "errors"},
+        "wire": {"filling", "scheduling", "models", "config", "errors"},
+        "daemon": {"wire", "filling", "scheduling", "models", "config", "errors"},
+        "cli": {"daemon", "models", "config", "errors"},
+        "__main__": {"cli"},
+    },
+}
+
+
+def imported_modules(path: Path, package: Path) -> set[str]:
+    """The modules of its own package that a file imports, dotted, without the package's name."""
+    here = path.relative_to(package).parts[:-1]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = [package.name, *here[: len(here) - node.level + 1]] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        prefix = package.name + "."
+        found.update(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+    return found
+
+
+def forbidden_arrows(folder: str, root: Path = ROOT) -> list[str]:
+    package, arrows = root / folder, ROOMS[folder]
+    return [
+        f"{path.relative_to(package)} imports {name}"
+        for path in sorted(package.rglob("*.py"))
+        if path != package / "__init__.py"
+        for room in [path.relative_to(package).with_suffix("").parts[0]]
+        for name in sorted(imported_modules(path, package))
+        for target in [name.partition(".")[0]]
+        if target not in {room} | arrows[room]
+        and ((package / target).is_dir() or (package / f"{target}.py").is_file())
+    ]
+
+
+@pytest.mark.parametrize("folder", sorted(ROOMS))
+def test_rooms_import_downwards_only(folder: str) -> None:
+    assert forbidden_arrows(folder) == []
+    TopologicalSorter(ROOMS[folder]).prepare()  # raises CycleError
+
+
+def test_the_model_has_few_rooms() -> None:
+    rooms = ROOMS["model/inpaint_model"]
+    package = ROOT / "model" / "inpaint_model"
+    entries = {p.name for p in package.iterdir() if p.is_file() or any(p.rglob("*.py"))}
+    assert entries == {*rooms, "__init__.py", "py.typed"}
+    assert len(entries) <= 13
+    assert sum(map(len, rooms.values())) <= 40
+
+
+def test_a_planted_arrow_is_found(tmp_path: Path) -> None:
+    package = tmp_path / "model" / "inpaint_model"
+    for room in ("networks", "cli"):
+        (package / room).mkdir(parents=True)
+        (package / room / "__init__.py").touch()
+    planted = package / "networks" / "planted.py"
+    planted.write_text("def f():\n    from ..cli import main\n    import inpaint_model.cli.main\n")
+    assert forbidden_arrows("model/inpaint_model", tmp_path) == [
+        "networks/planted.py imports cli.main"
     ]

@@ -1,7 +1,7 @@
 """How much of a device's memory models may take, and what follows: the size of batches.
 
-What a model takes is computed from its configuration (`inpaint_model.inference.memory_footprint`), so it is known
-before anything is loaded. `DeviceModels` drops models by the same numbers.
+What a model takes is computed from its configuration (`inpaint_model.inference.memory_footprint`),
+so it is known before anything is loaded. `DeviceModels` drops models by the same numbers.
 """
 
 from __future__ import annotations
