@@ -85,7 +85,7 @@ class Silent(World):
 
 
 class Reads:
-    """What `inpaint_model.data.readback` returns here: zeros, and how often it was asked."""
+    """What `inpaint_model.data.transfer` returns here: zeros, and how often it was asked."""
 
     def __init__(self) -> None:
         self.count = 0

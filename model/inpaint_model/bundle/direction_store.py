@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -16,7 +13,7 @@ from torch import Tensor
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.bundle.manifest import BundleError, BundleInfo, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
-from inpaint_model.bundle.writer import replace_folder
+from inpaint_model.bundle.writer import edit_manifest, rewriting
 
 VECTORS = "directions.safetensors"
 Found = tuple[Direction, Tensor]
@@ -102,27 +99,11 @@ def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, F
 def write_directions(
     info: BundleInfo, directions: Sequence[Direction], vectors: Mapping[str, Tensor]
 ) -> BundleInfo:
-    """Replace all directions of a bundle. The bundle is replaced only when the new one is whole;
-    its other files are the same files."""
-    temporary = info.folder.with_name(info.folder.name + ".writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(info.folder, temporary, copy_function=_link)
-    for name in ("model.yaml", VECTORS):  # a link must not be written through
-        (temporary / name).unlink(missing_ok=True)
-    document = yaml.safe_load((info.folder / "model.yaml").read_text("utf-8"))
-    document["directions"] = [direction.to_dict() for direction in directions]
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    (temporary / "model.yaml").write_text(text, "utf-8")
-    if directions:
-        own = {d.name: vectors[d.name].float().cpu().contiguous().clone() for d in directions}
-        write_tensors(own, temporary / VECTORS)
-    replace_folder(temporary, info.folder)
+    """Replace all directions of a bundle, all or nothing; its other files stay the same files."""
+    with rewriting(info.folder, keep=True) as new:
+        (new / VECTORS).unlink(missing_ok=True)
+        edit_manifest(new, directions=[direction.to_dict() for direction in directions])
+        if directions:
+            own = {d.name: vectors[d.name].float().cpu().contiguous().clone() for d in directions}
+            write_tensors(own, new / VECTORS)
     return read_bundle(info.folder)
-
-
-def _link(source: str, target: str) -> None:
-    """The same file under another name; a copy where the file system has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

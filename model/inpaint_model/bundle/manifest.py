@@ -1,11 +1,16 @@
-"""TODO."""
+"""What a bundle says of itself: `model.yaml`, read and checked.
+
+A bundle is a model as a folder: `model.yaml` says what the networks are and where they come from,
+`weights.safetensors` holds their tensors under `generator.`, `encoder.`, `mixer.`, `skip.`,
+`second_encoder.` and `framer.`. No pickle.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import yaml
 
@@ -16,11 +21,7 @@ from inpaint_model.networks.config import (
     GeneratorConfig,
     InpaintingConfig,
 )
-from inpaint_model.networks.validation import Number, Text, shown, validated
-
-if TYPE_CHECKING:
-    pass
-from inpaint_model.bundle.weights import DOCUMENTS
+from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
 MAX_YAML_BYTES = 2 * 2**20
@@ -130,3 +131,50 @@ def find_bundle(path_or_name: str | Path) -> Path:
     """A bundle's folder: the path itself, or a bundled model's name."""
     path = Path(path_or_name)
     return path if (path / "model.yaml").exists() or path.is_dir() else bundled(str(path_or_name))
+
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """What `model.yaml` says of `weights.safetensors`."""
+
+    sha256: Text
+    dtype: Literal["fp32", "fp16", "bf16"]
+    file: Text = WEIGHTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document(Card):
+    """`model.yaml` as it stands in the file. Keys that it does not know are passed over."""
+
+    format: Literal[1]
+    weights: StoredWeights
+    generator_sha256: Text
+    alignment: Text = ""
+    directions: Several[Direction] = ()
+    framer: FramerConfig | None = None
+    discriminator: DiscriminatorConfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorDocument(Document):
+    """`model.yaml` of a generator."""
+
+    kind: Literal["generator"]
+    config: GeneratorConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class InpainterDocument(Document):
+    """`model.yaml` of an inpainting model."""
+
+    kind: Literal["inpainter"]
+    config: InpaintingConfig
+
+
+DOCUMENTS: Mapping[Kind, type[GeneratorDocument | InpainterDocument]] = {
+    "generator": GeneratorDocument,
+    "inpainter": InpainterDocument,
+}

@@ -1,84 +1,25 @@
-"""Bundles: a model as a folder of YAML and safetensors. No pickle.
-
-`model.yaml` says what the networks are and where they come from; `weights.safetensors` holds their
-tensors under `generator.`, `encoder.`, `mixer.`, `skip.`, `second_encoder.` and `framer.`.
-"""
+"""The tensors of a bundle: hashed, checked against the configuration, and loaded."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from inpaint_model.bundle.directions import Direction
-from inpaint_model.framing.network import FramerConfig
+from inpaint_model.bundle.manifest import WEIGHTS, BundleError, BundleInfo, _first_line
 from inpaint_model.networks.config import (
-    DiscriminatorConfig,
-    GeneratorConfig,
     InpaintingConfig,
 )
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
-from inpaint_model.networks.validation import Several, Text
-
-if TYPE_CHECKING:
-    pass
-from inpaint_model.bundle.manifest import BundleError, BundleInfo, Card, Kind, _first_line
 
 MAPPED_BYTES = 64 * 2**20
-WEIGHTS = "weights.safetensors"
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class StoredWeights:
-    """What `model.yaml` says of `weights.safetensors`."""
-
-    sha256: Text
-    dtype: Literal["fp32", "fp16", "bf16"]
-    file: Text = WEIGHTS
-
-
-@dataclass(frozen=True, kw_only=True)
-class Document(Card):
-    """`model.yaml` as it stands in the file. Keys that it does not know are passed over."""
-
-    format: Literal[1]
-    weights: StoredWeights
-    generator_sha256: Text
-    alignment: Text = ""
-    directions: Several[Direction] = ()
-    framer: FramerConfig | None = None
-    discriminator: DiscriminatorConfig | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GeneratorDocument(Document):
-    """`model.yaml` of a generator."""
-
-    kind: Literal["generator"]
-    config: GeneratorConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class InpainterDocument(Document):
-    """`model.yaml` of an inpainting model."""
-
-    kind: Literal["inpainter"]
-    config: InpaintingConfig
-
-
-DOCUMENTS: Mapping[Kind, type[GeneratorDocument | InpainterDocument]] = {
-    "generator": GeneratorDocument,
-    "inpainter": InpainterDocument,
-}
 
 
 def generator_sha256(tensors: Mapping[str, Tensor]) -> str:

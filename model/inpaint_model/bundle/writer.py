@@ -1,20 +1,23 @@
-"""TODO."""
+"""Bundles written and rewritten: a folder is replaced only when the new one is whole."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from safetensors.torch import load_file
 from torch import Tensor
 
-from inpaint_model.bundle.manifest import FORMAT, BundleInfo, Card, read_bundle
+from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
-from inpaint_model.bundle.weights import DTYPES, WEIGHTS, file_sha256, generator_sha256
-from inpaint_model.framing.network import FramerConfig
+from inpaint_model.bundle.weights import DTYPES, file_sha256, generator_sha256
+from inpaint_model.framing.network import Framer, FramerConfig
 from inpaint_model.networks.config import (
     to_dict,
 )
@@ -48,9 +51,6 @@ def save_bundle(
     write_extra: writes further files, such as projected heads, into the folder it is given.
     extra_tensors: further entries for weights.safetensors (`framer.*`).
     """
-    temporary = folder.with_name(folder.name + ".writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     if isinstance(model, InpaintingModel):
         kind, tensors = "inpainter", _stored(model.state_dict(), DTYPES[dtype])
     else:
@@ -63,35 +63,33 @@ def save_bundle(
     }
     if extra_tensors:
         tensors |= _stored(extra_tensors, DTYPES[dtype])
-    weights = temporary / WEIGHTS
-    write_tensors(tensors, weights)
-    document: dict[str, Any] = {
-        "format": FORMAT,
-        "name": card.name,
-        "title": card.title,
-        "kind": kind,
-        "config": to_dict(model.config),
-        "weights": {"file": weights.name, "sha256": file_sha256(weights), "dtype": dtype},
-        "generator_sha256": generator_sha256(own),
-        "alignment": card.alignment,
-        "licence": card.licence,
-        "provenance": card.provenance,
-        "trained_kimg": float(card.trained_kimg),
-        "metrics": dict(card.metrics),
-        "directions": [],
-    }
-    if framer is not None:
-        document["framer"] = framer.to_dict()
-    if discriminator is not None:
-        document["discriminator"] = to_dict(discriminator.config)
-        save_discriminator(temporary / "discriminator.safetensors", discriminator, dtype)
-    if write_extra is not None:
-        write_extra(temporary, DTYPES[dtype])
-    (temporary / "model.yaml").write_text(
-        yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8"
-    )
-    (temporary / "card.md").write_text(card_text or f"# {card.title or card.name}\n", "utf-8")
-    replace_folder(temporary, folder)
+    with rewriting(folder, keep=False) as new:
+        weights = new / WEIGHTS
+        write_tensors(tensors, weights)
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "name": card.name,
+            "title": card.title,
+            "kind": kind,
+            "config": to_dict(model.config),
+            "weights": {"file": weights.name, "sha256": file_sha256(weights), "dtype": dtype},
+            "generator_sha256": generator_sha256(own),
+            "alignment": card.alignment,
+            "licence": card.licence,
+            "provenance": card.provenance,
+            "trained_kimg": float(card.trained_kimg),
+            "metrics": dict(card.metrics),
+            "directions": [],
+        }
+        if framer is not None:
+            document["framer"] = framer.to_dict()
+        if discriminator is not None:
+            document["discriminator"] = to_dict(discriminator.config)
+            save_discriminator(new / "discriminator.safetensors", discriminator, dtype)
+        if write_extra is not None:
+            write_extra(new, DTYPES[dtype])
+        _write_manifest(new, document)
+        (new / "card.md").write_text(card_text or f"# {card.title or card.name}\n", "utf-8")
     return read_bundle(folder)
 
 
@@ -100,11 +98,64 @@ def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "f
     write_tensors(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
 
 
-def replace_folder(source: Path, target: Path) -> None:
-    """Move `source` to `target`; an earlier `target` stays whole until then."""
-    old = target.with_name(target.name + ".old")
+@contextmanager
+def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
+    """Yield a folder that takes the place of `folder` in the end, unless an exception is raised.
+
+    Args:
+        folder: the bundle. It stays whole until the new one is.
+        keep: whether the new folder begins with the files of the old one. They are the same files
+            where the file system has hard links: replace them, never write into them.
+    """
+    temporary, old = (folder.with_name(folder.name + end) for end in (".writing", ".old"))
+    shutil.rmtree(temporary, ignore_errors=True)
+    if keep:
+        shutil.copytree(folder, temporary, copy_function=_link)
+    else:
+        temporary.mkdir(parents=True)
+    yield temporary
     shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    source.rename(target)
+    if folder.exists():
+        folder.rename(old)
+    temporary.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def edit_manifest(folder: Path, **entries: Any) -> None:
+    """Replace entries of `model.yaml` in a folder that `rewriting` yields."""
+    path = folder / "model.yaml"
+    document = yaml.safe_load(path.read_text("utf-8"))
+    path.unlink()  # it may be the old bundle's very file
+    _write_manifest(folder, document | entries)
+
+
+def _write_manifest(folder: Path, document: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True)
+    (folder / "model.yaml").write_text(text, "utf-8")
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file another name; copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def add_framer(folder: Path, framer: Framer) -> BundleInfo:
+    """Add a framer to the bundle in `folder`, replacing one that it had.
+
+    The bundle is replaced only when the new one is whole. Its other tensors stay bit for bit what
+    they were; the hash of its weights file changes.
+    """
+    info = read_bundle(folder)
+    with rewriting(folder, keep=True) as new:
+        path = new / WEIGHTS
+        tensors = {k: v for k, v in load_file(path).items() if not k.startswith("framer.")}
+        for name, value in framer.state_dict().items():
+            tensors[f"framer.{name}"] = value.to("cpu", DTYPES[info.dtype]).contiguous()
+        path.unlink()
+        write_tensors(tensors, path)
+        weights = {"file": WEIGHTS, "sha256": file_sha256(path), "dtype": info.dtype}
+        edit_manifest(new, weights=weights, framer=framer.config.to_dict())
+    return read_bundle(folder)

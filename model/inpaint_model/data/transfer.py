@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -42,3 +43,24 @@ def download(x: Tensor) -> Tensor:
     pinned.copy_(x, non_blocking=True)
     torch.cuda.current_stream(x.device).record_event().synchronize()
     return pinned.clone()
+
+
+def read_scalars(*values: Tensor | float) -> list[float]:
+    """Return scalars of one device as numbers, in one transfer however many they are.
+
+    Those that are numbers already need none.
+    """
+    there = [x.detach().float() for x in values if isinstance(x, Tensor)]
+    read = iter(_fetched(torch.stack(there)).tolist() if there else [])
+    return [next(read) if isinstance(x, Tensor) else float(x) for x in values]
+
+
+def read_array(x: Tensor) -> npt.NDArray[np.float32]:
+    """Return a tensor of any shape as a float32 array of that shape."""
+    array: npt.NDArray[np.float32] = _fetched(x.detach().float()).numpy()
+    return array
+
+
+def _fetched(x: Tensor) -> Tensor:
+    """The tensor in the processor's memory: where everybody waits."""
+    return download(x)

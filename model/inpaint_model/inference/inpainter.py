@@ -14,8 +14,7 @@ from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.directions import Direction, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.bundle.weights import load_model, load_tensors
-from inpaint_model.data.readback import read_array
-from inpaint_model.data.transfer import upload
+from inpaint_model.data.transfer import read_array, upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from inpaint_model.data.readback import read_scalars
-from inpaint_model.data.transfer import upload
+from inpaint_model.data.transfer import read_scalars, upload
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.training import losses
 from inpaint_model.training.augment.pipe import AdaController, AugmentPipe
@@ -21,8 +20,13 @@ from inpaint_model.training.distributed import World
 from inpaint_model.training.optimizers import lazy_adam
 from inpaint_model.training.phases import Graphs, Phase, Tensors
 from inpaint_model.training.progress import Stats
-from inpaint_model.training.projected.blur import blurred, fading_sigma, gaussian_taps
-from inpaint_model.training.projected.diffaugment import changed, random_changes
+from inpaint_model.training.projected.diffaugment import (
+    blurred,
+    changed,
+    fading_sigma,
+    gaussian_taps,
+    random_changes,
+)
 from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import GeneratorTraining

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from inpaint_model.data.readback import read_scalars
+from inpaint_model.data.transfer import read_scalars
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.training.inpainter_step import Batch
 

@@ -20,8 +20,8 @@ from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.image_grid import contact_sheet
 from inpaint_model.data.image_tensors import to_uint8
-from inpaint_model.data.readback import read_scalars
 from inpaint_model.data.sampler import Sampler
+from inpaint_model.data.transfer import read_scalars
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import channels_last

@@ -13,8 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from inpaint_model.data.readback import read_scalars
-from inpaint_model.data.transfer import upload
+from inpaint_model.data.transfer import read_scalars, upload
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.ops import channels_last
 from inpaint_model.training.ema import frozen_copy

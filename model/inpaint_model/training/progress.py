@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from inpaint_model.data.readback import read_scalars
+from inpaint_model.data.transfer import read_scalars
 from inpaint_model.training.run_folder import RunFolder
 
 

@@ -14,10 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import load_bundle
-from inpaint_model.bundle.framer import add_framer
 from inpaint_model.bundle.manifest import Card, read_bundle
 from inpaint_model.bundle.weights import load_tensors
-from inpaint_model.bundle.writer import save_bundle
+from inpaint_model.bundle.writer import add_framer, save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture

@@ -13,7 +13,7 @@ import yaml
 from annotated_types import Interval, Len
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.bundle.weights import InpainterDocument
+from inpaint_model.bundle.manifest import InpainterDocument
 from inpaint_model.networks.validation import (
     Finite,
     Flag,

@@ -12,8 +12,12 @@ from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.distributed import World
 from inpaint_model.training.progress import Stats
-from inpaint_model.training.projected.blur import blurred, gaussian_taps
-from inpaint_model.training.projected.diffaugment import changed, random_changes
+from inpaint_model.training.projected.diffaugment import (
+    blurred,
+    changed,
+    gaussian_taps,
+    random_changes,
+)
 from inpaint_model.training.randomness import generator_for
 from short_trainings import TORCHSCRIPT, rand
 from tiny_feature_networks import tiny_projected

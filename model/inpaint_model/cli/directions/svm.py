@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from inpaint_model.bundle.direction_store import add_directions
-    from inpaint_model.directions.attribute_fits import fit_attributes
     from inpaint_model.directions.attributes import chosen
     from inpaint_model.directions.context import known_attributes, open_workbench
+    from inpaint_model.directions.fitting import fit_attributes
     from inpaint_model.directions.samples import draw
     from inpaint_model.networks.style_levels import parse_styles
 

@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from inpaint_model.bundle.framer import add_framer
     from inpaint_model.bundle.manifest import read_bundle
+    from inpaint_model.bundle.writer import add_framer
     from inpaint_model.framing.network import FramerConfig
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.framer.loop import PICTURE_PX, train_framer

@@ -19,8 +19,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from inpaint_model.data.readback import read_scalars
-from inpaint_model.data.transfer import upload, uploaded
+from inpaint_model.data.transfer import read_scalars, upload, uploaded
 from inpaint_model.training.augment.filters import (
     HALO,
     along_both_axes,

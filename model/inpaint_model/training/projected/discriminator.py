@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaint_model.data.readback import read_scalars
+from inpaint_model.data.transfer import read_scalars
 from inpaint_model.training.projected.feature_network import FeatureNetwork
 from inpaint_model.training.projected.heads import Head, improve, spectral_norms
 from inpaint_model.training.projected.projection import WIDTHS, Projection

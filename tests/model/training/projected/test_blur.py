@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from inpaint_model.training.projected.blur import blurred, fading_sigma, gaussian_taps
+from inpaint_model.training.projected.diffaugment import blurred, fading_sigma, gaussian_taps
 from torch import Tensor
 
 
