@@ -142,6 +142,7 @@ def test_a_jpeg_photo_is_upright_and_keeps_its_metadata(inpaint: Command, tmp_pa
     assert filled.icc == SRGB
 
 
+@pytest.mark.slow
 def test_edit_continues_from_a_recipe(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint(

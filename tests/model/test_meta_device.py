@@ -239,6 +239,7 @@ class TestFilling:
         assert (pictures.shape, reads.count) == ((3, 32, 32, 3), 2)
         assert (recorder.recordings, recorder.replays) == (4, 1 + 3 + 2)
 
+    @pytest.mark.slow
     def test_choosing_a_frame_reads_each_candidate(self) -> None:
         picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
         coverage = np.zeros((60, 70), np.uint8)

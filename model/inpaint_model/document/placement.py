@@ -1,7 +1,6 @@
-"""Between a document and the model: find the frame, look through it, lay the fill back.
+"""Between a document and the model: what the model sees, and where its output belongs.
 
-`prepare` gives one `Placement` for each group of holes: what the model sees, and where its output
-belongs. A `Fitting` turns outputs of the model into patches of the document's own pixels, each with
+A `Placement` is one group of holes with its frame. A `Fitting` turns outputs of the model into patches of the document's own pixels, each with
 the coverage that its receiver composites it with. Outside the hole a patch has no coverage.
 """
 

@@ -159,6 +159,7 @@ RESOURCE_BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(RESOURCE_BOMBS))
 def test_bombs_of_operations(tmp_path: Path, name: str) -> None:
     refusal(write(tmp_path / "x.pkl", RESOURCE_BOMBS[name]))

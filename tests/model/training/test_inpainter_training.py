@@ -66,6 +66,7 @@ class TestInpainter:
         last = records_of(run)[-1]
         assert {"diversity", "by_encoder", "by_z", "loss_same", "loss_new"} <= set(last)
 
+    @pytest.mark.slow
     def test_the_losses_fall(self, tmp_path: Path) -> None:
         """Reconstruction from the picture's own code gets better on one fixed task."""
         model, (_, D) = tiny_model(), tiny_networks()
@@ -78,6 +79,7 @@ class TestInpainter:
         losses_ = [r["loss_same"] + r["loss_new"] for r in records if "loss_same" in r]
         assert losses_[-1] < 0.8 * losses_[0]
 
+    @pytest.mark.slow
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
         class Stopped(Deadline):
             """Passes after so many steps, of which no line and no snapshot knows."""
@@ -109,6 +111,7 @@ class TestInpainter:
                 assert reached_kimg(folder.path) == (0.024 if steps == 3 else 0.048)
         assert same_tensors(folders[0].state_path, folders[1].state_path)
 
+    @pytest.mark.slow
     def test_drawing_ahead_changes_nothing(self, tmp_path: Path) -> None:
         runs = [RunFolder(tmp_path / str(threads)) for threads in (0, 2)]
         for threads, run in zip((0, 2), runs, strict=True):

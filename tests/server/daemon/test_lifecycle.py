@@ -117,6 +117,7 @@ def test_health_answers_while_the_device_is_busy(slow_caller: Caller) -> None:
     fill.cancel()
 
 
+@pytest.mark.slow
 def test_smaller_batches_when_memory_does_not_suffice(tmp_path: Path) -> None:
     config = "batch_size: 8"
     with (
@@ -130,6 +131,7 @@ def test_smaller_batches_when_memory_does_not_suffice(tmp_path: Path) -> None:
             assert squeezed.candidates[k].patches == plain.candidates[k].patches
 
 
+@pytest.mark.slow
 def test_an_idle_model_leaves_and_comes_back(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, config="idle_unload_s: 0.1") as daemon, daemon.caller() as caller:
         eventually(lambda: "model=tiny loaded=true" in daemon.log.read_text(), "loaded")
@@ -138,6 +140,7 @@ def test_an_idle_model_leaves_and_comes_back(tmp_path: Path) -> None:
         assert daemon.log.read_text().count("model=tiny loaded=true") >= 2
 
 
+@pytest.mark.slow
 def test_killed_and_restarted_under_a_client(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.3) as first:
         caller = first.caller()
@@ -153,6 +156,7 @@ def test_killed_and_restarted_under_a_client(tmp_path: Path) -> None:
         assert len(caller.fill(header()).candidates) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_lets_running_fills_end(tmp_path: Path, number: int) -> None:
     with DaemonProcess(tmp_path, slow_s=0.3) as daemon, daemon.caller() as caller:
@@ -170,6 +174,7 @@ def test_a_stop_lets_running_fills_end(tmp_path: Path, number: int) -> None:
         assert not daemon.runtime_file.exists()
 
 
+@pytest.mark.slow
 def test_what_does_not_end_within_the_grace_time_is_ended(tmp_path: Path) -> None:
     with (
         DaemonProcess(tmp_path, slow_s=0.3, config="grace_s: 0.5") as daemon,
@@ -184,6 +189,7 @@ def test_what_does_not_end_within_the_grace_time_is_ended(tmp_path: Path) -> Non
         assert daemon.ended() == 0
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.3) as daemon, daemon.caller() as caller:
         call = caller.start_fill(header(**LONG))
@@ -235,6 +241,7 @@ def test_a_second_daemon_says_that_one_runs(daemon: DaemonProcess) -> None:
     assert daemon.runtime()["address"] in line
 
 
+@pytest.mark.slow
 def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "inpaint_server", "--gpu", "99"],
@@ -308,6 +315,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert ended.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP is what torch uses on Linux")
 def test_torchs_threads_do_not_wait_awake_for_long(tmp_path: Path) -> None:
     """What the library itself says that it has read: it does so once, when torch is imported."""
@@ -344,6 +352,7 @@ def test_info(daemon: DaemonProcess, caller: Caller) -> None:
     assert info.limits.max_picture_bytes == 512 << 20
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_is_told_apart_from_a_bug(tmp_path: Path) -> None:
     """gRPC may let the daemon's next write fail before it cancels the method."""
     fill = header(noise(256, 256), seeds=[1], count=40)

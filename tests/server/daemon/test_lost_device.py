@@ -58,6 +58,7 @@ def job(seed: int) -> FillJob:
     )
 
 
+@pytest.mark.slow
 def test_the_daemon_starts_again_where_it_was(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.0) as daemon, daemon.caller() as caller:
         before = daemon.runtime()
@@ -78,6 +79,7 @@ def test_the_daemon_starts_again_where_it_was(tmp_path: Path) -> None:
         assert not daemon.runtime_file.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the command")
 def test_the_plug_ins_next_fill_waits_for_the_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -103,6 +105,7 @@ def test_the_plug_ins_next_fill_waits_for_the_restart(
         assert daemon.runtime() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 def test_a_unix_socket_is_served_again(tmp_path: Path) -> None:
     path = tmp_path / "socket"
@@ -118,6 +121,7 @@ def test_a_unix_socket_is_served_again(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> None:
     """A fill that runs, one that waits, and a daemon started while the first one restarts."""
     with DaemonProcess(tmp_path, slow_s=0.2) as daemon, daemon.caller() as caller:
@@ -145,6 +149,7 @@ def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> No
         assert len(caller.fill(header(seeds=[1])).candidates) == 1
 
 
+@pytest.mark.slow
 def test_a_device_that_fails_too_often_ends_the_daemon(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.0) as daemon, daemon.caller() as caller:
         for restart in range(MOST):
@@ -160,6 +165,7 @@ def test_a_device_that_fails_too_often_ends_the_daemon(tmp_path: Path) -> None:
         assert not daemon.runtime_file.exists()
 
 
+@pytest.mark.slow
 def test_a_stop_during_a_restart_stops(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.0) as daemon, daemon.caller() as caller:
         daemon.runtime()

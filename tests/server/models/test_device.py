@@ -25,6 +25,7 @@ print(worker.submit(torch.get_num_threads).result(), pixels.submit(torch.get_num
 """
 
 
+@pytest.mark.slow
 def test_every_thread_keeps_its_own_share_of_the_cores() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True

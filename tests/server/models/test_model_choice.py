@@ -110,6 +110,7 @@ def fill_of(side: int, **fields: Any) -> pb.FillHeader:
     return header(noise(400, 400), hole, seeds=[1], **fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("side", "model", "resolution"), [(10, "small", 32), (16, "small", 32), (30, "large", 64)]
 )
@@ -125,6 +126,7 @@ def test_a_real_daemon_takes_the_model_with_enough_detail(
     assert list(named.patches) == list(candidate.patches)
 
 
+@pytest.mark.slow
 def test_beyond_all_models_the_largest_fills_and_the_user_is_told(caller: Caller) -> None:
     (frame,) = caller.fill(fill_of(100)).frames
     assert frame.model == "large"
@@ -134,6 +136,7 @@ def test_beyond_all_models_the_largest_fills_and_the_user_is_told(caller: Caller
     assert "Filled at 32 px, enlarged 6.2 times." in frame.warning
 
 
+@pytest.mark.slow
 def test_an_explicit_frame_decides_too(caller: Caller) -> None:
     for side, model in ((32.0, "small"), (33.0, "large")):
         frame = pb.Frame(cx=200, cy=200, side=side)
@@ -141,6 +144,7 @@ def test_an_explicit_frame_decides_too(caller: Caller) -> None:
         assert [chosen.model for chosen in caller.fill(fill).frames] == [model]
 
 
+@pytest.mark.slow
 def test_the_largest_frame_of_several_groups_decides(caller: Caller) -> None:
     hole = np.zeros((60, 600), np.uint8)
     hole[20:24, 10:14] = hole[10:35, 560:585] = 255
@@ -148,6 +152,7 @@ def test_the_largest_frame_of_several_groups_decides(caller: Caller) -> None:
     assert [frame.model for frame in answer.frames] == ["large", "large"]
 
 
+@pytest.mark.slow
 def test_edits_of_the_session_keep_to_its_model(caller: Caller, family: DaemonProcess) -> None:
     answer = caller.fill(fill_of(30))
     again = caller.edit(pb.EditHeader(session_id=answer.session_id))

@@ -337,6 +337,7 @@ def test_a_candidate_that_does_not_exist(caller: Caller, filled: Answer) -> None
     assert "0, 1, 2" in raised.value.details()
 
 
+@pytest.mark.slow
 def test_an_unloaded_model_comes_back_for_an_edit(caller: Caller, filled: Answer) -> None:
     def call(method: Any, request: Any) -> Any:
         return method(request, metadata=caller.metadata)
