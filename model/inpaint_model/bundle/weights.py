@@ -19,7 +19,6 @@ from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 
 MAPPED_BYTES = 64 * 2**20
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def generator_sha256(tensors: Mapping[str, Tensor]) -> str:

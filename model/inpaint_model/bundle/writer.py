@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
-from inpaint_model.bundle.weights import DTYPES, file_sha256, generator_sha256
+from inpaint_model.bundle.weights import file_sha256, generator_sha256
 from inpaint_model.framing.network import Framer, FramerConfig
 from inpaint_model.networks.config import (
     to_dict,
@@ -24,6 +24,7 @@ from inpaint_model.networks.config import (
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.precision import DTYPES
 
 
 def _stored(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:

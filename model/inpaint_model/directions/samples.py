@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from inpaint_model.directions.measurements import Score
 from inpaint_model.document.arrays import Float64Array
-from inpaint_model.inference.freeze import DTYPES, best_dtype
+from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.inpainter import latent_of_seed
 from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.precision import DTYPES
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from inpaint_model.networks.generator import NoiseMode, NoiseSource, SynthesisLayer, ToRGBLayer
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.ops import EPSILON, SQRT2, channels_last, up_conv2d
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+from inpaint_model.networks.precision import DTYPES
 
 
 def best_dtype(device: torch.device) -> str:

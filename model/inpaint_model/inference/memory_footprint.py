@@ -12,9 +12,10 @@ from functools import cache
 
 import torch
 
-from inpaint_model.inference.freeze import DTYPES, freeze_for_inference
+from inpaint_model.inference.freeze import freeze_for_inference
 from inpaint_model.networks.config import EncoderConfig, InpaintingConfig, resolutions
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.precision import DTYPES
 
 LIVE = 3  # tensors of a layer's size that exist at once, in the generator as in the encoder
 FLOAT = 4  # bytes

@@ -15,11 +15,11 @@ from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.memory_footprint import Footprint, footprint
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.config import InpaintingConfig
+from inpaint_model.networks.precision import DTYPES
 
 from ..errors import ConfigurationError, NotFound, WrongModel
 
 TINY = "tiny"  # untrained, random weights: for tests and trials
-STORED_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class BundleLoader:
                 "`inpaint-model train inpainter --generator` first"
             )
         stored = (info.folder / "weights.safetensors").stat().st_size
-        return self._info(info, memory_bytes=stored * 4 // STORED_BYTES[info.dtype])
+        return self._info(info, memory_bytes=stored * 4 // DTYPES[info.dtype].itemsize)
 
     def load(self, source: str) -> Inpainter:
         if source == TINY:
