@@ -55,7 +55,10 @@ from inpaint_server.cli import SPIN_COUNT
 
 os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read with torch
 from inpaint_model import Inpainter
-from inpaint_model.document import placement as model_pictures
+from inpaint_model.document import blending
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.placement import Fitting
+from inpaint_model.framing import frame_holes
 from inpaint_model.inference.host_memory import keep_freed_memory
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from inpaint_server.models.device import choose_device, device_name
@@ -103,13 +106,12 @@ def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
     """The same fill without a daemon."""
     pixels = np.frombuffer(job.crop.data, np.uint8).reshape(CROP, CROP, 3)
     coverage = np.frombuffer(job.hole.data, np.uint8).reshape(CROP, CROP)
-    picture = model_pictures.DocumentPicture(pixels)
-    (placement,) = model_pictures.prepare(inpainter, picture, coverage)
+    (placement,) = frame_holes.prepare(inpainter, DocumentPicture(pixels), coverage)
     encoding = inpainter.encode(placement.source.erased, placement.source.hole)
     for seed in range(1, 1 + CANDIDATES):
         codes = inpainter.sample(encoding, [seed], 0.8)
         output = inpainter.render(encoding, codes)[0]
-        yield model_pictures.Fitting.of(placement, output, model_pictures.RAW).laid()
+        yield Fitting.of(placement, output, blending.RAW).laid()
 
 
 def processor_ms(pid: int) -> float:

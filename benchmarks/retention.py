@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from inpaint_model.cli.directions.check import evenly
+from inpaint_model.cli.directions.options import evenly
 from inpaint_model.directions.attributes import PORTRAIT, Attribute, chosen
 from inpaint_model.directions.context import open_workbench
 from inpaint_model.directions.effects import Render, Subject

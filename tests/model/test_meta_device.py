@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from fake_recorder import FakeRecorder
-from inpaint_model.data import readback
+from inpaint_model.data import transfer
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.framing.refining import neighbours, refined
@@ -136,7 +136,7 @@ class TestRecording:
 
         def record(device: torch.device) -> MetaRecorder:
             assert device == META
-            made.append(MetaRecorder(readback._fetched))  # type: ignore[arg-type]
+            made.append(MetaRecorder(transfer._fetched))  # type: ignore[arg-type]
             return made[0]
 
         monkeypatch.setattr(phases, "recorder_for", record)

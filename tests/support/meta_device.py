@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from inpaint_model.data import readback
+from inpaint_model.data import transfer
 from inpaint_model.training.distributed import World
 from inpaint_model.training.phases import Replay
 from torch import Tensor
@@ -114,13 +114,13 @@ class NoAutocast:
 
 @contextmanager
 def meta_device() -> Iterator[Reads]:
-    """Run what is done inside under `OneDevice`, with reads through `readback` alone.
+    """Run what is done inside under `OneDevice`, with reads through `transfer` alone.
 
     Random numbers are the processor's: torch has no generator for a device without numbers.
     """
     reads = Reads()
     with pytest.MonkeyPatch.context() as patched, OneDevice():
-        patched.setattr(readback, "_fetched", reads)
+        patched.setattr(transfer, "_fetched", reads)
         patched.setattr(torch, "Generator", ProcessorGenerator)
         patched.setattr(torch, "autocast", NoAutocast)
         yield reads
