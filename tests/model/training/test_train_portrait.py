@@ -237,7 +237,7 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
     script.send_signal(signal.SIGTERM)
     printed, _ = script.communicate(timeout=60)
     assert script.returncode == 128 + signal.SIGTERM
-    commands = [line for line in printed.splitlines() if "inpaint_model.cli.main train" in line]
+    commands = [line for line in printed.splitlines() if "inpaint_model.cli train" in line]
     assert len(commands) == 3
     assert "--no-" not in commands[0].replace("--no-random-noise", "")
     assert commands[1].endswith("--no-cuda-graphs --no-compile")

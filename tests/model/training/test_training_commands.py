@@ -36,7 +36,7 @@ from pathlib import Path
 
 import torch
 from inpaint_model.data.dataset import load_pictures
-from inpaint_model.inference.inpainter import tiny_model
+from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training import distributed
 from inpaint_model.training.generator_loop import train_generator
