@@ -30,6 +30,7 @@ from inpaint_server.models.registry import BundleLoader, Entry, ModelRegistry
 from inpaint_server.wire.messages import candidate_event
 
 RESOLUTION = 32
+TINY = 1e-6  # what sums of floats may be off
 DTYPES = [np.uint8, np.uint16, np.float16, np.float32]
 
 
@@ -60,11 +61,10 @@ def documents(draw: st.DrawFn) -> Document:
     channels, dtype = draw(st.sampled_from([1, 3, 4])), np.dtype(draw(st.sampled_from(DTYPES)))
     if dtype.kind == "u":
         pixels = random.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, True)
-    else:  # colors beyond white, below black, -0 and numbers too small to be normal
+    else:  # colors and alphas beyond 1, below 0, -0 and numbers too small to be normal
         pixels = (random.random((height, width, channels)) * 3 - 0.5).astype(dtype)
         pixels[random.random(pixels.shape) < 0.1] = -0.0
         pixels[random.random(pixels.shape) < 0.1] = np.finfo(dtype).smallest_subnormal
-        pixels[..., 3:] = pixels[..., 3:].clip(0, 1)
     left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
     crop = Box(left, top, draw(st.integers(1, width - left)), draw(st.integers(1, height - top)))
     part = np.zeros((crop.height, crop.width), np.uint8)
@@ -137,9 +137,12 @@ def test_the_command_changes_covered_pixels_only(document: Document, how: BlendS
     assert result[outside].tobytes() == before[outside].tobytes()
     assert document.pixels.tobytes() == before.tobytes()
     for layer in layers:
-        whole = layer.coverage == 255
+        known, made = cut(before, layer.box), cut(result, layer.box)
+        covered, whole = layer.coverage > 0, layer.coverage == 255
+        assert (made >= np.minimum(known, layer.fill) - TINY)[covered].all()
+        assert (made <= np.maximum(known, layer.fill) + TINY)[covered].all()
         if document.pixels.shape[2] < 4:
-            assert (cut(result, layer.box)[whole] == layer.fill[whole]).all()
+            assert (made[whole] == layer.fill[whole]).all()
     alone = layer_picture(document.pixels, layers)
     assert not alone[outside].any()
 
