@@ -56,8 +56,10 @@ def laid_over(document: Pixels, layers: Sequence[Layer]) -> Pixels:
         weight = amount
         if has_alpha:
             white = np.iinfo(document.dtype).max if document.dtype.kind == "u" else 1.0
-            over = fill[:, -1:] / white * amount
-            weight = over / np.maximum(over + known[:, -1:] / white * (1 - over), 1e-12)
+            # Floats may hold alphas beyond 0..1, which as weights would shoot past both colours.
+            under = (known[:, -1:] / white).clip(0, 1)
+            over = (fill[:, -1:] / white).clip(0, 1) * amount
+            weight = over / np.maximum(over + under * (1 - over), 1e-12)
         mixed = known + (fill - known) * weight
         if has_alpha:
             mixed[:, -1:] = known[:, -1:] + (fill[:, -1:] - known[:, -1:]) * amount

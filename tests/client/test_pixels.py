@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,17 @@ def test_crop_and_paste(
     pasted = pixels.paste(blank, extent, piece, box, channels)
     assert pixels.crop(bytes(pasted), extent, box, channels) == piece
     assert pixels.paste(pasted, extent, bytes(len(piece)), box, channels) == blank
+
+
+@given(st.randoms(use_true_random=False), sizes, st.sampled_from([1, 3, 8, 16]))
+def test_select(random: Random, count: int, pixel_bytes: int) -> None:
+    covered = bytes(random.choice([0, 0, 1, 255]) for _ in range(count))
+    inside, outside = random.randbytes(count * pixel_bytes), random.randbytes(count * pixel_bytes)
+    expected = b"".join(
+        (inside if flag else outside)[i * pixel_bytes : (i + 1) * pixel_bytes]
+        for i, flag in enumerate(covered)
+    )
+    assert pixels.select(covered, inside, outside, pixel_bytes) == expected
 
 
 @given(sizes, sizes, st.data())

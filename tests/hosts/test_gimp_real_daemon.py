@@ -54,6 +54,24 @@ def test_mix(gimp: GimpHost, warm: Profile, plug_in: Path) -> None:
     np.testing.assert_array_equal(alike[..., 3], first[..., 3])
 
 
+def test_holes_whose_boxes_overlap_are_all_filled(
+    gimp: GimpHost, warm: Profile, plug_in: Path
+) -> None:
+    profile = new_profile(gimp, plug_in, like=warm)
+    with DaemonProcess(profile.runtime) as daemon:
+        daemon.runtime()
+        value: Any = profile.console("groups", timeout_s=300).value
+    assert value == ["success", ""]
+    mask = np.frombuffer((profile.out / "mask.raw").read_bytes(), np.uint8).reshape(400, 480)
+    for name in ("filled", "edited"):
+        layer = read_xcf(profile.out / f"{name}.xcf").layers[1]
+        assert len(json.loads(layer.parasites["inpaint-recipe"])["groups"]) == 2
+        alpha = np.zeros_like(mask)
+        height, width = layer.pixels.shape[:2]
+        alpha[layer.y : layer.y + height, layer.x : layer.x + width] = layer.pixels[..., 3]
+        np.testing.assert_array_equal(alpha, mask)
+
+
 def check(path: Path) -> None:
     before, after, edited = (
         read_xcf(path.parent / f"{path.name}-{state}.xcf")

@@ -131,6 +131,31 @@ def check_merged(kra: Kra, before: np.ndarray, mask: np.ndarray, layer: np.ndarr
     assert np.abs(merged - mixture).max() <= 1
 
 
+def test_holes_whose_boxes_overlap_are_all_filled(
+    run_krita: RunKrita, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    lower_right = np.tri(100, dtype=np.bool_)[:, ::-1]
+    mask = np.zeros((400, 480), np.uint8)
+    for start, value in ((100, 255), (185, 200)):
+        mask[start : start + 100, start : start + 100][lower_right] = value
+    (tmp_path / "mask.raw").write_bytes(mask.tobytes())
+    run = run_krita(
+        "groups",
+        reach(daemon),
+        arguments={"slider": "brighter"},
+        files={"mask.raw": tmp_path / "mask.raw"},
+    )
+    assert len(json.loads(str(run.value))["groups"]) == 2
+    filled, edited = (
+        read_kra(run.out / name).find("Seed 5").pixels for name in ("filled.kra", "edited.kra")
+    )
+    assert filled is not None
+    assert edited is not None
+    assert np.array_equal(filled[..., 3], mask)
+    assert np.array_equal(edited[..., 3], mask)
+    assert not np.array_equal(edited, filled)
+
+
 def test_every_kind_of_document(run_krita: RunKrita) -> None:
     """With a daemon that answers one known colour, so that every conversion can be told."""
     with FakeDaemon(Script(token=TOKEN)) as daemon:

@@ -162,7 +162,7 @@ def test_a_patch_is_painted_in_strips_that_join_without_a_seam(rows: int) -> Non
     patch = Patch(
         Picture(width, rows, 3, fill), Picture(width, rows, 1, coverage), Box(5, 9, width, rows)
     )
-    strips: list[Painting] = list(paintings(patch, Space("RGBA", "U8", SRGB), _no_conversion))
+    strips: list[Painting] = list(paintings([patch], Space("RGBA", "U8", SRGB), _no_conversion))
     assert [strip.box.y for strip in strips] == sorted(strip.box.y for strip in strips)
     assert sum(strip.box.height for strip in strips) == rows
     data = b"".join(strip.data for strip in strips)

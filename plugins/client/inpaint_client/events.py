@@ -46,7 +46,7 @@ class Patch:
     """The pixels of one group of the hole."""
 
     fill: Picture  # valid where coverage > 0; size of box
-    coverage: Picture  # 1 channel, U8: the selection inside box, unchanged
+    coverage: Picture  # 1 channel, U8: the group's part of the selection, unchanged; else 0
     box: Box  # document px
 
 

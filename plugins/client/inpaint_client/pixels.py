@@ -17,6 +17,7 @@ from .requests import SampleType
 
 _CODES = {2: "H", 4: "I"}  # array codes by bytes a sample; no arithmetic, so unsigned
 _OPAQUE = b"\xff"
+_ABOVE_0 = bytes([0] + [255] * 255)
 
 
 def rearrange(
@@ -112,6 +113,26 @@ def paste(
         start = ((box.y + y) * extent.width + box.x) * pixel_bytes
         view[start : start + row] = source[y * row : (y + 1) * row]
     return result
+
+
+def select(
+    covered: bytes | bytearray,
+    inside: bytes | bytearray,
+    outside: bytes | bytearray,
+    pixel_bytes: int = 1,
+) -> bytes:
+    """Return the pixels of `inside` where `covered` is above 0, elsewhere those of `outside`.
+
+    Args:
+        covered: n bytes, one a pixel.
+        inside, outside: n pixels of `pixel_bytes` each.
+    """
+    flags = covered.translate(_ABOVE_0)
+    mask = bytearray(len(flags) * pixel_bytes)
+    for position in range(pixel_bytes):
+        mask[position::pixel_bytes] = flags
+    ins, out, taken = (int.from_bytes(data, "little") for data in (inside, outside, mask))
+    return (out ^ ((out ^ ins) & taken)).to_bytes(len(mask), "little")
 
 
 def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:

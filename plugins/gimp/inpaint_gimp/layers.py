@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from inpaint_client import Box, Candidate, Edit, Extent
 from inpaint_client.geometry import union_of
+from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange
 
 from .edits import describe_edits
@@ -55,15 +56,15 @@ def layer_pixels(candidate: Candidate) -> Pixels:
     box = union_of(patch.box for patch in candidate.patches)
     pixel_bytes = len(layout) * first.sample_type.size
     canvas = bytearray(box.extent.area * pixel_bytes)
-    for patch in candidate.patches:
+    for piece in pieces(candidate.patches):
         interleaved = rearrange(
-            patch.fill.data,
-            LAYOUTS[patch.fill.channels],
+            piece.fill.data,
+            LAYOUTS[piece.fill.channels],
             layout,
-            patch.fill.sample_type,
-            coverage=patch.coverage.data,
+            piece.fill.sample_type,
+            coverage=piece.coverage.data,
         )
-        paste(canvas, box.extent, interleaved, patch.box.relative(box), pixel_bytes)
+        paste(canvas, box.extent, interleaved, piece.box.relative(box), pixel_bytes)
     return Pixels(box, bytes(canvas), picture_format(first).babl(layout))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from inpaint_client.events import Patch
 from inpaint_client.geometry import Box, Extent
+from inpaint_client.patches import pieces
 from inpaint_client.pixels import rearrange
 
 from .colour import Space, space_of
 
 Convert = Callable[[bytes, Extent, Space, Space], bytes]
-STRIP_BYTES = 1 << 20
 _WIRE = {1: "Y", 3: "RGB", 4: "RGBA"}
 
 
@@ -23,20 +23,18 @@ class Painting(NamedTuple):
     data: bytes
 
 
-def paintings(patch: Patch, space: Space, convert: Convert) -> Iterator[Painting]:
-    """A patch in `space`, in strips that take a few milliseconds each."""
-    fill, coverage = patch.fill, patch.coverage
-    travel = space_of(fill, space)
-    row = fill.width * fill.pixel_bytes
-    for strip in patch.box.strips(max(1, STRIP_BYTES // row)):
-        first, last = strip.y - patch.box.y, strip.bottom - patch.box.y
+def paintings(patches: Sequence[Patch], space: Space, convert: Convert) -> Iterator[Painting]:
+    """A candidate's patches in `space`, in pieces that take a few milliseconds each."""
+    for piece in pieces(patches):
+        fill = piece.fill
+        travel = space_of(fill, space)
         data = rearrange(
-            fill.data[first * row : last * row],
+            fill.data,
             _WIRE[fill.channels],
             travel.layout,
             fill.sample_type,
-            coverage.data[first * fill.width : last * fill.width],
+            coverage=piece.coverage.data,
         )
         if travel != space:
-            data = convert(data, strip.extent, travel, space)
-        yield Painting(strip, data)
+            data = convert(data, fill.extent, travel, space)
+        yield Painting(piece.box, data)

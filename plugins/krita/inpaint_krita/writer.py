@@ -71,7 +71,6 @@ class Writer:
         self._steps = Steps(self._write(order), done, failed)
 
     def _write(self, order: Order) -> Generator[None, None, None]:
-        for patch in order.patches:
-            for painting in paintings(patch, order.space, self._convert):
-                self._canvas.write(order.layer, painting)
-                yield
+        for painting in paintings(order.patches, order.space, self._convert):
+            self._canvas.write(order.layer, painting)
+            yield

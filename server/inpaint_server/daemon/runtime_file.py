@@ -23,17 +23,23 @@ SESSION_FOLDERS = Path("/run/user")  # where XDG_RUNTIME_DIR lies; Flatpak shows
 
 
 def default_runtime_file() -> Path:
-    """`inpaint/server.json` in the user's runtime folder, else in the user's private cache."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime:
-        return Path(runtime, "inpaint", "server.json")
+    """`inpaint/server.json` in the user's runtime folder, else in the user's private cache.
+
+    Relative paths in the XDG variables do not count, as their specification asks; clients look no
+    further either.
+    """
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if runtime.is_absolute():
+        return runtime / "inpaint" / "server.json"
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
         return Path(local, "Temp", "inpaint", "server.json")
     if sys.platform == "darwin":
         return Path.home() / "Library/Caches/TemporaryItems/inpaint/server.json"
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "inpaint", "server.json")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():
+        cache = Path.home() / ".cache"
+    return cache / "inpaint" / "server.json"
 
 
 def visible_copy(path: Path) -> Path | None:

@@ -153,8 +153,14 @@ def test_the_client_reads_what_the_daemon_writes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 @pytest.mark.parametrize(
     "variables",
-    [{}, {"XDG_RUNTIME_DIR": "/x/run"}, {"XDG_CACHE_HOME": "/x/cache", "LOCALAPPDATA": "/x/local"}],
-    ids=["none", "runtime", "others"],
+    [
+        {},
+        {"XDG_RUNTIME_DIR": "/x/run"},
+        {"XDG_CACHE_HOME": "/x/cache", "LOCALAPPDATA": "/x/local"},
+        {"XDG_RUNTIME_DIR": "run", "XDG_CACHE_HOME": "cache"},
+        {"XDG_RUNTIME_DIR": "run", "XDG_CACHE_HOME": "/x/cache"},
+    ],
+    ids=["none", "runtime", "others", "relative", "relative runtime"],
 )
 def test_the_client_looks_where_the_daemon_writes(
     monkeypatch: pytest.MonkeyPatch, home: Path, platform: str, variables: dict[str, str]
@@ -164,4 +170,6 @@ def test_the_client_looks_where_the_daemon_writes(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    assert default_runtime_file() == folders_module.runtime_folders()[0] / "server.json"
+    written = default_runtime_file()
+    assert written == folders_module.runtime_folders()[0] / "server.json"
+    assert written.is_absolute()

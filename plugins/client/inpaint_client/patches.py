@@ -1,0 +1,70 @@
+"""A candidate's patches as pieces of one picture, for hosts that paint them into a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from .events import Patch
+from .geometry import Box
+from .pixels import bounding_box, crop, paste, select
+from .requests import Picture
+
+PIECE_BYTES = 1 << 20
+
+
+def pieces(patches: Sequence[Patch], max_bytes: int = PIECE_BYTES) -> Iterator[Patch]:
+    """Yield the patches in strips of whole rows, each a patch of its own.
+
+    The boxes of two groups of the hole may overlap, while their coverage never does: no pixel
+    belongs to two groups. There a piece holds the pixels of all groups, so that pieces painted
+    one after another, in any order, erase nothing of each other.
+
+    Args:
+        patches: of one candidate, thus all in one format.
+        max_bytes: of a piece's fill; a piece has at least one row.
+    """
+    for patch in patches:
+        row = patch.fill.width * patch.fill.pixel_bytes
+        for strip in patch.box.strips(max(1, max_bytes // row)):
+            piece = _cut(patch, strip)
+            for other in patches:
+                if other is not patch:
+                    piece = _joined(piece, other)
+            yield piece
+
+
+def _joined(piece: Patch, other: Patch) -> Patch:
+    """The piece with what another group covers inside its box."""
+    common = piece.box.clamp(other.box)
+    if common.is_empty:
+        return piece
+    seen = bounding_box(_cut(other, common).coverage.data, common.extent)
+    if seen.is_empty:
+        return piece
+    common = Box(common.x + seen.x, common.y + seen.y, seen.width, seen.height)
+    here, there = _cut(piece, common), _cut(other, common)
+    covered, place = there.coverage.data, common.relative(piece.box)
+
+    def join(whole: Picture, theirs: Picture, ours: Picture) -> Picture:
+        joined = select(covered, theirs.data, ours.data, whole.pixel_bytes)
+        return replace(
+            whole, data=paste(whole.data, whole.extent, joined, place, whole.pixel_bytes)
+        )
+
+    return Patch(
+        join(piece.fill, there.fill, here.fill),
+        join(piece.coverage, there.coverage, here.coverage),
+        piece.box,
+    )
+
+
+def _cut(patch: Patch, box: Box) -> Patch:
+    """The part of a patch in `box`, document px, which lies inside the patch's own."""
+    part = box.relative(patch.box)
+
+    def cut(picture: Picture) -> Picture:
+        data = crop(picture.data, picture.extent, part, picture.pixel_bytes)
+        return replace(picture, width=box.width, height=box.height, data=data)
+
+    return Patch(cut(patch.fill), cut(patch.coverage), box)
