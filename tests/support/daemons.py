@@ -32,8 +32,9 @@ PATIENCE_S = 180.0  # other work may run on the machine
 ELSEWHERE = """\
 import sys
 from pathlib import Path
-from inpaint_server import cli, runtime
-runtime.SESSION_FOLDERS = Path(sys.argv[1])
+from inpaint_server import cli
+from inpaint_server.daemon import runtime_file
+runtime_file.SESSION_FOLDERS = Path(sys.argv[1])
 sys.exit(cli.main(sys.argv[2:]))
 """
 
