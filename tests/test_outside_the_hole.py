@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -24,18 +24,20 @@ from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.framing.frame_holes import prepare
+from inpaint_model.framing.frame_holes import Model, prepare
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling.filling import Made, Rendered, Scene
 from inpaint_server.models.registry import BundleLoader, Entry, ModelRegistry
 from inpaint_server.wire.messages import candidate_event
 
 RESOLUTION = 32
-DTYPES = [np.uint8, np.uint16, np.float16, np.float32]
+DTYPES: list[np.dtype[Any]] = [np.dtype(x) for x in ("u1", "u2", "f2", "f4")]
 
 
 @dataclass
 class Stub:
+    """All that the mode "box" asks a model for."""
+
     resolution: int = RESOLUTION
 
 
@@ -58,7 +60,7 @@ def documents(draw: st.DrawFn) -> Document:
     """Documents of any depth, with holes of any shape and soft edges, one or several."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     width, height = draw(st.integers(1, 48)), draw(st.integers(1, 48))
-    channels, dtype = draw(st.sampled_from([1, 3, 4])), np.dtype(draw(st.sampled_from(DTYPES)))
+    channels, dtype = draw(st.sampled_from([1, 3, 4])), draw(st.sampled_from(DTYPES))
     if dtype.kind == "u":
         pixels = random.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, True)
     else:  # colors beyond white, below black, -0 and numbers too small to be normal
@@ -72,7 +74,7 @@ def documents(draw: st.DrawFn) -> Document:
     for _ in range(draw(st.integers(0, 3))):
         y, x = random.integers(crop.height), random.integers(crop.width)
         part[y : y + random.integers(1, 20), x : x + random.integers(1, 20)] = random.choice(
-            [255, 255, random.integers(1, 256)]
+            [255, 255, int(random.integers(1, 256))]
         )
     dots = random.random(part.shape) < draw(st.sampled_from([0, 0, 0.02, 0.5]))
     part[dots] = random.integers(0, 256, np.count_nonzero(dots))
@@ -86,7 +88,7 @@ def cut(pixels: np.ndarray, box: Box) -> np.ndarray:
     return pixels[box.y : box.bottom, box.x : box.right]
 
 
-def sent(document: Document, output_dtype: Any, how: BlendSettings) -> Candidate:
+def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) -> Candidate:
     """Return a candidate as a client receives it; the model's output is noise."""
     random = np.random.default_rng(1)
     height, width = document.coverage.shape
@@ -97,8 +99,8 @@ def sent(document: Document, output_dtype: Any, how: BlendSettings) -> Candidate
         size=(width, height),
     )
     coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
-    placements = prepare(Stub(), picture, coverage, mode="box")
-    scene = Scene(tiny(), picture, coverage, placements, how, np.dtype(output_dtype))
+    placements = prepare(cast(Model, Stub()), picture, coverage, mode="box")
+    scene = Scene(tiny(), picture, coverage, placements, how, output_dtype)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)
     codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)
@@ -139,7 +141,7 @@ def test_the_command_changes_covered_pixels_only(document: Document, how: BlendS
 @settings(deadline=None, max_examples=100)
 @given(document=documents(), how=blendings, output_dtype=st.sampled_from(DTYPES))
 def test_layers_of_the_hosts_are_transparent_outside_the_hole(
-    document: Document, how: BlendSettings, output_dtype: Any
+    document: Document, how: BlendSettings, output_dtype: np.dtype[Any]
 ) -> None:
     """A host leaves a pixel as it is where the alpha of the layer above is 0."""
     candidate = sent(document, output_dtype, how)
@@ -182,7 +184,7 @@ def never(data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
     raise AssertionError(f"converted from {source} to {target}")
 
 
-def alpha_of(data: bytes, box: Box, patch: Patch) -> np.ndarray:
+def alpha_of(data: bytes | bytearray, box: Box, patch: Patch) -> np.ndarray:
     dtype = raw_patch(patch).fill.dtype
     channels = 2 if patch.fill.channels == 1 else 4
     alpha = np.frombuffer(data, dtype).reshape(box.height, box.width, channels)[..., -1]
