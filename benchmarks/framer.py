@@ -61,7 +61,8 @@ def ffhq_frame(landmarks: NDArray[np.float64]) -> Frame:
     x *= max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) / np.hypot(*x)
     centre = eyes + down * 0.1
     angle = math.degrees(math.atan2(-x[1], x[0]))
-    return Frame(*centre.tolist(), 2 * float(np.hypot(*x)), angle)
+    cx, cy = centre.tolist()
+    return Frame(cx, cy, 2 * float(np.hypot(*x)), angle)
 
 
 def true_frame(pixels: NDArray[np.uint8], detector: str) -> Frame | None:
@@ -88,7 +89,7 @@ def transformed(
     inside = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=2)
     inside = np.pad(inside, ((1, 1), (1, 1), (0, 0)))
     moved = geometry.compose(geometry.translation(1, 1), matrix)
-    shown = resample(inside.astype(np.float32) / 255, moved, box_side, box_side)
+    shown = resample(inside.astype(np.float32) / np.float32(255), moved, box_side, box_side)
     alpha = shown[..., 3:].clip(0, 1)
     flat = shown[..., :3] * alpha + (1 - alpha) * background / 255
     ((cx, cy),) = geometry.apply(geometry.inverse(matrix), [(truth.cx, truth.cy)])
@@ -105,7 +106,7 @@ def selection(
     middle = random.uniform(0.3, 0.7, 2)
     radius = random.uniform(0.08, 0.28, 2) if hides else (0.02, 0.02)
     inside = ((u - middle[0]) / radius[0]) ** 2 + ((v - middle[1]) / radius[1]) ** 2 < 1
-    return inside.astype(np.uint8) * np.uint8(255)
+    return np.where(inside, 255, 0).astype(np.uint8)
 
 
 def photographs(shared: Path, seed: int) -> Iterator[Case]:

@@ -189,7 +189,7 @@ def through_socket(name: str, device: torch.device) -> dict[str, float]:
         ):
             for count in COUNTS:
                 job = replace(make_job(), count=count)
-                way = Way("", lambda job=job: through_client(client, job), count)
+                way = Way("", partial(through_client, client, job), count)
                 samples = [measured(way, pid) for _ in range(REPEATS + 2)][2:]
                 figures[f"first of {count}"] = statistics.median(x.first for x in samples)
                 figures[f"all {count}"] = statistics.median(x.last for x in samples)
@@ -227,7 +227,7 @@ def yardsticks(name: str, device: torch.device, compiled: bool) -> dict[str, flo
                 return function(plain, ws)
 
         taken = milliseconds(
-            {"grouped": grouped, "ours": lambda ws=ws: ours.synthesis(ws)},
+            {"grouped": grouped, "ours": partial(ours.synthesis, ws)},
             REPEATS // 2,
         )
         figures |= {f"{what} {count}": x for what, x in taken.items()}

@@ -107,7 +107,8 @@ def classical(flag: int) -> Method:
 
 def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
     matrix = geometry.document_from_model(frame, CROP)
-    return quantise(resample(pixels.astype(np.float32) / 255, matrix, CROP, CROP), np.uint8)
+    display = pixels.astype(np.float32) / np.float32(255)
+    return quantise(resample(display, matrix, CROP, CROP), np.uint8)
 
 
 class Results:

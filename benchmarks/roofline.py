@@ -26,6 +26,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,7 +90,7 @@ class Counting(TorchDispatchMode):
     """Count operations on the meta device and their bytes; an optimizer's step is one of them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.cost, self._stepping, self.recording = Cost(), False, False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -187,22 +188,16 @@ def filling(sizes: Preset) -> Iterator[tuple[str, Cost]]:
     yield "encode", cost_of(lambda: inpainter.encode(image, hole), encoder)
     with meta_device():
         encoding = inpainter.encode(image, hole)
+
+    def whole_fill(seeds: list[int]) -> object:
+        encoding = inpainter.encode(image, hole)
+        return inpainter.render(encoding, inpainter.sample(encoding, seeds))
+
     for count in (1, 8):
         codes = np.zeros((count, inpainter.num_ws, inpainter.w_dim), np.float32)
-        seeds = list(range(count))
-        yield (
-            f"render {count}",
-            cost_of(lambda codes=codes: inpainter.render(encoding, codes), model.generator),
-        )
-        yield (
-            f"fill {count}",
-            cost_of(
-                lambda seeds=seeds: inpainter.render(
-                    e := inpainter.encode(image, hole), inpainter.sample(e, seeds)
-                ),
-                model,
-            ),
-        )
+        rendering = partial(inpainter.render, encoding, codes)
+        yield f"render {count}", cost_of(rendering, model.generator)
+        yield f"fill {count}", cost_of(partial(whole_fill, list(range(count))), model)
 
 
 class Networks(NamedTuple):

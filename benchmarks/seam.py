@@ -57,21 +57,23 @@ def ellipse(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> ND
     u, v = geometry.apply(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
     cx, cy, rx, ry = hole
     size = np.hypot((u - cx) / rx, (v - cy) / ry)
-    soft = (1 - size) * min(rx, ry) * frame.side + 0.5
-    return np.rint(soft.clip(0, 1) * 255).astype(np.uint8)
+    soft: NDArray[np.float64] = (1 - size) * min(rx, ry) * frame.side + 0.5
+    coverage: NDArray[np.uint8] = np.rint(soft.clip(0, 1) * 255).astype(np.uint8)
+    return coverage
 
 
 def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> FloatImage:
     """The true pixels at model resolution in another colour and light, and softer."""
     matrix = geometry.document_from_model(frame, SIMULATED)
-    view = resample(pixels.astype(np.float32) / 255, matrix, SIMULATED, SIMULATED)
+    view = resample(pixels.astype(np.float32) / np.float32(255), matrix, SIMULATED, SIMULATED)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
     gain = random.uniform(0.85, 1.15)
     offset = random.uniform(-0.06, 0.06, 3)
     y, x = np.mgrid[-1 : 1 : SIMULATED * 1j, -1 : 1 : SIMULATED * 1j]
     light = random.uniform(-0.05, 0.05) * x + random.uniform(-0.05, 0.05) * y
     changed = (view - 0.5) * gain + 0.5 + offset + light[..., None]
-    return changed.clip(0, 1).astype(np.float32)
+    display: FloatImage = changed.clip(0, 1).astype(np.float32)
+    return display
 
 
 def added_step(
@@ -81,7 +83,7 @@ def added_step(
     hole = bounds(coverage > 0)
     assert hole is not None
     part = hole.grown(16).clipped(pixels.shape[1], pixels.shape[0])
-    before, after = (part.cut(p).astype(np.float32) / 255 for p in (pixels, filled))
+    before, after = (part.cut(p).astype(np.float32) / np.float32(255) for p in (pixels, filled))
     return seam_step(after, before, part.cut(coverage) > 0)
 
 
@@ -107,7 +109,8 @@ class Fills:
             random = np.random.default_rng(zlib.crc32(name.encode()))
             return simulated(pixels, placement.frame, random)
         encoding = self.model.encode(placement.source.erased, placement.source.hole)
-        return self.model.render(encoding, self.model.sample(encoding, [0], 0.8))[0]
+        output: FloatImage = self.model.render(encoding, self.model.sample(encoding, [0], 0.8))[0]
+        return output
 
 
 class Measured(NamedTuple):

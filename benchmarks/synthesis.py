@@ -13,6 +13,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -115,7 +116,11 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
     hole[R // 4 : -R // 4, R // 4 : -R // 4] = 255
     encoding, exact_encoding = inpainter.encode(image, hole), exact.encode(image, hole)
     print(f"{'candidates':>12}{'grouped fp32':>15}{'synthesis':>12}{'faster':>9}{'full fill':>12}")
-    synthesis = inpainter.synthesis
+
+    def whole_fill(seeds: list[int]) -> object:
+        encoding = inpainter.encode(image, hole)
+        return inpainter.render(encoding, inpainter.sample(encoding, seeds))
+
     with torch.inference_mode():
         for count in (1, 4, 8):
             seeds = list(range(count))
@@ -123,11 +128,9 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
             ws = torch.from_numpy(codes).to(device)
             medians = milliseconds(
                 {
-                    "grouped": lambda ws=ws: grouped_synthesis(plain, ws),
-                    "synthesis": lambda ws=ws: synthesis(ws),
-                    "fill": lambda seeds=seeds: inpainter.render(
-                        e := inpainter.encode(image, hole), inpainter.sample(e, seeds)
-                    ),
+                    "grouped": partial(grouped_synthesis, plain, ws),
+                    "synthesis": partial(inpainter.synthesis, ws),
+                    "fill": partial(whole_fill, seeds),
                 },
                 repeats,
             )
@@ -146,7 +149,7 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
         print("one full fill of each arch:")
         for arch in ARCHS:
             model = untrained(preset(preset_name), arch, device, dtype)
-            medians = milliseconds({arch: lambda m=model: m.fill(image, hole, [0])}, repeats)
+            medians = milliseconds({arch: partial(model.fill, image, hole, [0])}, repeats)
             print(f"  {arch:<26}{medians[arch]:>10.1f}")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.framing.frame_holes import prepare
+from inpaint_model.framing.frame_holes import Model, prepare
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling.filling import Made, Rendered, Scene
 from inpaint_server.models.registry import BundleLoader, Entry, ModelRegistry
@@ -31,11 +31,13 @@ from inpaint_server.wire.messages import candidate_event
 
 RESOLUTION = 32
 TINY = 1e-6  # what sums of floats may be off
-DTYPES = [np.uint8, np.uint16, np.float16, np.float32]
+DTYPES: list[np.dtype[Any]] = [np.dtype(x) for x in ("u1", "u2", "f2", "f4")]
 
 
 @dataclass
 class Stub:
+    """All that the mode "box" asks a model for."""
+
     resolution: int = RESOLUTION
 
 
@@ -58,7 +60,7 @@ def documents(draw: st.DrawFn) -> Document:
     """Documents of any depth, with holes of any shape and soft edges, one or several."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     width, height = draw(st.integers(1, 48)), draw(st.integers(1, 48))
-    channels, dtype = draw(st.sampled_from([1, 3, 4])), np.dtype(draw(st.sampled_from(DTYPES)))
+    channels, dtype = draw(st.sampled_from([1, 3, 4])), draw(st.sampled_from(DTYPES))
     if dtype.kind == "u":
         pixels = random.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, True)
     else:  # colors and alphas beyond 1, below 0, -0 and numbers too small to be normal
@@ -71,7 +73,7 @@ def documents(draw: st.DrawFn) -> Document:
     for _ in range(draw(st.integers(0, 3))):
         y, x = random.integers(crop.height), random.integers(crop.width)
         part[y : y + random.integers(1, 20), x : x + random.integers(1, 20)] = random.choice(
-            [255, 255, random.integers(1, 256)]
+            [255, 255, int(random.integers(1, 256))]
         )
     dots = random.random(part.shape) < draw(st.sampled_from([0, 0, 0.02, 0.5]))
     part[dots] = random.integers(0, 256, np.count_nonzero(dots))
@@ -94,7 +96,7 @@ def cut(pixels: np.ndarray, box: Box) -> np.ndarray:
     return pixels[box.y : box.bottom, box.x : box.right]
 
 
-def sent(document: Document, output_dtype: Any, how: BlendSettings) -> Candidate:
+def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) -> Candidate:
     """Return a candidate as a client receives it; the model's output is noise."""
     random = np.random.default_rng(1)
     height, width = document.coverage.shape
@@ -105,8 +107,8 @@ def sent(document: Document, output_dtype: Any, how: BlendSettings) -> Candidate
         size=(width, height),
     )
     coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
-    placements = prepare(Stub(), picture, coverage, mode="box")
-    scene = Scene(tiny(), picture, coverage, placements, how, np.dtype(output_dtype))
+    placements = prepare(cast(Model, Stub()), picture, coverage, mode="box")
+    scene = Scene(tiny(), picture, coverage, placements, how, output_dtype)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)
     codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)
@@ -149,9 +151,9 @@ def test_the_command_changes_covered_pixels_only(document: Document, how: BlendS
 
 @settings(deadline=None, max_examples=100)
 @given(document=documents(), how=blendings, output_dtype=st.sampled_from(DTYPES))
-@example(document=two_triangles(), how=BlendSettings(), output_dtype=np.float16)
+@example(document=two_triangles(), how=BlendSettings(), output_dtype=np.dtype(np.float16))
 def test_layers_of_the_hosts_are_transparent_outside_the_hole(
-    document: Document, how: BlendSettings, output_dtype: Any
+    document: Document, how: BlendSettings, output_dtype: np.dtype[Any]
 ) -> None:
     """A host leaves a pixel as it is where the alpha of the layer above is 0."""
     candidate = sent(document, output_dtype, how)
@@ -187,7 +189,7 @@ def never(data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
     raise AssertionError(f"converted from {source} to {target}")
 
 
-def alpha_of(data: bytes, box: Box, patch: Patch) -> np.ndarray:
+def alpha_of(data: bytes | bytearray, box: Box, patch: Patch) -> np.ndarray:
     dtype = raw_patch(patch).fill.dtype
     channels = 2 if patch.fill.channels == 1 else 4
     alpha = np.frombuffer(data, dtype).reshape(box.height, box.width, channels)[..., -1]

@@ -88,7 +88,8 @@ def lut16(matrix: Any, curve_in: Any, corners: Any, curve_out: Any) -> bytes:
     """A matrix, a curve for all channels, a table of 2 x 2 x 2 colours, another curve."""
 
     def words(values: Any) -> bytes:
-        return np.rint(np.clip(values, 0, 1) * 65535).astype(">u2").tobytes()
+        rounded: np.ndarray = np.rint(np.clip(values, 0, 1) * 65535).astype(">u2")
+        return rounded.tobytes()
 
     head = struct.pack(">4s4x4B9i", b"mft2", 3, 3, 2, 0, *(s15(v) for v in np.ravel(matrix)))
     head += struct.pack(">2H", len(curve_in), len(curve_out))
@@ -255,5 +256,5 @@ def test_damaged_profiles_convert_or_count_as_none(data: st.DataObject) -> None:
 
 
 def test_the_curve_of_srgb() -> None:
-    assert srgb_from_linear(np.float32([0.5]))[0] == pytest.approx(0.7353569, abs=1e-6)
-    assert srgb_from_linear(np.float32([0.001]))[0] == pytest.approx(0.01292, abs=1e-6)
+    assert srgb_from_linear(np.array([0.5], np.float32))[0] == pytest.approx(0.7353569, abs=1e-6)
+    assert srgb_from_linear(np.array([0.001], np.float32))[0] == pytest.approx(0.01292, abs=1e-6)

@@ -206,7 +206,7 @@ def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> No
     rng = np.random.default_rng(3)
     layer = rng.integers(0, 256, (60, 70, 4), np.uint8)
     Image.fromarray(layer).save(tmp_path / "layer.png")
-    over = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
+    over: list[str | Path] = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
     like = ["--like", "layer.png"]
 
     def pixels(out: str, *arguments: str | Path) -> bytes:
@@ -220,7 +220,7 @@ def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> No
     assert pixels("colours", *over, *like, "--levels", "colours") == alike
     more = pixels("more", *over, *like, "--levels", "features,colours")
     assert len({own, alike, more}) == 3
-    again = ["edit", "alike/recipe-00.json", "--image", image, "--mask", mask]
+    again: list[str | Path] = ["edit", "alike/recipe-00.json", "--image", image, "--mask", mask]
     assert pixels("again", *again) == alike  # the recipe needs the picture no more
 
     both = inpaint(*over, *like, "--mix", "out/recipe-00.json", "--out", "wrong")

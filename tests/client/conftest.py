@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,15 @@ def small_job(**changes: Any) -> FillJob:
     width, height = 64, 48
     row = bytes(8) + b"\xff" * 20 + bytes(width - 28)
     hole = bytes(5 * width) + row * 10 + bytes((height - 15) * width)
-    return FillJob(
-        **{
-            "crop": Picture(width, height, 3, bytes(range(256)) * (width * height * 3 // 256)),
-            "hole": Picture(width, height, 1, hole),
-            "crop_box": Box(100, 200, width, height),
-            "document": Extent(1000, 800),
-            "seeds": (7,),
-            "count": 4,
-        }
-        | changes
+    job = FillJob(
+        crop=Picture(width, height, 3, bytes(range(256)) * (width * height * 3 // 256)),
+        hole=Picture(width, height, 1, hole),
+        crop_box=Box(100, 200, width, height),
+        document=Extent(1000, 800),
+        seeds=(7,),
+        count=4,
     )
+    return replace(job, **changes)
 
 
 @pytest.fixture

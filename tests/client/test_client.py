@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from eventually import eventually
-from fake_daemon import FakeDaemon, Listening, Script, colour_of
+from fake_daemon import FakeDaemon, Script, colour_of
+from fake_listening import Listening
 from inpaint_client import (
     Accepted,
     BlockingClient,
@@ -26,6 +27,7 @@ from inpaint_client import (
     Edit,
     EditJob,
     Extent,
+    FillEvent,
     FillJob,
     FrameChosen,
     InpaintError,
@@ -253,7 +255,7 @@ REFUSALS = {
 def test_each_status_arrives_as_its_error(
     daemon: FakeDaemon, job: Jobs, status: str, after: str
 ) -> None:
-    seen = []
+    seen: list[FillEvent] = []
     with connect(daemon.address) as client:
         with pytest.raises(REFUSALS[status], match=f"{status} on demand") as caught:
             seen.extend(client.fill(job(model=f"fail:{status}{after}")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from inpaint_client import (
     find_daemon,
 )
 from inpaint_client import discovery as discovery_module
-from inpaint_client import folders as folders_module
 from inpaint_client.discovery import process_exists, read_runtime_file
 from inpaint_client.folders import cache_folder, config_folder, runtime_folders
 from platformdirs.api import PlatformDirsABC
@@ -192,7 +192,7 @@ def test_folders_of_each_system(
 ) -> None:
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    monkeypatch.setattr(folders_module.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     assert config_folder() == home / config
     assert cache_folder() == home / cache
     assert runtime_folders() == list(dict.fromkeys([home / runtime, home / cache]))
@@ -215,7 +215,7 @@ def test_the_folders_are_platformdirs(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     theirs = kind("inpaint", appauthor=False)
-    monkeypatch.setattr(folders_module.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     assert config_folder() == theirs.user_config_path
     assert cache_folder() == theirs.user_cache_path
 
@@ -226,10 +226,10 @@ def test_where_platformdirs_disagrees_with_itself(
     """Files that lie there must be found again, whatever later releases of it say."""
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(home / "elsewhere"))
-    monkeypatch.setattr(folders_module.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     assert config_folder() == home / "Library/Application Support/inpaint"
     assert cache_folder() == home / "Library/Caches/inpaint"
-    monkeypatch.setattr(folders_module.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     assert config_folder() == home / "elsewhere/inpaint"
     assert cache_folder() == home / "elsewhere/inpaint/Cache"
 

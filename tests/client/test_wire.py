@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,12 +14,14 @@ from inpaint_client import (
     BadInput,
     Blending,
     Box,
+    Candidate,
     DaemonFault,
     Edit,
     EditJob,
     Extent,
     FillJob,
     Frame,
+    FrameChosen,
     FrameMode,
     Mixing,
     Picture,
@@ -168,15 +169,17 @@ def test_linear_float_pictures_come_back_as_they_are() -> None:
     value = event(
         pb.FillEvent(candidate=pb.Candidate(index=1, variant=-1, seed=9, patches=[patch]))
     )
-    assert value is not None
-    [read] = value.patches  # type: ignore[union-attr]
+    assert isinstance(value, Candidate)
+    [read] = value.patches
     assert read.fill == Picture(1, 2, 1, b"1234", SampleType.F16, Transfer.LINEAR)
     assert read.box == Box(-3, 4, 1, 2)
     assert read.fill.extent == Extent(1, 2)
 
 
 def test_an_inconsistent_answer_is_the_daemons_fault() -> None:
-    patch = pb.Patch(fill=pb.Picture(width=9, height=9, channels=3, sample_type=1, data=b"x"))
+    patch = pb.Patch(
+        fill=pb.Picture(width=9, height=9, channels=3, sample_type=pb.SAMPLE_TYPE_U8, data=b"x")
+    )
     with pytest.raises(DaemonFault, match="inconsistent"):
         event(pb.FillEvent(candidate=pb.Candidate(patches=[patch])))
 
@@ -188,11 +191,11 @@ def test_an_event_of_a_newer_daemon_is_passed_over() -> None:
 def test_a_frame_found_otherwise_says_so() -> None:
     message = pb.FrameChosen(group=1, mode=pb.FRAME_MODE_BOX, warning="Unsure.", model="large")
     value = event(pb.FillEvent(frame_chosen=message))
-    assert value is not None
-    assert replace(value, group=1) == value  # type: ignore[type-var]
-    assert value.mode is FrameMode.BOX  # type: ignore[union-attr]
-    assert value.warning == "Unsure."  # type: ignore[union-attr]
-    assert value.model == "large"  # type: ignore[union-attr]
+    assert isinstance(value, FrameChosen)
+    assert value.group == 1
+    assert value.mode is FrameMode.BOX
+    assert value.warning == "Unsure."
+    assert value.model == "large"
 
 
 @given(service=st.text(), status=st.sampled_from([0, 1, 2]))

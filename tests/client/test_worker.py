@@ -100,7 +100,8 @@ def test_cancel_at_any_moment_ends_the_run_once(daemon: FakeDaemon, job: Jobs) -
     for moment in range(11):
         worker = worker_for(daemon)
         seen: list[Message] = []
-        ready, runs = threading.Event(), []
+        ready = threading.Event()
+        runs: list[Run] = []
 
         def receive(
             message: Message,
@@ -148,7 +149,9 @@ def test_a_daemon_that_ended_after_it_was_found_is_looked_for_once_more(
         worker.submit(job(), inbox).wait(20)
         worker.close()
         assert isinstance(inbox.messages[-1], ending)
-    assert isinstance(inbox.messages[-1].error, NoDaemon)
+    last = inbox.messages[-1]
+    assert isinstance(last, Failed)
+    assert isinstance(last.error, NoDaemon)
 
 
 def test_cancel_before_it_has_begun(slow_daemon: FakeDaemon, job: Jobs, inbox: Inbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,6 @@ def tolerance(depth: str) -> float:
     return {"u8": 0.51 / 255, "u16": 0.51 / 65535, "half": 6e-4}.get(depth, 1e-6)
 
 
-def raw(path: Path, which: str, dtype: str, channels: int) -> NDArray[np.generic]:
+def raw(path: Path, which: str, dtype: str, channels: int) -> NDArray[Any]:
     data = (path.parent / f"{path.name}-{which}.raw").read_bytes()
     return np.frombuffer(data, dtype).reshape(HEIGHT, WIDTH, channels)

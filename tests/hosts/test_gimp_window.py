@@ -239,7 +239,7 @@ def test_layers_that_come_while_the_window_is_open_are_offered(
     def mix_with_the_last_but_one() -> bool:  # the last candidate, as long as the copy is unknown
         live.key(DIALOG, "alt+x", "End", "Up", *["Tab"] * 4, "End")
         found = places_of(live, (1, 1, 1))
-        return np.count_nonzero((found < (375, 760)).all(1)) > 2000  # in the preview
+        return int(np.count_nonzero((found < (375, 760)).all(1))) > 2000  # in the preview
 
     wait_for(mix_with_the_last_but_one, "the colours of the copy", 40)
     look(live, "white")

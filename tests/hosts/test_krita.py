@@ -88,7 +88,10 @@ def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
     check_merged(after_edit, before, mask, after_edit.find("Seed 6").pixels)
     kept = [each for each in read_kra(out / "kept.kra").layers if each.kind != "selectionmask"]
     assert [each.kind for each in kept] == ["paintlayer", "paintlayer"]
-    assert np.array_equal(kept[0].pixels, after_edit.find("Seed 6").pixels)
+    visible, edited_layer = kept[0].pixels, after_edit.find("Seed 6").pixels
+    assert visible is not None
+    assert edited_layer is not None
+    assert np.array_equal(visible, edited_layer)
 
 
 def job_of(before: np.ndarray, mask: np.ndarray, extent: Extent) -> FillJob:

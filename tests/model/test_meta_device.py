@@ -69,13 +69,23 @@ def generator_reads(
 class TestGenerator:
     def test_stylegan2(self, tmp_path: Path) -> None:
         """Reads: ADA's every second step, and those of the line of progress and of the end."""
-        options = {"augment_p": 0.9, "pl_interval": 2, "ada_interval": 2, "bf16": True}
+        options: dict[str, Any] = {
+            "augment_p": 0.9,
+            "pl_interval": 2,
+            "ada_interval": 2,
+            "bf16": True,
+        }
         assert generator_reads(tmp_path, 2, **options) == 1 + 2
         assert generator_reads(tmp_path, 4, **options) == 2 + 2
 
     @TORCHSCRIPT
     def test_projected_heads(self, tmp_path: Path) -> None:
-        options = {"with_D": False, "heads": True, "random_noise": False, "heads_blur_kimg": 1.0}
+        options: dict[str, Any] = {
+            "with_D": False,
+            "heads": True,
+            "random_noise": False,
+            "heads_blur_kimg": 1.0,
+        }
         calibration = 1
         assert generator_reads(tmp_path, 2, **options) == calibration + 2
         assert generator_reads(tmp_path, 4, **options) == calibration + 2
@@ -83,7 +93,7 @@ class TestGenerator:
     @TORCHSCRIPT
     def test_everything_at_once(self, tmp_path: Path) -> None:
         """Both kinds of discriminators, reconstruction, path lengths, mixed styles."""
-        options = {"heads": True, "autoencoder_weight": 1.0, "ada_target": 0.0}
+        options: dict[str, Any] = {"heads": True, "autoencoder_weight": 1.0, "ada_target": 0.0}
         options |= {"pl_weight": 2.0, "pl_interval": 2, "style_mixing_prob": 0.9}
         options |= {"warm_start_kimg": 0.004, "discriminator_kimg": 0.004}
         calibrations = 2
@@ -170,7 +180,11 @@ class TestRecording:
         recorders: list[MetaRecorder],
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        options = {"lambda_projected": 0.1, "lambda_adversarial": 0.1, "cuda_graphs": True}
+        options: dict[str, Any] = {
+            "lambda_projected": 0.1,
+            "lambda_adversarial": 0.1,
+            "cuda_graphs": True,
+        }
         inpainter_reads(tmp_path, 8, heads=True, **options)
         assert "going on without" not in capsys.readouterr().out
         assert recorders[0].recordings >= 4  # filling, heads, D, R1
@@ -203,7 +217,7 @@ class TestInpainter:
     @TORCHSCRIPT
     @pytest.mark.parametrize("adversarial", [0.0, 0.1])
     def test_projected_heads(self, adversarial: float, tmp_path: Path) -> None:
-        options = {"lambda_projected": 0.1, "lambda_adversarial": adversarial}
+        options: dict[str, Any] = {"lambda_projected": 0.1, "lambda_adversarial": adversarial}
         reads = inpainter_reads(tmp_path, 2, heads=True, **options)
         assert reads == CALIBRATION + 1 + PROGRESS  # the heads' ranges are looked up once
 
@@ -256,7 +270,7 @@ class TestThatItIsNoticed:
 
     def test_a_constant_left_behind(self) -> None:
         G = Generator(tiny_networks()[0].config).to(META)
-        G.synthesis.b4.const = torch.nn.Parameter(torch.zeros(16, 4, 4))
+        G.synthesis.get_submodule("b4").const = torch.nn.Parameter(torch.zeros(16, 4, 4))
         with pytest.raises(MixedDevicesError, match=r"cpu \[.*meta \["), meta_device():
             G.synthesis(G.mapping(torch.zeros(2, 16, device=META)))
 

@@ -6,6 +6,8 @@ import json
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 from eventually import eventually
@@ -130,11 +132,15 @@ def colour(rendering: Rendering) -> tuple[int, ...]:
     return tuple(rendering.candidate.patches[0].fill.data[:3])
 
 
+def is_shown(presenter: Presenter, index: int, edits: tuple[Edit, ...]) -> bool:
+    return presenter.renderings[index].edits == edits
+
+
 def expected(seed: int, **edits: float) -> tuple[int, ...]:
     return tuple(round(255 * value) for value in colour_of(seed, edits))
 
 
-def filled(presenter: Presenter, window: Window, **values: object) -> None:
+def filled(presenter: Presenter, window: Window, **values: Any) -> None:
     presenter.fill(job(**values), source)
     window.until(lambda: presenter.state.phase is Phase.READY)
 
@@ -245,7 +251,7 @@ def test_a_recipes_session_is_no_other_candidates(
         presenter.choose(index)
         wanted = (Edit("smile", value),)
         presenter.slide(wanted)
-        window.until(lambda index=index, wanted=wanted: presenter.renderings[index].edits == wanted)
+        window.until(partial(is_shown, presenter, index, wanted))
         window.until(lambda: presenter._edit is None)
     assert [colour(each) for each in presenter.renderings] == [
         expected(7, smile=2.0),
@@ -328,7 +334,7 @@ def test_an_opened_fill_is_edited_by_its_recipe_first_and_its_session_then(
     for value in (1.0, 2.0):
         wanted = (Edit("smile", value),)
         fresh.slide(wanted)
-        window.until(lambda wanted=wanted: fresh.renderings[0].edits == wanted)
+        window.until(partial(is_shown, fresh, 0, wanted))
     first, second = daemon.service.edits
     assert first.HasField("source")
     assert second.session_id
@@ -529,7 +535,8 @@ def test_what_the_daemon_refuses_is_not_kept(
     filled(presenter, window)
     before = presenter.renderings[0]
     daemon.service.script.fail = "INVALID_ARGUMENT"
-    window.mix, window.edits = Mix(window.other("Candidate 2, seed 8")), (Edit("smile", 1.0),)
+    wanted: tuple[Edit, ...] = (Edit("smile", 1.0),)
+    window.mix, window.edits = Mix(window.other("Candidate 2, seed 8")), wanted
     presenter.slide(window.edits, window.mix)
     window.until(lambda: presenter.state.is_error)
     assert (window.mix, window.edits) == (Mix(), ())  # where the controls are is what is shown

@@ -326,7 +326,7 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     docker.panel.mix.levels[StyleLevel.STRUCTURE].click()
     until(lambda: len(daemon.service.edits) == 3 and not docker.controller.is_busy)
     sent = daemon.service.edits[-1].mixing
-    assert list(sent.levels) == [StyleLevel.FEATURES, StyleLevel.COLOURS]
+    assert [StyleLevel(each) for each in sent.levels] == [StyleLevel.FEATURES, StyleLevel.COLOURS]
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)  # edits come on top
     until(lambda: len(daemon.service.edits) == 4 and not docker.controller.is_busy)
     assert daemon.service.edits[-1].mixing == sent
@@ -349,7 +349,7 @@ def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None
     assert (sent.picture.width, sent.picture.height, sent.picture.channels) == (30, 20, 4)
     box = sent.picture_box
     assert (box.x, box.y, box.width, box.height) == green.box
-    assert list(sent.levels) == [StyleLevel.COLOURS]
+    assert [StyleLevel(each) for each in sent.levels] == [StyleLevel.COLOURS]
     mix_with(docker, "Layer: An empty one")
     notice = docker.controller.state.notice
     assert notice is not None

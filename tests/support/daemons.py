@@ -20,7 +20,7 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 
 SUPPORT = Path(__file__).parent
-DTYPES = {
+DTYPES: dict[pb.SampleType, np.dtype[Any]] = {
     pb.SAMPLE_TYPE_U8: np.dtype("u1"),
     pb.SAMPLE_TYPE_U16: np.dtype("<u2"),
     pb.SAMPLE_TYPE_F16: np.dtype("<f2"),
@@ -114,9 +114,11 @@ class Caller:
 
     def __init__(self, channel: grpc.Channel, token: str | None) -> None:
         self.channel = channel
-        self.stub = pb_grpc.InpaintStub(channel)
-        self.health = health_pb2_grpc.HealthStub(channel)
-        self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self.stub: Any = pb_grpc.InpaintStub(channel)
+        self.health: Any = health_pb2_grpc.HealthStub(channel)
+        self.metadata: tuple[tuple[str, str | bytes], ...] = (
+            (("authorization", f"Bearer {token}"),) if token else ()
+        )
 
     def __enter__(self) -> Caller:
         return self
@@ -125,11 +127,14 @@ class Caller:
         self.channel.close()
 
     def info(self) -> pb.InfoResponse:
-        return self.stub.Info(pb.InfoRequest(), metadata=self.metadata, wait_for_ready=True)
+        info: pb.InfoResponse = self.stub.Info(
+            pb.InfoRequest(), metadata=self.metadata, wait_for_ready=True
+        )
+        return info
 
     def is_serving(self) -> bool:
         reply = self.health.Check(health_pb2.HealthCheckRequest(), metadata=self.metadata)
-        return reply.status == health_pb2.HealthCheckResponse.SERVING
+        return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
     def start_fill(self, requests: Any, timeout: float | None = PATIENCE_S) -> Any:
         if isinstance(requests, pb.FillHeader):
@@ -179,7 +184,7 @@ def noise(
     width: int,
     height: int,
     channels: int = 3,
-    sample_type: int = pb.SAMPLE_TYPE_U8,
+    sample_type: pb.SampleType = pb.SAMPLE_TYPE_U8,
     seed: int = 0,
 ) -> npt.NDArray[Any]:
     """A picture [H, W, C] in which every pixel is different."""

@@ -16,11 +16,11 @@ def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     """
     rng = np.random.default_rng(seed)
     y, x = (np.mgrid[:side, :side].astype(np.float32) + 0.5) / side
-    skin = np.float32([0.85, 0.62, 0.5]) * rng.uniform(0.5, 1.05)
+    skin = np.array([0.85, 0.62, 0.5], np.float32) * rng.uniform(0.5, 1.05)
     hair, clothes, wall = rng.uniform(0.05, 0.9, (3, 3)).astype(np.float32)
     wide = float(rng.uniform(0.85, 1.15))
 
-    picture = wall * (0.8 + 0.4 * _texture(side, rng, 0.15))[..., None]
+    picture: Floats = wall * (0.8 + 0.4 * _texture(side, rng, 0.15))[..., None]
 
     def paint(colour: Floats, cx: float, cy: float, rx: float, ry: float) -> None:
         distance = np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)
@@ -32,11 +32,11 @@ def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     paint(skin * 0.8, 0.5, 0.9, 0.12, 0.15)  # the neck
     paint(skin, 0.5, 0.58, 0.25 * wide, 0.34)
     for eye in (0.39, 0.61):
-        paint(np.float32([0.95, 0.95, 0.95]), eye, 0.48, 0.045, 0.022)
-        paint(np.float32([0.15, 0.1, 0.08]), eye, 0.48, 0.02, 0.02)
+        paint(np.array([0.95, 0.95, 0.95], np.float32), eye, 0.48, 0.045, 0.022)
+        paint(np.array([0.15, 0.1, 0.08], np.float32), eye, 0.48, 0.02, 0.02)
         paint(hair * 0.7, eye, 0.42, 0.06, 0.012)
     paint(skin * 0.85, 0.5, 0.6, 0.035, 0.05)
-    paint(np.float32([0.65, 0.3, 0.3]), 0.5, 0.74, 0.085, 0.025)
+    paint(np.array([0.65, 0.3, 0.3], np.float32), 0.5, 0.74, 0.085, 0.025)
 
     light = 0.85 + 0.3 * _texture(side, rng, 0.25) + 0.15 * (0.5 - x) + 0.1 * (0.5 - y)
     picture *= light[..., None]

@@ -36,7 +36,7 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from PIL import Image
 
-DTYPES = {
+DTYPES: dict[pb.SampleType, tuple[np.dtype[Any], int]] = {
     pb.SAMPLE_TYPE_U8: (np.dtype("<u1"), 255),
     pb.SAMPLE_TYPE_U16: (np.dtype("<u2"), 65535),
     pb.SAMPLE_TYPE_F16: (np.dtype("<f2"), 1),
@@ -233,7 +233,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
 
     async def _gather(self, requests: AsyncIterator[Any], context: Any) -> Any:
         """The header with the chunks put where they belong."""
-        header, chunks = None, {}
+        header: Any = None
+        chunks: dict[pb.Chunk.Target, bytearray] = {}
         async for request in requests:
             if request.WhichOneof("message") == "header":
                 header = request.header
@@ -296,7 +297,7 @@ def _candidate(
     )
     sample_type = header.output_sample_type or header.crop.sample_type
     dtype, scale = DTYPES[sample_type]
-    colour = colour_of(seed, edits)
+    colour: tuple[float, ...] = colour_of(seed, edits)
     if mixing is not None:
         colour = tuple(
             own + mixing.amount * (other - own)
@@ -343,7 +344,7 @@ def _candidate(
     )
 
 
-def _png(colour: tuple[float, float, float]) -> bytes:
+def _png(colour: tuple[float, ...]) -> bytes:
     file = io.BytesIO()
     rgb = tuple(round(255 * value) for value in colour)
     Image.new("RGBA", (RESOLUTION, RESOLUTION), (*rgb, 255)).save(file, "png")

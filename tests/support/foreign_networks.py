@@ -54,7 +54,8 @@ def nvidia_generator(sizes: Sizes, seed: int = 0) -> Tensors:
 
 
 def nvidia_discriminator(sizes: Sizes, seed: int = 1, mbstd_channels: int = 1) -> Tensors:
-    draw, t = _Draw(seed), {}
+    draw = _Draw(seed)
+    t: Tensors = {}
     for r, below, c in reversed(sizes.blocks):
         if r == sizes.resolution:
             t |= {f"b{r}.fromrgb.weight": draw(c, 3, 1, 1), f"b{r}.fromrgb.bias": draw(c) * 0.3}
@@ -80,7 +81,8 @@ def nvidia_discriminator(sizes: Sizes, seed: int = 1, mbstd_channels: int = 1) -
 
 
 def rosinality_generator(sizes: Sizes, seed: int = 0) -> Tensors:
-    draw, t = _Draw(seed), {}
+    draw = _Draw(seed)
+    t: Tensors = {}
     for i in range(1, sizes.layers + 1):
         t |= draw.dense(f"style.{i}", sizes.w_dim, sizes.w_dim, 0.01)
     t["input.input"] = draw(1, sizes.channels[0], 4, 4)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from xvfb import HostMissing
 
@@ -65,7 +66,7 @@ def find() -> GimpHost:
 class Result:
     """What a scenario returned, and GIMP's words."""
 
-    value: dict[str, object]
+    value: dict[str, Any]
     log: str
 
 
@@ -203,14 +204,14 @@ class LiveGimp:
         wait_for(lambda: self._send(code), "GIMP to take Python on its bus", 60)
         return answer
 
-    def result(self, answer: Path, timeout_s: float = 60) -> dict[str, object]:
+    def result(self, answer: Path, timeout_s: float = 60) -> dict[str, Any]:
         """Wait for the result of a scenario that was started."""
         wait_for(answer.exists, "the scenario's result", timeout_s)
         content = json.loads(answer.read_text("utf-8"))
         assert content["ok"], f"{content.get('error')}\n{self.log()}"
         return dict(content["value"])
 
-    def run(self, scenario: str, **arguments: object) -> dict[str, object]:
+    def run(self, scenario: str, **arguments: object) -> dict[str, Any]:
         return self.result(self.start(scenario, **arguments))
 
     def log(self) -> str:

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xvfb import HostMissing
 
@@ -30,7 +31,7 @@ PACKAGES = ("krita", "python3-pyqt5", "xvfb", "xauth")
 class Run:
     """A finished run: the scenario's own value, and the folder with what it wrote."""
 
-    value: object
+    value: Any
     out: Path
     runtime: Path  # its XDG_RUNTIME_DIR
     log: str

@@ -69,7 +69,7 @@ class MetaRecorder:
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
         before = self._reads.count
-        with Uploading():
+        with Uploading():  # type: ignore[no-untyped-call]
             outputs = work()
         assert self._reads.count == before, "a phase reads"
         self.recordings += 1
@@ -119,7 +119,7 @@ def meta_device() -> Iterator[Reads]:
     Random numbers are the processor's: torch has no generator for a device without numbers.
     """
     reads = Reads()
-    with pytest.MonkeyPatch.context() as patched, OneDevice():
+    with pytest.MonkeyPatch.context() as patched, OneDevice():  # type: ignore[no-untyped-call]
         patched.setattr(transfer, "_fetched", reads)
         patched.setattr(torch, "Generator", ProcessorGenerator)
         patched.setattr(torch, "autocast", NoAutocast)

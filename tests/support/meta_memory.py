@@ -16,7 +16,7 @@ class Living(TorchDispatchMode):
     """Counts the bytes of all storages that operations make, until they are freed."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.peak = 0
         self._known: set[int] = set()
 

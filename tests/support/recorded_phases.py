@@ -43,7 +43,7 @@ class Noting(TorchDispatchMode):
     """Note every operation, and what the memory that it changes held before."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
         self.before: dict[int, tuple[Any, Any]] = {}  # by address: storage and its contents
         self._made: set[int] = set()

@@ -30,8 +30,8 @@ class Slow(BundleLoader):
         render, sample = inpainter.render, inpainter.sample
         accidents: dict[bytes, int] = {}  # codes -> what shall happen
 
-        def noting_sample(encoding: Any, seeds: Sequence[int], psi: float = 1.0) -> Any:
-            codes = sample(encoding, seeds, psi)
+        def noting_sample(encoding: Any, seeds: Sequence[int], truncation_psi: float = 1.0) -> Any:
+            codes = sample(encoding, seeds, truncation_psi)
             accidents.update(
                 (code.tobytes(), seed % 1000) for code, seed in zip(codes, seeds, strict=True)
             )

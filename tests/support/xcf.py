@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class Layer:
     name: str
     x: int
     y: int
-    pixels: NDArray[np.generic]  # [height, width, channels], alpha last
+    pixels: NDArray[Any]  # [height, width, channels], alpha last
     visible: bool = True
     is_group: bool = False
     path: tuple[int, ...] = ()
@@ -75,7 +76,7 @@ class _File:
         return values
 
     def pointers(self) -> list[int]:
-        found = []
+        found: list[int] = []
         while True:
             (pointer,) = self.unpack("Q" if self.version >= 11 else "I")
             if not pointer:

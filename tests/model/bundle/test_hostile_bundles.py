@@ -56,7 +56,7 @@ def with_value(field: str, value: str) -> Callable[[Path], None]:
     return described(change)
 
 
-DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "deep": (described(lambda text: "[" * 20_000), "nests too deeply"),
     "large": (described(lambda text: "#" * 3_000_000), "larger than 2 MiB"),
     "no number": (
@@ -82,7 +82,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         "could not determine a constructor",
     ),
     "damaged weights": (
-        lambda bundle: (bundle / "weights.safetensors").write_bytes(b"\xff" * 100) and None,
+        lambda bundle: (bundle / "weights.safetensors").write_bytes(b"\xff" * 100),
         "weights.safetensors is damaged",
     ),
     "absent weights": (
@@ -90,7 +90,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         "has no weights.safetensors",
     ),
     "damaged discriminator": (
-        lambda bundle: (bundle / "discriminator.safetensors").write_bytes(b"") and None,
+        lambda bundle: (bundle / "discriminator.safetensors").write_bytes(b""),
         "discriminator.safetensors is damaged",
     ),
 }

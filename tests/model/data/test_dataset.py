@@ -88,7 +88,7 @@ def test_several_sources_become_one_set_in_the_order_of_names(
 
 
 def test_a_limit_holds_over_all_sources(folder: Path, more: Path) -> None:
-    sources = [f"{folder}:train", more]
+    sources: list[str | Path] = [f"{folder}:train", more]
     assert load_pictures(sources, 8, limit=2).names == ("train/a.png", "train/aa.png")
     spread = load_pictures(sources, 8, limit=2, spread=True)
     assert spread.names == ("train/a.png", "train/b.png")
@@ -109,7 +109,7 @@ def test_replacements_change_pixels_and_nothing_else(
     (sharper / "train").mkdir(parents=True)
     for number, name in enumerate(["a.png", "c.png", "elsewhere.png"]):
         picture(64, 64, 20 + number).save(sharper / "train" / name)
-    sources = [f"{folder}:train", more]
+    sources: list[str | Path] = [f"{folder}:train", more]
     before = load_pictures(sources, 48)
     after = load_pictures(sources, 48, replacements=sharper)
     assert after.names == before.names
@@ -181,13 +181,14 @@ def test_bad_sources_are_refused_with_a_reason(folder: Path, tmp_path: Path) -> 
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "x.png").write_bytes(b"no")
     (tmp_path / "no.zip").write_bytes(b"no zip")
-    for source, message in [
+    cases: list[tuple[str | Path, str]] = [
         (tmp_path / "empty", "no pictures in"),
         (f"{folder}:nowhere", "no pictures in"),
         (tmp_path / "nowhere", "does not exist"),
         (tmp_path / "broken", "none of the 1 pictures"),
         (tmp_path / "no.zip", "neither a folder nor a zip"),
-    ]:
+    ]
+    for source, message in cases:
         with pytest.raises(ValueError, match=message):
             load_pictures(source, 16)
     with pytest.raises(ValueError, match=r"no pictures in .*empty"):
@@ -216,7 +217,7 @@ def test_one_cache_entry_holds_all_sources(
     folder: Path, archive: Path, more: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
-    sources = [f"{archive}:train", more]
+    sources: list[str | Path] = [f"{archive}:train", more]
     first = load_pictures(sources, 16, replacements=folder, cache=cache)
     again = load_pictures(sources[::-1], 16, replacements=folder, cache=cache)
     assert len(list(cache.iterdir())) == 1

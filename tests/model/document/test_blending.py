@@ -54,7 +54,14 @@ def true_view(picture: np.ndarray) -> np.ndarray:
 def other_light(view: np.ndarray) -> np.ndarray:
     """The view as a model that got colour, contrast and light wrong would return it."""
     x = np.linspace(-1, 1, RESOLUTION, dtype=np.float32)[:, None]
-    return (0.85 * (view - 0.4) + 0.4 + np.float32([0.08, 0.0, -0.05]) + 0.04 * x).clip(0, 1)
+    tint = np.array([0.08, 0.0, -0.05], np.float32)
+    changed: np.ndarray = 0.85 * (view - 0.4) + 0.4 + tint + 0.04 * x
+    return changed.clip(0, 1)
+
+
+def display(pixels: np.ndarray) -> np.ndarray:
+    """8-bit samples as display values, float32 0..1."""
+    return pixels.astype(np.float32) / np.float32(255)
 
 
 def placed(pixels: np.ndarray, linear: bool = False) -> Placement:
@@ -92,11 +99,11 @@ def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     picture = scenery(noise=0.01)
     placement = placed(quantise(picture, np.uint8))
     plain = other_light(true_view(picture))
-    edit = np.float32([0.16, 0.12, 0.04])
-    before = filled(placement, plain, None).astype(np.float32) / 255
-    alone = filled(placement, plain + edit, None).astype(np.float32) / 255
+    edit = np.array([0.16, 0.12, 0.04], np.float32)
+    before = display(filled(placement, plain, None))
+    alone = display(filled(placement, plain + edit, None))
     patch = Fitting.of(placement, plain).laid_alike(plain + edit)
-    after = composited(placement.picture, [patch]).astype(np.float32) / 255
+    after = display(composited(placement.picture, [patch]))
     deep = ndimage.binary_erosion(coverage() == 255, iterations=24)
     kept, kept_alone = ((result - before)[deep].mean(axis=0) / edit for result in (after, alone))
     assert (np.abs(kept - 1) < 0.25).all()
@@ -114,7 +121,7 @@ def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
     output = other_light(true_view(picture))
     output[:10] += 0.25  # wrong just where it meets what is left
     patch = Fitting.of(placement, output, how).laid()
-    result = composited(placement.picture, [patch]).astype(np.float32) / 255
+    result = display(composited(placement.picture, [patch]))
     hole = np.zeros((SIDE, SIDE), bool)
     patch.box.cut(hole)[...] = patch.coverage > 0
     assert np.count_nonzero(beyond[~hole]) > 1000
@@ -129,7 +136,7 @@ def test_golden_seams_stay_below_what_can_be_seen() -> None:
     output = other_light(true_view(picture))
     selected = coverage() > 0
     seam = {
-        name: seam_step(filled(placement, output, how).astype(np.float32) / 255, picture, selected)
+        name: seam_step(display(filled(placement, output, how)), picture, selected)
         for name, how in (("raw", RAW), ("blended", None))
     }
     assert seam["raw"] > 3

@@ -59,7 +59,7 @@ def test_gray_is_the_luma_of_the_result() -> None:
 
 
 def test_rounding_is_half_to_even_and_clipped() -> None:
-    values = np.array([0.5, 1.5, 2.5, -3, 300], np.float32) / 255
+    values = np.array([0.5, 1.5, 2.5, -3, 300], np.float32) / np.float32(255)
     assert quantise(values, np.uint8).tolist() == [0, 2, 2, 0, 255]
 
 

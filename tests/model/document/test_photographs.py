@@ -32,11 +32,11 @@ HOLES = {"eyes": (0.5, 0.48, 0.3, 0.1), "mouth": (0.5, 0.76, 0.2, 0.16)}
 def wrong_light(pixels: np.ndarray, frame: Frame) -> np.ndarray:
     """The true pixels at model resolution, softer, with another colour, contrast and light."""
     matrix = geometry.document_from_model(frame, RESOLUTION)
-    view = resample(pixels.astype(np.float32) / 255, matrix, RESOLUTION, RESOLUTION)
+    view = resample(pixels.astype(np.float32) / np.float32(255), matrix, RESOLUTION, RESOLUTION)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
     light = np.linspace(-0.04, 0.04, RESOLUTION, dtype=np.float32)[:, None]
-    changed = (view - 0.5) * 0.88 + 0.5 + np.float32([0.05, -0.02, -0.04]) + light
-    return changed.clip(0, 1)
+    changed = (view - 0.5) * 0.88 + 0.5 + np.array([0.05, -0.02, -0.04], np.float32) + light
+    return changed.clip(0, 1).astype(np.float32)
 
 
 def selection(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> np.ndarray:
@@ -44,7 +44,7 @@ def selection(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> 
     to_frame = geometry.model_from_document(frame, 1)
     u, v = geometry.apply(to_frame, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
     inside = ((u - hole[0]) / hole[2]) ** 2 + ((v - hole[1]) / hole[3]) ** 2 < 1
-    return inside.astype(np.uint8) * np.uint8(255)
+    return np.where(inside, 255, 0).astype(np.uint8)
 
 
 def drawings() -> Iterator[tuple[np.ndarray, Frame]]:
@@ -76,7 +76,9 @@ def test_seams_stay_below_what_can_be_seen(
             for kind, how in (("raw", RAW), ("blended", None)):
                 result = filled(placement, output, how)
                 assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
-                before, after = (cut(p).astype(np.float32) / 255 for p in (pixels, result))
+                before, after = (
+                    cut(p).astype(np.float32) / np.float32(255) for p in (pixels, result)
+                )
                 seams[kind].append(seam_step(after, before, cut(coverage) > 0))
     assert np.median(seams["raw"]) > 2
     assert np.median(seams["blended"]) < 1.0

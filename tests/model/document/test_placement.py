@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,11 +15,13 @@ from inpaint_model.document.color import quantise, srgb_from_linear
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.placement import Fitting, place
-from inpaint_model.framing.frame_holes import prepare
+from inpaint_model.framing.frame_holes import Model, prepare
 
 
 @dataclass
 class Stub:
+    """All that the mode "box" asks a model for."""
+
     resolution: int = 32
 
 
@@ -53,7 +55,7 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
     coverage = box_coverage(90, 70, Box(30, 20, 25, 30))
     coverage[22, 33] = 100
     picture = DocumentPicture(pixels, linear)
-    (placement,) = prepare(Stub(), picture, coverage, mode="box")
+    (placement,) = prepare(cast(Model, Stub()), picture, coverage, mode="box")
     patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
     assert patch.fill.dtype == dtype
     assert patch.fill.shape == (30, 25, channels)
@@ -80,7 +82,7 @@ def test_a_model_that_returns_what_it_sees_returns_the_picture(frame: Frame) -> 
     pixels = quantise(smooth_picture(200, 160), np.uint16)
     picture = DocumentPicture(pixels)
     nothing = box_coverage(200, 160, Box(int(frame.cx), int(frame.cy), 1, 1), 1)
-    seen = place(picture, nothing, frame, 128).source.erased.astype(np.float32) / 255
+    seen = place(picture, nothing, frame, 128).source.erased.astype(np.float32) / np.float32(255)
     hole = Box(int(frame.cx) - 12, int(frame.cy) - 14, 24, 20)
     placement = place(picture, box_coverage(200, 160, hole), frame, 128)
     patch = Fitting.of(placement, seen, RAW).laid()
@@ -166,7 +168,7 @@ def test_holes_far_apart_get_frames_of_their_own() -> None:
     coverage = box_coverage(900, 300, Box(50, 100, 60, 60))
     coverage |= box_coverage(900, 300, Box(115, 120, 10, 10))  # beside the first
     coverage |= box_coverage(900, 300, Box(700, 100, 40, 30), 77)
-    first, second = prepare(Stub(), picture, coverage, mode="box")
+    first, second = prepare(cast(Model, Stub()), picture, coverage, mode="box")
     assert first.box == Box(50, 100, 75, 60)
     assert second.box == Box(700, 100, 40, 30)
     assert (second.coverage == 77).all()
@@ -203,7 +205,7 @@ def test_the_effective_resolution_is_said() -> None:
 )
 def test_bad_input_is_named(pixels: np.ndarray, coverage: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        prepare(Stub(), DocumentPicture(pixels), coverage, mode="box")
+        prepare(cast(Model, Stub()), DocumentPicture(pixels), coverage, mode="box")
 
 
 @pytest.mark.parametrize("side", [0.0, -5.0, 0.9, 6401.0, float("nan"), float("inf")])

@@ -60,7 +60,8 @@ class Inception768(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         small = nn.functional.interpolate(x.float(), [8, 8], mode="bilinear")
-        return self.s1((small - 128) / 128).flatten(1)
+        features: Tensor = self.s1((small - 128) / 128)
+        return features.flatten(1)
 
 
 class Mesh(nn.Module):
@@ -378,7 +379,10 @@ def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path)
     pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
     masks = mask_set("easy", 0, 4, RESOLUTION, tmp_path)
     bench = Bench(pictures, feature_networks.Judges(), tmp_path / "cache")
-    files = lambda: len(list((tmp_path / "cache").glob("*.npz")))  # noqa: E731
+
+    def files() -> int:
+        return len(list((tmp_path / "cache").glob("*.npz")))
+
     first = bench.measure(MeanColour(), masks)
     assert files() == 1
     assert bench.measure(MeanColour(), masks).values.keys() == first.values.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -191,12 +192,18 @@ def test_the_command_trains_on_samples_of_the_bundles_generator(
 SCALE = 1000  # document px
 
 
-def located(width: int, height: int, **place: tuple[int, int]) -> DocumentPicture:
+def located(
+    width: int,
+    height: int,
+    *,
+    origin: tuple[int, int] = (0, 0),
+    size: tuple[int, int] | None = None,
+) -> DocumentPicture:
     """A picture whose red and green tell where in the document each of its pixels is."""
-    left, top = place.get("origin", (0, 0))
+    left, top = origin
     y, x = np.mgrid[top : top + height, left : left + width] + 0.5
     pixels = np.stack([x / SCALE, y / SCALE, np.zeros_like(x)], axis=2).astype(np.float32)
-    return DocumentPicture(pixels, **place)
+    return DocumentPicture(pixels, origin=origin, size=size)
 
 
 def frame_of(view: torch.Tensor) -> Frame:
@@ -422,7 +429,9 @@ class Mirror:
     def encode(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         return image
 
-    def sample(self, encoding: np.ndarray, seeds: list[int], truncation_psi: float) -> np.ndarray:
+    def sample(
+        self, encoding: np.ndarray, seeds: Sequence[int], truncation_psi: float = 1.0
+    ) -> np.ndarray:
         return np.zeros((len(seeds), 1, 1), np.float32)
 
     def render(self, encoding: np.ndarray, ws_out: np.ndarray) -> np.ndarray:

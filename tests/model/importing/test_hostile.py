@@ -9,7 +9,7 @@ import pickle
 import pickletools
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -122,10 +122,16 @@ def test_a_nested_storage_does_not_run_either(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
+def operations_of(data: bytes) -> Iterator[tuple[object, int]]:
+    """The argument and the place of each operation of a pickle."""
+    for _, argument, position in pickletools.genops(data):
+        assert position is not None
+        yield argument, position
+
+
 def first_nested_storage(data: bytes) -> tuple[bytes, tuple[int, int]]:
     """The operation that pushes the first nested storage: its code, and where it lies."""
-    operations = list(pickletools.genops(data))
-    for (_, argument, start), (_, _, end) in itertools.pairwise(operations):
+    for (argument, start), (_, end) in itertools.pairwise(operations_of(data)):
         if isinstance(argument, bytes) and argument.startswith(b"\x80\x02\x8a"):
             return data[start : start + 1], (start, end)
     raise AssertionError("no nested storage")
@@ -379,7 +385,7 @@ def test_operations_spliced_into_a_whole_file(
     tmp_path: Path, samples: list[bytes], data: st.DataObject
 ) -> None:
     whole = samples[0]
-    position = data.draw(st.sampled_from([p for _, _, p in pickletools.genops(whole)]))
+    position = data.draw(st.sampled_from([position for _, position in operations_of(whole)]))
     code = data.draw(CODES) + data.draw(ARGUMENTS)
     rest = whole[position + data.draw(st.integers(0, 1)) :]
     imports_or_refuses(write(tmp_path / "x.pkl", whole[:position] + code + rest))

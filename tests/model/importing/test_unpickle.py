@@ -6,6 +6,7 @@ import io
 import pickle
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,10 +47,11 @@ def test_plain_values_are_read_as_pickle_reads_them(value: object, protocol: int
 
 def test_shared_and_recursive_values_stay_shared() -> None:
     inner: list[object] = [1]
-    first, second = read_pickle(io.BytesIO(pickle.dumps([inner, inner], 4)))
+    pair: Any = read_pickle(io.BytesIO(pickle.dumps([inner, inner], 4)))
+    first, second = pair
     assert first is second
     inner.append(inner)
-    read = read_pickle(io.BytesIO(pickle.dumps(inner, 4)))
+    read: Any = read_pickle(io.BytesIO(pickle.dumps(inner, 4)))
     assert read[1] is read
 
 
@@ -60,7 +62,9 @@ def test_numpy_numbers_become_plain_ones(protocol: int, kind: str) -> None:
     assert read_pickle(io.BytesIO(pickle.dumps(number, protocol))) == number.item()
 
 
-@pytest.mark.parametrize("number", [np.complex64(1), np.array([1.0], object), np.float32([1])])
+@pytest.mark.parametrize(
+    "number", [np.complex64(1), np.array([1.0], object), np.array([1], np.float32)]
+)
 def test_other_numpy_values_are_refused(number: object) -> None:
     with pytest.raises(CheckpointError):
         read_pickle(io.BytesIO(pickle.dumps(number, 4)))

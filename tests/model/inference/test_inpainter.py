@@ -82,8 +82,8 @@ def test_reduced_precision_is_close_to_fp32(dtype: str) -> None:
     for precision in ("fp32", dtype):
         model = tiny_model(resolution=64)
         for block in model.generator.synthesis.children():
-            conv1 = block.get_submodule("conv1")
-            conv1.weight.mul_(3000.0)  # demodulation cancels it
+            weight = block.get_parameter("conv1.weight")
+            weight.mul_(3000.0)  # demodulation cancels it
         info = tiny_inpainter(resolution=64).info
         inpainter = Inpainter(model, info, dtype=precision)
         encoding = inpainter.encode(image, hole)

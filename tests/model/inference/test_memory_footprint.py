@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from inpaint_model.inference.freeze import freeze_for_inference
@@ -34,7 +36,7 @@ def test_features_computed_and_counted(name: str, arch: Arch, dtype: str) -> Non
         assert 0.95 * encoding <= expected.encoding <= 1.15 * encoding
         for count in (1, 8):
             ws = torch.empty(count, G.num_ws, G.w_dim, device=META)
-            rendering = peak_bytes(lambda ws=ws: passes.render(encodings[0], ws))
+            rendering = peak_bytes(partial(passes.render, encodings[0], ws))
             assert 0.95 * rendering <= count * expected.rendering <= 1.15 * rendering
 
 

@@ -55,7 +55,8 @@ class TestProjectedAdversary:
         on_both = tuple(x + y for x, y in zip(on_fakes, on_both, strict=True))
 
         def grads() -> list[Tensor]:
-            return [p.grad.clone() for p in adversary.network.heads.parameters()]
+            found = [p.grad for p in adversary.network.heads.parameters()]
+            return [gradient.clone() for gradient in found if gradient is not None]
 
         loss, said = adversary.loss(G, adversary.chance(now, len(G)))
         assert G.grad is None  # the heads' gradient stays with the heads

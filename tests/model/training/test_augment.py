@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 FULL = AugmentPipe(1.0, filtering=True, corruption=True)
 
@@ -100,7 +101,7 @@ def test_second_derivatives_exist_for_r1() -> None:
     images = pictures(2, 16).requires_grad_()
     out = FULL(images, generator()).square().sum()
     (gradient,) = torch.autograd.grad(out, images, create_graph=True)
-    gradient.square().sum().backward()  # type: ignore[no-untyped-call]
+    gradient.square().sum().backward()
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
 
@@ -398,7 +399,7 @@ def _one_of_two(rank: int, store: str, results: str) -> None:
 @pytest.mark.slow  # starts two interpreters
 def test_two_processes_agree_on_p(tmp_path: Path) -> None:
     arguments = (str(tmp_path / "store"), str(tmp_path / "result"))
-    torch.multiprocessing.spawn(_one_of_two, arguments, nprocs=2)
+    spawn(_one_of_two, arguments, nprocs=2)
     for rank in range(2):
         overfitting, p = torch.load(tmp_path / f"result{rank}")
         assert overfitting == pytest.approx(0.5)  # 30 signs up, 10 down: under the target

@@ -131,8 +131,8 @@ def test_the_discriminators_logit_is_a_projection_on_its_class() -> None:
     x = labels @ D.mapping.embed.weight.T / math.sqrt(2) + D.mapping.embed.bias
     x = x / x.square().mean(dim=1, keepdim=True).sqrt()
     for i in range(8):
-        layer = D.mapping.get_submodule(f"fc{i}")
-        x = x @ layer.weight.T * 0.01 / math.sqrt(x.shape[1]) + layer.bias * 0.01
+        weight, bias = (D.mapping.get_parameter(f"fc{i}.{name}") for name in ("weight", "bias"))
+        x = x @ weight.T * 0.01 / math.sqrt(x.shape[1]) + bias * 0.01
         x = torch.where(x > 0, x, 0.2 * x) * math.sqrt(2)
     expected = (features * x).sum(dim=1, keepdim=True) / math.sqrt(x.shape[1])
     torch.testing.assert_close(D(images, labels), expected, rtol=1e-4, atol=1e-6)
@@ -268,9 +268,9 @@ class TestCommand:
         assert "2 classes: give --cond" in complaint("--from", bundle, "--data", data)
         plain = tmp_path / "plain"
         assert main(self.command("--data", data, "--out", plain, "--total-kimg", "0.008")) == 0
-        start = ("--data", data, "--cond")
-        assert "without classes: leave out" in complaint("--from", plain / "bundle", *start)
-        assert "without classes: leave out" in complaint("--grow-from", plain / "bundle", *start)
+        more = ("--data", data, "--cond")
+        assert "without classes: leave out" in complaint("--from", plain / "bundle", *more)
+        assert "without classes: leave out" in complaint("--grow-from", plain / "bundle", *more)
         three = tmp_path / "three.zip"
         with zipfile.ZipFile(data) as old, zipfile.ZipFile(three, "w") as new:
             new.writestr("00.png", old.read("00.png"))

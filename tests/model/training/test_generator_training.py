@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,7 +94,7 @@ class TestProjectedGenerator:
         kind: str,
         kimg: float = 0.024,
         seed: int = 0,
-        **changes: float,
+        **changes: Any,
     ) -> RunFolder:
         """kind: P, and D and E if they take part too."""
         run = RunFolder(folder)

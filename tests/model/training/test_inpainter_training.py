@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -174,7 +175,7 @@ class TestInpainter:
         assert all(p.grad is not None and p.grad.any() for p in model.mixer.mlps[0].parameters())
         assert next(model.encoder.parameters()).grad is not None
         assert all(p.grad is None for p in model.skip.parameters())
-        nn.init.normal_(model.skip.leave.bias, std=30.0)
+        nn.init.normal_(model.skip.get_parameter("leave.bias"), std=30.0)
         fills = fill_both(model, batch)
         assert codes_loss(model, batch, fills, perceptual, 1.0).item() == pytest.approx(
             untrained.item()
@@ -210,11 +211,11 @@ class TestInpainter:
         ws, other = w.chunk(2)
         move = moves(ws, other, torch.tensor([[0.0, 1.0, 1.0], [0.1, 0.9, 0.5]]))
         assert edit_loss(model, encoding, ws, move, hole).item() == pytest.approx(0, abs=1e-6)
-        nn.init.normal_(model.skip.leave.bias, std=30.0)
+        nn.init.normal_(model.skip.get_parameter("leave.bias"), std=30.0)
         lost = edit_loss(model, encoding, ws, move, hole)
         assert lost.item() > 0.1
         lost.backward()
-        assert model.skip.leave.bias.grad is not None
+        assert model.skip.get_parameter("leave.bias").grad is not None
         assert edit_loss(model, encoding, ws, move, 0 * hole).item() == 0
 
     def test_a_lost_shape_counts_beside_a_kept_colour(self) -> None:
@@ -257,11 +258,12 @@ class TestInpainter:
     def test_collapses_are_reported(self) -> None:
         model = tiny_model()
         for mlp in model.mixer.mlps:
-            nn.init.zeros_(mlp.get_submodule("fc1").weight)
+            nn.init.zeros_(mlp.get_parameter("fc1.weight"))
         w = model.generator.mapping(rand(4, model.config.generator.z_dim))
         hole = torch.ones(4, 1, 32, 32)
         hole[..., :4] = 0
-        batch = Batch(*[rand(4, 3, 32, 32)] * 2, hole, w, w, torch.zeros(0, dtype=torch.long))
+        same = rand(4, 3, 32, 32)
+        batch = Batch(same, same, hole, w, w, torch.zeros(0, dtype=torch.long))
         found = warnings_of(measure_dependence(model, batch))
         assert [line.partition(";")[0] for line in found] == [
             "the fill ignores the picture",
@@ -281,7 +283,7 @@ class TestProjectedInpainter:
         adversarial: float,
         projected: float,
         kimg: float,
-        **changes: float,
+        **changes: Any,
     ) -> RunFolder:
         run, (_, D) = RunFolder(folder), tiny_networks()
         perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))

@@ -31,8 +31,9 @@ def test_a_state_of_any_form_goes_on(form: str, tmp_path: Path) -> None:
     """As it would have gone on by itself: bit for bit where the form is the same."""
     G = channels_last(tiny_networks()[0])
     G.mapping.requires_grad_(False)
-    options = {"fused": form == "fused" or None, "foreach": form == "foreach" or None}
-    before = torch.optim.Adam(G.parameters(), lr=LR, **options)
+    before = torch.optim.Adam(
+        G.parameters(), lr=LR, fused=form == "fused" or None, foreach=form == "foreach" or None
+    )
     for seed in range(3):
         step(G, before, seed)
     RunFolder(tmp_path).save_state({"G": G}, {"adam": before}, {})
@@ -73,11 +74,13 @@ def test_fused_where_the_device_has_it() -> None:
 
 
 def test_averages_of_weights_and_copies_of_buffers() -> None:
-    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))  # buffers of two types
+    counted = nn.BatchNorm1d(3)  # buffers of two types
+    module = nn.Sequential(nn.Linear(2, 3), counted)
     ema, before = frozen_copy(module), copy.deepcopy(module)
     with torch.no_grad():
-        for x in (*module.parameters(), module[1].running_mean, module[1].num_batches_tracked):
-            x += 2
+        for x in (*module.parameters(), counted.running_mean, counted.num_batches_tracked):
+            assert x is not None
+            x.add_(2)
     update_ema(ema, module, 1000, 0, 1.0, rampup=None)  # a half-life of the step itself
     for average, old in zip(ema.parameters(), before.parameters(), strict=True):
         torch.testing.assert_close(average, old + 1)

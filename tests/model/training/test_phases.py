@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -99,7 +100,7 @@ class TestTrainings:
     def test_generator(
         self,
         kind: str,
-        changes: dict[str, float],
+        changes: dict[str, Any],
         recordings: int,
         network: Path,
         tmp_path: Path,
@@ -125,7 +126,7 @@ class TestTrainings:
     )
     def test_inpainter(
         self,
-        changes: dict[str, float],
+        changes: dict[str, Any],
         recordings: int,
         network: Path,
         tmp_path: Path,
@@ -201,7 +202,7 @@ class TestPhase:
             assert self.weight.grad is not None
             assert self.weight.grad.tolist() == [1, step]  # set, not added to
             with torch.no_grad():
-                self.weight += 1
+                self.weight.add_(1)
         assert [float(x) for x in results] == [
             (2 + i) + (3 + i) * i for i in range(WARM_UPS + 3)
         ]  # outputs of earlier runs stay what they were

@@ -244,9 +244,10 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
     assert commands[2].endswith("--no-cuda-graphs --no-compile --batch-size 2")
     assert printed.count("generator-32 ended with signal 9: it is started again") == 2
 
-    script, last = start(runs, *options, **endless), None
+    script = start(runs, *options, **endless)
+    previous: int | None = None
     for _ in range(4):
-        last = crash(script, last, in_the_middle=False)  # as it starts
+        previous = crash(script, previous, in_the_middle=False)  # as it starts
     printed, _ = script.communicate(timeout=60)
     assert script.returncode == 128 + signal.SIGKILL
     assert printed.count("it is started again") == 3
@@ -375,7 +376,7 @@ def test_heads_travel_in_half_precision_without_their_mixing(tmp_path: Path) -> 
     images = torch.randn(4, 3, 32, 32, generator=rng)
     with torch.no_grad():
         for parameter in trained.trained_parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=rng)
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=rng))
     trained.calibrate(images)
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
     for folder in (first, second, third):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -99,10 +101,14 @@ class TestOnAnyAccelerator:
             assert (folder.bundle_path / "model.yaml").exists()
 
     def test_a_step_is_that_of_the_processor(self, network: Path, tmp_path: Path) -> None:
-        for train, options in ((generator_run, GENERATOR), (inpainter_run, INPAINTER)):
+        trainings: list[tuple[Callable[..., RunFolder], Any]] = [
+            (generator_run, GENERATOR),
+            (inpainter_run, INPAINTER),
+        ]
+        for number, (train, options) in enumerate(trainings):
             short = replace(options, total_kimg=0.016)
             runs = [
-                train(tmp_path / f"{train.__name__} {device.type}", network, short, device)
+                train(tmp_path / f"{number} {device.type}", network, short, device)
                 for device in (DEVICE, torch.device("cpu"))
             ]
             there, here = (losses_of(run)[0] for run in runs)
@@ -121,7 +127,7 @@ class TestCudaGraphs:
     def test_generator(
         self,
         bf16: bool,
-        changes: dict[str, float],
+        changes: dict[str, Any],
         network: Path,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
@@ -160,7 +166,7 @@ class TestCudaGraphs:
             assert weight.grad is not None
             assert weight.grad.tolist() == [1, step]
             with torch.no_grad():
-                weight += 1
+                weight.add_(1)
         assert [float(x) for x in results] == [(2 + i) + (3 + i) * i for i in range(WARM_UPS + 3)]
         assert graphs.recorder is not None
 

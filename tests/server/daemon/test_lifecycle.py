@@ -21,7 +21,7 @@ from inpaint_client import BlockingClient, parse_endpoint
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.cli import SPIN_COUNT, main
 
-LONG = {"seeds": [1], "count": 60}  # 18 s on the slow daemon
+LONG: dict[str, Any] = {"seeds": [1], "count": 60}  # 18 s on the slow daemon
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
@@ -228,8 +228,8 @@ def test_every_request_has_its_line(daemon: DaemonProcess, caller: Caller) -> No
     caller.metadata = ()
     with pytest.raises(grpc.RpcError):
         caller.fill(header())
-    for line in ("request=Info status=OK", "request=Fill status=UNAUTHENTICATED"):
-        eventually(lambda expected=line: expected in daemon.log.read_text(), line)
+    lines = ("request=Info status=OK", "request=Fill status=UNAUTHENTICATED")
+    eventually(lambda: all(line in daemon.log.read_text() for line in lines), str(lines))
 
 
 def test_a_second_daemon_says_that_one_runs(daemon: DaemonProcess) -> None:
@@ -333,7 +333,7 @@ def test_torchs_threads_do_not_wait_awake_for_long(tmp_path: Path) -> None:
 def test_reflection_names_the_service(caller: Caller) -> None:
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-    stub = reflection_pb2_grpc.ServerReflectionStub(caller.channel)
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(caller.channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     (reply,) = stub.ServerReflectionInfo(iter([request]), metadata=caller.metadata)
     names = {service.name for service in reply.list_services_response.service}

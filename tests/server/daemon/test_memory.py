@@ -49,10 +49,10 @@ def test_requests_leave_nothing_that_holds_their_pictures(tmp_path: Path) -> Non
 
     async def call(channel: grpc.aio.Channel, method: str, message: bytes) -> list[pb.FillEvent]:
         """In bytes on this side, so that all requests found alive are the daemon's."""
-        events = channel.stream_stream(
+        start: Any = channel.stream_stream(
             f"/inpaint.v1.Inpaint/{method}", None, pb.FillEvent.FromString
-        )(iter([message]), metadata=metadata)
-        return [event async for event in events]
+        )
+        return [event async for event in start(iter([message]), metadata=metadata)]
 
     async def body() -> None:
         with RuntimeFile(tmp_path / "server.json") as runtime:

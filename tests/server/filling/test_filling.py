@@ -41,9 +41,9 @@ class Counting(BundleLoader):
         inpainter = tiny_inpainter()
         render, sample = inpainter.render, inpainter.sample
 
-        def counting_sample(encoding: Any, seeds: Any, psi: float = 1.0) -> Any:
+        def counting_sample(encoding: Any, seeds: Any, truncation_psi: float = 1.0) -> Any:
             self.samples.append(len(seeds))
-            return sample(encoding, seeds, psi)
+            return sample(encoding, seeds, truncation_psi)
 
         def counting(encoding: Any, ws_out: Any) -> Any:
             self.batches.append(len(ws_out))

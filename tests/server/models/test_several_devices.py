@@ -58,7 +58,7 @@ class Client:
 
     def __init__(self, address: str, token: str) -> None:
         self._channel = grpc.aio.insecure_channel(address)
-        self.stub: Any = pb_grpc.InpaintStub(self._channel)  # type: ignore[no-untyped-call]
+        self.stub: Any = pb_grpc.InpaintStub(self._channel)
         self.metadata = (("authorization", f"Bearer {token}"),)
 
     async def __aenter__(self) -> Client:
@@ -78,7 +78,8 @@ class Client:
         return [event async for event in call]
 
     async def info(self) -> pb.InfoResponse:
-        return await self.stub.Info(pb.InfoRequest(), metadata=self.metadata)
+        info: pb.InfoResponse = await self.stub.Info(pb.InfoRequest(), metadata=self.metadata)
+        return info
 
 
 def all_are_warm() -> bool:

@@ -418,7 +418,8 @@ def test_a_lost_device_ends_all_work_and_is_reported_once() -> None:
             for gate in gates:
                 assert await asyncio.to_thread(gate.entered.wait, 20)
                 gate.open.set()
-            for ticket in (*losers, waiting):
+            tickets: list[Ticket[Any, Any]] = [*losers, waiting]
+            for ticket in tickets:
                 with pytest.raises(Unavailable) as raised:
                     await asyncio.wait_for(everything(ticket), 20)
                 assert str(raised.value) == sentence

@@ -94,7 +94,7 @@ def test_seed_and_truncation_equal_a_fill_with_them(caller: Caller, filled: Answ
     ],
 )
 def test_mixing_takes_the_styles_of_its_levels(
-    caller: Caller, filled: Answer, levels: list[int], styles: list[int]
+    caller: Caller, filled: Answer, levels: list[pb.StyleLevel], styles: list[int]
 ) -> None:
     one, other = filled.candidates[:2]
     mixing = pb.Mixing(recipe=other.recipe, levels=levels, amount=0.25)
@@ -135,7 +135,7 @@ def like(pixels: npt.NDArray[Any], *box: int, **fields: Any) -> pb.Mixing:
     [([], [7]), ([pb.STYLE_LEVEL_FEATURES, pb.STYLE_LEVEL_COLOURS], [3, 4, 5, 6, 7])],
 )
 def test_the_fine_styles_of_another_picture(
-    caller: Caller, filled: Answer, levels: list[int], styles: list[int]
+    caller: Caller, filled: Answer, levels: list[pb.StyleLevel], styles: list[int]
 ) -> None:
     """Over the attachment the frame is the whole square, so the model sees the picture as it is."""
     candidate = filled.candidates[0]
@@ -279,7 +279,7 @@ def test_holes_far_apart_are_made_again(caller: Caller, other_caller: Caller) ->
 @pytest.mark.parametrize("mode", [pb.FRAME_MODE_AUTO, pb.FRAME_MODE_BOX, pb.FRAME_MODE_EXPLICIT])
 @pytest.mark.parametrize("sample_type", [pb.SAMPLE_TYPE_U8, pb.SAMPLE_TYPE_F16])
 def test_soft_selections_and_many_groups_are_blended_the_same_elsewhere(
-    caller: Caller, other_caller: Caller, mode: pb.FrameMode, sample_type: int
+    caller: Caller, other_caller: Caller, mode: pb.FrameMode, sample_type: pb.SampleType
 ) -> None:
     """With all blending on: it looks at the known pixels around, so at the whole selection."""
     y, x = np.mgrid[:200, :500]
@@ -334,7 +334,7 @@ def test_a_candidate_that_does_not_exist(caller: Caller, filled: Answer) -> None
     with pytest.raises(grpc.RpcError) as raised:
         caller.edit(pb.EditHeader(session_id=filled.session_id, index=3))
     assert raised.value.code() == grpc.StatusCode.NOT_FOUND
-    assert "0, 1, 2" in raised.value.details()
+    assert "0, 1, 2" in str(raised.value.details())
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def test_events_come_in_their_order(caller: Caller) -> None:
 @pytest.mark.parametrize("sample_type", sorted(DTYPES))
 @pytest.mark.parametrize("linear", [False, True])
 def test_every_depth_keeps_the_known_pixels_bit_for_bit(
-    caller: Caller, channels: int, sample_type: int, linear: bool
+    caller: Caller, channels: int, sample_type: pb.SampleType, linear: bool
 ) -> None:
     fill = header(noise(53, 47, channels, sample_type), linear=linear)
     candidate = caller.fill(fill).candidates[0]

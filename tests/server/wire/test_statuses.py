@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from eventually import eventually
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 Code = grpc.StatusCode
+U8 = pb.SAMPLE_TYPE_U8
 
 
 def refused(call: Callable[[], Any], code: Code, *words: str) -> str:
@@ -29,9 +31,10 @@ def refused(call: Callable[[], Any], code: Code, *words: str) -> str:
     with pytest.raises(grpc.RpcError) as raised:
         call()
     assert raised.value.code() == code, raised.value.details()
+    details = str(raised.value.details())
     for word in words:
-        assert word in raised.value.details()
-    return str(raised.value.details())
+        assert word in details
+    return details
 
 
 def changed(**changes: Any) -> pb.FillHeader:
@@ -124,7 +127,7 @@ def test_unknown_names_are_not_found_and_the_known_ones_are_named(caller: Caller
         (caller.stub.LoadModel, pb.LoadModelRequest(name="cats")),
         (caller.stub.UnloadModel, pb.UnloadModelRequest(name="cats")),
     ]:
-        refused(lambda c=call, r=request: c(r, metadata=caller.metadata), Code.NOT_FOUND, "tiny")
+        refused(partial(call, request, metadata=caller.metadata), Code.NOT_FOUND, "tiny")
 
 
 def test_what_is_too_large_is_refused_before_it_is_sent(caller: Caller) -> None:
@@ -154,7 +157,7 @@ def test_requests_in_the_wrong_order(caller: Caller) -> None:
     bare.crop.data = bare.hole.data = b""
     first = pb.FillRequest(header=bare)
 
-    def chunk(target: int, data: bytes) -> pb.FillRequest:
+    def chunk(target: Any, data: bytes) -> pb.FillRequest:
         return pb.FillRequest(chunk=pb.Chunk(target=target, data=data))
 
     crop, hole = pb.Chunk.TARGET_CROP, pb.Chunk.TARGET_HOLE
@@ -171,7 +174,7 @@ def test_requests_in_the_wrong_order(caller: Caller) -> None:
         ([first, chunk(crop, b"")], ["chunk.data", "empty"]),
     ]
     for requests, words in cases:
-        refused(lambda r=requests: caller.fill(r), Code.INVALID_ARGUMENT, *words)
+        refused(partial(caller.fill, requests), Code.INVALID_ARGUMENT, *words)
 
 
 @pytest.mark.parametrize(
@@ -226,13 +229,13 @@ def test_a_recipe_of_another_model(caller: Caller) -> None:
         ({"picture_box": pb.Box(width=7, height=8)}, ["mixing.picture_box.width", "7"]),
         ({"picture_box": pb.Box(width=8, height=1 << 21)}, ["mixing.picture_box.height"]),
         ({"picture_box": pb.Box(x=900, width=8, height=8)}, ["mixing.picture", "shows nothing"]),
-        ({"picture": pb.Picture(width=8, height=8, channels=3, sample_type=1)},
+        ({"picture": pb.Picture(width=8, height=8, channels=3, sample_type=U8)},
          ["mixing.picture.data", "empty"]),
-        ({"picture": pb.Picture(width=1025, height=1, channels=1, sample_type=1)},
+        ({"picture": pb.Picture(width=1025, height=1, channels=1, sample_type=U8)},
          ["mixing.picture", "1024"]),
-        ({"picture": pb.Picture(width=8, height=8, channels=2, sample_type=1)},
+        ({"picture": pb.Picture(width=8, height=8, channels=2, sample_type=U8)},
          ["mixing.picture.channels"]),
-        ({"picture": pb.Picture(width=8, height=8, channels=1, sample_type=1, data=b"few")},
+        ({"picture": pb.Picture(width=8, height=8, channels=1, sample_type=U8, data=b"few")},
          ["mixing.picture.data", "64"]),
         ({"amount": 1.5}, ["mixing.amount"]),
     ],
@@ -298,7 +301,7 @@ def test_a_full_queue(slow_caller: Caller) -> None:
 
 
 def test_an_unknown_method(caller: Caller) -> None:
-    call = caller.channel.unary_unary("/inpaint.v1.Inpaint/Paint")
+    call: Any = caller.channel.unary_unary("/inpaint.v1.Inpaint/Paint")
     refused(lambda: call(b"", metadata=caller.metadata), Code.UNIMPLEMENTED)
 
 
@@ -314,9 +317,9 @@ def test_while_it_stops_the_daemon_is_unavailable(tmp_path: Path) -> None:
         channel = grpc.insecure_channel(daemon.runtime()["address"], own_connection)
         with Caller(channel, daemon.runtime()["token"]) as newcomer:
             for late in (caller, newcomer):
-                refused(lambda c=late: c.fill(header()), Code.UNAVAILABLE, "stopping")
+                refused(partial(late.fill, header()), Code.UNAVAILABLE, "stopping")
                 edit = pb.EditHeader(session_id="x")
-                refused(lambda c=late, e=edit: c.edit(e), Code.UNAVAILABLE, "stopping")
+                refused(partial(late.edit, edit), Code.UNAVAILABLE, "stopping")
                 refused(late.info, Code.UNAVAILABLE, "stopping")
                 assert not late.is_serving()
         assert list(running)[-1].WhichOneof("event") == "done"

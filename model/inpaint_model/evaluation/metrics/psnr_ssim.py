@@ -25,7 +25,7 @@ def ssim(original: ImageU8, picture: ImageU8, region: BoolMask | None = None) ->
     """Structural similarity with the Gaussian window of Wang et al. 2004, mean over the region."""
     from skimage.metrics import structural_similarity
 
-    _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
+    _, similarity = structural_similarity(
         original,
         picture,
         channel_axis=2,

@@ -41,7 +41,7 @@ def _step(picture: FloatImage, hole: BoolMask) -> float:
     both = np.isfinite(one).all(axis=1) & np.isfinite(two).all(axis=1)
     if not both.any():
         return float("nan")
-    difference = deltaE_ciede2000(one[both], two[both])  # type: ignore[no-untyped-call]
+    difference = deltaE_ciede2000(one[both], two[both])
     return float(difference.mean())
 
 

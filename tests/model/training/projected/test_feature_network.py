@@ -168,21 +168,24 @@ class WeightsTwice(nn.Module):
         return x, self.conv(x)
 
 
-class OneTensor(nn.Module):
+class WithConvolution(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3)
 
+
+class OneTensor(WithConvolution):
     def forward(self, images: Tensor) -> Tensor:
-        return self.conv(images)
+        x: Tensor = self.conv(images)
+        return x
 
 
-class AConstantToo(OneTensor):
+class AConstantToo(WithConvolution):
     def forward(self, images: Tensor) -> list[Tensor]:
         return [self.conv(images), self.conv.weight]
 
 
-class ListsAdded(OneTensor):
+class ListsAdded(WithConvolution):
     def forward(self, images: Tensor) -> list[Tensor]:
         maps = [self.conv(images)]
         maps = maps + [maps[0].relu()]
@@ -191,14 +194,14 @@ class ListsAdded(OneTensor):
         return maps
 
 
-class TwoResults(OneTensor):
+class TwoResults(WithConvolution):
     def forward(self, images: Tensor) -> list[Tensor]:
         x, _ = self.conv(images).max(dim=1, keepdim=True)
         left, right = x.chunk(2, dim=3)
         return [x, left, right]
 
 
-class ControlFlow(OneTensor):
+class ControlFlow(WithConvolution):
     def __init__(self) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(4)
@@ -210,8 +213,8 @@ class ControlFlow(OneTensor):
         return [x]
 
 
-GRAPHS = [Tower, WeightsTwice, OneTensor, AConstantToo]
-AS_THEY_ARE = [ListsAdded, TwoResults, ControlFlow]
+GRAPHS: list[type[nn.Module]] = [Tower, WeightsTwice, OneTensor, AConstantToo]
+AS_THEY_ARE: list[type[nn.Module]] = [ListsAdded, TwoResults, ControlFlow]
 
 
 def made(kind: type[nn.Module]) -> nn.Module:
@@ -220,6 +223,8 @@ def made(kind: type[nn.Module]) -> nn.Module:
         network = kind()
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):  # as if it had been trained
+                assert module.running_mean is not None
+                assert module.running_var is not None
                 nn.init.normal_(module.running_mean)
                 nn.init.uniform_(module.running_var, 0.5, 2)
     return network

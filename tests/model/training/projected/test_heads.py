@@ -58,7 +58,7 @@ def test_no_convolution_enlarges_by_more_than_one() -> None:
     """After a few steps of the power iteration, whatever the weights were."""
     network = head()
     for module in convolutions(network):
-        nn.init.normal_(module.parametrizations.weight.original, std=3.0)  # type: ignore[union-attr]
+        nn.init.normal_(module.get_parameter("parametrizations.weight.original"), std=3.0)
     for _ in range(30):
         network(rand(2, 16, 16, 16))
     for module in convolutions(network.eval()):
