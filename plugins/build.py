@@ -229,7 +229,7 @@ def _spelled(alias: ast.alias) -> str:
 
 
 def _is_private(module: str) -> bool:
-    return module.split(".")[0] in PRIVATE
+    return module.partition(".")[0] in PRIVATE
 
 
 def _rewrite_file(path: Path, private: str) -> None:
@@ -291,7 +291,7 @@ public = struct_pb2.Value(string_value="public")
 
 def verify(folder: Path, private: str) -> None:
     """Import the built tree where nothing else exists, then beside the public packages."""
-    use = _USE.format(folder=str(folder), private=private, package=private.split(".")[0])
+    use = _USE.format(folder=str(folder), private=private, package=private.partition(".")[0])
     _prove(use, "alone")
     site = _site_of_public_packages()
     if site:

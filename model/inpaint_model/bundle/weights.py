@@ -136,8 +136,8 @@ def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise BundleError(f"{folder}: {name} holds values that are not finite")
         owner = module.get_submodule(name.rpartition(".")[0])
-        value = value.float() if value.is_floating_point() else value
-        owner.load_state_dict({name.rpartition(".")[2]: value}, strict=False, assign=True)
+        converted = value.float() if value.is_floating_point() else value
+        owner.load_state_dict({name.rpartition(".")[2]: converted}, strict=False, assign=True)
     if wanted:
         missing = next(iter(wanted))
         raise BundleError(f"{folder}: {len(wanted)} tensors are missing, such as {missing}")

@@ -1,7 +1,8 @@
 """Between a document and the model: what the model sees, and where its output belongs.
 
-A `Placement` is one group of holes with its frame. A `Fitting` turns outputs of the model into patches of the document's own pixels, each with
-the coverage that its receiver composites it with. Outside the hole a patch has no coverage.
+A `Placement` is one group of holes with its frame. A `Fitting` turns outputs of the model into
+patches of the document's own pixels, each with the coverage that its receiver composites it with.
+Outside the hole a patch has no coverage.
 """
 
 from __future__ import annotations

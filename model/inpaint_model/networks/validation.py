@@ -83,9 +83,10 @@ def validated(kind: type[T], data: object, whole: str = "the file") -> T:
 
     try:
         value: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type] # is hashable
-        return value
     except ValidationError as error:
         errors = error.errors(include_url=False)
+    else:
+        return value
     # A misspelled key says more than the absence of the right one.
     first = next((e for e in errors if e["type"] in _UNKNOWN), errors[0])
     raise ValueError(_sentence(kind, first, whole))

@@ -131,10 +131,11 @@ class Client:
                     async for value in events:
                         begun = True
                         yield value
-                return
             except NotFound:
                 if begun or attempt is attempts[-1]:
                     raise
+            else:
+                return
 
     async def _unary(
         self, name: str, request: WireMessage, reply: type[Any], timeout_s: float | None

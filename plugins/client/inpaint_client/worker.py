@@ -161,7 +161,6 @@ class Worker:
                     async for event in events:
                         begun = True
                         yield event
-                return
             except Unavailable:
                 delay = next(delays, None)
                 if begun or delay is None:
@@ -170,6 +169,8 @@ class Worker:
                 if begun or gone:
                     raise
                 gone, delay = True, 0.0  # it ended after it was found: find it once more
+            else:
+                return
             await asyncio.sleep(delay)
 
 
