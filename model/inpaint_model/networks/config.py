@@ -35,12 +35,15 @@ Factor = Annotated[Finite, Interval(ge=0, le=65_536)]
 
 
 def channel_table(resolution: int, channel_base: int, channel_max: int = 512) -> tuple[int, ...]:
-    """Feature channels at 4, 8, ..., `resolution` px: min(channel_base / px, channel_max)."""
+    """Return the feature channels at 4, 8, ..., `resolution` px.
+
+    At a side of `px` they are min(channel_base / px, channel_max).
+    """
     return tuple(min(channel_base // r, channel_max) for r in resolutions(resolution))
 
 
 def resolutions(resolution: int) -> tuple[int, ...]:
-    """4, 8, ..., `resolution`."""
+    """Return the sides of a network's blocks, px: 4, 8, ..., `resolution`."""
     return tuple(2**k for k in range(2, resolution.bit_length()))
 
 
@@ -78,7 +81,7 @@ class GeneratorConfig:
         return 2 * len(self.channels)
 
     def channels_at(self, resolution: int) -> int:
-        """Feature channels at `resolution` px."""
+        """Return the feature channels at `resolution` px."""
         return self.channels[resolution.bit_length() - 3]
 
 
