@@ -334,6 +334,7 @@ def write_zip(archive: Path, folder: Path, executable: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Build the plug-ins that are named, or all; return the exit status."""
     unknown = set(arguments) - set(ALL)
     if unknown:
         print(f"usage: python plugins/build.py [{'] ['.join(ALL)}]", file=sys.stderr)

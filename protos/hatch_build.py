@@ -50,6 +50,7 @@ class CompileProtos(BuildHookInterface):  # type: ignore[type-arg]
     """Runs at every install, editable ones included."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile the contract; put the plug-ins' zips into a wheel that is no editable install."""
         compile_protos()
         if self.target_name == "wheel" and version == "standard":
             for archive in build_plugins():

@@ -23,18 +23,22 @@ NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB it
 class ColourSpace(Protocol):
     """Display values [H, W, 1 or 3] in 0..1 of a document's space, to sRGB's and back."""
 
-    def to_srgb(self, values: Floats) -> Floats: ...
+    def to_srgb(self, values: Floats) -> Floats:
+        """Return sRGB's values [H, W, 1 or 3] for this space's."""
 
-    def from_srgb(self, values: Floats) -> Floats: ...
+    def from_srgb(self, values: Floats) -> Floats:
+        """Return this space's values [H, W, 1 or 3] for sRGB's."""
 
 
 class Srgb:
     """Nothing to convert."""
 
     def to_srgb(self, values: Floats) -> Floats:
+        """Return the values as they are."""
         return values
 
     def from_srgb(self, values: Floats) -> Floats:
+        """Return the values as they are."""
         return values
 
 

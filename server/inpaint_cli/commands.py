@@ -193,6 +193,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def edits_of(values: Mapping[str, float]) -> tuple[Edit, ...]:
+    """Return the client's edits of names and values, in units."""
     return tuple(Edit(name, value) for name, value in values.items())
 
 

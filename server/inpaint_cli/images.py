@@ -47,14 +47,17 @@ class Document:
 
     @property
     def width(self) -> int:
+        """Columns of the picture."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
+        """Rows of the picture."""
         return int(self.pixels.shape[0])
 
     @property
     def has_alpha(self) -> bool:
+        """Whether the last channel is alpha."""
         return self.pixels.shape[2] in (2, 4)
 
 

@@ -33,10 +33,12 @@ class Prepared:
 
     @property
     def extent(self) -> Extent:
+        """Size of the whole document."""
         return Extent(self.document.width, self.document.height)
 
     @property
     def linear(self) -> bool:
+        """Whether the document's values are linear light."""
         return is_linear(self.document)
 
 
@@ -73,6 +75,7 @@ def bounds(coverage: npt.NDArray[np.uint8]) -> Box:
 
 
 def cut(pixels: Pixels, box: Box) -> Pixels:
+    """Return the pixels of a box inside a picture [H, W, ...], as a view."""
     return pixels[box.y : box.bottom, box.x : box.right]
 
 

@@ -54,6 +54,7 @@ class Gimp:
 
     @property
     def title(self) -> str:
+        """What people are told: the kind, and the command or Flatpak's name of it."""
         return f"{self.kind} {self.command[-1] if self.kind != 'Flatpak' else FLATPAK_ID}"
 
 
@@ -67,6 +68,7 @@ class Answer:
 
     @property
     def plug_in(self) -> Path:
+        """Where our plug-in is installed for it."""
         return self.folder / "plug-ins" / FOLDER
 
 

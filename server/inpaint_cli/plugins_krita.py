@@ -30,14 +30,17 @@ class Place:
 
     @property
     def package(self) -> Path:
+        """Where the plug-in's package is installed."""
         return self.data / "pykrita" / MODULE
 
     @property
     def desktop(self) -> Path:
+        """The file by which Krita finds the plug-in."""
         return self.data / "pykrita" / f"{MODULE}.desktop"
 
     @property
     def action(self) -> Path:
+        """The file with the plug-in's actions and their shortcuts."""
         return self.data / "actions" / f"{MODULE}.action"
 
 

@@ -54,9 +54,12 @@ def with_range(
     subjects: Sequence[Subject],
     critic: Critic | None = None,
 ) -> Direction:
-    """The direction with the range in which pictures stay natural: few values are clipped, codes
-    stay among the samples, and the critic (the discriminator, where there is one) does not think
-    less of them than of a sample that is one standard deviation worse than the mean."""
+    """Return the direction with the range in which pictures stay natural.
+
+    There few values are clipped, codes stay among the samples, and the critic (the discriminator,
+    where there is one) does not think less of pictures than of a sample that is one standard
+    deviation worse than the mean.
+    """
     step = step_of(direction, vector, len(subjects[0].ws))
     reach = min(MAX_VALUE, MAX_REACH * along / direction.unit)
     values = np.arange(STEP, max(reach, STEP) + 1e-6, STEP)

@@ -77,8 +77,12 @@ class Workbench:
 
 
 def spread_along(w: Float64Array, vector: Float64Array) -> float:
-    """Standard deviation of codes [N, w_dim] along a vector [w_dim] or [num_ws, w_dim], in
-    multiples of the vector itself."""
+    """Return the standard deviation of codes along a vector, in multiples of the vector itself.
+
+    Args:
+        w: codes, [N, w_dim].
+        vector: [w_dim] or [num_ws, w_dim].
+    """
     rows = np.atleast_2d(vector)
     steps = np.linalg.norm(rows, axis=1)
     row = rows[int(steps.argmax())]

@@ -113,10 +113,17 @@ def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
 
 
 def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
-    """The move [D] that changes the own measurement by one deviation and the others not at all, in
-    least squares. PRICE, relative to the squared slope, keeps it short.
+    """Return the move [D] that changes only the own measurement, by one deviation.
 
-    own [D], others [M, D]: slopes. ValueError if nothing changes the own measurement.
+    The others should not change at all, in least squares. PRICE, relative to the squared slope,
+    keeps the move short.
+
+    Args:
+        own: slopes, [D].
+        others: slopes, [M, D].
+
+    Raises:
+        ValueError: nothing changes the own measurement.
     """
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]

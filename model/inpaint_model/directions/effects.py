@@ -1,5 +1,7 @@
-"""What a direction does to pictures: moved step by step, and measured by scores it was not
-fitted to."""
+"""What a direction does to pictures.
+
+They are moved step by step, and measured by scores that the direction was not fitted to.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +70,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        """Whether there is no reason against the direction."""
         return not self.reasons
 
     def effects(self) -> dict[str, float]:

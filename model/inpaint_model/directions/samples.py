@@ -29,7 +29,7 @@ class Samples:
 def codes(
     generator: Generator, count: int, seed: int, truncation_psi: float = 1.0, batch: int = 1000
 ) -> Tensor:
-    """w of the seeds `seed`, `seed` + 1, ...: float32 [count, w_dim] on the generator's device."""
+    """Return w of the seeds `seed`, `seed` + 1, ...: float32 [count, w_dim], on the same device."""
     mapping = generator.mapping
     device = mapping.w_avg.device
     parts = []

@@ -46,11 +46,13 @@ class Checkpoint:
 
 
 def import_checkpoint(path: str | Path) -> Checkpoint:
-    """The networks of a checkpoint of a known format, or the generator (and the discriminator, if
-    it was kept) of a bundle. Nothing in the file is executed.
+    """Return the networks of a checkpoint of a known format, or those of a bundle.
 
-    Raises CheckpointError (a ValueError) of one line that names the file and the reason, for a
-    file that is hostile, damaged, of an unknown kind, too large, or not there.
+    Nothing in the file is executed. A bundle has a discriminator only if it was kept.
+
+    Raises:
+        CheckpointError: the file is hostile, damaged, of an unknown kind, too large, or not there;
+            one line names the file and the reason.
     """
     path = Path(path)
     try:

@@ -140,8 +140,10 @@ def _renamed(theirs: Tensors, keys: Mapping[str, Source], what: str) -> dict[str
 
 
 def _latent_average(value: object) -> TensorRef | None:
-    """latent_avg as [w_dim]: stored as such, or (pSp) repeated for every style. None where it is
-    missing or differs from style to style, which one mean cannot express."""
+    """Return latent_avg as [w_dim]: stored as such, or (pSp) repeated for every style.
+
+    None where it is missing or differs from style to style, which one mean cannot express.
+    """
     if not isinstance(value, TensorRef) or len(value.size) != 2:
         return value if isinstance(value, TensorRef) else None
     rows = value.load()

@@ -59,6 +59,7 @@ class TensorRef:
 
     @property
     def numel(self) -> int:
+        """How many elements it has."""
         return math.prod(self.size)
 
     def dropping(self, dimensions: tuple[int, ...]) -> TensorRef:
@@ -73,8 +74,12 @@ class TensorRef:
         )
 
     def load(self) -> torch.Tensor:
-        """The tensor, contiguous, in the element type of the file. Raises CheckpointError when
-        it reaches beyond its storage or repeats elements (a small file that claims much)."""
+        """Return the tensor, contiguous, in the element type of the file.
+
+        Raises:
+            CheckpointError: it reaches beyond its storage, or repeats elements (a small file that
+                claims much).
+        """
         flat = self.storage.load()
         steps = zip(self.size, self.stride, strict=True)
         reach = self.offset + sum((n - 1) * s for n, s in steps) + 1

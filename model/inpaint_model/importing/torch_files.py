@@ -35,8 +35,13 @@ ZIP_ERRORS = (  # what zipfile makes of damage
 
 
 def read_zip(stream: IO[bytes], file_size: int) -> object:
-    """The value in a zip of torch.save; `stream` must stay open while its tensors are loaded.
-    Raises CheckpointError."""
+    """Return the value in a zip of torch.save.
+
+    `stream` must stay open while its tensors are loaded.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds something else.
+    """
     try:
         archive = zipfile.ZipFile(stream)
         entries = _checked_entries(archive, file_size)

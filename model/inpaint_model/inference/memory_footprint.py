@@ -30,11 +30,11 @@ class Footprint:
     kept: int  # what a graph keeps besides: its inputs and one candidate's result
 
     def working(self, batch_size: int) -> int:
-        """Return the bytes that a pass takes while it runs, at most; `batch_size` are rendered."""
+        """Return the bytes that a pass takes while it runs, at most, in batches of `batch_size`."""
         return max(self.encoding, batch_size * self.rendering)
 
     def graphs(self, batch_size: int) -> int:
-        """Return the bytes that graphs of batches up to `batch_size` (1, 2, 4, ...) keep.
+        """Return the bytes that CUDA graphs keep, of all batches (1, 2, 4, ...) up to `batch_size`.
 
         They share one pool: as large as the largest of them needs, and all their results.
         """
@@ -43,7 +43,7 @@ class Footprint:
 
 @cache
 def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
-    """Return the memory of a model whose convolutions compute in `dtype` ("fp32", "bf16", "fp16")."""
+    """Return the memory of a model whose convolutions are in `dtype` ("fp32", "bf16", "fp16")."""
     p = DTYPES[dtype].itemsize
     G, R = config.generator, config.generator.resolution
     s, E = config.skip_resolution, config.encoder_resolution

@@ -44,6 +44,7 @@ class VariationalEncoder(nn.Module):
         self.trunk.b4.out = FullyConnectedLayer(_CHANNELS[0], 2 * z_dim)
 
     def forward(self, images: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of z, [N, z_dim] each, of pictures [N, 3, R, R]."""
         small = F.interpolate(images, (_SIDE, _SIDE), mode="area")
         mean, log_variance = self.trunk(small.to(dtype)).chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 4)

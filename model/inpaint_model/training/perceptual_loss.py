@@ -52,6 +52,7 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the four feature maps, from fine to coarse, of pictures [N, 3, H, W] in -1..1."""
         x = ((images.to(self.mean.dtype) + 1) / 2 - self.mean) / self.std
         taps: list[Tensor] = []
         for step in self.plan:

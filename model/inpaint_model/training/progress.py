@@ -33,6 +33,7 @@ class Stats:
         self._counts: dict[str, int] = {}
 
     def add(self, name: str, value: Tensor | float) -> None:
+        """Count one value of a name; a tensor is not read from its device yet."""
         value = value.detach().float() if isinstance(value, Tensor) else value
         self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._counts[name] = self._counts.get(name, 0) + 1

@@ -35,6 +35,7 @@ class RuntimeFile:
     version: str
 
     def endpoint(self, tls: TlsFiles | None = None) -> Endpoint:
+        """Return where the daemon listens, with its token."""
         return parse_endpoint(self.address, self.token, tls)
 
     def is_stale(self) -> bool:

@@ -57,6 +57,7 @@ def is_sandboxed() -> bool:
 
 
 def is_flatpak() -> bool:
+    """Return whether this process runs in Flatpak's sandbox."""
     return Path("/.flatpak-info").exists()
 
 

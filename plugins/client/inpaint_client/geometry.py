@@ -36,10 +36,12 @@ class Extent(NamedTuple):
 
     @property
     def longest(self) -> int:
+        """The longer side, px."""
         return max(self)
 
     @property
     def area(self) -> int:
+        """How many pixels it has."""
         return self.width * self.height
 
 
@@ -58,25 +60,31 @@ class Box(NamedTuple):
 
     @staticmethod
     def of_extent(extent: Extent) -> Box:
+        """Return the box of a whole picture."""
         return Box(0, 0, *extent)
 
     @property
     def right(self) -> int:
+        """The first column beyond the box."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
+        """The first row below the box."""
         return self.y + self.height
 
     @property
     def extent(self) -> Extent:
+        """Its size."""
         return Extent(self.width, self.height)
 
     @property
     def is_empty(self) -> bool:
+        """Whether it holds no pixel."""
         return self.width <= 0 or self.height <= 0
 
     def contains(self, other: Box) -> bool:
+        """Return whether `other` lies inside entirely; an empty box always does."""
         return other.is_empty or self.clamp(other) == other
 
     def union(self, other: Box) -> Box:
@@ -165,7 +173,7 @@ def crop_for_hole(
     max_side: int = MAX_SIDE,
     max_bytes: int = MAX_PICTURE_BYTES,
 ) -> Box:
-    """The part of the document to send for a hole: enough for the model's context, no more.
+    """Return the part of the document to send for a hole: enough for the model's context, no more.
 
     The whole canvas when it is at most 2048 px; else a square around the hole of 4 times its
     larger side, at least 1024 px, moved inside the canvas and cut to it.
@@ -174,7 +182,8 @@ def crop_for_hole(
         hole: the box of the selection, document px; what lies beyond the canvas is ignored.
         canvas: the document, usually `Box.of_extent(extent)`.
         pixel_bytes: bytes of one pixel of the crop as it will be sent.
-        max_side, max_bytes: the daemon's limits (`DaemonInfo.limits`).
+        max_side: the daemon's limit, px (`DaemonInfo.limits`).
+        max_bytes: the daemon's limit of a picture (`DaemonInfo.limits`).
 
     Raises:
         BadInput: the hole is empty, lies outside the canvas, or is too large for one crop.

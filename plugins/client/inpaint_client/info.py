@@ -20,6 +20,8 @@ class Direction:
 
 @dataclass(frozen=True)
 class Model:
+    """What a daemon says of one of its models."""
+
     name: str
     title: str = ""
     resolution: int = 0  # px of the square it knows
@@ -36,6 +38,8 @@ class Model:
 
 @dataclass(frozen=True)
 class Limits:
+    """What a daemon accepts at most."""
+
     max_picture_bytes: int = MAX_PICTURE_BYTES
     max_side: int = MAX_SIDE
     max_seeds: int = 64
@@ -45,6 +49,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class DaemonInfo:
+    """What a daemon says of itself."""
+
     version: str = ""
     device: str = ""  # for people
     device_type: str = ""  # "cuda" or "cpu"

@@ -40,6 +40,7 @@ class ConnectionSettings:
 
     @property
     def tls(self) -> TlsFiles:
+        """The files that TLS needs; none are named without TLS."""
         return TlsFiles(self.tls_ca, self.tls_certificate, self.tls_key)
 
 

@@ -96,6 +96,7 @@ def event(message: pb.FillEvent) -> FillEvent | None:
 
 
 def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
+    """Return what a daemon said of itself."""
     limits = message.limits
     return DaemonInfo(
         version=message.version,
@@ -118,6 +119,7 @@ def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
 
 
 def model(message: pb.Model) -> Model:
+    """Return what a daemon said of a model."""
     return Model(
         name=message.name,
         title=message.title,

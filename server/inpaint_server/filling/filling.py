@@ -93,6 +93,7 @@ class Scene:
 
     @property
     def model(self) -> str:
+        """Name of the model that it was encoded by."""
         return self.entry.name
 
     @property

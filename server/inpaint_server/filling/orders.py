@@ -28,6 +28,7 @@ class PictureShape:
 
     @property
     def num_bytes(self) -> int:
+        """How many bytes the picture has."""
         return self.width * self.height * self.channels * self.dtype.itemsize
 
     def pixels(self, data: bytes | bytearray | memoryview) -> Pixels:

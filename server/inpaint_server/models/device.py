@@ -16,14 +16,15 @@ _setting_threads = threading.Lock()
 
 
 def choose_devices(wanted: str) -> tuple[torch.device, ...]:
-    """The devices called auto, cpu, cuda, cuda:N, cuda:UUID, xpu, xpu:N or mps, or several of
-    CUDA's: cuda:0,cuda:1.
+    """Return the devices that a text names, one or several of CUDA's (cuda:0,cuda:1).
 
-    auto is the first CUDA GPU or the processor: nobody has tried the others yet, so they must be
-    asked for. ROCm builds of torch call their GPUs cuda. A UUID is what `nvidia-smi -L` prints
-    (GPU-...); its beginning suffices where only one GPU has it.
+    Names are auto, cpu, cuda, cuda:N, cuda:UUID, xpu, xpu:N and mps. auto is the first CUDA GPU or
+    the processor: nobody has tried the others yet, so they must be asked for. ROCm builds of torch
+    call their GPUs cuda. A UUID is what `nvidia-smi -L` prints (GPU-...); its beginning suffices
+    where only one GPU has it.
 
-    Raises ConfigurationError with the remedy if a device is not here.
+    Raises:
+        ConfigurationError: a device is not here; the message has the remedy.
     """
     names = [name.strip() for name in wanted.split(",")]
     if len(names) > 1 and not all(name.partition(":")[0] == "cuda" for name in names):
@@ -129,17 +130,21 @@ def probe(device: torch.device) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """torch has its own class for the GPU; the CPU's allocator raises a plain RuntimeError."""
+    """Return whether an error says that memory did not suffice.
+
+    For the GPU torch has a class of its own; the CPU's allocator raises a plain RuntimeError.
+    """
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Whether a CUDA context is beyond repair: an assertion or a fault in a kernel, a GPU that fell
-    off the bus, memory that ran out in the middle of a graph.
+    """Return whether an error says that a CUDA context is beyond repair.
 
-    A plain lack of memory is not (`is_out_of_memory`): torch noticed it before anything ran.
+    That is an assertion or a fault in a kernel, a GPU that fell off the bus, or memory that ran out
+    in the middle of a graph. A plain lack of memory is not (`is_out_of_memory`): torch noticed it
+    before anything ran.
     """
     return isinstance(error, getattr(torch, "AcceleratorError", ())) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
@@ -147,10 +152,10 @@ def is_fatal(error: BaseException) -> bool:
 
 
 def use_threads(count: int) -> None:
-    """Let torch share what the calling thread asks for among `count` threads, whatever other
-    threads choose for themselves.
+    """Let torch share what the calling thread asks for among `count` threads.
 
-    torch takes the number that was set last, by any thread, when a thread first shares its work.
+    torch takes the number that was set last, by any thread, when a thread first shares its work;
+    what other threads choose later does not change it.
     """
     with _setting_threads:
         torch.set_num_threads(count)

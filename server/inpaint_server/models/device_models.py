@@ -45,9 +45,11 @@ class DeviceModels:
 
     @property
     def device(self) -> torch.device:
+        """The device that the models are on."""
         return self._loader.device
 
     def is_loaded(self, entry: Entry) -> bool:
+        """Return whether the model is on the device now."""
         return entry in self._loaded
 
     def batch_size(self, entry: Entry) -> int:

@@ -67,6 +67,11 @@ class BundleLoader:
         self.dtype = best_dtype(device) if precision == "auto" else precision
 
     def describe(self, source: str) -> ModelInfo:
+        """Return what a bundle says about itself, without its weights.
+
+        Raises:
+            ValueError: there is no such bundle, it cannot be used, or it holds a generator only.
+        """
         if source == TINY:
             return self._info(tiny_inpainter().info, memory_bytes=1 << 20)
         info = read_bundle(find_bundle(source))
@@ -79,6 +84,11 @@ class BundleLoader:
         return self._info(info, memory_bytes=stored * 4 // STORED_BYTES[info.dtype])
 
     def load(self, source: str) -> Inpainter:
+        """Return the model, on the loader's device.
+
+        Raises:
+            ValueError: there is no such bundle, or it cannot be used.
+        """
         if source == TINY:
             return tiny_inpainter(device=self.device)
         return load_bundle(source, device=self.device, dtype=self.dtype)
@@ -113,6 +123,7 @@ class Entry:
 
     @property
     def name(self) -> str:
+        """How requests call the model."""
         return self.info.name
 
 
@@ -162,11 +173,13 @@ class ModelRegistry:
                 raise NotFound("direction", name, known)
 
     def choices(self, name: str, directions: Collection[str]) -> tuple[Entry, ...]:
-        """The models that may answer a fill: the named one alone, or the default first and then
-        those that could take over from it: of the same alignment, with more detail, and with all
-        the directions that the fill names.
+        """Return the models that may answer a fill, the preferred one first.
 
-        Raises NotFound for a model or a direction that is not here.
+        They are the named one alone, or the default and those that could take over from it: of the
+        same alignment, with more detail, and with all the directions that the fill names.
+
+        Raises:
+            NotFound: a model or a direction is not here.
         """
         first = self.find(name)
         self.check_edits(first, directions)

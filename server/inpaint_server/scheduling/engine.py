@@ -195,6 +195,7 @@ class Engine(Generic[H]):
         ]
 
     def start(self) -> None:
+        """Start a worker for each device; work that was queued before begins now."""
         for thread in self._threads:
             thread.start()
 
@@ -266,6 +267,7 @@ class Engine(Generic[H]):
 
     @property
     def has_failed(self) -> bool:
+        """Whether a device was lost, so that all work is refused."""
         return self._failure is not None
 
     def lose_device(self, error: BaseException) -> Unavailable:

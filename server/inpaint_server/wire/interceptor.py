@@ -77,6 +77,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
     ) -> Any:
+        """Return the call's handler, or one that refuses it."""
         handler = await continuation(call)
         given = dict(call.invocation_metadata or ()).get("authorization")
         if handler is None or self._is_right(given):
@@ -105,6 +106,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
     ) -> Any:
+        """Return the call's handler; that of our own methods gives exceptions a status."""
         handler = await continuation(call)
         if handler is None or not call.method.startswith(OURS):
             return handler

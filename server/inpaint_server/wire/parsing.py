@@ -389,8 +389,10 @@ def resample_type(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
 
 
 def box_message(box: Box) -> pb.Box:
+    """Return a box as its message."""
     return pb.Box(x=box.x, y=box.y, width=box.width, height=box.height)
 
 
 def frame_message(frame: Frame) -> pb.Frame:
+    """Return a frame as its message."""
     return pb.Frame(cx=frame.cx, cy=frame.cy, side=frame.side, angle=frame.angle)

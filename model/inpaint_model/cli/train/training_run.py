@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every training takes."""
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     parser.add_argument("--device", default="auto", help=f"{devices.HELP} (default: auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
@@ -35,6 +36,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
+    """Add which pictures a training takes, and how often each.
+
+    Args:
+        parser: of the training.
+        required: whether it needs pictures.
+        use: what it needs them for, for `--help`.
+    """
     picture_options.add_sources(
         parser, "--data", f"pictures in the generator's alignment, {use}", required
     )
@@ -91,6 +99,7 @@ def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, to
 
 
 def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the frozen networks that projected discriminators stand on."""
     parser.add_argument(
         "--feature-networks",
         type=Path,

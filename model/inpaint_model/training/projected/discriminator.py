@@ -118,6 +118,7 @@ class ProjectedDiscriminator(nn.Module):
         return torch.cat(logits, dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return logits [N, L] of pictures [N, 3, R, R] in -1..1; high is real."""
         return self.judge(self.features(images))
 
     def _mixing(self) -> list[Projection]:

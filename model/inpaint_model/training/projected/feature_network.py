@@ -35,14 +35,14 @@ class FrozenConvolution(torch.autograd.Function):
         dilation: list[int],
         groups: int,
     ) -> Tensor:
-        """x [N, I, H, W], weight [O, I / groups, k, k] -> [N, O, h, w]."""
+        """Return [N, O, h, w] of x [N, I, H, W] and a weight [O, I / groups, k, k]."""
         ctx.save_for_backward(weight)
         ctx.geometry, ctx.shape = (stride, padding, dilation, groups), x.shape
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradient with respect to x alone."""
+        """Return the gradient with respect to x alone."""
         (gradient,), (weight,) = gradients, ctx.saved_tensors
         stride, padding, dilation, groups = ctx.geometry
         depthwise = groups == ctx.shape[1] == len(weight)
