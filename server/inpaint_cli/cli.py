@@ -7,7 +7,10 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inpaint_client import Frame, FrameMode
 
 LEVELS = ("structure", "features", "colours")
 DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
@@ -159,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> Any:
+def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options, with what argparse cannot check by itself."""
     options = line.parse_args(arguments)
     if options.command == "fill":
@@ -243,7 +246,7 @@ def _frame(text: str) -> str | tuple[float, ...]:
     return x, y, side, angle
 
 
-def _frame_mode(chosen: str | tuple[float, ...]) -> Any:
+def _frame_mode(chosen: str | tuple[float, ...]) -> Frame | FrameMode:
     from inpaint_client import Frame, FrameMode
 
     if isinstance(chosen, tuple):

@@ -10,12 +10,14 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import torch
+
     from .models.registry import Loader
 
 SPIN_COUNT = "5000"
@@ -93,7 +95,7 @@ def gpu_devices(text: str) -> str:
 
 def main(
     arguments: Sequence[str] | None = None,
-    make_loader: Callable[[Any, str], Loader] | None = None,
+    make_loader: Callable[[torch.device, str], Loader] | None = None,
 ) -> int:
     """Run the daemon; returns the exit status.
 

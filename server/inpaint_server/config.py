@@ -162,6 +162,9 @@ def _from_folder(settings: Settings, folder: Path) -> Settings:
     return replace(settings, **paths)
 
 
-def override(config: ServerConfig, **changes: Any) -> ServerConfig:
-    """`config` with the changes that are not None: the command line wins over the file."""
+def override(
+    config: ServerConfig,
+    **changes: Any,  # noqa: ANN401 (each has the type of its field)
+) -> ServerConfig:
+    """Return `config` with the changes that are not None: the command line wins over the file."""
     return replace(config, **{key: value for key, value in changes.items() if value is not None})

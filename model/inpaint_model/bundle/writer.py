@@ -139,7 +139,7 @@ def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def edit_manifest(folder: Path, **entries: Any) -> None:
+def edit_manifest(folder: Path, **entries: object) -> None:
     """Replace entries of `model.yaml` in a folder that `rewriting` yields."""
     path = folder / "model.yaml"
     document = yaml.safe_load(path.read_text("utf-8"))

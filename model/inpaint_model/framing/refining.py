@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.model_view import look
+from inpaint_model.networks.inpainting_model import Encoding
 
 _RESIZED = 1.07
 _TURNED = 3.0  # degrees
@@ -30,13 +31,15 @@ class Reproducer(Protocol):
     def device(self) -> torch.device:
         """Where its networks run."""
 
-    def encode(self, image: ImageU8, hole: MaskU8) -> Any:
+    def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
         """Return the encoding of a picture uint8 [R, R, 3] with a hole uint8 [R, R]."""
 
-    def sample(self, encoding: Any, seeds: Sequence[int], truncation_psi: float = 1.0) -> CodesF32:
+    def sample(
+        self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
+    ) -> CodesF32:
         """Return the codes [N, num_ws, w_dim] of N seeds."""
 
-    def render(self, encoding: Any, ws_out: CodesF32) -> FloatImage:
+    def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
         """Return pictures float32 [N, R, R, 3] of codes [N, num_ws, w_dim], nominally 0..1."""
 
 

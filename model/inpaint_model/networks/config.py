@@ -7,11 +7,14 @@ paper's Table 2. A bundle carries its configuration, so loading needs no flags.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from annotated_types import Interval
 
 from inpaint_model.networks.validation import Finite, Flag, Several, Whole, closed
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Context = Literal["prev", "all", "sum", "none"]
 Heads = Literal["separate", "shared"]
@@ -168,12 +171,12 @@ class InpaintingConfig:
         return "hierarchical"
 
 
-def to_dict(config: Any) -> dict[str, Any]:
+def to_dict(config: DataclassInstance) -> dict[str, Any]:
     """Return a configuration as plain lists, numbers and strings, ready for YAML or JSON."""
     return {key: _plain(value) for key, value in asdict(config).items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import MutableSequence
 from functools import cache
-from typing import Any
 
 from .geometry import Box, Extent
 from .requests import SampleType
@@ -55,7 +55,7 @@ def rearrange(
     return bytes(result)
 
 
-def _samples(data: bytes | bytearray, size: int) -> Any:
+def _samples(data: bytes | bytearray, size: int) -> MutableSequence[int]:
     """A mutable sequence of samples: slices with a step are fast in a bytearray, else an array."""
     if size == 1:
         return bytearray(data)

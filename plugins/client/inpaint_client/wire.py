@@ -216,8 +216,8 @@ def _picture(picture: Picture, inline: bool) -> pb.Picture:
     )
 
 
-def _number(value: IntEnum | None) -> Any:
-    """The wire's number for one of our enums (the stubs would ask for their own types)."""
+def _number(value: IntEnum | None) -> Any:  # noqa: ANN401 (the stubs ask for types of their own)
+    """Return the wire's number for one of our enums."""
     return int(value or 0)
 
 

@@ -26,6 +26,7 @@ from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.framing.frame_holes import prepare
 from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.inference.cuda_graphs import batch_sizes
+from inpaint_model.networks.inpainting_model import Encoding
 
 from ..errors import InvalidRequest, NotFound, OutOfMemory
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
@@ -67,7 +68,7 @@ class Encodings(NamedTuple):
     """What the encoder made of a scene, and on which device it is."""
 
     home: DeviceModels
-    groups: list[Any]  # one `inpaint_model.networks.inpainting_model.Encoding` a group
+    groups: list[Encoding]  # one a group
 
 
 @dataclass
@@ -292,7 +293,7 @@ def _encode(models: DeviceModels, scene: Scene) -> Iterator[None]:
     scene.encodings = Encodings(models, groups)
 
 
-def _encodings(models: DeviceModels, scene: Scene) -> list[Any]:
+def _encodings(models: DeviceModels, scene: Scene) -> list[Encoding]:
     """What the encoder made on this device.
 
     Made again if the model left the device in between, or if an edit on another device took over.

@@ -142,7 +142,7 @@ def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
     )
 
 
-def _placing(message: Any, limits: Limits, prefix: str) -> Placing:
+def _placing(message: pb.FillHeader | pb.RecipeSource, limits: Limits, prefix: str) -> Placing:
     """Crop, hole, crop_box and document, which FillHeader and RecipeSource share."""
     crop = _picture(message.crop, prefix + "crop", limits)
     hole = _picture(message.hole, prefix + "hole", limits)

@@ -26,7 +26,7 @@ class FrozenConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: Any,  # noqa: ANN401 (it takes whatever attributes we give it)
         x: Tensor,
         weight: Tensor,
         bias: Tensor | None,
@@ -41,7 +41,10 @@ class FrozenConvolution(torch.autograd.Function):
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any,  # noqa: ANN401 (it has the attributes that we gave it)
+        *gradients: Tensor,
+    ) -> tuple[Tensor | None, ...]:
         """Return the gradient with respect to x alone."""
         (gradient,), (weight,) = gradients, ctx.saved_tensors
         stride, padding, dilation, groups = ctx.geometry
@@ -73,7 +76,7 @@ class FrozenConvolution(torch.autograd.Function):
         return result, None, None, None, None, None, None
 
 
-def frozen_conv2d(x: Tensor, weight: Tensor, *geometry: Any) -> Tensor:
+def frozen_conv2d(x: Tensor, weight: Tensor, *geometry: object) -> Tensor:
     """`FrozenConvolution` as a function, which a graph can name; x in whatever precision."""
     result: Tensor = FrozenConvolution.apply(x.to(weight.dtype), weight, *geometry)  # type: ignore[no-untyped-call]
     return result
@@ -131,9 +134,11 @@ class FeatureNetwork(nn.Module):
         """Stay in evaluation mode, whatever a parent module asks for: the network is frozen."""
         return super().train(False)
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+    def state_dict(  # type: ignore[override]
+        self, *args: object, destination: dict[str, Any] | None = None, **kwargs: object
+    ) -> dict[str, Any]:
         """Nothing: the weights come from the network's file."""
-        return kwargs.get("destination") or {}
+        return destination or {}
 
 
 def _with_own_weights(
