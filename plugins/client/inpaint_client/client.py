@@ -83,7 +83,7 @@ class Client:
                 await asyncio.sleep(0)  # the sockets are closed in the loop's next turns
 
     async def info(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> DaemonInfo:
-        """What the daemon is and can do. Cheap."""
+        """Return what the daemon is and can do. Cheap."""
         return daemon_info(await self._unary("Info", pb.InfoRequest(), pb.InfoResponse, timeout_s))
 
     async def load_model(self, name: str, timeout_s: float | None = LOAD_TIMEOUT_S) -> Model:

@@ -55,7 +55,7 @@ class Box(NamedTuple):
 
     @staticmethod
     def from_corners(left: int, top: int, right: int, bottom: int) -> Box:
-        """The box between two corners, empty if they are crossed."""
+        """Return the box between two corners, empty if they are crossed."""
         return Box(left, top, max(0, right - left), max(0, bottom - top))
 
     @staticmethod
@@ -88,7 +88,7 @@ class Box(NamedTuple):
         return other.is_empty or self.clamp(other) == other
 
     def union(self, other: Box) -> Box:
-        """The smallest box around both; an empty one does not count."""
+        """Return the smallest box around both; an empty one does not count."""
         if self.is_empty or other.is_empty:
             return other if self.is_empty else self
         return Box.from_corners(
@@ -99,7 +99,7 @@ class Box(NamedTuple):
         )
 
     def clamp(self, other: Box) -> Box:
-        """The part of `other` inside this box; empty if there is none."""
+        """Return the part of `other` inside this box; empty if there is none."""
         return Box.from_corners(
             max(self.x, other.x),
             max(self.y, other.y),
@@ -108,29 +108,29 @@ class Box(NamedTuple):
         )
 
     def grow(self, margin: int) -> Box:
-        """Larger by `margin` px on every side (smaller if negative)."""
+        """Return the box larger by `margin` px on every side (smaller if negative)."""
         return Box.from_corners(
             self.x - margin, self.y - margin, self.right + margin, self.bottom + margin
         )
 
     def relative(self, origin: Box) -> Box:
-        """The same box in coordinates whose origin is the top left corner of `origin`."""
+        """Return the same box in coordinates whose origin is the top left corner of `origin`."""
         return Box(self.x - origin.x, self.y - origin.y, self.width, self.height)
 
     def moved_into(self, canvas: Box) -> Box:
-        """Shifted so that as much as possible lies on `canvas`, then cut to it."""
+        """Return it shifted so that as much as possible lies on `canvas`, then cut to it."""
         x = max(canvas.x, min(self.x, canvas.right - self.width))
         y = max(canvas.y, min(self.y, canvas.bottom - self.height))
         return canvas.clamp(Box(x, y, self.width, self.height))
 
     def strips(self, rows: int) -> Iterator[Box]:
-        """This box from top to bottom in pieces of at most `rows` rows."""
+        """Yield this box from top to bottom in pieces of at most `rows` rows."""
         for y in range(self.y, self.bottom, rows):
             yield Box(self.x, y, self.width, min(rows, self.bottom - y))
 
 
 def union_of(boxes: Iterable[Box]) -> Box:
-    """The smallest box around all of them; an empty box for none."""
+    """Return the smallest box around all of them; an empty box for none."""
     result = Box(0, 0, 0, 0)
     for box in boxes:
         result = result.union(box)
@@ -149,7 +149,7 @@ class Frame(NamedTuple):
     angle: float = 0.0
 
     def corners(self) -> tuple[Point, Point, Point, Point]:
-        """Top left, top right, bottom right, bottom left, as the model sees them."""
+        """Return top left, top right, bottom right, bottom left, as the model sees them."""
         c, s = cos(radians(self.angle)), sin(radians(self.angle))
         half = self.side / 2
 
@@ -162,7 +162,7 @@ class Frame(NamedTuple):
 def largest_side(
     pixel_bytes: int, max_side: int = MAX_SIDE, max_bytes: int = MAX_PICTURE_BYTES
 ) -> int:
-    """The longest side of a square crop that the daemon accepts, px."""
+    """Return the longest side of a square crop that the daemon accepts, px."""
     return min(max_side, isqrt(max_bytes // pixel_bytes))
 
 
@@ -209,10 +209,10 @@ def crop_for_hole(
 
 
 def overview_step(document: Extent) -> int:
-    """The overview has one pixel for each square of this many document pixels a side."""
+    """Return how many document px a side an overview has one pixel for."""
     return reducing_step(document, OVERVIEW_SIDE)
 
 
 def reducing_step(extent: Extent, longest: int) -> int:
-    """The smallest whole number that divides an extent to sides of at most `longest` px."""
+    """Return the smallest whole number that divides an extent to at most `longest` px a side."""
     return -(-extent.longest // longest)

@@ -61,7 +61,7 @@ class DaemonInfo:
     uptime_s: float = 0.0
 
     def model(self, name: str = "") -> Model | None:
-        """The model of that name, or the default one; None if the daemon has no such model."""
+        """Return the model of that name, or the default one; None if there is none."""
         for model in self.models:
             if model.name == name or (not name and model.is_default):
                 return model

@@ -32,7 +32,7 @@ PIECE_BYTES = 512 << 10
 
 
 def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.FillRequest]:
-    """The header, then the chunks, of at most `piece_bytes` each."""
+    """Yield the header, then the chunks, of at most `piece_bytes` each."""
     inline = _fits(piece_bytes, job.crop, job.hole, job.overview)
     header = pb.FillHeader(
         crop=_picture(job.crop, inline),
@@ -58,7 +58,7 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
 
 
 def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.EditRequest]:
-    """The header, then the chunks of the source's pictures, of at most `piece_bytes` each."""
+    """Yield the header, then the chunks of the pictures, of at most `piece_bytes` each."""
     source = job.source
     inline = source is None or _fits(piece_bytes, source.crop, source.hole)
     header = pb.EditHeader(
@@ -79,7 +79,7 @@ def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.E
 
 
 def event(message: pb.FillEvent) -> FillEvent | None:
-    """The value; None for an event that a newer daemon added."""
+    """Return the client's form of an event; None for one that a newer daemon added."""
     kind = message.WhichOneof("event")
     if kind == "candidate":
         return _candidate(message.candidate)
