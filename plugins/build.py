@@ -73,7 +73,7 @@ class BuildError(Exception):
 
 
 def build(plugin: Plugin, wheels: Path = WHEELS, out: Path = OUT) -> Path:
-    """The finished, verified zip; unpacked it stays in `out`/stage for development."""
+    """Return the finished, verified zip; unpacked it stays in `out`/stage for development."""
     stage = out / "stage" / plugin.package
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(plugin.source, stage / plugin.prefix, ignore=_not_packed)
@@ -115,7 +115,7 @@ def vendor(folder: Path, wheels: Path) -> None:
 
 
 def fetch_wheels(wheels: Path) -> list[Path]:
-    """The wheels of vendor.txt, by hash: from the folder, and if one is missing from pip."""
+    """Return the wheels of vendor.txt, by hash: from the folder, and if one is missing from pip."""
     found = _find_wheels(wheels)
     if found is None:
         _download(wheels)
@@ -195,7 +195,7 @@ def rewrite(source: str, private: str) -> str:
 
 
 def _replacement(node: ast.AST, private: str) -> tuple[ast.stmt | ast.expr, str] | None:
-    """What to put in place of a statement or of a string; None to leave it."""
+    """Return what to put in place of a statement or of a string; None to leave it."""
     if isinstance(node, ast.ImportFrom) and node.level == 0 and _is_private(node.module or ""):
         names = ", ".join(_spelled(alias) for alias in node.names)
         return node, f"from {private}.{node.module} import {names}"

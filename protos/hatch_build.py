@@ -38,7 +38,7 @@ def compile_protos() -> None:
 
 
 def build_plugins() -> list[Path]:
-    """The plug-ins' zips; none where their parts are not at hand (no network, no pip)."""
+    """Return the plug-ins' zips; none where their parts are not at hand (no network, no pip)."""
     build = PROTOS.parent / "plugins" / "build.py"
     if subprocess.run([sys.executable, str(build)], check=False).returncode != 0:  # noqa: S603
         print("The wheel goes without the plug-ins' zips; the reason is above.", file=sys.stderr)

@@ -28,7 +28,7 @@ refused or failed.
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     result = argparse.ArgumentParser(
         "inpaint",
         description=DESCRIPTION,
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options, with what argparse cannot check by itself."""
+    """Return the options, with what argparse cannot check by itself."""
     options = line.parse_args(arguments)
     if options.command == "fill":
         if options.n < 1:

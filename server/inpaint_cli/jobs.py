@@ -68,7 +68,7 @@ def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits)
 
 
 def bounds(coverage: npt.NDArray[np.uint8]) -> Box:
-    """The box of everything above 0."""
+    """Return the box of everything above 0."""
     rows = np.flatnonzero(coverage.any(axis=1))
     columns = np.flatnonzero(coverage.any(axis=0))
     return Box.from_corners(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
@@ -102,7 +102,7 @@ def mixed_picture(document: Document, box: Box) -> tuple[Picture, Box]:
 
 
 def reduced(wire: Pixels, longest: int) -> Pixels:
-    """The picture, reduced by whole numbers to sides of at most `longest` px."""
+    """Return the picture, reduced by whole numbers to sides of at most `longest` px."""
     step = reducing_step(Extent(wire.shape[1], wire.shape[0]), longest)
     height, width = wire.shape[0] // step, wire.shape[1] // step
     if not height or not width:  # a strip thinner than one step

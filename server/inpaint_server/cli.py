@@ -47,7 +47,7 @@ failed too often.
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     result = argparse.ArgumentParser(
         "inpaint-server",
         description=DESCRIPTION,
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def gpu_devices(text: str) -> str:
-    """What `--gpu` says, as the setting `device`: 0,GPU-8f3a -> cuda:0,cuda:GPU-8f3a."""
+    """Return what `--gpu` says, as the setting `device`: 0,GPU-8f3a -> cuda:0,cuda:GPU-8f3a."""
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if not re.fullmatch(r"\d+|GPU-[0-9a-f-]+", name, re.IGNORECASE):

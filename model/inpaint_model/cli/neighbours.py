@@ -96,7 +96,7 @@ def _embedded(embed: Embed, images: Tensor, what: str) -> Tensor:
 
 
 def _samples(generator: Generator, count: int, seed: int) -> Tensor:
-    """The generator's pictures without truncation, [count, 3, R, R]."""
+    """Return the generator's pictures without truncation, [count, 3, R, R]."""
     import torch
 
     rng = torch.Generator().manual_seed(seed)

@@ -61,7 +61,7 @@ def count(kind: str) -> int:
 
 
 def _why_none(kind: str) -> tuple[str, str]:
-    """Why there is no device of a kind, as far as torch knows, and what can be done."""
+    """Return why there is no device of a kind, as far as torch knows, and what can be done."""
     import torch
 
     if kind == "cuda":

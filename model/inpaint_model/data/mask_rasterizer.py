@@ -124,7 +124,7 @@ def _add_discs(canvas: Tensor, resolution: int, discs: Tensor, owner: Tensor) ->
 
 
 def _rows_between(top: Tensor, bottom: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """The rows whose centre lies in [top, bottom), of all shapes [S] in one flat list.
+    """Return the rows whose centre lies in [top, bottom), of all shapes [S] in one flat list.
 
     Returns the shape (int64 [K]) and the row's centre (float32 [K]).
     """

@@ -62,5 +62,5 @@ def read_array(x: Tensor) -> npt.NDArray[np.float32]:
 
 
 def _fetched(x: Tensor) -> Tensor:
-    """The tensor in the processor's memory: where everybody waits."""
+    """Return the tensor in the processor's memory: where everybody waits."""
     return download(x)

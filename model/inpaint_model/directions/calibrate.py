@@ -33,7 +33,7 @@ def with_unit(
     score: Score,
     spread: float,
 ) -> Direction:
-    """The direction with the unit that moves `score` by `spread`, its standard deviation.
+    """Return the direction with the unit that moves `score` by `spread`, its standard deviation.
 
     along: the samples' standard deviation along the vector. Where the score does not follow, the
     unit is MAX_UNIT of these, and the check will say so.
@@ -71,7 +71,7 @@ def with_range(
 def _furthest(
     subjects: Sequence[Subject], step: Tensor, values: Float64Array, critic: Critic | None
 ) -> float:
-    """The last of `values` up to which every value is natural; the first one at least."""
+    """Return the last of `values` up to which every value is natural; the first one at least."""
     series = np.concatenate([[0.0], values])
     clipped, opinions = [], []
     for subject in subjects:

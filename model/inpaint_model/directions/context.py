@@ -42,7 +42,7 @@ class Workbench:
         attribute: str = "",
         description: str = "",
     ) -> Direction:
-        """A direction of this generator that nobody has checked."""
+        """Return a direction of this generator that nobody has checked."""
         return Direction(
             name, group, layers, 1.0, UNCHECKED,
             source=source, licence=self.info.card.licence,
@@ -106,7 +106,7 @@ def known_attributes(
     judges: Sequence[str],
     device: torch.device | str = "cpu",
 ) -> tuple[Attribute, ...]:
-    """The attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
+    """Return the attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
 
     A scorer without a judge of its own judges itself, on other samples than it was fitted to.
     """

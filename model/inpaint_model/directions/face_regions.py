@@ -14,12 +14,12 @@ Region = tuple[Box, ...]
 
 
 def mirrored(box: Box) -> Box:
-    """The same box on the other side of the face."""
+    """Return the same box on the other side of the face."""
     return (1 - box[2], box[1], 1 - box[0], box[3])
 
 
 def both(box: Box) -> Region:
-    """A box and its mirror image."""
+    """Return a box and its mirror image."""
     return (box, mirrored(box))
 
 
@@ -61,5 +61,5 @@ def crop(pictures: Tensor, box: Box) -> Tensor:
 
 
 def pixels(pictures: Tensor, region: Region) -> Tensor:
-    """The pixels of a region of pictures [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
+    """Return the pixels of a region of pictures [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
     return torch.cat([crop(pictures, box).flatten(2) for box in region], dim=2)

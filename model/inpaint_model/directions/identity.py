@@ -56,7 +56,7 @@ class Likeness:
     strangers: float  # mean cosine of different people
 
     def change(self, pictures: Tensor) -> float:
-        """How far all other pictures [V, 3, H, W] are from the first, on average.
+        """Return how far all other pictures [V, 3, H, W] are from the first, on average.
 
         0: the same person; 1: as different as strangers are.
         """

@@ -199,7 +199,7 @@ def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
 
 
 def skin_share(region: Region) -> Score:
-    """How like the cheeks a region is, lightness included."""
+    """Return how like the cheeks a region is, lightness included."""
     return lambda x: torch.exp(
         -_distance(pixels(x, region), pixels(x, face_regions.CHEEKS)) / (2 * 0.15**2)
     ).mean(dim=1)

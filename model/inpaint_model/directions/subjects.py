@@ -68,7 +68,7 @@ def photographs(inpainter: Inpainter, pictures: Sequence[ImageU8], seed: int = 0
 def imagined(
     inpainter: Inpainter, generator: Generator, count: int, seed: int = 0
 ) -> list[Subject]:
-    """The same of pictures that the generator makes of the seeds from `seed` on."""
+    """Return the same of pictures that the generator makes of the seeds from `seed` on."""
     own = sampled(generator, count, seed)
     pictures = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
     return photographs(inpainter, pictures, seed + count)

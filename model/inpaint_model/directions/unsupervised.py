@@ -12,7 +12,7 @@ from inpaint_model.networks.generator import Generator
 
 
 def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tensor]:
-    """The affine layers [channels, w_dim] of the convolutions that take the styles `layers`.
+    """Return the affine layers [channels, w_dim] of the convolutions that take the styles `layers`.
 
     ToRGB layers are left out, as is usual: they change colours only, and would dominate.
     """

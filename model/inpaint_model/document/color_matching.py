@@ -73,7 +73,7 @@ class RingMeans:
 
 
 def _plane(where: Tensor, values: Tensor) -> Tensor:
-    """The least squares plane through values [3, n] at places [2, n]: [3, (1, x, y)].
+    """Return the least squares plane through values [3, n] at places [2, n]: [3, (1, x, y)].
 
     The slopes are held back, for a ring on one side only says little about them.
     """

@@ -158,13 +158,13 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
 
 
 def _root(covariance: Tensor) -> Tensor:
-    """The symmetric square root of the positive part of a symmetric matrix."""
+    """Return the symmetric square root of the positive part of a symmetric matrix."""
     values, vectors = torch.linalg.eigh(covariance)
     root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     return root
 
 
 def _split(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """The picture at half the resolution, and the octave that this leaves out."""
+    """Return the picture at half the resolution, and the octave that this leaves out."""
     low = block_means(picture, 2)
     return low, picture - doubled(low, *picture.shape[1:])

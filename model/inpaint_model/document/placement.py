@@ -201,7 +201,7 @@ class Fitting:
 
 
 def _shown(placement: Placement, output: FloatImage) -> torch.Tensor:
-    """The output as the placement's region shows it: [3, H, W]."""
+    """Return the output as the placement's region shows it: [3, H, W]."""
     region = placement.region
     matrix = geometry.compose(
         geometry.model_from_document(placement.frame, placement.resolution),
@@ -267,7 +267,7 @@ def _inside_frame(
 
 
 def _inside(frame: Frame, box: Box, plane: Plane) -> Plane:
-    """What a plane [box.height, box.width] holds inside a frame, and 0 elsewhere."""
+    """Return what a plane [box.height, box.width] holds inside a frame, and 0 elsewhere."""
     if geometry.holds(frame, box):
         return plane
     to_frame = geometry.compose(

@@ -75,7 +75,7 @@ def averaging_factor(matrix: Matrix) -> int:
 
 
 def _needed_region(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
-    """The part of the source that the target and its filters see; never empty."""
+    """Return the part of the source that the target and its filters see; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin
     seen = apply(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])
@@ -109,7 +109,7 @@ def _refined_columns(source: Tensor, factor: int) -> Tensor:
 
 
 def _b_spline(x: float) -> float:
-    """The cubic B-spline."""
+    """Return the cubic B-spline."""
     size = abs(x)
     return 2 / 3 - size**2 * (1 - size / 2) if size < 1 else max(2 - size, 0.0) ** 3 / 6
 

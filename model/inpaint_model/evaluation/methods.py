@@ -115,7 +115,7 @@ class Samples:
         self.key = f"samples-{sha256}-{truncation_psi}"
 
     def untruncated(self) -> Samples:
-        """The same generator at full variety."""
+        """Return the same generator at full variety."""
         return Samples(self._generator, self._sha256)
 
     @torch.inference_mode()
@@ -133,7 +133,7 @@ BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColour())
 
 
 def candidate_seed(seed: int, picture: int, candidate: int = 0) -> int:
-    """The model's seed for one candidate of one picture under a mask seed."""
+    """Return the model's seed for one candidate of one picture under a mask seed."""
     return derived_seed(seed, picture, candidate) % 2**32
 
 
@@ -146,7 +146,7 @@ def fill_all(method: Method, pictures: Tensor, holes: Tensor, seed: int) -> Iter
 
 
 def draw_all(samples: Samples, seed: int, count: int) -> ImageU8:
-    """The first `count` pictures of a generator under a mask seed, uint8 [N, R, R, 3]."""
+    """Return the first `count` pictures of a generator under a mask seed, uint8 [N, R, R, 3]."""
     numbers = tqdm(range(count), samples.name, disable=None, leave=False)
     return np.stack([samples.draw(candidate_seed(seed, number)) for number in numbers])
 

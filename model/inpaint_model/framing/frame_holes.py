@@ -90,7 +90,7 @@ def _choice(
     overview: DocumentPicture | None,
     hole: Box,
 ) -> Choice:
-    """The frame of one hole."""
+    """Return the frame of one hole."""
     square = geometry.box_frame(hole, *picture.document_size, model.resolution)
     if mode == "box":
         return Choice(square, "box", 1.0, "")

@@ -202,7 +202,7 @@ def _view(
     size: int,
     overview: DocumentPicture | None,
 ) -> Tensor:
-    """What the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
+    """Return what the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
     shown, known = coarse_view(picture, coverage, frame, size)
     if overview is not None and not known.all():
         matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
@@ -216,7 +216,7 @@ def _view(
 
 
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:
-    """A frame in a view's coordinates (-1..1) as a frame in the document."""
+    """Return a frame in a view's coordinates (-1..1) as a frame in the document."""
     matrix = geometry.document_from_model(view, 2)
     cx, cy = geometry.apply(matrix, [(x + 1, y + 1)])[0]
     turn = (view.angle + angle + 180) % 360 - 180

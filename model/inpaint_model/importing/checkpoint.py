@@ -67,13 +67,13 @@ def import_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _printable(path: Path) -> str:
-    """A path fit for a message: file names may hold line breaks and terminal escapes."""
+    """Return a path fit for a message: file names may hold line breaks and terminal escapes."""
     text = str(path)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def find_source(path_or_name: str) -> Path:
-    """A file or folder as given, else the folder of a bundled model of that name."""
+    """Return a file or folder as given, else the folder of a bundled model of that name."""
     path = Path(path_or_name)
     if path.exists():
         return path

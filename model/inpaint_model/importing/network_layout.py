@@ -155,7 +155,7 @@ def build_generator(config: GeneratorConfig, tensors: Tensors) -> Generator:
 
 
 def build_discriminator(config: DiscriminatorConfig, tensors: Tensors) -> Discriminator:
-    """A discriminator of these tensors, float32 on the CPU."""
+    """Return a discriminator of these tensors, float32 on the CPU."""
     with torch.device("meta"):
         network = Discriminator(config)
     return _assign(network, _load(dict(network.state_dict()), tensors, set(), "discriminator"))
@@ -196,7 +196,7 @@ def check_resample_filter(name: str, kernel: TensorRef) -> None:
 
 
 def _resolution(tensors: Tensors, pattern: str, what: str) -> int:
-    """The largest block; CheckpointError when a block is missing or none is there."""
+    """Return the largest block; CheckpointError when a block is missing or none is there."""
     size = 8
     while size < 2 * MAX_RESOLUTION and pattern.format(2 * size) in tensors:
         size *= 2
@@ -242,7 +242,7 @@ def _check_widths(*widths: int) -> None:
 def _load(
     wanted: Mapping[str, torch.Tensor], tensors: Tensors, optional: set[str], what: str
 ) -> dict[str, torch.Tensor]:
-    """The data of `wanted`, once all names and shapes agree."""
+    """Return the data of `wanted`, once all names and shapes agree."""
     unknown = sorted(set(tensors) - set(wanted))
     if unknown:
         raise CheckpointError(f"has {quoted(unknown[0])}, which no StyleGAN2 {what} has")

@@ -48,7 +48,7 @@ class TensorRef:
 
     @classmethod
     def described(cls, storage: object, offset: object, size: object, stride: object) -> TensorRef:
-        """The tensor of a pickle, with every field checked. Raises CheckpointError."""
+        """Return the tensor of a pickle, with every field checked. Raises CheckpointError."""
         if not isinstance(storage, Storage):
             raise CheckpointError("holds a tensor without a storage")
         if not _is_count(offset) or not _is_shape(size) or not _is_shape(stride):
@@ -63,7 +63,7 @@ class TensorRef:
         return math.prod(self.size)
 
     def dropping(self, dimensions: tuple[int, ...]) -> TensorRef:
-        """The same tensor without these dimensions, which must be of size 1."""
+        """Return the same tensor without these dimensions, which must be of size 1."""
         if any(d >= len(self.size) or self.size[d] != 1 for d in dimensions):
             raise CheckpointError(f"has the shape {list(self.size)}")
         kept = [d for d in range(len(self.size)) if d not in dimensions]
@@ -90,7 +90,7 @@ class TensorRef:
 
 
 def nested_storage(payload: bytes) -> Storage:
-    """A storage inside a pickle: the bytes of torch.save, in its format before zip."""
+    """Return a storage inside a pickle: the bytes of torch.save, in its format before zip."""
     if not payload.startswith(LEGACY_MAGIC):
         raise CheckpointError("holds a nested storage that torch.save did not write")
 

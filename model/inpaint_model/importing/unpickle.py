@@ -29,7 +29,7 @@ PersistentLoad = Callable[[object], object]
 
 
 def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None) -> object:
-    """The value that one pickle describes; the stream is left at the byte after it.
+    """Return the value that one pickle describes; the stream is left at the byte after it.
 
     `persistent_load` turns a persistent id (how torch files name their storages) into a value.
     Raises CheckpointError for damage, for too much, and for any name off the allow-list.

@@ -136,7 +136,7 @@ class GraphedPasses:
         work: Callable[..., tuple[Tensor, ...]],
         given: dict[str, Tensor],
     ) -> tuple[Tensor, ...]:
-        """What `work(**given)` returns, in memory of its own. `count` decides all shapes."""
+        """Return what `work(**given)` returns, in memory of its own. `count` decides all shapes."""
         if (name, count) not in self._graphs:
             self._graphs[name, count] = self._record(name, count, work, given)
         recorded = self._graphs[name, count]

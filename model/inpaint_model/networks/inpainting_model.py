@@ -146,7 +146,7 @@ class InpaintingModel(nn.Module):
         return synthesis.tail(self._corrected(features, x, encoding.hole), image, ws)
 
     def _corrected(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
-        """The skip encoder's features, in the precision of the generator's."""
+        """Return the skip encoder's features, in the precision of the generator's."""
         assert self.skip is not None
         with self._mixed_precision():
             features: Tensor = self.skip(encoded, generated, hole)

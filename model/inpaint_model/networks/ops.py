@@ -23,7 +23,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @cache
 def _fir(gain: float, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is `gain`.
+    """Return the FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is `gain`.
 
     Kept for each device: a copy from the CPU would stall a GPU at every layer, and cannot be
     captured in a CUDA graph.

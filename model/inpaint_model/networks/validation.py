@@ -149,7 +149,7 @@ _MUST: Mapping[str, str] = {  # by pydantic's name of the error
 
 
 def _sentence(kind: type, error: Mapping[str, Any], whole: str) -> str:
-    """What is wrong, as a sentence without its full stop."""
+    """Return what is wrong, as a sentence without its full stop."""
     name, place, context = error["type"], error["loc"], error.get("ctx", {})
     if name in _UNKNOWN:
         *above, key = place[:-1] + (str(place[-1]),)
@@ -178,7 +178,7 @@ def _key(step: object) -> str:
 
 
 def _fields_at(kind: type, place: Sequence[str | int]) -> list[str]:
-    """The names of the fields of the dataclass at `place` inside `kind`."""
+    """Return the names of the fields of the dataclass at `place` inside `kind`."""
     for step in place:
         if isinstance(step, str):  # else an entry of a tuple, whose type follows below
             hint = get_type_hints(kind)[step]

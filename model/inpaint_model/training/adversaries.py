@@ -308,7 +308,7 @@ class ProjectedAdversary:
         return {"loss": loss.detach(), "logits": logits.detach().mean()}
 
     def _chance(self, now: Moment, count: int, purpose: str) -> dict[str, Tensor]:
-        """The choices of the augmentation, and the taps of the blur while there is one."""
+        """Return the choices of the augmentation, and the taps of the blur while there is one."""
         name = f"projected {purpose} {self._world.rank}"
         drawn = random_changes(count, generator_for(self._seed, now.nimg, name))
         taps = gaussian_taps(fading_sigma(BLUR, now.nimg, self._blur_kimg), _REACH)

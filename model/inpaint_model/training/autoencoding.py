@@ -91,7 +91,7 @@ def reconstruct(
 
 
 def autoencoding_loss(result: Reconstruction, price: float) -> Tensor:
-    """The distance, and `price` for every nat that the codes hold (a beta-VAE's loss)."""
+    """Return the distance, and `price` for every nat that the codes hold (a beta-VAE's loss)."""
     return result.distance + price * result.rate
 
 

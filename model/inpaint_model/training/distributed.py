@@ -61,7 +61,7 @@ class World:
         optimizer.step()
 
     def agree(self, answer: bool) -> bool:
-        """The main process's answer to a question that clocks answer differently."""
+        """Return the main process's answer to a question that clocks answer differently."""
         if self.size == 1:
             return answer
         shared = torch.tensor([answer])

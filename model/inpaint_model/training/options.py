@@ -41,5 +41,5 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
 
 
 def options_from(args: argparse.Namespace, cls: type[Options]) -> Options:
-    """The options that a command line gave."""
+    """Return the options that a command line gave."""
     return cls(**{entry.name: getattr(args, entry.name) for entry in fields(cls)})  # type: ignore[arg-type]

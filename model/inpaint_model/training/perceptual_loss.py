@@ -84,7 +84,7 @@ def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
 
 
 def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
-    """A scripted network [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
+    """Return a scripted network [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
 
     dtype: what it computes in; bfloat16 is nearly twice as fast on processors that have it.
     """
@@ -98,7 +98,7 @@ def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features
 
 
 def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32) -> Features:
-    """The block outputs, down to 8 px, of a frozen copy of `D`."""
+    """Return the block outputs, down to 8 px, of a frozen copy of `D`."""
     frozen = channels_last(frozen_copy(D))
 
     def features(images: Tensor) -> Sequence[Tensor]:

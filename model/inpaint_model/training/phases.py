@@ -81,7 +81,7 @@ class CudaRecorder:
 
 
 def recorder_for(device: torch.device) -> Recorder:
-    """What records on a device; ValueError where nothing does."""
+    """Return what records on a device; ValueError where nothing does."""
     if device.type != "cuda":
         raise ValueError(f"they need a CUDA device, not {device.type}")
     return CudaRecorder(device)

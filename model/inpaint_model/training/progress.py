@@ -44,7 +44,7 @@ class Stats:
             self.add(name, value)
 
     def take(self, state: Path, cur_nimg: int) -> dict[str, float]:
-        """The means since the last call.
+        """Return the means since the last call.
 
         TrainingDivergedError if one is not finite; it names `state`, the last good one. So call
         this before a state is written.

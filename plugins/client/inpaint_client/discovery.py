@@ -155,7 +155,7 @@ def process_exists(pid: int) -> bool:
 
 
 def _token_of(address: str) -> str:
-    """The token of the daemon of this machine, if that is the one at `address`."""
+    """Return the token of the daemon of this machine, if that is the one at `address`."""
     for runtime in runtime_files():
         if runtime.address == address.strip():
             return runtime.token

@@ -293,7 +293,7 @@ async def _tidy(parts: Parts, every_s: float) -> None:
 
 
 def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:
-    """The settings with the port that the program before this one was given."""
+    """Return the settings with the port that the program before this one was given."""
     if any(address.startswith("unix:") for address in (config.listen, predecessor.address)):
         return config
     host, port = host_and_port(config.listen)
@@ -303,7 +303,7 @@ def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:
 
 
 def _token(path: Path | None) -> str:
-    """The token of the file; empty without one."""
+    """Return the token of the file; empty without one."""
     if path is None:
         return ""
     try:

@@ -202,7 +202,7 @@ def fill_steps(
 
 
 def _needed_px(placement: Placement) -> float:
-    """The resolution at which a model would show every document pixel of the frame.
+    """Return the resolution at which a model would show every document pixel of the frame.
 
     A square around the selection is never smaller than the resolution of the model that it was
     made for; what counts is the square that the selection asks for.
@@ -241,7 +241,7 @@ def scene_of_recipe(
     coverage: MaskU8,
     output_dtype: np.dtype[Any],
 ) -> Scene:
-    """The scene of a recipe: the encoder will see exactly what it saw then."""
+    """Return the scene of a recipe: the encoder will see exactly what it saw then."""
     try:
         placements = [
             replace(
@@ -266,7 +266,7 @@ def scene_of_recipe(
 
 
 def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[MaskU8]:
-    """The part of the selection that belongs to each group: found as the fill found it."""
+    """Return the part of the selection that belongs to each group: found as the fill found it."""
     if len(recipe.groups) == 1:
         return [coverage]
     regions = holes.components(coverage > 0)
@@ -294,7 +294,7 @@ def _encode(models: DeviceModels, scene: Scene) -> Iterator[None]:
 
 
 def _encodings(models: DeviceModels, scene: Scene) -> list[Encoding]:
-    """What the encoder made on this device.
+    """Return what the encoder made on this device.
 
     Made again if the model left the device in between, or if an edit on another device took over.
     """
@@ -336,7 +336,7 @@ def _tasks(
 
 
 def _resampled(models: DeviceModels, scene: Scene, made: Made, order: EditOrder) -> Made:
-    """The candidate with another seed or truncation; as it is if neither changes."""
+    """Return the candidate with another seed or truncation; as it is if neither changes."""
     new_seed = made.seed if order.seed is None else order.seed
     new_psi = made.truncation_psi if order.truncation_psi is None else order.truncation_psi
     if made.codes and (new_seed, new_psi) == (made.seed, made.truncation_psi):
@@ -346,7 +346,7 @@ def _resampled(models: DeviceModels, scene: Scene, made: Made, order: EditOrder)
 
 
 def _mixed(inpainter: Inpainter, scene: Scene, made: Made, order: MixingOrder) -> Made:
-    """The candidate with styles of another candidate, or of a picture."""
+    """Return the candidate with styles of another candidate, or of a picture."""
     seen = [placement.frame for placement in scene.placements]
     others = other_codes(inpainter, scene.entry, seen, order)
     note = MixingNote(order.levels, order.amount)
@@ -385,7 +385,7 @@ def _render(
 
 
 def _less_memory(models: DeviceModels, entry: Entry, batch_size: int, error: Exception) -> int:
-    """The batch size to try next; OutOfMemory when nothing is left to give up."""
+    """Return the batch size to try next; OutOfMemory when nothing is left to give up."""
     free_cached_memory(models.device)
     if batch_size > 1:
         return batch_size // 2
@@ -415,7 +415,7 @@ def _render_batch(models: DeviceModels, scene: Scene, batch: Sequence[_Task]) ->
 
 
 def _unedited(models: DeviceModels, scene: Scene, made: Made) -> Outputs:
-    """What the network makes of a candidate without edits and mixing."""
+    """Return what the network makes of a candidate without edits and mixing."""
     outputs = scene.unedited.get(made.origin)
     if outputs is None:
         inpainter, codes = models.use(scene.entry), made.codes

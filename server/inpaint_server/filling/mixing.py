@@ -25,7 +25,7 @@ Codes = tuple[CodesF32, ...]  # one [num_ws, w_dim] a group of holes
 
 
 def mixed(codes: Codes, others: Codes, order: MixingOrder) -> Codes:
-    """The order's styles of `others` laid over `codes`, group by group."""
+    """Return the order's styles of `others` laid over `codes`, group by group."""
     results = []
     for k, own in enumerate(codes):
         result = own.copy()

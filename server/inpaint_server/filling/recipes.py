@@ -56,7 +56,7 @@ StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
 
 
 def _codes(text: str) -> CodesF32:
-    """The codes, flat: how they are divided is known only with the model."""
+    """Return the codes, flat: how they are divided is known only with the model."""
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
     if not np.isfinite(codes).all():
         raise ValueError("holds numbers that are not finite")
@@ -176,7 +176,7 @@ def _no_constant(name: str) -> float:
 
 
 def write_attachment(sources: Sequence[Source]) -> bytes:
-    """The PNG of the squares that the encoder saw."""
+    """Return the PNG of the squares that the encoder saw."""
     rgba = np.concatenate([np.dstack([s.erased, 255 - s.hole]) for s in sources], axis=1)
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG", compress_level=3)

@@ -73,7 +73,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def _index_of_uuid(wanted: str) -> int:
-    """The number of the only GPU whose UUID begins so."""
+    """Return the number of the only GPU whose UUID begins so."""
     uuids = gpu_uuids()
     found = [k for k, uuid in enumerate(uuids) if uuid.lower().startswith(wanted.lower())]
     if len(found) != 1:
@@ -85,13 +85,13 @@ def _index_of_uuid(wanted: str) -> int:
 
 
 def gpu_uuids() -> list[str]:
-    """The UUIDs of all GPUs, by their numbers, as `nvidia-smi -L` prints them."""
+    """Return the UUIDs of all GPUs, by their numbers, as `nvidia-smi -L` prints them."""
     count = torch.cuda.device_count()
     return [f"GPU-{torch.cuda.get_device_properties(k).uuid}" for k in range(count)]
 
 
 def device_name(device: torch.device) -> str:
-    """A name for people."""
+    """Return a name for people."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "xpu":
@@ -108,17 +108,17 @@ def device_name(device: torch.device) -> str:
 
 
 def device_names(devices: Iterable[torch.device]) -> str:
-    """The names of all devices, for people."""
+    """Return the names of all devices, for people."""
     return ", ".join(map(device_name, devices))
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a GPU has free now, for this process and all others; 0: not known."""
+    """Return bytes that a GPU has free now, for this process and all others; 0: not known."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes that tensors took on a GPU since the start; 0: not known."""
+    """Return the most bytes that tensors took on a GPU since the start; 0: not known."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
 
 

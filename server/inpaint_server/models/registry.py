@@ -53,10 +53,10 @@ class Loader(Protocol):
     device: torch.device
 
     def describe(self, source: str) -> ModelInfo:
-        """What a bundle says about itself, without its weights."""
+        """Return what a bundle says about itself, without its weights."""
 
     def load(self, source: str) -> Inpainter:
-        """The model, on the daemon's device."""
+        """Return the model, on the daemon's device."""
 
 
 class BundleLoader:
@@ -148,7 +148,7 @@ class ModelRegistry:
         self.entries[entry.name] = entry
 
     def find(self, name: str) -> Entry:
-        """The model of that name, or the default if it is empty."""
+        """Return the model of that name, or the default if it is empty."""
         if not name:
             return next(iter(self.entries.values()))
         if name not in self.entries:
@@ -213,7 +213,7 @@ def suited(choices: Sequence[Entry], side: float, is_loaded: Callable[[Entry], b
 
 
 def default_sources(bundled: Path) -> tuple[str, ...]:
-    """The bundles that come with the package; the untrained `tiny` if there are none."""
+    """Return the bundles that come with the package; the untrained `tiny` if there are none."""
     if not bundled.is_dir():
         return (TINY,)
     names = sorted(folder.parent.name for folder in bundled.glob("*/model.yaml"))

@@ -254,7 +254,7 @@ class Engine(Generic[H]):
             return [began is not None for began in self._steps_began]
 
     def trouble(self, stall_s: float) -> str | None:
-        """Why a worker is not healthy, or None. `stall_s`: the longest credible step."""
+        """Return why a worker is not healthy, or None. `stall_s`: the longest credible step."""
         with self._lock:
             if self._failure is not None:
                 return self._failure
@@ -271,7 +271,7 @@ class Engine(Generic[H]):
         return self._failure is not None
 
     def lose_device(self, error: BaseException) -> Unavailable:
-        """A device cannot be used any more: refuse all work, waiting and to come.
+        """Refuse all work, waiting and to come: a device cannot be used any more.
 
         Returns what clients are told: the first such error, and the remedy.
         """

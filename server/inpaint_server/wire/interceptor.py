@@ -57,7 +57,7 @@ def status_of(error: BaseException) -> grpc.StatusCode:
 
 
 def sentence_for_client(error: BaseException) -> str:
-    """What the client is told. The details of what only we can understand go to the log."""
+    """Return what the client is told. The details of what only we can understand go to the log."""
     if isinstance(error, RequestError):
         return str(error)
     reference = secrets.token_hex(4)
@@ -131,7 +131,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _like(handler: Any, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
-    """A handler of the same kind with another behaviour."""
+    """Return a handler of the same kind with another behaviour."""
     kind = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,

@@ -260,7 +260,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def Info(  # noqa: N802 (the name in the contract)
         self, request: pb.InfoRequest, context: Context
     ) -> pb.InfoResponse:
-        """What this daemon is and can do."""
+        """Return what this daemon is and can do."""
         parts, limits = self._parts, self._limits
         devices = [home.device for home in parts.engine.homes]
         async with parts.accounts.open("Info", context):
@@ -351,7 +351,7 @@ class InpaintService(pb_grpc.InpaintServicer):
 
 
 def _deadline(context: Context) -> float | None:
-    """The client's deadline on our clock."""
+    """Return the client's deadline on our clock."""
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining
 

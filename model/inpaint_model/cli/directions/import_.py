@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]:
-    """All directions of another bundle around the same generator."""
+    """Return all directions of another bundle around the same generator."""
     from inpaint_model.bundle.direction_store import load_vectors
     from inpaint_model.bundle.manifest import read_bundle
 

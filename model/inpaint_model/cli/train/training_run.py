@@ -68,7 +68,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str
 
 
 def data_plan(args: argparse.Namespace) -> dict[str, Any]:
-    """What the arguments ask for; ValueError if one needs another."""
+    """Return what the arguments ask for; ValueError if one needs another."""
     if args.data is None and (args.replace or args.weights or args.min_crop is not None):
         raise ValueError("--replace, --weights and --min-crop choose among pictures: give --data")
     if args.min_crop is not None and args.manifest is None:
@@ -77,7 +77,7 @@ def data_plan(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, torch.Tensor | None]:
-    """The pictures that the arguments name, and how often each is drawn."""
+    """Return the pictures that the arguments name, and how often each is drawn."""
     from inpaint_model.data.dataset import load_pictures
     from inpaint_model.data.sampler import weights_from_csv, weights_from_patterns
 
@@ -142,7 +142,7 @@ def projected_discriminator(
 
 
 def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
-    """The device and this process's place among those that torchrun started."""
+    """Return the device and this process's place among those that torchrun started."""
     import torch
 
     from inpaint_model.inference.host_memory import MOST, keep_freed_memory

@@ -29,7 +29,7 @@ _LEFT, _RIGHT = (33, 133), (263, 362)
 
 
 def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
-    """The eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
+    """Return the eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
 
     Pictures are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units in which the picture's width
     is 1, as all landmarks here.

@@ -104,7 +104,7 @@ def pieces(pictures: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def shuffled(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """The pictures' tiles in another order: their texture without their structure."""
+    """Return the pictures' tiles in another order: their texture without their structure."""
     n, _, side, _ = pictures.shape
     count = int(torch.tensor([4, 8, 16])[torch.randint(3, (), generator=generator)])
     tile = side // count

@@ -15,7 +15,7 @@ CUTOUT = 1 / 2  # side of the square that is cut out, of the picture's
 
 
 def random_changes(count: int, generator: Generator) -> Tensor:
-    """What `changed` needs for `count` pictures: uniform numbers [10, count]."""
+    """Return what `changed` needs for `count` pictures: uniform numbers [10, count]."""
     return torch.rand(10, count, generator=generator, device=generator.device)
 
 

@@ -94,7 +94,7 @@ class ProjectedDiscriminator(nn.Module):
             projection.deviation.copy_(mean(projection.deviation))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The mixed maps that the heads judge, network by network, from fine to coarse."""
+        """Return the mixed maps that the heads judge, network by network, from fine to coarse."""
         maps = []
         for network, projection in zip(self.networks, self.projections, strict=True):
             maps += projection([x.to(self.dtype) for x in network(images)])
