@@ -80,7 +80,7 @@ def cut(pixels: Pixels, box: Box) -> Pixels:
 
 
 def picture(pixels: Pixels, transfer: Transfer) -> Picture:
-    """Pixels [H, W, C] as a message's picture."""
+    """Return pixels [H, W, C] as a message's picture."""
     little = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
     return Picture(
         width=pixels.shape[1],
@@ -93,7 +93,7 @@ def picture(pixels: Pixels, transfer: Transfer) -> Picture:
 
 
 def mixed_picture(document: Document, box: Box) -> tuple[Picture, Box]:
-    """The part of a document inside a box as a picture to mix, and what of the box it shows."""
+    """Return a document's part inside a box, as a picture to mix, and what of the box it shows."""
     wire = reduced(cut(wire_pixels(document, space_of(document)), box), MIXED_SIDE)
     step = reducing_step(box.extent, MIXED_SIDE)
     height, width = wire.shape[:2]

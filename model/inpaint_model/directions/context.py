@@ -90,7 +90,7 @@ def spread_along(w: Float64Array, vector: Float64Array) -> float:
 
 
 def open_workbench(bundle: str, device: torch.device | str = "cpu") -> Workbench:
-    """The bundle of a folder or name, its generator, and its discriminator where it has one."""
+    """Open the bundle of a folder or name: its generator, and its discriminator if it has one."""
     info = read_bundle(find_bundle(bundle))
     generator = load_generator(info).to(device)
     discriminator = load_discriminator(info)

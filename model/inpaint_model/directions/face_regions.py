@@ -53,7 +53,7 @@ INNER_CLOTHES: Region = both((0.14, 0.94, 0.30, 1.0))
 
 
 def crop(pictures: Tensor, box: Box) -> Tensor:
-    """A box of pictures [N, 3, H, W] in -1..1, as [N, 3, h, w] in 0..1 (h and w at least 1)."""
+    """Cut a box of pictures [N, 3, H, W] in -1..1: [N, 3, h, w] in 0..1, h and w at least 1."""
     H, W = pictures.shape[2:]
     left, top = round(box[0] * W), round(box[1] * H)
     right, bottom = max(round(box[2] * W), left + 1), max(round(box[3] * H), top + 1)

@@ -79,7 +79,7 @@ def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
 
 
 def without(vector: Float64Array, others: Sequence[Float64Array]) -> Float64Array:
-    """What is left of a unit vector beside `others` [w_dim]: moving along it leaves them alone.
+    """Return what is left of a unit vector beside `others` [w_dim], which it then leaves alone.
 
     The conditional projection of InterFaceGAN for any number of conditions; length 1.
     ValueError if nothing is left.

@@ -66,7 +66,7 @@ class Likeness:
 
 
 def likeness(path: Path, pictures: Tensor) -> Likeness:
-    """A likeness by the network of a file; pictures [N, 3, H, W] are of N different people."""
+    """Make a likeness of a file's network; pictures [N, 3, H, W] are of N different people."""
     embed = load_identity(path)
     rows = embed(pictures)
     apart = ~torch.eye(len(rows), dtype=torch.bool)

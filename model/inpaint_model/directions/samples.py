@@ -50,7 +50,7 @@ def pictures(generator: Generator, w: Tensor, batch: int, title: str = "") -> It
 
 
 def fast(device: torch.device) -> torch.dtype:
-    """The precision in which a device makes pictures fast and well enough to measure them."""
+    """Return the precision in which a device makes pictures fast and good enough to measure."""
     return DTYPES[best_dtype(device)]
 
 

@@ -80,7 +80,7 @@ def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
 
 
 def originals_row(originals: Measurement) -> Row:
-    """The originals as their own fills: every distance must be 0. And what real faces score."""
+    """Score the originals as their own fills: distances are 0, the rest is as in reality."""
     numbers, intervals = score(originals, originals)
     kept = {name: value for name, value in numbers.items() if "ids" not in name}
     return Row("", 0, Identity.name, kept, intervals)
@@ -150,7 +150,7 @@ def _candidates(
 
 
 def over_seeds(rows: Sequence[Row]) -> list[Row]:
-    """The mean over the seeds of each set and method; intervals become the widest of them."""
+    """Average over the seeds of each set and method; intervals become the widest of them."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.set, row.method), []).append(row)

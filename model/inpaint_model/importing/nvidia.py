@@ -44,7 +44,7 @@ def is_nvidia(value: object) -> TypeGuard[dict[str, object]]:
 
 
 def read_networks(value: Mapping[str, object]) -> Networks:
-    """The averaged generator (else the raw one) and the discriminator, as tensors by our names."""
+    """Read the averaged generator (else the raw one) and the discriminator, by our names."""
     key = "G_ema" if isinstance(value.get("G_ema"), PersistentObject) else "G"
     notes = [] if key == "G_ema" else ["it holds no averaged generator (G_ema); took G"]
     generator = _generator(value[key])

@@ -41,7 +41,7 @@ def is_rosinality(value: object) -> TypeGuard[dict[str, object]]:
 
 
 def read_networks(value: Mapping[str, object]) -> Networks:
-    """The averaged generator (else the raw one) and the discriminator, as tensors by our names."""
+    """Read the averaged generator (else the raw one) and the discriminator, by our names."""
     found = _generator_state(value)
     assert found is not None  # is_rosinality() said so
     kind, state = found

@@ -68,7 +68,7 @@ def edit_loss(
 
 
 def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
-    """The mean, over octaves and pictures [N, C, R, R], of their squared error / what is wanted."""
+    """Return squared errors / what is wanted, mean over octaves and pictures [N, C, R, R]."""
     errors = [
         (have - want).square().mean(dim=(1, 2, 3)) / (want.square().mean(dim=(1, 2, 3)) + _FLOOR)
         for have, want in zip(octaves(found, side), octaves(wanted, side), strict=True)
@@ -77,7 +77,7 @@ def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
 
 
 def octaves(pictures: Tensor, side: int) -> list[Tensor]:
-    """Pictures [N, C, R, R] from `side` px down: what each octave adds, and what is left."""
+    """Divide pictures [N, C, R, R] from `side` px down: what each octave adds, and what is left."""
     x = F.adaptive_avg_pool2d(pictures, side)
     bands = []
     while x.shape[-1] > _LAST:

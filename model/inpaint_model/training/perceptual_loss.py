@@ -66,7 +66,7 @@ class VGG16(nn.Module):
 
 
 def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
-    """VGG16 from a weight file with torchvision's names (safetensors, or a .pth state dict).
+    """Load VGG16 from weights with torchvision's names (safetensors, or a .pth state dict).
 
     dtype: what it computes in.
     """
@@ -84,7 +84,7 @@ def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
 
 
 def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
-    """Return a scripted network [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
+    """Load a scripted network: [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
 
     dtype: what it computes in; bfloat16 is nearly twice as fast on processors that have it.
     """

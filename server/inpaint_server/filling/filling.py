@@ -151,7 +151,7 @@ class _Task:
 
 
 def working_bytes(coverage: MaskU8) -> int:
-    """Roughly what laying fills over this selection takes, on top of the pictures."""
+    """Estimate what laying fills over this selection takes, on top of the pictures, bytes."""
     box = holes.bounds(coverage > 0)
     return 0 if box is None else 2 * FITTING_BYTES * box.width * box.height
 

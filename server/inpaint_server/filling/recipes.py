@@ -117,7 +117,7 @@ class RecipeFile(Recipe):
 
 
 def write_recipe(recipe: Recipe) -> str:
-    """The recipe as JSON; codes that would make it too large are left out, the last ones first."""
+    """Return the recipe as JSON; codes that make it too large are left out, the last ones first."""
     groups = list(recipe.groups)
     for last in range(len(groups), -1, -1):
         text = json.dumps(_plain(replace(recipe, groups=tuple(groups))), separators=(",", ":"))
@@ -184,7 +184,7 @@ def write_attachment(sources: Sequence[Source]) -> bytes:
 
 
 def read_attachment(data: bytes, resolution: int, count: int, field: str) -> list[Source]:
-    """Inverse of `write_attachment`. Its size is checked before it is decoded."""
+    """Undo `write_attachment`. Its size is checked before it is decoded."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             if picture.mode != "RGBA" or picture.size != (resolution * count, resolution):

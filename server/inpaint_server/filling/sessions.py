@@ -39,7 +39,7 @@ class SessionCache:
 
     @staticmethod
     def new_id() -> str:
-        """128 random bits."""
+        """Return 128 random bits."""
         return secrets.token_urlsafe(16)
 
     def put(self, session_id: str, scene: Scene) -> bool:

@@ -42,7 +42,7 @@ def choose_devices(wanted: str) -> tuple[torch.device, ...]:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """One device, by the names of `choose_devices`."""
+    """Return one device, by the names of `choose_devices`."""
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     if wanted == "cpu":
@@ -123,7 +123,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def probe(device: torch.device) -> None:
-    """A tiny calculation; raises when the device gives no or a wrong answer."""
+    """Calculate a little; raise when the device gives no answer or a wrong one."""
     answer = float((torch.arange(4.0, device=device) * 2).sum())
     if answer != 12.0:
         raise RuntimeError(f"the device calculates wrongly: 12 came out as {answer}")

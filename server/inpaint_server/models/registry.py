@@ -198,7 +198,9 @@ def _can_replace(entry: Entry, first: Entry, directions: Collection[str]) -> boo
 
 
 def suited(choices: Sequence[Entry], side: float, is_loaded: Callable[[Entry], bool]) -> Entry:
-    """The model for a frame of `side` document px. `is_loaded`: on the device that will fill.
+    """Return the model for a frame of `side` document px.
+
+    `is_loaded` tells of the device that will fill.
 
     The first as long as it need not be enlarged; else the smallest that need not be; else the
     largest. Among equals a loaded one, then the earlier one. All that the daemon was given count,

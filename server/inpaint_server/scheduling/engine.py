@@ -98,7 +98,7 @@ class Ticket(Generic[H, T]):
         self._engine.reader_came(self, 0)
 
     async def results(self) -> AsyncIterator[T]:
-        """What the steps yield, as it comes; raises what they raise."""
+        """Yield what the steps yield, as it comes; raise what they raise."""
         while True:
             ended, result = await self._results.get()
             if ended:
@@ -288,7 +288,7 @@ class Engine(Generic[H]):
         return Unavailable(sentence)
 
     def checked(self, error: BaseException) -> BaseException:
-        """The error of a step, for whoever asked for it; a lost device is everybody's matter."""
+        """Return a step's error for whoever asked for it; a lost device is everybody's matter."""
         return self.lose_device(error) if self._is_fatal(error) else error
 
     def stop(self) -> None:

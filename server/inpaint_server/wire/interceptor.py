@@ -41,13 +41,13 @@ OURS = "/inpaint.v1."
 
 
 def is_departure(error: BaseException) -> bool:
-    """Whether the client has left: gRPC cancels the method, or its next read or write fails."""
+    """Return whether the client left: gRPC cancels the method, or its next read or write fails."""
     gone = isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.AbortError)
     return gone or isinstance(error, asyncio.CancelledError)
 
 
 def status_of(error: BaseException) -> grpc.StatusCode:
-    """The status of an exception: INTERNAL for everything that is nobody's fault but ours."""
+    """Return an exception's status: INTERNAL for everything that is nobody's fault but ours."""
     for kind, code in STATUS.items():
         if isinstance(error, kind):
             return code

@@ -376,7 +376,7 @@ def write_picture(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
 
 
 def resample_type(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
-    """The same picture with another sample type; integers are rounded half to even and clipped."""
+    """Return the picture with another sample type; integers are rounded half to even, clipped."""
     if pixels.dtype == dtype:
         return pixels
     values = pixels.astype(np.float32)

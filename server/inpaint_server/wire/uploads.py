@@ -50,9 +50,9 @@ async def receive_pictures(
     inline: Sequence[bytes],
     idle_s: float,
 ) -> list[bytes | bytearray]:
-    """The bytes of every picture, in the order of `shapes`; `inline` is what the header carried.
+    """Return the bytes of every picture, in the order of `shapes`.
 
-    A picture whose inline bytes are empty is collected from chunks.
+    `inline` is what the header carried. A picture that has no bytes there is collected from chunks.
     """
     pictures: list[bytes | bytearray] = []
     for shape, data in zip(shapes, inline, strict=True):

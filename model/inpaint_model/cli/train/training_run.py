@@ -118,7 +118,7 @@ def projected_discriminator(
     bf16: bool,
     start: Iterable[Path | None] = (),
 ) -> ProjectedDiscriminator | None:
-    """What `--feature-networks` asks for, with the heads of the first bundle of `start` that fits.
+    """Return what `--feature-networks` asks for, with the heads of a bundle of `start` that fits.
 
     None without feature networks.
     """

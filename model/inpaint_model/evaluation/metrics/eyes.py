@@ -58,7 +58,7 @@ def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
 def eye_difference(
     maps: Maps, pictures: Tensor, meshes: Float64Array, batch: int = 8
 ) -> Float64Array:
-    """The feature distance of the two eyes of each face, [N]; 0 where they are mirror images."""
+    """Return the feature distance of each face's eyes, [N]; 0 where they are mirror images."""
     numbers = range(0, len(pictures), batch)
     found = []
     for start in tqdm(numbers, "comparing eyes", disable=None, leave=False):

@@ -79,7 +79,7 @@ LEAST = 0.3  # px; less changes nothing worth the time
 
 
 def fading_sigma(sigma: float, nimg: int, fade_kimg: float) -> float:
-    """The blur after `nimg` images: `sigma` px at first, falling evenly to 0 at `fade_kimg`."""
+    """Return the blur after `nimg` images: `sigma` px, falling evenly to 0 at `fade_kimg`."""
     if fade_kimg <= 0:
         return 0.0
     return sigma * max(1 - nimg / (fade_kimg * 1000), 0.0)

@@ -25,7 +25,7 @@ class Patches(nn.Module):
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[N, 3, R, R] -> maps [N, 48, R/4, R/4] of the whole size, ..., [N, 48, R/32, R/32]."""
+        """Return maps [N, 48, R/4, R/4] of the whole size, ..., [N, 48, R/32, R/32]."""
         octaves = [images]
         for _ in range(3):
             octaves.append(F.avg_pool2d(octaves[-1], 2))
@@ -75,7 +75,7 @@ class ProjectedDiscriminator(nn.Module):
         return self
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """Those of the heads; nothing else learns."""
+        """Return those of the heads; nothing else learns."""
         return list(self.heads.parameters())
 
     @property
@@ -101,7 +101,7 @@ class ProjectedDiscriminator(nn.Module):
         return maps
 
     def judge(self, features: Sequence[Tensor]) -> Tensor:
-        """Logits [N, L] from what `features` returned; high is real.
+        """Return logits [N, L] of what `features` returned; high is real.
 
         ValueError for one picture alone, since heads normalize by their batch's statistics.
         """

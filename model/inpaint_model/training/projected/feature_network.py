@@ -101,7 +101,7 @@ def _strided_depthwise_gradient(
 
 
 def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> FeatureNetwork:
-    """The network of a TorchScript file: pictures [N, 3, H, W] in -1..1 -> list of feature maps.
+    """Load a TorchScript file: pictures [N, 3, H, W] in -1..1 -> list of feature maps.
 
     dtype: what it computes in. Its weights belong to no state dictionary, since they come from the
     file. A graph that cannot be translated, one with control flow say, runs as it is, by
@@ -126,7 +126,7 @@ class FeatureNetwork(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[N, 3, H, W] in -1..1 -> maps [N, C, h, w], from fine to coarse."""
+        """Return maps [N, C, h, w], from fine to coarse, of pictures [N, 3, H, W] in -1..1."""
         maps = self.network(images.contiguous(memory_format=torch.channels_last))
         return [maps] if isinstance(maps, Tensor) else list(maps)
 
@@ -137,7 +137,7 @@ class FeatureNetwork(nn.Module):
     def state_dict(  # type: ignore[override]
         self, *args: object, destination: dict[str, Any] | None = None, **kwargs: object
     ) -> dict[str, Any]:
-        """Nothing: the weights come from the network's file."""
+        """Return nothing: the weights come from the network's file."""
         return destination or {}
 
 
