@@ -1,0 +1,1 @@
+"""How fast the parts are, and how good: programs that print figures, never tests."""

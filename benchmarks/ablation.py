@@ -1,6 +1,6 @@
-"""Table 2 of the paper again: five archs, several seeds, one common generator.
+r"""Table 2 of the paper again: five archs, several seeds, one common generator.
 
-    python -m benchmarks.ablation --generator RUN/bundle --images faces.zip:val \\
+    python -m benchmarks.ablation --generator RUN/bundle --images faces.zip:val \
         --metrics-dir metrics --out runs/ablation [--preset compact-64] [--kimg 20] [--seeds 3]
 
 Writes table.md: mean and spread over seeds, and whether the paper's three orderings hold.
@@ -59,6 +59,7 @@ def orderings(results: Mapping[str, list[Scores]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Train, measure and compare the archs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     trainings.add_arguments(parser)
     args = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
-"""Which adversary suits the inpainter: the paper's discriminator, projected ones, or both.
+r"""Which adversary suits the inpainter: the paper's discriminator, projected ones, or both.
 
-    python -m benchmarks.adversaries --generator RUN/bundle --images faces.zip:val \\
+    python -m benchmarks.adversaries --generator RUN/bundle --images faces.zip:val \
         --metrics-dir metrics --out runs/adversaries --feature-networks lite0.pt face.pt
 
 RUN/bundle is a generator's that was trained with `--with-discriminator`, so that all adversaries
@@ -25,6 +25,7 @@ MEASURES = (
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Train, measure and compare the adversaries."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     trainings.add_arguments(parser)
     parser.add_argument("--feature-networks", type=Path, nargs="+", required=True, metavar="FILE")

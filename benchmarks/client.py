@@ -36,6 +36,7 @@ CROP, HOLE, CANDIDATES, REPEATS = 1024, 512, 4, 15
 
 
 def make_job() -> FillJob:
+    """Return a fill of the hole in the middle of a crop."""
     margin = (CROP - HOLE) // 2
     row = bytes(margin) + b"\xff" * HOLE + bytes(margin)
     hole = bytes(margin * CROP) + row * HOLE + bytes(margin * CROP)
@@ -51,12 +52,14 @@ def make_job() -> FillJob:
 
 @contextmanager
 def with_client(address: str, job: FillJob) -> Iterator[Fill]:
+    """Yield a function that fills through our client."""
     with BlockingClient(lambda: parse_endpoint(address)) as client:
         yield lambda: (event for event in client.fill(job) if isinstance(event, Candidate))
 
 
 @contextmanager
 def with_grpcio(address: str, job: FillJob) -> Iterator[Fill]:
+    """Yield a function that fills through grpcio."""
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(address, options=unlimited) as channel:
         stub = pb_grpc.InpaintStub(channel)
@@ -93,6 +96,7 @@ def daemon(*arguments: str) -> Iterator[str]:
 
 
 def main() -> None:
+    """Print how long fills take through either client."""
     job = make_job()
     print(f"{CROP} px RGBA up, {CANDIDATES} fills of {HOLE} px down; medians of {REPEATS}, ms")
     print(f"{'':24}{'first':>8}{'all':>8}")

@@ -110,6 +110,7 @@ def selection(
 
 
 def photographs(shared: Path, seed: int) -> Iterator[Case]:
+    """Yield photographs with a face, turned and resized at random, and the frame of the face."""
     random = np.random.default_rng(seed)
     detector = str(next((shared / "metrics").glob("face_detection_yunet*.onnx")))
     for index, path in enumerate(sorted((shared / "photos").glob("*.jpg"))):
@@ -142,8 +143,11 @@ def training_portraits(shared: Path, seed: int) -> Iterator[Case]:
 
 
 def without_faces(shared: Path, seed: int) -> Iterator[Case]:
-    """100 crops: photographs and micrographs that come with scikit-image and scikit-learn (a sky, a
-    flower, a cup, grass, bricks, coins, a cat, text, stars ...), clothes, and generated noise."""
+    """Yield 100 crops of pictures that show no face.
+
+    They are photographs and micrographs that come with scikit-image and scikit-learn (a sky, a
+    flower, a cup, grass, bricks, coins, a cat, text, stars ...), clothes, and generated noise.
+    """
     random = np.random.default_rng(seed)
     folder = Path(skimage.__file__).parent / "data"
     names = "coffee.png gravel.png brick.png text.png hubble_deep_field.jpg moon.png grass.png"
@@ -177,8 +181,10 @@ def errors(found: Frame, truth: Frame) -> tuple[float, float, float]:
 
 
 def load_framer(path: Path | None) -> Framer:
-    """From a training state (the averaged weights), from `framer.*` tensors, or the one that
-    ships."""
+    """Return the framer of a file, or the one that ships.
+
+    The file holds a training state, of which the averaged weights are taken, or `framer.*` tensors.
+    """
     if path is None:
         shipped = load_bundle("portrait").framer
         assert shipped is not None
@@ -193,6 +199,7 @@ def load_framer(path: Path | None) -> Framer:
 
 
 def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
+    """Return how good a framer's best proposals are, and how long they take."""
     rows, ratios, confidences, times = [], [], [], []
     for case in cases:
         picture = DocumentPicture(case.pixels)
@@ -224,6 +231,7 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
 
 
 def main() -> None:
+    """Print the figures of each kind of case as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--framer", type=Path, help="safetensors with a framer (default: portrait's)"

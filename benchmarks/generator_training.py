@@ -1,6 +1,6 @@
-"""Time a step of a generator's training against projected discriminators, part by part.
+r"""Time a step of a generator's training against projected discriminators, part by part.
 
-    python -m benchmarks.generator_training --feature-networks lite0.pt face.pt \\
+    python -m benchmarks.generator_training --feature-networks lite0.pt face.pt \
         [--preset portrait-256] [--reduce 2] [--batch-size 16] [--threads 1] [--compile] [--fp32]
 
 Prints milliseconds an image for each part (processor time, the lowest of `--rounds`), and what they
@@ -57,6 +57,7 @@ def by_torchscript(path: Path, dtype: torch.dtype) -> nn.Module:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Print how long each part of a step takes."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--feature-networks", type=Path, nargs="+", required=True, metavar="FILE")
     parser.add_argument("--preset", default="portrait-256")

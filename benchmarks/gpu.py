@@ -243,6 +243,7 @@ class StartedLate(Deadline):
 
     @property
     def passed(self) -> bool:
+        """Whether the time is over; the first question starts the clock."""
         if self._end == math.inf:
             self._end = time.monotonic() + self._seconds
         return super().passed
@@ -308,6 +309,7 @@ def learning(
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Measure everything that a GPU is used for, and write the figures to a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
     parser.add_argument("--minutes", type=float, default=2.0, metavar="M")

@@ -34,6 +34,7 @@ def rate(make: Callable[[], object], batch: int, seconds: float) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Print how fast the inputs of a training are drawn."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--preset", default="portrait-256", help="sizes (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N")

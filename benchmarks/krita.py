@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "plugins/krita")]
 
 
 def main() -> int:
+    """Measure in a real Krita; return the exit status."""
     from fake_daemon import FakeDaemon
     from krita_host import find, profile, run_scenario
     from xvfb import HostMissing, display

@@ -97,6 +97,8 @@ def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -
 
 
 def classical(flag: int) -> Method:
+    """Return a method that fills by OpenCV's algorithm `flag`."""
+
     def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
         hole = (coverage > 0).astype(np.uint8)
         filled = cv2.inpaint(np.ascontiguousarray(pixels[..., ::-1]), hole, RADIUS, flag)
@@ -106,6 +108,7 @@ def classical(flag: int) -> Method:
 
 
 def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
+    """Return the picture in a frame, uint8 [CROP, CROP, 3]."""
     matrix = geometry.document_from_model(frame, CROP)
     display = pixels.astype(np.float32) / np.float32(255)
     return quantise(resample(display, matrix, CROP, CROP), np.uint8)
@@ -157,6 +160,7 @@ class Judged:
 
 
 def features(network: FeatureNetwork, pictures: list[Bytes]) -> NDArray[np.float64]:
+    """Return the features [N, D] of pictures."""
     return features_of(network, torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), "")
 
 
@@ -207,6 +211,7 @@ def fill_all(
 
 
 def main() -> None:
+    """Fill the photographs by each method, and print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, required=True)

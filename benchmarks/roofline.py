@@ -153,9 +153,11 @@ class GraphRecorder:
         self._counting = counting
 
     def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Do the work."""
         return work()
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
+        """Do the work without counting its launches; each call of the replay counts one."""
         self._counting.recording = True
         try:
             return work(), self._replay
@@ -265,6 +267,7 @@ def training(
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--presets", nargs="+", default=["compact-256", "portrait-256", "paper-256"]

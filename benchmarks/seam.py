@@ -88,6 +88,7 @@ def added_step(
 
 
 def cases(shared: Path, limit: int) -> Iterator[tuple[str, NDArray[np.uint8], Frame]]:
+    """Yield name, pixels and the face's frame of each photograph that shows one."""
     detector = str(next((shared / "metrics").glob("face_detection_yunet*.onnx")))
     for path in sorted((shared / "photos").glob("*.jpg"))[:limit]:
         pixels = np.asarray(Image.open(path).convert("RGB"))
@@ -159,6 +160,7 @@ def summary(rows: Sequence[Measured], region: str, blending: str) -> dict[str, o
 
 
 def main() -> None:
+    """Print how visible seams are, with each way of blending."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--model", help="a bundle's name or folder; its fills instead of simulated")

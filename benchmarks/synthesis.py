@@ -47,6 +47,7 @@ def grouped_layer(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor:
 
 
 def grouped_rgb(layer: ToRGBLayer, x: Tensor, w: Tensor) -> Tensor:
+    """Return [N, 3, H, W] of features [N, I, H, W] by a grouped convolution."""
     N, I, H, W = x.shape  # noqa: E741
     styles = layer.affine(w) / math.sqrt(I)
     weight = (layer.weight[None] * styles[:, None, :, None, None]).reshape(N * 3, I, 1, 1)
@@ -101,6 +102,7 @@ def untrained(sizes: Preset, arch: Arch, device: torch.device, dtype: str) -> In
 
 
 def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> None:
+    """Print how long synthesis and fills take on a device."""
     dtype = best_dtype(device)
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"\n{preset_name} on {name}, {dtype}, {torch.get_num_threads()} threads; medians in ms")
@@ -154,6 +156,7 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Measure on the processor, and on the GPU where there is one."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--preset", default="paper-256")
     parser.add_argument("--repeats", type=int, default=5)

@@ -41,6 +41,7 @@ class Run(NamedTuple):
     seed: int
 
     def folder(self, out: Path) -> Path:
+        """Return where the run is kept below `out`."""
         return out / f"{self.variant}-{self.seed}"
 
 

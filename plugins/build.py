@@ -73,7 +73,7 @@ class BuildError(Exception):
 
 
 def build(plugin: Plugin, wheels: Path = WHEELS, out: Path = OUT) -> Path:
-    """The finished, verified zip; unpacked it stays in `out`/stage for development."""
+    """Return the finished, verified zip; unpacked it stays in `out`/stage for development."""
     stage = out / "stage" / plugin.package
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(plugin.source, stage / plugin.prefix, ignore=_not_packed)
@@ -115,7 +115,7 @@ def vendor(folder: Path, wheels: Path) -> None:
 
 
 def fetch_wheels(wheels: Path) -> list[Path]:
-    """The wheels of vendor.txt, by hash: from the folder, and if one is missing from pip."""
+    """Return the wheels of vendor.txt, by hash: from the folder, and if one is missing from pip."""
     found = _find_wheels(wheels)
     if found is None:
         _download(wheels)
@@ -195,7 +195,7 @@ def rewrite(source: str, private: str) -> str:
 
 
 def _replacement(node: ast.AST, private: str) -> tuple[ast.stmt | ast.expr, str] | None:
-    """What to put in place of a statement or of a string; None to leave it."""
+    """Return what to put in place of a statement or of a string; None to leave it."""
     if isinstance(node, ast.ImportFrom) and node.level == 0 and _is_private(node.module or ""):
         names = ", ".join(_spelled(alias) for alias in node.names)
         return node, f"from {private}.{node.module} import {names}"
@@ -229,7 +229,7 @@ def _spelled(alias: ast.alias) -> str:
 
 
 def _is_private(module: str) -> bool:
-    return module.split(".")[0] in PRIVATE
+    return module.partition(".")[0] in PRIVATE
 
 
 def _rewrite_file(path: Path, private: str) -> None:
@@ -291,7 +291,7 @@ public = struct_pb2.Value(string_value="public")
 
 def verify(folder: Path, private: str) -> None:
     """Import the built tree where nothing else exists, then beside the public packages."""
-    use = _USE.format(folder=str(folder), private=private, package=private.split(".")[0])
+    use = _USE.format(folder=str(folder), private=private, package=private.partition(".")[0])
     _prove(use, "alone")
     site = _site_of_public_packages()
     if site:
@@ -334,6 +334,7 @@ def write_zip(archive: Path, folder: Path, executable: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Build the plug-ins that are named, or all; return the exit status."""
     unknown = set(arguments) - set(ALL)
     if unknown:
         print(f"usage: python plugins/build.py [{'] ['.join(ALL)}]", file=sys.stderr)

@@ -38,7 +38,7 @@ def compile_protos() -> None:
 
 
 def build_plugins() -> list[Path]:
-    """The plug-ins' zips; none where their parts are not at hand (no network, no pip)."""
+    """Return the plug-ins' zips; none where their parts are not at hand (no network, no pip)."""
     build = PROTOS.parent / "plugins" / "build.py"
     if subprocess.run([sys.executable, str(build)], check=False).returncode != 0:  # noqa: S603
         print("The wheel goes without the plug-ins' zips; the reason is above.", file=sys.stderr)
@@ -50,6 +50,7 @@ class CompileProtos(BuildHookInterface):  # type: ignore[type-arg]
     """Runs at every install, editable ones included."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile the contract; put the plug-ins' zips into a wheel that is no editable install."""
         compile_protos()
         if self.target_name == "wheel" and version == "standard":
             for archive in build_plugins():

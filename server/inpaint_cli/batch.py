@@ -58,13 +58,13 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
 
 
 def _wanted(options: Namespace) -> dict[str, Any]:
-    """What decides the results, as it is kept beside them."""
+    """Return what decides the results, as it is kept beside them."""
     names = ("n", "seed", "truncation", "edit", "variant", "frame", "model", "raw", "format")
     return {"options": json.loads(json.dumps({name: getattr(options, name) for name in names}))}
 
 
 def _finished(path: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
-    """The result of an earlier, complete run with the same options."""
+    """Return the result of an earlier, complete run with the same options."""
     try:
         kept = json.loads(path.read_text("utf-8"))
         if kept["options"] != wanted["options"]:

@@ -7,7 +7,10 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inpaint_client import Frame, FrameMode
 
 LEVELS = ("structure", "features", "colours")
 DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
@@ -25,7 +28,7 @@ refused or failed.
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     result = argparse.ArgumentParser(
         "inpaint",
         description=DESCRIPTION,
@@ -159,8 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> Any:
-    """The options, with what argparse cannot check by itself."""
+def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options, with what argparse cannot check by itself."""
     options = line.parse_args(arguments)
     if options.command == "fill":
         if options.n < 1:
@@ -243,7 +246,7 @@ def _frame(text: str) -> str | tuple[float, ...]:
     return x, y, side, angle
 
 
-def _frame_mode(chosen: str | tuple[float, ...]) -> Any:
+def _frame_mode(chosen: str | tuple[float, ...]) -> Frame | FrameMode:
     from inpaint_client import Frame, FrameMode
 
     if isinstance(chosen, tuple):

@@ -23,18 +23,22 @@ NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB it
 class ColourSpace(Protocol):
     """Display values [H, W, 1 or 3] in 0..1 of a document's space, to sRGB's and back."""
 
-    def to_srgb(self, values: Floats) -> Floats: ...
+    def to_srgb(self, values: Floats) -> Floats:
+        """Return sRGB's values [H, W, 1 or 3] for this space's."""
 
-    def from_srgb(self, values: Floats) -> Floats: ...
+    def from_srgb(self, values: Floats) -> Floats:
+        """Return this space's values [H, W, 1 or 3] for sRGB's."""
 
 
 class Srgb:
     """Nothing to convert."""
 
     def to_srgb(self, values: Floats) -> Floats:
+        """Return the values as they are."""
         return values
 
     def from_srgb(self, values: Floats) -> Floats:
+        """Return the values as they are."""
         return values
 
 
@@ -115,7 +119,7 @@ def space_of(document: Document) -> ColourSpace:
 
 
 def wire_pixels(document: Document, space: ColourSpace) -> Pixels:
-    """What is sent: sRGB at the document's own depth; gray with alpha becomes RGBA."""
+    """Return what is sent: sRGB at the document's own depth; gray with alpha becomes RGBA."""
     pixels = document.pixels
     if isinstance(space, Srgb):
         if pixels.shape[2] != 2:
@@ -131,7 +135,7 @@ def wire_pixels(document: Document, space: ColourSpace) -> Pixels:
 
 
 def document_pixels(fill: Pixels, document: Document, space: ColourSpace) -> Pixels:
-    """A fill as it came back, in the document's colours and channels."""
+    """Return a fill as it came back, in the document's colours and channels."""
     if document.pixels.shape[2] == 2:
         values = _floats(fill)
         gray = space.from_srgb((values[..., :3] @ LUMA)[..., None])
@@ -167,7 +171,7 @@ def quantised(values: Floats, dtype: np.dtype[Any]) -> Pixels:
 
 
 def srgb_from_linear(values: Floats) -> Floats:
-    """The sRGB curve (IEC 61966-2-1) for values in 0..1."""
+    """Return the sRGB curve (IEC 61966-2-1) for values in 0..1."""
     curve = 1.055 * np.power(values, 1 / 2.4) - 0.055
     return np.where(values <= 0.0031308, values * 12.92, curve).astype(np.float32)
 

@@ -173,7 +173,7 @@ def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
 
 
 def source_of(recipe: Path) -> Path:
-    """The attachment beside a recipe; a candidate's variants share it."""
+    """Return the attachment beside a recipe; a candidate's variants share it."""
     stem = recipe.name.removesuffix(".json").partition("-variant-")[0]
     return recipe.with_name(f"{stem}.source.png")
 
@@ -193,6 +193,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def edits_of(values: Mapping[str, float]) -> tuple[Edit, ...]:
+    """Return the client's edits of names and values, in units."""
     return tuple(Edit(name, value) for name, value in values.items())
 
 

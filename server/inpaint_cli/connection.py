@@ -14,7 +14,7 @@ from inpaint_client import (
 
 
 def connect() -> BlockingClient:
-    """A client of the daemon that settings and environment name."""
+    """Return a client of the daemon that settings and environment name."""
     return BlockingClient(_locate)
 
 

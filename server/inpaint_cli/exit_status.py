@@ -8,7 +8,7 @@ DONE, BAD_INPUT, NO_DAEMON, REFUSED, INTERRUPTED = 0, 2, 3, 4, 130
 
 
 def status_of(error: Exception) -> int:
-    """The exit status for an error that was told in one line."""
+    """Return the exit status for an error that was told in one line."""
     if isinstance(error, NoDaemon):
         return NO_DAEMON
     if isinstance(error, InpaintError) and not isinstance(error, BadInput):

@@ -47,14 +47,17 @@ class Document:
 
     @property
     def width(self) -> int:
+        """Columns of the picture."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
+        """Rows of the picture."""
         return int(self.pixels.shape[0])
 
     @property
     def has_alpha(self) -> bool:
+        """Whether the last channel is alpha."""
         return self.pixels.shape[2] in (2, 4)
 
 
@@ -108,7 +111,7 @@ def write_document(path: Path, document: Document) -> None:
 
 
 def extension_for(document: Document, chosen: str | None) -> str:
-    """The extension of results: PNG unless told otherwise or the depth needs TIFF."""
+    """Return the extension of results: PNG unless told otherwise or the depth needs TIFF."""
     if chosen is not None:
         return FORMATS[chosen]
     return ".tif" if document.pixels.dtype == np.float32 else ".png"
@@ -186,7 +189,7 @@ def _rgb_from_cmyk(image: Image.Image, icc: bytes) -> Image.Image:
 
 
 def _read_deep_png(path: Path, image: Image.Image) -> Document | None:
-    """A PNG of 16 bits; None for everything else."""
+    """Return a PNG of 16 bits; None for everything else."""
     if image.format != "PNG":
         return None
     with path.open("rb") as file:
@@ -230,7 +233,7 @@ def _as_floats(pixels: Pixels) -> npt.NDArray[np.float32]:
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """The picture as a viewer shows it; orientations are EXIF's 1..8."""
+    """Return the picture as a viewer shows it; orientations are EXIF's 1..8."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

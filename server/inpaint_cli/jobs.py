@@ -33,10 +33,12 @@ class Prepared:
 
     @property
     def extent(self) -> Extent:
+        """Size of the whole document."""
         return Extent(self.document.width, self.document.height)
 
     @property
     def linear(self) -> bool:
+        """Whether the document's values are linear light."""
         return is_linear(self.document)
 
 
@@ -66,18 +68,19 @@ def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits)
 
 
 def bounds(coverage: npt.NDArray[np.uint8]) -> Box:
-    """The box of everything above 0."""
+    """Return the box of everything above 0."""
     rows = np.flatnonzero(coverage.any(axis=1))
     columns = np.flatnonzero(coverage.any(axis=0))
     return Box.from_corners(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def cut(pixels: Pixels, box: Box) -> Pixels:
+    """Return the pixels of a box inside a picture [H, W, ...], as a view."""
     return pixels[box.y : box.bottom, box.x : box.right]
 
 
 def picture(pixels: Pixels, transfer: Transfer) -> Picture:
-    """Pixels [H, W, C] as a message's picture."""
+    """Return pixels [H, W, C] as a message's picture."""
     little = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
     return Picture(
         width=pixels.shape[1],
@@ -90,7 +93,7 @@ def picture(pixels: Pixels, transfer: Transfer) -> Picture:
 
 
 def mixed_picture(document: Document, box: Box) -> tuple[Picture, Box]:
-    """The part of a document inside a box as a picture to mix, and what of the box it shows."""
+    """Return a document's part inside a box, as a picture to mix, and what of the box it shows."""
     wire = reduced(cut(wire_pixels(document, space_of(document)), box), MIXED_SIDE)
     step = reducing_step(box.extent, MIXED_SIDE)
     height, width = wire.shape[:2]
@@ -99,7 +102,7 @@ def mixed_picture(document: Document, box: Box) -> tuple[Picture, Box]:
 
 
 def reduced(wire: Pixels, longest: int) -> Pixels:
-    """The picture, reduced by whole numbers to sides of at most `longest` px."""
+    """Return the picture, reduced by whole numbers to sides of at most `longest` px."""
     step = reducing_step(Extent(wire.shape[1], wire.shape[0]), longest)
     height, width = wire.shape[0] // step, wire.shape[1] // step
     if not height or not width:  # a strip thinner than one step

@@ -28,19 +28,19 @@ class Layer(NamedTuple):
 
 
 def array_of(picture: Picture) -> Pixels:
-    """The pixels of a message [H, W, C], in the machine's byte order."""
+    """Return the pixels of a message [H, W, C], in the machine's byte order."""
     array = np.frombuffer(picture.data, DTYPES[picture.sample_type])
     array = array.reshape(picture.height, picture.width, picture.channels)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def raw_patch(patch: Patch) -> Layer:
-    """The arrays of a patch, in the wire's colours."""
+    """Return the arrays of a patch, in the wire's colours."""
     return Layer(array_of(patch.fill), array_of(patch.coverage)[..., 0], patch.box)
 
 
 def laid_over(document: Pixels, layers: Sequence[Layer]) -> Pixels:
-    """The document with the layers over it; where nothing is covered its bytes are copied.
+    """Return the document with the layers over it; where nothing is covered its bytes are copied.
 
     Where there is alpha, colours are weighted by it, as an opaque layer with a mask would be.
     """
@@ -69,7 +69,7 @@ def laid_over(document: Pixels, layers: Sequence[Layer]) -> Pixels:
 
 
 def layer_picture(document: Pixels, layers: Sequence[Layer]) -> Pixels:
-    """The layers alone on the document's canvas, transparent outside of the hole.
+    """Return the layers alone on the document's canvas, transparent outside of the hole.
 
     Gray becomes gray with alpha, colour RGBA; the alpha is the coverage (times the fill's own).
     """

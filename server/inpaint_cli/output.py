@@ -30,7 +30,7 @@ class Run:
     sheet: str = ""
 
     def summary(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
+        """Return the object that `--json` prints."""
         return {
             "candidates": self.candidates,
             "frame": [list(chosen.frame) for chosen in self.frames],

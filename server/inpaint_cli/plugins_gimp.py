@@ -54,6 +54,7 @@ class Gimp:
 
     @property
     def title(self) -> str:
+        """What people are told: the kind, and the command or Flatpak's name of it."""
         return f"{self.kind} {self.command[-1] if self.kind != 'Flatpak' else FLATPAK_ID}"
 
 
@@ -67,6 +68,7 @@ class Answer:
 
     @property
     def plug_in(self) -> Path:
+        """Where our plug-in is installed for it."""
         return self.folder / "plug-ins" / FOLDER
 
 
@@ -186,7 +188,7 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def is_current(archive: Path, folder: Path) -> bool:
-    """Whether every file of the zip is in the folder as it is in the zip."""
+    """Return whether every file of the zip is in the folder as it is in the zip."""
     with zipfile.ZipFile(archive) as packed:
         for entry in packed.infolist():
             path = folder.parent / entry.filename
@@ -201,7 +203,7 @@ def is_current(archive: Path, folder: Path) -> bool:
 
 
 def find_gimps() -> list[Gimp]:
-    """Every GIMP 3 of this machine, each once."""
+    """Return every GIMP 3 of this machine, each once."""
     found: dict[str, Gimp] = {}
     for gimp in (*_native(), *_flatpaks(), *_app_images()):
         real = shutil.which(gimp.command[0]) or gimp.command[0]
@@ -310,7 +312,7 @@ def _restart_advice() -> str:
 
 
 def _is_running() -> bool:
-    """Whether a GIMP with a window runs; unknown counts as yes."""
+    """Return whether a GIMP with a window runs; unknown counts as yes."""
     processes = Path("/proc")
     if not (processes / "self" / "comm").exists():
         return True

@@ -30,19 +30,22 @@ class Place:
 
     @property
     def package(self) -> Path:
+        """Where the plug-in's package is installed."""
         return self.data / "pykrita" / MODULE
 
     @property
     def desktop(self) -> Path:
+        """The file by which Krita finds the plug-in."""
         return self.data / "pykrita" / f"{MODULE}.desktop"
 
     @property
     def action(self) -> Path:
+        """The file with the plug-in's actions and their shortcuts."""
         return self.data / "actions" / f"{MODULE}.action"
 
 
 def places() -> list[Place]:
-    """The Kritas of this user; the native one even if it has not run yet."""
+    """Return the Kritas of this user; the native one even if it has not run yet."""
     home = Path.home()
     if sys.platform == "win32":
         roaming = Path(os.environ.get("APPDATA", home / "AppData/Roaming"))
@@ -91,7 +94,7 @@ def install(archive: Path | None = None) -> int:
 
 
 def status() -> int:
-    """A line for every Krita; 0 if each has the plug-in whole and enabled, else 1."""
+    """Print a line for every Krita; return 0 if each has the plug-in whole and enabled, else 1."""
     well = True
     for place in places():
         problems = [
@@ -119,7 +122,7 @@ def uninstall() -> int:
 
 
 def packed() -> Path | None:
-    """The zip inside this installation, or in a checkout's build folder."""
+    """Return the zip inside this installation, or in a checkout's build folder."""
     inside = Path(str(resources.files("inpaint_cli") / "plugins" / ARCHIVE))
     checkout = Path(__file__).resolve().parents[2] / "build" / "plugins" / ARCHIVE
     return next((path for path in (inside, checkout) if path.is_file()), None)

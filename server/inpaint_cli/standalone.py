@@ -12,7 +12,7 @@ from .images import Document, UnusableImageError
 
 
 def document_of_attachment(attachment: bytes) -> tuple[Document, npt.NDArray[np.uint8]]:
-    """The first square of an attachment as a picture with its hole."""
+    """Return the first square of an attachment as a picture with its hole."""
     try:
         with Image.open(io.BytesIO(attachment), formats=["PNG"]) as image:
             rgba = np.asarray(image.convert("RGBA"))

@@ -10,12 +10,14 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import torch
+
     from .models.registry import Loader
 
 SPIN_COUNT = "5000"
@@ -45,7 +47,7 @@ failed too often.
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     result = argparse.ArgumentParser(
         "inpaint-server",
         description=DESCRIPTION,
@@ -81,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def gpu_devices(text: str) -> str:
-    """What `--gpu` says, as the setting `device`: 0,GPU-8f3a -> cuda:0,cuda:GPU-8f3a."""
+    """Return what `--gpu` says, as the setting `device`: 0,GPU-8f3a -> cuda:0,cuda:GPU-8f3a."""
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if not re.fullmatch(r"\d+|GPU-[0-9a-f-]+", name, re.IGNORECASE):
@@ -93,7 +95,7 @@ def gpu_devices(text: str) -> str:
 
 def main(
     arguments: Sequence[str] | None = None,
-    make_loader: Callable[[Any, str], Loader] | None = None,
+    make_loader: Callable[[torch.device, str], Loader] | None = None,
 ) -> int:
     """Run the daemon; returns the exit status.
 

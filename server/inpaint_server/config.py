@@ -118,14 +118,14 @@ def host_and_port(address: str, setting: str = "listen") -> tuple[str, int]:
 
 
 def is_local(address: str) -> bool:
-    """Whether only processes of this machine can reach the address."""
+    """Return whether only processes of this machine can reach the address."""
     if address.startswith("unix:"):
         return True
     return is_loopback(host_and_port(address)[0])
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its number (or is `localhost`)."""
+    """Return whether a host is this machine by its number (or is `localhost`)."""
     if host == "localhost":
         return True
     try:
@@ -135,7 +135,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_config(path: Path) -> ServerConfig:
-    """The settings in a YAML file.
+    """Return the settings in a YAML file.
 
     Relative paths are taken from the file's folder. Raises ConfigurationError with the file, the
     key and the remedy.
@@ -156,12 +156,15 @@ def read_config(path: Path) -> ServerConfig:
 
 
 def _from_folder(settings: Settings, folder: Path) -> Settings:
-    """The settings with their relative paths taken from `folder`."""
+    """Return the settings with their relative paths taken from `folder`."""
     given = {f.name: getattr(settings, f.name) for f in fields(settings)}
     paths: dict[str, Any] = {k: folder / v for k, v in given.items() if isinstance(v, Path)}
     return replace(settings, **paths)
 
 
-def override(config: ServerConfig, **changes: Any) -> ServerConfig:
-    """`config` with the changes that are not None: the command line wins over the file."""
+def override(
+    config: ServerConfig,
+    **changes: Any,  # noqa: ANN401 (each has the type of its field)
+) -> ServerConfig:
+    """Return `config` with the changes that are not None: the command line wins over the file."""
     return replace(config, **{key: value for key, value in changes.items() if value is not None})

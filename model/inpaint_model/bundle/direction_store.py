@@ -21,9 +21,10 @@ Found = tuple[Direction, Tensor]
 
 
 def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
-    """The vector of each of a bundle's directions, float32, [w_dim] or [num_ws, w_dim].
+    """Return the vector of each of a bundle's directions, float32, [w_dim] or [num_ws, w_dim].
 
-    BundleError if one is missing, does not fit the generator, or belongs to another.
+    Raises:
+        BundleError: one is missing, does not fit the generator, or belongs to another.
     """
     path = info.folder / VECTORS
     if not info.directions:
@@ -67,7 +68,19 @@ def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
 
 
 def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
-    """Put directions into a bundle; those of the same name are replaced. All or nothing."""
+    """Put directions into a bundle, all or none; those of the same name are replaced.
+
+    Args:
+        folder: the bundle.
+        found: directions with their vectors, [w_dim] or [num_ws, w_dim].
+
+    Returns:
+        What the bundle says of itself afterwards.
+
+    Raises:
+        BundleError: the bundle cannot be read, or a direction does not belong to its generator.
+        ValueError: two of the directions have the same name.
+    """
     info = read_bundle(folder)
     for direction, vector in found:
         _checked(info, direction, vector)
@@ -81,9 +94,14 @@ def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
 
 
 def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, Found]:
-    """By name, the directions of those folders that are bundles around that generator.
+    """Return by name the directions of those folders that are bundles around a generator.
 
-    Where two have one of the same name, the later folder's counts.
+    Args:
+        folders: where two have a direction of the same name, the later one's counts.
+        generator_sha256: of the generator.
+
+    Raises:
+        BundleError: a bundle, or its directions, cannot be read.
     """
     found: dict[str, Found] = {}
     for folder in folders:
@@ -99,7 +117,16 @@ def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, F
 def write_directions(
     info: BundleInfo, directions: Sequence[Direction], vectors: Mapping[str, Tensor]
 ) -> BundleInfo:
-    """Replace all directions of a bundle, all or nothing; its other files stay the same files."""
+    """Replace all directions of a bundle, all or none; its other files stay the same files.
+
+    Args:
+        info: the bundle.
+        directions: those that it has from now on.
+        vectors: by the directions' names, [w_dim] or [num_ws, w_dim].
+
+    Returns:
+        What the bundle says of itself afterwards.
+    """
     with rewriting(info.folder, keep=True) as new:
         (new / VECTORS).unlink(missing_ok=True)
         edit_manifest(new, directions=[direction.to_dict() for direction in directions])

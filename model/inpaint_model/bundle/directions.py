@@ -50,5 +50,5 @@ class Direction:
 
 
 def offered(directions: Iterable[Direction]) -> tuple[Direction, ...]:
-    """Those that users see: the others have not passed their check."""
+    """Return the directions that users see; the others have not passed their check."""
     return tuple(direction for direction in directions if direction.offered)

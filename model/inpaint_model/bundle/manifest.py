@@ -62,6 +62,7 @@ class BundleInfo:
 
     @property
     def name(self) -> str:
+        """How requests call the model."""
         return self.card.name
 
     @property
@@ -76,7 +77,11 @@ class BundleInfo:
 
 
 def read_bundle(folder: Path) -> BundleInfo:
-    """Read and check `model.yaml`. BundleError names what is wrong with it."""
+    """Read and check the `model.yaml` of a bundle's folder; its weights stay unread.
+
+    Raises:
+        BundleError: it is missing, damaged, of another format, or asks for what cannot be.
+    """
     path = folder / "model.yaml"
     try:
         if path.stat().st_size > MAX_YAML_BYTES:
@@ -118,7 +123,11 @@ def _first_line(error: Exception) -> str:
 
 
 def bundled(name: str) -> Path:
-    """The folder of a model that ships inside the package; BundleError if there is none."""
+    """Return the folder of a model that ships inside the package.
+
+    Raises:
+        BundleError: there is none of this name; the message names those that there are.
+    """
     folder = Path(__file__).parent / "pretrained" / name
     if not (folder / "model.yaml").exists():
         known = sorted(p.parent.name for p in folder.parent.glob("*/model.yaml"))
@@ -128,7 +137,11 @@ def bundled(name: str) -> Path:
 
 
 def find_bundle(path_or_name: str | Path) -> Path:
-    """A bundle's folder: the path itself, or a bundled model's name."""
+    """Return a bundle's folder, given the folder itself or a bundled model's name.
+
+    Raises:
+        BundleError: it is neither.
+    """
     path = Path(path_or_name)
     return path if (path / "model.yaml").exists() or path.is_dir() else bundled(str(path_or_name))
 

@@ -15,7 +15,8 @@ def write_tensors(
 ) -> None:
     """Write tensors of any shapes, and strings about them, to a safetensors file.
 
-    Raises OSError, which names the file, where it cannot be written: on a full disk for instance.
+    Raises:
+        OSError: the file cannot be written, on a full disk for instance.
     """
     try:
         save_file(dict(tensors), path, None if metadata is None else dict(metadata))

@@ -9,9 +9,10 @@ import torch
 
 
 def load_torchscript(path: Path, device: torch.device | str = "cpu") -> torch.jit.ScriptModule:
-    """The network of a file in float32, whatever it is stored in, ready for inference.
+    """Return the network of a file in float32, whatever it is stored in, ready for inference.
 
-    ValueError for a file of another kind.
+    Raises:
+        ValueError: the file is of another kind, or damaged.
     """
     with warnings.catch_warnings():  # deprecated for new exports; the published files stay
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -22,7 +22,7 @@ MAPPED_BYTES = 64 * 2**20
 
 
 def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Hash over a generator's tensors as float32 bytes, in name order.
+    """Return the hash over a generator's tensors as float32 bytes, in name order.
 
     Directions and recipes refer to it: it names the latent space, whatever file holds it.
     """
@@ -34,15 +34,20 @@ def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """Hash of a file's bytes, in hexadecimal."""
+    """Return the hash of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dict[str, Tensor]:
-    """The tensors of `weights.safetensors` (those below `prefixes`), as stored.
+    """Return the tensors of `weights.safetensors` as they are stored.
 
-    BundleError if the file is missing, damaged, or not the one that model.yaml describes.
+    Args:
+        info: the bundle.
+        prefixes: the parts that are wanted, such as "framer"; None for all.
+
+    Raises:
+        BundleError: the file is missing, damaged, or not the one that model.yaml describes.
     """
     return dict(_stored_tensors(_checked_weights(info), info.folder, prefixes))
 
@@ -88,7 +93,11 @@ def _stored_tensors(
 
 
 def check_weights(info: BundleInfo) -> None:
-    """BundleError unless the weights are the ones that model.yaml describes. Allocates nothing."""
+    """Check that the weights are those that model.yaml describes, without allocating any.
+
+    Raises:
+        BundleError: the file is missing, damaged, or another one.
+    """
     config = info.config
     if isinstance(config, InpaintingConfig):
         _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
@@ -98,9 +107,12 @@ def check_weights(info: BundleInfo) -> None:
 
 
 def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
-    """BundleError unless a file holds the tensors of `make()`, in their shapes.
+    """Check that a file holds the tensors of `make()`, in their shapes.
 
     Done before anything is allocated: what a configuration asks for is then what is on disk.
+
+    Raises:
+        BundleError: it does not.
     """
     with torch.device("meta"):
         wanted = {prefix + name: list(t.shape) for name, t in make().state_dict().items()}
@@ -135,15 +147,19 @@ def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise BundleError(f"{folder}: {name} holds values that are not finite")
         owner = module.get_submodule(name.rpartition(".")[0])
-        value = value.float() if value.is_floating_point() else value
-        owner.load_state_dict({name.rpartition(".")[2]: value}, strict=False, assign=True)
+        converted = value.float() if value.is_floating_point() else value
+        owner.load_state_dict({name.rpartition(".")[2]: converted}, strict=False, assign=True)
     if wanted:
         missing = next(iter(wanted))
         raise BundleError(f"{folder}: {len(wanted)} tensors are missing, such as {missing}")
 
 
 def load_generator(info: BundleInfo) -> Generator:
-    """The generator of a bundle of either kind, float32, on the CPU."""
+    """Return the generator of a bundle of either kind: float32, on the CPU, without gradients.
+
+    Raises:
+        BundleError: the weights are missing, damaged, or not those that model.yaml describes.
+    """
     config = info.generator_config
     _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
     with torch.device("meta"):
@@ -154,7 +170,12 @@ def load_generator(info: BundleInfo) -> Generator:
 
 
 def load_model(info: BundleInfo) -> InpaintingModel:
-    """The inpainting model of a bundle, float32, on the CPU."""
+    """Return the inpainting model of a bundle: float32, on the CPU, without gradients.
+
+    Raises:
+        BundleError: the bundle holds a generator only, or its weights are missing, damaged, or not
+            those that model.yaml describes.
+    """
     if not isinstance(info.config, InpaintingConfig):
         raise BundleError(
             f"{info.folder} holds a generator only; train it to fill holes with "
@@ -170,7 +191,11 @@ def load_model(info: BundleInfo) -> InpaintingModel:
 
 
 def load_discriminator(info: BundleInfo) -> Discriminator | None:
-    """The discriminator that was kept with a bundle, if any."""
+    """Return the discriminator that was kept with a bundle; None if none was.
+
+    Raises:
+        BundleError: its file is damaged, or does not fit the configuration.
+    """
     path = info.folder / "discriminator.safetensors"
     config = info.discriminator
     if config is None or not path.exists():

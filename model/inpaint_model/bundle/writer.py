@@ -48,9 +48,23 @@ def save_bundle(
 ) -> BundleInfo:
     """Write a complete bundle, replacing `folder` only when everything is on disk.
 
-    discriminator: what the model was trained against, for training on.
-    write_extra: writes further files, such as projected heads, into the folder it is given.
-    extra_tensors: further entries for weights.safetensors (`framer.*`).
+    Args:
+        folder: the bundle's, whose name is free.
+        model: what the bundle is of.
+        card: what people should know of it.
+        discriminator: what the model was trained against, for training on.
+        write_extra: writes further files, such as projected heads, into the folder it is given, in
+            the precision it is given.
+        dtype: what weights are stored in, "fp32", "fp16" or "bf16".
+        extra_tensors: further entries for weights.safetensors (`framer.*`).
+        framer: the configuration of the framer whose tensors these are.
+        card_text: of card.md; a title if it is empty.
+
+    Returns:
+        What the bundle says of itself.
+
+    Raises:
+        OSError: a file cannot be written, on a full disk for instance.
     """
     if isinstance(model, InpaintingModel):
         kind, tensors = "inpainter", _stored(model.state_dict(), DTYPES[dtype])
@@ -95,7 +109,11 @@ def save_bundle(
 
 
 def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "fp32") -> None:
-    """The discriminator's tensors, in a file of their own: training needs them, use does not."""
+    """Write the discriminator's tensors to a file of their own: only training needs them.
+
+    Raises:
+        OSError: the file cannot be written, on a full disk for instance.
+    """
     write_tensors(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
 
 
@@ -122,7 +140,7 @@ def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def edit_manifest(folder: Path, **entries: Any) -> None:
+def edit_manifest(folder: Path, **entries: object) -> None:
     """Replace entries of `model.yaml` in a folder that `rewriting` yields."""
     path = folder / "model.yaml"
     document = yaml.safe_load(path.read_text("utf-8"))
@@ -148,6 +166,13 @@ def add_framer(folder: Path, framer: Framer) -> BundleInfo:
 
     The bundle is replaced only when the new one is whole. Its other tensors stay bit for bit what
     they were; the hash of its weights file changes.
+
+    Returns:
+        What the bundle says of itself afterwards.
+
+    Raises:
+        BundleError: the bundle cannot be read.
+        OSError: a file cannot be written, on a full disk for instance.
     """
     info = read_bundle(folder)
     with rewriting(folder, keep=True) as new:

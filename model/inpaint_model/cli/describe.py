@@ -18,7 +18,7 @@ Description = Mapping[str, Any]  # ready for JSON
 
 
 def describe_bundle(info: BundleInfo) -> Description:
-    """The contents of a bundle, from its model.yaml."""
+    """Return the contents of a bundle, from its model.yaml."""
     config, card = info.config, info.card
     description: dict[str, Any] = {
         "source": str(info.folder),
@@ -45,7 +45,7 @@ def describe_bundle(info: BundleInfo) -> Description:
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Description:
-    """The contents of an imported file."""
+    """Return the contents of an imported file."""
     source = checkpoint.source
     return {
         "source": str(source.path),
@@ -60,7 +60,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Description:
 
 
 def size_line(config: GeneratorConfig) -> str:
-    """A generator in a line."""
+    """Return a generator in a line."""
     labels = f", {config.c_dim} classes" if config.c_dim else ""
     millions = sum(_parameters(config).values()) / 1e6
     return (

@@ -145,7 +145,7 @@ def _sets(text: str) -> list[str]:
 
 
 def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict[str, str]]:
-    """What is judged: the plan, its resolution, and what the report says of it."""
+    """Return what is judged: the plan, its resolution, and what the report says of it."""
     from inpaint_model.bundle.manifest import find_bundle, read_bundle
     from inpaint_model.bundle.weights import load_generator
     from inpaint_model.evaluation.methods import Model, Samples

@@ -9,6 +9,7 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `info`."""
     parser.add_argument(
         "source", metavar="BUNDLE_OR_FILE", help="a bundle, a bundled model's name, or a checkpoint"
     )
@@ -16,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     from inpaint_model.bundle.manifest import read_bundle
     from inpaint_model.bundle.weights import check_weights
     from inpaint_model.cli.describe import describe_bundle, describe_checkpoint

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """The parser of all commands; only `chosen` knows its arguments."""
+    """Return the parser of all commands; only `chosen` knows its arguments."""
     parser = argparse.ArgumentParser(prog="inpaint-model", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:

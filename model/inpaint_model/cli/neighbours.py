@@ -25,6 +25,7 @@ SHOWN = 12  # pairs on the sheet
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `neighbours`."""
     parser.add_argument("source", metavar="BUNDLE_OR_FILE", help="a bundle or a checkpoint")
     picture_options.add_sources(parser, "--data", "what it was trained on", required=True)
     picture_options.add_replacements(parser, "--data")
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     if args.samples < 1:
         raise ValueError("--samples must be at least 1")
 
@@ -94,7 +96,7 @@ def _embedded(embed: Embed, images: Tensor, what: str) -> Tensor:
 
 
 def _samples(generator: Generator, count: int, seed: int) -> Tensor:
-    """The generator's pictures without truncation, [count, 3, R, R]."""
+    """Return the generator's pictures without truncation, [count, 3, R, R]."""
     import torch
 
     rng = torch.Generator().manual_seed(seed)

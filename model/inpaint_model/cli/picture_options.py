@@ -31,5 +31,5 @@ def add_replacements(parser: argparse.ArgumentParser, flag: str) -> None:
 
 
 def file_names(sources: Sequence[str]) -> str:
-    """The sources for a report: without the folders in which they lie."""
+    """Return the sources for a report: without the folders in which they lie."""
     return ", ".join(Path(source).name for source in sources)

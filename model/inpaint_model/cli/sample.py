@@ -15,6 +15,7 @@ MAX_PICTURES = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `sample`."""
     parser.add_argument(
         "source", metavar="BUNDLE_OR_FILE", help="a bundle, a bundled model's name, or a checkpoint"
     )
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     out: Path = args.out
     if args.rows < 1 or args.cols < 1 or args.rows * args.cols > MAX_PICTURES:
         raise ValueError(f"--rows times --cols must lie between 1 and {MAX_PICTURES}")

@@ -52,7 +52,7 @@ class PictureSet:
         return int(self.pixels.shape[2])
 
     def on(self, device: torch.device) -> PictureSet:
-        """The same pictures, kept in a GPU's memory if they take at most half of what is free."""
+        """Return the same pictures, in a GPU's memory if they take at most half of what is free."""
         if self.pixels.nbytes > free_memory(device) / 2:
             return self
         return replace(self, pixels=self.pixels.to(device))
@@ -69,7 +69,7 @@ class PictureSet:
         mirrored: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> Tensor:
-        """Pictures `indices` [B] in -1..1, float32 [B, 3, R, R]; flipped where `mirrored` [B]."""
+        """Return pictures `indices` [B] in -1..1, [B, 3, R, R]; flipped where `mirrored` [B]."""
         pixels = upload(self.pixels[upload(indices, self.pixels.device)], device)
         if mirrored is not None:
             flip = upload(mirrored, device)[:, None, None, None]
@@ -122,7 +122,7 @@ def load_pictures(
 
 
 def square(image: Image.Image, resolution: int) -> Image.Image:
-    """The largest centred square of a picture, in RGB, at `resolution` (Lanczos)."""
+    """Return the largest centred square of a picture, in RGB, at `resolution` (Lanczos)."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip to 8
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))

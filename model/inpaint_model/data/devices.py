@@ -19,10 +19,12 @@ BACKENDS = {"cuda": "nccl", "xpu": "xccl"}
 
 
 def choose_device(wanted: str | torch.device = "auto") -> torch.device:
-    """The device called auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; one that was chosen is itself.
+    """Return the device called auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; a device is itself.
 
-    auto: the first accelerator there is, else the processor. ValueError, with cause and remedy, for
-    another name and for a device that is not here.
+    auto is the first accelerator there is, else the processor.
+
+    Raises:
+        ValueError: the name is another one, or the device is not here; with cause and remedy.
     """
     import torch
 
@@ -49,7 +51,7 @@ def choose_device(wanted: str | torch.device = "auto") -> torch.device:
 
 
 def count(kind: str) -> int:
-    """How many devices of a kind there are."""
+    """Return how many devices of a kind there are."""
     import torch
 
     if kind == "mps":
@@ -59,7 +61,7 @@ def count(kind: str) -> int:
 
 
 def _why_none(kind: str) -> tuple[str, str]:
-    """Why there is no device of a kind, as far as torch knows, and what can be done."""
+    """Return why there is no device of a kind, as far as torch knows, and what can be done."""
     import torch
 
     if kind == "cuda":
@@ -77,7 +79,7 @@ def _why_none(kind: str) -> tuple[str, str]:
 
 
 def measuring_device(wanted: str | torch.device) -> torch.device:
-    """`choose_device`, set up by `compute_exactly`."""
+    """Choose a device as `choose_device` does, and set it up by `compute_exactly`."""
     device = choose_device(wanted)
     compute_exactly(device)
     return device
@@ -110,7 +112,7 @@ def _set_cuda(device: torch.device, fast: bool) -> None:
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that are free on a GPU; infinity for other devices, where nobody has to ask."""
+    """Return the bytes that are free on a GPU; infinity elsewhere, where nobody has to ask."""
     import torch
 
     if device.type == "cuda":

@@ -84,7 +84,7 @@ def _classes_in(archive: Archive) -> dict[str, int]:
     return found
 
 
-def _entry(entry: Any, source: Source) -> tuple[str, int | None]:
+def _entry(entry: object, source: Source) -> tuple[str, int | None]:
     """Return a picture's name and its class, of one entry of the list."""
     if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
         name, number = entry

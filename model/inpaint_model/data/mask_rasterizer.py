@@ -27,18 +27,18 @@ class Shapes(NamedTuple):
 
 
 def quads_only(quads: Tensor, owner: Tensor) -> Shapes:
-    """`quads` [Q, 4, 2] that belong to the masks `owner` [Q], and no discs."""
+    """Return `quads` [Q, 4, 2] that belong to the masks `owner` [Q], and no discs."""
     return Shapes(quads, owner, quads.new_zeros(0, 3), owner.new_zeros(0))
 
 
 def boxes(left: Tensor, top: Tensor, right: Tensor, bottom: Tensor, owner: Tensor) -> Shapes:
-    """Upright rectangles from four tensors [Q] of their sides."""
+    """Return upright rectangles of four tensors [Q] of their sides."""
     corners = [left, top, right, top, right, bottom, left, bottom]
     return quads_only(torch.stack(corners, dim=1).reshape(-1, 4, 2), owner)
 
 
 def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> Shapes:
-    """Round brush strokes: `points` [S, V + 1, 2], of which the first `segments` [S] + 1 are used.
+    """Return brush strokes: `points` [S, V + 1, 2], the first `segments` [S] + 1 of them used.
 
     `radius` and `owner` are [S]. Every vertex gets a disc, every segment a rectangle.
     """
@@ -59,7 +59,7 @@ def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> 
 
 
 def join(parts: Sequence[tuple[Shapes, Tensor]]) -> Shapes:
-    """One batch from several; each comes with the new numbers [n] of its masks."""
+    """Make one batch of several; each comes with the new numbers [n] of its masks."""
     return Shapes(
         torch.cat([shapes.quads for shapes, _ in parts]),
         torch.cat([numbers[shapes.quad_owner] for shapes, numbers in parts]),
@@ -79,7 +79,7 @@ def mirror(shapes: Shapes, flip_x: Tensor, flip_y: Tensor) -> Shapes:
 
 
 def rasterise(shapes: Shapes, count: int, resolution: int) -> Tensor:
-    """Draw: float32 [count, 1, R, R], 1 where a pixel's centre lies in one of the mask's shapes."""
+    """Draw float32 [count, 1, R, R]: 1 where a pixel's centre lies in one of a mask's shapes."""
     canvas = torch.zeros(count * resolution, resolution + 1, device=shapes.quads.device)
     _add_quads(canvas, resolution, shapes.quads * resolution, shapes.quad_owner)
     _add_discs(canvas, resolution, shapes.discs * resolution, shapes.disc_owner)
@@ -124,7 +124,7 @@ def _add_discs(canvas: Tensor, resolution: int, discs: Tensor, owner: Tensor) ->
 
 
 def _rows_between(top: Tensor, bottom: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """The rows whose centre lies in [top, bottom), of all shapes [S] in one flat list.
+    """Return the rows whose centre lies in [top, bottom), of all shapes [S] in one flat list.
 
     Returns the shape (int64 [K]) and the row's centre (float32 [K]).
     """

@@ -90,7 +90,7 @@ MAT_512 = FreeForm(5, 3, 9, frame_px=512)
 
 
 def lasso(count: int, generator: Generator) -> Shapes:
-    """One blob as drawn with a lasso: a wobbly outline with a radius of 5 to 40 % of the side."""
+    """Draw one blob as with a lasso: a wobbly outline with a radius of 5 to 40 % of the side."""
     corners = 32
     angle = torch.arange(corners + 1) * (2 * math.pi / corners)
     wave = torch.arange(1, 6)[:, None] * angle  # [5, C + 1]
@@ -109,7 +109,7 @@ def lasso(count: int, generator: Generator) -> Shapes:
 
 
 def brush(count: int, generator: Generator) -> Shapes:
-    """One to three smooth strokes of a round brush, as for hair, glasses or a scratch."""
+    """Draw one to three smooth strokes of a round brush, as for hair, glasses or a scratch."""
     owner = torch.repeat_interleave(torch.randint(1, 4, (count,), generator=generator))
     total, most = len(owner), 24
     segments = torch.randint(3, most + 1, (total,), generator=generator)
@@ -123,7 +123,7 @@ def brush(count: int, generator: Generator) -> Shapes:
 
 
 def box(count: int, generator: Generator) -> Shapes:
-    """One rectangle that lies inside, with sides of 10 to 80 % of the picture's."""
+    """Draw one rectangle that lies inside, with sides of 10 to 80 % of the picture's."""
     size = 0.1 + 0.7 * _uniform((2, count), generator)
     corner = _uniform((2, count), generator) * (1 - size)
     far = corner + size
@@ -131,7 +131,7 @@ def box(count: int, generator: Generator) -> Shapes:
 
 
 def border(count: int, generator: Generator) -> Shapes:
-    """Outpainting: bands of up to 40 % on one to four sides, at least one."""
+    """Draw an outpainting: bands of up to 40 % on one to four sides, at least one."""
     left, top, right, bottom = 0.05 + 0.35 * _uniform((4, count), generator)
     wanted = _uniform((4, count), generator) < 0.5
     wanted[torch.randint(4, (count,), generator=generator), torch.arange(count)] = True
@@ -147,7 +147,7 @@ def border(count: int, generator: Generator) -> Shapes:
 
 
 def half(count: int, generator: Generator) -> Shapes:
-    """One side of the picture: left, right, upper or lower half."""
+    """Draw one side of the picture: left, right, upper or lower half."""
     side = torch.randint(4, (count,), generator=generator)
     left, top = 0.5 * (side == 1), 0.5 * (side == 3)
     right, bottom = 1 - 0.5 * (side == 0), 1 - 0.5 * (side == 2)
@@ -155,13 +155,13 @@ def half(count: int, generator: Generator) -> Shapes:
 
 
 def whole(count: int, generator: Generator) -> Shapes:
-    """Everything is hole: the model then paints a new picture. Uses no randomness."""
+    """Make everything hole: the model then paints a new picture. Uses no randomness."""
     zero, one = torch.zeros(count), torch.ones(count)
     return boxes(zero, zero, one, one, torch.arange(count))
 
 
 def empty(count: int, generator: Generator) -> Shapes:
-    """Nothing is hole. Uses no randomness."""
+    """Make nothing hole. Uses no randomness."""
     return quads_only(torch.zeros(0, 4, 2), torch.zeros(0, dtype=torch.int64))
 
 
@@ -199,11 +199,13 @@ def draw_holes(
     generator: Generator,
     hole_range: tuple[float, float] | None = None,
 ) -> Tensor:
-    """Masks of one recipe, float32 [count, 1, R, R].
+    """Draw masks of one recipe, float32 [count, 1, R, R], 1 in the hole.
 
     With a `hole_range` masks are drawn until the hole ratio lies strictly inside it; a `FreeForm`
     recipe then draws fewer shapes when low + high < 1, as CoModGAN does.
-    ValueError if the recipe hardly ever reaches the range.
+
+    Raises:
+        ValueError: the recipe hardly ever reaches the range.
     """
     if hole_range is None:
         return rasterise(recipe(count, generator), count, resolution)
@@ -237,7 +239,7 @@ def training_holes(
     generator: Generator,
     shares: Mapping[str, float] = TRAINING_SHARES,
 ) -> Tensor:
-    """A mixed batch for training, float32 [batch, 1, R, R]: `shares` of the named `RECIPES`.
+    """Draw a mixed batch for training, float32 [batch, 1, R, R]: `shares` of the named `RECIPES`.
 
     All masks are drawn together, so that a batch costs a few milliseconds on one CPU core. A
     free-form mask that came out without a hole, or without a known pixel, is drawn again; to see
@@ -262,12 +264,12 @@ def training_holes(
 
 
 def hole_ratio(holes: Tensor) -> Tensor:
-    """The share of each picture that is hole, float32 [N], from masks [N, 1, R, R]."""
+    """Return the share of each picture that is hole, float32 [N], of masks [N, 1, R, R]."""
     return holes.mean(dim=(1, 2, 3))
 
 
 def walk(start: Tensor, step: Tensor) -> Tensor:
-    """The path from `start` [2, S] by `step` [2, S, V], kept inside the frame: [S, V + 1, 2]."""
+    """Return the path from `start` [2, S] by `step` [2, S, V], inside the frame: [S, V + 1, 2]."""
     points = [start]
     for delta in step.unbind(dim=2):
         points.append((points[-1] + delta).clamp(0, 1))

@@ -22,15 +22,15 @@ class PictureFiles:
         self.replaced = replaced  # names whose pictures come from the replacements
 
     def names(self) -> list[str]:
-        """Paths inside the folders and zips, prefixes included, sorted over all of them."""
+        """Return paths inside the folders and zips, prefixes included, sorted over all of them."""
         return sorted(self._found)
 
     def read(self, name: str) -> bytes:
-        """The encoded picture; may be called by several threads at once."""
+        """Return the encoded picture; may be called by several threads at once."""
         return self._found[name].read(name)
 
     def fingerprint(self, names: Sequence[str]) -> str:
-        """A text that changes when the files of `names` do, or where they come from."""
+        """Return a text that changes when the files of `names` do, or where they come from."""
         taken: dict[Archive, list[str]] = {}
         for name in names:
             taken.setdefault(self._found[name], []).append(name)
@@ -107,7 +107,11 @@ class Archive:
             self._zip.close()
 
     def names(self) -> list[str]:
-        """The pictures' names below the prefix; ValueError if there are none."""
+        """Return the pictures' names below the prefix.
+
+        Raises:
+            ValueError: there are none.
+        """
         everything: Iterable[str]
         if self._zip is not None:
             everything = self._zip.namelist()
@@ -132,7 +136,7 @@ class Archive:
         return names
 
     def read(self, name: str) -> bytes:
-        """The bytes of one file."""
+        """Return the bytes of one file."""
         if self._zip is not None:
             return self._zip.read(name)
         return (self._path / name).read_bytes()
@@ -157,7 +161,7 @@ class Archive:
         return None
 
     def fingerprint(self, names: Sequence[str]) -> str:
-        """A text that changes when the files of `names` do."""
+        """Return a text that changes when the files of `names` do."""
         files = [self._path] if self._zip is not None else [self._path / name for name in names]
         stats = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         return json.dumps([str(self._path.resolve()), list(names), stats])

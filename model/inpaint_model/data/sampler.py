@@ -39,9 +39,10 @@ class Sampler:
         self._drawn: dict[int, tuple[Tensor, Tensor]] = {}  # the latest epochs
 
     def draw(self, cur_nimg: int, batch: int) -> tuple[Tensor, Tensor]:
-        """The pictures numbered `cur_nimg` to `cur_nimg + batch` of the walk.
+        """Draw the pictures numbered `cur_nimg` to `cur_nimg + batch` of the walk.
 
-        Returns their indices (int64 [batch]) and whether they are to be mirrored (bool [batch]).
+        Returns:
+            Their indices, int64 [batch], and whether they are to be mirrored, bool [batch].
         """
         position = torch.arange(cur_nimg, cur_nimg + batch)
         epochs = torch.div(position, self._count, rounding_mode="floor")
@@ -77,7 +78,7 @@ class Sampler:
 
 
 def derived_seed(*numbers: int) -> int:
-    """One well-mixed 64-bit seed from several small numbers, such as (seed, epoch)."""
+    """Return one well-mixed 64-bit seed of several small numbers, such as (seed, epoch)."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
@@ -88,12 +89,20 @@ def weights_from_csv(
     minimum: float | None = None,
     below: float = 0.0,
 ) -> Tensor:
-    """Sampling weights for the pictures `names` from tables with a `file` column, float32 [N].
+    """Read sampling weights for pictures from tables with a `file` column, float32 [N].
 
-    Of several tables a later one overrides what earlier ones say of the same file. Without a
-    `minimum` the number in `column` is the weight itself. With one, pictures that reach it weigh 1
-    and the others `below`. A lower bound, written as `>=128`, counts as that number.
-    ValueError for a missing column or picture, or a cell that is no number.
+    Of several tables a later one overrides what earlier ones say of the same file.
+
+    Args:
+        paths: the tables.
+        names: of the N pictures.
+        column: holds the weight itself, or what `minimum` is compared with. A lower bound, written
+            as `>=128`, counts as that number.
+        minimum: pictures that reach it weigh 1, the others `below`.
+        below: the weight of pictures that do not reach it.
+
+    Raises:
+        ValueError: a column or a picture is missing, or a cell is no number.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     cells = {row["file"]: (path, row[column]) for path in paths for row in _rows(path, column)}
@@ -113,12 +122,15 @@ def weights_from_csv(
 
 
 def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
-    """Sampling weights for the pictures `names` from a table of patterns, float32 [N].
+    """Read sampling weights for pictures from a table of patterns, float32 [N].
 
     The table has the columns `file`, a picture's name or a shell pattern (`train/fk_*`; `*` matches
     slashes too), and `weight`. The last row that matches a picture decides; where none does, the
-    weight is 1. ValueError for a missing column, a row that matches no picture (a typing error
-    must not pass for a weight), or a weight that is not a number of 0 or more.
+    weight is 1.
+
+    Raises:
+        ValueError: a column is missing, a row matches no picture (a typing error must not pass for
+            a weight), or a weight is not a number of 0 or more.
     """
     index = {name: i for i, name in enumerate(names)}
     weights = torch.ones(len(names))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 def upload(array: npt.NDArray[Any] | Tensor, device: torch.device | str) -> Tensor:
-    """An array on the device, of the same shape and type; nothing waits for the copy to a GPU.
+    """Return an array on the device, of the same shape and type, without waiting for the copy.
 
     On the processor it is the array's own memory.
     """
@@ -28,12 +28,12 @@ def upload(array: npt.NDArray[Any] | Tensor, device: torch.device | str) -> Tens
 
 
 def uploaded(tensors: Iterable[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
-    """`upload` each."""
+    """Return each on the device, as `upload` does."""
     return tuple(upload(x, device) for x in tensors)
 
 
 def download(x: Tensor) -> Tensor:
-    """A tensor in the processor's memory, once everything queued before it is done.
+    """Return a tensor in the processor's memory, once everything queued before it is done.
 
     Of the processor's own tensors it is the tensor itself.
     """
@@ -62,5 +62,5 @@ def read_array(x: Tensor) -> npt.NDArray[np.float32]:
 
 
 def _fetched(x: Tensor) -> Tensor:
-    """The tensor in the processor's memory: where everybody waits."""
+    """Return the tensor in the processor's memory: where everybody waits."""
     return download(x)

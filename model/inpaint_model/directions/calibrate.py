@@ -33,7 +33,7 @@ def with_unit(
     score: Score,
     spread: float,
 ) -> Direction:
-    """The direction with the unit that moves `score` by `spread`, its standard deviation.
+    """Return the direction with the unit that moves `score` by `spread`, its standard deviation.
 
     along: the samples' standard deviation along the vector. Where the score does not follow, the
     unit is MAX_UNIT of these, and the check will say so.
@@ -54,9 +54,12 @@ def with_range(
     subjects: Sequence[Subject],
     critic: Critic | None = None,
 ) -> Direction:
-    """The direction with the range in which pictures stay natural: few values are clipped, codes
-    stay among the samples, and the critic (the discriminator, where there is one) does not think
-    less of them than of a sample that is one standard deviation worse than the mean."""
+    """Return the direction with the range in which pictures stay natural.
+
+    There few values are clipped, codes stay among the samples, and the critic (the discriminator,
+    where there is one) does not think less of pictures than of a sample that is one standard
+    deviation worse than the mean.
+    """
     step = step_of(direction, vector, len(subjects[0].ws))
     reach = min(MAX_VALUE, MAX_REACH * along / direction.unit)
     values = np.arange(STEP, max(reach, STEP) + 1e-6, STEP)
@@ -68,7 +71,7 @@ def with_range(
 def _furthest(
     subjects: Sequence[Subject], step: Tensor, values: Float64Array, critic: Critic | None
 ) -> float:
-    """The last of `values` up to which every value is natural; the first one at least."""
+    """Return the last of `values` up to which every value is natural; the first one at least."""
     series = np.concatenate([[0.0], values])
     clipped, opinions = [], []
     for subject in subjects:

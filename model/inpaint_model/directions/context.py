@@ -42,7 +42,7 @@ class Workbench:
         attribute: str = "",
         description: str = "",
     ) -> Direction:
-        """A direction of this generator that nobody has checked."""
+        """Return a direction of this generator that nobody has checked."""
         return Direction(
             name, group, layers, 1.0, UNCHECKED,
             source=source, licence=self.info.card.licence,
@@ -77,8 +77,12 @@ class Workbench:
 
 
 def spread_along(w: Float64Array, vector: Float64Array) -> float:
-    """Standard deviation of codes [N, w_dim] along a vector [w_dim] or [num_ws, w_dim], in
-    multiples of the vector itself."""
+    """Return the standard deviation of codes along a vector, in multiples of the vector itself.
+
+    Args:
+        w: codes, [N, w_dim].
+        vector: [w_dim] or [num_ws, w_dim].
+    """
     rows = np.atleast_2d(vector)
     steps = np.linalg.norm(rows, axis=1)
     row = rows[int(steps.argmax())]
@@ -86,7 +90,7 @@ def spread_along(w: Float64Array, vector: Float64Array) -> float:
 
 
 def open_workbench(bundle: str, device: torch.device | str = "cpu") -> Workbench:
-    """The bundle of a folder or name, its generator, and its discriminator where it has one."""
+    """Open the bundle of a folder or name: its generator, and its discriminator if it has one."""
     info = read_bundle(find_bundle(bundle))
     generator = load_generator(info).to(device)
     discriminator = load_discriminator(info)
@@ -102,7 +106,7 @@ def known_attributes(
     judges: Sequence[str],
     device: torch.device | str = "cpu",
 ) -> tuple[Attribute, ...]:
-    """The attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
+    """Return the attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
 
     A scorer without a judge of its own judges itself, on other samples than it was fitted to.
     """

@@ -44,7 +44,7 @@ class Axes(NamedTuple):
         return len(LEVELS) * len(self.rows)
 
     def step(self, move: Float64Array) -> Float64Array:
-        """What a move adds to codes: [num_ws, w_dim]."""
+        """Return what a move adds to codes: [num_ws, w_dim]."""
         step = np.zeros((self.num_ws, self.rows.shape[1]))
         for styles, part in zip(LEVELS.values(), move.reshape(len(LEVELS), -1), strict=True):
             step[styles] = part @ self.rows
@@ -52,7 +52,7 @@ class Axes(NamedTuple):
 
 
 def axes_of(w: Float64Array, num_ws: int) -> Axes:
-    """The principal axes of codes w [N, w_dim]."""
+    """Return the principal axes of codes w [N, w_dim]."""
     rows, spreads = pca(w, min(AXES, w.shape[1]))
     return Axes(rows * spreads[:, None], num_ws)
 
@@ -67,7 +67,7 @@ class Trials:
     weight: float = 1.0
 
     def shows(self, measurement: int) -> bool:
-        """Whether the picture's hole shows what is measured."""
+        """Return whether the picture's hole shows what is measured."""
         return bool(np.abs(self.changes[:, measurement]).max() > UNSEEN)
 
 
@@ -113,10 +113,17 @@ def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
 
 
 def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
-    """The move [D] that changes the own measurement by one deviation and the others not at all, in
-    least squares. PRICE, relative to the squared slope, keeps it short.
+    """Return the move [D] that changes only the own measurement, by one deviation.
 
-    own [D], others [M, D]: slopes. ValueError if nothing changes the own measurement.
+    The others should not change at all, in least squares. PRICE, relative to the squared slope,
+    keeps the move short.
+
+    Args:
+        own: slopes, [D].
+        others: slopes, [M, D].
+
+    Raises:
+        ValueError: nothing changes the own measurement.
     """
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]
@@ -129,7 +136,7 @@ def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
 
 
 def shortened(move: Float64Array) -> Float64Array:
-    """A move no longer than one that can be tried: its pictures are to be faces still."""
+    """Return a move no longer than one that can be tried: its pictures are to be faces still."""
     shorter: Float64Array = move * min(1.0, LONGEST / float(np.linalg.norm(move)))
     return shorter
 

@@ -1,5 +1,7 @@
-"""What a direction does to pictures: moved step by step, and measured by scores it was not
-fitted to."""
+"""What a direction does to pictures.
+
+They are moved step by step, and measured by scores that the direction was not fitted to.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ class Subject:
     known: Tensor | None = None  # [1, 3, R, R]: what is shown elsewhere
 
     def shown(self, outputs: Tensor) -> Tensor:
-        """What a user sees of outputs [K, 3, R, R]."""
+        """Return what a user sees of outputs [K, 3, R, R]."""
         if self.hole is None or self.known is None:
             return outputs
         return torch.where(self.hole > 0, outputs, self.known)
@@ -68,6 +70,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        """Whether there is no reason against the direction."""
         return not self.reasons
 
     def effects(self) -> dict[str, float]:
@@ -82,7 +85,7 @@ class Verdict:
 
 
 def step_of(direction: Direction, vector: Tensor, num_ws: int) -> Tensor:
-    """What one unit adds to codes: [num_ws, w_dim]."""
+    """Return what one unit adds to codes: [num_ws, w_dim]."""
     step = torch.zeros(num_ws, vector.shape[-1])
     layers = list(direction.layers)
     step[layers] = (vector.float().cpu() * direction.unit).expand(num_ws, -1)[layers]
@@ -90,12 +93,12 @@ def step_of(direction: Direction, vector: Tensor, num_ws: int) -> Tensor:
 
 
 def values_of(direction: Direction) -> Float64Array:
-    """The steps over a direction's range; the middle of a symmetric range is 0."""
+    """Return the steps over a direction's range; the middle of a symmetric range is 0."""
     return np.linspace(direction.minimum, direction.maximum, STEPS)
 
 
 def walk(subject: Subject, step: Tensor, values: Float64Array) -> Tensor:
-    """What a user sees [V, 3, R, R] of a subject moved by each of `values` units."""
+    """Return what a user sees [V, 3, R, R] of a subject moved by each of `values` units."""
     return subject.shown(subject.render(moved(subject, step, values)))
 
 
@@ -156,7 +159,7 @@ def _retained(
 def judge(
     response: Response, name: str, spreads: Mapping[str, float], ignored: Sequence[str] = ()
 ) -> Verdict:
-    """Whether a direction moves the judge `name`, alone, in its sense.
+    """Return whether a direction moves the judge `name`, alone, in its sense.
 
     spreads: the standard deviation of each judge over the generator's samples. ignored: judges
     that change with `name` by their meaning.

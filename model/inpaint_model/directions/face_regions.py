@@ -14,12 +14,12 @@ Region = tuple[Box, ...]
 
 
 def mirrored(box: Box) -> Box:
-    """The same box on the other side of the face."""
+    """Return the same box on the other side of the face."""
     return (1 - box[2], box[1], 1 - box[0], box[3])
 
 
 def both(box: Box) -> Region:
-    """A box and its mirror image."""
+    """Return a box and its mirror image."""
     return (box, mirrored(box))
 
 
@@ -53,7 +53,7 @@ INNER_CLOTHES: Region = both((0.14, 0.94, 0.30, 1.0))
 
 
 def crop(pictures: Tensor, box: Box) -> Tensor:
-    """A box of pictures [N, 3, H, W] in -1..1, as [N, 3, h, w] in 0..1 (h and w at least 1)."""
+    """Cut a box of pictures [N, 3, H, W] in -1..1: [N, 3, h, w] in 0..1, h and w at least 1."""
     H, W = pictures.shape[2:]
     left, top = round(box[0] * W), round(box[1] * H)
     right, bottom = max(round(box[2] * W), left + 1), max(round(box[3] * H), top + 1)
@@ -61,5 +61,5 @@ def crop(pictures: Tensor, box: Box) -> Tensor:
 
 
 def pixels(pictures: Tensor, region: Region) -> Tensor:
-    """The pixels of a region of pictures [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
+    """Return the pixels of a region of pictures [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
     return torch.cat([crop(pictures, box).flatten(2) for box in region], dim=2)

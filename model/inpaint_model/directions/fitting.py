@@ -26,7 +26,7 @@ class Fit(NamedTuple):
 
 
 def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> Fit:
-    """The normal of the plane between the samples with the highest and the lowest scores.
+    """Return the normal of the plane between the samples with the highest and the lowest scores.
 
     w [N, w_dim], scores [N]; `share` of N is taken at each end, 70 % of it for the fit and the
     rest for its accuracy. ValueError if these are too few, or all scores the same.
@@ -52,7 +52,7 @@ def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> 
 
 
 def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
-    """The direction from the samples that a person marked "less" to those marked "more".
+    """Return the direction from the samples that a person marked "less" to those marked "more".
 
     w [N, w_dim]: samples of the generator, many; marked [M, w_dim]; more [M]. The fit happens
     where w is isotropic, so that a few dozen marks do not find the widths of w instead. Its
@@ -79,7 +79,7 @@ def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
 
 
 def without(vector: Float64Array, others: Sequence[Float64Array]) -> Float64Array:
-    """What is left of a unit vector beside `others` [w_dim]: moving along it leaves them alone.
+    """Return what is left of a unit vector beside `others` [w_dim], which it then leaves alone.
 
     The conditional projection of InterFaceGAN for any number of conditions; length 1.
     ValueError if nothing is left.

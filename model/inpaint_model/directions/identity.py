@@ -56,7 +56,7 @@ class Likeness:
     strangers: float  # mean cosine of different people
 
     def change(self, pictures: Tensor) -> float:
-        """How far all other pictures [V, 3, H, W] are from the first, on average.
+        """Return how far all other pictures [V, 3, H, W] are from the first, on average.
 
         0: the same person; 1: as different as strangers are.
         """
@@ -66,7 +66,7 @@ class Likeness:
 
 
 def likeness(path: Path, pictures: Tensor) -> Likeness:
-    """A likeness by the network of a file; pictures [N, 3, H, W] are of N different people."""
+    """Make a likeness of a file's network; pictures [N, 3, H, W] are of N different people."""
     embed = load_identity(path)
     rows = embed(pictures)
     apart = ~torch.eye(len(rows), dtype=torch.bool)

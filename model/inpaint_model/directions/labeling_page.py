@@ -78,7 +78,7 @@ def contact_page(
     seeds: Sequence[int],
     pictures: Sequence[ImageU8],
 ) -> str:
-    """The page for samples uint8 [R, R, 3] of `seeds`."""
+    """Return the page for samples uint8 [R, R, 3] of `seeds`."""
     cells = "\n".join(
         f'<button data-seed="{seed}" data-mark="" aria-label="sample {seed}">'
         f'<img alt="" src="data:image/png;base64,{_png(picture)}"></button>'
@@ -96,7 +96,7 @@ def contact_page(
 
 
 def read_marks(path: Path) -> Marks:
-    """The file that the page saves. ValueError in a sentence for any other."""
+    """Return the file that the page saves. ValueError in a sentence for any other."""
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise ValueError("it is too large")

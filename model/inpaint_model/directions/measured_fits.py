@@ -76,7 +76,7 @@ def fit_measured(
 
 
 def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
-    """What pictures are measured by: the score of every attribute, and its judge.
+    """Return what pictures are measured by: the score of every attribute, and its judge.
 
     A judge never decides on what a direction does to its own attribute, only on what others do
     to it: their check, on other pictures, is by the same judge.
@@ -86,14 +86,14 @@ def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
 
 
 def judged(name: str) -> str:
-    """What the judge of an attribute is called among measurements."""
+    """Return what the judge of an attribute is called among measurements."""
     return f"{name}, judged"
 
 
 def _moves(
     attributes: Sequence[Attribute], trials: Sequence[Trials], names: Sequence[str]
 ) -> Mapping[str, np.ndarray]:
-    """The least move of each attribute for which there is one."""
+    """Return the least move of each attribute for which there is one."""
     found = {}
     for own in attributes:
         spared = [a.name for a in attributes if a.name != own.name and a.name not in own.includes]

@@ -151,16 +151,22 @@ def skin_left_of_right(x: Tensor) -> Tensor:
 
 
 def bright_mouth(x: Tensor) -> Tensor:
-    """Smile: what lies between the lips is light and the corners of the mouth are dark, both
-    against the cheeks."""
+    """Measure a smile by the mouth.
+
+    What lies between the lips is light and the corners of the mouth are dark, both against the
+    cheeks.
+    """
     skin = mean_luma(face_regions.CHEEKS)(x)
     gap, corners = mean_luma(face_regions.LIP_GAP)(x), mean_luma(face_regions.MOUTH_CORNERS)(x)
     return (gap - skin - 0.5 * (corners - skin)) / (skin + DARK)
 
 
 def raised_cheeks(x: Tensor) -> Tensor:
-    """Smile, otherwise: cheekbones lighter than the folds below them, and a smooth chin where the
-    lower lip has its shadow otherwise. The weight makes both parts vary alike."""
+    """Measure a smile by cheeks and chin.
+
+    Cheekbones are lighter than the folds below them, and the chin is smooth where the lower lip has
+    its shadow otherwise. The weight makes both parts vary alike.
+    """
     skin = mean_luma(face_regions.CHEEKS)(x)
     fold = mean_luma(face_regions.CHEEKBONES)(x) - mean_luma(face_regions.FOLDS)(x)
     chin = luma(F.adaptive_avg_pool2d(crop(x, face_regions.UNDER_LIP[0]), (5, 6)))
@@ -178,8 +184,11 @@ def _chromaticity(colours: Tensor) -> Tensor:
 
 
 def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
-    """How much of a region is hair: whether its colours lie closer to the crown's (1) or to those
-    of another region (0), which is the background unless told."""
+    """Return a score of how much of a region is hair.
+
+    It says whether the region's colours lie closer to the crown's (1) or to those of another region
+    (0), which is the background unless told.
+    """
 
     def score(x: Tensor) -> Tensor:
         here = pixels(x, region)
@@ -190,7 +199,7 @@ def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
 
 
 def skin_share(region: Region) -> Score:
-    """How like the cheeks a region is, lightness included."""
+    """Return how like the cheeks a region is, lightness included."""
     return lambda x: torch.exp(
         -_distance(pixels(x, region), pixels(x, face_regions.CHEEKS)) / (2 * 0.15**2)
     ).mean(dim=1)

@@ -15,7 +15,7 @@ Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def load_onnx(path: Path) -> Network:
-    """The network of a file, on the CPU. ValueError if nothing installed can run it."""
+    """Return the network of a file, on the CPU. ValueError if nothing installed can run it."""
     if not path.is_file():
         raise ValueError(f"{path} is not a file")
     if find_spec("onnxruntime") is not None:

@@ -21,7 +21,7 @@ ROWS = 6
 
 
 def entry(direction: Direction, response: Response, verdict: Verdict | None) -> dict[str, Any]:
-    """The figures of one direction. Curves are means over the pictures."""
+    """Return the figures of one direction. Curves are means over the pictures."""
     return {
         "name": direction.name,
         "attribute": direction.attribute,
@@ -67,5 +67,5 @@ def steps_picture(
 
 
 def file_name(name: str) -> str:
-    """A direction's name as a file's."""
+    """Return a direction's name as a file's."""
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "direction"

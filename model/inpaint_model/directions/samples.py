@@ -30,7 +30,7 @@ class Samples:
 def codes(
     generator: Generator, count: int, seed: int, truncation_psi: float = 1.0, batch: int = 1000
 ) -> Tensor:
-    """w of the seeds `seed`, `seed` + 1, ...: float32 [count, w_dim] on the generator's device."""
+    """Return w of the seeds `seed`, `seed` + 1, ...: float32 [count, w_dim], on the same device."""
     mapping = generator.mapping
     device = mapping.w_avg.device
     parts = []
@@ -51,7 +51,7 @@ def pictures(generator: Generator, w: Tensor, batch: int, title: str = "") -> It
 
 
 def fast(device: torch.device) -> torch.dtype:
-    """The precision in which a device makes pictures fast and well enough to measure them."""
+    """Return the precision in which a device makes pictures fast and good enough to measure."""
     return DTYPES[best_dtype(device)]
 
 

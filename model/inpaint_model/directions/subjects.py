@@ -68,7 +68,7 @@ def photographs(inpainter: Inpainter, pictures: Sequence[ImageU8], seed: int = 0
 def imagined(
     inpainter: Inpainter, generator: Generator, count: int, seed: int = 0
 ) -> list[Subject]:
-    """The same of pictures that the generator makes of the seeds from `seed` on."""
+    """Return the same of pictures that the generator makes of the seeds from `seed` on."""
     own = sampled(generator, count, seed)
     pictures = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
     return photographs(inpainter, pictures, seed + count)
@@ -85,7 +85,7 @@ def half_hole(R: int, number: int) -> MaskU8:
 
 
 def hair_hole(R: int) -> MaskU8:
-    """Where hair is in the alignment: around the face from the forehead up, and beside it."""
+    """Return where hair is in the alignment: around the face from the forehead up, and beside."""
     y, x = (np.mgrid[0:R, 0:R] + 0.5) / R
     head = ((x - 0.5) / 0.42) ** 2 + ((y - 0.46) / 0.46) ** 2 < 1
     face = ((x - 0.5) / 0.24) ** 2 + ((y - 0.58) / 0.34) ** 2 < 1

@@ -12,7 +12,7 @@ from inpaint_model.networks.generator import Generator
 
 
 def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tensor]:
-    """The affine layers [channels, w_dim] of the convolutions that take the styles `layers`.
+    """Return the affine layers [channels, w_dim] of the convolutions that take the styles `layers`.
 
     ToRGB layers are left out, as is usual: they change colours only, and would dominate.
     """
@@ -26,7 +26,7 @@ def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tenso
 
 
 def sefa(generator: Generator, layers: Layers, count: int) -> Float64Array:
-    """The `count` directions that change the styles of `layers` most: unit rows [count, w_dim].
+    """Return the directions that change the styles of `layers` most: unit rows [count, w_dim].
 
     Closed form: eigenvectors of A^T A, the rows of A being the weights that make one channel's
     style, of length 1 each.

@@ -64,7 +64,10 @@ RAW = BlendSettings(colour_match=False, gradient=False, grain=False)
 
 
 def ring_px(enlargement: float) -> int:
-    """How wide the ring of known pixels around a hole is that fills are matched on."""
+    """Return how wide the ring of known pixels is that fills are matched on, 24 to 64 px.
+
+    enlargement: document px per model px.
+    """
     return int(min(max(24.0, 6 * enlargement), 64.0))
 
 
@@ -92,7 +95,7 @@ class Surroundings:
 
     @cached_property
     def ring(self) -> Tensor:
-        """bool [H, W]: the known pixels near the hole."""
+        """Which pixels are known and near the hole, bool [H, W]."""
         return grown(self.hole, ring_px(self.enlargement)) & self.known
 
     @cached_property
@@ -102,20 +105,22 @@ class Surroundings:
 
     @cached_property
     def border(self) -> Tensor:
-        """bool [H, W]: the pixels that touch the hole and stay."""
+        """Which pixels touch the hole and stay, bool [H, W]."""
         return grown(self.hole, _BORDER) & self.staying
 
     @cached_property
     def detail(self) -> list[Octave]:
+        """The octaves of the document's detail, the finest first."""
         return known_detail(self.colour, self.hole, self.ring, self.enlargement, self.seed)
 
     @cached_property
     def depth(self) -> Tensor:
-        """[H, W]: distance of the hole's pixels to the nearest pixel outside it, px."""
+        """Distance of the hole's pixels to the nearest pixel outside it, px, [H, W]."""
         return torch.from_numpy(ndimage.distance_transform_edt(self.hole.numpy())).float()
 
     @cached_property
     def ring_means(self) -> RingMeans:
+        """The document's colors on the ring, block by block."""
         return RingMeans.of(self.colour, self.ring, self.enlargement)
 
     def prepare(self, settings: BlendSettings) -> None:
@@ -130,7 +135,7 @@ class Surroundings:
             _ = self.depth
 
     def fit(self, fill: Tensor, settings: BlendSettings) -> Fit:
-        """What a fill [3, H, W] without edits has to be changed by."""
+        """Return how a fill [3, H, W] without edits has to be changed."""
         tone, matches, offset = None, None, None
         if settings.colour_match and self.matchable:
             tone = self.ring_means.tone(fill)
@@ -144,7 +149,7 @@ class Surroundings:
         return Fit(settings.feather_px, tone, matches, fill, offset)
 
     def fitted(self, fit: Fit) -> Tensor:
-        """The fill that `fit` was made for, as it should be laid into the hole, [3, H, W].
+        """Return the fill that `fit` was made for, as it should be in the hole, [3, H, W].
 
         Pixels outside the hole are meaningless.
         """
@@ -152,7 +157,7 @@ class Surroundings:
         return self._feathered(fill, fit.feather_px)
 
     def fitted_alike(self, fill: Tensor, fit: Fit) -> Tensor:
-        """The same for an edited or mixed rendering of that fill: it is changed in the same way.
+        """Return an edited or mixed rendering of that fill [3, H, W], changed in the same way.
 
         A ring that turned blonde with the hole is what was asked for, and no error to be taken
         back. Only at the border an edit fades in.
@@ -167,7 +172,7 @@ class Surroundings:
         return self._feathered(fill, fit.feather_px)
 
     def inwards(self, width: float) -> Tensor:
-        """[H, W]: 0 at the border of the hole, smoothly 1 from `width` px inside."""
+        """Return weights [H, W]: 0 at the hole's border, smoothly 1 from `width` px inside."""
         share = ((self.depth - 0.5) / width).clamp(0, 1)
         return share * share * (3 - 2 * share)
 
@@ -179,6 +184,6 @@ class Surroundings:
 
 
 def grown(mask: Tensor, px: int) -> Tensor:
-    """The mask [H, W] with `px` px more on every side (a square neighbourhood)."""
+    """Return the mask bool [H, W] with `px` px more on every side (a square neighbourhood)."""
     wide = ndimage.maximum_filter(mask.numpy().view(np.uint8), size=2 * px + 1)
     return torch.from_numpy(wide.view(np.bool_))

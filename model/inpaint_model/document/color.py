@@ -30,21 +30,21 @@ FULL_SCALE: dict[np.dtype[Any], float] = {
 
 
 def srgb_from_linear(values: FloatImage) -> FloatImage:
-    """The sRGB curve (IEC 61966-2-1), continued above 1 and mirrored below 0."""
+    """Apply the sRGB curve (IEC 61966-2-1), continued above 1 and mirrored below 0."""
     size = np.abs(values)
     curve = 1.055 * np.power(size, 1 / 2.4) - 0.055
     return np.copysign(np.where(size <= 0.0031308, size * 12.92, curve), values)
 
 
 def linear_from_srgb(values: FloatImage) -> FloatImage:
-    """The inverse of `srgb_from_linear`."""
+    """Apply the inverse of `srgb_from_linear`."""
     size = np.abs(values)
     curve = np.power((size + 0.055) / 1.055, 2.4)
     return np.copysign(np.where(size <= 0.04045, size / 12.92, curve), values)
 
 
 def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, FloatImage | None]:
-    """Display values of document pixels.
+    """Return display values of document pixels.
 
     Args:
         pixels: [H, W, C]; uint8, uint16, float16 or float32; C is 1 (gray), 3 (RGB) or 4 (RGBA,
@@ -73,10 +73,14 @@ def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, Flo
 def document_from_display(
     colour: FloatImage, dtype: npt.DTypeLike, channels: int, linear: bool
 ) -> Pixels:
-    """Document pixels of display values: the way back.
+    """Return document pixels of display values: the way back.
 
-    Gray is the Rec. 709 luma of the display values. An alpha channel is opaque. Integers are
-    rounded half to even and clipped; floats keep values above 1.
+    Args:
+        colour: float32 [H, W, 3] on the sRGB curve.
+        dtype: of the document's samples. Integers are rounded half to even and clipped; floats keep
+            values above 1.
+        channels: 1 (gray: the Rec. 709 luma of the display values), 3 (RGB) or 4 (RGBA, opaque).
+        linear: whether the document's colours are linear light.
     """
     if channels == 1:
         colour = (colour @ LUMA)[..., None]
@@ -88,7 +92,10 @@ def document_from_display(
 
 
 def quantise(values: FloatImage, dtype: npt.DTypeLike) -> Pixels:
-    """Values with white at 1 as samples of `dtype`; integers rounded half to even and clipped."""
+    """Return values with white at 1 as samples of `dtype`.
+
+    Integers are rounded half to even and clipped.
+    """
     kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind == "f":
         limit = float(np.finfo(kind).max)

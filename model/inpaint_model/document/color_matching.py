@@ -23,7 +23,7 @@ class Tone(NamedTuple):
     plane: Tensor  # [3, 3]: of each channel, at the centre and the slopes along x and y (-1..1)
 
     def applied(self, picture: Tensor) -> Tensor:
-        """The picture [3, H, W] so changed."""
+        """Return the picture [3, H, W] so changed."""
         rows, columns = picture.shape[1:]
         y, x = torch.linspace(-1, 1, rows)[:, None], torch.linspace(-1, 1, columns)
         offset, slope_x, slope_y = self.plane[..., None, None].unbind(1)
@@ -42,7 +42,13 @@ class RingMeans:
 
     @classmethod
     def of(cls, picture: Tensor, ring: Tensor, enlargement: float) -> RingMeans:
-        """Those of a picture [3, H, W]; `enlargement`: document px per model px."""
+        """Return those of a picture.
+
+        Args:
+            picture: [3, H, W], display values.
+            ring: bool [H, W].
+            enlargement: document px per model px.
+        """
         block = max(1, round(2 * enlargement))
         at = F.max_pool2d(ring[None].float(), block, ceil_mode=True)[0] > 0
         row, column = torch.nonzero(at, as_tuple=True)
@@ -53,7 +59,7 @@ class RingMeans:
         return cls(ring, block, at, torch.stack([x, y]), colours)
 
     def tone(self, fill: Tensor) -> Tone:
-        """What brings the fill [3, H, W] nearest to the known colours on the ring."""
+        """Return what brings a fill [3, H, W] nearest to the known colours on the ring."""
         shown, seen = known_block_means(fill, self.ring, self.block)[0][:, self.at], self.colours
         seen_mean, shown_mean = seen.mean(1, keepdim=True), shown.mean(1, keepdim=True)
         df, dk = shown - shown_mean, seen - seen_mean
@@ -67,7 +73,7 @@ class RingMeans:
 
 
 def _plane(where: Tensor, values: Tensor) -> Tensor:
-    """The least squares plane through values [3, n] at places [2, n]: [3, (1, x, y)].
+    """Return the least squares plane through values [3, n] at places [2, n]: [3, (1, x, y)].
 
     The slopes are held back, for a ring on one side only says little about them.
     """

@@ -38,18 +38,19 @@ class Octave(NamedTuple):
 
 
 def octaves(enlargement: float) -> int:
-    """How many octaves a fill enlarged so much has to be fitted in."""
+    """Return how many octaves a fill is fitted in; `enlargement`: document px per model px."""
     return min(1 + math.ceil(math.log2(max(enlargement, 1.0))), _MOST_OCTAVES)
 
 
 def known_detail(
     document: Tensor, hole: Tensor, ring: Tensor, enlargement: float, seed: int
 ) -> list[Octave]:
-    """The octaves of a document around a hole, the finest first.
+    """Return the octaves of a document around a hole, the finest first.
 
     Args:
         document: [3, H, W], display values.
-        hole, ring: bool [H, W].
+        hole: bool [H, W].
+        ring: bool [H, W], the known pixels around the hole.
         enlargement: document px per model px.
         seed: of the grain.
     """
@@ -84,7 +85,7 @@ class Match(NamedTuple):
 
 
 def bands(fill: Tensor, count: int) -> list[Tensor]:
-    """The detail of a fill [3, H, W] in each of `count` octaves, the finest first."""
+    """Return the detail of a fill [3, H, W] in each of `count` octaves, the finest first."""
     result = []
     for _ in range(count):
         fill, band = _split(fill)
@@ -93,7 +94,12 @@ def bands(fill: Tensor, count: int) -> list[Tensor]:
 
 
 def detail_matches(fill_bands: list[Tensor], known: list[Octave]) -> list[Match]:
-    """What makes a fill with these `bands` as sharp and as grainy as the document is around it."""
+    """Return what makes a fill as sharp and as grainy as the document is around it.
+
+    Args:
+        fill_bands: the fill's `bands`.
+        known: as many octaves of the document.
+    """
     matches = []
     for band, octave in zip(fill_bands, known, strict=True):
         gain, grain = _gain(band, octave), None
@@ -106,7 +112,7 @@ def detail_matches(fill_bands: list[Tensor], known: list[Octave]) -> list[Match]
 
 
 def matched_detail(fill: Tensor, fill_bands: list[Tensor], matches: list[Match]) -> Tensor:
-    """The fill [3, H, W] with its `bands` so changed."""
+    """Return the fill [3, H, W] with its `bands` so changed."""
     total = None
     for band, match in zip(reversed(fill_bands), reversed(matches), strict=True):
         change = (match.gain - 1) * band
@@ -119,8 +125,11 @@ def matched_detail(fill: Tensor, fill_bands: list[Tensor], matches: list[Match])
 
 
 def _gain(band: Tensor, octave: Octave) -> float:
-    """What the fill's detail is multiplied by: on the ring as strong as the document's, where it is
-    too soft only as far as the two correlate."""
+    """Return what the fill's detail is multiplied by.
+
+    On the ring it becomes as strong as the document's; where it is too soft, only as far as the two
+    correlate.
+    """
     energy = (band.square() * octave.ring).sum().clamp(min=1e-9)
     ratio = float((octave.energy / energy).sqrt().clamp(0.5, 1.5))
     if ratio <= 1:
@@ -131,9 +140,11 @@ def _gain(band: Tensor, octave: Octave) -> float:
 
 
 def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
-    """The channels' covariance [3, 3] in the flattest blocks of an octave; None if too few.
+    """Return the channels' covariance [3, 3] in the flattest blocks of an octave; None if too few.
 
-    at: bool [H, W], which pixels count.
+    Args:
+        band: the octave's detail, [3, H, W].
+        at: bool [H, W], which pixels count.
     """
     row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
     if len(row) < _FEWEST_BLOCKS:
@@ -147,13 +158,13 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
 
 
 def _root(covariance: Tensor) -> Tensor:
-    """The symmetric square root of the positive part of a symmetric matrix."""
+    """Return the symmetric square root of the positive part of a symmetric matrix."""
     values, vectors = torch.linalg.eigh(covariance)
     root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     return root
 
 
 def _split(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """The picture at half the resolution, and the octave that this leaves out."""
+    """Return the picture at half the resolution, and the octave that this leaves out."""
     low = block_means(picture, 2)
     return low, picture - doubled(low, *picture.shape[1:])

@@ -43,12 +43,13 @@ class DocumentPicture:
     def overview(
         cls, pixels: Pixels, size: tuple[int, int], linear: bool = False
     ) -> DocumentPicture:
-        """A small picture of a whole document of `size` (width, height)."""
+        """Return a small picture of a whole document of `size` (width, height)."""
         scale = (pixels.shape[1] / size[0], pixels.shape[0] / size[1])
         return cls(pixels, linear, (0, 0), size, scale)
 
     @cached_property
     def document_size(self) -> tuple[int, int]:
+        """Width and height of the document, px."""
         return self.size or (self.pixels.shape[1], self.pixels.shape[0])
 
     @cached_property

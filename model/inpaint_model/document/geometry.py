@@ -36,33 +36,39 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> int:
+        """The first column beyond the box."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
+        """The first row below the box."""
         return self.y + self.height
 
     def grown(self, margin: int) -> Box:
-        """The box with `margin` px more on every side."""
+        """Return the box with `margin` px more on every side."""
         return Box(self.x - margin, self.y - margin, self.width + 2 * margin,
                    self.height + 2 * margin)  # fmt: skip
 
     def moved(self, x: int, y: int) -> Box:
+        """Return the box `x` px further right and `y` px further down."""
         return Box(self.x + x, self.y + y, self.width, self.height)
 
     def clipped(self, width: int, height: int) -> Box:
-        """The part inside a picture of `width` x `height` px; empty boxes have no area."""
+        """Return the part inside a picture of `width` x `height` px, which may be empty."""
         left, right = (min(max(v, 0), width) for v in (self.x, self.right))
         top, bottom = (min(max(v, 0), height) for v in (self.y, self.bottom))
         return Box(left, top, right - left, bottom - top)
 
     def cut(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The pixels of the box in a picture [H, W, ...]. The box must lie inside it."""
+        """Return the pixels of the box in a picture [H, W, ...], as a view.
+
+        The box must lie inside the picture.
+        """
         return picture[self.y : self.bottom, self.x : self.right]
 
 
 def document_from_model(frame: Frame, resolution: int) -> Matrix:
-    """The matrix from model pixels (0..resolution) to document pixels."""
+    """Return the matrix from model pixels (0..resolution) to document pixels."""
     scale = frame.side / resolution
     turn = math.radians(frame.angle)
     across, down = scale * math.cos(turn), scale * math.sin(turn)
@@ -76,38 +82,41 @@ def document_from_model(frame: Frame, resolution: int) -> Matrix:
 
 
 def model_from_document(frame: Frame, resolution: int) -> Matrix:
-    """The matrix from document pixels to model pixels (0..resolution inside the frame)."""
+    """Return the matrix from document pixels to model pixels (0..resolution inside the frame)."""
     return inverse(document_from_model(frame, resolution))
 
 
 def inverse(matrix: Matrix) -> Matrix:
+    """Return the matrix of the way back; `matrix` must not be singular."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.hstack([linear, -linear @ matrix[:, 2:]])
 
 
 def compose(outer: Matrix, inner: Matrix) -> Matrix:
-    """The matrix that applies `inner` first, then `outer`."""
+    """Return the matrix that applies `inner` first, then `outer`."""
     linear = outer[:, :2] @ inner
     linear[:, 2] += outer[:, 2]
     return linear
 
 
 def scaling(x: float, y: float) -> Matrix:
+    """Return the matrix that multiplies x and y, the origin staying where it is."""
     return np.array([[x, 0.0, 0.0], [0.0, y, 0.0]])
 
 
 def translation(x: float, y: float) -> Matrix:
+    """Return the matrix that moves by (x, y)."""
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
 
 
 def apply(matrix: Matrix, points: npt.ArrayLike) -> Points:
-    """Points [..., 2] through the matrix."""
+    """Return the points [..., 2] through the matrix."""
     x, y = np.moveaxis(np.asarray(points, np.float64), -1, 0)
     return np.stack(through(matrix, x, y), axis=-1)
 
 
 def through(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-    """Coordinates through the matrix; x and y may have any shapes that broadcast.
+    """Return coordinates through the matrix; x and y may have any shapes that broadcast.
 
     No matrix product: numpy would share one of many points among threads, which then keep their
     cores from the networks for some 25 ms, waiting for more to do.
@@ -117,33 +126,33 @@ def through(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates
 
 
 def bounding_box(points: Points) -> Box:
-    """The smallest box of whole pixels that holds the points [N, 2]."""
+    """Return the smallest box of whole pixels that holds the points [N, 2]."""
     left, top = np.floor(points.min(axis=0)).astype(int)
     right, bottom = np.ceil(points.max(axis=0)).astype(int)
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
 def holds(frame: Frame, box: Box) -> bool:
-    """Whether a box lies inside a frame entirely."""
+    """Return whether a box lies inside a frame entirely."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = apply(model_from_document(frame, 1), ends)
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
 def excess(frame: Frame, box: Box) -> float:
-    """What a frame's side has to be multiplied by, at least 1, to hold a box around its centre."""
+    """Return what a frame's side has to be multiplied by, 1 or more, to hold a box."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = apply(model_from_document(frame, 1), ends)
     return max(1.0, float(2 * np.abs(seen - 0.5).max()))
 
 
 def share_inside(frame: Frame, box: Box) -> float:
-    """How much of a box lies inside a frame, 0..1 (sampled)."""
+    """Return how much of a box lies inside a frame, 0..1 (sampled at 64 points)."""
     return float(shares_inside(frame, [box])[0])
 
 
 def shares_inside(frame: Frame, boxes: Sequence[Box]) -> Float64Array:
-    """[N]: how much of each box lies inside a frame, 0..1 (sampled)."""
+    """Return how much of each box lies inside a frame, [N] of 0..1 (sampled at 64 points)."""
     left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T[..., None, None]
     steps = (np.arange(8) + 0.5) / 8
     x, y = np.broadcast_arrays(left + width * steps, top + height * steps[:, None])  # [N, 8, 8]
@@ -152,7 +161,7 @@ def shares_inside(frame: Frame, boxes: Sequence[Box]) -> Float64Array:
 
 
 def union(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds all of them."""
+    """Return the smallest box that holds all of one or more boxes."""
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)
     right, bottom = max(b.right for b in boxes), max(b.bottom for b in boxes)
     return Box(left, top, right - left, bottom - top)
@@ -161,11 +170,18 @@ def union(boxes: Sequence[Box]) -> Box:
 def box_frame(
     hole: Box, width: int, height: int, resolution: int = 0, context: float = 2.0
 ) -> Frame:
-    """The upright square around a hole, with context, moved inside a document.
+    """Return the upright square around a hole, with context, moved inside a document.
 
     The side is `context` times the hole's larger side, or the model's resolution if that is more
     (nothing is gained by enlarging the document); at most the document's smaller side, but never
     less than the hole's larger one. Only then can it reach beyond the document.
+
+    Args:
+        hole: its box, document px.
+        width: of the document, px.
+        height: of the document, px.
+        resolution: of the model, px.
+        context: sides over the hole's larger side.
     """
     larger = max(hole.width, hole.height)
     wanted = max(round(context * larger), resolution)

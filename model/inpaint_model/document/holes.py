@@ -21,7 +21,7 @@ _ROWS_AT_ONCE = 512  # bounds the memory that the coordinates of a large hole ta
 
 
 def bounds(hole: BoolMask) -> Box | None:
-    """The smallest box around the hole, or None without one."""
+    """Return the smallest box around the hole bool [H, W], or None without one."""
     rows = np.flatnonzero(hole.any(axis=1))
     columns = np.flatnonzero(hole.any(axis=0))
     if not rows.size:
@@ -39,12 +39,12 @@ class Components(NamedTuple):
     """The box of part 1, 2, ..."""
 
     def mask(self, numbers: Sequence[int]) -> BoolMask:
-        """bool [H, W]: where the parts of these numbers lie."""
+        """Return where the parts of these numbers lie, bool [H, W]."""
         return np.isin(self.labels, numbers)
 
 
 def components(hole: BoolMask) -> Components:
-    """The connected parts of the hole; pixels that touch at a corner are connected.
+    """Return the connected parts of the hole; pixels that touch at a corner are connected.
 
     A selection of specks (a colour range of a noisy picture) has millions of them. Where there are
     more than a thousand, parts near each other count as one: the nearest that suffice.
@@ -72,7 +72,7 @@ def _labelled(hole: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
 
 
 def seen_by_model(hole: BoolMask, document_from_model: Matrix, resolution: int) -> BoolMask:
-    """The hole at model resolution, by maximum.
+    """Return the hole at model resolution, bool [resolution, resolution], by maximum.
 
     A model pixel is in the hole if the centre of any covered document pixel falls into it, or if
     its own centre falls into one; so at every scale each covered document pixel is in the hole.
@@ -97,19 +97,30 @@ def seen_by_model(hole: BoolMask, document_from_model: Matrix, resolution: int) 
 def reached_by_picture(
     shape: tuple[int, ...], picture_from_model: Matrix, resolution: int
 ) -> BoolMask:
-    """Which model pixels have their centre inside a picture of `shape` (rows, columns)."""
+    """Return which model pixels have their centre inside a picture, bool [resolution, resolution].
+
+    Args:
+        shape: of the picture (rows, columns).
+        picture_from_model: from model px to px of the picture.
+        resolution: the model's side, px.
+    """
     _, _, inside = _pixels_at(_centres((resolution, resolution), picture_from_model), shape)
     return inside
 
 
 def inside_unit_square(shape: tuple[int, ...], unit_from_picture: Matrix) -> BoolMask:
-    """Which pixels of a picture of `shape` (rows, columns) have their centre in a unit square."""
+    """Return which pixels of a picture have their centre in a unit square, bool [rows, columns].
+
+    Args:
+        shape: of the picture (rows, columns).
+        unit_from_picture: from px of the picture to the square, which is 0..1 in x and y.
+    """
     _, _, inside = _pixels_at(_centres(shape, unit_from_picture), (1, 1))
     return inside
 
 
 def _centres(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
-    """x and y [rows, columns] of the centres of a picture's pixels, through a matrix."""
+    """Return x and y [rows, columns] of the centres of a picture's pixels, through a matrix."""
     return through(matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5)
 
 

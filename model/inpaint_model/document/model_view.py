@@ -34,11 +34,18 @@ def look(
     resolution: int,
     overview: DocumentPicture | None = None,
 ) -> Source:
-    """What the model sees through a frame.
+    """Return what the model sees through a frame.
 
     Nothing of the hole's old content shows in the known pixels: before the document is reduced, the
     hole is filled smoothly from its surroundings. Transparent pixels, and what neither the picture
     nor the overview reaches, count as hole.
+
+    Args:
+        picture: the document, or the crop around the hole.
+        coverage: uint8 [H, W], same size; the hole is where it is above 0.
+        frame: document px.
+        resolution: R, the model's side, px.
+        overview: the whole document at low resolution, for what lies beyond a crop.
     """
     to_document = geometry.document_from_model(frame, resolution)
     known = coverage == 0
@@ -81,10 +88,13 @@ def _seen(
 def _averaged(
     pixels: Pixels, known: BoolMask, linear: bool, factor: int
 ) -> tuple[Tensor, Tensor, BoolMask]:
-    """Display values over factor x factor px [3, h, w], which of them are known at all [h, w], and
-    the known pixels that are not transparent [H, W].
+    """Return display values [3, h, w] over factor x factor px, and what of them is known.
 
     Made some rows at a time: a large document is never whole in memory as floats.
+
+    Returns:
+        The means [3, h, w]; which of them are known at all, [h, w]; and the known pixels that are
+        not transparent, [H, W].
     """
     visible = known.copy()
     rows = factor * max(1, _ROWS_AT_ONCE // factor)

@@ -115,10 +115,25 @@ def place(
     selection: MaskU8 | None = None,
     overview: DocumentPicture | None = None,
 ) -> Placement:
-    """The placement of one group of holes with a known frame (a recipe's, or the user's).
+    """Return the placement of one group of holes with a known frame (a recipe's, or the user's).
 
-    The part of the group that lies outside the frame is not filled. `selection` is the whole
-    selection where the group is a part of it: other groups do not show either.
+    The part of the group that lies outside the frame is not filled.
+
+    Args:
+        picture: the document, or the crop around the hole.
+        coverage: uint8 [H, W], same size; the group is where it is above 0.
+        frame: document px.
+        resolution: the model's side, px.
+        mode: how the frame was found.
+        confidence: 0..1 that the frame shows what the model knows.
+        warning: what the user should know of it already.
+        selection: the whole selection where the group is a part of it: other groups do not show
+            either.
+        overview: the whole document at low resolution, for what lies beyond a crop.
+
+    Raises:
+        ValueError: the selection is empty or of another size, the frame does not meet it, or its
+            side is out of range.
     """
     if selection is None:
         selection = coverage
@@ -162,25 +177,31 @@ class Fitting:
     def of(
         cls, placement: Placement, output: FloatImage, blending: BlendSettings | None = None
     ) -> Fitting:
-        """Fit an output [R, R, 3] without edits and mixing, nominally 0..1.
+        """Fit an output without edits and mixing.
 
-        blending: how; None for the defaults.
+        Args:
+            placement: where it belongs.
+            output: [R, R, 3], nominally 0..1.
+            blending: how; None for the defaults.
         """
         fill = _shown(placement, output)
         return cls(placement, placement.surroundings.fit(fill, blending or BlendSettings()))
 
     def laid(self) -> Patch:
-        """The output itself as pixels of the document."""
+        """Return the output itself as pixels of the document."""
         return _patch(self.placement, self.placement.surroundings.fitted(self.fit))
 
     def laid_alike(self, output: FloatImage) -> Patch:
-        """An edit of it, or a mixture [R, R, 3], of which blending then takes nothing back."""
+        """Return an edit of it, or a mixture [R, R, 3], as pixels of the document.
+
+        Blending takes nothing of the change back.
+        """
         fill = _shown(self.placement, output)
         return _patch(self.placement, self.placement.surroundings.fitted_alike(fill, self.fit))
 
 
 def _shown(placement: Placement, output: FloatImage) -> torch.Tensor:
-    """The output as the placement's region shows it: [3, H, W]."""
+    """Return the output as the placement's region shows it: [3, H, W]."""
     region = placement.region
     matrix = geometry.compose(
         geometry.model_from_document(placement.frame, placement.resolution),
@@ -203,6 +224,11 @@ def _patch(placement: Placement, fill: torch.Tensor) -> Patch:
 
 
 def check_selection(picture: DocumentPicture, coverage: MaskU8) -> None:
+    """Check that a selection covers something of a picture, and is of its size.
+
+    Raises:
+        ValueError: it is empty, or of another size.
+    """
     if coverage.shape != picture.pixels.shape[:2]:
         raise ValueError(
             f"The selection is {coverage.shape[1]} x {coverage.shape[0]} px, "
@@ -241,7 +267,7 @@ def _inside_frame(
 
 
 def _inside(frame: Frame, box: Box, plane: Plane) -> Plane:
-    """What a plane [box.height, box.width] holds inside a frame, and 0 elsewhere."""
+    """Return what a plane [box.height, box.width] holds inside a frame, and 0 elsewhere."""
     if geometry.holds(frame, box):
         return plane
     to_frame = geometry.compose(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def block_sums(planes: Tensor, size: int) -> Tensor:
-    """Sums over blocks of size x size px.
+    """Return sums over blocks of size x size px.
 
     Args:
         planes: [C, H, W]; what lies beyond the right and the lower edge counts as 0.
@@ -68,11 +68,12 @@ def known_block_means(planes: Tensor, known: Tensor, size: int) -> tuple[Tensor,
 
 
 def doubled(planes: Tensor, rows: int, columns: int) -> Tensor:
-    """Twice the resolution, bilinear; the edges are continued.
+    """Return the planes at twice the resolution, bilinear; the edges are continued.
 
     Args:
         planes: [C, H, W].
-        rows, columns: of the result, at most 2 H and 2 W.
+        rows: of the result, at most 2 H.
+        columns: of the result, at most 2 W.
 
     Returns:
         [C, rows, columns].

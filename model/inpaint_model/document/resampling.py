@@ -32,13 +32,14 @@ _FINEST = 3.0  # samples per target px that averaging leaves
 
 
 def resample(picture: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
-    """A picture seen through a matrix.
+    """Return a picture seen through a matrix.
 
     Args:
         picture: float32 [H, W, C]. Beyond its edges the edge pixels are continued.
         matrix: from target px to source px (continuous coordinates); a similarity, up to the
             slightly different scales of x and y that whole-pixel overviews have.
-        width, height: of the target, px.
+        width: of the target, px.
+        height: of the target, px.
 
     Returns:
         float32 [height, width, C].
@@ -64,17 +65,17 @@ def resample(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Fl
 
 
 def pixels_per_pixel(matrix: Matrix) -> float:
-    """Source px per target px."""
+    """Return how many source px a target px is wide."""
     return math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
 
 
 def averaging_factor(matrix: Matrix) -> int:
-    """How many source px a side may be averaged beforehand without being seen in the target."""
+    """Return how many source px a side may be averaged without being seen in the target."""
     return max(1, math.floor(pixels_per_pixel(matrix) / _FINEST))
 
 
 def _needed_region(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
-    """The part of the source that the target and its filters see; never empty."""
+    """Return the part of the source that the target and its filters see; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin
     seen = apply(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])
@@ -108,14 +109,16 @@ def _refined_columns(source: Tensor, factor: int) -> Tensor:
 
 
 def _b_spline(x: float) -> float:
-    """The cubic B-spline."""
+    """Return the cubic B-spline."""
     size = abs(x)
     return 2 / 3 - size**2 * (1 - size / 2) if size < 1 else max(2 - size, 0.0) ** 3 / 6
 
 
 def _continued(source: Tensor, count: int) -> Tensor:
-    """`count` rows more above and below, mirrored at the first and the last, so that ramps run
-    on."""
+    """Return `count` rows more above and below, mirrored at the first and the last.
+
+    So ramps run on.
+    """
     length = source.shape[-2]
     if length == 1:
         return source.expand(*source.shape[:-2], 1 + 2 * count, -1)

@@ -32,7 +32,7 @@ def examples(
     typical: int,
     worst: Sequence[int],
 ) -> list[Example]:
-    """The first `typical` pictures, which nobody chose, and those numbered in `worst`."""
+    """Return the first `typical` pictures, which nobody chose, and those numbered in `worst`."""
     numbers = [(number, False) for number in range(min(typical, len(bench.pictures)))]
     numbers += [(number, True) for number in worst]
     return [

@@ -64,7 +64,7 @@ class MaskSet:
 
 
 def mask_set(name: str, seed: int, count: int, resolution: int, folder: Path) -> MaskSet:
-    """The set from `folder`, where it is drawn and stored the first time.
+    """Return the set from `folder`, where it is drawn and stored the first time.
 
     ValueError if the stored one is for other pictures, or was changed.
     """

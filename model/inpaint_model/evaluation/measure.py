@@ -95,7 +95,7 @@ class Bench:
         return replace(judged, values=judged.values | {"eyes": eyes})
 
     def _of_pictures(self, pictures: Tensor) -> Measurement:
-        """What needs no original beside it; pictures uint8 [N, 3, R, R]."""
+        """Return what needs no original beside it; pictures uint8 [N, 3, R, R]."""
         judges = self.judges
         return Measurement(
             self._features(pictures),
@@ -131,7 +131,7 @@ class Bench:
         return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
 
     def _kept(self, *parts: str, make: Callable[[], Measurement]) -> Measurement:
-        """The measurement that `parts` name, from the cache, or made and kept there."""
+        """Return the measurement that `parts` name, from the cache, or made and kept there."""
         key = "\n".join((str(VERSION), self.sha256, self.judges.key, *parts))
         path = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
         if path.exists():

@@ -41,6 +41,7 @@ class Telea:
     key = "telea-3"
 
     def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+        """Fill `hole` from its border inwards; the seed does not matter."""
         import cv2
 
         return Filled(_opencv(picture, hole, cv2.INPAINT_TELEA))
@@ -53,6 +54,7 @@ class NavierStokes:
     key = "navier-stokes-3"
 
     def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+        """Fill `hole` by continuing lines of equal brightness; the seed does not matter."""
         import cv2
 
         return Filled(_opencv(picture, hole, cv2.INPAINT_NS))
@@ -65,6 +67,7 @@ class MeanColour:
     key = "mean-colour"
 
     def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+        """Fill `hole` with the mean color of what is known, or gray; the seed does not matter."""
         known = picture[~hole]
         colour = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
         return Filled(np.where(hole[..., None], colour.astype(np.uint8), picture))
@@ -77,6 +80,7 @@ class Identity:
     key = "identity"
 
     def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+        """Return the picture as it is."""
         return Filled(picture)
 
 
@@ -92,6 +96,7 @@ class Model:
         self.key = f"model-{info.weights_sha256}-{truncation_psi}-{inpainter.dtype}"
 
     def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+        """Fill `hole` with the model's candidate of this seed."""
         (fill,) = self._inpainter.fill(
             np.ascontiguousarray(picture), hole.astype(np.uint8), [seed], self._truncation_psi
         )
@@ -110,7 +115,7 @@ class Samples:
         self.key = f"samples-{sha256}-{truncation_psi}"
 
     def untruncated(self) -> Samples:
-        """The same generator at full variety."""
+        """Return the same generator at full variety."""
         return Samples(self._generator, self._sha256)
 
     @torch.inference_mode()
@@ -128,7 +133,7 @@ BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColour())
 
 
 def candidate_seed(seed: int, picture: int, candidate: int = 0) -> int:
-    """The model's seed for one candidate of one picture under a mask seed."""
+    """Return the model's seed for one candidate of one picture under a mask seed."""
     return derived_seed(seed, picture, candidate) % 2**32
 
 
@@ -141,7 +146,7 @@ def fill_all(method: Method, pictures: Tensor, holes: Tensor, seed: int) -> Iter
 
 
 def draw_all(samples: Samples, seed: int, count: int) -> ImageU8:
-    """The first `count` pictures of a generator under a mask seed, uint8 [N, R, R, 3]."""
+    """Return the first `count` pictures of a generator under a mask seed, uint8 [N, R, R, 3]."""
     numbers = tqdm(range(count), samples.name, disable=None, leave=False)
     return np.stack([samples.draw(candidate_seed(seed, number)) for number in numbers])
 

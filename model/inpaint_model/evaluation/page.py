@@ -38,7 +38,7 @@ dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 
 
 def to_html(report: Report) -> str:
-    """The whole page."""
+    """Return the whole page."""
     about = "".join(
         f"<dt>{escape(title)}</dt><dd>{escape(text)}</dd>" for title, text in report.about.items()
     )

@@ -56,7 +56,7 @@ COLUMNS = (
 
 
 def columns_of(rows: Sequence[Row]) -> list[Column]:
-    """The metrics that at least one of the rows has."""
+    """Return the metrics that at least one of the rows has."""
     return [column for column in COLUMNS if any(column.key in row.numbers for row in rows)]
 
 
@@ -73,17 +73,17 @@ def cell(row: Row, column: Column, interval: bool = True) -> str:
 
 
 def sheet_of(samples: ImageU8) -> Image.Image:
-    """The contact sheet of samples uint8 [N, R, R, 3], about square."""
+    """Return the contact sheet of samples uint8 [N, R, R, 3], about square."""
     return contact_sheet(samples, columns=math.ceil(len(samples) ** 0.5))
 
 
 def sets_of(rows: Iterable[Row]) -> list[str]:
-    """The names of the mask sets in the order of the rows."""
+    """Return the names of the mask sets in the order of the rows."""
     return list(dict.fromkeys(row.set for row in rows))
 
 
 def to_json(report: Report) -> str:
-    """Every number of every seed."""
+    """Return every number of every seed."""
     document = {
         "about": dict(report.about),
         "masks": [
@@ -159,7 +159,7 @@ def comparisons(report: Report) -> list[Comparison]:
 
 
 def to_text(report: Report) -> str:
-    """The tables for a terminal."""
+    """Return the tables for a terminal."""
     blocks = [
         f"{name}: {MASK_SETS[name][0]}\n"
         + _aligned([row for row in report.summary if row.set == name])
@@ -172,7 +172,7 @@ def to_text(report: Report) -> str:
 
 
 def to_markdown(report: Report) -> str:
-    """The tables for a model's card."""
+    """Return the tables for a model's card."""
     blocks = []
     for name in sets_of(report.rows):
         rows = [row for row in report.summary if row.set == name]

@@ -101,7 +101,7 @@ def _samples_row(bench: Bench, samples: Samples, count: int, masks: MaskSet) -> 
 
 
 def _worst(measurement: Measurement | None, count: int) -> list[int]:
-    """The pictures that came out farthest from their originals, the worst first."""
+    """Return the pictures that came out farthest from their originals, the worst first."""
     if measurement is None:
         return []
     values = measurement.values

@@ -39,7 +39,7 @@ class Row:
 def score(
     originals: Measurement, measured: Measurement, paired: bool = True
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """All numbers of a measurement, and the bootstrap intervals of those that have one.
+    """Return all numbers of a measurement, and the bootstrap intervals of those that have one.
 
     `paired`: fill i stems from original i. Not so for a generator's own samples, which have no
     pixels to compare.
@@ -63,7 +63,7 @@ def score(
 
 
 def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
-    """What the face networks say of each picture alone."""
+    """Return what the face networks say of each picture alone."""
     numbers: dict[str, float] = {}
     if "face_score" in measured.values:
         numbers["detected"] = 100 * detected_share(measured.values["face_score"])
@@ -80,14 +80,14 @@ def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
 
 
 def originals_row(originals: Measurement) -> Row:
-    """The originals as their own fills: every distance must be 0. And what real faces score."""
+    """Score the originals as their own fills: distances are 0, the rest is as in reality."""
     numbers, intervals = score(originals, originals)
     kept = {name: value for name, value in numbers.items() if "ids" not in name}
     return Row("", 0, Identity.name, kept, intervals)
 
 
 def halves(originals: Measurement, seed: int = 0) -> Row:
-    """The originals against themselves: how the distances of a perfect set look."""
+    """Return the originals against themselves: how the distances of a perfect set look."""
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     for suffix, features in originals.features.items():
@@ -118,7 +118,7 @@ def _set_distances(
 def diversity(
     bench: Bench, model: Method, masks: MaskSet, pictures: int, candidates: int = 4
 ) -> dict[str, float]:
-    """How different the candidates of one hole are, inside it; {} without a network to tell.
+    """Return how different the candidates of one hole are, inside it; {} without a network to tell.
 
     `diversity` is the mean feature distance of two candidates, `diversity_relative` the same over
     that of two unrelated pictures in the same holes: 0 is no choice at all, 1 is strangers.
@@ -150,7 +150,7 @@ def _candidates(
 
 
 def over_seeds(rows: Sequence[Row]) -> list[Row]:
-    """The mean over the seeds of each set and method; intervals become the widest of them."""
+    """Average over the seeds of each set and method; intervals become the widest of them."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.set, row.method), []).append(row)

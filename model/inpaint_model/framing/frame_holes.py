@@ -27,7 +27,8 @@ class Model(Reproducer, Protocol):
     """What framing needs of an inpainter."""
 
     @property
-    def framer(self) -> Framer | None: ...
+    def framer(self) -> Framer | None:
+        """What proposes frames; None if the model has none."""
 
 
 def prepare(
@@ -50,8 +51,12 @@ def prepare(
         frame: with "explicit", document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
 
+    Returns:
+        One placement a group.
+
     Raises:
-        ValueError: the selection is empty, or does not meet the frame, or the sizes differ.
+        ValueError: the selection is empty, does not meet the frame, or falls into too many groups;
+            or the sizes differ.
     """
     check_selection(picture, coverage)
     if mode == "explicit":
@@ -85,7 +90,7 @@ def _choice(
     overview: DocumentPicture | None,
     hole: Box,
 ) -> Choice:
-    """The frame of one hole."""
+    """Return the frame of one hole."""
     square = geometry.box_frame(hole, *picture.document_size, model.resolution)
     if mode == "box":
         return Choice(square, "box", 1.0, "")
@@ -104,7 +109,10 @@ def _choice(
 
 
 def _holding(frame: Frame, hole: Box) -> Frame:
-    """The frame, a little larger where that makes it hold the hole: hair often ends just beyond it,
-    and a model minds a slightly smaller head less than an artist a strip that is not filled."""
+    """Return the frame, a little larger where that makes it hold the hole.
+
+    Hair often ends just beyond it, and a model minds a slightly smaller head less than an artist a
+    strip that is not filled.
+    """
     wider = frame._replace(side=frame.side * geometry.excess(frame, hole))
     return wider if wider.side <= _MOST_WIDENED * frame.side else frame

@@ -23,7 +23,7 @@ class Choice(NamedTuple):
 
 
 def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[list[int], Choice]]:
-    """Groups of holes with their frames: the holes' numbers (from 1) and the choice.
+    """Divide holes into groups that share a frame.
 
     The largest hole gets a frame, and all that lie at least half inside it join. Where joining
     changes the frame (a square around the selection grows), that is repeated until nobody else
@@ -34,8 +34,11 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
         boxes: of the separate holes, document px.
         choose: the frame for a box.
 
+    Returns:
+        For each group the holes' numbers (from 1) and the choice.
+
     Raises:
-        ValueError: more than 32 groups.
+        ValueError: there are more than 32 groups.
     """
     left = sorted(range(len(boxes)), key=lambda i: -boxes[i].width * boxes[i].height)
     groups: list[tuple[list[int], Choice]] = []

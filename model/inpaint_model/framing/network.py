@@ -44,6 +44,7 @@ class FramerConfig:
             raise ValueError(f"a view of {self.view} px cannot be halved {len(self.widths)} times")
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the entry of model.yaml: plain lists and numbers."""
         return asdict(self) | {"widths": list(self.widths)}
 
 
@@ -78,7 +79,10 @@ class Framer(nn.Module):
         self.register_buffer("cells", torch.stack([x, y], -1).flatten(0, 1), persistent=False)
 
     def votes(self, views: Tensor) -> tuple[Tensor, Proposals]:
-        """The votes' weights [N, cells], which sum to 1, and what every cell proposes."""
+        """Return the weights of the cells' votes [N, cells], which sum to 1, and their proposals.
+
+        views: [N, 4, V, V], erased RGB in -1..1, then 1 - hole.
+        """
         levels = [F.silu(self.stem(views))]
         for stage in self.stages:
             levels.append(stage(levels[-1]))
@@ -92,6 +96,7 @@ class Framer(nn.Module):
         return out[..., 0].softmax(dim=1), cells
 
     def forward(self, views: Tensor) -> Proposals:
+        """Return one proposal a view, for views [N, 4, V, V]: the mean of the cells' votes."""
         weight, cells = self.votes(views)
         share = weight[..., None]
         return Proposals(
@@ -103,12 +108,19 @@ class Framer(nn.Module):
 
 
 def confidence_logit(cells: Proposals) -> Tensor:
-    """A soft maximum over the cells: one that is sure is enough."""
+    """Return the logit [N] of views' confidence from that of their cells [N, cells].
+
+    It is a soft maximum: one cell that is sure is enough.
+    """
     return cells.logit.logsumexp(dim=1) - math.log(cells.logit.shape[1])
 
 
 def framer_from(config: FramerConfig, tensors: Mapping[str, Tensor]) -> Framer:
-    """A framer of a configuration, with a bundle's tensors below `framer.`.
+    """Return a framer with a bundle's tensors, float32, on the CPU, without gradients.
+
+    Args:
+        config: the framer's.
+        tensors: by their names in the bundle, which begin with `framer.`.
 
     Raises:
         ValueError: they do not fit each other.

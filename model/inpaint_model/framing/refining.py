@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.model_view import look
+from inpaint_model.networks.inpainting_model import Encoding
 
 _RESIZED = 1.07
 _TURNED = 3.0  # degrees
@@ -23,24 +24,36 @@ class Reproducer(Protocol):
     """What judging a frame needs of an inpainter."""
 
     @property
-    def resolution(self) -> int: ...
+    def resolution(self) -> int:
+        """Side of its pictures, px."""
+
     @property
-    def device(self) -> torch.device: ...
-    def encode(self, image: ImageU8, hole: MaskU8) -> Any: ...
+    def device(self) -> torch.device:
+        """Where its networks run."""
+
+    def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
+        """Return the encoding of a picture uint8 [R, R, 3] with a hole uint8 [R, R]."""
+
     def sample(
-        self, encoding: Any, seeds: Sequence[int], truncation_psi: float = 1.0
-    ) -> CodesF32: ...
-    def render(self, encoding: Any, ws_out: CodesF32) -> FloatImage: ...
+        self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
+    ) -> CodesF32:
+        """Return the codes [N, num_ws, w_dim] of N seeds."""
+
+    def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
+        """Return pictures float32 [N, R, R, 3] of codes [N, num_ws, w_dim], nominally 0..1."""
 
 
 def affordable(model: Reproducer) -> bool:
-    """Whether trying several frames is cheap: on an accelerator it takes some hundredths of a
-    second, on a processor it would double the time to the first candidate."""
+    """Return whether trying several frames is cheap.
+
+    On an accelerator it takes some hundredths of a second; on a processor it would double the time
+    to the first candidate.
+    """
     return model.device.type != "cpu"
 
 
 def neighbours(frame: Frame) -> list[Frame]:
-    """The frame and slightly larger, smaller, turned and moved ones."""
+    """Return the frame and slightly larger, smaller, turned and moved ones."""
     step = _MOVED * frame.side
     turn = math.radians(frame.angle)
     across = (step * math.cos(turn), -step * math.sin(turn))
@@ -63,10 +76,19 @@ def reproduction_error(
     frame: Frame,
     overview: DocumentPicture | None = None,
 ) -> float:
-    """Mean absolute difference (0..1) between model and document on the known pixels.
+    """Return the mean absolute difference between model and document on the known pixels.
 
-    Relative to how much the pixels vary, since smaller frames show smoother pictures. Infinite
-    where nothing is known.
+    It is relative to how much the pixels vary, since smaller frames show smoother pictures.
+
+    Args:
+        model: the inpainter.
+        picture: the document, or the crop around the selection.
+        coverage: uint8 [H, W], same size; the hole is where it is above 0.
+        frame: through which the model looks.
+        overview: the whole document at low resolution, for what lies beyond a crop.
+
+    Returns:
+        0 or more, without a unit; infinite where nothing is known.
     """
     source = look(picture, coverage, frame, model.resolution, overview)
     known = source.hole == 0
@@ -86,7 +108,17 @@ def refined(
     proposed: Sequence[Frame],
     overview: DocumentPicture | None = None,
 ) -> Frame:
-    """The frame that the model reproduces best: of the proposals, and around the best of them."""
+    """Return the frame through which the model reproduces the known pixels best.
+
+    Tried are the proposals, then slight changes of the best of them.
+
+    Args:
+        model: the inpainter.
+        picture: the document, or the crop around the selection.
+        coverage: uint8 [H, W], same size; the hole is where it is above 0.
+        proposed: one or more frames.
+        overview: the whole document at low resolution, for what lies beyond a crop.
+    """
 
     def error(frame: Frame) -> float:
         return reproduction_error(model, picture, coverage, frame, overview)

@@ -1,9 +1,9 @@
 """Find the frame around a selection in a document.
 
-The framer first looks at square views of several sizes around the selection, then again at a view
-around each of its most confident proposals, turned upright by them; the looks at the same thing are
-averaged. Views are sampled straight from
-the document's pixels, a few points a view pixel, so that the cost does not depend on its size.
+The framer first sees square views of several sizes around the selection, then again a view around
+each of its most confident proposals, turned upright by them; what it proposes for the same thing is
+averaged. Views are sampled straight from the document's pixels, a few points a view pixel, so that
+the cost does not depend on its size.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def propose(
     hole: Box,
     overview: DocumentPicture | None = None,
 ) -> list[Proposal]:
-    """Frames for a hole, the best first.
+    """Propose frames for a hole, the best first.
 
     Args:
         framer: the model's.
@@ -74,17 +74,21 @@ def propose(
 
 
 def _agreed(proposals: Sequence[Proposal]) -> float:
-    """How sure the framer is of a frame after several looks: the geometric mean of the odds. What
-    resembles the model's pictures by chance in one look seldom does so in the others."""
+    """Return how sure the framer is of a frame after several looks: the geometric mean of the odds.
+
+    What resembles the model's pictures by chance in one look seldom does so in the others.
+    """
     sure = np.array([p.confidence for p in proposals]).clip(1e-6, 1 - 1e-6)
     odds = float(np.exp(np.log(sure / (1 - sure)).mean()))
     return odds / (1 + odds)
 
 
 def settled(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
-    """The mean of a frame and the proposals near it, weighted by their confidence: looks err in
-    different directions. A frame is near if centre, side and angle differ by no more than looks at
-    the same thing do."""
+    """Return the mean of a frame and the proposals near it, weighted by their confidence.
+
+    Looks err in different directions. A frame is near if centre, side and angle differ by no more
+    than looks at the same thing do.
+    """
     turns = [(p.frame.angle - frame.angle + 180) % 360 - 180 for p in proposals]
     near = [
         (p.confidence, p.frame.cx, p.frame.cy, math.log(p.frame.side / frame.side), turn)
@@ -102,7 +106,13 @@ def settled(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
 def first_views(
     hole: Box, picture: DocumentPicture, overview: DocumentPicture | None
 ) -> list[Frame]:
-    """Upright squares around the hole, from little context to everything there is."""
+    """Return upright squares around the hole, from little context to everything there is.
+
+    Args:
+        hole: its box, document px.
+        picture: the document, or the crop around the selection.
+        overview: the whole document at low resolution; without it nothing beyond `picture` shows.
+    """
     width, height = picture.document_size
     if overview is None:
         height, width = picture.pixels.shape[:2]
@@ -117,7 +127,14 @@ def first_views(
 def coarse_view(
     picture: DocumentPicture, coverage: MaskU8 | None, frame: Frame, size: int
 ) -> tuple[FloatImage, BoolMask]:
-    """A frame's pixels [S, S, 3] (display values) and which of them are known [S, S]."""
+    """Return a frame's pixels [S, S, 3] (display values) and which of them are known [S, S].
+
+    Args:
+        picture: the document, a crop or an overview of it.
+        coverage: uint8 [H, W], above 0 where the picture does not show; None: it shows everywhere.
+        frame: document px.
+        size: S, px.
+    """
     scale = frame.side / size * math.sqrt(picture.scale[0] * picture.scale[1])
     density = min(max(math.ceil(scale / 2), 1), 4)
     matrix = geometry.compose(
@@ -143,8 +160,11 @@ def coarse_view(
 def _nearest(
     matrix: Matrix, points: int, columns: int, rows: int
 ) -> tuple[npt.NDArray[np.intp], BoolMask]:
-    """The pixels of a picture that a grid [points, points] falls on, counted row by row, and which
-    points fall on any (the others are given pixel 0)."""
+    """Return the pixels of a picture that a grid [points, points] falls on.
+
+    They are counted row by row. The other array says which points fall on any; those that fall on
+    none are given pixel 0.
+    """
     steps = np.arange(points) + 0.5
     x = matrix[0, 0] * steps + (matrix[0, 1] * steps + matrix[0, 2])[:, None]
     y = matrix[1, 0] * steps + (matrix[1, 1] * steps + matrix[1, 2])[:, None]
@@ -182,7 +202,7 @@ def _view(
     size: int,
     overview: DocumentPicture | None,
 ) -> Tensor:
-    """What the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
+    """Return what the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
     shown, known = coarse_view(picture, coverage, frame, size)
     if overview is not None and not known.all():
         matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
@@ -196,7 +216,7 @@ def _view(
 
 
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:
-    """A frame in a view's coordinates (-1..1) as a frame in the document."""
+    """Return a frame in a view's coordinates (-1..1) as a frame in the document."""
     matrix = geometry.document_from_model(view, 2)
     cx, cy = geometry.apply(matrix, [(x + 1, y + 1)])[0]
     turn = (view.angle + angle + 180) % 360 - 180

@@ -46,11 +46,13 @@ class Checkpoint:
 
 
 def import_checkpoint(path: str | Path) -> Checkpoint:
-    """The networks of a checkpoint of a known format, or the generator (and the discriminator, if
-    it was kept) of a bundle. Nothing in the file is executed.
+    """Return the networks of a checkpoint of a known format, or those of a bundle.
 
-    Raises CheckpointError (a ValueError) of one line that names the file and the reason, for a
-    file that is hostile, damaged, of an unknown kind, too large, or not there.
+    Nothing in the file is executed. A bundle has a discriminator only if it was kept.
+
+    Raises:
+        CheckpointError: the file is hostile, damaged, of an unknown kind, too large, or not there;
+            one line names the file and the reason.
     """
     path = Path(path)
     try:
@@ -65,13 +67,13 @@ def import_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _printable(path: Path) -> str:
-    """A path fit for a message: file names may hold line breaks and terminal escapes."""
+    """Return a path fit for a message: file names may hold line breaks and terminal escapes."""
     text = str(path)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def find_source(path_or_name: str) -> Path:
-    """A file or folder as given, else the folder of a bundled model of that name."""
+    """Return a file or folder as given, else the folder of a bundled model of that name."""
     path = Path(path_or_name)
     if path.exists():
         return path

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be imported. The message names the reason, and once it leaves
-    `import_checkpoint` also the file; it is one line of printable text."""
+    """A file that cannot be imported.
+
+    The message names the reason, and once it leaves `import_checkpoint` also the file; it is one
+    line of printable text.
+    """
 
 
 def quoted(text: object, limit: int = 80) -> str:

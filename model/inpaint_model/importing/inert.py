@@ -201,5 +201,5 @@ def build(target: object, state: object) -> None:
 
 
 def finite_number(value: object) -> bool:
-    """Whether a value of a pickle is a usable number (no bool, NaN or infinity)."""
+    """Return whether a value of a pickle is a usable number (no bool, NaN or infinity)."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

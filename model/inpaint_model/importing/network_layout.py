@@ -43,8 +43,13 @@ class Networks(NamedTuple):
     notes: tuple[str, ...] = ()  # What the user should know of this file, one sentence each.
 
     def check(self, file_size: int) -> None:
-        """CheckpointError when the networks do not belong together, or when their tensors would
-        read far more than the file holds (a small file whose tensors all show the same bytes)."""
+        """Check that the networks belong together, and that the file holds what they describe.
+
+        A small file whose tensors all show the same bytes would make us read far more.
+
+        Raises:
+            CheckpointError: they do not, or it does not.
+        """
         parts = [self.generator[1]]
         if self.discriminator:
             parts.append(self.discriminator[1])
@@ -66,8 +71,11 @@ class Networks(NamedTuple):
 def generator_config(
     tensors: Tensors, mapping_lr_multiplier: float = 0.01, conv_clamp: float | None = None
 ) -> GeneratorConfig:
-    """The configuration of the generator with these tensors (our names). CheckpointError if there
-    is none."""
+    """Return the configuration of the generator with these tensors (our names).
+
+    Raises:
+        CheckpointError: there is none.
+    """
     resolution = _resolution(tensors, "synthesis.b{}.conv1.weight", "generator")
     channels = tuple(
         _shape(tensors, f"synthesis.b{r}.conv1.weight", 4)[0] for r in resolutions(resolution)
@@ -94,8 +102,11 @@ def generator_config(
 def discriminator_config(
     tensors: Tensors, mbstd_group_size: int = 4, conv_clamp: float | None = None
 ) -> DiscriminatorConfig:
-    """The configuration of the discriminator with these tensors (our names). CheckpointError if
-    there is none."""
+    """Return the configuration of the discriminator with these tensors (our names).
+
+    Raises:
+        CheckpointError: there is none.
+    """
     resolution = _resolution(tensors, "b{}.conv0.weight", "discriminator")
     sizes = resolutions(resolution)
     b4 = _shape(tensors, "b8.conv1.weight", 4)[0]
@@ -119,9 +130,11 @@ def discriminator_config(
 
 
 def build_generator(config: GeneratorConfig, tensors: Tensors) -> Generator:
-    """A generator of these tensors, float32 on the CPU. Where `mapping.w_avg` is missing (training
-    checkpoints of rosinality) it is estimated, and where the stored noises are missing they are
-    drawn, from fixed seeds."""
+    """Return a generator of these tensors, float32 on the CPU.
+
+    Where `mapping.w_avg` is missing (training checkpoints of rosinality) it is estimated, and where
+    the stored noises are missing they are drawn, from fixed seeds.
+    """
     with torch.device("meta"):
         network = Generator(config)
     wanted = dict(network.state_dict())
@@ -142,7 +155,7 @@ def build_generator(config: GeneratorConfig, tensors: Tensors) -> Generator:
 
 
 def build_discriminator(config: DiscriminatorConfig, tensors: Tensors) -> Discriminator:
-    """A discriminator of these tensors, float32 on the CPU."""
+    """Return a discriminator of these tensors, float32 on the CPU."""
     with torch.device("meta"):
         network = Discriminator(config)
     return _assign(network, _load(dict(network.state_dict()), tensors, set(), "discriminator"))
@@ -150,8 +163,10 @@ def build_discriminator(config: DiscriminatorConfig, tensors: Tensors) -> Discri
 
 @torch.no_grad()
 def estimate_w_avg(generator: Generator) -> torch.Tensor:
-    """The mean of w over 10,000 z (and, with labels, uniformly drawn classes) of a fixed seed:
-    what truncation draws towards. Returns [w_dim]."""
+    """Return the mean of w [w_dim], which is what truncation draws towards.
+
+    It is taken over 10,000 z (and, with labels, uniformly drawn classes) of a fixed seed.
+    """
     config = generator.config
     source = torch.Generator("cpu").manual_seed(W_AVG_SEED)
     total = torch.zeros(config.w_dim, dtype=torch.float64)
@@ -181,7 +196,7 @@ def check_resample_filter(name: str, kernel: TensorRef) -> None:
 
 
 def _resolution(tensors: Tensors, pattern: str, what: str) -> int:
-    """The largest block; CheckpointError when a block is missing or none is there."""
+    """Return the largest block; CheckpointError when a block is missing or none is there."""
     size = 8
     while size < 2 * MAX_RESOLUTION and pattern.format(2 * size) in tensors:
         size *= 2
@@ -227,7 +242,7 @@ def _check_widths(*widths: int) -> None:
 def _load(
     wanted: Mapping[str, torch.Tensor], tensors: Tensors, optional: set[str], what: str
 ) -> dict[str, torch.Tensor]:
-    """The data of `wanted`, once all names and shapes agree."""
+    """Return the data of `wanted`, once all names and shapes agree."""
     unknown = sorted(set(tensors) - set(wanted))
     if unknown:
         raise CheckpointError(f"has {quoted(unknown[0])}, which no StyleGAN2 {what} has")

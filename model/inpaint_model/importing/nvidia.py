@@ -37,14 +37,14 @@ class _Module(NamedTuple):
 
 
 def is_nvidia(value: object) -> TypeGuard[dict[str, object]]:
-    """Whether an unpickled value is a dictionary with a persistent generator in it."""
+    """Return whether an unpickled value is a dictionary with a persistent generator in it."""
     return isinstance(value, dict) and any(
         isinstance(value.get(key), PersistentObject) for key in ("G_ema", "G")
     )
 
 
 def read_networks(value: Mapping[str, object]) -> Networks:
-    """The averaged generator (else the raw one) and the discriminator, as tensors by our names."""
+    """Read the averaged generator (else the raw one) and the discriminator, by our names."""
     key = "G_ema" if isinstance(value.get("G_ema"), PersistentObject) else "G"
     notes = [] if key == "G_ema" else ["it holds no averaged generator (G_ema); took G"]
     generator = _generator(value[key])
@@ -86,7 +86,7 @@ def _discriminator(modules: list[_Module], tensors: Tensors) -> tuple[Discrimina
 
 
 def _flatten(value: object) -> tuple[list[_Module], Tensors]:
-    """All modules of a network, and its tensors by our names, low-pass kernels left out."""
+    """Return all modules of a network, and its tensors by our names, low-pass kernels left out."""
     modules: list[_Module] = []
     tensors: dict[str, TensorRef] = {}
     for module in _walk(value, "", 0):
@@ -122,7 +122,7 @@ def _mapping(value: object, what: str) -> Mapping[str, object]:
 
 
 def _unsupported(modules: list[_Module], architecture: str) -> str | None:
-    """Why these modules are no StyleGAN2 network of the usual kind, or None."""
+    """Return why these modules are no StyleGAN2 network of the usual kind, or None."""
     for module in modules:
         attributes = module.attributes
         if attributes.get("architecture", architecture) != architecture:
@@ -139,7 +139,7 @@ _LINEAR = ("affine", "embed", "b4.out", "skip")  # layers without an activation
 
 
 def _conv_clamp(modules: list[_Module]) -> float | None:
-    """The bound of the features, which networks made for fp16 have in all their layers."""
+    """Return the bound of the features, which networks made for fp16 have in all their layers."""
     clamps = {
         clamp if clamp is None or finite_number(clamp) else "?"
         for module in modules

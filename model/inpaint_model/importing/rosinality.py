@@ -36,12 +36,12 @@ _KERNEL = re.compile(r"(^|\.)kernel$")  # low-pass kernels: constants
 
 
 def is_rosinality(value: object) -> TypeGuard[dict[str, object]]:
-    """Whether an unpickled value looks like one of the three kinds."""
+    """Return whether an unpickled value looks like one of the three kinds."""
     return isinstance(value, dict) and _generator_state(value) is not None
 
 
 def read_networks(value: Mapping[str, object]) -> Networks:
-    """The averaged generator (else the raw one) and the discriminator, as tensors by our names."""
+    """Read the averaged generator (else the raw one) and the discriminator, by our names."""
     found = _generator_state(value)
     assert found is not None  # is_rosinality() said so
     kind, state = found
@@ -70,7 +70,7 @@ def read_networks(value: Mapping[str, object]) -> Networks:
 
 
 def _generator_state(value: Mapping[str, object]) -> tuple[str, Mapping[str, object]] | None:
-    """Where the generator's state dict is, and the dict."""
+    """Return where the generator's state dict is, and the dict."""
     for kind in ("g_ema", "g"):
         state = value.get(kind)
         if isinstance(state, dict) and "input.input" in state:
@@ -87,7 +87,7 @@ def _generator_state(value: Mapping[str, object]) -> tuple[str, Mapping[str, obj
 
 
 def _tensors(state: Mapping[str, object]) -> Tensors:
-    """The tensors of a state dict, low-pass kernels checked and left out."""
+    """Return the tensors of a state dict, low-pass kernels checked and left out."""
     tensors = {}
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, TensorRef):
@@ -140,8 +140,10 @@ def _renamed(theirs: Tensors, keys: Mapping[str, Source], what: str) -> dict[str
 
 
 def _latent_average(value: object) -> TensorRef | None:
-    """latent_avg as [w_dim]: stored as such, or (pSp) repeated for every style. None where it is
-    missing or differs from style to style, which one mean cannot express."""
+    """Return latent_avg as [w_dim]: stored as such, or (pSp) repeated for every style.
+
+    None where it is missing or differs from style to style, which one mean cannot express.
+    """
     if not isinstance(value, TensorRef) or len(value.size) != 2:
         return value if isinstance(value, TensorRef) else None
     rows = value.load()

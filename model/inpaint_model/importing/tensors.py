@@ -48,7 +48,7 @@ class TensorRef:
 
     @classmethod
     def described(cls, storage: object, offset: object, size: object, stride: object) -> TensorRef:
-        """The tensor of a pickle, with every field checked. Raises CheckpointError."""
+        """Return the tensor of a pickle, with every field checked. Raises CheckpointError."""
         if not isinstance(storage, Storage):
             raise CheckpointError("holds a tensor without a storage")
         if not _is_count(offset) or not _is_shape(size) or not _is_shape(stride):
@@ -59,10 +59,11 @@ class TensorRef:
 
     @property
     def numel(self) -> int:
+        """How many elements it has."""
         return math.prod(self.size)
 
     def dropping(self, dimensions: tuple[int, ...]) -> TensorRef:
-        """The same tensor without these dimensions, which must be of size 1."""
+        """Return the same tensor without these dimensions, which must be of size 1."""
         if any(d >= len(self.size) or self.size[d] != 1 for d in dimensions):
             raise CheckpointError(f"has the shape {list(self.size)}")
         kept = [d for d in range(len(self.size)) if d not in dimensions]
@@ -73,8 +74,12 @@ class TensorRef:
         )
 
     def load(self) -> torch.Tensor:
-        """The tensor, contiguous, in the element type of the file. Raises CheckpointError when
-        it reaches beyond its storage or repeats elements (a small file that claims much)."""
+        """Return the tensor, contiguous, in the element type of the file.
+
+        Raises:
+            CheckpointError: it reaches beyond its storage, or repeats elements (a small file that
+                claims much).
+        """
         flat = self.storage.load()
         steps = zip(self.size, self.stride, strict=True)
         reach = self.offset + sum((n - 1) * s for n, s in steps) + 1
@@ -85,7 +90,7 @@ class TensorRef:
 
 
 def nested_storage(payload: bytes) -> Storage:
-    """A storage inside a pickle: the bytes of torch.save, in its format before zip."""
+    """Return a storage inside a pickle: the bytes of torch.save, in its format before zip."""
     if not payload.startswith(LEGACY_MAGIC):
         raise CheckpointError("holds a nested storage that torch.save did not write")
 

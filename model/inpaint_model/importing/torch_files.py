@@ -35,8 +35,13 @@ ZIP_ERRORS = (  # what zipfile makes of damage
 
 
 def read_zip(stream: IO[bytes], file_size: int) -> object:
-    """The value in a zip of torch.save; `stream` must stay open while its tensors are loaded.
-    Raises CheckpointError."""
+    """Return the value in a zip of torch.save.
+
+    `stream` must stay open while its tensors are loaded.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds something else.
+    """
     try:
         archive = zipfile.ZipFile(stream)
         entries = _checked_entries(archive, file_size)
@@ -108,7 +113,7 @@ def _damaged(error: Exception) -> CheckpointError:
 
 
 def read_legacy(stream: IO[bytes], file_size: int) -> object:
-    """The value in a file of torch.save before its zip format; `stream` stands at its start."""
+    """Read a file of torch.save before its zip format; `stream` stands at its start."""
     read_pickle(stream)  # the magic number, which brought us here
     if read_pickle(stream) != LEGACY_PROTOCOL:
         raise CheckpointError("was written by an unknown version of torch.save")

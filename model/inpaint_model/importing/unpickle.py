@@ -29,7 +29,7 @@ PersistentLoad = Callable[[object], object]
 
 
 def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None) -> object:
-    """The value that one pickle describes; the stream is left at the byte after it.
+    """Return the value that one pickle describes; the stream is left at the byte after it.
 
     `persistent_load` turns a persistent id (how torch files name their storages) into a value.
     Raises CheckpointError for damage, for too much, and for any name off the allow-list.
@@ -52,8 +52,10 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
 
 
 def _read_operation(stream: IO[bytes]) -> tuple[str, object]:
-    """Name and argument of the next operation. The argument of an operation that no checkpoint
-    needs is not even decoded."""
+    """Return name and argument of the next operation.
+
+    The argument of an operation that no checkpoint needs is not even decoded.
+    """
     code = stream.read(1)
     if code not in _OPCODES:
         raise ValueError("it stops in the middle" if not code else "unknown operation")

@@ -39,8 +39,12 @@ class Recorder(Protocol):
     def record(self, work: Callable[[], T]) -> tuple[Callable[[], None], T]:
         """Run `work`, whose launches are recorded.
 
-        Returns a function that does the same work again, and the result of `work`, whose tensors
-        every replay rewrites. Raises whatever keeps the work from being recorded.
+        Returns:
+            A function that does the same work again, and the result of `work`, whose tensors every
+            replay rewrites.
+
+        Raises:
+            Exception: whatever keeps the work from being recorded.
         """
 
 
@@ -53,6 +57,7 @@ class CudaRecorder:
         self._side = torch.cuda.Stream(device)
 
     def record(self, work: Callable[[], T]) -> tuple[Callable[[], None], T]:
+        """Run `work` on a stream of its own and record it, as `Recorder.record` says."""
         with _recording, torch.cuda.device(self._device):
             graph = torch.cuda.CUDAGraph()
             main = torch.cuda.current_stream()
@@ -99,10 +104,13 @@ class GraphedPasses:
         self._graphs: dict[tuple[str, int], _Recorded | None] = {}  # None: could not be recorded
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
+        """Return the encoding of a picture uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
         given = {"image": image, "hole": hole}
         return Encoding(*self._run("encode", 1, self._passes.encode, given))
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
+        """Return ws_out [1, num_ws, w_dim] of an encoding of one picture and z [1, z_dim]."""
+
         def work(z: Tensor, psi: Tensor, **encoded: Tensor) -> tuple[Tensor]:
             return (self._passes.code(Encoding(**encoded), z, psi),)
 
@@ -110,6 +118,8 @@ class GraphedPasses:
         return self._run("code", 1, work, {"z": z, "psi": psi, **encoding._asdict()})[0]
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
+        """Return float32 [N, R, R, 3] of 0..1, of one picture's encoding and N codes ws."""
+
         def work(ws: Tensor, **encoded: Tensor) -> tuple[Tensor]:
             return (self._passes.render(Encoding(**encoded), ws),)
 
@@ -126,7 +136,7 @@ class GraphedPasses:
         work: Callable[..., tuple[Tensor, ...]],
         given: dict[str, Tensor],
     ) -> tuple[Tensor, ...]:
-        """What `work(**given)` returns, in memory of its own. `count` decides all shapes."""
+        """Return what `work(**given)` returns, in memory of its own. `count` decides all shapes."""
         if (name, count) not in self._graphs:
             self._graphs[name, count] = self._record(name, count, work, given)
         recorded = self._graphs[name, count]
@@ -161,7 +171,7 @@ class GraphedPasses:
 
 
 def batch_sizes(count: int, largest: int) -> list[int]:
-    """`count` as a sum of powers of two, none above `largest`, the largest first."""
+    """Return `count` as a sum of powers of two, none above `largest`, the largest first."""
     sizes = [largest] * (count // largest)
     rest = count % largest
     return sizes + [1 << k for k in reversed(range(rest.bit_length())) if rest >> k & 1]

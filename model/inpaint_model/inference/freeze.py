@@ -16,7 +16,7 @@ from inpaint_model.networks.precision import DTYPES
 
 
 def best_dtype(device: torch.device) -> str:
-    """The precision that is fast on a device and at least 45 dB from fp32."""
+    """Return the precision that is fast on a device and at least 45 dB from fp32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     capabilities = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""
@@ -54,6 +54,17 @@ class FrozenSynthesisLayer(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
     ) -> Tensor:
+        """Return features [N, O, resolution, resolution], as `SynthesisLayer` does.
+
+        Args:
+            x: [N, I, h, w], in the precision of the layer.
+            w: the layer's style, [N, w_dim], float32.
+            noise_mode: "const" or "none".
+            noise: not used.
+
+        Raises:
+            ValueError: the noise should be random.
+        """
         if noise_mode == "random":
             raise ValueError("a model frozen for inference has constant noise only")
         styles = self.affine(w)
@@ -75,9 +86,14 @@ class FrozenSynthesisLayer(nn.Module):
 def freeze_for_inference(
     model: InpaintingModel, device: torch.device, dtype: str
 ) -> InpaintingModel:
-    """Turn `model` itself into its fast form on `device`; returns it.
+    """Turn `model` itself into its fast form on `device`, and return it.
 
     Convolutions run in `dtype`; mapping, styles, demodulation, mixing and RGB stay in float32.
+
+    Args:
+        model: not to be trained any more.
+        device: where it will run.
+        dtype: "fp32", "bf16" or "fp16".
     """
     precision = DTYPES[dtype]
     model.eval().requires_grad_(False)

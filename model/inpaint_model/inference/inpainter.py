@@ -43,7 +43,8 @@ class Fill:
 def latent_of_seed(seed: int, z_dim: int) -> Tensor:
     """Return z [z_dim] of a seed: normal numbers of the CPU's generator, so the same everywhere.
 
-    Raises ValueError for a seed beyond 32 bits.
+    Raises:
+        ValueError: the seed is not in 0..2^32 - 1.
     """
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed {seed} is not in 0..{MAX_SEED}")
@@ -80,11 +81,12 @@ class Inpainter:
 
     @property
     def config(self) -> InpaintingConfig:
+        """The sizes of the networks."""
         return self._model.config
 
     @torch.inference_mode()
     def synthesis(self, ws: Tensor) -> Tensor:
-        """The generator alone: ws [N, num_ws, w_dim] on the device -> [N, 3, R, R] in -1..1."""
+        """Run the generator alone: ws [N, num_ws, w_dim] on the device -> [N, 3, R, R] in -1..1."""
         model = self._model
         images: Tensor = model.generator.synthesis(ws, "const", None, model.precision)
         return images
@@ -96,7 +98,15 @@ class Inpainter:
 
     @torch.inference_mode()
     def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
-        """Look at a picture with a hole. ValueError if the shapes are not the model's."""
+        """Return what the encoder makes of a picture with a hole.
+
+        Args:
+            image: uint8 [R, R, 3] RGB; what it has in the hole does not matter.
+            hole: uint8 [R, R], above 0 where the picture is to be filled.
+
+        Raises:
+            ValueError: the shapes are not the model's.
+        """
         R = self.resolution
         if image.dtype != np.uint8 or image.shape != (R, R, 3):
             raise ValueError(
@@ -112,10 +122,18 @@ class Inpainter:
     def sample(
         self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
     ) -> CodesF32:
-        """ws_out [N, num_ws, w_dim] of each seed, before style mixing and edits.
+        """Return ws_out [N, num_ws, w_dim] of each seed, before style mixing and edits.
 
-        truncation_psi draws the sampled code (not the encoder's) towards the mean: 1 = full
-        variety, 0 = none. A seed decides its candidate, whichever others are asked for.
+        A seed decides its candidate, whichever others are asked for.
+
+        Args:
+            encoding: what `encode` returned.
+            seeds: N numbers from 0 to 2^32 - 1.
+            truncation_psi: draws the sampled code (not the encoder's) towards the mean: 1 = full
+                variety, 0 = none.
+
+        Raises:
+            ValueError: a seed is out of range.
         """
         if not seeds:
             return np.zeros((0, self.num_ws, self.w_dim), np.float32)
@@ -127,10 +145,16 @@ class Inpainter:
         return read_array(torch.cat(codes))
 
     def invert(self, image: ImageU8, hole: MaskU8 | None = None) -> CodesF32:
-        """Codes [num_ws, w_dim] of a picture uint8 [R, R, 3], for taking styles from it.
+        """Return the codes [num_ws, w_dim] of a picture, for taking styles from it.
 
-        hole: uint8 [R, R], 255 where the picture is not known; None: all of it is. What the encoder
-        leaves open is the mean face's.
+        What the encoder leaves open is the mean face's.
+
+        Args:
+            image: uint8 [R, R, 3] RGB.
+            hole: uint8 [R, R], above 0 where the picture is not known; None: all of it is.
+
+        Raises:
+            ValueError: the shapes are not the model's.
         """
         known = np.zeros(image.shape[:2], np.uint8)
         encoding = self.encode(image, known if hole is None else hole)
@@ -138,7 +162,15 @@ class Inpainter:
         return codes
 
     def edit(self, ws_out: CodesF32, edits: Mapping[str, float]) -> CodesF32:
-        """ws_out [N, num_ws, w_dim] moved along directions, `edits` = {name: value in units}."""
+        """Return codes moved along directions, [N, num_ws, w_dim].
+
+        Args:
+            ws_out: [N, num_ws, w_dim]; they stay as they are.
+            edits: by the directions' names, how far, in units.
+
+        Raises:
+            UnknownDirectionError: the model does not offer such a direction.
+        """
         edited = np.array(ws_out, dtype=np.float32)
         known = {direction.name: direction for direction in self.directions}
         for name, value in edits.items():
@@ -153,7 +185,12 @@ class Inpainter:
 
     @torch.inference_mode()
     def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
-        """The raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB."""
+        """Return the raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB.
+
+        Args:
+            encoding: what `encode` returned.
+            ws_out: [N, num_ws, w_dim], of `sample` or `edit`.
+        """
         ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
         return read_array(self._passes.render(encoding, ws))
 
@@ -165,7 +202,21 @@ class Inpainter:
         truncation_psi: float = 1.0,
         edits: Mapping[str, float] | None = None,
     ) -> list[Fill]:
-        """One candidate for each seed. Known pixels of a composite are the input's, bit for bit."""
+        """Return one candidate for each seed.
+
+        Known pixels of a composite are the input's, bit for bit.
+
+        Args:
+            image: uint8 [R, R, 3] RGB.
+            hole: uint8 [R, R], above 0 where the picture is to be filled.
+            seeds: numbers from 0 to 2^32 - 1.
+            truncation_psi: 1 = full variety, 0 = none.
+            edits: by the directions' names, how far, in units.
+
+        Raises:
+            ValueError: the shapes are not the model's, or a seed is out of range.
+            UnknownDirectionError: the model does not offer such a direction.
+        """
         encoding = self.encode(image, hole)
         codes = self.sample(encoding, seeds, truncation_psi)
         fills = []
@@ -180,9 +231,15 @@ class Inpainter:
 def load_bundle(
     path_or_name: str | Path, device: torch.device | str = "cpu", dtype: str | None = None
 ) -> Inpainter:
-    """An inpainter from a bundle's folder or a bundled model's name.
+    """Return an inpainter of a bundle's folder or a bundled model's name.
 
-    dtype: "fp32", "bf16", "fp16", or None for what suits the device. BundleError if it cannot be.
+    Args:
+        path_or_name: the folder, or the name.
+        device: where the networks run.
+        dtype: "fp32", "bf16", "fp16", or None for what suits the device.
+
+    Raises:
+        BundleError: there is no such bundle, or it cannot be used.
     """
     info = read_bundle(find_bundle(path_or_name))
     vectors = load_vectors(info)

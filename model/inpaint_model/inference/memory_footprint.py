@@ -31,11 +31,11 @@ class Footprint:
     kept: int  # what a graph keeps besides: its inputs and one candidate's result
 
     def working(self, batch_size: int) -> int:
-        """What a pass takes while it runs, at most; rendering is in batches of `batch_size`."""
+        """Return the bytes that a pass takes while it runs, at most, in batches of `batch_size`."""
         return max(self.encoding, batch_size * self.rendering)
 
     def graphs(self, batch_size: int) -> int:
-        """What the CUDA graphs of all batches up to `batch_size` (1, 2, 4, ...) keep for good.
+        """Return the bytes that CUDA graphs keep, of all batches (1, 2, 4, ...) up to `batch_size`.
 
         They share one pool: as large as the largest of them needs, and all their results.
         """
@@ -44,7 +44,7 @@ class Footprint:
 
 @cache
 def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
-    """The memory of a model whose convolutions compute in `dtype` ("fp32", "bf16", "fp16")."""
+    """Return the memory of a model whose convolutions are in `dtype` ("fp32", "bf16", "fp16")."""
     p = DTYPES[dtype].itemsize
     G, R = config.generator, config.generator.resolution
     s, E = config.skip_resolution, config.encoder_resolution
@@ -67,7 +67,7 @@ def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
 
 
 def weight_bytes(config: InpaintingConfig, dtype: str) -> int:
-    """The model's tensors, counted on torch's meta device, where they take no memory."""
+    """Return the bytes of a model's tensors, as they are after `freeze_for_inference`."""
     with torch.device("meta"):
         model = InpaintingModel(config)
     model = freeze_for_inference(model, torch.device("meta"), dtype)

@@ -19,16 +19,16 @@ class Passes(Protocol):
     """The three passes of a fill, all on one device and without gradients."""
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Picture uint8 [1, R, R, 3] and hole bool [1, R, R] -> encoding of one picture."""
+        """Return the encoding of a picture uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
-        """Encoding of one picture and z [1, z_dim] -> ws_out [1, num_ws, w_dim].
+        """Return ws_out [1, num_ws, w_dim] of an encoding of one picture and z [1, z_dim].
 
         Always one code: in a batch the same code would be rounded differently.
         """
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Encoding of one picture and ws [N, num_ws, w_dim] -> float32 [N, R, R, 3] of 0..1."""
+        """Return float32 [N, R, R, 3] of 0..1, of one picture's encoding and N codes ws."""
 
 
 class EagerPasses:
@@ -38,14 +38,19 @@ class EagerPasses:
         self._model = model
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
+        """Return the encoding of a picture uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
         return self._model.encode(from_uint8(image), hole.float()[:, None])
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float | Tensor) -> Tensor:
-        """`truncation_psi` may be a float32 scalar on the device, which a graph can read anew."""
+        """Return ws_out [1, num_ws, w_dim] of an encoding of one picture and z [1, z_dim].
+
+        `truncation_psi` may be a float32 scalar on the device, which a graph can read anew.
+        """
         mapping = self._model.generator.mapping
         labels = torch.zeros(1, mapping.c_dim, device=z.device) if mapping.c_dim else None
         return self._model.mix(encoding, mapping(z, labels, truncation_psi))
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
+        """Return float32 [N, R, R, 3] of 0..1, of one picture's encoding and N codes ws."""
         images = self._model.render(encoding.expand(len(ws)), ws)
         return images.float().permute(0, 2, 3, 1).add(1).mul(0.5)

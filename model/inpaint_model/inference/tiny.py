@@ -22,9 +22,16 @@ def tiny_inpainter(
     dtype: str = "fp32",
     device: torch.device | str = "cpu",
 ) -> Inpainter:
-    """An untrained model with random weights that answers in milliseconds: for tests and demos.
+    """Return an untrained model that answers in milliseconds, for tests and demos.
 
     It knows two directions, "brighter" and "warmer", which change the picture in some way.
+
+    Args:
+        seed: of its weights.
+        resolution: a power of two from 32, px.
+        arch: a row of Table 2.
+        dtype: "fp32", "bf16" or "fp16".
+        device: where it runs.
     """
     model = tiny_model(seed, resolution, arch)
     rng = torch.Generator().manual_seed(seed)
@@ -49,7 +56,7 @@ def tiny_inpainter(
 
 
 def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical") -> InpaintingModel:
-    """The networks of `tiny_inpainter`, for tests of training and of bundles."""
+    """Return the networks of `tiny_inpainter`, for tests of training and of bundles."""
     from dataclasses import replace
 
     from inpaint_model.networks.config import channel_table

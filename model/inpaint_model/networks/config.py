@@ -7,11 +7,14 @@ paper's Table 2. A bundle carries its configuration, so loading needs no flags.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from annotated_types import Interval
 
 from inpaint_model.networks.validation import Finite, Flag, Several, Whole, closed
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Context = Literal["prev", "all", "sum", "none"]
 Heads = Literal["separate", "shared"]
@@ -35,12 +38,15 @@ Factor = Annotated[Finite, Interval(ge=0, le=65_536)]
 
 
 def channel_table(resolution: int, channel_base: int, channel_max: int = 512) -> tuple[int, ...]:
-    """Feature channels at 4, 8, ..., `resolution` px: min(channel_base / px, channel_max)."""
+    """Return the feature channels at 4, 8, ..., `resolution` px.
+
+    At a side of `px` they are min(channel_base / px, channel_max).
+    """
     return tuple(min(channel_base // r, channel_max) for r in resolutions(resolution))
 
 
 def resolutions(resolution: int) -> tuple[int, ...]:
-    """4, 8, ..., `resolution`."""
+    """Return the sides of a network's blocks, px: 4, 8, ..., `resolution`."""
     return tuple(2**k for k in range(2, resolution.bit_length()))
 
 
@@ -78,7 +84,7 @@ class GeneratorConfig:
         return 2 * len(self.channels)
 
     def channels_at(self, resolution: int) -> int:
-        """Feature channels at `resolution` px."""
+        """Return the feature channels at `resolution` px."""
         return self.channels[resolution.bit_length() - 3]
 
 
@@ -165,12 +171,12 @@ class InpaintingConfig:
         return "hierarchical"
 
 
-def to_dict(config: Any) -> dict[str, Any]:
+def to_dict(config: DataclassInstance) -> dict[str, Any]:
     """Return a configuration as plain lists, numbers and strings, ready for YAML or JSON."""
     return {key: _plain(value) for key, value in asdict(config).items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -28,6 +28,7 @@ class DiscriminatorBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [N, O, r/2, r/2] of features [N, I, r, r], or of a picture [N, 3, r, r]."""
         if hasattr(self, "from_rgb"):
             x = self.from_rgb(x)
         y: Tensor = self.skip(x, gain=math.sqrt(0.5))
@@ -63,6 +64,7 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = FullyConnectedLayer(channels, config.cmap_dim if config.c_dim else 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N, 1] of features [N, C, 4, 4]; [N, cmap_dim] with labels."""
         if self.config.mbstd_num_channels:
             x = minibatch_stddev(x, self.config.mbstd_group_size, self.config.mbstd_num_channels)
         x = self.conv(x).float().flatten(1)
@@ -92,7 +94,7 @@ class Discriminator(nn.Module):
         self.b4 = DiscriminatorEpilogue(config.channels[0], config)
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """The output of every block, from R/2 px down to 4 px."""
+        """Return the output [N, C, r, r] of every block, from r = R/2 px down to 4 px."""
         x, out = image, []
         for resolution in reversed(resolutions(self.config.resolution)[1:]):
             x = getattr(self, f"b{resolution}")(x)
@@ -100,6 +102,15 @@ class Discriminator(nn.Module):
         return out
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
+        """Return logits [N, 1]; the higher, the more real a picture seems.
+
+        Args:
+            image: [N, 3, R, R] in -1..1.
+            c: labels [N, c_dim], which a conditional network needs.
+
+        Raises:
+            ValueError: the pictures have another shape, or labels are missing.
+        """
         R = self.config.resolution
         if image.ndim != 4 or image.shape[1:] != (3, R, R):
             raise ValueError(f"pictures have shape {list(image.shape)}, expected [N, 3, {R}, {R}]")

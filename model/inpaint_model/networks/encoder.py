@@ -17,7 +17,7 @@ from inpaint_model.networks.style_levels import COARSE, MIDDLE
 
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:
-    """Batch norm, or group norm over groups of about eight channels."""
+    """Return a batch norm, or a group norm over groups of about eight channels."""
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     groups = next(g for g in range(max(channels // 8, 1), 0, -1) if channels % g == 0)
@@ -34,6 +34,7 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [N, C, H, W], each channel multiplied by its gate (0..1)."""
         gate = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean(dim=(2, 3))))))
         return x * gate[:, :, None, None]
 
@@ -61,15 +62,13 @@ class IRSEUnit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [N, O, H/s, W/s] of [N, I, H, W], where s is the stride."""
         y: Tensor = self.shortcut(x) + self.residual(x)
         return y
 
 
 class Body(nn.Module):
-    """Stem and groups of IR-SE units; returns the output of every group.
-
-    [N, in_channels, R, R] -> [N, widths[g], R / 2^(g+1), R / 2^(g+1)] for each group g.
-    """
+    """Stem and groups of IR-SE units."""
 
     def __init__(
         self, in_channels: int, widths: tuple[int, ...], units: tuple[int, ...], norm: Norm
@@ -94,6 +93,10 @@ class Body(nn.Module):
         return next(self.parameters()).dtype
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the output of every group g, [N, widths[g], R / 2^(g+1), R / 2^(g+1)].
+
+        x: [N, in_channels, R, R].
+        """
         x, taps = self.stem(x), []
         for group in self.groups:
             x = group(x)
@@ -149,6 +152,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> EncoderOutput:
+        """Return tokens and features of the erased picture and the known mask, [N, 4, R, R]."""
         _, c1, c2, c3 = self.body(x)
         c3 = self.coarse(c3)
         p2 = self.lateral2(c2) + _double(c3)

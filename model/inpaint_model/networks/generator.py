@@ -51,7 +51,15 @@ class MappingNetwork(nn.Module):
             self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def map(self, z: Tensor | None, c: Tensor | None = None) -> Tensor:
-        """[N, z_dim] (and [N, c_dim]) -> [N, w_dim], without truncation."""
+        """Return w [N, w_dim], without truncation.
+
+        Args:
+            z: [N, z_dim]; None for a network that has labels only.
+            c: labels [N, c_dim], which a conditional network needs.
+
+        Raises:
+            ValueError: labels are missing, or of another width.
+        """
         parts = [normalize_2nd_moment(z)] if z is not None and self.z_dim else []
         if self.c_dim:
             if c is None or c.shape[1] != self.c_dim:
@@ -65,9 +73,16 @@ class MappingNetwork(nn.Module):
     def forward(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: float | Tensor = 1.0
     ) -> Tensor:
-        """[N, z_dim] -> [N, num_ws, w_dim]; `truncation_psi` 1 = off, 0 = the mean.
+        """Return w repeated for every style, [N, num_ws, w_dim].
 
-        As a scalar on the device it is never read, which a CUDA graph could not do.
+        Args:
+            z: [N, z_dim].
+            c: labels [N, c_dim], which a conditional network needs.
+            truncation_psi: 1 = off, 0 = the mean. A scalar tensor on the device is not read back,
+                so that a CUDA graph can hold this.
+
+        Raises:
+            ValueError: labels are missing, or of another width.
         """
         assert self.num_ws is not None
         w = self.map(z, c)
@@ -107,6 +122,14 @@ class SynthesisLayer(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
     ) -> Tensor:
+        """Return features [N, O, resolution, resolution].
+
+        Args:
+            x: [N, I, h, w] of the layer's resolution, or of half of it with `up`.
+            w: the layer's style, [N, w_dim].
+            noise_mode: "const" adds the layer's own noise, "random" new noise, "none" nothing.
+            noise: where random noise comes from; None for torch's global generator.
+        """
         x = modulated_conv2d(x, self.weight, self.affine(w), up=self.up)
         if noise_mode == "const":
             x = x + (self.noise_const * self.noise_strength).to(x.dtype)
@@ -132,6 +155,7 @@ class ToRGBLayer(nn.Module):
         self.weight_gain = 1.0 / math.sqrt(in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Return the RGB picture [N, 3, h, w] of features [N, I, h, w] and a style [N, w_dim]."""
         styles = self.affine(w) * self.weight_gain
         x = modulated_conv2d(x, self.weight, styles, demodulate=False)
         return bias_act(x, self.bias, linear=True, clamp=self.conv_clamp)
@@ -165,7 +189,7 @@ class SynthesisBlock(nn.Module):
         self.to_rgb = ToRGBLayer(out_channels, w_dim, conv_clamp)
 
     def start(self, N: int, dtype: torch.dtype) -> Tensor:
-        """The learned constant for a batch: [N, C, 4, 4]."""
+        """Return the learned constant for a batch, [N, C, 4, 4]."""
         x = self.const.to(dtype)[None].expand(N, -1, -1, -1)
         return x.contiguous(memory_format=torch.channels_last)
 
@@ -178,7 +202,16 @@ class SynthesisBlock(nn.Module):
         noise_mode: NoiseMode,
         noise: NoiseSource | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """After `conv0`: features [N, C, r, r] and the RGB picture so far [N, 3, r, r], float32."""
+        """Return features [N, C, r, r] and the RGB picture so far [N, 3, r, r], float32.
+
+        Args:
+            x: what `conv0` (at 4 px `start`) returned, [N, C, r, r].
+            image: the picture of the block before, [N, 3, r/2, r/2]; None at 4 px.
+            w_conv1: the style of `conv1`, [N, w_dim].
+            w_rgb: the style of `to_rgb`, [N, w_dim].
+            noise_mode: as for `SynthesisLayer`.
+            noise: as for `SynthesisLayer`.
+        """
         x = self.conv1(x, w_conv1, noise_mode, noise)
         rgb = self.to_rgb(x, w_rgb).float()
         return x, rgb if image is None else upsample2d(image) + rgb
@@ -204,7 +237,7 @@ class SynthesisNetwork(nn.Module):
             in_channels = out_channels
 
     def block(self, resolution: int) -> SynthesisBlock:
-        """The block that ends at `resolution` px."""
+        """Return the block that ends at `resolution` px."""
         block = getattr(self, f"b{resolution}")
         assert isinstance(block, SynthesisBlock)
         return block
@@ -223,9 +256,17 @@ class SynthesisNetwork(nn.Module):
         noise: NoiseSource | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, Tensor]:
-        """Up to and including conv0 of the block at `stop` px (8 or more).
+        """Run up to and including conv0 of the block at `stop` px.
 
-        Returns features [N, C, stop, stop] and the RGB picture [N, 3, stop / 2, stop / 2].
+        Args:
+            ws: [N, num_ws, w_dim].
+            stop: 8 px or more.
+            noise_mode: as for `SynthesisLayer`.
+            noise: as for `SynthesisLayer`.
+            dtype: what convolutions compute in.
+
+        Returns:
+            Features [N, C, stop, stop] and the RGB picture [N, 3, stop / 2, stop / 2], float32.
         """
         b4 = self.block(4)
         x, image = b4.finish(
@@ -247,7 +288,15 @@ class SynthesisNetwork(nn.Module):
         noise_mode: NoiseMode = "const",
         noise: NoiseSource | None = None,
     ) -> Tensor:
-        """The rest, from what `head` returned: the picture [N, 3, R, R]."""
+        """Run the rest, from what `head` returned; return the picture [N, 3, R, R].
+
+        Args:
+            x: features [N, C, stop, stop], as they are or replaced.
+            image: the RGB picture [N, 3, stop / 2, stop / 2].
+            ws: [N, num_ws, w_dim].
+            noise_mode: as for `SynthesisLayer`.
+            noise: as for `SynthesisLayer`.
+        """
         start = x.shape[-1]
         for resolution in resolutions(self.config.resolution):
             if resolution < start:
@@ -265,6 +314,17 @@ class SynthesisNetwork(nn.Module):
         noise: NoiseSource | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
+        """Return pictures [N, 3, R, R], nominally -1..1.
+
+        Args:
+            ws: [N, num_ws, w_dim].
+            noise_mode: as for `SynthesisLayer`.
+            noise: as for `SynthesisLayer`.
+            dtype: what convolutions compute in.
+
+        Raises:
+            ValueError: `ws` has another shape.
+        """
         if ws.ndim != 3 or ws.shape[1:] != (self.config.num_ws, self.config.w_dim):
             raise ValueError(
                 f"ws has shape {list(ws.shape)}; this generator takes "
@@ -275,7 +335,7 @@ class SynthesisNetwork(nn.Module):
 
 
 class Generator(nn.Module):
-    """`mapping` and `synthesis`."""
+    """A StyleGAN2 generator: z becomes w in `mapping`, w a picture in `synthesis`."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -297,6 +357,16 @@ class Generator(nn.Module):
         truncation_psi: float = 1.0,
         noise_mode: NoiseMode = "const",
     ) -> Tensor:
-        """z [N, z_dim] (and labels c [N, c_dim]) -> pictures [N, 3, R, R], nominally -1..1."""
+        """Return pictures [N, 3, R, R], nominally -1..1.
+
+        Args:
+            z: [N, z_dim].
+            c: labels [N, c_dim], which a conditional network needs.
+            truncation_psi: 1 = off, 0 = the mean.
+            noise_mode: "const" adds the layers' own noise, "random" new noise, "none" nothing.
+
+        Raises:
+            ValueError: labels are missing, or of another width.
+        """
         image: Tensor = self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)
         return image

@@ -1,5 +1,7 @@
-"""The inpainting model: encoder, mixer, skip encoder and a frozen generator, in any of the five
-arrangements of Table 2."""
+"""The inpainting model: encoder, mixer, skip encoder and a frozen generator.
+
+They are put together in any of the five arrangements of Table 2.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,17 @@ class Encoding(NamedTuple):
     known: Tensor  # [N, 4, r, r], the encoder's input: erased picture and known mask
 
     def expand(self, count: int) -> Encoding:
-        """The encoding of one picture, for `count` candidates."""
+        """Return the encoding of one picture for `count` candidates, without copying it."""
         return Encoding(*(part.expand(count, -1, *part.shape[2:]) for part in self))
 
 
 def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
-    """[picture * (1 - hole), 1 - hole]: [N, 3, R, R] in -1..1, [N, 1, R, R] -> [N, 4, R, R]."""
+    """Return what the encoder sees, [N, 4, R, R]: the picture, 0 in the hole, and the known mask.
+
+    Args:
+        image: [N, 3, R, R] in -1..1.
+        hole: [N, 1, R, R], 1 in the hole.
+    """
     known = 1 - hole
     return torch.cat([image * known, known], dim=1)
 
@@ -62,7 +69,12 @@ class InpaintingModel(nn.Module):
 
     @torch.no_grad()
     def measure_latents(self, samples: int = 10_000, seed: int = 0) -> None:
-        """Give the mixer mean and spread of the generator's w."""
+        """Measure mean and spread of the generator's w, and give them to the mixer.
+
+        Args:
+            samples: how many codes are drawn.
+            seed: of the draws.
+        """
         rng = torch.Generator().manual_seed(seed)
         mapping = self.generator.mapping
         z = torch.randn(samples, self.config.generator.z_dim, generator=rng)
@@ -74,7 +86,15 @@ class InpaintingModel(nn.Module):
         self.mixer.set_statistics(mapping.w_avg, w.std(dim=0))
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """image [N, 3, R, R] in -1..1, hole [N, 1, R, R] of 0 and 1. Erased pixels are ignored."""
+        """Return what is known of erased pictures.
+
+        Args:
+            image: [N, 3, R, R] in -1..1; what it has in the hole does not matter.
+            hole: [N, 1, R, R] of 0 and 1.
+
+        Raises:
+            ValueError: they have other shapes.
+        """
         R = self.config.generator.resolution
         if image.shape[1:] != (3, R, R) or hole.shape[1:] != (1, R, R):
             raise ValueError(
@@ -89,9 +109,13 @@ class InpaintingModel(nn.Module):
         return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), known)
 
     def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
-        """Sampled codes [N, num_ws, w_dim] -> ws_out [N, num_ws, w_dim] (float32).
+        """Return ws_out [N, num_ws, w_dim], float32.
 
         Where no pixel is known there is nothing to mix with: the sampled code is the answer.
+
+        Args:
+            encoding: of N pictures.
+            w_rand: sampled codes, [N, num_ws, w_dim].
         """
         nothing_known = encoding.known[:, 3].amax(dim=(1, 2)) == 0
         return torch.where(
@@ -99,9 +123,13 @@ class InpaintingModel(nn.Module):
         )
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """ws_out [N, num_ws, w_dim] -> pictures [N, 3, R, R], nominally -1..1.
+        """Return pictures [N, 3, R, R], nominally -1..1.
 
         One invocation of the generator; the two-stage archs make a first picture, then another.
+
+        Args:
+            encoding: of N pictures.
+            ws: ws_out, [N, num_ws, w_dim].
         """
         synthesis, dtype = self.generator.synthesis, self.precision
         x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
@@ -118,7 +146,7 @@ class InpaintingModel(nn.Module):
         return synthesis.tail(self._corrected(features, x, encoding.hole), image, ws)
 
     def _corrected(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
-        """The skip encoder's features, in the precision of the generator's."""
+        """Return the skip encoder's features, in the precision of the generator's."""
         assert self.skip is not None
         with self._mixed_precision():
             features: Tensor = self.skip(encoded, generated, hole)
@@ -131,7 +159,16 @@ class InpaintingModel(nn.Module):
         return torch.autocast(weight.device.type, self.precision, enabled=mixed)
 
     def forward(self, image: Tensor, hole: Tensor, w_rand: Tensor) -> Tensor:
-        """Fill: [N, 3, R, R], [N, 1, R, R], [N, num_ws, w_dim] -> the raw output [N, 3, R, R]."""
+        """Fill holes; return the raw output [N, 3, R, R], nominally -1..1.
+
+        Args:
+            image: [N, 3, R, R] in -1..1.
+            hole: [N, 1, R, R] of 0 and 1.
+            w_rand: sampled codes, [N, num_ws, w_dim].
+
+        Raises:
+            ValueError: picture or hole have other shapes.
+        """
         encoding = self.encode(image, hole)
         return self.render(encoding, self.mix(encoding, w_rand))
 

@@ -1,5 +1,7 @@
-"""Hierarchical mixing: style by style, from the sampled code, the encoder's tokens and what the
-earlier styles became (section 3.1, figure 2)."""
+"""Hierarchical mixing, style by style (section 3.1, figure 2).
+
+Each style is made of the sampled code, the encoder's tokens and what earlier styles became.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +30,12 @@ class StyleMLP(nn.Module):
         nn.init.zeros_(self.fc1.bias)
 
     def forward(self, x: Tensor, rand: Tensor) -> Tensor:
+        """Return the style's code [N, w_dim].
+
+        Args:
+            x: the tokens side by side, [N, in_tokens * w_dim].
+            rand: the sampled code, [N, w_dim], of which the gate keeps a part.
+        """
         y: Tensor = self.fc1(F.relu(self.fc0(x)))
         if self.gate is None:
             return y
@@ -58,11 +66,17 @@ class Mixer(nn.Module):
         self.register_buffer("w_std", torch.ones(w_dim))
 
     def set_statistics(self, w_avg: Tensor, w_std: Tensor) -> None:
-        """Mean and standard deviation of the generator's w, [w_dim] each."""
+        """Set mean and standard deviation of the generator's w, [w_dim] each."""
         self.w_avg.copy_(w_avg)
         self.w_std.copy_(w_std.clamp_min(1e-6))
 
     def forward(self, w_rand: Tensor, w_enc: Tensor) -> Tensor:
+        """Return W_out [N, num_ws, w_dim].
+
+        Args:
+            w_rand: sampled codes, [N, num_ws, w_dim].
+            w_enc: the encoder's tokens, [N, tokens_per_style * num_ws, w_dim].
+        """
         N, t = w_rand.shape[0], self.config.tokens_per_style
         rand = (w_rand - self.w_avg) / self.w_std
         enc = w_enc.reshape(N, self.num_ws, t * self.w_dim)

@@ -23,7 +23,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @cache
 def _fir(gain: float, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is `gain`.
+    """Return the FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is `gain`.
 
     Kept for each device: a copy from the CPU would stall a GPU at every layer, and cannot be
     captured in a CUDA graph.
@@ -42,7 +42,13 @@ def channels_last(module: Module) -> Module:
 def filter2d(x: Tensor, padding: int, gain: float = 1.0) -> Tensor:
     """Low-pass each channel with the [1, 3, 3, 1] FIR.
 
-    x: [N, C, H, W]; zero padding of `padding` px on all sides.
+    Args:
+        x: [N, C, H, W].
+        padding: px of zeros on all sides.
+        gain: what the result is multiplied by.
+
+    Returns:
+        [N, C, H + 2 * padding - 3, W + 2 * padding - 3].
     """
     C = x.shape[1]
     kernel = _fir(gain, x.device, x.dtype).expand(C, 1, 4, 4)
@@ -50,22 +56,28 @@ def filter2d(x: Tensor, padding: int, gain: float = 1.0) -> Tensor:
 
 
 def upsample2d(x: Tensor) -> Tensor:
-    """Twice the size, by zero insertion and the FIR: [N, C, H, W] -> [N, C, 2H, 2W]."""
+    """Double the size by zero insertion and the FIR: [N, C, H, W] -> [N, C, 2H, 2W]."""
     C = x.shape[1]
     kernel = _fir(4.0, x.device, x.dtype).expand(C, 1, 4, 4)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=C)
 
 
 def downsample2d(x: Tensor) -> Tensor:
-    """Half the size, by the FIR and decimation: [N, C, H, W] -> [N, C, H/2, W/2]."""
+    """Halve the size by the FIR and decimation: [N, C, H, W] -> [N, C, H/2, W/2]."""
     # Slicing beats a strided depthwise convolution, whose gradient is several times slower.
     return filter2d(x, padding=1)[:, :, ::2, ::2]
 
 
 def conv2d(x: Tensor, weight: Tensor, down: bool = False) -> Tensor:
-    """Same-size convolution, or FIR and stride 2.
+    """Convolve at the same size, or by FIR and stride 2 at half of it.
 
-    x: [N, I, H, W]; weight: [O, I, k, k], k = 1 or 3.
+    Args:
+        x: [N, I, H, W].
+        weight: [O, I, k, k], k = 1 or 3.
+        down: whether the size is halved.
+
+    Returns:
+        [N, O, H, W], or [N, O, H/2, W/2] with `down`.
     """
     k = weight.shape[-1]
     if not down:
@@ -76,7 +88,7 @@ def conv2d(x: Tensor, weight: Tensor, down: bool = False) -> Tensor:
 
 
 def up_conv2d(x: Tensor, weight: Tensor) -> Tensor:
-    """Transposed convolution of stride 2, then the FIR: [N, I, H, W] -> [N, O, 2H, 2W]."""
+    """Convolve transposed with stride 2, then the FIR: [N, I, H, W] -> [N, O, 2H, 2W]."""
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N, O, 2H + 1, 2W + 1]
     return filter2d(x, padding=1, gain=4.0)
 
@@ -84,13 +96,20 @@ def up_conv2d(x: Tensor, weight: Tensor) -> Tensor:
 def modulated_conv2d(
     x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool = True, up: bool = False
 ) -> Tensor:
-    """Convolution whose weights are scaled by a style, per sample (StyleGAN2, equations 1 and 3).
+    """Convolve with weights that a style scales, per sample (StyleGAN2, equations 1 and 3).
 
     Activations are scaled instead of weights, which is equal and keeps one dense convolution
     for the whole batch.
 
-    x: [N, I, H, W]; weight: [O, I, k, k]; styles: [N, I]. Returns [N, O, H, W], or [N, O, 2H, 2W]
-    with `up`.
+    Args:
+        x: [N, I, H, W].
+        weight: [O, I, k, k].
+        styles: [N, I].
+        demodulate: whether the scaled weights are brought back to unit norm.
+        up: whether the size is doubled.
+
+    Returns:
+        [N, O, H, W], or [N, O, 2H, 2W] with `up`.
     """
     x = x * styles.to(x.dtype)[:, :, None, None]
     w = weight.to(x.dtype)
@@ -112,7 +131,12 @@ def bias_act(
 ) -> Tensor:
     """Add a bias per channel, apply leaky ReLU (0.2, gain sqrt 2) unless `linear`, scale, clamp.
 
-    x: [N, C, ...]; bias: [C]; `clamp` bounds the result before `gain` (networks made for fp16).
+    Args:
+        x: [N, C, ...].
+        bias: [C].
+        linear: whether the activation is left out.
+        gain: what the result is multiplied by.
+        clamp: bounds the result before `gain` (networks made for fp16).
     """
     if bias is not None:
         x = x + bias.to(x.dtype).reshape(1, -1, *[1] * (x.ndim - 2))
@@ -150,6 +174,7 @@ class FullyConnectedLayer(nn.Module):
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [N, out_features] of [N, in_features]."""
         bias = self.bias * self.bias_gain if self.bias_gain != 1.0 else self.bias
         x = F.linear(x, self.weight * self.weight_gain, bias)
         return x if self.linear else F.leaky_relu(x, 0.2) * SQRT2
@@ -179,5 +204,6 @@ class Conv2dLayer(nn.Module):
         self.weight_gain = 1.0 / math.sqrt(in_channels * kernel_size**2)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+        """Return [N, O, H, W] of [N, I, H, W], times `gain`; half the size with `down`."""
         x = conv2d(x, (self.weight * self.weight_gain).to(x.dtype), self.down)
         return bias_act(x, self.bias, linear=self.linear, gain=gain, clamp=self.conv_clamp)

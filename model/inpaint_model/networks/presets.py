@@ -113,14 +113,26 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def preset(name: str) -> Preset:
-    """The preset called `name`; ValueError names the known ones."""
+    """Return the preset called `name`.
+
+    Raises:
+        ValueError: there is none; the message names those that there are.
+    """
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
 def reduced(sizes: Preset, factor: int) -> Preset:
-    """The same preset at 1 / `factor` of its resolution, to be grown later (1, 2, 4, ...)."""
+    """Return the same preset at 1 / `factor` of its resolution, to be grown later.
+
+    Args:
+        sizes: the preset.
+        factor: 1, 2, 4, ...
+
+    Raises:
+        ValueError: `factor` is no power of two, or leaves less than the smallest resolution.
+    """
     levels = factor.bit_length() - 1
     if factor != 2**levels:
         raise ValueError(f"a resolution is reduced by a power of two, not by {factor}")
@@ -136,7 +148,16 @@ def reduced(sizes: Preset, factor: int) -> Preset:
 def inpainting_config(
     sizes: Preset, arch: Arch = "hierarchical", generator: GeneratorConfig | None = None
 ) -> InpaintingConfig:
-    """The configuration of one arch at a preset's sizes, around `generator` if one is given."""
+    """Return the configuration of one arch at a preset's sizes.
+
+    Args:
+        sizes: the preset.
+        arch: a row of Table 2.
+        generator: of an existing generator, which then replaces the preset's.
+
+    Raises:
+        ValueError: the arch is unknown; the message names those that there are.
+    """
     if arch not in ARCHS:
         raise ValueError(f"unknown arch {arch!r}; known are {', '.join(ARCHS)}")
     generator = generator or sizes.generator

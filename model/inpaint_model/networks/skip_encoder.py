@@ -28,15 +28,13 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [N, O, H/s, W/s] of [N, I, H, W], where s is the stride."""
         y: Tensor = self.conv1(F.leaky_relu(self.conv0(x), 0.2)) + self.shortcut(x)
         return F.leaky_relu(y, 0.2)
 
 
 class SkipEncoder(nn.Module):
-    """Features of the encoder [N, E, s, s] and of the generator [N, G, s, s], hole [N, 1, s, s].
-
-    Returns the features that the generator goes on with, [N, G, s, s].
-    """
+    """Corrects the generator's features by what the encoder saw."""
 
     def __init__(self, config: SkipConfig, encoder_channels: int, generator_channels: int) -> None:
         super().__init__()
@@ -53,6 +51,13 @@ class SkipEncoder(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
+        """Return the features that the generator goes on with, [N, G, s, s].
+
+        Args:
+            encoded: features of the encoder, [N, E, s, s].
+            generated: features of the generator, [N, G, s, s]; the result has their precision.
+            hole: [N, 1, s, s], share of each cell that is hole, 0..1.
+        """
         parts = [encoded, generated, hole]
         x = torch.cat([part.to(self.enter.weight.dtype) for part in parts], dim=1)
         x0 = self.down0(self.enter(x))

@@ -13,9 +13,11 @@ LEVELS: Mapping[str, slice] = {"structure": COARSE, "features": MIDDLE, "colours
 
 
 def parse_styles(text: str, num_ws: int) -> tuple[int, ...]:
-    """Return the styles that a text names, in ascending order, out of 0..num_ws - 1.
+    """Return the styles that a text names, in ascending order.
 
-    text: `all`, a level's name, or numbers and ranges such as `0-3,7`; several with commas.
+    Args:
+        text: `all`, a level's name, or numbers and ranges such as `0-3,7`; several with commas.
+        num_ws: how many styles the generator has; they are numbered from 0.
 
     Raises:
         ValueError: the text is none of these, or names a style that the generator does not have.

@@ -19,7 +19,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import GetCoreSchemaHandler, TypeAdapter
+    from pydantic_core import CoreSchema
 
 T = TypeVar("T")
 
@@ -30,7 +31,9 @@ class _Rules:
     def __init__(self, **rules: bool) -> None:
         self._rules = rules
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+    def __get_pydantic_core_schema__(
+        self, source: type, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         return {**handler(source), **self._rules}
 
 
@@ -40,10 +43,12 @@ class ReadAs:
     make: raises ValueError with the reason, in one sentence.
     """
 
-    def __init__(self, plain: Any, make: Callable[[Any], Any]) -> None:
+    def __init__(self, plain: object, make: Callable[[Any], Any]) -> None:
         self._plain, self._make = plain, make
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+    def __get_pydantic_core_schema__(
+        self, source: type, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         from pydantic_core import core_schema
 
         return core_schema.no_info_after_validator_function(
@@ -83,20 +88,21 @@ def validated(kind: type[T], data: object, whole: str = "the file") -> T:
 
     try:
         value: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type] # is hashable
-        return value
     except ValidationError as error:
         errors = error.errors(include_url=False)
+    else:
+        return value
     # A misspelled key says more than the absence of the right one.
     first = next((e for e in errors if e["type"] in _UNKNOWN), errors[0])
     raise ValueError(_sentence(kind, first, whole))
 
 
-def json_schema(kind: Any, title: str) -> dict[str, Any]:
+def json_schema(kind: object, title: str) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a dataclass or a union of them."""
     from pydantic.json_schema import GenerateJsonSchema
 
     class Generate(GenerateJsonSchema):
-        def field_title_should_be_set(self, schema: Any) -> bool:
+        def field_title_should_be_set(self, schema: object) -> bool:
             return False  # titles would only repeat the keys
 
     schema = _adapter(kind).json_schema(schema_generator=Generate)
@@ -116,7 +122,7 @@ def shown(value: object) -> str:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 (what may stand in a type hint)
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
@@ -142,8 +148,8 @@ _MUST: Mapping[str, str] = {  # by pydantic's name of the error
 }
 
 
-def _sentence(kind: Any, error: Mapping[str, Any], whole: str) -> str:
-    """What is wrong, as a sentence without its full stop."""
+def _sentence(kind: type, error: Mapping[str, Any], whole: str) -> str:
+    """Return what is wrong, as a sentence without its full stop."""
     name, place, context = error["type"], error["loc"], error.get("ctx", {})
     if name in _UNKNOWN:
         *above, key = place[:-1] + (str(place[-1]),)
@@ -171,10 +177,12 @@ def _key(step: object) -> str:
     return text if len(text) <= 40 and text.isprintable() else shown(text)
 
 
-def _fields_at(kind: Any, place: Sequence[str | int]) -> list[str]:
-    """The names of the fields of the dataclass at `place` inside `kind`."""
+def _fields_at(kind: type, place: Sequence[str | int]) -> list[str]:
+    """Return the names of the fields of the dataclass at `place` inside `kind`."""
     for step in place:
         if isinstance(step, str):  # else an entry of a tuple, whose type follows below
             hint = get_type_hints(kind)[step]
-            kind = next(k for k in (hint, *get_args(hint)) if is_dataclass(k))
+            kind = next(
+                k for k in (hint, *get_args(hint)) if is_dataclass(k) and isinstance(k, type)
+            )
     return [field.name for field in fields(kind)]

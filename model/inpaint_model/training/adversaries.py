@@ -115,8 +115,16 @@ class StyleGAN2Adversary:
         stats: Stats,
         world: World,
     ) -> None:
-        """draw: new pictures of the generator [N, 3, R, R], and the labels that they were made
-        for. dtype: of the convolutions."""
+        """Take the discriminator and what it plays with.
+
+        Args:
+            D: the discriminator, where it will be trained.
+            options: of the training.
+            draw: new pictures of the generator [N, 3, R, R], and the labels of these.
+            dtype: of the convolutions.
+            stats: take the figures of each step.
+            world: the processes of the training.
+        """
         self.network, self.options = D, options
         self.optimizer = lazy_adam(
             D.parameters(), options.lr_discriminator or options.lr, options.r1_interval
@@ -130,9 +138,11 @@ class StyleGAN2Adversary:
 
     @property
     def learns_in_loss(self) -> list[nn.Parameter]:
+        """None: it learns in `prepare`."""
         return []
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
+        """Learn from real pictures [N, 3, R, R] and as many of the generator's."""
         D, stats = self.network, self._stats
         D.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
@@ -161,10 +171,11 @@ class StyleGAN2Adversary:
             self.augment.p = self.ada.p
 
     def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """The seed of the augmentation, on the CPU."""
+        """Return the seed of the augmentation, on the CPU."""
         return {"D seed": torch.tensor(self._generator(now, "G").initial_seed())}
 
     def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+        """Return the logistic loss of the generator for its pictures [N, 3, R, R]."""
         self.network.requires_grad_(False)
         generator = torch.Generator().manual_seed(int(chance["D seed"]))
         seen = self.augment(fake, generator).to(self._dtype)
@@ -172,9 +183,10 @@ class StyleGAN2Adversary:
         return Verdict(losses.g_nonsaturating(logits), {})
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
-        """Nothing: it has learned in `prepare`."""
+        """Do nothing: it has learned in `prepare`."""
 
     def numbers(self) -> dict[str, Any]:
+        """Return where the adaptive augmentation stands."""
         (sign_sum,) = read_scalars(self.ada.sign_sum)
         return {
             "p": self.ada.p,
@@ -183,6 +195,7 @@ class StyleGAN2Adversary:
         }
 
     def restore(self, numbers: dict[str, Any]) -> None:
+        """Go on with the adaptive augmentation from what `numbers` returned."""
         if self.options.ada_target:
             self.ada = AdaController(self.options.ada_target, self.options.ada_kimg, **numbers)
             self.augment.p = self.ada.p
@@ -217,10 +230,17 @@ class ProjectedAdversary:
         world: World,
         graphs: Graphs | None = None,
     ) -> None:
-        """P: where it will be trained. lr: Adam's learning rate of the heads.
+        """Take the discriminators and what they play with.
 
-        augment_p: chance of each augmentation, 0..1. blur_kimg: thousands of images over which the
-        blur of what they see fades; 0 = none. graphs: record `learn` as one.
+        Args:
+            P: the discriminators, where they will be trained.
+            lr: Adam's learning rate of the heads.
+            augment_p: chance of each augmentation, 0..1.
+            blur_kimg: thousands of images over which the blur of what they see fades; 0 = none.
+            seed: of the augmentation.
+            stats: take the figures of each step.
+            world: the processes of the training.
+            graphs: record `learn` as one.
         """
         self.network = P
         self._parameters = P.trained_parameters()
@@ -232,15 +252,21 @@ class ProjectedAdversary:
 
     @property
     def learns_in_loss(self) -> list[nn.Parameter]:
+        """The parameters of the heads."""
         return self._parameters
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Nothing: it learns in `learn`."""
+        """Do nothing: they learn in `learn`."""
 
     def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
+        """Return the choices of the augmentation, and the taps of the blur while there is one."""
         return self._chance(now, count, "fake")
 
     def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+        """Return the hinge loss of the generator for its pictures [N, 3, R, R].
+
+        The heads' gradient for these pictures is taken at the same time.
+        """
         for parameter in self._parameters:
             parameter.grad = None
         logits = self.network(self._seen(fake, chance))
@@ -250,6 +276,11 @@ class ProjectedAdversary:
         return Verdict(losses.g_hinge(logits), numbers)
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
+        """Add the gradient for real pictures [N, 3, R, R] to that of `loss`, and step.
+
+        Raises:
+            RuntimeError: `loss` was not called before.
+        """
         on_fakes = [p.grad for p in self._parameters if p.grad is not None]
         if len(on_fakes) < len(self._parameters):
             raise RuntimeError("projected discriminators learn from what `loss` saw: call it first")
@@ -262,10 +293,11 @@ class ProjectedAdversary:
         self._stats.add("logits_real", said["logits"])
 
     def numbers(self) -> dict[str, Any]:
+        """Return nothing: all there is are tensors."""
         return {}
 
     def restore(self, numbers: dict[str, Any]) -> None:
-        """Nothing: all there is are tensors."""
+        """Do nothing: all there is are tensors."""
 
     def _learn_real(self, inputs: Tensors) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -276,7 +308,7 @@ class ProjectedAdversary:
         return {"loss": loss.detach(), "logits": logits.detach().mean()}
 
     def _chance(self, now: Moment, count: int, purpose: str) -> dict[str, Tensor]:
-        """The choices of the augmentation, and the taps of the blur while there is one."""
+        """Return the choices of the augmentation, and the taps of the blur while there is one."""
         name = f"projected {purpose} {self._world.rank}"
         drawn = random_changes(count, generator_for(self._seed, now.nimg, name))
         taps = gaussian_taps(fading_sigma(BLUR, now.nimg, self._blur_kimg), _REACH)

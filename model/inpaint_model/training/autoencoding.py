@@ -44,6 +44,7 @@ class VariationalEncoder(nn.Module):
         self.trunk.b4.out = FullyConnectedLayer(_CHANNELS[0], 2 * z_dim)
 
     def forward(self, images: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of z, [N, z_dim] each, of pictures [N, 3, R, R]."""
         small = F.interpolate(images, (_SIDE, _SIDE), mode="area")
         mean, log_variance = self.trunk(small.to(dtype)).chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 4)
@@ -90,7 +91,7 @@ def reconstruct(
 
 
 def autoencoding_loss(result: Reconstruction, price: float) -> Tensor:
-    """The distance, and `price` for every nat that the codes hold (a beta-VAE's loss)."""
+    """Return the distance, and `price` for every nat that the codes hold (a beta-VAE's loss)."""
     return result.distance + price * result.rate
 
 

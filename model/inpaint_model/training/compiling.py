@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 Function = TypeVar("Function", bound=Callable[..., Tensor])
 
 
-def compiled(function: Function, *example: Any) -> Function:
+def compiled(function: Function, *example: object) -> Function:
     """Compile `function` and its gradient for arguments like `example`; on failure return it as is.
 
     Compiling takes a minute or two on a processor, and a C++ compiler. It is tried at once, so that

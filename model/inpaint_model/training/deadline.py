@@ -33,7 +33,7 @@ class Snapshots:
         self._last_nimg, self._last_time = cur_nimg, time.monotonic()
 
     def due(self, cur_nimg: int) -> bool:
-        """Whether one shall be made now; then the next one is counted from here."""
+        """Return whether one shall be made now; then the next one is counted from here."""
         if self._minutes:
             due = time.monotonic() - self._last_time >= self._minutes * 60
         else:

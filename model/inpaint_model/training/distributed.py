@@ -36,7 +36,7 @@ class World:
         return batch_size // self.size
 
     def shard(self, batch: Tensor) -> Tensor:
-        """This process's samples of a global batch [N, ...]: rank, rank + size, ...
+        """Return this process's samples of a global batch [N, ...]: rank, rank + size, ...
 
         Strided, so that the groups of the discriminator's minibatch standard deviation are the
         same whatever the number of processes.
@@ -44,7 +44,7 @@ class World:
         return batch[self.rank :: self.size]
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Mean over processes, in one message."""
+        """Average gradients over the processes, in one message."""
         if self.size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -61,7 +61,7 @@ class World:
         optimizer.step()
 
     def agree(self, answer: bool) -> bool:
-        """The main process's answer to a question that clocks answer differently."""
+        """Return the main process's answer to a question that clocks answer differently."""
         if self.size == 1:
             return answer
         shared = torch.tensor([answer])
@@ -69,7 +69,7 @@ class World:
         return bool(shared)
 
     def mean(self, value: Tensor) -> Tensor:
-        """Mean of a tensor over processes."""
+        """Return the mean of a tensor over the processes."""
         if self.size == 1:
             return value
         value = value.clone()

@@ -19,13 +19,14 @@ _FLOOR = 1e-5  # of a change's mean square: about half a step of 8 bits; less co
 
 
 def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
-    """Edits to learn from: part of the way from one code to another, in a range of styles.
+    """Return edits to learn from: part of the way from one code to another, in a range of styles.
 
     Differences of sampled codes change what pictures of the generator differ in, shapes too; a
     random vector hardly does.
 
     Args:
-        w, other: codes [B, num_ws, w_dim].
+        w: codes [B, num_ws, w_dim] to start from.
+        other: codes [B, num_ws, w_dim] to go towards.
         draws: uniform numbers [B, 3]: where the range begins and ends, and how far to go.
 
     Returns:
@@ -42,14 +43,16 @@ def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
 def edit_loss(
     model: InpaintingModel, encoding: Encoding, ws: Tensor, move: Tensor, hole: Tensor
 ) -> Tensor:
-    """Squared error of an edit's change in the hole against its change without the skip encoder.
+    """Return the error of an edit's change in the hole, compared with no skip encoder.
 
-    Octave by octave, down from the resolution at which the skip encoder works: shapes change a
-    picture by much less than colours do, and would not count in one sum.
+    Squared, octave by octave, down from the resolution at which the skip encoder works: shapes
+    change a picture by much less than colours do, and would not count in one sum.
 
     Args:
+        model: the model in training.
         encoding: of N erased pictures.
-        ws, move: W_out and what is added to it, [N, num_ws, w_dim].
+        ws: W_out, [N, num_ws, w_dim].
+        move: what is added to it, [N, num_ws, w_dim].
         hole: [N, 1, R, R].
 
     Returns:
@@ -65,7 +68,7 @@ def edit_loss(
 
 
 def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
-    """The mean, over octaves and pictures [N, C, R, R], of their squared error / what is wanted."""
+    """Return squared errors / what is wanted, mean over octaves and pictures [N, C, R, R]."""
     errors = [
         (have - want).square().mean(dim=(1, 2, 3)) / (want.square().mean(dim=(1, 2, 3)) + _FLOOR)
         for have, want in zip(octaves(found, side), octaves(wanted, side), strict=True)
@@ -74,7 +77,7 @@ def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
 
 
 def octaves(pictures: Tensor, side: int) -> list[Tensor]:
-    """Pictures [N, C, R, R] from `side` px down: what each octave adds, and what is left."""
+    """Divide pictures [N, C, R, R] from `side` px down: what each octave adds, and what is left."""
     x = F.adaptive_avg_pool2d(pictures, side)
     bands = []
     while x.shape[-1] > _LAST:

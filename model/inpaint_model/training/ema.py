@@ -12,7 +12,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def frozen_copy(module: Module) -> Module:
-    """A copy in evaluation mode that takes no gradients."""
+    """Return a copy in evaluation mode that takes no gradients."""
     return copy.deepcopy(module).eval().requires_grad_(False)
 
 

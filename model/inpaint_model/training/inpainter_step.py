@@ -39,12 +39,12 @@ class Fills(NamedTuple):
 
 
 def trained_parameters(model: InpaintingModel) -> list[torch.nn.Parameter]:
-    """Everything but the generator."""
+    """Return the parameters of everything but the generator."""
     return [p for name, p in model.named_parameters() if not name.startswith("generator.")]
 
 
 def composite(output: Tensor, picture: Tensor, hole: Tensor) -> Tensor:
-    """I_f = M I + (1 - M) I_o: the picture's own pixels wherever they are known."""
+    """Return I_f = M I + (1 - M) I_o: the picture's own pixels wherever they are known."""
     return torch.where(hole > 0, output, picture)
 
 
@@ -137,7 +137,7 @@ def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
 
 @torch.no_grad()
 def grid_of(model: InpaintingModel, batch: Batch) -> Image.Image:
-    """A row each: picture, erased, fill with its own code, three fills with other codes, output."""
+    """Return a row each: picture, erased, fill with its own code, three with others, output."""
     B = min(len(batch.same), 8)
     picture, hole = batch.same[:B], batch.hole[:B]
     encoding = model.encode(picture, hole)

@@ -57,6 +57,7 @@ class InpainterInputs:
     sampler: Sampler | None = None
 
     def __call__(self, nimg: int) -> InpainterDraws:
+        """Return the draws of the step that begins after `nimg` images."""
         options, config, share = self.options, self.config, self.world.shard
         batch, rng = options.batch_size, generator_for(options.seed, nimg, "latents")
         z = torch.randn(batch, 3, config.z_dim, generator=rng)

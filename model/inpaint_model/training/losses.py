@@ -10,37 +10,37 @@ from torch import Tensor
 
 
 def g_nonsaturating(fake_logits: Tensor) -> Tensor:
-    """-log sigmoid(D(fake)): what a generator minimises. Logits [N, 1]."""
+    """Return -log sigmoid(D(fake)), which a generator minimizes, of logits [N, 1]."""
     return F.softplus(-fake_logits).mean()
 
 
 def d_logistic_real(real_logits: Tensor) -> Tensor:
-    """-log sigmoid(D(real)). Logits [N, 1]."""
+    """Return -log sigmoid(D(real)) of logits [N, 1]."""
     return F.softplus(-real_logits).mean()
 
 
 def d_logistic_fake(fake_logits: Tensor) -> Tensor:
-    """-log(1 - sigmoid(D(fake))). Logits [N, 1]."""
+    """Return -log(1 - sigmoid(D(fake))) of logits [N, 1]."""
     return F.softplus(fake_logits).mean()
 
 
 def g_hinge(fake_logits: Tensor) -> Tensor:
-    """-D(fake): what a generator minimizes against hinge losses. Logits [N, L]."""
+    """Return -D(fake), which a generator minimizes against hinge losses, of logits [N, L]."""
     return -fake_logits.mean()
 
 
 def d_hinge_real(real_logits: Tensor) -> Tensor:
-    """max(0, 1 - D(real)), mean over all logits [N, L] (Lim and Ye 2017)."""
+    """Return max(0, 1 - D(real)), the mean over all logits [N, L] (Lim and Ye 2017)."""
     return F.relu(1 - real_logits).mean()
 
 
 def d_hinge_fake(fake_logits: Tensor) -> Tensor:
-    """max(0, 1 + D(fake)), mean over all logits [N, L] (Lim and Ye 2017)."""
+    """Return max(0, 1 + D(fake)), the mean over all logits [N, L] (Lim and Ye 2017)."""
     return F.relu(1 + fake_logits).mean()
 
 
 def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
-    """Mean squared norm of the gradient of D at real pictures (Mescheder et al. 2018).
+    """Return the mean squared norm of D's gradient at real pictures (Mescheder et al. 2018).
 
     real_images [N, 3, H, W] must require gradients and have produced real_logits [N, 1].
     """
@@ -49,7 +49,7 @@ def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
 
 
 def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
-    """Length of the Jacobian's product with random pictures, per sample (StyleGAN2, section 3.2).
+    """Return lengths [N] of the Jacobian's product with random pictures (StyleGAN2, section 3.2).
 
     images [N, 3, H, W] made from ws [N, num_ws, w_dim]; noise like images, unit normal.
     Returns [N].
@@ -60,5 +60,5 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
 
 
 def path_length_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
-    """Mean squared deviation of lengths [N] from their running mean (a scalar)."""
+    """Return the mean squared deviation of lengths [N] from their running mean (a scalar)."""
     return (lengths - mean).square().mean()

@@ -9,11 +9,12 @@ import argparse
 from dataclasses import field, fields
 from typing import Any, TypeVar, get_type_hints
 
+T = TypeVar("T")
 Options = TypeVar("Options")
 
 
-def option(default: Any, meaning: str) -> Any:
-    """A field of an options class: its default, and one sentence with the unit."""
+def option(default: T, meaning: str) -> T:
+    """Return a field of an options class: its default, and one sentence with the unit."""
     return field(default=default, metadata={"help": meaning})
 
 
@@ -40,5 +41,5 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
 
 
 def options_from(args: argparse.Namespace, cls: type[Options]) -> Options:
-    """The options that a command line gave."""
+    """Return the options that a command line gave."""
     return cls(**{entry.name: getattr(args, entry.name) for entry in fields(cls)})  # type: ignore[arg-type]

@@ -52,6 +52,7 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the four feature maps, from fine to coarse, of pictures [N, 3, H, W] in -1..1."""
         x = ((images.to(self.mean.dtype) + 1) / 2 - self.mean) / self.std
         taps: list[Tensor] = []
         for step in self.plan:
@@ -65,7 +66,7 @@ class VGG16(nn.Module):
 
 
 def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
-    """VGG16 from a weight file with torchvision's names (safetensors, or a .pth state dict).
+    """Load VGG16 from weights with torchvision's names (safetensors, or a .pth state dict).
 
     dtype: what it computes in.
     """
@@ -83,7 +84,7 @@ def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
 
 
 def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
-    """A scripted network [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
+    """Load a scripted network: [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
 
     dtype: what it computes in; bfloat16 is nearly twice as fast on processors that have it.
     """
@@ -97,7 +98,7 @@ def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features
 
 
 def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32) -> Features:
-    """The block outputs, down to 8 px, of a frozen copy of `D`."""
+    """Return the block outputs, down to 8 px, of a frozen copy of `D`."""
     frozen = channels_last(frozen_copy(D))
 
     def features(images: Tensor) -> Sequence[Tensor]:

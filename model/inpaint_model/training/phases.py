@@ -53,6 +53,7 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Do the work on the stream of the recordings."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             result = work()
@@ -60,6 +61,7 @@ class CudaRecorder:
         return result
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
+        """Note what the work does in a graph, without doing it; see `Recorder.record`."""
         gc.collect()  # a graph of autograd that is still alive would bring its own stream along
         torch.cuda.synchronize(self.device)
         torch.cuda.empty_cache()  # the pool needs room beside what was used without it
@@ -79,7 +81,7 @@ class CudaRecorder:
 
 
 def recorder_for(device: torch.device) -> Recorder:
-    """What records on a device; ValueError where nothing does."""
+    """Return what records on a device; ValueError where nothing does."""
     if device.type != "cuda":
         raise ValueError(f"they need a CUDA device, not {device.type}")
     return CudaRecorder(device)
@@ -128,11 +130,14 @@ class Phase:
         parameters: Iterable[nn.Parameter],
         graphs: Graphs | None = None,
     ) -> None:
-        """function: called as `function(inputs, *constants)`. It reads nothing else that changes
+        """Take the work of the phase.
 
-        but tensors that stay where they are, such as weights, and may change buffers in place. Its
-        outputs carry no gradient. parameters: those whose `grad` it fills; they have none when it
-        is called. graphs: None = call the function as it is.
+        Args:
+            function: called as `function(inputs, *constants)`. It reads nothing else that changes
+                but tensors that stay where they are, such as weights, and may change buffers in
+                place. Its outputs carry no gradient.
+            parameters: those whose `grad` it fills; they have none when it is called.
+            graphs: None = call the function as it is.
         """
         self._function, self._parameters = function, list(parameters)
         self._graphs = graphs

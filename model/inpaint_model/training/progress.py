@@ -33,6 +33,7 @@ class Stats:
         self._counts: dict[str, int] = {}
 
     def add(self, name: str, value: Tensor | float) -> None:
+        """Count one value of a name; a tensor is not read from its device yet."""
         value = value.detach().float() if isinstance(value, Tensor) else value
         self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -43,7 +44,7 @@ class Stats:
             self.add(name, value)
 
     def take(self, state: Path, cur_nimg: int) -> dict[str, float]:
-        """The means since the last call.
+        """Return the means since the last call.
 
         TrainingDivergedError if one is not finite; it names `state`, the last good one. So call
         this before a state is written.

@@ -17,7 +17,7 @@ from inpaint_model.networks.generator import NoiseSource
 def generator_for(
     seed: int, cur_nimg: int, purpose: str, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """A fresh generator for one purpose of one training step."""
+    """Return a fresh generator for one purpose of one training step."""
     digest = hashlib.blake2b(f"{seed}/{cur_nimg}/{purpose}".encode(), digest_size=8).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)
 

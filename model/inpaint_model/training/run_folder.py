@@ -34,10 +34,12 @@ class RunFolder:
 
     @property
     def state_path(self) -> Path:
+        """Where the state of the training is kept, to go on from."""
         return self.path / "state.safetensors"
 
     @property
     def bundle_path(self) -> Path:
+        """Where the trained model is kept."""
         return self.path / "bundle"
 
     def write_options(self, options: Mapping[str, Any]) -> None:

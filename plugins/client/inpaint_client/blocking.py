@@ -42,19 +42,27 @@ class BlockingClient:
         self.close()
 
     def close(self) -> None:
+        """Cut the connections; whatever still runs is cancelled."""
         self._worker.close()
 
     def info(self) -> DaemonInfo:
-        """What the daemon is and can do."""
+        """Return what the daemon is and can do."""
         return self._call(lambda client: client.info())
 
     def is_serving(self) -> bool:
+        """Return False while the daemon loads, drains, or has lost its device."""
         return self._call(lambda client: client.is_serving())
 
     def load_model(self, name: str) -> Model:
+        """Bring a model into the daemon's memory.
+
+        Raises:
+            NotFound: `info` does not list it.
+        """
         return self._call(lambda client: client.load_model(name))
 
     def unload_model(self, name: str) -> bool:
+        """Free a model's memory; return whether it was loaded."""
         return self._call(lambda client: client.unload_model(name))
 
     def fill(self, job: FillJob, timeout_s: float | None = None) -> Iterator[FillEvent]:

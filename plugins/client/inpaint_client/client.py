@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message as WireMessage
 from grpclib.client import Stream, StreamStreamMethod, UnaryUnaryMethod
@@ -33,6 +33,8 @@ from .events import Done, FillEvent
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
 from .wire import daemon_info, edit_requests, event, fill_requests, model
+
+Reply = TypeVar("Reply", bound=WireMessage)
 
 _SERVICE = "/inpaint.v1.Inpaint/"
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
@@ -81,7 +83,7 @@ class Client:
                 await asyncio.sleep(0)  # the sockets are closed in the loop's next turns
 
     async def info(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> DaemonInfo:
-        """What the daemon is and can do. Cheap."""
+        """Return what the daemon is and can do. Cheap."""
         return daemon_info(await self._unary("Info", pb.InfoRequest(), pb.InfoResponse, timeout_s))
 
     async def load_model(self, name: str, timeout_s: float | None = LOAD_TIMEOUT_S) -> Model:
@@ -131,20 +133,21 @@ class Client:
                     async for value in events:
                         begun = True
                         yield value
-                return
             except NotFound:
                 if begun or attempt is attempts[-1]:
                     raise
+            else:
+                return
 
     async def _unary(
-        self, name: str, request: WireMessage, reply: type[Any], timeout_s: float | None
-    ) -> Any:
+        self, name: str, request: WireMessage, reply: type[Reply], timeout_s: float | None
+    ) -> Reply:
         method = UnaryUnaryMethod(self._channel, _SERVICE + name, type(request), reply)
         return await self._call(method, request, timeout_s)
 
     async def _call(
-        self, method: UnaryUnaryMethod[Any, Any], request: WireMessage, timeout_s: float | None
-    ) -> Any:
+        self, method: UnaryUnaryMethod[Any, Reply], request: WireMessage, timeout_s: float | None
+    ) -> Reply:
         await self._connect()
         with _translated(self.endpoint):
             return await method(request, timeout=timeout_s, metadata=self._metadata)

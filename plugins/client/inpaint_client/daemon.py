@@ -46,7 +46,7 @@ def ensure_daemon(
     is_wanted: Callable[[], bool] = lambda: True,
     timeout_s: float = START_TIMEOUT_S,
 ) -> Endpoint:
-    """The daemon of the settings (None: the user's); started if it is this machine's and not up.
+    """Return the daemon of the settings (None: the user's), started if it is local and not up.
 
     Blocks while it starts: call it in a thread (`Worker` does). `is_wanted` is asked ten times a
     second; when it says no, the wait ends with Cancelled and the daemon goes on starting.
@@ -94,7 +94,7 @@ def start_daemon(
 
 
 def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[str]:
-    """How to run the daemon: the configured path, PATH, beside this package, the user's ~/.local.
+    """Return the daemon's command: configured, in PATH, beside this package, or in ~/.local.
 
     beside: a file in an environment that may hold the daemon.
 
@@ -114,12 +114,12 @@ def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[st
 
 
 def log_file() -> Path:
-    """What a daemon that was started from here writes."""
+    """Return where a daemon writes that was started from here."""
     return cache_folder() / "server.log"
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log that says anything; empty if there is none."""
+    """Return the last line of a log that says anything; empty if there is none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))

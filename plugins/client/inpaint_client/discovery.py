@@ -35,17 +35,18 @@ class RuntimeFile:
     version: str
 
     def endpoint(self, tls: TlsFiles | None = None) -> Endpoint:
+        """Return where the daemon listens, with its token."""
         return parse_endpoint(self.address, self.token, tls)
 
     def is_stale(self) -> bool:
-        """Whether the daemon that wrote it is gone (it was killed, or the machine restarted)."""
+        """Return whether the daemon that wrote it is gone (killed, or the machine restarted)."""
         if not is_sandboxed() and not process_exists(self.pid):
             return True
         return not accepts(self.endpoint())
 
 
 def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
-    """The daemon to use. Only local ones are tried; a remote address is taken as it is.
+    """Return the daemon to use. Only local ones are tried; a remote address is taken as it is.
 
     Without `settings` those of the user's connection file count.
 
@@ -68,7 +69,7 @@ def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
 
 
 def flatpak_remedy() -> str:
-    """Flatpak hides the runtime folder, even from programs that may read the whole home."""
+    """Return what helps in Flatpak, which hides the runtime folder from every program."""
     app = os.environ.get("FLATPAK_ID", "APP")
     allow = f"flatpak override --user --filesystem=xdg-run/inpaint:create {app}"
     return (
@@ -78,18 +79,21 @@ def flatpak_remedy() -> str:
 
 
 def is_local_choice(settings: ConnectionSettings) -> bool:
-    """Whether the daemon of this machine is meant: then it may be started."""
+    """Return whether the daemon of this machine is meant: then it may be started."""
     return not os.environ.get("INPAINT_SERVER", "") and not settings.address
 
 
 def runtime_files() -> list[RuntimeFile]:
-    """Every readable runtime file, stale ones too, best first."""
+    """Return every readable runtime file, stale ones too, best first."""
     found = (read_runtime_file(folder / RUNTIME_FILE) for folder in runtime_folders())
     return [runtime for runtime in found if runtime is not None]
 
 
 def read_runtime_file(path: Path) -> RuntimeFile | None:
-    """None if there is none, if somebody else wrote it, or if it makes no sense."""
+    """Return what a runtime file says.
+
+    None if there is none, if somebody else wrote it, or if it makes no sense.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             if hasattr(os, "getuid") and os.fstat(file.fileno()).st_uid != os.getuid():
@@ -113,7 +117,7 @@ def read_runtime_file(path: Path) -> RuntimeFile | None:
 
 
 def accepts(endpoint: Endpoint, timeout_s: float = _ANSWER_S) -> bool:
-    """Whether something accepts a connection there."""
+    """Return whether something accepts a connection there."""
     try:
         if endpoint.path:
             with socket.socket(socket.AF_UNIX) as probe:
@@ -127,7 +131,7 @@ def accepts(endpoint: Endpoint, timeout_s: float = _ANSWER_S) -> bool:
 
 
 def process_exists(pid: int) -> bool:
-    """Whether a process of that number runs (os.kill would end it on Windows)."""
+    """Return whether a process of that number runs (os.kill would end it on Windows)."""
     if sys.platform == "win32":
         import ctypes
 
@@ -151,7 +155,7 @@ def process_exists(pid: int) -> bool:
 
 
 def _token_of(address: str) -> str:
-    """The token of the daemon of this machine, if that is the one at `address`."""
+    """Return the token of the daemon of this machine, if that is the one at `address`."""
     for runtime in runtime_files():
         if runtime.address == address.strip():
             return runtime.token

@@ -21,7 +21,7 @@ class TlsFiles:
     key: str = ""
 
     def context(self) -> ssl.SSLContext:
-        """A client context for HTTP/2.
+        """Return a client context for HTTP/2.
 
         Raises:
             BadInput: a file cannot be read or does not hold what it should.
@@ -63,7 +63,7 @@ class Endpoint:
 
 
 def parse_endpoint(address: str, token: str = "", tls: TlsFiles | None = None) -> Endpoint:
-    """`host:port`, `[::1]:port`, `tls://host:port` or `unix:PATH`.
+    """Read `host:port`, `[::1]:port`, `tls://host:port` or `unix:PATH`.
 
     `tls` names the files for `tls://`; it is not used for the others.
 

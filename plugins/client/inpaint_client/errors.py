@@ -132,7 +132,7 @@ _BY_STATUS: dict[int, tuple[type[InpaintError], str]] = {
 
 
 def from_status(code: int, message: str | None) -> InpaintError:
-    """The exception for gRPC status `code`; `message` is the daemon's sentence, if it sent one."""
+    """Return the exception for gRPC status `code`; `message` is the daemon's sentence, if any."""
     kind, sentence = _BY_STATUS.get(code, (DaemonFault, "The daemon failed."))
     text = (message or "").strip() or sentence
     if text.split(maxsplit=1)[0].isalpha():  # a word, not the name of a field

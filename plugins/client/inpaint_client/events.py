@@ -15,12 +15,16 @@ from .requests import FrameMode, Picture
 
 @dataclass(frozen=True)
 class Accepted:
+    """The daemon has the request and will work on it."""
+
     session_id: str  # for EditJob, as long as the daemon keeps it
     queue_position: int  # 0 = running now
 
 
 @dataclass(frozen=True)
 class FrameChosen:
+    """The frame of one group of the hole is known."""
+
     group: int  # 0, 1, ...: disconnected holes far apart get a frame each
     frame: Frame
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
@@ -33,11 +37,14 @@ class FrameChosen:
 
 @dataclass(frozen=True)
 class Progress:
+    """How many of the renderings are done."""
+
     done: int  # renderings sent so far
     total: int  # renderings that will be sent, candidates and variants
 
     @property
     def fraction(self) -> float:
+        """The share that is done, 0..1."""
         return self.done / self.total if self.total else 0.0
 
 
@@ -52,6 +59,8 @@ class Patch:
 
 @dataclass(frozen=True)
 class Candidate:
+    """One rendering: a candidate, or a variant of it."""
+
     index: int  # 0, 1, ... in the order of the seeds
     variant: int  # -1 = the candidate itself, else the index of the request's variant
     seed: int
@@ -61,6 +70,7 @@ class Candidate:
 
     @property
     def is_variant(self) -> bool:
+        """Whether it is a candidate with the edits of a variant."""
         return self.variant >= 0
 
 

@@ -15,7 +15,7 @@ NAME = "inpaint"
 
 
 def config_folder() -> Path:
-    """The user's settings: ~/.config/inpaint and its relatives. Not made here."""
+    """Return the folder of the user's settings, such as ~/.config/inpaint. Not made here."""
     if sys.platform == "win32":
         return _local_app_data() / NAME
     if sys.platform == "darwin":
@@ -24,7 +24,7 @@ def config_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """What may be deleted, such as the log of a daemon that a plug-in started."""
+    """Return the folder of what may be deleted, such as the log of a daemon that we started."""
     if sys.platform == "win32":
         return _local_app_data() / NAME / "Cache"
     if sys.platform == "darwin":
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 
 
 def runtime_folders() -> list[Path]:
-    """Where a daemon of this user may have written server.json, best first.
+    """Return where a daemon of this user may have written server.json, best first.
 
     A sandboxed host (Flatpak, Snap) has folders of its own, while the daemon runs outside of it.
     """
@@ -52,11 +52,12 @@ def runtime_folders() -> list[Path]:
 
 
 def is_sandboxed() -> bool:
-    """Whether this process sees other processes and folders than the daemon's."""
+    """Return whether this process sees other processes and folders than the daemon's."""
     return is_flatpak() or "SNAP" in os.environ
 
 
 def is_flatpak() -> bool:
+    """Return whether this process runs in Flatpak's sandbox."""
     return Path("/.flatpak-info").exists()
 
 

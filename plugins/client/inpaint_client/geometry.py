@@ -36,10 +36,12 @@ class Extent(NamedTuple):
 
     @property
     def longest(self) -> int:
+        """The longer side, px."""
         return max(self)
 
     @property
     def area(self) -> int:
+        """How many pixels it has."""
         return self.width * self.height
 
 
@@ -53,34 +55,40 @@ class Box(NamedTuple):
 
     @staticmethod
     def from_corners(left: int, top: int, right: int, bottom: int) -> Box:
-        """The box between two corners, empty if they are crossed."""
+        """Return the box between two corners, empty if they are crossed."""
         return Box(left, top, max(0, right - left), max(0, bottom - top))
 
     @staticmethod
     def of_extent(extent: Extent) -> Box:
+        """Return the box of a whole picture."""
         return Box(0, 0, *extent)
 
     @property
     def right(self) -> int:
+        """The first column beyond the box."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
+        """The first row below the box."""
         return self.y + self.height
 
     @property
     def extent(self) -> Extent:
+        """Its size."""
         return Extent(self.width, self.height)
 
     @property
     def is_empty(self) -> bool:
+        """Whether it holds no pixel."""
         return self.width <= 0 or self.height <= 0
 
     def contains(self, other: Box) -> bool:
+        """Return whether `other` lies inside entirely; an empty box always does."""
         return other.is_empty or self.clamp(other) == other
 
     def union(self, other: Box) -> Box:
-        """The smallest box around both; an empty one does not count."""
+        """Return the smallest box around both; an empty one does not count."""
         if self.is_empty or other.is_empty:
             return other if self.is_empty else self
         return Box.from_corners(
@@ -91,7 +99,7 @@ class Box(NamedTuple):
         )
 
     def clamp(self, other: Box) -> Box:
-        """The part of `other` inside this box; empty if there is none."""
+        """Return the part of `other` inside this box; empty if there is none."""
         return Box.from_corners(
             max(self.x, other.x),
             max(self.y, other.y),
@@ -100,29 +108,29 @@ class Box(NamedTuple):
         )
 
     def grow(self, margin: int) -> Box:
-        """Larger by `margin` px on every side (smaller if negative)."""
+        """Return the box larger by `margin` px on every side (smaller if negative)."""
         return Box.from_corners(
             self.x - margin, self.y - margin, self.right + margin, self.bottom + margin
         )
 
     def relative(self, origin: Box) -> Box:
-        """The same box in coordinates whose origin is the top left corner of `origin`."""
+        """Return the same box in coordinates whose origin is the top left corner of `origin`."""
         return Box(self.x - origin.x, self.y - origin.y, self.width, self.height)
 
     def moved_into(self, canvas: Box) -> Box:
-        """Shifted so that as much as possible lies on `canvas`, then cut to it."""
+        """Return it shifted so that as much as possible lies on `canvas`, then cut to it."""
         x = max(canvas.x, min(self.x, canvas.right - self.width))
         y = max(canvas.y, min(self.y, canvas.bottom - self.height))
         return canvas.clamp(Box(x, y, self.width, self.height))
 
     def strips(self, rows: int) -> Iterator[Box]:
-        """This box from top to bottom in pieces of at most `rows` rows."""
+        """Yield this box from top to bottom in pieces of at most `rows` rows."""
         for y in range(self.y, self.bottom, rows):
             yield Box(self.x, y, self.width, min(rows, self.bottom - y))
 
 
 def union_of(boxes: Iterable[Box]) -> Box:
-    """The smallest box around all of them; an empty box for none."""
+    """Return the smallest box around all of them; an empty box for none."""
     result = Box(0, 0, 0, 0)
     for box in boxes:
         result = result.union(box)
@@ -141,7 +149,7 @@ class Frame(NamedTuple):
     angle: float = 0.0
 
     def corners(self) -> tuple[Point, Point, Point, Point]:
-        """Top left, top right, bottom right, bottom left, as the model sees them."""
+        """Return top left, top right, bottom right, bottom left, as the model sees them."""
         c, s = cos(radians(self.angle)), sin(radians(self.angle))
         half = self.side / 2
 
@@ -154,7 +162,7 @@ class Frame(NamedTuple):
 def largest_side(
     pixel_bytes: int, max_side: int = MAX_SIDE, max_bytes: int = MAX_PICTURE_BYTES
 ) -> int:
-    """The longest side of a square crop that the daemon accepts, px."""
+    """Return the longest side of a square crop that the daemon accepts, px."""
     return min(max_side, isqrt(max_bytes // pixel_bytes))
 
 
@@ -165,7 +173,7 @@ def crop_for_hole(
     max_side: int = MAX_SIDE,
     max_bytes: int = MAX_PICTURE_BYTES,
 ) -> Box:
-    """The part of the document to send for a hole: enough for the model's context, no more.
+    """Return the part of the document to send for a hole: enough for the model's context, no more.
 
     The whole canvas when it is at most 2048 px; else a square around the hole of 4 times its
     larger side, at least 1024 px, moved inside the canvas and cut to it.
@@ -174,7 +182,8 @@ def crop_for_hole(
         hole: the box of the selection, document px; what lies beyond the canvas is ignored.
         canvas: the document, usually `Box.of_extent(extent)`.
         pixel_bytes: bytes of one pixel of the crop as it will be sent.
-        max_side, max_bytes: the daemon's limits (`DaemonInfo.limits`).
+        max_side: the daemon's limit, px (`DaemonInfo.limits`).
+        max_bytes: the daemon's limit of a picture (`DaemonInfo.limits`).
 
     Raises:
         BadInput: the hole is empty, lies outside the canvas, or is too large for one crop.
@@ -200,10 +209,10 @@ def crop_for_hole(
 
 
 def overview_step(document: Extent) -> int:
-    """The overview has one pixel for each square of this many document pixels a side."""
+    """Return how many document px a side an overview has one pixel for."""
     return reducing_step(document, OVERVIEW_SIDE)
 
 
 def reducing_step(extent: Extent, longest: int) -> int:
-    """The smallest whole number that divides an extent to sides of at most `longest` px."""
+    """Return the smallest whole number that divides an extent to at most `longest` px a side."""
     return -(-extent.longest // longest)

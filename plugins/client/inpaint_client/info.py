@@ -20,6 +20,8 @@ class Direction:
 
 @dataclass(frozen=True)
 class Model:
+    """What a daemon says of one of its models."""
+
     name: str
     title: str = ""
     resolution: int = 0  # px of the square it knows
@@ -36,6 +38,8 @@ class Model:
 
 @dataclass(frozen=True)
 class Limits:
+    """What a daemon accepts at most."""
+
     max_picture_bytes: int = MAX_PICTURE_BYTES
     max_side: int = MAX_SIDE
     max_seeds: int = 64
@@ -45,6 +49,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class DaemonInfo:
+    """What a daemon says of itself."""
+
     version: str = ""
     device: str = ""  # for people
     device_type: str = ""  # "cuda" or "cpu"
@@ -55,7 +61,7 @@ class DaemonInfo:
     uptime_s: float = 0.0
 
     def model(self, name: str = "") -> Model | None:
-        """The model of that name, or the default one; None if the daemon has no such model."""
+        """Return the model of that name, or the default one; None if there is none."""
         for model in self.models:
             if model.name == name or (not name and model.is_default):
                 return model

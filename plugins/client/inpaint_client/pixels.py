@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import MutableSequence
 from functools import cache
-from typing import Any
 
 from .geometry import Box, Extent
 from .requests import SampleType
@@ -27,7 +27,7 @@ def rearrange(
     sample_type: SampleType = SampleType.U8,
     coverage: bytes | bytearray | None = None,
 ) -> bytes:
-    """`data` in the layout `source`, as layout `target`.
+    """Return `data` of the layout `source` in the layout `target`.
 
     Channels that `target` lacks are dropped; R, G and B are taken from Y where the source is
     gray. The alpha of the result is, in this order: `coverage` (8 bit, one byte a pixel) in the
@@ -56,7 +56,7 @@ def rearrange(
     return bytes(result)
 
 
-def _samples(data: bytes | bytearray, size: int) -> Any:
+def _samples(data: bytes | bytearray, size: int) -> MutableSequence[int]:
     """A mutable sequence of samples: slices with a step are fast in a bytearray, else an array."""
     if size == 1:
         return bytearray(data)
@@ -68,7 +68,7 @@ def _channel(layout: str, letter: str) -> int:
 
 
 def encode_coverage(coverage: bytes | bytearray, sample_type: SampleType) -> bytes:
-    """8-bit values as samples of `sample_type`: 255 becomes 255, 65535 or 1.0."""
+    """Return 8-bit values as samples of `sample_type`: 255 becomes 255, 65535 or 1.0."""
     tables = _coverage_tables(sample_type)
     result = bytearray(len(coverage) * len(tables))
     for position, table in enumerate(tables):
@@ -89,7 +89,7 @@ def _coverage_tables(sample_type: SampleType) -> tuple[bytes, ...]:
 
 
 def crop(data: bytes | bytearray, extent: Extent, box: Box, pixel_bytes: int = 1) -> bytes:
-    """The pixels of `box`, which lies inside a picture of `extent`."""
+    """Return the pixels of `box`, which lies inside a picture of `extent`."""
     if box.x == 0 and box.width == extent.width:
         row = extent.width * pixel_bytes
         return bytes(data[box.y * row : box.bottom * row])
@@ -105,7 +105,7 @@ def crop(data: bytes | bytearray, extent: Extent, box: Box, pixel_bytes: int = 1
 def paste(
     data: bytes | bytearray, extent: Extent, patch: bytes, box: Box, pixel_bytes: int = 1
 ) -> bytearray:
-    """A copy of `data` (in place if it is a bytearray) with `patch` at `box`, inside `extent`."""
+    """Return `data` with `patch` at `box`: a copy, or a bytearray itself."""
     result = data if isinstance(data, bytearray) else bytearray(data)
     row = box.width * pixel_bytes
     view, source = memoryview(result), memoryview(patch)
@@ -136,7 +136,7 @@ def select(
 
 
 def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
-    """The smallest box around everything above 0; empty if there is nothing."""
+    """Return the smallest box around everything above 0; empty if there is nothing."""
     width = extent.width
     head = len(coverage) - len(coverage.lstrip(b"\0"))
     if head == len(coverage):
@@ -154,7 +154,7 @@ def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
 
 
 def shrink(rows: bytes, width: int, channels: int, step: int) -> bytes:
-    """One 8-bit pixel for every full `step` x `step` square of `rows`: for overviews, in strips.
+    """Return one 8-bit pixel for every full `step` x `step` square of `rows`: for overviews.
 
     `rows` is a strip of whole rows, best a multiple of `step` of them; rows and columns left over
     are dropped. Each pixel is the mean of up to 16 x 16 places of its square, rounded down.

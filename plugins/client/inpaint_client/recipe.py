@@ -62,7 +62,7 @@ def parse_recipe(text: str) -> Recipe:
         raise BadInput(f"The recipe is incomplete ({error!r}).", _NOT_OURS) from error
 
 
-def _edits(content: Any) -> tuple[Edit, ...]:
+def _edits(content: dict[str, float] | list[dict[str, Any]]) -> tuple[Edit, ...]:
     if isinstance(content, dict):
         return tuple(Edit(str(name), float(value)) for name, value in content.items())
     return tuple(Edit(str(each["name"]), float(each["value"])) for each in content)

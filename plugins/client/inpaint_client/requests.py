@@ -75,10 +75,12 @@ class Picture:
 
     @property
     def extent(self) -> Extent:
+        """Its size."""
         return Extent(self.width, self.height)
 
     @property
     def pixel_bytes(self) -> int:
+        """Bytes of one pixel."""
         return self.channels * self.sample_type.size
 
 

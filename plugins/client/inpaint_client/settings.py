@@ -40,6 +40,7 @@ class ConnectionSettings:
 
     @property
     def tls(self) -> TlsFiles:
+        """The files that TLS needs; none are named without TLS."""
         return TlsFiles(self.tls_ca, self.tls_certificate, self.tls_key)
 
 
@@ -51,7 +52,7 @@ class SettingsFile(Generic[T]):
         self._kind = kind
 
     def load(self) -> T:
-        """What the file says, defaults for the rest; a broken file counts as empty."""
+        """Return what the file says, defaults for the rest; a broken file counts as empty."""
         stored = self._read()
         default = self._kind()
         known = {}
@@ -89,7 +90,7 @@ class SettingsFile(Generic[T]):
 
 
 def connection_file() -> SettingsFile[ConnectionSettings]:
-    """The file that all hosts share."""
+    """Return the file that all hosts share."""
     return SettingsFile(config_folder() / "connection.json", ConnectionSettings)
 
 

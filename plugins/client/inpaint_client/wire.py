@@ -32,7 +32,7 @@ PIECE_BYTES = 512 << 10
 
 
 def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.FillRequest]:
-    """The header, then the chunks, of at most `piece_bytes` each."""
+    """Yield the header, then the chunks, of at most `piece_bytes` each."""
     inline = _fits(piece_bytes, job.crop, job.hole, job.overview)
     header = pb.FillHeader(
         crop=_picture(job.crop, inline),
@@ -58,7 +58,7 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
 
 
 def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.EditRequest]:
-    """The header, then the chunks of the source's pictures, of at most `piece_bytes` each."""
+    """Yield the header, then the chunks of the pictures, of at most `piece_bytes` each."""
     source = job.source
     inline = source is None or _fits(piece_bytes, source.crop, source.hole)
     header = pb.EditHeader(
@@ -79,7 +79,7 @@ def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.E
 
 
 def event(message: pb.FillEvent) -> FillEvent | None:
-    """The value; None for an event that a newer daemon added."""
+    """Return the client's form of an event; None for one that a newer daemon added."""
     kind = message.WhichOneof("event")
     if kind == "candidate":
         return _candidate(message.candidate)
@@ -96,6 +96,7 @@ def event(message: pb.FillEvent) -> FillEvent | None:
 
 
 def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
+    """Return what a daemon said of itself."""
     limits = message.limits
     return DaemonInfo(
         version=message.version,
@@ -118,6 +119,7 @@ def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
 
 
 def model(message: pb.Model) -> Model:
+    """Return what a daemon said of a model."""
     return Model(
         name=message.name,
         title=message.title,
@@ -214,8 +216,8 @@ def _picture(picture: Picture, inline: bool) -> pb.Picture:
     )
 
 
-def _number(value: IntEnum | None) -> Any:
-    """The wire's number for one of our enums (the stubs would ask for their own types)."""
+def _number(value: IntEnum | None) -> Any:  # noqa: ANN401 (the stubs ask for types of their own)
+    """Return the wire's number for one of our enums."""
     return int(value or 0)
 
 

@@ -48,7 +48,7 @@ class Run:
         return self._finished.is_set()
 
     def cancel(self) -> None:
-        """Stop here and on the daemon. Does not wait.
+        """Stop here and on the daemon, without waiting.
 
         `Failed` comes last; before it at most the one event that is being delivered right now.
         """
@@ -119,7 +119,7 @@ class Worker:
         return run
 
     def call(self, request: Callable[[Client], Awaitable[T]]) -> Future[T]:
-        """Any other request: `worker.call(lambda client: client.info())`."""
+        """Start any other request: `worker.call(lambda client: client.info())`."""
 
         async def answer() -> T:
             return await request(await self._connect())
@@ -161,7 +161,6 @@ class Worker:
                     async for event in events:
                         begun = True
                         yield event
-                return
             except Unavailable:
                 delay = next(delays, None)
                 if begun or delay is None:
@@ -170,6 +169,8 @@ class Worker:
                 if begun or gone:
                     raise
                 gone, delay = True, 0.0  # it ended after it was found: find it once more
+            else:
+                return
             await asyncio.sleep(delay)
 
 

@@ -80,7 +80,7 @@ class GimpImage:
         return Box.from_corners(x1, y1, x2, y2) if non_empty else None
 
     def coverage(self, box: Box) -> bytes:
-        """The selection inside `box`, 8 bit. (Linear "Y": a curve would change its softness.)"""
+        """Return the selection inside `box`, 8 bit. Linear: a curve would change its softness."""
         return PixelSource(self.image.get_selection()).read(box, "Y u8")
 
     def _item(self, drawable: Gimp.Drawable) -> Item:

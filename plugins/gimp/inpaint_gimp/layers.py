@@ -69,7 +69,7 @@ def layer_pixels(candidate: Candidate) -> Pixels:
 
 
 def layer_name(rendering: Rendering) -> str:
-    """ "Candidate 2, seed 43", with its edits if there are any, and whether it is mixed."""
+    """Return such as "Candidate 2, seed 43", with its edits, and whether it is mixed."""
     candidate = rendering.candidate
     name = _("Candidate {number}, seed {seed}").format(
         number=candidate.index + 1, seed=candidate.seed

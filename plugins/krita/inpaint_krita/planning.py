@@ -29,10 +29,9 @@ def plan_run(
     limits: Limits,
     result_groups: Collection[str],
 ) -> tuple[Plan | None, Notice | None]:
-    """The run, and a remark on it; or no run, and the reason.
+    """Return the run, and a remark on it; or no run, and the reason.
 
-    Args:
-        result_groups: ids of the groups of earlier runs, which new ones do not go into.
+    `result_groups` are ids of the groups of earlier runs, which new ones do not go into.
     """
     active = document.active_node()
     if active is None:

@@ -32,7 +32,7 @@ class Restarts:
 
     @classmethod
     def inherited(cls) -> Restarts:
-        """What the program before this one left; none if there was none."""
+        """Return what the program before this one left; none if there was none."""
         text = os.environ.pop(VARIABLE, "")
         if not text:
             return cls()

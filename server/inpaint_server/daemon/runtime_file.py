@@ -43,7 +43,7 @@ def default_runtime_file() -> Path:
 
 
 def visible_copy(path: Path) -> Path | None:
-    """Where a runtime file is written a second time, for programs inside Flatpak.
+    """Return where a runtime file is written a second time, for programs inside Flatpak.
 
     They do not see the session's runtime folder, but (Krita's and GIMP's do) the user's home. Not
     XDG_CACHE_HOME, which names another folder inside than outside. None: all programs see `path`.

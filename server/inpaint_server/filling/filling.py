@@ -26,6 +26,7 @@ from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.framing.frame_holes import prepare
 from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.inference.cuda_graphs import batch_sizes
+from inpaint_model.networks.inpainting_model import Encoding
 
 from ..errors import InvalidRequest, NotFound, OutOfMemory
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
@@ -67,7 +68,7 @@ class Encodings(NamedTuple):
     """What the encoder made of a scene, and on which device it is."""
 
     home: DeviceModels
-    groups: list[Any]  # one `inpaint_model.networks.inpainting_model.Encoding` a group
+    groups: list[Encoding]  # one a group
 
 
 @dataclass
@@ -93,6 +94,7 @@ class Scene:
 
     @property
     def model(self) -> str:
+        """Name of the model that it was encoded by."""
         return self.entry.name
 
     @property
@@ -149,7 +151,7 @@ class _Task:
 
 
 def working_bytes(coverage: MaskU8) -> int:
-    """Roughly what laying fills over this selection takes, on top of the pictures."""
+    """Estimate what laying fills over this selection takes, on top of the pictures, bytes."""
     box = holes.bounds(coverage > 0)
     return 0 if box is None else 2 * FITTING_BYTES * box.width * box.height
 
@@ -200,7 +202,7 @@ def fill_steps(
 
 
 def _needed_px(placement: Placement) -> float:
-    """The resolution at which a model would show every document pixel of the frame.
+    """Return the resolution at which a model would show every document pixel of the frame.
 
     A square around the selection is never smaller than the resolution of the model that it was
     made for; what counts is the square that the selection asks for.
@@ -239,7 +241,7 @@ def scene_of_recipe(
     coverage: MaskU8,
     output_dtype: np.dtype[Any],
 ) -> Scene:
-    """The scene of a recipe: the encoder will see exactly what it saw then."""
+    """Return the scene of a recipe: the encoder will see exactly what it saw then."""
     try:
         placements = [
             replace(
@@ -264,7 +266,7 @@ def scene_of_recipe(
 
 
 def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[MaskU8]:
-    """The part of the selection that belongs to each group: found as the fill found it."""
+    """Return the part of the selection that belongs to each group: found as the fill found it."""
     if len(recipe.groups) == 1:
         return [coverage]
     regions = holes.components(coverage > 0)
@@ -291,8 +293,8 @@ def _encode(models: DeviceModels, scene: Scene) -> Iterator[None]:
     scene.encodings = Encodings(models, groups)
 
 
-def _encodings(models: DeviceModels, scene: Scene) -> list[Any]:
-    """What the encoder made on this device.
+def _encodings(models: DeviceModels, scene: Scene) -> list[Encoding]:
+    """Return what the encoder made on this device.
 
     Made again if the model left the device in between, or if an edit on another device took over.
     """
@@ -334,7 +336,7 @@ def _tasks(
 
 
 def _resampled(models: DeviceModels, scene: Scene, made: Made, order: EditOrder) -> Made:
-    """The candidate with another seed or truncation; as it is if neither changes."""
+    """Return the candidate with another seed or truncation; as it is if neither changes."""
     new_seed = made.seed if order.seed is None else order.seed
     new_psi = made.truncation_psi if order.truncation_psi is None else order.truncation_psi
     if made.codes and (new_seed, new_psi) == (made.seed, made.truncation_psi):
@@ -344,7 +346,7 @@ def _resampled(models: DeviceModels, scene: Scene, made: Made, order: EditOrder)
 
 
 def _mixed(inpainter: Inpainter, scene: Scene, made: Made, order: MixingOrder) -> Made:
-    """The candidate with styles of another candidate, or of a picture."""
+    """Return the candidate with styles of another candidate, or of a picture."""
     seen = [placement.frame for placement in scene.placements]
     others = other_codes(inpainter, scene.entry, seen, order)
     note = MixingNote(order.levels, order.amount)
@@ -383,7 +385,7 @@ def _render(
 
 
 def _less_memory(models: DeviceModels, entry: Entry, batch_size: int, error: Exception) -> int:
-    """The batch size to try next; OutOfMemory when nothing is left to give up."""
+    """Return the batch size to try next; OutOfMemory when nothing is left to give up."""
     free_cached_memory(models.device)
     if batch_size > 1:
         return batch_size // 2
@@ -413,7 +415,7 @@ def _render_batch(models: DeviceModels, scene: Scene, batch: Sequence[_Task]) ->
 
 
 def _unedited(models: DeviceModels, scene: Scene, made: Made) -> Outputs:
-    """What the network makes of a candidate without edits and mixing."""
+    """Return what the network makes of a candidate without edits and mixing."""
     outputs = scene.unedited.get(made.origin)
     if outputs is None:
         inpainter, codes = models.use(scene.entry), made.codes

@@ -25,7 +25,7 @@ Codes = tuple[CodesF32, ...]  # one [num_ws, w_dim] a group of holes
 
 
 def mixed(codes: Codes, others: Codes, order: MixingOrder) -> Codes:
-    """The order's styles of `others` laid over `codes`, group by group."""
+    """Return the order's styles of `others` laid over `codes`, group by group."""
     results = []
     for k, own in enumerate(codes):
         result = own.copy()
@@ -39,7 +39,7 @@ def mixed(codes: Codes, others: Codes, order: MixingOrder) -> Codes:
 def other_codes(
     inpainter: Inpainter, entry: Entry, frames: Iterable[Frame], order: MixingOrder
 ) -> Codes:
-    """What is mixed in. `frames`: those of the candidate, through which a picture is seen."""
+    """Return what is mixed in. `frames`: of the candidate; a picture is seen through them."""
     if isinstance(order.other, str):
         return _codes_of_candidate(order.other, entry)
     return tuple(_codes_of_picture(inpainter, order.other, frame) for frame in frames)
@@ -69,7 +69,7 @@ def _codes_of_picture(inpainter: Inpainter, picture: DocumentPicture, frame: Fra
 
 
 def recipe_codes(recipe: Recipe, entry: Entry, field: str) -> Codes:
-    """The codes of every group, in the model's shape; none if the recipe has not all of them."""
+    """Return the codes of every group, in the model's shape; none if the recipe lacks any."""
     codes: Sequence[CodesF32] = [g.ws_out for g in recipe.groups if g.ws_out is not None]
     if len(codes) < len(recipe.groups):
         if recipe.mixing is not None:

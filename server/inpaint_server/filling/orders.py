@@ -28,10 +28,11 @@ class PictureShape:
 
     @property
     def num_bytes(self) -> int:
+        """How many bytes the picture has."""
         return self.width * self.height * self.channels * self.dtype.itemsize
 
     def pixels(self, data: bytes | bytearray | memoryview) -> Pixels:
-        """[H, W, C] in the machine's byte order; not a copy where that is the wire's."""
+        """Return [H, W, C] in the machine's byte order; no copy where that is the wire's."""
         array = np.frombuffer(data, self.dtype).reshape(self.height, self.width, self.channels)
         return array.astype(self.dtype.newbyteorder("="), copy=False)
 

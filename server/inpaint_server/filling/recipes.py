@@ -56,7 +56,7 @@ StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
 
 
 def _codes(text: str) -> CodesF32:
-    """The codes, flat: how they are divided is known only with the model."""
+    """Return the codes, flat: how they are divided is known only with the model."""
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
     if not np.isfinite(codes).all():
         raise ValueError("holds numbers that are not finite")
@@ -117,7 +117,7 @@ class RecipeFile(Recipe):
 
 
 def write_recipe(recipe: Recipe) -> str:
-    """The recipe as JSON; codes that would make it too large are left out, the last ones first."""
+    """Return the recipe as JSON; codes that make it too large are left out, the last ones first."""
     groups = list(recipe.groups)
     for last in range(len(groups), -1, -1):
         text = json.dumps(_plain(replace(recipe, groups=tuple(groups))), separators=(",", ":"))
@@ -176,7 +176,7 @@ def _no_constant(name: str) -> float:
 
 
 def write_attachment(sources: Sequence[Source]) -> bytes:
-    """The PNG of the squares that the encoder saw."""
+    """Return the PNG of the squares that the encoder saw."""
     rgba = np.concatenate([np.dstack([s.erased, 255 - s.hole]) for s in sources], axis=1)
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG", compress_level=3)
@@ -184,7 +184,7 @@ def write_attachment(sources: Sequence[Source]) -> bytes:
 
 
 def read_attachment(data: bytes, resolution: int, count: int, field: str) -> list[Source]:
-    """Inverse of `write_attachment`. Its size is checked before it is decoded."""
+    """Undo `write_attachment`. Its size is checked before it is decoded."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             if picture.mode != "RGBA" or picture.size != (resolution * count, resolution):

@@ -39,7 +39,7 @@ class SessionCache:
 
     @staticmethod
     def new_id() -> str:
-        """128 random bits."""
+        """Return 128 random bits."""
         return secrets.token_urlsafe(16)
 
     def put(self, session_id: str, scene: Scene) -> bool:
@@ -54,7 +54,7 @@ class SessionCache:
         return True
 
     def get(self, session_id: str) -> Scene | None:
-        """The scene, which counts as a use; None if it is unknown or expired."""
+        """Return the scene, which counts as a use; None if it is unknown or expired."""
         with self._lock:
             self._expire()
             if session_id not in self._scenes:

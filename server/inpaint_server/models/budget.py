@@ -24,19 +24,19 @@ class Budget:
     graphs: bool = False  # whether the device keeps CUDA graphs
 
     def batch_size(self, info: ModelInfo) -> int:
-        """The largest power of two of renderings at a time that fits; at least 1."""
+        """Return the largest power of two of renderings at a time that fits; at least 1."""
         size = 1 << self.largest_batch.bit_length() - 1
         while size > 1 and self.limit and self._at_work(info, size) > self.limit:
             size //= 2
         return size
 
     def resident(self, info: ModelInfo) -> int:
-        """Bytes that a model takes as long as it is loaded."""
+        """Return bytes that a model takes as long as it is loaded."""
         need = info.footprint
         return need.weights + (need.graphs(self.batch_size(info)) if self.graphs else 0)
 
     def at_work(self, info: ModelInfo) -> int:
-        """Bytes that a model takes while it works, at most."""
+        """Return bytes that a model takes while it works, at most."""
         return self._at_work(info, self.batch_size(info))
 
     def _at_work(self, info: ModelInfo, size: int) -> int:
@@ -47,7 +47,7 @@ class Budget:
 
 
 def gpu_budget(free: int, share: float, limit: int, largest_batch: int) -> Budget:
-    """The budget of a GPU.
+    """Return the budget of a GPU.
 
     free: bytes that it has free before any model is loaded; 0: not known. share: of them, for
     models, 0..1. limit: bytes, 0: no other limit than the share. largest_batch: 0: `LARGEST_BATCH`.

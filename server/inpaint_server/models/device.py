@@ -16,14 +16,15 @@ _setting_threads = threading.Lock()
 
 
 def choose_devices(wanted: str) -> tuple[torch.device, ...]:
-    """The devices called auto, cpu, cuda, cuda:N, cuda:UUID, xpu, xpu:N or mps, or several of
-    CUDA's: cuda:0,cuda:1.
+    """Return the devices that a text names, one or several of CUDA's (cuda:0,cuda:1).
 
-    auto is the first CUDA GPU or the processor: nobody has tried the others yet, so they must be
-    asked for. ROCm builds of torch call their GPUs cuda. A UUID is what `nvidia-smi -L` prints
-    (GPU-...); its beginning suffices where only one GPU has it.
+    Names are auto, cpu, cuda, cuda:N, cuda:UUID, xpu, xpu:N and mps. auto is the first CUDA GPU or
+    the processor: nobody has tried the others yet, so they must be asked for. ROCm builds of torch
+    call their GPUs cuda. A UUID is what `nvidia-smi -L` prints (GPU-...); its beginning suffices
+    where only one GPU has it.
 
-    Raises ConfigurationError with the remedy if a device is not here.
+    Raises:
+        ConfigurationError: a device is not here; the message has the remedy.
     """
     names = [name.strip() for name in wanted.split(",")]
     if len(names) > 1 and not all(name.partition(":")[0] == "cuda" for name in names):
@@ -41,7 +42,7 @@ def choose_devices(wanted: str) -> tuple[torch.device, ...]:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """One device, by the names of `choose_devices`."""
+    """Return one device, by the names of `choose_devices`."""
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     if wanted == "cpu":
@@ -72,7 +73,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def _index_of_uuid(wanted: str) -> int:
-    """The number of the only GPU whose UUID begins so."""
+    """Return the number of the only GPU whose UUID begins so."""
     uuids = gpu_uuids()
     found = [k for k, uuid in enumerate(uuids) if uuid.lower().startswith(wanted.lower())]
     if len(found) != 1:
@@ -84,13 +85,13 @@ def _index_of_uuid(wanted: str) -> int:
 
 
 def gpu_uuids() -> list[str]:
-    """The UUIDs of all GPUs, by their numbers, as `nvidia-smi -L` prints them."""
+    """Return the UUIDs of all GPUs, by their numbers, as `nvidia-smi -L` prints them."""
     count = torch.cuda.device_count()
     return [f"GPU-{torch.cuda.get_device_properties(k).uuid}" for k in range(count)]
 
 
 def device_name(device: torch.device) -> str:
-    """A name for people."""
+    """Return a name for people."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "xpu":
@@ -107,39 +108,43 @@ def device_name(device: torch.device) -> str:
 
 
 def device_names(devices: Iterable[torch.device]) -> str:
-    """The names of all devices, for people."""
+    """Return the names of all devices, for people."""
     return ", ".join(map(device_name, devices))
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a GPU has free now, for this process and all others; 0: not known."""
+    """Return bytes that a GPU has free now, for this process and all others; 0: not known."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes that tensors took on a GPU since the start; 0: not known."""
+    """Return the most bytes that tensors took on a GPU since the start; 0: not known."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
 
 
 def probe(device: torch.device) -> None:
-    """A tiny calculation; raises when the device gives no or a wrong answer."""
+    """Calculate a little; raise when the device gives no answer or a wrong one."""
     answer = float((torch.arange(4.0, device=device) * 2).sum())
     if answer != 12.0:
         raise RuntimeError(f"the device calculates wrongly: 12 came out as {answer}")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """torch has its own class for the GPU; the CPU's allocator raises a plain RuntimeError."""
+    """Return whether an error says that memory did not suffice.
+
+    For the GPU torch has a class of its own; the CPU's allocator raises a plain RuntimeError.
+    """
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Whether a CUDA context is beyond repair: an assertion or a fault in a kernel, a GPU that fell
-    off the bus, memory that ran out in the middle of a graph.
+    """Return whether an error says that a CUDA context is beyond repair.
 
-    A plain lack of memory is not (`is_out_of_memory`): torch noticed it before anything ran.
+    That is an assertion or a fault in a kernel, a GPU that fell off the bus, or memory that ran out
+    in the middle of a graph. A plain lack of memory is not (`is_out_of_memory`): torch noticed it
+    before anything ran.
     """
     return isinstance(error, getattr(torch, "AcceleratorError", ())) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
@@ -147,10 +152,10 @@ def is_fatal(error: BaseException) -> bool:
 
 
 def use_threads(count: int) -> None:
-    """Let torch share what the calling thread asks for among `count` threads, whatever other
-    threads choose for themselves.
+    """Let torch share what the calling thread asks for among `count` threads.
 
-    torch takes the number that was set last, by any thread, when a thread first shares its work.
+    torch takes the number that was set last, by any thread, when a thread first shares its work;
+    what other threads choose later does not change it.
     """
     with _setting_threads:
         torch.set_num_threads(count)

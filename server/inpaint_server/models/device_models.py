@@ -45,21 +45,23 @@ class DeviceModels:
 
     @property
     def device(self) -> torch.device:
+        """The device that the models are on."""
         return self._loader.device
 
     def is_loaded(self, entry: Entry) -> bool:
+        """Return whether the model is on the device now."""
         return entry in self._loaded
 
     def batch_size(self, entry: Entry) -> int:
-        """How many renderings at a time the budget has room for."""
+        """Return how many renderings at a time the budget has room for."""
         return self._budget.batch_size(entry.info)
 
     def needed(self, entry: Entry) -> int:
-        """Bytes that the model takes while it works, as computed from its configuration."""
+        """Return bytes that the model takes while it works, as computed from its configuration."""
         return self._budget.at_work(entry.info)
 
     def use(self, entry: Entry) -> Inpainter:
-        """The model, loaded if it is not; others leave when they do not fit beside it."""
+        """Return the model, loaded if it is not; others leave when they do not fit beside it."""
         self._last_used[entry] = self._clock()
         if entry not in self._loaded:
             if self._budget.limit:

@@ -53,10 +53,10 @@ class Loader(Protocol):
     device: torch.device
 
     def describe(self, source: str) -> ModelInfo:
-        """What a bundle says about itself, without its weights."""
+        """Return what a bundle says about itself, without its weights."""
 
     def load(self, source: str) -> Inpainter:
-        """The model, on the daemon's device."""
+        """Return the model, on the daemon's device."""
 
 
 class BundleLoader:
@@ -67,6 +67,11 @@ class BundleLoader:
         self.dtype = best_dtype(device) if precision == "auto" else precision
 
     def describe(self, source: str) -> ModelInfo:
+        """Return what a bundle says about itself, without its weights.
+
+        Raises:
+            ValueError: there is no such bundle, it cannot be used, or it holds a generator only.
+        """
         if source == TINY:
             return self._info(tiny_inpainter().info, memory_bytes=1 << 20)
         info = read_bundle(find_bundle(source))
@@ -79,6 +84,11 @@ class BundleLoader:
         return self._info(info, memory_bytes=stored * 4 // DTYPES[info.dtype].itemsize)
 
     def load(self, source: str) -> Inpainter:
+        """Return the model, on the loader's device.
+
+        Raises:
+            ValueError: there is no such bundle, or it cannot be used.
+        """
         if source == TINY:
             return tiny_inpainter(device=self.device)
         return load_bundle(source, device=self.device, dtype=self.dtype)
@@ -113,6 +123,7 @@ class Entry:
 
     @property
     def name(self) -> str:
+        """How requests call the model."""
         return self.info.name
 
 
@@ -137,7 +148,7 @@ class ModelRegistry:
         self.entries[entry.name] = entry
 
     def find(self, name: str) -> Entry:
-        """The model of that name, or the default if it is empty."""
+        """Return the model of that name, or the default if it is empty."""
         if not name:
             return next(iter(self.entries.values()))
         if name not in self.entries:
@@ -162,11 +173,13 @@ class ModelRegistry:
                 raise NotFound("direction", name, known)
 
     def choices(self, name: str, directions: Collection[str]) -> tuple[Entry, ...]:
-        """The models that may answer a fill: the named one alone, or the default first and then
-        those that could take over from it: of the same alignment, with more detail, and with all
-        the directions that the fill names.
+        """Return the models that may answer a fill, the preferred one first.
 
-        Raises NotFound for a model or a direction that is not here.
+        They are the named one alone, or the default and those that could take over from it: of the
+        same alignment, with more detail, and with all the directions that the fill names.
+
+        Raises:
+            NotFound: a model or a direction is not here.
         """
         first = self.find(name)
         self.check_edits(first, directions)
@@ -185,7 +198,9 @@ def _can_replace(entry: Entry, first: Entry, directions: Collection[str]) -> boo
 
 
 def suited(choices: Sequence[Entry], side: float, is_loaded: Callable[[Entry], bool]) -> Entry:
-    """The model for a frame of `side` document px. `is_loaded`: on the device that will fill.
+    """Return the model for a frame of `side` document px.
+
+    `is_loaded` tells of the device that will fill.
 
     The first as long as it need not be enlarged; else the smallest that need not be; else the
     largest. Among equals a loaded one, then the earlier one. All that the daemon was given count,
@@ -200,7 +215,7 @@ def suited(choices: Sequence[Entry], side: float, is_loaded: Callable[[Entry], b
 
 
 def default_sources(bundled: Path) -> tuple[str, ...]:
-    """The bundles that come with the package; the untrained `tiny` if there are none."""
+    """Return the bundles that come with the package; the untrained `tiny` if there are none."""
     if not bundled.is_dir():
         return (TINY,)
     names = sorted(folder.parent.name for folder in bundled.glob("*/model.yaml"))

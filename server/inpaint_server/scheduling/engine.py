@@ -98,7 +98,7 @@ class Ticket(Generic[H, T]):
         self._engine.reader_came(self, 0)
 
     async def results(self) -> AsyncIterator[T]:
-        """What the steps yield, as it comes; raises what they raise."""
+        """Yield what the steps yield, as it comes; raise what they raise."""
         while True:
             ended, result = await self._results.get()
             if ended:
@@ -195,6 +195,7 @@ class Engine(Generic[H]):
         ]
 
     def start(self) -> None:
+        """Start a worker for each device; work that was queued before begins now."""
         for thread in self._threads:
             thread.start()
 
@@ -253,7 +254,7 @@ class Engine(Generic[H]):
             return [began is not None for began in self._steps_began]
 
     def trouble(self, stall_s: float) -> str | None:
-        """Why a worker is not healthy, or None. `stall_s`: the longest credible step."""
+        """Return why a worker is not healthy, or None. `stall_s`: the longest credible step."""
         with self._lock:
             if self._failure is not None:
                 return self._failure
@@ -266,10 +267,11 @@ class Engine(Generic[H]):
 
     @property
     def has_failed(self) -> bool:
+        """Whether a device was lost, so that all work is refused."""
         return self._failure is not None
 
     def lose_device(self, error: BaseException) -> Unavailable:
-        """A device cannot be used any more: refuse all work, waiting and to come.
+        """Refuse all work, waiting and to come: a device cannot be used any more.
 
         Returns what clients are told: the first such error, and the remedy.
         """
@@ -286,7 +288,7 @@ class Engine(Generic[H]):
         return Unavailable(sentence)
 
     def checked(self, error: BaseException) -> BaseException:
-        """The error of a step, for whoever asked for it; a lost device is everybody's matter."""
+        """Return a step's error for whoever asked for it; a lost device is everybody's matter."""
         return self.lose_device(error) if self._is_fatal(error) else error
 
     def stop(self) -> None:

@@ -41,13 +41,13 @@ OURS = "/inpaint.v1."
 
 
 def is_departure(error: BaseException) -> bool:
-    """Whether the client has left: gRPC cancels the method, or its next read or write fails."""
+    """Return whether the client left: gRPC cancels the method, or its next read or write fails."""
     gone = isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.AbortError)
     return gone or isinstance(error, asyncio.CancelledError)
 
 
 def status_of(error: BaseException) -> grpc.StatusCode:
-    """The status of an exception: INTERNAL for everything that is nobody's fault but ours."""
+    """Return an exception's status: INTERNAL for everything that is nobody's fault but ours."""
     for kind, code in STATUS.items():
         if isinstance(error, kind):
             return code
@@ -57,7 +57,7 @@ def status_of(error: BaseException) -> grpc.StatusCode:
 
 
 def sentence_for_client(error: BaseException) -> str:
-    """What the client is told. The details of what only we can understand go to the log."""
+    """Return what the client is told. The details of what only we can understand go to the log."""
     if isinstance(error, RequestError):
         return str(error)
     reference = secrets.token_hex(4)
@@ -77,6 +77,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
     ) -> Any:
+        """Return the call's handler, or one that refuses it."""
         handler = await continuation(call)
         given = dict(call.invocation_metadata or ()).get("authorization")
         if handler is None or self._is_right(given):
@@ -105,6 +106,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], call: grpc.HandlerCallDetails
     ) -> Any:
+        """Return the call's handler; that of our own methods gives exceptions a status."""
         handler = await continuation(call)
         if handler is None or not call.method.startswith(OURS):
             return handler
@@ -129,7 +131,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _like(handler: Any, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
-    """A handler of the same kind with another behaviour."""
+    """Return a handler of the same kind with another behaviour."""
     kind = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,

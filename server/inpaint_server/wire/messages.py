@@ -38,7 +38,7 @@ def prepare_laying(scene: Scene) -> None:
 
 
 def attachment_of(scene: Scene) -> bytes:
-    """The PNG of what the encoder saw; the same for all candidates, so made once."""
+    """Return the PNG of what the encoder saw; the same for all candidates, so made once."""
     if scene.attachment is None:
         scene.attachment = write_attachment([placement.source for placement in scene.placements])
     return scene.attachment
@@ -62,7 +62,7 @@ def candidate_event(scene: Scene, rendered: Rendered) -> pb.FillEvent:
 
 
 def _fittings(scene: Scene, rendered: Rendered) -> list[Fitting]:
-    """How every group's patch is fitted: as the candidate without edits and mixing is."""
+    """Return how every group's patch is fitted: as the candidate without edits and mixing is."""
     key = rendered.made.origin, scene.blending
     fittings = scene.fittings.get(key)
     if fittings is None:

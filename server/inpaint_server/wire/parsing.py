@@ -142,7 +142,7 @@ def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
     )
 
 
-def _placing(message: Any, limits: Limits, prefix: str) -> Placing:
+def _placing(message: pb.FillHeader | pb.RecipeSource, limits: Limits, prefix: str) -> Placing:
     """Crop, hole, crop_box and document, which FillHeader and RecipeSource share."""
     crop = _picture(message.crop, prefix + "crop", limits)
     hole = _picture(message.hole, prefix + "hole", limits)
@@ -274,7 +274,7 @@ def _mixing(message: pb.Mixing, limits: Limits) -> MixingOrder:
 
 
 def _mixed_picture(message: pb.Mixing, limits: Limits) -> DocumentPicture:
-    """A picture that came with the header, and where it lies in the document."""
+    """Return a picture that came with the header, and where it lies in the document."""
     shape = _picture(message.picture, "mixing.picture", limits)
     if max(shape.width, shape.height) > MAX_MIXED_SIDE:
         raise InvalidRequest(
@@ -341,7 +341,7 @@ def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
 
 
 def document_picture(placing: Placing, crop: bytes | bytearray) -> DocumentPicture:
-    """The crop as the model's pipeline takes it."""
+    """Return the crop as the model's pipeline takes it."""
     return DocumentPicture(
         pixels=placing.crop.pixels(crop),
         linear=placing.crop.linear,
@@ -353,12 +353,12 @@ def document_picture(placing: Placing, crop: bytes | bytearray) -> DocumentPictu
 def overview_picture(
     shape: PictureShape, data: bytes | bytearray, document: tuple[int, int]
 ) -> DocumentPicture:
-    """The overview: the whole document, smaller."""
+    """Return the overview: the whole document, smaller."""
     return DocumentPicture.overview(shape.pixels(data), document, shape.linear)
 
 
 def coverage(shape: PictureShape, data: bytes | bytearray) -> MaskU8:
-    """The selection [H, W]; InvalidRequest if nothing is selected."""
+    """Return the selection [H, W]; InvalidRequest if nothing is selected."""
     selection: MaskU8 = shape.pixels(data)[..., 0]
     if not selection.any():
         raise InvalidRequest(shape.field, "is empty (all 0); select what shall be filled")
@@ -376,7 +376,7 @@ def write_picture(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
 
 
 def resample_type(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
-    """The same picture with another sample type; integers are rounded half to even and clipped."""
+    """Return the picture with another sample type; integers are rounded half to even, clipped."""
     if pixels.dtype == dtype:
         return pixels
     values = pixels.astype(np.float32)
@@ -389,8 +389,10 @@ def resample_type(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
 
 
 def box_message(box: Box) -> pb.Box:
+    """Return a box as its message."""
     return pb.Box(x=box.x, y=box.y, width=box.width, height=box.height)
 
 
 def frame_message(frame: Frame) -> pb.Frame:
+    """Return a frame as its message."""
     return pb.Frame(cx=frame.cx, cy=frame.cy, side=frame.side, angle=frame.angle)

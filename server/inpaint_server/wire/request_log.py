@@ -114,7 +114,10 @@ def _log_value(text: str) -> str:
 
 
 def _departure(context: Context) -> str:
-    """gRPC cancels a call whose deadline has passed just as one that the client gave up."""
+    """Return how a call ended that was cancelled.
+
+    gRPC cancels a call whose deadline has passed just as one that the client gave up.
+    """
     remaining = context.time_remaining()
     late = remaining is not None and remaining <= 0
     return "DEADLINE_EXCEEDED" if late else "CANCELLED"

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 import numpy as np
 from inpaint_model.document.arrays import MaskU8
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .interceptor import Context
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> None:
         """Frames, candidates and variants of one hole, each as soon as it is there."""
         async with self._parts.accounts.open("Fill", context) as account:
-            header = await first_message(context, self._config.idle_s)
+            header = await first_message(context, pb.FillHeader, self._config.idle_s)
             order = parsing.fill_order(header, self._limits)
             names = {name for edits in (order.edits, *order.variants) for name in edits}
             choices = self._parts.models.choices(order.model, names)
@@ -121,7 +122,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> None:
         """One candidate again, with changes: from its session, or from recipe and attachment."""
         async with self._parts.accounts.open("Edit", context) as account:
-            header = await first_message(context, self._config.idle_s)
+            header = await first_message(context, pb.EditHeader, self._config.idle_s)
             order = parsing.edit_order(header, self._limits)
             with self._admission.open() as memory:
                 if order.mixing and isinstance(order.mixing.other, DocumentPicture):
@@ -250,7 +251,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 f"the client read nothing for {self._config.idle_s:.0f} s"
             ) from None
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._parts.pixels, function, *arguments)
 
@@ -259,7 +260,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def Info(  # noqa: N802 (the name in the contract)
         self, request: pb.InfoRequest, context: Context
     ) -> pb.InfoResponse:
-        """What this daemon is and can do."""
+        """Return what this daemon is and can do."""
         parts, limits = self._parts, self._limits
         devices = [home.device for home in parts.engine.homes]
         async with parts.accounts.open("Info", context):
@@ -350,7 +351,7 @@ class InpaintService(pb_grpc.InpaintServicer):
 
 
 def _deadline(context: Context) -> float | None:
-    """The client's deadline on our clock."""
+    """Return the client's deadline on our clock."""
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc.aio
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -15,6 +15,8 @@ from ..filling.orders import PictureShape
 if TYPE_CHECKING:
     from .interceptor import Context
 
+Header = TypeVar("Header", pb.FillHeader, pb.EditHeader)
+
 TARGETS = {
     "crop": pb.Chunk.TARGET_CROP,
     "hole": pb.Chunk.TARGET_HOLE,
@@ -22,12 +24,24 @@ TARGETS = {
 }
 
 
-async def first_message(context: Context, idle_s: float) -> Any:
-    """The header of a request stream."""
+async def first_message(context: Context, kind: type[Header], idle_s: float) -> Header:
+    """Return the header of a request stream.
+
+    Args:
+        context: of the call.
+        kind: what the method's stream begins with.
+        idle_s: how long to wait for it, seconds.
+
+    Raises:
+        InvalidRequest: the stream begins with something else, or is empty.
+        DeadlinePassed: nothing came for so long.
+    """
     request = await _next(context, idle_s)
     if request is None or request.WhichOneof("message") != "header":
         raise InvalidRequest("header", "is missing; it must be the first message")
-    return request.header
+    header = request.header
+    assert isinstance(header, kind)
+    return header
 
 
 async def receive_pictures(
@@ -36,9 +50,9 @@ async def receive_pictures(
     inline: Sequence[bytes],
     idle_s: float,
 ) -> list[bytes | bytearray]:
-    """The bytes of every picture, in the order of `shapes`; `inline` is what the header carried.
+    """Return the bytes of every picture, in the order of `shapes`.
 
-    A picture whose inline bytes are empty is collected from chunks.
+    `inline` is what the header carried. A picture that has no bytes there is collected from chunks.
     """
     pictures: list[bytes | bytearray] = []
     for shape, data in zip(shapes, inline, strict=True):
@@ -78,8 +92,8 @@ def _target_name(number: int) -> str:
     return pb.Chunk.Target.Name(number) if number in pb.Chunk.Target.values() else str(number)
 
 
-async def _next(context: Context, idle_s: float) -> Any:
-    """The next message, None at the end of the stream.
+async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequest | None:
+    """Return the next message, None at the end of the stream.
 
     Not through the iterator that gRPC hands to the method: begun and not read to its end, that is
     a reference cycle, which keeps the pictures until the garbage collector comes by.

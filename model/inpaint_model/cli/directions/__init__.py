@@ -21,6 +21,7 @@ PARTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the parts of `directions`, with their options."""
     add_parts(parser, "directions", PARTS, "what to do", add_bundle)
 
 

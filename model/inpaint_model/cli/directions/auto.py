@@ -20,6 +20,7 @@ FLAT = 1e-6  # a score that varies less has nothing to be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `directions auto`."""
     check.add_own_arguments(parser)
     picture_options.add_sources(
         parser,
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.directions.context import known_attributes, open_workbench
     from inpaint_model.directions.measured_fits import Plan, fit_measured, measures

@@ -24,6 +24,7 @@ SHOWN = 8  # generated pictures from which a page takes its rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `directions check`."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="(default: all directions)")
     add_own_arguments(parser)
 
@@ -62,6 +63,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     from inpaint_model.bundle.direction_store import load_vectors, write_directions
     from inpaint_model.directions.checking import check
     from inpaint_model.directions.context import open_workbench

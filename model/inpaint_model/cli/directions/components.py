@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser, samples: int) -> None:
+    """Add the options that `directions pca` and `directions sefa` share."""
     parser.add_argument("--count", type=positive, default=8, help="directions (default 8)")
     add_layers(parser)
     add_sampling(parser, samples)

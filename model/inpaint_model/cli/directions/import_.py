@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `directions import`."""
     parser.add_argument(
         "source", type=Path, metavar="FILE|BUNDLE", help=".npy, .npz, .pt, a bundle"
     )
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.bundle.manifest import find_bundle, read_bundle
 
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]:
-    """All directions of another bundle around the same generator."""
+    """Return all directions of another bundle around the same generator."""
     from inpaint_model.bundle.direction_store import load_vectors
     from inpaint_model.bundle.manifest import read_bundle
 

@@ -16,6 +16,7 @@ MIN_ACCURACY = 0.75  # of marks left out in turn; below, the direction is not of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `directions label`."""
     parser.add_argument("name", metavar="NAME", help="of the direction, such as beard")
     step = parser.add_mutually_exclusive_group(required=True)
     step.add_argument("--page", type=Path, metavar="FILE.html", help="write the page to mark on")
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     from inpaint_model.directions.context import open_workbench
 
     args.device = devices.measuring_device(args.device)

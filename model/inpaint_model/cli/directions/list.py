@@ -6,6 +6,7 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `directions list`."""
     parser.add_argument(
         "--rename",
         nargs=2,
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     from dataclasses import replace
 
     from inpaint_model.bundle.direction_store import load_vectors, write_directions

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
+    """Add how many pictures are sampled, and how."""
     parser.add_argument("--samples", type=positive, default=samples, help="(default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the first sample (default 0)")
     parser.add_argument(
@@ -22,10 +23,12 @@ def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add where networks run."""
     parser.add_argument("--device", default="cpu", help=f"{devices.HELP} (default cpu)")
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:
+    """Add which styles a direction acts on."""
     parser.add_argument(
         "--layers",
         default="all",
@@ -34,6 +37,7 @@ def add_layers(parser: argparse.ArgumentParser) -> None:
 
 
 def add_scorers(parser: argparse.ArgumentParser) -> None:
+    """Add the networks that score pictures."""
     parser.add_argument(
         "--scorer",
         action="append",
@@ -52,7 +56,7 @@ def add_scorers(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(text: str) -> int:
-    """A whole number above 0."""
+    """Return a whole number above 0."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} must be at least 1")

@@ -11,6 +11,7 @@ FLAT = 1e-9  # a score that varies less has nothing to be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `directions svm`."""
     parser.add_argument(
         "--attributes", default="all", metavar="NAMES", help="comma-separated (default all)"
     )
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     if not 0 < args.extremes <= 0.5:
         raise ValueError("--extremes must lie above 0 and not above 0.5")
 

@@ -16,4 +16,5 @@ PARTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the parts of `train`, with their options."""
     add_parts(parser, "train", PARTS, "what to train")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `train framer`."""
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import FramerTraining
 
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     import torch
 
     from inpaint_model.bundle.manifest import read_bundle

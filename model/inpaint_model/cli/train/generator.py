@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `train generator`."""
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import GeneratorTraining
 
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     import torch
 
     from inpaint_model.bundle.manifest import Card

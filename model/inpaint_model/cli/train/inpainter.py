@@ -1,9 +1,9 @@
-"""Train a model that fills holes around a generator. Pictures are generated: none are needed.
+r"""Train a model that fills holes around a generator. Pictures are generated: none are needed.
 
   inpaint-model train inpainter --generator runs/faces/bundle --preset compact-256 --out runs/fill
-  inpaint-model train inpainter --generator ffhq256.pkl --preset paper-256 \\
+  inpaint-model train inpainter --generator ffhq256.pkl --preset paper-256 \
       --vgg16 vgg16.safetensors --out runs/paper
-  inpaint-model train inpainter --generator runs/faces/bundle --out runs/fill \\
+  inpaint-model train inpainter --generator runs/faces/bundle --out runs/fill \
       --feature-networks lite0.pt --lambda-projected 0.1 --lambda-adversarial 0 --features vgg19.pt
 
 Started again with the same --out, a run continues where it was.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `train inpainter`."""
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import InpainterTraining
 
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
     import torch
 
     from inpaint_model.bundle.manifest import Card, read_bundle

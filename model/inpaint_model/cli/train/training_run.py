@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every training takes."""
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     parser.add_argument("--device", default="auto", help=f"{devices.HELP} (default: auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
@@ -35,6 +36,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
+    """Add which pictures a training takes, and how often each.
+
+    Args:
+        parser: of the training.
+        required: whether it needs pictures.
+        use: what it needs them for, for `--help`.
+    """
     picture_options.add_sources(
         parser, "--data", f"pictures in the generator's alignment, {use}", required
     )
@@ -60,7 +68,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str
 
 
 def data_plan(args: argparse.Namespace) -> dict[str, Any]:
-    """What the arguments ask for; ValueError if one needs another."""
+    """Return what the arguments ask for; ValueError if one needs another."""
     if args.data is None and (args.replace or args.weights or args.min_crop is not None):
         raise ValueError("--replace, --weights and --min-crop choose among pictures: give --data")
     if args.min_crop is not None and args.manifest is None:
@@ -69,7 +77,7 @@ def data_plan(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, torch.Tensor | None]:
-    """The pictures that the arguments name, and how often each is drawn."""
+    """Return the pictures that the arguments name, and how often each is drawn."""
     from inpaint_model.data.dataset import load_pictures
     from inpaint_model.data.sampler import weights_from_csv, weights_from_patterns
 
@@ -91,6 +99,7 @@ def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, to
 
 
 def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the frozen networks that projected discriminators stand on."""
     parser.add_argument(
         "--feature-networks",
         type=Path,
@@ -109,7 +118,7 @@ def projected_discriminator(
     bf16: bool,
     start: Iterable[Path | None] = (),
 ) -> ProjectedDiscriminator | None:
-    """What `--feature-networks` asks for, with the heads of the first bundle of `start` that fits.
+    """Return what `--feature-networks` asks for, with the heads of a bundle of `start` that fits.
 
     None without feature networks.
     """
@@ -133,7 +142,7 @@ def projected_discriminator(
 
 
 def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
-    """The device and this process's place among those that torchrun started."""
+    """Return the device and this process's place among those that torchrun started."""
     import torch
 
     from inpaint_model.inference.host_memory import MOST, keep_freed_memory

@@ -26,7 +26,7 @@ Detect = Callable[[Tensor], Float64Array]
 
 
 def load_detector(path: Path) -> Detect:
-    """The detector of an ONNX file. ValueError if OpenCV cannot run it.
+    """Return the detector of an ONNX file. ValueError if OpenCV cannot run it.
 
     Square pictures of another size are resized to 256 px a side.
     """
@@ -66,5 +66,5 @@ def _quiet() -> Iterator[None]:
 
 
 def detected_share(scores: Float64Array) -> float:
-    """The share of pictures whose best face has a score of at least 0.9."""
+    """Return the share of pictures whose best face has a score of at least 0.9."""
     return float((scores >= FOUND).mean())

@@ -23,7 +23,7 @@ def candidate_diversity(maps: Maps, candidates: Tensor, hole: Tensor) -> float:
 
 
 def stranger_distance(maps: Maps, pictures: Tensor, holes: Tensor) -> float:
-    """The yardstick: mean distance inside hole i of picture i and a quite different picture.
+    """Return the yardstick: mean distance inside hole i of picture i and a quite different picture.
 
     `pictures` uint8 [N, 3, R, R] are compared with their neighbours in a ring, inside `holes`
     [N, 1, R, R].

@@ -29,7 +29,7 @@ _LEFT, _RIGHT = (33, 133), (263, 362)
 
 
 def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
-    """The eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
+    """Return the eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
 
     Pictures are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units in which the picture's width
     is 1, as all landmarks here.
@@ -58,7 +58,7 @@ def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
 def eye_difference(
     maps: Maps, pictures: Tensor, meshes: Float64Array, batch: int = 8
 ) -> Float64Array:
-    """The feature distance of the two eyes of each face, [N]; 0 where they are mirror images."""
+    """Return the feature distance of each face's eyes, [N]; 0 where they are mirror images."""
     numbers = range(0, len(pictures), batch)
     found = []
     for start in tqdm(numbers, "comparing eyes", disable=None, leave=False):

@@ -69,7 +69,7 @@ class Judges:
 
 
 def load_judges(folders: Sequence[Path], device: torch.device | str = "cpu") -> Judges:
-    """Every network whose file lies in one of `folders`; the first that has a file provides it.
+    """Load every network whose file lies in one of `folders`; the first that has it counts.
 
     ValueError for a folder that has none of the files.
     """

@@ -22,7 +22,7 @@ def frechet_distance(first: Float64Array, second: Float64Array) -> float:
 
 
 def _factor(features: Float64Array) -> Float64Array:
-    """A with A^T A = covariance, and no more rows than columns."""
+    """Return a with A^T A = covariance, and no more rows than columns."""
     centred: Float64Array = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
     if len(centred) <= centred.shape[1]:
         return centred

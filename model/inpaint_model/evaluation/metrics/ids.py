@@ -19,7 +19,7 @@ class Separability(NamedTuple):
 def inception_discriminative_score(
     originals: Float64Array, fills: Float64Array, folds: int | None = None, seed: int = 0
 ) -> Separability:
-    """The two scores of paired features [N, D], by a linear support vector machine.
+    """Return the two scores of paired features [N, D], by a linear support vector machine.
 
     Without `folds` the classifier is judged on the pictures that it was fitted to, as published;
     with fewer pictures than dimensions that always separates and says nothing. With `folds` each

@@ -69,14 +69,14 @@ def _equal_sets(real: Tensor, generated: Tensor, k: int) -> PrecisionRecall:
 
 
 def _radii(features: Tensor, k: int) -> Tensor:
-    """The distance of each member [N, D] to its k-th neighbor, itself not counted, [N]."""
+    """Return the distance of each member [N, D] to its k-th neighbor, itself not counted, [N]."""
     return torch.cat(
         [_distances(rows, features).kthvalue(k + 1).values for rows in features.split(ROWS)]
     )
 
 
 def _share_within(points: Tensor, centers: Tensor, radii: Tensor) -> float:
-    """The share of points [M, D] in at least one ball around a center [N, D]."""
+    """Return the share of points [M, D] in at least one ball around a center [N, D]."""
     inside = [(_distances(rows, centers) <= radii).any(dim=1) for rows in points.split(ROWS)]
     return float(torch.cat(inside).double().mean())
 

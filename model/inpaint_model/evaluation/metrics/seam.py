@@ -16,10 +16,11 @@ _WINDOW = 9  # px of the border that are averaged for one comparison
 
 
 def seam_step(picture: FloatImage, untouched: FloatImage, hole: BoolMask) -> float:
-    """The mean colour step that a fill adds across its border.
+    """Return the mean color step that a fill adds across its border.
 
     Args:
-        picture, untouched: [H, W, 3] display values with and without the fill.
+        picture: [H, W, 3] display values with the fill.
+        untouched: the same without it.
         hole: bool [H, W].
 
     Returns:

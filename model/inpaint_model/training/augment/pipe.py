@@ -232,7 +232,7 @@ def equalise(images: Tensor, draw: Draw) -> Tensor:
 
 
 def amplified(images: Tensor, gains: Tensor) -> Tensor:
-    """The octave bands of [N, 3, R, R], along each axis, times `gains` [N, 4]."""
+    """Return the octave bands of [N, 3, R, R], along each axis, times `gains` [N, 4]."""
     bands = octave_bands(images.shape[2], images.device)
     matrix = torch.einsum("nb,bij->nij", upload(gains, images.device), bands)[:, None]
     return matrix @ images @ matrix.mT

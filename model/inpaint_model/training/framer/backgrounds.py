@@ -18,11 +18,12 @@ Painter = Callable[[Tensor, int, Generator], Tensor]
 
 
 def uniform(low: float, high: float, shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Return uniform random numbers from `low` to `high`."""
     return low + (high - low) * torch.rand(shape, generator=generator)
 
 
 def coordinates(size: int) -> tuple[Tensor, Tensor]:
-    """x and y of the pixels' centres, -1..1, [S, S] each."""
+    """Return x and y of the pixels' centres, -1..1, [S, S] each."""
     steps = (torch.arange(size) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     return x, y
@@ -103,7 +104,7 @@ def pieces(pictures: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def shuffled(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """The pictures' tiles in another order: their texture without their structure."""
+    """Return the pictures' tiles in another order: their texture without their structure."""
     n, _, side, _ = pictures.shape
     count = int(torch.tensor([4, 8, 16])[torch.randint(3, (), generator=generator)])
     tile = side // count
@@ -121,8 +122,10 @@ def shuffled(pictures: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def scrambled(pictures: Tensor, generator: Generator) -> Tensor:
-    """The pictures [n, 3, P, P] upside down and with their quarters or sixteenths exchanged: their
-    parts are there, their arrangement is not."""
+    """Return pictures [n, 3, P, P] upside down, with their quarters or sixteenths exchanged.
+
+    Their parts are there, their arrangement is not.
+    """
     side = pictures.shape[2]
     tile = side // int(torch.tensor([1, 2, 4])[torch.randint(3, (), generator=generator)])
     tiles = F.unfold(pictures.flip(2), tile, stride=tile)

@@ -26,8 +26,11 @@ _VOTING = 0.25  # of the side: how far from the frame's centre cells are to vote
 
 
 class Losses:
-    """Of one batch: which cells vote, where the frame is (relative to its own side), how large,
-    how turned, and whether there is one. All but the last are means by the votes' weights."""
+    """The losses of one batch.
+
+    They say which cells vote, where the frame is (relative to its own side), how large, how turned,
+    and whether there is one. All but the last are means by the votes' weights.
+    """
 
     def __init__(self, framer: Framer, scenes: Scenes) -> None:
         weight, cells = framer.votes(scenes.views)
@@ -48,6 +51,7 @@ class Losses:
 
     @property
     def total(self) -> Tensor:
+        """Their weighted sum, a scalar."""
         where = self.voting + 4 * self.centre + 1.5 * self.side + 2 * self.angle
         total: Tensor = where + self.presence
         return total

@@ -117,7 +117,7 @@ def _seen(
 
 
 def frame_coordinates(centre: Tensor, side: Tensor, angle: Tensor, size: int) -> Tensor:
-    """Where the view's pixels lie in the frames, -1..1 inside: [N, S, S, 2]."""
+    """Return where the view's pixels lie in the frames, -1..1 inside: [N, S, S, 2]."""
     x, y = coordinates(size)
     dx, dy = x - centre[:, 0, None, None], y - centre[:, 1, None, None]
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]

@@ -15,7 +15,7 @@ CUTOUT = 1 / 2  # side of the square that is cut out, of the picture's
 
 
 def random_changes(count: int, generator: Generator) -> Tensor:
-    """What `changed` needs for `count` pictures: uniform numbers [10, count]."""
+    """Return what `changed` needs for `count` pictures: uniform numbers [10, count]."""
     return torch.rand(10, count, generator=generator, device=generator.device)
 
 
@@ -79,7 +79,7 @@ LEAST = 0.3  # px; less changes nothing worth the time
 
 
 def fading_sigma(sigma: float, nimg: int, fade_kimg: float) -> float:
-    """The blur after `nimg` images: `sigma` px at first, falling evenly to 0 at `fade_kimg`."""
+    """Return the blur after `nimg` images: `sigma` px, falling evenly to 0 at `fade_kimg`."""
     if fade_kimg <= 0:
         return 0.0
     return sigma * max(1 - nimg / (fade_kimg * 1000), 0.0)

@@ -25,7 +25,7 @@ class Patches(nn.Module):
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[N, 3, R, R] -> maps [N, 48, R/4, R/4] of the whole size, ..., [N, 48, R/32, R/32]."""
+        """Return maps [N, 48, R/4, R/4] of the whole size, ..., [N, 48, R/32, R/32]."""
         octaves = [images]
         for _ in range(3):
             octaves.append(F.avg_pool2d(octaves[-1], 2))
@@ -75,7 +75,7 @@ class ProjectedDiscriminator(nn.Module):
         return self
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """Those of the heads; nothing else learns."""
+        """Return those of the heads; nothing else learns."""
         return list(self.heads.parameters())
 
     @property
@@ -94,14 +94,14 @@ class ProjectedDiscriminator(nn.Module):
             projection.deviation.copy_(mean(projection.deviation))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The mixed maps that the heads judge, network by network, from fine to coarse."""
+        """Return the mixed maps that the heads judge, network by network, from fine to coarse."""
         maps = []
         for network, projection in zip(self.networks, self.projections, strict=True):
             maps += projection([x.to(self.dtype) for x in network(images)])
         return maps
 
     def judge(self, features: Sequence[Tensor]) -> Tensor:
-        """Logits [N, L] from what `features` returned; high is real.
+        """Return logits [N, L] of what `features` returned; high is real.
 
         ValueError for one picture alone, since heads normalize by their batch's statistics.
         """
@@ -118,6 +118,7 @@ class ProjectedDiscriminator(nn.Module):
         return torch.cat(logits, dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return logits [N, L] of pictures [N, 3, R, R] in -1..1; high is real."""
         return self.judge(self.features(images))
 
     def _mixing(self) -> list[Projection]:

@@ -26,7 +26,7 @@ class FrozenConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: Any,  # noqa: ANN401 (it takes whatever attributes we give it)
         x: Tensor,
         weight: Tensor,
         bias: Tensor | None,
@@ -35,14 +35,17 @@ class FrozenConvolution(torch.autograd.Function):
         dilation: list[int],
         groups: int,
     ) -> Tensor:
-        """x [N, I, H, W], weight [O, I / groups, k, k] -> [N, O, h, w]."""
+        """Return [N, O, h, w] of x [N, I, H, W] and a weight [O, I / groups, k, k]."""
         ctx.save_for_backward(weight)
         ctx.geometry, ctx.shape = (stride, padding, dilation, groups), x.shape
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradient with respect to x alone."""
+    def backward(
+        ctx: Any,  # noqa: ANN401 (it has the attributes that we gave it)
+        *gradients: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        """Return the gradient with respect to x alone."""
         (gradient,), (weight,) = gradients, ctx.saved_tensors
         stride, padding, dilation, groups = ctx.geometry
         depthwise = groups == ctx.shape[1] == len(weight)
@@ -73,7 +76,7 @@ class FrozenConvolution(torch.autograd.Function):
         return result, None, None, None, None, None, None
 
 
-def frozen_conv2d(x: Tensor, weight: Tensor, *geometry: Any) -> Tensor:
+def frozen_conv2d(x: Tensor, weight: Tensor, *geometry: object) -> Tensor:
     """`FrozenConvolution` as a function, which a graph can name; x in whatever precision."""
     result: Tensor = FrozenConvolution.apply(x.to(weight.dtype), weight, *geometry)  # type: ignore[no-untyped-call]
     return result
@@ -98,7 +101,7 @@ def _strided_depthwise_gradient(
 
 
 def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> FeatureNetwork:
-    """The network of a TorchScript file: pictures [N, 3, H, W] in -1..1 -> list of feature maps.
+    """Load a TorchScript file: pictures [N, 3, H, W] in -1..1 -> list of feature maps.
 
     dtype: what it computes in. Its weights belong to no state dictionary, since they come from the
     file. A graph that cannot be translated, one with control flow say, runs as it is, by
@@ -123,7 +126,7 @@ class FeatureNetwork(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[N, 3, H, W] in -1..1 -> maps [N, C, h, w], from fine to coarse."""
+        """Return maps [N, C, h, w], from fine to coarse, of pictures [N, 3, H, W] in -1..1."""
         maps = self.network(images.contiguous(memory_format=torch.channels_last))
         return [maps] if isinstance(maps, Tensor) else list(maps)
 
@@ -131,9 +134,11 @@ class FeatureNetwork(nn.Module):
         """Stay in evaluation mode, whatever a parent module asks for: the network is frozen."""
         return super().train(False)
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Nothing: the weights come from the network's file."""
-        return kwargs.get("destination") or {}
+    def state_dict(  # type: ignore[override]
+        self, *args: object, destination: dict[str, Any] | None = None, **kwargs: object
+    ) -> dict[str, Any]:
+        """Return nothing: the weights come from the network's file."""
+        return destination or {}
 
 
 def _with_own_weights(

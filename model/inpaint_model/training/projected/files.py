@@ -83,7 +83,7 @@ def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
 
 
 def _mixing(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The fixed kernels of the projections, which never train."""
+    """Return the fixed kernels of the projections, which never train."""
     return {name: value for name, value in tensors.items() if ".across_" in name}
 
 

@@ -38,7 +38,7 @@ class SeparableBlock(nn.Module):
         self.down = down
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, I, h, w] -> [N, O, h, w], or half of that size."""
+        """Return [N, O, h, w] of [N, I, h, w], or half of that size."""
         x = self.depthwise(x)
         x = self.pointwise(F.avg_pool2d(x, 2) if self.down else x)
         return F.leaky_relu(self.norm(x), 0.2)

@@ -131,6 +131,6 @@ def _heading(group: str) -> QtWidgets.QLabel:
 
 
 def _title(name: str) -> str:
-    """ "hair_colour" as "Hair colour"; translated where the catalogue knows it."""
+    """Return "Hair colour" for "hair_colour", translated where the catalogue knows it."""
     words = name.replace("_", " ").replace("-", " ").strip()
     return tr(words[:1].upper() + words[1:])
