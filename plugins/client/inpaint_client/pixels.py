@@ -125,7 +125,9 @@ def select(
 
     Args:
         covered: n bytes, one a pixel.
-        inside, outside: n pixels of `pixel_bytes` each.
+        inside: n pixels.
+        outside: n pixels.
+        pixel_bytes: bytes of a pixel in `inside` and `outside`.
     """
     flags = covered.translate(_ABOVE_0)
     mask = bytearray(len(flags) * pixel_bytes)
