@@ -96,8 +96,9 @@ def fill_one(
     coverage = read_mask(mask, document.width, document.height)
     prepared = prepare(document, coverage, client.info().limits)
     writer = Writer(folder, prepared, options.format)
+    total = options.n * (1 + len(options.variant))
     # None: shown on a terminal only.
-    with tqdm(desc=image.name, disable=None, leave=False) as bar:
+    with tqdm(desc=image.name, total=total, disable=None, leave=False) as bar:
         return writer.write_all(client.fill(_fill_job(prepared, options)), bar)
 
 
@@ -148,7 +149,7 @@ def edit(options: Namespace) -> int:
                 document=prepared.extent,
             )
         job = EditJob(source=source, edits=edits_of(edits), mixing=_mixing(options, prepared))
-        with tqdm(desc=options.recipe.name, disable=None, leave=False) as bar:
+        with tqdm(desc=options.recipe.name, total=1, disable=None, leave=False) as bar:
             run = Writer(options.out, prepared, options.format).write_all(client.edit(job), bar)
     _report(run, options)
     return 0

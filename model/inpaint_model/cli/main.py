@@ -1,6 +1,6 @@
 """`inpaint-model`: importing, looking at, training and judging models.
 
-Each sub-command is a module of `inpaint_model.commands` with `add_arguments(parser)` and
+Each sub-command is a module of `inpaint_model.cli` with `add_arguments(parser)` and
 `run(args) -> int`. Only the one asked for is imported, and it imports torch when it runs, so
 every `--help` answers at once.
 """
