@@ -33,8 +33,9 @@ schemas: setup  ## docs/schemas, after editing a dataclass that a file is checke
 test: setup  ## every test that needs no Krita and no GIMP
 	$(PY) -m pytest $(PARALLEL) -m "not hosts"
 
-test-fast: setup  ## the same without the slow ones, in under a minute
-	$(PY) -m pytest $(PARALLEL) -m "not hosts and not slow"
+test-fast: setup  ## those without real daemons and commands that take under half a second, in a minute
+	$(PY) -m pytest $(PARALLEL) -m "not hosts and not slow" \
+		--ignore tests/cli --ignore tests/server/wire --ignore tests/server/daemon
 
 test-gpu: setup  ## the tests that need a GPU; they fail where there is none
 	REQUIRE_GPU=1 $(PY) -m pytest -m gpu tests/model tests/server

@@ -61,6 +61,7 @@ def violations(folder: str, root: Path = ROOT) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", sorted(ALLOWED))
 def test_imports_follow_the_arrows(folder: str) -> None:
     assert (ROOT / folder).is_dir()

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -128,6 +129,7 @@ blendings = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(document=documents(), how=blendings)
 def test_the_command_changes_covered_pixels_only(document: Document, how: BlendSettings) -> None:
@@ -149,6 +151,7 @@ def test_the_command_changes_covered_pixels_only(document: Document, how: BlendS
     assert not alone[outside].any()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(document=documents(), how=blendings, output_dtype=st.sampled_from(DTYPES))
 @example(document=two_triangles(), how=BlendSettings(), output_dtype=np.dtype(np.float16))

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow
 def test_they_are_up_to_date(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "scripts" / "write-schemas", tmp_path], check=True)
     committed = ROOT / "docs" / "schemas"

@@ -223,6 +223,7 @@ class TestInpainter:
 
 
 class TestFilling:
+    @pytest.mark.slow
     @pytest.mark.parametrize("arch", ARCHS)
     @pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
     def test_codes_and_pictures_are_read_once_each(self, arch: Arch, dtype: str) -> None:
@@ -240,6 +241,7 @@ class TestFilling:
             pictures = inpainter.render(encoding, edited)
             assert (pictures.shape, reads.count) == ((2, 32, 32, 3), 2)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("arch", ARCHS)
     def test_graphs_read_no_more_and_stay_on_the_device(self, arch: Arch) -> None:
         image, hole = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 255, np.uint8)

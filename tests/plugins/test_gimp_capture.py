@@ -98,6 +98,7 @@ def test_a_small_image_travels_whole() -> None:
     assert hole.sum() == 200 * 50 * 40
 
 
+@pytest.mark.slow
 def test_a_large_image_sends_a_crop_and_an_overview() -> None:
     image = FakeImage(Extent(5000, 3000), [layer(5000, 3000)], Box(4000, 100, 100, 100))
     read = capture(image, from_layer=False)

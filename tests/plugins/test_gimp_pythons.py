@@ -47,6 +47,7 @@ def test_the_decisions_need_no_host() -> None:
     } <= set(HOST_FREE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def test_it_is_valid_for_every_python(version: str) -> None:
     """Syntax and the names that modules take from the standard library, without a host."""

@@ -206,6 +206,7 @@ def test_gimps_record_of_last_values_is_read() -> None:
     }  # what makes no sense (source, feather) has its default
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80))
 def test_no_record_is_the_defaults(text: str) -> None:
     assert read_values(text.replace("(", ""), fill_arguments()) == DEFAULTS

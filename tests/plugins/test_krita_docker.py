@@ -338,6 +338,7 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     until(lambda: centre(docker, 0) == bgra(5, 1.0))
 
 
+@pytest.mark.slow
 def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None:
     fill(docker)
     green = docker.document.add_paint("A green one", Box(10, 20, 30, 20), bytes([0, 200, 0, 255]))

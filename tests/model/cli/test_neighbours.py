@@ -20,6 +20,7 @@ from tiny_onnx import tiny_recognition
 NETWORK = "metrics/MobileFaceNet.onnx"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "published", [False, pytest.param(True, marks=pytest.mark.shared(NETWORK))]
 )

@@ -43,6 +43,7 @@ def disagreement(shapes: Shapes, count: int, resolution: int) -> float:
     return float(np.abs(rasterise(shapes, count, resolution).numpy() - reference).mean())
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**31), resolution=st.sampled_from([8, 21, 64]))
 def test_strokes_and_boxes_anywhere_even_outside(seed: int, resolution: int) -> None:

@@ -27,6 +27,7 @@ def test_each_epoch_holds_every_picture_once_in_a_new_order() -> None:
     assert not torch.equal(first, Sampler(50, seed=2).draw(0, 50)[0])
 
 
+@pytest.mark.slow
 @given(count=st.integers(1, 40), seed=st.integers(0, 2**32), cuts=st.lists(st.integers(1, 33)))
 def test_how_the_walk_is_cut_into_batches_does_not_matter(
     count: int, seed: int, cuts: list[int]
@@ -41,6 +42,7 @@ def test_how_the_walk_is_cut_into_batches_does_not_matter(
         at += size
 
 
+@pytest.mark.slow
 def test_weights_are_met_in_each_epoch_up_to_rounding() -> None:
     weights = torch.tensor([0.0, 1.0, 2.0, 0.5, 3.5])
     sampler = Sampler(5, seed=0, weights=weights)
@@ -52,6 +54,7 @@ def test_weights_are_met_in_each_epoch_up_to_rounding() -> None:
     assert times.tolist() == pytest.approx(expected.tolist(), abs=0.03)
 
 
+@pytest.mark.slow
 def test_half_of_the_draws_are_mirrored_independently_of_the_picture() -> None:
     indices, mirrored = Sampler(4, seed=0).draw(0, 8000)
     for picture in range(4):

@@ -43,6 +43,7 @@ def bundle(fitted: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(fitted, tmp_path / "hair"))
 
 
+@pytest.mark.slow
 def test_the_known_direction_is_found_measured_and_offered(fitted: Path) -> None:
     info = read_bundle(fitted)
     (direction,) = info.directions
@@ -87,6 +88,7 @@ def test_auto_fits_and_checks_what_varies(
     assert f"| {HAIR} | " in (tmp_path / "edits.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_direction_goes_to_the_inpainter_around_the_same_generator(
     bundle: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +150,7 @@ def test_a_file_is_taken_only_as_foreign(
     assert (wink.name, wink.foreign, wink.offered, wink.layers) == ("wink", True, False, (0, 1, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["sefa", "pca"])
 def test_components_are_offered_once_a_person_names_them(bundle: Path, way: str) -> None:
     arguments = ["--count", "2", "--samples", "200", "--layers", "0-3"]
@@ -161,6 +164,7 @@ def test_components_are_offered_once_a_person_names_them(bundle: Path, way: str)
     assert load_vectors(info).keys() == {HAIR, "mood"}
 
 
+@pytest.mark.slow
 def test_marks_of_a_person_become_a_direction(bundle: Path, tmp_path: Path) -> None:
     page, marks = tmp_path / "page.html", tmp_path / "beard.json"
     count = ["--count", "24", "--samples", "500"]
@@ -214,6 +218,7 @@ def test_other_files_are_no_marks(
     assert reason in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-in
 def test_what_a_network_scores_can_be_fitted_to(bundle: Path, tmp_path: Path) -> None:
     class Crown(torch.nn.Module):

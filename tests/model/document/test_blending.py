@@ -68,6 +68,7 @@ def placed(pixels: np.ndarray, linear: bool = False) -> Placement:
     return place(DocumentPicture(pixels, linear), coverage(), FRAME, RESOLUTION)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(
     st.builds(

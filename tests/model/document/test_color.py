@@ -29,6 +29,7 @@ def test_the_curve_is_inverted_beyond_white_and_below_black() -> None:
     assert linear_from_srgb(srgb_from_linear(values)) == pytest.approx(values, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document import geometry, holes
 from inpaint_model.document.geometry import Box, Frame
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.integers(0, 2**32 - 1),

@@ -68,6 +68,7 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
     assert (result[full] != pixels[full]).mean() > 0.5
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(
     st.builds(
@@ -215,6 +216,7 @@ def test_absurd_frames_are_refused(side: float) -> None:
         place(DocumentPicture(np.zeros((90, 100, 3), np.uint8)), coverage, Frame(45, 35, side), 32)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     st.integers(1, 60),

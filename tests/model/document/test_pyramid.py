@@ -31,6 +31,7 @@ def test_block_means_are_average_pooling_with_repeated_edges(
     torch.testing.assert_close(block_means(planes, size), F.avg_pool2d(padded, size))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(sides, sides, st.integers(2, 7))
 def test_known_block_means_count_known_pixels_only(rows: int, columns: int, size: int) -> None:

@@ -56,6 +56,7 @@ def test_the_two_directions_are_inverse(frame: Frame) -> None:
     assert np.allclose(geometry.compose(there, back), geometry.translation(0, 0), atol=1e-9)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(frames_strategy)
 def test_a_position_coded_picture_stays_where_it_is(frame: Frame) -> None:

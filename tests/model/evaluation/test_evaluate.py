@@ -130,6 +130,7 @@ def command(*arguments: object) -> int:
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # the stand-ins
 
 
+@pytest.mark.slow
 def test_originals_come_from_several_sources(images: Path, tmp_path: Path) -> None:
     """Split over two folders, and spoiled but replaced, they are the same originals."""
     parts = [tmp_path / "first", tmp_path / "second"]
@@ -208,6 +209,7 @@ def test_a_second_run_measures_nothing_again(
     assert written(out / "cache") == kept  # whatever is measured is written
 
 
+@pytest.mark.slow
 def test_without_judges_and_without_a_bundle_there_are_still_baselines(
     images: Path, tmp_path: Path
 ) -> None:
@@ -219,6 +221,7 @@ def test_without_judges_and_without_a_bundle_there_are_still_baselines(
     assert len(report["masks"]) == 3
 
 
+@pytest.mark.slow
 def test_a_generator_alone_is_judged_by_its_pictures(
     images: Path, judges: Path, tmp_path: Path
 ) -> None:

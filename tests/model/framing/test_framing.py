@@ -395,6 +395,7 @@ def test_groups_grow_until_nobody_joins() -> None:
         grouped(dots, choose)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 6))
 def test_the_frames_of_a_recipe_find_the_same_groups_again(seed: int, count: int) -> None:

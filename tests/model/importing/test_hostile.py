@@ -321,6 +321,7 @@ def imports_or_refuses(path: Path) -> None:
     assert message.startswith(f"{path}: ")
 
 
+@pytest.mark.slow
 @KINDS
 @MANY
 @given(data=st.data())
@@ -333,6 +334,7 @@ def test_flipped_bytes(
     imports_or_refuses(write(tmp_path / "x", bytes(damaged)))
 
 
+@pytest.mark.slow
 @KINDS
 @MANY
 @given(data=st.data())
@@ -379,6 +381,7 @@ def test_programs_of_operations(tmp_path: Path, program: list[tuple[bytes, bytes
     refusal(write(tmp_path / "x.pkl", operations(codes)))
 
 
+@pytest.mark.slow
 @MANY
 @given(data=st.data())
 def test_operations_spliced_into_a_whole_file(

@@ -58,6 +58,7 @@ def test_both_networks_compute_what_the_file_says(
     assert close(checkpoint.discriminator(images.float(), c), logits)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -85,6 +86,7 @@ def test_any_channel_table_and_resolution(tmp_path: Path, data: st.DataObject) -
     assert close(generator.synthesis(ws)[0], slow.nvidia_synthesize(g, ws[0], resolution))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resolution", [512, 1024])
 def test_large_resolutions(tmp_path: Path, resolution: int) -> None:
     sizes = Sizes(resolution=resolution, channels=(3,) * (resolution.bit_length() - 2))

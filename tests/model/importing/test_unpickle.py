@@ -36,6 +36,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(PLAIN, st.sampled_from([2, 3, 4, 5]))
 def test_plain_values_are_read_as_pickle_reads_them(value: object, protocol: int) -> None:

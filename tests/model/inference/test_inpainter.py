@@ -45,6 +45,7 @@ def tiny() -> Inpainter:
     return tiny_inpainter()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("R", SIZES)
 @pytest.mark.parametrize("arch", ARCHS)
 def test_every_arch_and_size_as_a_bundle(arch: Arch, R: int, tmp_path: Path) -> None:
@@ -118,6 +119,7 @@ def test_latents_of_seeds_are_pinned() -> None:
             latent_of_seed(seed, 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_known_pixels_are_exact_for_any_hole(tiny: Inpainter, data: st.DataObject) -> None:

@@ -19,6 +19,7 @@ CASES = [(name, "hierarchical") for name in ("paper-256", "portrait-256", "compa
 CASES += [("compact-256", arch) for arch in ARCHS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 @pytest.mark.parametrize(("name", "arch"), CASES)
 def test_features_computed_and_counted(name: str, arch: Arch, dtype: str) -> None:

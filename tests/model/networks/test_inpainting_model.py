@@ -152,6 +152,7 @@ def test_untrained_codes_are_plausible() -> None:
     assert away.square().mean().sqrt() < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ARCHS)
 def test_where_nothing_is_known_the_sampled_code_is_the_answer(arch: Arch) -> None:
     """And one known pixel is mixed with it. In a batch, each picture for itself."""

@@ -84,6 +84,7 @@ def test_modulated_convolution(k: int, demodulate: bool, up: bool) -> None:
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("up", [False, True])
 def test_gradients_of_the_modulated_convolution(up: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     # demodulation is computed in float32 for stability; the check needs double throughout

@@ -110,6 +110,7 @@ def test_the_portrait_s_weights_hit_the_sources_they_mean(files: tuple[str, ...]
         assert drawn == pytest.approx([PREFIXES[prefix][1]] * len(drawn)), prefix
 
 
+@pytest.mark.slow
 @pytest.mark.shared("faces")
 def test_what_judges_never_trains() -> None:
     """No picture of val/ is also one of train/, byte for byte, that is ever drawn."""

@@ -34,6 +34,7 @@ class TestProjectedAdversary:
         P.calibrate(rand(8, 3, 32, 32))
         return ProjectedAdversary(P, 0.01, 0.7, 1.0, 3, Stats(), World())
 
+    @pytest.mark.slow
     def test_gradients_go_where_they_belong(self, network: Path) -> None:
         adversary, now = self.adversary(network), Moment(40, 5)
         reference = copy.deepcopy(adversary.network)

@@ -76,6 +76,7 @@ def test_the_same_generator_gives_the_same_result_and_the_global_state_is_left_a
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences() -> None:
     images = pictures(2, 8).double().requires_grad_()
 

@@ -127,6 +127,7 @@ class TestTraining:
         assert first.keys() == second.keys()
         assert all(torch.equal(first[key], second[key]) for key in first)
 
+    @pytest.mark.slow
     def test_the_discriminator_rests_during_the_warm_start(self, tmp_path: Path) -> None:
         G, D, E = networks()
         before = {name: value.clone() for name, value in D.state_dict().items()}

@@ -140,6 +140,7 @@ def test_the_discriminators_logit_is_a_projection_on_its_class() -> None:
         D(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["D", "DE"])
 def test_continued_equals_uninterrupted(kind: str, tmp_path: Path) -> None:
     options = replace(SHORT, total_kimg=0.032, pl_interval=2, r1_interval=2, snapshot_kimg=9.0)
@@ -157,6 +158,7 @@ def test_continued_equals_uninterrupted(kind: str, tmp_path: Path) -> None:
     assert not torch.equal(before.embed.weight, after.embed.weight)
 
 
+@pytest.mark.slow
 def test_classes_can_be_told_apart(tmp_path: Path) -> None:
     """From networks that do not know them, in fifty steps."""
     dark, bright = mean_by_class(conditional_networks()[0])
@@ -191,6 +193,7 @@ class TestInpainter:
         model.measure_latents()
         return model, D
 
+    @pytest.mark.slow
     def test_its_discriminator_sees_the_classes(self, tmp_path: Path) -> None:
         """Those of generated pictures, and of photographs."""
         model, D = self.model()
@@ -230,6 +233,7 @@ class TestCommand:
         text += " --tick-kimg 0.008 --total-kimg 0.016"
         return [*text.split(), *map(str, more)]
 
+    @pytest.mark.slow
     def test_from_a_zip_to_samples_and_on(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -284,6 +288,7 @@ class TestCommand:
         assert "has no labels" in complaint("--from", bundle, *more)
         assert not (tmp_path / "x").exists()
 
+    @pytest.mark.slow
     def test_an_inpainter_around_it(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -28,6 +28,7 @@ from torch import nn
 
 
 class TestGenerator:
+    @pytest.mark.slow
     def test_the_run_folder_tells_its_story(self, tmp_path: Path) -> None:
         run = RunFolder(tmp_path / "run")
         train_generator(SHORT, *tiny_networks(), pictures(), run)
@@ -38,6 +39,7 @@ class TestGenerator:
         assert info.card.trained_kimg == pytest.approx(0.064)
         assert (run.path / "fakes000000.png").exists()
 
+    @pytest.mark.slow
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
         whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
         train_generator(SHORT, *tiny_networks(), pictures(), whole)
@@ -47,6 +49,7 @@ class TestGenerator:
         )  # the state overrides these
         assert same_tensors(whole.state_path, parts.state_path)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("healthy", [0, 20])
     def test_divergence_names_the_last_good_state(self, healthy: int, tmp_path: Path) -> None:
         """At a line of progress, or at the end where there has been none since."""

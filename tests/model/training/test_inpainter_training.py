@@ -122,6 +122,7 @@ class TestInpainter:
             train_inpainter(options, tiny_model(), None, perceptual, run, pictures=pictures())
         assert same_tensors(runs[0].state_path, runs[1].state_path)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("fraction", "counts"), [(0.5, {4}), (0.3, {2, 3}), (0.02, {0, 1})])
     def test_as_many_real_pictures_at_every_step(self, fraction: float, counts: set[int]) -> None:
         """At places that differ; where the batch does not divide, right on average."""

@@ -368,6 +368,7 @@ class TestSchedule:
             stages(**settings)
 
 
+@pytest.mark.slow
 def test_heads_travel_in_half_precision_without_their_mixing(tmp_path: Path) -> None:
     """The same seed makes the mixing again; with another one the heads do not fit."""
     network = tiny_feature_network(tmp_path / "network.pt")

@@ -285,6 +285,7 @@ class TestCommand:
         assert main([*again, "--out", str(tmp_path / "second"), "--total-kimg", "0.048"]) == 0
         assert read_bundle(second.folder).directions == (edit, later)
 
+    @pytest.mark.slow
     def test_several_sources_replaced_and_weighted(
         self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -329,6 +330,7 @@ class TestCommand:
         assert json.loads(capsys.readouterr().out)["total_kimg"] == 1
         assert not out.exists()
 
+    @pytest.mark.slow
     @TORCHSCRIPT
     @pytest.mark.parametrize(
         ("change", "message"),

@@ -282,6 +282,7 @@ def test_a_pause_lasts_until_the_reader_has_dealt_with_what_came_before() -> Non
     run(body)
 
 
+@pytest.mark.slow
 def test_a_pause_keeps_nobody_waiting_for_long() -> None:
     def pausing(home: str) -> Steps[int | Pause]:
         yield 1
@@ -337,6 +338,7 @@ def test_nothing_unread_needs_no_pause() -> None:
     run(body)
 
 
+@pytest.mark.slow
 def test_cancelled_in_a_pause_it_ends() -> None:
     closed = threading.Event()
 

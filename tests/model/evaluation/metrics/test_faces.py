@@ -166,6 +166,7 @@ def portraits() -> Tensor:
     return load_pictures(f"{SHARED / PORTRAITS}:val", 128, limit=60).pixels
 
 
+@pytest.mark.slow
 @shared
 def test_the_detector_finds_faces_in_portraits_and_none_in_noise(portraits: Tensor) -> None:
     detect = load_judges(FOLDERS).detect
@@ -177,6 +178,7 @@ def test_the_detector_finds_faces_in_portraits_and_none_in_noise(portraits: Tens
     assert detected_share(detect(larger)) > 0.8
 
 
+@pytest.mark.slow
 @shared
 def test_the_table_of_pairs_is_that_of_the_network(portraits: Tensor) -> None:
     mesh = load_judges(FOLDERS).mesh

@@ -80,6 +80,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
         load_judges([tmp_path])
 
 
+@pytest.mark.slow
 @pytest.mark.shared("metrics")
 def test_the_offline_networks_answer_as_described() -> None:
     judges = load_judges([SHARED / "metrics"])

@@ -85,6 +85,7 @@ def test_kernel_distance_is_unbiased_for_equal_distributions() -> None:
     assert kernel_distance(*pairs[0]).value < -0.01
 
 
+@pytest.mark.slow
 def test_the_bootstrap_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     pool = rng.normal(size=(3000, 3))
@@ -98,6 +99,7 @@ def test_the_bootstrap_interval_covers_the_truth_about_as_often_as_it_says() -> 
     assert 85 <= inside <= 100
 
 
+@pytest.mark.slow
 def test_large_sets_are_cut_into_blocks() -> None:
     a, b = features(2400, 3, 0), features(2400, 3, 1, 0.1)
     halves = [

@@ -25,6 +25,7 @@ def diff_augment(images: Tensor, generator: Generator, p: float = 1.0) -> Tensor
     return changed(images, random_changes(len(images), generator), p)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(deadline=None)
 def test_translation_against_a_slow_one(data: st.DataObject) -> None:

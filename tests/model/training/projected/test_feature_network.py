@@ -115,18 +115,21 @@ def assert_torchs(c: Convolution, dtype: torch.dtype, tolerance: float) -> None:
     assert error(gradient, wanted_gradient) < tolerance
 
 
+@pytest.mark.slow
 @given(convolutions())
 @settings(deadline=None)
 def test_a_frozen_convolution_is_torchs(c: Convolution) -> None:
     assert_torchs(c, torch.float32, 1e-5)
 
 
+@pytest.mark.slow
 @given(usual_convolutions())
 @settings(deadline=None)
 def test_a_frozen_convolution_in_bfloat16(c: Convolution) -> None:
     assert_torchs(c, torch.bfloat16, 0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(7, 8), (8, 5)])
 @pytest.mark.parametrize("stride", [[2, 2], [3, 1]])
 def test_gradcheck_of_the_strided_depthwise_path(stride: list[int], size: tuple[int, int]) -> None:
@@ -355,6 +358,7 @@ class TestFiles:
             load_feature_network(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 @pytest.mark.shared("nets")
 @pytest.mark.parametrize(
     ("name", "size"),

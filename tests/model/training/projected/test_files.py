@@ -53,6 +53,7 @@ def test_a_bundle_holds_them(path: Path, tmp_path: Path) -> None:
     assert read_bundle(again.folder) == again
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_left_alone(path: Path, tmp_path: Path) -> None:
     P = tiny_projected(path)
     assert not load_projected(tmp_path, P)  # nothing there
