@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.bundle.manifest import BundleError, BundleInfo, read_bundle
+from inpaint_model.bundle.manifest import BundleError, BundleInfo, first_line, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.bundle.writer import edit_manifest, rewriting
 
@@ -34,8 +34,7 @@ def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise BundleError(f"{info.folder} names directions but has no {VECTORS}") from None
     except SafetensorError as error:
-        reason = str(error).partition("\n")[0]
-        raise BundleError(f"{path} is damaged: {reason}") from None
+        raise BundleError(f"{path} is damaged: {first_line(error)}") from None
     vectors = {}
     for direction in info.directions:
         if direction.name not in stored:

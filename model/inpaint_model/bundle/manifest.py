@@ -16,11 +16,7 @@ import yaml
 
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.framing.network import FramerConfig
-from inpaint_model.networks.config import (
-    DiscriminatorConfig,
-    GeneratorConfig,
-    InpaintingConfig,
-)
+from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, InpaintingConfig
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
@@ -92,7 +88,7 @@ def read_bundle(folder: Path) -> BundleInfo:
     except RecursionError:
         raise BundleError(f"{path} cannot be read: it nests too deeply") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} cannot be read: {_first_line(error)}") from None
+        raise BundleError(f"{path} cannot be read: {first_line(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise BundleError(f"{path} is not of format {FORMAT}; a newer version may read it")
     kind = document.get("kind")
@@ -118,7 +114,8 @@ def read_bundle(folder: Path) -> BundleInfo:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message: some libraries write whole pages."""
     return str(error).partition("\n")[0]
 
 

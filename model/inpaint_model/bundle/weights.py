@@ -10,10 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from inpaint_model.bundle.manifest import WEIGHTS, BundleError, BundleInfo, _first_line
-from inpaint_model.networks.config import (
-    InpaintingConfig,
-)
+from inpaint_model.bundle.manifest import WEIGHTS, BundleError, BundleInfo, first_line
+from inpaint_model.networks.config import InpaintingConfig
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -87,7 +85,7 @@ def _stored_tensors(
                     taken += tensor.nbytes
                     yield name, tensor
     except SafetensorError as error:
-        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
+        raise BundleError(f"{path} is damaged: {first_line(error)}") from None
     except FileNotFoundError:
         raise BundleError(f"{folder} has no {path.name}") from None
 
@@ -130,7 +128,7 @@ def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -
     except FileNotFoundError:
         raise BundleError(f"{path.parent} has no {path.name}") from None
     except SafetensorError as error:
-        raise BundleError(f"{path} is damaged: {_first_line(error)}") from None
+        raise BundleError(f"{path} is damaged: {first_line(error)}") from None
 
 
 def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path) -> None:

@@ -18,9 +18,7 @@ from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, rea
 from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.bundle.weights import file_sha256, generator_sha256
 from inpaint_model.framing.network import Framer, FramerConfig
-from inpaint_model.networks.config import (
-    to_dict,
-)
+from inpaint_model.networks.config import to_dict
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel

@@ -13,14 +13,7 @@ from inpaint_model.evaluation.examples import Example, examples
 from inpaint_model.evaluation.mask_sets import MaskSet, mask_set
 from inpaint_model.evaluation.measure import Bench, Measurement
 from inpaint_model.evaluation.methods import BASELINES, Method, Samples, draw_all
-from inpaint_model.evaluation.scores import (
-    Row,
-    diversity,
-    halves,
-    originals_row,
-    over_seeds,
-    score,
-)
+from inpaint_model.evaluation.scores import Row, diversity, halves, originals_row, over_seeds, score
 
 
 @dataclass(frozen=True)

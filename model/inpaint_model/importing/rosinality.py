@@ -14,11 +14,7 @@ from typing import TypeGuard
 import torch
 
 from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.keys import (
-    Source,
-    rosinality_discriminator,
-    rosinality_generator,
-)
+from inpaint_model.importing.keys import Source, rosinality_discriminator, rosinality_generator
 from inpaint_model.importing.network_layout import (
     ESTIMATED_W_AVG,
     MAX_MAPPING_LAYERS,

@@ -13,13 +13,7 @@ from collections.abc import Callable
 from typing import IO
 
 from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.inert import (
-    CONSTRUCTORS,
-    STORAGE_TYPES,
-    Global,
-    build,
-    construct,
-)
+from inpaint_model.importing.inert import CONSTRUCTORS, STORAGE_TYPES, Global, build, construct
 
 MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with its optimisers needs less than a tenth
 MAX_NAME = 256  # bytes of a line that names a class

@@ -19,11 +19,7 @@ from inpaint_model.data.transfer import upload
 from inpaint_model.networks.generator import Generator, NoiseSource
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Adversary
-from inpaint_model.training.autoencoding import (
-    VariationalEncoder,
-    autoencoding_loss,
-    reconstruct,
-)
+from inpaint_model.training.autoencoding import VariationalEncoder, autoencoding_loss, reconstruct
 from inpaint_model.training.distributed import World
 from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Tensors

@@ -1,7 +1,10 @@
-"""Differentiable augmentation of everything that a discriminator sees (Zhao et al. 2020).
+"""What changes pictures before projected discriminators see them.
 
-Color, translation and cutout, with the strengths of the paper's section 4. Everything random is
-passed in.
+Differentiable augmentation (Zhao et al. 2020): color, translation and cutout, with the strengths of
+the paper's section 4. Everything random is passed in.
+
+Blur early on (Sauer et al. 2022, "StyleGAN-XL", section 3.1), so that the large is judged before
+the small: without it a generator draws outlines before it has put light and shadow in place.
 """
 
 from __future__ import annotations
