@@ -59,6 +59,7 @@ class GeneratorState:
     E: VariationalEncoder | None  # gives real pictures back, with the generator
     encoder_optimizer: torch.optim.Optimizer | None
     pl_mean: Tensor  # running mean of path lengths, a scalar
+    start_nimg: int  # images that the networks had seen before this training
     cur_nimg: int  # images seen so far
     step: int = 0
     adversaries: list[Adversary] = field(default_factory=list)
@@ -78,6 +79,7 @@ class GeneratorState:
     def numbers(self) -> dict[str, Any]:
         """Return what a run's state holds besides tensors."""
         return {
+            "start_nimg": self.start_nimg,
             "cur_nimg": self.cur_nimg,
             "step": self.step,
             "pl_mean": read_scalars(self.pl_mean)[0],
@@ -89,6 +91,7 @@ class GeneratorState:
         numbers = run.load_state(self.modules(), self.optimizers())
         if numbers is None:
             return False
+        self.start_nimg = numbers.get("start_nimg", self.start_nimg)  # added in November 2026
         self.cur_nimg, self.step = numbers["cur_nimg"], numbers["step"]
         self.pl_mean.fill_(numbers["pl_mean"])
         for adversary in self.adversaries:
@@ -131,7 +134,7 @@ def train_generator(
         device: where to train; None = the processor.
         world: this process among all that train together; None = it is alone.
         start_nimg: images that the given networks have seen already (for a run that starts from a
-            bundle).
+            bundle). A run that continues keeps the count that it began with.
         deadline: ends the training early, with its state saved; by default `options.max_minutes`
             from now.
     """
@@ -180,7 +183,7 @@ def train_generator(
 
     while state.cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
         now = Moment(state.cur_nimg, state.step)
-        played = now.nimg - start_nimg - options.warm_start_kimg * 1000
+        played = now.nimg - state.start_nimg - options.warm_start_kimg * 1000
         learns = played >= options.discriminator_kimg * 1000
         players = state.adversaries if played >= 0 else []
         real, labels = draws.real(now.nimg)
@@ -265,7 +268,7 @@ def _initial_state(
     E: VariationalEncoder | None,
     pl_weight: float,
     device: torch.device,
-    cur_nimg: int,
+    start_nimg: int,
 ) -> GeneratorState:
     """Return the networks where they are trained, with new optimizers; adversaries come later."""
     channels_last(G.to(device)).train().requires_grad_(True)
@@ -275,7 +278,8 @@ def _initial_state(
     if E is not None:
         channels_last(E.to(device)).train()
         opt_E = lazy_adam(E.parameters(), options.lr, None)
-    return GeneratorState(G, G_ema, opt_G, E, opt_E, torch.zeros((), device=device), cur_nimg)
+    pl_mean = torch.zeros((), device=device)
+    return GeneratorState(G, G_ema, opt_G, E, opt_E, pl_mean, start_nimg, cur_nimg=start_nimg)
 
 
 def _adversaries(

@@ -59,6 +59,7 @@ class InpainterState:
     D: Discriminator | None
     D_optimizer: torch.optim.Optimizer | None
     heads: ProjectedAdversary | None
+    start_nimg: int  # images that the networks had seen before this training
     cur_nimg: int  # images seen so far
     step: int = 0
 
@@ -78,11 +79,16 @@ class InpainterState:
         """Go on from what the run's folder holds, if there is anything."""
         numbers = run.load_state(self.modules(), self.optimizers())
         if numbers is not None:
+            self.start_nimg = numbers.get("start_nimg", self.start_nimg)  # added in November 2026
             self.cur_nimg, self.step = numbers["cur_nimg"], numbers["step"]
 
     def save(self, run: RunFolder) -> None:
         """Write everything to the run's folder."""
-        numbers = {"cur_nimg": self.cur_nimg, "step": self.step}
+        numbers = {
+            "start_nimg": self.start_nimg,
+            "cur_nimg": self.cur_nimg,
+            "step": self.step,
+        }
         run.save_state(self.modules(), self.optimizers(), numbers)
 
 
@@ -132,7 +138,8 @@ def train_inpainter(
         card: of the bundle.
         device: where to train; None = the processor.
         world: this process among all that train together; None = it is alone.
-        start_nimg: images that the given networks have seen already.
+        start_nimg: images that the given networks have seen already. A run that continues keeps
+            the count that it began with.
         directions_from: bundles whose directions the new one takes over, if they are around the
             same generator.
         deadline: ends the training early, with its state saved; by default `options.max_minutes`
@@ -173,7 +180,7 @@ def train_inpainter(
     drawn = ahead(inputs, state.cur_nimg, stop, batch, options.input_threads, device)
     while state.cur_nimg < stop and world.agree(not deadline.passed):
         now = Moment(state.cur_nimg, state.step)
-        ramp = _ramp(options, now.nimg - start_nimg)
+        ramp = _ramp(options, now.nimg - state.start_nimg)
 
         # Encoder, mixer, skip encoder.
         given = _on_device(next(drawn), pictures, device)
@@ -198,7 +205,7 @@ def train_inpainter(
                 world.step(state.D_optimizer, of_D)
             stats.add_all(said)
 
-        update_ema(state.ema, model, batch, now.nimg - start_nimg, options.ema_kimg)
+        update_ema(state.ema, model, batch, now.nimg - state.start_nimg, options.ema_kimg)
         state.cur_nimg, state.step = now.nimg + batch, now.step + 1
 
         if progress.due(state.cur_nimg, state.step, options.tick_kimg):
@@ -251,7 +258,7 @@ def _initial_state(
     model: InpaintingModel,
     D: Discriminator | None,
     device: torch.device,
-    cur_nimg: int,
+    start_nimg: int,
 ) -> InpainterState:
     """Return the networks where they are trained, with new optimizers; heads come later.
 
@@ -265,10 +272,10 @@ def _initial_state(
         parameter.requires_grad_(True)
     ema, optimizer = frozen_copy(model), adam(parameters, options.lr)
     if D is None or not options.lambda_adversarial:
-        return InpainterState(model, ema, optimizer, None, None, None, cur_nimg)
+        return InpainterState(model, ema, optimizer, None, None, None, start_nimg, start_nimg)
     channels_last(D.to(device)).train().requires_grad_(True)
     D_optimizer = lazy_adam(D.parameters(), options.lr_discriminator, options.r1_interval)
-    return InpainterState(model, ema, optimizer, D, D_optimizer, None, cur_nimg)
+    return InpainterState(model, ema, optimizer, D, D_optimizer, None, start_nimg, start_nimg)
 
 
 def _heads(

@@ -18,6 +18,7 @@ class Layers(Protocol):
 
     def activate(self, layer_id: str) -> bool: ...
     def active_id(self) -> str: ...
+    def paint_layers(self) -> list[tuple[str, str]]: ...
     def is_attached(self, layer_id: str) -> bool: ...
     def flatten_active(self) -> None: ...
     def settle(self) -> None: ...
@@ -34,17 +35,25 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
         TimeoutError: Krita did not do it.
     """
     before = document.active_id()
+    known = {layer for layer, _ in document.paint_layers()}
     if not document.activate(group):
         raise BadInput(tr("The layers of this run are no longer in the picture."))
     yield from _until(lambda: document.active_id() == group)
     document.flatten_active()
     yield from _until(lambda: not document.is_attached(group))
+    # Krita may add and activate the merged layer some turns after it has removed the group.
+    yield from _until(lambda: bool(_new(document, known)))
     document.settle()
     yield _TURN_MS
-    merged = document.active_id()
+    (merged,) = _new(document, known)
     if document.is_attached(before):
         document.activate(before)
     return merged
+
+
+def _new(document: Layers, known: set[str]) -> list[str]:
+    """Return the ids of the paint layers that are not among the known ones."""
+    return [layer for layer, _ in document.paint_layers() if layer not in known]
 
 
 def _until(condition: Callable[[], bool]) -> Generator[int, None, None]:

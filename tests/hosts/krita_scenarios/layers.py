@@ -54,7 +54,8 @@ def steps(stage):
     yield from select(document, 100, 60, 80, 90)
     app.action("convert_to_vector_selection").trigger()
     document.waitForDone()
-    yield 200
+    # Krita draws the shape into the selection some 100 ms later; until then it is empty.
+    yield from until(lambda: any(coverage(document)), what="the vector selection")
     mask, before = coverage(document), pixels(document)
     yield from inpaint(docker)
     assert control.state.run.hole_box == (100, 60, 80, 90), control.state.run.hole_box

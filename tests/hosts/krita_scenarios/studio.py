@@ -109,7 +109,8 @@ def inpaint(docker, seconds=60.0):
     """Choose Tools > Scripts > Inpaint (StyleGAN), and wait until the run is over."""
     before = len(docker.controller.state.runs)
     menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
-    yield from until(lambda: docker.controller.state.progress.is_running, 5, "the run's start")
+    # The action starts the run, or says why not, before it returns.
+    assert docker.controller.state.progress.is_running, docker.controller.state.notice
     yield from until(lambda: not docker.controller.is_busy, seconds, "the run")
     yield 100
     state = docker.controller.state

@@ -97,7 +97,7 @@ class TestInpainter:
         folders = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
         options = replace(FILL, real_fraction=0.5)
         for folder, stops in zip(folders, ([99], [3, 99]), strict=True):
-            for steps in stops:
+            for start, steps in enumerate(stops):
                 _, D = tiny_networks()
                 perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
                 train_inpainter(
@@ -107,6 +107,7 @@ class TestInpainter:
                     perceptual,
                     folder,
                     pictures=pictures(),
+                    start_nimg=1000 * start,  # the state of the second start overrides it
                     deadline=Stopped(steps),
                 )
                 assert reached_kimg(folder.path) == (0.024 if steps == 3 else 0.048)
