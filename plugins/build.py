@@ -9,7 +9,7 @@ and the result is imported in clean interpreters, alone and beside public packag
 names: the build fails when a public name leaks.
 
 Needs pip and a network only until the wheels are in build/wheels. Prints one line for each zip.
-The project's own wheel carries them as inpaint_cli/plugins/*.zip (protos/hatch_build.py).
+The project's own wheel carries them as inpaint_install/plugins/*.zip (protos/hatch_build.py).
 """
 
 from __future__ import annotations

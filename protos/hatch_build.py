@@ -2,7 +2,7 @@
 
 The generated files are never committed. grpcio-tools is pinned to the oldest release whose output
 the pure-Python protobuf inside the plug-ins accepts (see docs/decisions/0003). A wheel also gets
-the plug-ins' zips, as inpaint_cli/plugins/*.zip.
+the plug-ins' zips, as inpaint_install/plugins/*.zip.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class CompileProtos(BuildHookInterface):  # type: ignore[type-arg]
         compile_protos()
         if self.target_name == "wheel" and version == "standard":
             for archive in build_plugins():
-                build_data["force_include"][str(archive)] = f"inpaint_cli/plugins/{archive.name}"
+                build_data["force_include"][str(archive)] = (
+                    f"inpaint_install/plugins/{archive.name}"
+                )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The arrows between the parts, and between the rooms of a part, read from the source.
 
-protos <- client <- plug-ins; client <- cli; protos, model <- server. The model knows no gRPC.
+protos <- client <- plug-ins; client, install <- cli; protos, model <- server. The model knows no
+gRPC.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ OURS = {
     "inpaint_model",
     "inpaint_server",
     "inpaint_cli",
+    "inpaint_install",
     "inpaint_protos",
     "inpaint_client",
     "inpaint_krita",
@@ -32,8 +34,9 @@ ALLOWED: dict[str, set[str]] = {
     "protos/inpaint_protos": WIRE,
     "model/inpaint_model": HEAVY | CHECKING,
     "server/inpaint_server": {"inpaint_model", "inpaint_protos", "annotated_types"} | WIRE | HEAVY,
-    "server/inpaint_cli": {"inpaint_client"} | {"numpy", "PIL"},
     "plugins/client/inpaint_client": {"inpaint_protos", "grpclib", "google"},
+    "plugins/cli/inpaint_cli": {"inpaint_client", "inpaint_install"} | {"numpy", "PIL"},
+    "plugins/install/inpaint_install": set(),
     "plugins/krita/inpaint_krita": {"inpaint_client"} | {"krita", "PyQt5", "PyQt6"},
     "plugins/gimp/inpaint_gimp": {"inpaint_client"} | {"gi"},
 }
@@ -124,6 +127,22 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "wire": {"filling", "scheduling", "models", "config", "errors"},
         "daemon": {"wire", "filling", "scheduling", "models", "config", "errors"},
         "cli": {"daemon", "models", "config", "errors"},
+        "__main__": {"cli"},
+    },
+    "plugins/cli/inpaint_cli": {
+        "images": set(),
+        "layers": set(),
+        "sheet": set(),
+        "connection": set(),
+        "exit_status": set(),
+        "colour": {"images"},
+        "standalone": {"images"},
+        "jobs": {"colour", "images"},
+        "output": {"colour", "images", "jobs", "layers", "sheet"},
+        "fill": {"images", "jobs", "output"},
+        "batch": {"exit_status", "fill", "images"},
+        "commands": {"batch", "connection", "fill", "images", "jobs", "output", "standalone"},
+        "cli": {"commands", "exit_status", "images"},
         "__main__": {"cli"},
     },
 }

@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "server", "pl
 import numpy as np  # noqa: E402
 from daemons import DaemonProcess  # noqa: E402
 from gimp_host import LiveGimp, find, new_profile  # noqa: E402
-from inpaint_cli.plugins_gimp import unpack  # noqa: E402
+from inpaint_install.gimp import unpack  # noqa: E402
 from PIL import Image, ImageGrab  # noqa: E402
 from xvfb import display  # noqa: E402
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gimp_host import CONSOLE, GimpHost, Profile, new_profile
-from inpaint_cli.plugins_gimp import (
+from inpaint_install.gimp import (
     install_everywhere,
     status_everywhere,
     uninstall_everywhere,

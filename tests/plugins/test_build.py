@@ -251,6 +251,6 @@ def test_the_projects_wheel_carries_the_zips(wheels: Path, tmp_path: Path) -> No
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     for name in ("inpaint_krita.zip", "inpaint-gimp.zip"):
-        assert f"inpaint_cli/plugins/{name}" in names
+        assert f"inpaint_install/plugins/{name}" in names
     assert "inpaint_protos/v1/inpaint_pb2.py" in names
     assert not [name for name in names if name.startswith(("inpaint_krita/", "_vendor/"))]

@@ -8,8 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from inpaint_cli import plugins_krita
-from inpaint_cli.plugins_krita import install, status, uninstall
+from inpaint_install import krita
+from inpaint_install.krita import install, status, uninstall
 
 KRITA = Path(__file__).resolve().parents[2] / "plugins" / "krita"
 
@@ -95,7 +95,7 @@ def test_disabled_by_hand_is_told(
 def test_an_installation_without_the_zip_says_so(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(plugins_krita, "packed", lambda: None)
+    monkeypatch.setattr(krita, "packed", lambda: None)
     assert install() == 2
     assert "plugins/build.py" in capsys.readouterr().err
 

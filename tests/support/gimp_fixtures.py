@@ -14,7 +14,7 @@ import gimp_host
 import pytest
 from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, Profile, new_profile
-from inpaint_cli.plugins_gimp import unpack
+from inpaint_install.gimp import unpack
 from xvfb import HostMissing, display
 
 ROOT = Path(__file__).resolve().parents[2]

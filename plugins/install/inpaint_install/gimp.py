@@ -24,7 +24,7 @@ PROCEDURE = "plug-in-inpaint-stylegan"
 FLATPAK_ID = "org.gimp.GIMP"
 ARCHIVES = (  # in a wheel, in a checkout
     Path(__file__).parent / "plugins" / "inpaint-gimp.zip",
-    Path(__file__).parents[2] / "build" / "plugins" / "inpaint-gimp.zip",
+    Path(__file__).parents[3] / "build" / "plugins" / "inpaint-gimp.zip",
 )
 _CONSOLE = re.compile(r"gimp-console-3\.\d+(\.exe)?")
 _PLAIN = ("gimp-console-3", "gimp-console", "gimp-3", "gimp")  # where no version is in the name

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from inpaint_client import Box, Extent, Limits, Picture, SampleType, Transfer, crop_for_hole
+from inpaint_client import Box, Edit, Extent, Limits, Picture, SampleType, Transfer, crop_for_hole
 from inpaint_client.geometry import MIXED_SIDE, OVERVIEW_SIDE, reducing_step
 
 from .colour import ColourSpace, is_linear, quantised, space_of, wire_pixels
@@ -111,3 +112,8 @@ def reduced(wire: Pixels, longest: int) -> Pixels:
     means = squares.mean(axis=(1, 3), dtype=np.float32)
     white = np.float32(np.iinfo(wire.dtype).max if wire.dtype.kind == "u" else 1)
     return quantised(means / white, wire.dtype)
+
+
+def edits_of(values: Mapping[str, float]) -> tuple[Edit, ...]:
+    """Return the client's edits of names and values, in units."""
+    return tuple(Edit(name, value) for name, value in values.items())

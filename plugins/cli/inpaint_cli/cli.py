@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = _checked(parser(), arguments)
     if options.command == "plugins":
-        from .plugins import manage
+        from inpaint_install.hosts import manage
 
         return manage(options.action, options.host)
     from inpaint_client import InpaintError

@@ -123,8 +123,8 @@ def uninstall() -> int:
 
 def packed() -> Path | None:
     """Return the zip inside this installation, or in a checkout's build folder."""
-    inside = Path(str(resources.files("inpaint_cli") / "plugins" / ARCHIVE))
-    checkout = Path(__file__).resolve().parents[2] / "build" / "plugins" / ARCHIVE
+    inside = Path(str(resources.files("inpaint_install") / "plugins" / ARCHIVE))
+    checkout = Path(__file__).resolve().parents[3] / "build" / "plugins" / ARCHIVE
     return next((path for path in (inside, checkout) if path.is_file()), None)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from inpaint_client import BlockingClient, InpaintError, NoDaemon
 from tqdm import tqdm
 
-from .commands import fill_one
 from .exit_status import status_of
+from .fill import fill_one
 from .images import EXTENSIONS, UnusableImageError
 
 DONE = "result.json"  # written last: its presence says that a picture is complete

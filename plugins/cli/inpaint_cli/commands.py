@@ -5,32 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from inpaint_client import (
-    RAW,
-    Blending,
-    BlockingClient,
     DaemonInfo,
-    Edit,
     EditJob,
-    FillJob,
-    Frame,
-    FrameMode,
     Mixing,
     Model,
     RecipeSource,
     StyleLevel,
-    Variant,
     parse_recipe,
 )
 from tqdm import tqdm
 
+from .batch import fill_folder
 from .connection import connect
+from .fill import fill_one
 from .images import UnusableImageError, read_document, read_mask
-from .jobs import Prepared, mixed_picture, prepare
+from .jobs import Prepared, edits_of, mixed_picture, prepare
 from .output import Run, Writer
 
 
@@ -80,47 +73,10 @@ def fill(options: Namespace) -> int:
     """`inpaint fill`, of one picture or a folder of them."""
     with connect() as client:
         if options.image.is_dir():
-            from .batch import fill_folder
-
             return fill_folder(client, options)
         run = fill_one(client, options, options.image, options.mask, options.out)
     _report(run, options)
     return 0
-
-
-def fill_one(
-    client: BlockingClient, options: Namespace, image: Path, mask: Path, folder: Path
-) -> Run:
-    """Fill one picture and write its files."""
-    document = read_document(image)
-    coverage = read_mask(mask, document.width, document.height)
-    prepared = prepare(document, coverage, client.info().limits)
-    writer = Writer(folder, prepared, options.format)
-    total = options.n * (1 + len(options.variant))
-    # None: shown on a terminal only.
-    with tqdm(desc=image.name, total=total, disable=None, leave=False) as bar:
-        return writer.write_all(client.fill(_fill_job(prepared, options)), bar)
-
-
-def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
-    frame = options.frame if isinstance(options.frame, Frame) else None
-    mode = FrameMode.EXPLICIT if frame else options.frame
-    return FillJob(
-        crop=prepared.crop,
-        hole=prepared.hole,
-        crop_box=prepared.crop_box,
-        document=prepared.extent,
-        overview=prepared.overview,
-        model=options.model,
-        seeds=(options.seed,),
-        count=options.n,
-        truncation_psi=options.truncation,
-        edits=edits_of(options.edit),
-        variants=tuple(Variant(edits_of(values)) for values in options.variant),
-        frame_mode=mode,
-        frame=frame,
-        blending=RAW if options.raw else Blending(),
-    )
 
 
 def edit(options: Namespace) -> int:
@@ -191,11 +147,6 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnusableImageError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def edits_of(values: Mapping[str, float]) -> tuple[Edit, ...]:
-    """Return the client's edits of names and values, in units."""
-    return tuple(Edit(name, value) for name, value in values.items())
 
 
 def _report(run: Run, options: Namespace) -> None:

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from inpaint_cli.plugins_gimp import (
+from inpaint_install.gimp import (
     PROCEDURE,
     find_gimps,
     install_everywhere,

@@ -1,0 +1,48 @@
+"""Fill one picture: read it, ask the daemon, write the results."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from inpaint_client import RAW, Blending, BlockingClient, FillJob, Frame, FrameMode, Variant
+from tqdm import tqdm
+
+from .images import read_document, read_mask
+from .jobs import Prepared, edits_of, prepare
+from .output import Run, Writer
+
+
+def fill_one(
+    client: BlockingClient, options: Namespace, image: Path, mask: Path, folder: Path
+) -> Run:
+    """Fill one picture and write its files."""
+    document = read_document(image)
+    coverage = read_mask(mask, document.width, document.height)
+    prepared = prepare(document, coverage, client.info().limits)
+    writer = Writer(folder, prepared, options.format)
+    total = options.n * (1 + len(options.variant))
+    # None: shown on a terminal only.
+    with tqdm(desc=image.name, total=total, disable=None, leave=False) as bar:
+        return writer.write_all(client.fill(_fill_job(prepared, options)), bar)
+
+
+def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
+    frame = options.frame if isinstance(options.frame, Frame) else None
+    mode = FrameMode.EXPLICIT if frame else options.frame
+    return FillJob(
+        crop=prepared.crop,
+        hole=prepared.hole,
+        crop_box=prepared.crop_box,
+        document=prepared.extent,
+        overview=prepared.overview,
+        model=options.model,
+        seeds=(options.seed,),
+        count=options.n,
+        truncation_psi=options.truncation,
+        edits=edits_of(options.edit),
+        variants=tuple(Variant(edits_of(values)) for values in options.variant),
+        frame_mode=mode,
+        frame=frame,
+        blending=RAW if options.raw else Blending(),
+    )
