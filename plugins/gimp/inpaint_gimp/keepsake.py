@@ -14,6 +14,7 @@ RECIPE = "inpaint-recipe"  # JSON, as the daemon made it
 ATTACHMENT = "inpaint-attachment"  # PNG: the erased picture and the hole at model resolution
 ORIGIN = "inpaint-origin"  # JSON: what the model looked at
 MIXED = "inpaint-mixed"  # JSON: what was mixed in; only on fills that are mixed
+FORMAT = 1
 
 
 class Origin(NamedTuple):
@@ -33,7 +34,7 @@ class Keepsake(NamedTuple):
 
     def parasites(self) -> dict[str, bytes]:
         origin = {
-            "format": 1,
+            "format": FORMAT,
             "box": self.origin.box,
             "document": self.origin.document,
             "layer_tattoo": self.origin.layer_tattoo,
@@ -45,13 +46,13 @@ class Keepsake(NamedTuple):
             ORIGIN: json.dumps(origin).encode(),
         }
         if self.mixed is not None:
-            mixed = {"format": 1, **self.mixed._asdict()}
+            mixed = {"format": FORMAT, **self.mixed._asdict()}
             parasites[MIXED] = json.dumps(mixed).encode()
         return parasites
 
     @classmethod
     def read(cls, parasite: Callable[[str], bytes | None]) -> Keepsake | None:
-        """From a layer's parasites, looked up by name; None if they are not whole.
+        """From a layer's parasites, looked up by name; None if incomplete or of a newer version.
 
         A mixing that cannot be read is left out: the fill is whole without it.
         """
@@ -60,6 +61,8 @@ class Keepsake(NamedTuple):
             return None
         try:
             content = json.loads(origin)
+            if content["format"] != FORMAT:
+                return None
             return cls(
                 recipe.decode(),
                 attachment,
@@ -80,6 +83,8 @@ def _read_mixed(data: bytes | None) -> Mixed | None:
         return None
     try:
         content = json.loads(data)
+        if content["format"] != FORMAT:
+            return None
         mixed = Mixed(
             str(content["unmixed"]),
             tuple(StyleLevel(level) for level in content["levels"]),

@@ -117,6 +117,7 @@ def steps(stage):
     for change, name in ((group.setVisible, "hidden"), (group.setLocked, "locked")):
         change(name == "locked")
         document.setActiveNode(inner)
+        yield from until(lambda: document.activeNode().name() == inner.name())
         yield 150
         yield from inpaint(docker)
         added = control._session.document.find(control.state.run.group)

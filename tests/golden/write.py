@@ -1,0 +1,167 @@
+"""Write the files of format 1 that `test_golden.py` reads for ever.
+
+    python tests/golden/write.py FOLDER
+
+`format-1` was written once, by the version of November 2026, and stays as it is: a test compares
+its checksums. A new format gets a folder of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from daemons import DaemonProcess
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.requests import Edit, StyleLevel
+from inpaint_client.settings import ConnectionSettings, SettingsFile
+from inpaint_gimp.keepsake import Keepsake, Origin
+from inpaint_gimp.mixing import Mixed
+from inpaint_krita.history import Mix, PastRun, Result, pack
+from inpaint_krita.wishes import Wishes
+from inpaint_model.bundle.direction_store import add_directions
+from inpaint_model.bundle.directions import Direction
+from inpaint_model.bundle.manifest import Card
+from inpaint_model.bundle.weights import load_model
+from inpaint_model.bundle.writer import add_framer, save_bundle
+from inpaint_model.framing.network import Framer, FramerConfig
+from inpaint_model.inference.tiny import tiny_model
+from PIL import Image
+
+WIDTH, HEIGHT = 96, 80
+HOLE = (40, 24, 28, 30)  # x, y, width, height, px
+
+
+def write_bundle(folder: Path) -> None:
+    """Write networks of the smallest preset, with a framer and a direction."""
+    model = tiny_model(seed=1)
+    card = Card("golden", title="A golden bundle", licence="Apache-2.0", provenance="random")
+    save_bundle(folder, model, card, dtype="fp16")
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        framer = Framer(FramerConfig(view=32, widths=(8, 8, 8)))
+    info = add_framer(folder, framer)
+    generator = model.config.generator
+    vector = torch.nn.functional.normalize(torch.arange(1.0, generator.w_dim + 1), dim=0)
+    direction = Direction(
+        "brighter",
+        "light",
+        tuple(range(generator.num_ws)),
+        1.5,
+        (-3.0, 3.0),
+        source="made up",
+        licence="Apache-2.0",
+        description="Some change",
+        generator_sha256=info.generator_sha256,
+    )
+    add_directions(folder, [(direction, vector)])
+    synthesis = load_model(info).generator.synthesis
+    ws = torch.linspace(-1, 1, generator.num_ws * generator.w_dim)
+    with torch.inference_mode():
+        image = synthesis(ws.reshape(1, generator.num_ws, generator.w_dim))
+    np.save(folder.parent / "generated.npy", image.numpy())
+
+
+def write_pictures(folder: Path) -> None:
+    """Write a picture and a mask whose edge is soft on one side."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    rgb = np.stack([x * 2 + 20, y * 3, (x * y) // 40], axis=-1).astype(np.uint8)
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    left, top, width, height = HOLE
+    mask[top : top + height, left : left + width] = 255
+    mask[top : top + height, left] = 96
+    Image.fromarray(rgb).save(folder / "picture.png")
+    Image.fromarray(mask).save(folder / "mask.png")
+
+
+def write_fill(folder: Path, run: Sequence[str]) -> None:
+    """Write a candidate, its variant and a mixed one, as `inpaint` writes them."""
+
+    def inpaint(*arguments: str) -> None:
+        subprocess.run([*run, *arguments], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    places = ("picture.png", "--mask", "mask.png", "--out", "fill")
+    inpaint("fill", *places, "-n", "2", "--seed", "7", "--variant", "brighter=1.5")
+    inpaint(
+        *("edit", "fill/recipe-00.json", "--image", "picture.png", "--mask", "mask.png"),
+        *("--mix", "fill/recipe-01.json", "--levels", "colours", "--amount", "0.75"),
+        *("--out", "mixed"),
+    )
+
+
+def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
+    """Write what Krita keeps in a document and GIMP in a layer, and the settings files."""
+    _, _, width, height = HOLE
+    edits = (Edit("brighter", 1.5),)
+    run = PastRun(
+        key="20261127T090000.000000",
+        time="2026-11-27T09:00:00+00:00",
+        model="A golden bundle",
+        title="Inpaint · A golden bundle · seed 7",
+        group="{00000000-0000-0000-0000-000000000001}",
+        document=Extent(WIDTH, HEIGHT),
+        hole_box=Box(*HOLE),
+        coverage=bytes([96, *[255] * (width - 1)]) * height,
+        source="{00000000-0000-0000-0000-000000000002}",
+        results=(
+            Result(7, "{layer-1}", recipe, attachment=attachment, starred=True),
+            Result(7, "{layer-2}", recipe, variant=0, edits=edits),
+            Result(
+                *(8, "{layer-3}", recipe, 1, -1, attachment),
+                mix=Mix("{layer-1}", (StyleLevel.COLOURS,), 0.75),
+                unmixed=recipe,
+            ),
+        ),
+        chosen=1,
+        kept="{layer-4}",
+    )
+    (folder / "krita-annotation.json").write_bytes(pack(run))
+    keepsake = Keepsake(
+        recipe,
+        attachment,
+        Origin(Box(*HOLE), Extent(WIDTH, HEIGHT), layer_tattoo=3, candidate=1),
+        Mixed(recipe, (StyleLevel.STRUCTURE, StyleLevel.FEATURES), 0.25, tattoo=4),
+    )
+    for name, data in keepsake.parasites().items():
+        (folder / f"gimp-{name}").write_bytes(data)
+    SettingsFile(folder / "connection.json", ConnectionSettings).save(
+        ConnectionSettings("tls://gpu.studio:50099", "a token", "ca.pem", start_daemon=False)
+    )
+    SettingsFile(folder / "krita.json", Wishes).save(
+        Wishes("portrait", 3, 99, False, 0.5, context="frame", frame_cx=10.5, frame_side=64.0)
+    )
+
+
+def main() -> None:
+    """Write everything into a folder that is not there yet."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True)
+    write_bundle(folder / "bundle")
+    write_pictures(folder)
+    with tempfile.TemporaryDirectory() as runtime:
+        os.environ["XDG_RUNTIME_DIR"] = runtime
+        with DaemonProcess(Path(runtime), "--model", str(folder / "bundle")) as daemon:
+            daemon.runtime()
+            write_fill(folder, [sys.executable, "-m", "inpaint_cli"])
+    recipe, attachment = folder / "fill/recipe-00.json", folder / "fill/recipe-00.source.png"
+    write_memories(folder, recipe.read_text("utf-8"), attachment.read_bytes())
+    for sheet in folder.glob("*/sheet.png"):
+        sheet.unlink()
+    sums = {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    folder.with_suffix(".json").write_text(json.dumps(sums, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
