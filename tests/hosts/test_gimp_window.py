@@ -84,9 +84,19 @@ def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
     return int(x), int(y)
 
 
+def press_fill(live: LiveGimp, slow: FakeProcess) -> None:
+    """Press Fill, again if nothing happens: a new window may not take keys yet."""
+
+    def is_filling() -> bool:
+        live.key(DIALOG, "alt+f")
+        return slow.hear("fill ", 10) is not None
+
+    wait_for(is_filling, "the fill", 60)
+
+
 def fill_and_wait(live: LiveGimp, slow: FakeProcess) -> None:
     """Press Fill; until all candidates are there."""
-    live.key(DIALOG, "alt+f")
+    press_fill(live, slow)
     slow.wait_for("done ")
 
 
@@ -96,8 +106,7 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     live.find_window(DIALOG)
     slow_enough = look(live, "idle")
     assert slow_enough.shape == (768, 1366, 3)
-    live.key(DIALOG, "alt+f")
-    slow.wait_for("fill ")
+    press_fill(live, slow)
     wait_for(lambda: len(places(live, 7)) > 500, "the first candidate in the preview", 30)
     look(live, "running")
     slow.wait_for("done ")
@@ -134,8 +143,7 @@ def remember_seed(live: LiveGimp, seed: int) -> None:
 
 def test_cancel_in_the_dialog_acts_at_once(live: LiveGimp, slow: FakeProcess) -> None:
     answer = begin(live)
-    live.key(DIALOG, "alt+f")
-    slow.wait_for("fill ")
+    press_fill(live, slow)
     live.key(DIALOG, "Escape")
     slow.wait_for("cancelled ", timeout_s=10)
     result = live.result(answer)

@@ -15,6 +15,7 @@ from studio import (
     pixels,
     ready,
     select,
+    shows,
     tree,
     undo,
     until,
@@ -111,7 +112,7 @@ def steps(stage):
             ]
             stage.log("and taken back")
             yield from undo()
-            assert pixels(document) == before, (node.name(), source)
+            yield from shows(document, before, f"{node.name()} as before, all visible: {source}")
 
     # -- inside a hidden group, inside a locked one ---------------------------------------------
     for change, name in ((group.setVisible, "hidden"), (group.setLocked, "locked")):

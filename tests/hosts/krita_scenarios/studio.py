@@ -78,6 +78,11 @@ def pixels(document):
     return bytes(document.pixelData(0, 0, document.width(), document.height()))
 
 
+def shows(document, expected, what=""):
+    """Wait until the document shows these pixels: Krita may draw some turns after an undo."""
+    yield from until(lambda: pixels(document) == expected, 10, what or "the expected pixels")
+
+
 def docker():
     found = [each for each in app.dockers() if each.objectName() == "inpaint_stylegan_docker"]
     assert len(found) == 1, [each.objectName() for each in app.dockers()]

@@ -16,6 +16,7 @@ from studio import (
     ready,
     redo,
     select,
+    shows,
     tree,
     undo,
     until,
@@ -51,14 +52,14 @@ def steps(stage):
     arrived = len(control.state.run.results)
     assert 1 <= arrived < 6
     assert len(tree(document)[1][3]) == arrived, tree(document)
-    assert pixels(document) == first
+    yield from shows(document, first)
     assert outside_is(before, first, mask)
     assert "Cancelled" in control.state.notice.text
     assert len(history()) == len(steps_before) + 1, history()
     yield from undo()
-    assert pixels(document) == before
+    yield from shows(document, before)
     yield from redo()
-    assert pixels(document) == first
+    yield from shows(document, first)
     assert len(tree(document)[1][3]) == arrived
     yield from undo()
 
@@ -66,7 +67,7 @@ def steps(stage):
     control.run()
     control.cancel()
     yield 300
-    assert pixels(document) == before
+    yield from shows(document, before)
     assert not control.state.progress.is_running
 
     # -- killed in the middle --------------------------------------------------------------------
