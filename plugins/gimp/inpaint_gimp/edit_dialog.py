@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inpaint_client import Cancelled, DaemonInfo, InpaintError, parse_recipe
 
+from .calls import Call
 from .capture import recipe_source
 from .edits import format_edits
 from .gtk import GimpUi, GObject, Gtk
@@ -11,7 +12,6 @@ from .mixing import Mix, mix_values, read_mix
 from .presenter import Phase, State
 from .reopen import Opened
 from .results_dialog import ResultsDialog
-from .runs import Call
 from .translation import _
 
 

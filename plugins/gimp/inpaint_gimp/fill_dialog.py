@@ -5,13 +5,13 @@ from __future__ import annotations
 from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError
 
 from .arguments import FillSettings
+from .calls import Call, insert
 from .capture import Capture, capture, fill_job, recipe_source
 from .gtk import GimpUi, GObject, Gtk
 from .image import GimpImage
 from .image_layers import ImageLayers
 from .presenter import Phase, State
 from .results_dialog import ResultsDialog
-from .runs import Call, insert
 from .service import draw_seed
 from .translation import _
 from .widgets import labelled

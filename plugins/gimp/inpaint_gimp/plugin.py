@@ -15,7 +15,8 @@ from gi.repository import Gimp, GLib  # noqa: E402
 from inpaint_client import Cancelled, InpaintError  # noqa: E402
 
 from . import procedures  # noqa: E402
-from .runs import Call, run_again, run_edit, run_fill  # noqa: E402
+from .calls import Call  # noqa: E402
+from .runs import run_again, run_edit, run_fill  # noqa: E402
 from .translation import _, use_languages  # noqa: E402
 
 log = logging.getLogger("inpaint_gimp")

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from gi.repository import Gimp
-from inpaint_client import BadInput, EditJob, parse_recipe
+from inpaint_client import EditJob
 
 from . import procedures
 from .arguments import FillSettings, fill_arguments
-from .capture import Capture, capture, fill_job
+from .calls import Call, insert
+from .capture import capture, fill_job
 from .collector import Collector
 from .edits import parse_edits
 from .image import GimpImage, parasite_bytes
 from .last_values import read_values, record_name
-from .layers import Rendering, group_name, stacked
 from .mixing import mixed_of, mixing_of, read_mix
 from .progress import ProgressBar
 from .reopen import reopen
 from .service import draw_seed, run_and_wait
-from .translation import _
-
-
-class Call(NamedTuple):
-    """One call of a procedure, as GIMP makes it."""
-
-    procedure: Gimp.Procedure
-    run_mode: Gimp.RunMode
-    image: Gimp.Image
-    drawables: list[Gimp.Drawable]
-    config: Gimp.ProcedureConfig
-
-    @property
-    def is_interactive(self) -> bool:
-        return bool(self.run_mode == Gimp.RunMode.INTERACTIVE)
 
 
 def run_fill(call: Call) -> None:
@@ -64,25 +48,6 @@ def fill_now(image: GimpImage, settings: FillSettings) -> None:
     insert(image, captured, settings, collector.renderings, chosen=0)
     for warning in collector.warnings:
         Gimp.message(warning)
-
-
-def insert(
-    image: GimpImage,
-    captured: Capture,
-    settings: FillSettings,
-    renderings: list[Rendering],
-    chosen: int,
-) -> None:
-    """The layers of a finished run, as one step of the history."""
-    if not image.image.is_valid():
-        raise BadInput(_("The image was closed meanwhile."), "")
-    above = image.layer_at(captured.item)
-    tattoo = above.get_tattoo() if above is not None and settings.from_layer else 0
-    layers = stacked(renderings, chosen, captured.document, tattoo)
-    first = renderings[0].candidate
-    title = group_name(parse_recipe(first.recipe).model, first.seed) if settings.group else ""
-    image.insert(layers, above, title)
-    Gimp.displays_flush()
 
 
 def run_edit(call: Call) -> None:

@@ -1,0 +1,51 @@
+"""One call of a procedure, and the layers that it leaves in the image."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gi.repository import Gimp
+from inpaint_client import BadInput, parse_recipe
+
+from .arguments import FillSettings
+from .capture import Capture
+from .image import GimpImage
+from .layers import Rendering, group_name, stacked
+from .translation import _
+
+
+class Call(NamedTuple):
+    """One call of a procedure, as GIMP makes it."""
+
+    procedure: Gimp.Procedure
+    run_mode: Gimp.RunMode
+    image: Gimp.Image
+    drawables: list[Gimp.Drawable]
+    config: Gimp.ProcedureConfig
+
+    @property
+    def is_interactive(self) -> bool:
+        return bool(self.run_mode == Gimp.RunMode.INTERACTIVE)
+
+
+def insert(
+    image: GimpImage,
+    captured: Capture,
+    settings: FillSettings,
+    renderings: list[Rendering],
+    chosen: int,
+) -> None:
+    """Put the layers of a finished run into the image, as one step of the history.
+
+    Raises:
+        BadInput: the image was closed meanwhile.
+    """
+    if not image.image.is_valid():
+        raise BadInput(_("The image was closed meanwhile."), "")
+    above = image.layer_at(captured.item)
+    tattoo = above.get_tattoo() if above is not None and settings.from_layer else 0
+    layers = stacked(renderings, chosen, captured.document, tattoo)
+    first = renderings[0].candidate
+    title = group_name(parse_recipe(first.recipe).model, first.seed) if settings.group else ""
+    image.insert(layers, above, title)
+    Gimp.displays_flush()
