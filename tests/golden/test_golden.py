@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -10,23 +11,32 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from daemons import DaemonProcess
 from inpaint_client.errors import BadInput
-from inpaint_client.geometry import Box, Extent
-from inpaint_client.requests import Edit, StyleLevel
+from inpaint_client.events import Accepted, Candidate, Done, FrameChosen, Progress
+from inpaint_client.geometry import Box, Extent, Frame
+from inpaint_client.recipe import parse_recipe
+from inpaint_client.requests import Edit, FrameMode, Picture, SampleType, StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
+from inpaint_client.wire import event
 from inpaint_gimp.keepsake import ORIGIN, Keepsake
 from inpaint_krita.history import PREFIX, Mix, unpack
 from inpaint_krita.wishes import Wishes
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.manifest import BundleError, read_bundle
 from inpaint_model.bundle.weights import check_weights, load_model
-from inpaint_server.errors import InvalidRequest
+from inpaint_model.document.blending import BlendSettings
+from inpaint_model.document.geometry import Frame as ModelFrame
+from inpaint_protos.v1 import inpaint_pb2 as pb
+from inpaint_server.config import Limits, ServerConfig, TlsConfig, read_config
+from inpaint_server.errors import ConfigurationError, InvalidRequest
 from inpaint_server.filling.recipes import read_attachment, read_recipe
+from inpaint_server.wire.parsing import edit_order, fill_order
 from PIL import Image
 
 GOLDEN = Path(__file__).parent / "format-1"
@@ -73,26 +83,33 @@ class TestBundle:
 
 
 @pytest.fixture(scope="module")
-def edit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Path]]:
-    """Run `inpaint edit` against a daemon that has the golden bundle."""
-    folder = tmp_path_factory.mktemp("golden")
-    with DaemonProcess(folder, "--model", str(GOLDEN / "bundle")) as daemon:
-        daemon.runtime()
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """Start a daemon that has the golden bundle."""
+    with DaemonProcess(
+        tmp_path_factory.mktemp("golden"), "--model", str(GOLDEN / "bundle")
+    ) as process:
+        process.runtime()
+        yield process
 
-        def run(recipe: str, *more: str) -> Path:
-            out = folder / recipe.replace("/", "-")
-            command = [sys.executable, "-m", "inpaint_cli", "edit", recipe, *more]
-            subprocess.run(
-                [*command, "--image", "picture.png", "--mask", "mask.png", "--out", str(out)],
-                cwd=GOLDEN,
-                env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
-                check=True,
-                capture_output=True,
-                timeout=120,
-            )
-            return out / "candidate-00.png"
 
-        yield run
+@pytest.fixture
+def edit(daemon: DaemonProcess) -> Callable[..., Path]:
+    """Run `inpaint edit` against the daemon."""
+
+    def run(recipe: str, *more: str) -> Path:
+        out = daemon.folder / recipe.replace("/", "-")
+        command = [sys.executable, "-m", "inpaint_cli", "edit", recipe, *more]
+        subprocess.run(
+            [*command, "--image", "picture.png", "--mask", "mask.png", "--out", str(out)],
+            cwd=GOLDEN,
+            env={**os.environ, "XDG_RUNTIME_DIR": str(daemon.folder)},
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+        return out / "candidate-00.png"
+
+    return run
 
 
 class TestRecipe:
@@ -113,8 +130,16 @@ class TestRecipe:
 
     def test_a_newer_format_is_refused(self) -> None:
         content = json.loads((GOLDEN / "fill/recipe-00.json").read_text("utf-8"))
+        newer = json.dumps({**content, "format": 2})
         with pytest.raises(InvalidRequest, match="is not a recipe of format 1"):
-            read_recipe(json.dumps({**content, "format": 2}), "recipe")
+            read_recipe(newer, "recipe")
+        with pytest.raises(BadInput, match=r"has format 2. Update this program"):
+            parse_recipe(newer)
+
+    def test_says_the_same_to_the_clients(self) -> None:
+        recipe = parse_recipe((GOLDEN / "fill/recipe-00-variant-00.json").read_text("utf-8"))
+        assert (recipe.model, recipe.seed, recipe.truncation_psi) == ("golden", 7, 0.8)
+        assert recipe.edits == (Edit("brighter", 1.5),)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["00", "00-variant-00", "01", "01-variant-00"])
@@ -194,3 +219,122 @@ class TestSettings:
         assert wishes == Wishes(
             "portrait", 3, 99, False, 0.5, context="frame", frame_cx=10.5, frame_side=64.0
         )
+
+
+class TestServerConfiguration:
+    def test_says_what_it_said(self) -> None:
+        assert read_config(GOLDEN / "server.yaml") == ServerConfig(
+            listen="0.0.0.0:7860",
+            device="cpu",
+            precision="fp32",
+            models=("portrait", "/srv/models/cats"),
+            batch_size=2,
+            threads=3,
+            model_memory_bytes=1 << 30,
+            gpu_memory_share=0.5,
+            idle_unload_s=60,
+            session_ttl_s=120.5,
+            grace_s=5,
+            idle_s=30,
+            tls=TlsConfig(GOLDEN / "server.pem", GOLDEN / "server.key", GOLDEN / "ca.pem"),
+            token_file=GOLDEN / "token",
+            runtime_file=Path("/run/inpaint/server.json"),
+            metrics="127.0.0.1:9100",
+            log_level="debug",
+            limits=Limits(1 << 20, 4096, 8, 4, 2, 2 << 20, 5, 3 << 20),
+        )
+
+    def test_a_key_of_a_newer_version_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "server.yaml"
+        path.write_text((GOLDEN / "server.yaml").read_text("utf-8") + "compression: 1\n", "utf-8")
+        with pytest.raises(ConfigurationError, match="unknown key `compression`"):
+            read_config(path)
+
+
+def wire(name: str) -> tuple[list[bytes], list[bytes]]:
+    """Return the messages of a call: what the client sent, what the daemon answered."""
+    content = json.loads((GOLDEN / f"wire-{name}.json").read_text("utf-8"))
+    sent, received = (
+        [base64.b64decode(text) for text in content[key]] for key in ("requests", "events")
+    )
+    return sent, received
+
+
+class TestWire:
+    """Clients and daemons of different versions talk to each other: `inpaint.v1`."""
+
+    def test_a_fill_asks_for_what_it_asked_for(self) -> None:
+        header, *pieces = map(pb.FillRequest.FromString, wire("fill")[0])
+        order = fill_order(header.header, Limits())
+        assert (tuple(order.placing.box), order.placing.document) == ((32, 16, 48, 48), (96, 80))
+        assert (order.placing.crop.channels, order.placing.hole.channels) == (3, 1)
+        assert [shape.num_bytes for shape in order.shapes] == [48 * 48 * 3, 48 * 48]
+        assert (order.model, order.seeds, order.truncation_psi) == ("golden", (7,), 0.75)
+        assert (order.edits, order.variants) == ({"brighter": 0.5}, ({"brighter": -1.0},))
+        assert (order.frame_mode, order.frame) == ("explicit", ModelFrame(54, 39, 44, 10))
+        assert order.blending == BlendSettings(
+            colour_match=True, gradient=False, feather_px=2.0, grain=False
+        )
+        sizes = dict.fromkeys((pb.Chunk.TARGET_CROP, pb.Chunk.TARGET_HOLE), 0)
+        for piece in pieces:
+            sizes[piece.chunk.target] += len(piece.chunk.data)
+        assert list(sizes.values()) == [48 * 48 * 3, 48 * 48]
+
+    def test_an_edit_asks_for_what_it_asked_for(self) -> None:
+        header = pb.EditRequest.FromString(wire("edit")[0][0])
+        order = edit_order(header.header, Limits())
+        assert order.source is not None
+        assert order.source.recipe == (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
+        assert order.source.attachment == (GOLDEN / "fill/recipe-00.source.png").read_bytes()
+        assert order.source.placing is not None
+        assert tuple(order.source.placing.box) == (32, 16, 48, 48)
+        assert (order.edits, order.truncation_psi, order.seed) == ({"brighter": -1.5}, 0.5, 9)
+        assert order.mixing is not None
+        assert order.mixing.other == (GOLDEN / "fill/recipe-01.json").read_text("utf-8")
+        assert (order.mixing.levels, order.mixing.amount) == (("features", "colours"), 0.25)
+        assert (order.blending, order.output_dtype) == (None, np.dtype("u2"))
+
+    def test_an_answer_says_what_it_said(self) -> None:
+        events = [event(pb.FillEvent.FromString(data)) for data in wire("fill")[1]]
+        assert isinstance(events[0], Accepted)
+        assert isinstance(events[-1], Done)
+        (frame,) = (each for each in events if isinstance(each, FrameChosen))
+        assert (frame.frame, frame.mode) == (Frame(54, 39, 44, 10), FrameMode.EXPLICIT)
+        assert (frame.model, frame.model_resolution) == ("golden", 32)
+        progress = [each for each in events if isinstance(each, Progress)]
+        assert progress == [Progress(0, 2), Progress(1, 2), Progress(2, 2)]
+        plain, variant = (each for each in events if isinstance(each, Candidate))
+        assert [(each.seed, each.variant) for each in (plain, variant)] == [(7, -1), (7, 0)]
+        (patch,) = plain.patches
+        assert patch.box == HOLE
+        assert patch.coverage.data == bytes([96, *[255] * 27]) * 30
+        assert (patch.fill.extent, patch.fill.channels) == (Extent(28, 30), 3)
+        assert parse_recipe(variant.recipe).edits == (Edit("brighter", -1.0),)  # not added to 0.5
+        assert plain.attachment.startswith(b"\x89PNG")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["fill", "edit"])
+    def test_the_daemon_answers_as_it_answered(self, name: str, daemon: DaemonProcess) -> None:
+        sent, received = wire(name)
+        with daemon.caller() as caller:
+            call: Any = caller.channel.stream_stream(f"/inpaint.v1.Inpaint/{name.title()}")
+            answer = list(call(iter(sent), metadata=caller.metadata, timeout=120))
+        now, then = candidates(answer), candidates(received)
+        assert [(c.seed, c.variant) for c in now] == [(c.seed, c.variant) for c in then]
+        for again, before in zip(now, then, strict=True):
+            for patch, old in zip(again.patches, before.patches, strict=True):
+                assert (patch.box, patch.coverage) == (old.box, old.coverage)
+                assert patch.fill.sample_type == old.fill.sample_type
+                off = np.abs(samples(patch.fill) - samples(old.fill)).max()
+                assert off <= LEVELS / 255
+
+
+def candidates(messages: list[bytes]) -> list[Candidate]:
+    events = (event(pb.FillEvent.FromString(data)) for data in messages)
+    return [each for each in events if isinstance(each, Candidate)]
+
+
+def samples(picture: Picture) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the samples, flat, 0..1."""
+    dtype = np.dtype("u1" if picture.sample_type is SampleType.U8 else "<u2")
+    return np.frombuffer(picture.data, dtype).astype(np.float64) / np.iinfo(dtype).max

@@ -8,21 +8,36 @@ its checksums. A new format gets a folder of its own.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from daemons import DaemonProcess
-from inpaint_client.geometry import Box, Extent
-from inpaint_client.requests import Edit, StyleLevel
+from daemons import Caller, DaemonProcess
+from inpaint_client.geometry import Box, Extent, Frame
+from inpaint_client.requests import (
+    Blending,
+    Edit,
+    EditJob,
+    FillJob,
+    FrameMode,
+    Mixing,
+    Picture,
+    RecipeSource,
+    SampleType,
+    StyleLevel,
+    Variant,
+)
 from inpaint_client.settings import ConnectionSettings, SettingsFile
+from inpaint_client.wire import edit_requests, fill_requests
 from inpaint_gimp.keepsake import Keepsake, Origin
 from inpaint_gimp.mixing import Mixed
 from inpaint_krita.history import Mix, PastRun, Result, pack
@@ -38,6 +53,36 @@ from PIL import Image
 
 WIDTH, HEIGHT = 96, 80
 HOLE = (40, 24, 28, 30)  # x, y, width, height, px
+CROP = Box(32, 16, 48, 48)  # of the pictures in messages
+PIECE_BYTES = 4096  # small, so that the pictures of the messages travel in pieces
+SERVER = """\
+listen: 0.0.0.0:7860
+device: cpu
+precision: fp32
+models: [portrait, /srv/models/cats]
+batch_size: 2
+threads: 3
+model_memory_bytes: 1073741824
+gpu_memory_share: 0.5
+idle_unload_s: 60
+session_ttl_s: 120.5
+grace_s: 5
+idle_s: 30
+tls: {certificate: server.pem, key: server.key, client_ca: ca.pem}
+token_file: token
+runtime_file: /run/inpaint/server.json
+metrics: 127.0.0.1:9100
+log_level: debug
+limits:
+  max_picture_bytes: 1048576
+  max_side: 4096
+  max_seeds: 8
+  max_variants: 4
+  max_queue: 2
+  max_pending_bytes: 2097152
+  max_sessions: 5
+  max_session_bytes: 3145728
+"""
 
 
 def write_bundle(folder: Path) -> None:
@@ -140,6 +185,63 @@ def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
     )
 
 
+def write_wire(folder: Path, caller: Caller) -> None:
+    """Write what the client sends for a fill and an edit, and what the daemon answers, as bytes."""
+    corners = CROP.x, CROP.y, CROP.x + CROP.width, CROP.y + CROP.height
+    rgb = Image.open(folder / "picture.png").crop(corners).tobytes()
+    coverage = Image.open(folder / "mask.png").crop(corners).tobytes()
+    crop, hole = Picture(*CROP.extent, 3, rgb), Picture(*CROP.extent, 1, coverage)
+    document = Extent(WIDTH, HEIGHT)
+    fill = FillJob(
+        crop=crop,
+        hole=hole,
+        crop_box=CROP,
+        document=document,
+        model="golden",
+        seeds=(7,),
+        truncation_psi=0.75,
+        edits=(Edit("brighter", 0.5),),
+        variants=(Variant((Edit("brighter", -1.0),)),),
+        frame_mode=FrameMode.EXPLICIT,
+        frame=Frame(54.0, 39.0, 44.0, 10.0),
+        blending=Blending(colour_match=True, gradient=False, feather_px=2.0, grain=False),
+        output_sample_type=SampleType.U8,
+    )
+    edit = EditJob(
+        source=RecipeSource(
+            recipe=(folder / "fill/recipe-00.json").read_text("utf-8"),
+            attachment=(folder / "fill/recipe-00.source.png").read_bytes(),
+            crop=crop,
+            hole=hole,
+            crop_box=CROP,
+            document=document,
+        ),
+        edits=(Edit("brighter", -1.5),),
+        truncation_psi=0.5,
+        seed=9,
+        mixing=Mixing(
+            recipe=(folder / "fill/recipe-01.json").read_text("utf-8"),
+            levels=(StyleLevel.FEATURES, StyleLevel.COLOURS),
+            amount=0.25,
+        ),
+        output_sample_type=SampleType.U16,
+    )
+    messages: dict[str, Iterable[Any]] = {
+        "Fill": fill_requests(fill, PIECE_BYTES),
+        "Edit": edit_requests(edit, PIECE_BYTES),
+    }
+    for name, requests in messages.items():
+        call: Any = caller.channel.stream_stream(f"/inpaint.v1.Inpaint/{name}")
+        sent = [request.SerializeToString() for request in requests]
+        received = list(call(iter(sent), metadata=caller.metadata))
+        texts = {
+            "requests": [base64.b64encode(data).decode() for data in sent],
+            "events": [base64.b64encode(data).decode() for data in received],
+        }
+        path = folder / f"wire-{name.lower()}.json"
+        path.write_text(json.dumps(texts, indent=1) + "\n", "utf-8")
+
+
 def main() -> None:
     """Write everything into a folder that is not there yet."""
     folder = Path(sys.argv[1])
@@ -151,8 +253,11 @@ def main() -> None:
         with DaemonProcess(Path(runtime), "--model", str(folder / "bundle")) as daemon:
             daemon.runtime()
             write_fill(folder, [sys.executable, "-m", "inpaint_cli"])
+            with daemon.caller() as caller:
+                write_wire(folder, caller)
     recipe, attachment = folder / "fill/recipe-00.json", folder / "fill/recipe-00.source.png"
     write_memories(folder, recipe.read_text("utf-8"), attachment.read_bytes())
+    (folder / "server.yaml").write_text(SERVER, "utf-8")
     for sheet in folder.glob("*/sheet.png"):
         sheet.unlink()
     sums = {
