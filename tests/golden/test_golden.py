@@ -183,6 +183,11 @@ class TestKritaAnnotation:
         with pytest.raises(BadInput, match="was written by a newer version"):
             unpack(self.NAME, json.dumps({**content, "format": 2}).encode())
 
+    def test_a_number_beyond_all_bounds_is_refused(self) -> None:
+        data = (GOLDEN / "krita-annotation.json").read_text("utf-8")
+        with pytest.raises(BadInput, match="cannot be read"):
+            unpack(self.NAME, data.replace('"chosen":1', '"chosen":1e999').encode())
+
 
 class TestGimpParasites:
     @staticmethod
@@ -207,6 +212,12 @@ class TestGimpParasites:
             )
 
         assert Keepsake.read(newer) is None
+
+    def test_a_number_beyond_all_bounds_is_refused(self) -> None:
+        def damaged(name: str) -> bytes:
+            return self.parasite(name).replace(b'"candidate": 1', b'"candidate": 1e999')
+
+        assert Keepsake.read(damaged) is None
 
 
 class TestSettings:

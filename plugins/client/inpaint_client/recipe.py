@@ -58,7 +58,7 @@ def parse_recipe(text: str) -> Recipe:
             float(content.get("truncation_psi", 1.0)),
             _edits(content.get("edits", {})),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise BadInput(f"The recipe is incomplete ({error!r}).", _NOT_OURS) from error
 
 

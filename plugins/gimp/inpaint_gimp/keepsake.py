@@ -74,7 +74,7 @@ class Keepsake(NamedTuple):
                 ),
                 _read_mixed(parasite(MIXED)),
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             return None
 
 
@@ -92,6 +92,6 @@ def _read_mixed(data: bytes | None) -> Mixed | None:
             str(content["recipe"]),
             int(content["tattoo"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
     return mixed if 0 <= mixed.amount <= 1 else None
