@@ -17,7 +17,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "server", "plugins/client")]
+sys.path[:0] = [
+    str(ROOT / folder)
+    for folder in ("tests/support", "server", "plugins/client", "plugins/cli", "plugins/install")
+]
 
 import numpy as np  # noqa: E402
 from daemons import DaemonProcess  # noqa: E402

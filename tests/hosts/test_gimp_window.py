@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,13 +86,18 @@ def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
 
 
 def press_fill(live: LiveGimp, slow: FakeProcess) -> None:
-    """Press Fill, again if nothing happens: a new window may not take keys yet."""
+    """Press Fill once the dialog is drawn and stands still: before, it may not take keys."""
+    live.find_window(DIALOG)
+    seen = [look(live)]
 
-    def is_filling() -> bool:
-        live.key(DIALOG, "alt+f")
-        return slow.hear("fill ", 10) is not None
+    def stands_still() -> bool:
+        time.sleep(0.3)  # longer than a turn of the dialog's loop under load
+        seen.append(look(live))
+        return bool((seen[-1] == seen[-2]).all())
 
-    wait_for(is_filling, "the fill", 60)
+    wait_for(stands_still, "the dialog to be drawn", 30)
+    live.key(DIALOG, "alt+f")
+    slow.wait_for("fill ")
 
 
 def fill_and_wait(live: LiveGimp, slow: FakeProcess) -> None:

@@ -31,13 +31,6 @@ class FakeProcess:
 
     def wait_for(self, start: str, timeout_s: float = 60) -> str:
         """The next line that begins with `start`; AssertionError if it does not come."""
-        line = self.hear(start, timeout_s)
-        if line is None:
-            raise AssertionError(f"the daemon did not say “{start}”; it said {self.seen}")
-        return line
-
-    def hear(self, start: str, timeout_s: float) -> str | None:
-        """The next line that begins with `start`; None if it does not come in time."""
         end = time.monotonic() + timeout_s
         while (left := end - time.monotonic()) > 0:
             try:
@@ -47,7 +40,7 @@ class FakeProcess:
             self.seen.append(line)
             if line.startswith(start):
                 return line
-        return None
+        raise AssertionError(f"the daemon did not say “{start}”; it said {self.seen}")
 
     def kill(self) -> None:
         """As if the machine had lost it."""

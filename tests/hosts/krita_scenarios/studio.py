@@ -79,8 +79,10 @@ def pixels(document):
 
 
 def shows(document, expected, what=""):
-    """Wait until the document shows these pixels: Krita may draw some turns after an undo."""
+    """After an undo or a redo, which Krita draws some turns later: these pixels, and they stay."""
     yield from until(lambda: pixels(document) == expected, 10, what or "the expected pixels")
+    yield 100
+    assert pixels(document) == expected, what
 
 
 def docker():
