@@ -21,11 +21,13 @@ from inpaint_client import (
     BlockingClient,
     Box,
     Candidate,
+    Capture,
     Extent,
     FillJob,
     Picture,
     parse_endpoint,
     pixels,
+    seed_sequence,
 )
 from inpaint_client.wire import fill_requests
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
@@ -41,12 +43,13 @@ def make_job() -> FillJob:
     row = bytes(margin) + b"\xff" * HOLE + bytes(margin)
     hole = bytes(margin * CROP) + row * HOLE + bytes(margin * CROP)
     return FillJob(
-        crop=Picture(CROP, CROP, 4, b"\x80\x60\x40\xff" * (CROP * CROP)),
-        hole=Picture(CROP, CROP, 1, hole),
-        crop_box=Box(0, 0, CROP, CROP),
-        document=Extent(CROP, CROP),
-        seeds=(1,),
-        count=CANDIDATES,
+        capture=Capture(
+            crop=Picture(CROP, CROP, 4, b"\x80\x60\x40\xff" * (CROP * CROP)),
+            hole=Picture(CROP, CROP, 1, hole),
+            crop_box=Box(0, 0, CROP, CROP),
+            document=Extent(CROP, CROP),
+        ),
+        seeds=seed_sequence(1, CANDIDATES),
     )
 
 
@@ -107,10 +110,14 @@ def main() -> None:
                     with make(address, job) as fill:
                         first, last = measure(fill)
                     print(f"{name + ', ' + where:24}{first:8.1f}{last:8.1f}")
+    hole = job.capture.hole
     layer = b"\1\2\3\4" * (CROP * CROP)
     for name, work in (
         ("BGRA to RGBA, 1024 px", lambda: pixels.rearrange(layer, "BGRA", "RGBA")),
-        ("box of the hole", lambda: pixels.bounding_box(job.hole.data, job.hole.extent)),
+        (
+            "box of the hole",
+            lambda: pixels.bounding_box(hole.data, hole.extent),
+        ),
         ("overview of 1024 px", lambda: pixels.shrink(layer, CROP, 4, 2)),
     ):
         start = time.perf_counter()

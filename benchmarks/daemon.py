@@ -40,6 +40,7 @@ from inpaint_client import (
     BlockingClient,
     Box,
     Candidate,
+    Capture,
     Done,
     Edit,
     EditJob,
@@ -48,6 +49,7 @@ from inpaint_client import (
     FillJob,
     Picture,
     parse_endpoint,
+    seed_sequence,
     wire,
 )
 from inpaint_client.discovery import read_runtime_file
@@ -92,20 +94,21 @@ def make_job(side: int = HOLE) -> FillJob:
     margin = (CROP - side) // 2
     hole[margin:-margin, margin:-margin] = 255
     return FillJob(
-        crop=Picture(CROP, CROP, 3, rng.integers(0, 256, (CROP, CROP, 3), np.uint8).tobytes()),
-        hole=Picture(CROP, CROP, 1, hole.tobytes()),
-        crop_box=Box(0, 0, CROP, CROP),
-        document=Extent(CROP, CROP),
-        seeds=(1,),
-        count=CANDIDATES,
+        capture=Capture(
+            crop=Picture(CROP, CROP, 3, rng.integers(0, 256, (CROP, CROP, 3), np.uint8).tobytes()),
+            hole=Picture(CROP, CROP, 1, hole.tobytes()),
+            crop_box=Box(0, 0, CROP, CROP),
+            document=Extent(CROP, CROP),
+        ),
+        seeds=seed_sequence(1, CANDIDATES),
         blending=RAW,
     )
 
 
 def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
     """The same fill without a daemon."""
-    pixels = np.frombuffer(job.crop.data, np.uint8).reshape(CROP, CROP, 3)
-    coverage = np.frombuffer(job.hole.data, np.uint8).reshape(CROP, CROP)
+    pixels = np.frombuffer(job.capture.crop.data, np.uint8).reshape(CROP, CROP, 3)
+    coverage = np.frombuffer(job.capture.hole.data, np.uint8).reshape(CROP, CROP)
     (placement,) = frame_holes.prepare(inpainter, DocumentPicture(pixels), coverage)
     encoding = inpainter.encode(placement.source.erased, placement.source.hole)
     for seed in range(1, 1 + CANDIDATES):
@@ -252,7 +255,7 @@ def main() -> None:
             BlockingClient(lambda: endpoint) as client,
         ):
             stub = pb_grpc.InpaintStub(channel)
-            one = replace(job, count=1)
+            one = replace(job, seeds=(1,))
             ways = [
                 Way("in the process", lambda: in_process(inpainter, job)),
                 Way("grpcio", lambda: through_grpcio(stub, endpoint.token, job)),

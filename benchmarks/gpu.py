@@ -157,7 +157,7 @@ def serving(name: str, device: torch.device) -> dict[str, float]:
 
 def through_socket(name: str, device: torch.device) -> dict[str, float]:
     """Milliseconds from a client's request to its pixels, through a daemon with random weights."""
-    from inpaint_client import BlockingClient
+    from inpaint_client import BlockingClient, seed_sequence
 
     from benchmarks.daemon import (
         HOLE,
@@ -188,7 +188,7 @@ def through_socket(name: str, device: torch.device) -> dict[str, float]:
             BlockingClient(lambda: endpoint) as client,
         ):
             for count in COUNTS:
-                job = replace(make_job(), count=count)
+                job = replace(make_job(), seeds=seed_sequence(1, count))
                 way = Way("", partial(through_client, client, job), count)
                 samples = [measured(way, pid) for _ in range(REPEATS + 2)][2:]
                 figures[f"first of {count}"] = statistics.median(x.first for x in samples)

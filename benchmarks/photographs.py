@@ -27,6 +27,7 @@ from inpaint_client import (
     Blending,
     BlockingClient,
     Candidate,
+    Capture,
     Extent,
     FillJob,
     FrameChosen,
@@ -75,13 +76,14 @@ def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -
     def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
         height, width = coverage.shape
         job = FillJob(
-            crop=Picture(width, height, 3, pixels.tobytes()),
-            hole=Picture(width, height, 1, coverage.tobytes()),
-            crop_box=WireBox(0, 0, width, height),
-            document=Extent(width, height),
+            capture=Capture(
+                crop=Picture(width, height, 3, pixels.tobytes()),
+                hole=Picture(width, height, 1, coverage.tobytes()),
+                crop_box=WireBox(0, 0, width, height),
+                document=Extent(width, height),
+            ),
             seeds=(0,),
-            frame_mode=FrameMode.AUTO if auto else FrameMode.EXPLICIT,
-            frame=None if auto else WireFrame(*truth),
+            frame=FrameMode.AUTO if auto else WireFrame(*truth),
             blending=blending,
         )
         events = list(client.fill(job))

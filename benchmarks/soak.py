@@ -26,6 +26,7 @@ from inpaint_client import (
     BlockingClient,
     Box,
     Candidate,
+    Capture,
     Edit,
     EditJob,
     Endpoint,
@@ -36,6 +37,7 @@ from inpaint_client import (
     RecipeSource,
     Variant,
     parse_endpoint,
+    seed_sequence,
 )
 from inpaint_client.discovery import read_runtime_file
 
@@ -54,12 +56,14 @@ def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
         hole[y * side + left : y * side + left + size] = b"\xff" * size
     edits = tuple(Edit(name, rng.uniform(-2, 2)) for name in names if rng.random() < 0.3)
     return FillJob(
-        crop=Picture(side, side, 3, rng.randbytes(side * side * 3)),
-        hole=Picture(side, side, 1, bytes(hole)),
-        crop_box=Box(0, 0, side, side),
-        document=Extent(side, side),
+        capture=Capture(
+            crop=Picture(side, side, 3, rng.randbytes(side * side * 3)),
+            hole=Picture(side, side, 1, bytes(hole)),
+            crop_box=Box(0, 0, side, side),
+            document=Extent(side, side),
+        ),
         model=model,
-        count=rng.randint(1, 4),
+        seeds=seed_sequence(rng.getrandbits(32), rng.randint(1, 4)),
         edits=edits,
         variants=(Variant(edits),) if rng.random() < 0.3 else (),
     )
@@ -122,10 +126,7 @@ class Soak:
             source = RecipeSource(
                 recipe=last.recipe,
                 attachment=last.attachment,
-                crop=request.crop,
-                hole=request.hole,
-                crop_box=request.crop_box,
-                document=request.document,
+                capture=request.capture,
             )
             for _ in client.edit(EditJob(source=source)):
                 pass

@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon, Script
 from hypothesis import settings
-from inpaint_client import Box, Extent, FillJob, Picture
+from inpaint_client import Box, Capture, Extent, FillJob, Picture, seed_sequence
 
 settings.register_profile("unhurried", deadline=None)  # other work may run on the machine
 settings.load_profile("unhurried")
@@ -20,20 +20,28 @@ settings.load_profile("unhurried")
 FAKE = Path(__file__).resolve().parents[1] / "support" / "fake_daemon.py"
 
 
-def small_job(**changes: Any) -> FillJob:
-    """64 x 48 RGB at (100, 200) of a larger document, with a hole of 20 x 10 at (8, 5)."""
+CAPTURED = {field.name for field in fields(Capture)}
+
+
+def small_job(count: int = 4, **changes: Any) -> FillJob:
+    """64 x 48 RGB at (100, 200) of a larger document, with a hole of 20 x 10 at (8, 5).
+
+    `changes` are of the job, or of its capture.
+    """
     width, height = 64, 48
     row = bytes(8) + b"\xff" * 20 + bytes(width - 28)
     hole = bytes(5 * width) + row * 10 + bytes((height - 15) * width)
     job = FillJob(
-        crop=Picture(width, height, 3, bytes(range(256)) * (width * height * 3 // 256)),
-        hole=Picture(width, height, 1, hole),
-        crop_box=Box(100, 200, width, height),
-        document=Extent(1000, 800),
-        seeds=(7,),
-        count=4,
+        capture=Capture(
+            crop=Picture(width, height, 3, bytes(range(256)) * (width * height * 3 // 256)),
+            hole=Picture(width, height, 1, hole),
+            crop_box=Box(100, 200, width, height),
+            document=Extent(1000, 800),
+        ),
+        seeds=seed_sequence(7, count),
     )
-    return replace(job, **changes)
+    seen = {name: changes.pop(name) for name in CAPTURED & changes.keys()}
+    return replace(job, capture=replace(job.capture, **seen), **changes)
 
 
 @pytest.fixture

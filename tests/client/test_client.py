@@ -21,6 +21,7 @@ from inpaint_client import (
     BlockingClient,
     Box,
     Candidate,
+    Capture,
     Client,
     ConnectionLost,
     Done,
@@ -76,8 +77,8 @@ def test_a_fill_from_beginning_to_end(daemon: FakeDaemon, job: Jobs) -> None:
     assert patch.fill.data == bytes(round(255 * v) for v in colour_of(7, {"smile": 2.0})) * 200
     assert [bool(c.attachment) for c in candidates] == [True, False, True, False]
     [seen] = daemon.service.fills
-    assert seen.crop.data == fill.crop.data
-    assert seen.hole.data == fill.hole.data
+    assert seen.crop.data == fill.capture.crop.data
+    assert seen.hole.data == fill.capture.hole.data
 
 
 @pytest.mark.parametrize("sample_type", list(SampleType))
@@ -100,7 +101,9 @@ def test_large_pictures_up_and_down(daemon: FakeDaemon) -> None:
     side = 2560
     crop = Picture(side, side, 3, b"\1\2\3" * (side * side))
     hole = Picture(side, side, 1, b"\xff" * (side * side))
-    big = FillJob(crop=crop, hole=hole, crop_box=Box(0, 0, side, side), document=Extent(side, side))
+    extent = Extent(side, side)
+    box = Box.of_extent(extent)
+    big = FillJob(capture=Capture(crop=crop, hole=hole, crop_box=box, document=extent))
     with connect(daemon.address) as client:
         candidates = [event for event in client.fill(big) if isinstance(event, Candidate)]
     assert candidates[0].patches[0].fill.extent == (side, side)
@@ -134,10 +137,7 @@ def test_edit_by_session_and_by_recipe(daemon: FakeDaemon, job: Jobs) -> None:
         source = RecipeSource(
             recipe=first.recipe,
             attachment=first.attachment,
-            crop=fill.crop,
-            hole=fill.hole,
-            crop_box=fill.crop_box,
-            document=fill.document,
+            capture=fill.capture,
         )
         by_session = list(client.edit(EditJob(session_id=session, edits=edits)))
         by_recipe = list(client.edit(EditJob(source=source, edits=edits)))
@@ -298,7 +298,9 @@ def test_a_daemon_that_refuses_early_is_heard_during_the_upload(
     side = 4096
     crop = Picture(side, side, 3, bytes(side * side * 3))
     hole = Picture(side, side, 1, b"\xff" * (side * side))
-    big = FillJob(crop=crop, hole=hole, crop_box=Box(0, 0, side, side), document=Extent(side, side))
+    extent = Extent(side, side)
+    box = Box.of_extent(extent)
+    big = FillJob(capture=Capture(crop=crop, hole=hole, crop_box=box, document=extent))
     with connect(slow_daemon.address, "wrong") as client, pytest.raises(Unauthenticated):
         list(client.fill(big))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from inpaint_client import (
+    MAX_SEED,
     BadInput,
     Box,
     EditJob,
@@ -14,6 +18,7 @@ from inpaint_client import (
     FrameMode,
     Picture,
     SampleType,
+    seed_sequence,
 )
 
 
@@ -57,12 +62,26 @@ def test_seeds_out_of_range(job: Callable[..., FillJob], seed: int) -> None:
         EditJob(session_id="s", seed=seed)
 
 
-def test_a_frame_and_its_mode_go_together(job: Callable[..., FillJob]) -> None:
-    job(frame=Frame(1, 2, 3), frame_mode=FrameMode.EXPLICIT)
-    with pytest.raises(BadInput, match="EXPLICIT"):
-        job(frame=Frame(1, 2, 3))
-    with pytest.raises(BadInput, match="EXPLICIT"):
-        job(frame_mode=FrameMode.EXPLICIT)
+def test_the_frame_is_a_mode_or_the_square_itself(job: Callable[..., FillJob]) -> None:
+    for frame in (FrameMode.AUTO, FrameMode.BOX, Frame(1, 2, 3)):
+        assert job(frame=frame).frame == frame
+    with pytest.raises(BadInput, match="given as a Frame"):
+        job(frame=FrameMode.EXPLICIT)
+
+
+def test_seeds_follow_one_another_and_begin_again_at_zero() -> None:
+    assert seed_sequence(7, 3) == (7, 8, 9)
+    assert seed_sequence(MAX_SEED, 3) == (MAX_SEED, 0, 1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(box=st.builds(Box, st.integers(0, 8), st.integers(0, 6), *[st.integers(1, 4)] * 2))
+def test_a_capture_knows_where_its_hole_is(job: Callable[..., FillJob], box: Box) -> None:
+    hole = bytearray(64 * 48)
+    for x, y in product(range(box.x, box.right), range(box.y, box.bottom)):
+        hole[64 * y + x] = 1
+    capture = job(hole=Picture(64, 48, 1, hole)).capture
+    assert capture.hole_box == box._replace(x=box.x + 100, y=box.y + 200)
 
 
 def test_an_edit_of_nothing() -> None:

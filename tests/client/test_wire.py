@@ -44,19 +44,18 @@ def test_a_job_becomes_its_header(job: Callable[..., FillJob]) -> None:
         edits=(Edit("smile", 1.5),),
         variants=(Variant((Edit("age", -2.0),)), Variant(())),
         frame=Frame(1.5, 2.5, 3.5, 4.5),
-        frame_mode=FrameMode.EXPLICIT,
         blending=Blending(gradient=False, feather_px=3.0),
         output_sample_type=SampleType.F32,
     )
     [request] = fill_requests(full)
     header = request.header
-    assert header.crop.data == full.crop.data
-    assert header.hole.data == full.hole.data
+    assert header.crop.data == full.capture.crop.data
+    assert header.hole.data == full.capture.hole.data
     assert header.overview.data == b"abcdef"
     assert (header.crop_box.x, header.crop_box.height) == (100, 48)
     assert (header.document.width, header.document.height) == (1000, 800)
-    assert list(header.seeds) == [7]
-    assert header.count == 4
+    assert list(header.seeds) == [7, 8, 9, 10]
+    assert not header.count
     assert header.truncation_psi == 0.5
     assert header.edits[0] == pb.Edit(name="smile", value=1.5)
     assert [len(variant.edits) for variant in header.variants] == [1, 0]
@@ -100,8 +99,8 @@ def test_large_pictures_travel_in_chunks(
         assert 0 < len(request.chunk.data) <= piece
         joined[request.chunk.target] += request.chunk.data
     assert list(joined.values()) == [
-        full.crop.data,
-        full.hole.data,
+        full.capture.crop.data,
+        full.capture.hole.data,
         overview.data if overview else b"",
     ]
     assert [r.chunk.target for r in rest] == sorted(r.chunk.target for r in rest)
@@ -112,15 +111,12 @@ def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
     source = RecipeSource(
         recipe="{}",
         attachment=b"png",
-        crop=fill.crop,
-        hole=fill.hole,
-        crop_box=fill.crop_box,
-        document=fill.document,
+        capture=fill.capture,
     )
     mixing = Mixing(recipe="other", levels=(StyleLevel.COLOURS,), amount=0.25)
     [request] = edit_requests(EditJob(source=source, index=2, mixing=mixing, blending=RAW))
     assert request.header.source.attachment == b"png"
-    assert request.header.source.crop.data == fill.crop.data
+    assert request.header.source.crop.data == fill.capture.crop.data
     assert list(request.header.mixing.levels) == [pb.STYLE_LEVEL_COLOURS]
     assert request.header.mixing.amount == 0.25
     assert request.header.index == 2

@@ -27,6 +27,7 @@ from inpaint_client import (
     Unavailable,
     Worker,
     parse_endpoint,
+    seed_sequence,
 )
 from inpaint_client.worker import _delays
 
@@ -203,7 +204,7 @@ def test_a_receiver_that_fails_ends_the_run(
 def test_several_runs_at_once(daemon: FakeDaemon, job: Jobs) -> None:
     worker = worker_for(daemon)
     boxes = [Inbox() for _ in range(8)]
-    runs = [worker.submit(job(seeds=(n,)), box) for n, box in enumerate(boxes)]
+    runs = [worker.submit(job(seeds=seed_sequence(n, 4)), box) for n, box in enumerate(boxes)]
     assert all(run.wait(20) for run in runs)
     worker.close()
     for n, box in enumerate(boxes):

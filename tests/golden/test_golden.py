@@ -20,8 +20,9 @@ from daemons import DaemonProcess
 from inpaint_client.errors import BadInput
 from inpaint_client.events import Accepted, Candidate, Done, FrameChosen, Progress
 from inpaint_client.geometry import Box, Extent, Frame
+from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.recipe import parse_recipe
-from inpaint_client.requests import Edit, FrameMode, Picture, SampleType, StyleLevel
+from inpaint_client.requests import Edit, FrameMode, StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import event
 from inpaint_gimp.keepsake import ORIGIN, Keepsake

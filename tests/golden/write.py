@@ -22,17 +22,16 @@ from typing import Any
 import numpy as np
 import torch
 from daemons import Caller, DaemonProcess
+from inpaint_client.capture import Capture
 from inpaint_client.geometry import Box, Extent, Frame
+from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.requests import (
     Blending,
     Edit,
     EditJob,
     FillJob,
-    FrameMode,
     Mixing,
-    Picture,
     RecipeSource,
-    SampleType,
     StyleLevel,
     Variant,
 )
@@ -190,19 +189,19 @@ def write_wire(folder: Path, caller: Caller) -> None:
     corners = CROP.x, CROP.y, CROP.x + CROP.width, CROP.y + CROP.height
     rgb = Image.open(folder / "picture.png").crop(corners).tobytes()
     coverage = Image.open(folder / "mask.png").crop(corners).tobytes()
-    crop, hole = Picture(*CROP.extent, 3, rgb), Picture(*CROP.extent, 1, coverage)
-    document = Extent(WIDTH, HEIGHT)
-    fill = FillJob(
-        crop=crop,
-        hole=hole,
+    capture = Capture(
+        crop=Picture(*CROP.extent, 3, rgb),
+        hole=Picture(*CROP.extent, 1, coverage),
         crop_box=CROP,
-        document=document,
+        document=Extent(WIDTH, HEIGHT),
+    )
+    fill = FillJob(
+        capture=capture,
         model="golden",
         seeds=(7,),
         truncation_psi=0.75,
         edits=(Edit("brighter", 0.5),),
         variants=(Variant((Edit("brighter", -1.0),)),),
-        frame_mode=FrameMode.EXPLICIT,
         frame=Frame(54.0, 39.0, 44.0, 10.0),
         blending=Blending(colour_match=True, gradient=False, feather_px=2.0, grain=False),
         output_sample_type=SampleType.U8,
@@ -211,10 +210,7 @@ def write_wire(folder: Path, caller: Caller) -> None:
         source=RecipeSource(
             recipe=(folder / "fill/recipe-00.json").read_text("utf-8"),
             attachment=(folder / "fill/recipe-00.source.png").read_bytes(),
-            crop=crop,
-            hole=hole,
-            crop_box=CROP,
-            document=document,
+            capture=capture,
         ),
         edits=(Edit("brighter", -1.5),),
         truncation_psi=0.5,

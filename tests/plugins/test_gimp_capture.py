@@ -89,9 +89,9 @@ def layer(width: int, height: int, x: int = 0, y: int = 0, alpha: int = 255) -> 
 
 def test_a_small_image_travels_whole() -> None:
     image = FakeImage(Extent(300, 200), [layer(300, 200)], Box(10, 20, 50, 40))
-    read = capture(image, from_layer=False)
+    read, item = capture(image, from_layer=False)
     assert read.crop_box == Box(0, 0, 300, 200)
-    assert (read.crop.channels, read.overview, read.item) == (3, None, 0)
+    assert (read.crop.channels, read.overview, item) == (3, None, 0)
     assert read.crop.data == image.drawables[0].rgba[..., :3].tobytes()
     hole = np.frombuffer(read.hole.data, np.uint8).reshape(200, 300)
     assert hole[20:60, 10:60].min() == 200
@@ -101,7 +101,7 @@ def test_a_small_image_travels_whole() -> None:
 @pytest.mark.slow
 def test_a_large_image_sends_a_crop_and_an_overview() -> None:
     image = FakeImage(Extent(5000, 3000), [layer(5000, 3000)], Box(4000, 100, 100, 100))
-    read = capture(image, from_layer=False)
+    read = capture(image, from_layer=False).capture
     assert read.crop_box.width == read.crop_box.height == 1024
     assert read.crop_box.right <= 5000
     assert read.overview is not None
@@ -110,9 +110,9 @@ def test_a_large_image_sends_a_crop_and_an_overview() -> None:
 
 def test_gray_stays_gray_and_transparency_makes_rgba() -> None:
     opaque = FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9), base_type="gray")
-    assert capture(opaque, from_layer=False).crop.channels == 1
+    assert capture(opaque, from_layer=False).capture.crop.channels == 1
     smaller = FakeImage(Extent(64, 64), [layer(40, 64)], Box(1, 1, 9, 9))
-    read = capture(smaller, from_layer=True)
+    read = capture(smaller, from_layer=True).capture
     assert read.crop.channels == 4
     rgba = np.frombuffer(read.crop.data, np.uint8).reshape(64, 64, 4)
     assert (rgba[:, 40:] == 0).all()
@@ -123,7 +123,7 @@ def test_without_a_selection_what_is_transparent_is_filled() -> None:
     pixels = layer(100, 80, x=10, y=-20)
     pixels.rgba[50:60, 30:45, 3] = 0
     pixels.rgba[49, 30:45, 3] = 100
-    read = capture(FakeImage(Extent(200, 100), [pixels]), from_layer=False)
+    read = capture(FakeImage(Extent(200, 100), [pixels]), from_layer=False).capture
     assert read.hole_box == Box(40, 29, 15, 11)
     hole = np.frombuffer(read.hole.data, np.uint8).reshape(100, 200)
     assert (hole[30:40, 40:55] == 255).all()
@@ -183,7 +183,8 @@ def test_the_results_go_above_the_topmost_selected_layer() -> None:
 
 
 def test_the_request_says_what_the_settings_say() -> None:
-    read = capture(FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9)), from_layer=False)
+    image = FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9))
+    read = capture(image, from_layer=False).capture
     job = fill_job(
         read,
         FillSettings(
@@ -192,9 +193,9 @@ def test_the_request_says_what_the_settings_say() -> None:
             seed=9,
             truncation=0.5,
             edits=(Edit("smile", 1),),
-            frame_mode=FrameMode.BOX,
+            frame=FrameMode.BOX,
         ),
     )
-    assert (job.seeds, job.count, job.truncation_psi) == ((9,), 3, 0.5)
-    assert (job.model, job.edits, job.frame_mode) == ("m", (Edit("smile", 1),), FrameMode.BOX)
-    assert (job.crop, job.hole, job.document) == (read.crop, read.hole, Extent(64, 64))
+    assert (job.seeds, job.truncation_psi) == ((9, 10, 11), 0.5)
+    assert (job.model, job.edits, job.frame) == ("m", (Edit("smile", 1),), FrameMode.BOX)
+    assert job.capture is read

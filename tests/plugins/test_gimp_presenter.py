@@ -14,10 +14,10 @@ from eventually import eventually
 from fake_daemon import FakeDaemon, Script, colour_of
 from inpaint_client import (
     Box,
+    Capture,
     DaemonInfo,
     Edit,
     Endpoint,
-    Extent,
     FillJob,
     NoDaemon,
     Picture,
@@ -26,6 +26,7 @@ from inpaint_client import (
     Variant,
     Worker,
     parse_endpoint,
+    seed_sequence,
 )
 from inpaint_gimp.layers import Rendering, layer_name
 from inpaint_gimp.mixing import Mix, Other, nothing_there
@@ -34,6 +35,7 @@ from inpaint_gimp.presenter import Phase, Presenter, State
 CROP = Picture(16, 16, 3, bytes(16 * 16 * 3))
 HOLE = Picture(16, 16, 1, bytes([255]) * 256)
 BOX = Box(0, 0, 16, 16)
+CAPTURE = Capture(crop=CROP, hole=HOLE, crop_box=BOX, document=BOX.extent)
 
 
 class Window:
@@ -89,12 +91,8 @@ class Window:
 
 def job(count: int = 3, **values: object) -> FillJob:
     return FillJob(
-        crop=CROP,
-        hole=HOLE,
-        crop_box=BOX,
-        document=Extent(16, 16),
-        seeds=(7,),
-        count=count,
+        capture=CAPTURE,
+        seeds=seed_sequence(7, count),
         **values,  # type: ignore[arg-type]
     )
 
@@ -103,10 +101,7 @@ def source(rendering: Rendering) -> RecipeSource:
     return RecipeSource(
         recipe=rendering.unmixed,
         attachment=rendering.candidate.attachment,
-        crop=CROP,
-        hole=HOLE,
-        crop_box=BOX,
-        document=Extent(16, 16),
+        capture=CAPTURE,
     )
 
 

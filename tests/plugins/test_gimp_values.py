@@ -38,7 +38,7 @@ def settings(**values: object) -> FillSettings:
 
 def test_the_defaults_ask_for_four_candidates_with_a_new_seed() -> None:
     read = settings()
-    assert (read.candidates, read.seed, read.truncation, read.frame_mode) == (
+    assert (read.candidates, read.seed, read.truncation, read.frame) == (
         4,
         None,
         0.8,
@@ -75,7 +75,6 @@ def test_all_values_arrive() -> None:
         Variant((Edit("age", 1.0), Edit("smile", 0.0))),
     )
     assert read.frame == Frame(10, 20, 300, -5)
-    assert read.frame_mode is FrameMode.EXPLICIT
     assert read.from_layer
     assert not read.group
     assert read.blending.feather_px == 12.0

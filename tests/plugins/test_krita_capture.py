@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inpaint_client.capture import Capture
 from inpaint_client.errors import BadInput
 from inpaint_client.events import Patch
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
+from inpaint_client.pictures import Picture, SampleType, Transfer
 from inpaint_client.pixels import crop
-from inpaint_client.requests import Picture, SampleType, Transfer
-from inpaint_krita.capture import STRIP_BYTES, Capture, capture
+from inpaint_krita.capture import STRIP_BYTES, capture
 from inpaint_krita.colour import GRAY, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.paint import Painting, paintings
 from inpaint_krita.selection import KeptSelection, box_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from inpaint_client.requests import Picture, SampleType, Transfer
+from inpaint_client.pictures import Picture, SampleType, Transfer
 from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space, route, space_of
 
 MODELS = ["GRAYA", "RGBA", "CMYKA", "LABA", "XYZA", "YCbCrA"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
+from inpaint_client.capture import Capture
 from inpaint_client.errors import (
     BadInput,
     Cancelled,
@@ -14,10 +15,10 @@ from inpaint_client.errors import (
     StartFailed,
     Unauthenticated,
 )
-from inpaint_client.geometry import Box, Extent
+from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.info import DaemonInfo, Direction, Model
-from inpaint_client.requests import Edit, FrameMode, Picture, StyleLevel
-from inpaint_krita.capture import Capture
+from inpaint_client.pictures import Picture
+from inpaint_client.requests import MAX_SEED, Edit, FrameMode, StyleLevel
 from inpaint_krita.connection import Connection, Mend, Phase, after_failure
 from inpaint_krita.history import (
     PREFIX,
@@ -31,7 +32,7 @@ from inpaint_krita.history import (
 )
 from inpaint_krita.place import source_of, spot_above
 from inpaint_krita.progress import RunProgress, Stage
-from inpaint_krita.wishes import MAX_SEED, Wishes, fill_job, seeds_of, usable_edits
+from inpaint_krita.wishes import Wishes, fill_job, usable_edits
 
 
 @dataclass
@@ -231,7 +232,7 @@ class TestProgress:
 
 class TestWishes:
     def test_seeds_follow_each_other_round_the_end(self) -> None:
-        assert seeds_of(Wishes(seed=MAX_SEED, candidates=3)) == (MAX_SEED, 0, 1)
+        assert Wishes(seed=MAX_SEED, candidates=3).seeds == (MAX_SEED, 0, 1)
 
     def test_only_sliders_that_the_model_has_and_that_are_off_zero(self) -> None:
         model = Model("m", directions=(Direction("smile", "", -1, 1), Direction("age", "", -1, 1)))
@@ -241,12 +242,10 @@ class TestWishes:
 
     def test_the_job(self) -> None:
         captured = Capture(
-            Picture(4, 4, 3, bytes(48)),
-            Picture(4, 4, 1, bytes(16)),
-            Box(0, 0, 4, 4),
-            Box(1, 1, 2, 2),
-            Extent(4, 4),
-            None,
+            crop=Picture(4, 4, 3, bytes(48)),
+            hole=Picture(4, 4, 1, bytes(16)),
+            crop_box=Box(0, 0, 4, 4),
+            document=Extent(4, 4),
         )
         edits = (Edit("smile", 1.0),)
         job = fill_job(Wishes(candidates=2, seed=9, variety=0.5), captured, edits)
@@ -256,13 +255,14 @@ class TestWishes:
             edits,
             (),
         )
-        assert job.frame_mode is FrameMode.AUTO
+        assert job.capture is captured
+        assert job.frame is FrameMode.AUTO
         both = fill_job(Wishes(also_without_edits=True), captured, edits)
         assert both.edits == ()
         assert both.variants[0].edits == edits
         framed = fill_job(Wishes(context="frame", frame_side=3.0), captured, ())
-        assert framed.frame is not None
-        assert fill_job(Wishes(context="frame"), captured, ()).frame_mode is FrameMode.AUTO
+        assert framed.frame == Frame(0.0, 0.0, 3.0)
+        assert fill_job(Wishes(context="frame"), captured, ()).frame is FrameMode.AUTO
 
 
 def test_cancelling_is_no_problem() -> None:

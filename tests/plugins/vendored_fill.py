@@ -17,14 +17,15 @@ krita = b"\1\2\3\xff" * (width * height)  # B, G, R, A
 hole = bytes(width * 10) + b"\xff" * (width * 5) + bytes(width * 33)
 extent = client_module.Extent(width, height)
 job = client_module.FillJob(
-    crop=client_module.Picture(width, height, 3, pixels.rearrange(krita, "BGRA", "RGB")),
-    hole=client_module.Picture(width, height, 1, hole),
-    crop_box=client_module.Box(0, 0, width, height),
-    document=extent,
-    seeds=(3,),
-    count=3,
+    capture=client_module.Capture(
+        crop=client_module.Picture(width, height, 3, pixels.rearrange(krita, "BGRA", "RGB")),
+        hole=client_module.Picture(width, height, 1, hole),
+        crop_box=client_module.Box(0, 0, width, height),
+        document=extent,
+    ),
+    seeds=(3, 4, 5),
 )
-assert pixels.bounding_box(hole, extent) == (0, 10, 64, 5)
+assert job.capture.hole_box == (0, 10, 64, 5)
 with client_module.BlockingClient(lambda: client_module.parse_endpoint(address)) as client:
     assert client.info().models[0].name == "fake"
     assert client.is_serving()

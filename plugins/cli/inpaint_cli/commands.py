@@ -97,12 +97,7 @@ def edit(options: Namespace) -> int:
             coverage = read_mask(options.mask, document.width, document.height)
             prepared = prepare(document, coverage, client.info().limits)
             source = RecipeSource(
-                recipe=recipe_text,
-                attachment=attachment,
-                crop=prepared.crop,
-                hole=prepared.hole,
-                crop_box=prepared.crop_box,
-                document=prepared.extent,
+                recipe=recipe_text, attachment=attachment, capture=prepared.capture
             )
         job = EditJob(source=source, edits=edits_of(edits), mixing=_mixing(options, prepared))
         with tqdm(desc=options.recipe.name, total=1, disable=None, leave=False) as bar:
@@ -118,14 +113,14 @@ def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
     if options.like is None:
         return None
     like = read_document(options.like)
-    if (like.width, like.height) != prepared.extent:
-        width, height = prepared.extent
+    if (like.width, like.height) != prepared.capture.document:
+        width, height = prepared.capture.document
         raise UnusableImageError(
             f"{options.like} is {like.width} x {like.height} px; like a layer, it must have the "
             f"size of what is edited, {width} x {height} px"
             + (" (without --image that is the model's square)" if options.image is None else "")
         )
-    picture, box = mixed_picture(like, prepared.crop_box)
+    picture, box = mixed_picture(like, prepared.capture.crop_box)
     return Mixing(levels=levels, amount=options.amount, picture=picture, picture_box=box)
 
 

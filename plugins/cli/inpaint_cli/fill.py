@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from inpaint_client import RAW, Blending, BlockingClient, FillJob, Frame, FrameMode, Variant
+from inpaint_client import RAW, Blending, BlockingClient, FillJob, Variant, seed_sequence
 from tqdm import tqdm
 
 from .images import read_document, read_mask
@@ -28,21 +28,13 @@ def fill_one(
 
 
 def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
-    frame = options.frame if isinstance(options.frame, Frame) else None
-    mode = FrameMode.EXPLICIT if frame else options.frame
     return FillJob(
-        crop=prepared.crop,
-        hole=prepared.hole,
-        crop_box=prepared.crop_box,
-        document=prepared.extent,
-        overview=prepared.overview,
+        capture=prepared.capture,
         model=options.model,
-        seeds=(options.seed,),
-        count=options.n,
+        seeds=seed_sequence(options.seed, options.n),
         truncation_psi=options.truncation,
         edits=edits_of(options.edit),
         variants=tuple(Variant(edits_of(values)) for values in options.variant),
-        frame_mode=mode,
-        frame=frame,
+        frame=options.frame,
         blending=RAW if options.raw else Blending(),
     )

@@ -8,8 +8,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from inpaint_client import Box, Edit, Extent, Limits, Picture, SampleType, Transfer, crop_for_hole
+from inpaint_client import (
+    Box,
+    Capture,
+    Edit,
+    Extent,
+    Limits,
+    Picture,
+    SampleType,
+    Transfer,
+    crop_for_hole,
+)
 from inpaint_client.geometry import MIXED_SIDE, OVERVIEW_SIDE, reducing_step
+from inpaint_client.pixels import bounding_box
 
 from .colour import ColourSpace, is_linear, quantised, space_of, wire_pixels
 from .images import Document
@@ -27,15 +38,7 @@ class Prepared:
     space: ColourSpace
     coverage: npt.NDArray[np.uint8]  # [H, W] of the whole document
     wire: Pixels  # [H, W, 1|3|4] of the whole document, as it is sent
-    crop_box: Box
-    crop: Picture
-    hole: Picture
-    overview: Picture | None
-
-    @property
-    def extent(self) -> Extent:
-        """Size of the whole document."""
-        return Extent(self.document.width, self.document.height)
+    capture: Capture
 
     @property
     def linear(self) -> bool:
@@ -47,9 +50,10 @@ def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits)
     """Convert the colours and cut the crop. BadInput if the hole is too large for one crop."""
     space = space_of(document)
     wire = wire_pixels(document, space)
-    canvas = Box(0, 0, document.width, document.height)
+    extent = Extent(document.width, document.height)
+    canvas = Box.of_extent(extent)
     box = crop_for_hole(
-        bounds(coverage),
+        bounding_box(coverage.tobytes(), extent),
         canvas,
         wire.shape[2] * wire.dtype.itemsize,
         limits.max_side,
@@ -61,18 +65,14 @@ def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits)
         space,
         coverage,
         wire,
-        box,
-        picture(cut(wire, box), transfer),
-        picture(cut(coverage, box)[..., None], Transfer.SRGB),
-        None if box == canvas else picture(reduced(wire, OVERVIEW_SIDE), transfer),
+        Capture(
+            crop=picture(cut(wire, box), transfer),
+            hole=picture(cut(coverage, box)[..., None], Transfer.SRGB),
+            crop_box=box,
+            document=extent,
+            overview=None if box == canvas else picture(reduced(wire, OVERVIEW_SIDE), transfer),
+        ),
     )
-
-
-def bounds(coverage: npt.NDArray[np.uint8]) -> Box:
-    """Return the box of everything above 0."""
-    rows = np.flatnonzero(coverage.any(axis=1))
-    columns = np.flatnonzero(coverage.any(axis=0))
-    return Box.from_corners(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def cut(pixels: Pixels, box: Box) -> Pixels:

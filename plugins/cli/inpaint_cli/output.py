@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from .colour import document_pixels, thumbnail_pixels
 from .images import Document, extension_for, write_document
-from .jobs import Prepared, bounds, cut
+from .jobs import Prepared, cut
 from .layers import Layer, laid_over, layer_picture, raw_patch
 from .sheet import Cell, edits_label, write_sheet
 
@@ -49,9 +49,9 @@ class Writer:
         self._folder = folder
         self._prepared = prepared
         self._extension = extension_for(prepared.document, file_format)
-        hole = bounds(prepared.coverage)
+        hole = prepared.capture.hole_box
         margin = max(hole.width, hole.height) // 2 + 8
-        canvas = Box(0, 0, prepared.document.width, prepared.document.height)
+        canvas = Box.of_extent(prepared.capture.document)
         self._shown = canvas.clamp(hole.grow(margin))
         self._rows: dict[int, list[Cell]] = {}
         self.run = Run()

@@ -8,6 +8,7 @@ text says what to do. `ensure_daemon` finds the daemon, or starts it.
 from __future__ import annotations
 
 from .blocking import BlockingClient
+from .capture import Capture
 from .client import Client
 from .daemon import Starting, ensure_daemon
 from .discovery import find_daemon
@@ -42,27 +43,29 @@ from .events import (
 )
 from .geometry import Box, Extent, Frame, Point, crop_for_hole
 from .info import DaemonInfo, Direction, Limits, Model
+from .pictures import Picture, SampleType, Transfer
 from .recipe import Recipe, parse_recipe
 from .requests import (
+    MAX_SEED,
     RAW,
     Blending,
     Edit,
     EditJob,
     FillJob,
+    FrameChoice,
     FrameMode,
     Job,
     Mixing,
-    Picture,
     RecipeSource,
-    SampleType,
     StyleLevel,
-    Transfer,
     Variant,
+    seed_sequence,
 )
 from .settings import ConnectionSettings, SettingsFile, connection_file
 from .worker import Run, Worker
 
 __all__ = [
+    "MAX_SEED",
     "RAW",
     "Accepted",
     "BadInput",
@@ -71,6 +74,7 @@ __all__ = [
     "Box",
     "Cancelled",
     "Candidate",
+    "Capture",
     "Client",
     "ConnectionLost",
     "ConnectionSettings",
@@ -88,6 +92,7 @@ __all__ = [
     "FillEvent",
     "FillJob",
     "Frame",
+    "FrameChoice",
     "FrameChosen",
     "FrameMode",
     "InpaintError",
@@ -125,4 +130,5 @@ __all__ = [
     "find_daemon",
     "parse_endpoint",
     "parse_recipe",
+    "seed_sequence",
 ]

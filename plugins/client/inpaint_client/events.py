@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from .errors import InpaintError
 from .geometry import Box, Frame
-from .requests import FrameMode, Picture
+from .pictures import Picture
+from .requests import FrameMode
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from .events import Patch
 from .geometry import Box
+from .pictures import Picture
 from .pixels import bounding_box, crop, paste, select
-from .requests import Picture
 
 PIECE_BYTES = 1 << 20
 

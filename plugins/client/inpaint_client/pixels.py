@@ -13,7 +13,7 @@ from collections.abc import MutableSequence
 from functools import cache
 
 from .geometry import Box, Extent
-from .requests import SampleType
+from .pictures import SampleType
 
 _CODES = {2: "H", 4: "I"}  # array codes by bytes a sample; no arithmetic, so unsigned
 _OPAQUE = b"\xff"

@@ -5,37 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from .capture import Capture
 from .errors import BadInput
-from .geometry import MIXED_SIDE, Box, Extent, Frame
+from .geometry import MIXED_SIDE, Box, Frame
+from .pictures import Picture, SampleType
 
-
-class SampleType(IntEnum):
-    """How one sample is stored, little endian. The numbers are the wire's."""
-
-    U8 = 1  # 0..255
-    U16 = 2  # 0..65535
-    F16 = 3  # nominally 0..1, may exceed it
-    F32 = 4  # nominally 0..1, may exceed it
-
-    @property
-    def size(self) -> int:
-        """Bytes of one sample."""
-        return {SampleType.U8: 1, SampleType.U16: 2, SampleType.F16: 2, SampleType.F32: 4}[self]
-
-
-class Transfer(IntEnum):
-    """The curve of a picture's samples; the primaries are always sRGB's."""
-
-    SRGB = 1
-    LINEAR = 2
+MAX_SEED = 2**32 - 1
 
 
 class FrameMode(IntEnum):
-    """How the square that the model sees is chosen."""
+    """How the square that the model sees was chosen, or is to be."""
 
     AUTO = 1  # found by the model's framer; BOX when it is unsure
     BOX = 2  # a square around the selection with context
-    EXPLICIT = 3  # `FillJob.frame`
+    EXPLICIT = 3  # given by the client
+
+
+FrameChoice = FrameMode | Frame  # AUTO, BOX, or the square itself
 
 
 class StyleLevel(IntEnum):
@@ -44,44 +30,6 @@ class StyleLevel(IntEnum):
     STRUCTURE = 1  # pose and shape
     FEATURES = 2  # eyes, mouth, hair
     COLOURS = 3  # light, colour, texture
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Raw interleaved rows, top to bottom, little endian, no padding.
-
-    `channels` is 1 (gray), 3 (RGB) or 4 (RGBA, straight alpha). A `bytearray` is kept as it is, not
-    copied: nobody may change it any more.
-    """
-
-    width: int
-    height: int
-    channels: int
-    data: bytes | bytearray = field(repr=False)
-    sample_type: SampleType = SampleType.U8
-    transfer: Transfer = Transfer.SRGB
-
-    def __post_init__(self) -> None:
-        if self.width < 1 or self.height < 1:
-            raise BadInput(f"A picture of {self.width} x {self.height} px has no pixels.")
-        if self.channels not in (1, 3, 4):
-            raise BadInput(f"A picture has 1, 3 or 4 channels, not {self.channels}.")
-        expected = self.width * self.height * self.pixel_bytes
-        if len(self.data) != expected:
-            raise BadInput(
-                f"A picture of {self.width} x {self.height} px, {self.channels} channels of "
-                f"{self.sample_type.name}, has {expected} bytes, not {len(self.data)}."
-            )
-
-    @property
-    def extent(self) -> Extent:
-        """Its size."""
-        return Extent(self.width, self.height)
-
-    @property
-    def pixel_bytes(self) -> int:
-        """Bytes of one pixel."""
-        return self.channels * self.sample_type.size
 
 
 @dataclass(frozen=True)
@@ -114,33 +62,21 @@ RAW = Blending(colour_match=False, gradient=False, feather_px=0.0, grain=False)
 
 @dataclass(frozen=True, kw_only=True)
 class FillJob:
-    """A hole to fill.
+    """A hole to fill, and how."""
 
-    `crop` shows the document around the hole (see `crop_for_hole`), `hole` is the selection over
-    the same pixels: 1 channel, U8, 255 = fill, 0 = known, between = softness. `overview` shows the
-    whole document, longest side at most 512 px, unless the crop already does.
-    """
-
-    crop: Picture
-    hole: Picture
-    crop_box: Box
-    document: Extent
-    overview: Picture | None = None
+    capture: Capture
     model: str = ""  # empty = the daemon's default, or one with more detail for a large frame
-    seeds: tuple[int, ...] = ()  # 0..2**32-1, one candidate each; one seed s with count n: s, s+1..
-    count: int = 0  # candidates, when there are no seeds or one; 0 = 1
+    seeds: tuple[int, ...] = ()  # one a candidate; none = one candidate, of a seed drawn at random
     truncation_psi: float | None = None  # 0..1, 1 = widest variety; None = the daemon's default
     edits: tuple[Edit, ...] = ()
     variants: tuple[Variant, ...] = ()
-    frame_mode: FrameMode = FrameMode.AUTO
-    frame: Frame | None = None  # with FrameMode.EXPLICIT
+    frame: FrameChoice = FrameMode.AUTO
     blending: Blending = Blending()
     output_sample_type: SampleType | None = None  # of the fills; None = that of the crop
 
     def __post_init__(self) -> None:
-        _check_hole(self.crop, self.hole, self.crop_box)
-        if (self.frame is not None) != (self.frame_mode is FrameMode.EXPLICIT):
-            raise BadInput("A frame belongs to FrameMode.EXPLICIT, and only to it.")
+        if self.frame is FrameMode.EXPLICIT:
+            raise BadInput("An explicit frame is given as a Frame.")
         for seed in self.seeds:
             check_seed(seed)
 
@@ -149,23 +85,13 @@ class FillJob:
 class RecipeSource:
     """What Edit needs when the daemon no longer has the session, or never had it.
 
-    Without crop and hole the candidate is laid over the attachment's own picture: patches are then
-    in pixels of the model.
+    Without `capture`, the candidate is composited over the attachment's own picture: patches are
+    then in pixels of the model.
     """
 
     recipe: str  # as `Candidate.recipe`
     attachment: bytes = field(repr=False)  # as `Candidate.attachment`
-    crop: Picture | None = None  # this and the rest as in FillJob: all or none
-    hole: Picture | None = None
-    crop_box: Box | None = None
-    document: Extent | None = None
-
-    def __post_init__(self) -> None:
-        if self.crop is None and self.hole is None and self.crop_box is None:
-            return
-        if self.crop is None or self.hole is None or self.crop_box is None or not self.document:
-            raise BadInput("A recipe's picture needs crop, hole, crop_box and document.")
-        _check_hole(self.crop, self.hole, self.crop_box)
+    capture: Capture | None = None  # its overview is not needed, and is not sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,17 +155,12 @@ class EditJob:
 Job = FillJob | EditJob
 
 
+def seed_sequence(first: int, count: int) -> tuple[int, ...]:
+    """Return the seeds of `count` candidates: first, first + 1, ... modulo 2**32."""
+    return tuple((first + k) % (MAX_SEED + 1) for k in range(count))
+
+
 def check_seed(seed: int) -> None:
     """Raise BadInput unless 0 <= seed < 2**32."""
-    if not 0 <= seed < 1 << 32:
-        raise BadInput(f"Seed {seed} is out of range.", "Use a whole number from 0 to 4294967295.")
-
-
-def _check_hole(crop: Picture, hole: Picture, crop_box: Box) -> None:
-    if hole.channels != 1 or hole.sample_type is not SampleType.U8:
-        raise BadInput("The hole has one channel of U8.")
-    if not crop.extent == hole.extent == crop_box.extent:
-        raise BadInput(
-            f"Crop {tuple(crop.extent)}, hole {tuple(hole.extent)} and box "
-            f"{tuple(crop_box.extent)} differ in size."
-        )
+    if not 0 <= seed <= MAX_SEED:
+        raise BadInput(f"Seed {seed} is out of range.", f"Use a whole number from 0 to {MAX_SEED}.")

@@ -13,6 +13,7 @@ from .errors import DaemonFault
 from .events import Accepted, Candidate, Done, FillEvent, FrameChosen, Patch, Progress
 from .geometry import Box, Extent, Frame
 from .info import DaemonInfo, Direction, Limits, Model
+from .pictures import Picture, SampleType, Transfer
 from .requests import (
     Blending,
     Edit,
@@ -20,10 +21,7 @@ from .requests import (
     FillJob,
     FrameMode,
     Mixing,
-    Picture,
     RecipeSource,
-    SampleType,
-    Transfer,
 )
 
 # Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
@@ -33,34 +31,35 @@ PIECE_BYTES = 512 << 10
 
 def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.FillRequest]:
     """Yield the header, then the chunks, of at most `piece_bytes` each."""
-    inline = _fits(piece_bytes, job.crop, job.hole, job.overview)
+    seen = job.capture
+    inline = _fits(piece_bytes, seen.crop, seen.hole, seen.overview)
     header = pb.FillHeader(
-        crop=_picture(job.crop, inline),
-        hole=_picture(job.hole, inline),
-        overview=_picture(job.overview, inline) if job.overview else None,
-        crop_box=_box(job.crop_box),
-        document=_size(job.document),
+        crop=_picture(seen.crop, inline),
+        hole=_picture(seen.hole, inline),
+        overview=_picture(seen.overview, inline) if seen.overview else None,
+        crop_box=_box(seen.crop_box),
+        document=_size(seen.document),
         model=job.model,
         seeds=job.seeds,
-        count=job.count,
         truncation_psi=job.truncation_psi,
         edits=_edits(job.edits),
         variants=[pb.Variant(edits=_edits(variant.edits)) for variant in job.variants],
-        frame_mode=_number(job.frame_mode),
-        frame=_frame(job.frame) if job.frame else None,
+        frame_mode=_number(FrameMode.EXPLICIT if isinstance(job.frame, Frame) else job.frame),
+        frame=_frame(job.frame) if isinstance(job.frame, Frame) else None,
         blending=_blending(job.blending),
         output_sample_type=_number(job.output_sample_type),
     )
     yield pb.FillRequest(header=header)
     if not inline:
-        for chunk in _chunks(piece_bytes, job.crop, job.hole, job.overview):
+        for chunk in _chunks(piece_bytes, seen.crop, seen.hole, seen.overview):
             yield pb.FillRequest(chunk=chunk)
 
 
 def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.EditRequest]:
     """Yield the header, then the chunks of the pictures, of at most `piece_bytes` each."""
     source = job.source
-    inline = source is None or _fits(piece_bytes, source.crop, source.hole)
+    seen = source.capture if source else None
+    inline = seen is None or _fits(piece_bytes, seen.crop, seen.hole)
     header = pb.EditHeader(
         session_id=job.session_id,
         source=_source(source, inline) if source else None,
@@ -73,8 +72,8 @@ def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.E
         output_sample_type=_number(job.output_sample_type),
     )
     yield pb.EditRequest(header=header)
-    if source is not None and not inline:
-        for chunk in _chunks(piece_bytes, source.crop, source.hole):
+    if seen is not None and not inline:
+        for chunk in _chunks(piece_bytes, seen.crop, seen.hole):
             yield pb.EditRequest(chunk=chunk)
 
 
@@ -190,10 +189,7 @@ def _fits(piece_bytes: int, *pictures: Picture | None) -> bool:
 
 
 def _chunks(
-    piece_bytes: int,
-    crop: Picture | None,
-    hole: Picture | None,
-    overview: Picture | None = None,
+    piece_bytes: int, crop: Picture, hole: Picture, overview: Picture | None = None
 ) -> Iterator[pb.Chunk]:
     for target, picture in (
         (pb.Chunk.TARGET_CROP, crop),
@@ -252,11 +248,12 @@ def _mixing(mixing: Mixing) -> pb.Mixing:
 
 
 def _source(source: RecipeSource, inline: bool) -> pb.RecipeSource:
+    seen = source.capture
     return pb.RecipeSource(
         recipe=source.recipe,
         attachment=source.attachment,
-        crop=_picture(source.crop, inline) if source.crop else None,
-        hole=_picture(source.hole, inline) if source.hole else None,
-        crop_box=_box(source.crop_box) if source.crop_box else None,
-        document=_size(source.document) if source.document else None,
+        crop=_picture(seen.crop, inline) if seen else None,
+        hole=_picture(seen.hole, inline) if seen else None,
+        crop_box=_box(seen.crop_box) if seen else None,
+        document=_size(seen.document) if seen else None,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
-from inpaint_client import Blending, Edit, Frame, FrameMode, Variant
+from inpaint_client import MAX_SEED, Blending, Edit, FrameChoice, FrameMode, Variant
 
 from .edits import parse_edits, parse_frame, parse_variants
 from .translation import _
@@ -74,7 +74,7 @@ def fill_arguments() -> tuple[Argument, ...]:
             _("Seed of the first candidate; the others take the following numbers"),
             0,
             0,
-            2**32 - 1,
+            MAX_SEED,
         ),
         Argument(
             "truncation",
@@ -242,8 +242,7 @@ class FillSettings:
     truncation: float = 0.8
     edits: tuple[Edit, ...] = ()
     variants: tuple[Variant, ...] = ()
-    frame_mode: FrameMode = FrameMode.AUTO
-    frame: Frame | None = None
+    frame: FrameChoice = FrameMode.AUTO
     from_layer: bool = False  # the source is the selected layer, not all that is visible
     group: bool = True
     blending: Blending = field(default_factory=Blending)
@@ -259,11 +258,8 @@ class FillSettings:
         def text(name: str) -> str:
             return str(value_of(name) or "")
 
-        frame_mode = {
-            "auto": FrameMode.AUTO,
-            "box": FrameMode.BOX,
-            "frame": FrameMode.EXPLICIT,
-        }[text("context")]
+        context = text("context")
+        modes = {"auto": FrameMode.AUTO, "box": FrameMode.BOX}
         return cls(
             model=text("model").strip(),
             candidates=_whole(value_of("candidates")),
@@ -271,8 +267,7 @@ class FillSettings:
             truncation=_real(value_of("truncation")),
             edits=parse_edits(text("edits")),
             variants=parse_variants(text("variants")),
-            frame_mode=frame_mode,
-            frame=parse_frame(text("frame")) if frame_mode is FrameMode.EXPLICIT else None,
+            frame=parse_frame(text("frame")) if context == "frame" else modes[context],
             from_layer=text("source") == "layer",
             group=bool(value_of("group")),
             blending=Blending(

@@ -8,7 +8,7 @@ from gi.repository import Gimp
 from inpaint_client import BadInput, parse_recipe
 
 from .arguments import FillSettings
-from .capture import Capture
+from .capture import Captured
 from .image import GimpImage
 from .layers import Rendering, group_name, stacked
 from .translation import _
@@ -30,7 +30,7 @@ class Call(NamedTuple):
 
 def insert(
     image: GimpImage,
-    captured: Capture,
+    captured: Captured,
     settings: FillSettings,
     renderings: list[Rendering],
     chosen: int,
@@ -44,7 +44,7 @@ def insert(
         raise BadInput(_("The image was closed meanwhile."), "")
     above = image.layer_at(captured.item)
     tattoo = above.get_tattoo() if above is not None and settings.from_layer else 0
-    layers = stacked(renderings, chosen, captured.document, tattoo)
+    layers = stacked(renderings, chosen, captured.capture.document, tattoo)
     first = renderings[0].candidate
     title = group_name(parse_recipe(first.recipe).model, first.seed) if settings.group else ""
     image.insert(layers, above, title)

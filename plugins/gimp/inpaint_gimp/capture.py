@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from inpaint_client import (
     Box,
+    Capture,
     Extent,
     FillJob,
     Picture,
-    RecipeSource,
     SampleType,
     Transfer,
     crop_for_hole,
+    seed_sequence,
 )
 from inpaint_client.geometry import overview_step
 from inpaint_client.pixels import bounding_box, paste
@@ -49,18 +49,14 @@ class Readable(Protocol):
         """Of the selected item at that index; of all that is visible for None."""
 
 
-@dataclass(frozen=True)
-class Capture:
-    crop: Picture
-    hole: Picture
-    crop_box: Box
-    hole_box: Box
-    document: Extent
-    overview: Picture | None
+class Captured(NamedTuple):
+    """What was read of an image for one run."""
+
+    capture: Capture
     item: int | None  # index of the selected item that the results go above; None = the top
 
 
-def capture(image: Readable, from_layer: bool) -> Capture:
+def capture(image: Readable, from_layer: bool) -> Captured:
     """Read what a fill needs. Raises BadInput when there is nothing that could be filled."""
     check_mode(image.base_type)
     items = image.items()
@@ -85,7 +81,10 @@ def capture(image: Readable, from_layer: bool) -> Capture:
     with image.pixels(index if from_layer else None) as source:
         crop = read_picture(source, crop_box, stored, gray)
         overview = None if crop_box == canvas else read_overview(source, canvas, gray)
-    return Capture(crop, hole, crop_box, hole_box, image.extent, overview, index)
+    seen = Capture(
+        crop=crop, hole=hole, crop_box=crop_box, document=image.extent, overview=overview
+    )
+    return Captured(seen, index)
 
 
 def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box, bytes]:
@@ -116,34 +115,16 @@ def read_overview(source: Reader, canvas: Box, gray: bool) -> Picture:
     return Picture(canvas.width // step or 1, canvas.height // step or 1, channels, data)
 
 
-def fill_job(captured: Capture, settings: FillSettings) -> FillJob:
+def fill_job(capture: Capture, settings: FillSettings) -> FillJob:
     """The request; `settings` has a seed."""
     assert settings.seed is not None
     return FillJob(
-        crop=captured.crop,
-        hole=captured.hole,
-        crop_box=captured.crop_box,
-        document=captured.document,
-        overview=captured.overview,
+        capture=capture,
         model=settings.model,
-        seeds=(settings.seed,),
-        count=settings.candidates,
+        seeds=seed_sequence(settings.seed, settings.candidates),
         truncation_psi=settings.truncation,
         edits=settings.edits,
         variants=settings.variants,
-        frame_mode=settings.frame_mode,
         frame=settings.frame,
         blending=settings.blending,
-    )
-
-
-def recipe_source(captured: Capture, recipe: str, attachment: bytes) -> RecipeSource:
-    """What an edit needs when the daemon has no session of the fill."""
-    return RecipeSource(
-        recipe=recipe,
-        attachment=attachment,
-        crop=captured.crop,
-        hole=captured.hole,
-        crop_box=captured.crop_box,
-        document=captured.document,
     )

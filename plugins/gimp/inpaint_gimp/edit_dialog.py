@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from inpaint_client import Cancelled, DaemonInfo, InpaintError, parse_recipe
+from inpaint_client import Cancelled, DaemonInfo, InpaintError, RecipeSource, parse_recipe
 
 from .calls import Call
-from .capture import recipe_source
 from .edits import format_edits
 from .gtk import GimpUi, GObject, Gtk
 from .mixing import Mix, mix_values, read_mix
@@ -37,11 +36,13 @@ class EditDialog(ResultsDialog):
         self._before = opened.rendering()
         self._written: dict[str, object] = {}  # the mixing as the config was last told
         self._build()
-        self._show_captured(opened.captured)
+        self._show_capture(opened.capture)
         self._presenter.open(
             self._before,
-            lambda rendering: recipe_source(
-                opened.captured, rendering.unmixed, rendering.candidate.attachment
+            lambda rendering: RecipeSource(
+                recipe=rendering.unmixed,
+                attachment=rendering.candidate.attachment,
+                capture=opened.capture,
             ),
             opened.layers,
         )

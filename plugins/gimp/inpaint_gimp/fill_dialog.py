@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError
+from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError, RecipeSource
 
 from .arguments import FillSettings
 from .calls import Call, insert
-from .capture import Capture, capture, fill_job, recipe_source
+from .capture import Captured, capture, fill_job
 from .gtk import GimpUi, GObject, Gtk
 from .image import GimpImage
 from .image_layers import ImageLayers
@@ -40,7 +40,7 @@ def fill_with_dialog(call: Call) -> None:
 
 
 class FillDialog(ResultsDialog):
-    def __init__(self, call: Call, image: GimpImage, captured: Capture) -> None:
+    def __init__(self, call: Call, image: GimpImage, captured: Captured) -> None:
         super().__init__(call.procedure, call.config)
         self._image = image
         self._captured = captured
@@ -50,7 +50,7 @@ class FillDialog(ResultsDialog):
         self._again = Gtk.Button.new_with_mnemonic(_("_Fill again"))
         self._keep = Gtk.Button.new_with_mnemonic(_("_Keep a copy"))
         self._build()
-        self._show_captured(captured)
+        self._show_capture(captured.capture)
         self._presenter.connect()
 
     def run(self) -> bool:
@@ -86,19 +86,21 @@ class FillDialog(ResultsDialog):
         try:
             settings = FillSettings.read(self._config.get_property).with_seed(draw_seed)
             captured = capture(self._image, settings.from_layer)
-            job = fill_job(captured, settings)
+            job = fill_job(captured.capture, settings)
         except InpaintError as error:
             self.show_state(State(self._presenter.state.phase, str(error), is_error=True))
             return
         self._settings, self._captured = settings, captured
         self._config.set_property("seed", settings.seed)
-        self._show_captured(captured)
+        self._show_capture(captured.capture)
         self._presenter.fill(
             job,
-            lambda rendering: recipe_source(
-                captured, rendering.unmixed, rendering.candidate.attachment
+            lambda rendering: RecipeSource(
+                recipe=rendering.unmixed,
+                attachment=rendering.candidate.attachment,
+                capture=captured.capture,
             ),
-            ImageLayers(self._image, captured.crop_box),
+            ImageLayers(self._image, captured.capture.crop_box),
         )
 
     def _source_chosen(self) -> None:
@@ -110,7 +112,7 @@ class FillDialog(ResultsDialog):
         except InpaintError as error:
             self.show_state(State(self._presenter.state.phase, str(error), is_error=True))
         else:
-            self._show_captured(captured)
+            self._show_capture(captured.capture)
             self.show_state(self._presenter.state)
 
     def _model_chosen(self) -> None:

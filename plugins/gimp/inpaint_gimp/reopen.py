@@ -10,6 +10,7 @@ from inpaint_client import (
     BadInput,
     Box,
     Candidate,
+    Capture,
     Patch,
     Picture,
     RecipeSource,
@@ -18,7 +19,7 @@ from inpaint_client import (
 )
 from inpaint_client.pixels import paste
 
-from .capture import Capture, read_picture, recipe_source
+from .capture import read_picture
 from .image import GimpImage, PixelSource, keepsake_of
 from .image_layers import ImageLayers
 from .keepsake import Keepsake
@@ -33,11 +34,13 @@ class Opened:
     image: GimpImage
     layer: Gimp.Layer
     keepsake: Keepsake
-    captured: Capture  # in the coordinates of the recipe
+    capture: Capture  # in the coordinates of the recipe
     shift: tuple[int, int]  # how far the layer was moved since: from the recipe to the image, px
 
     def source(self) -> RecipeSource:
-        return recipe_source(self.captured, self.unmixed, self.keepsake.attachment)
+        return RecipeSource(
+            recipe=self.unmixed, attachment=self.keepsake.attachment, capture=self.capture
+        )
 
     @property
     def unmixed(self) -> str:
@@ -49,7 +52,7 @@ class Opened:
         """What the fill can be mixed with."""
         return ImageLayers(
             self.image,
-            self.captured.crop_box,
+            self.capture.crop_box,
             shift=self.shift,
             own=self.layer.get_tattoo(),
             mixed=self.keepsake.mixed,
@@ -128,12 +131,9 @@ def reopen(image: GimpImage) -> Opened:
         keepsake,
         Capture(
             crop=crop,
-            hole=Picture(crop_box.width, crop_box.height, 1, bytes(hole)),
+            hole=Picture(*crop_box.extent, 1, bytes(hole)),
             crop_box=crop_box,
-            hole_box=origin.box,
             document=origin.document,
-            overview=None,
-            item=None,
         ),
         shift,
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from inpaint_client import DaemonInfo, Edit, InpaintError, Worker
+from inpaint_client import Capture, DaemonInfo, Edit, InpaintError, Worker
 
-from .capture import Capture
 from .edits import format_edits, parse_edits
 from .gtk import GimpUi, GLib, Gtk
 from .layers import Rendering, layer_name, layer_pixels, short_name
@@ -111,11 +110,11 @@ class ResultsDialog:
 
     # --- building and following the values
 
-    def _show_captured(self, captured: Capture) -> None:
-        self._preview = Preview(captured.crop, captured.crop_box, captured.hole_box, PREVIEW_SIZE)
+    def _show_capture(self, capture: Capture) -> None:
+        self._preview = Preview(capture.crop, capture.crop_box, capture.hole_box, PREVIEW_SIZE)
         self._results.clear()
         self._pane.show_source(
-            self._preview.original, self._preview.with_hole(captured.hole, captured.crop_box)
+            self._preview.original, self._preview.with_hole(capture.hole, capture.crop_box)
         )
 
     def _show_sliders(self, model: str) -> None:

@@ -44,7 +44,7 @@ def fill_now(image: GimpImage, settings: FillSettings) -> None:
     captured = capture(image, settings.from_layer)
     collector = Collector(settings.edits, settings.variants)
     with ProgressBar() as progress:
-        run_and_wait(fill_job(captured, settings), collector, progress.report)
+        run_and_wait(fill_job(captured.capture, settings), collector, progress.report)
     insert(image, captured, settings, collector.renderings, chosen=0)
     for warning in collector.warnings:
         Gimp.message(warning)

@@ -7,14 +7,13 @@ picture never stops the window for longer than one strip takes.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Protocol
 
+from inpaint_client.capture import Capture
 from inpaint_client.geometry import Box, Extent, crop_for_hole, overview_step
 from inpaint_client.info import Limits
-from inpaint_client.pixels import bounding_box, encode_coverage, rearrange, shrink
-from inpaint_client.pixels import crop as crop_of
-from inpaint_client.requests import Picture, SampleType
+from inpaint_client.pictures import Picture, SampleType
+from inpaint_client.pixels import encode_coverage, rearrange, shrink
 
 from .colour import Route, Space, route
 
@@ -46,18 +45,6 @@ class Pixels(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Capture:
-    """The pictures of a fill."""
-
-    crop: Picture
-    hole: Picture
-    crop_box: Box
-    hole_box: Box  # of the selection, document px
-    document: Extent
-    overview: Picture | None
-
-
 def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
     """Read crop, hole and overview for a selection whose box is `selection`.
 
@@ -73,26 +60,15 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
     for strip in _strips(crop_box, 1, STRIP_BYTES):
         hole += pixels.read_coverage(strip)
         yield
-    hole_box = _hole_box(hole, crop_box, selection)
-    yield
-
     crop = yield from _crop(pixels, crop_box, way)
     overview = None if crop_box == canvas else (yield from _overview(pixels, canvas))
     return Capture(
-        crop,
-        Picture(crop_box.width, crop_box.height, 1, hole),
-        crop_box,
-        hole_box,
-        pixels.extent,
-        overview,
+        crop=crop,
+        hole=Picture(*crop_box.extent, 1, hole),
+        crop_box=crop_box,
+        document=pixels.extent,
+        overview=overview,
     )
-
-
-def _hole_box(hole: bytearray, crop_box: Box, selection: Box) -> Box:
-    """Where anything is covered, document px. Only the selection's own box is looked at."""
-    part = crop_box.clamp(selection)
-    inside = bounding_box(crop_of(hole, crop_box.extent, part.relative(crop_box)), part.extent)
-    return Box(part.x + inside.x, part.y + inside.y, inside.width, inside.height)
 
 
 def _crop(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Picture]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from inpaint_client.requests import Picture, SampleType, Transfer
+from inpaint_client.pictures import Picture, SampleType, Transfer
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
 SRGB_LINEAR = "sRGB-elle-V2-g10.icc"

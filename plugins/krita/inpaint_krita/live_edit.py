@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from inpaint_client.capture import Capture
 from inpaint_client.errors import BadInput, InpaintError, NotFound
 from inpaint_client.events import Accepted, Candidate, Done, Failed, Message
 from inpaint_client.info import Limits
 from inpaint_client.requests import Edit, EditJob, Mixing, RecipeSource
 
-from .capture import Capture, Pixels, capture
+from .capture import Pixels, capture
 from .colour import Space
 from .history import Mix, PastRun, attachment_of
 from .paint import Convert
@@ -169,10 +170,7 @@ class LiveEdit(QtCore.QObject):
             source = RecipeSource(
                 recipe=result.unmixed or result.recipe,
                 attachment=attachment_of(wanted.run, result),
-                crop=captured.crop,
-                hole=captured.hole,
-                crop_box=captured.crop_box,
-                document=captured.document,
+                capture=captured,
             )
             job = EditJob(source=source, edits=wanted.edits, mixing=wanted.mixing)
         except InpaintError as error:

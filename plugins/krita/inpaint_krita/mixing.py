@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from inpaint_client.errors import BadInput
 from inpaint_client.geometry import Box, crop_for_hole, reducing_step
+from inpaint_client.pictures import Picture
 from inpaint_client.pixels import rearrange
-from inpaint_client.requests import Mixing, Picture, StyleLevel
+from inpaint_client.requests import Mixing, StyleLevel
 
 from .history import Mix, PastRun, Result
 from .qt import Qt, QtGui

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from inpaint_client.capture import Capture
 from inpaint_client.errors import BadInput, Cancelled, InpaintError
 from inpaint_client.events import Accepted, Candidate, Done, Failed, FrameChosen, Message, Progress
 from inpaint_client.geometry import Box, Frame
@@ -16,7 +17,7 @@ from inpaint_client.info import Limits
 from inpaint_client.pixels import crop
 from inpaint_client.requests import Edit, FillJob, Job
 
-from .capture import Capture, Pixels, capture
+from .capture import Pixels, capture
 from .colour import Space
 from .history import PastRun, Result
 from .paint import Convert, Painting
@@ -214,14 +215,13 @@ class FillRun(QtCore.QObject):
     def _insert(self, first: Candidate) -> None:
         assert self._capture is not None
         plan = self._plan
-        seed = (first.seed - first.index) % (1 << 32)
         names, empty = [], []
-        for index in range(plan.wishes.candidates):
-            own = (seed + index) % (1 << 32)
+        for index, own in enumerate(plan.wishes.seeds):
             for variant in range(-1, self._variants):
                 name = tr("Seed {seed}") if variant < 0 else tr("Seed {seed}, edited")
                 names.append(name.format(seed=own))
                 empty.append(Result(own, "", "", index, variant))
+        seed = plan.wishes.seed
         title = tr("Inpaint · {model} · seed {seed}").format(model=self._model, seed=seed)
         group, layers = self._canvas.insert_run(plan.spot, title, names)
         box, crop_box = self._capture.hole_box, self._capture.crop_box

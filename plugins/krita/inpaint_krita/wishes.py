@@ -5,15 +5,22 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+from inpaint_client.capture import Capture
 from inpaint_client.folders import config_folder
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Model
-from inpaint_client.requests import Blending, Edit, FillJob, FrameMode, Variant
+from inpaint_client.requests import (
+    MAX_SEED,
+    Blending,
+    Edit,
+    FillJob,
+    FrameChoice,
+    FrameMode,
+    Variant,
+    seed_sequence,
+)
 from inpaint_client.settings import SettingsFile
 
-from .capture import Capture
-
-MAX_SEED = (1 << 32) - 1
 MAX_CANDIDATES = 16  # that fit a docker; the daemon's own limit may be lower
 
 
@@ -45,10 +52,14 @@ class Wishes:
         return Frame(self.frame_cx, self.frame_cy, self.frame_side, self.frame_angle)
 
     @property
-    def frame_mode(self) -> FrameMode:
+    def frame_choice(self) -> FrameChoice:
         if self.context == "frame" and self.frame_side > 0:
-            return FrameMode.EXPLICIT
+            return self.frame
         return FrameMode.BOX if self.context == "box" else FrameMode.AUTO
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return seed_sequence(self.seed, self.candidates)
 
     @property
     def blending(self) -> Blending:
@@ -68,28 +79,17 @@ def draw_seed() -> int:
     return secrets.randbelow(MAX_SEED + 1)
 
 
-def seeds_of(wishes: Wishes) -> tuple[int, ...]:
-    """The seeds of a run: s, s + 1, ... modulo 2**32."""
-    return tuple((wishes.seed + i) % (MAX_SEED + 1) for i in range(wishes.candidates))
-
-
 def fill_job(wishes: Wishes, capture: Capture, edits: tuple[Edit, ...]) -> FillJob:
     """The request for a run."""
     plain_too = wishes.also_without_edits and bool(edits)
-    mode = wishes.frame_mode
     return FillJob(
-        crop=capture.crop,
-        hole=capture.hole,
-        crop_box=capture.crop_box,
-        document=capture.document,
-        overview=capture.overview,
+        capture=capture,
         model=wishes.model,
-        seeds=seeds_of(wishes),
+        seeds=wishes.seeds,
         truncation_psi=wishes.variety,
         edits=() if plain_too else edits,
         variants=(Variant(edits),) if plain_too else (),
-        frame_mode=mode,
-        frame=wishes.frame if mode is FrameMode.EXPLICIT else None,
+        frame=wishes.frame_choice,
         blending=wishes.blending,
     )
 

@@ -18,6 +18,7 @@ from inpaint_client import (
     BlockingClient,
     Box,
     Candidate,
+    Capture,
     Extent,
     FillJob,
     Picture,
@@ -50,10 +51,12 @@ def wait_for_start(daemon: DaemonProcess, number: int) -> None:
 def job(seed: int) -> FillJob:
     """A small fill of the plug-ins' client."""
     return FillJob(
-        crop=Picture(48, 40, 3, noise(48, 40).tobytes()),
-        hole=Picture(48, 40, 1, square_hole(48, 40).tobytes()),
-        crop_box=Box(0, 0, 48, 40),
-        document=Extent(48, 40),
+        capture=Capture(
+            crop=Picture(48, 40, 3, noise(48, 40).tobytes()),
+            hole=Picture(48, 40, 1, square_hole(48, 40).tobytes()),
+            crop_box=Box(0, 0, 48, 40),
+            document=Extent(48, 40),
+        ),
         seeds=(seed,),
     )
 

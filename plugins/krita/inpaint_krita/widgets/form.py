@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from inpaint_client.requests import MAX_SEED
+
 from ..qt import QAction, QtCore, QtWidgets
 from ..state import State
 from ..text import tr
-from ..wishes import MAX_CANDIDATES, MAX_SEED, Wishes, draw_seed
+from ..wishes import MAX_CANDIDATES, Wishes, draw_seed
 from .frame_view import FrameView
 from .parts import IconButton, ValueSlider, column, row
 

@@ -1,0 +1,45 @@
+"""What a fill or an edit sees of a document: one value for every client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .errors import BadInput
+from .geometry import Box, Extent
+from .pictures import Picture, SampleType
+from .pixels import bounding_box
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capture:
+    """The part of a document around a hole.
+
+    `crop` shows the document around the hole (see `crop_for_hole`). `hole` is the selection over
+    the same pixels: 1 channel, U8, 255 = fill, 0 = known, values between = softness. `overview`
+    shows the whole document, longest side at most 512 px; a crop of the whole document needs none.
+
+    Raises:
+        BadInput: crop, hole and box differ in size, or the hole is not 1 channel of U8.
+    """
+
+    crop: Picture
+    hole: Picture
+    crop_box: Box  # document px
+    document: Extent
+    overview: Picture | None = None
+
+    def __post_init__(self) -> None:
+        if self.hole.channels != 1 or self.hole.sample_type is not SampleType.U8:
+            raise BadInput("The hole has one channel of U8.")
+        if not self.crop.extent == self.hole.extent == self.crop_box.extent:
+            raise BadInput(
+                f"Crop {tuple(self.crop.extent)}, hole {tuple(self.hole.extent)} and box "
+                f"{tuple(self.crop_box.extent)} differ in size."
+            )
+
+    @cached_property
+    def hole_box(self) -> Box:
+        """The smallest box around everything selected, document px."""
+        x, y, width, height = bounding_box(self.hole.data, self.hole.extent)
+        return Box(self.crop_box.x + x, self.crop_box.y + y, width, height)
