@@ -62,6 +62,7 @@ from .requests import (
     seed_sequence,
 )
 from .settings import ConnectionSettings, SettingsFile, connection_file
+from .style_mix import StyleMix
 from .worker import Run, Worker
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "StartFailed",
     "Starting",
     "StyleLevel",
+    "StyleMix",
     "Timeout",
     "TlsFiles",
     "Transfer",

@@ -76,13 +76,14 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
 
     def _draw_others(self) -> None:
         self._is_setting = True
+        chosen = self.mix.other or 0
         entries = [(0, _("With nothing")), *((each.key, each.label) for each in self.others)]
-        if all(key != self.mix.other for key, label in entries):
-            entries.append((self.mix.other, _("A layer that was deleted")))
+        if all(key != chosen for key, label in entries):
+            entries.append((chosen, _("A layer that was deleted")))
         self._combo.remove_all()
         for key, label in entries:
             self._combo.append(str(key), label)
-        self._combo.set_active_id(str(self.mix.other))
+        self._combo.set_active_id(str(chosen))
         self._is_setting = False
 
     def _draw_values(self) -> None:
@@ -99,7 +100,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         if self._is_setting or key is None:
             return
         other = next((each for each in self.others if each.key == int(key)), None)
-        self.mix = replace(self.mix, other=int(key))
+        self.mix = replace(self.mix, other=int(key) or None)
         if other is not None:
             self.mix = with_other(self.mix, other)
         self._draw_values()

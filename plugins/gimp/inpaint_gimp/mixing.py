@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from inpaint_client import BadInput, Box, Mixing, Picture, StyleLevel
+from inpaint_client import BadInput, Box, Mixing, Picture, StyleLevel, StyleMix
 
 from .edits import format_levels, parse_levels
 from .translation import _
 
-FINE = StyleLevel.COLOURS
 Look = Callable[[int], tuple[Picture, Box]]  # what the layer of a key shows around the hole
 
 
-@dataclass(frozen=True)
-class Mix:
-    """Styles of another one laid over a result."""
-
-    other: int = 0  # the key of an `Other`; 0 = nothing
-    levels: tuple[StyleLevel, ...] = tuple(StyleLevel)
-    amount: float = 0.5  # 0..1: 0 = this result, 1 = the other
-
-    @property
-    def is_on(self) -> bool:
-        return bool(self.other and self.levels and self.amount)
-
-    def shows_as(self, other: Mix) -> bool:
-        """Whether both make the same picture."""
-        return self == other or not (self.is_on or other.is_on)
-
-
+Mix = StyleMix[int]  # with the key of an `Other`
 NOTHING = Mix()
 
 
@@ -82,8 +65,8 @@ def nothing_there() -> BadInput:
 
 
 def with_other(mix: Mix, other: Other) -> Mix:
-    """The styles of another one: all of a result's, the fine ones of a picture's."""
-    return replace(mix, other=other.key, levels=tuple(StyleLevel) if other.recipe else (FINE,))
+    """The styles of another one."""
+    return mix.with_other(other.key, is_result=bool(other.recipe))
 
 
 def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
@@ -124,18 +107,13 @@ def mixing_of(mix: Mix, others: Sequence[Other], look: Look) -> Mixing | None:
     Raises:
         BadInput: the other one is gone, or shows nothing around the hole.
     """
-    if not mix.is_on:
-        return None
-    other = next((each for each in others if each.key == mix.other), None)
-    if other is not None and other.recipe:
-        return Mixing(recipe=other.recipe, levels=mix.levels, amount=mix.amount)
-    picture, box = look(mix.other)
-    return Mixing(levels=mix.levels, amount=mix.amount, picture=picture, picture_box=box)
+    recipes = (each.recipe for each in others if each.key == mix.other)
+    return mix.request(next(recipes, ""), look)
 
 
 def mixed_of(unmixed: str, mix: Mix, mixing: Mixing | None) -> Mixed | None:
     """What to remember of what the daemon was asked for."""
     if mixing is None:
         return None
-    tattoo = 0 if mixing.recipe else mix.other
+    tattoo = 0 if mixing.recipe else mix.other or 0
     return Mixed(unmixed, mixing.levels, mixing.amount, mixing.recipe, tattoo)

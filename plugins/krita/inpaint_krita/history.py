@@ -16,6 +16,7 @@ from typing import Any
 from inpaint_client.errors import BadInput
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.requests import Edit, StyleLevel
+from inpaint_client.style_mix import StyleMix
 
 PREFIX = "inpaint_stylegan/run/"
 DESCRIPTION = "Inpaint (StyleGAN): how these layers were made"
@@ -23,17 +24,7 @@ FORMAT = 1
 MAX_RUNS = 24  # older ones are forgotten, oldest first; some 200 KiB each
 
 
-@dataclass(frozen=True)
-class Mix:
-    """Styles of another layer laid over a result."""
-
-    other: str = ""  # id of another result's layer, or of any paint layer; empty = nothing
-    levels: tuple[StyleLevel, ...] = tuple(StyleLevel)
-    amount: float = 0.5  # 0..1: 0 = this result, 1 = the other
-
-    @property
-    def is_on(self) -> bool:
-        return bool(self.other and self.levels and self.amount)
+Mix = StyleMix[str]  # with the id of another result's layer, or of any paint layer
 
 
 @dataclass(frozen=True)
@@ -48,7 +39,7 @@ class Result:
     attachment: bytes = field(default=b"", repr=False)
     edits: tuple[Edit, ...] = ()
     starred: bool = False
-    mix: Mix = Mix()
+    mix: Mix = field(default_factory=Mix)
     unmixed: str = field(default="", repr=False)  # the recipe before mixing, if anything is mixed
 
 
@@ -99,7 +90,11 @@ def pack(run: PastRun) -> bytes:
         }
         if result.mix != Mix():
             mix = result.mix
-            entry["mix"] = {"other": mix.other, "levels": list(mix.levels), "amount": mix.amount}
+            entry["mix"] = {
+                "other": mix.other or "",
+                "levels": list(mix.levels),
+                "amount": mix.amount,
+            }
             entry["unmixed"] = result.unmixed
         if result.attachment:
             if result.attachment not in attachments:
@@ -181,7 +176,7 @@ def _mix(content: dict[str, Any]) -> Mix:
     amount = float(content["amount"])
     if not 0 <= amount <= 1:
         raise ValueError("the amount is not between 0 and 1")
-    return Mix(str(content["other"]), levels, amount)
+    return Mix(str(content["other"]) or None, levels, amount)
 
 
 def _inflate(data: bytes, size: int) -> bytes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from inpaint_client.errors import BadInput
 from inpaint_client.geometry import Box, crop_for_hole, reducing_step
 from inpaint_client.pictures import Picture
 from inpaint_client.pixels import rearrange
-from inpaint_client.requests import Mixing, StyleLevel
+from inpaint_client.requests import Mixing
 
 from .history import Mix, PastRun, Result
 from .qt import Qt, QtGui
@@ -57,12 +57,8 @@ def _label(result: Result) -> str:
 
 
 def with_other(mix: Mix, layer: str, run: PastRun) -> Mix:
-    """The styles of another layer: all of a result's, the fine ones of a picture's."""
-    is_result = _result(run, layer) is not None
-    return replace(mix, other=layer, levels=tuple(StyleLevel) if is_result else (FINE,))
-
-
-FINE = StyleLevel.COLOURS
+    """The styles of another layer."""
+    return mix.with_other(layer or None, is_result=bool(_recipe(run, layer)))
 
 
 def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixing | None:
@@ -71,17 +67,12 @@ def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixin
     Raises:
         BadInput: the layer shows nothing around the hole.
     """
-    if not mix.is_on:
-        return None
-    result = _result(run, mix.other)
-    if result is not None:
-        return Mixing(recipe=result.recipe, levels=mix.levels, amount=mix.amount)
-    picture, box = _picture(mix.other, run, layers, scratch)
-    return Mixing(levels=mix.levels, amount=mix.amount, picture=picture, picture_box=box)
+    return mix.request(_recipe(run, mix.other), lambda layer: _picture(layer, run, layers, scratch))
 
 
-def _result(run: PastRun, layer: str) -> Result | None:
-    return next((result for result in run.results if result.layer == layer), None)
+def _recipe(run: PastRun, layer: str | None) -> str:
+    """That of a result's layer; empty for other layers."""
+    return next((result.recipe for result in run.results if result.layer == layer), "")
 
 
 def _picture(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tuple[Picture, Box]:

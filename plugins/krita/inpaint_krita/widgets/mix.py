@@ -70,10 +70,11 @@ class MixForm(QtWidgets.QWidget):
             widget.setEnabled(can_mix and bool(state.mix.other))
 
     def _draw_choices(self, state: State) -> None:
+        other = state.mix.other or ""
         wanted = [(tr("With nothing"), "")]
         wanted += [(choice.label, choice.layer) for choice in state.mix_choices]
-        if all(layer != state.mix.other for _, layer in wanted):
-            wanted.append((tr("A layer that was deleted"), state.mix.other))
+        if all(layer != other for _, layer in wanted):
+            wanted.append((tr("A layer that was deleted"), other))
         shown = [
             (self.other.itemText(i), self.other.itemData(i)) for i in range(self.other.count())
         ]
@@ -81,7 +82,7 @@ class MixForm(QtWidgets.QWidget):
             self.other.clear()
             for label, layer in wanted:
                 self.other.addItem(label, layer)
-        self.other.setCurrentIndex(max(0, self.other.findData(state.mix.other)))
+        self.other.setCurrentIndex(max(0, self.other.findData(other)))
 
     def _levels_changed(self) -> None:
         levels = tuple(level for level, box in self.levels.items() if box.isChecked())
