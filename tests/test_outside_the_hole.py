@@ -108,7 +108,7 @@ def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) ->
         size=(width, height),
     )
     coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
-    placements = prepare(cast(Model, Stub()), picture, coverage, mode="box")
+    placements = prepare(cast(Model, Stub()), picture, coverage, frame="box")
     scene = Scene(tiny(), picture, coverage, placements, how, output_dtype)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)

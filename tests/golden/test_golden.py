@@ -283,7 +283,7 @@ class TestWire:
         assert [shape.num_bytes for shape in order.shapes] == [48 * 48 * 3, 48 * 48]
         assert (order.model, order.seeds, order.truncation_psi) == ("golden", (7,), 0.75)
         assert (order.edits, order.variants) == ({"brighter": 0.5}, ({"brighter": -1.0},))
-        assert (order.frame_mode, order.frame) == ("explicit", ModelFrame(54, 39, 44, 10))
+        assert order.frame == ModelFrame(54, 39, 44, 10)
         assert order.blending == BlendSettings(
             colour_match=True, gradient=False, feather_px=2.0, grain=False
         )

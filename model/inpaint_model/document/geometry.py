@@ -197,4 +197,5 @@ def _moved_inside(centre: float, side: float, length: int) -> float:
     return min(max(centre, side / 2), length - side / 2)
 
 
-Mode = Literal["auto", "box", "explicit"]
+Mode = Literal["auto", "box", "explicit"]  # how a frame was found
+FrameChoice = Literal["auto", "box"] | Frame  # how to find one, or the frame itself

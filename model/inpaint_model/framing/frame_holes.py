@@ -10,7 +10,7 @@ import numpy as np
 from inpaint_model.document import geometry, holes
 from inpaint_model.document.arrays import MaskU8
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.geometry import Box, Frame, Mode
+from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.placement import Placement, check_selection, place
 from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer
@@ -36,8 +36,7 @@ def prepare(
     picture: DocumentPicture,
     coverage: MaskU8,
     *,
-    mode: Mode = "auto",
-    frame: Frame | None = None,
+    frame: FrameChoice = "auto",
     overview: DocumentPicture | None = None,
 ) -> list[Placement]:
     """Find a frame for each group of the hole and look through it.
@@ -46,9 +45,8 @@ def prepare(
         model: the inpainter that will fill.
         picture: the document, or the crop of it around the hole.
         coverage: uint8 [H, W], same size as the picture; the hole is where it is above 0.
-        mode: "auto" asks the model's framer and falls back to "box" where it is unsure; "box" is
-            the square around the selection with context; "explicit" is `frame`.
-        frame: with "explicit", document px.
+        frame: "auto" asks the model's framer and falls back to "box" where it is unsure; "box" is
+            the square around the selection with context; or the frame itself, document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
 
     Returns:
@@ -59,13 +57,11 @@ def prepare(
             or the sizes differ.
     """
     check_selection(picture, coverage)
-    if mode == "explicit":
-        if frame is None:
-            raise ValueError('Mode "explicit" needs a frame.')
+    if isinstance(frame, Frame):
         return [place(picture, coverage, frame, model.resolution, overview=overview)]
     parts = holes.components(coverage > 0)
     boxes = [box.moved(*picture.origin) for box in parts.boxes]
-    choose = partial(_choice, model, picture, coverage, mode, overview)
+    choose = partial(_choice, model, picture, coverage, overview, search=frame == "auto")
     return [
         place(
             picture,
@@ -86,13 +82,13 @@ def _choice(
     model: Model,
     picture: DocumentPicture,
     coverage: MaskU8,
-    mode: Mode,
     overview: DocumentPicture | None,
     hole: Box,
+    search: bool,
 ) -> Choice:
-    """Return the frame of one hole."""
+    """Return the frame of one hole: by the framer if `search`, else the square around it."""
     square = geometry.box_frame(hole, *picture.document_size, model.resolution)
-    if mode == "box":
+    if not search:
         return Choice(square, "box", 1.0, "")
     if model.framer is None:
         return Choice(square, "box", 0.0, _NO_FRAMER)

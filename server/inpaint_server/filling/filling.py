@@ -175,7 +175,6 @@ def fill_steps(
                 inpainter,
                 picture,
                 coverage,
-                mode=order.frame_mode,
                 frame=order.frame,
                 overview=overview,
             )

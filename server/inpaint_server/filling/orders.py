@@ -10,7 +10,7 @@ import numpy as np
 from inpaint_model.document.arrays import Pixels
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.geometry import Box, Frame, Mode
+from inpaint_model.document.geometry import Box, FrameChoice
 
 Edits = Mapping[str, float]
 
@@ -58,8 +58,7 @@ class FillOrder:
     truncation_psi: float
     edits: Edits
     variants: tuple[Edits, ...]
-    frame_mode: Mode
-    frame: Frame | None
+    frame: FrameChoice
     blending: BlendSettings
     output_dtype: np.dtype[Any]
 

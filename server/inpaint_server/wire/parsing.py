@@ -15,7 +15,7 @@ import numpy as np
 from inpaint_model.document.arrays import MaskU8, Pixels
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.geometry import Box, Frame, Mode
+from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..config import Limits
@@ -53,12 +53,6 @@ LEVELS = {
     pb.STYLE_LEVEL_FEATURES: "features",
     pb.STYLE_LEVEL_COLOURS: "colours",
 }
-FRAME_MODES: Mapping[int, Mode] = {
-    pb.FRAME_MODE_UNSPECIFIED: "auto",
-    pb.FRAME_MODE_AUTO: "auto",
-    pb.FRAME_MODE_BOX: "box",
-    pb.FRAME_MODE_EXPLICIT: "explicit",
-}
 FRAME_MODE_NUMBERS = {
     "auto": pb.FRAME_MODE_AUTO,
     "box": pb.FRAME_MODE_BOX,
@@ -82,11 +76,6 @@ def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
         raise InvalidRequest(
             "variants", f"{len(header.variants)} are too many; at most {limits.max_variants}"
         )
-    if header.frame_mode not in FRAME_MODES:
-        raise InvalidRequest("frame_mode", f"{header.frame_mode} is unknown")
-    mode = FRAME_MODES[header.frame_mode]
-    if mode == "explicit" and not header.HasField("frame"):
-        raise InvalidRequest("frame", "is missing; frame_mode EXPLICIT needs it")
     return FillOrder(
         placing=placing,
         overview=_overview(header, limits),
@@ -102,8 +91,7 @@ def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
             _edits(variant.edits, f"variants[{k}].edits")
             for k, variant in enumerate(header.variants)
         ),
-        frame_mode=mode,
-        frame=_frame(header.frame, "frame") if mode == "explicit" else None,
+        frame=_frame_choice(header),
         blending=_blending(header.blending),
         output_dtype=_output_dtype(header.output_sample_type) or placing.crop.dtype,
     )
@@ -241,6 +229,19 @@ def _seeds(header: pb.FillHeader, limits: Limits) -> tuple[int, ...]:
         return tuple(header.seeds)
     first = header.seeds[0] if header.seeds else secrets.randbits(32)
     return tuple((first + k) % 2**32 for k in range(count))
+
+
+def _frame_choice(header: pb.FillHeader) -> FrameChoice:
+    mode = header.frame_mode
+    if mode in (pb.FRAME_MODE_UNSPECIFIED, pb.FRAME_MODE_AUTO):
+        return "auto"
+    if mode == pb.FRAME_MODE_BOX:
+        return "box"
+    if mode != pb.FRAME_MODE_EXPLICIT:
+        raise InvalidRequest("frame_mode", f"{mode} is unknown")
+    if not header.HasField("frame"):
+        raise InvalidRequest("frame", "is missing; frame_mode EXPLICIT needs it")
+    return _frame(header.frame, "frame")
 
 
 def _psi(value: float) -> float:
