@@ -72,9 +72,9 @@ def test_again_takes_the_last_values_and_a_new_seed(lonely: Profile) -> None:
         ("in_this_image", daemon.service.fills[2:], 3, 9, 3),
     ):
         assert result[key][:4] == ["success", "", "success", ""]
-        assert (first.count, second.count) == (count, count)
-        assert list(first.seeds) != [seed]
-        assert list(second.seeds) == [seed]
+        assert list(second.seeds) == [seed + k for k in range(count)]
+        assert len(first.seeds) == count
+        assert first.seeds[0] != seed
         assert len(result[key][4]) == layers
 
 
