@@ -1,0 +1,39 @@
+"""The pictures of docs/krita.md: a run in progress, its results, and the frame set by hand."""
+
+from __future__ import annotations
+
+from studio import app, no_problem, ready, select, show, until, wish
+
+
+def steps(stage):
+    window = app.activeWindow().qwindow()
+    window.resize(1366, 768)
+    docker = yield from ready()
+    control = docker.controller
+    document = app.openDocument(str(stage.out / "picture.png"))
+    yield from show(document)
+    control.document_changed()
+    wish(docker, candidates=4)
+    docker.panel.sections["settings"].set_open(False)
+    yield from select(document, *stage.arguments["box"], feather=10)
+
+    def shoot(name):
+        yield 1500  # Krita draws its dockers late
+        window.grab().save(str(stage.out / f"krita-{name}.png"))
+
+    control.run()
+    yield from until(lambda: control.state.progress.is_running, what="the run")
+    yield 150
+    window.grab().save(str(stage.out / "krita-running.png"))
+    yield from until(lambda: not control.is_busy, 60, "the run")
+    no_problem(docker)
+    control.choose(1)
+    control.star(1)
+    for name, value in stage.arguments["edits"].items():
+        control.edit(name, value)
+        yield from until(lambda: not control.is_busy, what=name)
+    yield from shoot("results")
+    wish(docker, context="frame")
+    control.propose_frame()
+    docker.panel.sections["settings"].set_open(True)
+    yield from shoot("frame")
