@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from studio import app, no_problem, ready, select, show, until, wish
+from studio import QtCore, QtWidgets, app, no_problem, ready, select, show, until, wish
+
+KEPT = ("KisLayerBox", "ToolBox", "inpaint_stylegan_docker")
 
 
 def steps(stage):
     window = app.activeWindow().qwindow()
     window.resize(1366, 768)
+    for each in app.dockers():
+        if each.objectName() not in KEPT:
+            each.hide()
     docker = yield from ready()
+    window.resizeDocks([docker], [300], QtCore.Qt.Orientation.Horizontal)
     control = docker.controller
     document = app.openDocument(str(stage.out / "picture.png"))
     yield from show(document)
@@ -36,4 +42,9 @@ def steps(stage):
     wish(docker, context="frame")
     control.propose_frame()
     docker.panel.sections["settings"].set_open(True)
+    yield 300
+    area = docker.panel.form.frame
+    next(
+        scroll for scroll in docker.findChildren(QtWidgets.QScrollArea) if scroll.isAncestorOf(area)
+    ).ensureWidgetVisible(area)
     yield from shoot("frame")
