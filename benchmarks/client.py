@@ -114,10 +114,7 @@ def main() -> None:
     layer = b"\1\2\3\4" * (CROP * CROP)
     for name, work in (
         ("BGRA to RGBA, 1024 px", lambda: pixels.rearrange(layer, "BGRA", "RGBA")),
-        (
-            "box of the hole",
-            lambda: pixels.bounding_box(hole.data, hole.extent),
-        ),
+        ("box of the hole", lambda: pixels.bounding_box(hole.data, hole.extent)),
         ("overview of 1024 px", lambda: pixels.shrink(layer, CROP, 4, 2)),
     ):
         start = time.perf_counter()
