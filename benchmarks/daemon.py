@@ -56,11 +56,8 @@ from inpaint_client.discovery import read_runtime_file
 from inpaint_server.cli import SPIN_COUNT
 
 os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read with torch
-from inpaint_model import Inpainter
+from inpaint_model import DocumentInpainter
 from inpaint_model.document import blending
-from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.placement import Fitting
-from inpaint_model.framing import frame_holes
 from inpaint_model.inference.host_memory import keep_freed_memory
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from inpaint_server.models.device import choose_device, device_name
@@ -105,16 +102,13 @@ def make_job(side: int = HOLE) -> FillJob:
     )
 
 
-def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
+def in_process(document: DocumentInpainter, job: FillJob) -> Iterator[object]:
     """The same fill without a daemon."""
     pixels = np.frombuffer(job.capture.crop.data, np.uint8).reshape(CROP, CROP, 3)
-    coverage = np.frombuffer(job.capture.hole.data, np.uint8).reshape(CROP, CROP)
-    (placement,) = frame_holes.prepare(inpainter, DocumentPicture(pixels), coverage)
-    encoding = inpainter.encode(placement.source.erased, placement.source.hole)
-    for seed in range(1, 1 + CANDIDATES):
-        codes = inpainter.sample(encoding, [seed], 0.8)
-        output = inpainter.render(encoding, codes)[0]
-        yield Fitting.of(placement, output, blending.RAW).laid()
+    mask = np.frombuffer(job.capture.hole.data, np.uint8).reshape(CROP, CROP)
+    session = document.open(pixels, mask, blending=blending.RAW)
+    for fill in document.fill(session, job.seeds):
+        yield fill.patches
 
 
 def processor_ms(pid: int) -> float:
@@ -247,7 +241,7 @@ def main() -> None:
         "costs over the process), ms"
     )
     print(f"{'':24}{'first':>6}{'':19}{'all':>6}{'':19}{'processor':>9}{'':16}{'outside':>8}")
-    inpainter = BundleLoader(device).load(options.model)
+    document = DocumentInpainter(BundleLoader(device).load(options.model))
     with running_daemon(options.model, options.device) as (endpoint, pid):
         address = f"{endpoint.host}:{endpoint.port}"
         with (
@@ -257,7 +251,7 @@ def main() -> None:
             stub = pb_grpc.InpaintStub(channel)
             one = replace(job, seeds=(1,))
             ways = [
-                Way("in the process", lambda: in_process(inpainter, job)),
+                Way("in the process", lambda: in_process(document, job)),
                 Way("grpcio", lambda: through_grpcio(stub, endpoint.token, job)),
                 Way("pure-Python client", lambda: through_client(client, job)),
                 Way("grpcio, one candidate", lambda: through_grpcio(stub, endpoint.token, one), 1),

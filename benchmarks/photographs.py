@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from inpaint_cli.layers import laid_over, raw_patch
+from inpaint_cli.layers import raw_patch
 from inpaint_client import (
     RAW,
     Blending,
@@ -38,6 +38,7 @@ from inpaint_client import Box as WireBox
 from inpaint_client import Frame as WireFrame
 from inpaint_model.document import geometry
 from inpaint_model.document.color import quantise
+from inpaint_model.document.compositing import composite
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.feature_networks import (
@@ -93,7 +94,7 @@ def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -
         centre, side, angle = errors(Frame(*chosen.frame), truth)
         about = {"mode": chosen.mode.name, "confidence": chosen.confidence}
         about |= {"centre": centre, "side": side, "angle": angle}
-        return Filled(laid_over(pixels, layers), about)
+        return Filled(composite(pixels, layers), about)
 
     return fill
 

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from inpaint_cli.layers import Layer, laid_over
-from inpaint_client import Box
-from inpaint_model import load_bundle
+from inpaint_model import DocumentInpainter, load_bundle
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage
 from inpaint_model.document.blending import RAW, BlendSettings
+from inpaint_model.document.compositing import composite
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.holes import bounds
@@ -101,17 +100,22 @@ class Fills:
     """Outputs for a hole: the model's, or simulated ones."""
 
     def __init__(self, model: str | None) -> None:
-        self.model = load_bundle(model) if model else None
-        self.resolution = self.model.resolution if self.model else SIMULATED
+        self.document = DocumentInpainter(load_bundle(model)) if model else None
 
-    def output(self, pixels: NDArray[np.uint8], placement: Placement, name: str) -> FloatImage:
-        """float32 [R, R, 3], nominally 0..1; what is simulated depends on the hole's name alone."""
-        if self.model is None:
+    def output(
+        self, pixels: NDArray[np.uint8], coverage: NDArray[np.uint8], frame: Frame, name: str
+    ) -> tuple[Placement, FloatImage]:
+        """Where an output belongs, and the output: float32 [R, R, 3], nominally 0..1.
+
+        What is simulated depends on the hole's name alone.
+        """
+        if self.document is None:
             random = np.random.default_rng(zlib.crc32(name.encode()))
-            return simulated(pixels, placement.frame, random)
-        encoding = self.model.encode(placement.source.erased, placement.source.hole)
-        output: FloatImage = self.model.render(encoding, self.model.sample(encoding, [0], 0.8))[0]
-        return output
+            placement = place(DocumentPicture(pixels), coverage, frame, SIMULATED)
+            return placement, simulated(pixels, frame, random)
+        session = self.document.open(pixels, coverage, frame=frame)
+        fill = next(self.document.fill(session, seeds=[0]))
+        return session.placements[0], fill.rendering.outputs[0]
 
 
 class Measured(NamedTuple):
@@ -128,16 +132,13 @@ def measure(
 ) -> Iterator[Measured]:
     """Every hole of every photograph with every blending; the pictures go to `out`."""
     for name, pixels, frame in photographs:
-        picture = DocumentPicture(pixels)
         for region, hole in HOLES.items():
             coverage = ellipse(pixels.shape, frame, hole)
-            placement = place(picture, coverage, frame, fills.resolution)
-            output = fills.output(pixels, placement, f"{name} {region}")
+            placement, output = fills.output(pixels, coverage, frame, f"{name} {region}")
             inside = placement.coverage > 0
             truth = placement.document[inside].astype(np.float32)
             for blending, settings in SETTINGS.items():
-                fill, covered, box = Fitting.of(placement, output, settings).laid()
-                full = laid_over(pixels, [Layer(fill, covered, Box(*box))])
+                full = composite(pixels, [Fitting.of(placement, output, settings).laid()])
                 miss = np.abs(placement.box.cut(full)[inside] - truth).mean() / 255
                 step = added_step(pixels, full, coverage)
                 yield Measured(region, blending, step, float(miss))

@@ -17,16 +17,19 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from inpaint_cli.layers import laid_over, layer_picture, raw_patch
+from inpaint_cli.layers import layer_picture, raw_patch
 from inpaint_client import Box, Candidate, Extent, Patch, Transfer, wire
 from inpaint_gimp.layers import layer_pixels
 from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.paint import paintings
 from inpaint_model.document.blending import BlendSettings
+from inpaint_model.document.compositing import composite
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.framing.frame_holes import Model, prepare
+from inpaint_model.pipeline.session import Candidate as Made
+from inpaint_model.pipeline.session import FillSession, Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
-from inpaint_server.filling.filling import Made, Rendered, Scene
+from inpaint_server.filling.filling import ServedSession
 from inpaint_server.models.registry import BundleLoader, Entry, ModelRegistry
 from inpaint_server.wire.messages import candidate_event
 
@@ -109,12 +112,13 @@ def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) ->
     )
     coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
     placements = prepare(cast(Model, Stub()), picture, coverage, frame="box")
-    scene = Scene(tiny(), picture, coverage, placements, how, output_dtype)
+    session = FillSession(tiny().info, picture, coverage, placements, how)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)
     codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)
-    rendered = Rendered(0, -1, Made(0, 1.0, {}, None, codes), outputs, None)
-    message = candidate_event(scene, rendered).SerializeToString()
+    rendering = Rendering(0, -1, Made(0, 1.0, {}, None, codes), outputs, None)
+    served = ServedSession(tiny(), session, output_dtype)
+    message = candidate_event(served, rendering).SerializeToString()
     event = wire.event(pb.FillEvent.FromString(message))
     assert isinstance(event, Candidate)
     return event
@@ -136,12 +140,12 @@ def test_the_command_changes_covered_pixels_only(document: Document, how: BlendS
     candidate = sent(document, document.pixels.dtype, how)
     layers = [raw_patch(patch) for patch in candidate.patches]
     before, outside = document.pixels.copy(), document.coverage == 0
-    result = laid_over(document.pixels, layers)
+    result = composite(document.pixels, layers)
     assert (result.dtype, result.shape) == (before.dtype, before.shape)
     assert result[outside].tobytes() == before[outside].tobytes()
     assert document.pixels.tobytes() == before.tobytes()
     for layer in layers:
-        known, made = cut(before, layer.box), cut(result, layer.box)
+        known, made = layer.box.cut(before), layer.box.cut(result)
         covered, whole = layer.coverage > 0, layer.coverage == 255
         assert (made >= np.minimum(known, layer.fill) - TINY)[covered].all()
         assert (made <= np.maximum(known, layer.fill) + TINY)[covered].all()

@@ -1,11 +1,13 @@
 """Diverse portrait inpainting with StyleGAN2 inversion: the networks, their training and their use.
 
-Load a model and fill a hole:
+Load a model and fill a hole in a picture of any size:
 
-    from inpaint_model import load_bundle
+    from inpaint_model import DocumentInpainter, load_bundle
 
-    inpainter = load_bundle("portrait")  # or a bundle's folder
-    fills = inpainter.fill(image, hole, seeds=[0, 1, 2, 3])  # uint8 [R, R, 3] and [R, R]
+    document = DocumentInpainter(load_bundle("portrait"))  # or a bundle's folder
+    session = document.open(picture, mask)  # [H, W, C], and [H, W] with 255 = fill this
+    fills = list(document.fill(session, seeds=[0, 1, 2, 3]))
+    fills[0].composite  # [H, W, C]: outside the mask the picture's own bytes
 
 The rooms, from what knows least to what knows most:
 
@@ -15,6 +17,7 @@ The rooms, from what knows least to what knows most:
     bundle       a model on disk: YAML and safetensors
     data         training pictures, holes, random draws, devices
     inference    `Inpainter`: a square image and a hole in, fills out
+    pipeline     `DocumentInpainter`: a picture of any size in; patches, recipes and sessions out
     importing    checkpoints of other implementations, read without running a byte of them
     training     generators, inpainting models and framers
     evaluation   fixed masks, other methods, metrics and the report
@@ -26,6 +29,7 @@ torch.
 """
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
     from inpaint_model.bundle.manifest import BundleError
     from inpaint_model.importing import CheckpointError, import_checkpoint
     from inpaint_model.inference.inpainter import (
-        Fill,
         Inpainter,
         UnknownDirectionError,
         load_bundle,
@@ -41,12 +44,18 @@ if TYPE_CHECKING:
     from inpaint_model.networks.config import GeneratorConfig, InpaintingConfig
     from inpaint_model.networks.generator import Generator
     from inpaint_model.networks.inpainting_model import InpaintingModel
+    from inpaint_model.pipeline.document_inpainter import DocumentInpainter
+
+try:
+    __version__ = version("inpaint-stylegan")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0.0.0+source"
 
 _HOMES = {
     "BundleError": "bundle.manifest",
     "CheckpointError": "importing",
     "Direction": "bundle.directions",
-    "Fill": "inference.inpainter",
+    "DocumentInpainter": "pipeline.document_inpainter",
     "Generator": "networks.generator",
     "GeneratorConfig": "networks.config",
     "Inpainter": "inference.inpainter",
@@ -61,7 +70,7 @@ __all__ = [
     "BundleError",
     "CheckpointError",
     "Direction",
-    "Fill",
+    "DocumentInpainter",
     "Generator",
     "GeneratorConfig",
     "Inpainter",

@@ -414,3 +414,9 @@ def test_help_is_light() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--variant" in ended.stdout
     assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_nothing_loads_torch() -> None:
+    code = "import sys, inpaint_cli.commands; print(sorted({'torch', 'scipy'} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"

@@ -33,10 +33,16 @@ from inpaint_model.bundle.manifest import BundleError, read_bundle
 from inpaint_model.bundle.weights import check_weights, load_model
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Frame as ModelFrame
+from inpaint_model.pipeline.recipe import (
+    Recipe,
+    RecipeError,
+    read_attachment,
+    read_recipe,
+    write_recipe,
+)
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import Limits, ServerConfig, TlsConfig, read_config
-from inpaint_server.errors import ConfigurationError, InvalidRequest
-from inpaint_server.filling.recipes import read_attachment, read_recipe
+from inpaint_server.errors import ConfigurationError
 from inpaint_server.wire.parsing import edit_order, fill_order
 from PIL import Image
 
@@ -115,7 +121,7 @@ def edit(daemon: DaemonProcess) -> Callable[..., Path]:
 
 class TestRecipe:
     def test_says_what_it_said(self) -> None:
-        recipe = read_recipe((GOLDEN / "fill/recipe-00-variant-00.json").read_text("utf-8"), "it")
+        recipe = read_recipe((GOLDEN / "fill/recipe-00-variant-00.json").read_text("utf-8"))
         info = read_bundle(GOLDEN / "bundle")
         assert (recipe.seed, recipe.truncation_psi) == (7, 0.8)
         assert dict(recipe.edits) == {"brighter": 1.5}
@@ -123,17 +129,17 @@ class TestRecipe:
         assert (recipe.document, tuple(recipe.box)) == ((96, 80), tuple(HOLE))
         (group,) = recipe.groups
         assert group.ws_out is not None
-        (source,) = read_attachment((GOLDEN / "fill/recipe-00.source.png").read_bytes(), 32, 1, "")
+        (source,) = read_attachment((GOLDEN / "fill/recipe-00.source.png").read_bytes(), 32, 1)
         assert 0 < (source.hole > 0).mean() < 1
-        mixing = read_recipe((GOLDEN / "mixed/recipe-00.json").read_text("utf-8"), "it").mixing
+        mixing = read_recipe((GOLDEN / "mixed/recipe-00.json").read_text("utf-8")).mixing
         assert mixing is not None
         assert (mixing.levels, mixing.amount) == (("colours",), 0.75)
 
     def test_a_newer_format_is_refused(self) -> None:
         content = json.loads((GOLDEN / "fill/recipe-00.json").read_text("utf-8"))
         newer = json.dumps({**content, "format": 2})
-        with pytest.raises(InvalidRequest, match="is not a recipe of format 1"):
-            read_recipe(newer, "recipe")
+        with pytest.raises(RecipeError, match="is not a recipe of format 1"):
+            read_recipe(newer)
         with pytest.raises(BadInput, match=r"has format 2. Update this program"):
             parse_recipe(newer)
 
@@ -302,7 +308,9 @@ class TestWire:
         assert tuple(order.source.placing.box) == (32, 16, 48, 48)
         assert (order.edits, order.truncation_psi, order.seed) == ({"brighter": -1.5}, 0.5, 9)
         assert order.mixing is not None
-        assert order.mixing.other == (GOLDEN / "fill/recipe-01.json").read_text("utf-8")
+        assert isinstance(order.mixing.other, Recipe)
+        mixed = read_recipe((GOLDEN / "fill/recipe-01.json").read_text("utf-8"))
+        assert write_recipe(order.mixing.other) == write_recipe(mixed)
         assert (order.mixing.levels, order.mixing.amount) == (("features", "colours"), 0.25)
         assert (order.blending, order.output_dtype) == (None, np.dtype("u2"))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from inpaint_model.document import geometry, holes
 from inpaint_model.document.arrays import BoolMask, FloatImage, MaskU8, Pixels
 from inpaint_model.document.blending import BlendSettings, Fit, Surroundings, ring_px
 from inpaint_model.document.color import display_from_document, document_from_display
+from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.model_view import Source, look
@@ -55,6 +56,17 @@ class Placement:
         """Document pixels per model pixel; above 1 the fill is enlarged."""
         return self.frame.side / self.resolution
 
+    @property
+    def full_resolution(self) -> float:
+        """The resolution at which a model would show every document pixel that is asked for, px.
+
+        A square around the hole is never smaller than the resolution of the model that it was made
+        for; what counts is the square that the hole asks for.
+        """
+        if self.mode == "box":
+            return geometry.box_frame(self.box, *self.picture.document_size).side
+        return self.frame.side
+
     @cached_property
     def document(self) -> Pixels:
         """The document's own pixels inside the box."""
@@ -89,18 +101,6 @@ class Placement:
             self.enlargement,
             seed=zlib.crc32(repr(self.box).encode()),
         )
-
-
-class Patch(NamedTuple):
-    """The pixels of one group.
-
-    `fill` is valid where `coverage` > 0 and holds the document's own pixels elsewhere; coverage is
-    not applied to it.
-    """
-
-    fill: Pixels
-    coverage: MaskU8
-    box: Box
 
 
 def place(

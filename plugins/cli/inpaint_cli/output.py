@@ -10,12 +10,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 from inpaint_client import Box, Candidate, Done, FillEvent, FrameChosen, Progress
+from inpaint_model.document.compositing import Patch, composite
 from tqdm import tqdm
 
 from .colour import document_pixels, thumbnail_pixels
 from .images import Document, extension_for, write_document
 from .jobs import Prepared, cut
-from .layers import Layer, laid_over, layer_picture, raw_patch
+from .layers import layer_picture, raw_patch
 from .sheet import Cell, edits_label, write_sheet
 
 
@@ -86,7 +87,7 @@ class Writer:
             layer._replace(fill=document_pixels(layer.fill, document, self._prepared.space))
             for layer in raw
         ]
-        result = replace(document, pixels=laid_over(document.pixels, layers))
+        result = replace(document, pixels=composite(document.pixels, layers))
         files = {
             "image": folder / f"candidate-{name}{variant}{self._extension}",
             "layer": folder / f"candidate-{name}{variant}.layer{self._layer_extension()}",
@@ -112,7 +113,7 @@ class Writer:
         )
         self._note_thumbnail(candidate, raw, recipe["edits"])
 
-    def _layer(self, layers: list[Layer]) -> Document:
+    def _layer(self, layers: list[Patch]) -> Document:
         return replace(
             self._prepared.document,
             pixels=layer_picture(self._prepared.document.pixels, layers),
@@ -124,13 +125,12 @@ class Writer:
         return ".png" if self._extension == ".jpg" else self._extension
 
     def _note_thumbnail(
-        self, candidate: Candidate, raw: list[Layer], edits: dict[str, float]
+        self, candidate: Candidate, raw: list[Patch], edits: dict[str, float]
     ) -> None:
         box = self._shown
-        inside = [
-            layer._replace(box=layer.box.relative(box)) for layer in raw if box.contains(layer.box)
-        ]
-        view = laid_over(cut(self._prepared.wire, box), inside)
+        pairs = zip(candidate.patches, raw, strict=True)
+        inside = [layer for patch, layer in pairs if box.contains(patch.box)]
+        view = composite(cut(self._prepared.wire, box), inside, (box.x, box.y))
         label = edits_label(edits) if candidate.is_variant else f"seed {candidate.seed}"
         pixels = thumbnail_pixels(view, linear=self._prepared.linear)
         self._rows.setdefault(candidate.index, []).append(Cell(pixels, label))

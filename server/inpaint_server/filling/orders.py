@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from inpaint_model.document.arrays import Pixels
 from inpaint_model.document.blending import BlendSettings
-from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, FrameChoice
-
-Edits = Mapping[str, float]
+from inpaint_model.pipeline.session import Edits
+from inpaint_model.pipeline.style_mixing import Mixing
 
 
 @dataclass(frozen=True)
@@ -75,16 +73,7 @@ class SourceOrder:
 
     recipe: str
     attachment: bytes
-    placing: Placing | None  # None: lay over the attachment's own picture
-
-
-@dataclass(frozen=True)
-class MixingOrder:
-    """Whose styles are laid over a candidate's: another candidate's, or a picture's."""
-
-    other: str | DocumentPicture  # a recipe, or a picture in the document's coordinates
-    levels: tuple[str, ...]  # names of LEVELS, at least one
-    amount: float
+    placing: Placing | None  # None: fit to the attachment's own picture
 
 
 @dataclass(frozen=True)
@@ -97,6 +86,6 @@ class EditOrder:
     edits: Edits
     truncation_psi: float | None
     seed: int | None
-    mixing: MixingOrder | None
+    mixing: Mixing | None
     blending: BlendSettings | None
     output_dtype: np.dtype[Any] | None

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..models.device_models import DeviceModels
-    from .filling import Scene
+    from .filling import ServedSession
 
 
 class SessionCache:
-    """Scenes by their unguessable ids; the least recently used goes first.
+    """Sessions by their unguessable ids; the least recently used goes first.
 
     The event loop and the workers all use it, hence the lock.
     """
@@ -32,36 +32,38 @@ class SessionCache:
         self._ttl_s = ttl_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._scenes: OrderedDict[str, tuple[float, Scene]] = OrderedDict()  # oldest use first
+        self._kept: OrderedDict[str, tuple[float, ServedSession]] = (
+            OrderedDict()
+        )  # oldest use first
 
     def __len__(self) -> int:
-        return len(self._scenes)
+        return len(self._kept)
 
     @staticmethod
     def new_id() -> str:
         """Return 128 random bits."""
         return secrets.token_urlsafe(16)
 
-    def put(self, session_id: str, scene: Scene) -> bool:
-        """Keep a scene; False if it alone is larger than the whole cache may be."""
+    def put(self, session_id: str, served: ServedSession) -> bool:
+        """Keep a session; False if it alone is larger than the whole cache may be."""
         with self._lock:
             self._expire()
-            if scene.num_bytes > self._max_bytes:
+            if served.session.num_bytes > self._max_bytes:
                 return False
-            self._scenes[session_id] = (self._clock(), scene)
-            while len(self._scenes) > self._max_count or self._num_bytes() > self._max_bytes:
-                self._scenes.popitem(last=False)
+            self._kept[session_id] = (self._clock(), served)
+            while len(self._kept) > self._max_count or self._num_bytes() > self._max_bytes:
+                self._kept.popitem(last=False)
         return True
 
-    def get(self, session_id: str) -> Scene | None:
-        """Return the scene, which counts as a use; None if it is unknown or expired."""
+    def get(self, session_id: str) -> ServedSession | None:
+        """Return the session, which counts as a use; None if it is unknown or expired."""
         with self._lock:
             self._expire()
-            if session_id not in self._scenes:
+            if session_id not in self._kept:
                 return None
-            _, scene = self._scenes.pop(session_id)
-            self._scenes[session_id] = (self._clock(), scene)
-            return scene
+            _, served = self._kept.pop(session_id)
+            self._kept[session_id] = (self._clock(), served)
+            return served
 
     def expire(self) -> None:
         """Drop what was not used for too long (called now and then: memory is freed in time)."""
@@ -71,17 +73,17 @@ class SessionCache:
     def forget_encodings(self, model: str, home: DeviceModels) -> None:
         """A model leaves a device: what its encoder made goes too, and is made again if asked."""
         with self._lock:
-            for _, scene in self._scenes.values():
-                if scene.model == model and scene.home is home:
-                    scene.encodings = None
+            for _, served in self._kept.values():
+                if served.entry.name == model and served.home is home:
+                    served.session.encodings = None
 
     def _expire(self) -> None:
         now = self._clock()
-        while self._scenes:
-            oldest, (used, _) = next(iter(self._scenes.items()))
+        while self._kept:
+            oldest, (used, _) = next(iter(self._kept.items()))
             if now - used <= self._ttl_s:
                 return
-            del self._scenes[oldest]
+            del self._kept[oldest]
 
     def _num_bytes(self) -> int:
-        return sum(scene.num_bytes for _, scene in self._scenes.values())
+        return sum(served.session.num_bytes for _, served in self._kept.values())

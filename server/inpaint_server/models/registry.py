@@ -16,6 +16,7 @@ from inpaint_model.inference.memory_footprint import Footprint, footprint
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.config import InpaintingConfig
 from inpaint_model.networks.precision import DTYPES
+from inpaint_model.pipeline.recipe import ModelIdentity
 
 from ..errors import ConfigurationError, NotFound, WrongModel
 
@@ -23,18 +24,12 @@ TINY = "tiny"  # untrained, random weights: for tests and trials
 
 
 @dataclass(frozen=True)
-class ModelInfo:
+class ModelInfo(ModelIdentity):
     """What requests and clients need to know of a model that may not be loaded."""
 
-    name: str
     title: str
-    resolution: int  # px
-    num_ws: int
-    w_dim: int
     alignment: str
     licence: str
-    weights_sha256: str
-    generator_sha256: str
     directions: tuple[Direction, ...]
     has_framer: bool
     memory_bytes: int  # of the weights in float32; what is computed with them comes on top

@@ -16,27 +16,22 @@ from inpaint_model.document.arrays import MaskU8, Pixels
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
+from inpaint_model.pipeline.document_inpainter import DEFAULT_TRUNCATION_PSI
+from inpaint_model.pipeline.recipe import MAX_COORDINATE, MAX_EDIT_VALUE, read_recipe
+from inpaint_model.pipeline.session import Edits
+from inpaint_model.pipeline.style_mixing import Mixing
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..config import Limits
 from ..errors import InvalidRequest, TooMuch
-from ..filling.orders import (
-    EditOrder,
-    Edits,
-    FillOrder,
-    MixingOrder,
-    PictureShape,
-    Placing,
-    SourceOrder,
-)
-from ..filling.recipes import MAX_COORDINATE, MAX_EDIT_VALUE
+from ..filling.orders import EditOrder, FillOrder, PictureShape, Placing, SourceOrder
+from ..filling.recipe_errors import recipe_in
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
 MAX_OVERVIEW_SIDE = 512  # px
 MAX_MIXED_SIDE = 1024  # px; of a picture whose styles are taken: the networks see no more
 MAX_EDITS = 256  # of one candidate
 MAX_ATTACHMENT_BYTES = 32 << 20
-DEFAULT_TRUNCATION_PSI = 0.8
 
 DTYPES: Mapping[int, np.dtype[Any]] = {
     pb.SAMPLE_TYPE_U8: np.dtype("u1"),
@@ -263,15 +258,17 @@ def _edits(messages: Sequence[pb.Edit], field: str) -> Edits:
     return edits
 
 
-def _mixing(message: pb.Mixing, limits: Limits) -> MixingOrder:
+def _mixing(message: pb.Mixing, limits: Limits) -> Mixing:
     levels = _levels(message.levels)
     amount = _number(message.amount, "mixing.amount", 0.0, 1.0)
     if not message.HasField("picture"):
-        return MixingOrder(message.recipe, levels or tuple(LEVELS.values()), amount)
+        with recipe_in("mixing.recipe"):
+            other = read_recipe(message.recipe)
+        return Mixing(other, levels or tuple(LEVELS.values()), amount)
     if message.recipe:
         raise InvalidRequest("mixing", "has both recipe and picture; give one of them")
     fine = (LEVELS[pb.STYLE_LEVEL_COLOURS],)
-    return MixingOrder(_mixed_picture(message, limits), levels or fine, amount)
+    return Mixing(_mixed_picture(message, limits), levels or fine, amount)
 
 
 def _mixed_picture(message: pb.Mixing, limits: Limits) -> DocumentPicture:

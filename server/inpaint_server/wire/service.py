@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 import numpy as np
 from inpaint_model.document.arrays import MaskU8
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.geometry import Frame
+from inpaint_model.pipeline.recipe import AttachmentError, read_recipe
+from inpaint_model.pipeline.reopening import reopened
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 
 from .. import __version__
 from ..config import ServerConfig
-from ..errors import DeadlinePassed, NotFound
+from ..errors import DeadlinePassed, InvalidRequest, NotFound
 from ..filling.filling import (
     Event,
     Placed,
-    Scene,
+    ServedSession,
     edit_steps,
     fill_steps,
-    scene_of_recipe,
     working_bytes,
 )
 from ..filling.orders import EditOrder, FillOrder, SourceOrder
-from ..filling.recipes import read_attachment, read_recipe
+from ..filling.recipe_errors import recipe_in
 from ..filling.sessions import SessionCache
 from ..models.device import device_names
 from ..models.device_models import DeviceModels
@@ -37,7 +37,7 @@ from ..models.registry import Entry, ModelRegistry
 from ..scheduling.admission import Admission
 from ..scheduling.engine import Engine, Steps, Ticket, Urgency
 from . import parsing
-from .messages import attachment_of, candidate_event, frames_chosen, prepare_laying
+from .messages import candidate_event, frames_chosen
 from .request_log import Account, Accounts
 from .uploads import first_message, receive_pictures
 
@@ -57,7 +57,7 @@ class Parts:
     engine: Engine[DeviceModels]
     models: ModelRegistry
     sessions: SessionCache
-    pixels: Executor  # threads for conversion and laying over
+    pixels: Executor  # threads for conversion and blending
     accounts: Accounts
 
 
@@ -127,9 +127,9 @@ class InpaintService(pb_grpc.InpaintServicer):
             with self._admission.open() as memory:
                 if order.mixing and isinstance(order.mixing.other, DocumentPicture):
                     memory.grow(order.mixing.other.pixels.nbytes)
-                scene = self._parts.sessions.get(order.session_id) if order.session_id else None
-                if scene is not None:
-                    await self._edit(scene, order, order.index, order.session_id, context, account)
+                served = self._parts.sessions.get(order.session_id) if order.session_id else None
+                if served is not None:
+                    await self._edit(served, order, order.index, order.session_id, context, account)
                     return
                 if order.source is None:
                     raise NotFound("session (it may have expired)", order.session_id, ())
@@ -138,52 +138,52 @@ class InpaintService(pb_grpc.InpaintServicer):
                 memory.grow(sum(shape.num_bytes for shape in shapes))
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
                 data = await receive_pictures(context, shapes, inline, self._config.idle_s)
-                scene = await self._in_thread(self._scene, order.source, data)
-                memory.grow(await self._in_thread(working_bytes, scene.coverage))
-                await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
+                served = await self._in_thread(self._reopened, order.source, data)
+                memory.grow(await self._in_thread(working_bytes, served.session.coverage))
+                await self._edit(served, order, 0, SessionCache.new_id(), context, account)
 
-    def _scene(self, source: SourceOrder, data: list[bytes | bytearray]) -> Scene:
-        """The scene of a recipe, laid over the picture sent with it or over its attachment."""
-        recipe = read_recipe(source.recipe, "source.recipe")
+    def _reopened(self, source: SourceOrder, data: list[bytes | bytearray]) -> ServedSession:
+        """The session of a recipe, for the picture sent with it or for its attachment's."""
+        with recipe_in("source.recipe"):
+            recipe = read_recipe(source.recipe)
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
-        resolution = entry.info.resolution
-        squares = read_attachment(
-            source.attachment, resolution, len(recipe.groups), "source.attachment"
-        )
+        picture = coverage = None
+        dtype = np.dtype(np.uint8)
         if source.placing:
             picture = parsing.document_picture(source.placing, data[0])
             coverage = parsing.coverage(source.placing.hole, data[1])
             dtype = source.placing.crop.dtype
-        else:
-            picture = DocumentPicture(squares[0].erased)
-            coverage = squares[0].hole
-            dtype = np.dtype(np.uint8)
-            whole = Frame(resolution / 2, resolution / 2, resolution, 0.0)
-            recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
-            squares = squares[:1]
-        return scene_of_recipe(entry, recipe, squares, picture, coverage, dtype)
+        try:
+            with recipe_in("source.recipe"):
+                session = reopened(recipe, source.attachment, entry.info, picture, coverage)
+        except AttachmentError as error:
+            raise InvalidRequest("source.attachment", error.reason) from None
+        except ValueError as error:
+            raise InvalidRequest("source.hole", str(error)) from error
+        return ServedSession(entry, session, dtype)
 
     async def _edit(
         self,
-        scene: Scene,
+        served: ServedSession,
         order: EditOrder,
         index: int,
         session_id: str,
         context: Context,
         account: Account,
     ) -> None:
-        self._parts.models.check_edits(scene.entry, order.edits)
-        account.facts.update(model=scene.model, session=session_id[:6])
+        self._parts.models.check_edits(served.entry, order.edits)
+        account.facts.update(model=served.entry.name, session=session_id[:6])
+        session = served.session
         shown = replace(
-            scene,
-            blending=order.blending or scene.blending,
-            output_dtype=order.output_dtype or scene.output_dtype,
+            served,
+            session=replace(session, blending=order.blending or session.blending),
+            output_dtype=order.output_dtype or served.output_dtype,
         )
         ticket, position = self._parts.engine.submit(
-            lambda models: edit_steps(models, scene, index, order),
+            lambda models: edit_steps(models, served, index, order),
             Urgency.EDIT,
             _deadline(context),
-            scene.home,
+            served.home,
         )
         await self._answer(ticket, position, session_id, 1, context, account, shown)
 
@@ -197,33 +197,34 @@ class InpaintService(pb_grpc.InpaintServicer):
         total: int,
         context: Context,
         account: Account,
-        shown: Scene | None = None,
+        shown: ServedSession | None = None,
     ) -> None:
-        """Send what the steps yield. `shown`: the scene to blend into, if not the steps' own."""
+        """Send what the steps yield. `shown`: the session to blend into, if not the steps' own."""
         timings = pb.Timings()
         try:
             accepted = pb.Accepted(session_id=session_id, queue_position=position)
             await self._send(context, pb.FillEvent(accepted=accepted))
-            kept, scene = None, shown
+            kept, answered = None, shown
             async for event in ticket.results():
                 if isinstance(event, Placed):
-                    self._parts.sessions.put(session_id, event.scene)
-                    kept, scene = event.scene, shown or event.scene
-                    account.facts["model"] = scene.model
+                    self._parts.sessions.put(session_id, event.served)
+                    kept, answered = event.served.session, shown or event.served
+                    account.facts["model"] = answered.entry.name
                     timings.encode_ms = 1000 * event.encode_s
-                    for frame in frames_chosen(scene):
+                    for frame in frames_chosen(answered):
                         await self._send(context, pb.FillEvent(frame_chosen=frame))
                     progress = pb.Progress(done=0, total=total)
                     await self._send(context, pb.FillEvent(progress=progress))
-                    await self._in_thread(prepare_laying, scene)  # while the device renders
-                for rendered in event if isinstance(event, list) else ():
+                    # while the device renders
+                    await self._in_thread(answered.session.prepare_blending)
+                for rendering in event if isinstance(event, list) else ():
                     assert kept is not None
-                    assert scene is not None
+                    assert answered is not None
                     candidate, attachment = await asyncio.gather(
-                        self._in_thread(candidate_event, scene, rendered),
-                        self._in_thread(attachment_of, kept),
+                        self._in_thread(candidate_event, answered, rendering),
+                        self._in_thread(kept.attachment),
                     )
-                    if rendered.variant < 0:
+                    if rendering.variant < 0:
                         candidate.candidate.attachment = attachment
                     await self._send(context, candidate)
                     account.candidates += 1

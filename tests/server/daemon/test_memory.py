@@ -17,7 +17,7 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import ServerConfig
 from inpaint_server.daemon.main import running
 from inpaint_server.daemon.runtime_file import RuntimeFile
-from inpaint_server.filling.filling import Scene
+from inpaint_server.filling.filling import ServedSession
 
 TOKEN = "a-token-for-this-test"
 
@@ -67,7 +67,7 @@ def test_requests_leave_nothing_that_holds_their_pictures(tmp_path: Path) -> Non
                 (candidate,) = [e.candidate for e in events if e.HasField("candidate")]
                 edit = pb.EditHeader(source=recipe_source(fill, candidate))
                 await call(channel, "Edit", pb.EditRequest(header=edit).SerializeToString())
-                for kind in (pb.FillRequest, pb.EditRequest, Scene):
+                for kind in (pb.FillRequest, pb.EditRequest, ServedSession):
                     assert await eventually_async(partial(gone, kind), 60), kind
 
     asyncio.run(body())

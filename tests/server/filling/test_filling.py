@@ -128,9 +128,9 @@ def test_without_room_for_one_candidate() -> None:
 
 def test_seeds_are_sampled_like_they_are_rendered() -> None:
     """The first alone, so that it is there early; the codes do not depend on the batches."""
-    (alone,) = [e.scene for e in events_of(Counting(), 6, 1) if isinstance(e, Placed)]
+    (alone,) = [e.served.session for e in events_of(Counting(), 6, 1) if isinstance(e, Placed)]
     loader = Counting()
-    (batched,) = [e.scene for e in events_of(loader, 6, 4) if isinstance(e, Placed)]
+    (batched,) = [e.served.session for e in events_of(loader, 6, 4) if isinstance(e, Placed)]
     assert loader.samples == [1, 4, 1]
     for k, made in alone.candidates.items():
         np.testing.assert_array_equal(batched.candidates[k].codes, made.codes)
@@ -168,27 +168,27 @@ def test_an_edit_on_another_device_encodes_for_itself() -> None:
     loader = Counting()
     home, other = DeviceModels(loader), DeviceModels(Counting())
     events = list(steps_of(loader, 1)(home))
-    (scene,) = [e.scene for e in events if isinstance(e, Placed)]
-    assert scene.home is home
+    (served,) = [e.served for e in events if isinstance(e, Placed)]
+    assert served.home is home
     order = parsing.edit_order(pb.EditHeader(session_id="s"), Limits())
     pictures = []
     for models in (home, other, home):
-        results = [e for e in edit_steps(models, scene, 0, order) if isinstance(e, list)]
+        results = [e for e in edit_steps(models, served, 0, order) if isinstance(e, list)]
         pictures.append(results[0][0].outputs[0])
-        assert scene.home is models
+        assert served.home is models
     np.testing.assert_array_equal(pictures[0], pictures[1])
     np.testing.assert_array_equal(pictures[0], pictures[2])
 
 
 def test_what_a_session_keeps_is_counted() -> None:
-    (scene,) = [e.scene for e in events_of(Counting(), 2, 1) if isinstance(e, Placed)]
-    assert scene.encodings
-    encoded = sum(part.nbytes for part in scene.encodings.groups[0])
-    pictures = scene.picture.pixels.nbytes + scene.coverage.nbytes
+    (session,) = [e.served.session for e in events_of(Counting(), 2, 1) if isinstance(e, Placed)]
+    assert session.encodings
+    encoded = sum(part.nbytes for part in session.encodings.groups[0])
+    pictures = session.picture.pixels.nbytes + session.coverage.nbytes
     assert encoded > 0
-    assert scene.num_bytes > encoded + pictures + sum(
-        codes.nbytes for made in scene.candidates.values() for codes in made.codes
+    assert session.num_bytes > encoded + pictures + sum(
+        codes.nbytes for made in session.candidates.values() for codes in made.codes
     )
-    with_encodings = scene.num_bytes
-    scene.encodings = None
-    assert with_encodings - scene.num_bytes == encoded
+    with_encodings = session.num_bytes
+    session.encodings = None
+    assert with_encodings - session.num_bytes == encoded

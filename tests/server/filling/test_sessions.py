@@ -24,21 +24,29 @@ class Clock:
 
 
 @dataclass
-class Scene:
-    """What the cache knows of a scene."""
+class Session:
+    """What the cache knows of a session, and of the model that it is served with."""
 
-    model: str = "tiny"
+    name: str = "tiny"
     home: Any = None
     num_bytes: int = 1
     encodings: list[Any] | None = field(default_factory=lambda: [1])
+
+    @property
+    def entry(self) -> Session:
+        return self
+
+    @property
+    def session(self) -> Session:
+        return self
 
 
 def cache(clock: Clock, count: int = 3, size: int = 100) -> SessionCache:
     return SessionCache(count, size, ttl_s=10.0, clock=clock)
 
 
-def put(sessions: SessionCache, name: str, scene: Scene | None = None) -> bool:
-    return sessions.put(name, cast(Any, scene or Scene()))
+def put(sessions: SessionCache, name: str, session: Session | None = None) -> bool:
+    return sessions.put(name, cast(Any, session or Session()))
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -53,10 +61,10 @@ def test_the_least_recently_used_goes_first() -> None:
 def test_bytes_are_bounded_too() -> None:
     sessions = cache(Clock())
     for name in "abc":
-        put(sessions, name, Scene(num_bytes=40))
+        put(sessions, name, Session(num_bytes=40))
     assert sessions.get("a") is None
     assert len(sessions) == 2
-    assert not put(sessions, "huge", Scene(num_bytes=101))
+    assert not put(sessions, "huge", Session(num_bytes=101))
     assert len(sessions) == 2
 
 
@@ -84,11 +92,11 @@ def test_ids_cannot_be_guessed() -> None:
 def test_encodings_leave_with_their_model_and_its_device() -> None:
     sessions = cache(Clock())
     here, there = cast(Any, object()), cast(Any, object())
-    ours, other, elsewhere = Scene(home=here), Scene("other", here), Scene(home=there)
-    for name, scene in zip("abc", (ours, other, elsewhere), strict=True):
-        put(sessions, name, scene)
+    ours, other, elsewhere = Session(home=here), Session("other", here), Session(home=there)
+    for name, session in zip("abc", (ours, other, elsewhere), strict=True):
+        put(sessions, name, session)
     sessions.forget_encodings("tiny", here)
-    assert [scene.encodings for scene in (ours, other, elsewhere)] == [None, [1], [1]]
+    assert [session.encodings for session in (ours, other, elsewhere)] == [None, [1], [1]]
 
 
 class Shelf(BundleLoader):

@@ -51,9 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
     from inpaint_model.bundle.manifest import read_bundle
     from inpaint_model.bundle.writer import add_framer
-    from inpaint_model.framing.network import FramerConfig
     from inpaint_model.training.deadline import Deadline
-    from inpaint_model.training.framer.loop import PICTURE_PX, train_framer
+    from inpaint_model.training.framer.loop import FRAMER, PICTURE_PX, train_framer
     from inpaint_model.training.framer.scenes import Pictures
     from inpaint_model.training.options import options_from
     from inpaint_model.training.run_folder import RunFolder
@@ -62,9 +61,8 @@ def run(args: argparse.Namespace) -> int:
     options = options_from(args, FramerTraining)
     deadline = Deadline(options.max_minutes)  # loading counts
     info = read_bundle(args.bundle)
-    config = FramerConfig()
     plan = asdict(options) | training_run.data_plan(args)
-    plan |= {"bundle": args.bundle, "framer": config.to_dict()}
+    plan |= {"bundle": args.bundle, "framer": FRAMER.to_dict()}
     if args.dry_run:
         print(describe(plan))
         return 0
@@ -79,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder(args.out)
     folder.write_options(plan)
     with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
-        framer = train_framer(options, config, pictures, folder, deadline=deadline)
+        framer = train_framer(options, FRAMER, pictures, folder, deadline=deadline)
     if deadline.stopped:  # to go on later: the bundle keeps the framer it has
         return 0
     add_framer(args.bundle, framer)

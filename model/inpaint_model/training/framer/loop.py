@@ -20,6 +20,7 @@ from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 
+FRAMER = FramerConfig()  # sizes of the framers that the command trains
 PICTURE_PX = 128  # side of the aligned pictures that scenes are made of
 _WARM_UP = 5000  # scenes
 _VOTING = 0.25  # of the side: how far from the frame's centre cells are to vote

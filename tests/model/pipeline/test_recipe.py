@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.model_view import Source
-from inpaint_server.errors import InvalidRequest
-from inpaint_server.filling.recipes import (
+from inpaint_model.pipeline.recipe import (
+    AttachmentError,
     Group,
     MixingNote,
     Recipe,
+    RecipeError,
     read_attachment,
     read_recipe,
     write_attachment,
@@ -62,7 +63,7 @@ recipes = st.builds(
 @settings(deadline=None)
 @given(recipe=recipes)
 def test_what_is_read_is_what_was_written(recipe: Recipe) -> None:
-    again = read_recipe(write_recipe(recipe), "recipe")
+    again = read_recipe(write_recipe(recipe))
     for name in Recipe.__dataclass_fields__:
         if name != "groups":
             assert getattr(again, name) == getattr(recipe, name)
@@ -84,13 +85,13 @@ def example(num_groups: int, size: int) -> Recipe:
 def test_the_codes_of_a_paper_sized_model_fit() -> None:
     text = write_recipe(example(1, 18 * 512))
     assert len(text) <= 64 << 10
-    assert read_recipe(text, "recipe").groups[0].ws_out is not None
+    assert read_recipe(text).groups[0].ws_out is not None
 
 
 def test_codes_that_do_not_fit_are_left_out_from_the_end() -> None:
     text = write_recipe(example(3, 14 * 512))
     assert len(text) <= 64 << 10
-    kept = [group.ws_out is not None for group in read_recipe(text, "recipe").groups]
+    kept = [group.ws_out is not None for group in read_recipe(text).groups]
     assert kept == [True, False, False]
 
 
@@ -117,9 +118,9 @@ def test_codes_that_do_not_fit_are_left_out_from_the_end() -> None:
 def test_a_wrong_value_is_named(key: str, value: object, words: str) -> None:
     content = json.loads(write_recipe(example(1, 4)))
     content[key] = value
-    with pytest.raises(InvalidRequest) as raised:
-        read_recipe(json.dumps(content), "source.recipe")
-    assert str(raised.value).startswith("source.recipe: is not a recipe: ")
+    with pytest.raises(RecipeError) as raised:
+        read_recipe(json.dumps(content))
+    assert str(raised.value).startswith("the recipe is not a recipe: ")
     assert words in str(raised.value)
 
 
@@ -136,7 +137,7 @@ def sources(count: int, resolution: int = 16) -> list[Source]:
 @pytest.mark.parametrize("count", [1, 3])
 def test_attachments_are_lossless(count: int) -> None:
     written = sources(count)
-    read = read_attachment(write_attachment(written), 16, count, "attachment")
+    read = read_attachment(write_attachment(written), 16, count)
     for ours, theirs in zip(written, read, strict=True):
         assert ours.erased.tobytes() == theirs.erased.tobytes()
         assert ours.hole.tobytes() == theirs.hole.tobytes()
@@ -144,5 +145,5 @@ def test_attachments_are_lossless(count: int) -> None:
 
 def test_an_attachment_of_another_size_is_refused_before_it_is_decoded() -> None:
     data = write_attachment(sources(1, 64))
-    with pytest.raises(InvalidRequest, match="is RGBA of 64 x 64 px, must be RGBA of 16 x 16 px"):
-        read_attachment(data[:200], 16, 1, "attachment")
+    with pytest.raises(AttachmentError, match="is RGBA of 64 x 64 px, must be RGBA of 16 x 16 px"):
+        read_attachment(data[:200], 16, 1)

@@ -29,21 +29,23 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Interval, Len
+from PIL import Image
+
+from inpaint_model import __version__
 from inpaint_model.document.arrays import CodesF32
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.model_view import Source
 from inpaint_model.networks.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
-from PIL import Image
-
-from .. import __version__
-from ..errors import InvalidRequest
 
 MAX_RECIPE_BYTES = 64 << 10
 MAX_GROUPS = 64
 MAX_COORDINATE = 4e6  # px, and far more than any angle in degrees
 MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
+
+Codes = tuple[CodesF32, ...]
+"""What a candidate is rendered from: one [num_ws, w_dim] for each group of holes."""
 
 Seed = Annotated[Whole, Interval(ge=0, le=2**32 - 1)]
 Share = Annotated[Finite, Interval(ge=0, le=1)]
@@ -53,6 +55,42 @@ Coordinate = Annotated[Finite, Interval(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Side = Annotated[Finite, Interval(ge=1, le=MAX_COORDINATE)]
 StoredFrame = Annotated[Frame, ReadAs(tuple[Coordinate, Coordinate, Side, Coordinate], Frame._make)]
 StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
+
+
+class RecipeError(ValueError):
+    """A recipe cannot be used.
+
+    Attributes:
+        reason: the message without its subject.
+    """
+
+    subject = "the recipe"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{self.subject} {reason}")
+        self.reason = reason
+
+
+class AttachmentError(RecipeError):
+    """The picture that belongs to a recipe cannot be used."""
+
+    subject = "the recipe's attachment"
+
+
+class OtherModelError(RecipeError):
+    """A recipe was made with another model."""
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model a recipe was made with, and the shape of its codes."""
+
+    name: str
+    weights_sha256: str
+    generator_sha256: str
+    resolution: int  # px
+    num_ws: int
+    w_dim: int
 
 
 def _codes(text: str) -> CodesF32:
@@ -155,24 +193,47 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def read_recipe(text: str, field: str) -> Recipe:
-    """Check and read a recipe; InvalidRequest names `field` and what is wrong with it."""
+def read_recipe(text: str) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        RecipeError: it is too large, no JSON, of another format, or a value of it is wrong.
+    """
     if len(text) > MAX_RECIPE_BYTES:
-        raise InvalidRequest(field, f"has {len(text)} characters; a recipe has at most 65536")
+        raise RecipeError(f"has {len(text)} characters; a recipe has at most 65536")
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(field, f"is not JSON ({error})") from None
+        raise RecipeError(f"is not JSON ({error})") from None
     if not isinstance(data, dict) or data.get("format") != 1:
-        raise InvalidRequest(field, "is not a recipe of format 1")
+        raise RecipeError("is not a recipe of format 1")
     try:
         return validated(RecipeFile, data, "a recipe")
     except ValueError as error:
-        raise InvalidRequest(field, f"is not a recipe: {error}") from None
+        raise RecipeError(f"is not a recipe: {error}") from None
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
+
+
+def codes_of(recipe: Recipe, model: ModelIdentity) -> Codes:
+    """Return the codes of every group, in the model's shape; none if the recipe lacks any.
+
+    Raises:
+        RecipeError: they are of another shape, or the recipe is mixed and lacks codes.
+    """
+    flat = [group.ws_out for group in recipe.groups if group.ws_out is not None]
+    if len(flat) < len(recipe.groups):
+        if recipe.mixing is not None:
+            raise RecipeError("is mixed but has no codes; it cannot be made again")
+        return ()
+    for codes in flat:
+        if codes.size != model.num_ws * model.w_dim:
+            raise RecipeError(
+                f"has {codes.size} numbers in ws_out; {model.name} has {model.num_ws * model.w_dim}"
+            )
+    return tuple(codes.reshape(model.num_ws, model.w_dim) for codes in flat)
 
 
 def write_attachment(sources: Sequence[Source]) -> bytes:
@@ -183,19 +244,29 @@ def write_attachment(sources: Sequence[Source]) -> bytes:
     return buffer.getvalue()
 
 
-def read_attachment(data: bytes, resolution: int, count: int, field: str) -> list[Source]:
-    """Undo `write_attachment`. Its size is checked before it is decoded."""
+def read_attachment(data: bytes, resolution: int, count: int) -> list[Source]:
+    """Return what `write_attachment` was given. The size is checked before anything is decoded.
+
+    Args:
+        data: a PNG.
+        resolution: the model's side, px.
+        count: how many groups the recipe has.
+
+    Raises:
+        AttachmentError: it is not a PNG, or not of this size.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             if picture.mode != "RGBA" or picture.size != (resolution * count, resolution):
-                raise InvalidRequest(
-                    field,
+                raise AttachmentError(
                     f"is {picture.mode} of {picture.width} x {picture.height} px, "
                     f"must be RGBA of {resolution * count} x {resolution} px",
                 )
             rgba = np.asarray(picture)
+    except RecipeError:
+        raise
     except (*_DECODING, Image.DecompressionBombError) as error:
-        raise InvalidRequest(field, f"is not a readable PNG ({error})") from None
+        raise AttachmentError(f"is not a readable PNG ({error})") from None
     hole = np.where(rgba[..., 3] < 255, 255, 0).astype(np.uint8)
     image = np.where(hole[..., None] > 0, 0, rgba[..., :3]).astype(np.uint8)
     return [

@@ -1,0 +1,68 @@
+"""Put patches over a picture: known + (fill - known) * coverage.
+
+The one function of its kind, for the library and for the `inpaint` command (docs/decisions/0036).
+It loads nothing but numpy, so that the command starts fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from inpaint_model.document.arrays import BoolMask, MaskU8, Pixels
+from inpaint_model.document.geometry import Box
+
+
+class Patch(NamedTuple):
+    """The pixels of one group of holes, in the picture's own colors, channels and sample type.
+
+    `fill` [h, w, C] is valid where `coverage` > 0 and holds the picture's own pixels elsewhere;
+    coverage is not applied to it.
+    """
+
+    fill: Pixels
+    coverage: MaskU8  # [h, w]
+    box: Box  # document px
+
+    @property
+    def covered(self) -> BoolMask:
+        """Which of its pixels show, [h, w]."""
+        return self.coverage > 0
+
+
+def composite(
+    picture: Pixels, patches: Sequence[Patch], origin: tuple[int, int] = (0, 0)
+) -> Pixels:
+    """Return the picture with the patches over it. Pixels that none covers keep their bytes.
+
+    Where there is alpha, colors are weighted by it, as an opaque layer with a mask would be.
+
+    Args:
+        picture: [H, W, C]; two and four channels end with alpha.
+        patches: of the same channels and sample type, with boxes inside the picture.
+        origin: where the picture's top left corner lies in the document, px.
+    """
+    x, y = origin
+    result = picture.copy()
+    has_alpha = picture.shape[2] in (2, 4)
+    for patch in patches:
+        part = patch.box.moved(-x, -y).cut(result)
+        covered = patch.covered
+        amount = patch.coverage[covered].astype(np.float64)[:, None] / 255
+        known = part[covered].astype(np.float64)
+        fill = patch.fill[covered].astype(np.float64)
+        weight = amount
+        if has_alpha:
+            white = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1.0
+            # Floats may hold alphas beyond 0..1, which as weights would shoot past both colors.
+            under = (known[:, -1:] / white).clip(0, 1)
+            over = (fill[:, -1:] / white).clip(0, 1) * amount
+            weight = over / np.maximum(over + under * (1 - over), 1e-12)
+        mixed = known + (fill - known) * weight
+        if has_alpha:
+            mixed[:, -1:] = known[:, -1:] + (fill[:, -1:] - known[:, -1:]) * amount
+        mixed = np.where(amount == 1, fill, mixed)
+        part[covered] = mixed if picture.dtype.kind == "f" else np.rint(mixed)
+    return result

@@ -1,0 +1,1 @@
+"""A document of any size and depth in, patches, composites, recipes and sessions out."""

@@ -1,0 +1,349 @@
+"""Fill a document: find the frames, encode, sample, mix, edit, render, and fit what was rendered.
+
+The order of operations: codes from seed and truncation, then mixing with another candidate or
+picture, then edits, then one synthesis.
+
+`DocumentInpainter.fill` does all of it. A scheduler that shares a device among several fills takes
+the steps that it is made of (`open`, `encode`, `tasks`, `render`), and may let the model leave the
+device between any two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from inpaint_model.document.arrays import BoolMask, MaskU8, Pixels
+from inpaint_model.document.blending import BlendSettings
+from inpaint_model.document.compositing import Patch, composite
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import FrameChoice
+from inpaint_model.framing.frame_holes import prepare
+from inpaint_model.inference.inpainter import Inpainter
+from inpaint_model.networks.inpainting_model import Encoding
+from inpaint_model.pipeline.recipe import (
+    Codes,
+    MixingNote,
+    ModelIdentity,
+    read_recipe,
+    write_recipe,
+)
+from inpaint_model.pipeline.reopening import reopened
+from inpaint_model.pipeline.session import (
+    Candidate,
+    Edits,
+    Encodings,
+    FillSession,
+    Outputs,
+    Rendering,
+    Task,
+)
+from inpaint_model.pipeline.style_mixing import Mixing, codes_to_mix, mixed
+
+DEFAULT_TRUNCATION_PSI = 0.8
+
+
+@dataclass(frozen=True)
+class DocumentFill:
+    """One candidate, an edit of it, or a variant."""
+
+    session: FillSession
+    rendering: Rendering
+
+    @property
+    def candidate(self) -> Candidate:
+        """What it was rendered from: `DocumentInpainter.edit` goes on from it."""
+        return self.rendering.candidate
+
+    @cached_property
+    def patches(self) -> list[Patch]:
+        """The fill in document pixels, with the coverage to composite it with; one a group."""
+        return self.session.patches(self.rendering)
+
+    @cached_property
+    def composite(self) -> Pixels:
+        """The picture, filled: its own size and sample type, its own bytes outside the hole."""
+        picture = self.session.picture
+        return composite(picture.pixels, self.patches, picture.origin)
+
+    @property
+    def recipe(self) -> str:
+        """JSON that makes it again, with the session's attachment (see `reopen`)."""
+        return write_recipe(self.session.recipe(self.candidate))
+
+
+class DocumentInpainter:
+    """Fills holes in pictures of any size, sample type and number of channels.
+
+    Example:
+        document = DocumentInpainter(load_bundle("portrait"))
+        session = document.open(photograph, mask)
+        fills = list(document.fill(session, seeds=[0, 1, 2, 3]))
+        blonde = document.edit(session, fills[0].candidate, {"hair_lightness": 2.0})
+    """
+
+    def __init__(
+        self, inpainter: Inpainter | Callable[[], Inpainter], home: object | None = None
+    ) -> None:
+        """Fill with a model.
+
+        Args:
+            inpainter: the model; or what returns it, asked before every step, where it may leave
+                the device in between.
+            home: what stands for the memory that encodings lie in: a session that was encoded in
+                another home is encoded again. None: the memory of this object's model alone.
+        """
+        self._model: Callable[[], Inpainter]
+        self._model = (lambda: inpainter) if isinstance(inpainter, Inpainter) else inpainter
+        self._home = self if home is None else home
+
+    # -- The whole of it -------------------------------------------------------------------------
+
+    def fill(
+        self,
+        session: FillSession,
+        seeds: Sequence[int],
+        *,
+        truncation_psi: float = DEFAULT_TRUNCATION_PSI,
+        edits: Edits | None = None,
+        variants: Sequence[Edits] = (),
+    ) -> Iterator[DocumentFill]:
+        """Yield one candidate for each seed, each followed by its variants.
+
+        Args:
+            session: what `open` returned.
+            seeds: numbers from 0 to 2^32 - 1.
+            truncation_psi: 1 = full variety, 0 = none.
+            edits: of every candidate: how far along which directions, in units.
+            variants: edits of each candidate on top of `edits`.
+
+        Raises:
+            ValueError: a seed is out of range.
+            UnknownDirectionError: the model does not offer a direction.
+        """
+        for task in self.tasks(session, seeds, truncation_psi, edits or {}, variants):
+            (rendering,) = self.render(session, [task])
+            yield DocumentFill(session, rendering)
+
+    def edit(
+        self,
+        session: FillSession,
+        candidate: Candidate,
+        edits: Edits,
+        *,
+        seed: int | None = None,
+        truncation_psi: float | None = None,
+        mixing: Mixing | None = None,
+    ) -> DocumentFill:
+        """Return a candidate again, with these edits instead of its own.
+
+        Args:
+            session: what it was filled in, or `reopened` from its recipe.
+            candidate: of a fill or of the session.
+            edits: how far along which directions, in units.
+            seed: another one; None: the candidate's.
+            truncation_psi: another one; None: the candidate's.
+            mixing: whose styles it takes; None: no one's but those that its codes have already.
+
+        Raises:
+            ValueError: the seed is out of range, or the styles cannot be taken.
+            UnknownDirectionError: the model does not offer a direction.
+        """
+        changed = self.changed(session, candidate, seed, truncation_psi, mixing)
+        (rendering,) = self.render(session, [Task(0, -1, changed._replace(edits=edits))])
+        return DocumentFill(session, rendering)
+
+    # -- Its steps -------------------------------------------------------------------------------
+
+    def open(
+        self,
+        picture: DocumentPicture | Pixels,
+        mask: MaskU8 | BoolMask,
+        *,
+        frame: FrameChoice = "auto",
+        overview: DocumentPicture | None = None,
+        blending: BlendSettings | None = None,
+    ) -> FillSession:
+        """Find a frame for each group of holes. Nothing is encoded yet.
+
+        Args:
+            picture: [H, W, C] of uint8, uint16, float16 or float32 with 1, 3 or 4 channels, sRGB;
+                or a `DocumentPicture`, for linear light and for crops of a document.
+            mask: bool or uint8 [H, W], above 0 where the picture is to be filled; values between
+                are the softness of its edge.
+            frame: "auto" lets the model find what it knows; "box" is the square around the hole;
+                or the frame itself, document px.
+            overview: the whole document at low resolution, for what lies beyond a crop.
+            blending: how fills are fitted to what surrounds them; None: the defaults.
+
+        Raises:
+            ValueError: the picture is of another kind, the mask is empty, of another size, does
+                not meet the frame, or falls into too many groups.
+        """
+        inpainter = self._model()
+        picture, coverage = _as_picture(picture), _as_coverage(mask)
+        placements = prepare(inpainter, picture, coverage, frame=frame, overview=overview)
+        model = identity_of(inpainter)
+        return FillSession(model, picture, coverage, placements, blending or BlendSettings())
+
+    def reopen(
+        self,
+        recipe: str,
+        attachment: bytes,
+        picture: DocumentPicture | Pixels | None = None,
+        mask: MaskU8 | BoolMask | None = None,
+    ) -> FillSession:
+        """Return a session whose candidate 0 is a recipe's.
+
+        Args:
+            recipe: of a fill.
+            attachment: of the fill's session.
+            picture: what the candidate is fitted to, as in `open`; None: the square that the
+                encoder saw.
+            mask: of the fill.
+
+        Raises:
+            RecipeError: recipe or attachment cannot be used with this model.
+            ValueError: the mask is not the recipe's.
+        """
+        return reopened(
+            read_recipe(recipe),
+            attachment,
+            identity_of(self._model()),
+            None if picture is None else _as_picture(picture),
+            None if mask is None else _as_coverage(mask),
+        )
+
+    def encode(self, session: FillSession) -> Iterator[None]:
+        """Encode a session's groups, one a step. What is rendered later does it where need be."""
+        inpainter = self._model()
+        groups = []
+        for placement in session.placements:
+            groups.append(inpainter.encode(placement.source.erased, placement.source.hole))
+            yield None
+        session.encodings = Encodings(self._home, groups)
+
+    def tasks(
+        self,
+        session: FillSession,
+        seeds: Sequence[int],
+        truncation_psi: float,
+        edits: Edits,
+        variants: Sequence[Edits] = (),
+        batch_size: int = 1,
+    ) -> Iterator[Task]:
+        """Yield every candidate, followed by its variants.
+
+        The first seed is sampled alone and the others `batch_size` at a time, when the first one's
+        turn comes.
+        """
+        k = 0
+        while some := seeds[k : k + (batch_size if k else 1)]:
+            for seed, codes in zip(some, self._sample(session, some, truncation_psi), strict=True):
+                candidate = Candidate(seed, truncation_psi, edits, None, codes)
+                session.candidates[k] = candidate
+                for variant, more in enumerate(({}, *variants), start=-1):
+                    yield Task(k, variant, candidate._replace(edits={**edits, **more}))
+                k += 1
+
+    def changed(
+        self,
+        session: FillSession,
+        candidate: Candidate,
+        seed: int | None = None,
+        truncation_psi: float | None = None,
+        mixing: Mixing | None = None,
+    ) -> Candidate:
+        """Return a candidate with another seed or truncation, then with another's styles."""
+        new_seed = candidate.seed if seed is None else seed
+        new_psi = candidate.truncation_psi if truncation_psi is None else truncation_psi
+        if not candidate.codes or (new_seed, new_psi) != candidate.origin:
+            (codes,) = self._sample(session, [new_seed], new_psi)
+            candidate = Candidate(new_seed, new_psi, candidate.edits, None, codes)
+        if mixing is None:
+            return candidate
+        frames = [placement.frame for placement in session.placements]
+        others = codes_to_mix(self._model(), session.model, frames, mixing)
+        note = MixingNote(mixing.levels, mixing.amount)
+        return candidate._replace(mixing=note, codes=mixed(candidate.codes, others, mixing))
+
+    def render(self, session: FillSession, batch: Sequence[Task]) -> list[Rendering]:
+        """Return what the network makes of some candidates, all at once."""
+        inpainter = self._model()
+        groups = []
+        for g, encoding in enumerate(self._encodings(session)):
+            codes = [inpainter.edit(t.candidate.codes[g][None], t.candidate.edits) for t in batch]
+            groups.append(inpainter.render(encoding, np.concatenate(codes)))  # [n, R, R, 3]
+        renderings = []
+        for k, task in enumerate(batch):
+            candidate = task.candidate
+            outputs, unedited = tuple(group[k] for group in groups), None
+            if candidate.is_changed:
+                unedited = self._unedited(session, candidate)
+            else:
+                session.keep_unedited(candidate, outputs)
+            renderings.append(Rendering(task.index, task.variant, candidate, outputs, unedited))
+        return renderings
+
+    def _unedited(self, session: FillSession, candidate: Candidate) -> Outputs:
+        """Return what the network makes of a candidate without edits and mixing."""
+        outputs = session.unedited.get(candidate.origin)
+        if outputs is None:
+            codes = candidate.codes
+            if candidate.mixing is not None:
+                (codes,) = self._sample(session, [candidate.seed], candidate.truncation_psi)
+            inpainter = self._model()
+            outputs = tuple(
+                inpainter.render(encoding, own[None])[0]
+                for encoding, own in zip(self._encodings(session), codes, strict=True)
+            )
+            session.keep_unedited(candidate, outputs)
+        return outputs
+
+    def _sample(
+        self, session: FillSession, seeds: Sequence[int], truncation_psi: float
+    ) -> list[Codes]:
+        """Return the codes of every seed; all groups share the seed."""
+        inpainter = self._model()
+        groups = [
+            inpainter.sample(encoding, seeds, truncation_psi)
+            for encoding in self._encodings(session)
+        ]
+        return list(zip(*groups, strict=True))
+
+    def _encodings(self, session: FillSession) -> list[Encoding]:
+        """Return the session's encodings in this home.
+
+        Made again if the model left the device in between, or if an edit elsewhere took over.
+        """
+        held = session.encodings
+        while held is None or held.home is not self._home:
+            for _ in self.encode(session):
+                pass
+            held = session.encodings
+        return held.groups
+
+
+def _as_picture(picture: DocumentPicture | Pixels) -> DocumentPicture:
+    return picture if isinstance(picture, DocumentPicture) else DocumentPicture(picture)
+
+
+def _as_coverage(mask: MaskU8 | BoolMask) -> MaskU8:
+    coverage: MaskU8 = mask.astype(np.uint8)
+    return coverage * np.uint8(255) if mask.dtype == np.bool_ else coverage
+
+
+def identity_of(inpainter: Inpainter) -> ModelIdentity:
+    """Return what sessions and recipes remember of a model."""
+    info = inpainter.info
+    return ModelIdentity(
+        name=info.name,
+        weights_sha256=info.weights_sha256,
+        generator_sha256=info.generator_sha256,
+        resolution=inpainter.resolution,
+        num_ws=inpainter.num_ws,
+        w_dim=inpainter.w_dim,
+    )

@@ -1,0 +1,77 @@
+"""Go on from a recipe: the session that it came from, on any computer that has the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from inpaint_model.document import holes
+from inpaint_model.document.arrays import MaskU8
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.placement import place
+from inpaint_model.framing.grouping import Choice, grouped
+from inpaint_model.pipeline.recipe import ModelIdentity, Recipe, codes_of, read_attachment
+from inpaint_model.pipeline.session import Candidate, FillSession
+
+
+def reopened(
+    recipe: Recipe,
+    attachment: bytes,
+    model: ModelIdentity,
+    picture: DocumentPicture | None = None,
+    coverage: MaskU8 | None = None,
+) -> FillSession:
+    """Return a session whose candidate 0 is the recipe's. The encoder sees what it saw then.
+
+    Args:
+        recipe: of a candidate.
+        attachment: the PNG that was written with it.
+        model: which the recipe was made with.
+        picture: what the candidate is fitted to, as the fill's; None: the square that the encoder
+            saw of the first group.
+        coverage: uint8 [H, W], the hole in that picture.
+
+    Raises:
+        AttachmentError: the attachment cannot be used.
+        RecipeError: the recipe's codes are not the model's.
+        ValueError: the hole is not the recipe's.
+    """
+    resolution = model.resolution
+    sources = read_attachment(attachment, resolution, len(recipe.groups))
+    if picture is None or coverage is None:
+        picture, coverage = DocumentPicture(sources[0].erased), sources[0].hole
+        whole = Frame(resolution / 2, resolution / 2, resolution)
+        recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
+        sources = sources[:1]
+    placements = [
+        replace(place(picture, part, group.frame, resolution, selection=coverage), source=source)
+        for part, group, source in zip(
+            _parts(picture, coverage, recipe), recipe.groups, sources, strict=True
+        )
+    ]
+    session = FillSession(model, picture, coverage, placements, recipe.blending)
+    session.candidates[0] = Candidate(
+        recipe.seed, recipe.truncation_psi, recipe.edits, recipe.mixing, codes_of(recipe, model)
+    )
+    return session
+
+
+def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[MaskU8]:
+    """Return the part of the hole that belongs to each group: found as the fill found it."""
+    if len(recipe.groups) == 1:
+        return [coverage]
+    regions = holes.components(coverage > 0)
+    recorded = iter(recipe.groups)
+
+    def choose(box: Box) -> Choice:
+        group = next(recorded, None)
+        if group is None:
+            raise ValueError(f"The selection falls into more than {len(recipe.groups)} groups.")
+        return Choice(group.frame, "auto", 1.0, "")
+
+    found = grouped([box.moved(*picture.origin) for box in regions.boxes], choose)
+    if len(found) < len(recipe.groups):
+        raise ValueError(f"The selection has {len(found)} groups, not {len(recipe.groups)}.")
+    return [np.where(regions.mask(members), coverage, np.uint8(0)) for members, _ in found]

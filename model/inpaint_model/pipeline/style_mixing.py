@@ -1,0 +1,85 @@
+"""Style mixing: a candidate takes the styles of another candidate, or of another picture.
+
+The levels are the paper's of the generator: coarse styles are structure, the middle ones features,
+the fine ones colors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from inpaint_model.document.arrays import CodesF32
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Frame
+from inpaint_model.document.model_view import look
+from inpaint_model.inference.inpainter import Inpainter
+from inpaint_model.networks.style_levels import LEVELS
+from inpaint_model.pipeline.recipe import (
+    Codes,
+    ModelIdentity,
+    OtherModelError,
+    Recipe,
+    RecipeError,
+    codes_of,
+)
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Whose styles a candidate takes, which of them, and how far."""
+
+    other: Recipe | DocumentPicture  # a picture lies where its coordinates say
+    levels: tuple[str, ...]  # names of LEVELS, at least one
+    amount: float = 1.0  # 0: none of it; 1: the other's styles alone
+
+
+def mixed(codes: Codes, others: Codes, mixing: Mixing) -> Codes:
+    """Return `codes` with the styles of `others` that a mixing asks for, group by group."""
+    results = []
+    for k, own in enumerate(codes):
+        result = own.copy()
+        for level in mixing.levels:
+            styles = LEVELS[level]
+            result[styles] += mixing.amount * (others[k % len(others)][styles] - result[styles])
+        results.append(result)
+    return tuple(results)
+
+
+def codes_to_mix(
+    inpainter: Inpainter, model: ModelIdentity, frames: Iterable[Frame], mixing: Mixing
+) -> Codes:
+    """Return the codes of what is mixed in.
+
+    Args:
+        inpainter: the model, for the codes of a picture.
+        model: the same model, for the codes of a recipe.
+        frames: of the candidate; a picture is seen through them, as the candidate was.
+        mixing: what is mixed in.
+
+    Raises:
+        OtherModelError: the recipe was made with another model.
+        RecipeError: it has no codes.
+        ValueError: the picture shows nothing in a frame.
+    """
+    if isinstance(mixing.other, DocumentPicture):
+        return tuple(_inverted(inpainter, mixing.other, frame) for frame in frames)
+    if mixing.other.weights_sha256 != model.weights_sha256:
+        raise OtherModelError(
+            f"was made with the model {mixing.other.model!r}, this candidate with {model.name!r}; "
+            "only candidates of one model can be mixed"
+        )
+    codes = codes_of(mixing.other, model)
+    if not codes:
+        raise RecipeError("has no codes (ws_out) to mix")
+    return codes
+
+
+def _inverted(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> CodesF32:
+    all_shown = np.zeros(picture.pixels.shape[:2], np.uint8)
+    seen = look(picture, all_shown, frame, inpainter.resolution)
+    if seen.hole.all():
+        raise ValueError("shows nothing in the candidate's frame; move it over the hole")
+    return inpainter.invert(seen.erased, seen.hole)

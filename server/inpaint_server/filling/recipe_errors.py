@@ -1,0 +1,23 @@
+"""What is wrong with a recipe, told of the field of the request that it came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from inpaint_model.pipeline.recipe import AttachmentError, OtherModelError, RecipeError
+
+from ..errors import InvalidRequest, WrongModel
+
+
+@contextmanager
+def recipe_in(field: str) -> Iterator[None]:
+    """Turn errors of a recipe into the request's. `field` is where the recipe stands in it."""
+    try:
+        yield
+    except AttachmentError:
+        raise  # of another field
+    except OtherModelError as error:
+        raise WrongModel(f"{field} {error.reason}") from None
+    except RecipeError as error:
+        raise InvalidRequest(field, error.reason) from None
