@@ -18,6 +18,8 @@ from daemons import (
     pixels_of,
     square_hole,
 )
+from inpaint_model import DocumentInpainter
+from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 
@@ -51,6 +53,32 @@ def test_events_come_in_their_order(caller: Caller) -> None:
     timings = answer.timings
     assert timings is not None
     assert timings.total_ms >= timings.first_candidate_ms >= timings.encode_ms > 0
+
+
+@pytest.mark.parametrize("sample_type", sorted(DTYPES))
+def test_the_library_makes_the_same_without_a_daemon(
+    caller: Caller, sample_type: pb.SampleType
+) -> None:
+    fill = header(
+        noise(48, 40, 4, sample_type),
+        seeds=[5, 6],
+        edits=[pb.Edit(name="warmer", value=1.0)],
+        variants=[pb.Variant(edits=[pb.Edit(name="brighter", value=2.0)])],
+    )
+    document = DocumentInpainter(tiny_inpainter())
+    session = document.open(pixels_of(fill.crop), pixels_of(fill.hole)[..., 0])
+    fills = document.fill(session, [5, 6], edits={"warmer": 1.0}, variants=[{"brighter": 2.0}])
+    answer = caller.fill(fill)
+    for ours, theirs in zip(fills, answer.candidates, strict=True):
+        assert (ours.rendering.index, ours.rendering.variant) == (theirs.index, theirs.variant)
+        for patch, message in zip(ours.patches, theirs.patches, strict=True):
+            assert patch.box == (
+                message.box.x, message.box.y, message.box.width, message.box.height
+            )  # fmt: skip
+            white = 1.0 if patch.fill.dtype.kind == "f" else float(np.iinfo(patch.fill.dtype).max)
+            away = np.abs(patch.fill / white - pixels_of(message.fill) / white)
+            assert away.max() < 0.006, "batches of another size sum in another order"
+    assert session.attachment() == answer.candidates[0].attachment
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
