@@ -341,7 +341,7 @@ def test_kritas_own_importer_takes_the_zip(
     for path in (
         "pykrita/inpaint_krita/__init__.py",
         "pykrita/inpaint_krita/Manual.html",
-        "pykrita/inpaint_krita/translations/de.json",
+        "pykrita/inpaint_krita/locale/de.po",
         "pykrita/inpaint_krita.desktop",
         "actions/inpaint_krita.action",
     ):

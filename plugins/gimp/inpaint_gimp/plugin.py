@@ -17,7 +17,7 @@ from inpaint_client import Cancelled, InpaintError  # noqa: E402
 from . import procedures  # noqa: E402
 from .calls import Call  # noqa: E402
 from .runs import run_again, run_edit, run_fill  # noqa: E402
-from .translation import _, use_languages  # noqa: E402
+from .translation import CATALOG, _  # noqa: E402
 
 log = logging.getLogger("inpaint_gimp")
 
@@ -74,5 +74,5 @@ def main(argv: Sequence[str]) -> None:
         level=os.environ.get("INPAINT_LOG", "WARNING").upper(),
         format="inpaint-gimp: %(levelname)s %(message)s",
     )
-    use_languages(GLib.get_language_names())
+    CATALOG.use_languages(GLib.get_language_names())
     Gimp.main(InpaintPlugIn.__gtype__, list(argv))

@@ -11,7 +11,7 @@ from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 from .docker import DOCKER_ID, InpaintDocker
 from .host import KritaHost
 from .link import Link
-from .text import tr, use_language
+from .text import CATALOG, tr
 from .wishes import wishes_file
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class InpaintExtension(Extension):  # type: ignore[misc]
 def register() -> None:
     """Called once, when Krita loads the plug-in."""
     application = Krita.instance()
-    use_language(wishes_file().load().language or KritaHost(application).language())
+    CATALOG.use_languages([wishes_file().load().language or KritaHost(application).language()])
     InpaintDocker.link = Link(connection_file().load())
     application.addExtension(InpaintExtension(application))
     position = getattr(DockWidgetFactoryBase, "DockRight", None)

@@ -1,0 +1,90 @@
+"""The plug-ins' catalogs: complete, without leftovers, and used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import inpaint_gimp
+import inpaint_krita
+import pytest
+from inpaint_client.translation import read_catalog
+from inpaint_gimp.arguments import fill_arguments
+from inpaint_gimp.translation import CATALOG, _
+from inpaint_krita import text
+
+PACKAGES = {
+    "_": Path(inpaint_gimp.__file__).parent,
+    "tr": Path(inpaint_krita.__file__).parent,
+}
+CATALOGS = [
+    (function, path.stem)
+    for function, package in PACKAGES.items()
+    for path in sorted((package / "locale").glob("*.po"))
+]
+# Names of directions come from models, not from our source: one to three plain words.
+NAME = re.compile(r"[A-Z][a-z]+( [a-z]+){0,2}")
+BLANK = re.compile(r"\{[^}]*\}")
+
+
+def texts_in_source(function: str) -> set[str]:
+    """Every literal that is passed to the function that translates."""
+    return {
+        str(node.args[0].value)
+        for path in PACKAGES[function].rglob("*.py")
+        if "_vendor" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function
+        if isinstance(node.args[0], ast.Constant)
+    }
+
+
+def entries(function: str, language: str) -> dict[str, str]:
+    return read_catalog(PACKAGES[function] / "locale" / f"{language}.po")
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    yield
+    CATALOG.use_languages(["en"])
+    text.CATALOG.use_languages(["en"])
+
+
+def test_both_plugins_speak_german() -> None:
+    assert {("_", "de"), ("tr", "de")} <= set(CATALOGS)
+
+
+@pytest.mark.parametrize(("function", "language"), CATALOGS)
+def test_a_catalog_is_complete_and_has_nothing_else(function: str, language: str) -> None:
+    source, translated = texts_in_source(function), set(entries(function, language))
+    assert len(source) > 50
+    assert source - translated == set(), "missing"
+    leftovers = translated - source
+    if function == "_":
+        leftovers = {text for text in leftovers if not NAME.fullmatch(text)}
+    assert leftovers == set()
+
+
+@pytest.mark.parametrize(("function", "language"), CATALOGS)
+def test_translations_fill_the_same_blanks(function: str, language: str) -> None:
+    for english, translated in entries(function, language).items():
+        assert translated.strip(), english
+        assert sorted(BLANK.findall(english)) == sorted(BLANK.findall(translated)), english
+
+
+@pytest.mark.parametrize("locale", ["de", "de_AT", "de-DE"])
+def test_a_locale_of_krita_chooses_its_language(locale: str) -> None:
+    text.CATALOG.use_languages([locale])
+    assert text.tr("Cancel") == "Abbrechen"
+    text.CATALOG.use_languages(["en"])
+    assert text.tr("Cancel") == "Cancel"
+
+
+def test_the_languages_of_gimp_choose_the_first_that_there_is() -> None:
+    assert CATALOG.use_languages(["de_AT.UTF-8", "en"]) == "de"
+    assert _("Nothing is selected.") != "Nothing is selected."
+    assert fill_arguments()[0].help != ""
+    assert CATALOG.use_languages(["xx", "C"]) == "en"
+    assert _("Nothing is selected.") == "Nothing is selected."
