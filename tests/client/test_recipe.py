@@ -32,6 +32,7 @@ def test_a_recipe_shows_its_main_fields_and_keeps_the_rest() -> None:
         ('{"format": 1, "model": "m", "seed": "x"}', "incomplete"),
         ('{"format": 1, "model": "m", "seed": 1e999}', "incomplete"),
         ('{"format": 1, "model": "m", "seed": 1, "edits": 5}', "incomplete"),
+        ('{"format": 1, "model": "m", "seed": 1, "edits": []}', "incomplete"),
         ('{"format": 1, "model": "m", "seed": 1, "edits": {"a": null}}', "incomplete"),
         (json.dumps(RECIPE | {"x": "y" * 65536}), "larger than 64 KiB"),
     ],
