@@ -35,7 +35,6 @@ from inpaint_client import (
     InpaintError,
     Picture,
     RecipeSource,
-    Variant,
     parse_endpoint,
     seed_sequence,
 )
@@ -65,7 +64,7 @@ def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
         model=model,
         seeds=seed_sequence(rng.getrandbits(32), rng.randint(1, 4)),
         edits=edits,
-        variants=(Variant(edits),) if rng.random() < 0.3 else (),
+        variants=(edits,) if rng.random() < 0.3 else (),
     )
 
 

@@ -42,7 +42,6 @@ from inpaint_client import (
     Timeout,
     TlsFiles,
     Unauthenticated,
-    Variant,
     errors,
     parse_endpoint,
 )
@@ -57,7 +56,7 @@ def connect(address: str, token: str = "", tls: TlsFiles | None = None) -> Block
 
 
 def test_a_fill_from_beginning_to_end(daemon: FakeDaemon, job: Jobs) -> None:
-    fill = job(variants=(Variant((Edit("smile", 2.0),)),), count=2)
+    fill = job(variants=((Edit("smile", 2.0),),), count=2)
     with connect(daemon.address) as client:
         events = list(client.fill(fill))
     kinds = [type(event) for event in events]

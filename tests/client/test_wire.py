@@ -29,7 +29,6 @@ from inpaint_client import (
     SampleType,
     StyleLevel,
     Transfer,
-    Variant,
 )
 from inpaint_client.wire import edit_requests, event, fill_requests
 from inpaint_protos.health.v1 import health_pb2
@@ -42,7 +41,7 @@ def test_a_job_becomes_its_header(job: Callable[..., FillJob]) -> None:
         model="portrait",
         truncation_psi=0.5,
         edits=(Edit("smile", 1.5),),
-        variants=(Variant((Edit("age", -2.0),)), Variant(())),
+        variants=((Edit("age", -2.0),), ()),
         frame=Frame(1.5, 2.5, 3.5, 4.5),
         blending=Blending(gradient=False, feather_px=3.0),
         output_sample_type=SampleType.F32,

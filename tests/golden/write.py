@@ -33,7 +33,6 @@ from inpaint_client.requests import (
     Mixing,
     RecipeSource,
     StyleLevel,
-    Variant,
 )
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import edit_requests, fill_requests
@@ -201,7 +200,7 @@ def write_wire(folder: Path, caller: Caller) -> None:
         seeds=(7,),
         truncation_psi=0.75,
         edits=(Edit("brighter", 0.5),),
-        variants=(Variant((Edit("brighter", -1.0),)),),
+        variants=((Edit("brighter", -1.0),),),
         frame=Frame(54.0, 39.0, 44.0, 10.0),
         blending=Blending(colour_match=True, gradient=False, feather_px=2.0, grain=False),
         output_sample_type=SampleType.U8,

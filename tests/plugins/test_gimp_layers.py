@@ -14,7 +14,6 @@ from inpaint_client import (
     Progress,
     SampleType,
     Transfer,
-    Variant,
 )
 from inpaint_gimp.collector import Collector
 from inpaint_gimp.layers import Rendering, group_name, layer_name, layer_pixels, stacked
@@ -74,7 +73,7 @@ def test_names_say_seed_and_edits() -> None:
 
 
 def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -> None:
-    collector = Collector((Edit("age", 1), Edit("smile", 1)), (Variant((Edit("smile", 2),)),))
+    collector = Collector((Edit("age", 1), Edit("smile", 1)), ((Edit("smile", 2),),))
     for arrived in (candidate(1), candidate(0), candidate(0, 0), candidate(1, 0)):
         collector.receive(arrived)
     collector.receive(Progress(4, 4))

@@ -23,7 +23,6 @@ from inpaint_client import (
     Picture,
     RecipeSource,
     StyleLevel,
-    Variant,
     Worker,
     parse_endpoint,
     seed_sequence,
@@ -174,7 +173,7 @@ def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -
         window,
         count=2,
         edits=(Edit("age", 1.0),),
-        variants=(Variant((Edit("smile", 2.0),)),),
+        variants=((Edit("smile", 2.0),),),
     )
     assert window.strips[-1] == [7, 7, 8, 8]
     assert [each.edits for each in presenter.renderings][:2] == [
@@ -184,7 +183,7 @@ def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -
 
 
 def test_choosing_shows_that_ones_edits(presenter: Presenter, window: Window) -> None:
-    filled(presenter, window, count=1, variants=(Variant((Edit("smile", 2.0),)),))
+    filled(presenter, window, count=1, variants=((Edit("smile", 2.0),),))
     presenter.choose(1)
     assert presenter.chosen == 1
     assert window.edits == (Edit("smile", 2.0),)

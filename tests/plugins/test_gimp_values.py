@@ -14,7 +14,6 @@ from inpaint_client import (
     FrameMode,
     SampleType,
     Transfer,
-    Variant,
 )
 from inpaint_gimp.arguments import Argument, FillSettings, Kind, edit_arguments, fill_arguments
 from inpaint_gimp.edits import (
@@ -71,8 +70,8 @@ def test_all_values_arrive() -> None:
     assert read.model == "faces"
     assert read.edits == (Edit("smile", 1.5), Edit("age", -2.0))
     assert read.variants == (
-        Variant((Edit("smile", 2.0),)),
-        Variant((Edit("age", 1.0), Edit("smile", 0.0))),
+        (Edit("smile", 2.0),),
+        (Edit("age", 1.0), Edit("smile", 0.0)),
     )
     assert read.frame == Frame(10, 20, 300, -5)
     assert read.from_layer

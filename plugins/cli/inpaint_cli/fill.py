@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from inpaint_client import RAW, Blending, BlockingClient, FillJob, Variant, seed_sequence
+from inpaint_client import RAW, Blending, BlockingClient, FillJob, seed_sequence
 from tqdm import tqdm
 
 from .images import read_document, read_mask
@@ -34,7 +34,7 @@ def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
         seeds=seed_sequence(options.seed, options.n),
         truncation_psi=options.truncation,
         edits=edits_of(options.edit),
-        variants=tuple(Variant(edits_of(values)) for values in options.variant),
+        variants=tuple(edits_of(values) for values in options.variant),
         frame=options.frame,
         blending=RAW if options.raw else Blending(),
     )

@@ -58,7 +58,6 @@ from .requests import (
     Mixing,
     RecipeSource,
     StyleLevel,
-    Variant,
     seed_sequence,
 )
 from .settings import ConnectionSettings, SettingsFile, connection_file
@@ -123,7 +122,6 @@ __all__ = [
     "Transfer",
     "Unauthenticated",
     "Unavailable",
-    "Variant",
     "Worker",
     "WrongModel",
     "connection_file",

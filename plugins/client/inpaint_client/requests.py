@@ -40,13 +40,6 @@ class Edit:
     value: float
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A further rendering of every candidate: the request's edits and these."""
-
-    edits: tuple[Edit, ...]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Blending:
     """How a fill is fitted to its surroundings, inside the hole. None = the daemon's default."""
@@ -69,7 +62,7 @@ class FillJob:
     seeds: tuple[int, ...] = ()  # one a candidate; none = one candidate, of a seed drawn at random
     truncation_psi: float | None = None  # 0..1, 1 = widest variety; None = the daemon's default
     edits: tuple[Edit, ...] = ()
-    variants: tuple[Variant, ...] = ()
+    variants: tuple[tuple[Edit, ...], ...] = ()  # one more rendering each: `edits`, and these
     frame: FrameChoice = FrameMode.AUTO
     blending: Blending = Blending()
     output_sample_type: SampleType | None = None  # of the fills; None = that of the crop

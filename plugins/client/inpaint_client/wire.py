@@ -43,7 +43,7 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
         seeds=job.seeds,
         truncation_psi=job.truncation_psi,
         edits=_edits(job.edits),
-        variants=[pb.Variant(edits=_edits(variant.edits)) for variant in job.variants],
+        variants=[pb.Variant(edits=_edits(edits)) for edits in job.variants],
         frame_mode=_number(FrameMode.EXPLICIT if isinstance(job.frame, Frame) else job.frame),
         frame=_frame(job.frame) if isinstance(job.frame, Frame) else None,
         blending=_blending(job.blending),

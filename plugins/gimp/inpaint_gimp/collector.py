@@ -12,7 +12,6 @@ from inpaint_client import (
     FillEvent,
     FrameChosen,
     Progress,
-    Variant,
 )
 
 from .layers import Rendering
@@ -22,7 +21,9 @@ from .translation import _
 class Collector:
     """Give it every event; ask it for the renderings, in the order of the layers."""
 
-    def __init__(self, edits: Sequence[Edit] = (), variants: Sequence[Variant] = ()) -> None:
+    def __init__(
+        self, edits: Sequence[Edit] = (), variants: Sequence[tuple[Edit, ...]] = ()
+    ) -> None:
         self.session_id = ""
         self.warnings: list[str] = []
         self.fraction = 0.0
@@ -64,5 +65,5 @@ class Collector:
         """The run's edits, and a variant's own in their place or after them."""
         values = {edit.name: edit.value for edit in self._edits}
         if candidate.is_variant:
-            values.update((e.name, e.value) for e in self._variants[candidate.variant].edits)
+            values.update((e.name, e.value) for e in self._variants[candidate.variant])
         return tuple(Edit(name, value) for name, value in values.items())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inpaint_client import BadInput, Edit, Frame, StyleLevel, Variant
+from inpaint_client import BadInput, Edit, Frame, StyleLevel
 
 from .translation import _
 
@@ -39,9 +39,9 @@ def format_edits(edits: Iterable[Edit]) -> str:
     return ", ".join(f"{edit.name}={edit.value:g}" for edit in edits if edit.value)
 
 
-def parse_variants(text: str) -> tuple[Variant, ...]:
+def parse_variants(text: str) -> tuple[tuple[Edit, ...], ...]:
     """The variants in `text`: lists of edits separated by semicolons."""
-    return tuple(Variant(edits) for part in text.split(";") if (edits := parse_edits(part)))
+    return tuple(edits for part in text.split(";") if (edits := parse_edits(part)))
 
 
 def describe_edits(edits: Iterable[Edit]) -> str:

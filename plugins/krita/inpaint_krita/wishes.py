@@ -16,7 +16,6 @@ from inpaint_client.requests import (
     FillJob,
     FrameChoice,
     FrameMode,
-    Variant,
     seed_sequence,
 )
 from inpaint_client.settings import SettingsFile
@@ -88,7 +87,7 @@ def fill_job(wishes: Wishes, capture: Capture, edits: tuple[Edit, ...]) -> FillJ
         seeds=wishes.seeds,
         truncation_psi=wishes.variety,
         edits=() if plain_too else edits,
-        variants=(Variant(edits),) if plain_too else (),
+        variants=(edits,) if plain_too else (),
         frame=wishes.frame_choice,
         blending=wishes.blending,
     )
