@@ -27,7 +27,6 @@ from inpaint_client import (
     Box,
     Candidate,
     Capture,
-    Edit,
     EditJob,
     Endpoint,
     Extent,
@@ -53,7 +52,7 @@ def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
     left, top = rng.randrange(side - size), rng.randrange(side - size)
     for y in range(top, top + size):
         hole[y * side + left : y * side + left + size] = b"\xff" * size
-    edits = tuple(Edit(name, rng.uniform(-2, 2)) for name in names if rng.random() < 0.3)
+    edits = {name: rng.uniform(-2, 2) for name in names if rng.random() < 0.3}
     return FillJob(
         capture=Capture(
             crop=Picture(side, side, 3, rng.randbytes(side * side * 3)),

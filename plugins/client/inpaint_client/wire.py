@@ -16,8 +16,8 @@ from .info import DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .requests import (
     Blending,
-    Edit,
     EditJob,
+    Edits,
     FillJob,
     FrameMode,
     Mixing,
@@ -229,8 +229,8 @@ def _frame(frame: Frame) -> pb.Frame:
     return pb.Frame(cx=frame.cx, cy=frame.cy, side=frame.side, angle=frame.angle)
 
 
-def _edits(edits: tuple[Edit, ...]) -> list[pb.Edit]:
-    return [pb.Edit(name=edit.name, value=edit.value) for edit in edits]
+def _edits(edits: Edits) -> list[pb.Edit]:
+    return [pb.Edit(name=name, value=value) for name, value in edits.items()]
 
 
 def _blending(blending: Blending) -> pb.Blending:
