@@ -42,7 +42,6 @@ from inpaint_client import (
     Candidate,
     Capture,
     Done,
-    Edit,
     EditJob,
     Endpoint,
     Extent,
@@ -214,7 +213,7 @@ def edit_time(client: BlockingClient, job: FillJob, direction: str, repeats: int
         session = event.session_id if isinstance(event, Accepted) else session
     times = []
     for k in range(repeats + 2):
-        edits = (Edit(direction, 0.1 * (k % 8 + 1)),) if direction else ()
+        edits = {direction: 0.1 * (k % 8 + 1)} if direction else {}
         began = time.perf_counter()
         for event in client.edit(EditJob(session_id=session, edits=edits)):
             if isinstance(event, Candidate):

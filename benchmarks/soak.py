@@ -27,7 +27,6 @@ from inpaint_client import (
     Box,
     Candidate,
     Capture,
-    Edit,
     EditJob,
     Endpoint,
     Extent,
@@ -35,7 +34,6 @@ from inpaint_client import (
     InpaintError,
     Picture,
     RecipeSource,
-    Variant,
     parse_endpoint,
     seed_sequence,
 )
@@ -54,7 +52,7 @@ def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
     left, top = rng.randrange(side - size), rng.randrange(side - size)
     for y in range(top, top + size):
         hole[y * side + left : y * side + left + size] = b"\xff" * size
-    edits = tuple(Edit(name, rng.uniform(-2, 2)) for name in names if rng.random() < 0.3)
+    edits = {name: rng.uniform(-2, 2) for name in names if rng.random() < 0.3}
     return FillJob(
         capture=Capture(
             crop=Picture(side, side, 3, rng.randbytes(side * side * 3)),
@@ -65,7 +63,7 @@ def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
         model=model,
         seeds=seed_sequence(rng.getrandbits(32), rng.randint(1, 4)),
         edits=edits,
-        variants=(Variant(edits),) if rng.random() < 0.3 else (),
+        variants=(edits,) if rng.random() < 0.3 else (),
     )
 
 

@@ -25,7 +25,6 @@ from inpaint_client import (
     Client,
     ConnectionLost,
     Done,
-    Edit,
     EditJob,
     Extent,
     FillEvent,
@@ -42,7 +41,6 @@ from inpaint_client import (
     Timeout,
     TlsFiles,
     Unauthenticated,
-    Variant,
     errors,
     parse_endpoint,
 )
@@ -57,7 +55,7 @@ def connect(address: str, token: str = "", tls: TlsFiles | None = None) -> Block
 
 
 def test_a_fill_from_beginning_to_end(daemon: FakeDaemon, job: Jobs) -> None:
-    fill = job(variants=(Variant((Edit("smile", 2.0),)),), count=2)
+    fill = job(variants=({"smile": 2.0},), count=2)
     with connect(daemon.address) as client:
         events = list(client.fill(fill))
     kinds = [type(event) for event in events]
@@ -129,7 +127,7 @@ def test_the_other_requests(daemon: FakeDaemon) -> None:
 
 def test_edit_by_session_and_by_recipe(daemon: FakeDaemon, job: Jobs) -> None:
     fill = job(count=1)
-    edits = (Edit("age", 3.0),)
+    edits = {"age": 3.0}
     with connect(daemon.address) as client:
         events = list(client.fill(fill))
         session = next(e.session_id for e in events if isinstance(e, Accepted))

@@ -16,7 +16,6 @@ from inpaint_client import (
     Box,
     Candidate,
     DaemonFault,
-    Edit,
     EditJob,
     Extent,
     FillJob,
@@ -29,7 +28,6 @@ from inpaint_client import (
     SampleType,
     StyleLevel,
     Transfer,
-    Variant,
 )
 from inpaint_client.wire import edit_requests, event, fill_requests
 from inpaint_protos.health.v1 import health_pb2
@@ -41,8 +39,8 @@ def test_a_job_becomes_its_header(job: Callable[..., FillJob]) -> None:
         overview=Picture(2, 1, 3, b"abcdef"),
         model="portrait",
         truncation_psi=0.5,
-        edits=(Edit("smile", 1.5),),
-        variants=(Variant((Edit("age", -2.0),)), Variant(())),
+        edits={"smile": 1.5},
+        variants=({"age": -2.0}, {}),
         frame=Frame(1.5, 2.5, 3.5, 4.5),
         blending=Blending(gradient=False, feather_px=3.0),
         output_sample_type=SampleType.F32,

@@ -22,7 +22,7 @@ from inpaint_client.events import Accepted, Candidate, Done, FrameChosen, Progre
 from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.recipe import parse_recipe
-from inpaint_client.requests import Edit, FrameMode, StyleLevel
+from inpaint_client.requests import FrameMode, StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import event
 from inpaint_gimp.keepsake import ORIGIN, Keepsake
@@ -146,7 +146,7 @@ class TestRecipe:
     def test_says_the_same_to_the_clients(self) -> None:
         recipe = parse_recipe((GOLDEN / "fill/recipe-00-variant-00.json").read_text("utf-8"))
         assert (recipe.model, recipe.seed, recipe.truncation_psi) == ("golden", 7, 0.8)
-        assert recipe.edits == (Edit("brighter", 1.5),)
+        assert recipe.edits == {"brighter": 1.5}
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["00", "00-variant-00", "01", "01-variant-00"])
@@ -181,7 +181,7 @@ class TestKritaAnnotation:
         plain, edited, mixed = run.results
         assert (plain.layer, plain.recipe, plain.starred) == ("{layer-1}", recipe, True)
         assert plain.attachment == mixed.attachment == attachment
-        assert (edited.variant, edited.edits) == (0, (Edit("brighter", 1.5),))
+        assert (edited.variant, edited.edits) == (0, {"brighter": 1.5})
         assert mixed.mix == Mix("{layer-1}", (StyleLevel.COLOURS,), 0.75)
         assert mixed.unmixed == recipe
 
@@ -329,7 +329,7 @@ class TestWire:
         assert patch.box == HOLE
         assert patch.coverage.data == bytes([96, *[255] * 27]) * 30
         assert (patch.fill.extent, patch.fill.channels) == (Extent(28, 30), 3)
-        assert parse_recipe(variant.recipe).edits == (Edit("brighter", -1.0),)  # not added to 0.5
+        assert parse_recipe(variant.recipe).edits == {"brighter": -1.0}  # not added to 0.5
         assert plain.attachment.startswith(b"\x89PNG")
 
     @pytest.mark.slow

@@ -27,13 +27,11 @@ from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.requests import (
     Blending,
-    Edit,
     EditJob,
     FillJob,
     Mixing,
     RecipeSource,
     StyleLevel,
-    Variant,
 )
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import edit_requests, fill_requests
@@ -144,7 +142,7 @@ def write_fill(folder: Path, run: Sequence[str]) -> None:
 def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
     """Write what Krita keeps in a document and GIMP in a layer, and the settings files."""
     _, _, width, height = HOLE
-    edits = (Edit("brighter", 1.5),)
+    edits = {"brighter": 1.5}
     run = PastRun(
         key="20261127T090000.000000",
         time="2026-11-27T09:00:00+00:00",
@@ -200,8 +198,8 @@ def write_wire(folder: Path, caller: Caller) -> None:
         model="golden",
         seeds=(7,),
         truncation_psi=0.75,
-        edits=(Edit("brighter", 0.5),),
-        variants=(Variant((Edit("brighter", -1.0),)),),
+        edits={"brighter": 0.5},
+        variants=({"brighter": -1.0},),
         frame=Frame(54.0, 39.0, 44.0, 10.0),
         blending=Blending(colour_match=True, gradient=False, feather_px=2.0, grain=False),
         output_sample_type=SampleType.U8,
@@ -212,7 +210,7 @@ def write_wire(folder: Path, caller: Caller) -> None:
             attachment=(folder / "fill/recipe-00.source.png").read_bytes(),
             capture=capture,
         ),
-        edits=(Edit("brighter", -1.5),),
+        edits={"brighter": -1.5},
         truncation_psi=0.5,
         seed=9,
         mixing=Mixing(

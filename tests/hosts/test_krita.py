@@ -24,7 +24,7 @@ from inpaint_client.events import Candidate
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.recipe import parse_recipe
-from inpaint_client.requests import Edit, FillJob
+from inpaint_client.requests import FillJob
 from inpaint_krita.capture import capture
 from inpaint_krita.history import PREFIX, unpack
 from inpaint_krita.selection import KeptSelection, box_of
@@ -67,7 +67,7 @@ def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
     endpoint = parse_endpoint(runtime["address"], runtime["token"])
     with BlockingClient(lambda: endpoint) as client:
         plain = [each for each in client.fill(job) if isinstance(each, Candidate)]
-        edited_job = replace(job, seeds=(6,), edits=(Edit(slider, 1.0),))
+        edited_job = replace(job, seeds=(6,), edits={slider: 1.0})
         edited = [each for each in client.fill(edited_job) if isinstance(each, Candidate)]
     filled = read_kra(out / "filled.kra")
     for candidate in plain:
@@ -104,7 +104,7 @@ def job_of(before: np.ndarray, mask: np.ndarray, extent: Extent) -> FillJob:
         try:
             next(steps)
         except StopIteration as stop:
-            return fill_job(Wishes(seed=5, candidates=3), stop.value, ())
+            return fill_job(Wishes(seed=5, candidates=3), stop.value, {})
 
 
 def check_layer(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from inpaint_client import BadInput, Box, Edit, Extent, FrameMode, SampleType, Transfer
+from inpaint_client import BadInput, Box, Extent, FrameMode, SampleType, Transfer
 from inpaint_gimp.arguments import FillSettings
 from inpaint_gimp.capture import capture, fill_job
 from inpaint_gimp.precision import SampleFormat
@@ -192,10 +192,10 @@ def test_the_request_says_what_the_settings_say() -> None:
             candidates=3,
             seed=9,
             truncation=0.5,
-            edits=(Edit("smile", 1),),
+            edits={"smile": 1},
             frame=FrameMode.BOX,
         ),
     )
     assert (job.seeds, job.truncation_psi) == ((9, 10, 11), 0.5)
-    assert (job.model, job.edits, job.frame) == ("m", (Edit("smile", 1),), FrameMode.BOX)
+    assert (job.model, job.edits, job.frame) == ("m", {"smile": 1}, FrameMode.BOX)
     assert job.capture is read

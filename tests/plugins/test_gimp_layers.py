@@ -7,14 +7,12 @@ import pytest
 from inpaint_client import (
     Box,
     Candidate,
-    Edit,
     Extent,
     Patch,
     Picture,
     Progress,
     SampleType,
     Transfer,
-    Variant,
 )
 from inpaint_gimp.collector import Collector
 from inpaint_gimp.layers import Rendering, group_name, layer_name, layer_pixels, stacked
@@ -66,15 +64,15 @@ def test_separate_holes_share_a_layer_that_is_transparent_in_between() -> None:
 
 
 def test_names_say_seed_and_edits() -> None:
-    assert layer_name(Rendering(candidate(1), ())) == "Candidate 2, seed 41"
-    edited = Rendering(candidate(), (Edit("smile", 1.5), Edit("age", 0)))
+    assert layer_name(Rendering(candidate(1), {})) == "Candidate 2, seed 41"
+    edited = Rendering(candidate(), {"smile": 1.5, "age": 0})
     assert layer_name(edited) == "Candidate 1, seed 40: smile +1.5"
     assert group_name("faces", 3) == "Inpaint (StyleGAN), faces, seed 3"
     assert group_name("", 3) == "Inpaint (StyleGAN), seed 3"
 
 
 def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -> None:
-    collector = Collector((Edit("age", 1), Edit("smile", 1)), (Variant((Edit("smile", 2),)),))
+    collector = Collector({"age": 1, "smile": 1}, ({"smile": 2},))
     for arrived in (candidate(1), candidate(0), candidate(0, 0), candidate(1, 0)):
         collector.receive(arrived)
     collector.receive(Progress(4, 4))

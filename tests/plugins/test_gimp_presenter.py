@@ -16,14 +16,13 @@ from inpaint_client import (
     Box,
     Capture,
     DaemonInfo,
-    Edit,
+    Edits,
     Endpoint,
     FillJob,
     NoDaemon,
     Picture,
     RecipeSource,
     StyleLevel,
-    Variant,
     Worker,
     parse_endpoint,
     seed_sequence,
@@ -47,7 +46,7 @@ class Window:
         self.states: list[State] = []
         self.strips: list[list[int]] = []  # the seeds shown, each time the strip changed
         self.renderings: list[Rendering] = []
-        self.edits: tuple[Edit, ...] = ()
+        self.edits: Edits = {}
         self.mix = Mix()
         self.others: Sequence[Other] = ()
 
@@ -64,7 +63,7 @@ class Window:
     def show_rendering(self, index: int, rendering: Rendering) -> None:
         self.renderings[index] = rendering
 
-    def show_edits(self, edits: tuple[Edit, ...]) -> None:
+    def show_edits(self, edits: Edits) -> None:
         self.edits = edits
 
     def show_mix(self, mix: Mix) -> None:
@@ -127,7 +126,7 @@ def colour(rendering: Rendering) -> tuple[int, ...]:
     return tuple(rendering.candidate.patches[0].fill.data[:3])
 
 
-def is_shown(presenter: Presenter, index: int, edits: tuple[Edit, ...]) -> bool:
+def is_shown(presenter: Presenter, index: int, edits: Edits) -> bool:
     return presenter.renderings[index].edits == edits
 
 
@@ -173,21 +172,21 @@ def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -
         presenter,
         window,
         count=2,
-        edits=(Edit("age", 1.0),),
-        variants=(Variant((Edit("smile", 2.0),)),),
+        edits={"age": 1.0},
+        variants=({"smile": 2.0},),
     )
     assert window.strips[-1] == [7, 7, 8, 8]
     assert [each.edits for each in presenter.renderings][:2] == [
-        (Edit("age", 1.0),),
-        (Edit("age", 1.0), Edit("smile", 2.0)),
+        {"age": 1.0},
+        {"age": 1.0, "smile": 2.0},
     ]
 
 
 def test_choosing_shows_that_ones_edits(presenter: Presenter, window: Window) -> None:
-    filled(presenter, window, count=1, variants=(Variant((Edit("smile", 2.0),)),))
+    filled(presenter, window, count=1, variants=({"smile": 2.0},))
     presenter.choose(1)
     assert presenter.chosen == 1
-    assert window.edits == (Edit("smile", 2.0),)
+    assert window.edits == {"smile": 2.0}
 
 
 def test_a_slider_renders_the_chosen_one_again(
@@ -195,10 +194,10 @@ def test_a_slider_renders_the_chosen_one_again(
 ) -> None:
     filled(presenter, window)
     before = window.renderings[0]
-    presenter.slide((Edit("smile", 2.0),))
+    presenter.slide({"smile": 2.0})
     window.until(lambda: window.renderings[0] is not before)
     assert colour(window.renderings[0]) == expected(7, smile=2.0)
-    assert window.renderings[0].edits == (Edit("smile", 2.0),)
+    assert window.renderings[0].edits == {"smile": 2.0}
     assert window.renderings[0].candidate.attachment
     assert daemon.service.edits[-1].session_id == "session-1"
     assert not daemon.service.edits[-1].HasField("source")  # the picture travels only once
@@ -209,8 +208,8 @@ def test_only_the_last_position_of_a_moving_slider_counts(
 ) -> None:
     filled(presenter, window, count=1)
     for value in range(1, 30):
-        presenter.slide((Edit("smile", value / 10),))
-    window.until(lambda: presenter.renderings[0].edits == (Edit("smile", 2.9),))
+        presenter.slide({"smile": value / 10})
+    window.until(lambda: presenter.renderings[0].edits == {"smile": 2.9})
     assert len(daemon.service.edits) == 2  # the first at once, and the last
 
 
@@ -219,7 +218,7 @@ def test_without_the_session_the_recipe_is_sent(
 ) -> None:
     filled(presenter, window, count=1)
     daemon.service.sessions.clear()
-    presenter.slide((Edit("smile", 1.0),))
+    presenter.slide({"smile": 1.0})
     window.until(lambda: bool(presenter.renderings[0].edits))
     assert daemon.service.edits[-1].HasField("source")
     assert colour(presenter.renderings[0]) == expected(7, smile=1.0)
@@ -231,7 +230,7 @@ def test_a_slider_that_moves_while_the_session_is_found_gone_is_followed(
     filled(presenter, window, count=1)
     daemon.service.sessions.clear()
     for value in (1.0, 2.0):
-        presenter.slide((Edit("smile", value),))
+        presenter.slide({"smile": value})
     window.until(lambda: not presenter.is_rendering)
     assert colour(presenter.renderings[0]) == expected(7, smile=2.0)
 
@@ -244,7 +243,7 @@ def test_a_recipes_session_is_no_other_candidates(
     daemon.service.sessions.clear()
     for index, value in ((2, 1.0), (0, 2.0), (2, 3.0)):
         presenter.choose(index)
-        wanted = (Edit("smile", value),)
+        wanted = {"smile": value}
         presenter.slide(wanted)
         window.until(partial(is_shown, presenter, index, wanted))
         window.until(lambda: presenter._edit is None)
@@ -259,7 +258,7 @@ def test_a_recipes_session_is_no_other_candidates(
 
 def test_a_copy_is_kept_while_the_sliders_go_on(presenter: Presenter, window: Window) -> None:
     filled(presenter, window, count=2)
-    presenter.slide((Edit("smile", 1.0),))
+    presenter.slide({"smile": 1.0})
     presenter.keep()  # while the edit is on its way: the slot moves, not the place
     window.until(lambda: bool(presenter.renderings[0].edits))
     assert window.strips[-1] == [7, 7, 8]
@@ -327,7 +326,7 @@ def test_an_opened_fill_is_edited_by_its_recipe_first_and_its_session_then(
     fresh.connect()
     window.until(lambda: fresh.state.phase is Phase.READY)
     for value in (1.0, 2.0):
-        wanted = (Edit("smile", value),)
+        wanted = {"smile": value}
         fresh.slide(wanted)
         window.until(partial(is_shown, fresh, 0, wanted))
     first, second = daemon.service.edits
@@ -383,7 +382,7 @@ def test_the_others_of_the_run_and_the_layers_are_offered(
         "Layer: Green",
     ]
     presenter.choose(1)
-    presenter.slide((), Mix(window.other("Candidate 1, seed 7")))
+    presenter.slide({}, Mix(window.other("Candidate 1, seed 7")))
     window.until(lambda: not presenter.is_rendering)
     presenter.choose(0)
     assert window.others[0].label == "Candidate 2, seed 8: mixed"
@@ -395,7 +394,7 @@ def test_another_result_is_mixed_in_and_taken_out_again(
     filled(presenter, window)
     plain = presenter.renderings[0]
     mix = Mix(window.other("Candidate 3, seed 9"), (StyleLevel.COLOURS,), 0.25)
-    presenter.slide((), mix)
+    presenter.slide({}, mix)
     mixed = until_mixed(presenter, window, mix)
     assert colour(mixed) == mixed_colour(7, colour_of(9), 0.25)
     assert layer_name(mixed) == "Candidate 1, seed 7: mixed"
@@ -406,7 +405,7 @@ def test_another_result_is_mixed_in_and_taken_out_again(
     assert mixed.mixed is not None
     assert mixed.mixed.unmixed == plain.candidate.recipe
     assert (mixed.mixed.recipe, mixed.mixed.tattoo) == (sent.mixing.recipe, 0)
-    presenter.slide((), Mix())
+    presenter.slide({}, Mix())
     back = until_mixed(presenter, window, Mix())
     assert (colour(back), back.mixed) == (colour(plain), None)
     assert not daemon.service.edits[-1].HasField("mixing")
@@ -417,7 +416,7 @@ def test_sliders_and_mixing_go_together(
 ) -> None:
     filled(presenter, window)
     mix = Mix(window.other("Candidate 2, seed 8"), LEVELS, 1.0)
-    presenter.slide((Edit("smile", 2.0),), mix)
+    presenter.slide({"smile": 2.0}, mix)
     assert layer_name(until_mixed(presenter, window, mix)).endswith(": smile +2, mixed")
     sent = daemon.service.edits[-1]
     assert (sent.edits[0].value, sent.mixing.amount) == (2.0, 1.0)
@@ -429,7 +428,7 @@ def test_of_a_moving_amount_only_the_last_counts(
     filled(presenter, window)
     other = window.other("Candidate 2, seed 8")
     for value in range(1, 20):
-        presenter.slide((), Mix(other, LEVELS, value / 20))
+        presenter.slide({}, Mix(other, LEVELS, value / 20))
     until_mixed(presenter, window, Mix(other, LEVELS, 0.95))
     assert [edit.mixing.amount for edit in daemon.service.edits] == [0.05, 0.95]
 
@@ -439,7 +438,7 @@ def test_a_mixing_of_nothing_asks_for_nothing(
     presenter: Presenter, window: Window, daemon: FakeDaemon, mix: Mix
 ) -> None:
     filled(presenter, window)
-    presenter.slide((), mix)
+    presenter.slide({}, mix)
     assert not presenter.is_rendering
     assert daemon.service.edits == []
 
@@ -452,7 +451,7 @@ def test_a_layer_is_looked_at_each_time(
     window.until(lambda: presenter.state.phase is Phase.READY)
     for amount in (0.5, 1.0):
         mix = Mix(GREEN.key, (StyleLevel.COLOURS,), amount)
-        presenter.slide((), mix)
+        presenter.slide({}, mix)
         mixed = until_mixed(presenter, window, mix)
         assert colour(mixed) == mixed_colour(7, (0, 1, 0), amount)
     assert layers.looks == 2  # it may have been moved
@@ -468,16 +467,16 @@ def test_a_layer_that_shows_nothing_leaves_all_as_it_was(
     presenter.fill(job(), source, layers)
     window.until(lambda: presenter.state.phase is Phase.READY)
     kept = Mix(GREEN.key, (StyleLevel.COLOURS,), 0.5)
-    presenter.slide((), kept)
+    presenter.slide({}, kept)
     before = until_mixed(presenter, window, kept)
     layers.is_empty = True
     window.mix = Mix(GREEN.key, (StyleLevel.COLOURS,), 1.0)
-    presenter.slide((), window.mix)
+    presenter.slide({}, window.mix)
     assert presenter.state == State(
         Phase.READY, "The layer to mix with is empty or was deleted.", is_error=True
     )
     assert (window.mix, presenter.renderings[0]) == (kept, before)
-    presenter.slide((), kept)  # what is shown already
+    presenter.slide({}, kept)  # what is shown already
     assert not presenter.state.is_error
 
 
@@ -486,10 +485,10 @@ def test_without_the_session_a_mixed_one_starts_from_what_it_was(
 ) -> None:
     filled(presenter, window)
     other = window.other("Candidate 2, seed 8")
-    presenter.slide((), Mix(other, LEVELS, 1.0))
+    presenter.slide({}, Mix(other, LEVELS, 1.0))
     until_mixed(presenter, window, Mix(other, LEVELS, 1.0))
     daemon.service.sessions.clear()
-    presenter.slide((), Mix(other, LEVELS, 0.5))
+    presenter.slide({}, Mix(other, LEVELS, 0.5))
     assert colour(until_mixed(presenter, window, Mix(other, LEVELS, 0.5))) == mixed_colour(
         7, colour_of(8), 0.5
     )
@@ -501,11 +500,11 @@ def test_each_result_has_its_own_mixing_and_a_copy_keeps_it(
 ) -> None:
     filled(presenter, window)
     mix = Mix(window.other("Candidate 2, seed 8"), LEVELS, 0.5)
-    presenter.slide((), mix)
+    presenter.slide({}, mix)
     until_mixed(presenter, window, mix)
     presenter.keep()
     assert window.others[0].label == "Candidate 1, seed 7: mixed"
-    presenter.slide((), Mix())
+    presenter.slide({}, Mix())
     until_mixed(presenter, window, Mix())
     assert [each.mix for each in presenter.renderings[:2]] == [Mix(), mix]
     presenter.choose(1)
@@ -517,7 +516,7 @@ def test_each_result_has_its_own_mixing_and_a_copy_keeps_it(
 def test_filling_again_forgets_the_mixing(presenter: Presenter, window: Window) -> None:
     filled(presenter, window)
     mix = Mix(window.other("Candidate 2, seed 8"))
-    presenter.slide((), mix)
+    presenter.slide({}, mix)
     window.mix = mix
     until_mixed(presenter, window, mix)
     filled(presenter, window, count=1)
@@ -530,10 +529,10 @@ def test_what_the_daemon_refuses_is_not_kept(
     filled(presenter, window)
     before = presenter.renderings[0]
     daemon.service.script.fail = "INVALID_ARGUMENT"
-    wanted: tuple[Edit, ...] = (Edit("smile", 1.0),)
+    wanted: Edits = {"smile": 1.0}
     window.mix, window.edits = Mix(window.other("Candidate 2, seed 8")), wanted
     presenter.slide(window.edits, window.mix)
     window.until(lambda: presenter.state.is_error)
-    assert (window.mix, window.edits) == (Mix(), ())  # where the controls are is what is shown
+    assert (window.mix, window.edits) == (Mix(), {})  # where the controls are is what is shown
     assert presenter.renderings[0] is before
     assert not presenter.is_rendering

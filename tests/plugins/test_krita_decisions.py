@@ -18,7 +18,7 @@ from inpaint_client.errors import (
 from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.info import DaemonInfo, Direction, Model
 from inpaint_client.pictures import Picture
-from inpaint_client.requests import MAX_SEED, Edit, FrameMode, StyleLevel
+from inpaint_client.requests import MAX_SEED, FrameMode, StyleLevel
 from inpaint_krita.connection import Connection, Mend, Phase, after_failure
 from inpaint_krita.history import (
     PREFIX,
@@ -137,8 +137,8 @@ RUN = PastRun(
     coverage=bytes(i % 256 for i in range(1200)),
     source="{s}",
     results=(
-        Result(5, "{a}", '{"seed":5}', 0, -1, b"picture", (), True),
-        Result(5, "{b}", '{"seed":5}', 0, 0, b"", (Edit("smile", 1.5),)),
+        Result(5, "{a}", '{"seed":5}', 0, -1, b"picture", {}, True),
+        Result(5, "{b}", '{"seed":5}', 0, 0, b"", {"smile": 1.5}),
         Result(
             6,
             "{c}",
@@ -237,8 +237,8 @@ class TestWishes:
     def test_only_sliders_that_the_model_has_and_that_are_off_zero(self) -> None:
         model = Model("m", directions=(Direction("smile", "", -1, 1), Direction("age", "", -1, 1)))
         edits = usable_edits({"smile": 1.0, "age": 0.0, "beard": 2.0}, model)
-        assert edits == (Edit("smile", 1.0),)
-        assert usable_edits({"smile": 1.0}, None) == ()
+        assert edits == {"smile": 1.0}
+        assert usable_edits({"smile": 1.0}, None) == {}
 
     def test_the_job(self) -> None:
         captured = Capture(
@@ -247,7 +247,7 @@ class TestWishes:
             crop_box=Box(0, 0, 4, 4),
             document=Extent(4, 4),
         )
-        edits = (Edit("smile", 1.0),)
+        edits = {"smile": 1.0}
         job = fill_job(Wishes(candidates=2, seed=9, variety=0.5), captured, edits)
         assert (job.seeds, job.truncation_psi, job.edits, job.variants) == (
             (9, 10),
@@ -258,11 +258,11 @@ class TestWishes:
         assert job.capture is captured
         assert job.frame is FrameMode.AUTO
         both = fill_job(Wishes(also_without_edits=True), captured, edits)
-        assert both.edits == ()
-        assert both.variants[0].edits == edits
-        framed = fill_job(Wishes(context="frame", frame_side=3.0), captured, ())
+        assert both.edits == {}
+        assert both.variants == (edits,)
+        framed = fill_job(Wishes(context="frame", frame_side=3.0), captured, {})
         assert framed.frame == Frame(0.0, 0.0, 3.0)
-        assert fill_job(Wishes(context="frame"), captured, ()).frame is FrameMode.AUTO
+        assert fill_job(Wishes(context="frame"), captured, {}).frame is FrameMode.AUTO
 
 
 def test_cancelling_is_no_problem() -> None:

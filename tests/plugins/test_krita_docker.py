@@ -202,7 +202,7 @@ def test_a_slider_renders_again_and_only_its_last_place_counts(
     until(lambda: not docker.controller.state.is_editing)
     run = docker.controller.state.run
     assert run is not None
-    assert {edit.name: edit.value for edit in run.results[0].edits} == {"smile": 1.0}
+    assert run.results[0].edits == {"smile": 1.0}
     assert centre(docker, 1) == bgra(6)
 
 

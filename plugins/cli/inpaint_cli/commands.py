@@ -23,7 +23,7 @@ from .batch import fill_folder
 from .connection import connect
 from .fill import fill_one
 from .images import UnusableImageError, read_document, read_mask
-from .jobs import Prepared, edits_of, mixed_picture, prepare
+from .jobs import Prepared, mixed_picture, prepare
 from .output import Run, Writer
 
 
@@ -84,7 +84,7 @@ def edit(options: Namespace) -> int:
     recipe_text = _read_text(options.recipe)
     recipe = parse_recipe(recipe_text)
     attachment = _read_bytes(source_of(options.recipe))
-    edits = dict(options.edit) if options.edit else {e.name: e.value for e in recipe.edits}
+    edits = options.edit or recipe.edits
     with connect() as client:
         if options.image is None:
             from .standalone import document_of_attachment
@@ -99,7 +99,7 @@ def edit(options: Namespace) -> int:
             source = RecipeSource(
                 recipe=recipe_text, attachment=attachment, capture=prepared.capture
             )
-        job = EditJob(source=source, edits=edits_of(edits), mixing=_mixing(options, prepared))
+        job = EditJob(source=source, edits=edits, mixing=_mixing(options, prepared))
         with tqdm(desc=options.recipe.name, total=1, disable=None, leave=False) as bar:
             run = Writer(options.out, prepared, options.format).write_all(client.edit(job), bar)
     _report(run, options)

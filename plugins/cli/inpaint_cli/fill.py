@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from inpaint_client import RAW, Blending, BlockingClient, FillJob, Variant, seed_sequence
+from inpaint_client import RAW, Blending, BlockingClient, FillJob, seed_sequence
 from tqdm import tqdm
 
 from .images import read_document, read_mask
-from .jobs import Prepared, edits_of, prepare
+from .jobs import Prepared, prepare
 from .output import Run, Writer
 
 
@@ -33,8 +33,8 @@ def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
         model=options.model,
         seeds=seed_sequence(options.seed, options.n),
         truncation_psi=options.truncation,
-        edits=edits_of(options.edit),
-        variants=tuple(Variant(edits_of(values)) for values in options.variant),
+        edits=options.edit,
+        variants=tuple(options.variant),
         frame=options.frame,
         blending=RAW if options.raw else Blending(),
     )

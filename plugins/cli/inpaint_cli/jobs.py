@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy.typing as npt
 from inpaint_client import (
     Box,
     Capture,
-    Edit,
     Extent,
     Limits,
     Picture,
@@ -112,8 +110,3 @@ def reduced(wire: Pixels, longest: int) -> Pixels:
     means = squares.mean(axis=(1, 3), dtype=np.float32)
     white = np.float32(np.iinfo(wire.dtype).max if wire.dtype.kind == "u" else 1)
     return quantised(means / white, wire.dtype)
-
-
-def edits_of(values: Mapping[str, float]) -> tuple[Edit, ...]:
-    """Return the client's edits of names and values, in units."""
-    return tuple(Edit(name, value) for name, value in values.items())

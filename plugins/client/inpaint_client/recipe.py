@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import BadInput
-from .requests import Edit
+from .requests import Edits
 
 MAX_RECIPE_BYTES = 64 << 10
 FORMAT = 1
@@ -26,7 +26,7 @@ class Recipe:
     model: str
     seed: int
     truncation_psi: float
-    edits: tuple[Edit, ...]
+    edits: Edits
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -56,13 +56,7 @@ def parse_recipe(text: str) -> Recipe:
             str(content["model"]),
             int(content["seed"]),
             float(content.get("truncation_psi", 1.0)),
-            _edits(content.get("edits", {})),
+            {name: float(value) for name, value in content.get("edits", {}).items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise BadInput(f"The recipe is incomplete ({error!r}).", _NOT_OURS) from error
-
-
-def _edits(content: dict[str, float] | list[dict[str, Any]]) -> tuple[Edit, ...]:
-    if isinstance(content, dict):
-        return tuple(Edit(str(name), float(value)) for name, value in content.items())
-    return tuple(Edit(str(each["name"]), float(each["value"])) for each in content)

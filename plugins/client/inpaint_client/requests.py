@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -32,19 +33,11 @@ class StyleLevel(IntEnum):
     COLOURS = 3  # light, colour, texture
 
 
-@dataclass(frozen=True)
-class Edit:
-    """How far to go along one direction of the model, in units (1 = one standard deviation)."""
+Edits = Mapping[str, float]
+"""How far to go along directions of the model: name -> units (1 = one standard deviation).
 
-    name: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A further rendering of every candidate: the request's edits and these."""
-
-    edits: tuple[Edit, ...]
+Read-only once handed on; texts list the edits in the mapping's order.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +61,8 @@ class FillJob:
     model: str = ""  # empty = the daemon's default, or one with more detail for a large frame
     seeds: tuple[int, ...] = ()  # one a candidate; none = one candidate, of a seed drawn at random
     truncation_psi: float | None = None  # 0..1, 1 = widest variety; None = the daemon's default
-    edits: tuple[Edit, ...] = ()
-    variants: tuple[Variant, ...] = ()
+    edits: Edits = field(default_factory=dict)
+    variants: tuple[Edits, ...] = ()  # one more rendering each: `edits`, and these
     frame: FrameChoice = FrameMode.AUTO
     blending: Blending = Blending()
     output_sample_type: SampleType | None = None  # of the fills; None = that of the crop
@@ -138,7 +131,7 @@ class EditJob:
     session_id: str = ""
     source: RecipeSource | None = None
     index: int = 0  # which candidate of the session
-    edits: tuple[Edit, ...] = ()  # replace the candidate's
+    edits: Edits = field(default_factory=dict)  # replace the candidate's
     truncation_psi: float | None = None
     seed: int | None = None
     mixing: Mixing | None = None

@@ -16,8 +16,8 @@ from .info import DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .requests import (
     Blending,
-    Edit,
     EditJob,
+    Edits,
     FillJob,
     FrameMode,
     Mixing,
@@ -43,7 +43,7 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
         seeds=job.seeds,
         truncation_psi=job.truncation_psi,
         edits=_edits(job.edits),
-        variants=[pb.Variant(edits=_edits(variant.edits)) for variant in job.variants],
+        variants=[pb.Variant(edits=_edits(edits)) for edits in job.variants],
         frame_mode=_number(FrameMode.EXPLICIT if isinstance(job.frame, Frame) else job.frame),
         frame=_frame(job.frame) if isinstance(job.frame, Frame) else None,
         blending=_blending(job.blending),
@@ -229,8 +229,8 @@ def _frame(frame: Frame) -> pb.Frame:
     return pb.Frame(cx=frame.cx, cy=frame.cy, side=frame.side, angle=frame.angle)
 
 
-def _edits(edits: tuple[Edit, ...]) -> list[pb.Edit]:
-    return [pb.Edit(name=edit.name, value=edit.value) for edit in edits]
+def _edits(edits: Edits) -> list[pb.Edit]:
+    return [pb.Edit(name=name, value=value) for name, value in edits.items()]
 
 
 def _blending(blending: Blending) -> pb.Blending:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
-from inpaint_client import MAX_SEED, Blending, Edit, FrameChoice, FrameMode, Variant
+from inpaint_client import MAX_SEED, Blending, Edits, FrameChoice, FrameMode
 
 from .edits import parse_edits, parse_frame, parse_variants
 from .translation import _
@@ -240,8 +240,8 @@ class FillSettings:
     candidates: int = 4
     seed: int | None = None  # None: to be drawn
     truncation: float = 0.8
-    edits: tuple[Edit, ...] = ()
-    variants: tuple[Variant, ...] = ()
+    edits: Edits = field(default_factory=dict)
+    variants: tuple[Edits, ...] = ()
     frame: FrameChoice = FrameMode.AUTO
     from_layer: bool = False  # the source is the selected layer, not all that is visible
     group: bool = True

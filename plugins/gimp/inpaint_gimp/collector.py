@@ -8,11 +8,10 @@ from inpaint_client import (
     Accepted,
     Candidate,
     Done,
-    Edit,
+    Edits,
     FillEvent,
     FrameChosen,
     Progress,
-    Variant,
 )
 
 from .layers import Rendering
@@ -22,14 +21,14 @@ from .translation import _
 class Collector:
     """Give it every event; ask it for the renderings, in the order of the layers."""
 
-    def __init__(self, edits: Sequence[Edit] = (), variants: Sequence[Variant] = ()) -> None:
+    def __init__(self, edits: Edits, variants: Sequence[Edits] = ()) -> None:
         self.session_id = ""
         self.warnings: list[str] = []
         self.fraction = 0.0
         self.status = _("Sending the picture…")
         self.is_complete = False
-        self._edits = tuple(edits)
-        self._variants = tuple(variants)
+        self._edits = edits
+        self._variants = variants
         self._renderings: dict[tuple[int, int], Rendering] = {}
 
     @property
@@ -60,9 +59,7 @@ class Collector:
             self.is_complete = True
             self.status = _("Done.")
 
-    def edits_of(self, candidate: Candidate) -> tuple[Edit, ...]:
+    def edits_of(self, candidate: Candidate) -> Edits:
         """The run's edits, and a variant's own in their place or after them."""
-        values = {edit.name: edit.value for edit in self._edits}
-        if candidate.is_variant:
-            values.update((e.name, e.value) for e in self._variants[candidate.variant].edits)
-        return tuple(Edit(name, value) for name, value in values.items())
+        own = self._variants[candidate.variant] if candidate.is_variant else {}
+        return {**self._edits, **own}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inpaint_client import BadInput, Edit, Frame, StyleLevel, Variant
+from inpaint_client import BadInput, Edits, Frame, StyleLevel
 
 from .translation import _
 
 
-def parse_edits(text: str) -> tuple[Edit, ...]:
+def parse_edits(text: str) -> Edits:
     """The edits in `text`, none if it is blank; the last of a repeated name counts.
 
     Raises:
@@ -31,22 +31,22 @@ def parse_edits(text: str) -> tuple[Edit, ...]:
                 _("“{part}” is not an edit.").format(part=part),
                 _("Write edits as NAME=VALUE, separated by commas, for example smile=1.5."),
             )
-    return tuple(Edit(name, value) for name, value in values.items())
+    return values
 
 
-def format_edits(edits: Iterable[Edit]) -> str:
+def format_edits(edits: Edits) -> str:
     """The text that `parse_edits` reads back; edits of value 0 are left out."""
-    return ", ".join(f"{edit.name}={edit.value:g}" for edit in edits if edit.value)
+    return ", ".join(f"{name}={value:g}" for name, value in edits.items() if value)
 
 
-def parse_variants(text: str) -> tuple[Variant, ...]:
+def parse_variants(text: str) -> tuple[Edits, ...]:
     """The variants in `text`: lists of edits separated by semicolons."""
-    return tuple(Variant(edits) for part in text.split(";") if (edits := parse_edits(part)))
+    return tuple(edits for part in text.split(";") if (edits := parse_edits(part)))
 
 
-def describe_edits(edits: Iterable[Edit]) -> str:
+def describe_edits(edits: Edits) -> str:
     """For a layer's name: "smile +1.5, age -1"."""
-    return ", ".join(f"{edit.name} {edit.value:+g}" for edit in edits if edit.value)
+    return ", ".join(f"{name} {value:+g}" for name, value in edits.items() if value)
 
 
 def parse_levels(text: str) -> tuple[StyleLevel, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from inpaint_client import Box, Candidate, Edit, Extent
+from inpaint_client import Box, Candidate, Edits, Extent
 from inpaint_client.geometry import union_of
 from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange
@@ -36,7 +36,7 @@ class Rendering(NamedTuple):
     """A candidate or variant that has arrived, with what it was made with."""
 
     candidate: Candidate
-    edits: tuple[Edit, ...]
+    edits: Edits
     mix: Mix = NOTHING
     mixed: Mixed | None = None  # how `mix` was done; None: it is off
 

@@ -19,8 +19,8 @@ from inpaint_client import (
     Candidate,
     DaemonInfo,
     Done,
-    Edit,
     EditJob,
+    Edits,
     Failed,
     FillJob,
     InpaintError,
@@ -66,7 +66,7 @@ class View(Protocol):
     def show_state(self, state: State) -> None: ...
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None: ...
     def show_rendering(self, index: int, rendering: Rendering) -> None: ...
-    def show_edits(self, edits: tuple[Edit, ...]) -> None: ...
+    def show_edits(self, edits: Edits) -> None: ...
     def show_mix(self, mix: Mix) -> None: ...
     def show_others(self, others: Sequence[Other]) -> None: ...
 
@@ -85,7 +85,7 @@ class _Wanted(NamedTuple):
     """Where sliders and mixing stand for a place in the strip."""
 
     slot: _Slot
-    edits: tuple[Edit, ...]
+    edits: Edits
     mix: Mix
 
     @property
@@ -267,7 +267,7 @@ class Presenter:
             for slot in self._slots
         ]
 
-    def slide(self, edits: tuple[Edit, ...], mix: Mix = NOTHING) -> None:
+    def slide(self, edits: Edits, mix: Mix = NOTHING) -> None:
         """The sliders stand at `edits` and `mix`: render the chosen one so.
 
         Of positions that come while the daemon works only the latest counts.
@@ -362,8 +362,6 @@ def _rendered(edit: _EditUnderWay, new: Candidate) -> Rendering:
     return Rendering(candidate, wanted.edits, wanted.mix, mixed)
 
 
-def _same(first: tuple[Edit, ...], second: tuple[Edit, ...]) -> bool:
-    def significant(edits: tuple[Edit, ...]) -> dict[str, float]:
-        return {edit.name: edit.value for edit in edits if edit.value}
-
-    return significant(first) == significant(second)
+def _same(first: Edits, second: Edits) -> bool:
+    """Whether both make the same picture: an edit of 0 is none."""
+    return all(first.get(name, 0) == second.get(name, 0) for name in {*first, *second})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from inpaint_client import Capture, DaemonInfo, Edit, InpaintError, Worker
+from inpaint_client import Capture, DaemonInfo, Edits, InpaintError, Worker
 
 from .edits import format_edits, parse_edits
 from .gtk import GimpUi, GLib, Gtk
@@ -98,7 +98,7 @@ class ResultsDialog:
             self._results[id(rendering)] = known = (rendering, result)
         return known[1]
 
-    def show_edits(self, edits: tuple[Edit, ...]) -> None:
+    def show_edits(self, edits: Edits) -> None:
         self._sliders.show_edits(edits)
         self._config.set_property("edits", format_edits(edits))
 
@@ -122,7 +122,7 @@ class ResultsDialog:
         self._sliders.show_directions(known.directions if known else ())
         self._follow_edits()
 
-    def _slid(self, edits: tuple[Edit, ...]) -> None:
+    def _slid(self, edits: Edits) -> None:
         self._config.set_property("edits", format_edits(edits))
         self._presenter.slide(edits, self._mix.mix)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from inpaint_client import Direction, Edit
+from inpaint_client import Direction, Edits
 
 from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
 from .model_names import spoken
@@ -139,11 +139,11 @@ def labelled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
 class Sliders(Gtk.Box):  # type: ignore[misc]
     """One slider with a typed value for each direction of the model, in its groups."""
 
-    def __init__(self, changed: Callable[[tuple[Edit, ...]], None]) -> None:
+    def __init__(self, changed: Callable[[Edits], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self._changed = changed
         self._entries: dict[str, GimpUi.ScaleEntry] = {}
-        self._unknown: list[Edit] = []  # of another model: kept, not shown
+        self._unknown: dict[str, float] = {}  # of another model: kept, not shown
         self._is_setting = False
         self._timer = 0
         self.connect("mnemonic-activate", lambda box, cycling: self._focus())
@@ -183,22 +183,21 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         self._entries[direction.name] = entry
         return entry
 
-    def edits(self) -> tuple[Edit, ...]:
-        shown = (Edit(name, entry.get_value()) for name, entry in self._entries.items())
-        return *(edit for edit in shown if edit.value), *self._unknown
+    def edits(self) -> Edits:
+        shown = {name: entry.get_value() for name, entry in self._entries.items()}
+        return {name: value for name, value in shown.items() if value} | self._unknown
 
-    def show_edits(self, edits: Sequence[Edit]) -> None:
+    def show_edits(self, edits: Edits) -> None:
         """Put the sliders there; this does not count as a change."""
-        values = {edit.name: edit.value for edit in edits}
-        self._unknown = [edit for edit in edits if edit.name not in self._entries]
+        self._unknown = {name: edits[name] for name in edits if name not in self._entries}
         self._is_setting = True
         for name, entry in self._entries.items():
-            entry.set_value(values.get(name, 0.0))
+            entry.set_value(edits.get(name, 0.0))
         self._is_setting = False
 
     def reset(self) -> None:
-        self.show_edits(())
-        self._changed(())
+        self.show_edits({})
+        self._changed({})
 
     def _focus(self) -> bool:
         """The key of the heading leads to the first slider."""

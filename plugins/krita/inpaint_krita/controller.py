@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
+from inpaint_client.requests import Edits
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from .connection import Mend
@@ -58,7 +59,7 @@ class Controller(QtCore.QObject):
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
-        self._loose_edits: dict[str, float] = {}  # of the sliders while no document is open
+        self._loose_edits: Edits = {}  # of the sliders while no document is open
         link.changed.connect(self._publish)
         self._watch = QtCore.QTimer(self)
         self._watch.setInterval(WATCH_MS)
@@ -156,7 +157,7 @@ class Controller(QtCore.QObject):
     def reset_edits(self) -> None:
         self._edit_all({})
 
-    def _edit_all(self, edits: dict[str, float]) -> None:
+    def _edit_all(self, edits: Edits) -> None:
         self._loose_edits = edits
         if self._session is not None:
             self._session.edit(edits, self.state.model)

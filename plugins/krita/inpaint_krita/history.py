@@ -15,7 +15,7 @@ from typing import Any
 
 from inpaint_client.errors import BadInput
 from inpaint_client.geometry import Box, Extent
-from inpaint_client.requests import Edit, StyleLevel
+from inpaint_client.requests import Edits, StyleLevel
 from inpaint_client.style_mix import StyleMix
 
 PREFIX = "inpaint_stylegan/run/"
@@ -37,7 +37,7 @@ class Result:
     index: int = 0  # of the candidate in the run
     variant: int = -1  # -1: the candidate itself
     attachment: bytes = field(default=b"", repr=False)
-    edits: tuple[Edit, ...] = ()
+    edits: Edits = field(default_factory=dict)
     starred: bool = False
     mix: Mix = field(default_factory=Mix)
     unmixed: str = field(default="", repr=False)  # the recipe before mixing, if anything is mixed
@@ -85,7 +85,7 @@ def pack(run: PastRun) -> bytes:
             "recipe": result.recipe,
             "index": result.index,
             "variant": result.variant,
-            "edits": {edit.name: edit.value for edit in result.edits},
+            "edits": dict(result.edits),
             "starred": result.starred,
         }
         if result.mix != Mix():
@@ -164,7 +164,7 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
         index=int(entry["index"]),
         variant=int(entry["variant"]),
         attachment=b"" if position is None else attachments[int(position)],
-        edits=tuple(Edit(str(name), float(value)) for name, value in entry["edits"].items()),
+        edits={name: float(value) for name, value in entry["edits"].items()},
         starred=bool(entry["starred"]),
         mix=_mix(entry["mix"]) if "mix" in entry else Mix(),
         unmixed=str(entry.get("unmixed", "")),

@@ -15,7 +15,7 @@ from inpaint_client.capture import Capture
 from inpaint_client.errors import BadInput, InpaintError, NotFound
 from inpaint_client.events import Accepted, Candidate, Done, Failed, Message
 from inpaint_client.info import Limits
-from inpaint_client.requests import Edit, EditJob, Mixing, RecipeSource
+from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
 
 from .capture import Pixels, capture
 from .colour import Space
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
     run: PastRun
     position: int
     layer: str  # where it goes
-    edits: tuple[Edit, ...]
+    edits: Edits
     mix: Mix = Mix()
     mixing: Mixing | None = None  # what `mix` asks of the daemon
 
@@ -53,7 +53,7 @@ class Rendered:
 
     run_key: str
     position: int
-    edits: tuple[Edit, ...]
+    edits: Edits
     recipe: str
     mix: Mix
 

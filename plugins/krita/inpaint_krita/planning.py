@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from inpaint_client.geometry import Box
 from inpaint_client.info import Limits, Model
-from inpaint_client.requests import Edit
+from inpaint_client.requests import Edits
 
 from .colour import route
 from .contract import Document
@@ -25,7 +25,7 @@ def plan_run(
     scratch: Scratch,
     wishes: Wishes,
     model: Model | None,
-    edits: tuple[Edit, ...],
+    edits: Edits,
     limits: Limits,
     result_groups: Collection[str],
 ) -> tuple[Plan | None, Notice | None]:

@@ -15,7 +15,7 @@ from inpaint_client.events import Accepted, Candidate, Done, Failed, FrameChosen
 from inpaint_client.geometry import Box, Frame
 from inpaint_client.info import Limits
 from inpaint_client.pixels import crop
-from inpaint_client.requests import Edit, FillJob, Job
+from inpaint_client.requests import Edits, FillJob, Job
 
 from .capture import Pixels, capture
 from .colour import Space
@@ -56,7 +56,7 @@ class Plan:
     spot: Spot
     source: str  # id of the layer that is read; empty = all visible ones
     wishes: Wishes
-    edits: tuple[Edit, ...]
+    edits: Edits
     limits: Limits
     model_name: str  # that is likely to fill; the daemon may take one with more detail
     model_title: str
@@ -209,8 +209,8 @@ class FillRun(QtCore.QObject):
     def _position(self, index: int, variant: int) -> int:
         return index * (1 + self._variants) + variant + 1
 
-    def _edits_of(self, variant: int) -> tuple[Edit, ...]:
-        return () if self._variants and variant < 0 else self._plan.edits
+    def _edits_of(self, variant: int) -> Edits:
+        return {} if self._variants and variant < 0 else self._plan.edits
 
     def _insert(self, first: Candidate) -> None:
         assert self._capture is not None

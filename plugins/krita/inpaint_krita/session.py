@@ -10,6 +10,7 @@ from inpaint_client.errors import BadInput, InpaintError
 from inpaint_client.events import FrameChosen
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
+from inpaint_client.requests import Edits
 
 from .capture import Pixels
 from .contract import Document
@@ -58,7 +59,7 @@ class DocumentSession(QtCore.QObject):
         self.notice: Notice | None = None
         self.fill: FillRun | None = None
         self.frame: Frame | None = None  # of the last run, for the adjustable rectangle
-        self.edits: dict[str, float] = {}
+        self.edits: Edits = {}
         self.mix = Mix()
         self.mix_choices: tuple[Choice, ...] = ()
         self._scratch = scratch
@@ -254,9 +255,9 @@ class DocumentSession(QtCore.QObject):
 
     # -- sliders -----------------------------------------------------------------------------
 
-    def edit(self, edits: dict[str, float], model: Model | None) -> None:
+    def edit(self, edits: Edits, model: Model | None) -> None:
         """The sliders moved: render the chosen result again, into the same layer."""
-        self.edits = dict(edits)
+        self.edits = edits
         self._render_chosen(model)
 
     def mix_with(self, layer: str, model: Model | None) -> None:
@@ -301,7 +302,7 @@ class DocumentSession(QtCore.QObject):
         )
         self._update(replace(run, results=(*run.results, variant)))
         position = len(run.results)
-        edits = dict(self.edits)
+        edits = self.edits
         self.choose(position)
         self.edit(edits, model)
         self.changed.emit()
@@ -341,7 +342,7 @@ class DocumentSession(QtCore.QObject):
     def _show_edits_of_chosen(self) -> None:
         if self.shown is not None and self.shown.results:
             chosen = self.shown.results[self.shown.chosen]
-            self.edits = {edit.name: edit.value for edit in chosen.edits}
+            self.edits = chosen.edits
             self.mix = chosen.mix
 
     # -- history -----------------------------------------------------------------------------

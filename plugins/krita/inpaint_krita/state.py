@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from inpaint_client.info import Model
+from inpaint_client.requests import Edits
 
 from .connection import Connection
 from .history import Mix, PastRun
@@ -44,7 +45,7 @@ class State:
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
     run: PastRun | None = None  # the one that is shown
     missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
-    edits: dict[str, float] = field(default_factory=dict)  # what the sliders show
+    edits: Edits = field(default_factory=dict)  # what the sliders show
     is_editing: bool = False  # a slider's rendering is under way
     mix: Mix = field(default_factory=Mix)  # what the chosen result is mixed with
     mix_choices: tuple[Choice, ...] = ()  # what it could be mixed with

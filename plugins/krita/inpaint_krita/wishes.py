@@ -12,11 +12,10 @@ from inpaint_client.info import Model
 from inpaint_client.requests import (
     MAX_SEED,
     Blending,
-    Edit,
+    Edits,
     FillJob,
     FrameChoice,
     FrameMode,
-    Variant,
     seed_sequence,
 )
 from inpaint_client.settings import SettingsFile
@@ -79,7 +78,7 @@ def draw_seed() -> int:
     return secrets.randbelow(MAX_SEED + 1)
 
 
-def fill_job(wishes: Wishes, capture: Capture, edits: tuple[Edit, ...]) -> FillJob:
+def fill_job(wishes: Wishes, capture: Capture, edits: Edits) -> FillJob:
     """The request for a run."""
     plain_too = wishes.also_without_edits and bool(edits)
     return FillJob(
@@ -87,14 +86,14 @@ def fill_job(wishes: Wishes, capture: Capture, edits: tuple[Edit, ...]) -> FillJ
         model=wishes.model,
         seeds=wishes.seeds,
         truncation_psi=wishes.variety,
-        edits=() if plain_too else edits,
-        variants=(Variant(edits),) if plain_too else (),
+        edits={} if plain_too else edits,
+        variants=(edits,) if plain_too else (),
         frame=wishes.frame_choice,
         blending=wishes.blending,
     )
 
 
-def usable_edits(values: dict[str, float], model: Model | None) -> tuple[Edit, ...]:
+def usable_edits(values: Edits, model: Model | None) -> Edits:
     """The sliders that are off zero and that this model has."""
     known = {direction.name for direction in model.directions} if model else set()
-    return tuple(Edit(name, value) for name, value in values.items() if value and name in known)
+    return {name: value for name, value in values.items() if value and name in known}

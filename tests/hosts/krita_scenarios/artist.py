@@ -128,7 +128,7 @@ def steps(stage):
     reopened = pixels(again)
     panel.edits.sliders[name].spin.setValue(-1.0)
     yield from until(
-        lambda: [each.value for each in control.state.run.results[1].edits] == [-1.0],
+        lambda: list(control.state.run.results[1].edits.values()) == [-1.0],
         what="the rendering from the recipe",
     )
     yield 100

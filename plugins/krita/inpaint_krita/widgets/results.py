@@ -132,7 +132,7 @@ class Grid(QtWidgets.QWidget):
             paint_star(painter, QtCore.QRectF(self.star_box(position)), result.starred)
         caption = QtCore.QRect(cell.left(), picture.bottom() + 1, cell.width(), CAPTION)
         painter.setPen(palette.color(role.WindowText))
-        text = str(result.seed) + (" ✎" if any(edit.value for edit in result.edits) else "")
+        text = str(result.seed) + (" ✎" if any(result.edits.values()) else "")
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), text)
         painter.setOpacity(1.0)
 
