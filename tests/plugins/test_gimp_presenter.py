@@ -246,7 +246,7 @@ def test_a_recipes_session_is_no_other_candidates(
         wanted = {"smile": value}
         presenter.slide(wanted)
         window.until(partial(is_shown, presenter, index, wanted))
-        window.until(lambda: presenter._edit is None)
+        window.until(lambda: not presenter.is_rendering)
     assert [colour(each) for each in presenter.renderings] == [
         expected(7, smile=2.0),
         expected(8),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
 import pytest
@@ -174,6 +175,12 @@ class TestHistory:
     def test_a_damaged_annotation_is_refused_in_words(self, data: bytes) -> None:
         with pytest.raises(BadInput):
             unpack("x", data)
+
+    def test_damaged_edits_are_refused_in_words(self) -> None:
+        content = json.loads(pack(RUN))
+        content["results"][0]["edits"] = [1]
+        with pytest.raises(BadInput):
+            unpack("x", json.dumps(content).encode())
 
     def test_a_coverage_bomb_is_refused(self) -> None:
         bomb = pack(replace(RUN, coverage=bytes(50_000_000)))

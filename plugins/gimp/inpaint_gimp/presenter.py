@@ -14,11 +14,9 @@ from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
 from inpaint_client import (
-    Accepted,
     Cancelled,
     Candidate,
     DaemonInfo,
-    Done,
     EditJob,
     Edits,
     Failed,
@@ -27,11 +25,11 @@ from inpaint_client import (
     Job,
     Message,
     Mixing,
-    NotFound,
     RecipeSource,
     Run,
     Worker,
 )
+from inpaint_client.live_edit import LiveEdit, Session
 
 from .collector import Collector
 from .layers import Rendering, layer_name
@@ -77,8 +75,6 @@ class _Slot:
 
     rendering: Rendering
     key: int  # as `Other.key`
-    session_id: str = ""  # where the daemon keeps it; empty: only its recipe can be sent
-    index: int = 0  # which candidate of that session
 
 
 class _Wanted(NamedTuple):
@@ -94,16 +90,6 @@ class _Wanted(NamedTuple):
         return _same(shown.edits, self.edits) and shown.mix.shows_as(self.mix)
 
 
-@dataclass
-class _EditUnderWay:
-    """The edit that the daemon works on, and where the sliders went meanwhile."""
-
-    wanted: _Wanted
-    mixing: Mixing | None
-    by_recipe: bool  # no session was named
-    next: _Wanted | None = None
-
-
 class Presenter:
     """One open dialog. All methods but `report` are for the window's thread."""
 
@@ -117,7 +103,7 @@ class Presenter:
         self._keys = 0  # of the slots made so far
         self._run: Run | None = None
         self._serial = 0  # of the run whose messages count
-        self._edit: _EditUnderWay | None = None
+        self._live: LiveEdit[_Wanted] = LiveEdit(self)
         self._slots: list[_Slot] = []
         self.chosen = 0
         self.state = State(Phase.CONNECTING, "")
@@ -129,7 +115,7 @@ class Presenter:
     @property
     def is_rendering(self) -> bool:
         """Whether the daemon still works on what the sliders ask for."""
-        return self._edit is not None
+        return self._live.is_busy
 
     # --- the service
 
@@ -163,13 +149,13 @@ class Presenter:
     def fill(self, job: FillJob, source_of: SourceOf, layers: Layers | None = None) -> None:
         """Start a fill; what was there before is dropped. `layers`: what can be mixed with."""
         self._source_of, self._layers = source_of, layers or NoLayers()
-        self._edit = None
+        self._live.stop()
         self._slots, self.chosen = [], 0
         self._view.show_renderings([], 0)
         self._view.show_mix(NOTHING)
         self.offer()
         collector = Collector(job.edits, job.variants)
-        self._submit(job, lambda message: self._fill_message(collector, message))
+        self.submit(job, lambda message: self._fill_message(collector, message))
         self._show(State(Phase.RUNNING, collector.status))
 
     def open(self, rendering: Rendering, source_of: SourceOf, layers: Layers | None = None) -> None:
@@ -190,11 +176,14 @@ class Presenter:
         self._serial += 1
         self.stop()
 
-    def _slot(self, rendering: Rendering, session_id: str = "", index: int = 0) -> _Slot:
+    def _slot(self, rendering: Rendering, session: Session | None = None) -> _Slot:
+        """Return a new place. `session`: where the daemon keeps what is in it."""
         self._keys += 1
-        return _Slot(rendering, -self._keys, session_id, index)
+        self._live.remember(-self._keys, session)
+        return _Slot(rendering, -self._keys)
 
-    def _submit(self, job: Job, receive: Callable[[Message], None]) -> None:
+    def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
+        """Submit a job; what still comes of the last one does not count any more."""
         self.stop()
         self._serial += 1
         serial = self._serial
@@ -204,6 +193,7 @@ class Presenter:
                 receive(message)
 
         self._run = self._worker.submit(job, lambda message: self._post(lambda: in_window(message)))
+        return self._run
 
     def _fill_message(self, collector: Collector, message: Message) -> None:
         if isinstance(message, Failed):
@@ -215,9 +205,9 @@ class Presenter:
             return
         collector.receive(message)
         if isinstance(message, Candidate):
-            session = collector.session_id
             self._slots = [
-                self._slot(each, session, each.candidate.index) for each in collector.renderings
+                self._slot(each, Session(collector.session_id, each.candidate.index))
+                for each in collector.renderings
             ]
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
@@ -245,7 +235,7 @@ class Presenter:
         """Keep the chosen rendering as it is, beside the one that the sliders go on changing."""
         if self.state.phase is Phase.READY and self._slots:
             chosen = self._slots[self.chosen]
-            copy = self._slot(chosen.rendering, chosen.session_id, chosen.index)
+            copy = self._slot(chosen.rendering, self._live.session_of(chosen.key))
             self._slots.insert(self.chosen + 1, copy)
             self._view.show_renderings(self.renderings, self.chosen)
             self.offer()
@@ -275,90 +265,57 @@ class Presenter:
         if self.state.phase is not Phase.READY or not self._slots:
             return
         wanted = _Wanted(self._slots[self.chosen], edits, mix)
-        if self._edit is not None:
-            self._edit.next = wanted
-        elif not wanted.is_shown:
-            self._start_edit(wanted)
-        elif self.state.is_error:  # what is wanted is there: nothing is wrong any more
-            self._show(State(Phase.READY, ""))
+        if self.state.is_error and not self.is_rendering and wanted.is_shown:
+            self._show(State(Phase.READY, ""))  # what is wanted is there: nothing is wrong any more
+        self._live.request(wanted)
 
-    def _start_edit(self, wanted: _Wanted) -> None:
+    # --- what `LiveEdit` asks for
+
+    def key(self, wanted: _Wanted) -> int:
+        return wanted.slot.key
+
+    def is_shown(self, wanted: _Wanted) -> bool:
+        return wanted.is_shown
+
+    def changes(self, wanted: _Wanted) -> tuple[Edits, Mixing | None]:
+        others = (*self._results(), *self._offered_layers)
+        return wanted.edits, mixing_of(wanted.mix, others, self._layers.look)
+
+    def give_source(self, wanted: _Wanted, give: Callable[[RecipeSource], None]) -> None:
         assert self._source_of is not None
+        give(self._source_of(wanted.slot.rendering))
+
+    def show(self, wanted: _Wanted, candidate: Candidate, job: EditJob) -> None:
         slot = wanted.slot
-        try:
-            others = (*self._results(), *self._offered_layers)
-            mixing = mixing_of(wanted.mix, others, self._layers.look)
-            source = None if slot.session_id else self._source_of(slot.rendering)
-        except InpaintError as error:
-            self._refuse(error)
-            return
-        self._edit = _EditUnderWay(wanted, mixing, by_recipe=not slot.session_id)
-        self._submit(
-            EditJob(
-                session_id=slot.session_id,
-                source=source,
-                index=slot.index,
-                edits=wanted.edits,
-                mixing=mixing,
-            ),
-            self._edit_message,
-        )
+        slot.rendering = _rendered(wanted, candidate, job.mixing)
+        if slot in self._slots:
+            self._view.show_rendering(self._slots.index(slot), slot.rendering)
+        self._live.shown()
 
-    def _edit_message(self, message: Message) -> None:
-        edit = self._edit
-        assert edit is not None
-        slot = edit.wanted.slot
-        if isinstance(message, Accepted):
-            if not slot.session_id:  # a recipe was sent: it is the new session's only one
-                slot.session_id, slot.index = message.session_id, 0
-        elif isinstance(message, Candidate):
-            slot.rendering = _rendered(edit, message)
-            if slot in self._slots:
-                self._view.show_rendering(self._slots.index(slot), slot.rendering)
-        elif isinstance(message, Failed):
-            self._edit_failed(edit, message.error)
-        elif isinstance(message, Done):
-            self._edit_done(edit)
-
-    def _edit_failed(self, edit: _EditUnderWay, error: InpaintError) -> None:
-        slot = edit.wanted.slot
-        if isinstance(error, NotFound) and slot.session_id and not edit.by_recipe:
-            log.info("the daemon has forgotten the session: the recipe is sent instead")
-            slot.session_id = ""
-            self._start_edit(edit.wanted)
-            if self._edit is not None:
-                self._edit.next = edit.next
-            return
-        self._refuse(error)
-
-    def _refuse(self, error: InpaintError) -> None:
+    def refused(self, error: InpaintError) -> None:
         """Nothing was rendered: all controls go back to what is shown."""
-        self._edit = None
         self._show_controls()
         self._show(State(Phase.READY, str(error), is_error=True))
 
-    def _edit_done(self, edit: _EditUnderWay) -> None:
-        self._edit = None
-        if self.state.is_error:
+    def busy_changed(self) -> None:
+        if self.state.is_error and self.state.phase is Phase.READY and not self.is_rendering:
             self._show(State(Phase.READY, ""))
-        if edit.next is not None and not edit.next.is_shown:
-            self._start_edit(edit.next)
 
     def _show(self, state: State) -> None:
         self.state = state
         self._view.show_state(state)
 
 
-def _rendered(edit: _EditUnderWay, new: Candidate) -> Rendering:
+def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Rendering:
     """What has arrived, in the old rendering's place."""
-    old, wanted = edit.wanted.slot.rendering, edit.wanted
+    old = wanted.slot.rendering
     candidate = replace(
         new,
         index=old.candidate.index,
         variant=old.candidate.variant,
         attachment=new.attachment or old.candidate.attachment,
     )
-    mixed = mixed_of(old.unmixed, wanted.mix, edit.mixing)
+    mixed = mixed_of(old.unmixed, wanted.mix, mixing)
     return Rendering(candidate, wanted.edits, wanted.mix, mixed)
 
 

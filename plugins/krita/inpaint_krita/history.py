@@ -149,7 +149,15 @@ def unpack(name: str, data: bytes) -> PastRun:
             kept=str(content["kept"]),
             results=tuple(_result(entry, attachments) for entry in content["results"]),
         )
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, zlib.error) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        zlib.error,
+    ) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput("This document's history of fills cannot be read.", "") from error

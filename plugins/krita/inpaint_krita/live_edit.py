@@ -1,8 +1,6 @@
-"""Live sliders: render a candidate again with other edits, into the same layer.
+"""Live sliders: a candidate rendered again with other edits, into the same layer.
 
-One rendering is under way at a time; of the slider positions that come meanwhile only the last one
-is rendered next. The daemon's session answers fastest. When it is gone (the daemon was restarted,
-or the document was opened again) recipe, attachment and the picture around the hole take its place.
+What is rendered when is the client's `LiveEdit`; here is what it asks of Krita.
 """
 
 from __future__ import annotations
@@ -12,9 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from inpaint_client.capture import Capture
-from inpaint_client.errors import BadInput, InpaintError, NotFound
-from inpaint_client.events import Accepted, Candidate, Done, Failed, Message
+from inpaint_client.errors import BadInput, InpaintError
+from inpaint_client.events import Candidate, Message
 from inpaint_client.info import Limits
+from inpaint_client.live_edit import Cancellable, LiveEdit, Session
 from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
 
 from .capture import Pixels, capture
@@ -22,7 +21,7 @@ from .colour import Space
 from .history import Mix, PastRun, attachment_of
 from .paint import Convert
 from .qt import QtCore
-from .run_fill import Cancellable, Submit
+from .run_fill import Submit
 from .selection import KeptSelection, box_of
 from .stepper import Steps
 from .text import tr
@@ -39,12 +38,9 @@ class Wanted(NamedTuple):
     mix: Mix = Mix()
     mixing: Mixing | None = None  # what `mix` asks of the daemon
 
-
-class Session(NamedTuple):
-    """Where the daemon remembers a candidate."""
-
-    key: str
-    candidate: int
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.run.key, self.position
 
 
 @dataclass(frozen=True)
@@ -61,12 +57,12 @@ class Rendered:
 Read = Callable[[PastRun, KeptSelection], Pixels]
 
 
-class LiveEdit(QtCore.QObject):
+class LayerEdits(QtCore.QObject):
     """One for each open document."""
 
     rendered = QtCore.pyqtSignal(object)  # Rendered
     failed = QtCore.pyqtSignal(object)  # InpaintError
-    busy_changed = QtCore.pyqtSignal()
+    changed = QtCore.pyqtSignal()  # whether it is busy
 
     def __init__(
         self,
@@ -84,150 +80,94 @@ class LiveEdit(QtCore.QObject):
         self._limits = limits
         self._submit = submit
         self._writer = Writer(canvas, convert, self._stumble)
-        self._sessions: dict[tuple[str, int], Session] = {}
         self._captures: dict[str, Capture] = {}
-        self._current: Wanted | None = None
-        self._next: Wanted | None = None
-        self._request: Cancellable | None = None
         self._steps: Steps[Capture] | None = None
-        self._turn = 0  # messages of earlier requests are told apart by it
+        self._live: LiveEdit[Wanted] = LiveEdit(self)
 
     @property
     def is_busy(self) -> bool:
-        return self._current is not None
+        return self._live.is_busy
 
     def remember(self, run_key: str, position: int, session: str, index: int) -> None:
         """The daemon's session of a fresh run."""
-        if session:
-            self._sessions[run_key, position] = Session(session, index)
+        self._live.remember((run_key, position), Session(session, index))
 
     def request(self, wanted: Wanted) -> None:
         """Render as soon as the one under way is done; replaces what waits."""
-        if self._current is not None:
-            self._next = wanted
-            return
-        self._start(wanted)
+        self._live.request(wanted)
 
     def stop(self) -> None:
         """Forget what is under way and what waits."""
-        self._turn += 1
-        self._next = None
-        if self._steps is not None:
-            self._steps.cancel()
+        self._drop()
+        self._live.stop()
+
+    # -- what the client's `LiveEdit` asks for -----------------------------------------------
+
+    def key(self, wanted: Wanted) -> tuple[str, int]:
+        return wanted.key
+
+    def is_shown(self, wanted: Wanted) -> bool:
+        return False  # the layer may have been painted on since
+
+    def changes(self, wanted: Wanted) -> tuple[Edits, Mixing | None]:
+        return wanted.edits, wanted.mixing
+
+    def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:
+        run, result = wanted.run, wanted.run.results[wanted.position]
+
+        def take(captured: Capture) -> None:
             self._steps = None
-        if self._request is not None:
-            self._request.cancel()
-        self._writer.stop()
-        self._finish()
-
-    # -- one rendering -----------------------------------------------------------------------
-
-    def _start(self, wanted: Wanted) -> None:
-        self._current = wanted
-        self.busy_changed.emit()
-        session = self._sessions.get((wanted.run.key, wanted.position))
-        if session is not None:
-            self._send(
-                EditJob(
-                    session_id=session.key,
-                    index=session.candidate,
-                    edits=wanted.edits,
-                    mixing=wanted.mixing,
+            self._captures = {run.key: captured}  # only the last: they are large
+            give(
+                RecipeSource(
+                    recipe=result.unmixed or result.recipe,
+                    attachment=attachment_of(run, result),
+                    capture=captured,
                 )
             )
-        else:
-            self._send_from_recipe()
 
-    def _send_from_recipe(self) -> None:
-        wanted = self._current
-        assert wanted is not None
-        captured = self._captures.get(wanted.run.key)
-        if captured is not None:
-            self._send_captured(captured)
+        if run.key in self._captures:
+            take(self._captures[run.key])
             return
-        run = wanted.run
-        pixels = self._read(run, KeptSelection(run.hole_box, run.coverage))
+        selection = KeptSelection(run.hole_box, run.coverage)
+        pixels = self._read(run, selection)
         if pixels.extent != run.document:
-            self._fail(
-                BadInput(
-                    tr("The picture was resized or cropped since this fill was made."),
-                    tr("Undo that, or make a new fill."),
-                )
+            raise BadInput(
+                tr("The picture was resized or cropped since this fill was made."),
+                tr("Undo that, or make a new fill."),
             )
-            return
-        box = box_of(KeptSelection(run.hole_box, run.coverage))
-        self._steps = Steps(
-            capture(pixels, box, self._limits()), self._send_captured, self._stumble
-        )
+        reading = capture(pixels, box_of(selection), self._limits())
+        self._steps = Steps(reading, take, self._stumble)
 
-    def _send_captured(self, captured: Capture) -> None:
-        self._steps = None
-        wanted = self._current
-        assert wanted is not None
-        self._captures = {wanted.run.key: captured}  # only the last: they are large
-        result = wanted.run.results[wanted.position]
-        try:
-            source = RecipeSource(
-                recipe=result.unmixed or result.recipe,
-                attachment=attachment_of(wanted.run, result),
-                capture=captured,
-            )
-            job = EditJob(source=source, edits=wanted.edits, mixing=wanted.mixing)
-        except InpaintError as error:
-            self._fail(error)
-            return
-        self._send(job)
+    def submit(self, job: EditJob, receive: Callable[[Message], None]) -> Cancellable:
+        return self._submit(job, receive)
 
-    def _send(self, job: EditJob) -> None:
-        self._turn += 1
-        turn, had_session = self._turn, bool(job.session_id)
-        self._request = self._submit(job, lambda message: self._receive(message, turn, had_session))
-
-    def _receive(self, message: Message, turn: int, had_session: bool) -> None:
-        wanted = self._current
-        if turn != self._turn or wanted is None:
-            return
-        key = (wanted.run.key, wanted.position)
-        if isinstance(message, Accepted):
-            if message.session_id and not had_session:
-                self._sessions[key] = Session(message.session_id, 0)
-        elif isinstance(message, Candidate):
-            self._write(wanted, message)
-        elif isinstance(message, Done):
-            self._request = None
-        elif isinstance(message, Failed):
-            self._request = None
-            if had_session and isinstance(message.error, NotFound):
-                self._sessions.pop(key, None)  # the daemon forgot, or was restarted
-                self._send_from_recipe()
-            else:
-                self._fail(message.error)
-
-    def _write(self, wanted: Wanted, candidate: Candidate) -> None:
-        done = Rendered(wanted.run.key, wanted.position, wanted.edits, candidate.recipe, wanted.mix)
+    def show(self, wanted: Wanted, candidate: Candidate, job: EditJob) -> None:
+        done = Rendered(*wanted.key, wanted.edits, candidate.recipe, wanted.mix)
 
         def written() -> None:
             self.rendered.emit(done)
-            self._finish()
+            self._live.shown()
 
         self._writer.write(Order(wanted.layer, candidate.patches, self._space(), written))
+
+    def refused(self, error: InpaintError) -> None:
+        self._drop()
+        self.failed.emit(error)
+
+    def busy_changed(self) -> None:
+        self.changed.emit()
 
     def _stumble(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):
             error = BadInput(
                 tr("The picture could not be read or written ({error}).").format(error=error)
             )
-        self._fail(error)
+        self._live.refuse(error)
 
-    def _fail(self, error: InpaintError) -> None:
-        self._next = None
-        self._finish()
-        self.failed.emit(error)
-
-    def _finish(self) -> None:
-        self._current = None
-        if self._next is not None:
-            wanted, self._next = self._next, None
-            self._start(wanted)
-        else:
-            self.busy_changed.emit()
+    def _drop(self) -> None:
+        """Leave what is being read or written."""
+        if self._steps is not None:
+            self._steps.cancel()
+            self._steps = None
+        self._writer.stop()

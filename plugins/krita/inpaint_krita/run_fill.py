@@ -14,6 +14,7 @@ from inpaint_client.errors import BadInput, Cancelled, InpaintError
 from inpaint_client.events import Accepted, Candidate, Done, Failed, FrameChosen, Message, Progress
 from inpaint_client.geometry import Box, Frame
 from inpaint_client.info import Limits
+from inpaint_client.live_edit import Cancellable
 from inpaint_client.pixels import crop
 from inpaint_client.requests import Edits, FillJob, Job
 
@@ -28,11 +29,6 @@ from .stepper import Steps
 from .text import tr
 from .wishes import Wishes, fill_job
 from .writer import Order, Writer
-
-
-class Cancellable(Protocol):
-    def cancel(self) -> None: ...
-
 
 Submit = Callable[[Job, Callable[[Message], None]], Cancellable]
 

@@ -16,7 +16,7 @@ from .capture import Pixels
 from .contract import Document
 from .history import Mix, PastRun, Result, attachment_of
 from .keeping import keep_visible
-from .live_edit import LiveEdit, Rendered, Wanted
+from .live_edit import LayerEdits, Rendered, Wanted
 from .mixing import Choice, choices, mixing_of, with_other
 from .notices import notice_of
 from .place import Source
@@ -69,7 +69,7 @@ class DocumentSession(QtCore.QObject):
         self._keeping: Steps[str] | None = None
         self._drawing: Steps[None] | None = None
         self._compares = False
-        self.live = LiveEdit(
+        self.live = LayerEdits(
             document,
             self._read_again,
             lambda: document.space,
@@ -80,7 +80,7 @@ class DocumentSession(QtCore.QObject):
         )
         self.live.rendered.connect(self._take_rendered)
         self.live.failed.connect(self._take_failure)
-        self.live.busy_changed.connect(self.changed)
+        self.live.changed.connect(self.changed)
         self._show_edits_of_chosen()
         self.check_layers()
         self._draw_later()
