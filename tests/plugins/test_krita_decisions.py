@@ -20,6 +20,7 @@ from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.info import DaemonInfo, Direction, Model
 from inpaint_client.pictures import Picture
 from inpaint_client.requests import MAX_SEED, FrameMode, StyleLevel
+from inpaint_client.run_status import RunStatus, Stage
 from inpaint_krita.connection import Connection, Mend, Phase, after_failure
 from inpaint_krita.history import (
     PREFIX,
@@ -32,7 +33,7 @@ from inpaint_krita.history import (
     unpack,
 )
 from inpaint_krita.place import source_of, spot_above
-from inpaint_krita.progress import RunProgress, Stage
+from inpaint_krita.progress import describe
 from inpaint_krita.wishes import Wishes, fill_job, usable_edits
 
 
@@ -220,21 +221,16 @@ class TestConnection:
 
 class TestProgress:
     def test_the_rest_is_told_from_the_pace_since_the_first(self) -> None:
-        progress = RunProgress(Stage.RENDERING, 0, 3, 7, started=0.0, first_at=10.0)
-        assert progress.fraction == pytest.approx(3 / 7)
-        assert "3 of 7" in progress.words(14.0)
-        assert "about 8 s" in progress.words(14.0)
+        status = RunStatus(Stage.RENDERING, 0, 3, 7, started=0.0, first_at=10.0)
+        assert "3 of 7" in describe(status, 14.0)
+        assert "about 8 s" in describe(status, 14.0)
 
     def test_nobody_knows_before_the_second(self) -> None:
-        progress = RunProgress(Stage.RENDERING, 0, 1, 7, started=0.0, first_at=10.0)
-        assert "left" not in progress.words(12.0)
-
-    @pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.RENDERING])
-    def test_without_renderings_there_is_no_fraction(self, stage: Stage) -> None:
-        assert RunProgress(stage).fraction is None
+        status = RunStatus(Stage.RENDERING, 0, 1, 7, started=0.0, first_at=10.0)
+        assert "left" not in describe(status, 12.0)
 
     def test_long_runs_are_told_in_minutes(self) -> None:
-        assert "2:05 min" in RunProgress(Stage.ENCODING).words(125.0)
+        assert "2:05 min" in describe(RunStatus(Stage.ENCODING), 125.0)
 
 
 class TestWishes:

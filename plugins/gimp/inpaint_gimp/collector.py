@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
-from inpaint_client import (
-    Accepted,
-    Candidate,
-    Done,
-    Edits,
-    FillEvent,
-    FrameChosen,
-    Progress,
-)
+from inpaint_client import Candidate, Edits, FillEvent
+from inpaint_client.run_status import RunStatus, Stage
 
 from .layers import Rendering
 from .translation import _
@@ -22,11 +16,7 @@ class Collector:
     """Give it every event; ask it for the renderings, in the order of the layers."""
 
     def __init__(self, edits: Edits, variants: Sequence[Edits] = ()) -> None:
-        self.session_id = ""
-        self.warnings: list[str] = []
-        self.fraction = 0.0
-        self.status = _("Sending the picture…")
-        self.is_complete = False
+        self.run = RunStatus(Stage.CONNECTING)
         self._edits = edits
         self._variants = variants
         self._renderings: dict[tuple[int, int], Rendering] = {}
@@ -36,28 +26,33 @@ class Collector:
         """Candidate by candidate, each followed by its variants."""
         return [self._renderings[key] for key in sorted(self._renderings)]
 
+    @property
+    def is_complete(self) -> bool:
+        return self.run.stage is Stage.DONE
+
+    @property
+    def fraction(self) -> float:
+        return self.run.fraction or 0.0
+
+    @property
+    def status(self) -> str:
+        """What the run is doing, in words."""
+        run = self.run
+        if run.stage is Stage.CONNECTING:
+            return _("Sending the picture…")
+        if run.stage is Stage.QUEUED:
+            return _("Waiting, {count} before this one…").format(count=run.queue_position)
+        if run.stage is Stage.ENCODING:
+            return _("Looking at the picture…")
+        if run.stage is Stage.RENDERING:
+            return _("{done} of {total} done").format(done=run.done, total=run.total)
+        return _("Done.")
+
     def receive(self, event: FillEvent) -> None:
-        if isinstance(event, Accepted):
-            self.session_id = event.session_id
-            self.status = (
-                _("Waiting, {count} before this one…").format(count=event.queue_position)
-                if event.queue_position
-                else _("Looking at the picture…")
-            )
-        elif isinstance(event, FrameChosen):
-            if event.warning:
-                self.warnings.append(event.warning)
-            self.status = _("Filling…")
-        elif isinstance(event, Progress):
-            self.fraction = event.fraction
-            self.status = _("{done} of {total} done").format(done=event.done, total=event.total)
-        elif isinstance(event, Candidate):
+        self.run = self.run.after(event, time.monotonic())
+        if isinstance(event, Candidate):
             edits = self.edits_of(event)
             self._renderings[event.index, event.variant] = Rendering(event, edits)
-        elif isinstance(event, Done):
-            self.fraction = 1.0
-            self.is_complete = True
-            self.status = _("Done.")
 
     def edits_of(self, candidate: Candidate) -> Edits:
         """The run's edits, and a variant's own in their place or after them."""

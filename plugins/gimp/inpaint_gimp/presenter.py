@@ -206,12 +206,12 @@ class Presenter:
         collector.receive(message)
         if isinstance(message, Candidate):
             self._slots = [
-                self._slot(each, Session(collector.session_id, each.candidate.index))
+                self._slot(each, Session(collector.run.session_id, each.candidate.index))
                 for each in collector.renderings
             ]
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
-            text = " ".join(collector.warnings) or collector.status
+            text = " ".join(collector.run.warnings) or collector.status
             self._show(State(Phase.READY, text, 1.0))
             self.offer()
         else:

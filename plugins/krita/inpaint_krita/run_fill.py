@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from inpaint_client.capture import Capture
 from inpaint_client.errors import BadInput, Cancelled, InpaintError
@@ -17,13 +17,13 @@ from inpaint_client.info import Limits
 from inpaint_client.live_edit import Cancellable
 from inpaint_client.pixels import crop
 from inpaint_client.requests import Edits, FillJob, Job
+from inpaint_client.run_status import RunStatus, Stage
 
 from .capture import Pixels, capture
 from .colour import Space
 from .history import PastRun, Result
 from .paint import Convert, Painting
 from .place import Spot
-from .progress import RunProgress, Stage
 from .qt import QtCore
 from .stepper import Steps
 from .text import tr
@@ -61,7 +61,7 @@ class Plan:
 class FillRun(QtCore.QObject):
     """Signals come in the window's thread. After `finished` nothing more happens."""
 
-    progressed = QtCore.pyqtSignal(object)  # RunProgress
+    progressed = QtCore.pyqtSignal(object)  # RunStatus
     framed = QtCore.pyqtSignal(object)  # FrameChosen
     inserted = QtCore.pyqtSignal()  # the layers are in the picture, empty
     arrived = QtCore.pyqtSignal(int)  # position in `past.results`; the layer is written
@@ -80,7 +80,7 @@ class FillRun(QtCore.QObject):
         self.session = ""
         self.frame: Frame | None = None
         self._model = plan.model_title  # for people
-        self.progress = RunProgress(Stage.READING, started=time.monotonic())
+        self.progress = RunStatus(Stage.READING, started=time.monotonic())
         self._canvas = canvas
         self._plan = plan
         self._submit = submit
@@ -111,7 +111,7 @@ class FillRun(QtCore.QObject):
     def _send(self, captured: Capture) -> None:
         self._steps = None
         self._capture = captured
-        self._advance(stage=Stage.CONNECTING)
+        self._advance(replace(self.progress, stage=Stage.CONNECTING))
         try:
             job: FillJob = fill_job(self._plan.wishes, captured, self._plan.edits)
         except InpaintError as error:
@@ -132,23 +132,14 @@ class FillRun(QtCore.QObject):
             self._is_taking = False
 
     def _handle(self, message: Message) -> None:
-        if isinstance(message, Accepted):
-            self.session = message.session_id
-            waiting = message.queue_position > 0
-            self._advance(
-                stage=Stage.QUEUED if waiting else Stage.ENCODING,
-                queue_position=message.queue_position,
-            )
+        if isinstance(message, Accepted | Progress):
+            self._advance(self.progress.after(message, time.monotonic()))
+            self.session = self.progress.session_id
         elif isinstance(message, FrameChosen):
             self.frame = self.frame or message.frame
             if message.model not in ("", self._plan.model_name):
                 self._model = message.model
             self.framed.emit(message)
-        elif isinstance(message, Progress):
-            first = self.progress.first_at or time.monotonic()
-            self._advance(
-                stage=Stage.RENDERING, done=message.done, total=message.total, first_at=first
-            )
         elif isinstance(message, Candidate):
             self._take(message)
         elif isinstance(message, Done):
@@ -253,8 +244,7 @@ class FillRun(QtCore.QObject):
         self._is_over = True
         self._stop_asking()
         self._error = error
-        self.progress = RunProgress()
-        self.progressed.emit(self.progress)
+        self._advance(RunStatus())
         if not self._writer.is_busy:  # else what has arrived is written first
             self._finish()
 
@@ -272,6 +262,6 @@ class FillRun(QtCore.QObject):
             self._canvas.keep_layers(past.group, [result.layer for result in kept])
         self.finished.emit(self._error)
 
-    def _advance(self, **changes: Any) -> None:
-        self.progress = replace(self.progress, **changes)
-        self.progressed.emit(self.progress)
+    def _advance(self, progress: RunStatus) -> None:
+        self.progress = progress
+        self.progressed.emit(progress)

@@ -11,6 +11,7 @@ from inpaint_client.events import FrameChosen
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
+from inpaint_client.run_status import RunStatus
 
 from .capture import Pixels
 from .contract import Document
@@ -21,7 +22,6 @@ from .mixing import Choice, choices, mixing_of, with_other
 from .notices import notice_of
 from .place import Source
 from .planning import plan_run
-from .progress import RunProgress
 from .qt import QtCore, QtGui
 from .run_book import RunBook
 from .run_fill import FillRun, Submit
@@ -88,8 +88,8 @@ class DocumentSession(QtCore.QObject):
     # -- a run -------------------------------------------------------------------------------
 
     @property
-    def progress(self) -> RunProgress:
-        return self.fill.progress if self.fill else RunProgress()
+    def progress(self) -> RunStatus:
+        return self.fill.progress if self.fill else RunStatus()
 
     def start(self, wishes: Wishes, model: Model | None) -> None:
         """Fill the selection; if that is not possible, `notice` says why."""

@@ -7,11 +7,11 @@ from enum import Enum, auto
 
 from inpaint_client.info import Model
 from inpaint_client.requests import Edits
+from inpaint_client.run_status import RunStatus
 
 from .connection import Connection
 from .history import Mix, PastRun
 from .mixing import Choice
-from .progress import RunProgress
 from .wishes import Wishes
 
 
@@ -40,7 +40,7 @@ class State:
     connection: Connection = field(default_factory=Connection)
     wishes: Wishes = field(default_factory=Wishes)
     has_document: bool = False
-    progress: RunProgress = field(default_factory=RunProgress)
+    progress: RunStatus = field(default_factory=RunStatus)
     notice: Notice | None = None
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
     run: PastRun | None = None  # the one that is shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ..progress import describe
 from ..qt import Qt, QtCore, QtGui, QtWidgets
 from ..state import State
 from ..text import tr
@@ -91,4 +92,4 @@ class RunRow(QtWidgets.QWidget):
             self.go.setStyleSheet(style)
 
     def _show_time(self) -> None:
-        self.words.setText(self._state.progress.words(time.monotonic()))
+        self.words.setText(describe(self._state.progress, time.monotonic()))
