@@ -60,7 +60,7 @@ from inpaint_model import Inpainter
 from inpaint_model.document import blending
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.placement import Fitting
-from inpaint_model.framing import frame_holes
+from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.inference.host_memory import keep_freed_memory
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from inpaint_server.models.device import choose_device, device_name
@@ -109,7 +109,7 @@ def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
     """The same fill without a daemon."""
     pixels = np.frombuffer(job.capture.crop.data, np.uint8).reshape(CROP, CROP, 3)
     coverage = np.frombuffer(job.capture.hole.data, np.uint8).reshape(CROP, CROP)
-    (placement,) = frame_holes.prepare(inpainter, DocumentPicture(pixels), coverage)
+    (placement,) = frame_holes(inpainter, DocumentPicture(pixels), coverage)
     encoding = inpainter.encode(placement.source.erased, placement.source.hole)
     for seed in range(1, 1 + CANDIDATES):
         codes = inpainter.sample(encoding, [seed], 0.8)

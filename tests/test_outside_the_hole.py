@@ -24,7 +24,7 @@ from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.framing.frame_holes import Model, prepare
+from inpaint_model.framing.frame_holes import Model, frame_holes
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling.filling import Made, Rendered, Scene
 from inpaint_server.models.registry import BundleLoader, Entry, ModelRegistry
@@ -108,7 +108,7 @@ def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) ->
         size=(width, height),
     )
     coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
-    placements = prepare(cast(Model, Stub()), picture, coverage, frame="box")
+    placements = frame_holes(cast(Model, Stub()), picture, coverage, frame="box")
     scene = Scene(tiny(), picture, coverage, placements, how, output_dtype)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)

@@ -31,7 +31,7 @@ class Model(Reproducer, Protocol):
         """What proposes frames; None if the model has none."""
 
 
-def prepare(
+def frame_holes(
     model: Model,
     picture: DocumentPicture,
     coverage: MaskU8,

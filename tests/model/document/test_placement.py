@@ -15,7 +15,7 @@ from inpaint_model.document.color import quantise, srgb_from_linear
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.placement import Fitting, place
-from inpaint_model.framing.frame_holes import Model, prepare
+from inpaint_model.framing.frame_holes import Model, frame_holes
 
 
 @dataclass
@@ -55,7 +55,7 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
     coverage = box_coverage(90, 70, Box(30, 20, 25, 30))
     coverage[22, 33] = 100
     picture = DocumentPicture(pixels, linear)
-    (placement,) = prepare(cast(Model, Stub()), picture, coverage, frame="box")
+    (placement,) = frame_holes(cast(Model, Stub()), picture, coverage, frame="box")
     patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
     assert patch.fill.dtype == dtype
     assert patch.fill.shape == (30, 25, channels)
@@ -169,7 +169,7 @@ def test_holes_far_apart_get_frames_of_their_own() -> None:
     coverage = box_coverage(900, 300, Box(50, 100, 60, 60))
     coverage |= box_coverage(900, 300, Box(115, 120, 10, 10))  # beside the first
     coverage |= box_coverage(900, 300, Box(700, 100, 40, 30), 77)
-    first, second = prepare(cast(Model, Stub()), picture, coverage, frame="box")
+    first, second = frame_holes(cast(Model, Stub()), picture, coverage, frame="box")
     assert first.box == Box(50, 100, 75, 60)
     assert second.box == Box(700, 100, 40, 30)
     assert (second.coverage == 77).all()
@@ -206,7 +206,7 @@ def test_the_effective_resolution_is_said() -> None:
 )
 def test_bad_input_is_named(pixels: np.ndarray, coverage: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        prepare(cast(Model, Stub()), DocumentPicture(pixels), coverage, frame="box")
+        frame_holes(cast(Model, Stub()), DocumentPicture(pixels), coverage, frame="box")
 
 
 @pytest.mark.parametrize("side", [0.0, -5.0, 0.9, 6401.0, float("nan"), float("inf")])

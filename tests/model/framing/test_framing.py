@@ -25,7 +25,7 @@ from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.model_view import look
 from inpaint_model.document.placement import place
 from inpaint_model.framing import refining, search
-from inpaint_model.framing.frame_holes import prepare
+from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.search import Proposal
@@ -264,7 +264,7 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     coverage[150:190, 190:230] = 255  # inside the frame
     coverage[140:145, 235:240] = 255  # also inside: joins
     coverage[350:360, 20:30] = 255  # outside: gets its own, which is not there either
-    found, other = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
+    found, other = frame_holes(Model(eye), picture, coverage)  # type: ignore[arg-type]
     assert found.mode == "auto"
     assert found.frame == pytest.approx(eye.target, abs=1e-2)
     assert found.confidence > 0.8
@@ -279,7 +279,7 @@ def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
     for top, side in ((130, 180), (115, 170)):  # the frame's own is at 135
         coverage = np.zeros((600, 700), np.uint8)
         coverage[top:200, 290:330] = 255
-        (placement,) = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
+        (placement,) = frame_holes(Model(eye), picture, coverage)  # type: ignore[arg-type]
         assert placement.frame.side == pytest.approx(side, abs=0.1)
         assert ("larger than the frame" in placement.warning) == (side == 170)
         assert placement.box.y == (130 if side == 180 else 135)
@@ -309,7 +309,7 @@ def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     picture = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
-    (placement,) = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(eye), picture, coverage)  # type: ignore[arg-type]
     assert placement.mode == "box"
     assert placement.frame == geometry.box_frame(Box(290, 200, 40, 40), 700, 600, 32)
     assert placement.confidence < 0.5
@@ -324,7 +324,7 @@ def test_a_damaged_framer_is_unsure(weight: float) -> None:
     picture = DocumentPicture(np.full((60, 70, 3), 99, np.uint8))
     coverage = np.zeros((60, 70), np.uint8)
     coverage[20:24, 29:33] = 255
-    (placement,) = prepare(Model(framer), picture, coverage)  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(framer), picture, coverage)  # type: ignore[arg-type]
     assert placement.frame.side >= 8
 
 
@@ -332,7 +332,7 @@ def test_without_a_framer_auto_is_box() -> None:
     picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
     coverage = np.zeros((60, 70), np.uint8)
     coverage[20:24, 29:33] = 255
-    (placement,) = prepare(Model(None), picture, coverage)  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(None), picture, coverage)  # type: ignore[arg-type]
     assert placement.mode == "box"
     assert "cannot find frames" in placement.warning
 
