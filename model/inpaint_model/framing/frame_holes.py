@@ -11,8 +11,8 @@ from inpaint_model.document import geometry, holes
 from inpaint_model.document.arrays import MaskU8
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
+from inpaint_model.document.grouping import MET, Choice, grouped
 from inpaint_model.document.placement import Placement, check_selection, place
-from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reproducer, affordable, refined
 from inpaint_model.framing.search import propose

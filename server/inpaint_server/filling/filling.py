@@ -21,10 +21,10 @@ from inpaint_model.document.arrays import CodesF32, FloatImage, MaskU8
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box
+from inpaint_model.document.grouping import Choice, grouped
 from inpaint_model.document.model_view import Source
 from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.framing.frame_holes import frame_holes
-from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.inference.cuda_graphs import batch_sizes
 from inpaint_model.networks.inpainting_model import Encoding
 

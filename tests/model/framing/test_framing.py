@@ -22,11 +22,11 @@ from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.grouping import MET, Choice, grouped
 from inpaint_model.document.model_view import look
 from inpaint_model.document.placement import place
 from inpaint_model.framing import refining, search
 from inpaint_model.framing.frame_holes import frame_holes
-from inpaint_model.framing.grouping import MET, Choice, grouped
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.search import Proposal
 from inpaint_model.inference.tiny import tiny_model
