@@ -59,6 +59,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read wi
 from inpaint_model import Inpainter
 from inpaint_model.document import blending
 from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import Fitting
 from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.inference.host_memory import keep_freed_memory
@@ -108,8 +109,8 @@ def make_job(side: int = HOLE) -> FillJob:
 def in_process(inpainter: Inpainter, job: FillJob) -> Iterator[object]:
     """The same fill without a daemon."""
     pixels = np.frombuffer(job.capture.crop.data, np.uint8).reshape(CROP, CROP, 3)
-    coverage = np.frombuffer(job.capture.hole.data, np.uint8).reshape(CROP, CROP)
-    (placement,) = frame_holes(inpainter, DocumentPicture(pixels), coverage)
+    hole = Hole(np.frombuffer(job.capture.hole.data, np.uint8).reshape(CROP, CROP))
+    (placement,) = frame_holes(inpainter, DocumentPicture(pixels), hole)
     encoding = inpainter.encode(placement.source.erased, placement.source.hole)
     for seed in range(1, 1 + CANDIDATES):
         codes = inpainter.sample(encoding, [seed], 0.8)

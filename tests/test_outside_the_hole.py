@@ -24,6 +24,7 @@ from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.hole import Hole
 from inpaint_model.framing.frame_holes import Model, frame_holes
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling.filling import Made, Rendered, Scene
@@ -107,9 +108,9 @@ def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) ->
         origin=(document.crop.x, document.crop.y),
         size=(width, height),
     )
-    coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
-    placements = frame_holes(cast(Model, Stub()), picture, coverage, frame="box")
-    scene = Scene(tiny(), picture, coverage, placements, how, output_dtype)
+    hole = Hole(np.ascontiguousarray(cut(document.coverage, document.crop)), picture.origin)
+    placements = frame_holes(cast(Model, Stub()), picture, hole, frame="box")
+    scene = Scene(tiny(), picture, hole, placements, how, output_dtype)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)
     codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from inpaint_model import Inpainter
-from inpaint_model.document import geometry, holes
-from inpaint_model.document.arrays import CodesF32, FloatImage, MaskU8
+from inpaint_model.document import geometry
+from inpaint_model.document.arrays import CodesF32, FloatImage
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box
-from inpaint_model.document.grouping import Choice, grouped
+from inpaint_model.document.grouping import Choice
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.model_view import Source
 from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.framing.frame_holes import frame_holes
@@ -77,7 +78,7 @@ class Scene:
 
     entry: Entry
     picture: DocumentPicture
-    coverage: MaskU8  # [H, W]
+    hole: Hole  # of the size and origin of the picture
     placements: Sequence[Placement]  # one a group
     blending: BlendSettings
     output_dtype: np.dtype[Any]
@@ -111,7 +112,7 @@ class Scene:
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         regions = (placement.region for placement in self.placements)
         fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
-        pictures = self.picture.pixels.nbytes + self.coverage.nbytes
+        pictures = self.picture.pixels.nbytes + self.hole.coverage.nbytes
         return pictures + codes + encoded + rendered + fitting
 
     def keep_unedited(self, made: Made, outputs: Outputs) -> None:
@@ -150,9 +151,9 @@ class _Task:
     made: Made
 
 
-def working_bytes(coverage: MaskU8) -> int:
+def working_bytes(hole: Hole) -> int:
     """Estimate what laying fills over this selection takes, on top of the pictures, bytes."""
-    box = holes.bounds(coverage > 0)
+    box = hole.bounds
     return 0 if box is None else 2 * FITTING_BYTES * box.width * box.height
 
 
@@ -161,7 +162,7 @@ def fill_steps(
     choices: Sequence[Entry],
     order: FillOrder,
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     overview: DocumentPicture | None,
 ) -> Steps[Event]:
     """Load the model if need be, choose the frames, encode, render all candidates.
@@ -174,7 +175,7 @@ def fill_steps(
             return frame_holes(
                 inpainter,
                 picture,
-                coverage,
+                hole,
                 frame=order.frame,
                 overview=overview,
             )
@@ -193,7 +194,7 @@ def fill_steps(
         yield None
         placements = framed(inpainter)
     del inpainter  # while this fill waits for its reader, the model may have to leave
-    scene = Scene(entry, picture, coverage, placements, order.blending, order.output_dtype)
+    scene = Scene(entry, picture, hole, placements, order.blending, order.output_dtype)
     yield from _encode(models, scene)
     yield Placed(scene, time.monotonic() - began)
     batch_size = models.batch_size(entry)
@@ -237,23 +238,23 @@ def scene_of_recipe(
     recipe: Recipe,
     sources: Sequence[Source],
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     output_dtype: np.dtype[Any],
 ) -> Scene:
     """Return the scene of a recipe: the encoder will see exactly what it saw then."""
     try:
         placements = [
             replace(
-                place(picture, part, group.frame, entry.info.resolution, selection=coverage),
+                place(picture, part, group.frame, entry.info.resolution, selection=hole),
                 source=source,
             )
             for part, group, source in zip(
-                _parts(picture, coverage, recipe), recipe.groups, sources, strict=True
+                _parts(hole, recipe), recipe.groups, sources, strict=True
             )
         ]
     except ValueError as error:
         raise InvalidRequest("source.hole", str(error)) from error
-    scene = Scene(entry, picture, coverage, placements, recipe.blending, output_dtype)
+    scene = Scene(entry, picture, hole, placements, recipe.blending, output_dtype)
     scene.candidates[0] = Made(
         recipe.seed,
         recipe.truncation_psi,
@@ -264,11 +265,10 @@ def scene_of_recipe(
     return scene
 
 
-def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[MaskU8]:
+def _parts(hole: Hole, recipe: Recipe) -> list[Hole]:
     """Return the part of the selection that belongs to each group: found as the fill found it."""
     if len(recipe.groups) == 1:
-        return [coverage]
-    regions = holes.components(coverage > 0)
+        return [hole]
     recorded = iter(recipe.groups)
 
     def choose(box: Box) -> Choice:
@@ -277,10 +277,10 @@ def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[M
             raise ValueError(f"The selection falls into more than {len(recipe.groups)} groups.")
         return Choice(group.frame, "auto", 1.0, "")
 
-    found = grouped([box.moved(*picture.origin) for box in regions.boxes], choose)
+    found = hole.groups(choose)
     if len(found) < len(recipe.groups):
         raise ValueError(f"The selection has {len(found)} groups, not {len(recipe.groups)}.")
-    return [np.where(regions.mask(members), coverage, np.uint8(0)) for members, _ in found]
+    return [group for group, _ in found]
 
 
 def _encode(models: DeviceModels, scene: Scene) -> Iterator[None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 from inpaint_model import Inpainter
 from inpaint_model.document.arrays import CodesF32
 from inpaint_model.document.document_image import DocumentPicture
@@ -59,8 +58,7 @@ def _codes_of_candidate(text: str, entry: Entry) -> Codes:
 
 
 def _codes_of_picture(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> CodesF32:
-    all_shown = np.zeros(picture.pixels.shape[:2], np.uint8)
-    seen = look(picture, all_shown, frame, inpainter.resolution)
+    seen = look(picture, None, frame, inpainter.resolution)
     if seen.hole.all():
         raise InvalidRequest(
             "mixing.picture", "shows nothing in the candidate's frame; move it over the hole"

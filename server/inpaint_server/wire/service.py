@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 import numpy as np
-from inpaint_model.document.arrays import MaskU8
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
+from inpaint_model.document.hole import Hole
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 
@@ -104,14 +104,14 @@ class InpaintService(pb_grpc.InpaintServicer):
 
     async def _pictures(
         self, context: Context, header: pb.FillHeader, order: FillOrder
-    ) -> tuple[DocumentPicture, MaskU8, DocumentPicture | None]:
-        """Crop, coverage and overview, once all their bytes are here."""
+    ) -> tuple[DocumentPicture, Hole, DocumentPicture | None]:
+        """Crop, hole and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in order.shapes]
         data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)
         placing, overview = order.placing, order.overview
         return (
             parsing.document_picture(placing, data[0]),
-            await self._in_thread(parsing.coverage, placing.hole, data[1]),
+            await self._in_thread(parsing.hole, placing, data[1]),
             parsing.overview_picture(overview, data[2], placing.document) if overview else None,
         )
 
@@ -139,7 +139,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
                 data = await receive_pictures(context, shapes, inline, self._config.idle_s)
                 scene = await self._in_thread(self._scene, order.source, data)
-                memory.grow(await self._in_thread(working_bytes, scene.coverage))
+                memory.grow(await self._in_thread(working_bytes, scene.hole))
                 await self._edit(scene, order, 0, SessionCache.new_id(), context, account)
 
     def _scene(self, source: SourceOrder, data: list[bytes | bytearray]) -> Scene:
@@ -152,16 +152,16 @@ class InpaintService(pb_grpc.InpaintServicer):
         )
         if source.placing:
             picture = parsing.document_picture(source.placing, data[0])
-            coverage = parsing.coverage(source.placing.hole, data[1])
+            hole = parsing.hole(source.placing, data[1])
             dtype = source.placing.crop.dtype
         else:
             picture = DocumentPicture(squares[0].erased)
-            coverage = squares[0].hole
+            hole = Hole(squares[0].hole)
             dtype = np.dtype(np.uint8)
             whole = Frame(resolution / 2, resolution / 2, resolution, 0.0)
             recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
             squares = squares[:1]
-        return scene_of_recipe(entry, recipe, squares, picture, coverage, dtype)
+        return scene_of_recipe(entry, recipe, squares, picture, hole, dtype)
 
     async def _edit(
         self,
