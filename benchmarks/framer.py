@@ -27,7 +27,7 @@ from inpaint_model.document import geometry
 from inpaint_model.document.color import quantise
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
-from inpaint_model.document.holes import bounds
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.resampling import resample
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.search import propose
@@ -43,7 +43,7 @@ class Case(NamedTuple):
     """A document, its selection, and the true frame (None without a face)."""
 
     pixels: NDArray[np.uint8]
-    coverage: NDArray[np.uint8]
+    hole: Hole
     truth: Frame | None
 
 
@@ -98,7 +98,7 @@ def transformed(
 
 def selection(
     shape: tuple[int, ...], frame: Frame, random: np.random.Generator, hides: bool
-) -> NDArray[np.uint8]:
+) -> Hole:
     """An ellipse over a part of the face, or a dot on it."""
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     points = np.stack([columns.ravel(), rows.ravel()], axis=1)
@@ -106,7 +106,7 @@ def selection(
     middle = random.uniform(0.3, 0.7, 2)
     radius = random.uniform(0.08, 0.28, 2) if hides else (0.02, 0.02)
     inside = ((u - middle[0]) / radius[0]) ** 2 + ((v - middle[1]) / radius[1]) ** 2 < 1
-    return np.where(inside, 255, 0).astype(np.uint8)
+    return Hole(np.where(inside, 255, 0).astype(np.uint8))
 
 
 def photographs(shared: Path, seed: int) -> Iterator[Case]:
@@ -205,9 +205,9 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
         picture = DocumentPicture(case.pixels)
         time.sleep(0.2)  # numpy's threads, which helped to make the case, spin for a while
         start, used = time.perf_counter(), time.process_time()
-        hole = bounds(case.coverage > 0)
-        assert hole is not None
-        best = propose(framer, picture, case.coverage, hole)[0]
+        box = case.hole.bounds
+        assert box is not None
+        best = propose(framer, picture, case.hole, box)[0]
         times.append((time.perf_counter() - start, time.process_time() - used))
         confidences.append(best.confidence)
         if case.truth is not None:

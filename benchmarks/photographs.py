@@ -40,6 +40,7 @@ from inpaint_model.document import geometry
 from inpaint_model.document.color import quantise
 from inpaint_model.document.compositing import composite
 from inpaint_model.document.geometry import Frame
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.feature_networks import (
     FeatureNetwork,
@@ -68,18 +69,18 @@ class Filled(NamedTuple):
     frame: dict[str, Any]
 
 
-Method = Callable[[Bytes, Bytes, Frame], Filled]
+Method = Callable[[Bytes, Hole, Frame], Filled]
 
 
 def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -> Method:
     """A fill as the plug-ins ask for it, with the frame found or given."""
 
-    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
-        height, width = coverage.shape
+    def fill(pixels: Bytes, hole: Hole, truth: Frame) -> Filled:
+        height, width = hole.coverage.shape
         job = FillJob(
             capture=Capture(
                 crop=Picture(width, height, 3, pixels.tobytes()),
-                hole=Picture(width, height, 1, coverage.tobytes()),
+                hole=Picture(width, height, 1, hole.coverage.tobytes()),
                 crop_box=WireBox(0, 0, width, height),
                 document=Extent(width, height),
             ),
@@ -102,9 +103,9 @@ def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -
 def classical(flag: int) -> Method:
     """Return a method that fills by OpenCV's algorithm `flag`."""
 
-    def fill(pixels: Bytes, coverage: Bytes, truth: Frame) -> Filled:
-        hole = (coverage > 0).astype(np.uint8)
-        filled = cv2.inpaint(np.ascontiguousarray(pixels[..., ::-1]), hole, RADIUS, flag)
+    def fill(pixels: Bytes, hole: Hole, truth: Frame) -> Filled:
+        bgr, mask = np.ascontiguousarray(pixels[..., ::-1]), hole.mask.astype(np.uint8)
+        filled = cv2.inpaint(bgr, mask, RADIUS, flag)
         return Filled(np.ascontiguousarray(filled[..., ::-1]), {})
 
     return fill
@@ -199,15 +200,15 @@ def fill_all(
     results = Results(methods)
     for name, pixels, truth in photographs:
         Image.fromarray(pixels).save(out / f"{name}.png", compress_level=1)
-        for region, hole in HOLES.items():
-            coverage = ellipse(pixels.shape, truth, hole)
+        for region, axes in HOLES.items():
+            hole = ellipse(pixels.shape, truth, axes)
             results.regions.append(region)
             results.originals.append(face_crop(pixels, truth))
             for method, fill in methods.items():
                 stem = out / f"{name}-{region}-{method}"
-                filled = kept(stem, partial(fill, pixels, coverage, truth))
+                filled = kept(stem, partial(fill, pixels, hole, truth))
                 results.crops[method].append(face_crop(filled.pixels, truth))
-                results.seams[method].append(added_step(pixels, filled.pixels, coverage))
+                results.seams[method].append(added_step(pixels, filled.pixels, hole))
                 if method == "auto":
                     results.frames[f"{name} {region}"] = filled.frame
     return results

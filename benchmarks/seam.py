@@ -24,7 +24,7 @@ from inpaint_model.document.blending import RAW, BlendSettings
 from inpaint_model.document.compositing import composite
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
-from inpaint_model.document.holes import bounds
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
@@ -49,16 +49,15 @@ SETTINGS = {
 }
 
 
-def ellipse(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> NDArray[np.uint8]:
-    """Coverage of an ellipse in a frame's coordinates, with a soft edge of about a pixel."""
+def ellipse(shape: tuple[int, ...], frame: Frame, axes: tuple[float, ...]) -> Hole:
+    """An ellipse in a frame's coordinates, with a soft edge of about a pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     matrix = geometry.model_from_document(frame, 1)
     u, v = geometry.apply(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
-    cx, cy, rx, ry = hole
+    cx, cy, rx, ry = axes
     size = np.hypot((u - cx) / rx, (v - cy) / ry)
     soft: NDArray[np.float64] = (1 - size) * min(rx, ry) * frame.side + 0.5
-    coverage: NDArray[np.uint8] = np.rint(soft.clip(0, 1) * 255).astype(np.uint8)
-    return coverage
+    return Hole(np.rint(soft.clip(0, 1) * 255).astype(np.uint8))
 
 
 def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> FloatImage:
@@ -75,15 +74,12 @@ def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generat
     return display
 
 
-def added_step(
-    pixels: NDArray[np.uint8], filled: NDArray[np.uint8], coverage: NDArray[np.uint8]
-) -> float:
+def added_step(pixels: NDArray[np.uint8], filled: NDArray[np.uint8], hole: Hole) -> float:
     """What a fill adds to the colour step across the hole's border, CIEDE2000."""
-    hole = bounds(coverage > 0)
-    assert hole is not None
-    part = hole.grown(16).clipped(pixels.shape[1], pixels.shape[0])
+    assert hole.bounds is not None
+    part = hole.bounds.grown(16).clipped(pixels.shape[1], pixels.shape[0])
     before, after = (part.cut(p).astype(np.float32) / np.float32(255) for p in (pixels, filled))
-    return seam_step(after, before, part.cut(coverage) > 0)
+    return seam_step(after, before, hole.cut(part).mask)
 
 
 def cases(shared: Path, limit: int) -> Iterator[tuple[str, NDArray[np.uint8], Frame]]:
@@ -103,7 +99,7 @@ class Fills:
         self.document = DocumentInpainter(load_bundle(model)) if model else None
 
     def output(
-        self, pixels: NDArray[np.uint8], coverage: NDArray[np.uint8], frame: Frame, name: str
+        self, pixels: NDArray[np.uint8], hole: Hole, frame: Frame, name: str
     ) -> tuple[Placement, FloatImage]:
         """Where an output belongs, and the output: float32 [R, R, 3], nominally 0..1.
 
@@ -111,9 +107,9 @@ class Fills:
         """
         if self.document is None:
             random = np.random.default_rng(zlib.crc32(name.encode()))
-            placement = place(DocumentPicture(pixels), coverage, frame, SIMULATED)
+            placement = place(DocumentPicture(pixels), hole, frame, SIMULATED)
             return placement, simulated(pixels, frame, random)
-        session = self.document.open(pixels, coverage, frame=frame)
+        session = self.document.open(pixels, hole, frame=frame)
         fill = next(self.document.fill(session, seeds=[0]))
         return session.placements[0], fill.rendering.outputs[0]
 
@@ -132,15 +128,15 @@ def measure(
 ) -> Iterator[Measured]:
     """Every hole of every photograph with every blending; the pictures go to `out`."""
     for name, pixels, frame in photographs:
-        for region, hole in HOLES.items():
-            coverage = ellipse(pixels.shape, frame, hole)
-            placement, output = fills.output(pixels, coverage, frame, f"{name} {region}")
-            inside = placement.coverage > 0
+        for region, axes in HOLES.items():
+            hole = ellipse(pixels.shape, frame, axes)
+            placement, output = fills.output(pixels, hole, frame, f"{name} {region}")
+            inside = placement.hole.mask
             truth = placement.document[inside].astype(np.float32)
             for blending, settings in SETTINGS.items():
                 full = composite(pixels, [Fitting.of(placement, output, settings).laid()])
                 miss = np.abs(placement.box.cut(full)[inside] - truth).mean() / 255
-                step = added_step(pixels, full, coverage)
+                step = added_step(pixels, full, hole)
                 yield Measured(region, blending, step, float(miss))
                 if out is not None:
                     view = placement.region.grown(60).clipped(pixels.shape[1], pixels.shape[0])

@@ -25,7 +25,8 @@ from inpaint_krita.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import composite
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.framing.frame_holes import Model, prepare
+from inpaint_model.document.hole import Hole
+from inpaint_model.framing.frame_holes import Model, frame_holes
 from inpaint_model.pipeline.session import Candidate as Made
 from inpaint_model.pipeline.session import FillSession, Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -110,9 +111,9 @@ def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) ->
         origin=(document.crop.x, document.crop.y),
         size=(width, height),
     )
-    coverage = np.ascontiguousarray(cut(document.coverage, document.crop))
-    placements = prepare(cast(Model, Stub()), picture, coverage, frame="box")
-    session = FillSession(tiny().info, picture, coverage, placements, how)
+    hole = Hole(np.ascontiguousarray(cut(document.coverage, document.crop)), picture.origin)
+    placements = frame_holes(cast(Model, Stub()), picture, hole, frame="box")
+    session = FillSession(tiny().info, picture, hole, placements, how)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)
     codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)

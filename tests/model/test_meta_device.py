@@ -15,6 +15,7 @@ from fake_recorder import FakeRecorder
 from inpaint_model.data import transfer
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
+from inpaint_model.document.hole import Hole
 from inpaint_model.framing.refining import neighbours, refined
 from inpaint_model.inference.cuda_graphs import GraphedPasses
 from inpaint_model.inference.inpainter import Inpainter
@@ -258,12 +259,12 @@ class TestFilling:
     @pytest.mark.slow
     def test_choosing_a_frame_reads_each_candidate(self) -> None:
         picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
-        coverage = np.zeros((60, 70), np.uint8)
-        coverage[20:30, 20:30] = 255
+        hole = Hole(np.zeros((60, 70), np.uint8))
+        hole.coverage[20:30, 20:30] = 255
         frame = Frame(35.0, 30.0, 40.0)
         with meta_device() as reads:
             inpainter = Inpainter(tiny_model(), tiny_inpainter().info, META, "fp32")
-            refined(inpainter, picture, coverage, [frame])
+            refined(inpainter, picture, hole, [frame])
         assert reads.count == 2 * (1 + len(neighbours(frame)))  # codes and picture of each
 
 

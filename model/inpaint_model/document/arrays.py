@@ -22,6 +22,12 @@ MaskU8 = NDArray[np.uint8]
 BoolMask = NDArray[np.bool_]
 """Which pixels of a picture, or which points of a plane."""
 
+
+def covered(coverage: MaskU8) -> BoolMask:
+    """Return where coverage makes a hole: above 0. Nothing else says so."""
+    return coverage > 0
+
+
 FloatImage = NDArray[np.float32]
 """Display values or their alpha, nominally 0..1."""
 

@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inpaint_model.document.arrays import BoolMask, MaskU8, Pixels
+from inpaint_model.document.arrays import BoolMask, MaskU8, Pixels, covered
 from inpaint_model.document.geometry import Box
 
 
 class Patch(NamedTuple):
     """The pixels of one group of holes, in the picture's own colors, channels and sample type.
 
-    `fill` [h, w, C] is valid where `coverage` > 0 and holds the picture's own pixels elsewhere;
-    coverage is not applied to it.
+    `fill` [h, w, C] is valid in the hole and holds the picture's own pixels elsewhere;
+    `coverage` is not applied to it.
     """
 
     fill: Pixels
@@ -29,7 +29,7 @@ class Patch(NamedTuple):
     @property
     def covered(self) -> BoolMask:
         """Which of its pixels show, [h, w]."""
-        return self.coverage > 0
+        return covered(self.coverage)
 
 
 def composite(

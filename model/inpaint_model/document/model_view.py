@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaint_model.document import geometry, holes
+from inpaint_model.document import geometry
 from inpaint_model.document.arrays import BoolMask, FloatImage, ImageU8, MaskU8, Matrix, Pixels
 from inpaint_model.document.color import display_from_document, quantise
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.hole import Hole, reached_by_picture, seen_by_model
 from inpaint_model.document.pyramid import known_block_means
 from inpaint_model.document.resampling import averaging_factor, resample
 
@@ -29,7 +30,7 @@ class Source(NamedTuple):
 
 def look(
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole | None,
     frame: Frame,
     resolution: int,
     overview: DocumentPicture | None = None,
@@ -42,47 +43,47 @@ def look(
 
     Args:
         picture: the document, or the crop around the hole.
-        coverage: uint8 [H, W], same size; the hole is where it is above 0.
+        hole: of the picture's size and origin; None: the picture shows everywhere.
         frame: document px.
         resolution: R, the model's side, px.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
     to_document = geometry.document_from_model(frame, resolution)
-    known = coverage == 0
-    view, hole, reached = _seen(picture, known, to_document, resolution)
+    view, hidden, reached = _seen(picture, hole, to_document, resolution)
     if overview is not None and not reached.all():
-        blank = np.ones(overview.pixels.shape[:2], np.bool_)
-        far, far_hole, far_reached = _seen(overview, blank, to_document, resolution)
+        far, far_hidden, far_reached = _seen(overview, None, to_document, resolution)
         view = np.where(reached[..., None], view, far)
-        hole = np.where(reached, hole, far_hole)
+        hidden = np.where(reached, hidden, far_hidden)
         reached |= far_reached
-    hole |= ~reached
-    erased = quantise(np.where(hole[..., None], np.float32(0), view), np.uint8)
-    return Source(erased, hole.astype(np.uint8) * np.uint8(255))
+    hidden |= ~reached
+    erased = quantise(np.where(hidden[..., None], np.float32(0), view), np.uint8)
+    return Source(erased, hidden.astype(np.uint8) * np.uint8(255))
 
 
 def _seen(
-    picture: DocumentPicture, known: BoolMask, document_from_model: Matrix, resolution: int
+    picture: DocumentPicture, hole: Hole | None, document_from_model: Matrix, resolution: int
 ) -> tuple[FloatImage, BoolMask, BoolMask]:
-    """Through a frame: display values [R, R, 3], the hole, and what the picture reaches."""
+    """Through a frame: display values [R, R, 3], what is hidden, and what the picture reaches."""
     matrix = geometry.compose(picture.from_document, document_from_model)
-    reached = holes.reached_by_picture(known.shape, matrix, resolution)
+    rows, columns = picture.pixels.shape[:2]
+    reached = reached_by_picture((rows, columns), matrix, resolution)
     margin = resolution // 16 + 8  # model px: more than the reducing kernel sees
     low, high = -margin, resolution + margin
     seen = geometry.apply(matrix, [(low, low), (high, low), (high, high), (low, high)])
-    region = geometry.bounding_box(seen).clipped(known.shape[1], known.shape[0])
+    region = geometry.bounding_box(seen).clipped(columns, rows)
     if region.width == 0 or region.height == 0:
         nothing = np.zeros((resolution, resolution), np.bool_)
         return np.zeros((resolution, resolution, 3), np.float32), ~nothing, nothing
     matrix = geometry.compose(geometry.translation(-region.x, -region.y), matrix)
     factor = averaging_factor(matrix)
-    shown, lit, visible = _averaged(
-        region.cut(picture.pixels), region.cut(known), picture.linear, factor
-    )
-    hole = holes.seen_by_model(~visible, matrix, resolution)
+    known = np.ones((region.height, region.width), np.bool_)
+    if hole is not None:
+        known = ~hole.cut(region.moved(*hole.origin)).mask
+    shown, lit, visible = _averaged(region.cut(picture.pixels), known, picture.linear, factor)
+    hidden = seen_by_model(~visible, matrix, resolution)
     smooth = continued(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
     reduced = geometry.compose(geometry.scaling(1 / factor, 1 / factor), matrix)
-    return resample(smooth, reduced, resolution, resolution), hole, reached
+    return resample(smooth, reduced, resolution, resolution), hidden, reached
 
 
 def _averaged(

@@ -10,22 +10,20 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import torch
 
-from inpaint_model.document import geometry, holes
-from inpaint_model.document.arrays import BoolMask, FloatImage, MaskU8, Pixels
+from inpaint_model.document import geometry
+from inpaint_model.document.arrays import FloatImage, Pixels
 from inpaint_model.document.blending import BlendSettings, Fit, Surroundings, ring_px
 from inpaint_model.document.color import display_from_document, document_from_display
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, Mode
+from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.model_view import Source, look
 from inpaint_model.document.resampling import resample
-
-Plane = TypeVar("Plane", BoolMask, MaskU8)
 
 _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
@@ -37,14 +35,18 @@ class Placement:
     """One group of holes with its frame: what goes into the model and where its output belongs."""
 
     picture: DocumentPicture
-    box: Box  # of the group's hole, document px
-    coverage: MaskU8  # [box.height, box.width]
+    hole: Hole  # what of the group lies inside the frame, cut to its bounds
     frame: Frame
     mode: Mode  # how the frame was found; "box" where "auto" fell back
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     warning: str  # empty, or what the user should know
     source: Source = field(repr=False)
-    replaced: MaskU8 = field(repr=False)  # above 0 where any group is filled, [H, W] of the picture
+    filled: Hole = field(repr=False)  # of all groups, of the picture's size and origin
+
+    @property
+    def box(self) -> Box:
+        """The box of the hole, document px."""
+        return self.hole.box
 
     @property
     def resolution(self) -> int:
@@ -89,13 +91,13 @@ class Placement:
         part = region.moved(-x, -y)
         colour, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
         hole = np.zeros((region.height, region.width), np.bool_)
-        self.box.moved(-region.x, -region.y).cut(hole)[...] = self.coverage > 0
+        self.box.moved(-region.x, -region.y).cut(hole)[...] = self.hole.mask
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
-        staying = visible & (part.cut(self.replaced) == 0)
+        staying = visible & ~self.filled.cut(region).mask
         return Surroundings(
             torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
             torch.from_numpy(hole),
-            torch.from_numpy(_inside(self.frame, region, staying)),
+            torch.from_numpy(staying & inside_frame(self.frame, region)),
             torch.from_numpy(staying),
             torch.from_numpy(visible),
             self.enlargement,
@@ -105,14 +107,14 @@ class Placement:
 
 def place(
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     frame: Frame,
     resolution: int,
     *,
     mode: Mode = "explicit",
     confidence: float = 1.0,
     warning: str = "",
-    selection: MaskU8 | None = None,
+    selection: Hole | None = None,
     overview: DocumentPicture | None = None,
 ) -> Placement:
     """Return the placement of one group of holes with a known frame (a recipe's, or the user's).
@@ -121,33 +123,31 @@ def place(
 
     Args:
         picture: the document, or the crop around the hole.
-        coverage: uint8 [H, W], same size; the group is where it is above 0.
+        hole: the group, of the picture's size and origin unless `selection` is given.
         frame: document px.
         resolution: the model's side, px.
         mode: how the frame was found.
         confidence: 0..1 that the frame shows what the model knows.
         warning: what the user should know of it already.
-        selection: the whole selection where the group is a part of it: other groups do not show
-            either.
+        selection: the whole selection, of the picture's size and origin, where the group is a part
+            of it: other groups do not show either.
         overview: the whole document at low resolution, for what lies beyond a crop.
 
     Raises:
-        ValueError: the selection is empty or of another size, the frame does not meet it, or its
-            side is out of range.
+        ValueError: the selection is empty or not where the picture is, the frame does not meet it,
+            or its side is out of range.
     """
     if selection is None:
-        selection = coverage
-    check_selection(picture, coverage)
+        selection = hole
+    check_hole(picture, selection)
     _check_frame(frame, picture)
-    inside = _inside_frame(coverage, picture, frame)
+    inside = hole.inside(frame)
     if inside is None:
         raise ValueError("The frame does not meet the selection. Move the frame over it.")
-    box, kept = inside
     sentences = [warning]
-    replaced = selection
-    if np.count_nonzero(kept) < np.count_nonzero(coverage):
-        replaced = np.where(coverage > 0, np.uint8(0), selection)
-        box.cut(replaced)[kept > 0] = 255
+    filled = selection
+    if np.count_nonzero(inside.mask) < np.count_nonzero(hole.mask):
+        filled = selection.without(hole.without(inside))
         sentences.append("The selection is larger than the frame; only the part inside is filled.")
     enlargement = frame.side / resolution
     if enlargement > _NOTABLE_ENLARGEMENT:
@@ -155,14 +155,13 @@ def place(
     source = look(picture, selection, frame, resolution, overview)
     return Placement(
         picture,
-        box.moved(*picture.origin),
-        kept,
+        inside,
         frame,
         mode,
         confidence,
         " ".join(filter(None, sentences)),
         source,
-        replaced,
+        filled,
     )
 
 
@@ -219,23 +218,28 @@ def _patch(placement: Placement, fill: torch.Tensor) -> Patch:
     laid = document_from_display(
         colour, document.dtype, document.shape[2], placement.picture.linear
     )
-    covered = placement.coverage[..., None] > 0
-    return Patch(np.where(covered, laid, document), placement.coverage, placement.box)
+    hole = placement.hole
+    return Patch(np.where(hole.mask[..., None], laid, document), hole.coverage, hole.box)
 
 
-def check_selection(picture: DocumentPicture, coverage: MaskU8) -> None:
-    """Check that a selection covers something of a picture, and is of its size.
+def check_hole(picture: DocumentPicture, hole: Hole) -> None:
+    """Check that a hole covers something of a picture, and is of its size and origin.
 
     Raises:
-        ValueError: it is empty, or of another size.
+        ValueError: it is empty, of another size, or somewhere else.
     """
-    if coverage.shape != picture.pixels.shape[:2]:
+    if hole.coverage.shape != picture.pixels.shape[:2]:
         raise ValueError(
-            f"The selection is {coverage.shape[1]} x {coverage.shape[0]} px, "
+            f"The selection is {hole.coverage.shape[1]} x {hole.coverage.shape[0]} px, "
             f"the picture {picture.pixels.shape[1]} x {picture.pixels.shape[0]}; "
             "they must be of the same size."
         )
-    if not coverage.any():
+    if hole.origin != picture.origin:
+        raise ValueError(
+            f"The selection's top left corner is at {hole.origin}, the picture's at "
+            f"{picture.origin}; they must be at the same place."
+        )
+    if hole.bounds is None:
         raise ValueError("The selection is empty. Select the region to fill.")
 
 
@@ -246,31 +250,3 @@ def _check_frame(frame: Frame, picture: DocumentPicture) -> None:
             f"A frame with a side of {frame.side:g} px cannot be used; "
             f"choose {_SMALLEST_FRAME:g} to {largest:g} px."
         )
-
-
-def _inside_frame(
-    coverage: MaskU8, picture: DocumentPicture, frame: Frame
-) -> tuple[Box, MaskU8] | None:
-    """The part of the selection inside the frame: its box (picture px) and coverage there."""
-    box = holes.bounds(coverage > 0)
-    if box is None:
-        return None
-    x, y = picture.origin
-    whole = box.cut(coverage)
-    kept = _inside(frame, box.moved(x, y), whole)
-    if kept is not whole:
-        smaller = holes.bounds(kept > 0)
-        if smaller is None:
-            return None
-        kept, box = smaller.cut(kept), smaller.moved(box.x, box.y)
-    return box, np.ascontiguousarray(kept)
-
-
-def _inside(frame: Frame, box: Box, plane: Plane) -> Plane:
-    """Return what a plane [box.height, box.width] holds inside a frame, and 0 elsewhere."""
-    if geometry.holds(frame, box):
-        return plane
-    to_frame = geometry.compose(
-        geometry.model_from_document(frame, 1), geometry.translation(box.x, box.y)
-    )
-    return np.where(holes.inside_unit_square(plane.shape, to_frame), plane, plane.dtype.type(0))

@@ -12,6 +12,7 @@ import torch
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.model_view import look
 from inpaint_model.networks.inpainting_model import Encoding
 
@@ -72,7 +73,7 @@ def neighbours(frame: Frame) -> list[Frame]:
 def reproduction_error(
     model: Reproducer,
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     frame: Frame,
     overview: DocumentPicture | None = None,
 ) -> float:
@@ -83,14 +84,14 @@ def reproduction_error(
     Args:
         model: the inpainter.
         picture: the document, or the crop around the selection.
-        coverage: uint8 [H, W], same size; the hole is where it is above 0.
+        hole: of the picture's size and origin.
         frame: through which the model looks.
         overview: the whole document at low resolution, for what lies beyond a crop.
 
     Returns:
         0 or more, without a unit; infinite where nothing is known.
     """
-    source = look(picture, coverage, frame, model.resolution, overview)
+    source = look(picture, hole, frame, model.resolution, overview)
     known = source.hole == 0
     if not known.any():
         return math.inf
@@ -104,7 +105,7 @@ def reproduction_error(
 def refined(
     model: Reproducer,
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     proposed: Sequence[Frame],
     overview: DocumentPicture | None = None,
 ) -> Frame:
@@ -115,13 +116,13 @@ def refined(
     Args:
         model: the inpainter.
         picture: the document, or the crop around the selection.
-        coverage: uint8 [H, W], same size; the hole is where it is above 0.
+        hole: of the picture's size and origin.
         proposed: one or more frames.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
 
     def error(frame: Frame) -> float:
-        return reproduction_error(model, picture, coverage, frame, overview)
+        return reproduction_error(model, picture, hole, frame, overview)
 
     best = min(proposed, key=error)
     return min(neighbours(best), key=error)

@@ -17,11 +17,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from inpaint_model.document import geometry, holes
-from inpaint_model.document.arrays import BoolMask, FloatImage, MaskU8, Matrix
+from inpaint_model.document import geometry
+from inpaint_model.document.arrays import BoolMask, FloatImage, Matrix
 from inpaint_model.document.color import display_from_document
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.hole import Hole, reached_by_picture
 from inpaint_model.framing.network import Framer
 
 _LADDER = 1.5  # ratio of the sides of successive first views
@@ -45,8 +46,8 @@ class Proposal(NamedTuple):
 def propose(
     framer: Framer,
     picture: DocumentPicture,
-    coverage: MaskU8,
-    hole: Box,
+    hole: Hole,
+    box: Box,
     overview: DocumentPicture | None = None,
 ) -> list[Proposal]:
     """Propose frames for a hole, the best first.
@@ -54,23 +55,23 @@ def propose(
     Args:
         framer: the model's.
         picture: the document, or the crop around the selection.
-        coverage: uint8 [H, W], same size; where it is above 0 the picture does not show.
-        hole: the box of the hole that the frame is wanted for, document px.
+        hole: of the picture's size and origin; there the picture does not show.
+        box: around the parts of the hole that the frame is wanted for, document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
-    looks = first_views(hole, picture, overview)
-    seen = _look(framer, picture, coverage, looks, overview)
+    looks = first_views(box, picture, overview)
+    seen = _look(framer, picture, hole, looks, overview)
     rounds = [sorted(seen, key=lambda p: -p.confidence)[:_KEPT]]
     for _ in range(_SECOND_LOOKS):
         looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
-        rounds.append(_look(framer, picture, coverage, looks, overview))
+        rounds.append(_look(framer, picture, hole, looks, overview))
     every = [proposal for looked in rounds for proposal in looked]
     found = []
     for same in zip(*rounds, strict=True):
         frame = settled(same[-1].frame, every)
         frame = frame._replace(side=frame.side / framer.config.side_bias)
         found.append(Proposal(frame, _agreed(same)))
-    return sorted(found, key=lambda p: -p.confidence * (1 + geometry.share_inside(p.frame, hole)))
+    return sorted(found, key=lambda p: -p.confidence * (1 + geometry.share_inside(p.frame, box)))
 
 
 def _agreed(proposals: Sequence[Proposal]) -> float:
@@ -104,34 +105,34 @@ def settled(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
 
 
 def first_views(
-    hole: Box, picture: DocumentPicture, overview: DocumentPicture | None
+    box: Box, picture: DocumentPicture, overview: DocumentPicture | None
 ) -> list[Frame]:
-    """Return upright squares around the hole, from little context to everything there is.
+    """Return upright squares around a box, from little context to everything there is.
 
     Args:
-        hole: its box, document px.
+        box: of the hole, document px.
         picture: the document, or the crop around the selection.
         overview: the whole document at low resolution; without it nothing beyond `picture` shows.
     """
     width, height = picture.document_size
     if overview is None:
         height, width = picture.pixels.shape[:2]
-    smallest = 1.25 * max(hole.width, hole.height, 8)
+    smallest = 1.25 * max(box.width, box.height, 8)
     largest = max(1.1 * max(width, height), smallest)
     count = min(1 + math.ceil(math.log(largest / smallest, _LADDER)), _MOST_VIEWS)
     sides = np.geomspace(smallest, largest, count)
-    centre = hole.x + hole.width / 2, hole.y + hole.height / 2
+    centre = box.x + box.width / 2, box.y + box.height / 2
     return [Frame(*centre, float(side)) for side in sides]
 
 
 def coarse_view(
-    picture: DocumentPicture, coverage: MaskU8 | None, frame: Frame, size: int
+    picture: DocumentPicture, hole: Hole | None, frame: Frame, size: int
 ) -> tuple[FloatImage, BoolMask]:
     """Return a frame's pixels [S, S, 3] (display values) and which of them are known [S, S].
 
     Args:
         picture: the document, a crop or an overview of it.
-        coverage: uint8 [H, W], above 0 where the picture does not show; None: it shows everywhere.
+        hole: of the picture's size and origin; None: the picture shows everywhere.
         frame: document px.
         size: S, px.
     """
@@ -147,8 +148,8 @@ def coarse_view(
     )
     if alpha is not None:
         known &= alpha >= OPAQUE
-    if coverage is not None:
-        known &= coverage.ravel().take(index) == 0
+    if hole is not None:
+        known &= ~Hole(hole.coverage.take(index)).mask
     # One axis after the other, whole rows first: ten times faster than both at once.
     sums = colour.clip(0, 1).reshape(size, density, -1).sum(axis=1)
     shown = np.einsum("ycpk->yck", sums.reshape(size, size, density, 3))
@@ -176,11 +177,11 @@ def _nearest(
 def _look(
     framer: Framer,
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     looks: Sequence[Frame],
     overview: DocumentPicture | None,
 ) -> list[Proposal]:
-    views = [_view(picture, coverage, look, framer.config.view, overview) for look in looks]
+    views = [_view(picture, hole, look, framer.config.view, overview) for look in looks]
     device = next(framer.parameters()).device
     with torch.inference_mode():
         found = framer(torch.stack(views).to(device).float())
@@ -197,16 +198,16 @@ def _look(
 
 def _view(
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     frame: Frame,
     size: int,
     overview: DocumentPicture | None,
 ) -> Tensor:
     """Return what the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
-    shown, known = coarse_view(picture, coverage, frame, size)
+    shown, known = coarse_view(picture, hole, frame, size)
     if overview is not None and not known.all():
         matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
-        reached = holes.reached_by_picture(coverage.shape, matrix, size)
+        reached = reached_by_picture(picture.pixels.shape, matrix, size)
         far, far_known = coarse_view(overview, None, frame, size)
         shown = np.where(reached[..., None], shown, far)
         known = np.where(reached, known, far_known)

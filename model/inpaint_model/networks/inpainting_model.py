@@ -23,8 +23,8 @@ class Encoding(NamedTuple):
 
     tokens: Tensor  # [N, t * num_ws, w_dim]
     features: Tensor  # [N, E, s, s]
-    hole: Tensor  # [N, 1, s, s], share of each cell that is hole, 0..1
-    known: Tensor  # [N, 4, r, r], the encoder's input: erased picture and known mask
+    hole_fraction: Tensor  # [N, 1, s, s], share of each cell that is hole, 0..1
+    encoder_input: Tensor  # [N, 4, r, r]: erased picture and known mask
 
     def expand(self, count: int) -> Encoding:
         """Return the encoding of one picture for `count` candidates, without copying it."""
@@ -101,12 +101,12 @@ class InpaintingModel(nn.Module):
                 f"picture {list(image.shape)} and hole {list(hole.shape)} must be "
                 f"[N, 3, {R}, {R}] and [N, 1, {R}, {R}]"
             )
-        known = _shrink(encoder_input(image, hole), self.config.encoder_resolution)
-        seen = known.to(self.encoder.body.dtype).contiguous(memory_format=torch.channels_last)
+        given = _shrink(encoder_input(image, hole), self.config.encoder_resolution)
+        seen = given.to(self.encoder.body.dtype).contiguous(memory_format=torch.channels_last)
         with self._mixed_precision():
             out: EncoderOutput = self.encoder(seen)
         s = self.config.skip_resolution
-        return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), known)
+        return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), given)
 
     def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
         """Return ws_out [N, num_ws, w_dim], float32.
@@ -117,7 +117,7 @@ class InpaintingModel(nn.Module):
             encoding: of N pictures.
             w_rand: sampled codes, [N, num_ws, w_dim].
         """
-        nothing_known = encoding.known[:, 3].amax(dim=(1, 2)) == 0
+        nothing_known = encoding.encoder_input[:, 3].amax(dim=(1, 2)) == 0
         return torch.where(
             nothing_known[:, None, None], w_rand, self.mixer(w_rand, encoding.tokens)
         )
@@ -136,20 +136,22 @@ class InpaintingModel(nn.Module):
         if self.skip is None:
             return synthesis.tail(x, image, ws)
         if self.second_encoder is None:
-            return synthesis.tail(self._corrected(encoding.features, x, encoding.hole), image, ws)
+            return synthesis.tail(
+                self._corrected(encoding.features, x, encoding.hole_fraction), image, ws
+            )
         first = _shrink(synthesis.tail(x, image, ws), self.config.encoder_resolution)
-        seen = torch.cat([first, encoding.known], dim=1)
+        seen = torch.cat([first, encoding.encoder_input], dim=1)
         with self._mixed_precision():
             features = self.second_encoder(seen.to(self.second_encoder.dtype))[-1]
         features = _shrink(features, self.config.skip_resolution)
         x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
-        return synthesis.tail(self._corrected(features, x, encoding.hole), image, ws)
+        return synthesis.tail(self._corrected(features, x, encoding.hole_fraction), image, ws)
 
-    def _corrected(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
+    def _corrected(self, encoded: Tensor, generated: Tensor, hole_fraction: Tensor) -> Tensor:
         """Return the skip encoder's features, in the precision of the generator's."""
         assert self.skip is not None
         with self._mixed_precision():
-            features: Tensor = self.skip(encoded, generated, hole)
+            features: Tensor = self.skip(encoded, generated, hole_fraction)
         return features.to(generated.dtype)
 
     def _mixed_precision(self) -> torch.autocast:

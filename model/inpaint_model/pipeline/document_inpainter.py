@@ -21,7 +21,8 @@ from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch, composite
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import FrameChoice
-from inpaint_model.framing.frame_holes import prepare
+from inpaint_model.document.hole import Hole
+from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.recipe import (
@@ -161,7 +162,7 @@ class DocumentInpainter:
     def open(
         self,
         picture: DocumentPicture | Pixels,
-        mask: MaskU8 | BoolMask,
+        mask: Hole | MaskU8 | BoolMask,
         *,
         frame: FrameChoice = "auto",
         overview: DocumentPicture | None = None,
@@ -173,7 +174,7 @@ class DocumentInpainter:
             picture: [H, W, C] of uint8, uint16, float16 or float32 with 1, 3 or 4 channels, sRGB;
                 or a `DocumentPicture`, for linear light and for crops of a document.
             mask: bool or uint8 [H, W], above 0 where the picture is to be filled; values between
-                are the softness of its edge.
+                are the softness of its edge. Or a `Hole` of the picture's size and origin.
             frame: "auto" lets the model find what it knows; "box" is the square around the hole;
                 or the frame itself, document px.
             overview: the whole document at low resolution, for what lies beyond a crop.
@@ -184,17 +185,18 @@ class DocumentInpainter:
                 not meet the frame, or falls into too many groups.
         """
         inpainter = self._model()
-        picture, coverage = _as_picture(picture), _as_coverage(mask)
-        placements = prepare(inpainter, picture, coverage, frame=frame, overview=overview)
+        picture = _as_picture(picture)
+        hole = _as_hole(mask, picture)
+        placements = frame_holes(inpainter, picture, hole, frame=frame, overview=overview)
         model = identity_of(inpainter)
-        return FillSession(model, picture, coverage, placements, blending or BlendSettings())
+        return FillSession(model, picture, hole, placements, blending or BlendSettings())
 
     def reopen(
         self,
         recipe: str,
         attachment: bytes,
         picture: DocumentPicture | Pixels | None = None,
-        mask: MaskU8 | BoolMask | None = None,
+        mask: Hole | MaskU8 | BoolMask | None = None,
     ) -> FillSession:
         """Return a session whose candidate 0 is a recipe's.
 
@@ -209,13 +211,12 @@ class DocumentInpainter:
             RecipeError: recipe or attachment cannot be used with this model.
             ValueError: the mask is not the recipe's.
         """
-        return reopened(
-            read_recipe(recipe),
-            attachment,
-            identity_of(self._model()),
-            None if picture is None else _as_picture(picture),
-            None if mask is None else _as_coverage(mask),
-        )
+        model = identity_of(self._model())
+        if picture is None or mask is None:
+            return reopened(read_recipe(recipe), attachment, model)
+        picture = _as_picture(picture)
+        hole = _as_hole(mask, picture)
+        return reopened(read_recipe(recipe), attachment, model, picture, hole)
 
     def encode(self, session: FillSession) -> Iterator[None]:
         """Encode a session's groups, one a step. What is rendered later does it where need be."""
@@ -331,9 +332,17 @@ def _as_picture(picture: DocumentPicture | Pixels) -> DocumentPicture:
     return picture if isinstance(picture, DocumentPicture) else DocumentPicture(picture)
 
 
-def _as_coverage(mask: MaskU8 | BoolMask) -> MaskU8:
-    coverage: MaskU8 = mask.astype(np.uint8)
-    return coverage * np.uint8(255) if mask.dtype == np.bool_ else coverage
+def _as_hole(mask: Hole | MaskU8 | BoolMask, picture: DocumentPicture) -> Hole:
+    if isinstance(mask, Hole):
+        return mask
+    if mask.dtype not in (np.bool_, np.uint8) or mask.ndim != 2:
+        raise ValueError(
+            f"A mask must be bool or uint8 [height, width], not {mask.dtype} {list(mask.shape)}."
+        )
+    coverage: MaskU8 = mask.astype(np.uint8, copy=False)
+    if mask.dtype == np.bool_:
+        coverage = coverage * np.uint8(255)
+    return Hole(coverage, picture.origin)
 
 
 def identity_of(inpainter: Inpainter) -> ModelIdentity:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from inpaint_model.document import holes
-from inpaint_model.document.arrays import MaskU8
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.grouping import Choice
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import place
-from inpaint_model.framing.grouping import Choice, grouped
 from inpaint_model.pipeline.recipe import ModelIdentity, Recipe, codes_of, read_attachment
 from inpaint_model.pipeline.session import Candidate, FillSession
 
@@ -21,7 +18,7 @@ def reopened(
     attachment: bytes,
     model: ModelIdentity,
     picture: DocumentPicture | None = None,
-    coverage: MaskU8 | None = None,
+    hole: Hole | None = None,
 ) -> FillSession:
     """Return a session whose candidate 0 is the recipe's. The encoder sees what it saw then.
 
@@ -31,7 +28,7 @@ def reopened(
         model: which the recipe was made with.
         picture: what the candidate is fitted to, as the fill's; None: the square that the encoder
             saw of the first group.
-        coverage: uint8 [H, W], the hole in that picture.
+        hole: of that picture's size and origin.
 
     Raises:
         AttachmentError: the attachment cannot be used.
@@ -40,29 +37,26 @@ def reopened(
     """
     resolution = model.resolution
     sources = read_attachment(attachment, resolution, len(recipe.groups))
-    if picture is None or coverage is None:
-        picture, coverage = DocumentPicture(sources[0].erased), sources[0].hole
+    if picture is None or hole is None:
+        picture, hole = DocumentPicture(sources[0].erased), Hole(sources[0].hole)
         whole = Frame(resolution / 2, resolution / 2, resolution)
         recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
         sources = sources[:1]
     placements = [
-        replace(place(picture, part, group.frame, resolution, selection=coverage), source=source)
-        for part, group, source in zip(
-            _parts(picture, coverage, recipe), recipe.groups, sources, strict=True
-        )
+        replace(place(picture, part, group.frame, resolution, selection=hole), source=source)
+        for part, group, source in zip(_parts(hole, recipe), recipe.groups, sources, strict=True)
     ]
-    session = FillSession(model, picture, coverage, placements, recipe.blending)
+    session = FillSession(model, picture, hole, placements, recipe.blending)
     session.candidates[0] = Candidate(
         recipe.seed, recipe.truncation_psi, recipe.edits, recipe.mixing, codes_of(recipe, model)
     )
     return session
 
 
-def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[MaskU8]:
+def _parts(hole: Hole, recipe: Recipe) -> list[Hole]:
     """Return the part of the hole that belongs to each group: found as the fill found it."""
     if len(recipe.groups) == 1:
-        return [coverage]
-    regions = holes.components(coverage > 0)
+        return [hole]
     recorded = iter(recipe.groups)
 
     def choose(box: Box) -> Choice:
@@ -71,7 +65,7 @@ def _parts(picture: DocumentPicture, coverage: MaskU8, recipe: Recipe) -> list[M
             raise ValueError(f"The selection falls into more than {len(recipe.groups)} groups.")
         return Choice(group.frame, "auto", 1.0, "")
 
-    found = grouped([box.moved(*picture.origin) for box in regions.boxes], choose)
+    found = hole.groups(choose)
     if len(found) < len(recipe.groups):
         raise ValueError(f"The selection has {len(found)} groups, not {len(recipe.groups)}.")
-    return [np.where(regions.mask(members), coverage, np.uint8(0)) for members, _ in found]
+    return [group for group, _ in found]

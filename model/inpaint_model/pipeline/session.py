@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from inpaint_model.document import geometry
-from inpaint_model.document.arrays import FloatImage, MaskU8
+from inpaint_model.document.arrays import FloatImage
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import Fitting, Placement
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.recipe import (
@@ -92,7 +93,7 @@ class FillSession:
 
     model: ModelIdentity
     picture: DocumentPicture
-    coverage: MaskU8  # [H, W]
+    hole: Hole  # of the picture's size and origin
     placements: Sequence[Placement]  # one a group
     blending: BlendSettings
     encodings: Encodings | None = None  # None when the model has left the device
@@ -120,7 +121,7 @@ class FillSession:
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         regions = (placement.region for placement in self.placements)
         fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
-        pictures = self.picture.pixels.nbytes + self.coverage.nbytes
+        pictures = self.picture.pixels.nbytes + self.hole.coverage.nbytes
         return pictures + codes + encoded + rendered + fitting
 
     def keep_unedited(self, candidate: Candidate, outputs: Outputs) -> None:

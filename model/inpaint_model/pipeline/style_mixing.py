@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from inpaint_model.document.arrays import CodesF32
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
@@ -78,8 +76,7 @@ def codes_to_mix(
 
 
 def _inverted(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> CodesF32:
-    all_shown = np.zeros(picture.pixels.shape[:2], np.uint8)
-    seen = look(picture, all_shown, frame, inpainter.resolution)
+    seen = look(picture, None, frame, inpainter.resolution)
     if seen.hole.all():
         raise ValueError("shows nothing in the candidate's frame; move it over the hole")
     return inpainter.invert(seen.erased, seen.hole)

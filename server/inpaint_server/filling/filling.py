@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from inpaint_model import DocumentInpainter
-from inpaint_model.document import holes
-from inpaint_model.document.arrays import MaskU8
 from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.hole import Hole
 from inpaint_model.inference.cuda_graphs import batch_sizes
 from inpaint_model.pipeline.session import FITTING_BYTES, FillSession, Rendering, Task
 
@@ -59,9 +58,9 @@ class Placed(NamedTuple):
 Event = Placed | list[Rendering] | Pause | None
 
 
-def working_bytes(coverage: MaskU8) -> int:
+def working_bytes(hole: Hole) -> int:
     """Estimate what blending fills into this hole takes, on top of the pictures, bytes."""
-    box = holes.bounds(coverage > 0)
+    box = hole.bounds
     return 0 if box is None else 2 * FITTING_BYTES * box.width * box.height
 
 
@@ -75,7 +74,7 @@ def fill_steps(
     choices: Sequence[Entry],
     order: FillOrder,
     picture: DocumentPicture,
-    coverage: MaskU8,
+    hole: Hole,
     overview: DocumentPicture | None,
 ) -> Steps[Event]:
     """Load the model if need be, choose the frames, encode, render all candidates.
@@ -86,7 +85,7 @@ def fill_steps(
     def framed(entry: Entry) -> FillSession:
         try:
             return _document(models, entry).open(
-                picture, coverage, frame=order.frame, overview=overview, blending=order.blending
+                picture, hole, frame=order.frame, overview=overview, blending=order.blending
             )
         except ValueError as error:
             raise InvalidRequest("hole", str(error)) from error

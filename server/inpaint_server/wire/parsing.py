@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from inpaint_model.document.arrays import MaskU8, Pixels
+from inpaint_model.document.arrays import Pixels
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
+from inpaint_model.document.hole import Hole
 from inpaint_model.pipeline.document_inpainter import DEFAULT_TRUNCATION_PSI
 from inpaint_model.pipeline.recipe import MAX_COORDINATE, MAX_EDIT_VALUE, read_recipe
 from inpaint_model.pipeline.session import Edits
@@ -355,11 +356,11 @@ def overview_picture(
     return DocumentPicture.overview(shape.pixels(data), document, shape.linear)
 
 
-def coverage(shape: PictureShape, data: bytes | bytearray) -> MaskU8:
-    """Return the selection [H, W]; InvalidRequest if nothing is selected."""
-    selection: MaskU8 = shape.pixels(data)[..., 0]
-    if not selection.any():
-        raise InvalidRequest(shape.field, "is empty (all 0); select what shall be filled")
+def hole(placing: Placing, data: bytes | bytearray) -> Hole:
+    """Return the selection, where the crop lies; InvalidRequest if nothing is selected."""
+    selection = Hole(placing.hole.pixels(data)[..., 0], (placing.box.x, placing.box.y))
+    if selection.bounds is None:
+        raise InvalidRequest(placing.hole.field, "is empty (all 0); select what shall be filled")
     return selection
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 import numpy as np
-from inpaint_model.document.arrays import MaskU8
 from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.hole import Hole
 from inpaint_model.pipeline.recipe import AttachmentError, read_recipe
 from inpaint_model.pipeline.reopening import reopened
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -104,14 +104,14 @@ class InpaintService(pb_grpc.InpaintServicer):
 
     async def _pictures(
         self, context: Context, header: pb.FillHeader, order: FillOrder
-    ) -> tuple[DocumentPicture, MaskU8, DocumentPicture | None]:
-        """Crop, coverage and overview, once all their bytes are here."""
+    ) -> tuple[DocumentPicture, Hole, DocumentPicture | None]:
+        """Crop, hole and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in order.shapes]
         data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)
         placing, overview = order.placing, order.overview
         return (
             parsing.document_picture(placing, data[0]),
-            await self._in_thread(parsing.coverage, placing.hole, data[1]),
+            await self._in_thread(parsing.hole, placing, data[1]),
             parsing.overview_picture(overview, data[2], placing.document) if overview else None,
         )
 
@@ -139,7 +139,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
                 data = await receive_pictures(context, shapes, inline, self._config.idle_s)
                 served = await self._in_thread(self._reopened, order.source, data)
-                memory.grow(await self._in_thread(working_bytes, served.session.coverage))
+                memory.grow(await self._in_thread(working_bytes, served.session.hole))
                 await self._edit(served, order, 0, SessionCache.new_id(), context, account)
 
     def _reopened(self, source: SourceOrder, data: list[bytes | bytearray]) -> ServedSession:
@@ -147,15 +147,15 @@ class InpaintService(pb_grpc.InpaintServicer):
         with recipe_in("source.recipe"):
             recipe = read_recipe(source.recipe)
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
-        picture = coverage = None
+        picture = hole = None
         dtype = np.dtype(np.uint8)
         if source.placing:
             picture = parsing.document_picture(source.placing, data[0])
-            coverage = parsing.coverage(source.placing.hole, data[1])
+            hole = parsing.hole(source.placing, data[1])
             dtype = source.placing.crop.dtype
         try:
             with recipe_in("source.recipe"):
-                session = reopened(recipe, source.attachment, entry.info, picture, coverage)
+                session = reopened(recipe, source.attachment, entry.info, picture, hole)
         except AttachmentError as error:
             raise InvalidRequest("source.attachment", error.reason) from None
         except ValueError as error:

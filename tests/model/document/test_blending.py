@@ -15,6 +15,7 @@ from inpaint_model.document.blending import RAW, BlendSettings
 from inpaint_model.document.color import quantise
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import Fitting, Placement, place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
@@ -65,7 +66,7 @@ def display(pixels: np.ndarray) -> np.ndarray:
 
 
 def placed(pixels: np.ndarray, linear: bool = False) -> Placement:
-    return place(DocumentPicture(pixels, linear), coverage(), FRAME, RESOLUTION)
+    return place(DocumentPicture(pixels, linear), Hole(coverage()), FRAME, RESOLUTION)
 
 
 @pytest.mark.slow
@@ -117,7 +118,7 @@ def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
     picture = scenery(noise=0.01)
     beyond = coverage()
     beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the picture; the frame begins below
-    placement = place(DocumentPicture(quantise(picture, np.uint8)), beyond, FRAME, RESOLUTION)
+    placement = place(DocumentPicture(quantise(picture, np.uint8)), Hole(beyond), FRAME, RESOLUTION)
     how = BlendSettings(colour_match=False, grain=False)
     output = other_light(true_view(picture))
     output[:10] += 0.25  # wrong just where it meets what is left
@@ -280,8 +281,7 @@ def test_a_feather_out_of_range_is_refused(feather: float) -> None:
 
 def test_a_hole_without_known_pixels_is_still_filled() -> None:
     pixels = np.zeros((40, 40, 3), np.uint8)
-    placement = place(
-        DocumentPicture(pixels), np.full((40, 40), 255, np.uint8), Frame(20, 20, 40), 32
-    )
+    everywhere = Hole(np.full((40, 40), 255, np.uint8))
+    placement = place(DocumentPicture(pixels), everywhere, Frame(20, 20, 40), 32)
     output = np.full((32, 32, 3), 0.5, np.float32)
     assert (Fitting.of(placement, output).laid().fill == 128).all()

@@ -13,6 +13,7 @@ from inpaint_model.document import geometry
 from inpaint_model.document.blending import RAW
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
@@ -71,7 +72,7 @@ def test_seams_stay_below_what_can_be_seen(
         output = wrong_light(pixels, frame)
         for hole in HOLES.values():
             coverage = selection(pixels.shape, frame, hole)
-            placement = place(DocumentPicture(pixels), coverage, frame, RESOLUTION)
+            placement = place(DocumentPicture(pixels), Hole(coverage), frame, RESOLUTION)
             cut = placement.region.cut
             for kind, how in (("raw", RAW), ("blended", None)):
                 result = filled(placement, output, how)

@@ -14,8 +14,9 @@ from inpaint_model.document.blending import RAW
 from inpaint_model.document.color import quantise, srgb_from_linear
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import Fitting, place
-from inpaint_model.framing.frame_holes import Model, prepare
+from inpaint_model.framing.frame_holes import Model, frame_holes
 
 
 @dataclass
@@ -55,7 +56,7 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
     coverage = box_coverage(90, 70, Box(30, 20, 25, 30))
     coverage[22, 33] = 100
     picture = DocumentPicture(pixels, linear)
-    (placement,) = prepare(cast(Model, Stub()), picture, coverage, frame="box")
+    (placement,) = frame_holes(cast(Model, Stub()), picture, Hole(coverage), frame="box")
     patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
     assert patch.fill.dtype == dtype
     assert patch.fill.shape == (30, 25, channels)
@@ -82,10 +83,10 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
 def test_a_model_that_returns_what_it_sees_returns_the_picture(frame: Frame) -> None:
     pixels = quantise(smooth_picture(200, 160), np.uint16)
     picture = DocumentPicture(pixels)
-    nothing = box_coverage(200, 160, Box(int(frame.cx), int(frame.cy), 1, 1), 1)
-    seen = place(picture, nothing, frame, 128).source.erased.astype(np.float32) / np.float32(255)
+    dot = Hole(box_coverage(200, 160, Box(int(frame.cx), int(frame.cy), 1, 1), 1))
+    seen = place(picture, dot, frame, 128).source.erased.astype(np.float32) / np.float32(255)
     hole = Box(int(frame.cx) - 12, int(frame.cy) - 14, 24, 20)
-    placement = place(picture, box_coverage(200, 160, hole), frame, 128)
+    placement = place(picture, Hole(box_coverage(200, 160, hole)), frame, 128)
     patch = Fitting.of(placement, seen, RAW).laid()
     difference = np.abs(patch.fill.astype(float) - hole.cut(pixels)) / 65535
     around_the_dot = np.ones(difference.shape[:2], np.bool_)
@@ -102,8 +103,8 @@ def test_nothing_of_the_hole_reaches_the_model(side: float) -> None:
     other = pixels.copy()
     other[coverage > 0] = 255 - other[coverage > 0]
     frame = Frame(105, 95, side, 33)
-    first = place(DocumentPicture(pixels), coverage, frame, 32).source
-    second = place(DocumentPicture(other), coverage, frame, 32).source
+    first = place(DocumentPicture(pixels), Hole(coverage), frame, 32).source
+    second = place(DocumentPicture(other), Hole(coverage), frame, 32).source
     assert np.array_equal(first.erased, second.erased)
     assert np.array_equal(first.hole, second.hole)
     assert (first.erased[first.hole > 0] == 0).all()
@@ -118,7 +119,7 @@ def test_a_linear_document_shows_the_model_the_same_picture() -> None:
         DocumentPicture(srgb_from_linear(linear)),
         DocumentPicture(quantise(srgb_from_linear(linear), np.uint8)),
     ]
-    views = [place(k, coverage, Frame(45, 35, 50, 10), 32).source.erased for k in kinds]
+    views = [place(k, Hole(coverage), Frame(45, 35, 50, 10), 32).source.erased for k in kinds]
     for view in views[1:]:
         assert np.abs(view.astype(int) - views[0]).max() <= 1
 
@@ -128,7 +129,7 @@ def test_transparent_pixels_are_a_hole_for_the_model_and_stay_transparent() -> N
     pixels[:, :30] = 0
     coverage = box_coverage(90, 70, Box(40, 30, 10, 10))
     picture = DocumentPicture(pixels)
-    placement = place(picture, coverage, Frame(45, 35, 70, 0), 70)
+    placement = place(picture, Hole(coverage), Frame(45, 35, 70, 0), 70)
     assert (placement.source.hole[:, :20] == 255).all()
     assert (placement.source.hole[:, 22:28] == 0).all()
     result = filled(placement, np.zeros((70, 70, 3), np.float32))
@@ -140,7 +141,7 @@ def test_a_fill_over_transparency_takes_its_own_colour() -> None:
     pixels = np.zeros((40, 40, 4), np.uint8)
     coverage = box_coverage(40, 40, Box(10, 10, 20, 20), 128)
     picture = DocumentPicture(pixels)
-    placement = place(picture, coverage, Frame(20, 20, 40), 40)
+    placement = place(picture, Hole(coverage), Frame(20, 20, 40), 40)
     result = filled(placement, np.ones((40, 40, 3), np.float32))
     assert result[20, 20].tolist() == [255, 255, 255, 128]
 
@@ -150,16 +151,16 @@ def test_beyond_the_document_and_the_crop_is_hole_unless_the_overview_shows_it()
     crop = DocumentPicture(whole[100:200, 150:250], origin=(150, 100), size=(400, 300))
     coverage = box_coverage(100, 100, Box(45, 45, 10, 10))
     frame = Frame(200, 150, 320, 0)  # reaches 10 px beyond the top and the bottom
-    alone = place(crop, coverage, frame, 64).source
+    hole = Hole(coverage, crop.origin)
+    alone = place(crop, hole, frame, 64).source
     assert (alone.hole > 0).mean() == pytest.approx(1 - (98 / 320) ** 2, abs=0.02)
     small = whole.reshape(150, 2, 200, 2, 3).mean(axis=(1, 3))
     overview = DocumentPicture.overview(np.rint(small).astype(np.uint8), (400, 300))
-    helped = place(crop, coverage, frame, 64, overview=overview).source
+    helped = place(crop, hole, frame, 64, overview=overview).source
     assert (helped.hole[:2] == 255).all()
     assert (helped.hole[3:28] == 0).all()
-    truth = place(
-        DocumentPicture(whole), np.pad(coverage, ((100, 100), (150, 150))), frame, 64
-    ).source
+    everywhere = Hole(np.pad(coverage, ((100, 100), (150, 150))))
+    truth = place(DocumentPicture(whole), everywhere, frame, 64).source
     known = (helped.hole == 0) & (truth.hole == 0)
     assert np.abs(helped.erased[known].astype(int) - truth.erased[known]).mean() < 2
 
@@ -169,30 +170,30 @@ def test_holes_far_apart_get_frames_of_their_own() -> None:
     coverage = box_coverage(900, 300, Box(50, 100, 60, 60))
     coverage |= box_coverage(900, 300, Box(115, 120, 10, 10))  # beside the first
     coverage |= box_coverage(900, 300, Box(700, 100, 40, 30), 77)
-    first, second = prepare(cast(Model, Stub()), picture, coverage, frame="box")
+    first, second = frame_holes(cast(Model, Stub()), picture, Hole(coverage), frame="box")
     assert first.box == Box(50, 100, 75, 60)
     assert second.box == Box(700, 100, 40, 30)
-    assert (second.coverage == 77).all()
-    assert np.count_nonzero(first.coverage) == 60 * 60 + 100
+    assert (second.hole.coverage == 77).all()
+    assert np.count_nonzero(first.hole.mask) == 60 * 60 + 100
 
 
 def test_a_frame_smaller_than_the_selection_fills_its_part_and_says_so() -> None:
     picture = DocumentPicture(np.zeros((100, 100, 3), np.uint8))
     coverage = box_coverage(100, 100, Box(20, 20, 60, 60))
-    placement = place(picture, coverage, Frame(50, 50, 30, 0), 32)
+    placement = place(picture, Hole(coverage), Frame(50, 50, 30, 0), 32)
     assert placement.box == Box(35, 35, 30, 30)
     assert "larger than the frame" in placement.warning
     with pytest.raises(ValueError, match="does not meet the selection"):
-        place(picture, coverage, Frame(5, 5, 4, 0), 32)
+        place(picture, Hole(coverage), Frame(5, 5, 4, 0), 32)
 
 
 def test_the_effective_resolution_is_said() -> None:
     picture = DocumentPicture(np.zeros((100, 100, 3), np.uint8))
     coverage = box_coverage(100, 100, Box(40, 40, 20, 20))
-    placement = place(picture, coverage, Frame(50, 50, 99.2, 0), 32)
+    placement = place(picture, Hole(coverage), Frame(50, 50, 99.2, 0), 32)
     assert placement.enlargement == pytest.approx(3.1)
     assert placement.warning == "Filled at 32 px, enlarged 3.1 times."
-    assert place(picture, coverage, Frame(50, 50, 32, 0), 32).warning == ""
+    assert place(picture, Hole(coverage), Frame(50, 50, 32, 0), 32).warning == ""
 
 
 @pytest.mark.parametrize(
@@ -206,14 +207,21 @@ def test_the_effective_resolution_is_said() -> None:
 )
 def test_bad_input_is_named(pixels: np.ndarray, coverage: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        prepare(cast(Model, Stub()), DocumentPicture(pixels), coverage, frame="box")
+        frame_holes(cast(Model, Stub()), DocumentPicture(pixels), Hole(coverage), frame="box")
+
+
+def test_a_hole_somewhere_else_than_the_picture_is_refused() -> None:
+    picture = DocumentPicture(np.zeros((9, 9, 3), np.uint8), origin=(4, 5), size=(20, 20))
+    with pytest.raises(ValueError, match=r"corner is at \(4, 0\), the picture's at \(4, 5\)"):
+        place(picture, Hole(np.ones((9, 9), np.uint8), (4, 0)), Frame(8, 8, 8), 32)
 
 
 @pytest.mark.parametrize("side", [0.0, -5.0, 0.9, 6401.0, float("nan"), float("inf")])
 def test_absurd_frames_are_refused(side: float) -> None:
-    coverage = box_coverage(100, 90, Box(40, 30, 10, 10))
+    picture = DocumentPicture(np.zeros((90, 100, 3), np.uint8))
+    hole = Hole(box_coverage(100, 90, Box(40, 30, 10, 10)))
     with pytest.raises(ValueError, match="choose 1 to 6400 px"):
-        place(DocumentPicture(np.zeros((90, 100, 3), np.uint8)), coverage, Frame(45, 35, side), 32)
+        place(picture, hole, Frame(45, 35, side), 32)
 
 
 @pytest.mark.slow
@@ -236,7 +244,7 @@ def test_any_size_and_any_selection_can_be_filled(
     y, x = np.argwhere(coverage)[0]
     picture = DocumentPicture(pixels)
     frame = Frame(x + 0.5, y + 0.5, side, random.uniform(-180, 180))
-    placement = place(picture, coverage, frame, 32)
+    placement = place(picture, Hole(coverage), frame, 32)
     patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
     result = composited(picture, [patch])
     assert np.array_equal(result[coverage == 0], pixels[coverage == 0])

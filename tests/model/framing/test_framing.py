@@ -22,11 +22,12 @@ from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.grouping import MET, Choice, grouped
+from inpaint_model.document.hole import Hole
 from inpaint_model.document.model_view import look
 from inpaint_model.document.placement import place
 from inpaint_model.framing import refining, search
-from inpaint_model.framing.frame_holes import prepare
-from inpaint_model.framing.grouping import MET, Choice, grouped
+from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
 from inpaint_model.framing.search import Proposal
 from inpaint_model.inference.tiny import tiny_model
@@ -264,7 +265,8 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     coverage[150:190, 190:230] = 255  # inside the frame
     coverage[140:145, 235:240] = 255  # also inside: joins
     coverage[350:360, 20:30] = 255  # outside: gets its own, which is not there either
-    found, other = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
+    hole = Hole(coverage, picture.origin)
+    found, other = frame_holes(Model(eye), picture, hole)  # type: ignore[arg-type]
     assert found.mode == "auto"
     assert found.frame == pytest.approx(eye.target, abs=1e-2)
     assert found.confidence > 0.8
@@ -279,7 +281,7 @@ def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
     for top, side in ((130, 180), (115, 170)):  # the frame's own is at 135
         coverage = np.zeros((600, 700), np.uint8)
         coverage[top:200, 290:330] = 255
-        (placement,) = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
+        (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
         assert placement.frame.side == pytest.approx(side, abs=0.1)
         assert ("larger than the frame" in placement.warning) == (side == 170)
         assert placement.box.y == (130 if side == 180 else 135)
@@ -290,7 +292,7 @@ def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
     eye.config = replace(SMALL, side_bias=1.25)
-    best = search.propose(eye, picture, coverage, Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+    best = search.propose(eye, picture, Hole(coverage), Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
     assert best.frame.side == pytest.approx(eye.target.side / 1.25, rel=1e-3)
 
 
@@ -300,7 +302,7 @@ def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
     coverage[200:240, 290:330] = 255
     for doubted in range(3):
         eye.rounds = [0.01 if k == doubted else 0.9 for k in range(3)]
-        best = search.propose(eye, picture, coverage, Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+        best = search.propose(eye, picture, Hole(coverage), Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
         assert 0.3 < best.confidence < 0.5
 
 
@@ -309,7 +311,7 @@ def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     picture = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
-    (placement,) = prepare(Model(eye), picture, coverage)  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
     assert placement.mode == "box"
     assert placement.frame == geometry.box_frame(Box(290, 200, 40, 40), 700, 600, 32)
     assert placement.confidence < 0.5
@@ -324,7 +326,7 @@ def test_a_damaged_framer_is_unsure(weight: float) -> None:
     picture = DocumentPicture(np.full((60, 70, 3), 99, np.uint8))
     coverage = np.zeros((60, 70), np.uint8)
     coverage[20:24, 29:33] = 255
-    (placement,) = prepare(Model(framer), picture, coverage)  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(framer), picture, Hole(coverage))  # type: ignore[arg-type]
     assert placement.frame.side >= 8
 
 
@@ -332,7 +334,7 @@ def test_without_a_framer_auto_is_box() -> None:
     picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
     coverage = np.zeros((60, 70), np.uint8)
     coverage[20:24, 29:33] = 255
-    (placement,) = prepare(Model(None), picture, coverage)  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(None), picture, Hole(coverage))  # type: ignore[arg-type]
     assert placement.mode == "box"
     assert "cannot find frames" in placement.warning
 
@@ -354,8 +356,8 @@ def test_a_coarse_view_agrees_with_the_careful_one() -> None:
     coverage = np.zeros((300, 300), np.uint8)
     coverage[100:140, 120:180] = 9
     picture, frame = DocumentPicture(pixels), Frame(150, 140, 160, 20)
-    shown, known = search.coarse_view(picture, coverage, frame, 32)
-    careful = look(picture, coverage, frame, 32)
+    shown, known = search.coarse_view(picture, Hole(coverage), frame, 32)
+    careful = look(picture, Hole(coverage), frame, 32)
     assert ((careful.hole == 0) == known).mean() > 0.97
     both = known & (careful.hole == 0)
     assert np.abs(shown[both] * 255 - careful.erased[both]).max() < 6
@@ -440,8 +442,7 @@ class Mirror:
 
     @property
     def expected(self) -> np.ndarray:
-        nothing = np.zeros((200, 200), np.uint8)
-        return look(self.document, nothing, self.truth, 16).erased.astype(np.float32) / 255
+        return look(self.document, None, self.truth, 16).erased.astype(np.float32) / 255
 
     @property
     def document(self) -> DocumentPicture:
@@ -463,7 +464,7 @@ def test_refining_finds_the_frame_that_the_model_reproduces(wrong: Frame) -> Non
     model = Mirror(Frame(100, 100, 80, 10))
     coverage = np.zeros((200, 200), np.uint8)
     coverage[90:110, 95:105] = 255
-    found = refining.refined(model, model.document, coverage, [wrong, Frame(60, 60, 40, 0)])
+    found = refining.refined(model, model.document, Hole(coverage), [wrong, Frame(60, 60, 40, 0)])
     assert found == pytest.approx(model.truth, abs=1e-6)
 
 
@@ -483,7 +484,7 @@ def test_other_groups_do_not_show_in_a_groups_view() -> None:
     both = coverage.copy()
     both[40:60, 160:180] = 255
     frame = Frame(110, 50, 160, 0)
-    placement = place(DocumentPicture(pixels), coverage, frame, 32, selection=both)
+    placement = place(DocumentPicture(pixels), Hole(coverage), frame, 32, selection=Hole(both))
     assert placement.source.erased.max() == 0
     assert placement.source.hole[16, 26] == 255
     assert replace(placement, warning="x").box == Box(40, 40, 20, 20)

@@ -13,6 +13,7 @@ import torch
 from daemons import header, noise, square_hole
 from inpaint_model import Inpainter
 from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.hole import Hole
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import Limits
@@ -60,8 +61,8 @@ def steps_of(loader: Counting, count: int) -> Callable[[DeviceModels], Steps[Eve
     """A fill with so many candidates."""
     order = parsing.fill_order(header(seeds=[1], count=count), Limits())
     choices = ModelRegistry(["tiny"], loader).choices("", ())
-    picture, coverage = DocumentPicture(noise(48, 40)), square_hole(48, 40)
-    return lambda models: fill_steps(models, choices, order, picture, coverage, None)
+    picture, hole = DocumentPicture(noise(48, 40)), Hole(square_hole(48, 40))
+    return lambda models: fill_steps(models, choices, order, picture, hole, None)
 
 
 def events_of(loader: Counting, count: int, batch_size: int) -> list[Event]:
@@ -184,7 +185,7 @@ def test_what_a_session_keeps_is_counted() -> None:
     (session,) = [e.served.session for e in events_of(Counting(), 2, 1) if isinstance(e, Placed)]
     assert session.encodings
     encoded = sum(part.nbytes for part in session.encodings.groups[0])
-    pictures = session.picture.pixels.nbytes + session.coverage.nbytes
+    pictures = session.picture.pixels.nbytes + session.hole.coverage.nbytes
     assert encoded > 0
     assert session.num_bytes > encoded + pictures + sum(
         codes.nbytes for made in session.candidates.values() for codes in made.codes

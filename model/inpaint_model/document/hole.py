@@ -1,0 +1,210 @@
+"""A hole: what is to be filled of a document, its parts, and how it looks to the model.
+
+A hole is where coverage is above 0, everywhere (`Hole.mask`); the rest is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from inpaint_model.document import geometry
+from inpaint_model.document.arrays import BoolMask, Coordinates, MaskU8, Matrix, covered
+from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.grouping import Choice, grouped
+
+MAX_PARTS = 1000
+
+_ROWS_AT_ONCE = 512  # bounds the memory that the coordinates of a large hole take
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """What is to be filled of a document: soft coverage, and where it lies."""
+
+    coverage: MaskU8  # [H, W]; the hole is where it is above 0, the rest is its softness
+    origin: tuple[int, int] = (0, 0)  # of its top left corner in the document, px
+
+    @property
+    def mask(self) -> BoolMask:
+        """Where the hole is, bool [H, W]; made anew each time, so that no memory is kept."""
+        return covered(self.coverage)
+
+    @property
+    def box(self) -> Box:
+        """The rectangle that the coverage stretches over, document px."""
+        height, width = self.coverage.shape
+        return Box(*self.origin, width, height)
+
+    @cached_property
+    def bounds(self) -> Box | None:
+        """The smallest box around the hole, document px; None if nothing is covered."""
+        box = _bounds(self.mask)
+        return None if box is None else box.moved(*self.origin)
+
+    def cut(self, box: Box) -> Hole:
+        """Return the part in a box inside `self.box`, document px; its coverage is a view."""
+        x, y = self.origin
+        return Hole(box.moved(-x, -y).cut(self.coverage), (box.x, box.y))
+
+    def inside(self, frame: Frame) -> Hole | None:
+        """Return the part inside a frame, cut to its bounds; None if there is none."""
+        if self.bounds is None:
+            return None
+        part = self.cut(self.bounds)._only(inside_frame(frame, self.bounds))
+        return None if part.bounds is None else part.cut(part.bounds)
+
+    def without(self, part: Hole) -> Hole:
+        """Return the hole without a part of it, whose box lies inside `self.box`."""
+        left = Hole(self.coverage.copy(), self.origin)
+        left.cut(part.box).coverage[part.mask] = 0
+        return left
+
+    def groups(self, choose: Callable[[Box], Choice]) -> list[tuple[Hole, Choice]]:
+        """Divide the hole into groups of connected parts that share a frame.
+
+        Args:
+            choose: the frame for a box, document px; see `grouping.grouped`.
+
+        Returns:
+            Each group, cut to its bounds, and its choice.
+
+        Raises:
+            ValueError: there are more than 32 groups.
+        """
+        parts = components(self.mask)
+        groups = []
+        for numbers, choice in grouped([box.moved(*self.origin) for box in parts.boxes], choose):
+            box, mask = parts.united(numbers)
+            groups.append((self.cut(box.moved(*self.origin))._only(mask), choice))
+        return groups
+
+    def _only(self, mask: BoolMask) -> Hole:
+        """Return the part where a mask [H, W] is True, of the same size and origin."""
+        return Hole(np.where(mask, self.coverage, np.uint8(0)), self.origin)
+
+
+class Components(NamedTuple):
+    """The connected parts of a mask [H, W]."""
+
+    labels: npt.NDArray[np.signedinteger[Any]]
+    """[H, W]: the part's number, from 1; 0 where the mask is False."""
+    boxes: list[Box]
+    """The box of part 1, 2, ..."""
+
+    def united(self, numbers: Sequence[int]) -> tuple[Box, BoolMask]:
+        """Return the box around the parts of these numbers, and where in it they lie."""
+        box = geometry.union([self.boxes[k - 1] for k in numbers])
+        return box, np.isin(box.cut(self.labels), numbers)
+
+
+def components(mask: BoolMask) -> Components:
+    """Return the connected parts of a mask; pixels that touch at a corner are connected.
+
+    A selection of specks (a colour range of a noisy picture) has millions of them. Where there are
+    more than a thousand, parts near each other count as one: the nearest that suffice.
+    """
+    labels = np.zeros(mask.shape, np.int32)
+    box = _bounds(mask)
+    if box is None:
+        return Components(labels, [])
+    part = box.cut(mask)
+    found, count = _labelled(part)
+    reach = 1
+    while count > MAX_PARTS:
+        reach *= 2
+        near = ndimage.maximum_filter(part, 2 * reach + 1)
+        found, count = _labelled(near)
+    np.copyto(box.cut(labels), found, where=part)
+    slices = ndimage.find_objects(labels)
+    boxes = [Box(x.start, y.start, x.stop - x.start, y.stop - y.start) for y, x in slices]
+    return Components(labels, boxes)
+
+
+def _labelled(mask: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3), np.int8))
+    return labels, int(count)
+
+
+def _bounds(mask: BoolMask) -> Box | None:
+    """Return the smallest box around what is True in a mask [H, W], or None without any."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return Box(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
+
+
+def seen_by_model(mask: BoolMask, picture_from_model: Matrix, resolution: int) -> BoolMask:
+    """Return a mask at model resolution, bool [resolution, resolution], by maximum.
+
+    A model pixel is True if the centre of any pixel that is True falls into it, or if its own
+    centre falls into one; so at every scale each pixel of a hole is in the model's hole.
+
+    Args:
+        mask: bool [H, W], pixels of a picture.
+        picture_from_model: from model px to the coordinates of `mask`.
+        resolution: the model's side, px.
+    """
+    seen = np.zeros((resolution, resolution), np.bool_)
+    model_from_picture = geometry.inverse(picture_from_model)
+    for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
+        y, x = np.nonzero(mask[top : top + _ROWS_AT_ONCE])
+        centres = geometry.through(model_from_picture, x + 0.5, y + (top + 0.5))
+        column, row, inside = _pixels_at(centres, seen.shape)
+        seen[row[inside], column[inside]] = True
+    column, row, inside = _pixels_at(_centres(seen.shape, picture_from_model), mask.shape)
+    seen[inside] |= mask[row[inside], column[inside]]
+    return seen
+
+
+def reached_by_picture(
+    shape: tuple[int, ...], picture_from_model: Matrix, resolution: int
+) -> BoolMask:
+    """Return which model pixels have their centre inside a picture, bool [resolution, resolution].
+
+    Args:
+        shape: of the picture (rows, columns).
+        picture_from_model: from model px to px of the picture.
+        resolution: the model's side, px.
+    """
+    _, _, inside = _pixels_at(_centres((resolution, resolution), picture_from_model), shape)
+    return inside
+
+
+def inside_frame(frame: Frame, box: Box) -> BoolMask:
+    """Return which pixels of a box have their centre inside a frame, bool [box.height, box.width].
+
+    Args:
+        frame: document px.
+        box: document px.
+    """
+    shape = box.height, box.width
+    if geometry.holds(frame, box):
+        return np.ones(shape, np.bool_)
+    to_frame = geometry.compose(
+        geometry.model_from_document(frame, 1), geometry.translation(box.x, box.y)
+    )
+    _, _, inside = _pixels_at(_centres(shape, to_frame), (1, 1))
+    return inside
+
+
+def _centres(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
+    """Return x and y [rows, columns] of the centres of a picture's pixels, through a matrix."""
+    return geometry.through(matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5)
+
+
+def _pixels_at(
+    points: tuple[Coordinates, Coordinates], shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], BoolMask]:
+    """Columns and rows of the pixels that hold the points, and which of them exist."""
+    column, row = (np.floor(values).astype(np.intp) for values in points)
+    inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+    return column, row, inside
