@@ -1,7 +1,7 @@
 """The arrows between the parts, and between the rooms of a part, read from the source.
 
 protos <- client <- plug-ins; client, install <- cli; protos, model <- server. The model knows no
-gRPC. The command takes compositing from the model, and nothing else.
+gRPC. The command takes compositing and colors from the model, and nothing else.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
 # What a folder may import of a package that it may not have the whole of.
 ALLOWED_MODULES: dict[tuple[str, str], set[str]] = {
     ("plugins/cli/inpaint_cli", "inpaint_model"): {
+        "inpaint_model.document.color",
         "inpaint_model.document.compositing",
         "inpaint_model.document.geometry",
     },

@@ -91,6 +91,24 @@ def document_from_display(
     return quantise(colour, dtype)
 
 
+def unit_values(pixels: Pixels) -> FloatImage:
+    """Return a document's samples as float32 with white at 1."""
+    values: FloatImage = pixels.astype(np.float32)
+    if pixels.dtype.kind == "u":
+        values /= np.float32(FULL_SCALE[pixels.dtype])
+    return values
+
+
+def converted(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
+    """Return pixels as samples of another type, rounded as `quantise` does; NaN is an integer 0."""
+    if pixels.dtype == dtype:
+        return pixels
+    values = unit_values(pixels)
+    if dtype.kind == "u":
+        values = np.nan_to_num(values).clip(0, 1)
+    return quantise(values, dtype)
+
+
 def quantise(values: FloatImage, dtype: npt.DTypeLike) -> Pixels:
     """Return values with white at 1 as samples of `dtype`.
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inpaint_model.document.arrays import BoolMask, MaskU8, Pixels, covered
+from inpaint_model.document.color import FULL_SCALE
 from inpaint_model.document.geometry import Box
 
 
@@ -55,7 +56,7 @@ def composite(
         fill = patch.fill[covered].astype(np.float64)
         weight = amount
         if has_alpha:
-            white = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1.0
+            white = FULL_SCALE[picture.dtype]
             # Floats may hold alphas beyond 0..1, which as weights would shoot past both colors.
             under = (known[:, -1:] / white).clip(0, 1)
             over = (fill[:, -1:] / white).clip(0, 1) * amount

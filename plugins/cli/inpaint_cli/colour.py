@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from inpaint_model.document.color import LUMA, quantise, srgb_from_linear, unit_values
 
 from .images import Document
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[Any]
 
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
 NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB itself; 1 is white
 
 
@@ -126,8 +126,8 @@ def wire_pixels(document: Document, space: ColourSpace) -> Pixels:
             return pixels
         return np.ascontiguousarray(pixels[..., [0, 0, 0, 1]])
     alpha = pixels[..., -1:] if document.has_alpha else None
-    colour = _floats(pixels[..., :-1] if document.has_alpha else pixels)
-    colour = quantised(space.to_srgb(colour), pixels.dtype)
+    colour = unit_values(pixels[..., :-1] if document.has_alpha else pixels)
+    colour = quantise(space.to_srgb(colour), pixels.dtype)
     if alpha is None:
         return colour
     colour = np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour
@@ -137,13 +137,13 @@ def wire_pixels(document: Document, space: ColourSpace) -> Pixels:
 def document_pixels(fill: Pixels, document: Document, space: ColourSpace) -> Pixels:
     """Return a fill as it came back, in the document's colours and channels."""
     if document.pixels.shape[2] == 2:
-        values = _floats(fill)
+        values = unit_values(fill)
         gray = space.from_srgb((values[..., :3] @ LUMA)[..., None])
-        return quantised(np.concatenate([gray, values[..., 3:]], axis=2), fill.dtype)
+        return quantise(np.concatenate([gray, values[..., 3:]], axis=2), fill.dtype)
     if isinstance(space, Srgb):
         return fill
     colours = fill.shape[2] - 1 if document.has_alpha else fill.shape[2]
-    converted = quantised(space.from_srgb(_floats(fill[..., :colours])), fill.dtype)
+    converted = quantise(space.from_srgb(unit_values(fill[..., :colours])), fill.dtype)
     return np.concatenate([converted, fill[..., colours:]], axis=2)
 
 
@@ -154,30 +154,9 @@ def is_linear(document: Document) -> bool:
 
 def thumbnail_pixels(pixels: Pixels, *, linear: bool) -> npt.NDArray[np.uint8]:
     """8-bit RGB(A) or gray for looking at, from pixels as they are sent."""
-    values = _floats(pixels)
+    values = unit_values(pixels)
     if linear:
         colours = 3 if pixels.shape[2] >= 3 else 1
         values[..., :colours] = srgb_from_linear(values[..., :colours].clip(0, 1))
-    result: npt.NDArray[np.uint8] = quantised(values, np.dtype(np.uint8))
+    result: npt.NDArray[np.uint8] = quantise(values, np.dtype(np.uint8))
     return result
-
-
-def quantised(values: Floats, dtype: np.dtype[Any]) -> Pixels:
-    """Values with white at 1 in a document's depth; integers rounded half to even and clipped."""
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    white = np.iinfo(dtype).max
-    return np.rint(values.clip(0, 1) * np.float64(white)).astype(dtype)
-
-
-def srgb_from_linear(values: Floats) -> Floats:
-    """Return the sRGB curve (IEC 61966-2-1) for values in 0..1."""
-    curve = 1.055 * np.power(values, 1 / 2.4) - 0.055
-    return np.where(values <= 0.0031308, values * 12.92, curve).astype(np.float32)
-
-
-def _floats(pixels: Pixels) -> Floats:
-    values: Floats = pixels.astype(np.float32)
-    if pixels.dtype.kind == "u":
-        values /= np.float32(np.iinfo(pixels.dtype).max)
-    return values

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from inpaint_model.document.color import quantise, unit_values
 from PIL import Image, ImageCms
 
 Pixels = npt.NDArray[Any]
@@ -82,7 +83,7 @@ def read_mask(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
             f"the mask {path} is {document.width} x {document.height} px and the picture "
             f"{width} x {height}; they must have the same size"
         )
-    values = _as_floats(document.pixels)
+    values = unit_values(document.pixels)
     alpha = values[..., -1] if document.has_alpha else np.float32(1)
     colour = values[..., :-1] if document.has_alpha else values
     shown = colour.mean(axis=2).clip(0, 1) * alpha
@@ -216,20 +217,9 @@ def _checked_depth(path: Path, pixels: Pixels) -> Pixels:
 
 def _straight(pixels: Pixels) -> Pixels:
     """Colours that were multiplied by alpha, divided by it."""
-    values = _as_floats(pixels)
+    values = unit_values(pixels)
     values[..., :-1] /= np.maximum(values[..., -1:], 1e-6)
-    if pixels.dtype.kind == "f":
-        return values.astype(pixels.dtype)
-    white = np.iinfo(pixels.dtype).max
-    rounded: Pixels = np.rint(values.clip(0, 1) * white).astype(pixels.dtype)
-    return rounded
-
-
-def _as_floats(pixels: Pixels) -> npt.NDArray[np.float32]:
-    values: npt.NDArray[np.float32] = pixels.astype(np.float32)
-    if pixels.dtype.kind == "u":
-        values /= np.float32(np.iinfo(pixels.dtype).max)
-    return values
+    return quantise(values, pixels.dtype)
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

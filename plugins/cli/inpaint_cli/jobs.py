@@ -19,8 +19,9 @@ from inpaint_client import (
 )
 from inpaint_client.geometry import MIXED_SIDE, OVERVIEW_SIDE, reducing_step
 from inpaint_client.pixels import bounding_box
+from inpaint_model.document.color import FULL_SCALE, quantise
 
-from .colour import ColourSpace, is_linear, quantised, space_of, wire_pixels
+from .colour import ColourSpace, is_linear, space_of, wire_pixels
 from .images import Document
 
 Pixels = npt.NDArray[Any]
@@ -108,5 +109,4 @@ def reduced(wire: Pixels, longest: int) -> Pixels:
         return np.ascontiguousarray(wire[::step, ::step][:longest, :longest])
     squares = wire[: height * step, : width * step].reshape(height, step, width, step, -1)
     means = squares.mean(axis=(1, 3), dtype=np.float32)
-    white = np.float32(np.iinfo(wire.dtype).max if wire.dtype.kind == "u" else 1)
-    return quantised(means / white, wire.dtype)
+    return quantise(means / np.float32(FULL_SCALE[wire.dtype]), wire.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from inpaint_client import Patch, Picture, SampleType
+from inpaint_model.document.color import FULL_SCALE
 from inpaint_model.document.compositing import Patch as ArrayPatch
 from inpaint_model.document.geometry import Box
 
@@ -42,7 +43,7 @@ def layer_picture(document: Pixels, patches: Sequence[ArrayPatch]) -> Pixels:
     has_alpha = document.shape[2] in (2, 4)
     colours = document.shape[2] - has_alpha
     result = np.zeros((*document.shape[:2], colours + 1), document.dtype)
-    white = np.iinfo(document.dtype).max if document.dtype.kind == "u" else 1.0
+    white = FULL_SCALE[document.dtype]
     for patch in patches:
         part = patch.box.cut(result)
         covered = patch.covered

@@ -5,12 +5,13 @@ Runs in a thread of its own, so that neither the event loop nor the device waits
 
 from __future__ import annotations
 
+from inpaint_model.document.color import converted
 from inpaint_model.pipeline.recipe import write_recipe
 from inpaint_model.pipeline.session import Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..filling.filling import ServedSession
-from .parsing import FRAME_MODE_NUMBERS, box_message, frame_message, resample_type, write_picture
+from .parsing import FRAME_MODE_NUMBERS, box_message, frame_message, write_picture
 
 
 def frames_chosen(served: ServedSession) -> list[pb.FrameChosen]:
@@ -40,7 +41,7 @@ def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent
     candidate.seed = made.seed
     for patch in session.patches(rendering):
         message = candidate.patches.add(box=box_message(patch.box))
-        fill = resample_type(patch.fill, served.output_dtype)
+        fill = converted(patch.fill, served.output_dtype)
         write_picture(message.fill, fill, session.picture.linear)
         write_picture(message.coverage, patch.coverage, linear=False)
     candidate.recipe = write_recipe(session.recipe(made))

@@ -374,19 +374,6 @@ def write_picture(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
     message.data = np.ascontiguousarray(planes, dtype).tobytes()
 
 
-def resample_type(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
-    """Return the picture with another sample type; integers are rounded half to even, clipped."""
-    if pixels.dtype == dtype:
-        return pixels
-    values = pixels.astype(np.float32)
-    if pixels.dtype.kind == "u":
-        values /= np.iinfo(pixels.dtype).max
-    if dtype.kind == "u":
-        white = np.iinfo(dtype).max
-        values = np.rint(np.clip(np.nan_to_num(values), 0.0, 1.0) * white)
-    return values.astype(dtype)
-
-
 def box_message(box: Box) -> pb.Box:
     """Return a box as its message."""
     return pb.Box(x=box.x, y=box.y, width=box.width, height=box.height)

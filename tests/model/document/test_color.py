@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from inpaint_model.document.color import (
+    FULL_SCALE,
+    converted,
     display_from_document,
     document_from_display,
     linear_from_srgb,
@@ -69,3 +71,25 @@ def test_no_sample_of_a_broken_float_picture_is_lost_in_infinity() -> None:
     colour, _ = display_from_document(broken, linear=True)
     assert np.isfinite(colour).all()
     assert np.isfinite(document_from_display(colour, np.float16, 3, linear=True)).all()
+
+
+@pytest.mark.parametrize("source", DTYPES)
+@pytest.mark.parametrize("target", DTYPES)
+def test_samples_of_one_type_become_those_of_another(source: Any, target: Any) -> None:
+    white, white_there = FULL_SCALE[np.dtype(source)], FULL_SCALE[np.dtype(target)]
+    values = np.linspace(0, white, 256).astype(source)[None, :, None]
+    there = converted(values, np.dtype(target))
+    assert there.dtype == target
+    np.testing.assert_allclose(
+        there.astype(np.float64) / white_there,
+        values.astype(np.float64) / white,
+        atol=0.51 / white_there if np.dtype(target).kind == "u" else 1e-3,
+    )
+    if source is np.uint8:
+        assert (converted(there, np.dtype(source)) == values).all()
+
+
+def test_what_is_no_number_becomes_black_in_integers() -> None:
+    broken = np.array([[[np.nan, np.inf, -np.inf]]], np.float32)
+    assert converted(broken, np.dtype(np.uint8)).tolist() == [[[0, 255, 0]]]
+    assert converted(broken, np.dtype(np.float32)) is broken
