@@ -102,7 +102,7 @@ def selection(
     """An ellipse over a part of the face, or a dot on it."""
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     points = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    u, v = geometry.apply(geometry.model_from_document(frame, 1), points).T.reshape(2, *shape[:2])
+    u, v = geometry.apply(geometry.unit_from_document(frame), points).T.reshape(2, *shape[:2])
     middle = random.uniform(0.3, 0.7, 2)
     radius = random.uniform(0.08, 0.28, 2) if hides else (0.02, 0.02)
     inside = ((u - middle[0]) / radius[0]) ** 2 + ((v - middle[1]) / radius[1]) ** 2 < 1

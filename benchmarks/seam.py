@@ -52,7 +52,7 @@ SETTINGS = {
 def ellipse(shape: tuple[int, ...], frame: Frame, axes: tuple[float, ...]) -> Hole:
     """An ellipse in a frame's coordinates, with a soft edge of about a pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    matrix = geometry.model_from_document(frame, 1)
+    matrix = geometry.unit_from_document(frame)
     u, v = geometry.apply(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
     cx, cy, rx, ry = axes
     size = np.hypot((u - cx) / rx, (v - cy) / ry)

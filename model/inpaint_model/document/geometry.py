@@ -86,6 +86,11 @@ def model_from_document(frame: Frame, resolution: int) -> Matrix:
     return inverse(document_from_model(frame, resolution))
 
 
+def unit_from_document(frame: Frame) -> Matrix:
+    """Return the matrix from document pixels to 0..1 inside the frame."""
+    return model_from_document(frame, 1)
+
+
 def inverse(matrix: Matrix) -> Matrix:
     """Return the matrix of the way back; `matrix` must not be singular."""
     linear = np.linalg.inv(matrix[:, :2])
@@ -135,14 +140,14 @@ def bounding_box(points: Points) -> Box:
 def holds(frame: Frame, box: Box) -> bool:
     """Return whether a box lies inside a frame entirely."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
-    seen = apply(model_from_document(frame, 1), ends)
+    seen = apply(unit_from_document(frame), ends)
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
 def excess(frame: Frame, box: Box) -> float:
     """Return what a frame's side has to be multiplied by, 1 or more, to hold a box."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
-    seen = apply(model_from_document(frame, 1), ends)
+    seen = apply(unit_from_document(frame), ends)
     return max(1.0, float(2 * np.abs(seen - 0.5).max()))
 
 
@@ -156,7 +161,7 @@ def shares_inside(frame: Frame, boxes: Sequence[Box]) -> Float64Array:
     left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T[..., None, None]
     steps = (np.arange(8) + 0.5) / 8
     x, y = np.broadcast_arrays(left + width * steps, top + height * steps[:, None])  # [N, 8, 8]
-    seen = apply(model_from_document(frame, 1), np.stack([x, y], axis=-1))
+    seen = apply(unit_from_document(frame), np.stack([x, y], axis=-1))
     return np.asarray(((seen > 0) & (seen < 1)).all(axis=-1).mean(axis=(1, 2)))
 
 

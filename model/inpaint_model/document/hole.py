@@ -190,7 +190,7 @@ def inside_frame(frame: Frame, box: Box) -> BoolMask:
     if geometry.holds(frame, box):
         return np.ones(shape, np.bool_)
     to_frame = geometry.compose(
-        geometry.model_from_document(frame, 1), geometry.translation(box.x, box.y)
+        geometry.unit_from_document(frame), geometry.translation(box.x, box.y)
     )
     _, _, inside = _pixels_at(_centres(shape, to_frame), (1, 1))
     return inside
