@@ -16,7 +16,8 @@ from .selection import Selection
 
 ACTIVATION_MS = 60
 ACTIVATION_TURNS = 80
-AFTERTHOUGHTS = 6
+AFTERTHOUGHTS = 25  # turns to watch on after the active layer was put back
+RETURNS = 3  # how often it is put back: whoever goes there more often is the artist
 
 
 class KritaDocument:
@@ -143,17 +144,18 @@ class KritaDocument:
         """
         ours = {_id(group), *(_id(node) for node in group.childNodes())}
 
-        def go_back(turns: int) -> None:
-            if not turns or before.parentNode() is None:
+        def go_back(turns: int, returns: int) -> None:
+            if not turns or not returns or before.parentNode() is None:
                 return
             active = self._document.activeNode()
             if active is not None and _id(active) in ours:
                 self._document.setActiveNode(before)
-                turns = min(turns, AFTERTHOUGHTS)  # it may do so once more
-            QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1))
+                turns = min(turns, AFTERTHOUGHTS)  # it may do so once more, late if it is busy
+                returns -= 1
+            QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
 
         if before is not None and _id(before) not in ours:
-            go_back(ACTIVATION_TURNS)
+            go_back(ACTIVATION_TURNS, RETURNS)
 
     def write(self, layer_id: str, painting: Painting) -> bool:
         """Put pixels into a layer, without an undo step. False if it is gone."""
