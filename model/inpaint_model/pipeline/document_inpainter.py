@@ -208,9 +208,12 @@ class DocumentInpainter:
             mask: of the fill.
 
         Raises:
-            RecipeError: recipe or attachment cannot be used with this model.
-            ValueError: the mask is not the recipe's.
+            RecipeError: the recipe cannot be used with this model.
+            AttachmentError: the attachment cannot be used.
+            ValueError: the mask is not the recipe's, or only one of picture and mask is given.
         """
+        if (picture is None) != (mask is None):
+            raise ValueError("Give both picture and mask, or neither.")
         model = identity_of(self._model())
         if picture is None or mask is None:
             return reopened(read_recipe(recipe), attachment, model)
@@ -220,10 +223,9 @@ class DocumentInpainter:
 
     def encode(self, session: FillSession) -> Iterator[None]:
         """Encode a session's groups, one a step. What is rendered later does it where need be."""
-        inpainter = self._model()
         groups = []
         for placement in session.placements:
-            groups.append(inpainter.encode(placement.source.erased, placement.source.hole))
+            groups.append(self._model().encode(placement.source.erased, placement.source.hole))
             yield None
         session.encodings = Encodings(self._home, groups)
 

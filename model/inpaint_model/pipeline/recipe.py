@@ -57,21 +57,28 @@ StoredFrame = Annotated[Frame, ReadAs(tuple[Coordinate, Coordinate, Side, Coordi
 StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
 
 
-class RecipeError(ValueError):
-    """A recipe cannot be used.
+class UnusableError(ValueError):
+    """Something that a fill is given cannot be used.
 
     Attributes:
+        subject: what that is.
         reason: the message without its subject.
     """
 
-    subject = "the recipe"
+    subject = ""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{self.subject} {reason}")
         self.reason = reason
 
 
-class AttachmentError(RecipeError):
+class RecipeError(UnusableError):
+    """A recipe cannot be used."""
+
+    subject = "the recipe"
+
+
+class AttachmentError(UnusableError):
     """The picture that belongs to a recipe cannot be used."""
 
     subject = "the recipe's attachment"
@@ -263,7 +270,7 @@ def read_attachment(data: bytes, resolution: int, count: int) -> list[Source]:
                     f"must be RGBA of {resolution * count} x {resolution} px",
                 )
             rgba = np.asarray(picture)
-    except RecipeError:
+    except AttachmentError:
         raise
     except (*_DECODING, Image.DecompressionBombError) as error:
         raise AttachmentError(f"is not a readable PNG ({error})") from None

@@ -9,7 +9,13 @@ from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import Choice
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import place
-from inpaint_model.pipeline.recipe import ModelIdentity, Recipe, codes_of, read_attachment
+from inpaint_model.pipeline.recipe import (
+    ModelIdentity,
+    OtherModelError,
+    Recipe,
+    codes_of,
+    read_attachment,
+)
 from inpaint_model.pipeline.session import Candidate, FillSession
 
 
@@ -32,9 +38,12 @@ def reopened(
 
     Raises:
         AttachmentError: the attachment cannot be used.
+        OtherModelError: the recipe was made with another model.
         RecipeError: the recipe's codes are not the model's.
         ValueError: the hole is not the recipe's.
     """
+    if recipe.weights_sha256 != model.weights_sha256:
+        raise OtherModelError(f"was made with the model {recipe.model!r}, not with this one")
     resolution = model.resolution
     sources = read_attachment(attachment, resolution, len(recipe.groups))
     if picture is None or hole is None:

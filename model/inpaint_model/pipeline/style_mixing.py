@@ -21,8 +21,15 @@ from inpaint_model.pipeline.recipe import (
     OtherModelError,
     Recipe,
     RecipeError,
+    UnusableError,
     codes_of,
 )
+
+
+class UnseenPictureError(UnusableError):
+    """A picture to mix lies beside the fill."""
+
+    subject = "the picture to mix"
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def codes_to_mix(
     Raises:
         OtherModelError: the recipe was made with another model.
         RecipeError: it has no codes.
-        ValueError: the picture shows nothing in a frame.
+        UnseenPictureError: the picture shows nothing in a frame.
     """
     if isinstance(mixing.other, DocumentPicture):
         return tuple(_inverted(inpainter, mixing.other, frame) for frame in frames)
@@ -78,5 +85,5 @@ def codes_to_mix(
 def _inverted(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> CodesF32:
     seen = look(picture, None, frame, inpainter.resolution)
     if seen.hole.all():
-        raise ValueError("shows nothing in the candidate's frame; move it over the hole")
+        raise UnseenPictureError("shows nothing in the candidate's frame; move it over the hole")
     return inpainter.invert(seen.erased, seen.hole)

@@ -20,6 +20,7 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.hole import Hole
 from inpaint_model.inference.cuda_graphs import batch_sizes
 from inpaint_model.pipeline.session import FITTING_BYTES, FillSession, Rendering, Task
+from inpaint_model.pipeline.style_mixing import UnseenPictureError
 
 from ..errors import InvalidRequest, NotFound, OutOfMemory
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
@@ -130,8 +131,8 @@ def edit_steps(
             candidate = document.changed(
                 session, session.candidates[index], order.seed, order.truncation_psi, order.mixing
             )
-    except ValueError as error:
-        raise InvalidRequest("mixing.picture", str(error)) from error
+    except UnseenPictureError as error:
+        raise InvalidRequest("mixing.picture", error.reason) from None
     yield Placed(served, time.monotonic() - began)
     task = Task(index, -1, candidate._replace(edits=order.edits))
     yield from _render(models, entry, session, iter([task]), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from inpaint_model.pipeline.recipe import AttachmentError, OtherModelError, RecipeError
+from inpaint_model.pipeline.recipe import OtherModelError, RecipeError
 
 from ..errors import InvalidRequest, WrongModel
 
@@ -15,8 +15,6 @@ def recipe_in(field: str) -> Iterator[None]:
     """Turn errors of a recipe into the request's. `field` is where the recipe stands in it."""
     try:
         yield
-    except AttachmentError:
-        raise  # of another field
     except OtherModelError as error:
         raise WrongModel(f"{field} {error.reason}") from None
     except RecipeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -148,9 +149,14 @@ def test_recipes_that_do_not_belong(document: DocumentInpainter, inpainter: Inpa
     theirs = read_recipe(first(other, other.open(picture, mask)).recipe)
     with pytest.raises(OtherModelError, match="only candidates of one model can be mixed"):
         document.edit(session, session.candidates[0], {}, mixing=Mixing(theirs, ("colours",)))
-    wide = DocumentInpainter(tiny_inpainter(resolution=64))
-    with pytest.raises(RecipeError, match="numbers in ws_out"):
-        wide.reopen(recipe, wide.open(picture, mask).attachment())
+    with pytest.raises(OtherModelError, match=r"^the recipe was made with the model 'tiny', not"):
+        other.reopen(recipe, session.attachment())
+    content = json.loads(recipe)
+    content["groups"][0]["ws_out"] = ""
+    with pytest.raises(RecipeError, match="has 0 numbers in ws_out"):
+        document.reopen(json.dumps(content), session.attachment())
+    with pytest.raises(ValueError, match="both picture and mask"):
+        document.reopen(recipe, session.attachment(), picture)
 
 
 def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainter) -> None:
@@ -173,7 +179,7 @@ def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainte
     taken = document.edit(session, one.candidate, {}, mixing=Mixing(photograph, ("colours",)))
     assert taken.composite.tobytes() != one.composite.tobytes()
     beside = DocumentPicture(noise(20, 20, 3), origin=(900, 900))
-    with pytest.raises(ValueError, match="shows nothing"):
+    with pytest.raises(ValueError, match=r"^the picture to mix shows nothing"):
         document.edit(session, one.candidate, {}, mixing=Mixing(beside, ("colours",)))
 
 
