@@ -160,6 +160,14 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "cli": {"daemon", "models", "config", "errors"},
         "__main__": {"cli"},
     },
+    "plugins/krita/inpaint_krita": {
+        "text": set(),
+        "host": {"text"},
+        "runs": {"host", "text"},
+        "app": {"runs", "host", "text"},
+        "ui": {"app", "runs", "host", "text"},
+        "extension": {"ui", "app", "runs", "host", "text"},
+    },
     "plugins/cli/inpaint_cli": {
         "images": set(),
         "layers": set(),

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from inpaint_cli.layers import layer_picture, raw_patch
 from inpaint_client import Box, Candidate, Extent, Patch, Transfer, wire
 from inpaint_gimp.layers import layer_pixels
-from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
-from inpaint_krita.paint import paintings
+from inpaint_krita.host.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
+from inpaint_krita.runs.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import composite
 from inpaint_model.document.document_image import DocumentPicture

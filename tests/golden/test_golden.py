@@ -26,8 +26,8 @@ from inpaint_client.requests import FrameMode, StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import event
 from inpaint_gimp.keepsake import ORIGIN, Keepsake
-from inpaint_krita.history import PREFIX, Mix, unpack
-from inpaint_krita.wishes import Wishes
+from inpaint_krita.runs.history import PREFIX, Mix, unpack
+from inpaint_krita.runs.wishes import Wishes
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.manifest import BundleError, read_bundle
 from inpaint_model.bundle.weights import check_weights, load_model

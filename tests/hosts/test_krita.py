@@ -25,10 +25,10 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import FillJob
-from inpaint_krita.capture import capture
-from inpaint_krita.history import PREFIX, unpack
-from inpaint_krita.selection import KeptSelection, box_of
-from inpaint_krita.wishes import Wishes, fill_job
+from inpaint_krita.host.selection import KeptSelection, box_of
+from inpaint_krita.runs.capture import capture
+from inpaint_krita.runs.history import PREFIX, unpack
+from inpaint_krita.runs.wishes import Wishes, fill_job
 from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
 from PIL import Image

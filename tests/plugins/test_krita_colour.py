@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 from inpaint_client.pictures import Picture, SampleType, Transfer
-from inpaint_krita.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space, route, space_of
+from inpaint_krita.host.colour import (
+    GRAY,
+    GRAY_LINEAR,
+    SRGB,
+    SRGB_LINEAR,
+    Space,
+    route,
+    space_of,
+)
 
 MODELS = ["GRAYA", "RGBA", "CMYKA", "LABA", "XYZA", "YCbCrA"]
 DEPTHS = ["U8", "U16", "F16", "F32"]

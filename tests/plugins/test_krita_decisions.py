@@ -21,8 +21,10 @@ from inpaint_client.info import DaemonInfo, Direction, Model
 from inpaint_client.pictures import Picture
 from inpaint_client.requests import MAX_SEED, FrameMode, StyleLevel
 from inpaint_client.run_status import RunStatus, Stage
-from inpaint_krita.connection import Connection, Mend, Phase, after_failure
-from inpaint_krita.history import (
+from inpaint_krita.app.connection import Connection, Mend, Phase, after_failure
+from inpaint_krita.app.progress import describe
+from inpaint_krita.host.layer_placement import source_of, spot_above
+from inpaint_krita.runs.history import (
     PREFIX,
     Mix,
     PastRun,
@@ -32,9 +34,7 @@ from inpaint_krita.history import (
     run_names,
     unpack,
 )
-from inpaint_krita.place import source_of, spot_above
-from inpaint_krita.progress import describe
-from inpaint_krita.wishes import Wishes, fill_job, usable_edits
+from inpaint_krita.runs.wishes import Wishes, fill_job, usable_edits
 
 
 @dataclass
@@ -269,7 +269,7 @@ class TestWishes:
 
 
 def test_cancelling_is_no_problem() -> None:
-    from inpaint_krita.notices import notice_of
+    from inpaint_krita.app.notices import notice_of
 
     assert not notice_of(Cancelled("x")).is_problem
     assert notice_of(NoDaemon("Nobody.")).offer_label

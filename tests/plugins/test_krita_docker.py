@@ -22,13 +22,13 @@ from fake_krita import FakeDocument, FakeHost
 from inpaint_client.geometry import Box
 from inpaint_client.requests import StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
-from inpaint_krita.connection import Phase
-from inpaint_krita.controller import Controller
-from inpaint_krita.link import Link
-from inpaint_krita.qt import QtCore, QtGui, QtWidgets
-from inpaint_krita.state import Offer
-from inpaint_krita.widgets.panel import Panel
-from inpaint_krita.wishes import Wishes
+from inpaint_krita.app.connection import Phase
+from inpaint_krita.app.controller import Controller
+from inpaint_krita.app.link import Link
+from inpaint_krita.app.state import Offer
+from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
+from inpaint_krita.runs.wishes import Wishes
+from inpaint_krita.ui.panel import Panel
 
 
 class Docker(NamedTuple):

@@ -1,4 +1,4 @@
-"""An open document in memory, as inpaint_krita.contract.Document describes it: 8-bit RGBA.
+"""An open document in memory, as `host.document_protocol.Document` describes it: 8-bit RGBA.
 
 Only what the docker's tests need. What Krita really does is tested in a real Krita.
 """
@@ -11,11 +11,11 @@ from typing import Any
 
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import crop, paste
-from inpaint_krita.colour import SRGB, Space
-from inpaint_krita.paint import Painting
-from inpaint_krita.place import Source, Spot
-from inpaint_krita.qt import QtGui
-from inpaint_krita.selection import KeptSelection, Selection
+from inpaint_krita.host.colour import SRGB, Space
+from inpaint_krita.host.document_protocol import Painting
+from inpaint_krita.host.layer_placement import Source, Spot
+from inpaint_krita.host.qt import QtGui
+from inpaint_krita.host.selection import KeptSelection, Selection
 
 
 @dataclass(eq=False)

@@ -8,11 +8,11 @@ from typing import Any
 from inpaint_client.settings import connection_file
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
-from .docker import DOCKER_ID, InpaintDocker
-from .host import KritaHost
-from .link import Link
+from .app.link import Link
+from .host.application import KritaHost
+from .runs.wishes import wishes_file
 from .text import CATALOG, tr
-from .wishes import wishes_file
+from .ui.docker import DOCKER_ID, InpaintDocker
 
 log = logging.getLogger(__name__)
 MENU = "tools/scripts"

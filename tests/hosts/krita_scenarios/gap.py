@@ -70,7 +70,7 @@ def steps(stage):
     idle.stop()
 
     turns = []
-    steps_of = plugin("stepper").Steps
+    steps_of = plugin("runs.stepper").Steps
     go_on = steps_of._go_on
 
     def timed(self):

@@ -88,7 +88,7 @@ def shows(document, expected, what=""):
 def docker():
     found = [each for each in app.dockers() if each.objectName() == "inpaint_stylegan_docker"]
     assert len(found) == 1, [each.objectName() for each in app.dockers()]
-    from inpaint_krita.docker import InpaintDocker
+    from inpaint_krita.ui.docker import InpaintDocker
 
     return InpaintDocker.instances[-1]
 

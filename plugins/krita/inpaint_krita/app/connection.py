@@ -1,0 +1,118 @@
+"""The daemon's state in words, and what mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from inpaint_client.errors import (
+    BadInput,
+    InpaintError,
+    NoDaemon,
+    StartFailed,
+    Unauthenticated,
+    Unavailable,
+)
+from inpaint_client.info import DaemonInfo
+
+from ..text import tr
+
+
+class Phase(Enum):
+    LOOKING = auto()  # asking whether one runs
+    MISSING = auto()  # none runs here; it is started when it is needed
+    STARTING = auto()
+    READY = auto()
+    FAILED = auto()  # it did not start, refused, or went away
+
+
+class Mend(Enum):
+    """What the button beside the words does."""
+
+    NONE = auto()
+    START = auto()
+    RECONNECT = auto()
+    SETTINGS = auto()
+    SHOW_LOG = auto()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How things stand with the daemon."""
+
+    phase: Phase = Phase.LOOKING
+    info: DaemonInfo | None = None  # the last that was heard, when READY
+    error: InpaintError | None = None  # when FAILED
+    detail: str = ""  # when STARTING: the last line of its log
+    is_remote: bool = False
+
+    @property
+    def words(self) -> str:
+        """One short line."""
+        if self.phase is Phase.LOOKING:
+            return tr("Looking for the daemon …")
+        if self.phase is Phase.STARTING:
+            return tr("Starting the daemon …")
+        if self.phase is Phase.MISSING:
+            return tr("The daemon is not running")
+        if self.phase is Phase.READY:
+            return tr("Ready on {device}").format(
+                device=self.info.device if self.info else tr("this machine")
+            )
+        return _heading(self.error)
+
+    @property
+    def explanation(self) -> str:
+        """The whole story, for a tool tip and the message below."""
+        if self.phase is Phase.FAILED and self.error is not None:
+            return str(self.error)
+        if self.phase is Phase.READY and self.info is not None:
+            return tr("Version {version}, {precision}, {queue} waiting").format(
+                version=self.info.version,
+                precision=self.info.precision,
+                queue=self.info.queue_length,
+            )
+        if self.phase is Phase.MISSING:
+            return tr("It starts by itself when you inpaint.")
+        return self.detail
+
+    @property
+    def mend(self) -> Mend:
+        if self.phase is Phase.MISSING:
+            return Mend.START
+        if self.phase is not Phase.FAILED:
+            return Mend.NONE
+        if isinstance(self.error, (Unauthenticated, BadInput)):
+            return Mend.SETTINGS
+        if isinstance(self.error, StartFailed):
+            return Mend.SHOW_LOG
+        return Mend.RECONNECT
+
+    @property
+    def mend_label(self) -> str:
+        return {
+            Mend.NONE: "",
+            Mend.START: tr("Start"),
+            Mend.RECONNECT: tr("Reconnect"),
+            Mend.SETTINGS: tr("Settings …"),
+            Mend.SHOW_LOG: tr("Show log"),
+        }[self.mend]
+
+
+def _heading(error: InpaintError | None) -> str:
+    if isinstance(error, StartFailed):
+        return tr("The daemon did not start")
+    if isinstance(error, NoDaemon):
+        return tr("No daemon answers")
+    if isinstance(error, Unauthenticated):
+        return tr("The daemon asks for a token")
+    if isinstance(error, Unavailable):
+        return tr("The daemon went away")
+    return tr("The daemon cannot be used")
+
+
+def after_failure(error: InpaintError, is_remote: bool) -> Connection:
+    """What is known after a request for Info failed."""
+    if isinstance(error, NoDaemon) and not isinstance(error, StartFailed) and not is_remote:
+        return Connection(Phase.MISSING)
+    return Connection(Phase.FAILED, error=error, is_remote=is_remote)

@@ -1,0 +1,306 @@
+"""Between the docker and everything else: takes the artist's intents, makes the state to show."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any, Protocol
+
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.info import Limits
+from inpaint_client.requests import Edits
+from inpaint_client.settings import ConnectionSettings, SettingsFile
+
+from ..host.document_protocol import Document
+from ..host.qt import QtCore, QtGui
+from ..host.scratch import Scratch
+from ..runs.history import Mix
+from ..runs.wishes import Wishes, draw_seed
+from ..text import tr
+from .connection import Mend
+from .link import Link
+from .session import DocumentSession
+from .state import Notice, Offer, State
+
+log = logging.getLogger(__name__)
+WATCH_MS = 700  # undo and redo are noticed within this
+OVERVIEW_SIDE = 360
+
+
+class Host(Protocol):
+    """What the controller needs of Krita (host.KritaHost)."""
+
+    def active_document(self) -> Document | None: ...
+    def scratch(self) -> Scratch: ...
+    def show_log(self) -> None: ...
+
+
+class Controller(QtCore.QObject):
+    """One a window."""
+
+    state_changed = QtCore.pyqtSignal(object)  # State
+    thumbnail_changed = QtCore.pyqtSignal(int)
+    settings_wanted = QtCore.pyqtSignal()
+
+    def __init__(
+        self,
+        host: Host,
+        link: Link,
+        wishes_file: SettingsFile[Wishes],
+        connection_file: SettingsFile[ConnectionSettings],
+        parent: QtCore.QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._host = host
+        self._link = link
+        self._wishes_file = wishes_file
+        self._connection_file = connection_file
+        self._wishes = wishes_file.load()
+        self._sessions: list[DocumentSession] = []
+        self._session: DocumentSession | None = None
+        self._notice: Notice | None = None
+        self._loose_edits: Edits = {}  # of the sliders while no document is open
+        link.changed.connect(self._publish)
+        self._watch = QtCore.QTimer(self)
+        self._watch.setInterval(WATCH_MS)
+        self._watch.timeout.connect(self._look_at_document)
+        self._watch.start()
+
+    @property
+    def state(self) -> State:
+        session = self._session
+        common: dict[str, Any] = {
+            "connection": self._link.connection,
+            "wishes": self._wishes,
+        }
+        if session is None:
+            return State(**common, notice=self._notice, edits=self._loose_edits)
+        return State(
+            **common,
+            has_document=True,
+            progress=session.progress,
+            notice=self._notice or session.notice,
+            runs=tuple(session.book.runs),
+            run=session.shown,
+            missing=session.missing,
+            edits=session.edits,
+            is_editing=session.live.is_busy,
+            mix=session.mix,
+            mix_choices=session.mix_choices,
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run or an edit of the active document is under way, its writing included."""
+        session = self._session
+        return session is not None and (session.fill is not None or session.live.is_busy)
+
+    # -- intents -----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """The docker is visible: see what is there."""
+        self._link.look()
+        self.document_changed()
+
+    def run(self) -> None:
+        """Fill the selection of the active document."""
+        self.document_changed()
+        self._notice = None
+        if self._session is None:
+            self._notice = Notice(tr("Open a picture first."), is_problem=False)
+            self._publish()
+            return
+        if self._wishes.new_seed:
+            self.wish(seed=draw_seed())
+        self._session.start(self._wishes, self.state.model)
+
+    def cancel(self) -> None:
+        if self._session is not None:
+            self._session.cancel()
+
+    def wish(self, **changes: Any) -> None:
+        """Change settings by the names of their fields."""
+        self._wishes = replace(self._wishes, **changes)
+        try:
+            self._wishes_file.save(self._wishes)
+        except OSError as error:
+            log.warning("the settings cannot be saved: %s", error)
+        self._publish()
+
+    def choose(self, position: int) -> None:
+        if self._session is not None:
+            self._session.choose(position)
+
+    def step(self, by: int) -> None:
+        """The next or previous result, round and round."""
+        run = self._session.shown if self._session else None
+        if run is not None and run.results:
+            self.choose((run.chosen + by) % len(run.results))
+
+    def star(self, position: int) -> None:
+        if self._session is not None:
+            self._session.star(position)
+
+    def keep(self) -> None:
+        if self._session is not None and self._session.shown is not None:
+            self._session.keep(self._session.shown.chosen)
+
+    def compare(self, with_original: bool) -> None:
+        if self._session is not None:
+            self._session.compare(with_original)
+
+    def edit(self, name: str, value: float) -> None:
+        """A slider moved."""
+        edits = {**self.state.edits, name: value}
+        self._edit_all({key: each for key, each in edits.items() if each})
+
+    def reset_edits(self) -> None:
+        self._edit_all({})
+
+    def _edit_all(self, edits: Edits) -> None:
+        self._loose_edits = edits
+        if self._session is not None:
+            self._session.edit(edits, self.state.model)
+        self._publish()
+
+    def mix_with(self, layer: str) -> None:
+        """Another layer to mix with was chosen; empty = none."""
+        if self._session is not None:
+            self._session.mix_with(layer, self.state.model)
+            self._publish()
+
+    def remix(self, mix: Mix) -> None:
+        """Other levels, or another amount."""
+        if self._session is not None:
+            self._session.remix(mix, self.state.model)
+            self._publish()
+
+    def add_variant(self) -> None:
+        if self._session is not None:
+            self._session.add_variant(self.state.model)
+
+    def show_run(self, key: str) -> None:
+        if self._session is not None:
+            self._session.show_run(key)
+
+    def mend(self) -> None:
+        """The button beside the daemon's state."""
+        mend = self._link.connection.mend
+        if mend is Mend.SETTINGS:
+            self.settings_wanted.emit()
+        elif mend is Mend.SHOW_LOG:
+            self._host.show_log()
+            self._link.look()
+        elif mend is not Mend.NONE:
+            self._link.start()
+
+    def accept_offer(self) -> None:
+        """The button in the notice."""
+        notice = self.state.notice
+        self.dismiss()
+        offer = notice.offer if notice else Offer.NONE
+        if offer is Offer.SELECT_TRANSPARENT and self._session is not None:
+            self._session.select_transparent_part()
+        elif offer is Offer.SETTINGS:
+            self.settings_wanted.emit()
+        elif offer is Offer.SHOW_LOG:
+            self._host.show_log()
+        elif offer is Offer.AGAIN:
+            self.run()
+
+    def dismiss(self) -> None:
+        self._notice = None
+        if self._session is not None:
+            self._session.notice = None
+        self._publish()
+
+    def connection_settings(self) -> ConnectionSettings:
+        return self._link.settings
+
+    def use_connection(self, settings: ConnectionSettings) -> None:
+        try:
+            self._connection_file.save(settings)
+        except OSError as error:
+            log.warning("the settings cannot be saved: %s", error)
+        self._link.use(settings)
+
+    # -- pictures for the docker -------------------------------------------------------------
+
+    def thumbnail(self, position: int) -> QtGui.QImage | None:
+        return None if self._session is None else self._session.thumbnail(position)
+
+    def canvas(self) -> tuple[QtGui.QImage, Extent] | None:
+        """The document, small, for the adjustable rectangle; with its full size."""
+        if self._session is None:
+            return None
+        document = self._session.document
+        extent = document.extent
+        scale = OVERVIEW_SIDE / extent.longest
+        size = Extent(max(1, round(extent.width * scale)), max(1, round(extent.height * scale)))
+        return document.view(Box.of_extent(extent), size), extent
+
+    def propose_frame(self) -> None:
+        """Set the adjustable rectangle to the last frame, or to a square around the selection."""
+        session = self._session
+        if session is None:
+            return
+        if session.frame is not None:
+            cx, cy, side, angle = session.frame
+        else:
+            selection = session.document.selection()
+            width, height = session.document.extent
+            cx, cy, side, angle = width / 2, height / 2, float(min(width, height)), 0.0
+            if selection is not None:
+                cx = selection.x() + selection.width() / 2
+                cy = selection.y() + selection.height() / 2
+                side = min(side, 2.0 * max(selection.width(), selection.height()))
+        self.wish(frame_cx=cx, frame_cy=cy, frame_side=side, frame_angle=angle)
+
+    # -- documents ---------------------------------------------------------------------------
+
+    def document_changed(self) -> None:
+        """Another view is active, or a document was opened or closed."""
+        document = self._host.active_document()
+        for closed in [each for each in self._sessions if not each.document.is_open]:
+            self._sessions.remove(closed)
+            closed.close()
+            closed.deleteLater()
+        if document is None:
+            self._session = None
+        else:
+            known = (each for each in self._sessions if each.document.is_same(document))
+            self._session = next(known, None) or self._open(document)
+        self._publish()
+
+    def _open(self, document: Document) -> DocumentSession:
+        session = DocumentSession(
+            document, self._host.scratch(), self._link.submit, self._limits, self
+        )
+        session.changed.connect(self._publish)
+        session.failed.connect(self._link.failed)
+        session.drawn.connect(self.thumbnail_changed)
+        self._sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        """Krita ends, or the window closes."""
+        self._watch.stop()
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+        self._session = None
+
+    def _limits(self) -> Limits:
+        info = self._link.connection.info
+        return info.limits if info else Limits()
+
+    def _look_at_document(self) -> None:
+        session = self._session
+        if session is not None:
+            if not session.document.is_open:
+                self.document_changed()
+            elif session.check_layers():
+                self._publish()
+
+    def _publish(self) -> None:
+        self.state_changed.emit(self.state)

@@ -1,0 +1,145 @@
+"""The connection to the daemon, for Qt: looks for it, starts it, hands out its answers.
+
+Everything slow happens in the client's thread; signals bring the answers to the window's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+
+from inpaint_client.daemon import Starting, ensure_daemon
+from inpaint_client.discovery import find_daemon, is_local_choice
+from inpaint_client.endpoint import Endpoint
+from inpaint_client.errors import Cancelled, InpaintError, NoDaemon, Unavailable
+from inpaint_client.events import Done, Failed, Message
+from inpaint_client.info import DaemonInfo
+from inpaint_client.requests import Job
+from inpaint_client.settings import ConnectionSettings
+from inpaint_client.worker import Run, Worker
+
+from ..host.qt import QtCore
+from .connection import Connection, Phase, after_failure
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_MS = 4000  # a daemon that was started or stopped by hand is noticed
+
+
+class _Mailbox(QtCore.QObject):
+    """Carries one run's messages from the client's thread to the window's."""
+
+    arrived = QtCore.pyqtSignal(object)
+
+
+class Link(QtCore.QObject):
+    """One for the whole plug-in. `close` it when Krita ends."""
+
+    changed = QtCore.pyqtSignal()
+    _answered = QtCore.pyqtSignal(object)
+    _starting = QtCore.pyqtSignal(object)
+
+    def __init__(self, settings: ConnectionSettings, parent: QtCore.QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.connection = Connection()
+        self._is_start_wanted = False  # by the button
+        self._runs = 0  # under way; they want it, too
+        self._is_closed = False
+        self._is_asking = False
+        self._worker = Worker(self._locate)
+        self._answered.connect(self._take_answer)
+        self._starting.connect(self._take_starting)
+        self._timer = QtCore.QTimer(self)
+        self._timer.setInterval(LOOK_EVERY_MS)
+        self._timer.timeout.connect(self._look_again)
+
+    @property
+    def is_remote(self) -> bool:
+        return not is_local_choice(self.settings)
+
+    def look(self) -> None:
+        """Ask what the daemon is; the answer comes as `changed`. Starts none."""
+        if self._is_asking or self._is_closed:
+            return
+        self._is_asking = True
+        self._timer.start()
+        future = self._worker.call(lambda client: client.info())
+        future.add_done_callback(self._answered.emit)
+
+    def start(self) -> None:
+        """From now on start the local daemon when there is none; and look for it."""
+        self._is_start_wanted = True
+        if self.connection.phase is not Phase.READY:
+            self._set(Connection(Phase.LOOKING))
+        self._is_asking = False  # an answer under way did not start one
+        self.look()
+
+    def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
+        """Send a job; `receive` is called in the window's thread. Starts the daemon if need be."""
+        mailbox = _Mailbox(self)
+        self._runs += 1
+
+        def take(message: Message) -> None:
+            if isinstance(message, (Done, Failed)):
+                self._runs -= 1
+                mailbox.deleteLater()
+            elif self.connection.phase is not Phase.READY:
+                self.look()  # it answers: say so
+            receive(message)
+
+        mailbox.arrived.connect(take)
+        return self._worker.submit(job, mailbox.arrived.emit, self.settings.timeout_s or None)
+
+    def use(self, settings: ConnectionSettings) -> None:
+        """Other settings: look again."""
+        self.settings = settings
+        self._set(Connection(Phase.LOOKING))
+        self._is_asking = False
+        self.look()
+
+    def failed(self, error: InpaintError) -> None:
+        """A run failed: if that tells about the daemon, say so and look again."""
+        if isinstance(error, Cancelled):
+            return
+        if isinstance(error, (NoDaemon, Unavailable)):
+            self._set(Connection(Phase.FAILED, error=error, is_remote=self.is_remote))
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._timer.stop()
+        self._worker.close()
+
+    def _locate(self) -> Endpoint:
+        """In a thread of the client's."""
+        if not (self._is_start_wanted or self._runs):
+            return find_daemon(self.settings)
+        return ensure_daemon(self.settings, self._starting.emit, lambda: not self._is_closed)
+
+    def _look_again(self) -> None:
+        phase = self.connection.phase
+        if phase in (Phase.READY, Phase.MISSING) or (phase is Phase.FAILED and not self.is_remote):
+            self.look()
+
+    def _take_starting(self, starting: Starting) -> None:
+        self._set(Connection(Phase.STARTING, detail=starting.last_line))
+
+    def _take_answer(self, future: Future[DaemonInfo]) -> None:
+        self._is_asking = False
+        if future.cancelled():
+            return
+        self._is_start_wanted = False
+        error = future.exception()
+        if error is None:
+            self._set(Connection(Phase.READY, info=future.result(), is_remote=self.is_remote))
+        elif isinstance(error, InpaintError):
+            self._set(after_failure(error, self.is_remote))
+        else:
+            log.error("the client failed", exc_info=error)
+            self._set(after_failure(InpaintError(f"The client failed: {error!r}."), True))
+
+    def _set(self, connection: Connection) -> None:
+        if connection != self.connection:
+            self.connection = replace(connection)
+            self.changed.emit()

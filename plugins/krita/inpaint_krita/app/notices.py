@@ -1,0 +1,33 @@
+"""Failures and refusals as sentences for the artist, each with what helps."""
+
+from __future__ import annotations
+
+from inpaint_client.errors import BadInput, Cancelled, InpaintError, StartFailed, Unauthenticated
+
+from ..text import tr
+from .state import Notice, Offer
+
+
+def notice_of(error: InpaintError) -> Notice:
+    """A failure as one sentence with what helps."""
+    if isinstance(error, Cancelled):
+        return Notice(tr("Cancelled."), is_problem=False)
+    if isinstance(error, StartFailed):
+        return Notice(str(error), offer=Offer.SHOW_LOG, offer_label=tr("Show log"))
+    if isinstance(error, Unauthenticated):
+        return Notice(str(error), offer=Offer.SETTINGS, offer_label=tr("Settings …"))
+    if isinstance(error, BadInput):
+        return Notice(str(error))
+    return Notice(str(error), offer=Offer.AGAIN, offer_label=tr("Try again"))
+
+
+def nothing_selected(is_outside: bool) -> Notice:
+    """The selection is missing, or lies where there is no picture."""
+    if is_outside:
+        return Notice(tr("The selection lies outside the canvas. Select the region to fill."))
+    return Notice(
+        tr("Nothing is selected. Select the region to fill, or take what is transparent."),
+        is_problem=False,
+        offer=Offer.SELECT_TRANSPARENT,
+        offer_label=tr("Select the transparent part"),
+    )

@@ -1,0 +1,39 @@
+"""How far a run is, in words."""
+
+from __future__ import annotations
+
+from inpaint_client.run_status import RunStatus, Stage
+
+from ..text import tr
+
+
+def describe(status: RunStatus, now: float) -> str:
+    """One short line with the time that went by and, where it can be told, what is left."""
+    elapsed = _seconds(now - status.started)
+    if status.stage is Stage.READING:
+        return tr("Reading the picture …")
+    if status.stage is Stage.CONNECTING:
+        return tr("Waiting for the daemon … {elapsed}").format(elapsed=elapsed)
+    if status.stage is Stage.QUEUED:
+        return tr("{count} before this one … {elapsed}").format(
+            count=status.queue_position, elapsed=elapsed
+        )
+    if status.stage is Stage.ENCODING:
+        return tr("Looking at the picture … {elapsed}").format(elapsed=elapsed)
+    if status.stage is Stage.RENDERING:
+        left = status.left_s(now)
+        if left is None:
+            return tr("{done} of {total} · {elapsed}").format(
+                done=status.done, total=status.total, elapsed=elapsed
+            )
+        return tr("{done} of {total} · {elapsed}, about {left} left").format(
+            done=status.done, total=status.total, elapsed=elapsed, left=_seconds(left)
+        )
+    return ""
+
+
+def _seconds(value: float) -> str:
+    whole = max(0, round(value))
+    if whole < 60:
+        return tr("{seconds} s").format(seconds=whole)
+    return tr("{minutes}:{seconds:02d} min").format(minutes=whole // 60, seconds=whole % 60)

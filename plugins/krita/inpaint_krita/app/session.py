@@ -1,0 +1,410 @@
+"""One open document: its runs, the one that is shown, and what the artist does with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import replace
+
+from inpaint_client.errors import BadInput, InpaintError
+from inpaint_client.events import FrameChosen
+from inpaint_client.geometry import Frame
+from inpaint_client.info import Limits, Model
+from inpaint_client.requests import Edits
+from inpaint_client.run_status import RunStatus
+
+from ..host.document_protocol import Document, Pixels
+from ..host.layer_placement import Source
+from ..host.merging import keep_visible
+from ..host.qt import QtCore, QtGui
+from ..host.scratch import Scratch
+from ..host.selection import KeptSelection
+from ..runs.history import Mix, PastRun, Result, attachment_of
+from ..runs.live_edit import LayerEdits, Rendered, Wanted
+from ..runs.mixing import Choice, choices, mixing_of, with_other
+from ..runs.run_book import RunBook
+from ..runs.run_fill import FillRun, Submit
+from ..runs.stepper import Steps
+from ..runs.thumbnails import Thumbnails
+from ..runs.wishes import Wishes, usable_edits
+from ..text import tr
+from .notices import notice_of
+from .planning import plan_run
+from .state import Notice
+
+log = logging.getLogger(__name__)
+
+
+class DocumentSession(QtCore.QObject):
+    """`changed` after anything that the docker shows; `drawn` when a thumbnail changed."""
+
+    changed = QtCore.pyqtSignal()
+    drawn = QtCore.pyqtSignal(int)
+    failed = QtCore.pyqtSignal(object)  # InpaintError: perhaps it tells about the daemon
+
+    def __init__(
+        self,
+        document: Document,
+        scratch: Scratch,
+        submit: Submit,
+        limits: Callable[[], Limits],
+        parent: QtCore.QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.book = RunBook(document)
+        self.shown: PastRun | None = self.book.last
+        self.missing: frozenset[str] = frozenset()
+        self.notice: Notice | None = None
+        self.fill: FillRun | None = None
+        self.frame: Frame | None = None  # of the last run, for the adjustable rectangle
+        self.edits: Edits = {}
+        self.mix = Mix()
+        self.mix_choices: tuple[Choice, ...] = ()
+        self._scratch = scratch
+        self._submit = submit
+        self._limits = limits
+        self._thumbnails = Thumbnails(document)
+        self._keeping: Steps[str] | None = None
+        self._drawing: Steps[None] | None = None
+        self._compares = False
+        self.live = LayerEdits(
+            document,
+            self._read_again,
+            lambda: document.space,
+            limits,
+            submit,
+            scratch.convert,
+            self,
+        )
+        self.live.rendered.connect(self._take_rendered)
+        self.live.failed.connect(self._take_failure)
+        self.live.changed.connect(self.changed)
+        self._show_edits_of_chosen()
+        self.check_layers()
+        self._draw_later()
+
+    # -- a run -------------------------------------------------------------------------------
+
+    @property
+    def progress(self) -> RunStatus:
+        return self.fill.progress if self.fill else RunStatus()
+
+    def start(self, wishes: Wishes, model: Model | None) -> None:
+        """Fill the selection; if that is not possible, `notice` says why."""
+        if self.fill is not None:
+            return
+        self.document.settle()
+        self.live.stop()
+        if model is not None and wishes.model != model.name:
+            wishes = replace(wishes, model="")  # a name from another day that this daemon lacks
+        plan, self.notice = plan_run(
+            self.document,
+            self._scratch,
+            wishes,
+            model,
+            usable_edits(self.edits, model),
+            self._limits(),
+            {run.group for run in self.book.runs},
+        )
+        if plan is not None:
+            run = FillRun(self.document, plan, self._submit, self._scratch.convert, self)
+            run.progressed.connect(self.changed)
+            run.framed.connect(self._take_frame)
+            run.inserted.connect(self._take_inserted)
+            run.arrived.connect(self._take_arrived)
+            run.finished.connect(self._take_end)
+            self.fill = run
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        if self.fill is not None:
+            self.fill.cancel()
+
+    def select_transparent_part(self) -> None:
+        self.notice = None
+        self.document.select_transparent_part()
+        self.changed.emit()
+
+    def _take_frame(self, chosen: FrameChosen) -> None:
+        if chosen.group == 0:
+            self.frame = chosen.frame
+        if chosen.warning:
+            said = f"{self.notice.text} " if self.notice else ""
+            self.notice = Notice(said + chosen.warning, is_problem=False)
+        self.changed.emit()
+
+    def _take_inserted(self) -> None:
+        past = self.fill.past if self.fill else None
+        if past is not None:
+            self._thumbnails.forget(past)
+            self._update(past)
+
+    def _take_arrived(self, position: int) -> None:
+        fill = self.fill
+        if fill is None or fill.past is None:
+            return
+        result = fill.past.results[position]
+        if result.variant < 0:
+            self.live.remember(fill.past.key, position, fill.session, result.index)
+        current = self.book.find(fill.past.key) or fill.past
+        # What was chosen or starred meanwhile stays.
+        merged = current.with_result(
+            position, replace(result, starred=current.results[position].starred)
+        )
+        fill.past = replace(fill.past, chosen=current.chosen)
+        self._update(merged)
+        self._draw(merged, position)
+        if merged.chosen == position:
+            self._show_edits_of_chosen()
+
+    def _take_end(self, error: InpaintError | None) -> None:
+        fill, self.fill = self.fill, None
+        past = fill.past if fill else None
+        if past is not None:
+            current = self.book.find(past.key)
+            if current is not None and len(past.results) < len(current.results):
+                self._shrink(current, past)
+        self._scratch.close()
+        if error is not None:
+            self._take_failure(error)
+        self.changed.emit()
+
+    def _shrink(self, current: PastRun, ended: PastRun) -> None:
+        """A run that was cut short keeps the candidates that had arrived."""
+        layers = {result.layer for result in ended.results}
+        kept = tuple(result for result in current.results if result.layer in layers)
+        self._thumbnails.forget(current)
+        if not kept:
+            self.book.drop(current)
+            self.shown = self.book.last
+            return
+        shrunk = replace(current, results=kept, chosen=0)
+        self._update(shrunk)
+        self.choose(0)
+        self._draw_later()
+
+    def _take_failure(self, error: InpaintError) -> None:
+        self.notice = notice_of(error)
+        self.failed.emit(error)
+        self.changed.emit()
+
+    # -- the results -------------------------------------------------------------------------
+
+    def choose(self, position: int) -> None:
+        """Show this result on the canvas, hide its siblings."""
+        run = self.shown
+        if run is None or not 0 <= position < len(run.results):
+            return
+        for i, result in enumerate(run.results):
+            self.document.show(result.layer, i == position)
+        self.document.refresh()
+        self._update(replace(run, chosen=position))
+        self._show_edits_of_chosen()
+        self.changed.emit()
+
+    def star(self, position: int) -> None:
+        run = self.shown
+        if run is not None:
+            result = run.results[position]
+            self._update(run.with_result(position, replace(result, starred=not result.starred)))
+            self.changed.emit()
+
+    def compare(self, with_original: bool) -> None:
+        """Hide the run while the button is held."""
+        run = self.shown
+        if run is None or with_original == self._compares:
+            return
+        self._compares = with_original
+        self.document.show(run.kept or run.group, not with_original)
+        if run.kept:
+            self.document.show(run.group, not with_original)
+        self.document.refresh()
+
+    def keep(self, position: int) -> None:
+        """Make the run one layer with this result; one undo step brings the others back."""
+        run = self.shown
+        if run is None or self._keeping is not None or self.fill is not None:
+            return
+        self.live.stop()
+        self.choose(position)
+        self._keeping = Steps(keep_visible(self.document, run.group), self._kept, self._not_kept)
+
+    def _kept(self, layer: str) -> None:
+        self._keeping = None
+        run = self.shown
+        if run is None:
+            return
+        result = run.results[run.chosen]
+        self.document.rename(
+            layer,
+            tr("Inpaint · {model} · seed {seed}").format(model=run.model, seed=result.seed),
+        )
+        self._update(replace(run, kept=layer))
+        self.check_layers()
+        self.changed.emit()
+
+    def _not_kept(self, error: Exception) -> None:
+        self._keeping = None
+        if isinstance(error, InpaintError):
+            self._take_failure(error)
+        else:
+            log.error("keeping a result failed", exc_info=error)
+            self._take_failure(BadInput(tr("Krita did not merge the group; nothing was changed.")))
+
+    # -- sliders -----------------------------------------------------------------------------
+
+    def edit(self, edits: Edits, model: Model | None) -> None:
+        """The sliders moved: render the chosen result again, into the same layer."""
+        self.edits = edits
+        self._render_chosen(model)
+
+    def mix_with(self, layer: str, model: Model | None) -> None:
+        """Take styles of this layer, another result's or any; of none if it is empty."""
+        if self.shown is not None:
+            self.remix(with_other(self.mix, layer, self.shown), model)
+
+    def remix(self, mix: Mix, model: Model | None) -> None:
+        """Other levels, or another amount."""
+        self.mix = mix
+        self._render_chosen(model)
+
+    def _render_chosen(self, model: Model | None) -> None:
+        run = self.shown
+        if run is None or not run.results or self.fill is not None:
+            return
+        layer = self._layer_of_chosen(run)
+        if not layer:
+            return
+        try:
+            mixing = mixing_of(self.mix, run, self.document, self._scratch)
+        except BadInput as error:
+            self.mix = run.results[run.chosen].mix  # what the layer shows
+            self._take_failure(error)
+            return
+        edits = usable_edits(self.edits, model)
+        self.live.request(Wanted(run, run.chosen, layer, edits, self.mix, mixing))
+
+    def add_variant(self, model: Model | None) -> None:
+        """The chosen result as it was, and one more layer with the sliders' edits."""
+        run = self.shown
+        if run is None or self.fill is not None or (run.kept and run.kept not in self.missing):
+            return
+        chosen = run.results[run.chosen]
+        name = tr("Seed {seed}, edited").format(seed=chosen.seed)
+        layer = self.document.add_layer(run.group, name)
+        if layer is None:
+            return
+        count = sum(1 for result in run.results if result.index == chosen.index)
+        variant = Result(
+            chosen.seed, layer, chosen.recipe, chosen.index, count - 1, attachment_of(run, chosen)
+        )
+        self._update(replace(run, results=(*run.results, variant)))
+        position = len(run.results)
+        edits = self.edits
+        self.choose(position)
+        self.edit(edits, model)
+        self.changed.emit()
+
+    def _layer_of_chosen(self, run: PastRun) -> str:
+        """Where the chosen result is now: its own layer, or the one that was kept."""
+        own = run.results[run.chosen].layer
+        if self.document.is_attached(own):
+            return own
+        if run.kept and self.document.is_attached(run.kept):
+            return run.kept
+        return ""
+
+    def _read_again(self, run: PastRun, selection: KeptSelection) -> Pixels:
+        node = self.document.find(run.source) if run.source else None
+        rendered = node is not None and node.type() != "paintlayer"
+        return self.document.pixels(Source(node, rendered, ""), selection, self._scratch)
+
+    def _take_rendered(self, rendered: Rendered) -> None:
+        run = self.book.find(rendered.run_key)
+        if run is None:
+            return
+        self.document.refresh()
+        self._scratch.close()
+        old = run.results[rendered.position]
+        new = replace(
+            old,
+            edits=rendered.edits,
+            recipe=rendered.recipe,
+            mix=rendered.mix,
+            unmixed=(old.unmixed or old.recipe) if rendered.mix.is_on else "",
+        )
+        self._update(run.with_result(rendered.position, new))
+        self._draw(run, rendered.position)
+        self.changed.emit()
+
+    def _show_edits_of_chosen(self) -> None:
+        if self.shown is not None and self.shown.results:
+            chosen = self.shown.results[self.shown.chosen]
+            self.edits = chosen.edits
+            self.mix = chosen.mix
+
+    # -- history -----------------------------------------------------------------------------
+
+    def show_run(self, key: str) -> None:
+        """Show another run of this document in the docker."""
+        run = self.book.find(key)
+        if run is not None:
+            self.shown = run
+            self._show_edits_of_chosen()
+            self.check_layers()
+            self.changed.emit()
+            self._draw_later()
+
+    def check_layers(self) -> bool:
+        """Notice undo, redo and deletions, which Krita does not tell; whether anything changed."""
+        run = self.shown
+        if run is None:
+            return False
+        layers = {run.group, run.kept, *(result.layer for result in run.results)} - {""}
+        missing = frozenset(layer for layer in layers if not self.document.is_attached(layer))
+        offered = choices(run, self.document.paint_layers())
+        changed = missing != self.missing or offered != self.mix_choices
+        self.missing, self.mix_choices = missing, offered
+        return changed
+
+    def thumbnail(self, position: int) -> QtGui.QImage | None:
+        run = self.shown
+        return None if run is None else self._thumbnails.get(run, position)
+
+    def close(self) -> None:
+        """The document is closed: stop everything that goes on for it."""
+        if self.fill is not None:
+            self.fill.abandon()
+        self.live.stop()
+        for steps in (self._keeping, self._drawing):
+            if steps is not None:
+                steps.cancel()
+
+    def _update(self, run: PastRun) -> None:
+        """Remember a new or changed run; show it if it is new."""
+        is_new = self.book.find(run.key) is None
+        self.book.put(run)
+        if is_new or (self.shown is not None and self.shown.key == run.key):
+            self.shown = run
+        self.check_layers()
+
+    def _draw_later(self) -> None:
+        """The thumbnails of an earlier run, one in each turn of the event loop."""
+        run = self.shown
+        if run is not None:
+            self._drawing = Steps(self._draw_all(run), lambda _: None, self._not_drawn)
+
+    def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
+        for position in range(len(run.results)):
+            yield
+            if self._thumbnails.get(run, position) is None and self.document.is_open:
+                self._draw(run, position)
+
+    def _not_drawn(self, error: Exception) -> None:
+        log.warning("a thumbnail cannot be drawn", exc_info=error)
+
+    def _draw(self, run: PastRun, position: int) -> None:
+        self._thumbnails.draw(run, position)
+        if self.shown is not None and self.shown.key == run.key:
+            self.drawn.emit(position)

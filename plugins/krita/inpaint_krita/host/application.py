@@ -1,0 +1,57 @@
+"""Krita's application and window, as the controller sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inpaint_client.daemon import log_file
+
+from ..text import tr
+from .document import KritaDocument
+from .qt import QtCore, QtGui, QtWidgets
+from .scratch import Scratch
+
+LOG_TAIL = 20_000  # characters
+
+
+class KritaHost:
+    """`application` is Krita.instance()."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def active_document(self) -> KritaDocument | None:
+        document = self._application.activeDocument()
+        if document is None or document.rootNode() is None:  # while it is being closed
+            return None
+        return KritaDocument(self._application, document)
+
+    def scratch(self) -> Scratch:
+        return Scratch(self._application)
+
+    def language(self) -> str:
+        """The language of Krita's own texts."""
+        chosen = str(self._application.readSetting("", "language", ""))
+        return chosen or QtCore.QLocale.system().name()
+
+    def show_log(self) -> None:
+        path = log_file()
+        try:
+            text = path.read_text("utf-8", errors="replace")[-LOG_TAIL:]
+        except OSError:
+            text = tr("There is no log yet: the daemon was not started from here.")
+        self.show_text(str(path), text)
+
+    def show_text(self, title: str, text: str) -> None:
+        window = self._application.activeWindow()
+        dialog = QtWidgets.QDialog(window.qwindow() if window else None)
+        dialog.setWindowTitle(title)
+        dialog.resize(720, 420)
+        view = QtWidgets.QPlainTextEdit(text)
+        view.setReadOnly(True)
+        view.setFont(QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.SystemFont.FixedFont))
+        view.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+        layout = QtWidgets.QVBoxLayout(dialog)
+        layout.addWidget(view)
+        dialog.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()

@@ -1,0 +1,317 @@
+"""Krita's Document, as the rest of the plug-in sees it. No decisions are made here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from inpaint_client.geometry import Box, Extent
+
+from .colour import SRGB, Space
+from .document_protocol import Painting
+from .layer_placement import Node, Source, Spot
+from .qt import QtCore, QtGui
+from .scratch import Scratch
+from .selection import Selection
+
+ACTIVATION_MS = 60
+ACTIVATION_TURNS = 80
+AFTERTHOUGHTS = 25  # turns to watch on after the active layer was put back
+RETURNS = 3  # how often it is put back: whoever goes there more often is the artist
+
+
+class KritaDocument:
+    """One open document. Layers are named by their id, which survives saving and loading."""
+
+    def __init__(self, application: Any, document: Any) -> None:
+        self._application = application
+        self._document = document
+        # Layers that an undo took out of the picture can still be written to, through these.
+        self._known: dict[str, Any] = {}
+
+    def is_same(self, other: KritaDocument) -> bool:
+        """Whether both are the same open document, perhaps seen through two views."""
+        return bool(self._document == other._document)
+
+    @property
+    def is_open(self) -> bool:
+        return any(document == self._document for document in self._application.documents())
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self._document.width(), self._document.height())
+
+    @property
+    def space(self) -> Space:
+        document = self._document
+        return Space(document.colorModel(), document.colorDepth(), document.colorProfile())
+
+    def active_node(self) -> Node | None:
+        """The active layer or mask; None for a moment after opening."""
+        node: Node | None = self._document.activeNode()
+        return node
+
+    def settle(self) -> None:
+        """Wait until Krita has finished what it computes, so that pixels are up to date."""
+        self._document.waitForDone()
+
+    # -- selection ---------------------------------------------------------------------------
+
+    def selection(self) -> Selection | None:
+        """The selection of the picture, else that of the active layer, else None."""
+        selection: Selection | None = self._document.selection()
+        if selection is None and (node := self._document.activeNode()) is not None:
+            for child in node.childNodes():
+                if child.type() == "selectionmask":
+                    own: Selection | None = child.selection()
+                    return own
+        return selection
+
+    def select_transparent_part(self) -> None:
+        """Select what is transparent in the active layer, as the artist would by the menu."""
+        for action in ("selectopaque", "invert_selection"):
+            self._application.action(action).trigger()
+            self._document.waitForDone()
+
+    # -- pixels ------------------------------------------------------------------------------
+
+    def pixels(self, source: Source, selection: Selection, scratch: Scratch) -> DocumentPixels:
+        return DocumentPixels(self._document, source.node, source.rendered, selection, scratch)
+
+    def view(self, box: Box, extent: Extent) -> QtGui.QImage:
+        """What is visible in `box`, scaled to `extent`, sRGB."""
+        image: QtGui.QImage = self._document.projection(*box)
+        return image.scaled(
+            *extent,
+            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
+            QtCore.Qt.TransformationMode.SmoothTransformation,
+        )
+
+    # -- the layers of a run -----------------------------------------------------------------
+
+    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]:
+        """A group with empty layers, the first one on top and visible, in ONE undo step.
+
+        Adding a child makes a step of its own, except that a group which is not yet in the picture
+        takes its children silently. Writing pixels makes no step either: so the layers go in empty
+        and are filled as the candidates arrive.
+        """
+        before = self._document.activeNode()
+        group = self._document.createGroupLayer(title)
+        layers = [self._document.createNode(name, "paintlayer") for name in names]
+        for layer in layers[1:]:
+            layer.setVisible(False)
+        group.setChildNodes(list(reversed(layers)))  # the first in this list is the lowest
+        spot.parent.addChildNode(group, spot.above)  # type: ignore[attr-defined]
+        if group.parentNode() is None:  # the artist has deleted the layer meanwhile
+            self._document.rootNode().addChildNode(group, None)
+        self._stay_on(before, group)
+        return self._remember(group), [self._remember(layer) for layer in layers]
+
+    def add_layer(self, group_id: str, name: str) -> str | None:
+        """One more layer on top of a run's group: an undo step of its own. None if it is gone."""
+        group = self.find(group_id)
+        if group is None:
+            return None
+        layer = self._document.createNode(name, "paintlayer")
+        before = self._document.activeNode()
+        group.addChildNode(layer, None)
+        self._stay_on(before, group)
+        return self._remember(layer)
+
+    def keep_layers(self, group_id: str, layer_ids: list[str]) -> None:
+        """Leave only these layers in the group, without an undo step: for runs that were cut short.
+
+        `setChildNodes` should replace all children. Up to Krita 5.2 it takes only the first one
+        out; hence the loop, which does the same wherever that is mended.
+        """
+        group = self._known.get(group_id) or self.find(group_id)
+        if group is None:
+            return
+        before = self._document.activeNode()
+        kept = [node for node in group.childNodes() if _id(node) in layer_ids]
+        for _turn in range(len(group.childNodes())):
+            group.setChildNodes([])
+        group.setChildNodes(kept)
+        self._stay_on(before, group)
+        self.refresh()
+
+    def _stay_on(self, before: Any, group: Any) -> None:
+        """Krita makes a new layer the active one, 5.1 at once, 5.2 some time later.
+
+        "Again" must read the same layer as before. Only the group's layers are left for it: the
+        artist may have clicked another one.
+        """
+        ours = {_id(group), *(_id(node) for node in group.childNodes())}
+
+        def go_back(turns: int, returns: int) -> None:
+            if not turns or not returns or before.parentNode() is None:
+                return
+            active = self._document.activeNode()
+            if active is not None and _id(active) in ours:
+                self._document.setActiveNode(before)
+                turns = min(turns, AFTERTHOUGHTS)  # it may do so once more, late if it is busy
+                returns -= 1
+            QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
+
+        if before is not None and _id(before) not in ours:
+            go_back(ACTIVATION_TURNS, RETURNS)
+
+    def write(self, layer_id: str, painting: Painting) -> bool:
+        """Put pixels into a layer, without an undo step. False if it is gone."""
+        layer = self._known.get(layer_id) or self.find(layer_id)
+        if layer is None:
+            return False
+        layer.setPixelData(QtCore.QByteArray(painting.data), *painting.box)
+        return True
+
+    def refresh(self) -> None:
+        """Draw the picture anew: neither writing pixels nor hiding layers does."""
+        self._document.refreshProjection()
+
+    def show(self, layer_id: str, visible: bool) -> bool:
+        """Show or hide a layer, without an undo step. False if it is gone."""
+        layer = self.find(layer_id)
+        if layer is None:
+            return False
+        layer.setVisible(visible)
+        return True
+
+    def is_attached(self, layer_id: str) -> bool:
+        """Whether the layer is in the picture: not deleted, not undone."""
+        return self.find(layer_id) is not None
+
+    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None:
+        """A layer's own picture, scaled, and where it lies."""
+        layer = self._known.get(layer_id) or self.find(layer_id)
+        if layer is None:
+            return None
+        box = _bounds(layer)
+        return None if box.is_empty else (layer.thumbnail(*extent), box)
+
+    def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage:
+        """A layer's own pixels in a box, as sRGB."""
+        node = self.find(layer_id)
+        own = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
+        display = Space("RGBA", "U8", SRGB)
+        data = scratch.convert(bytes(node.pixelData(*box)), box.extent, own, display)
+        image = QtGui.QImage(data, *box.extent, QtGui.QImage.Format.Format_ARGB32)
+        return image.copy()  # the bytes are not the image's own
+
+    def bounds(self, layer_id: str) -> Box | None:
+        """Where a layer of the picture has anything; None if it is empty or gone."""
+        layer = self.find(layer_id)
+        box = Box(0, 0, 0, 0) if layer is None else _bounds(layer)
+        return None if box.is_empty else box
+
+    def paint_layers(self) -> list[tuple[str, str]]:
+        """Id and name of every paint layer in the picture."""
+        root = self._document.rootNode()  # None once the document is closed
+        nodes = _walk(root) if root is not None else ()
+        return [(_id(node), node.name()) for node in nodes if node.type() == "paintlayer"]
+
+    def rename(self, layer_id: str, name: str) -> None:
+        if (layer := self.find(layer_id)) is not None:
+            layer.setName(name)
+
+    def activate(self, layer_id: str) -> bool:
+        if (layer := self.find(layer_id)) is None:
+            return False
+        self._document.setActiveNode(layer)
+        return True
+
+    def active_id(self) -> str:
+        node = self._document.activeNode()
+        return "" if node is None else self._remember(node)
+
+    def flatten_active(self) -> None:
+        """Krita's own "Flatten Layer": one undo step, done after some turns of the event loop."""
+        self._application.action("flatten_layer").trigger()
+
+    def find(self, layer_id: str) -> Any:
+        """The layer in the picture, or None."""
+        root = self._document.rootNode()  # None once the document is closed
+        for node in _walk(root) if root is not None else ():
+            if _id(node) == layer_id:
+                self._known[layer_id] = node
+                return node
+        return None
+
+    def id_of(self, node: Any) -> str:
+        return _id(node)
+
+    def _remember(self, node: Any) -> str:
+        self._known[_id(node)] = node
+        return _id(node)
+
+    # -- annotations -------------------------------------------------------------------------
+
+    def annotation_names(self) -> list[str]:
+        return [str(name) for name in self._document.annotationTypes()]
+
+    def annotation(self, name: str) -> bytes:
+        return bytes(self._document.annotation(name))
+
+    def annotate(self, name: str, description: str, data: bytes) -> None:
+        """Store bytes in the document; they are saved with it. No undo step."""
+        self._document.setAnnotation(name, description, QtCore.QByteArray(data))
+
+    def remove_annotation(self, name: str) -> None:
+        self._document.removeAnnotation(name)
+
+
+class DocumentPixels:
+    """Reads one source of a document (see capture.Pixels)."""
+
+    def __init__(
+        self, document: Any, node: Any, rendered: bool, selection: Selection, scratch: Scratch
+    ) -> None:
+        self._document = document
+        self._node = node
+        self._rendered = rendered
+        self._selection = selection
+        self._scratch = scratch
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self._document.width(), self._document.height())
+
+    @property
+    def space(self) -> Space:
+        owner = self._document if self._node is None else self._node
+        return Space(owner.colorModel(), owner.colorDepth(), owner.colorProfile())
+
+    def read(self, box: Box) -> bytes:
+        if self._node is None:
+            return bytes(self._document.pixelData(*box))
+        if self._rendered:
+            return bytes(self._node.projectionPixelData(*box))
+        return bytes(self._node.pixelData(*box))
+
+    def read_display(self, box: Box) -> bytes:
+        image: QtGui.QImage = self._document.projection(*box)
+        image = image.convertToFormat(QtGui.QImage.Format.Format_ARGB32)
+        pointer: Any = image.constBits()
+        pointer.setsize(image.sizeInBytes())
+        return bytes(pointer)
+
+    def read_coverage(self, box: Box) -> bytes:
+        return bytes(self._selection.pixelData(*box))
+
+    def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
+        return self._scratch.convert(data, extent, source, target)
+
+
+def _id(node: Any) -> str:
+    return str(node.uniqueId().toString())
+
+
+def _bounds(layer: Any) -> Box:
+    bounds = layer.bounds()
+    return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
+
+
+def _walk(node: Any) -> Iterator[Any]:
+    for child in node.childNodes():
+        yield child
+        yield from _walk(child)

@@ -1,0 +1,106 @@
+"""Where a run's layers go, and whose pixels are read: decisions about the active layer.
+
+Works on anything with the five methods of Krita's Node used here, so it is tested without Krita.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from ..text import tr
+
+
+class Node(Protocol):
+    """The part of Krita's Node that decisions need."""
+
+    def type(self) -> str: ...
+    def name(self) -> str: ...
+    def visible(self) -> bool: ...
+    def locked(self) -> bool: ...
+    def parentNode(self) -> Node | None: ...
+
+
+class Spot(NamedTuple):
+    """New layers go into `parent`, directly above `above`."""
+
+    parent: Node
+    above: Node
+    notice: str  # empty, or one sentence why it is not where one might look
+
+
+class Source(NamedTuple):
+    """Whose pixels are read: `node`, or all that is visible if None."""
+
+    node: Node | None
+    rendered: bool  # the layer has no pixels of its own: read what it shows
+    notice: str
+
+
+def layer_of(node: Node) -> Node:
+    """A mask belongs to its layer; a layer to itself."""
+    while node.type().endswith("mask") and (parent := node.parentNode()) is not None:
+        if parent.parentNode() is None:  # a mask of the whole picture
+            return node
+        node = parent
+    return node
+
+
+def spot_above(active: Node, is_result: Callable[[Node], bool]) -> Spot:
+    """Above the active layer, but never in a place where the result could not be seen or changed.
+
+    Raises:
+        ValueError: `active` is the root.
+    """
+    path = _path(layer_of(active))
+    if not path:
+        raise ValueError("the root has no place above it")
+    above, notice = path[-1], ""
+    for ancestor in path[:-1]:  # from the outside in
+        if is_result(ancestor):
+            above = ancestor
+            break
+        if not ancestor.visible():
+            above = ancestor
+            notice = tr("The group “{name}” is hidden, so the result is placed above it.")
+            break
+        if ancestor.locked():
+            above = ancestor
+            notice = tr("The group “{name}” is locked, so the result is placed above it.")
+            break
+    parent = above.parentNode()
+    if parent is None:
+        raise ValueError("the root has no place above it")
+    return Spot(parent, above, notice.format(name=above.name()))
+
+
+def _path(node: Node) -> list[Node]:
+    """From the outermost layer to `node`, without the root."""
+    path: list[Node] = []
+    current: Node | None = node
+    while current is not None and current.parentNode() is not None:
+        path.insert(0, current)
+        current = current.parentNode()
+    return path
+
+
+def source_of(active: Node, all_visible: bool) -> Source:
+    """Whose pixels to read when the artist chose "this layer" or "all visible layers"."""
+    if all_visible:
+        return Source(None, False, "")
+    layer = layer_of(active)
+    kind = layer.type()
+    if kind in ("filterlayer", "selectionmask") or kind.endswith("mask"):
+        return Source(
+            None,
+            False,
+            tr("“{name}” has no picture of its own, so all visible layers are used.").format(
+                name=layer.name()
+            ),
+        )
+    notice = ""
+    if not layer.visible():
+        notice = tr("“{name}” is hidden; its picture is used all the same.").format(
+            name=layer.name()
+        )
+    return Source(layer, kind != "paintlayer", notice)

@@ -1,0 +1,95 @@
+"""Read what the daemon needs from a document, in strips, between turns of the event loop.
+
+`capture` is a generator: each `yield` hands control back to the host, so that reading a large
+picture never stops the window for longer than one strip takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from inpaint_client.capture import Capture
+from inpaint_client.geometry import Box, crop_for_hole, overview_step
+from inpaint_client.info import Limits
+from inpaint_client.pictures import Picture, SampleType
+from inpaint_client.pixels import encode_coverage, rearrange, shrink
+
+from ..host.colour import Route, route
+from ..host.document_protocol import Pixels
+
+STRIP_BYTES = 1 << 20  # read and rearranged in some 5 ms
+CONVERT_BYTES = 1 << 18  # Krita's colour conversion is ten times slower than copying
+
+
+def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
+    """Read crop, hole and overview for a selection whose box is `selection`.
+
+    Raises:
+        BadInput: nothing is selected on the canvas, or it is too large for one crop.
+    """
+    canvas = Box.of_extent(pixels.extent)
+    way = route(pixels.space)
+    crop_box = crop_for_hole(
+        selection, canvas, way.travel.pixel_bytes, limits.max_side, limits.max_picture_bytes
+    )
+    hole = bytearray()
+    for strip in _strips(crop_box, 1, STRIP_BYTES):
+        hole += pixels.read_coverage(strip)
+        yield
+    crop = yield from _crop(pixels, crop_box, way)
+    overview = None if crop_box == canvas else (yield from _overview(pixels, canvas))
+    return Capture(
+        crop=crop,
+        hole=Picture(*crop_box.extent, 1, hole),
+        crop_box=crop_box,
+        document=pixels.extent,
+        overview=overview,
+    )
+
+
+def _crop(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Picture]:
+    """The pixels in the wire's channel order. Alpha travels only where something is transparent.
+
+    That is known only when all was read: then the reading begins again, which is rare. What the
+    strips are gathered in is handed on as it is: to copy it would stop the window.
+    """
+    layout, sample_type = way.travel.layout, way.travel.sample_type
+    direct = way.is_direct(pixels.space)
+    for wire in ("Y" if layout == "YA" else "RGB", "RGBA"):
+        data = bytearray()
+        size = STRIP_BYTES if direct else CONVERT_BYTES
+        for strip in _strips(box, pixels.space.pixel_bytes, size):
+            rows = pixels.read(strip)
+            if not direct:
+                rows = pixels.convert(rows, strip.extent, pixels.space, way.travel)
+            if wire != "RGBA" and not _is_opaque(rows, layout, sample_type):
+                break
+            data += rearrange(rows, layout, wire, sample_type)
+            yield
+        else:
+            break
+    return Picture(*box.extent, len(wire), data, sample_type, way.transfer)
+
+
+def _is_opaque(data: bytes, layout: str, sample_type: SampleType) -> bool:
+    size = sample_type.size
+    solid = encode_coverage(b"\xff", sample_type)
+    first = layout.index("A") * size
+    step = len(layout) * size
+    count = len(data) // step
+    return all(data[first + byte :: step] == solid[byte : byte + 1] * count for byte in range(size))
+
+
+def _overview(pixels: Pixels, canvas: Box) -> Generator[None, None, Picture]:
+    step = overview_step(canvas.extent)
+    data = bytearray()
+    for strip in canvas.strips(step):
+        if strip.height == step:
+            rows = rearrange(pixels.read_display(strip), "BGRA", "RGB")
+            data += shrink(rows, canvas.width, 3, step)
+            yield
+    return Picture(canvas.width // step, canvas.height // step, 3, bytes(data))
+
+
+def _strips(box: Box, pixel_bytes: int, target: int) -> list[Box]:
+    return list(box.strips(max(1, target // (box.width * pixel_bytes))))

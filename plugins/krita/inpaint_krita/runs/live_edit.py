@@ -1,0 +1,174 @@
+"""Live sliders: a candidate rendered again with other edits, into the same layer.
+
+What is rendered when is the client's `LiveEdit`; here is what it asks of Krita.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from inpaint_client.capture import Capture
+from inpaint_client.errors import BadInput, InpaintError
+from inpaint_client.events import Candidate, Message
+from inpaint_client.info import Limits
+from inpaint_client.live_edit import Cancellable, LiveEdit, Session
+from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
+
+from ..host.colour import Space
+from ..host.document_protocol import Pixels
+from ..host.qt import QtCore
+from ..host.selection import KeptSelection, box_of
+from ..text import tr
+from .capture import capture
+from .history import Mix, PastRun, attachment_of
+from .paint import Convert
+from .run_fill import Submit
+from .stepper import Steps
+from .writer import Canvas, Order, Writer
+
+
+class Wanted(NamedTuple):
+    """A rendering that the artist asked for."""
+
+    run: PastRun
+    position: int
+    layer: str  # where it goes
+    edits: Edits
+    mix: Mix = Mix()
+    mixing: Mixing | None = None  # what `mix` asks of the daemon
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.run.key, self.position
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A layer was rendered again."""
+
+    run_key: str
+    position: int
+    edits: Edits
+    recipe: str
+    mix: Mix
+
+
+Read = Callable[[PastRun, KeptSelection], Pixels]
+
+
+class LayerEdits(QtCore.QObject):
+    """One for each open document."""
+
+    rendered = QtCore.pyqtSignal(object)  # Rendered
+    failed = QtCore.pyqtSignal(object)  # InpaintError
+    changed = QtCore.pyqtSignal()  # whether it is busy
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        read: Read,
+        space: Callable[[], Space],
+        limits: Callable[[], Limits],
+        submit: Submit,
+        convert: Convert,
+        parent: QtCore.QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._read = read
+        self._space = space
+        self._limits = limits
+        self._submit = submit
+        self._writer = Writer(canvas, convert, self._stumble)
+        self._captures: dict[str, Capture] = {}
+        self._steps: Steps[Capture] | None = None
+        self._live: LiveEdit[Wanted] = LiveEdit(self)
+
+    @property
+    def is_busy(self) -> bool:
+        return self._live.is_busy
+
+    def remember(self, run_key: str, position: int, session: str, index: int) -> None:
+        """The daemon's session of a fresh run."""
+        self._live.remember((run_key, position), Session(session, index))
+
+    def request(self, wanted: Wanted) -> None:
+        """Render as soon as the one under way is done; replaces what waits."""
+        self._live.request(wanted)
+
+    def stop(self) -> None:
+        """Forget what is under way and what waits."""
+        self._drop()
+        self._live.stop()
+
+    # -- what the client's `LiveEdit` asks for -----------------------------------------------
+
+    def key(self, wanted: Wanted) -> tuple[str, int]:
+        return wanted.key
+
+    def is_shown(self, wanted: Wanted) -> bool:
+        return False  # the layer may have been painted on since
+
+    def changes(self, wanted: Wanted) -> tuple[Edits, Mixing | None]:
+        return wanted.edits, wanted.mixing
+
+    def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:
+        run, result = wanted.run, wanted.run.results[wanted.position]
+
+        def take(captured: Capture) -> None:
+            self._steps = None
+            self._captures = {run.key: captured}  # only the last: they are large
+            give(
+                RecipeSource(
+                    recipe=result.unmixed or result.recipe,
+                    attachment=attachment_of(run, result),
+                    capture=captured,
+                )
+            )
+
+        if run.key in self._captures:
+            take(self._captures[run.key])
+            return
+        selection = KeptSelection(run.hole_box, run.coverage)
+        pixels = self._read(run, selection)
+        if pixels.extent != run.document:
+            raise BadInput(
+                tr("The picture was resized or cropped since this fill was made."),
+                tr("Undo that, or make a new fill."),
+            )
+        reading = capture(pixels, box_of(selection), self._limits())
+        self._steps = Steps(reading, take, self._stumble)
+
+    def submit(self, job: EditJob, receive: Callable[[Message], None]) -> Cancellable:
+        return self._submit(job, receive)
+
+    def show(self, wanted: Wanted, candidate: Candidate, job: EditJob) -> None:
+        done = Rendered(*wanted.key, wanted.edits, candidate.recipe, wanted.mix)
+
+        def written() -> None:
+            self.rendered.emit(done)
+            self._live.shown()
+
+        self._writer.write(Order(wanted.layer, candidate.patches, self._space(), written))
+
+    def refused(self, error: InpaintError) -> None:
+        self._drop()
+        self.failed.emit(error)
+
+    def busy_changed(self) -> None:
+        self.changed.emit()
+
+    def _stumble(self, error: Exception) -> None:
+        if not isinstance(error, InpaintError):
+            error = BadInput(
+                tr("The picture could not be read or written ({error}).").format(error=error)
+            )
+        self._live.refuse(error)
+
+    def _drop(self) -> None:
+        """Leave what is being read or written."""
+        if self._steps is not None:
+            self._steps.cancel()
+            self._steps = None
+        self._writer.stop()

@@ -1,0 +1,96 @@
+"""Style mixing: a result takes styles of another result, or of any paint layer of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from inpaint_client.errors import BadInput
+from inpaint_client.geometry import Box, crop_for_hole, reducing_step
+from inpaint_client.pictures import Picture
+from inpaint_client.pixels import rearrange
+from inpaint_client.requests import Mixing
+
+from ..host.qt import Qt, QtGui
+from ..host.scratch import Scratch
+from ..text import tr
+from .history import Mix, PastRun, Result
+
+LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
+
+
+class Layers(Protocol):
+    """What is needed of a document (document_protocol.Document)."""
+
+    def bounds(self, layer_id: str) -> Box | None: ...
+    def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage: ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A layer whose styles can be taken."""
+
+    layer: str
+    label: str
+
+
+def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Choice, ...]:
+    """The other results of a run, then the paint layers (id, name) that are none of its own."""
+    if run is None or not run.results:
+        return ()
+    chosen = run.results[run.chosen]
+    own = {result.layer for result in run.results} | {run.kept}
+    return (
+        *(Choice(each.layer, _label(each)) for each in run.results if each is not chosen),
+        *(
+            Choice(layer, tr("Layer: {name}").format(name=name))
+            for layer, name in layers
+            if layer not in own
+        ),
+    )
+
+
+def _label(result: Result) -> str:
+    text = tr("Seed {seed}") if result.variant < 0 else tr("Seed {seed}, edited")
+    return text.format(seed=result.seed)
+
+
+def with_other(mix: Mix, layer: str, run: PastRun) -> Mix:
+    """The styles of another layer."""
+    return mix.with_other(layer or None, is_result=bool(_recipe(run, layer)))
+
+
+def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixing | None:
+    """What the daemon is asked for; None where nothing is mixed.
+
+    Raises:
+        BadInput: the layer shows nothing around the hole.
+    """
+    return mix.request(_recipe(run, mix.other), lambda layer: _picture(layer, run, layers, scratch))
+
+
+def _recipe(run: PastRun, layer: str | None) -> str:
+    """That of a result's layer; empty for other layers."""
+    return next((result.recipe for result in run.results if result.layer == layer), "")
+
+
+def _picture(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tuple[Picture, Box]:
+    """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
+    bounds = layers.bounds(layer)
+    around = crop_for_hole(run.hole_box, Box.of_extent(run.document))
+    box = Box(0, 0, 0, 0) if bounds is None else bounds.clamp(around)
+    if box.is_empty:
+        raise BadInput(tr("The layer to mix with is empty or was deleted."))
+    step = reducing_step(box.extent, LAYER_SIDE)
+    image = layers.layer_view(layer, box, scratch).scaled(
+        max(1, box.width // step),
+        max(1, box.height // step),
+        Qt.AspectRatioMode.IgnoreAspectRatio,
+        Qt.TransformationMode.SmoothTransformation,
+    )
+    image = image.convertToFormat(QtGui.QImage.Format.Format_ARGB32)
+    pointer: Any = image.constBits()
+    pointer.setsize(image.sizeInBytes())
+    data = rearrange(bytes(pointer), "BGRA", "RGBA")
+    return Picture(image.width(), image.height(), 4, data), box

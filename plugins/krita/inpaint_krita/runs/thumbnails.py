@@ -1,0 +1,86 @@
+"""Small pictures of results: the fill in its surroundings."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from inpaint_client.geometry import Box, Extent
+
+from ..host.qt import QtCore, QtGui
+from .history import PastRun
+
+SIDE = 192  # px; shown at half of it, sharp on screens with two pixels a point
+MARGIN = 0.35  # of the hole's longer side, around it
+
+
+class Pictures(Protocol):
+    @property
+    def extent(self) -> Extent: ...
+    def view(self, box: Box, extent: Extent) -> QtGui.QImage: ...
+    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None: ...
+    def is_attached(self, layer_id: str) -> bool: ...
+
+
+def region(hole: Box, canvas: Box) -> Box:
+    """A square around the hole, as far as the canvas allows."""
+    side = round(hole.extent.longest * (1 + 2 * MARGIN))
+    x = hole.x + (hole.width - side) // 2
+    y = hole.y + (hole.height - side) // 2
+    return Box(x, y, side, side).moved_into(canvas)
+
+
+class Thumbnails:
+    """Drawn by `draw` only: a widget that is being painted must not touch the document."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self._pictures = pictures
+        self._drawn: dict[tuple[str, str], QtGui.QImage] = {}
+        self._backdrops: dict[str, QtGui.QImage] = {}
+
+    def get(self, run: PastRun, position: int) -> QtGui.QImage | None:
+        """What was drawn last; None if nothing was."""
+        return self._drawn.get((run.key, run.results[position].layer))
+
+    def draw(self, run: PastRun, position: int) -> None:
+        result = run.results[position]
+        area = region(run.hole_box, Box.of_extent(self._pictures.extent))
+        scale = SIDE / area.extent.longest
+        layer = result.layer
+        if run.kept and position == run.chosen and not self._pictures.is_attached(layer):
+            layer = run.kept
+        size = Extent(
+            max(1, round(run.hole_box.width * scale)), max(1, round(run.hole_box.height * scale))
+        )
+        found = self._pictures.thumbnail(layer, size)
+        if found is None:
+            return
+        fill, box = found
+        picture = self._backdrop(run, area).copy()
+        painter = QtGui.QPainter(picture)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(
+            QtCore.QRectF(
+                (box.x - area.x) * scale,
+                (box.y - area.y) * scale,
+                box.width * scale,
+                box.height * scale,
+            ),
+            fill,
+        )
+        painter.end()
+        self._drawn[run.key, result.layer] = picture
+
+    def forget(self, run: PastRun) -> None:
+        """Take the surroundings anew, as they are now."""
+        self._backdrops.pop(run.key, None)
+        self._drawn = {key: image for key, image in self._drawn.items() if key[0] != run.key}
+
+    def _backdrop(self, run: PastRun, area: Box) -> QtGui.QImage:
+        if run.key not in self._backdrops:
+            scale = SIDE / area.extent.longest
+            size = Extent(max(1, round(area.width * scale)), max(1, round(area.height * scale)))
+            image = self._pictures.view(area, size)
+            self._backdrops[run.key] = image.convertToFormat(
+                QtGui.QImage.Format.Format_ARGB32_Premultiplied
+            )
+        return self._backdrops[run.key]

@@ -1,0 +1,77 @@
+"""Puts the daemon's patches into layers, one after another, a strip at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import NamedTuple, Protocol
+
+from inpaint_client.events import Patch
+
+from ..host.colour import Space
+from ..host.document_protocol import Painting
+from .paint import Convert, paintings
+from .stepper import Steps
+
+
+class Canvas(Protocol):
+    """What is written to."""
+
+    def write(self, layer_id: str, painting: Painting) -> bool: ...
+
+
+class Order(NamedTuple):
+    layer: str
+    patches: tuple[Patch, ...]
+    space: Space  # of the document
+    done: Callable[[], None]
+
+
+class Writer:
+    """A queue: candidates may come faster than they are written."""
+
+    def __init__(
+        self, canvas: Canvas, convert: Convert, failed: Callable[[Exception], None]
+    ) -> None:
+        self._canvas = canvas
+        self._convert = convert
+        self._failed = failed
+        self._orders: deque[Order] = deque()
+        self._steps: Steps[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._steps is not None or bool(self._orders)
+
+    def write(self, order: Order) -> None:
+        """Returns at once; `order.done` is called when the layer is complete."""
+        self._orders.append(order)
+        if self._steps is None:
+            self._next()
+
+    def stop(self) -> None:
+        """Drop what is not written yet."""
+        self._orders.clear()
+        if self._steps is not None:
+            self._steps.cancel()
+            self._steps = None
+
+    def _next(self) -> None:
+        order = self._orders.popleft()
+
+        def done(_: None) -> None:
+            self._steps = None
+            order.done()
+            if self._orders and self._steps is None:
+                self._next()
+
+        def failed(error: Exception) -> None:
+            self.stop()
+            self._failed(error)
+
+        self._steps = Steps(self._write(order), done, failed)
+
+    def _write(self, order: Order) -> Generator[None, None, None]:
+        for painting in paintings(order.patches, order.space, self._convert):
+            self._canvas.write(order.layer, painting)
+            yield

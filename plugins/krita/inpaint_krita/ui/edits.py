@@ -1,0 +1,136 @@
+"""The model's edits as named sliders, grouped as the daemon groups them."""
+
+from __future__ import annotations
+
+from inpaint_client.info import Direction, Model
+
+from ..app.state import State
+from ..host.qt import QtCore, QtGui, QtWidgets
+from ..text import tr
+from .parts import IconButton, ValueSlider, column
+
+STEP = 0.1
+REST_MS = 40  # a slider that is dragged sends at most this often
+
+
+class Edits(QtWidgets.QWidget):
+    """Grows and shrinks with the model's directions."""
+
+    edited = QtCore.pyqtSignal(str, float)
+    plain_too = QtCore.pyqtSignal(bool)
+    variant = QtCore.pyqtSignal()
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._directions: tuple[Direction, ...] | None = None
+        self.sliders: dict[str, ValueSlider] = {}
+        self._resets: dict[str, IconButton] = {}
+        self._pending: dict[str, float] = {}
+        self._grid = QtWidgets.QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(6)
+        self._grid.setVerticalSpacing(1)
+        self._grid.setColumnStretch(1, 1)
+        self._empty = QtWidgets.QLabel()
+        self._empty.setWordWrap(True)
+        self._empty.setEnabled(False)
+        self.both = QtWidgets.QCheckBox(tr("New candidates also without edits"))
+        self.both.clicked.connect(self.plain_too)
+        self.add = QtWidgets.QPushButton(tr("Keep both versions"))
+        self.add.setToolTip(
+            tr("Leaves this result as it was and goes on with the edits in a layer of its own.")
+        )
+        self.add.clicked.connect(lambda: self.variant.emit())
+        layout = column(self)
+        layout.addWidget(self._empty)
+        layout.addLayout(self._grid)
+        layout.addWidget(self.add)
+        layout.addWidget(self.both)
+        self._timer = QtCore.QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REST_MS)
+        self._timer.timeout.connect(self._send)
+
+    def draw(self, state: State) -> None:
+        self._build(state.model)
+        for name, slider in self.sliders.items():
+            value = state.edits.get(name, 0.0)
+            if name not in self._pending and slider.value != value:
+                slider.show_value(value)
+            self._resets[name].setEnabled(slider.value != 0)
+        has = bool(self.sliders)
+        self._empty.setVisible(not has)
+        self._empty.setText(
+            tr("This model has no edits.")
+            if state.model is not None
+            else tr("The sliders appear when the daemon runs.")
+        )
+        self.both.setVisible(has)
+        self.both.setChecked(state.wishes.also_without_edits)
+        can_add = state.run is not None and state.run_is_attached and not state.run.kept
+        self.add.setVisible(has and can_add and not state.progress.is_running)
+        self.add.setEnabled(any(state.edits.values()) and not state.is_editing)
+
+    def _build(self, model: Model | None) -> None:
+        directions = model.directions if model else ()
+        if directions == self._directions:
+            return
+        self._directions = directions
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        self.sliders.clear()
+        self._resets.clear()
+        groups: dict[str, list[Direction]] = {}
+        for direction in directions:
+            groups.setdefault(direction.group, []).append(direction)
+        at = 0
+        for group, members in groups.items():
+            if group:
+                self._grid.addWidget(_heading(group), at, 0, 1, 3)
+                at += 1
+            for direction in members:
+                self._add(direction, at)
+                at += 1
+
+    def _add(self, direction: Direction, at: int) -> None:
+        name = direction.name
+        label = QtWidgets.QLabel(_title(name))
+        label.setToolTip(direction.description)
+        slider = ValueSlider(direction.minimum, direction.maximum, STEP)
+        slider.setToolTip(direction.description)
+        slider.changed.connect(lambda value: self._changed(name, value))
+        reset = IconButton("reset", tr("Back to 0"))
+        reset.clicked.connect(lambda: slider.spin.setValue(0.0))
+        self._grid.addWidget(label, at, 0)
+        self._grid.addWidget(slider, at, 1)
+        self._grid.addWidget(reset, at, 2)
+        self.sliders[name] = slider
+        self._resets[name] = reset
+
+    def _changed(self, name: str, value: float) -> None:
+        self._pending[name] = round(value, 3)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _send(self) -> None:
+        pending, self._pending = self._pending, {}
+        for name, value in pending.items():
+            self.edited.emit(name, value)
+
+
+def _heading(group: str) -> QtWidgets.QLabel:
+    label = QtWidgets.QLabel(_title(group))
+    font = label.font()
+    font.setPointSizeF(max(6.0, font.pointSizeF() * 0.9))
+    font.setCapitalization(QtGui.QFont.Capitalization.AllUppercase)
+    label.setFont(font)
+    label.setEnabled(False)
+    label.setContentsMargins(0, 6, 0, 0)
+    return label
+
+
+def _title(name: str) -> str:
+    """Return "Hair colour" for "hair_colour", translated where the catalogue knows it."""
+    words = name.replace("_", " ").replace("-", " ").strip()
+    return tr(words[:1].upper() + words[1:])

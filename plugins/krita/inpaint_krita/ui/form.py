@@ -1,0 +1,235 @@
+"""What the next run shall be: model, candidates, seed, variety, context, source."""
+
+from __future__ import annotations
+
+from inpaint_client.requests import MAX_SEED
+
+from ..app.state import State
+from ..host.qt import QAction, QtCore, QtWidgets
+from ..runs.wishes import MAX_CANDIDATES, Wishes, draw_seed
+from ..text import tr
+from .frame_view import FrameView
+from .parts import IconButton, ValueSlider, column, row
+
+
+class SeedBox(QtWidgets.QAbstractSpinBox):
+    """A spin box for 0 .. 2**32-1: Qt's own ends at 2**31-1."""
+
+    changed = QtCore.pyqtSignal(object)  # int, by the artist
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._value = 0
+        self.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed
+        )
+        self.setMinimumWidth(70)
+        self.editingFinished.connect(self._typed)
+        self.show_value(0)
+
+    @property
+    def value(self) -> int:
+        return self._value
+
+    def show_value(self, value: int) -> None:
+        self._value = value % (MAX_SEED + 1)
+        edit = self.lineEdit()
+        if edit is not None and not (edit.hasFocus() and edit.isModified()):
+            edit.setText(str(self._value))
+
+    def stepBy(self, steps: int) -> None:
+        self._set(self._value + steps)
+
+    def stepEnabled(self) -> QtWidgets.QAbstractSpinBox.StepEnabledFlag:
+        flags = QtWidgets.QAbstractSpinBox.StepEnabledFlag
+        return flags.StepUpEnabled | flags.StepDownEnabled
+
+    def _typed(self) -> None:
+        edit = self.lineEdit()
+        text = edit.text().strip() if edit is not None else ""
+        self._set(int(text) if text.isdecimal() else self._value)
+
+    def _set(self, value: int) -> None:
+        before = self._value
+        edit = self.lineEdit()
+        if edit is not None:
+            edit.setModified(False)
+        self.show_value(value)
+        if self._value != before:
+            self.changed.emit(self._value)
+
+
+class Form(QtWidgets.QWidget):
+    wished = QtCore.pyqtSignal(dict)  # fields of Wishes
+    frame_wanted = QtCore.pyqtSignal()  # propose a rectangle
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = QtWidgets.QComboBox()
+        self.model.setObjectName("model")
+        self.model.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
+        )
+        self.model.activated.connect(lambda _: self._wish(model=self.model.currentData()))
+        self.candidates = QtWidgets.QSpinBox()
+        self.candidates.setRange(1, MAX_CANDIDATES)
+        self.candidates.setMinimumWidth(52)
+        self.candidates.valueChanged.connect(lambda value: self._wish(candidates=value))
+        self.seed = SeedBox()
+        self.seed.changed.connect(lambda value: self._wish(seed=value, new_seed=False))
+        self.dice = IconButton(
+            "dice", tr("Draw a new seed for every run; turn it off to use this one again")
+        )
+        self.dice.setCheckable(True)
+        self.dice.clicked.connect(self._throw)
+        self.copy = IconButton("copy", tr("Copy the seed"))
+        self.copy.clicked.connect(self._copy_seed)
+        self.variety = ValueSlider(0.0, 1.0, 0.01, rest=0.8, decimals=2)
+        self.variety.setToolTip(
+            tr("Low: typical, safe faces. High: more variety, with now and then a strange one.")
+        )
+        self.variety.changed.connect(lambda value: self._wish(variety=value))
+        self.context = QtWidgets.QComboBox()
+        for label, key in (
+            (tr("Automatic"), "auto"),
+            (tr("Around the selection"), "box"),
+            (tr("Rectangle …"), "frame"),
+        ):
+            self.context.addItem(label, key)
+        self.context.setToolTip(
+            tr("Which square of the picture the model looks at, and fills a part of.")
+        )
+        self.context.activated.connect(self._choose_context)
+        self.frame = FrameView()
+        self.frame.moved.connect(self._move_frame)
+        self.source = QtWidgets.QComboBox()
+        self.source.addItem(tr("All visible layers"), True)
+        self.source.addItem(tr("The active layer"), False)
+        self.source.activated.connect(lambda _: self._wish(all_visible=self.source.currentData()))
+        self.fitting = _Fitting()
+        self.fitting.wished.connect(self.wished)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        seeds = row()
+        seeds.addWidget(self.seed, 1)
+        seeds.addWidget(self.dice)
+        seeds.addWidget(self.copy)
+        counts = row()
+        counts.addWidget(self.candidates)
+        counts.addStretch(1)
+        grid = QtWidgets.QFormLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.addRow(tr("Model"), self.model)
+        grid.addRow(tr("Candidates"), counts)
+        grid.addRow(tr("Seed"), seeds)
+        grid.addRow(tr("Variety"), self.variety)
+        grid.addRow(tr("Source"), self.source)
+        grid.addRow(tr("Context"), self.context)
+        grid.addRow(tr("Fitting"), self.fitting)
+        layout = column(self)
+        layout.addLayout(grid)
+        layout.addWidget(self.frame)
+
+    def draw(self, state: State) -> None:
+        wishes = state.wishes
+        self._draw_models(state)
+        _quietly(self.candidates, lambda: self.candidates.setValue(wishes.candidates))
+        self.seed.show_value(wishes.seed)
+        self.dice.setChecked(wishes.new_seed)
+        self.variety.show_value(wishes.variety)
+        self.context.setCurrentIndex(self.context.findData(wishes.context))
+        self.source.setCurrentIndex(self.source.findData(wishes.all_visible))
+        self.fitting.draw(wishes)
+        is_frame = wishes.context == "frame" and state.has_document
+        self.frame.setVisible(is_frame)
+        if is_frame:
+            self.frame.show_frame(wishes.frame)
+
+    def _draw_models(self, state: State) -> None:
+        info = state.connection.info
+        models = info.models if info else ()
+        shown = [(model.title or model.name, model.name) for model in models]
+        if len(models) > 1:
+            shown.insert(0, (tr("the daemon's"), ""))  # it chooses by the size of the frame
+        current = [
+            (self.model.itemText(i), self.model.itemData(i)) for i in range(self.model.count())
+        ]
+        if not shown:
+            shown = [(state.wishes.model or tr("the daemon's"), state.wishes.model)]
+        if shown != current:
+            self.model.clear()
+            for label, name in shown:
+                self.model.addItem(label, name)
+        self.model.setEnabled(len(shown) > 1)
+        chosen = state.model
+        if chosen is not None:
+            is_wanted = state.wishes.model == chosen.name or len(models) == 1
+            self.model.setCurrentIndex(self.model.findData(chosen.name if is_wanted else ""))
+            self.model.setToolTip(
+                tr("{resolution} px, licence: {licence}").format(
+                    resolution=chosen.resolution, licence=chosen.licence or "?"
+                )
+            )
+
+    def _throw(self, is_on: bool) -> None:
+        if is_on:
+            self._wish(new_seed=True, seed=draw_seed())
+        else:
+            self._wish(new_seed=False)
+
+    def _copy_seed(self) -> None:
+        clipboard = QtWidgets.QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(str(self.seed.value))
+
+    def _choose_context(self, _index: int) -> None:
+        self._wish(context=self.context.currentData())
+        if self.context.currentData() == "frame":
+            self.frame_wanted.emit()
+
+    def _move_frame(self, cx: float, cy: float, side: float, angle: float) -> None:
+        self._wish(frame_cx=cx, frame_cy=cy, frame_side=side, frame_angle=angle)
+
+    def _wish(self, **changes: object) -> None:
+        self.wished.emit(changes)
+
+
+class _Fitting(QtWidgets.QToolButton):
+    """How the fill is fitted to its surroundings: a menu of switches, and which are on."""
+
+    wished = QtCore.pyqtSignal(dict)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        menu = QtWidgets.QMenu(self)
+        self.switches: dict[str, QAction] = {}
+        for field, words, tip in (
+            ("colour_match", tr("Colours"), tr("Match colour and light of the surroundings")),
+            ("gradient", tr("Edges"), tr("Continue the surroundings smoothly into the fill")),
+            ("grain", tr("Grain"), tr("Match grain and sharpness of the surroundings")),
+        ):
+            switch = QAction(words, menu)
+            switch.setCheckable(True)
+            switch.setToolTip(tip)
+            switch.triggered.connect(lambda on, name=field: self.wished.emit({name: on}))
+            menu.addAction(switch)
+            self.switches[field] = switch
+        menu.setToolTipsVisible(True)
+        self.setMenu(menu)
+
+    def draw(self, wishes: Wishes) -> None:
+        for field, switch in self.switches.items():
+            switch.setChecked(getattr(wishes, field))
+        on = [switch.text() for switch in self.switches.values() if switch.isChecked()]
+        self.setText(", ".join(on) or tr("none"))
+
+
+def _quietly(widget: QtWidgets.QWidget, change: object) -> None:
+    widget.blockSignals(True)
+    change()  # type: ignore[operator]
+    widget.blockSignals(False)

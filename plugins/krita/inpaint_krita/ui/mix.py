@@ -1,0 +1,101 @@
+"""With which layer a result is mixed, which of its styles are taken, and how far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inpaint_client.requests import StyleLevel
+
+from ..app.state import State
+from ..host.qt import QtCore, QtWidgets
+from ..runs.history import Mix
+from ..text import tr
+from .parts import ValueSlider, column, row
+
+STEP = 0.05
+REST_MS = 40  # a slider that is dragged sends at most this often
+
+
+class MixForm(QtWidgets.QWidget):
+    other_chosen = QtCore.pyqtSignal(str)  # layer; empty = none
+    changed = QtCore.pyqtSignal(object)  # Mix, with other levels or another amount
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._mix = Mix()
+        self.other = QtWidgets.QComboBox()
+        self.other.setToolTip(
+            tr(
+                "Another result, or a layer that this result shall look like. "
+                "A layer is seen where the fill is: move it there."
+            )
+        )
+        self.other.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
+        )
+        self.other.activated.connect(lambda _: self.other_chosen.emit(self.other.currentData()))
+        self.levels = {
+            StyleLevel.STRUCTURE: _check(tr("Structure"), tr("Pose and shape")),
+            StyleLevel.FEATURES: _check(tr("Features"), tr("Eyes, mouth, hair")),
+            StyleLevel.COLOURS: _check(tr("Colours"), tr("Light, colour, texture")),
+        }
+        checks = row()
+        for box in self.levels.values():
+            box.clicked.connect(self._levels_changed)
+            checks.addWidget(box)
+        checks.addStretch(1)
+        self.amount = ValueSlider(0.0, 1.0, STEP, decimals=2)
+        self.amount.setToolTip(tr("0 = this result, 1 = the other one"))
+        self.amount.changed.connect(self._amount_changed)
+        layout = column(self)
+        layout.addWidget(self.other)
+        layout.addLayout(checks)
+        layout.addWidget(self.amount)
+        self._timer = QtCore.QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REST_MS)
+        self._timer.timeout.connect(lambda: self.changed.emit(self._mix))
+
+    def draw(self, state: State) -> None:
+        self._draw_choices(state)
+        if not self._timer.isActive():
+            self._mix = state.mix
+            if self.amount.value != state.mix.amount:
+                self.amount.show_value(state.mix.amount)
+        for level, box in self.levels.items():
+            box.setChecked(level in self._mix.levels)
+        can_mix = state.run is not None and not state.progress.is_running
+        self.other.setEnabled(can_mix)
+        for widget in (*self.levels.values(), self.amount):
+            widget.setEnabled(can_mix and bool(state.mix.other))
+
+    def _draw_choices(self, state: State) -> None:
+        other = state.mix.other or ""
+        wanted = [(tr("With nothing"), "")]
+        wanted += [(choice.label, choice.layer) for choice in state.mix_choices]
+        if all(layer != other for _, layer in wanted):
+            wanted.append((tr("A layer that was deleted"), other))
+        shown = [
+            (self.other.itemText(i), self.other.itemData(i)) for i in range(self.other.count())
+        ]
+        if wanted != shown:
+            self.other.clear()
+            for label, layer in wanted:
+                self.other.addItem(label, layer)
+        self.other.setCurrentIndex(max(0, self.other.findData(other)))
+
+    def _levels_changed(self) -> None:
+        levels = tuple(level for level, box in self.levels.items() if box.isChecked())
+        self._mix = replace(self._mix, levels=levels)
+        self.changed.emit(self._mix)
+
+    def _amount_changed(self, amount: float) -> None:
+        self._mix = replace(self._mix, amount=round(amount, 3))
+        if not self._timer.isActive():
+            self._timer.start()
+
+
+def _check(title: str, tip: str) -> QtWidgets.QCheckBox:
+    box = QtWidgets.QCheckBox(title)
+    box.setToolTip(tip)
+    return box

@@ -1,0 +1,52 @@
+"""One sentence for the artist, with the button that helps."""
+
+from __future__ import annotations
+
+from ..app.state import Notice
+from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..text import tr
+from .parts import IconButton, column, row
+
+
+class NoticeBar(QtWidgets.QFrame):
+    offer = QtCore.pyqtSignal()
+    dismiss = QtCore.pyqtSignal()
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._colour = QtGui.QColor("#4a90d9")
+        self.words = QtWidgets.QLabel()
+        self.words.setWordWrap(True)
+        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.button = QtWidgets.QPushButton()
+        self.button.clicked.connect(lambda: self.offer.emit())
+        close = IconButton("cross", tr("Dismiss"))
+        close.clicked.connect(lambda: self.dismiss.emit())
+        top = row()
+        top.addWidget(self.words, 1)
+        top.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        layout = column(self)
+        layout.setContentsMargins(10, 6, 4, 6)
+        layout.addLayout(top)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def draw(self, notice: Notice | None) -> None:
+        self.setVisible(notice is not None)
+        if notice is None:
+            return
+        self._colour = QtGui.QColor("#dd4b3e" if notice.is_problem else "#4a90d9")
+        self.words.setText(notice.text)
+        self.button.setVisible(bool(notice.offer_label))
+        self.button.setText(notice.offer_label)
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        tint = QtGui.QColor(self._colour)
+        tint.setAlpha(38)
+        painter.setBrush(tint)
+        painter.drawRoundedRect(QtCore.QRectF(self.rect()), 4, 4)
+        painter.setBrush(self._colour)
+        painter.drawRoundedRect(QtCore.QRectF(0, 0, 3, self.height()), 1.5, 1.5)

@@ -1,0 +1,216 @@
+"""The docker's contents: everything put together, and the history of the document's runs."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from inpaint_client.geometry import Extent
+from inpaint_client.settings import ConnectionSettings
+
+from ..app.state import Notice, State
+from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..runs.history import Mix, PastRun
+from ..text import tr
+from .edits import Edits
+from .form import Form
+from .mix import MixForm
+from .notice_bar import NoticeBar
+from .parts import IconButton, Section, column
+from .results import Results
+from .run_row import RunRow
+from .settings_dialog import SettingsDialog
+from .status_row import StatusRow
+
+SECTIONS = ("settings", "results", "edits", "mix")
+
+
+class Intents(Protocol):
+    """What the panel asks for (controller.Controller)."""
+
+    def run(self) -> None: ...
+    def cancel(self) -> None: ...
+    def wish(self, **changes: Any) -> None: ...
+    def choose(self, position: int) -> None: ...
+    def star(self, position: int) -> None: ...
+    def keep(self) -> None: ...
+    def compare(self, with_original: bool) -> None: ...
+    def edit(self, name: str, value: float) -> None: ...
+    def reset_edits(self) -> None: ...
+    def mix_with(self, layer: str) -> None: ...
+    def remix(self, mix: Mix) -> None: ...
+    def add_variant(self) -> None: ...
+    def show_run(self, key: str) -> None: ...
+    def mend(self) -> None: ...
+    def accept_offer(self) -> None: ...
+    def dismiss(self) -> None: ...
+    def propose_frame(self) -> None: ...
+    def connection_settings(self) -> ConnectionSettings: ...
+    def use_connection(self, settings: ConnectionSettings) -> None: ...
+    def thumbnail(self, position: int) -> QtGui.QImage | None: ...
+    def canvas(self) -> tuple[QtGui.QImage, Extent] | None: ...
+
+
+class Panel(QtWidgets.QWidget):
+    def __init__(self, intents: Intents, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._intents = intents
+        self._shown_run = ""
+        self._shown_notice: Notice | None = None
+        self.status = StatusRow()
+        self.notice = NoticeBar()
+        self.run_row = RunRow()
+        self.form = Form()
+        self.results = Results(intents.thumbnail)
+        self.edits = Edits()
+        self.mix = MixForm()
+        self.history = QtWidgets.QComboBox()
+        self.history.setToolTip(tr("Earlier runs of this picture"))
+        self.history.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
+        )
+        self.sections = {
+            "settings": Section(tr("Settings")),
+            "results": Section(tr("Results")),
+            "edits": Section(tr("Edits")),
+            "mix": Section(tr("Mix")),
+        }
+        self.reset = IconButton("reset", tr("All edits back to 0"))
+        self.sections["edits"].corner.addWidget(self.reset)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        for name, contents in (
+            ("settings", [self.form]),
+            ("results", [self.history, self.results]),
+            ("edits", [self.edits]),
+            ("mix", [self.mix]),
+        ):
+            body = column(self.sections[name].body)
+            body.setContentsMargins(6, 0, 2, 4)
+            for widget in contents:
+                body.addWidget(widget)
+        inner = QtWidgets.QWidget()
+        contents_layout = column(inner)
+        contents_layout.setContentsMargins(0, 0, 4, 0)
+        contents_layout.addWidget(self.notice)
+        for name in SECTIONS:
+            contents_layout.addWidget(self.sections[name])
+        contents_layout.addStretch(1)
+        scroll = self._scroll = QtWidgets.QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        layout = column(self, margin=6)
+        layout.addWidget(self.status)
+        layout.addWidget(self.run_row)
+        layout.addWidget(scroll, 1)
+        self.setMinimumWidth(240)
+
+    def _connect(self) -> None:
+        intents = self._intents
+        self.status.mend.connect(intents.mend)
+        self.status.settings.connect(self.open_settings)
+        self.notice.offer.connect(intents.accept_offer)
+        self.notice.dismiss.connect(intents.dismiss)
+        self.run_row.run.connect(intents.run)
+        self.run_row.cancel.connect(intents.cancel)
+        self.form.wished.connect(lambda changes: intents.wish(**changes))
+        self.form.frame_wanted.connect(self._propose_frame)
+        self.results.chosen.connect(intents.choose)
+        self.results.starred.connect(intents.star)
+        self.results.compared.connect(intents.compare)
+        self.results.kept.connect(intents.keep)
+        self.edits.edited.connect(intents.edit)
+        self.edits.variant.connect(intents.add_variant)
+        self.mix.other_chosen.connect(intents.mix_with)
+        self.mix.changed.connect(intents.remix)
+        self.edits.plain_too.connect(lambda on: intents.wish(also_without_edits=on))
+        self.reset.clicked.connect(lambda: intents.reset_edits())
+        self.history.activated.connect(lambda _: intents.show_run(self.history.currentData()))
+        for section in self.sections.values():
+            section.toggled.connect(self._remember_sections)
+
+    def draw(self, state: State) -> None:
+        """Show everything as `state` says."""
+        self.status.draw(state.connection)
+        self.notice.draw(state.notice)
+        self.run_row.draw(state)
+        self.form.draw(state)
+        self.results.draw(state)
+        self.edits.draw(state)
+        self.mix.draw(state)
+        self.sections["mix"].setVisible(state.run is not None)
+        self.reset.setEnabled(any(state.edits.values()))
+        self._draw_history(state)
+        closed = set(state.wishes.sections_closed.split(","))
+        for name, section in self.sections.items():
+            section.blockSignals(True)
+            section.set_open(name not in closed)
+            section.blockSignals(False)
+        if self.form.frame.isVisibleTo(self):
+            self._show_canvas()
+        key = state.run.key if state.run else ""
+        if key and key != self._shown_run and state.progress.is_running:
+            QtCore.QTimer.singleShot(0, self._reveal_results)
+        self._shown_run = key
+        notice, self._shown_notice = self._shown_notice, state.notice
+        if state.notice is not None and state.notice.is_problem and state.notice != notice:
+            QtCore.QTimer.singleShot(0, lambda: self._scroll_to(0))
+
+    def _reveal_results(self) -> None:
+        """A docker is rarely high enough for everything: the candidates are what one waits for."""
+        self._scroll_to(self.sections["results"].y())
+
+    def _scroll_to(self, y: int) -> None:
+        bar = self._scroll.verticalScrollBar()
+        if bar is not None:
+            bar.setValue(y)
+
+    def redraw_thumbnail(self, position: int) -> None:
+        self.results.grid.update()
+
+    def open_settings(self) -> None:
+        dialog = SettingsDialog(self._intents.connection_settings(), self)
+        dialog.accepted.connect(lambda: self._intents.use_connection(dialog.settings))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _draw_history(self, state: State) -> None:
+        shown = [(_caption(run), run.key) for run in state.runs]
+        shown.reverse()
+        current = [
+            (self.history.itemText(i), self.history.itemData(i))
+            for i in range(self.history.count())
+        ]
+        if shown != current:
+            self.history.clear()
+            for label, key in shown:
+                self.history.addItem(label, key)
+        if state.run is not None:
+            self.history.setCurrentIndex(self.history.findData(state.run.key))
+        self.history.setVisible(bool(shown))
+
+    def _propose_frame(self) -> None:
+        self._intents.propose_frame()
+        self._show_canvas()
+
+    def _show_canvas(self) -> None:
+        canvas = self._intents.canvas()
+        if canvas is not None:
+            self.form.frame.show_picture(*canvas)
+
+    def _remember_sections(self) -> None:
+        closed = [name for name, section in self.sections.items() if not section.is_open]
+        self._intents.wish(sections_closed=",".join(closed))
+
+
+def _caption(run: PastRun) -> str:
+    when = QtCore.QDateTime.fromString(run.time, Qt.DateFormat.ISODate).toLocalTime()
+    return tr("{time}  {model}, seed {seed} ({count})").format(
+        time=when.toString("HH:mm") if when.isValid() else "",
+        model=run.model,
+        seed=run.seeds[0] if run.seeds else "?",
+        count=len(run.results),
+    )

@@ -1,0 +1,253 @@
+"""The results of a run as thumbnails, with their seeds and stars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..app.state import State
+from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..runs.history import PastRun
+from ..text import tr
+from .icons import paint_star
+from .parts import IconButton, column, row
+
+CELL = 88  # px: a picture's side at least; it grows with the docker
+CAPTION = 17
+GAP = 4
+STAR = 18
+Thumbnail = Callable[[int], "QtGui.QImage | None"]
+
+
+class Grid(QtWidgets.QWidget):
+    """As many columns as fit; as high as it must be, so that the docker scrolls, not the grid."""
+
+    chosen = QtCore.pyqtSignal(int)
+    starred = QtCore.pyqtSignal(int)
+    kept = QtCore.pyqtSignal(int)
+
+    def __init__(self, thumbnail: Thumbnail, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._thumbnail = thumbnail
+        self._run: PastRun | None = None
+        self._missing: frozenset[str] = frozenset()
+        self._hover = -1
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        policy = QtWidgets.QSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Minimum
+        )
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def draw(self, run: PastRun | None, missing: frozenset[str]) -> None:
+        before = 0 if self._run is None else len(self._run.results)
+        self._run, self._missing = run, missing
+        if (0 if run is None else len(run.results)) != before:
+            self.updateGeometry()
+        self.update()
+
+    # -- geometry ----------------------------------------------------------------------------
+
+    def cell(self, position: int) -> QtCore.QRect:
+        side = self._side(self.width())
+        line, place = divmod(position, self._columns(self.width()))
+        return QtCore.QRect(
+            place * (side + GAP), line * (side + CAPTION + GAP), side, side + CAPTION
+        )
+
+    def star_box(self, position: int) -> QtCore.QRect:
+        cell = self.cell(position)
+        return QtCore.QRect(cell.right() - STAR - 3, cell.top() + 3, STAR, STAR)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        count = 0 if self._run is None else len(self._run.results)
+        lines = -(-count // self._columns(width))
+        return max(1, lines) * (self._side(width) + CAPTION + GAP)
+
+    def sizeHint(self) -> QtCore.QSize:
+        return QtCore.QSize(2 * (CELL + GAP), self.heightForWidth(max(self.width(), 2 * CELL)))
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        return QtCore.QSize(CELL, self.heightForWidth(max(self.width(), 2 * CELL)))
+
+    def _columns(self, width: int) -> int:
+        """As many as fit, or fewer where that fills the lines: four in two lines, not 3 + 1."""
+        most = max(1, (width + GAP) // (CELL + GAP))
+        count = 0 if self._run is None else len(self._run.results)
+        lines = -(-count // most)
+        return max(1, -(-count // max(1, lines)))
+
+    def _side(self, width: int) -> int:
+        columns = self._columns(width)
+        return max(16, (width - (columns - 1) * GAP) // columns)
+
+    def _at(self, place: QtCore.QPoint) -> int:
+        count = 0 if self._run is None else len(self._run.results)
+        return next((i for i in range(count) if self.cell(i).contains(place)), -1)
+
+    # -- drawing -----------------------------------------------------------------------------
+
+    def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
+        run = self._run
+        if run is None:
+            return
+        painter = QtGui.QPainter(self)
+        hints = QtGui.QPainter.RenderHint
+        painter.setRenderHints(hints.Antialiasing | hints.SmoothPixmapTransform)
+        for position in range(len(run.results)):
+            self._paint_cell(painter, run, position)
+
+    def _paint_cell(self, painter: QtGui.QPainter, run: PastRun, position: int) -> None:
+        result = run.results[position]
+        cell = self.cell(position)
+        picture = QtCore.QRect(cell.left(), cell.top(), cell.width(), cell.width())
+        palette = self.palette()
+        role = QtGui.QPalette.ColorRole
+        chosen = position == run.chosen
+        gone = result.layer in self._missing and not (chosen and run.kept not in self._missing)
+        image = self._thumbnail(position)
+        painter.setOpacity(0.35 if gone else 1.0)
+        if image is None:
+            painter.fillRect(picture, palette.color(role.AlternateBase))
+            painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Disabled, role.Text))
+            painter.drawText(picture, int(Qt.AlignmentFlag.AlignCenter), "…")
+        else:
+            size = image.size()
+            size.scale(picture.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            target = QtCore.QRect(QtCore.QPoint(0, 0), size)
+            target.moveCenter(picture.center())
+            painter.fillRect(picture, palette.color(role.AlternateBase))
+            painter.drawImage(target, image)
+        if chosen or position == self._hover:
+            pen = QtGui.QPen(palette.color(role.Highlight), 3 if chosen else 1.5)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+            painter.setPen(pen)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            inset = 1.5 if chosen else 0.75
+            painter.drawRect(QtCore.QRectF(picture).adjusted(inset, inset, -inset, -inset))
+        if image is not None and (result.starred or position == self._hover):
+            paint_star(painter, QtCore.QRectF(self.star_box(position)), result.starred)
+        caption = QtCore.QRect(cell.left(), picture.bottom() + 1, cell.width(), CAPTION)
+        painter.setPen(palette.color(role.WindowText))
+        text = str(result.seed) + (" ✎" if any(result.edits.values()) else "")
+        painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), text)
+        painter.setOpacity(1.0)
+
+    # -- mouse and keys ----------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent | None) -> None:
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        position = self._at(event.pos())
+        if position < 0:
+            return
+        if self.star_box(position).contains(event.pos()):
+            self.starred.emit(position)
+        else:
+            self.chosen.emit(position)
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent | None) -> None:
+        if event is None:
+            return
+        position = self._at(event.pos())
+        if position != self._hover:
+            self._hover = position
+            self.update()
+
+    def leaveEvent(self, event: QtCore.QEvent | None) -> None:
+        self._hover = -1
+        self.update()
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent | None) -> None:
+        if event is None or self._run is None or not self._run.results:
+            return
+        count, columns = len(self._run.results), self._columns(self.width())
+        key = Qt.Key
+        steps = {key.Key_Left: -1, key.Key_Right: 1, key.Key_Up: -columns, key.Key_Down: columns}
+        pressed = key(event.key()) if event.key() in set(map(int, steps)) else None
+        if pressed is not None:
+            position = self._run.chosen + steps[pressed]
+            if 0 <= position < count:
+                self.chosen.emit(position)
+        elif event.text() == "*":
+            self.starred.emit(self._run.chosen)
+        else:
+            super().keyPressEvent(event)
+
+
+class Results(QtWidgets.QWidget):
+    chosen = QtCore.pyqtSignal(int)
+    starred = QtCore.pyqtSignal(int)
+    compared = QtCore.pyqtSignal(bool)
+    kept = QtCore.pyqtSignal()
+
+    def __init__(self, thumbnail: Thumbnail, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.grid = Grid(thumbnail)
+        self.grid.chosen.connect(self.chosen)
+        self.grid.starred.connect(self.starred)
+        self.compare = _LabelledButton("eye", tr("Hold to compare"))
+        self.compare.setToolTip(tr("Shows the picture without the fill while you hold it down."))
+        self.compare.pressed.connect(lambda: self.compared.emit(True))
+        self.compare.released.connect(lambda: self.compared.emit(False))
+        self.keep = _LabelledButton("check", tr("Keep this one"))
+        self.keep.setToolTip(
+            tr("Makes one layer of the chosen result, without the others. Undo brings them back.")
+        )
+        self.keep.clicked.connect(lambda: self.kept.emit())
+        self.note = QtWidgets.QLabel()
+        self.note.setWordWrap(True)
+        self.note.setEnabled(False)
+        buttons = row()
+        buttons.addWidget(self.compare, 1)
+        buttons.addWidget(self.keep, 1)
+        layout = column(self)
+        layout.addWidget(self.note)
+        layout.addWidget(self.grid)
+        layout.addLayout(buttons)
+
+    def draw(self, state: State) -> None:
+        run = state.run
+        self.grid.setVisible(run is not None)
+        self.grid.draw(run, state.missing)
+        attached = state.run_is_attached
+        busy = state.progress.is_running
+        is_kept = run is not None and bool(run.kept) and run.kept not in state.missing
+        for button in (self.compare, self.keep):
+            button.setVisible(run is not None)
+        self.compare.setEnabled(attached)
+        self.keep.setEnabled(attached and not busy and not is_kept)
+        self.note.setText(_note(state))
+        self.note.setVisible(bool(self.note.text()))
+
+
+class _LabelledButton(QtWidgets.QPushButton):
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self._name = name
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(80)
+        self._icon = IconButton(name, text, self)
+        self._icon.hide()
+        self.setIcon(self._icon.icon())
+
+    def changeEvent(self, event: QtCore.QEvent | None) -> None:
+        super().changeEvent(event)
+        if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:
+            self.setIcon(self._icon.icon())
+
+
+def _note(state: State) -> str:
+    run = state.run
+    if run is None:
+        if not state.has_document:
+            return tr("Open a picture, select a part of a face, and inpaint it.")
+        return tr("Select a part of a face and inpaint it. The candidates appear here.")
+    if run.kept and run.kept not in state.missing:
+        return tr("One candidate was kept. Undo in Krita brings the others back.")
+    if not state.run_is_attached:
+        return tr("These layers are not in the picture now: undone or deleted.")
+    return ""

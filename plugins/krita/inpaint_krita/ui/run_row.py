@@ -1,0 +1,95 @@
+"""The button that fills; while a run goes on, its progress and the button that stops it."""
+
+from __future__ import annotations
+
+import time
+
+from ..app.progress import describe
+from ..app.state import State
+from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..text import tr
+from .parts import column, row
+
+_TICK_MS = 250
+
+
+class RunRow(QtWidgets.QWidget):
+    run = QtCore.pyqtSignal()
+    cancel = QtCore.pyqtSignal()
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = State()
+        self.go = QtWidgets.QPushButton(tr("Inpaint the selection"))
+        font = self.go.font()
+        font.setBold(True)
+        self.go.setFont(font)
+        self.go.setMinimumHeight(34)
+        self.go.clicked.connect(lambda: self.run.emit())
+        self.bar = QtWidgets.QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.words = QtWidgets.QLabel()
+        self.stop = QtWidgets.QPushButton(tr("Cancel"))
+        self.stop.clicked.connect(lambda: self.cancel.emit())
+        words = column()
+        words.setSpacing(3)
+        words.addWidget(self.words)
+        words.addWidget(self.bar)
+        self._running = QtWidgets.QWidget()
+        self._running.setMinimumHeight(34)
+        running = row(self._running)
+        running.setSpacing(8)
+        running.addLayout(words, 1)
+        running.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout = column(self)
+        layout.addWidget(self.go)
+        layout.addWidget(self._running)
+        self._tick = QtCore.QTimer(self)
+        self._tick.setInterval(_TICK_MS)
+        self._tick.timeout.connect(self._show_time)
+
+    def draw(self, state: State) -> None:
+        self._state = state
+        running = state.progress.is_running
+        self.go.setVisible(not running)
+        self.go.setEnabled(state.has_document)
+        self.go.setToolTip("" if state.has_document else tr("Open a picture first."))
+        self._running.setVisible(running)
+        if running != self._tick.isActive():
+            self._tick.start() if running else self._tick.stop()
+        if running:
+            fraction = state.progress.fraction
+            self.bar.setRange(0, 0 if fraction is None else 1000)
+            self.bar.setValue(round(1000 * (fraction or 0)))
+            self._show_time()
+
+    def changeEvent(self, event: QtCore.QEvent | None) -> None:
+        super().changeEvent(event)
+        if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:
+            self._emphasise()
+
+    def showEvent(self, event: QtGui.QShowEvent | None) -> None:
+        super().showEvent(event)
+        self._emphasise()
+
+    def _emphasise(self) -> None:
+        """The one main action, in the theme's own accent."""
+        palette = self.palette()
+        role = QtGui.QPalette.ColorRole
+        accent, text = palette.color(role.Highlight), palette.color(role.HighlightedText)
+        dim, dim_text = palette.color(role.Button), palette.color(role.Mid)
+        style = "".join(
+            f"QPushButton{state} {{ background: {back.name()}; color: {front.name()}; {more} }}"
+            for state, back, front, more in (
+                ("", accent, text, "border: none; border-radius: 4px;"),
+                (":hover", accent.lighter(112), text, ""),
+                (":pressed", accent.darker(115), text, ""),
+                (":disabled", dim, dim_text, ""),
+            )
+        )
+        if style != self.go.styleSheet():
+            self.go.setStyleSheet(style)
+
+    def _show_time(self) -> None:
+        self.words.setText(describe(self._state.progress, time.monotonic()))

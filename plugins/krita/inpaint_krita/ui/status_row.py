@@ -1,0 +1,60 @@
+"""The daemon's state in words, with the button that mends it."""
+
+from __future__ import annotations
+
+from ..app.connection import Connection, Phase
+from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..text import tr
+from .parts import ElidedLabel, IconButton, row
+
+_COLOURS = {
+    Phase.LOOKING: "#8a8a8a",
+    Phase.MISSING: "#8a8a8a",
+    Phase.STARTING: "#e6a100",
+    Phase.READY: "#3fae5a",
+    Phase.FAILED: "#dd4b3e",
+}
+
+
+class _Dot(QtWidgets.QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(12, 12)
+        self._colour = QtGui.QColor(_COLOURS[Phase.LOOKING])
+
+    def show_colour(self, name: str) -> None:
+        self._colour = QtGui.QColor(name)
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._colour)
+        painter.drawEllipse(QtCore.QRectF(2, 2, 8, 8))
+
+
+class StatusRow(QtWidgets.QWidget):
+    mend = QtCore.pyqtSignal()
+    settings = QtCore.pyqtSignal()
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._dot = _Dot()
+        self.words = ElidedLabel()
+        self.button = QtWidgets.QPushButton()
+        self.button.clicked.connect(lambda: self.mend.emit())
+        gear = IconButton("sliders", tr("Connection settings"))
+        gear.clicked.connect(lambda: self.settings.emit())
+        layout = row(self)
+        layout.addWidget(self._dot)
+        layout.addWidget(self.words, 1)
+        layout.addWidget(self.button)
+        layout.addWidget(gear)
+
+    def draw(self, connection: Connection) -> None:
+        self._dot.show_colour(_COLOURS[connection.phase])
+        self.words.setText(connection.words)
+        self.setToolTip(connection.explanation or connection.words)
+        self.button.setVisible(bool(connection.mend_label))
+        self.button.setText(connection.mend_label)
