@@ -168,6 +168,15 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "ui": {"app", "runs", "host", "text"},
         "extension": {"ui", "app", "runs", "host", "text"},
     },
+    "plugins/gimp/inpaint_gimp": {
+        "translation": set(),
+        "host": {"translation"},
+        "runs": {"host", "translation"},
+        "app": {"runs", "translation"},
+        "ui": {"app", "runs", "host", "translation"},
+        "actions": {"ui", "app", "runs", "host"},
+        "plugin": {"actions", "app", "runs", "translation"},
+    },
     "plugins/cli/inpaint_cli": {
         "images": set(),
         "layers": set(),

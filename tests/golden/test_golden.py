@@ -25,7 +25,7 @@ from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import FrameMode, StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import event
-from inpaint_gimp.keepsake import ORIGIN, Keepsake
+from inpaint_gimp.host.keepsake import ORIGIN, Keepsake
 from inpaint_krita.runs.history import PREFIX, Mix, unpack
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_model.bundle.direction_store import load_vectors

@@ -35,8 +35,7 @@ from inpaint_client.requests import (
 )
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import edit_requests, fill_requests
-from inpaint_gimp.keepsake import Keepsake, Origin
-from inpaint_gimp.mixing import Mixed
+from inpaint_gimp.host.keepsake import Keepsake, Mixed, Origin
 from inpaint_krita.runs.history import Mix, PastRun, Result, pack
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_model.bundle.direction_store import add_directions

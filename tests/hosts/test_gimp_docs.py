@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gimp_host import Profile
-from inpaint_gimp.arguments import edit_arguments, fill_arguments
+from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments
 from PIL import Image
 from xcf import read_xcf
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fake_daemon import FakeDaemon, colour_of
 from gimp_host import Profile
-from inpaint_gimp.arguments import edit_arguments, fill_arguments
+from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments
 from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from inpaint_client import BadInput, Box, Extent, FrameMode, SampleType, Transfer
-from inpaint_gimp.arguments import FillSettings
-from inpaint_gimp.capture import capture, fill_job
-from inpaint_gimp.precision import SampleFormat
-from inpaint_gimp.target import Item, Kind, choose_item
+from inpaint_gimp.host.precision import SampleFormat
+from inpaint_gimp.host.target import Item, Kind, choose_item
+from inpaint_gimp.runs.arguments import FillSettings
+from inpaint_gimp.runs.capture import capture, fill_job
 from numpy.typing import NDArray
 
 U8 = SampleFormat(SampleType.U8, Transfer.SRGB)

@@ -14,8 +14,8 @@ from inpaint_client import (
     SampleType,
     Transfer,
 )
-from inpaint_gimp.collector import Collector
-from inpaint_gimp.layers import Rendering, group_name, layer_name, layer_pixels, stacked
+from inpaint_gimp.runs.collector import Collector
+from inpaint_gimp.runs.layers import Rendering, group_name, layer_name, layer_pixels, stacked
 
 RNG = np.random.default_rng(3)
 

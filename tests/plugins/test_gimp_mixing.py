@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client import BadInput, Box, Extent, Mixing, Picture, StyleLevel
-from inpaint_gimp.edits import format_levels, parse_levels
-from inpaint_gimp.image_layers import REMEMBERED, ImageLayers, PaintLayer
-from inpaint_gimp.keepsake import MIXED, Keepsake, Origin
-from inpaint_gimp.mixing import (
+from inpaint_gimp.host.image_protocol import PaintLayer
+from inpaint_gimp.host.keepsake import MIXED, Keepsake, Mixed, Origin
+from inpaint_gimp.runs.edits import format_levels, parse_levels
+from inpaint_gimp.runs.image_layers import REMEMBERED, ImageLayers
+from inpaint_gimp.runs.mixing import (
     Mix,
-    Mixed,
     Other,
     mix_values,
     mixed_of,

@@ -27,9 +27,9 @@ from inpaint_client import (
     parse_endpoint,
     seed_sequence,
 )
-from inpaint_gimp.layers import Rendering, layer_name
-from inpaint_gimp.mixing import Mix, Other, nothing_there
-from inpaint_gimp.presenter import Phase, Presenter, State
+from inpaint_gimp.app.presenter import Phase, Presenter, State
+from inpaint_gimp.runs.layers import Rendering, layer_name
+from inpaint_gimp.runs.mixing import Mix, Other, nothing_there
 
 CROP = Picture(16, 16, 3, bytes(16 * 16 * 3))
 HOLE = Picture(16, 16, 1, bytes([255]) * 256)

@@ -14,17 +14,17 @@ from inpaint_client import (
     SampleType,
     Transfer,
 )
-from inpaint_gimp.arguments import Argument, FillSettings, Kind, edit_arguments, fill_arguments
-from inpaint_gimp.edits import (
+from inpaint_gimp.host.keepsake import Keepsake, Origin
+from inpaint_gimp.host.precision import document_format
+from inpaint_gimp.runs.arguments import Argument, FillSettings, Kind, edit_arguments, fill_arguments
+from inpaint_gimp.runs.edits import (
     describe_edits,
     format_edits,
     parse_edits,
     parse_frame,
     parse_variants,
 )
-from inpaint_gimp.keepsake import Keepsake, Origin
-from inpaint_gimp.last_values import read_values
-from inpaint_gimp.precision import document_format
+from inpaint_gimp.runs.last_values import read_values
 
 DEFAULTS = {argument.name: argument.default for argument in fill_arguments()}
 

@@ -14,9 +14,9 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib  # noqa: E402
 from inpaint_client import Cancelled, InpaintError  # noqa: E402
 
-from . import procedures  # noqa: E402
-from .calls import Call  # noqa: E402
-from .runs import run_again, run_edit, run_fill  # noqa: E402
+from .actions import run_again, run_edit, run_fill  # noqa: E402
+from .app import procedures  # noqa: E402
+from .runs.calls import Call  # noqa: E402
 from .translation import CATALOG, _  # noqa: E402
 
 log = logging.getLogger("inpaint_gimp")

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from inpaint_client import Direction, Edits
 
+from ..app.presenter import Phase, State
+from ..translation import _
 from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
 from .model_names import spoken
-from .presenter import Phase, State
 from .preview import thumbnail
-from .translation import _
 
 PREVIEW_SIZE = 360  # px
 THUMBNAIL_SIZE = 84

@@ -5,31 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from inpaint_client import Box, Candidate, Edits, Extent
+from inpaint_client import Candidate, Edits, Extent
 from inpaint_client.geometry import union_of
 from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange
 
+from ..host.keepsake import Keepsake, Mixed, Origin
+from ..host.new_layer import NewLayer, Pixels
+from ..host.precision import LAYOUTS, WITH_ALPHA, picture_format
+from ..translation import _
 from .edits import describe_edits
-from .keepsake import Keepsake, Origin
-from .mixing import NOTHING, Mix, Mixed
-from .precision import LAYOUTS, WITH_ALPHA, picture_format
-from .translation import _
-
-
-class Pixels(NamedTuple):
-    """A rectangle of colours with alpha, ready for a layer."""
-
-    box: Box  # in the image
-    data: bytes | bytearray
-    babl: str  # the format of data
-
-
-class NewLayer(NamedTuple):
-    name: str
-    pixels: Pixels
-    visible: bool
-    keepsake: Keepsake | None
+from .mixing import NOTHING, Mix
 
 
 class Rendering(NamedTuple):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError, RecipeSource
 
-from .arguments import FillSettings
-from .calls import Call, insert
-from .capture import Captured, capture, fill_job
+from ..app.presenter import Phase, State
+from ..host.image import GimpImage
+from ..runs.arguments import FillSettings
+from ..runs.calls import Call, insert
+from ..runs.capture import Captured, capture, fill_job
+from ..runs.image_layers import ImageLayers
+from ..runs.service import draw_seed
+from ..translation import _
 from .gtk import GimpUi, GObject, Gtk
-from .image import GimpImage
-from .image_layers import ImageLayers
-from .presenter import Phase, State
 from .results_dialog import ResultsDialog
-from .service import draw_seed
-from .translation import _
 from .widgets import labelled
 
 _MAIN = ("candidates", "new-seed", "seed", "truncation", "source", "context")

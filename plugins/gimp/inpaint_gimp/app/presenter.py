@@ -31,10 +31,10 @@ from inpaint_client import (
 )
 from inpaint_client.live_edit import LiveEdit, Session
 
-from .collector import Collector
-from .layers import Rendering, layer_name
-from .mixing import NOTHING, Layers, Mix, NoLayers, Other, mixed_of, mixing_of
-from .translation import _
+from ..runs.collector import Collector
+from ..runs.layers import Rendering, layer_name
+from ..runs.mixing import NOTHING, Layers, Mix, NoLayers, Other, mixed_of, mixing_of
+from ..translation import _
 
 log = logging.getLogger(__name__)
 Post = Callable[[Callable[[], None]], None]

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from inpaint_client import Box, Extent, StyleLevel
 
-from .mixing import Mixed
-
 RECIPE = "inpaint-recipe"  # JSON, as the daemon made it
 ATTACHMENT = "inpaint-attachment"  # PNG: the erased picture and the hole at model resolution
 ORIGIN = "inpaint-origin"  # JSON: what the model looked at
@@ -24,6 +22,16 @@ class Origin(NamedTuple):
     document: Extent
     layer_tattoo: int  # GIMP's lasting number of the one layer that the model saw; 0 = all visible
     candidate: int  # its index in the run, for names
+
+
+class Mixed(NamedTuple):
+    """What a result remembers of its mixing, so that it can be changed or taken away later."""
+
+    unmixed: str  # the result's own recipe before
+    levels: tuple[StyleLevel, ...]
+    amount: float
+    recipe: str = ""  # of the other result; or
+    tattoo: int = 0  # GIMP's lasting number of the layer that was looked at
 
 
 class Keepsake(NamedTuple):

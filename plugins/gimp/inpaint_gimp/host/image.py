@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from gi.repository import Gegl, Gimp
 from inpaint_client import Box, Extent
 
-from .image_layers import PaintLayer
+from .image_protocol import PaintLayer
 from .keepsake import RECIPE, Keepsake
-from .layers import NewLayer, Pixels
+from .new_layer import NewLayer, Pixels
 from .precision import SampleFormat, document_format
 from .target import Item, Kind
 

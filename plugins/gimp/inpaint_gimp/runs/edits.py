@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from inpaint_client import BadInput, Edits, Frame, StyleLevel
 
-from .translation import _
+from ..translation import _
 
 
 def parse_edits(text: str) -> Edits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .translation import _
+from ..translation import _
 
 
 def spoken(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from inpaint_client import BadInput, Box
 
-from .translation import _
+from ..translation import _
 
 
 class Kind(Enum):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from inpaint_client import (
     Box,
     Capture,
-    Extent,
     FillJob,
     Picture,
     SampleType,
@@ -19,34 +17,13 @@ from inpaint_client import (
 from inpaint_client.geometry import overview_step
 from inpaint_client.pixels import bounding_box, paste
 
+from ..host.image_protocol import Readable, Reader
+from ..host.precision import LAYOUTS, SampleFormat
+from ..host.target import Hole, check_mode, choose_item, find_hole, nothing_selected
 from .arguments import FillSettings
-from .precision import LAYOUTS, SampleFormat
-from .target import Hole, Item, check_mode, choose_item, find_hole, nothing_selected
 
 _INVERT = bytes(255 - value for value in range(256))
 _OVERVIEW = SampleFormat(SampleType.U8, Transfer.SRGB)
-
-
-class Reader(Protocol):
-    """Pixels by place in the image; beyond the drawable they are transparent zeros."""
-
-    def read(self, box: Box, babl: str, step: int = 1) -> bytes: ...
-
-
-class Readable(Protocol):
-    """What `GimpImage` tells about an image."""
-
-    @property
-    def extent(self) -> Extent: ...
-    @property
-    def base_type(self) -> str: ...
-    @property
-    def format(self) -> SampleFormat: ...
-    def items(self) -> list[Item]: ...
-    def selection(self) -> Box | None: ...
-    def coverage(self, box: Box) -> bytes: ...
-    def pixels(self, item: int | None) -> AbstractContextManager[Reader]:
-        """Of the selected item at that index; of all that is visible for None."""
 
 
 class Captured(NamedTuple):

@@ -19,12 +19,13 @@ from inpaint_client import (
 )
 from inpaint_client.pixels import paste
 
+from ..host.image import GimpImage, PixelSource
+from ..host.keepsake import Keepsake
+from ..host.new_layer import NewLayer
+from ..translation import _
 from .capture import read_picture
-from .image import GimpImage, PixelSource, keepsake_of
 from .image_layers import ImageLayers
-from .keepsake import Keepsake
-from .layers import NewLayer, Rendering, layer_name, layer_pixels
-from .translation import _
+from .layers import Rendering, layer_name, layer_pixels
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,3 @@ def _find(image: GimpImage) -> tuple[Gimp.Layer, Keepsake]:
         _("No single fill is selected."),
         _("Select one layer that Inpaint (StyleGAN) made."),
     )
-
-
-__all__ = ["Opened", "keepsake_of", "reopen"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from gi.repository import Gimp, GObject
 
-from . import arguments
-from .arguments import Argument, Kind
-from .translation import _
+from ..runs import arguments
+from ..runs.arguments import Argument, Kind
+from ..translation import _
 
 FILL = "plug-in-inpaint-stylegan"
 AGAIN = "plug-in-inpaint-stylegan-again"

@@ -7,24 +7,24 @@ from pathlib import Path
 from gi.repository import Gimp
 from inpaint_client import EditJob
 
-from . import procedures
-from .arguments import FillSettings, fill_arguments
-from .calls import Call, insert
-from .capture import capture, fill_job
-from .collector import Collector
-from .edits import parse_edits
-from .image import GimpImage, parasite_bytes
-from .last_values import read_values, record_name
-from .mixing import mixed_of, mixing_of, read_mix
-from .progress import ProgressBar
-from .reopen import reopen
-from .service import draw_seed, run_and_wait
+from .app import procedures
+from .host.image import GimpImage, parasite_bytes
+from .host.progress_bar import ProgressBar
+from .runs.arguments import FillSettings, fill_arguments
+from .runs.calls import Call, insert
+from .runs.capture import capture, fill_job
+from .runs.collector import Collector
+from .runs.edits import parse_edits
+from .runs.last_values import read_values, record_name
+from .runs.mixing import mixed_of, mixing_of, read_mix
+from .runs.reopen import reopen
+from .runs.service import draw_seed, run_and_wait
 
 
 def run_fill(call: Call) -> None:
     """Fill the selection: with the dialog if interactive, else straight away."""
     if call.is_interactive:
-        from .fill_dialog import fill_with_dialog  # GTK only where there is a screen
+        from .ui.fill_dialog import fill_with_dialog  # GTK only where there is a screen
 
         fill_with_dialog(call)
     else:
@@ -55,7 +55,7 @@ def run_edit(call: Call) -> None:
     image = GimpImage(call.image, call.drawables)
     opened = reopen(image)
     if call.is_interactive:
-        from .edit_dialog import edit_with_dialog
+        from .ui.edit_dialog import edit_with_dialog
 
         edit_with_dialog(call, opened)
         return

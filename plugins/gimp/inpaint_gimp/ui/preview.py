@@ -6,8 +6,8 @@ from gi.repository import GdkPixbuf, Gegl, GLib
 from inpaint_client import Box, Picture
 from inpaint_client.pixels import rearrange
 
-from .layers import Pixels
-from .precision import LAYOUTS, picture_format
+from ..host.new_layer import Pixels
+from ..host.precision import LAYOUTS, picture_format
 
 _SCREEN = "R'G'B'A u8"
 _HALF = bytes(value // 2 for value in range(256))

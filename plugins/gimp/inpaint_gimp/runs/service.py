@@ -18,8 +18,8 @@ from inpaint_client import (
     find_daemon,
 )
 
+from ..translation import _
 from .collector import Collector
-from .translation import _
 
 Report = Callable[[float, str], None]  # how far (0..1) and what is going on
 

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from gi.repository import Gimp
 
-from .translation import _
+from ..translation import _
 
 
 class ProgressBar:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from inpaint_client import Cancelled, DaemonInfo, InpaintError, RecipeSource, parse_recipe
 
-from .calls import Call
-from .edits import format_edits
+from ..app.presenter import Phase, State
+from ..runs.calls import Call
+from ..runs.edits import format_edits
+from ..runs.mixing import Mix, mix_values, read_mix
+from ..runs.reopen import Opened
+from ..translation import _
 from .gtk import GimpUi, GObject, Gtk
-from .mixing import Mix, mix_values, read_mix
-from .presenter import Phase, State
-from .reopen import Opened
 from .results_dialog import ResultsDialog
-from .translation import _
 
 
 def edit_with_dialog(call: Call, opened: Opened) -> None:

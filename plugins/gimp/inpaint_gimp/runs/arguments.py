@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from inpaint_client import MAX_SEED, Blending, Edits, FrameChoice, FrameMode
 
+from ..translation import _
 from .edits import parse_edits, parse_frame, parse_variants
-from .translation import _
 
 
 class Kind(Enum):

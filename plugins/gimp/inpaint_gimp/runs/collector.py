@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from inpaint_client import Candidate, Edits, FillEvent
 from inpaint_client.run_status import RunStatus, Stage
 
+from ..translation import _
 from .layers import Rendering
-from .translation import _
 
 
 class Collector:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from inpaint_client import BadInput, Box, Mixing, Picture, StyleLevel, StyleMix
+from inpaint_client import BadInput, Box, Mixing, Picture, StyleMix
 
+from ..host.keepsake import Mixed
+from ..translation import _
 from .edits import format_levels, parse_levels
-from .translation import _
 
 Look = Callable[[int], tuple[Picture, Box]]  # what the layer of a key shows around the hole
 
@@ -28,16 +29,6 @@ class Other(NamedTuple):
     @property
     def label(self) -> str:
         return self.name if self.recipe else _("Layer: {name}").format(name=self.name)
-
-
-class Mixed(NamedTuple):
-    """What a result remembers of its mixing, so that it can be changed or taken away later."""
-
-    unmixed: str  # the result's own recipe before
-    levels: tuple[StyleLevel, ...]
-    amount: float
-    recipe: str = ""  # of the other result; or
-    tattoo: int = 0  # GIMP's lasting number of the layer that was looked at
 
 
 class Layers(Protocol):

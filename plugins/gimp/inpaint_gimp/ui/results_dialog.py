@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 
 from inpaint_client import Capture, DaemonInfo, Edits, InpaintError, Worker
 
-from .edits import format_edits, parse_edits
+from ..app.presenter import Phase, Presenter, State
+from ..runs.edits import format_edits, parse_edits
+from ..runs.layers import Rendering, layer_name, layer_pixels, short_name
+from ..runs.mixing import Mix, Other
+from ..runs.service import Locator
+from ..translation import _
 from .gtk import GimpUi, GLib, Gtk
-from .layers import Rendering, layer_name, layer_pixels, short_name
 from .mix_form import MixForm
-from .mixing import Mix, Other
-from .presenter import Phase, Presenter, State
 from .preview import Preview
-from .service import Locator
-from .translation import _
 from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine
 
 _LEFT_WIDTH = 360  # px

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from gi.repository import Gimp
 from inpaint_client import BadInput, parse_recipe
 
+from ..host.image import GimpImage
+from ..translation import _
 from .arguments import FillSettings
 from .capture import Captured
-from .image import GimpImage
 from .layers import Rendering, group_name, stacked
-from .translation import _
 
 
 class Call(NamedTuple):

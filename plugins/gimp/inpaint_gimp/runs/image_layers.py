@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from inpaint_client import BadInput, Box, Picture, parse_recipe
 from inpaint_client.geometry import reducing_step
 
-from .capture import Reader
-from .mixing import Mix, Mixed, Other, nothing_there
-from .translation import _
+from ..host.image_protocol import PaintLayer, Reader
+from ..host.keepsake import Mixed
+from ..translation import _
+from .mixing import Mix, Other, nothing_there
 
 LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
 REMEMBERED = -(1 << 31)  # the key of a result that is no layer of the image any more
 _SCREEN = "R'G'B'A u8"
-
-
-class PaintLayer(NamedTuple):
-    """A layer with pixels of its own."""
-
-    tattoo: int  # GIMP's lasting number
-    name: str
-    recipe: str  # empty if no fill made it
 
 
 class Stack(Protocol):

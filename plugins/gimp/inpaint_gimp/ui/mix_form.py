@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from inpaint_client import StyleLevel
 
+from ..runs.mixing import NOTHING, Mix, Other, with_other
+from ..translation import _
 from .gtk import GimpUi, GLib, Gtk, Pango
-from .mixing import NOTHING, Mix, Other, with_other
-from .translation import _
 from .widgets import SLIDE_PAUSE_MS, labelled
 
 

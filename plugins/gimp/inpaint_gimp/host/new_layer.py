@@ -1,0 +1,24 @@
+"""A layer that is still to be put into the image."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from inpaint_client import Box
+
+from .keepsake import Keepsake
+
+
+class Pixels(NamedTuple):
+    """A rectangle of colours with alpha, ready for a layer."""
+
+    box: Box  # in the image
+    data: bytes | bytearray
+    babl: str  # the format of data
+
+
+class NewLayer(NamedTuple):
+    name: str
+    pixels: Pixels
+    visible: bool
+    keepsake: Keepsake | None

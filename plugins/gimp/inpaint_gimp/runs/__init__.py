@@ -1,0 +1,1 @@
+"""One fill or edit from start to end: arguments, reading, the daemon, layers to insert."""
