@@ -228,6 +228,14 @@ def forbidden_arrows(folder: str, root: Path = ROOT) -> list[str]:
     ]
 
 
+def test_the_client_does_not_know_what_editors_do_with_it() -> None:
+    package = ROOT / "plugins" / "client" / "inpaint_client"
+    for path in package.glob("*.py"):
+        if path.name != "__init__.py":
+            rooms = {name.partition(".")[0] for name in imported_modules(path, package)}
+            assert "session" not in rooms, path
+
+
 @pytest.mark.parametrize("folder", sorted(ROOMS))
 def test_rooms_import_downwards_only(folder: str) -> None:
     assert forbidden_arrows(folder) == []

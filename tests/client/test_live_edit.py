@@ -19,8 +19,8 @@ from inpaint_client import (
     NotFound,
     RecipeSource,
 )
-from inpaint_client.live_edit import LiveEdit, Session
 from inpaint_client.requests import Edits
+from inpaint_client.session.live_edit import LiveEdit, Session
 
 
 class Wanted(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from inpaint_client import Accepted, Candidate, Done, FillEvent, Frame, FrameChosen, Progress
 from inpaint_client.requests import FrameMode
-from inpaint_client.run_status import RunStatus, Stage
+from inpaint_client.session.run_status import RunStatus, Stage
 
 
 def frame(warning: str) -> FrameChosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from inpaint_client.translation import Catalog
+from inpaint_client.session.translation import Catalog
 
 HEADER = 'msgid ""\nmsgstr "Language: xy\\n"\n'
 

@@ -23,10 +23,11 @@ from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import FrameMode, StyleLevel
+from inpaint_client.session.history import Mix, PastRun, unpack
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import event
-from inpaint_gimp.host.keepsake import ORIGIN, Keepsake
-from inpaint_krita.runs.history import PREFIX, Mix, unpack
+from inpaint_gimp.host.parasites import FILL, MIXED, ORIGIN, read, read_without_attachment
+from inpaint_gimp.runs.mixing import Mixed
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.manifest import BundleError, read_bundle
@@ -47,15 +48,17 @@ from inpaint_server.wire.parsing import edit_order, fill_order
 from PIL import Image
 
 GOLDEN = Path(__file__).parent / "format-1"
+SHARED_HISTORY = Path(__file__).parent / "shared-history-1"
 HOLE = Box(40, 24, 28, 30)
 LEVELS = 2  # by which a fill may differ: processors round differently
 
 
-def test_nobody_has_written_them_again() -> None:
-    sums = json.loads(GOLDEN.with_suffix(".json").read_text("utf-8"))
-    files = [path for path in sorted(GOLDEN.rglob("*")) if path.is_file()]
+@pytest.mark.parametrize("folder", [GOLDEN, SHARED_HISTORY], ids=lambda folder: folder.name)
+def test_nobody_has_written_them_again(folder: Path) -> None:
+    sums = json.loads(folder.with_suffix(".json").read_text("utf-8"))
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     assert {
-        path.relative_to(GOLDEN).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     } == sums
 
@@ -166,13 +169,10 @@ class TestRecipe:
 
 
 class TestKritaAnnotation:
-    NAME = PREFIX + "20261127T090000.000000"
-
     def test_says_what_it_said(self) -> None:
-        run = unpack(self.NAME, (GOLDEN / "krita-annotation.json").read_bytes())
+        run = unpack((GOLDEN / "krita-annotation.json").read_bytes())
         recipe = (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
         attachment = (GOLDEN / "fill/recipe-00.source.png").read_bytes()
-        assert run.annotation == self.NAME
         assert (run.time, run.model) == ("2026-11-27T09:00:00+00:00", "A golden bundle")
         assert run.title == "Inpaint · A golden bundle · seed 7"
         assert (run.document, run.hole_box) == (Extent(96, 80), HOLE)
@@ -188,43 +188,83 @@ class TestKritaAnnotation:
     def test_a_newer_format_is_refused(self) -> None:
         content = json.loads((GOLDEN / "krita-annotation.json").read_bytes())
         with pytest.raises(BadInput, match="was written by a newer version"):
-            unpack(self.NAME, json.dumps({**content, "format": 2}).encode())
+            unpack(json.dumps({**content, "format": 2}).encode())
 
     def test_a_number_beyond_all_bounds_is_refused(self) -> None:
         data = (GOLDEN / "krita-annotation.json").read_text("utf-8")
         with pytest.raises(BadInput, match="cannot be read"):
-            unpack(self.NAME, data.replace('"chosen":1', '"chosen":1e999').encode())
+            unpack(data.replace('"chosen":1', '"chosen":1e999').encode())
 
 
 class TestGimpParasites:
+    """Of layers that were filled before all editors shared one history."""
+
     @staticmethod
-    def parasite(name: str) -> bytes:
-        return (GOLDEN / f"gimp-{name}").read_bytes()
+    def parasite(name: str) -> bytes | None:
+        path = GOLDEN / f"gimp-{name}"
+        return path.read_bytes() if path.is_file() else None
+
+    def changed(self, changed: str, old: bytes, new: bytes) -> PastRun | None:
+        """Read them with one of them changed."""
+
+        def parasite(name: str) -> bytes | None:
+            data = self.parasite(name)
+            return data.replace(old, new) if data and name == changed else data
+
+        return read(parasite)
 
     def test_say_what_they_said(self) -> None:
-        keepsake = Keepsake.read(self.parasite)
-        assert keepsake is not None
-        assert keepsake.recipe == (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
-        assert keepsake.attachment == (GOLDEN / "fill/recipe-00.source.png").read_bytes()
-        assert keepsake.origin == (HOLE, Extent(96, 80), 3, 1)
-        assert keepsake.mixed is not None
-        assert keepsake.mixed.levels == (StyleLevel.STRUCTURE, StyleLevel.FEATURES)
-        assert (keepsake.mixed.amount, keepsake.mixed.tattoo) == (0.25, 4)
+        assert self.parasite(FILL) is None
+        run = read(self.parasite)
+        assert run is not None
+        (result,) = run.results
+        assert result.recipe == (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
+        assert result.attachment == (GOLDEN / "fill/recipe-00.source.png").read_bytes()
+        assert (run.hole_box, run.document) == (HOLE, Extent(96, 80))
+        assert (run.source, result.index) == ("3", 1)
+        assert (result.seed, result.variant, result.edits) == (7, -1, {})
+        levels = (StyleLevel.STRUCTURE, StyleLevel.FEATURES)
+        assert Mixed.of(result) == Mixed(result.recipe, levels, 0.25, tattoo=4)
+        quick = read_without_attachment(self.parasite)
+        assert quick is not None
+        assert quick.results[0].recipe == result.recipe
 
     def test_a_newer_format_is_not_taken_for_this_one(self) -> None:
-        def newer(name: str) -> bytes:
-            data = self.parasite(name)
-            return (
-                json.dumps({**json.loads(data), "format": 2}).encode() if name == ORIGIN else data
-            )
-
-        assert Keepsake.read(newer) is None
+        assert self.changed(ORIGIN, b'"format": 1', b'"format": 2') is None
 
     def test_a_number_beyond_all_bounds_is_refused(self) -> None:
-        def damaged(name: str) -> bytes:
-            return self.parasite(name).replace(b'"candidate": 1', b'"candidate": 1e999')
+        assert self.changed(ORIGIN, b'"candidate": 1', b'"candidate": 1e999') is None
 
-        assert Keepsake.read(damaged) is None
+    @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"amount": 2}'])
+    def test_a_damaged_mixing_leaves_the_fill_whole(self, damage: bytes) -> None:
+        data = self.parasite(MIXED)
+        assert data
+        run = self.changed(MIXED, data, damage)
+        assert run is not None
+        assert Mixed.of(run.results[0]) is None
+
+
+class TestSharedHistory:
+    """Of layers that were filled since."""
+
+    @staticmethod
+    def parasite(name: str) -> bytes:
+        return (SHARED_HISTORY / f"gimp-{name}").read_bytes()
+
+    def test_says_what_it_said(self) -> None:
+        run = read(self.parasite)
+        assert run is not None
+        (result,) = run.results
+        assert result.recipe == (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
+        assert result.attachment == (GOLDEN / "fill/recipe-00.source.png").read_bytes()
+        assert (run.hole_box, run.document, run.source) == (HOLE, Extent(96, 80), "3")
+        assert (result.seed, result.index, result.variant) == (7, 1, -1)
+        assert result.edits == {"brighter": 1.5}
+        levels = (StyleLevel.STRUCTURE, StyleLevel.FEATURES)
+        assert Mixed.of(result) == Mixed(result.recipe, levels, 0.25, tattoo=4)
+
+    def test_a_newer_format_is_not_taken_for_this_one(self) -> None:
+        assert read(lambda name: self.parasite(name).replace(b'"format":1', b'"format":2')) is None
 
 
 class TestSettings:

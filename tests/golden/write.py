@@ -3,7 +3,8 @@
     python tests/golden/write.py FOLDER
 
 `format-1` was written once, by the version of November 2026, and stays as it is: a test compares
-its checksums. A new format gets a folder of its own.
+its checksums. A new format gets a folder of its own. `shared-history-1` holds the parasites that
+GIMP's layers have had since GIMP and Krita share one history; in `format-1` are those before.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ from inpaint_client.requests import (
     RecipeSource,
     StyleLevel,
 )
+from inpaint_client.session.history import Mix, PastRun, Result, pack
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import edit_requests, fill_requests
-from inpaint_gimp.host.keepsake import Keepsake, Mixed, Origin
-from inpaint_krita.runs.history import Mix, PastRun, Result, pack
+from inpaint_gimp.host.parasites import parasites
+from inpaint_gimp.runs.mixing import Mixed
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_model.bundle.direction_store import add_directions
 from inpaint_model.bundle.directions import Direction
@@ -165,13 +167,12 @@ def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
         kept="{layer-4}",
     )
     (folder / "krita-annotation.json").write_bytes(pack(run))
-    keepsake = Keepsake(
-        recipe,
-        attachment,
-        Origin(Box(*HOLE), Extent(WIDTH, HEIGHT), layer_tattoo=3, candidate=1),
-        Mixed(recipe, (StyleLevel.STRUCTURE, StyleLevel.FEATURES), 0.25, tattoo=4),
+    mixed = Mixed(recipe, (StyleLevel.STRUCTURE, StyleLevel.FEATURES), 0.25, tattoo=4)
+    result = mixed.into(Result(7, "", recipe, 1, -1, attachment, edits))
+    alone = PastRun(
+        document=Extent(WIDTH, HEIGHT), hole_box=Box(*HOLE), source="3", results=(result,)
     )
-    for name, data in keepsake.parasites().items():
+    for name, data in parasites(alone).items():
         (folder / f"gimp-{name}").write_bytes(data)
     SettingsFile(folder / "connection.json", ConnectionSettings).save(
         ConnectionSettings("tls://gpu.studio:50099", "a token", "ca.pem", start_daemon=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gimp_host import Profile
+from inpaint_gimp.host.parasites import FILL
 from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments
 from PIL import Image
 from xcf import read_xcf
@@ -33,7 +34,7 @@ def test_the_script_fills_a_folder(user: Profile) -> None:
     assert status == 0, log
     for number in range(2):
         image = read_xcf(photos / f"{number}.png.xcf")
-        layers = [layer for layer in image.layers if "inpaint-recipe" in layer.parasites]
+        layers = [layer for layer in image.layers if FILL in layer.parasites]
         assert len(layers) == 4
         assert (layers[0].x, layers[0].y, *layers[0].pixels.shape) == (30, 20, 20, 20, 4)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
 from fake_daemon import colour_of
 from gimp_host import Profile
+from gimp_layers import result_of
+from inpaint_client import StyleLevel, StyleMix
 from xcf import Layer, read_xcf
 
 pytestmark = pytest.mark.hosts
@@ -40,23 +41,23 @@ def test_mixing_by_scripts(user: Profile) -> None:
     new = mixed.layer("Candidate 1, seed 5: mixed")
     assert colours(new) == {between(colour_of(5), colour_of(6), 0.25)}
     np.testing.assert_array_equal(new.pixels[..., 3], first.pixels[..., 3])
-    told = json.loads(new.parasites["inpaint-mixed"])
-    own, other = (layer.parasites["inpaint-recipe"].decode() for layer in (first, second))
-    assert (told["unmixed"], told["recipe"]) == (own, other)
-    assert (told["levels"], told["amount"], told["tattoo"]) == ([3], 0.25, 0)
+    told = result_of(new)
+    own, other = (result_of(layer).recipe for layer in (first, second))
+    assert (told.unmixed, told.mixed_recipe) == (own, other)
+    assert told.mix == StyleMix(None, (StyleLevel.COLOURS,), 0.25)
 
     # The whole way, from what it was before the first mixing; then back, then like a layer.
     assert results["again"][:2] == ["success", ""]
     assert results["again"][2][0] == "Candidate 1, seed 5: smile +1, mixed"
     new = again.layer("Candidate 1, seed 5: smile +1, mixed")
     assert colours(new) == {between(colour_of(6), colour_of(6), 1)}
-    assert json.loads(new.parasites["inpaint-mixed"])["unmixed"] == own
+    assert result_of(new).unmixed == own
     assert results["nothing"][2][0].startswith("Candidate 1, seed 5")
     assert "mixed" not in results["nothing"][2][0]
     assert results["layer"][:2] == ["success", ""]
     new = like.layer(results["layer"][2][0])
     assert colours(new) == {between(GREEN, GREEN, 1)}
-    assert json.loads(new.parasites["inpaint-mixed"])["levels"] == [3]
+    assert result_of(new).mix.levels == (StyleLevel.COLOURS,)
     for image in (mixed, again, like):
         for name in ("Background", "Green", "Candidate 2, seed 6"):
             np.testing.assert_array_equal(image.layer(name).pixels, filled.layer(name).pixels)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from daemons import DaemonProcess
 from gimp_host import GimpHost, Profile, new_profile
+from gimp_layers import result_of
 from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
@@ -65,7 +66,7 @@ def test_holes_whose_boxes_overlap_are_all_filled(
     mask = np.frombuffer((profile.out / "mask.raw").read_bytes(), np.uint8).reshape(400, 480)
     for name in ("filled", "edited"):
         layer = read_xcf(profile.out / f"{name}.xcf").layers[1]
-        assert len(json.loads(layer.parasites["inpaint-recipe"])["groups"]) == 2
+        assert len(json.loads(result_of(layer).recipe)["groups"]) == 2
         alpha = np.zeros_like(mask)
         height, width = layer.pixels.shape[:2]
         alpha[layer.y : layer.y + height, layer.x : layer.x + width] = layer.pixels[..., 3]
@@ -83,7 +84,7 @@ def check(path: Path) -> None:
     first, second = after.layers[1:3]
     assert not np.array_equal(first.pixels, second.pixels)
     assert first.pixels[..., -1].max() > 0
-    assert json.loads(first.parasites["inpaint-recipe"])["seed"] == 3
+    assert result_of(first).seed == 3
     # Rendered again from the recipe alone, without an edit, it is the same fill.
     again = edited.layers[1]
     assert (again.x, again.y, again.pixels.shape) == (first.x, first.y, first.pixels.shape)

@@ -25,9 +25,10 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import FillJob
+from inpaint_client.session.history import unpack
 from inpaint_krita.host.selection import KeptSelection, box_of
 from inpaint_krita.runs.capture import capture
-from inpaint_krita.runs.history import PREFIX, unpack
+from inpaint_krita.runs.run_book import PREFIX
 from inpaint_krita.runs.wishes import Wishes, fill_job
 from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
@@ -77,7 +78,7 @@ def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
     check_merged(filled, before, mask, filled.find("Seed 5").pixels)
     stored = [name for name in filled.annotations if name.startswith(PREFIX)]
     assert len(stored) == 1
-    run = unpack(stored[0], filled.annotations[stored[0]])
+    run = unpack(filled.annotations[stored[0]])
     assert run.seeds == (5, 6, 7)
     assert [parse_recipe(each.recipe).seed for each in run.results] == [5, 6, 7]
     assert run.results[0].attachment == plain[0].attachment

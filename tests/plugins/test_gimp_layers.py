@@ -84,7 +84,10 @@ def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -
         "Candidate 2, seed 41: age +1, smile +2",
     ]
     assert [layer.visible for layer in layers] == [False, False, True, False]
-    kept = [layer.keepsake for layer in layers]
-    assert all(k and k.attachment == b"png" for k in kept)
-    assert kept[0] is not None
-    assert kept[0].origin == (Box(5, 6, 4, 3), Extent(50, 60), 9, 0)
+    runs = [layer.run for layer in layers]
+    assert all(run and run.results[0].attachment == b"png" for run in runs)
+    (first, edited, *_) = runs
+    assert first is not None
+    assert edited is not None
+    assert (first.document, first.hole_box, first.source) == (Extent(50, 60), Box(5, 6, 4, 3), "9")
+    assert (edited.results[0].variant, edited.results[0].edits) == (0, {"age": 1, "smile": 2})

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client import BadInput, Box, Extent, Mixing, Picture, StyleLevel
+from inpaint_client.session.history import PastRun, Result
 from inpaint_gimp.host.image_protocol import PaintLayer
-from inpaint_gimp.host.keepsake import MIXED, Keepsake, Mixed, Origin
+from inpaint_gimp.host.parasites import parasites, read
 from inpaint_gimp.runs.edits import format_levels, parse_levels
 from inpaint_gimp.runs.image_layers import REMEMBERED, ImageLayers
 from inpaint_gimp.runs.mixing import (
     Mix,
+    Mixed,
     Other,
     mix_values,
     mixed_of,
@@ -240,23 +242,28 @@ def test_levels_survive_being_text(levels: set[StyleLevel]) -> None:
     assert parse_levels(format_levels(ordered)) == ordered
 
 
-KEPT = Keepsake(
-    recipe(5),
-    b"png",
-    Origin(Box(1, 2, 3, 4), Extent(50, 60), 7, 2),
-    Mixed(recipe(4), COLOURS, 0.25, recipe(6)),
+RUN = PastRun(
+    document=Extent(50, 60),
+    hole_box=Box(1, 2, 3, 4),
+    results=(Result(5, "", recipe(5), 2, -1, b"png"),),
 )
 
 
-def test_a_mixing_survives_its_parasites() -> None:
-    assert Keepsake.read(KEPT.parasites().get) == KEPT
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        Mixed(recipe(4), COLOURS, 0.25, recipe=recipe(6)),
+        Mixed(recipe(4), LEVELS, 0.5, tattoo=9),
+        Mixed(recipe(4), LEVELS, 0.5, recipe=recipe(6)),  # all as it is before anything is chosen
+    ],
+)
+def test_a_mixing_survives_its_parasites(mixed: Mixed) -> None:
+    run = replace(RUN, results=(mixed.into(RUN.results[0]),))
+    again = read(parasites(run).get)
+    assert again == run
+    assert again is not None
+    assert Mixed.of(again.results[0]) == mixed
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"amount": 2}', None])
-def test_a_damaged_mixing_leaves_the_fill_whole(damage: bytes | None) -> None:
-    parasites: dict[str, bytes | None] = {**KEPT.parasites(), MIXED: damage}
-    assert Keepsake.read(parasites.get) == KEPT._replace(mixed=None)
-
-
-def test_a_fill_that_is_not_mixed_has_no_parasite_for_it() -> None:
-    assert MIXED not in KEPT._replace(mixed=None).parasites()
+def test_a_fill_that_is_not_mixed_remembers_none() -> None:
+    assert Mixed.of(RUN.results[0]) is None

@@ -47,7 +47,7 @@ HOST_FREE = [
 
 def test_the_decisions_need_no_host() -> None:
     assert {
-        *("host.image_protocol", "host.keepsake", "host.new_layer", "host.precision"),
+        *("host.image_protocol", "host.new_layer", "host.parasites", "host.precision"),
         *("host.target", "runs.arguments", "runs.capture", "runs.collector", "runs.edits"),
         *("runs.image_layers", "runs.layers", "runs.mixing", "runs.service"),
         *("app.presenter", "translation"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +14,17 @@ from inpaint_client import (
     Frame,
     FrameMode,
     SampleType,
+    StyleMix,
     Transfer,
 )
-from inpaint_gimp.host.keepsake import Keepsake, Origin
+from inpaint_client.session.history import PastRun, Result, pack
+from inpaint_gimp.host.parasites import (
+    ATTACHMENT,
+    FILL,
+    parasites,
+    read,
+    read_without_attachment,
+)
 from inpaint_gimp.host.precision import document_format
 from inpaint_gimp.runs.arguments import Argument, FillSettings, Kind, edit_arguments, fill_arguments
 from inpaint_gimp.runs.edits import (
@@ -146,25 +156,42 @@ def test_precisions_travel_without_loss_of_what_they_can_show(
     assert stored.babl("RGBA") == babl
 
 
-KEPT = Keepsake('{"format": 1}', b"\x89PNG\0\xff", Origin(Box(1, -2, 3, 4), Extent(50, 60), 7, 2))
+RUN = PastRun(
+    document=Extent(50, 60),
+    hole_box=Box(1, -2, 3, 4),
+    source="7",
+    results=(Result(3, "", "{}", 2, -1, b"\x89PNG\0\xff", {"smile": 1.0}),),
+)
 
 
-def test_a_keepsake_survives_its_parasites() -> None:
-    assert Keepsake.read(KEPT.parasites().get) == KEPT
+def test_a_fill_survives_its_parasites() -> None:
+    assert read(parasites(RUN).get) == RUN
+    without = replace(RUN, results=(replace(RUN.results[0], attachment=b""),))
+    assert read_without_attachment(parasites(RUN).get) == without
 
 
-@pytest.mark.parametrize("lost", list(KEPT.parasites()))
-def test_a_keepsake_is_whole_or_none(lost: str) -> None:
-    parasites = KEPT.parasites()
-    del parasites[lost]
-    assert Keepsake.read(parasites.get) is None
+@pytest.mark.parametrize("lost", list(parasites(RUN)))
+def test_a_fill_is_whole_or_none(lost: str) -> None:
+    stored = parasites(RUN)
+    del stored[lost]
+    assert read(stored.get) is None
 
 
 @given(st.binary(max_size=60))
-def test_strange_parasites_are_no_keepsake(data: bytes) -> None:
-    parasites = {**KEPT.parasites(), "inpaint-origin": data}
-    read = Keepsake.read(parasites.get)
-    assert read is None or isinstance(read.origin.box, Box)
+def test_strange_parasites_are_no_fill(data: bytes) -> None:
+    assert read({**parasites(RUN), FILL: data}.get) is None
+
+
+@pytest.mark.parametrize("name", ["{a}", "-1", "4294967296", "1.5"])
+def test_what_is_no_tattoo_is_no_fill(name: str) -> None:
+    mixed = replace(RUN.results[0], mix=StyleMix(name), unmixed="{}")
+    for run in (replace(RUN, source=name), replace(RUN, results=(mixed,))):
+        assert read(parasites(run).get) is None
+
+
+def test_a_layer_remembers_one_result() -> None:
+    stored = {FILL: pack(replace(RUN, results=RUN.results * 2)), ATTACHMENT: b"png"}
+    assert read(stored.get) is None
 
 
 RECORD = """# settings

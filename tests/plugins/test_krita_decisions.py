@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
 import pytest
@@ -20,20 +19,17 @@ from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.info import DaemonInfo, Direction, Model
 from inpaint_client.pictures import Picture
 from inpaint_client.requests import MAX_SEED, FrameMode, StyleLevel
-from inpaint_client.run_status import RunStatus, Stage
-from inpaint_krita.app.connection import Connection, Mend, Phase, after_failure
-from inpaint_krita.app.progress import describe
-from inpaint_krita.host.layer_placement import source_of, spot_above
-from inpaint_krita.runs.history import (
-    PREFIX,
+from inpaint_client.session.history import (
     Mix,
     PastRun,
     Result,
-    attachment_of,
     pack,
-    run_names,
-    unpack,
 )
+from inpaint_client.session.run_status import RunStatus, Stage
+from inpaint_krita.app.connection import Connection, Mend, Phase, after_failure
+from inpaint_krita.app.progress import describe
+from inpaint_krita.host.layer_placement import source_of, spot_above
+from inpaint_krita.runs.run_book import MAX_RUNS, PREFIX, RunBook
 from inpaint_krita.runs.wishes import Wishes, fill_job, usable_edits
 
 
@@ -156,41 +152,43 @@ RUN = PastRun(
 )
 
 
-class TestHistory:
-    def test_a_run_survives_the_document(self) -> None:
-        assert unpack(RUN.annotation, pack(RUN)) == RUN
-        assert RUN.seeds == (5, 6)
+class Annotations:
+    """The annotations of a document, in memory."""
 
-    def test_equal_attachments_are_stored_once(self) -> None:
-        large = replace(RUN.results[0], attachment=bytes(range(256)) * 400)
-        run = RUN.with_result(0, large).with_result(2, replace(large, layer="{c}"))
-        assert len(pack(run)) < 1.7 * len(large.attachment)
-        assert unpack(run.annotation, pack(run)) == run
+    def __init__(self, **stored: bytes) -> None:
+        self.stored = {PREFIX + key: data for key, data in stored.items()} | {"exif": b"{}"}
 
-    def test_a_variant_shares_its_candidates_attachment(self) -> None:
-        assert attachment_of(RUN, RUN.results[1]) == b"picture"
+    def annotation_names(self) -> list[str]:
+        return list(self.stored)
 
-    @pytest.mark.parametrize(
-        "data", [b"", b"{}", b"[1]", b'{"format":2}', b"\xff\xfe", pack(RUN)[:-9], b'"text"']
-    )
-    def test_a_damaged_annotation_is_refused_in_words(self, data: bytes) -> None:
-        with pytest.raises(BadInput):
-            unpack("x", data)
+    def annotation(self, name: str) -> bytes:
+        return self.stored[name]
 
-    def test_damaged_edits_are_refused_in_words(self) -> None:
-        content = json.loads(pack(RUN))
-        content["results"][0]["edits"] = [1]
-        with pytest.raises(BadInput):
-            unpack("x", json.dumps(content).encode())
+    def annotate(self, name: str, description: str, data: bytes) -> None:
+        self.stored[name] = data
 
-    def test_a_coverage_bomb_is_refused(self) -> None:
-        bomb = pack(replace(RUN, coverage=bytes(50_000_000)))
-        with pytest.raises(BadInput):
-            unpack("x", bomb)
+    def remove_annotation(self, name: str) -> None:
+        del self.stored[name]
 
-    def test_only_our_annotations_oldest_first(self) -> None:
-        names = [PREFIX + "2", "exif", PREFIX + "1"]
-        assert run_names(names) == [PREFIX + "1", PREFIX + "2"]
+
+class TestRunBook:
+    def test_reads_our_annotations_oldest_first_and_leaves_what_is_damaged(self) -> None:
+        without_selection = pack(replace(RUN, coverage=b""))
+        document = Annotations(k2=pack(RUN), k1=pack(RUN), k0=b"{", k3=without_selection)
+        book = RunBook(document)
+        assert [run.key for run in book.runs] == ["k1", "k2"]
+        assert book.last == replace(RUN, key="k2")
+        assert len(document.stored) == 5
+
+    def test_the_oldest_runs_are_forgotten(self) -> None:
+        document = Annotations()
+        book = RunBook(document)
+        for number in range(MAX_RUNS + 2):
+            book.put(replace(RUN, key=f"{number:03}"))
+        assert len(book.runs) == MAX_RUNS
+        assert sorted(document.stored)[1] == PREFIX + "002"
+        book.drop(book.runs[0])
+        assert PREFIX + "002" not in document.stored
 
 
 class TestConnection:

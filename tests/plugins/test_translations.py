@@ -10,7 +10,7 @@ from pathlib import Path
 import inpaint_gimp
 import inpaint_krita
 import pytest
-from inpaint_client.translation import read_catalog
+from inpaint_client.session.translation import read_catalog
 from inpaint_gimp.runs.arguments import fill_arguments
 from inpaint_gimp.translation import CATALOG, _
 from inpaint_krita import text

@@ -60,8 +60,8 @@ from .requests import (
     StyleLevel,
     seed_sequence,
 )
+from .session.style_mix import StyleMix
 from .settings import ConnectionSettings, SettingsFile, connection_file
-from .style_mix import StyleMix
 from .worker import Run, Worker
 
 __all__ = [

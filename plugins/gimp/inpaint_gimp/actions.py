@@ -60,7 +60,7 @@ def run_edit(call: Call) -> None:
         edit_with_dialog(call, opened)
         return
     edits = parse_edits(call.config.get_property("edits") or "")
-    others = opened.layers.others(opened.keepsake.recipe)
+    others = opened.layers.others(opened.result.recipe)
     mix = read_mix(call.config.get_property, others)
     mixing = mixing_of(mix, others, opened.layers.look)
     collector = Collector(edits)

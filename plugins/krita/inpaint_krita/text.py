@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inpaint_client.translation import Catalog
+from inpaint_client.session.translation import Catalog
 
 CATALOG = Catalog(Path(__file__).parent / "locale")
 tr = CATALOG.gettext

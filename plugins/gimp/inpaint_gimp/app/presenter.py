@@ -29,7 +29,7 @@ from inpaint_client import (
     Run,
     Worker,
 )
-from inpaint_client.live_edit import LiveEdit, Session
+from inpaint_client.session.live_edit import LiveEdit, Session
 
 from ..runs.collector import Collector
 from ..runs.layers import Rendering, layer_name

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 from gi.repository import Gegl, Gimp
 from inpaint_client import Box, Extent
+from inpaint_client.session.history import PastRun
 
 from .image_protocol import PaintLayer
-from .keepsake import RECIPE, Keepsake
 from .new_layer import NewLayer, Pixels
+from .parasites import Lookup, parasites, read, read_without_attachment
 from .precision import SampleFormat, document_format
 from .target import Item, Kind
 
@@ -166,12 +167,12 @@ class GimpImage:
             return None
         return self.drawables[item]
 
-    def selected_fills(self) -> list[tuple[Gimp.Layer, Keepsake]]:
+    def selected_fills(self) -> list[tuple[Gimp.Layer, PastRun]]:
         """Of the selected layers, and in selected groups, those that remember a fill."""
         selected = [drawable for drawable in self.drawables if drawable.is_layer()]
         return _fills(x for x in _below(selected) if x in selected or x.get_visible())
 
-    def visible_fills(self) -> list[tuple[Gimp.Layer, Keepsake]]:
+    def visible_fills(self) -> list[tuple[Gimp.Layer, PastRun]]:
         """All layers of the image that remember a fill and can be seen."""
         return _fills(x for x in _all_layers(self.image) if _is_seen(x))
 
@@ -227,8 +228,8 @@ class GimpImage:
         write_pixels(layer, plan.pixels)
         layer.set_visible(plan.visible)
         _composite_like_the_document(layer, self.precision)
-        if plan.keepsake is not None:
-            attach(layer, plan.keepsake)
+        if plan.run is not None:
+            attach(layer, plan.run)
         return layer
 
     @contextmanager
@@ -249,26 +250,29 @@ def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:
     layer.update(0, 0, pixels.box.width, pixels.box.height)
 
 
-def attach(layer: Gimp.Layer, keepsake: Keepsake) -> None:
-    for name, data in keepsake.parasites().items():
+def attach(layer: Gimp.Layer, run: PastRun) -> None:
+    for name, data in parasites(run).items():
         signed = array("b", data).tolist()  # the binding takes C's plain, signed char
         layer.attach_parasite(Gimp.Parasite.new(name, _PARASITE_FLAGS, signed))
 
 
-def keepsake_of(layer: Gimp.Layer) -> Keepsake | None:
-    """What `attach` left on a layer, if it did."""
+def run_of(layer: Gimp.Layer) -> PastRun | None:
+    """Return what `attach` left on a layer, if it did."""
+    return read(_parasites_of(layer))
 
+
+def _recipe_of(layer: Gimp.Layer) -> str:
+    """Return the recipe alone; empty if no fill made the layer."""
+    run = read_without_attachment(_parasites_of(layer))
+    return run.results[0].recipe if run is not None else ""
+
+
+def _parasites_of(layer: Gimp.Layer) -> Lookup:
     def data(name: str) -> bytes | None:
         parasite = layer.get_parasite(name)
         return parasite_bytes(parasite) if parasite is not None else None
 
-    return Keepsake.read(data)
-
-
-def _recipe_of(layer: Gimp.Layer) -> str:
-    """The recipe alone, which is quicker than the whole keepsake."""
-    parasite = layer.get_parasite(RECIPE)
-    return parasite_bytes(parasite).decode("utf-8", "replace") if parasite is not None else ""
+    return data
 
 
 def parasite_bytes(parasite: Gimp.Parasite) -> bytes:
@@ -302,8 +306,8 @@ def _at(image: Gimp.Image, path: tuple[int, ...]) -> Gimp.Layer:
     return layer
 
 
-def _fills(layers: Iterable[Gimp.Layer]) -> list[tuple[Gimp.Layer, Keepsake]]:
-    return [(layer, kept) for layer in layers if (kept := keepsake_of(layer)) is not None]
+def _fills(layers: Iterable[Gimp.Layer]) -> list[tuple[Gimp.Layer, PastRun]]:
+    return [(layer, run) for layer in layers if (run := run_of(layer)) is not None]
 
 
 def _is_seen(layer: Gimp.Layer) -> bool:
@@ -314,7 +318,7 @@ def _is_seen(layer: Gimp.Layer) -> bool:
 def _whole_fill(layer: Gimp.Layer) -> Gimp.Layer:
     """The group of a run if the layer still lies in one, else the layer itself."""
     group = layer.get_parent()
-    if group is not None and all(keepsake_of(each) for each in group.get_children()):
+    if group is not None and all(run_of(each) for each in group.get_children()):
         return group
     return layer
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from inpaint_client import Box
-
-from .keepsake import Keepsake
+from inpaint_client.session.history import PastRun
 
 
 class Pixels(NamedTuple):
@@ -21,4 +20,4 @@ class NewLayer(NamedTuple):
     name: str
     pixels: Pixels
     visible: bool
-    keepsake: Keepsake | None
+    run: PastRun | None  # what it remembers

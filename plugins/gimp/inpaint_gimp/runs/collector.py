@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from inpaint_client import Candidate, Edits, FillEvent
-from inpaint_client.run_status import RunStatus, Stage
+from inpaint_client.session.run_status import RunStatus, Stage
 
 from ..translation import _
 from .layers import Rendering

@@ -9,9 +9,8 @@ from inpaint_client import BadInput, Box, Picture, parse_recipe
 from inpaint_client.geometry import reducing_step
 
 from ..host.image_protocol import PaintLayer, Reader
-from ..host.keepsake import Mixed
 from ..translation import _
-from .mixing import Mix, Other, nothing_there
+from .mixing import Mix, Mixed, Other, nothing_there
 
 LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
 REMEMBERED = -(1 << 31)  # the key of a result that is no layer of the image any more

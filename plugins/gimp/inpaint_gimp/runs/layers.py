@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from inpaint_client import Candidate, Edits, Extent
+from inpaint_client import Box, Candidate, Edits, Extent
 from inpaint_client.geometry import union_of
 from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange
+from inpaint_client.session.history import PastRun, Result
 
-from ..host.keepsake import Keepsake, Mixed, Origin
 from ..host.new_layer import NewLayer, Pixels
+from ..host.parasites import named
 from ..host.precision import LAYOUTS, WITH_ALPHA, picture_format
 from ..translation import _
 from .edits import describe_edits
-from .mixing import NOTHING, Mix
+from .mixing import NOTHING, Mix, Mixed
 
 
 class Rendering(NamedTuple):
@@ -85,10 +86,33 @@ def group_name(model: str, seed: int) -> str:
     return name.format(model=model, seed=seed)
 
 
+def run_of(
+    rendering: Rendering, attachment: bytes, box: Box, document: Extent, layer_tattoo: int
+) -> PastRun:
+    """Return what a rendering's layer remembers: a run with one result.
+
+    box: where the model filled, which is the layer's place unless it was moved since.
+    layer_tattoo: of the one layer that the model saw; 0 = all that is visible.
+    """
+    candidate = rendering.candidate
+    result = Result(
+        seed=candidate.seed,
+        layer="",
+        recipe=candidate.recipe,
+        index=candidate.index,
+        variant=candidate.variant,
+        attachment=attachment,
+        edits=rendering.edits,
+    )
+    if rendering.mixed is not None:
+        result = rendering.mixed.into(result)
+    return PastRun(document=document, hole_box=box, source=named(layer_tattoo), results=(result,))
+
+
 def stacked(
     renderings: Iterable[Rendering], chosen: int, document: Extent, layer_tattoo: int
 ) -> list[NewLayer]:
-    """The new layers from top to bottom; only the rendering at index `chosen` is visible.
+    """Return the new layers, top to bottom; only the rendering at index `chosen` is visible.
 
     A variant has no attachment of its own on the wire: it takes its candidate's.
     """
@@ -98,9 +122,8 @@ def stacked(
         candidate = rendering.candidate
         attachment = attachments.setdefault(candidate.index, candidate.attachment)
         pixels = layer_pixels(candidate)
-        origin = Origin(pixels.box, document, layer_tattoo, candidate.index)
-        keepsake = (
-            Keepsake(candidate.recipe, attachment, origin, rendering.mixed) if attachment else None
+        run = run_of(rendering, attachment, pixels.box, document, layer_tattoo)
+        layers.append(
+            NewLayer(layer_name(rendering), pixels, index == chosen, run if attachment else None)
         )
-        layers.append(NewLayer(layer_name(rendering), pixels, index == chosen, keepsake))
     return layers

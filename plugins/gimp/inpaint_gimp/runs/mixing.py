@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from inpaint_client import BadInput, Box, Mixing, Picture, StyleMix
+from inpaint_client import BadInput, Box, Mixing, Picture, StyleLevel, StyleMix
+from inpaint_client.session.history import Result
 
-from ..host.keepsake import Mixed
+from ..host.parasites import named, tattoo_of
 from ..translation import _
 from .edits import format_levels, parse_levels
 
@@ -29,6 +30,33 @@ class Other(NamedTuple):
     @property
     def label(self) -> str:
         return self.name if self.recipe else _("Layer: {name}").format(name=self.name)
+
+
+class Mixed(NamedTuple):
+    """What a result remembers of its mixing, so that it can be changed or taken away later."""
+
+    unmixed: str  # the result's own recipe before
+    levels: tuple[StyleLevel, ...]
+    amount: float
+    recipe: str = ""  # of the other result; or
+    tattoo: int = 0  # GIMP's lasting number of the layer that was looked at
+
+    @classmethod
+    def of(cls, result: Result) -> Mixed | None:
+        """Return what a layer remembers; None if nothing is mixed in."""
+        if not result.unmixed:
+            return None
+        mix, other = result.mix, tattoo_of(result.mix.other)
+        return cls(result.unmixed, mix.levels, mix.amount, result.mixed_recipe, other)
+
+    def into(self, result: Result) -> Result:
+        """Return the result of a run that remembers it."""
+        return replace(
+            result,
+            mix=StyleMix(named(self.tattoo) or None, self.levels, self.amount),
+            unmixed=self.unmixed,
+            mixed_recipe=self.recipe,
+        )
 
 
 class Layers(Protocol):

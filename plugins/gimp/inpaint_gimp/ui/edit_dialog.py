@@ -16,9 +16,9 @@ from .results_dialog import ResultsDialog
 
 def edit_with_dialog(call: Call, opened: Opened) -> None:
     """Run the dialog until the user accepts or cancels. The image changes only on accepting."""
-    recipe = parse_recipe(opened.keepsake.recipe)
+    recipe = parse_recipe(opened.result.recipe)
     call.config.set_property("edits", format_edits(recipe.edits))
-    others = opened.layers.others(opened.keepsake.recipe)
+    others = opened.layers.others(opened.result.recipe)
     _write(call.config, mix_values(opened.layers.remembered(), others))
     dialog = EditDialog(call, opened)
     try:
@@ -63,7 +63,7 @@ class EditDialog(ResultsDialog):
 
     def show_info(self, info: DaemonInfo) -> None:
         super().show_info(info)
-        self._show_sliders(parse_recipe(self._opened.keepsake.recipe).model)
+        self._show_sliders(parse_recipe(self._opened.result.recipe).model)
 
     def show_state(self, state: State) -> None:
         super().show_state(state)
@@ -90,7 +90,7 @@ class EditDialog(ResultsDialog):
             return
         self._written = values
         try:
-            mix = read_mix(value_of, self._opened.layers.others(self._opened.keepsake.recipe))
+            mix = read_mix(value_of, self._opened.layers.others(self._opened.result.recipe))
         except InpaintError:
             return  # of another image
         super().show_mix(mix)

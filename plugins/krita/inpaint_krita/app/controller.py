@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.requests import Edits
+from inpaint_client.session.history import Mix
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from ..host.document_protocol import Document
 from ..host.qt import QtCore, QtGui
 from ..host.scratch import Scratch
-from ..runs.history import Mix
 from ..runs.wishes import Wishes, draw_seed
 from ..text import tr
 from .connection import Mend

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inpaint_client.run_status import RunStatus, Stage
+from inpaint_client.session.run_status import RunStatus, Stage
 
 from ..text import tr
 

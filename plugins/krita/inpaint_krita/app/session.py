@@ -11,7 +11,8 @@ from inpaint_client.events import FrameChosen
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
-from inpaint_client.run_status import RunStatus
+from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
+from inpaint_client.session.run_status import RunStatus
 
 from ..host.document_protocol import Document, Pixels
 from ..host.layer_placement import Source
@@ -19,7 +20,6 @@ from ..host.merging import keep_visible
 from ..host.qt import QtCore, QtGui
 from ..host.scratch import Scratch
 from ..host.selection import KeptSelection
-from ..runs.history import Mix, PastRun, Result, attachment_of
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
 from ..runs.run_book import RunBook

@@ -7,9 +7,9 @@ from enum import Enum, auto
 
 from inpaint_client.info import Model
 from inpaint_client.requests import Edits
-from inpaint_client.run_status import RunStatus
+from inpaint_client.session.history import Mix, PastRun
+from inpaint_client.session.run_status import RunStatus
 
-from ..runs.history import Mix, PastRun
 from ..runs.mixing import Choice
 from ..runs.wishes import Wishes
 from .connection import Connection

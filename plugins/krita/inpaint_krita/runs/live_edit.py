@@ -13,8 +13,9 @@ from inpaint_client.capture import Capture
 from inpaint_client.errors import BadInput, InpaintError
 from inpaint_client.events import Candidate, Message
 from inpaint_client.info import Limits
-from inpaint_client.live_edit import Cancellable, LiveEdit, Session
 from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
+from inpaint_client.session.history import Mix, PastRun, attachment_of
+from inpaint_client.session.live_edit import Cancellable, LiveEdit, Session
 
 from ..host.colour import Space
 from ..host.document_protocol import Pixels
@@ -22,7 +23,6 @@ from ..host.qt import QtCore
 from ..host.selection import KeptSelection, box_of
 from ..text import tr
 from .capture import capture
-from .history import Mix, PastRun, attachment_of
 from .paint import Convert
 from .run_fill import Submit
 from .stepper import Steps

@@ -11,11 +11,11 @@ from inpaint_client.geometry import Box, crop_for_hole, reducing_step
 from inpaint_client.pictures import Picture
 from inpaint_client.pixels import rearrange
 from inpaint_client.requests import Mixing
+from inpaint_client.session.history import Mix, PastRun, Result
 
 from ..host.qt import Qt, QtGui
 from ..host.scratch import Scratch
 from ..text import tr
-from .history import Mix, PastRun, Result
 
 LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
 

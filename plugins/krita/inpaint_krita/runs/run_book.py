@@ -6,10 +6,13 @@ import logging
 from typing import Protocol
 
 from inpaint_client.errors import BadInput
-
-from .history import DESCRIPTION, MAX_RUNS, PastRun, pack, run_names, unpack
+from inpaint_client.session.history import PastRun, pack, unpack
 
 log = logging.getLogger(__name__)
+
+PREFIX = "inpaint_stylegan/run/"  # of an annotation's name; the run's key follows
+DESCRIPTION = "Inpaint (StyleGAN): how these layers were made"
+MAX_RUNS = 24  # older ones are forgotten, oldest first; some 200 KiB each
 
 
 class Annotations(Protocol):
@@ -27,9 +30,10 @@ class RunBook:
     def __init__(self, document: Annotations) -> None:
         self._document = document
         self.runs: list[PastRun] = []
-        for name in run_names(document.annotation_names()):
+        names = [name for name in document.annotation_names() if name.startswith(PREFIX)]
+        for name in sorted(names):  # keys begin with the time: oldest first
             try:
-                self.runs.append(unpack(name, document.annotation(name)))
+                self.runs.append(_read(name, document.annotation(name)))
             except BadInput as error:
                 log.warning("%s: %s", name, error)
 
@@ -47,12 +51,24 @@ class RunBook:
             self.runs.append(run)
         else:
             self.runs[self.runs.index(old)] = run
-        self._document.annotate(run.annotation, DESCRIPTION, pack(run))
+        self._document.annotate(PREFIX + run.key, DESCRIPTION, pack(run))
         for forgotten in self.runs[:-MAX_RUNS]:
-            self._document.remove_annotation(forgotten.annotation)
+            self._document.remove_annotation(PREFIX + forgotten.key)
         self.runs = self.runs[-MAX_RUNS:]
 
     def drop(self, run: PastRun) -> None:
         """Forget a run."""
         self.runs = [each for each in self.runs if each.key != run.key]
-        self._document.remove_annotation(run.annotation)
+        self._document.remove_annotation(PREFIX + run.key)
+
+
+def _read(name: str, data: bytes) -> PastRun:
+    """Return the run of an annotation.
+
+    Raises:
+        BadInput: it cannot be read, or has no selection: only GIMP's layers do without.
+    """
+    run = unpack(data, name.removeprefix(PREFIX))
+    if not run.coverage:
+        raise BadInput("This document's history of fills has no selection.", "")
+    return run

@@ -14,10 +14,11 @@ from inpaint_client.errors import BadInput, Cancelled, InpaintError
 from inpaint_client.events import Accepted, Candidate, Done, Failed, FrameChosen, Message, Progress
 from inpaint_client.geometry import Box, Frame
 from inpaint_client.info import Limits
-from inpaint_client.live_edit import Cancellable
 from inpaint_client.pixels import crop
 from inpaint_client.requests import Edits, FillJob, Job
-from inpaint_client.run_status import RunStatus, Stage
+from inpaint_client.session.history import PastRun, Result
+from inpaint_client.session.live_edit import Cancellable
+from inpaint_client.session.run_status import RunStatus, Stage
 
 from ..host.colour import Space
 from ..host.document_protocol import Painting, Pixels
@@ -25,7 +26,6 @@ from ..host.layer_placement import Spot
 from ..host.qt import QtCore
 from ..text import tr
 from .capture import capture
-from .history import PastRun, Result
 from .paint import Convert
 from .stepper import Steps
 from .wishes import Wishes, fill_job

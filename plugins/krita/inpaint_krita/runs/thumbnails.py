@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from inpaint_client.geometry import Box, Extent
+from inpaint_client.session.history import PastRun
 
 from ..host.qt import QtCore, QtGui
-from .history import PastRun
 
 SIDE = 192  # px; shown at half of it, sharp on screens with two pixels a point
 MARGIN = 0.35  # of the hole's longer side, around it

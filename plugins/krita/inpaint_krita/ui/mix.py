@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inpaint_client.requests import StyleLevel
+from inpaint_client.session.history import Mix
 
 from ..app.state import State
 from ..host.qt import QtCore, QtWidgets
-from ..runs.history import Mix
 from ..text import tr
 from .parts import ValueSlider, column, row
 

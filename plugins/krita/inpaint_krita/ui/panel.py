@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from inpaint_client.geometry import Extent
+from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.settings import ConnectionSettings
 
 from ..app.state import Notice, State
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
-from ..runs.history import Mix, PastRun
 from ..text import tr
 from .edits import Edits
 from .form import Form

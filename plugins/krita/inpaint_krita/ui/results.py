@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from inpaint_client.session.history import PastRun
+
 from ..app.state import State
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
-from ..runs.history import PastRun
 from ..text import tr
 from .icons import paint_star
 from .parts import IconButton, column, row

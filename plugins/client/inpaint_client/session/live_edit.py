@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from .errors import InpaintError, NotFound
-from .events import Accepted, Candidate, Done, Failed, Message
-from .requests import EditJob, Edits, Mixing, RecipeSource
+from ..errors import InpaintError, NotFound
+from ..events import Accepted, Candidate, Done, Failed, Message
+from ..requests import EditJob, Edits, Mixing, RecipeSource
 
 W = TypeVar("W")
 W_contra = TypeVar("W_contra", contravariant=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from .geometry import Box
-from .pictures import Picture
-from .requests import Mixing, StyleLevel
+from ..geometry import Box
+from ..pictures import Picture
+from ..requests import Mixing, StyleLevel
 
 Key = TypeVar("Key")
 

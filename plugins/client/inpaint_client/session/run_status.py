@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from .events import Accepted, Done, FillEvent, FrameChosen, Progress
+from ..events import Accepted, Done, FillEvent, FrameChosen, Progress
 
 
 class Stage(Enum):

@@ -1,7 +1,8 @@
-"""The runs that a document remembers: one annotation each, saved with the document.
+"""What a document remembers of its fills, in one format for every editor.
 
-A run keeps everything that makes its candidates again: the recipes, the attachment (the erased
+A run keeps everything that makes its candidates again: the recipes, the attachments (the erased
 picture and the hole at model resolution), the selection's coverage, and which layers it made.
+Krita keeps it as an annotation of the document; GIMP keeps one for each layer, as a parasite.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inpaint_client.errors import BadInput
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.requests import Edits, StyleLevel
-from inpaint_client.style_mix import StyleMix
+from inpaint_client.session.style_mix import StyleMix
 
 PREFIX = "inpaint_stylegan/run/"
 DESCRIPTION = "Inpaint (StyleGAN): how these layers were made"
@@ -41,41 +41,41 @@ class Result:
     starred: bool = False
     mix: Mix = field(default_factory=Mix)
     unmixed: str = field(default="", repr=False)  # the recipe before mixing, if anything is mixed
+    # Recipe of the result that is mixed in, for editors whose document may have lost that result.
+    mixed_recipe: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PastRun:
-    """One run of a document."""
+    """One run of a document. Layers are named as the editor names them; empty = none."""
 
-    key: str  # unique in the document
-    time: str  # ISO 8601, local
-    model: str
-    title: str  # the name of its group
-    group: str  # the group's id
     document: Extent
     hole_box: Box
-    coverage: bytes = field(repr=False)  # of hole_box, 0..255
-    source: str = ""  # id of the layer it was made from; empty = all visible ones
+    coverage: bytes = field(default=b"", repr=False)  # of hole_box, 0..255; empty: a layer's alpha
+    source: str = ""  # the layer it was made from; empty = all visible ones
     results: tuple[Result, ...] = ()
     chosen: int = 0  # index in results
     kept: str = ""  # the layer that "keep this one" made
-
-    @property
-    def annotation(self) -> str:
-        return PREFIX + self.key
+    key: str = ""  # unique in the document; not stored with the run
+    time: str = ""  # ISO 8601, local
+    model: str = ""
+    title: str = ""  # the name of its group
+    group: str = ""  # the group's layer
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        """The seed of each candidate."""
         return tuple(result.seed for result in self.results if result.variant < 0)
 
     def with_result(self, position: int, result: Result) -> PastRun:
+        """Return the run with another result at a position."""
         results = list(self.results)
         results[position] = result
         return replace(self, results=tuple(results))
 
 
 def pack(run: PastRun) -> bytes:
-    """A run as the bytes of an annotation. Attachments that are the same are stored once."""
+    """Return a run as JSON. Attachments that are the same are stored once."""
     attachments: list[bytes] = []
     results: list[dict[str, Any]] = []
     for result in run.results:
@@ -88,13 +88,15 @@ def pack(run: PastRun) -> bytes:
             "edits": dict(result.edits),
             "starred": result.starred,
         }
-        if result.mix != Mix():
+        if result.mix != Mix() or result.unmixed:
             mix = result.mix
             entry["mix"] = {
                 "other": mix.other or "",
                 "levels": list(mix.levels),
                 "amount": mix.amount,
             }
+            if result.mixed_recipe:
+                entry["mix"]["recipe"] = result.mixed_recipe
             entry["unmixed"] = result.unmixed
         if result.attachment:
             if result.attachment not in attachments:
@@ -119,8 +121,8 @@ def pack(run: PastRun) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def unpack(name: str, data: bytes) -> PastRun:
-    """The run stored in the annotation `name`.
+def unpack(data: bytes, key: str = "") -> PastRun:
+    """Read a run that `pack` wrote.
 
     Raises:
         BadInput: not ours, damaged, or of a newer version.
@@ -136,7 +138,7 @@ def unpack(name: str, data: bytes) -> PastRun:
         box = Box(*(int(value) for value in content["hole_box"]))
         coverage = _inflate(base64.b64decode(content["coverage"]), box.extent.area)
         return PastRun(
-            key=name.removeprefix(PREFIX),
+            key=key,
             time=str(content["time"]),
             model=str(content["model"]),
             title=str(content["title"]),
@@ -176,6 +178,7 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
         starred=bool(entry["starred"]),
         mix=_mix(entry["mix"]) if "mix" in entry else Mix(),
         unmixed=str(entry.get("unmixed", "")),
+        mixed_recipe=str(entry["mix"].get("recipe", "")) if "mix" in entry else "",
     )
 
 
@@ -188,21 +191,16 @@ def _mix(content: dict[str, Any]) -> Mix:
 
 
 def _inflate(data: bytes, size: int) -> bytes:
-    """Exactly `size` bytes; a document is no reason to fill the memory."""
+    """Return `size` bytes, or none; a document is no reason to fill the memory."""
     inflater = zlib.decompressobj()
     coverage = inflater.decompress(data, size + 1)
-    if len(coverage) != size:
+    if coverage and len(coverage) != size:
         raise ValueError("the coverage has another size than its box")
     return coverage
 
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
-
-
-def run_names(annotations: Iterable[str]) -> list[str]:
-    """The annotations that hold runs, oldest first: keys begin with the time."""
-    return sorted(name for name in annotations if name.startswith(PREFIX))
 
 
 def attachment_of(run: PastRun, result: Result) -> bytes:
