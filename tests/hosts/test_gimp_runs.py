@@ -96,6 +96,16 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
         edited.layer("Background").pixels, filled.layer("Background").pixels
     )
 
+    assert results["earlier"] == [
+        ["inpaint-attachment", "inpaint-origin", "inpaint-recipe"],
+        "success",
+        "",
+    ]
+    of_earlier = read_xcf(user.out / "earlier-edited.xcf").layer(new.name)
+    np.testing.assert_array_equal(of_earlier.pixels, new.pixels)
+    assert result_of(of_earlier) == result_of(new)
+    assert of_earlier.parasites.keys() == new.parasites.keys()
+
     assert results["replaced"][2][0][1][0] == "Candidate 1, seed 5: smile +3"
     assert len(results["replaced"][2][0][1]) == 4
     status, error, before, after = results["moved"]

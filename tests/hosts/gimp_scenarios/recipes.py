@@ -1,5 +1,7 @@
 """Fill, save, open again, edit: in the same place, moved, cropped, and where it cannot be done."""
 
+import json
+
 import kit
 from gi.repository import Gimp
 
@@ -21,6 +23,23 @@ def reopen(out):
     return image, image.get_layers()[0].get_children()
 
 
+def as_an_earlier_version(layer):
+    """Give a fill the parasites that it had before GIMP and Krita shared one history."""
+    run = json.loads(bytes(value & 255 for value in layer.get_parasite("inpaint-fill").get_data()))
+    (result,) = run["results"]
+    origin = {
+        "format": 1,
+        "box": run["hole_box"],
+        "document": run["document"],
+        "layer_tattoo": int(run["source"]),
+        "candidate": result["index"],
+    }
+    layer.detach_parasite("inpaint-fill")
+    for name, text in (("recipe", result["recipe"]), ("origin", json.dumps(origin))):
+        data = [value - 256 if value > 127 else value for value in text.encode()]
+        layer.attach_parasite(Gimp.Parasite.new(f"inpaint-{name}", 3, data))
+
+
 def main(out):
     make(out)
     results = {}
@@ -30,6 +49,17 @@ def main(out):
         kit.tree(image.get_layers()),
     ]
     kit.save(image, f"{out}/edited.xcf")
+    image.delete()
+
+    image, layers = reopen(out)
+    as_an_earlier_version(layers[2])
+    kit.save(image, f"{out}/earlier.xcf")
+    image.delete()
+    image = kit.load(f"{out}/earlier.xcf")
+    layer = image.get_layers()[0].get_children()[2]
+    results["earlier"] = [sorted(layer.get_parasite_list())]
+    results["earlier"] += kit.call(kit.EDIT, image, [layer], edits="smile=-1")
+    kit.save(image, f"{out}/earlier-edited.xcf")
     image.delete()
 
     image, layers = reopen(out)
