@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inpaint_model.document.arrays import ImageU8
     from inpaint_model.networks.generator import Generator
 
@@ -52,11 +54,12 @@ def run(args: argparse.Namespace) -> int:
 
     from inpaint_model.data.image_grid import contact_sheet
     from inpaint_model.importing import find_source, import_checkpoint
+    from inpaint_model.inference.inpainter import seed_sequence
 
     checkpoint = import_checkpoint(find_source(args.source))
     for note in checkpoint.source.notes:
         print(f"note: {note}", file=sys.stderr)
-    seeds = [(args.seed + k) % 2**32 for k in range(args.rows * args.cols)]
+    seeds = seed_sequence(args.seed, args.rows * args.cols)
     pictures = _draw(checkpoint.generator, seeds, args.truncation, args.label)
     temporary = out.with_name(out.name + ".writing")
     contact_sheet(np.stack(pictures), args.cols).save(temporary, format="PNG")
@@ -65,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw(
-    generator: Generator, seeds: list[int], truncation_psi: float, label: int | None
+    generator: Generator, seeds: Sequence[int], truncation_psi: float, label: int | None
 ) -> list[ImageU8]:
     """uint8 [R, R, 3] of each seed."""
     import torch

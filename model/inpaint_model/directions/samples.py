@@ -13,7 +13,7 @@ from tqdm import tqdm
 from inpaint_model.directions.measurements import Score
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.inference.freeze import best_dtype
-from inpaint_model.inference.inpainter import latent_of_seed
+from inpaint_model.inference.inpainter import latent_of_seed, seed_sequence
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.precision import DTYPES
 
@@ -34,9 +34,10 @@ def codes(
     mapping = generator.mapping
     device = mapping.w_avg.device
     parts = []
+    seeds = seed_sequence(seed, count)
     for start in range(0, count, batch):
-        seeds = [(seed + k) % 2**32 for k in range(start, min(start + batch, count))]
-        z = torch.stack([latent_of_seed(s, mapping.z_dim) for s in seeds]).to(device)
+        latents = [latent_of_seed(s, mapping.z_dim) for s in seeds[start : start + batch]]
+        z = torch.stack(latents).to(device)
         labels = torch.zeros(len(z), mapping.c_dim, device=device) if mapping.c_dim else None
         parts.append(mapping(z, labels, truncation_psi)[:, 0])
     return torch.cat(parts)

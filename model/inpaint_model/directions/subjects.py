@@ -12,7 +12,7 @@ from inpaint_model.data.image_tensors import from_uint8, to_uint8
 from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.samples import codes, fast
 from inpaint_model.document.arrays import ImageU8, MaskU8
-from inpaint_model.inference.inpainter import Inpainter
+from inpaint_model.inference.inpainter import Inpainter, seed_sequence
 from inpaint_model.networks.generator import Generator
 
 
@@ -35,8 +35,10 @@ def filled(
 ) -> list[Subject]:
     """Fills of pictures [R, R, 3] in holes [R, R]; known pixels stay what they are."""
     return [
-        _fill(inpainter, picture, hole, (seed + k) % 2**32)
-        for k, (picture, hole) in enumerate(zip(pictures, holes, strict=True))
+        _fill(inpainter, picture, hole, own)
+        for picture, hole, own in zip(
+            pictures, holes, seed_sequence(seed, len(pictures)), strict=True
+        )
     ]
 
 

@@ -51,6 +51,11 @@ def latent_of_seed(seed: int, z_dim: int) -> Tensor:
     return torch.randn(z_dim, generator=torch.Generator("cpu").manual_seed(seed))
 
 
+def seed_sequence(first: int, count: int) -> tuple[int, ...]:
+    """Return the seeds first, first + 1, ..., modulo 2^32."""
+    return tuple((first + k) % (MAX_SEED + 1) for k in range(count))
+
+
 class Inpainter:
     """A loaded model. `encode` once, then `sample` and `render` candidates as often as you like.
 

@@ -36,6 +36,7 @@ from inpaint_model.document.arrays import CodesF32
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.model_view import Source
+from inpaint_model.inference.inpainter import MAX_SEED
 from inpaint_model.networks.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
 
 MAX_RECIPE_BYTES = 64 << 10
@@ -47,7 +48,7 @@ _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, st
 Codes = tuple[CodesF32, ...]
 """What a candidate is rendered from: one [num_ws, w_dim] for each group of holes."""
 
-Seed = Annotated[Whole, Interval(ge=0, le=2**32 - 1)]
+Seed = Annotated[Whole, Interval(ge=0, le=MAX_SEED)]
 Share = Annotated[Finite, Interval(ge=0, le=1)]
 EditValue = Annotated[Finite, Interval(ge=-MAX_EDIT_VALUE, le=MAX_EDIT_VALUE)]
 Pixel = Annotated[Whole, Interval(ge=1 - 2**31, le=2**31 - 1)]

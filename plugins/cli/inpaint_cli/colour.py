@@ -6,16 +6,15 @@ littleCMS converts, in float32: its integer formats would lose what 16 bits hold
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from inpaint_model.document.color import LUMA, quantise, srgb_from_linear, unit_values
 
-from .images import Document
+from .images import Document, Pixels
 
 Floats = npt.NDArray[np.float32]
-Pixels = npt.NDArray[Any]
 
 NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB itself; 1 is white
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +21,7 @@ from inpaint_client.pixels import bounding_box
 from inpaint_model.document.color import FULL_SCALE, quantise
 
 from .colour import ColourSpace, is_linear, space_of, wire_pixels
-from .images import Document
-
-Pixels = npt.NDArray[Any]
+from .images import Document, Pixels
 
 SAMPLE_TYPES = {"uint8": SampleType.U8, "uint16": SampleType.U16, "float32": SampleType.F32}
 

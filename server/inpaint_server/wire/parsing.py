@@ -17,6 +17,7 @@ from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.hole import Hole
+from inpaint_model.inference.inpainter import seed_sequence
 from inpaint_model.pipeline.document_inpainter import DEFAULT_TRUNCATION_PSI
 from inpaint_model.pipeline.recipe import MAX_COORDINATE, MAX_EDIT_VALUE, read_recipe
 from inpaint_model.pipeline.session import Edits
@@ -224,7 +225,7 @@ def _seeds(header: pb.FillHeader, limits: Limits) -> tuple[int, ...]:
             raise InvalidRequest("count", f"is {count}, but there are {len(header.seeds)} seeds")
         return tuple(header.seeds)
     first = header.seeds[0] if header.seeds else secrets.randbits(32)
-    return tuple((first + k) % 2**32 for k in range(count))
+    return seed_sequence(first, count)
 
 
 def _frame_choice(header: pb.FillHeader) -> FrameChoice:

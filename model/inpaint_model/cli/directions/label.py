@@ -40,12 +40,13 @@ def _write_page(bench: Workbench, args: argparse.Namespace) -> int:
     from inpaint_model.data.image_tensors import to_uint8
     from inpaint_model.directions.labeling_page import contact_page
     from inpaint_model.directions.samples import codes, pictures
+    from inpaint_model.inference.inpainter import seed_sequence
 
     w = codes(bench.generator, args.count, args.seed, args.truncation)
     images = [
         image for part in pictures(bench.generator, w, 8, "samples") for image in to_uint8(part)
     ]
-    seeds = [(args.seed + k) % 2**32 for k in range(args.count)]
+    seeds = seed_sequence(args.seed, args.count)
     sha256 = bench.info.generator_sha256
     args.page.write_text(contact_page(args.name, sha256, args.truncation, seeds, images), "utf-8")
     print(f"open {args.page} in a browser, mark samples, save, and give the file to --marks")
