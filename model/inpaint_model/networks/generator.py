@@ -243,10 +243,15 @@ class SynthesisNetwork(nn.Module):
         return block
 
     @property
-    def noise_sides(self) -> list[int]:
-        """The side, px, of the noise of each layer, in the order in which they ask for it."""
-        sides = resolutions(self.config.resolution)
-        return [side for side in sides for _ in range(1 if side == 4 else 2)]
+    def constant_noise(self) -> list[Tensor]:
+        """The constant noise [R, R] of each layer, in the order in which layers add noise."""
+        layers = [
+            layer
+            for side in resolutions(self.config.resolution)
+            for block in [self.block(side)]
+            for layer in ([block.conv1] if side == 4 else [block.conv0, block.conv1])
+        ]
+        return [layer.noise_const for layer in layers]
 
     def head(
         self,

@@ -36,7 +36,14 @@ from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.distributed import World
 from inpaint_model.training.ema import frozen_copy, update_ema
-from inpaint_model.training.generator_phases import GeneratorDraws, GeneratorPhases, generate
+from inpaint_model.training.generator_phases import (
+    GeneratorDraws,
+    GeneratorPhases,
+    Synthesis,
+    generate,
+    layer_noise,
+    synthesize,
+)
 from inpaint_model.training.optimizers import lazy_adam
 from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Graphs, Phase, Tensors
@@ -165,7 +172,7 @@ def train_generator(
     )
     graphs = Graphs(device) if options.cuda_graphs else None
     state.adversaries = _adversaries(options, draws, D, P, stats, graphs)
-    synthesis = _synthesis(options, G, local, device)
+    synthesis = _synthesis(options, draws)
     phases = GeneratorPhases(
         options, G, state.adversaries, E, perceptual, synthesis, pl_weight, world
     )
@@ -317,17 +324,16 @@ def _adversaries(
     return adversaries
 
 
-def _synthesis(
-    options: GeneratorTraining, G: Generator, local: int, device: torch.device
-) -> nn.Module:
-    """Return the generator's synthesis network in the form that learns: compiled, if asked for."""
-    if not options.compile or options.random_noise:
-        return G.synthesis
+def _synthesis(options: GeneratorTraining, draws: GeneratorDraws) -> Synthesis:
+    """Return `synthesize` in the form in which the generator learns: compiled, if asked for."""
+    if not options.compile:
+        return synthesize
+    G, inputs = draws.G, draws.fakes(0, "G")
+    ws = torch.zeros(len(inputs["z"]), G.config.num_ws, G.config.w_dim, device=draws.device)
     dtype = torch.bfloat16 if options.bf16 else torch.float32
-    example = torch.zeros(local, G.config.num_ws, G.config.w_dim, device=device)
-    synthesis = compiled(G.synthesis, example, "const", None, dtype)
+    fast: Synthesis = compiled(synthesize, G, ws, layer_noise(G, inputs), dtype)
     G.zero_grad(set_to_none=True)
-    return synthesis
+    return fast
 
 
 def _main_inputs(

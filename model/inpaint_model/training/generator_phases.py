@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from torch import Tensor
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import upload
-from inpaint_model.networks.generator import Generator, NoiseSource
+from inpaint_model.networks.generator import Generator, NoiseMode
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Adversary
 from inpaint_model.training.autoencoding import VariationalEncoder, autoencoding_loss, reconstruct
@@ -25,6 +24,9 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Tensors
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.settings import GeneratorTraining
+
+# Makes pictures of a generator, styles, the layers' noise and the convolutions' dtype.
+Synthesis = Callable[[Generator, Tensor, Sequence[Tensor], torch.dtype], Tensor]
 
 
 def mixed_styles(
@@ -50,17 +52,37 @@ def mixed_styles(
     return torch.where(first[:, :, None], w[:, None], w_other[:, None])
 
 
-def given_noise(draws: Tensors) -> NoiseSource:
-    """Return the noise that `noise 0`, `noise 1`, ... hold, layer by layer."""
-    layers = itertools.count()
-    return lambda N, resolution: draws[f"noise {next(layers)}"]
+def synthesize(G: Generator, ws: Tensor, noise: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """Return pictures [N, 3, R, R] of styles ws [N, num_ws, w_dim].
+
+    Args:
+        G: the generator.
+        ws: the styles.
+        noise: of each layer, [N, 1, R, R] or [R, R]; none at all = the layers' constant noise.
+        dtype: of the convolutions.
+    """
+    layers = iter(noise)
+    mode: NoiseMode = "random" if noise else "const"
+    pictures: Tensor = G.synthesis(ws, mode, lambda N, resolution: next(layers), dtype)
+    return pictures
+
+
+def layer_noise(G: Generator, draws: Tensors) -> list[Tensor]:
+    """Return each layer's noise: `noise 0`, `noise 1`, ... of what was drawn, or its own.
+
+    Nothing at all where none was drawn.
+    """
+    constant = G.synthesis.constant_noise
+    if f"noise {len(constant) - 1}" not in draws:  # the largest layer's
+        return []
+    return [draws.get(f"noise {i}", own) for i, own in enumerate(constant)]
 
 
 def generate(
     G: Generator,
     draws: Tensors,
     dtype: torch.dtype,
-    synthesis: Callable[..., Tensor] | None = None,
+    synthesis: Synthesis = synthesize,
     share: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return pictures [N, 3, R, R] and their styles [N, num_ws, w_dim].
@@ -69,13 +91,11 @@ def generate(
         G: the generator.
         draws: what `GeneratorDraws.fakes` gives.
         dtype: of the convolutions.
-        synthesis: a faster form of the generator's, for constant noise.
+        synthesis: `synthesize`, or a faster form of it.
         share: of how many of the latents pictures are made; None = all.
     """
     ws = mixed_styles(G, draws["z"], draws.get("first"), draws.get("labels"))[:share]
-    if "noise 0" in draws:
-        return G.synthesis(ws, "random", given_noise(draws), dtype), ws
-    return (synthesis or G.synthesis)(ws, "const", None, dtype), ws
+    return synthesis(G, ws, layer_noise(G, draws), dtype), ws
 
 
 @dataclass(frozen=True)
@@ -127,8 +147,11 @@ class GeneratorDraws:
         if options.random_noise:
             rng = generator_for(options.seed, nimg, purpose + " noise", self.device)
             noise = sharded_noise(rng, world.rank, world.size, self.device)
-            sides = self.G.synthesis.noise_sides
-            draws |= {f"noise {i}": noise(share or local, R) for i, R in enumerate(sides)}
+            draws |= {
+                f"noise {i}": noise(share or local, len(own))
+                for i, own in enumerate(self.G.synthesis.constant_noise)
+                if len(own) >= options.random_noise_side
+            }
         return draws
 
     def codes(self, nimg: int) -> dict[str, Tensor]:
@@ -159,7 +182,7 @@ class GeneratorPhases:
     adversaries: Sequence[Adversary]
     E: VariationalEncoder | None
     perceptual: PerceptualLoss | None
-    synthesis: Callable[..., Tensor]  # the generator's, perhaps compiled
+    synthesis: Synthesis  # perhaps compiled
     pl_weight: float
     world: World
 
@@ -201,7 +224,7 @@ class GeneratorPhases:
 
     def _play(self, inputs: Tensors, learns: bool) -> dict[str, Tensor]:
         with torch.set_grad_enabled(learns):
-            synthesis = self.synthesis if learns else None
+            synthesis = self.synthesis if learns else synthesize
             fake, _ = generate(self.G, inputs, self.dtype, synthesis)
         verdicts = [adversary.loss(fake, inputs) for adversary in self.adversaries]
         loss = torch.stack([verdict.loss for verdict in verdicts]).sum()

@@ -65,6 +65,11 @@ class GeneratorTraining:
     random_noise: bool = option(
         True, "Draw the layers' noise afresh; off: the constant noise that filling uses."
     )
+    random_noise_side: int = option(
+        4,
+        "With random noise: only in layers of this side, px, and more. Smaller layers keep their "
+        "constant noise, which may come to say where eyes are.",
+    )
     mirror: bool = option(True, "Flip pictures left to right at random.")
     ada_target: float = option(
         0.6, "What the controller aims for; 0 = augmentation of fixed strength."
@@ -78,9 +83,7 @@ class GeneratorTraining:
     snapshot_kimg: float = option(10.0, "Thousands of images between states, grids and bundles.")
     snapshot_minutes: float = option(0.0, SNAPSHOT_MINUTES)
     bf16: bool = option(False, "Compute the convolutions in bfloat16.")
-    compile: bool = option(
-        False, "Compile the generator (torch.compile; takes a minute); needs --no-random-noise."
-    )
+    compile: bool = option(False, "Compile the generator (torch.compile; takes a minute).")
     cuda_graphs: bool = option(False, CUDA_GRAPHS)
 
     # Path lengths and mixed styles belong to StyleGAN2's recipe; projected GANs do without.
