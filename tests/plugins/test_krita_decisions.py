@@ -18,9 +18,8 @@ from inpaint_client.errors import (
 from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.info import DaemonInfo, Direction, Model
 from inpaint_client.pictures import Picture
-from inpaint_client.requests import MAX_SEED, FrameMode, StyleLevel
+from inpaint_client.requests import MAX_SEED, FrameMode
 from inpaint_client.session.history import (
-    Mix,
     PastRun,
     Result,
     pack,
@@ -125,30 +124,10 @@ class TestSource:
 
 
 RUN = PastRun(
-    key="20261122T1430",
-    time="2026-11-22T14:30:00+01:00",
-    model="Faces",
-    title="Inpaint · Faces · seed 5",
-    group="{g}",
     document=Extent(640, 480),
-    hole_box=Box(10, 20, 30, 40),
-    coverage=bytes(i % 256 for i in range(1200)),
-    source="{s}",
-    results=(
-        Result(5, "{a}", '{"seed":5}', 0, -1, b"picture", {}, True),
-        Result(5, "{b}", '{"seed":5}', 0, 0, b"", {"smile": 1.5}),
-        Result(
-            6,
-            "{c}",
-            '{"seed":6}',
-            1,
-            -1,
-            b"picture",
-            mix=Mix("{a}", (StyleLevel.FEATURES,), 0.25),
-            unmixed='{"seed":6,"mixing":null}',
-        ),
-    ),
-    chosen=1,
+    hole_box=Box(10, 20, 2, 3),
+    coverage=bytes(range(6)),
+    results=(Result(5, "{a}", '{"seed":5}'),),
 )
 
 
