@@ -251,6 +251,11 @@ def _check(
         )
     if D is None and P is None:
         raise ValueError("a generator needs an adversary: a StyleGAN2 discriminator, or heads")
+    if options.random_noise and options.random_noise_side > G.config.resolution:
+        raise ValueError(
+            f"random_noise_side is {options.random_noise_side}, and the largest layer has "
+            f"{G.config.resolution} px: give at most that, or switch random noise off"
+        )
     c_dim = G.config.c_dim
     if c_dim and pictures.class_count != c_dim:
         raise ValueError(

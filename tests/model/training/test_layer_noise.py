@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.generator import Generator
 from inpaint_model.training.compiling import compiled
 from inpaint_model.training.distributed import World
+from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.generator_phases import GeneratorDraws, layer_noise, synthesize
+from inpaint_model.training.run_folder import RunFolder
 from short_trainings import SHORT, pictures
 from tiny_networks import tiny_networks
 
@@ -67,6 +70,12 @@ def test_all_noise_is_that_of_the_same_stream(G: Generator) -> None:
     layers = iter(drawn)
     expected = G.synthesis(ws, "random", lambda N, resolution: next(layers))
     assert torch.equal(synthesize(G, ws, drawn, torch.float32), expected)
+
+
+def test_a_side_beyond_the_largest_layer_is_refused(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"random_noise_side is 64, .* 32 px: give at most that"):
+        train_generator(replace(SHORT, random_noise_side=64), *tiny_networks(), pictures(), run)
 
 
 @pytest.mark.slow

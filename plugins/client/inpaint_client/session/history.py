@@ -13,16 +13,12 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from inpaint_client.errors import BadInput
-from inpaint_client.geometry import Box, Extent
-from inpaint_client.requests import Edits, StyleLevel
-from inpaint_client.session.style_mix import StyleMix
+from ..errors import BadInput
+from ..geometry import Box, Extent
+from ..requests import Edits, StyleLevel
+from .style_mix import StyleMix
 
-PREFIX = "inpaint_stylegan/run/"
-DESCRIPTION = "Inpaint (StyleGAN): how these layers were made"
 FORMAT = 1
-MAX_RUNS = 24  # older ones are forgotten, oldest first; some 200 KiB each
-
 
 Mix = StyleMix[str]  # with the id of another result's layer, or of any paint layer
 
