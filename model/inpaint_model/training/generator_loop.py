@@ -284,6 +284,9 @@ def _initial_state(
 ) -> GeneratorState:
     """Return the networks where they are trained, with new optimizers; adversaries come later."""
     channels_last(G.to(device)).train().requires_grad_(True)
+    if options.last_noise_strength is not None:
+        strength = G.synthesis.block(G.config.resolution).conv1.noise_strength
+        strength.requires_grad_(False).fill_(options.last_noise_strength)
     G_ema = frozen_copy(G)
     opt_G = lazy_adam(G.parameters(), options.lr, options.pl_interval if pl_weight else None)
     opt_E = None

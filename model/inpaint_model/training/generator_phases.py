@@ -229,7 +229,7 @@ class GeneratorPhases:
         verdicts = [adversary.loss(fake, inputs) for adversary in self.adversaries]
         loss = torch.stack([verdict.loss for verdict in verdicts]).sum()
         if learns:
-            loss.backward(inputs=list(self.G.parameters()))
+            loss.backward(inputs=[p for p in self.G.parameters() if p.requires_grad])
         said = {"loss_g": loss.detach()}
         for adversary, verdict in zip(self.adversaries, verdicts, strict=True):
             said |= {f"{adversary.name} {n}": x for n, x in verdict.numbers.items()}

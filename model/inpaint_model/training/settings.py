@@ -70,6 +70,11 @@ class GeneratorTraining:
         "With random noise: only in layers of this side, px, and more. Smaller layers keep their "
         "constant noise, which may come to say where eyes are.",
     )
+    last_noise_strength: float | None = option(
+        None,
+        "Keep the strength of the last layer's noise at this; None = learn it. Projected "
+        "discriminators do not see the finest grain and let it fade; 0.035 suits photographs.",
+    )
     mirror: bool = option(True, "Flip pictures left to right at random.")
     ada_target: float = option(
         0.6, "What the controller aims for; 0 = augmentation of fixed strength."
