@@ -78,6 +78,18 @@ def test_a_side_beyond_the_largest_layer_is_refused(tmp_path: Path) -> None:
         train_generator(replace(SHORT, random_noise_side=64), *tiny_networks(), pictures(), run)
 
 
+def test_the_last_layers_strength_stays_where_it_was_put(tmp_path: Path) -> None:
+    G, D = tiny_networks()
+    average = train_generator(
+        replace(SHORT, last_noise_strength=0.25), G, D, pictures(), RunFolder(tmp_path / "run")
+    )
+    for network in (G, average):
+        strengths = [p for n, p in network.named_parameters() if n.endswith("noise_strength")]
+        *others, last = (strength.item() for strength in strengths)
+        assert last == 0.25
+        assert all(strength not in (0.0, 0.25) for strength in others)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_pictures_take_the_noise_of_each_call(G: Generator) -> None:
