@@ -8,6 +8,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+EMA_RAMPUP = 0.05  # from random weights: the half-life is at most this share of the images seen
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -23,13 +25,14 @@ def update_ema(
     batch_size: int,
     cur_nimg: int,
     ema_kimg: float,
-    rampup: float | None = 0.05,
+    rampup: float | None = EMA_RAMPUP,
 ) -> None:
     """Move `ema` towards `module` after a step of `batch_size` images; buffers are copied.
 
     By the functions that torch's own averages use (`torch.optim.swa_utils`), whose decay, unlike
     that of its `AveragedModel`, may be another at every step: one launch for all weights.
     ema_kimg: half-life in thousands of images; early on at most `rampup` times the images seen.
+    rampup: None for weights that were good from the start.
     """
     half_life = ema_kimg * 1000
     if rampup is not None:

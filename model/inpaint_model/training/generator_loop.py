@@ -35,7 +35,7 @@ from inpaint_model.training.autoencoding import VariationalEncoder, reconstruct,
 from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.distributed import World
-from inpaint_model.training.ema import frozen_copy, update_ema
+from inpaint_model.training.ema import EMA_RAMPUP, frozen_copy, update_ema
 from inpaint_model.training.generator_phases import (
     GeneratorDraws,
     GeneratorPhases,
@@ -121,6 +121,7 @@ def train_generator(
     device: torch.device | None = None,
     world: World | None = None,
     start_nimg: int = 0,
+    pretrained: bool = False,
     deadline: Deadline | None = None,
 ) -> Generator:
     """Train in place until `options.total_kimg`; return the averaged generator.
@@ -142,6 +143,8 @@ def train_generator(
         world: this process among all that train together; None = it is alone.
         start_nimg: images that the given networks have seen already (for a run that starts from a
             bundle). A run that continues keeps the count that it began with.
+        pretrained: whether the networks were trained before, be it for a number of images that
+            nobody knows: their average has its full half-life from the first step on.
         deadline: ends the training early, with its state saved; by default `options.max_minutes`
             from now.
     """
@@ -217,7 +220,10 @@ def train_generator(
             stats.add("path_length", said["path_length"])
 
         if learns or E is not None:
-            update_ema(state.G_ema, G, options.batch_size, now.nimg, options.ema_kimg)
+            rampup = None if pretrained else EMA_RAMPUP
+            update_ema(
+                state.G_ema, G, options.batch_size, now.nimg, options.ema_kimg, rampup=rampup
+            )
         state.cur_nimg, state.step = now.nimg + options.batch_size, now.step + 1
 
         if progress.due(state.cur_nimg, state.step, options.tick_kimg):

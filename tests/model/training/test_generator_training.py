@@ -24,7 +24,11 @@ from safetensors.torch import load_file
 from short_trainings import SHORT, TORCHSCRIPT, pictures, rand, records_of, same_tensors
 from tiny_feature_networks import tiny_projected
 from tiny_networks import tiny_networks
-from torch import nn
+from torch import Tensor, nn
+
+
+def weights_of(network: nn.Module) -> Tensor:
+    return torch.cat([x.detach().flatten() for x in network.parameters()])
 
 
 class TestGenerator:
@@ -47,6 +51,19 @@ class TestGenerator:
         # The state overrides these networks, and the count that the run began with.
         train_generator(SHORT, *tiny_networks(seed=5), pictures(), parts, start_nimg=5000)
         assert same_tensors(whole.state_path, parts.state_path)
+
+    @pytest.mark.slow
+    def test_trained_networks_are_averaged_over_the_full_half_life(self, tmp_path: Path) -> None:
+        """However few images are counted: an inpainter's bundle does not know its generator's."""
+        options = replace(SHORT, ema_kimg=1000.0)
+        start = weights_of(tiny_networks()[0])
+        moved = []
+        for pretrained in (False, True):
+            run = RunFolder(tmp_path / str(pretrained))
+            G, D = tiny_networks()
+            average = train_generator(options, G, D, pictures(), run, pretrained=pretrained)
+            moved.append((weights_of(average) - start).norm())
+        assert moved[1] < moved[0] / 100
 
     @pytest.mark.slow
     @pytest.mark.parametrize("healthy", [0, 20])

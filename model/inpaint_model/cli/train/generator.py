@@ -149,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
             device=device,
             world=world,
             start_nimg=nimg,
+            pretrained=start is not None,
             deadline=deadline,
         )
     distributed.stop(world)
