@@ -1,7 +1,7 @@
 """The arrows between the parts, and between the rooms of a part, read from the source.
 
-protos <- client <- plug-ins; client, install <- cli; protos, model <- server. The model knows no
-gRPC. The command takes compositing and colors from the model, and nothing else.
+protos <- client <- plug-ins, install; client, install <- cli; protos, model <- server. The model
+knows no gRPC. The command takes compositing and colors from the model, and nothing else.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "plugins/client/inpaint_client": {"inpaint_protos", "grpclib", "google"},
     "plugins/cli/inpaint_cli": {"inpaint_client", "inpaint_install", "inpaint_model"}
     | {"numpy", "PIL"},
-    "plugins/install/inpaint_install": set(),
+    "plugins/install/inpaint_install": {"inpaint_client"},
     "plugins/krita/inpaint_krita": {"inpaint_client"} | {"krita", "PyQt5", "PyQt6"},
     "plugins/gimp/inpaint_gimp": {"inpaint_client"} | {"gi"},
 }

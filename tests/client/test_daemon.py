@@ -14,13 +14,14 @@ from inpaint_client import (
     Cancelled,
     ConnectionSettings,
     NoDaemon,
+    ProgramNotFound,
     StartFailed,
     Starting,
     ensure_daemon,
     find_daemon,
 )
 from inpaint_client import daemon as daemon_module
-from inpaint_client.daemon import find_command, last_line, log_file
+from inpaint_client.daemon import PROGRAM_FILE, find_command, last_line, log_file
 from inpaint_client.discovery import process_exists, runtime_files
 
 FAKE = Path(__file__).resolve().parents[1] / "support" / "fake_daemon.py"
@@ -122,7 +123,7 @@ def test_the_wait_can_be_given_up(home: Path) -> None:
 
 
 def test_it_is_not_installed(home: Path) -> None:
-    with pytest.raises(StartFailed, match=r"not found.*pip install"):
+    with pytest.raises(ProgramNotFound, match=r"not found.*pip install"):
         find_command(beside=home / "site-packages/inpaint_client/daemon.py")
 
 
@@ -137,7 +138,7 @@ def test_where_the_program_is_looked_for(home: Path, server: Path) -> None:
     assert find_command() == [str(server)]
     own = program(home / "elsewhere/inpaint-server")
     assert find_command(str(own)) == [str(own)]
-    with pytest.raises(StartFailed, match="Correct the path"):
+    with pytest.raises(ProgramNotFound, match="Choose another program"):
         find_command("/nowhere/inpaint-server")
     server.unlink()
     site = home / "venv/lib/python3.13/site-packages/inpaint_client/daemon.py"
@@ -146,6 +147,23 @@ def test_where_the_program_is_looked_for(home: Path, server: Path) -> None:
     in_venv.unlink()
     users = program(home / ".local/bin/inpaint-server")
     assert find_command(beside=site) == [str(users)]
+
+
+@pytest.mark.usefixtures("server")
+def test_a_plug_in_starts_the_daemon_that_it_was_installed_from(home: Path) -> None:
+    client = home / "pykrita/inpaint_krita/_vendor/inpaint_client/daemon.py"
+    client.parent.mkdir(parents=True)
+    in_path = find_command(beside=client)
+    note = home / "pykrita/inpaint_krita" / PROGRAM_FILE
+    noted = program(home / "studio venv/bin/inpaint-server")
+    note.write_text(f"{noted}\n", "utf-8")
+    assert find_command(beside=client) == [str(noted)]
+    chosen = program(home / "chosen")
+    assert find_command(str(chosen), beside=client) == [str(chosen)]
+    noted.unlink()  # the environment is gone: look elsewhere
+    assert find_command(beside=client) == in_path
+    note.write_bytes(b"\xff\x00")
+    assert find_command(beside=client) == in_path
 
 
 @pytest.mark.parametrize(

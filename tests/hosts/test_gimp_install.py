@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from gimp_host import CONSOLE, GimpHost, Profile, new_profile
 from inpaint_install.gimp import (
+    examine,
     install_everywhere,
     status_everywhere,
     uninstall_everywhere,
 )
+from inpaint_install.program import own_program
 
 pytestmark = pytest.mark.hosts
 
@@ -38,9 +40,12 @@ def test_install_status_uninstall(
     assert not status_everywhere(archive, said.append)
     assert "not installed" in said[-1]
     assert install_everywhere(archive, said.append), said
-    assert str(profile.plug_ins / "inpaint-gimp") in said[-2]
+    assert str(profile.plug_ins / "inpaint-gimp") in said[-3]
     assert status_everywhere(archive, said.append), said
     assert "GIMP 3.0" in said[-1]
+    findings = list(examine())
+    assert [finding.problem for finding in findings] == ["", "", ""]
+    assert findings[-1].found == str(own_program())
     assert uninstall_everywhere(said.append)
     assert not (profile.plug_ins / "inpaint-gimp").exists()
     assert not status_everywhere(archive, said.append)

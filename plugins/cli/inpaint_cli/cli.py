@@ -40,8 +40,13 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="print one JSON object")
     _add_fill(commands.add_parser("fill", help="fill a hole in a picture, or in a folder of them"))
     _add_edit(commands.add_parser("edit", help="render a fill again with other edits"))
-    plugins = commands.add_parser("plugins", help="install the Krita and GIMP plug-ins")
-    plugins.add_argument("action", choices=["install", "status", "uninstall"])
+    plugins = commands.add_parser(
+        "plugins",
+        help="install the Krita and GIMP plug-ins, and examine what does not work",
+        description="doctor examines the whole chain: the editors, the plug-ins, the daemon, a "
+        "fill. It starts the daemon if none runs.",
+    )
+    plugins.add_argument("action", choices=["install", "status", "doctor", "uninstall"])
     plugins.add_argument("host", nargs="?", choices=["krita", "gimp"], help="default: both")
     return result
 
@@ -143,6 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = _checked(parser(), arguments)
     if options.command == "plugins":
+        if options.action == "doctor":
+            from inpaint_install.doctor import examine
+
+            return examine(options.host)
         from inpaint_install.hosts import manage
 
         return manage(options.action, options.host)

@@ -18,18 +18,20 @@ from typing import NamedTuple
 
 from .discovery import find_daemon, flatpak_remedy, is_local_choice
 from .endpoint import Endpoint
-from .errors import Cancelled, NoDaemon, StartFailed
+from .errors import Cancelled, NoDaemon, ProgramNotFound, StartFailed
 from .folders import cache_folder, is_flatpak
 from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
 PROGRAM = "inpaint-server"
+PROGRAM_FILE = "inpaint-server.path"  # in an installed plug-in: where the installer's daemon is
 START_TIMEOUT_S = 120.0  # the first start compiles and reads weights
 _TURN_S = 0.1
 _ALREADY = "already runs"  # what a second daemon says; then the first one's file is waited for
 _HOST_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH")
 _NOT_FOUND = (
-    "Install it (pip install inpaint-stylegan), or name its path in the settings as the executable."
+    "Install it (pip install inpaint-stylegan), or choose the program in the settings if it is "
+    "installed already."
 )
 
 
@@ -94,23 +96,29 @@ def start_daemon(
 
 
 def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[str]:
-    """Return the daemon's command: configured, in PATH, beside this package, or in ~/.local.
+    """Return the daemon's command.
 
-    beside: a file in an environment that may hold the daemon.
+    The first of these that exists: the configured program, the one that installed this plug-in,
+    those in PATH, beside this package, and in ~/.local.
+
+    Args:
+        executable: the configured program; empty = look for it.
+        beside: a file in an environment that may hold the daemon.
 
     Raises:
-        StartFailed: it was not found.
+        ProgramNotFound: there is none.
+        StartFailed: this program runs in a sandbox and may start no others.
     """
     if is_flatpak():
-        return _command_outside_flatpak(executable)
+        return _command_outside_flatpak(executable or _noted(beside))
     if executable:
         if not os.access(executable, os.X_OK):
-            raise StartFailed(f"{executable} cannot be run.", "Correct the path in the settings.")
+            raise ProgramNotFound(f"{executable} cannot be run.", "Choose another program.")
         return [executable]
     for candidate in _candidates(beside):
         if candidate and os.access(candidate, os.X_OK):
             return [str(candidate)]
-    raise StartFailed(f"{PROGRAM} was not found.", _NOT_FOUND)
+    raise ProgramNotFound(f"{PROGRAM} was not found.", _NOT_FOUND)
 
 
 def log_file() -> Path:
@@ -129,7 +137,17 @@ def last_line(path: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
+def _noted(beside: Path) -> str:
+    """Return what the installer wrote into the plug-in around this package; empty if nothing."""
+    plug_in = beside.resolve().parents[2]  # PLUG_IN/_vendor/inpaint_client/FILE
+    try:
+        return (plug_in / PROGRAM_FILE).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
 def _candidates(beside: Path) -> Iterator[Path | str | None]:
+    yield _noted(beside)
     yield shutil.which(PROGRAM)
     for folder in beside.resolve().parents:  # of a virtual environment, or a checkout's
         for place in (folder, folder / ".venv"):

@@ -50,6 +50,12 @@ class StartFailed(NoDaemon):
     remedy_by_default = "Start `inpaint-server` in a terminal to see why."
 
 
+class ProgramNotFound(StartFailed):
+    """There is no `inpaint-server` to start, or the one of the settings cannot be run."""
+
+    remedy_by_default = "Install it, or choose the program in the settings."
+
+
 class DaemonRefused(InpaintError):
     """The daemon understood and said no."""
 

@@ -18,8 +18,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .finding import Finding
+from .program import examine_note, note_program
+
 FOLDER = "inpaint-gimp"  # GIMP wants the folder and the file in it to have the same name
 ENTRY = "inpaint-gimp.py"
+PACKAGE = "inpaint_gimp"  # in it
 PROCEDURE = "plug-in-inpaint-stylegan"
 FLATPAK_ID = "org.gimp.GIMP"
 ARCHIVES = (  # in a wheel, in a checkout
@@ -139,6 +143,7 @@ def _install(gimp: Gimp, archive: Path, say: Say) -> bool:
             "Start GIMP in a terminal to see why."
         )
     say(f"{gimp.title}: installed for GIMP {after.version} in {after.plug_in}")
+    say("  " + note_program(after.plug_in / PACKAGE))
     say("  " + _restart_advice())
     return True
 
@@ -165,6 +170,34 @@ def _uninstall(gimp: Gimp, say: Say) -> bool:
     else:
         say(f"{gimp.title}: not installed")
     return True
+
+
+def examine() -> Iterator[Finding]:
+    """For `inpaint plugins doctor`: each GIMP 3, the plug-in in it, and where its daemon is."""
+    gimps = find_gimps()
+    if not gimps:
+        yield Finding(
+            "GIMP",
+            problem="no GIMP 3 was found",
+            remedy="Install GIMP 3.0 or newer, or ignore this if you use another editor.",
+        )
+    for gimp in gimps:
+        try:
+            answer = ask(gimp)
+        except (GimpError, OSError) as error:
+            yield Finding("GIMP", problem=f"{gimp.title} {error}", remedy="Mend that GIMP first.")
+            continue
+        yield Finding("GIMP", f"{gimp.title}, version {answer.version}")
+        problem = ""
+        if not answer.plug_in.is_dir():
+            problem = "is not installed"
+        elif PROCEDURE not in answer.procedures:
+            problem = f"GIMP does not load {answer.plug_in}; start GIMP in a terminal to see why"
+        what, remedy = f"plug-in for GIMP {answer.version}", "Run `inpaint plugins install gimp`."
+        yield Finding(what, f"installed in {answer.plug_in}", problem, remedy)
+        if not problem:
+            title = f"daemon of GIMP {answer.version}"
+            yield examine_note(title, answer.plug_in / PACKAGE, "gimp")
 
 
 # --- the plug-in's files

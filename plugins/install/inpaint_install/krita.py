@@ -9,15 +9,21 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from .finding import Finding
+from .program import examine_note, note_program
+
 MODULE = "inpaint_krita"
 ARCHIVE = f"{MODULE}.zip"
-FLATPAK = ".var/app/org.kde.krita"
+FLATPAK_ID = "org.kde.krita"
+FLATPAK = f".var/app/{FLATPAK_ID}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,7 @@ def install(archive: Path | None = None) -> int:
         (place.data / "pykrita" / place.action.name).replace(place.action)
         _set_enabled(place.config, True)
         print(f"Krita ({place.name}): installed in {place.package}")
+        print("  " + note_program(place.package))
     print("Restart Krita. Select a region and choose Tools > Scripts > Inpaint (StyleGAN).")
     return 0
 
@@ -97,13 +104,7 @@ def status() -> int:
     """Print a line for every Krita; return 0 if each has the plug-in whole and enabled, else 1."""
     well = True
     for place in places():
-        problems = [
-            f"{path} is missing"
-            for path in (place.package / "__init__.py", place.desktop, place.action)
-            if not path.is_file()
-        ]
-        if not problems and not _is_enabled(place.config):
-            problems.append(f"it is not enabled in {place.config}")
+        problems = _problems(place)
         well = well and not problems
         print(f"Krita ({place.name}): {'; '.join(problems) or 'installed and enabled'}")
     if not well:
@@ -121,11 +122,65 @@ def uninstall() -> int:
     return 0
 
 
+def examine() -> Iterator[Finding]:
+    """For `inpaint plugins doctor`: each Krita, the plug-in in it, and where its daemon is."""
+    programs = find_kritas()
+    yield Finding(
+        "Krita",
+        ", ".join(programs),
+        "" if programs else "was not found",
+        "Install Krita 5 or newer, or ignore this if you use another editor.",
+    )
+    for place in places():
+        problems = _problems(place)
+        yield Finding(
+            f"plug-in for Krita ({place.name})",
+            f"installed and enabled in {place.package}",
+            "; ".join(problems),
+            "Run `inpaint plugins install krita` and restart Krita.",
+        )
+        if not problems:
+            yield examine_note(f"daemon of Krita ({place.name})", place.package, "krita")
+
+
+def find_kritas() -> list[str]:
+    """Return how each Krita of this user is started."""
+    found = [path for path in (shutil.which("krita"),) if path]
+    flatpak = shutil.which("flatpak")
+    if flatpak:
+        done = subprocess.run(  # noqa: S603 (the system's own program)
+            [flatpak, "info", FLATPAK_ID], capture_output=True, check=False
+        )
+        found += [f"flatpak run {FLATPAK_ID}"] if done.returncode == 0 else []
+    home = Path.home()
+    usual = [home / name for name in ("Applications", "Downloads", "Desktop", ".local/bin", "bin")]
+    patterns = [(folder, "[Kk]rita*.[Aa]pp[Ii]mage") for folder in [*usual, Path("/opt")]]
+    if sys.platform == "win32":
+        base = Path(os.environ.get("PROGRAMFILES", "C:/Program Files"))
+        patterns.append((base, "Krita*/bin/krita.exe"))
+    if sys.platform == "darwin":
+        patterns.append((Path("/Applications"), "krita*.app"))
+    for folder, pattern in patterns:
+        found += [str(path) for path in sorted(folder.glob(pattern))] if folder.is_dir() else []
+    return found
+
+
 def packed() -> Path | None:
     """Return the zip inside this installation, or in a checkout's build folder."""
     inside = Path(str(resources.files("inpaint_install") / "plugins" / ARCHIVE))
     checkout = Path(__file__).resolve().parents[3] / "build" / "plugins" / ARCHIVE
     return next((path for path in (inside, checkout) if path.is_file()), None)
+
+
+def _problems(place: Place) -> list[str]:
+    """Return what keeps one Krita from loading the plug-in."""
+    files = (place.package / "__init__.py", place.desktop, place.action)
+    problems = [f"{path} is missing" for path in files if not path.is_file()]
+    if len(problems) == len(files):
+        return ["is not installed"]
+    if not problems and not _is_enabled(place.config):
+        problems.append(f"it is not enabled in {place.config}")
+    return problems
 
 
 def _remove_files(place: Place) -> None:
