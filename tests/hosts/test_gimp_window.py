@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,17 +88,17 @@ def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
     return int(x), int(y)
 
 
+def stands_still(live: LiveGimp) -> bool:
+    """Whether the screen stays as it is for longer than a turn of the dialog's loop under load."""
+    before = look(live)
+    time.sleep(0.3)
+    return bool((before == look(live)).all())
+
+
 def press_fill(live: LiveGimp, slow: FakeProcess) -> None:
     """Press Fill once the dialog is drawn and stands still: before, it may not take keys."""
     live.find_window(DIALOG)
-    seen = [look(live)]
-
-    def stands_still() -> bool:
-        time.sleep(0.3)  # longer than a turn of the dialog's loop under load
-        seen.append(look(live))
-        return bool((seen[-1] == seen[-2]).all())
-
-    wait_for(stands_still, "the dialog to be drawn", 30)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
     live.key(DIALOG, "alt+f")
     slow.wait_for("fill ")
 
@@ -189,6 +192,41 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
     assert result["tree"][0][1] == [tree[0][1][0], edited, "-Candidate 2, seed 8"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)
+
+
+def test_the_program_is_chosen_where_none_is_found(
+    gimp: GimpHost, warm: Profile, plug_in: Path, slow: FakeProcess, screen: str
+) -> None:
+    """As in a GIMP that was started from the desktop, with the daemon in an environment."""
+    profile = new_profile(gimp, plug_in, like=warm)
+    draw_picture(profile.folder / "picture.png")
+    runtime = profile.runtime / "inpaint/server.json"
+    server = profile.folder / "studio/bin/inpaint-server"
+    server.parent.mkdir(parents=True)
+    about = f'{{"address": "{slow.address}", "token": "", "pid": %s, "version": "1"}}'
+    server.write_text(
+        f"#!/bin/sh\nmkdir -p {runtime.parent}\nprintf '{about}' $$ > {runtime}\nexec sleep 300\n"
+    )
+    server.chmod(0o755)
+    with profile.window(screen) as live:
+        live.move_away()
+        begin(live)
+        live.find_window(DIALOG)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        look(live, "not found")
+        live.key(DIALOG, "alt+p")
+        chooser = live.find_window("^Choose inpaint-server")
+        live.xdotool("windowfocus", "--sync", chooser)
+        live.xdotool("type", "--delay", "30", str(server))
+        live.xdotool("key", "Return")
+        wait_for(runtime.exists, "the chosen program to be started", 30)
+        try:
+            press_fill(live, slow)
+            look(live, "found")
+        finally:
+            os.kill(json.loads(runtime.read_text())["pid"], signal.SIGTERM)
+    stored = json.loads((profile.folder / "config/inpaint/connection.json").read_text())
+    assert stored["executable"] == str(server)
 
 
 def half_way(first: int, second: int) -> tuple[float, ...]:

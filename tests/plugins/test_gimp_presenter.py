@@ -21,6 +21,7 @@ from inpaint_client import (
     FillJob,
     NoDaemon,
     Picture,
+    ProgramNotFound,
     RecipeSource,
     StyleLevel,
     Worker,
@@ -157,6 +158,19 @@ def test_no_daemon_is_said_with_the_remedy(window: Window) -> None:
     window.until(lambda: presenter.state.phase is Phase.UNREACHABLE)
     assert presenter.state.status == "No daemon runs on this machine. Start it."
     assert presenter.state.is_error
+    assert not presenter.state.lacks_program
+    worker.close()
+
+
+def test_a_missing_program_can_be_chosen(window: Window) -> None:
+    def locate() -> Endpoint:
+        raise ProgramNotFound("inpaint-server was not found.")
+
+    worker = Worker(locate)
+    presenter = Presenter(window, worker, window.turns.put)
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.UNREACHABLE)
+    assert presenter.state.lacks_program
     worker.close()
 
 

@@ -25,6 +25,7 @@ from inpaint_client import (
     Job,
     Message,
     Mixing,
+    ProgramNotFound,
     RecipeSource,
     Run,
     Worker,
@@ -57,6 +58,7 @@ class State:
     status: str
     fraction: float = 0.0
     is_error: bool = False
+    lacks_program: bool = False  # the service's program can be chosen by hand
 
 
 class View(Protocol):
@@ -138,7 +140,8 @@ class Presenter:
         try:
             info = future.result()
         except InpaintError as error:
-            self._show(State(Phase.UNREACHABLE, str(error), is_error=True))
+            lacks = isinstance(error, ProgramNotFound)
+            self._show(State(Phase.UNREACHABLE, str(error), is_error=True, lacks_program=lacks))
             return
         self._view.show_info(info)
         phase = Phase.READY if self._slots else Phase.IDLE

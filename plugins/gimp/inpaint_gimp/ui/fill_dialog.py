@@ -140,6 +140,10 @@ class FillDialog(ResultsDialog):
         more = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_start=12)
         for name in _MORE:
             more.pack_start(self._argument(name), False, False, 0)
+        program = Gtk.Button(label=_("Choose program…"))
+        program.set_tooltip_text(_("Say where inpaint-server is"))
+        program.connect("clicked", lambda button: self._choose_program())
+        more.pack_start(labelled(_("Fill service"), program, self._labels), False, False, 0)
         expander = Gtk.Expander(label=_("More settings"))
         expander.add(more)
         self._left.pack_start(expander, False, False, 0)

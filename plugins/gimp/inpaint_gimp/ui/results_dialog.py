@@ -16,6 +16,7 @@ from ..translation import _
 from .gtk import GimpUi, GLib, Gtk
 from .mix_form import MixForm
 from .preview import Preview
+from .program import choose_program
 from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine
 
 _LEFT_WIDTH = 360  # px
@@ -42,7 +43,9 @@ class ResultsDialog:
         self._pane = PreviewPane(self._presenter.choose)
         self._sliders = Sliders(self._slid)
         self._mix = MixForm(self._mixed)
-        self._status = StatusLine(self._presenter.stop, self._presenter.connect)
+        self._status = StatusLine(
+            self._presenter.stop, self._presenter.connect, self._choose_program
+        )
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._left.set_size_request(_LEFT_WIDTH, -1)
         self._buttons = Gtk.Box(spacing=6, homogeneous=True)
@@ -71,6 +74,11 @@ class ResultsDialog:
             if not GLib.MainContext.default().iteration(False):
                 time.sleep(0.01)
         return not self._presenter.state.is_error
+
+    def _choose_program(self) -> None:
+        """Let the user say where the service's program is, and start it."""
+        if choose_program(self._dialog):
+            self._presenter.connect()
 
     # --- what the presenter shows
 

@@ -223,9 +223,14 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
 
 
 class StatusLine(Gtk.Box):  # type: ignore[misc]
-    """What is going on, how far it is, and the button that stops it or tries again."""
+    """What is going on, how far it is, and the buttons that stop it, try again, or mend it."""
 
-    def __init__(self, stop: Callable[[], None], retry: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stop: Callable[[], None],
+        retry: Callable[[], None],
+        choose_program: Callable[[], None],
+    ) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50, selectable=True)
         self._text.set_size_request(-1, 36)
@@ -234,14 +239,18 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         self._stop.connect("clicked", lambda button: stop())
         self._retry = Gtk.Button.new_with_mnemonic(_("_Try again"))
         self._retry.connect("clicked", lambda button: retry())
+        self._program = Gtk.Button.new_with_mnemonic(_("Choose _program…"))
+        self._program.set_tooltip_text(_("Say where inpaint-server is"))
+        self._program.connect("clicked", lambda button: choose_program())
         row = Gtk.Box(spacing=6)
         row.set_size_request(-1, _BUTTON_HEIGHT)  # nothing jumps when a button comes or goes
         row.pack_start(self._bar, True, True, 0)
         row.pack_start(self._stop, False, False, 0)
         row.pack_start(self._retry, False, False, 0)
+        row.pack_start(self._program, False, False, 0)
         self.pack_start(row, False, False, 0)
         self.pack_start(self._text, False, False, 0)
-        for button in (self._stop, self._retry):
+        for button in (self._stop, self._retry, self._program):
             button.set_no_show_all(True)
 
     def show_state(self, state: State) -> None:
@@ -254,3 +263,4 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
             self._bar.set_fraction(state.fraction)
         self._stop.set_visible(state.phase is Phase.RUNNING)
         self._retry.set_visible(state.phase is Phase.UNREACHABLE)
+        self._program.set_visible(state.lacks_program)
