@@ -15,6 +15,7 @@ from inpaint_install import gimp, krita
 from inpaint_install.doctor import examine
 from inpaint_install.program import own_program
 
+NOWHERE = "/nowhere/inpaint-server"
 PLUG_IN = ".local/share/krita/pykrita/inpaint_krita"
 
 
@@ -27,7 +28,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with a Krita in its PATH, no GIMP and no daemon; Python in an environment."""
+    """A home with a Krita in its PATH, no GIMP and no daemon; Python in an environment.
+
+    The daemon's program is one that does not exist, or that of this checkout would be started.
+    """
     for variable in ("INPAINT_SERVER", "INPAINT_TOKEN", "XDG_CACHE_HOME", "SNAP"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
@@ -38,6 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "venv/bin/python"))
     monkeypatch.setattr(gimp, "find_gimps", list)
     program(tmp_path / "bin/krita")
+    connection_file().save(ConnectionSettings(executable=NOWHERE))
     return tmp_path
 
 
@@ -78,14 +83,13 @@ def test_all_is_well(home: Path, daemon: DaemonProcess, monkeypatch: pytest.Monk
 
 def test_nothing_is_there(home: Path) -> None:
     (home / "bin/krita").unlink()
-    connection_file().save(ConnectionSettings(executable="/nowhere/inpaint-server"))
     said: list[str] = []
     assert examine(None, said.append) == 1
     assert problems_of(said) == [
         "Krita: was not found",
         "plug-in for Krita (native): is not installed",
         "GIMP: no GIMP 3 was found",
-        "daemon: /nowhere/inpaint-server cannot be run.",
+        f"daemon: {NOWHERE} cannot be run.",
     ]
     assert any("Choose another program" in line for line in said)
     assert any("inpaint plugins install krita" in line for line in said)
@@ -113,7 +117,7 @@ def test_a_plug_in_that_was_never_told(home: Path, capsys: pytest.CaptureFixture
 def test_a_daemon_that_ends_at_once_is_quoted(home: Path) -> None:
     server = program(home / "venv/bin/inpaint-server")
     server.write_text("#!/bin/sh\necho no GPU 7; exit 2\n")
-    (home / "bin/inpaint-server").symlink_to(server)
+    connection_file().save(ConnectionSettings(executable=str(server)))
     install_krita(home)
     said: list[str] = []
     assert examine("krita", said.append) == 1
