@@ -7,9 +7,11 @@ The recipe is JSON of at most 64 KiB:
      "mixing": null | {"levels": ["structure"], "amount": 0.5},
      "document": [w, h], "box": [x, y, w, h],
      "blending": {"colour_match": true, "gradient": true, "feather_px": 0.0, "grain": true},
-     "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "ws_out": "<base64>"}]}
+     "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "whole": true,
+                 "ws_out": "<base64>"}]}
 
-Boxes are those of the hole, in document pixels. There is one group for each separate hole. `ws_out`
+Boxes are those of the hole, in document pixels. There is one group for each separate hole. A group
+that is not `whole` ends where its frame does; recipes of old know no others. `ws_out`
 holds the codes after mixing and before edits, float32 little endian; it is null where it would not
 fit (several groups of a large model), and then follows from the seed.
 
@@ -134,6 +136,7 @@ class Group:
     frame: StoredFrame
     box: StoredBox  # of its hole, document px
     ws_out: Annotated[CodesF32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
+    whole: Flag = False  # filled also where the hole reaches beyond the frame
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
             {
                 "frame": list(group.frame),
                 "box": list(group.box),
+                "whole": group.whole,
                 "ws_out": None
                 if group.ws_out is None
                 else base64.b64encode(group.ws_out.astype("<f4").tobytes()).decode(),

@@ -52,7 +52,10 @@ def reopened(
         recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
         sources = sources[:1]
     placements = [
-        replace(place(picture, part, group.frame, resolution, selection=hole), source=source)
+        replace(
+            place(picture, part, group.frame, resolution, selection=hole, whole=group.whole),
+            source=source,
+        )
         for part, group, source in zip(_parts(hole, recipe), recipe.groups, sources, strict=True)
     ]
     session = FillSession(model, picture, hole, placements, recipe.blending)

@@ -171,7 +171,7 @@ class FillSession:
             box=geometry.union([placement.box for placement in self.placements]),
             blending=self.blending,
             groups=tuple(
-                Group(placement.frame, placement.box, codes)
+                Group(placement.frame, placement.box, codes, placement.whole)
                 for placement, codes in zip(self.placements, candidate.codes, strict=True)
             ),
         )
