@@ -76,6 +76,15 @@ class Placement:
             return geometry.box_frame(self.box, *self.picture.document_size).side
         return self.frame.side
 
+    @property
+    def reach(self) -> float:
+        """The hole's larger side over the frame's."""
+        return max(self.box.width, self.box.height) / self.frame.side
+
+    def smooth(self, blending: BlendSettings) -> Patch:
+        """Return the hole filled without a model, from what surrounds it (`smooth_fill`)."""
+        return _patch(self, self.surroundings.smooth(blending))
+
     @cached_property
     def document(self) -> Pixels:
         """The document's own pixels inside the box."""

@@ -38,6 +38,7 @@ from .events import (
     FillEvent,
     FrameChosen,
     Message,
+    Method,
     Patch,
     Progress,
 )
@@ -57,6 +58,7 @@ from .requests import (
     Job,
     Mixing,
     RecipeSource,
+    SmoothFill,
     StyleLevel,
     seed_sequence,
 )
@@ -100,6 +102,7 @@ __all__ = [
     "Job",
     "Limits",
     "Message",
+    "Method",
     "Mixing",
     "Model",
     "NoDaemon",
@@ -113,6 +116,7 @@ __all__ = [
     "Run",
     "SampleType",
     "SettingsFile",
+    "SmoothFill",
     "StartFailed",
     "Starting",
     "StyleLevel",

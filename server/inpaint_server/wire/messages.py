@@ -11,7 +11,7 @@ from inpaint_model.pipeline.session import Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..filling.filling import ServedSession
-from .parsing import FRAME_MODE_NUMBERS, box_message, frame_message, write_picture
+from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_picture
 
 
 def frames_chosen(served: ServedSession) -> list[pb.FrameChosen]:
@@ -39,6 +39,7 @@ def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent
     candidate.index = rendering.index
     candidate.variant = rendering.variant
     candidate.seed = made.seed
+    candidate.method = METHOD_NUMBERS[made.method]
     for patch in session.patches(rendering):
         message = candidate.patches.add(box=box_message(patch.box))
         fill = converted(patch.fill, served.output_dtype)

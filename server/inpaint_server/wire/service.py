@@ -213,6 +213,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     timings.encode_ms = 1000 * event.encode_s
                     for frame in frames_chosen(answered):
                         await self._send(context, pb.FillEvent(frame_chosen=frame))
+                    total += event.smooth
                     progress = pb.Progress(done=0, total=total)
                     await self._send(context, pb.FillEvent(progress=progress))
                     # while the device renders

@@ -1,4 +1,4 @@
-"""The portrait model's daemon fills all of a selection that reaches far beyond a face."""
+"""The daemon with the portrait model: selections that reach beyond a face, or lie beside it."""
 
 from __future__ import annotations
 
@@ -88,3 +88,30 @@ def test_the_recipe_fills_the_whole_selection_again(picture: np.ndarray, caller:
     candidate = caller.fill(fill).candidates[0]
     (again,) = caller.edit(pb.EditHeader(source=recipe_source(fill, candidate))).candidates
     assert again.patches == candidate.patches
+
+
+@pytest.mark.parametrize(
+    ("box", "offered"),
+    [
+        ((400, 60, 60, 60), True),  # the wall
+        ((LEFT + 80, TOP + 165, 10, 8), True),  # a blemish on the cheek
+        ((LEFT + 60, TOP + 105, 130, 35), False),  # the eyes
+    ],
+)
+def test_a_smooth_candidate_is_offered_where_the_model_is_out_of_its_depth(
+    picture: np.ndarray, caller: Caller, box: tuple[int, ...], offered: bool
+) -> None:
+    x, y, width, height = box
+    hole = np.zeros((420, 560), np.uint8)
+    hole[y : y + height, x : x + width] = 255
+    answer = caller.fill(header(picture, hole, seeds=[1], smooth=pb.SMOOTH_FILL_AUTO))
+    methods = [candidate.method for candidate in answer.candidates]
+    assert methods == [pb.METHOD_MODEL] + [pb.METHOD_SMOOTH] * offered
+    if not offered:
+        return
+    original = picture[y : y + height, x : x + width].astype(float)
+    smooth = pixels_of(answer.candidates[1].patches[0].fill)
+    assert np.abs(smooth - original).mean() < 12
+    if original.mean() == pytest.approx(150, abs=1):  # on the face, which is its own, it is right
+        by_model = pixels_of(answer.candidates[0].patches[0].fill)
+        assert np.abs(by_model - original).mean() > 12
