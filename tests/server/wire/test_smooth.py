@@ -40,6 +40,10 @@ def test_it_is_offered_as_the_last_candidate_where_it_should_be(
     )
     total = 3 if offered else 2
     assert answer.progress == [(k, total) for k in range(total + 1)]
+    said = answer.frames[0].warning.endswith(
+        "The last candidate is filled smoothly, without the model."
+    )
+    assert said == offered
     methods = [candidate.method for candidate in answer.candidates]
     assert methods == [pb.METHOD_MODEL] * 2 + [pb.METHOD_SMOOTH] * offered
     assert [candidate.index for candidate in answer.candidates] == list(range(total))
