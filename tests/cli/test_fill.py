@@ -42,12 +42,38 @@ def make(
     return image, folder / f"{name}-mask.png", pixels, mask
 
 
+@pytest.mark.parametrize(("smooth", "count"), [("auto", 2), ("always", 2), ("never", 1)])
+def test_a_smooth_candidate_is_written_where_it_is_wanted(
+    inpaint: Command, tmp_path: Path, smooth: str, count: int
+) -> None:
+    image, mask, pixels, coverage = make(tmp_path)
+    line = ["fill", image, "--mask", mask, "--out", "out", "-n", "1", "--json"]
+    ended = inpaint(*line, "--smooth", smooth)
+    assert ended.returncode == 0, ended.stderr
+    candidates = json.loads(ended.stdout)["candidates"]
+    assert [candidate["method"] for candidate in candidates] == ["model", "smooth"][:count]
+    if smooth == "never":
+        return
+    files = candidates[1]["files"]
+    result = read_document(tmp_path / files["image"]).pixels
+    assert (result[coverage == 0] == pixels[coverage == 0]).all()
+    edit = ["edit", files["recipe"], "--image", image, "--mask", mask, "--out", "again", "--json"]
+    again = inpaint(*edit)
+    assert again.returncode == 0, again.stderr
+    (candidate,) = json.loads(again.stdout)["candidates"]
+    assert candidate["method"] == "smooth"
+    assert (read_document(tmp_path / candidate["files"]["image"]).pixels == result).all()
+    refused = inpaint(*edit, "--edit", "brighter=1")
+    assert refused.returncode == 4
+    assert "made without the model and cannot be edited" in refused.stderr
+
+
 def test_a_fill_writes_everything(inpaint: Command, tmp_path: Path) -> None:
     image, mask, pixels, coverage = make(tmp_path)
     ended = inpaint(
         "fill", image, "--mask", mask, "--out", "out", "-n", "2", "--seed", "5",
         "--edit", "brighter=1", "--variant", "warmer=2", "--variant", "warmer=-2,brighter=0",
-        "--raw", "--json",
+        "--raw", "--json", "--smooth", "never",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     names = {path.name for path in (tmp_path / "out").iterdir()}

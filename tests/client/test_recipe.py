@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, parse_recipe
+from inpaint_client import BadInput, Method, parse_recipe
 
 RECIPE = {"format": 1, "model": "portrait", "seed": 7, "edits": {"smile": 1.5}, "other": [1, 2]}
 
@@ -21,13 +21,19 @@ def test_a_recipe_shows_its_main_fields_and_keeps_the_rest() -> None:
     assert recipe.fields["other"] == [1, 2]
 
 
+def test_a_recipe_tells_a_smooth_fill_apart() -> None:
+    assert parse_recipe(json.dumps(RECIPE)).method is Method.MODEL
+    smooth = json.dumps({**RECIPE, "format": 2, "method": "smooth"})
+    assert parse_recipe(smooth).method is Method.SMOOTH
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "not a recipe"),
         ("[]", "not a recipe"),
         ("{}", "not a recipe"),
-        ('{"format": 2}', "format 2.*Update"),
+        ('{"format": 3}', "format 3.*Update"),
         ('{"format": 1}', "incomplete"),
         ('{"format": 1, "model": "m", "seed": "x"}', "incomplete"),
         ('{"format": 1, "model": "m", "seed": 1e999}', "incomplete"),

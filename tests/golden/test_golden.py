@@ -140,10 +140,10 @@ class TestRecipe:
 
     def test_a_newer_format_is_refused(self) -> None:
         content = json.loads((GOLDEN / "fill/recipe-00.json").read_text("utf-8"))
-        newer = json.dumps({**content, "format": 2})
-        with pytest.raises(RecipeError, match="is not a recipe of format 1"):
+        newer = json.dumps({**content, "format": 3})
+        with pytest.raises(RecipeError, match="is not a recipe of format 1 or 2"):
             read_recipe(newer)
-        with pytest.raises(BadInput, match=r"has format 2. Update this program"):
+        with pytest.raises(BadInput, match=r"has format 3. Update this program"):
             parse_recipe(newer)
 
     def test_says_the_same_to_the_clients(self) -> None:

@@ -25,13 +25,18 @@ def test_fill_save_reopen_edit(
     with DaemonProcess(profile.runtime) as daemon:  # found through its runtime file, with its token
         daemon.runtime()
         results: dict[str, Any] = profile.console("real_daemon", timeout_s=300).value
-    for key, (status, error, tree) in results.items():
+    for key, (status, error, tree, smooth_again, refused) in results.items():
         assert (status, error) == ("success", ""), key
         group, names = tree[0]
         assert group == "Inpaint (StyleGAN), tiny, seed 3"
-        again, *before = names
+        again, first, second, smooth, before = names
         assert again.startswith("Candidate 1, seed 3")  # GIMP numbers what has the same name
-        assert before == ["-Candidate 1, seed 3", "-Candidate 2, seed 4"]
+        assert (first, second) == ("-Candidate 1, seed 3", "-Candidate 2, seed 4")
+        assert smooth.startswith("Candidate 3, smooth")
+        assert before == "-Candidate 3, smooth"
+        assert smooth_again == ["success", ""]
+        assert refused[0] == "execution-error"
+        assert "made without the model and cannot be edited" in refused[1]
         check(profile.out / key)
 
 
@@ -89,3 +94,6 @@ def check(path: Path) -> None:
     again = edited.layers[1]
     assert (again.x, again.y, again.pixels.shape) == (first.x, first.y, first.pixels.shape)
     np.testing.assert_array_equal(again.pixels, first.pixels)
+    smooth, smooth_again = after.layers[3], edited.layers[4]
+    assert json.loads(result_of(smooth).recipe)["method"] == "smooth"
+    np.testing.assert_array_equal(smooth_again.pixels, smooth.pixels)

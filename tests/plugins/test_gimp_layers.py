@@ -8,6 +8,7 @@ from inpaint_client import (
     Box,
     Candidate,
     Extent,
+    Method,
     Patch,
     Picture,
     Progress,
@@ -15,7 +16,14 @@ from inpaint_client import (
     Transfer,
 )
 from inpaint_gimp.runs.collector import Collector
-from inpaint_gimp.runs.layers import Rendering, group_name, layer_name, layer_pixels, stacked
+from inpaint_gimp.runs.layers import (
+    Rendering,
+    group_name,
+    layer_name,
+    layer_pixels,
+    short_name,
+    stacked,
+)
 
 RNG = np.random.default_rng(3)
 
@@ -67,8 +75,20 @@ def test_names_say_seed_and_edits() -> None:
     assert layer_name(Rendering(candidate(1), {})) == "Candidate 2, seed 41"
     edited = Rendering(candidate(), {"smile": 1.5, "age": 0})
     assert layer_name(edited) == "Candidate 1, seed 40: smile +1.5"
+    smooth = Rendering(candidate(4, seed=0, method=Method.SMOOTH), {})
+    assert layer_name(smooth) == "Candidate 5, smooth"
+    assert short_name(smooth) == "smooth"
     assert group_name("faces", 3) == "Inpaint (StyleGAN), faces, seed 3"
     assert group_name("", 3) == "Inpaint (StyleGAN), seed 3"
+
+
+def test_a_smooth_candidate_has_none_of_the_runs_edits() -> None:
+    collector = Collector({"age": 1})
+    for arrived in (candidate(0), candidate(1, seed=0, method=Method.SMOOTH)):
+        collector.receive(arrived)
+    first, smooth = collector.renderings
+    assert first.edits == {"age": 1}
+    assert smooth.edits == {}
 
 
 def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -> None:

@@ -14,6 +14,7 @@ from inpaint_client import (
     Frame,
     FrameMode,
     SampleType,
+    SmoothFill,
     StyleMix,
     Transfer,
 )
@@ -53,6 +54,7 @@ def test_the_defaults_ask_for_four_candidates_with_a_new_seed() -> None:
         FrameMode.AUTO,
     )
     assert read.group
+    assert read.smooth is SmoothFill.AUTO
     assert not read.from_layer
     assert read.with_seed(lambda: 5).seed == 5
 
@@ -70,6 +72,7 @@ def test_all_values_arrive() -> None:
         context="frame",
         frame="10, 20, 300, -5",
         source="layer",
+        smooth="never",
         group=False,
         colour_match=False,
         gradient=False,
@@ -84,6 +87,7 @@ def test_all_values_arrive() -> None:
     )
     assert read.frame == Frame(10, 20, 300, -5)
     assert read.from_layer
+    assert read.smooth is SmoothFill.NEVER
     assert not read.group
     assert read.blending.feather_px == 12.0
     assert (read.blending.colour_match, read.blending.gradient, read.blending.grain) == (

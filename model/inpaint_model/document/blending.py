@@ -1,6 +1,6 @@
 """Fit a fill to its surroundings, inside the hole only.
 
-Five steps, each of which can be turned off and none of which touches a known pixel:
+Steps, each of which can be turned off and none of which touches a known pixel:
 
 1. colour and light: contrast, colour and a planar change of light, matched on the known ring;
 2. sharpness: octaves of detail are raised or lowered as they have to be on the ring, where model
@@ -12,6 +12,9 @@ Five steps, each of which can be turned off and none of which touches a known pi
 
 An edited fill is fitted as the unedited one is, so that nothing takes the edit back.
 
+Where the hole reaches beyond the model's frame, the fitted fill goes over into a smooth one: before
+the feather, and never turned off.
+
 All values are display values (sRGB curve, continued above 1), float32 [3, H, W].
 """
 
@@ -21,11 +24,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
+from inpaint_model.document.borders import distance_to, fading_in, grown
 from inpaint_model.document.color_matching import RingMeans, Tone
 from inpaint_model.document.detail_matching import (
     Match,
@@ -36,6 +38,7 @@ from inpaint_model.document.detail_matching import (
     matched_detail,
 )
 from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.smooth_fill import smooth_fill
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # px of known border that the membrane is hung on
@@ -74,7 +77,7 @@ def ring_px(enlargement: float) -> int:
 class Fit(NamedTuple):
     """How one fill is fitted to its surroundings; its edits are laid in the same way."""
 
-    feather_px: float
+    settings: BlendSettings
     tone: Tone | None
     matches: list[Match] | None  # sharpness and grain
     matched: Tensor  # [3, H, W]: the fill after these
@@ -86,11 +89,13 @@ class Surroundings:
     """A hole with its ring of known pixels: what every fill of the hole is fitted to."""
 
     colour: Tensor = field(repr=False)  # [3, H, W]: the document
-    hole: Tensor = field(repr=False)  # bool [H, W]
+    hole: Tensor = field(repr=False)  # bool [H, W]: what the model fills
+    beyond: Tensor = field(repr=False)  # bool [H, W]: the hole where the model's frame has ended
     known: Tensor = field(repr=False)  # bool [H, W]: seen by the document and by the model
     staying: Tensor = field(repr=False)  # bool [H, W]: seen when all is filled, by the model or not
     visible: Tensor = field(repr=False)  # bool [H, W]: where the document is not transparent
     enlargement: float  # document px per model px
+    transition: float  # px inside the frame over which the fill goes over to that beyond
     seed: int  # of the grain
 
     @cached_property
@@ -114,9 +119,19 @@ class Surroundings:
         return known_detail(self.colour, self.hole, self.ring, self.enlargement, self.seed)
 
     @cached_property
+    def whole(self) -> Tensor:
+        """All that is to be filled, bool [H, W]."""
+        return self.hole | self.beyond
+
+    @cached_property
     def depth(self) -> Tensor:
         """Distance of the hole's pixels to the nearest pixel outside it, px, [H, W]."""
-        return torch.from_numpy(ndimage.distance_transform_edt(self.hole.numpy())).float()
+        return distance_to(~self.whole)
+
+    @cached_property
+    def by_model(self) -> Tensor:
+        """How much of each pixel of the hole is the model's, 0..1, [H, W]; 1 far from `beyond`."""
+        return fading_in(distance_to(self.beyond), self.transition)
 
     @cached_property
     def ring_means(self) -> RingMeans:
@@ -133,6 +148,8 @@ class Surroundings:
             _ = self.border
         if settings.feather_px:
             _ = self.depth
+        if bool(self.beyond.any()):
+            _ = self.by_model
 
     def fit(self, fill: Tensor, settings: BlendSettings) -> Fit:
         """Return how a fill [3, H, W] without edits has to be changed."""
@@ -146,7 +163,7 @@ class Surroundings:
             fill = matched_detail(fill, fill_bands, matches)
         if settings.gradient and bool(self.border.any()):
             offset = continued(self.colour - fill, self.border)
-        return Fit(settings.feather_px, tone, matches, fill, offset)
+        return Fit(settings, tone, matches, fill, offset)
 
     def fitted(self, fit: Fit) -> Tensor:
         """Return the fill that `fit` was made for, as it should be in the hole, [3, H, W].
@@ -154,7 +171,12 @@ class Surroundings:
         Pixels outside the hole are meaningless.
         """
         fill = fit.matched if fit.offset is None else fit.matched + fit.offset
-        return self._feathered(fill, fit.feather_px)
+        return self._completed(fill, fit.settings)
+
+    def smooth(self, settings: BlendSettings) -> Tensor:
+        """Return what fills the hole without a model, [3, H, W]; see `smooth_fill`."""
+        fill = smooth_fill(self.colour, self.whole, self.staying, self.seed, grain=settings.grain)
+        return self._feathered(fill, settings.feather_px)
 
     def fitted_alike(self, fill: Tensor, fit: Fit) -> Tensor:
         """Return an edited or mixed rendering of that fill [3, H, W], changed in the same way.
@@ -169,21 +191,32 @@ class Surroundings:
         if fit.offset is not None:
             at_border = continued(fit.matched - fill, self.border)
             fill = fill + fit.offset + at_border * (1 - self.inwards(ring_px(self.enlargement)))
-        return self._feathered(fill, fit.feather_px)
+        return self._completed(fill, fit.settings)
 
     def inwards(self, width: float) -> Tensor:
         """Return weights [H, W]: 0 at the hole's border, smoothly 1 from `width` px inside."""
-        share = ((self.depth - 0.5) / width).clamp(0, 1)
-        return share * share * (3 - 2 * share)
+        return fading_in(self.depth, width)
+
+    def _completed(self, fill: Tensor, settings: BlendSettings) -> Tensor:
+        """Return a fitted fill with what lies beyond the frame, feathered."""
+        if bool(self.beyond.any()):
+            fill = self._continued_beyond(fill, settings)
+        return self._feathered(fill, settings.feather_px)
+
+    def _continued_beyond(self, fill: Tensor, settings: BlendSettings) -> Tensor:
+        """Return a fill that goes over into a smooth one before its frame ends."""
+        by_model = self.by_model
+        kept = self.hole & (by_model == 1)
+        values = torch.where(kept, fill, self.colour)
+        unknown, known = self.whole & ~kept, self.staying | kept
+        if not bool(known.any()):
+            return fill
+        smooth = smooth_fill(values, unknown, known, self.seed, grain=settings.grain)
+        mixed = torch.where(self.hole, smooth + (fill - smooth) * by_model, smooth)
+        return torch.where(unknown, mixed, fill)
 
     def _feathered(self, fill: Tensor, width: float) -> Tensor:
         if width == 0:
             return fill
         faded = self.colour + (fill - self.colour) * self.inwards(width)
         return torch.where(self.visible, faded, fill)
-
-
-def grown(mask: Tensor, px: int) -> Tensor:
-    """Return the mask bool [H, W] with `px` px more on every side (a square neighbourhood)."""
-    wide = ndimage.maximum_filter(mask.numpy().view(np.uint8), size=2 * px + 1)
-    return torch.from_numpy(wide.view(np.bool_))

@@ -105,8 +105,7 @@ def detail_matches(fill_bands: list[Tensor], known: list[Octave]) -> list[Match]
         gain, grain = _gain(band, octave), None
         present = noise_floor(band, octave.hole)
         if present is not None and octave.floor is not None:
-            mixing = _root(octave.floor - gain**2 * present)
-            grain = torch.einsum("ij,jhw->ihw", mixing, octave.noise)
+            grain = _noise(octave, octave.floor - gain**2 * present)
         matches.append(Match(gain, grain))
     return matches
 
@@ -122,6 +121,20 @@ def matched_detail(fill: Tensor, fill_bands: list[Tensor], matches: list[Match])
             change += doubled(total, *change.shape[1:])
         total = change
     return fill if total is None else fill + total
+
+
+def grained(fill: Tensor, known: list[Octave]) -> Tensor:
+    """Return a smooth fill [3, H, W] with the grain of the document around it."""
+    matches = [
+        Match(1.0, None if octave.floor is None else _noise(octave, octave.floor))
+        for octave in known
+    ]
+    return matched_detail(fill, bands(fill, len(known)), matches)
+
+
+def _noise(octave: Octave, covariance: Tensor) -> Tensor:
+    """Return an octave's noise [3, h, w] with a covariance of the channels, as far as positive."""
+    return torch.einsum("ij,jhw->ihw", _root(covariance), octave.noise)
 
 
 def _gain(band: Tensor, octave: Octave) -> float:

@@ -17,6 +17,7 @@ import torch
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage, Pixels
 from inpaint_model.document.blending import BlendSettings, Fit, Surroundings, ring_px
+from inpaint_model.document.borders import distance_to, fading_in
 from inpaint_model.document.color import display_from_document, document_from_display
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
@@ -28,6 +29,11 @@ from inpaint_model.document.resampling import resample
 _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
+_TRANSITION = 0.1  # of a frame's side: where the hole goes on beyond it, the fill fades so widely
+_SMOOTH_BEYOND = (
+    "The selection reaches beyond what the model knows; the rest is filled smoothly, without it."
+)
+_ONLY_INSIDE = "The selection is larger than the frame; only the part inside is filled."
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +41,14 @@ class Placement:
     """One group of holes with its frame: what goes into the model and where its output belongs."""
 
     picture: DocumentPicture
-    hole: Hole  # what of the group lies inside the frame, cut to its bounds
+    hole: Hole  # what of the group is filled, cut to its bounds
     frame: Frame
     mode: Mode  # how the frame was found; "box" where "auto" fell back
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     warning: str  # empty, or what the user should know
     source: Source = field(repr=False)
     filled: Hole = field(repr=False)  # of all groups, of the picture's size and origin
+    whole: bool  # whether all of the group is filled, also where it reaches beyond the frame
 
     @property
     def box(self) -> Box:
@@ -69,6 +76,15 @@ class Placement:
             return geometry.box_frame(self.box, *self.picture.document_size).side
         return self.frame.side
 
+    @property
+    def reach(self) -> float:
+        """The hole's larger side over the frame's."""
+        return max(self.box.width, self.box.height) / self.frame.side
+
+    def smooth(self, blending: BlendSettings) -> Patch:
+        """Return the hole filled without a model, from what surrounds it (`smooth_fill`)."""
+        return _patch(self, self.surroundings.smooth(blending))
+
     @cached_property
     def document(self) -> Pixels:
         """The document's own pixels inside the box."""
@@ -92,15 +108,18 @@ class Placement:
         colour, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
         hole = np.zeros((region.height, region.width), np.bool_)
         self.box.moved(-region.x, -region.y).cut(hole)[...] = self.hole.mask
+        inside = inside_frame(self.frame, region)
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
         staying = visible & ~self.filled.cut(region).mask
         return Surroundings(
             torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
-            torch.from_numpy(hole),
-            torch.from_numpy(staying & inside_frame(self.frame, region)),
+            torch.from_numpy(hole & inside),
+            torch.from_numpy(hole & ~inside),
+            torch.from_numpy(staying & inside),
             torch.from_numpy(staying),
             torch.from_numpy(visible),
             self.enlargement,
+            transition=_TRANSITION * self.frame.side,
             seed=zlib.crc32(repr(self.box).encode()),
         )
 
@@ -116,10 +135,9 @@ def place(
     warning: str = "",
     selection: Hole | None = None,
     overview: DocumentPicture | None = None,
+    whole: bool = False,
 ) -> Placement:
     """Return the placement of one group of holes with a known frame (a recipe's, or the user's).
-
-    The part of the group that lies outside the frame is not filled.
 
     Args:
         picture: the document, or the crop around the hole.
@@ -132,37 +150,67 @@ def place(
         selection: the whole selection, of the picture's size and origin, where the group is a part
             of it: other groups do not show either.
         overview: the whole document at low resolution, for what lies beyond a crop.
+        whole: what to do with the part of the group that lies outside the frame. True: the fill
+            goes over into a smooth one there. False: it is not filled, and the fill fades out
+            before the frame ends.
 
     Raises:
-        ValueError: the selection is empty or not where the picture is, the frame does not meet it,
-            or its side is out of range.
+        ValueError: the selection is empty or not where the picture is, its side is out of range, or
+            the frame does not meet it although only what lies inside is to be filled.
     """
     if selection is None:
         selection = hole
     check_hole(picture, selection)
     _check_frame(frame, picture)
-    inside = hole.inside(frame)
-    if inside is None:
-        raise ValueError("The frame does not meet the selection. Move the frame over it.")
     sentences = [warning]
-    filled = selection
-    if np.count_nonzero(inside.mask) < np.count_nonzero(hole.mask):
-        filled = selection.without(hole.without(inside))
-        sentences.append("The selection is larger than the frame; only the part inside is filled.")
+    group, filled = _trimmed(hole), selection
+    if not inside_frame(frame, group.box)[group.mask].all():
+        sentences.append(_SMOOTH_BEYOND if whole else _ONLY_INSIDE)
+        if not whole:
+            inside = group.inside(frame)
+            if inside is None:
+                raise ValueError("The frame does not meet the selection. Move the frame over it.")
+            rest = group.without(inside)
+            filled = selection.without(rest)
+            group = _faded(inside, rest, _TRANSITION * frame.side)
     enlargement = frame.side / resolution
     if enlargement > _NOTABLE_ENLARGEMENT:
         sentences.append(f"Filled at {resolution} px, enlarged {enlargement:.1f} times.")
     source = look(picture, selection, frame, resolution, overview)
     return Placement(
         picture,
-        inside,
+        group,
         frame,
         mode,
         confidence,
         " ".join(filter(None, sentences)),
         source,
         filled,
+        whole,
     )
+
+
+def _trimmed(hole: Hole) -> Hole:
+    """Return a hole cut to its bounds."""
+    assert hole.bounds is not None
+    return hole.cut(hole.bounds)
+
+
+def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
+    """Return a part of a hole with coverage that fades out towards the rest of it.
+
+    The part keeps its shape: what was covered keeps a coverage of at least 1.
+
+    Args:
+        inside: the part.
+        rest: the hole without it.
+        width: px over which it fades.
+    """
+    distance = distance_to(torch.from_numpy(rest.mask)).numpy()
+    x, y = rest.origin
+    weight = fading_in(torch.from_numpy(inside.box.moved(-x, -y).cut(distance)), width).numpy()
+    faded = np.rint(inside.coverage * weight).clip(1).astype(np.uint8)
+    return Hole(np.where(inside.mask, faded, np.uint8(0)), inside.origin)
 
 
 @dataclass(frozen=True, eq=False)

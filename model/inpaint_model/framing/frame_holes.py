@@ -8,14 +8,16 @@ from typing import Protocol
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
-from inpaint_model.document.grouping import MET, Choice
+from inpaint_model.document.grouping import Choice
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import Placement, check_hole, place
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reproducer, affordable, refined
 from inpaint_model.framing.search import propose
 
-_MOST_WIDENED = 1.1
+_MOST_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-pictures.md)
+_LEAST_INSIDE = 0.1
+"""Share of a hole's box that must lie inside a frame that was found; else it fills too little."""
 _UNKNOWN = "This does not look like what the model knows; the square around the selection is used."
 _BESIDE = "The selection lies mostly beside what the model knows; the square around it is used."
 _NO_FRAMER = "This model cannot find frames; the square around the selection is used."
@@ -69,6 +71,7 @@ def frame_holes(
             warning=chosen.warning,
             selection=hole,
             overview=overview,
+            whole=True,
         )
         for group, chosen in hole.groups(choose)
     ]
@@ -92,7 +95,7 @@ def _choice(
     best = proposals[0]
     if best.confidence < model.framer.config.threshold:
         return Choice(square, "box", best.confidence, _UNKNOWN)
-    if geometry.share_inside(best.frame, box) < MET:
+    if geometry.share_inside(best.frame, box) < _LEAST_INSIDE:
         return Choice(square, "box", best.confidence, _BESIDE)
     frame = best.frame
     if affordable(model):
@@ -103,8 +106,8 @@ def _choice(
 def _holding(frame: Frame, box: Box) -> Frame:
     """Return the frame, a little larger where that makes it hold the box of a hole.
 
-    Hair often ends just beyond it, and a model minds a slightly smaller head less than an artist a
-    strip that is not filled.
+    Hair often ends just beyond it, and a model minds a slightly smaller head less than the loss of
+    what it knows near the frame's edge. What reaches further is filled smoothly (`place`).
     """
     wider = frame._replace(side=frame.side * geometry.excess(frame, box))
     return wider if wider.side <= _MOST_WIDENED * frame.side else frame

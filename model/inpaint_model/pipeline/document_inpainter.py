@@ -41,6 +41,7 @@ from inpaint_model.pipeline.session import (
     Outputs,
     Rendering,
     Task,
+    UneditableError,
 )
 from inpaint_model.pipeline.style_mixing import Mixing, codes_to_mix, mixed
 
@@ -129,6 +130,17 @@ class DocumentInpainter:
             (rendering,) = self.render(session, [task])
             yield DocumentFill(session, rendering)
 
+    def smooth(self, session: FillSession) -> DocumentFill:
+        """Return the fill that needs no model: the surroundings, continued, with their grain.
+
+        For what no model of faces is made for: blemishes, plain backgrounds. `is_worth_smoothing`
+        tells where it is likely to be better than the model's fills.
+
+        Raises:
+            ValueError: nothing of the picture is left around the hole.
+        """
+        return DocumentFill(session, session.smooth(max(session.candidates, default=-1) + 1))
+
     def edit(
         self,
         session: FillSession,
@@ -151,10 +163,11 @@ class DocumentInpainter:
 
         Raises:
             ValueError: the seed is out of range, or the styles cannot be taken.
+            UneditableError: the candidate is smooth.
             UnknownDirectionError: the model does not offer a direction.
         """
         changed = self.changed(session, candidate, seed, truncation_psi, mixing)
-        (rendering,) = self.render(session, [Task(0, -1, changed._replace(edits=edits))])
+        (rendering,) = self.render(session, [Task(0, -1, changed.edited(edits))])
         return DocumentFill(session, rendering)
 
     # -- Its steps -------------------------------------------------------------------------------
@@ -260,7 +273,15 @@ class DocumentInpainter:
         truncation_psi: float | None = None,
         mixing: Mixing | None = None,
     ) -> Candidate:
-        """Return a candidate with another seed or truncation, then with another's styles."""
+        """Return a candidate with another seed or truncation, then with another's styles.
+
+        Raises:
+            UneditableError: the candidate is smooth, which nothing of this can change.
+        """
+        if candidate.is_smooth:
+            if (seed or 0, truncation_psi or 0.0, mixing) != (*candidate.origin, None):
+                raise UneditableError
+            return candidate
         new_seed = candidate.seed if seed is None else seed
         new_psi = candidate.truncation_psi if truncation_psi is None else truncation_psi
         if not candidate.codes or (new_seed, new_psi) != candidate.origin:
@@ -274,7 +295,9 @@ class DocumentInpainter:
         return candidate._replace(mixing=note, codes=mixed(candidate.codes, others, mixing))
 
     def render(self, session: FillSession, batch: Sequence[Task]) -> list[Rendering]:
-        """Return what the network makes of some candidates, all at once."""
+        """Return what the network makes of some candidates, all at once; nothing of smooth ones."""
+        if all(task.candidate.is_smooth for task in batch):
+            return [Rendering(t.index, t.variant, t.candidate, (), None) for t in batch]
         inpainter = self._model()
         groups = []
         for g, encoding in enumerate(self._encodings(session)):

@@ -2,16 +2,24 @@
 
 The recipe is JSON of at most 64 KiB:
 
-    {"format": 1, "software": "0.1.0", "model": "portrait", "weights_sha256": "...",
-     "generator_sha256": "...", "seed": 7, "truncation_psi": 0.8, "edits": {"smile": 1.5},
+    {"format": 1, "software": "0.1.0", "method": "model",
+     "model": "portrait", "weights_sha256": "...", "generator_sha256": "...",
+     "seed": 7, "truncation_psi": 0.8, "edits": {"smile": 1.5},
      "mixing": null | {"levels": ["structure"], "amount": 0.5},
      "document": [w, h], "box": [x, y, w, h],
      "blending": {"colour_match": true, "gradient": true, "feather_px": 0.0, "grain": true},
-     "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "ws_out": "<base64>"}]}
+     "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "whole": true,
+                 "ws_out": "<base64>"}]}
 
-Boxes are those of the hole, in document pixels. There is one group for each separate hole. `ws_out`
+Boxes are those of the hole, in document pixels. There is one group for each separate hole. A group
+that is not `whole` ends where its frame does; recipes of old know no others. `ws_out`
 holds the codes after mixing and before edits, float32 little endian; it is null where it would not
 fit (several groups of a large model), and then follows from the seed.
+
+The method is "model", or "smooth" for the candidate that is filled without a model: it has no
+codes, edits and mixing, and its seed is 0. Such recipes have the format 2, since a reader that
+ignored the method would make another candidate; all others have the format 1, with or without a
+method.
 
 The attachment is a PNG: for each group, left to right, the square that the encoder saw. RGB is the
 erased picture, alpha is 255 - hole.
@@ -44,6 +52,9 @@ MAX_GROUPS = 64
 MAX_COORDINATE = 4e6  # px, and far more than any angle in degrees
 MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
+
+Method = Literal["model", "smooth"]
+"""What makes a candidate: the model, or a smooth fill without it."""
 
 Codes = tuple[CodesF32, ...]
 """What a candidate is rendered from: one [num_ws, w_dim] for each group of holes."""
@@ -134,6 +145,7 @@ class Group:
     frame: StoredFrame
     box: StoredBox  # of its hole, document px
     ws_out: Annotated[CodesF32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
+    whole: Flag = False  # filled also where the hole reaches beyond the frame
 
 
 @dataclass(frozen=True)
@@ -151,13 +163,14 @@ class Recipe:
     box: StoredBox  # of the whole hole, document px
     blending: Annotated[BlendSettings, ReadAs(Blending, lambda read: BlendSettings(**vars(read)))]
     groups: Annotated[Several[Group], Len(1, MAX_GROUPS)]
+    method: Method = "model"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeFile(Recipe):
     """A recipe as it stands in a file. Keys that it does not know are passed over."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     software: Text = ""  # the version that wrote it
     mixing: MixingNote | None = None
 
@@ -176,8 +189,9 @@ def write_recipe(recipe: Recipe) -> str:
 def _plain(recipe: Recipe) -> dict[str, Any]:
     mixing = recipe.mixing
     return {
-        "format": 1,
+        "format": 2 if recipe.method == "smooth" else 1,
         "software": __version__,
+        "method": recipe.method,
         "model": recipe.model,
         "weights_sha256": recipe.weights_sha256,
         "generator_sha256": recipe.generator_sha256,
@@ -192,6 +206,7 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
             {
                 "frame": list(group.frame),
                 "box": list(group.box),
+                "whole": group.whole,
                 "ws_out": None
                 if group.ws_out is None
                 else base64.b64encode(group.ws_out.astype("<f4").tobytes()).decode(),
@@ -213,8 +228,8 @@ def read_recipe(text: str) -> Recipe:
         data = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"is not JSON ({error})") from None
-    if not isinstance(data, dict) or data.get("format") != 1:
-        raise RecipeError("is not a recipe of format 1")
+    if not isinstance(data, dict) or data.get("format") not in (1, 2):
+        raise RecipeError("is not a recipe of format 1 or 2")
     try:
         return validated(RecipeFile, data, "a recipe")
     except ValueError as error:

@@ -16,7 +16,7 @@ from inpaint_model.pipeline.recipe import (
     codes_of,
     read_attachment,
 )
-from inpaint_model.pipeline.session import Candidate, FillSession
+from inpaint_model.pipeline.session import SMOOTH, Candidate, FillSession
 
 
 def reopened(
@@ -52,12 +52,19 @@ def reopened(
         recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
         sources = sources[:1]
     placements = [
-        replace(place(picture, part, group.frame, resolution, selection=hole), source=source)
+        replace(
+            place(picture, part, group.frame, resolution, selection=hole, whole=group.whole),
+            source=source,
+        )
         for part, group, source in zip(_parts(hole, recipe), recipe.groups, sources, strict=True)
     ]
     session = FillSession(model, picture, hole, placements, recipe.blending)
-    session.candidates[0] = Candidate(
-        recipe.seed, recipe.truncation_psi, recipe.edits, recipe.mixing, codes_of(recipe, model)
+    session.candidates[0] = (
+        SMOOTH
+        if recipe.method == "smooth"
+        else Candidate(
+            recipe.seed, recipe.truncation_psi, recipe.edits, recipe.mixing, codes_of(recipe, model)
+        )
     )
     return session
 

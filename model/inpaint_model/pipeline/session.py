@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NamedTuple
 
 from inpaint_model.document import geometry
@@ -20,9 +21,11 @@ from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.recipe import (
     Codes,
     Group,
+    Method,
     MixingNote,
     ModelIdentity,
     Recipe,
+    UnusableError,
     write_attachment,
 )
 
@@ -32,8 +35,18 @@ Outputs = tuple[FloatImage, ...]
 Edits = Mapping[str, float]
 """How far to go along directions, by their names, in units."""
 
+NOTHING_AROUND = "Nothing is left around the selection for a smooth fill to continue; select less."
 UNEDITED_KEPT = 16  # a session's candidates without edits
 FITTING_BYTES = 96  # per pixel around a hole: what blending prepares for all of a candidate's edits
+
+
+class UneditableError(UnusableError):
+    """A smooth fill is to be edited, drawn again or mixed."""
+
+    subject = "the smooth fill"
+
+    def __init__(self) -> None:
+        super().__init__("was made without the model and cannot be edited; edit another candidate")
 
 
 class Candidate(NamedTuple):
@@ -43,7 +56,13 @@ class Candidate(NamedTuple):
     truncation_psi: float
     edits: Edits
     mixing: MixingNote | None
-    codes: Codes  # after mixing, before edits
+    codes: Codes  # after mixing, before edits; none of a smooth fill
+    method: Method = "model"
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it is filled without a model: it can be neither edited nor mixed."""
+        return self.method == "smooth"
 
     @property
     def origin(self) -> tuple[int, float]:
@@ -54,6 +73,20 @@ class Candidate(NamedTuple):
     def is_changed(self) -> bool:
         """Whether it is not as it was sampled."""
         return self.mixing is not None or any(self.edits.values())
+
+    def edited(self, edits: Edits) -> Candidate:
+        """Return it with these edits instead of its own.
+
+        Raises:
+            UneditableError: it is smooth, and there are any.
+        """
+        if self.is_smooth and any(edits.values()):
+            raise UneditableError
+        return self._replace(edits=edits)
+
+
+SMOOTH = Candidate(0, 0.0, {}, None, (), "smooth")
+"""The candidate that is filled without a model."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +168,33 @@ class FillSession:
         for placement in self.placements:
             placement.surroundings.prepare(self.blending)
 
+    @property
+    def has_surroundings(self) -> bool:
+        """Whether a smooth fill of every group has something to continue."""
+        return all(bool(place.surroundings.staying.any()) for place in self.placements)
+
+    def smooth(self, index: int) -> Rendering:
+        """Return the candidate that is filled without a model. There is nothing to render.
+
+        Args:
+            index: of the candidate in this session.
+
+        Raises:
+            ValueError: there is nothing to continue around a group of the hole.
+        """
+        if not self.has_surroundings:
+            raise ValueError(NOTHING_AROUND)
+        self.candidates[index] = SMOOTH
+        return Rendering(index, -1, SMOOTH, (), None)
+
     def patches(self, rendering: Rendering) -> list[Patch]:
         """Return a rendering as pixels of the document, one patch a group.
 
         Edits and mixtures are fitted to the document as their candidate is without them, so that
         blending takes nothing of the change back.
         """
+        if rendering.candidate.is_smooth:
+            return [placement.smooth(self.blending) for placement in self.placements]
         fittings = zip(self._fitted(rendering), rendering.outputs, strict=True)
         if rendering.unedited is None:
             return [fitting.laid() for fitting, _ in fittings]
@@ -171,9 +225,12 @@ class FillSession:
             box=geometry.union([placement.box for placement in self.placements]),
             blending=self.blending,
             groups=tuple(
-                Group(placement.frame, placement.box, codes)
-                for placement, codes in zip(self.placements, candidate.codes, strict=True)
+                Group(placement.frame, placement.box, codes, placement.whole)
+                for placement, codes in zip(
+                    self.placements, candidate.codes or repeat(None), strict=False
+                )
             ),
+            method=candidate.method,
         )
 
     def attachment(self) -> bytes:

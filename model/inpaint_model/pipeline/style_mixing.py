@@ -76,6 +76,8 @@ def codes_to_mix(
             f"was made with the model {mixing.other.model!r}, this candidate with {model.name!r}; "
             "only candidates of one model can be mixed"
         )
+    if mixing.other.method == "smooth":
+        raise RecipeError("is of a smooth fill, which has no styles to mix")
     codes = codes_of(mixing.other, model)
     if not codes:
         raise RecipeError("has no codes (ws_out) to mix")

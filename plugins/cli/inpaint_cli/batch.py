@@ -59,7 +59,9 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
 
 def _wanted(options: Namespace) -> dict[str, Any]:
     """Return what decides the results, as it is kept beside them."""
-    names = ("n", "seed", "truncation", "edit", "variant", "frame", "model", "raw", "format")
+    names = (
+        "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "raw", "format",
+    )  # fmt: skip
     return {"options": json.loads(json.dumps({name: getattr(options, name) for name in names}))}
 
 

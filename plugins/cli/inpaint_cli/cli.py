@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inpaint_client import Frame, FrameMode
 
+SMOOTH = ("auto", "always", "never")
 LEVELS = ("structure", "features", "colours")
 DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
 EPILOG = """\
@@ -88,6 +89,13 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
         "--model",
         default="",
         help="a model of `inpaint info` (default: the daemon's, or one with more detail if needed)",
+    )
+    fill.add_argument(
+        "--smooth",
+        choices=SMOOTH,
+        default="auto",
+        help="one more candidate, filled from the surroundings without the model: where that is "
+        "likely to be better (auto, the default), always or never",
     )
     fill.add_argument("--raw", action="store_true", help="no blending beyond the mask's softness")
     _add_common(fill)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from inpaint_client import RAW, Blending, BlockingClient, FillJob, seed_sequence
+from inpaint_client import RAW, Blending, BlockingClient, FillJob, SmoothFill, seed_sequence
 from tqdm import tqdm
 
 from .images import read_document, read_mask
@@ -37,4 +37,5 @@ def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
         variants=tuple(options.variant),
         frame=options.frame,
         blending=RAW if options.raw else Blending(),
+        smooth=SmoothFill[options.smooth.upper()],
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from inpaint_client import Box, Candidate, Done, FillEvent, FrameChosen, Progress
+from inpaint_client import Box, Candidate, Done, FillEvent, FrameChosen, Method, Progress
 from inpaint_model.document.compositing import Patch, composite
 from tqdm import tqdm
 
@@ -105,6 +105,7 @@ class Writer:
             {
                 "index": candidate.index,
                 "variant": candidate.variant if candidate.is_variant else None,
+                "method": candidate.method.name.lower(),
                 "seed": candidate.seed,
                 "edits": recipe["edits"],
                 "bounds": [list(patch.box) for patch in candidate.patches],
@@ -132,6 +133,8 @@ class Writer:
         inside = [layer for patch, layer in pairs if box.contains(patch.box)]
         view = composite(cut(self._prepared.wire, box), inside, (box.x, box.y))
         label = edits_label(edits) if candidate.is_variant else f"seed {candidate.seed}"
+        if candidate.method is Method.SMOOTH:
+            label = "smooth"
         pixels = thumbnail_pixels(view, linear=self._prepared.linear)
         self._rows.setdefault(candidate.index, []).append(Cell(pixels, label))
 

@@ -39,6 +39,7 @@ from .events import (
     FillEvent,
     FrameChosen,
     Message,
+    Method,
     Patch,
     Progress,
 )
@@ -58,6 +59,7 @@ from .requests import (
     Job,
     Mixing,
     RecipeSource,
+    SmoothFill,
     StyleLevel,
     seed_sequence,
 )
@@ -101,6 +103,7 @@ __all__ = [
     "Job",
     "Limits",
     "Message",
+    "Method",
     "Mixing",
     "Model",
     "NoDaemon",
@@ -115,6 +118,7 @@ __all__ = [
     "Run",
     "SampleType",
     "SettingsFile",
+    "SmoothFill",
     "StartFailed",
     "Starting",
     "StyleLevel",

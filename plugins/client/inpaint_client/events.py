@@ -7,6 +7,7 @@ between them, and ends with exactly one of `Done` and `Failed`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from .errors import InpaintError
 from .geometry import Box, Frame
@@ -58,16 +59,24 @@ class Patch:
     box: Box  # document px
 
 
+class Method(IntEnum):
+    """What made a candidate."""
+
+    MODEL = 1
+    SMOOTH = 2  # without the model: it cannot be edited, mixed or drawn from another seed
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One rendering: a candidate, or a variant of it."""
 
-    index: int  # 0, 1, ... in the order of the seeds
+    index: int  # 0, 1, ... in the order of the seeds; a smooth one is the last
     variant: int  # -1 = the candidate itself, else the index of the request's variant
     seed: int
     patches: tuple[Patch, ...]  # one a group
     recipe: str = field(repr=False)  # JSON: everything that makes this candidate again
     attachment: bytes = field(repr=False)  # PNG; only with variant -1, variants share it
+    method: Method = Method.MODEL
 
     @property
     def is_variant(self) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import BadInput
+from .events import Method
 from .requests import Edits
 
 MAX_RECIPE_BYTES = 64 << 10
-FORMAT = 1
+FORMATS = (1, 2)  # 2: of smooth candidates
 _NOT_OURS = "Choose a recipe that this program wrote."
 
 
@@ -27,6 +28,7 @@ class Recipe:
     seed: int
     truncation_psi: float
     edits: Edits
+    method: Method = Method.MODEL
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -48,7 +50,7 @@ def parse_recipe(text: str) -> Recipe:
         version = content["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput("This is not a recipe.", _NOT_OURS) from error
-    if version != FORMAT:
+    if version not in FORMATS:
         raise BadInput(f"The recipe has format {version}.", "Update this program to read it.")
     try:
         return Recipe(
@@ -57,6 +59,7 @@ def parse_recipe(text: str) -> Recipe:
             int(content["seed"]),
             float(content.get("truncation_psi", 1.0)),
             {name: float(value) for name, value in content.get("edits", {}).items()},
+            Method.SMOOTH if content.get("method") == "smooth" else Method.MODEL,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise BadInput(f"The recipe is incomplete ({error!r}).", _NOT_OURS) from error

@@ -25,6 +25,14 @@ class FrameMode(IntEnum):
 FrameChoice = FrameMode | Frame  # AUTO, BOX, or the square itself
 
 
+class SmoothFill(IntEnum):
+    """Whether one more candidate continues the surroundings smoothly, without the model."""
+
+    AUTO = 1  # where the model found nothing that it knows, or the hole is small
+    ALWAYS = 2
+    NEVER = 3
+
+
 class StyleLevel(IntEnum):
     """Which styles mixing takes from the other candidate or picture."""
 
@@ -65,6 +73,7 @@ class FillJob:
     variants: tuple[Edits, ...] = ()  # one more rendering each: `edits`, and these
     frame: FrameChoice = FrameMode.AUTO
     blending: Blending = Blending()
+    smooth: SmoothFill = SmoothFill.NEVER  # whoever asks for it tells `Candidate.method` apart
     output_sample_type: SampleType | None = None  # of the fills; None = that of the crop
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .errors import DaemonFault
-from .events import Accepted, Candidate, Done, FillEvent, FrameChosen, Patch, Progress
+from .events import Accepted, Candidate, Done, FillEvent, FrameChosen, Method, Patch, Progress
 from .geometry import Box, Extent, Frame
 from .info import DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
@@ -47,6 +47,7 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
         frame_mode=_number(FrameMode.EXPLICIT if isinstance(job.frame, Frame) else job.frame),
         frame=_frame(job.frame) if isinstance(job.frame, Frame) else None,
         blending=_blending(job.blending),
+        smooth=_number(job.smooth),
         output_sample_type=_number(job.output_sample_type),
     )
     yield pb.FillRequest(header=header)
@@ -153,6 +154,7 @@ def _candidate(message: pb.Candidate) -> Candidate:
         ),
         recipe=message.recipe,
         attachment=message.attachment,
+        method=Method.SMOOTH if message.method == pb.METHOD_SMOOTH else Method.MODEL,
     )
 
 

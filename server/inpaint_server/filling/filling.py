@@ -19,7 +19,15 @@ from inpaint_model import DocumentInpainter
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.hole import Hole
 from inpaint_model.inference.cuda_graphs import batch_sizes
-from inpaint_model.pipeline.session import FITTING_BYTES, FillSession, Rendering, Task
+from inpaint_model.pipeline.session import (
+    FITTING_BYTES,
+    NOTHING_AROUND,
+    FillSession,
+    Rendering,
+    Task,
+    UneditableError,
+)
+from inpaint_model.pipeline.smooth_offer import is_worth_smoothing
 from inpaint_model.pipeline.style_mixing import UnseenPictureError
 
 from ..errors import InvalidRequest, NotFound, OutOfMemory
@@ -53,6 +61,7 @@ class Placed(NamedTuple):
 
     served: ServedSession
     encode_s: float
+    smooth: bool = False  # whether a smooth candidate follows those that were asked for
 
 
 # None: nothing to tell, but a good moment to stop.
@@ -106,12 +115,25 @@ def fill_steps(
         session = framed(entry)
     document = _document(models, entry)
     yield from document.encode(session)
-    yield Placed(ServedSession(entry, session, order.output_dtype), time.monotonic() - began)
+    smooth = _wants_smooth(order, session)
+    served = ServedSession(entry, session, order.output_dtype)
+    yield Placed(served, time.monotonic() - began, smooth)
     batch_size = models.batch_size(entry)
     tasks = document.tasks(
         session, order.seeds, order.truncation_psi, order.edits, order.variants, batch_size
     )
     yield from _render(models, entry, session, tasks, batch_size)
+    if smooth:
+        yield [session.smooth(len(order.seeds))]
+
+
+def _wants_smooth(order: FillOrder, session: FillSession) -> bool:
+    """Return whether a smooth candidate is to follow; InvalidRequest if it cannot be made."""
+    if order.smooth == "always" and not session.has_surroundings:
+        raise InvalidRequest("smooth", NOTHING_AROUND)
+    if order.smooth != "auto":
+        return order.smooth == "always"
+    return is_worth_smoothing(session.placements) and session.has_surroundings
 
 
 def edit_steps(
@@ -121,20 +143,25 @@ def edit_steps(
     entry, session = served.entry, served.session
     if index not in session.candidates:
         raise NotFound("candidate", str(index), map(str, session.candidates))
-    models.use(entry)
+    candidate = session.candidates[index]
     began = time.monotonic()
     document = _document(models, entry)
-    if session.home is not models:
-        yield from document.encode(session)
+    if not candidate.is_smooth:
+        models.use(entry)
+        began = time.monotonic()
+        if session.home is not models:
+            yield from document.encode(session)
     try:
         with recipe_in("mixing.recipe"):
             candidate = document.changed(
-                session, session.candidates[index], order.seed, order.truncation_psi, order.mixing
+                session, candidate, order.seed, order.truncation_psi, order.mixing
             )
+        task = Task(index, -1, candidate.edited(order.edits))
     except UnseenPictureError as error:
         raise InvalidRequest("mixing.picture", error.reason) from None
+    except UneditableError as error:
+        raise InvalidRequest("index", error.reason) from None
     yield Placed(served, time.monotonic() - began)
-    task = Task(index, -1, candidate._replace(edits=order.edits))
     yield from _render(models, entry, session, iter([task]), 1)
 
 

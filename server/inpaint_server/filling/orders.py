@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from inpaint_model.document.arrays import Pixels
@@ -45,6 +45,10 @@ class Placing:
     document: tuple[int, int]
 
 
+SmoothChoice = Literal["auto", "always", "never"]
+"""When a smooth candidate is offered beside those of the seeds."""
+
+
 @dataclass(frozen=True)
 class FillOrder:
     """A FillHeader, checked: everything but the pixels."""
@@ -58,6 +62,7 @@ class FillOrder:
     variants: tuple[Edits, ...]
     frame: FrameChoice
     blending: BlendSettings
+    smooth: SmoothChoice
     output_dtype: np.dtype[Any]
 
     @property

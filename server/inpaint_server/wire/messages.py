@@ -11,12 +11,14 @@ from inpaint_model.pipeline.session import Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..filling.filling import ServedSession
-from .parsing import FRAME_MODE_NUMBERS, box_message, frame_message, write_picture
+from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_picture
+
+SMOOTH_OFFERED = "The last candidate is filled smoothly, without the model."
 
 
-def frames_chosen(served: ServedSession) -> list[pb.FrameChosen]:
-    """One message for each group of the hole."""
-    return [
+def frames_chosen(served: ServedSession, smooth: bool = False) -> list[pb.FrameChosen]:
+    """One message for each group of the hole; the first one tells of a smooth candidate."""
+    messages = [
         pb.FrameChosen(
             group=k,
             frame=frame_message(placement.frame),
@@ -29,6 +31,9 @@ def frames_chosen(served: ServedSession) -> list[pb.FrameChosen]:
         )
         for k, placement in enumerate(served.session.placements)
     ]
+    if smooth:
+        messages[0].warning = f"{messages[0].warning} {SMOOTH_OFFERED}".strip()
+    return messages
 
 
 def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent:
@@ -39,6 +44,7 @@ def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent
     candidate.index = rendering.index
     candidate.variant = rendering.variant
     candidate.seed = made.seed
+    candidate.method = METHOD_NUMBERS[made.method]
     for patch in session.patches(rendering):
         message = candidate.patches.add(box=box_message(patch.box))
         fill = converted(patch.fill, served.output_dtype)

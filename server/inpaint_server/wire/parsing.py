@@ -26,7 +26,7 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..config import Limits
 from ..errors import InvalidRequest, TooMuch
-from ..filling.orders import EditOrder, FillOrder, PictureShape, Placing, SourceOrder
+from ..filling.orders import EditOrder, FillOrder, PictureShape, Placing, SmoothChoice, SourceOrder
 from ..filling.recipe_errors import recipe_in
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
@@ -50,6 +50,13 @@ LEVELS = {
     pb.STYLE_LEVEL_FEATURES: "features",
     pb.STYLE_LEVEL_COLOURS: "colours",
 }
+SMOOTH_CHOICES: Mapping[int, SmoothChoice] = {
+    pb.SMOOTH_FILL_UNSPECIFIED: "never",
+    pb.SMOOTH_FILL_AUTO: "auto",
+    pb.SMOOTH_FILL_ALWAYS: "always",
+    pb.SMOOTH_FILL_NEVER: "never",
+}
+METHOD_NUMBERS = {"model": pb.METHOD_MODEL, "smooth": pb.METHOD_SMOOTH}
 FRAME_MODE_NUMBERS = {
     "auto": pb.FRAME_MODE_AUTO,
     "box": pb.FRAME_MODE_BOX,
@@ -90,6 +97,7 @@ def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
         ),
         frame=_frame_choice(header),
         blending=_blending(header.blending),
+        smooth=_smooth(header.smooth),
         output_dtype=_output_dtype(header.output_sample_type) or placing.crop.dtype,
     )
 
@@ -239,6 +247,12 @@ def _frame_choice(header: pb.FillHeader) -> FrameChoice:
     if not header.HasField("frame"):
         raise InvalidRequest("frame", "is missing; frame_mode EXPLICIT needs it")
     return _frame(header.frame, "frame")
+
+
+def _smooth(number: int) -> SmoothChoice:
+    if number not in SMOOTH_CHOICES:
+        raise InvalidRequest("smooth", "must be AUTO, ALWAYS or NEVER")
+    return SMOOTH_CHOICES[number]
 
 
 def _psi(value: float) -> float:

@@ -211,8 +211,9 @@ class InpaintService(pb_grpc.InpaintServicer):
                     kept, answered = event.served.session, shown or event.served
                     account.facts["model"] = answered.entry.name
                     timings.encode_ms = 1000 * event.encode_s
-                    for frame in frames_chosen(answered):
+                    for frame in frames_chosen(answered, event.smooth):
                         await self._send(context, pb.FillEvent(frame_chosen=frame))
+                    total += event.smooth
                     progress = pb.Progress(done=0, total=total)
                     await self._send(context, pb.FillEvent(progress=progress))
                     # while the device renders

@@ -25,9 +25,11 @@ def one(path, base, precision):
     kit.save(image, f"{path}-after.xcf")
     image.delete()
     image = kit.load(f"{path}-after.xcf")
-    first = image.get_layers()[0].get_children()[0]
+    first, _, smooth = image.get_layers()[0].get_children()
     status, error = kit.call(kit.EDIT, image, [first])
+    smooth_again = kit.call(kit.EDIT, image, [smooth])
     kit.save(image, f"{path}-edited.xcf")
     tree = kit.tree(image.get_layers())
+    refused = kit.call(kit.EDIT, image, [smooth], edits="brighter=1")
     image.delete()
-    return [status, error, tree]
+    return [status, error, tree, smooth_again, refused]

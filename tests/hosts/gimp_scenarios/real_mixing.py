@@ -11,6 +11,7 @@ def main(out):
     image.get_layers()[0].set_visible(False)
     kit.select_soft(image, 90, 60, 80, 70)
     plain = {"colour_match": False, "gradient": False, "grain": False}  # nothing but the styles
+    plain["smooth"] = "never"
     kit.fill(image, [layer], candidates=2, new_seed=False, seed=3, source="layer", **plain)
     group = next(x for x in image.get_layers() if x.is_group())
     first, second = group.get_children()

@@ -182,7 +182,7 @@ def test_a_frame_smaller_than_the_selection_fills_its_part_and_says_so() -> None
     coverage = box_coverage(100, 100, Box(20, 20, 60, 60))
     placement = place(picture, Hole(coverage), Frame(50, 50, 30, 0), 32)
     assert placement.box == Box(35, 35, 30, 30)
-    assert "larger than the frame" in placement.warning
+    assert "only the part inside is filled" in placement.warning
     with pytest.raises(ValueError, match="does not meet the selection"):
         place(picture, Hole(coverage), Frame(5, 5, 4, 0), 32)
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from inpaint_model import load_bundle
 from inpaint_model.bundle.manifest import Card, read_bundle
@@ -25,7 +25,7 @@ from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import MET, Choice, grouped
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.model_view import look
-from inpaint_model.document.placement import place
+from inpaint_model.document.placement import Fitting, place
 from inpaint_model.framing import refining, search
 from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
@@ -283,8 +283,82 @@ def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
         coverage[top:200, 290:330] = 255
         (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
         assert placement.frame.side == pytest.approx(side, abs=0.1)
-        assert ("larger than the frame" in placement.warning) == (side == 170)
-        assert placement.box.y == (130 if side == 180 else 135)
+        assert ("the rest is filled smoothly" in placement.warning) == (side == 170)
+        assert placement.box == Box(290, top, 40, 200 - top)
+
+
+def test_a_selection_mostly_beside_the_frame_is_still_its_own(eye: Eye) -> None:
+    """Around the selection a model of faces would draw a second one."""
+    eye.target = Frame(310, 220, 170, 0)
+    picture = located(700, 600)
+    for left, mode in ((320, "auto"), (385, "box")):  # the frame's own end is at 395
+        coverage = np.zeros((600, 700), np.uint8)
+        coverage[200:240, left:650] = 255
+        (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
+        assert placement.mode == mode
+
+
+@st.composite
+def selections(draw: st.DrawFn) -> np.ndarray:
+    """Soft selections [180, 220] of one to four rectangles and ellipses, and specks."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    coverage = np.zeros((180, 220), np.uint8)
+    y, x = np.mgrid[:180, :220]
+    for _ in range(draw(st.integers(1, 4))):
+        cx, cy, rx, ry = rng.uniform([0, 0, 1, 1], [220, 180, 120, 90])
+        power = rng.choice([2, 20])
+        size = (np.abs(x - cx) / rx) ** power + (np.abs(y - cy) / ry) ** power
+        soft = ((1.2 - size) * 255 * rng.uniform(0.5, 4)).clip(0, 255)
+        coverage = np.maximum(coverage, soft.astype(np.uint8))
+    if draw(st.booleans()):
+        coverage[rng.integers(180), rng.integers(220)] = rng.integers(1, 256)
+    return coverage
+
+
+class Guess(torch.nn.Module):
+    """A framer that proposes the same in every view, whatever it shows."""
+
+    config = SMALL
+
+    def __init__(self, *numbers: float) -> None:
+        super().__init__()
+        self.numbers = torch.nn.Parameter(torch.tensor(numbers))  # x, y, log side, angle, logit
+
+    def forward(self, views: torch.Tensor) -> Proposals:
+        x, y, log_side, angle, logit = self.numbers.expand(len(views), 5).unbind(1)
+        direction = torch.stack([angle.cos(), angle.sin()], 1)
+        return Proposals(torch.stack([x, y], 1), log_side, direction, logit)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=100)
+@given(
+    coverage=selections(),
+    guess=st.builds(
+        Guess,
+        st.floats(-0.6, 0.6),
+        st.floats(-0.6, 0.6),
+        st.floats(-2, 0.5),
+        st.floats(-0.7, 0.7),
+        st.sampled_from([-1.0, 1.0, 4.0]),
+    ),
+    mode=st.sampled_from(["auto", "box"]),
+)
+def test_whatever_frame_is_chosen_all_of_the_selection_is_filled(
+    coverage: np.ndarray, guess: Guess, mode: Any
+) -> None:
+    assume((coverage > 0).any())
+    model: Any = Model(guess)
+    placements = frame_holes(model, located(220, 180), Hole(coverage), frame=mode)
+    output = np.random.default_rng(0).random((32, 32, 3), np.float32)
+    filled = np.zeros_like(coverage)
+    for patch in (Fitting.of(placement, output).laid() for placement in placements):
+        part = patch.box.cut(filled)
+        assert not (part.astype(bool) & patch.covered).any(), "no pixel belongs to two"
+        part += patch.coverage
+        assert np.isfinite(patch.fill).all()
+    assert np.array_equal(filled, coverage)
+    assert not any("only the part inside" in placement.warning for placement in placements)
 
 
 def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:

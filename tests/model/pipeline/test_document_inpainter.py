@@ -13,6 +13,7 @@ from inpaint_model import DocumentInpainter, Inpainter, UnknownDirectionError
 from inpaint_model.document.blending import RAW
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
+from inpaint_model.document.placement import place
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.pipeline.document_inpainter import DocumentFill
 from inpaint_model.pipeline.recipe import AttachmentError, OtherModelError, RecipeError, read_recipe
@@ -200,6 +201,22 @@ def test_holes_far_apart_are_filled_each_through_its_own_frame(
     mask[:, 200:] = 0
     with pytest.raises(ValueError, match="has 1 groups, not 2"):
         document.reopen(fill.recipe, session.attachment(), picture, mask)
+
+
+def test_what_lies_beyond_the_frame_is_filled_by_the_recipe_too(
+    document: DocumentInpainter,
+) -> None:
+    picture, mask = noise(90, 60), square(90, 60)
+    session = document.open(picture, mask, frame=Frame(30, 30, 30))  # the hole ends at 67
+    placement = place(session.picture, session.hole, Frame(30, 30, 30), 32, whole=True)
+    other = FillSession(session.model, session.picture, session.hole, [placement], session.blending)
+    cut, whole = first(document, session), first(document, other)
+    assert whole.patches[0].box.right == 67
+    assert cut.patches[0].box.right == 45
+    for fill in (cut, whole):
+        reopened = document.reopen(fill.recipe, session.attachment(), picture, mask)
+        again = document.edit(reopened, reopened.candidates[0], {})
+        np.testing.assert_array_equal(again.composite, fill.composite)
 
 
 def test_a_crop_is_filled_as_the_document_is(document: DocumentInpainter) -> None:

@@ -183,7 +183,7 @@ def test_requests_in_the_wrong_order(caller: Caller) -> None:
         ({"recipe": ""}, ["source.recipe", "empty"]),
         ({"recipe": "{"}, ["source.recipe", "JSON"]),
         ({"recipe": "[]"}, ["source.recipe", "format 1"]),
-        ({"recipe": '{"format": 2}'}, ["source.recipe", "format 1"]),
+        ({"recipe": '{"format": 3}'}, ["source.recipe", "format 1"]),
         ({"recipe": '{"format": 1}'}, ["source.recipe", "`model` is missing"]),
         ({"recipe": "[" * 60000}, ["source.recipe", "JSON"]),
         ({"recipe": " " * 70000}, ["source.recipe", "65536"]),

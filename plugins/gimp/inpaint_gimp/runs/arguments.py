@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
-from inpaint_client import MAX_SEED, Blending, Edits, FrameChoice, FrameMode
+from inpaint_client import MAX_SEED, Blending, Edits, FrameChoice, FrameMode, SmoothFill
 
 from ..translation import _
 from .edits import parse_edits, parse_frame, parse_variants
@@ -137,6 +137,22 @@ def fill_arguments() -> tuple[Argument, ...]:
             ),
         ),
         Argument(
+            "smooth",
+            Kind.CHOICE,
+            _("Smoot_h candidate"),
+            _("One more candidate that continues the surroundings, without the model"),
+            "auto",
+            choices=(
+                Choice(
+                    "auto",
+                    _("Where it is likely better"),
+                    _("Where no face is found, and for small selections such as blemishes"),
+                ),
+                Choice("always", _("Always"), _("After the candidates of every run")),
+                Choice("never", _("Never"), _("Only the model's candidates")),
+            ),
+        ),
+        Argument(
             "group",
             Kind.FLAG,
             _("Insert as a la_yer group"),
@@ -244,6 +260,7 @@ class FillSettings:
     variants: tuple[Edits, ...] = ()
     frame: FrameChoice = FrameMode.AUTO
     from_layer: bool = False  # the source is the selected layer, not all that is visible
+    smooth: SmoothFill = SmoothFill.AUTO
     group: bool = True
     blending: Blending = field(default_factory=Blending)
 
@@ -269,6 +286,7 @@ class FillSettings:
             variants=parse_variants(text("variants")),
             frame=parse_frame(text("frame")) if context == "frame" else modes[context],
             from_layer=text("source") == "layer",
+            smooth=SmoothFill[text("smooth").upper()],
             group=bool(value_of("group")),
             blending=Blending(
                 colour_match=bool(value_of("colour-match")),

@@ -104,4 +104,5 @@ def fill_job(capture: Capture, settings: FillSettings) -> FillJob:
         variants=settings.variants,
         frame=settings.frame,
         blending=settings.blending,
+        smooth=settings.smooth,
     )

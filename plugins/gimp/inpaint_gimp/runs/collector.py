@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from inpaint_client import Candidate, Edits, FillEvent
+from inpaint_client import Candidate, Edits, FillEvent, Method
 from inpaint_client.session.run_status import RunStatus, Stage
 
 from ..translation import _
@@ -55,6 +55,8 @@ class Collector:
             self._renderings[event.index, event.variant] = Rendering(event, edits)
 
     def edits_of(self, candidate: Candidate) -> Edits:
-        """The run's edits, and a variant's own in their place or after them."""
+        """The run's edits, and a variant's own in their place or after them; none if smooth."""
+        if candidate.method is Method.SMOOTH:
+            return {}
         own = self._variants[candidate.variant] if candidate.is_variant else {}
         return {**self._edits, **own}

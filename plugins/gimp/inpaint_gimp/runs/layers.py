@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from inpaint_client import Box, Candidate, Edits, Extent
+from inpaint_client import Box, Candidate, Edits, Extent, Method
 from inpaint_client.geometry import union_of
 from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange
@@ -58,6 +58,8 @@ def layer_pixels(candidate: Candidate) -> Pixels:
 def layer_name(rendering: Rendering) -> str:
     """Return such as "Candidate 2, seed 43", with its edits, and whether it is mixed."""
     candidate = rendering.candidate
+    if candidate.method is Method.SMOOTH:
+        return _("Candidate {number}, smooth").format(number=candidate.index + 1)
     name = _("Candidate {number}, seed {seed}").format(
         number=candidate.index + 1, seed=candidate.seed
     )
@@ -66,7 +68,9 @@ def layer_name(rendering: Rendering) -> str:
 
 
 def short_name(rendering: Rendering) -> str:
-    """Under a thumbnail: the candidate's number, and a sign if it was changed."""
+    """Under a thumbnail: the candidate's number, and a sign if it was changed; or "smooth"."""
+    if rendering.candidate.method is Method.SMOOTH:
+        return _("smooth")
     number = rendering.candidate.index + 1
     return f"{number} *" if _changes(rendering) else str(number)
 

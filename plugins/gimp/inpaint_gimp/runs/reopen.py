@@ -89,6 +89,7 @@ class Opened:
             patches=(Patch(fill, coverage, box),),
             recipe=self.result.recipe,
             attachment=self.result.attachment,
+            method=recipe.method,
         )
         return Rendering(candidate, recipe.edits, self.layers.remembered(), Mixed.of(self.result))
 

@@ -17,7 +17,7 @@ from .results_dialog import ResultsDialog
 from .widgets import labelled
 
 _MAIN = ("candidates", "new-seed", "seed", "truncation", "source", "context")
-_MORE = ("frame", "variants", "group", "colour-match", "gradient", "grain", "feather")
+_MORE = ("frame", "variants", "smooth", "group", "colour-match", "gradient", "grain", "feather")
 
 
 def fill_with_dialog(call: Call) -> None:

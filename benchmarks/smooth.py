@@ -1,0 +1,232 @@
+"""The smooth fill beside classical methods and the model: `python -m benchmarks.smooth`.
+
+Needs ../shared. Photographs get small holes on skin and larger ones in the plain background, each
+filled by every method; and holes of growing size anywhere on the face, filled smoothly and by the
+model, to see up to which size the smooth fill is mostly nearer to the photograph. Judged are VGG
+distance around the hole and the mean absolute difference inside it. With --frames, the model fills
+the holes of `benchmarks.seam` through frames that are larger than the true one. The figures are in
+docs/decisions/0038 and docs/real-pictures.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from inpaint_model import DocumentInpainter, load_bundle
+from inpaint_model.document.geometry import Box, Frame, FrameChoice
+from inpaint_model.document.hole import Hole
+from inpaint_model.document.smooth_fill import smooth_fill
+from inpaint_model.evaluation.metrics.feature_networks import Judges, load_judges
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.restoration import inpaint_biharmonic
+
+from benchmarks.photographs import CROP, classical, face_crop, vgg_distances
+from benchmarks.seam import HOLES, cases, ellipse
+
+Bytes = NDArray[np.uint8]
+Fill = Callable[[Bytes, Hole, Frame], Bytes]
+Axes = tuple[float, float, float, float]  # of an ellipse: center and half axes, in the frame
+Photograph = tuple[str, Bytes, Frame]
+SIDE = 160  # px, of what VGG sees
+MARGIN = 64  # px around a hole that local methods see
+SKIN = ((0.36, 0.62), (0.52, 0.33), (0.62, 0.72))  # cheek, brow, jaw; in the frame
+SKIN_SIZES = (0.012, 0.03, 0.06)  # half axes, of the frame's side
+WALL: Sequence[Axes] = ((-0.15, 0.2, 0.1, 0.1), (1.1, 0.1, 0.12, 0.2), (-0.1, 0.3, 0.15, 0.35))
+SIZES = (0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32)  # larger side, of the frame's
+SPOTS = 5  # a photograph
+GROWTHS = (1.0, 1.1, 1.25, 1.4, 1.6, 2.0)
+
+
+class Score(NamedTuple):
+    """How far a fill is from the photograph."""
+
+    vgg: float
+    difference: float  # 0..255
+
+
+def around(hole: Hole, pixels: Bytes, margin: int) -> Box:
+    """Return the box of a hole with a margin, inside the picture."""
+    assert hole.bounds is not None
+    return hole.bounds.grown(margin).clipped(pixels.shape[1], pixels.shape[0])
+
+
+def locally(fill: Callable[[Bytes, Hole], Bytes]) -> Fill:
+    """A method that sees the hole with its margin alone."""
+
+    def filled(pixels: Bytes, hole: Hole, truth: Frame) -> Bytes:
+        box = around(hole, pixels, MARGIN)
+        result, part = pixels.copy(), np.ascontiguousarray(box.cut(pixels))
+        mask = hole.cut(box).mask
+        box.cut(result)[mask] = fill(part, hole.cut(box))[mask]
+        return result
+
+    return filled
+
+
+def smooth(grain: bool) -> Fill:
+    """Return our method, with grain or without."""
+
+    def fill(part: Bytes, hole: Hole) -> Bytes:
+        values = torch.from_numpy(part.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+        mask = torch.from_numpy(hole.mask)
+        made = smooth_fill(values, mask, ~mask, seed=1, grain=grain)
+        return as_bytes(made.permute(1, 2, 0).numpy())
+
+    return locally(fill)
+
+
+def biharmonic(part: Bytes, hole: Hole) -> Bytes:
+    """Fill by scikit-image's method: slow where a hole is large."""
+    filled: NDArray[np.float64] = inpaint_biharmonic(part, hole.mask, channel_axis=-1)
+    return as_bytes(filled)
+
+
+def as_bytes(display: NDArray[np.floating]) -> Bytes:
+    """Return display values as 8-bit ones."""
+    result: Bytes = np.rint(display.clip(0, 1) * 255).astype(np.uint8)
+    return result
+
+
+def opencv(flag: int) -> Fill:
+    """Return a method that fills by OpenCV's algorithm `flag`."""
+    method = classical(flag)
+    return locally(lambda part, hole: method(part, hole, Frame(0, 0, 1)).pixels)
+
+
+def by_model(document: DocumentInpainter, frame: FrameChoice | None, growth: float = 1.0) -> Fill:
+    """The model's fill of seed 0; without a frame, the true one, multiplied."""
+
+    def fill(pixels: Bytes, hole: Hole, truth: Frame) -> Bytes:
+        chosen = truth._replace(side=truth.side * growth) if frame is None else frame
+        filled = next(document.fill(document.open(pixels, hole, frame=chosen), [0])).composite
+        assert filled.dtype == np.uint8
+        return filled
+
+    return fill
+
+
+def score(judges: Judges, before: Bytes, after: Bytes, hole: Hole) -> Score:
+    """Return how far a fill is from the photograph."""
+    assert hole.bounds is not None
+    larger = max(hole.bounds.width, hole.bounds.height)
+    box = around(hole, before, larger * 3 // 4 + 8)
+    one, two = (np.array(Image.fromarray(box.cut(p)).resize((SIDE, SIDE))) for p in (before, after))
+    difference = np.abs(after[hole.mask].astype(float) - before[hole.mask]).mean()
+    return Score(float(vgg_distances(judges, [one], [two])[0]), float(difference))
+
+
+def compare(
+    judges: Judges,
+    photographs: list[Photograph],
+    methods: Mapping[str, Fill],
+    kind: str,
+    ellipses: Sequence[Axes],
+) -> Iterator[dict[str, object]]:
+    """Fill holes of one kind by every method: means over holes and photographs."""
+    for name, fill in methods.items():
+        scores = []
+        for _, pixels, truth in photographs:
+            for hole in (ellipse(pixels.shape, truth, axes) for axes in ellipses):
+                scores.append(score(judges, pixels, fill(pixels, hole, truth), hole))
+        vgg, difference = np.mean(scores, axis=0).round(4).tolist()
+        yield {
+            "holes": kind,
+            "method": name,
+            "fills": len(scores),
+            "vgg": vgg,
+            "difference": difference,
+        }
+
+
+def sizes(
+    judges: Judges, photographs: list[Photograph], ours: Fill, model: Fill
+) -> Iterator[dict[str, object]]:
+    """In which share of the holes of each size the smooth fill is nearer than the model's."""
+    rng = np.random.default_rng(5)
+    won = defaultdict(list)
+    for _, pixels, truth in photographs:
+        spots = rng.uniform([0.27, 0.2], [0.73, 0.85], (SPOTS, 2))
+        for size in SIZES:
+            for x, y in spots:
+                hole = ellipse(pixels.shape, truth, (x, y, size / 2, size * 0.4))
+                one, two = (
+                    score(judges, pixels, f(pixels, hole, truth), hole) for f in (ours, model)
+                )
+                won[size].append((one.vgg < two.vgg, one.difference < two.difference))
+    for size, wins in won.items():
+        vgg, difference = np.mean(wins, axis=0).round(3).tolist()
+        yield {
+            "size": size,
+            "holes": len(wins),
+            "smooth_wins_vgg": vgg,
+            "smooth_wins_difference": difference,
+        }
+
+
+def frames(
+    judges: Judges, photographs: list[Photograph], document: DocumentInpainter
+) -> Iterator[dict[str, object]]:
+    """The model through larger and larger frames, and through the square around the hole."""
+    choices = {str(g): by_model(document, None, g) for g in GROWTHS} | {
+        "box": by_model(document, "box")
+    }
+    for name, fill in choices.items():
+        rows = []
+        for _, pixels, truth in photographs:
+            for axes in HOLES.values():
+                filled = fill(pixels, ellipse(pixels.shape, truth, axes), truth)
+                before, after = face_crop(pixels, truth), face_crop(filled, truth)
+                difference = float(np.abs(after.astype(float) - before).mean())
+                rows.append((float(vgg_distances(judges, [before], [after])[0]), difference))
+        vgg, difference = np.mean(rows, axis=0).round(4).tolist()
+        yield {"frame": name, "fills": len(rows), "vgg": vgg, "difference": difference, "px": CROP}
+
+
+def main() -> None:
+    """Print one JSON line for each kind of holes and method."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--model", default="portrait", help="a bundle's name or folder")
+    parser.add_argument("--step", type=int, default=4, help="every which photograph")
+    parser.add_argument("--frames", action="store_true", help="larger frames instead")
+    args = parser.parse_args()
+    judges = load_judges([args.shared / "metrics"])
+    document = DocumentInpainter(load_bundle(args.model))
+    photographs = list(islice(cases(args.shared, 1000), 0, None, args.step))
+    if args.frames:
+        for row in frames(judges, photographs, document):
+            print(json.dumps(row), flush=True)
+        return
+    ours = smooth(grain=True)
+    local = {
+        "membrane and grain": ours,
+        "membrane": smooth(grain=False),
+        "navier-stokes": opencv(cv2.INPAINT_NS),
+        "telea": opencv(cv2.INPAINT_TELEA),
+    }
+    for size in SKIN_SIZES:
+        methods = {**local, "model": by_model(document, None)}
+        if size < SKIN_SIZES[-1]:
+            methods["biharmonic"] = locally(biharmonic)
+        skin = [(x, y, size, size * 0.8) for x, y in SKIN]
+        for row in compare(judges, photographs, methods, f"skin {size}", skin):
+            print(json.dumps(row), flush=True)
+    methods = {**local, "model": by_model(document, "auto")}
+    for row in compare(judges, photographs, methods, "wall", WALL):
+        print(json.dumps(row), flush=True)
+    for row in sizes(judges, photographs, ours, by_model(document, "auto")):
+        print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
