@@ -29,6 +29,7 @@ from inpaint_krita.app.state import Offer
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_krita.ui.panel import Panel
+from krita_alarms import alarms
 
 
 class Docker(NamedTuple):
@@ -42,6 +43,14 @@ class Docker(NamedTuple):
 @pytest.fixture(scope="module")
 def application() -> QtCore.QCoreApplication:
     return QtWidgets.QApplication.instance() or QtWidgets.QApplication(["test"])
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong() -> Iterator[None]:
+    """No exception ends at the guard."""
+    with alarms() as seen:
+        yield
+    assert not seen
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -63,7 +72,6 @@ def open_docker(folder: Path, settings: ConnectionSettings, has_document: bool =
     )
     panel = Panel(controller)
     controller.state_changed.connect(panel.draw)
-    controller.thumbnail_changed.connect(panel.redraw_thumbnail)
     panel.resize(300, 720)
     panel.show()
     controller.open()
@@ -134,7 +142,7 @@ def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
     assert [layer.title for layer in group.children] == ["Seed 7", "Seed 6", "Seed 5"]
     assert [layer.is_visible for layer in group.children] == [False, False, True]
     assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
-    assert all(docker.controller.thumbnail(i) is not None for i in range(3))
+    assert all(image is not None for image in state.strip.thumbnails)
     assert len(docker.document.annotations) == 1
 
 
@@ -158,6 +166,22 @@ def test_the_daemon_chooses_among_its_models_until_the_artist_does(
     models.activated.emit(0)
     assert docker.controller.state.wishes.model == ""
     assert models.currentData() == ""
+
+
+def test_a_run_with_fewer_candidates_while_the_docker_is_painted(docker: Docker) -> None:
+    docker.controller.wish(candidates=4)
+    fill(docker)
+    docker.controller.wish(candidates=2)
+    docker.panel.run_row.go.click()
+    grid = docker.panel.results.grid
+
+    def painted_to_the_end() -> bool:
+        grid.repaint()
+        assert grid.strip == docker.controller.state.strip
+        return not docker.controller.is_busy
+
+    until(painted_to_the_end)
+    assert grid.strip.count == 2
 
 
 def test_thumbnails_choose_and_star(docker: Docker) -> None:
@@ -249,7 +273,7 @@ def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script)
     script.delay_s = 0.3
     docker.panel.run_row.go.click()
     until(lambda: docker.controller.state.progress.done == 1)
-    until(lambda: docker.controller.thumbnail(0) is not None)
+    until(lambda: docker.controller.state.strip.thumbnails[0] is not None)
     docker.panel.run_row.stop.click()
     assert not docker.controller.state.progress.is_running
     until(lambda: not docker.controller.is_busy)

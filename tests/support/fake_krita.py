@@ -245,6 +245,7 @@ class FakeHost:
     def __init__(self, document: FakeDocument | None) -> None:
         self.document = document
         self.log_shown = False
+        self.plugin_log_shown = False
 
     def active_document(self) -> FakeDocument | None:
         return self.document
@@ -254,3 +255,6 @@ class FakeHost:
 
     def show_log(self) -> None:
         self.log_shown = True
+
+    def show_plugin_log(self) -> None:
+        self.plugin_log_shown = True

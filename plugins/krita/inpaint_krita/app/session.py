@@ -15,9 +15,10 @@ from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
 from inpaint_client.session.run_status import RunStatus
 
 from ..host.document_protocol import Document, Pixels
+from ..host.guard import connect
 from ..host.layer_placement import Source
 from ..host.merging import keep_visible
-from ..host.qt import QtCore, QtGui
+from ..host.qt import QtCore
 from ..host.scratch import Scratch
 from ..host.selection import KeptSelection
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
@@ -30,16 +31,15 @@ from ..runs.wishes import Wishes, usable_edits
 from ..text import tr
 from .notices import notice_of
 from .planning import plan_run
-from .state import Notice
+from .state import Notice, Strip
 
 log = logging.getLogger(__name__)
 
 
 class DocumentSession(QtCore.QObject):
-    """`changed` after anything that the docker shows; `drawn` when a thumbnail changed."""
+    """`changed` after anything that the docker shows."""
 
     changed = QtCore.pyqtSignal()
-    drawn = QtCore.pyqtSignal(int)
     failed = QtCore.pyqtSignal(object)  # InpaintError: perhaps it tells about the daemon
 
     def __init__(
@@ -77,9 +77,9 @@ class DocumentSession(QtCore.QObject):
             scratch.convert,
             self,
         )
-        self.live.rendered.connect(self._take_rendered)
-        self.live.failed.connect(self._take_failure)
-        self.live.changed.connect(self.changed)
+        connect(self.live.rendered, self._take_rendered)
+        connect(self.live.failed, self._take_failure)
+        connect(self.live.changed, self.changed)
         self._show_edits_of_chosen()
         self.check_layers()
         self._draw_later()
@@ -109,11 +109,11 @@ class DocumentSession(QtCore.QObject):
         )
         if plan is not None:
             run = FillRun(self.document, plan, self._submit, self._scratch.convert, self)
-            run.progressed.connect(self.changed)
-            run.framed.connect(self._take_frame)
-            run.inserted.connect(self._take_inserted)
-            run.arrived.connect(self._take_arrived)
-            run.finished.connect(self._take_end)
+            connect(run.progressed, self.changed)
+            connect(run.framed, self._take_frame)
+            connect(run.inserted, self._take_inserted)
+            connect(run.arrived, self._take_arrived)
+            connect(run.finished, self._take_end)
             self.fill = run
         self.changed.emit()
 
@@ -139,6 +139,7 @@ class DocumentSession(QtCore.QObject):
         if past is not None:
             self._thumbnails.forget(past)
             self._update(past)
+            self.changed.emit()
 
     def _take_arrived(self, position: int) -> None:
         fill = self.fill
@@ -205,7 +206,7 @@ class DocumentSession(QtCore.QObject):
 
     def star(self, position: int) -> None:
         run = self.shown
-        if run is not None:
+        if run is not None and 0 <= position < len(run.results):
             result = run.results[position]
             self._update(run.with_result(position, replace(result, starred=not result.starred)))
             self.changed.emit()
@@ -368,9 +369,14 @@ class DocumentSession(QtCore.QObject):
         self.missing, self.mix_choices = missing, offered
         return changed
 
-    def thumbnail(self, position: int) -> QtGui.QImage | None:
+    @property
+    def strip(self) -> Strip:
+        """The shown run with its thumbnails, as they are now."""
         run = self.shown
-        return None if run is None else self._thumbnails.get(run, position)
+        if run is None:
+            return Strip()
+        drawn = tuple(self._thumbnails.get(run, i) for i in range(len(run.results)))
+        return Strip(run, self.missing, drawn)
 
     def close(self) -> None:
         """The document is closed: stop everything that goes on for it."""
@@ -407,4 +413,4 @@ class DocumentSession(QtCore.QObject):
     def _draw(self, run: PastRun, position: int) -> None:
         self._thumbnails.draw(run, position)
         if self.shown is not None and self.shown.key == run.key:
-            self.drawn.emit(position)
+            self.changed.emit()

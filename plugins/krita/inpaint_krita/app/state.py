@@ -10,6 +10,7 @@ from inpaint_client.requests import Edits
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.session.run_status import RunStatus
 
+from ..host.qt import QtGui
 from ..runs.mixing import Choice
 from ..runs.wishes import Wishes
 from .connection import Connection
@@ -22,6 +23,7 @@ class Offer(Enum):
     SELECT_TRANSPARENT = auto()
     SETTINGS = auto()
     SHOW_LOG = auto()
+    SHOW_PLUGIN_LOG = auto()
     AGAIN = auto()
 
 
@@ -36,6 +38,20 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """The candidates of one run as they are drawn. One value, so that no two runs mix in it."""
+
+    run: PastRun | None = None
+    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
+    thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
+
+    @property
+    def count(self) -> int:
+        """How many candidates there are."""
+        return 0 if self.run is None else len(self.run.results)
+
+
+@dataclass(frozen=True)
 class State:
     connection: Connection = field(default_factory=Connection)
     wishes: Wishes = field(default_factory=Wishes)
@@ -43,12 +59,21 @@ class State:
     progress: RunStatus = field(default_factory=RunStatus)
     notice: Notice | None = None
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
-    run: PastRun | None = None  # the one that is shown
-    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
+    strip: Strip = field(default_factory=Strip)  # of the run that is shown
     edits: Edits = field(default_factory=dict)  # what the sliders show
     is_editing: bool = False  # a slider's rendering is under way
     mix: Mix = field(default_factory=Mix)  # what the chosen result is mixed with
     mix_choices: tuple[Choice, ...] = ()  # what it could be mixed with
+
+    @property
+    def run(self) -> PastRun | None:
+        """The run that is shown."""
+        return self.strip.run
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Layers of the shown run that are not in the picture now."""
+        return self.strip.missing
 
     @property
     def model(self) -> Model | None:

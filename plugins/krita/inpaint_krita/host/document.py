@@ -9,6 +9,7 @@ from inpaint_client.geometry import Box, Extent
 
 from .colour import SRGB, Space
 from .document_protocol import Painting
+from .guard import later
 from .layer_placement import Node, Source, Spot
 from .qt import QtCore, QtGui
 from .scratch import Scratch
@@ -152,7 +153,7 @@ class KritaDocument:
                 self._document.setActiveNode(before)
                 turns = min(turns, AFTERTHOUGHTS)  # it may do so once more, late if it is busy
                 returns -= 1
-            QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
+            later(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
 
         if before is not None and _id(before) not in ours:
             go_back(ACTIVATION_TURNS, RETURNS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from inpaint_client.info import Direction, Model
 
 from ..app.state import State
+from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..text import tr
 from .parts import IconButton, ValueSlider, column
@@ -35,12 +36,12 @@ class Edits(QtWidgets.QWidget):
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
         self.both = QtWidgets.QCheckBox(tr("New candidates also without edits"))
-        self.both.clicked.connect(self.plain_too)
+        connect(self.both.clicked, self.plain_too)
         self.add = QtWidgets.QPushButton(tr("Keep both versions"))
         self.add.setToolTip(
             tr("Leaves this result as it was and goes on with the edits in a layer of its own.")
         )
-        self.add.clicked.connect(lambda: self.variant.emit())
+        connect(self.add.clicked, lambda: self.variant.emit())
         layout = column(self)
         layout.addWidget(self._empty)
         layout.addLayout(self._grid)
@@ -49,7 +50,7 @@ class Edits(QtWidgets.QWidget):
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST_MS)
-        self._timer.timeout.connect(self._send)
+        connect(self._timer.timeout, self._send)
 
     def draw(self, state: State) -> None:
         self._build(state.model)
@@ -99,9 +100,9 @@ class Edits(QtWidgets.QWidget):
         label.setToolTip(direction.description)
         slider = ValueSlider(direction.minimum, direction.maximum, STEP)
         slider.setToolTip(direction.description)
-        slider.changed.connect(lambda value: self._changed(name, value))
+        connect(slider.changed, lambda value: self._changed(name, value))
         reset = IconButton("reset", tr("Back to 0"))
-        reset.clicked.connect(lambda: slider.spin.setValue(0.0))
+        connect(reset.clicked, lambda: slider.spin.setValue(0.0))
         self._grid.addWidget(label, at, 0)
         self._grid.addWidget(slider, at, 1)
         self._grid.addWidget(reset, at, 2)

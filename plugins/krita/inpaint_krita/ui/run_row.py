@@ -6,6 +6,7 @@ import time
 
 from ..app.progress import describe
 from ..app.state import State
+from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .parts import column, row
@@ -25,13 +26,13 @@ class RunRow(QtWidgets.QWidget):
         font.setBold(True)
         self.go.setFont(font)
         self.go.setMinimumHeight(34)
-        self.go.clicked.connect(lambda: self.run.emit())
+        connect(self.go.clicked, lambda: self.run.emit())
         self.bar = QtWidgets.QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.words = QtWidgets.QLabel()
         self.stop = QtWidgets.QPushButton(tr("Cancel"))
-        self.stop.clicked.connect(lambda: self.cancel.emit())
+        connect(self.stop.clicked, lambda: self.cancel.emit())
         words = column()
         words.setSpacing(3)
         words.addWidget(self.words)
@@ -47,7 +48,7 @@ class RunRow(QtWidgets.QWidget):
         layout.addWidget(self._running)
         self._tick = QtCore.QTimer(self)
         self._tick.setInterval(_TICK_MS)
-        self._tick.timeout.connect(self._show_time)
+        connect(self._tick.timeout, self._show_time)
 
     def draw(self, state: State) -> None:
         self._state = state
@@ -64,11 +65,13 @@ class RunRow(QtWidgets.QWidget):
             self.bar.setValue(round(1000 * (fraction or 0)))
             self._show_time()
 
+    @guarded
     def changeEvent(self, event: QtCore.QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:
             self._emphasise()
 
+    @guarded
     def showEvent(self, event: QtGui.QShowEvent | None) -> None:
         super().showEvent(event)
         self._emphasise()
