@@ -46,10 +46,10 @@ def application() -> QtCore.QCoreApplication:
 
 
 @pytest.fixture(autouse=True)
-def nothing_goes_wrong() -> Iterator[None]:
-    """No exception ends at the guard."""
+def went_wrong() -> Iterator[list[str]]:
+    """The exceptions that end at the guard: none, unless a test takes them out of the list."""
     with alarms() as seen:
-        yield
+        yield seen
     assert not seen
 
 
@@ -104,7 +104,10 @@ def daemon(script: Script) -> Iterator[FakeDaemon]:
 
 @pytest.fixture
 def docker(
-    application: QtCore.QCoreApplication, tmp_path: Path, daemon: FakeDaemon
+    application: QtCore.QCoreApplication,
+    tmp_path: Path,
+    daemon: FakeDaemon,
+    went_wrong: list[str],
 ) -> Iterator[Docker]:
     opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
     until(lambda: opened.controller.state.connection.phase is Phase.READY)
@@ -282,6 +285,48 @@ def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script)
     assert len(state.run.results) == len(docker.document.root.children[1].children) == 1
     assert state.notice is not None
     assert not state.notice.is_problem
+
+
+def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
+    docker: Docker, went_wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> list[tuple[str, str]]:
+        raise ZeroDivisionError("on demand")
+
+    docker.panel.run_row.go.click()
+    until(lambda: docker.controller.state.progress.is_running)
+    with monkeypatch.context() as patch:
+        patch.setattr(docker.document, "paint_layers", broken)
+        until(lambda: went_wrong)
+    until(lambda: not docker.controller.is_busy)
+    assert "ZeroDivisionError: on demand" in went_wrong[0]
+    went_wrong.clear()
+    until(docker.panel.notice.isVisible)
+    assert "inside the plug-in" in docker.panel.notice.words.text()
+    docker.panel.notice.button.click()
+    assert docker.host.plugin_log_shown
+    assert docker.controller.state.notice is None
+    fill(docker)
+    assert docker.controller.state.notice is None
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+
+
+def test_a_widget_that_fails_at_every_painting_is_told_once(
+    docker: Docker, went_wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("on demand")
+
+    fill(docker)
+    drawn: list[object] = []
+    docker.controller.state_changed.connect(drawn.append)
+    monkeypatch.setattr(docker.panel.results.grid, "_paint_cell", broken)
+    for _ in range(5):
+        docker.panel.results.grid.repaint()
+        QtWidgets.QApplication.processEvents()
+    assert len(went_wrong) >= 5
+    assert len(drawn) <= 2
+    went_wrong.clear()
 
 
 @pytest.mark.parametrize("script", [Script(fail="INTERNAL:1")])

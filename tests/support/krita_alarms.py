@@ -9,19 +9,21 @@ from contextlib import contextmanager
 from inpaint_krita.host import guard
 
 
-class _Listening(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
+class Listening(logging.Handler):
+    """Keeps what is logged, with its traceback."""
+
+    def __init__(self, level: int = logging.NOTSET) -> None:
+        super().__init__(level)
         self.seen: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.seen.append(record.getMessage())
+        self.seen.append(self.format(record))
 
 
 @contextmanager
 def alarms() -> Iterator[list[str]]:
-    """The texts that the guard logs meanwhile, with their tracebacks."""
-    listening = _Listening()
+    """The texts that the guard logs meanwhile."""
+    listening = Listening()
     guard.log.addHandler(listening)
     try:
         yield listening.seen

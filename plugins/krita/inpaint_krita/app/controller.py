@@ -93,9 +93,8 @@ class Controller(QtCore.QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a run or an edit of the active document is under way, its writing included."""
-        session = self._session
-        return session is not None and (session.fill is not None or session.live.is_busy)
+        """Whether anything is under way in the active document."""
+        return self._session is not None and self._session.is_busy
 
     # -- intents -----------------------------------------------------------------------------
 

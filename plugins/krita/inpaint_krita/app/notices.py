@@ -33,6 +33,16 @@ def went_wrong() -> Notice:
     )
 
 
+def merging() -> Notice:
+    """A run is wanted while Krita merges the candidate that is kept."""
+    return Notice(
+        tr("Krita is still merging the candidate that you keep. Try again in a moment."),
+        is_problem=False,
+        offer=Offer.AGAIN,
+        offer_label=tr("Try again"),
+    )
+
+
 def nothing_selected(is_outside: bool) -> Notice:
     """The selection is missing, or lies where there is no picture."""
     if is_outside:

@@ -29,7 +29,7 @@ from ..runs.stepper import Steps
 from ..runs.thumbnails import Thumbnails
 from ..runs.wishes import Wishes, usable_edits
 from ..text import tr
-from .notices import notice_of
+from .notices import merging, notice_of
 from .planning import plan_run
 from .state import Notice, Strip
 
@@ -64,7 +64,7 @@ class DocumentSession(QtCore.QObject):
         self._scratch = scratch
         self._submit = submit
         self._limits = limits
-        self._thumbnails = Thumbnails(document)
+        self._thumbnails = Thumbnails(document, scratch)
         self._keeping: Steps[str] | None = None
         self._drawing: Steps[None] | None = None
         self._compares = False
@@ -79,7 +79,7 @@ class DocumentSession(QtCore.QObject):
         )
         connect(self.live.rendered, self._take_rendered)
         connect(self.live.failed, self._take_failure)
-        connect(self.live.changed, self.changed)
+        connect(self.live.changed, self._take_live)
         self._show_edits_of_chosen()
         self.check_layers()
         self._draw_later()
@@ -90,9 +90,18 @@ class DocumentSession(QtCore.QObject):
     def progress(self) -> RunStatus:
         return self.fill.progress if self.fill else RunStatus()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run, an edit or a merge is under way, its writing included."""
+        return self.fill is not None or self.live.is_busy or self._keeping is not None
+
     def start(self, wishes: Wishes, model: Model | None) -> None:
         """Fill the selection; if that is not possible, `notice` says why."""
         if self.fill is not None:
+            return
+        if self._keeping is not None:  # the merged layer is told from others by being new
+            self.notice = merging()
+            self.changed.emit()
             return
         self.document.settle()
         self.live.stop()
@@ -289,7 +298,9 @@ class DocumentSession(QtCore.QObject):
     def add_variant(self, model: Model | None) -> None:
         """The chosen result as it was, and one more layer with the sliders' edits."""
         run = self.shown
-        if run is None or self.fill is not None or (run.kept and run.kept not in self.missing):
+        if run is None or self.fill is not None or self._keeping is not None:
+            return
+        if run.kept and run.kept not in self.missing:
             return
         chosen = run.results[run.chosen]
         name = tr("Seed {seed}, edited").format(seed=chosen.seed)
@@ -326,7 +337,6 @@ class DocumentSession(QtCore.QObject):
         if run is None:
             return
         self.document.refresh()
-        self._scratch.close()
         old = run.results[rendered.position]
         new = replace(
             old,
@@ -337,6 +347,11 @@ class DocumentSession(QtCore.QObject):
         )
         self._update(run.with_result(rendered.position, new))
         self._draw(run, rendered.position)
+        self.changed.emit()
+
+    def _take_live(self) -> None:
+        if not self.live.is_busy:
+            self._scratch.close()
         self.changed.emit()
 
     def _show_edits_of_chosen(self) -> None:
@@ -398,14 +413,21 @@ class DocumentSession(QtCore.QObject):
     def _draw_later(self) -> None:
         """The thumbnails of an earlier run, one in each turn of the event loop."""
         run = self.shown
+        if self._drawing is not None:
+            self._drawing.cancel()
         if run is not None:
-            self._drawing = Steps(self._draw_all(run), lambda _: None, self._not_drawn)
+            self._drawing = Steps(self._draw_all(run), self._drawn, self._not_drawn)
 
     def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
         for position in range(len(run.results)):
             yield
             if self._thumbnails.get(run, position) is None and self.document.is_open:
                 self._draw(run, position)
+
+    def _drawn(self, _: None) -> None:
+        self._drawing = None
+        if self.fill is None and not self.live.is_busy:
+            self._scratch.close()
 
     def _not_drawn(self, error: Exception) -> None:
         log.warning("a thumbnail cannot be drawn", exc_info=error)
