@@ -249,6 +249,17 @@ def test_thumbnails_show_the_candidates_pixels(run_krita: RunKrita) -> None:
         assert seen == pytest.approx(shown, abs=3), kind
 
 
+def test_the_wheel_scrolls_the_docker_and_changes_nothing(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        answer = run_krita("wheel", environment).value
+    assert {name for name, *_ in answer["seen"]} >= {"QComboBox", "QSpinBox", "QuietSlider"}
+    for name, button, moved, is_same in answer["seen"]:
+        assert is_same, name
+        assert moved > 0 if button == "5" else moved < 0, name
+    assert answer["focused"] == [4, 0]  # with the focus it changes the value, and nothing scrolls
+
+
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
         arguments = {"pid": daemon.process.pid}

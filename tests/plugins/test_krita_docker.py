@@ -29,6 +29,8 @@ from inpaint_krita.app.state import Offer
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_krita.ui.panel import Panel
+from inpaint_krita.ui.quiet_wheel import CONTROLS
+from inpaint_krita.ui.settings_dialog import SettingsDialog
 from krita_alarms import alarms
 
 
@@ -233,6 +235,107 @@ def test_a_slider_renders_again_and_only_its_last_place_counts(
     assert centre(docker, 1) == bgra(6)
 
 
+def test_an_edit_stays_with_its_candidate(docker: Docker, daemon: FakeDaemon) -> None:
+    fill(docker)
+    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: not docker.controller.is_busy)
+    assert not docker.panel.run_row.remark.isVisible()
+    fill(docker)
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert not daemon.service.fills[-1].edits
+    assert docker.panel.edits.sliders["smile"].value == 0
+    # A slider that was just moved, and another candidate before the edit was sent.
+    docker.panel.edits.sliders["smile"].spin.setValue(2.0)
+    docker.controller.choose(1)
+    assert docker.panel.edits.sliders["smile"].value == 0
+    time.sleep(0.1)
+    QtWidgets.QApplication.processEvents()
+    assert not docker.controller.is_busy
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+
+
+def test_edits_of_new_candidates_are_asked_for_and_told(docker: Docker) -> None:
+    edits = docker.panel.edits
+    assert not edits.both.isVisibleTo(edits)
+    assert not edits.sliders["smile"].isEnabled()  # there is nothing to edit
+    edits.apply.click()
+    assert edits.both.isVisibleTo(edits)
+    assert edits.sliders["smile"].isEnabled()
+    edits.sliders["smile"].spin.setValue(1.0)
+    until(docker.panel.run_row.remark.isVisible)
+    assert docker.panel.run_row.remark.text() == "New candidates get these edits: Smile +1.0"
+    fill(docker)
+    assert [centre(docker, i) for i in range(3)] == [bgra(each, 1.0) for each in (5, 6, 7)]
+    assert docker.controller.state.run is not None
+    assert docker.controller.state.run.results[1].edits == {"smile": 1.0}
+    edits.apply.click()
+    assert not docker.panel.run_row.remark.isVisible()
+    fill(docker)
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+
+
+def test_the_wheel_changes_no_control_that_it_passes_over(docker: Docker) -> None:
+    """What the docker does with it is tested in Krita, with a real wheel."""
+    fill(docker)
+    docker.controller.wish(context="frame")
+    docker.controller.propose_frame()
+    wishes = docker.controller.state.wishes
+    docker.panel.status.setFocus()
+    dialog = SettingsDialog(ConnectionSettings(), docker.panel)
+    for root, least in ((docker.panel, 15), (dialog, 0)):
+        controls = [each for kind in CONTROLS for each in root.findChildren(kind)]
+        assert len(controls) >= least
+        for control in controls:
+            before = _value(control)
+            for angle in (120, -120):
+                assert not _wheel(control, angle).isAccepted(), control
+            assert _value(control) == before
+            assert control.focusPolicy() != QtCore.Qt.FocusPolicy.WheelFocus
+    dialog.close()
+    assert docker.controller.state.wishes == wishes
+
+
+def _value(control: QtWidgets.QWidget) -> object:
+    if isinstance(control, QtWidgets.QComboBox):
+        return control.currentIndex()
+    if isinstance(control, QtWidgets.QAbstractSpinBox):
+        return control.text()
+    assert isinstance(control, QtWidgets.QSlider)
+    return control.value()
+
+
+def test_a_control_with_the_focus_takes_the_wheel(docker: Docker) -> None:
+    fill(docker)
+    docker.panel.activateWindow()
+    candidates, slider = docker.panel.form.candidates, docker.panel.edits.sliders["smile"].slider
+    until(docker.panel.isActiveWindow)
+    candidates.setFocus()
+    _wheel(candidates, 120)
+    assert docker.controller.state.wishes.candidates == 4
+    slider.setFocus()
+    before = slider.value()
+    _wheel(slider, 120)
+    assert slider.value() > before
+
+
+def _wheel(widget: QtWidgets.QWidget, angle: int) -> QtGui.QWheelEvent:
+    """Turn the wheel over the middle of a widget."""
+    place = QtCore.QPointF(widget.rect().center())
+    event = QtGui.QWheelEvent(
+        place,
+        QtCore.QPointF(widget.mapToGlobal(place.toPoint())),
+        QtCore.QPoint(),
+        QtCore.QPoint(0, angle),
+        QtCore.Qt.MouseButton.NoButton,
+        QtCore.Qt.KeyboardModifier.NoModifier,
+        QtCore.Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QtWidgets.QApplication.sendEvent(widget, event)
+    return event
+
+
 def test_hold_to_compare(docker: Docker) -> None:
     fill(docker)
     group = docker.document.root.children[1]
@@ -264,7 +367,7 @@ def test_both_versions(docker: Docker) -> None:
 
 
 def test_variants_come_with_every_candidate(docker: Docker) -> None:
-    docker.controller.wish(also_without_edits=True, candidates=2)
+    docker.controller.wish(edits_for_new=True, also_without_edits=True, candidates=2)
     docker.controller.edit("smile", 1.0)
     fill(docker)
     assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]

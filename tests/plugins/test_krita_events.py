@@ -119,10 +119,15 @@ class Docker(RuleBasedStateMachine):
 
     # -- the artist ------------------------------------------------------------------------------
 
-    @rule(count=st.integers(1, 6), plain_too=st.booleans(), is_read=st.booleans())
-    def start(self, count: int, plain_too: bool, is_read: bool) -> None:
+    @rule(
+        count=st.integers(1, 6),
+        edited=st.booleans(),
+        plain_too=st.booleans(),
+        is_read=st.booleans(),
+    )
+    def start(self, count: int, edited: bool, plain_too: bool, is_read: bool) -> None:
         """Another run; the daemon may have its request already, or not."""
-        self.controller.wish(candidates=count, also_without_edits=plain_too)
+        self.controller.wish(candidates=count, edits_for_new=edited, also_without_edits=plain_too)
         self.panel.run_row.go.click()
         if is_read:
             self.turn(4)

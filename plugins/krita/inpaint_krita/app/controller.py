@@ -61,7 +61,6 @@ class Controller(QtCore.QObject):
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
-        self._loose_edits: Edits = {}  # of the sliders while no document is open
         connect(link.changed, self._publish)
         on_failure(self._say_what_happened)
         self._watch = QtCore.QTimer(self)
@@ -77,7 +76,7 @@ class Controller(QtCore.QObject):
             "wishes": self._wishes,
         }
         if session is None:
-            return State(**common, notice=self._notice, edits=self._loose_edits)
+            return State(**common, notice=self._notice)
         return State(
             **common,
             has_document=True,
@@ -159,10 +158,9 @@ class Controller(QtCore.QObject):
         self._edit_all({})
 
     def _edit_all(self, edits: Edits) -> None:
-        self._loose_edits = edits
         if self._session is not None:
             self._session.edit(edits, self.state.model)
-        self._publish()
+            self._publish()
 
     def mix_with(self, layer: str) -> None:
         """Another layer to mix with was chosen; empty = none."""

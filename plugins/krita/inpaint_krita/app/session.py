@@ -27,7 +27,7 @@ from ..runs.run_book import RunBook
 from ..runs.run_fill import FillRun, Submit
 from ..runs.stepper import Steps
 from ..runs.thumbnails import Thumbnails
-from ..runs.wishes import Wishes, usable_edits
+from ..runs.wishes import Wishes, edits_of_new, usable_edits
 from ..text import tr
 from .notices import merging, notice_of
 from .planning import plan_run
@@ -112,7 +112,7 @@ class DocumentSession(QtCore.QObject):
             self._scratch,
             wishes,
             model,
-            usable_edits(self.edits, model),
+            edits_of_new(wishes, self.edits, model),
             self._limits(),
             {run.group for run in self.book.runs},
         )

@@ -12,7 +12,7 @@ from inpaint_client.session.run_status import RunStatus
 
 from ..host.qt import QtGui
 from ..runs.mixing import Choice
-from ..runs.wishes import Wishes
+from ..runs.wishes import Wishes, edits_of_new
 from .connection import Connection
 
 
@@ -82,6 +82,17 @@ class State:
         if info is None:
             return None
         return info.model(self.wishes.model) or info.model()
+
+    @property
+    def new_edits(self) -> Edits:
+        """The edits that new candidates will begin with."""
+        return edits_of_new(self.wishes, self.edits, self.model)
+
+    @property
+    def can_edit(self) -> bool:
+        """Whether the sliders act on anything: the chosen candidate, or those of the next run."""
+        is_wanted = self.run_is_attached or (self.has_document and self.wishes.edits_for_new)
+        return is_wanted and not self.progress.is_running
 
     @property
     def run_is_attached(self) -> bool:

@@ -24,6 +24,7 @@ class MixForm(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._mix = Mix()
+        self._mixed: tuple[str, int] | None = None  # the run and the candidate of `_mix`
         self.other = QtWidgets.QComboBox()
         self.other.setToolTip(
             tr(
@@ -59,6 +60,11 @@ class MixForm(QtWidgets.QWidget):
 
     def draw(self, state: State) -> None:
         self._draw_choices(state)
+        run = state.run
+        mixed = None if run is None else (run.key, run.chosen)
+        if mixed != self._mixed:
+            self._mixed = mixed
+            self._timer.stop()  # what waits was meant for another candidate
         if not self._timer.isActive():
             self._mix = state.mix
             if self.amount.value != state.mix.amount:

@@ -17,6 +17,7 @@ from .form import Form
 from .mix import MixForm
 from .notice_bar import NoticeBar
 from .parts import IconButton, Section, column
+from .quiet_wheel import QuietWheel
 from .results import Results
 from .run_row import RunRow
 from .settings_dialog import SettingsDialog
@@ -55,6 +56,7 @@ class Panel(QtWidgets.QWidget):
         super().__init__(parent)
         self._intents = intents
         self._shown_run = ""
+        self._wheel = QuietWheel(self)
         self.status = StatusRow()
         self.notice = NoticeBar()
         self.run_row = RunRow()
@@ -125,6 +127,7 @@ class Panel(QtWidgets.QWidget):
         connect(self.edits.variant, intents.add_variant)
         connect(self.mix.other_chosen, intents.mix_with)
         connect(self.mix.changed, intents.remix)
+        connect(self.edits.for_new, lambda on: intents.wish(edits_for_new=on))
         connect(self.edits.plain_too, lambda on: intents.wish(also_without_edits=on))
         connect(self.reset.clicked, lambda: intents.reset_edits())
         connect(self.history.activated, lambda _: intents.show_run(self.history.currentData()))
@@ -139,9 +142,10 @@ class Panel(QtWidgets.QWidget):
         self.form.draw(state)
         self.results.draw(state)
         self.edits.draw(state)
+        self._wheel.watch(self)  # the sliders come and go with the model
         self.mix.draw(state)
         self.sections["mix"].setVisible(state.run is not None)
-        self.reset.setEnabled(any(state.edits.values()))
+        self.reset.setEnabled(any(state.edits.values()) and state.can_edit)
         self._draw_history(state)
         closed = set(state.wishes.sections_closed.split(","))
         for name, section in self.sections.items():

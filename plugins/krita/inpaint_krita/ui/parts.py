@@ -92,7 +92,7 @@ class Section(QtWidgets.QWidget):
 class QuietSlider(QtWidgets.QSlider):
     """Shows how far it is from rest, which the usual slider does not when zero is in the middle.
 
-    Scrolling over it scrolls the docker; a double click brings the resting value back.
+    A double click brings the resting value back.
     """
 
     reset = QtCore.pyqtSignal()
@@ -154,11 +154,6 @@ class QuietSlider(QtWidgets.QSlider):
         value = self.minimum() + share * (self.maximum() - self.minimum())
         snap = (self.maximum() - self.minimum()) / 60  # rest is easy to hit
         self.setValue(self._rest if abs(value - self._rest) < snap else round(value))
-
-    @guarded
-    def wheelEvent(self, event: QtGui.QWheelEvent | None) -> None:
-        if event is not None:
-            event.ignore()
 
     @guarded
     def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent | None) -> None:

@@ -9,6 +9,7 @@ from ..app.state import State
 from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
+from .edits import in_words
 from .parts import column, row
 
 _TICK_MS = 250
@@ -43,8 +44,11 @@ class RunRow(QtWidgets.QWidget):
         running.setSpacing(8)
         running.addLayout(words, 1)
         running.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.remark = QtWidgets.QLabel()
+        self.remark.setWordWrap(True)
         layout = column(self)
         layout.addWidget(self.go)
+        layout.addWidget(self.remark)
         layout.addWidget(self._running)
         self._tick = QtCore.QTimer(self)
         self._tick.setInterval(_TICK_MS)
@@ -56,6 +60,9 @@ class RunRow(QtWidgets.QWidget):
         self.go.setVisible(not running)
         self.go.setEnabled(state.has_document)
         self.go.setToolTip("" if state.has_document else tr("Open a picture first."))
+        edits = in_words(state.new_edits)
+        self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))
+        self.remark.setVisible(bool(edits) and not running)
         self._running.setVisible(running)
         if running != self._tick.isActive():
             self._tick.start() if running else self._tick.stop()

@@ -12,6 +12,7 @@ from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
 from ..text import tr
 from .parts import column, row
+from .quiet_wheel import QuietWheel
 
 
 class SettingsDialog(QtWidgets.QDialog):
@@ -74,6 +75,7 @@ class SettingsDialog(QtWidgets.QDialog):
         ):
             connect(signal, self._check)
         self._check()
+        QuietWheel(self).watch(self)
 
     @property
     def settings(self) -> ConnectionSettings:
