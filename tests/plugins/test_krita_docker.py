@@ -633,6 +633,38 @@ def test_candidates_come_into_view_in_a_low_docker(docker: Docker) -> None:
     assert bar.value() > 0
 
 
+@pytest.mark.parametrize("script", [Script(warning="Only the part inside is filled.")])
+def test_a_message_stays_in_sight_until_it_is_dismissed(docker: Docker, script: Script) -> None:
+    panel = docker.panel
+    panel.resize(300, 330)
+    fill(docker)
+    QtWidgets.QApplication.processEvents()
+    bar = panel._scroll.verticalScrollBar()
+    assert bar is not None
+    assert bar.value() > 0  # the candidates came into view
+
+    def in_sight() -> bool:
+        place = QtCore.QRect(panel.notice.mapTo(panel, QtCore.QPoint()), panel.notice.size())
+        return panel.notice.isVisible() and panel.rect().contains(place)
+
+    assert in_sight()
+    assert not panel._scroll.isAncestorOf(panel.notice)
+    assert panel.notice.words.text() == script.warning
+    bar.setValue(bar.maximum())
+    docker.controller.choose(2)
+    panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(lambda: centre(docker, 2) == bgra(7, 1.0))
+    until(lambda: not docker.controller.is_busy)
+    assert in_sight()
+    script.fail = "INTERNAL"
+    panel.edits.sliders["smile"].spin.setValue(2.0)
+    until(lambda: panel.notice.words.text() != script.warning)
+    assert panel.notice.words.text().startswith(f"{script.warning} INTERNAL on demand")
+    assert panel.notice.button.text() == "Try again"
+    docker.controller.dismiss()
+    assert not panel.notice.isVisible()
+
+
 def test_keys_walk_through_the_thumbnails_and_star(docker: Docker) -> None:
     fill(docker)
     grid = docker.panel.results.grid

@@ -139,8 +139,7 @@ class DocumentSession(QtCore.QObject):
         if chosen.group == 0:
             self.frame = chosen.frame
         if chosen.warning:
-            said = f"{self.notice.text} " if self.notice else ""
-            self.notice = Notice(said + chosen.warning, is_problem=False)
+            self.notice = Notice(chosen.warning, is_problem=False).after(self.notice)
         self.changed.emit()
 
     def _take_inserted(self) -> None:
@@ -195,7 +194,7 @@ class DocumentSession(QtCore.QObject):
         self._draw_later()
 
     def _take_failure(self, error: InpaintError) -> None:
-        self.notice = notice_of(error)
+        self.notice = notice_of(error).after(self.notice)
         self.failed.emit(error)
         self.changed.emit()
 

@@ -36,6 +36,20 @@ class Notice:
     offer: Offer = Offer.NONE
     offer_label: str = ""
 
+    def after(self, before: Notice | None) -> Notice:
+        """This one, behind what was said before and not dismissed; a problem ends an older one."""
+        if before is None or (before.is_problem and self.is_problem):
+            return self
+        if self.text in before.text:
+            return before
+        offers = self if self.offer is not Offer.NONE else before
+        return Notice(
+            f"{before.text} {self.text}",
+            before.is_problem or self.is_problem,
+            offers.offer,
+            offers.offer_label,
+        )
+
 
 @dataclass(frozen=True)
 class Strip:
