@@ -260,6 +260,15 @@ def test_the_wheel_scrolls_the_docker_and_changes_nothing(run_krita: RunKrita) -
     assert answer["focused"] == [4, 0]  # with the focus it changes the value, and nothing scrolls
 
 
+def test_no_mistake_of_ours_stops_the_artist(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        log = str(run_krita("guard", environment).value)
+    for place in ("Grid.paintEvent", "Controller._look_at_document", "InpaintDocker.canvasChanged"):
+        assert f"{place} failed" in log
+    assert "Traceback (most recent call last)" in log
+
+
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
         arguments = {"pid": daemon.process.pid}
