@@ -328,6 +328,7 @@ Docker.TestCase.settings = settings(
     max_examples=40,
     stateful_step_count=40,
     deadline=None,
+    # Without shrinking: that takes minutes for forty steps, and the traceback says more.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

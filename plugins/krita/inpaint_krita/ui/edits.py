@@ -65,7 +65,7 @@ class Edits(QtWidgets.QWidget):
         self._build(state.model)
         run = state.run
         edited = None if run is None else (run.key, run.chosen)
-        if edited != self._edited:
+        if edited != self._edited or not state.can_edit:
             self._edited = edited
             self._pending.clear()  # an edit never goes to another candidate than it was made on
         for name, slider in self.sliders.items():

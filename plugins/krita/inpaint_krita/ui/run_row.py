@@ -48,8 +48,8 @@ class RunRow(QtWidgets.QWidget):
         self.remark.setWordWrap(True)
         layout = column(self)
         layout.addWidget(self.go)
-        layout.addWidget(self.remark)
         layout.addWidget(self._running)
+        layout.addWidget(self.remark)
         self._tick = QtCore.QTimer(self)
         self._tick.setInterval(_TICK_MS)
         connect(self._tick.timeout, self._show_time)
@@ -62,7 +62,7 @@ class RunRow(QtWidgets.QWidget):
         self.go.setToolTip("" if state.has_document else tr("Open a picture first."))
         edits = in_words(state.new_edits)
         self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))
-        self.remark.setVisible(bool(edits) and not running)
+        self.remark.setVisible(bool(edits))
         self._running.setVisible(running)
         if running != self._tick.isActive():
             self._tick.start() if running else self._tick.stop()
