@@ -150,6 +150,24 @@ def test_shrink(random: object, width: int, height: int, channels: int, step: in
     assert pixels.shrink(rows, width, channels, step) == slow_shrink(rows, width, channels, step)
 
 
+@given(
+    st.randoms(use_true_random=False),
+    sizes,
+    sizes,
+    st.sampled_from([1, 4, 5, 16]),
+    st.integers(1, 6),
+)
+def test_thin(random: Random, width: int, height: int, pixel_bytes: int, step: int) -> None:
+    data = random.randbytes(width * height * pixel_bytes)
+    expected = b""
+    for line in range(max(1, height // step)):
+        for place in range(max(1, width // step)):
+            x = min(place * step + step // 2, width - 1)
+            y = min(line * step + step // 2, height - 1)
+            expected += data[(y * width + x) * pixel_bytes :][:pixel_bytes]
+    assert pixels.thin(data, Extent(width, height), pixel_bytes, step) == expected
+
+
 def test_shrinking_white_stays_white() -> None:
     """The 16-bit lanes are just wide enough for 16 x 16 values of 255."""
     assert pixels.shrink(b"\xff" * (64 * 64), 64, 1, 32) == b"\xff" * 4

@@ -235,6 +235,40 @@ def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
     assert (box.x, box.y, box.width, box.height) == (90, 50, 100, 80)
 
 
+def test_thumbnails_show_the_candidates_pixels(run_krita: RunKrita) -> None:
+    """In their places, and in the colours that the canvas shows, in every kind of document."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        answer = run_krita("thumbnails", environment).value
+    assert len(answer["marks"]) == 4
+    for marks in answer["marks"]:
+        for seen, expected in marks:
+            assert seen == pytest.approx(expected, abs=3)
+    assert len(answer["flat"]) == 5
+    for kind, seen, shown in answer["flat"]:
+        assert seen == pytest.approx(shown, abs=3), kind
+
+
+def test_the_wheel_scrolls_the_docker_and_changes_nothing(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        answer = run_krita("wheel", environment).value
+    assert {name for name, *_ in answer["seen"]} >= {"QComboBox", "QSpinBox", "QuietSlider"}
+    for name, button, moved, is_same in answer["seen"]:
+        assert is_same, name
+        assert moved > 0 if button == "5" else moved < 0, name
+    assert answer["focused"] == [4, 0]  # with the focus it changes the value, and nothing scrolls
+
+
+def test_no_mistake_of_ours_stops_the_artist(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        log = str(run_krita("guard", environment).value)
+    for place in ("Grid.paintEvent", "Controller._look_at_document", "InpaintDocker.canvasChanged"):
+        assert f"{place} failed" in log
+    assert "Traceback (most recent call last)" in log
+
+
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
         arguments = {"pid": daemon.process.pid}

@@ -27,6 +27,7 @@ from inpaint_client.session.history import (
 from inpaint_client.session.run_status import RunStatus, Stage
 from inpaint_krita.app.connection import Connection, Mend, Phase, after_failure
 from inpaint_krita.app.progress import describe
+from inpaint_krita.app.state import Notice, Offer
 from inpaint_krita.host.layer_placement import source_of, spot_above
 from inpaint_krita.runs.run_book import MAX_RUNS, PREFIX, RunBook
 from inpaint_krita.runs.wishes import Wishes, fill_job, usable_edits
@@ -250,3 +251,18 @@ def test_cancelling_is_no_problem() -> None:
 
     assert not notice_of(Cancelled("x")).is_problem
     assert notice_of(NoDaemon("Nobody.")).offer_label
+
+
+def test_a_message_does_not_take_the_place_of_one_that_was_not_dismissed() -> None:
+    remark = Notice("Only a part is filled.", is_problem=False)
+    cancelled = Notice("Cancelled.", is_problem=False)
+    failed = Notice("It failed.", offer=Offer.AGAIN, offer_label="Try again")
+    assert remark.after(None) == remark
+    both = cancelled.after(remark)
+    assert both == Notice("Only a part is filled. Cancelled.", is_problem=False)
+    assert cancelled.after(both) == both
+    mixed = failed.after(remark)
+    assert mixed.text == "Only a part is filled. It failed."
+    assert (mixed.is_problem, mixed.offer) == (True, Offer.AGAIN)
+    assert remark.after(failed).offer is Offer.AGAIN
+    assert Notice("It failed again.").after(failed).text == "It failed again."

@@ -29,6 +29,9 @@ from inpaint_krita.app.state import Offer
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_krita.ui.panel import Panel
+from inpaint_krita.ui.quiet_wheel import CONTROLS
+from inpaint_krita.ui.settings_dialog import SettingsDialog
+from krita_alarms import alarms
 
 
 class Docker(NamedTuple):
@@ -42,6 +45,14 @@ class Docker(NamedTuple):
 @pytest.fixture(scope="module")
 def application() -> QtCore.QCoreApplication:
     return QtWidgets.QApplication.instance() or QtWidgets.QApplication(["test"])
+
+
+@pytest.fixture(autouse=True)
+def went_wrong() -> Iterator[list[str]]:
+    """The exceptions that end at the guard: none, unless a test takes them out of the list."""
+    with alarms() as seen:
+        yield seen
+    assert not seen
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -63,7 +74,6 @@ def open_docker(folder: Path, settings: ConnectionSettings, has_document: bool =
     )
     panel = Panel(controller)
     controller.state_changed.connect(panel.draw)
-    controller.thumbnail_changed.connect(panel.redraw_thumbnail)
     panel.resize(300, 720)
     panel.show()
     controller.open()
@@ -96,7 +106,10 @@ def daemon(script: Script) -> Iterator[FakeDaemon]:
 
 @pytest.fixture
 def docker(
-    application: QtCore.QCoreApplication, tmp_path: Path, daemon: FakeDaemon
+    application: QtCore.QCoreApplication,
+    tmp_path: Path,
+    daemon: FakeDaemon,
+    went_wrong: list[str],
 ) -> Iterator[Docker]:
     opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
     until(lambda: opened.controller.state.connection.phase is Phase.READY)
@@ -134,7 +147,7 @@ def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
     assert [layer.title for layer in group.children] == ["Seed 7", "Seed 6", "Seed 5"]
     assert [layer.is_visible for layer in group.children] == [False, False, True]
     assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
-    assert all(docker.controller.thumbnail(i) is not None for i in range(3))
+    assert all(image is not None for image in state.strip.thumbnails)
     assert len(docker.document.annotations) == 1
 
 
@@ -158,6 +171,22 @@ def test_the_daemon_chooses_among_its_models_until_the_artist_does(
     models.activated.emit(0)
     assert docker.controller.state.wishes.model == ""
     assert models.currentData() == ""
+
+
+def test_a_run_with_fewer_candidates_while_the_docker_is_painted(docker: Docker) -> None:
+    docker.controller.wish(candidates=4)
+    fill(docker)
+    docker.controller.wish(candidates=2)
+    docker.panel.run_row.go.click()
+    grid = docker.panel.results.grid
+
+    def painted_to_the_end() -> bool:
+        grid.repaint()
+        assert grid.strip == docker.controller.state.strip
+        return not docker.controller.is_busy
+
+    until(painted_to_the_end)
+    assert grid.strip.count == 2
 
 
 def test_thumbnails_choose_and_star(docker: Docker) -> None:
@@ -206,6 +235,107 @@ def test_a_slider_renders_again_and_only_its_last_place_counts(
     assert centre(docker, 1) == bgra(6)
 
 
+def test_an_edit_stays_with_its_candidate(docker: Docker, daemon: FakeDaemon) -> None:
+    fill(docker)
+    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: not docker.controller.is_busy)
+    assert not docker.panel.run_row.remark.isVisible()
+    fill(docker)
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert not daemon.service.fills[-1].edits
+    assert docker.panel.edits.sliders["smile"].value == 0
+    # A slider that was just moved, and another candidate before the edit was sent.
+    docker.panel.edits.sliders["smile"].spin.setValue(2.0)
+    docker.controller.choose(1)
+    assert docker.panel.edits.sliders["smile"].value == 0
+    time.sleep(0.1)
+    QtWidgets.QApplication.processEvents()
+    assert not docker.controller.is_busy
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+
+
+def test_edits_of_new_candidates_are_asked_for_and_told(docker: Docker) -> None:
+    edits = docker.panel.edits
+    assert not edits.both.isVisibleTo(edits)
+    assert not edits.sliders["smile"].isEnabled()  # there is nothing to edit
+    edits.apply.click()
+    assert edits.both.isVisibleTo(edits)
+    assert edits.sliders["smile"].isEnabled()
+    edits.sliders["smile"].spin.setValue(1.0)
+    until(docker.panel.run_row.remark.isVisible)
+    assert docker.panel.run_row.remark.text() == "New candidates get these edits: Smile +1.0"
+    fill(docker)
+    assert [centre(docker, i) for i in range(3)] == [bgra(each, 1.0) for each in (5, 6, 7)]
+    assert docker.controller.state.run is not None
+    assert docker.controller.state.run.results[1].edits == {"smile": 1.0}
+    edits.apply.click()
+    assert not docker.panel.run_row.remark.isVisible()
+    fill(docker)
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+
+
+def test_the_wheel_changes_no_control_that_it_passes_over(docker: Docker) -> None:
+    """What the docker does with it is tested in Krita, with a real wheel."""
+    fill(docker)
+    docker.controller.wish(context="frame")
+    docker.controller.propose_frame()
+    wishes = docker.controller.state.wishes
+    docker.panel.status.setFocus()
+    dialog = SettingsDialog(ConnectionSettings(), docker.panel)
+    for root, least in ((docker.panel, 15), (dialog, 0)):
+        controls = [each for kind in CONTROLS for each in root.findChildren(kind)]
+        assert len(controls) >= least
+        for control in controls:
+            before = _value(control)
+            for angle in (120, -120):
+                assert not _wheel(control, angle).isAccepted(), control
+            assert _value(control) == before
+            assert control.focusPolicy() != QtCore.Qt.FocusPolicy.WheelFocus
+    dialog.close()
+    assert docker.controller.state.wishes == wishes
+
+
+def _value(control: QtWidgets.QWidget) -> object:
+    if isinstance(control, QtWidgets.QComboBox):
+        return control.currentIndex()
+    if isinstance(control, QtWidgets.QAbstractSpinBox):
+        return control.text()
+    assert isinstance(control, QtWidgets.QSlider)
+    return control.value()
+
+
+def test_a_control_with_the_focus_takes_the_wheel(docker: Docker) -> None:
+    fill(docker)
+    docker.panel.activateWindow()
+    candidates, slider = docker.panel.form.candidates, docker.panel.edits.sliders["smile"].slider
+    until(docker.panel.isActiveWindow)
+    candidates.setFocus()
+    _wheel(candidates, 120)
+    assert docker.controller.state.wishes.candidates == 4
+    slider.setFocus()
+    before = slider.value()
+    _wheel(slider, 120)
+    assert slider.value() > before
+
+
+def _wheel(widget: QtWidgets.QWidget, angle: int) -> QtGui.QWheelEvent:
+    """Turn the wheel over the middle of a widget."""
+    place = QtCore.QPointF(widget.rect().center())
+    event = QtGui.QWheelEvent(
+        place,
+        QtCore.QPointF(widget.mapToGlobal(place.toPoint())),
+        QtCore.QPoint(),
+        QtCore.QPoint(0, angle),
+        QtCore.Qt.MouseButton.NoButton,
+        QtCore.Qt.KeyboardModifier.NoModifier,
+        QtCore.Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QtWidgets.QApplication.sendEvent(widget, event)
+    return event
+
+
 def test_hold_to_compare(docker: Docker) -> None:
     fill(docker)
     group = docker.document.root.children[1]
@@ -237,7 +367,7 @@ def test_both_versions(docker: Docker) -> None:
 
 
 def test_variants_come_with_every_candidate(docker: Docker) -> None:
-    docker.controller.wish(also_without_edits=True, candidates=2)
+    docker.controller.wish(edits_for_new=True, also_without_edits=True, candidates=2)
     docker.controller.edit("smile", 1.0)
     fill(docker)
     assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
@@ -249,7 +379,7 @@ def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script)
     script.delay_s = 0.3
     docker.panel.run_row.go.click()
     until(lambda: docker.controller.state.progress.done == 1)
-    until(lambda: docker.controller.thumbnail(0) is not None)
+    until(lambda: docker.controller.state.strip.thumbnails[0] is not None)
     docker.panel.run_row.stop.click()
     assert not docker.controller.state.progress.is_running
     until(lambda: not docker.controller.is_busy)
@@ -258,6 +388,48 @@ def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script)
     assert len(state.run.results) == len(docker.document.root.children[1].children) == 1
     assert state.notice is not None
     assert not state.notice.is_problem
+
+
+def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
+    docker: Docker, went_wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> list[tuple[str, str]]:
+        raise ZeroDivisionError("on demand")
+
+    docker.panel.run_row.go.click()
+    until(lambda: docker.controller.state.progress.is_running)
+    with monkeypatch.context() as patch:
+        patch.setattr(docker.document, "paint_layers", broken)
+        until(lambda: went_wrong)
+    until(lambda: not docker.controller.is_busy)
+    assert "ZeroDivisionError: on demand" in went_wrong[0]
+    went_wrong.clear()
+    until(docker.panel.notice.isVisible)
+    assert "inside the plug-in" in docker.panel.notice.words.text()
+    docker.panel.notice.button.click()
+    assert docker.host.plugin_log_shown
+    assert docker.controller.state.notice is None
+    fill(docker)
+    assert docker.controller.state.notice is None
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+
+
+def test_a_widget_that_fails_at_every_painting_is_told_once(
+    docker: Docker, went_wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("on demand")
+
+    fill(docker)
+    drawn: list[object] = []
+    docker.controller.state_changed.connect(drawn.append)
+    monkeypatch.setattr(docker.panel.results.grid, "_paint_cell", broken)
+    for _ in range(5):
+        docker.panel.results.grid.repaint()
+        QtWidgets.QApplication.processEvents()
+    assert len(went_wrong) >= 5
+    assert len(drawn) <= 2
+    went_wrong.clear()
 
 
 @pytest.mark.parametrize("script", [Script(fail="INTERNAL:1")])
@@ -459,6 +631,38 @@ def test_candidates_come_into_view_in_a_low_docker(docker: Docker) -> None:
     bar = docker.panel._scroll.verticalScrollBar()
     assert bar is not None
     assert bar.value() > 0
+
+
+@pytest.mark.parametrize("script", [Script(warning="Only the part inside is filled.")])
+def test_a_message_stays_in_sight_until_it_is_dismissed(docker: Docker, script: Script) -> None:
+    panel = docker.panel
+    panel.resize(300, 330)
+    fill(docker)
+    QtWidgets.QApplication.processEvents()
+    bar = panel._scroll.verticalScrollBar()
+    assert bar is not None
+    assert bar.value() > 0  # the candidates came into view
+
+    def in_sight() -> bool:
+        place = QtCore.QRect(panel.notice.mapTo(panel, QtCore.QPoint()), panel.notice.size())
+        return panel.notice.isVisible() and panel.rect().contains(place)
+
+    assert in_sight()
+    assert not panel._scroll.isAncestorOf(panel.notice)
+    assert panel.notice.words.text() == script.warning
+    bar.setValue(bar.maximum())
+    docker.controller.choose(2)
+    panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(lambda: centre(docker, 2) == bgra(7, 1.0))
+    until(lambda: not docker.controller.is_busy)
+    assert in_sight()
+    script.fail = "INTERNAL"
+    panel.edits.sliders["smile"].spin.setValue(2.0)
+    until(lambda: panel.notice.words.text() != script.warning)
+    assert panel.notice.words.text().startswith(f"{script.warning} INTERNAL on demand")
+    assert panel.notice.button.text() == "Try again"
+    docker.controller.dismiss()
+    assert not panel.notice.isVisible()
 
 
 def test_keys_walk_through_the_thumbnails_and_star(docker: Docker) -> None:

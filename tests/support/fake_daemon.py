@@ -78,6 +78,7 @@ class Script:
     token: str = ""
     delay_s: float = 0.0  # before each candidate
     fail: str = ""  # STATUS or STATUS:AFTER
+    warning: str = ""  # about the frame
     larger: str = ""  # a second model, which answers the fills that name none
     tell: Callable[[str], None] = lambda line: None
 
@@ -211,6 +212,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                     model_resolution=RESOLUTION,
                     enlargement=frame.side / RESOLUTION,
                     mode=pb.FRAME_MODE_AUTO,
+                    warning=self.script.warning,
                     model=session.header.model or self.script.larger or MODEL.name,
                 )
             )

@@ -69,7 +69,7 @@ class FakeDocument:
         self.selected: Selection | None = KeptSelection(Box(30, 20, 24, 16), b"\xff" * (24 * 16))
         self.annotations: dict[str, bytes] = {}
         self.refreshes = 0
-        self.layers: dict[str, FakeLayer] = {}
+        self.layers: dict[str, FakeLayer] = {base.key: base}
 
     def is_same(self, other: FakeDocument) -> bool:
         return self is other
@@ -101,7 +101,9 @@ class FakeDocument:
         for layer in layers[1:]:
             layer.is_visible = False
         group.children = list(reversed(layers))
-        parent.children.insert(parent.children.index(spot.above) + 1, group)
+        above: Any = spot.above
+        at = parent.children.index(above) + 1 if above in parent.children else len(parent.children)
+        parent.children.insert(at, group)
         for layer in (group, *layers):
             self.layers[layer.key] = layer
         return group.key, [layer.key for layer in layers]
@@ -138,18 +140,16 @@ class FakeDocument:
     def is_attached(self, layer_id: str) -> bool:
         return self.find(layer_id) is not None
 
-    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None:
-        layer = self.layers.get(layer_id)
-        if layer is None or layer.box.is_empty:
+    def thumbnail(
+        self, layer_id: str, box: Box, extent: Extent, scratch: Any
+    ) -> QtGui.QImage | None:
+        if layer_id not in self.layers:
             return None
-        data = crop(bytes(layer.data), self.extent, layer.box, 4)
-        image = QtGui.QImage(
-            data, layer.box.width, layer.box.height, QtGui.QImage.Format.Format_ARGB32
-        )
-        return image.scaled(*extent), layer.box
+        return self.layer_view(layer_id, box, scratch).scaled(*extent)
 
     def layer_view(self, layer_id: str, box: Box, scratch: Any) -> QtGui.QImage:
-        data = crop(bytes(self.layers[layer_id].data), self.extent, box, 4)
+        data = self.layers[layer_id].data or bytes(4 * self.extent.area)
+        data = crop(data, self.extent, box, 4)
         return QtGui.QImage(data, *box.extent, QtGui.QImage.Format.Format_ARGB32).copy()
 
     def bounds(self, layer_id: str) -> Box | None:
@@ -184,7 +184,8 @@ class FakeDocument:
     def flatten_active(self) -> None:
         group, parent = self.active, self.active.parent
         assert parent is not None
-        visible = next(layer for layer in group.children if layer.is_visible)
+        shown = (layer for layer in group.children if layer.is_visible)
+        visible = next(shown, FakeLayer("nothing"))
         merged = FakeLayer(f"{group.title} Merged", parent=parent)
         merged.data, merged.box = visible.data, visible.box
         parent.children[parent.children.index(group)] = merged
@@ -245,6 +246,7 @@ class FakeHost:
     def __init__(self, document: FakeDocument | None) -> None:
         self.document = document
         self.log_shown = False
+        self.plugin_log_shown = False
 
     def active_document(self) -> FakeDocument | None:
         return self.document
@@ -254,3 +256,6 @@ class FakeHost:
 
     def show_log(self) -> None:
         self.log_shown = True
+
+    def show_plugin_log(self) -> None:
+        self.plugin_log_shown = True

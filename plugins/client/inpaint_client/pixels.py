@@ -155,6 +155,24 @@ def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
     return Box.from_corners(left, top, right, bottom + 1)
 
 
+def thin(data: bytes | bytearray, extent: Extent, pixel_bytes: int, step: int) -> bytes:
+    """Return the pixel in the middle of every full `step` x `step` square, in any sample type.
+
+    A side that is shorter than `step` counts as one square.
+    """
+    columns, rows = (max(1, side // step) for side in extent)
+    left, top = (min(step // 2, side - 1) for side in extent)
+    result = bytearray(rows * columns * pixel_bytes)
+    width = columns * pixel_bytes
+    for y in range(rows):
+        start = ((top + y * step) * extent.width + left) * pixel_bytes
+        end = start + (columns - 1) * step * pixel_bytes + pixel_bytes
+        for position in range(pixel_bytes):
+            taken = data[start + position : end : step * pixel_bytes]
+            result[y * width + position : (y + 1) * width : pixel_bytes] = taken
+    return bytes(result)
+
+
 def shrink(rows: bytes, width: int, channels: int, step: int) -> bytes:
     """Return one 8-bit pixel for every full `step` x `step` square of `rows`: for overviews.
 

@@ -10,6 +10,8 @@ from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
 from .app.link import Link
 from .host.application import KritaHost
+from .host.guard import connect, guarded
+from .host.plugin_log import keep_log
 from .runs.wishes import wishes_file
 from .text import CATALOG, tr
 from .ui.docker import DOCKER_ID, InpaintDocker
@@ -19,12 +21,14 @@ MENU = "tools/scripts"
 
 
 class InpaintExtension(Extension):  # type: ignore[misc]
+    @guarded
     def setup(self) -> None:
         """Krita calls it once, before the first window."""
         notifier = Krita.instance().notifier()
         notifier.setActive(True)
-        notifier.applicationClosing.connect(self._close)
+        connect(notifier.applicationClosing, self._close)
 
+    @guarded
     def createActions(self, window: Any) -> None:
         """Krita calls it for every window. The names are those of inpaint_krita.action."""
         for name, text, menu, slot in (
@@ -35,7 +39,7 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             ("inpaint_stylegan_keep", tr("Inpaint: keep this candidate"), "", self._keep),
         ):
             action = window.createAction(name, text, menu)
-            action.triggered.connect(lambda _=False, slot=slot: slot())
+            connect(action.triggered, lambda _=False, slot=slot: slot())
 
     def _docker(self) -> InpaintDocker | None:
         """The one in the window that the artist works in."""
@@ -78,6 +82,7 @@ class InpaintExtension(Extension):  # type: ignore[misc]
 
 def register() -> None:
     """Called once, when Krita loads the plug-in."""
+    keep_log()
     application = Krita.instance()
     CATALOG.use_languages([wishes_file().load().language or KritaHost(application).language()])
     InpaintDocker.link = Link(connection_file().load())

@@ -13,12 +13,14 @@ from inpaint_client.session.history import Mix
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from ..host.document_protocol import Document
+from ..host.guard import connect, on_failure
 from ..host.qt import QtCore, QtGui
 from ..host.scratch import Scratch
 from ..runs.wishes import Wishes, draw_seed
 from ..text import tr
 from .connection import Mend
 from .link import Link
+from .notices import went_wrong
 from .session import DocumentSession
 from .state import Notice, Offer, State
 
@@ -33,13 +35,13 @@ class Host(Protocol):
     def active_document(self) -> Document | None: ...
     def scratch(self) -> Scratch: ...
     def show_log(self) -> None: ...
+    def show_plugin_log(self) -> None: ...
 
 
 class Controller(QtCore.QObject):
     """One a window."""
 
     state_changed = QtCore.pyqtSignal(object)  # State
-    thumbnail_changed = QtCore.pyqtSignal(int)
     settings_wanted = QtCore.pyqtSignal()
 
     def __init__(
@@ -59,11 +61,11 @@ class Controller(QtCore.QObject):
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
-        self._loose_edits: Edits = {}  # of the sliders while no document is open
-        link.changed.connect(self._publish)
+        connect(link.changed, self._publish)
+        on_failure(self._say_what_happened)
         self._watch = QtCore.QTimer(self)
         self._watch.setInterval(WATCH_MS)
-        self._watch.timeout.connect(self._look_at_document)
+        connect(self._watch.timeout, self._look_at_document)
         self._watch.start()
 
     @property
@@ -74,15 +76,14 @@ class Controller(QtCore.QObject):
             "wishes": self._wishes,
         }
         if session is None:
-            return State(**common, notice=self._notice, edits=self._loose_edits)
+            return State(**common, notice=self._notice)
         return State(
             **common,
             has_document=True,
             progress=session.progress,
             notice=self._notice or session.notice,
             runs=tuple(session.book.runs),
-            run=session.shown,
-            missing=session.missing,
+            strip=session.strip,
             edits=session.edits,
             is_editing=session.live.is_busy,
             mix=session.mix,
@@ -91,9 +92,8 @@ class Controller(QtCore.QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a run or an edit of the active document is under way, its writing included."""
-        session = self._session
-        return session is not None and (session.fill is not None or session.live.is_busy)
+        """Whether anything is under way in the active document."""
+        return self._session is not None and self._session.is_busy
 
     # -- intents -----------------------------------------------------------------------------
 
@@ -158,10 +158,9 @@ class Controller(QtCore.QObject):
         self._edit_all({})
 
     def _edit_all(self, edits: Edits) -> None:
-        self._loose_edits = edits
         if self._session is not None:
             self._session.edit(edits, self.state.model)
-        self._publish()
+            self._publish()
 
     def mix_with(self, layer: str) -> None:
         """Another layer to mix with was chosen; empty = none."""
@@ -205,14 +204,25 @@ class Controller(QtCore.QObject):
             self.settings_wanted.emit()
         elif offer is Offer.SHOW_LOG:
             self._host.show_log()
+        elif offer is Offer.SHOW_PLUGIN_LOG:
+            self._host.show_plugin_log()
         elif offer is Offer.AGAIN:
             self.run()
 
     def dismiss(self) -> None:
-        self._notice = None
-        if self._session is not None:
+        """Take away the notice that is shown; there may be another one below it."""
+        if self._notice is not None:
+            self._notice = None
+        elif self._session is not None:
             self._session.notice = None
         self._publish()
+
+    def _say_what_happened(self) -> None:
+        """Once: a widget that fails whenever it is drawn must not be drawn for ever."""
+        notice = went_wrong()
+        if self._notice != notice:
+            self._notice = notice
+            self._publish()
 
     def connection_settings(self) -> ConnectionSettings:
         return self._link.settings
@@ -225,9 +235,6 @@ class Controller(QtCore.QObject):
         self._link.use(settings)
 
     # -- pictures for the docker -------------------------------------------------------------
-
-    def thumbnail(self, position: int) -> QtGui.QImage | None:
-        return None if self._session is None else self._session.thumbnail(position)
 
     def canvas(self) -> tuple[QtGui.QImage, Extent] | None:
         """The document, small, for the adjustable rectangle; with its full size."""
@@ -276,9 +283,8 @@ class Controller(QtCore.QObject):
         session = DocumentSession(
             document, self._host.scratch(), self._link.submit, self._limits, self
         )
-        session.changed.connect(self._publish)
-        session.failed.connect(self._link.failed)
-        session.drawn.connect(self.thumbnail_changed)
+        connect(session.changed, self._publish)
+        connect(session.failed, self._link.failed)
         self._sessions.append(session)
         return session
 

@@ -20,6 +20,7 @@ from inpaint_client.requests import Job
 from inpaint_client.settings import ConnectionSettings
 from inpaint_client.worker import Run, Worker
 
+from ..host.guard import connect
 from ..host.qt import QtCore
 from .connection import Connection, Phase, after_failure
 
@@ -49,11 +50,11 @@ class Link(QtCore.QObject):
         self._is_closed = False
         self._is_asking = False
         self._worker = Worker(self._locate)
-        self._answered.connect(self._take_answer)
-        self._starting.connect(self._take_starting)
+        connect(self._answered, self._take_answer)
+        connect(self._starting, self._take_starting)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(LOOK_EVERY_MS)
-        self._timer.timeout.connect(self._look_again)
+        connect(self._timer.timeout, self._look_again)
 
     @property
     def is_remote(self) -> bool:
@@ -89,7 +90,7 @@ class Link(QtCore.QObject):
                 self.look()  # it answers: say so
             receive(message)
 
-        mailbox.arrived.connect(take)
+        connect(mailbox.arrived, take)
         return self._worker.submit(job, mailbox.arrived.emit, self.settings.timeout_s or None)
 
     def use(self, settings: ConnectionSettings) -> None:

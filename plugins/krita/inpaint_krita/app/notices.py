@@ -21,6 +21,28 @@ def notice_of(error: InpaintError) -> Notice:
     return Notice(str(error), offer=Offer.AGAIN, offer_label=tr("Try again"))
 
 
+def went_wrong() -> Notice:
+    """An exception that nothing expected; it was logged."""
+    return Notice(
+        tr(
+            "Something went wrong inside the plug-in; the log has the details. "
+            "You can go on; if it happens again, save your picture and restart Krita."
+        ),
+        offer=Offer.SHOW_PLUGIN_LOG,
+        offer_label=tr("Show log"),
+    )
+
+
+def merging() -> Notice:
+    """A run is wanted while Krita merges the candidate that is kept."""
+    return Notice(
+        tr("Krita is still merging the candidate that you keep. Try again in a moment."),
+        is_problem=False,
+        offer=Offer.AGAIN,
+        offer_label=tr("Try again"),
+    )
+
+
 def nothing_selected(is_outside: bool) -> Notice:
     """The selection is missing, or lies where there is no picture."""
     if is_outside:

@@ -15,9 +15,10 @@ from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
 from inpaint_client.session.run_status import RunStatus
 
 from ..host.document_protocol import Document, Pixels
+from ..host.guard import connect
 from ..host.layer_placement import Source
 from ..host.merging import keep_visible
-from ..host.qt import QtCore, QtGui
+from ..host.qt import QtCore
 from ..host.scratch import Scratch
 from ..host.selection import KeptSelection
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
@@ -26,20 +27,19 @@ from ..runs.run_book import RunBook
 from ..runs.run_fill import FillRun, Submit
 from ..runs.stepper import Steps
 from ..runs.thumbnails import Thumbnails
-from ..runs.wishes import Wishes, usable_edits
+from ..runs.wishes import Wishes, edits_of_new, usable_edits
 from ..text import tr
-from .notices import notice_of
+from .notices import merging, notice_of
 from .planning import plan_run
-from .state import Notice
+from .state import Notice, Strip
 
 log = logging.getLogger(__name__)
 
 
 class DocumentSession(QtCore.QObject):
-    """`changed` after anything that the docker shows; `drawn` when a thumbnail changed."""
+    """`changed` after anything that the docker shows."""
 
     changed = QtCore.pyqtSignal()
-    drawn = QtCore.pyqtSignal(int)
     failed = QtCore.pyqtSignal(object)  # InpaintError: perhaps it tells about the daemon
 
     def __init__(
@@ -64,7 +64,7 @@ class DocumentSession(QtCore.QObject):
         self._scratch = scratch
         self._submit = submit
         self._limits = limits
-        self._thumbnails = Thumbnails(document)
+        self._thumbnails = Thumbnails(document, scratch)
         self._keeping: Steps[str] | None = None
         self._drawing: Steps[None] | None = None
         self._compares = False
@@ -77,9 +77,9 @@ class DocumentSession(QtCore.QObject):
             scratch.convert,
             self,
         )
-        self.live.rendered.connect(self._take_rendered)
-        self.live.failed.connect(self._take_failure)
-        self.live.changed.connect(self.changed)
+        connect(self.live.rendered, self._take_rendered)
+        connect(self.live.failed, self._take_failure)
+        connect(self.live.changed, self._take_live)
         self._show_edits_of_chosen()
         self.check_layers()
         self._draw_later()
@@ -90,9 +90,18 @@ class DocumentSession(QtCore.QObject):
     def progress(self) -> RunStatus:
         return self.fill.progress if self.fill else RunStatus()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run, an edit or a merge is under way, its writing included."""
+        return self.fill is not None or self.live.is_busy or self._keeping is not None
+
     def start(self, wishes: Wishes, model: Model | None) -> None:
         """Fill the selection; if that is not possible, `notice` says why."""
         if self.fill is not None:
+            return
+        if self._keeping is not None:  # the merged layer is told from others by being new
+            self.notice = merging()
+            self.changed.emit()
             return
         self.document.settle()
         self.live.stop()
@@ -103,17 +112,17 @@ class DocumentSession(QtCore.QObject):
             self._scratch,
             wishes,
             model,
-            usable_edits(self.edits, model),
+            edits_of_new(wishes, self.edits, model),
             self._limits(),
             {run.group for run in self.book.runs},
         )
         if plan is not None:
             run = FillRun(self.document, plan, self._submit, self._scratch.convert, self)
-            run.progressed.connect(self.changed)
-            run.framed.connect(self._take_frame)
-            run.inserted.connect(self._take_inserted)
-            run.arrived.connect(self._take_arrived)
-            run.finished.connect(self._take_end)
+            connect(run.progressed, self.changed)
+            connect(run.framed, self._take_frame)
+            connect(run.inserted, self._take_inserted)
+            connect(run.arrived, self._take_arrived)
+            connect(run.finished, self._take_end)
             self.fill = run
         self.changed.emit()
 
@@ -130,8 +139,7 @@ class DocumentSession(QtCore.QObject):
         if chosen.group == 0:
             self.frame = chosen.frame
         if chosen.warning:
-            said = f"{self.notice.text} " if self.notice else ""
-            self.notice = Notice(said + chosen.warning, is_problem=False)
+            self.notice = Notice(chosen.warning, is_problem=False).after(self.notice)
         self.changed.emit()
 
     def _take_inserted(self) -> None:
@@ -139,6 +147,7 @@ class DocumentSession(QtCore.QObject):
         if past is not None:
             self._thumbnails.forget(past)
             self._update(past)
+            self.changed.emit()
 
     def _take_arrived(self, position: int) -> None:
         fill = self.fill
@@ -185,7 +194,7 @@ class DocumentSession(QtCore.QObject):
         self._draw_later()
 
     def _take_failure(self, error: InpaintError) -> None:
-        self.notice = notice_of(error)
+        self.notice = notice_of(error).after(self.notice)
         self.failed.emit(error)
         self.changed.emit()
 
@@ -205,7 +214,7 @@ class DocumentSession(QtCore.QObject):
 
     def star(self, position: int) -> None:
         run = self.shown
-        if run is not None:
+        if run is not None and 0 <= position < len(run.results):
             result = run.results[position]
             self._update(run.with_result(position, replace(result, starred=not result.starred)))
             self.changed.emit()
@@ -288,7 +297,9 @@ class DocumentSession(QtCore.QObject):
     def add_variant(self, model: Model | None) -> None:
         """The chosen result as it was, and one more layer with the sliders' edits."""
         run = self.shown
-        if run is None or self.fill is not None or (run.kept and run.kept not in self.missing):
+        if run is None or self.fill is not None or self._keeping is not None:
+            return
+        if run.kept and run.kept not in self.missing:
             return
         chosen = run.results[run.chosen]
         name = tr("Seed {seed}, edited").format(seed=chosen.seed)
@@ -325,7 +336,6 @@ class DocumentSession(QtCore.QObject):
         if run is None:
             return
         self.document.refresh()
-        self._scratch.close()
         old = run.results[rendered.position]
         new = replace(
             old,
@@ -336,6 +346,11 @@ class DocumentSession(QtCore.QObject):
         )
         self._update(run.with_result(rendered.position, new))
         self._draw(run, rendered.position)
+        self.changed.emit()
+
+    def _take_live(self) -> None:
+        if not self.live.is_busy:
+            self._scratch.close()
         self.changed.emit()
 
     def _show_edits_of_chosen(self) -> None:
@@ -368,9 +383,14 @@ class DocumentSession(QtCore.QObject):
         self.missing, self.mix_choices = missing, offered
         return changed
 
-    def thumbnail(self, position: int) -> QtGui.QImage | None:
+    @property
+    def strip(self) -> Strip:
+        """The shown run with its thumbnails, as they are now."""
         run = self.shown
-        return None if run is None else self._thumbnails.get(run, position)
+        if run is None:
+            return Strip()
+        drawn = tuple(self._thumbnails.get(run, i) for i in range(len(run.results)))
+        return Strip(run, self.missing, drawn)
 
     def close(self) -> None:
         """The document is closed: stop everything that goes on for it."""
@@ -392,8 +412,10 @@ class DocumentSession(QtCore.QObject):
     def _draw_later(self) -> None:
         """The thumbnails of an earlier run, one in each turn of the event loop."""
         run = self.shown
+        if self._drawing is not None:
+            self._drawing.cancel()
         if run is not None:
-            self._drawing = Steps(self._draw_all(run), lambda _: None, self._not_drawn)
+            self._drawing = Steps(self._draw_all(run), self._drawn, self._not_drawn)
 
     def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
         for position in range(len(run.results)):
@@ -401,10 +423,15 @@ class DocumentSession(QtCore.QObject):
             if self._thumbnails.get(run, position) is None and self.document.is_open:
                 self._draw(run, position)
 
+    def _drawn(self, _: None) -> None:
+        self._drawing = None
+        if self.fill is None and not self.live.is_busy:
+            self._scratch.close()
+
     def _not_drawn(self, error: Exception) -> None:
         log.warning("a thumbnail cannot be drawn", exc_info=error)
 
     def _draw(self, run: PastRun, position: int) -> None:
         self._thumbnails.draw(run, position)
         if self.shown is not None and self.shown.key == run.key:
-            self.drawn.emit(position)
+            self.changed.emit()

@@ -10,8 +10,9 @@ from inpaint_client.requests import Edits
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.session.run_status import RunStatus
 
+from ..host.qt import QtGui
 from ..runs.mixing import Choice
-from ..runs.wishes import Wishes
+from ..runs.wishes import Wishes, edits_of_new
 from .connection import Connection
 
 
@@ -22,6 +23,7 @@ class Offer(Enum):
     SELECT_TRANSPARENT = auto()
     SETTINGS = auto()
     SHOW_LOG = auto()
+    SHOW_PLUGIN_LOG = auto()
     AGAIN = auto()
 
 
@@ -34,6 +36,34 @@ class Notice:
     offer: Offer = Offer.NONE
     offer_label: str = ""
 
+    def after(self, before: Notice | None) -> Notice:
+        """This one, behind what was said before and not dismissed; a problem ends an older one."""
+        if before is None or (before.is_problem and self.is_problem):
+            return self
+        if self.text in before.text:
+            return before
+        offers = self if self.offer is not Offer.NONE else before
+        return Notice(
+            f"{before.text} {self.text}",
+            before.is_problem or self.is_problem,
+            offers.offer,
+            offers.offer_label,
+        )
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The candidates of one run as they are drawn. One value, so that no two runs mix in it."""
+
+    run: PastRun | None = None
+    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
+    thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
+
+    @property
+    def count(self) -> int:
+        """How many candidates there are."""
+        return 0 if self.run is None else len(self.run.results)
+
 
 @dataclass(frozen=True)
 class State:
@@ -43,12 +73,21 @@ class State:
     progress: RunStatus = field(default_factory=RunStatus)
     notice: Notice | None = None
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
-    run: PastRun | None = None  # the one that is shown
-    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
+    strip: Strip = field(default_factory=Strip)  # of the run that is shown
     edits: Edits = field(default_factory=dict)  # what the sliders show
     is_editing: bool = False  # a slider's rendering is under way
     mix: Mix = field(default_factory=Mix)  # what the chosen result is mixed with
     mix_choices: tuple[Choice, ...] = ()  # what it could be mixed with
+
+    @property
+    def run(self) -> PastRun | None:
+        """The run that is shown."""
+        return self.strip.run
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Layers of the shown run that are not in the picture now."""
+        return self.strip.missing
 
     @property
     def model(self) -> Model | None:
@@ -57,6 +96,17 @@ class State:
         if info is None:
             return None
         return info.model(self.wishes.model) or info.model()
+
+    @property
+    def new_edits(self) -> Edits:
+        """The edits that new candidates will begin with."""
+        return edits_of_new(self.wishes, self.edits, self.model)
+
+    @property
+    def can_edit(self) -> bool:
+        """Whether the sliders act on anything: the chosen candidate, or those of the next run."""
+        is_wanted = self.run_is_attached or (self.has_document and self.wishes.edits_for_new)
+        return is_wanted and not self.progress.is_running
 
     @property
     def run_is_attached(self) -> bool:

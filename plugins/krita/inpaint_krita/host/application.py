@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from inpaint_client.daemon import log_file
 
 from ..text import tr
 from .document import KritaDocument
+from .plugin_log import plugin_log
 from .qt import QtCore, QtGui, QtWidgets
 from .scratch import Scratch
 
@@ -35,11 +37,19 @@ class KritaHost:
         return chosen or QtCore.QLocale.system().name()
 
     def show_log(self) -> None:
-        path = log_file()
+        """Show what the daemon wrote."""
+        missing = tr("There is no log yet: the daemon was not started from here.")
+        self._show_file(log_file(), missing)
+
+    def show_plugin_log(self) -> None:
+        """Show what went wrong in the plug-in itself."""
+        self._show_file(plugin_log(), tr("There is no log: its folder cannot be written."))
+
+    def _show_file(self, path: Path, missing: str) -> None:
         try:
             text = path.read_text("utf-8", errors="replace")[-LOG_TAIL:]
         except OSError:
-            text = tr("There is no log yet: the daemon was not started from here.")
+            text = missing
         self.show_text(str(path), text)
 
     def show_text(self, title: str, text: str) -> None:

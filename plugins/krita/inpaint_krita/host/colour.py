@@ -16,7 +16,7 @@ GRAY = "Gray-D50-elle-V2-srgbtrc.icc"
 GRAY_LINEAR = "Gray-D50-elle-V2-g10.icc"
 
 # Krita names profiles by their description; these are the same colours under other names.
-_SRGB_NAMES = frozenset(
+SRGB_NAMES = frozenset(
     {SRGB, "sRGB-elle-V4-srgbtrc.icc", "sRGB built-in", "sRGB IEC61966-2.1", "sRGB"}
 )
 _SRGB_LINEAR_NAMES = frozenset(
@@ -82,7 +82,7 @@ def route(space: Space) -> Route:
     is_float = space.depth in ("F16", "F32")
     gray = space.model == "GRAYA"
     if gray or space.model == "RGBA":
-        if space.profile in (_GRAY_NAMES if gray else _SRGB_NAMES):
+        if space.profile in (_GRAY_NAMES if gray else SRGB_NAMES):
             return Route(space, Transfer.SRGB)
         if space.profile in (_GRAY_LINEAR_NAMES if gray else _SRGB_LINEAR_NAMES):
             return Route(space, Transfer.LINEAR)

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
+from inpaint_client.pixels import thin
 
-from .colour import SRGB, Space
+from .colour import SRGB, SRGB_NAMES, Space
 from .document_protocol import Painting
+from .guard import later
 from .layer_placement import Node, Source, Spot
 from .qt import QtCore, QtGui
 from .scratch import Scratch
 from .selection import Selection
 
 ACTIVATION_MS = 60
+THUMBNAIL_DETAIL = 4  # px that are read for one of a thumbnail: enough to be smooth
 ACTIVATION_TURNS = 80
 AFTERTHOUGHTS = 25  # turns to watch on after the active layer was put back
 RETURNS = 3  # how often it is put back: whoever goes there more often is the artist
@@ -152,7 +155,7 @@ class KritaDocument:
                 self._document.setActiveNode(before)
                 turns = min(turns, AFTERTHOUGHTS)  # it may do so once more, late if it is busy
                 returns -= 1
-            QtCore.QTimer.singleShot(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
+            later(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
 
         if before is not None and _id(before) not in ours:
             go_back(ACTIVATION_TURNS, RETURNS)
@@ -181,22 +184,26 @@ class KritaDocument:
         """Whether the layer is in the picture: not deleted, not undone."""
         return self.find(layer_id) is not None
 
-    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None:
-        """A layer's own picture, scaled, and where it lies."""
+    def thumbnail(
+        self, layer_id: str, box: Box, extent: Extent, scratch: Scratch
+    ) -> QtGui.QImage | None:
+        """A layer's own pixels in a box, scaled to `extent`, as sRGB; None if the layer is gone.
+
+        Krita's own `Node.thumbnail` shows more than the layer's bounds in 5.1: whole tiles.
+        """
         layer = self._known.get(layer_id) or self.find(layer_id)
         if layer is None:
             return None
-        box = _bounds(layer)
-        return None if box.is_empty else (layer.thumbnail(*extent), box)
+        step = max(1, box.extent.longest // (THUMBNAIL_DETAIL * extent.longest))
+        return _view(layer, box, scratch, step).scaled(
+            *extent,
+            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
+            QtCore.Qt.TransformationMode.SmoothTransformation,
+        )
 
     def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage:
         """A layer's own pixels in a box, as sRGB."""
-        node = self.find(layer_id)
-        own = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
-        display = Space("RGBA", "U8", SRGB)
-        data = scratch.convert(bytes(node.pixelData(*box)), box.extent, own, display)
-        image = QtGui.QImage(data, *box.extent, QtGui.QImage.Format.Format_ARGB32)
-        return image.copy()  # the bytes are not the image's own
+        return _view(self.find(layer_id), box, scratch)
 
     def bounds(self, layer_id: str) -> Box | None:
         """Where a layer of the picture has anything; None if it is empty or gone."""
@@ -309,6 +316,17 @@ def _id(node: Any) -> str:
 def _bounds(layer: Any) -> Box:
     bounds = layer.bounds()
     return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
+
+
+def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:
+    """A layer's own pixels in a box, only one in each square of `step` px, as sRGB."""
+    own = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
+    data = thin(bytes(node.pixelData(*box)), box.extent, own.pixel_bytes, step)
+    extent = Extent(max(1, box.width // step), max(1, box.height // step))
+    if own.model != "RGBA" or own.depth != "U8" or own.profile not in SRGB_NAMES:
+        data = scratch.convert(data, extent, own, Space("RGBA", "U8", SRGB))
+    image = QtGui.QImage(data, *extent, 4 * extent.width, QtGui.QImage.Format.Format_ARGB32)
+    return image.copy()  # the bytes are not the image's own
 
 
 def _walk(node: Any) -> Iterator[Any]:

@@ -13,6 +13,8 @@ from inpaint_client.geometry import Extent
 from .colour import Space
 from .qt import QtCore
 
+MOST_DOCUMENTS = 4  # a candidate's strips, the last and lower one, and its thumbnail
+
 
 class Scratch:
     """Converts pixels; `close` it when a run is over."""
@@ -32,17 +34,23 @@ class Scratch:
         return bytes(copy.pixelData(0, 0, *extent))
 
     def close(self) -> None:
+        """Until the next picture is converted."""
         for document in self._documents.values():
-            document.setModified(False)
-            document.close()
+            _close(document)
         self._documents.clear()
 
     def _document(self, extent: Extent, space: Space) -> Any:
-        """Opening one takes 0.1 s, so strips of the same size share it."""
-        document = self._documents.get((extent, space))
+        """Opening one takes 0.1 s, so pictures of the same size share it."""
+        document = self._documents.pop((extent, space), None)
         if document is None:
-            self.close()
+            if len(self._documents) == MOST_DOCUMENTS:
+                _close(self._documents.pop(next(iter(self._documents))))  # the longest unused
             document = self._application.createDocument(*extent, "inpaint-scratch", *space, 72.0)
             document.setBatchmode(True)
-            self._documents[extent, space] = document
+        self._documents[extent, space] = document
         return document
+
+
+def _close(document: Any) -> None:
+    document.setModified(False)
+    document.close()

@@ -257,11 +257,13 @@ class FillRun(QtCore.QObject):
 
     def _finish(self) -> None:
         past = self.past
-        if past is not None and len(self._filled) < len(past.results):
-            kept = [result for i, result in enumerate(past.results) if i in self._filled]
-            self.past = replace(past, results=tuple(kept))
-            self._canvas.keep_layers(past.group, [result.layer for result in kept])
-        self.finished.emit(self._error)
+        try:
+            if past is not None and len(self._filled) < len(past.results):
+                kept = [result for i, result in enumerate(past.results) if i in self._filled]
+                self.past = replace(past, results=tuple(kept))
+                self._canvas.keep_layers(past.group, [result.layer for result in kept])
+        finally:  # else the docker would wait for the end of this run for ever
+            self.finished.emit(self._error)
 
     def _advance(self, progress: RunStatus) -> None:
         self.progress = progress

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
-from ..host.qt import QtCore
+from ..host.guard import later
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Steps(Generic[T]):
         self._failed = failed
         self._is_cancelled = False
         self._is_inside = False  # Krita lets the event loop turn in the middle of some calls
-        QtCore.QTimer.singleShot(0, self._step)
+        later(0, self._step)
 
     def cancel(self) -> None:
         """Neither `done` nor `failed` will be called."""
@@ -44,7 +44,7 @@ class Steps(Generic[T]):
             pause = self._go_on()
         except StopIteration as stop:
             if not self._is_cancelled:
-                self._done(stop.value)
+                self._finish(stop.value)
         except Exception as error:
             if self._is_cancelled:
                 log.info("a cancelled step failed", exc_info=error)
@@ -54,9 +54,17 @@ class Steps(Generic[T]):
             if self._is_cancelled:
                 self._generator.close()
                 return
-            QtCore.QTimer.singleShot(pause, self._step)
+            later(pause, self._step)
         finally:
             self._is_inside = False
+
+    def _finish(self, value: T) -> None:
+        """What waits for the end learns about it, whatever happens there."""
+        try:
+            self._done(value)
+        except Exception as error:
+            log.exception("what follows a step failed")
+            self._failed(error)
 
     def _go_on(self) -> int:
         """As many steps as fit into a turn; one of Krita's turns may cost more than a step."""

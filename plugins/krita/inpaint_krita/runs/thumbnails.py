@@ -8,6 +8,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.session.history import PastRun
 
 from ..host.qt import QtCore, QtGui
+from ..host.scratch import Scratch
 
 SIDE = 192  # px; shown at half of it, sharp on screens with two pixels a point
 MARGIN = 0.35  # of the hole's longer side, around it
@@ -17,7 +18,9 @@ class Pictures(Protocol):
     @property
     def extent(self) -> Extent: ...
     def view(self, box: Box, extent: Extent) -> QtGui.QImage: ...
-    def thumbnail(self, layer_id: str, extent: Extent) -> tuple[QtGui.QImage, Box] | None: ...
+    def thumbnail(
+        self, layer_id: str, box: Box, extent: Extent, scratch: Scratch
+    ) -> QtGui.QImage | None: ...
     def is_attached(self, layer_id: str) -> bool: ...
 
 
@@ -32,8 +35,9 @@ def region(hole: Box, canvas: Box) -> Box:
 class Thumbnails:
     """Drawn by `draw` only: a widget that is being painted must not touch the document."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: Pictures, scratch: Scratch) -> None:
         self._pictures = pictures
+        self._scratch = scratch
         self._drawn: dict[tuple[str, str], QtGui.QImage] = {}
         self._backdrops: dict[str, QtGui.QImage] = {}
 
@@ -48,13 +52,11 @@ class Thumbnails:
         layer = result.layer
         if run.kept and position == run.chosen and not self._pictures.is_attached(layer):
             layer = run.kept
-        size = Extent(
-            max(1, round(run.hole_box.width * scale)), max(1, round(run.hole_box.height * scale))
-        )
-        found = self._pictures.thumbnail(layer, size)
-        if found is None:
+        box = run.hole_box
+        size = Extent(max(1, round(box.width * scale)), max(1, round(box.height * scale)))
+        fill = self._pictures.thumbnail(layer, box, size, self._scratch)
+        if fill is None:
             return
-        fill, box = found
         picture = self._backdrop(run, area).copy()
         painter = QtGui.QPainter(picture)
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)

@@ -38,7 +38,8 @@ class Wishes:
     frame_cy: float = 0.0
     frame_side: float = 0.0  # 0 = not set yet
     frame_angle: float = 0.0
-    also_without_edits: bool = False  # every candidate plain, and as a variant with the edits
+    edits_for_new: bool = False  # new candidates begin with the sliders' edits, else plain
+    also_without_edits: bool = False  # if so: every candidate plain, and as a variant with them
     colour_match: bool = True
     gradient: bool = True
     grain: bool = True
@@ -91,6 +92,11 @@ def fill_job(wishes: Wishes, capture: Capture, edits: Edits) -> FillJob:
         frame=wishes.frame_choice,
         blending=wishes.blending,
     )
+
+
+def edits_of_new(wishes: Wishes, values: Edits, model: Model | None) -> Edits:
+    """What new candidates begin with: an edit is one candidate's, unless the artist says else."""
+    return usable_edits(values, model) if wishes.edits_for_new else {}
 
 
 def usable_edits(values: Edits, model: Model | None) -> Edits:

@@ -7,6 +7,7 @@ from krita import DockWidget, Krita
 from ..app.controller import Controller
 from ..app.link import Link
 from ..host.application import KritaHost
+from ..host.guard import connect, guarded
 from ..runs.wishes import wishes_file
 from ..text import tr
 from .panel import Panel
@@ -29,15 +30,15 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
             KritaHost(Krita.instance()), self.link, wishes_file(), connection_file(), self
         )
         self.panel = Panel(self.controller)
-        self.controller.state_changed.connect(self.panel.draw)
-        self.controller.thumbnail_changed.connect(self.panel.redraw_thumbnail)
-        self.controller.settings_wanted.connect(self.panel.open_settings)
+        connect(self.controller.state_changed, self.panel.draw)
+        connect(self.controller.settings_wanted, self.panel.open_settings)
         self.setWidget(self.panel)
         self.panel.draw(self.controller.state)
-        self.visibilityChanged.connect(self._shown)
+        connect(self.visibilityChanged, self._shown)
         InpaintDocker.instances.append(self)
-        self.destroyed.connect(lambda: _forget(self))
+        connect(self.destroyed, lambda: _forget(self))
 
+    @guarded
     def canvasChanged(self, canvas: object) -> None:
         """Another view became active, or the last one was closed."""
         self.controller.document_changed()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from inpaint_client.info import Direction, Model
+from inpaint_client.requests import Edits as EditValues
 
 from ..app.state import State
+from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..text import tr
 from .parts import IconButton, ValueSlider, column
@@ -17,6 +19,7 @@ class Edits(QtWidgets.QWidget):
     """Grows and shrinks with the model's directions."""
 
     edited = QtCore.pyqtSignal(str, float)
+    for_new = QtCore.pyqtSignal(bool)
     plain_too = QtCore.pyqtSignal(bool)
     variant = QtCore.pyqtSignal()
 
@@ -26,6 +29,7 @@ class Edits(QtWidgets.QWidget):
         self.sliders: dict[str, ValueSlider] = {}
         self._resets: dict[str, IconButton] = {}
         self._pending: dict[str, float] = {}
+        self._edited: tuple[str, int] | None = None  # the run and the candidate of `_pending`
         self._grid = QtWidgets.QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(6)
@@ -34,38 +38,48 @@ class Edits(QtWidgets.QWidget):
         self._empty = QtWidgets.QLabel()
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
+        self.apply = QtWidgets.QCheckBox(tr("Apply to new candidates"))
+        self.apply.setToolTip(
+            tr("The next run begins with these edits. Without it, new candidates are plain.")
+        )
+        connect(self.apply.clicked, self.for_new)
         self.both = QtWidgets.QCheckBox(tr("New candidates also without edits"))
-        self.both.clicked.connect(self.plain_too)
+        connect(self.both.clicked, self.plain_too)
         self.add = QtWidgets.QPushButton(tr("Keep both versions"))
         self.add.setToolTip(
             tr("Leaves this result as it was and goes on with the edits in a layer of its own.")
         )
-        self.add.clicked.connect(lambda: self.variant.emit())
+        connect(self.add.clicked, lambda: self.variant.emit())
         layout = column(self)
         layout.addWidget(self._empty)
         layout.addLayout(self._grid)
         layout.addWidget(self.add)
+        layout.addWidget(self.apply)
         layout.addWidget(self.both)
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST_MS)
-        self._timer.timeout.connect(self._send)
+        connect(self._timer.timeout, self._send)
 
     def draw(self, state: State) -> None:
         self._build(state.model)
+        run = state.run
+        edited = None if run is None else (run.key, run.chosen)
+        if edited != self._edited or not state.can_edit:
+            self._edited = edited
+            self._pending.clear()  # an edit never goes to another candidate than it was made on
         for name, slider in self.sliders.items():
+            slider.setEnabled(state.can_edit)
             value = state.edits.get(name, 0.0)
             if name not in self._pending and slider.value != value:
                 slider.show_value(value)
-            self._resets[name].setEnabled(slider.value != 0)
+            self._resets[name].setEnabled(slider.value != 0 and state.can_edit)
         has = bool(self.sliders)
-        self._empty.setVisible(not has)
-        self._empty.setText(
-            tr("This model has no edits.")
-            if state.model is not None
-            else tr("The sliders appear when the daemon runs.")
-        )
-        self.both.setVisible(has)
+        self._empty.setText(_hint(state))
+        self._empty.setVisible(bool(self._empty.text()))
+        self.apply.setVisible(has)
+        self.apply.setChecked(state.wishes.edits_for_new)
+        self.both.setVisible(has and state.wishes.edits_for_new)
         self.both.setChecked(state.wishes.also_without_edits)
         can_add = state.run is not None and state.run_is_attached and not state.run.kept
         self.add.setVisible(has and can_add and not state.progress.is_running)
@@ -99,9 +113,9 @@ class Edits(QtWidgets.QWidget):
         label.setToolTip(direction.description)
         slider = ValueSlider(direction.minimum, direction.maximum, STEP)
         slider.setToolTip(direction.description)
-        slider.changed.connect(lambda value: self._changed(name, value))
+        connect(slider.changed, lambda value: self._changed(name, value))
         reset = IconButton("reset", tr("Back to 0"))
-        reset.clicked.connect(lambda: slider.spin.setValue(0.0))
+        connect(reset.clicked, lambda: slider.spin.setValue(0.0))
         self._grid.addWidget(label, at, 0)
         self._grid.addWidget(slider, at, 1)
         self._grid.addWidget(reset, at, 2)
@@ -117,6 +131,25 @@ class Edits(QtWidgets.QWidget):
         pending, self._pending = self._pending, {}
         for name, value in pending.items():
             self.edited.emit(name, value)
+
+
+def in_words(edits: EditValues) -> str:
+    """Return "Smile +1.0, Hair colour -0.5"."""
+    return ", ".join(f"{_title(name)} {value:+.1f}" for name, value in edits.items() if value)
+
+
+def _hint(state: State) -> str:
+    """Why there are no sliders, or why they do nothing."""
+    if state.model is None:
+        return tr("The sliders appear when the daemon runs.")
+    if not state.model.directions:
+        return tr("This model has no edits.")
+    if state.can_edit or state.progress.is_running:
+        return ""
+    return tr(
+        "The sliders change the chosen candidate. "
+        "Inpaint first, or let them apply to new candidates."
+    )
 
 
 def _heading(group: str) -> QtWidgets.QLabel:

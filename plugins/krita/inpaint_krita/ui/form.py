@@ -5,6 +5,7 @@ from __future__ import annotations
 from inpaint_client.requests import MAX_SEED
 
 from ..app.state import State
+from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import QAction, QtCore, QtWidgets
 from ..runs.wishes import MAX_CANDIDATES, Wishes, draw_seed
 from ..text import tr
@@ -24,7 +25,7 @@ class SeedBox(QtWidgets.QAbstractSpinBox):
             QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed
         )
         self.setMinimumWidth(70)
-        self.editingFinished.connect(self._typed)
+        connect(self.editingFinished, self._typed)
         self.show_value(0)
 
     @property
@@ -37,9 +38,11 @@ class SeedBox(QtWidgets.QAbstractSpinBox):
         if edit is not None and not (edit.hasFocus() and edit.isModified()):
             edit.setText(str(self._value))
 
+    @guarded
     def stepBy(self, steps: int) -> None:
         self._set(self._value + steps)
 
+    @guarded_or(QtWidgets.QAbstractSpinBox.StepEnabledFlag.StepNone)
     def stepEnabled(self) -> QtWidgets.QAbstractSpinBox.StepEnabledFlag:
         flags = QtWidgets.QAbstractSpinBox.StepEnabledFlag
         return flags.StepUpEnabled | flags.StepDownEnabled
@@ -70,25 +73,25 @@ class Form(QtWidgets.QWidget):
         self.model.setSizePolicy(
             QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
         )
-        self.model.activated.connect(lambda _: self._wish(model=self.model.currentData()))
+        connect(self.model.activated, lambda _: self._wish(model=self.model.currentData()))
         self.candidates = QtWidgets.QSpinBox()
         self.candidates.setRange(1, MAX_CANDIDATES)
         self.candidates.setMinimumWidth(52)
-        self.candidates.valueChanged.connect(lambda value: self._wish(candidates=value))
+        connect(self.candidates.valueChanged, lambda value: self._wish(candidates=value))
         self.seed = SeedBox()
-        self.seed.changed.connect(lambda value: self._wish(seed=value, new_seed=False))
+        connect(self.seed.changed, lambda value: self._wish(seed=value, new_seed=False))
         self.dice = IconButton(
             "dice", tr("Draw a new seed for every run; turn it off to use this one again")
         )
         self.dice.setCheckable(True)
-        self.dice.clicked.connect(self._throw)
+        connect(self.dice.clicked, self._throw)
         self.copy = IconButton("copy", tr("Copy the seed"))
-        self.copy.clicked.connect(self._copy_seed)
+        connect(self.copy.clicked, self._copy_seed)
         self.variety = ValueSlider(0.0, 1.0, 0.01, rest=0.8, decimals=2)
         self.variety.setToolTip(
             tr("Low: typical, safe faces. High: more variety, with now and then a strange one.")
         )
-        self.variety.changed.connect(lambda value: self._wish(variety=value))
+        connect(self.variety.changed, lambda value: self._wish(variety=value))
         self.context = QtWidgets.QComboBox()
         for label, key in (
             (tr("Automatic"), "auto"),
@@ -99,15 +102,15 @@ class Form(QtWidgets.QWidget):
         self.context.setToolTip(
             tr("Which square of the picture the model looks at, and fills a part of.")
         )
-        self.context.activated.connect(self._choose_context)
+        connect(self.context.activated, self._choose_context)
         self.frame = FrameView()
-        self.frame.moved.connect(self._move_frame)
+        connect(self.frame.moved, self._move_frame)
         self.source = QtWidgets.QComboBox()
         self.source.addItem(tr("All visible layers"), True)
         self.source.addItem(tr("The active layer"), False)
-        self.source.activated.connect(lambda _: self._wish(all_visible=self.source.currentData()))
+        connect(self.source.activated, lambda _: self._wish(all_visible=self.source.currentData()))
         self.fitting = _Fitting()
-        self.fitting.wished.connect(self.wished)
+        connect(self.fitting.wished, self.wished)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -216,7 +219,7 @@ class _Fitting(QtWidgets.QToolButton):
             switch = QAction(words, menu)
             switch.setCheckable(True)
             switch.setToolTip(tip)
-            switch.triggered.connect(lambda on, name=field: self.wished.emit({name: on}))
+            connect(switch.triggered, lambda on, name=field: self.wished.emit({name: on}))
             menu.addAction(switch)
             self.switches[field] = switch
         menu.setToolTipsVisible(True)

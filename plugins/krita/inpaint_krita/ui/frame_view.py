@@ -6,6 +6,7 @@ from math import atan2, degrees, hypot
 
 from inpaint_client.geometry import Extent, Frame
 
+from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .parts import column, row
@@ -38,6 +39,7 @@ class _Picture(QtWidgets.QWidget):
         self.frame = frame
         self.update()
 
+    @guarded
     def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
         if self._image is None:
             return
@@ -63,6 +65,7 @@ class _Picture(QtWidgets.QWidget):
         for corner in points:
             painter.drawEllipse(corner, 3.2, 3.2)
 
+    @guarded
     def mousePressEvent(self, event: QtGui.QMouseEvent | None) -> None:
         if event is None or self.frame.side <= 0:
             return
@@ -75,6 +78,7 @@ class _Picture(QtWidgets.QWidget):
         if polygon.containsPoint(place, Qt.FillRule.OddEvenFill):
             self._grabbed = ("inside", place, self.frame)
 
+    @guarded
     def mouseMoveEvent(self, event: QtGui.QMouseEvent | None) -> None:
         if event is None or self._grabbed is None:
             return
@@ -94,6 +98,7 @@ class _Picture(QtWidgets.QWidget):
         self.show_frame(changed)
         self.moved.emit(changed)
 
+    @guarded
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent | None) -> None:
         self._grabbed = None
 
@@ -118,11 +123,11 @@ class FrameView(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.picture = _Picture()
-        self.picture.moved.connect(lambda frame: self.moved.emit(*frame))
+        connect(self.picture.moved, lambda frame: self.moved.emit(*frame))
         self.side = _spin(" px", MIN_SIDE, 100_000)
         self.angle = _spin("°", -180, 180)
-        self.side.valueChanged.connect(self._typed)
-        self.angle.valueChanged.connect(self._typed)
+        connect(self.side.valueChanged, self._typed)
+        connect(self.angle.valueChanged, self._typed)
         numbers = row()
         numbers.addWidget(QtWidgets.QLabel(tr("Side")))
         numbers.addWidget(self.side, 1)

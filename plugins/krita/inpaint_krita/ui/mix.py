@@ -8,6 +8,7 @@ from inpaint_client.requests import StyleLevel
 from inpaint_client.session.history import Mix
 
 from ..app.state import State
+from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
 from ..text import tr
 from .parts import ValueSlider, column, row
@@ -23,6 +24,7 @@ class MixForm(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._mix = Mix()
+        self._mixed: tuple[str, int] | None = None  # the run and the candidate of `_mix`
         self.other = QtWidgets.QComboBox()
         self.other.setToolTip(
             tr(
@@ -33,7 +35,7 @@ class MixForm(QtWidgets.QWidget):
         self.other.setSizePolicy(
             QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
         )
-        self.other.activated.connect(lambda _: self.other_chosen.emit(self.other.currentData()))
+        connect(self.other.activated, lambda _: self.other_chosen.emit(self.other.currentData()))
         self.levels = {
             StyleLevel.STRUCTURE: _check(tr("Structure"), tr("Pose and shape")),
             StyleLevel.FEATURES: _check(tr("Features"), tr("Eyes, mouth, hair")),
@@ -41,12 +43,12 @@ class MixForm(QtWidgets.QWidget):
         }
         checks = row()
         for box in self.levels.values():
-            box.clicked.connect(self._levels_changed)
+            connect(box.clicked, self._levels_changed)
             checks.addWidget(box)
         checks.addStretch(1)
         self.amount = ValueSlider(0.0, 1.0, STEP, decimals=2)
         self.amount.setToolTip(tr("0 = this result, 1 = the other one"))
-        self.amount.changed.connect(self._amount_changed)
+        connect(self.amount.changed, self._amount_changed)
         layout = column(self)
         layout.addWidget(self.other)
         layout.addLayout(checks)
@@ -54,10 +56,15 @@ class MixForm(QtWidgets.QWidget):
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST_MS)
-        self._timer.timeout.connect(lambda: self.changed.emit(self._mix))
+        connect(self._timer.timeout, lambda: self.changed.emit(self._mix))
 
     def draw(self, state: State) -> None:
         self._draw_choices(state)
+        run = state.run
+        mixed = None if run is None else (run.key, run.chosen)
+        if mixed != self._mixed:
+            self._mixed = mixed
+            self._timer.stop()  # what waits was meant for another candidate
         if not self._timer.isActive():
             self._mix = state.mix
             if self.amount.value != state.mix.amount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..app.state import Notice
+from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .parts import IconButton, column, row
@@ -19,9 +20,9 @@ class NoticeBar(QtWidgets.QFrame):
         self.words.setWordWrap(True)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.button = QtWidgets.QPushButton()
-        self.button.clicked.connect(lambda: self.offer.emit())
+        connect(self.button.clicked, lambda: self.offer.emit())
         close = IconButton("cross", tr("Dismiss"))
-        close.clicked.connect(lambda: self.dismiss.emit())
+        connect(close.clicked, lambda: self.dismiss.emit())
         top = row()
         top.addWidget(self.words, 1)
         top.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
@@ -40,6 +41,7 @@ class NoticeBar(QtWidgets.QFrame):
         self.button.setText(notice.offer_label)
         self.update()
 
+    @guarded
     def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)

@@ -8,7 +8,8 @@ from inpaint_client.geometry import Extent
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.settings import ConnectionSettings
 
-from ..app.state import Notice, State
+from ..app.state import State
+from ..host.guard import connect, later
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .edits import Edits
@@ -16,6 +17,7 @@ from .form import Form
 from .mix import MixForm
 from .notice_bar import NoticeBar
 from .parts import IconButton, Section, column
+from .quiet_wheel import QuietWheel
 from .results import Results
 from .run_row import RunRow
 from .settings_dialog import SettingsDialog
@@ -46,7 +48,6 @@ class Intents(Protocol):
     def propose_frame(self) -> None: ...
     def connection_settings(self) -> ConnectionSettings: ...
     def use_connection(self, settings: ConnectionSettings) -> None: ...
-    def thumbnail(self, position: int) -> QtGui.QImage | None: ...
     def canvas(self) -> tuple[QtGui.QImage, Extent] | None: ...
 
 
@@ -55,12 +56,12 @@ class Panel(QtWidgets.QWidget):
         super().__init__(parent)
         self._intents = intents
         self._shown_run = ""
-        self._shown_notice: Notice | None = None
+        self._wheel = QuietWheel(self)
         self.status = StatusRow()
         self.notice = NoticeBar()
         self.run_row = RunRow()
         self.form = Form()
-        self.results = Results(intents.thumbnail)
+        self.results = Results()
         self.edits = Edits()
         self.mix = MixForm()
         self.history = QtWidgets.QComboBox()
@@ -93,7 +94,6 @@ class Panel(QtWidgets.QWidget):
         inner = QtWidgets.QWidget()
         contents_layout = column(inner)
         contents_layout.setContentsMargins(0, 0, 4, 0)
-        contents_layout.addWidget(self.notice)
         for name in SECTIONS:
             contents_layout.addWidget(self.sections[name])
         contents_layout.addStretch(1)
@@ -105,44 +105,47 @@ class Panel(QtWidgets.QWidget):
         layout = column(self, margin=6)
         layout.addWidget(self.status)
         layout.addWidget(self.run_row)
+        layout.addWidget(self.notice)  # outside of what scrolls: it stays in sight
         layout.addWidget(scroll, 1)
         self.setMinimumWidth(240)
 
     def _connect(self) -> None:
         intents = self._intents
-        self.status.mend.connect(intents.mend)
-        self.status.settings.connect(self.open_settings)
-        self.notice.offer.connect(intents.accept_offer)
-        self.notice.dismiss.connect(intents.dismiss)
-        self.run_row.run.connect(intents.run)
-        self.run_row.cancel.connect(intents.cancel)
-        self.form.wished.connect(lambda changes: intents.wish(**changes))
-        self.form.frame_wanted.connect(self._propose_frame)
-        self.results.chosen.connect(intents.choose)
-        self.results.starred.connect(intents.star)
-        self.results.compared.connect(intents.compare)
-        self.results.kept.connect(intents.keep)
-        self.edits.edited.connect(intents.edit)
-        self.edits.variant.connect(intents.add_variant)
-        self.mix.other_chosen.connect(intents.mix_with)
-        self.mix.changed.connect(intents.remix)
-        self.edits.plain_too.connect(lambda on: intents.wish(also_without_edits=on))
-        self.reset.clicked.connect(lambda: intents.reset_edits())
-        self.history.activated.connect(lambda _: intents.show_run(self.history.currentData()))
+        connect(self.status.mend, intents.mend)
+        connect(self.status.settings, self.open_settings)
+        connect(self.notice.offer, intents.accept_offer)
+        connect(self.notice.dismiss, intents.dismiss)
+        connect(self.run_row.run, intents.run)
+        connect(self.run_row.cancel, intents.cancel)
+        connect(self.form.wished, lambda changes: intents.wish(**changes))
+        connect(self.form.frame_wanted, self._propose_frame)
+        connect(self.results.chosen, intents.choose)
+        connect(self.results.starred, intents.star)
+        connect(self.results.compared, intents.compare)
+        connect(self.results.kept, intents.keep)
+        connect(self.edits.edited, intents.edit)
+        connect(self.edits.variant, intents.add_variant)
+        connect(self.mix.other_chosen, intents.mix_with)
+        connect(self.mix.changed, intents.remix)
+        connect(self.edits.for_new, lambda on: intents.wish(edits_for_new=on))
+        connect(self.edits.plain_too, lambda on: intents.wish(also_without_edits=on))
+        connect(self.reset.clicked, lambda: intents.reset_edits())
+        connect(self.history.activated, lambda _: intents.show_run(self.history.currentData()))
         for section in self.sections.values():
-            section.toggled.connect(self._remember_sections)
+            connect(section.toggled, self._remember_sections)
 
     def draw(self, state: State) -> None:
         """Show everything as `state` says."""
+        self.notice.draw(state.notice)  # first: it may say that something below failed
         self.status.draw(state.connection)
-        self.notice.draw(state.notice)
         self.run_row.draw(state)
         self.form.draw(state)
         self.results.draw(state)
         self.edits.draw(state)
+        self._wheel.watch(self)  # the sliders come and go with the model
         self.mix.draw(state)
         self.sections["mix"].setVisible(state.run is not None)
-        self.reset.setEnabled(any(state.edits.values()))
+        self.reset.setEnabled(any(state.edits.values()) and state.can_edit)
         self._draw_history(state)
         closed = set(state.wishes.sections_closed.split(","))
         for name, section in self.sections.items():
@@ -153,27 +156,18 @@ class Panel(QtWidgets.QWidget):
             self._show_canvas()
         key = state.run.key if state.run else ""
         if key and key != self._shown_run and state.progress.is_running:
-            QtCore.QTimer.singleShot(0, self._reveal_results)
+            later(0, self._reveal_results)
         self._shown_run = key
-        notice, self._shown_notice = self._shown_notice, state.notice
-        if state.notice is not None and state.notice.is_problem and state.notice != notice:
-            QtCore.QTimer.singleShot(0, lambda: self._scroll_to(0))
 
     def _reveal_results(self) -> None:
         """A docker is rarely high enough for everything: the candidates are what one waits for."""
-        self._scroll_to(self.sections["results"].y())
-
-    def _scroll_to(self, y: int) -> None:
         bar = self._scroll.verticalScrollBar()
         if bar is not None:
-            bar.setValue(y)
-
-    def redraw_thumbnail(self, position: int) -> None:
-        self.results.grid.update()
+            bar.setValue(self.sections["results"].y())
 
     def open_settings(self) -> None:
         dialog = SettingsDialog(self._intents.connection_settings(), self)
-        dialog.accepted.connect(lambda: self._intents.use_connection(dialog.settings))
+        connect(dialog.accepted, lambda: self._intents.use_connection(dialog.settings))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from .icons import icon
 
@@ -35,6 +36,7 @@ class IconButton(QtWidgets.QToolButton):
         self.setIconSize(QtCore.QSize(16, 16))
         self._colour()
 
+    @guarded
     def changeEvent(self, event: QtCore.QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:
@@ -72,7 +74,7 @@ class Section(QtWidgets.QWidget):
         layout.setSpacing(2)
         layout.addLayout(head)
         layout.addWidget(self.body)
-        self._button.clicked.connect(lambda: self.set_open(not self._is_open))
+        connect(self._button.clicked, lambda: self.set_open(not self._is_open))
 
     @property
     def is_open(self) -> bool:
@@ -90,7 +92,7 @@ class Section(QtWidgets.QWidget):
 class QuietSlider(QtWidgets.QSlider):
     """Shows how far it is from rest, which the usual slider does not when zero is in the middle.
 
-    Scrolling over it scrolls the docker; a double click brings the resting value back.
+    A double click brings the resting value back.
     """
 
     reset = QtCore.pyqtSignal()
@@ -100,6 +102,7 @@ class QuietSlider(QtWidgets.QSlider):
         self._rest = rest
         self.setMinimumHeight(2 * KNOB + 4)
 
+    @guarded
     def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
@@ -131,15 +134,18 @@ class QuietSlider(QtWidgets.QSlider):
         span = max(1, self.maximum() - self.minimum())
         return KNOB + 1 + (value - self.minimum()) / span * (self.width() - 2 * KNOB - 2)
 
+    @guarded
     def mousePressEvent(self, event: QtGui.QMouseEvent | None) -> None:
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             self.setSliderDown(True)
             self._go_to(event.pos().x())
 
+    @guarded
     def mouseMoveEvent(self, event: QtGui.QMouseEvent | None) -> None:
         if event is not None and self.isSliderDown():
             self._go_to(event.pos().x())
 
+    @guarded
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent | None) -> None:
         self.setSliderDown(False)
 
@@ -149,10 +155,7 @@ class QuietSlider(QtWidgets.QSlider):
         snap = (self.maximum() - self.minimum()) / 60  # rest is easy to hit
         self.setValue(self._rest if abs(value - self._rest) < snap else round(value))
 
-    def wheelEvent(self, event: QtGui.QWheelEvent | None) -> None:
-        if event is not None:
-            event.ignore()
-
+    @guarded
     def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent | None) -> None:
         self.reset.emit()
 
@@ -177,7 +180,7 @@ class ValueSlider(QtWidgets.QWidget):
         self.slider = QuietSlider(round(rest / step))
         self.slider.setRange(round(minimum / step), round(maximum / step))
         self.slider.setMinimumWidth(60)
-        self.slider.reset.connect(lambda: self.spin.setValue(self._rest))
+        connect(self.slider.reset, lambda: self.spin.setValue(self._rest))
         self.spin = QtWidgets.QDoubleSpinBox()
         self.spin.setDecimals(decimals)
         self.spin.setRange(minimum, maximum)
@@ -189,8 +192,8 @@ class ValueSlider(QtWidgets.QWidget):
         layout = row(self)
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.spin)
-        self.slider.valueChanged.connect(lambda value: self.spin.setValue(value * self._step))
-        self.spin.valueChanged.connect(self._typed)
+        connect(self.slider.valueChanged, lambda value: self.spin.setValue(value * self._step))
+        connect(self.spin.valueChanged, self._typed)
 
     @property
     def value(self) -> float:
@@ -221,6 +224,7 @@ class ElidedLabel(QtWidgets.QLabel):
             QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred
         )
 
+    @guarded
     def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
         painter = QtGui.QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from inpaint_client.session.history import PastRun
 
-from ..app.state import State
+from ..app.state import State, Strip
+from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .icons import paint_star
@@ -16,7 +15,6 @@ CELL = 88  # px: a picture's side at least; it grows with the docker
 CAPTION = 17
 GAP = 4
 STAR = 18
-Thumbnail = Callable[[int], "QtGui.QImage | None"]
 
 
 class Grid(QtWidgets.QWidget):
@@ -26,11 +24,9 @@ class Grid(QtWidgets.QWidget):
     starred = QtCore.pyqtSignal(int)
     kept = QtCore.pyqtSignal(int)
 
-    def __init__(self, thumbnail: Thumbnail, parent: QtWidgets.QWidget | None = None) -> None:
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._thumbnail = thumbnail
-        self._run: PastRun | None = None
-        self._missing: frozenset[str] = frozenset()
+        self.strip = Strip()
         self._hover = -1
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -40,10 +36,9 @@ class Grid(QtWidgets.QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def draw(self, run: PastRun | None, missing: frozenset[str]) -> None:
-        before = 0 if self._run is None else len(self._run.results)
-        self._run, self._missing = run, missing
-        if (0 if run is None else len(run.results)) != before:
+    def draw(self, strip: Strip) -> None:
+        before, self.strip = self.strip, strip
+        if strip.count != before.count:
             self.updateGeometry()
         self.update()
 
@@ -60,24 +55,27 @@ class Grid(QtWidgets.QWidget):
         cell = self.cell(position)
         return QtCore.QRect(cell.right() - STAR - 3, cell.top() + 3, STAR, STAR)
 
+    @guarded_or(True)
     def hasHeightForWidth(self) -> bool:
         return True
 
+    @guarded_or(CELL)
     def heightForWidth(self, width: int) -> int:
-        count = 0 if self._run is None else len(self._run.results)
-        lines = -(-count // self._columns(width))
+        lines = -(-self.strip.count // self._columns(width))
         return max(1, lines) * (self._side(width) + CAPTION + GAP)
 
+    @guarded_or(QtCore.QSize(CELL, CELL))
     def sizeHint(self) -> QtCore.QSize:
         return QtCore.QSize(2 * (CELL + GAP), self.heightForWidth(max(self.width(), 2 * CELL)))
 
+    @guarded_or(QtCore.QSize(CELL, CELL))
     def minimumSizeHint(self) -> QtCore.QSize:
         return QtCore.QSize(CELL, self.heightForWidth(max(self.width(), 2 * CELL)))
 
     def _columns(self, width: int) -> int:
         """As many as fit, or fewer where that fills the lines: four in two lines, not 3 + 1."""
         most = max(1, (width + GAP) // (CELL + GAP))
-        count = 0 if self._run is None else len(self._run.results)
+        count = self.strip.count
         lines = -(-count // most)
         return max(1, -(-count // max(1, lines)))
 
@@ -86,30 +84,31 @@ class Grid(QtWidgets.QWidget):
         return max(16, (width - (columns - 1) * GAP) // columns)
 
     def _at(self, place: QtCore.QPoint) -> int:
-        count = 0 if self._run is None else len(self._run.results)
-        return next((i for i in range(count) if self.cell(i).contains(place)), -1)
+        return next((i for i in range(self.strip.count) if self.cell(i).contains(place)), -1)
 
     # -- drawing -----------------------------------------------------------------------------
 
+    @guarded
     def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
-        run = self._run
-        if run is None:
-            return
         painter = QtGui.QPainter(self)
         hints = QtGui.QPainter.RenderHint
         painter.setRenderHints(hints.Antialiasing | hints.SmoothPixmapTransform)
-        for position in range(len(run.results)):
-            self._paint_cell(painter, run, position)
+        if self.strip.run is not None:
+            for position, image in enumerate(self.strip.thumbnails):
+                self._paint_cell(painter, self.strip.run, position, image)
 
-    def _paint_cell(self, painter: QtGui.QPainter, run: PastRun, position: int) -> None:
+    def _paint_cell(
+        self, painter: QtGui.QPainter, run: PastRun, position: int, image: QtGui.QImage | None
+    ) -> None:
         result = run.results[position]
         cell = self.cell(position)
         picture = QtCore.QRect(cell.left(), cell.top(), cell.width(), cell.width())
         palette = self.palette()
         role = QtGui.QPalette.ColorRole
         chosen = position == run.chosen
-        gone = result.layer in self._missing and not (chosen and run.kept not in self._missing)
-        image = self._thumbnail(position)
+        missing = self.strip.missing
+        is_kept = chosen and bool(run.kept) and run.kept not in missing
+        gone = result.layer in missing and not is_kept
         painter.setOpacity(0.35 if gone else 1.0)
         if image is None:
             painter.fillRect(picture, palette.color(role.AlternateBase))
@@ -139,6 +138,7 @@ class Grid(QtWidgets.QWidget):
 
     # -- mouse and keys ----------------------------------------------------------------------
 
+    @guarded
     def mousePressEvent(self, event: QtGui.QMouseEvent | None) -> None:
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
@@ -150,6 +150,7 @@ class Grid(QtWidgets.QWidget):
         else:
             self.chosen.emit(position)
 
+    @guarded
     def mouseMoveEvent(self, event: QtGui.QMouseEvent | None) -> None:
         if event is None:
             return
@@ -158,23 +159,25 @@ class Grid(QtWidgets.QWidget):
             self._hover = position
             self.update()
 
+    @guarded
     def leaveEvent(self, event: QtCore.QEvent | None) -> None:
         self._hover = -1
         self.update()
 
+    @guarded
     def keyPressEvent(self, event: QtGui.QKeyEvent | None) -> None:
-        if event is None or self._run is None or not self._run.results:
+        run, count, columns = self.strip.run, self.strip.count, self._columns(self.width())
+        if event is None or run is None or not count:
             return
-        count, columns = len(self._run.results), self._columns(self.width())
         key = Qt.Key
         steps = {key.Key_Left: -1, key.Key_Right: 1, key.Key_Up: -columns, key.Key_Down: columns}
         pressed = key(event.key()) if event.key() in set(map(int, steps)) else None
         if pressed is not None:
-            position = self._run.chosen + steps[pressed]
+            position = run.chosen + steps[pressed]
             if 0 <= position < count:
                 self.chosen.emit(position)
         elif event.text() == "*":
-            self.starred.emit(self._run.chosen)
+            self.starred.emit(run.chosen)
         else:
             super().keyPressEvent(event)
 
@@ -185,20 +188,20 @@ class Results(QtWidgets.QWidget):
     compared = QtCore.pyqtSignal(bool)
     kept = QtCore.pyqtSignal()
 
-    def __init__(self, thumbnail: Thumbnail, parent: QtWidgets.QWidget | None = None) -> None:
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self.grid = Grid(thumbnail)
-        self.grid.chosen.connect(self.chosen)
-        self.grid.starred.connect(self.starred)
+        self.grid = Grid()
+        connect(self.grid.chosen, self.chosen)
+        connect(self.grid.starred, self.starred)
         self.compare = _LabelledButton("eye", tr("Hold to compare"))
         self.compare.setToolTip(tr("Shows the picture without the fill while you hold it down."))
-        self.compare.pressed.connect(lambda: self.compared.emit(True))
-        self.compare.released.connect(lambda: self.compared.emit(False))
+        connect(self.compare.pressed, lambda: self.compared.emit(True))
+        connect(self.compare.released, lambda: self.compared.emit(False))
         self.keep = _LabelledButton("check", tr("Keep this one"))
         self.keep.setToolTip(
             tr("Makes one layer of the chosen result, without the others. Undo brings them back.")
         )
-        self.keep.clicked.connect(lambda: self.kept.emit())
+        connect(self.keep.clicked, lambda: self.kept.emit())
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
         self.note.setEnabled(False)
@@ -213,7 +216,7 @@ class Results(QtWidgets.QWidget):
     def draw(self, state: State) -> None:
         run = state.run
         self.grid.setVisible(run is not None)
-        self.grid.draw(run, state.missing)
+        self.grid.draw(state.strip)
         attached = state.run_is_attached
         busy = state.progress.is_running
         is_kept = run is not None and bool(run.kept) and run.kept not in state.missing
@@ -235,6 +238,7 @@ class _LabelledButton(QtWidgets.QPushButton):
         self._icon.hide()
         self.setIcon(self._icon.icon())
 
+    @guarded
     def changeEvent(self, event: QtCore.QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:

@@ -6,8 +6,10 @@ import time
 
 from ..app.progress import describe
 from ..app.state import State
+from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
+from .edits import in_words
 from .parts import column, row
 
 _TICK_MS = 250
@@ -25,13 +27,13 @@ class RunRow(QtWidgets.QWidget):
         font.setBold(True)
         self.go.setFont(font)
         self.go.setMinimumHeight(34)
-        self.go.clicked.connect(lambda: self.run.emit())
+        connect(self.go.clicked, lambda: self.run.emit())
         self.bar = QtWidgets.QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.words = QtWidgets.QLabel()
         self.stop = QtWidgets.QPushButton(tr("Cancel"))
-        self.stop.clicked.connect(lambda: self.cancel.emit())
+        connect(self.stop.clicked, lambda: self.cancel.emit())
         words = column()
         words.setSpacing(3)
         words.addWidget(self.words)
@@ -42,12 +44,15 @@ class RunRow(QtWidgets.QWidget):
         running.setSpacing(8)
         running.addLayout(words, 1)
         running.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.remark = QtWidgets.QLabel()
+        self.remark.setWordWrap(True)
         layout = column(self)
         layout.addWidget(self.go)
         layout.addWidget(self._running)
+        layout.addWidget(self.remark)
         self._tick = QtCore.QTimer(self)
         self._tick.setInterval(_TICK_MS)
-        self._tick.timeout.connect(self._show_time)
+        connect(self._tick.timeout, self._show_time)
 
     def draw(self, state: State) -> None:
         self._state = state
@@ -55,6 +60,9 @@ class RunRow(QtWidgets.QWidget):
         self.go.setVisible(not running)
         self.go.setEnabled(state.has_document)
         self.go.setToolTip("" if state.has_document else tr("Open a picture first."))
+        edits = in_words(state.new_edits)
+        self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))
+        self.remark.setVisible(bool(edits))
         self._running.setVisible(running)
         if running != self._tick.isActive():
             self._tick.start() if running else self._tick.stop()
@@ -64,11 +72,13 @@ class RunRow(QtWidgets.QWidget):
             self.bar.setValue(round(1000 * (fraction or 0)))
             self._show_time()
 
+    @guarded
     def changeEvent(self, event: QtCore.QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:
             self._emphasise()
 
+    @guarded
     def showEvent(self, event: QtGui.QShowEvent | None) -> None:
         super().showEvent(event)
         self._emphasise()

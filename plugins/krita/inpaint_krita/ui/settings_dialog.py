@@ -8,9 +8,11 @@ from inpaint_client.endpoint import TlsFiles, parse_endpoint
 from inpaint_client.errors import InpaintError
 from inpaint_client.settings import ConnectionSettings
 
+from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
 from ..text import tr
 from .parts import column, row
+from .quiet_wheel import QuietWheel
 
 
 class SettingsDialog(QtWidgets.QDialog):
@@ -31,7 +33,7 @@ class SettingsDialog(QtWidgets.QDialog):
         self.executable = QtWidgets.QLineEdit(settings.executable)
         self.executable.setPlaceholderText(tr("found by itself"))
         browse = QtWidgets.QPushButton(tr("Browse …"))
-        browse.clicked.connect(self._browse)
+        connect(browse.clicked, self._browse)
         self.address = QtWidgets.QLineEdit(settings.address)
         self.address.setPlaceholderText("tls://gpu.example.org:50099")
         self.token = QtWidgets.QLineEdit(settings.token)
@@ -42,8 +44,8 @@ class SettingsDialog(QtWidgets.QDialog):
         self.problem.setWordWrap(True)
         buttons = QtWidgets.QDialogButtonBox.StandardButton
         self.buttons = QtWidgets.QDialogButtonBox(buttons.Ok | buttons.Cancel)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
+        connect(self.buttons.accepted, self.accept)
+        connect(self.buttons.rejected, self.reject)
 
         program = row()
         program.addWidget(self.executable, 1)
@@ -71,8 +73,9 @@ class SettingsDialog(QtWidgets.QDialog):
             self.token.textChanged,
             self.authority.textChanged,
         ):
-            signal.connect(self._check)
+            connect(signal, self._check)
         self._check()
+        QuietWheel(self).watch(self)
 
     @property
     def settings(self) -> ConnectionSettings:

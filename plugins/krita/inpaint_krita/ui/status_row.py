@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..app.connection import Connection, Phase
+from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .parts import ElidedLabel, IconButton, row
@@ -26,6 +27,7 @@ class _Dot(QtWidgets.QWidget):
         self._colour = QtGui.QColor(name)
         self.update()
 
+    @guarded
     def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
@@ -43,9 +45,9 @@ class StatusRow(QtWidgets.QWidget):
         self._dot = _Dot()
         self.words = ElidedLabel()
         self.button = QtWidgets.QPushButton()
-        self.button.clicked.connect(lambda: self.mend.emit())
+        connect(self.button.clicked, lambda: self.mend.emit())
         gear = IconButton("sliders", tr("Connection settings"))
-        gear.clicked.connect(lambda: self.settings.emit())
+        connect(gear.clicked, lambda: self.settings.emit())
         layout = row(self)
         layout.addWidget(self._dot)
         layout.addWidget(self.words, 1)

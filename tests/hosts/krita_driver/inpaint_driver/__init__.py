@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import sys
 import time
@@ -32,12 +33,24 @@ class Stage:
     def __init__(self) -> None:
         self.out = OUT
         self.app = Krita.instance()
+        self.failures = None  # a list: the scenario expects some, and finds them there
         self.arguments = json.loads(os.environ.get("INPAINT_TEST_ARGUMENTS", "{}"))
 
     def log(self, *words: object) -> None:
         line = f"[{time.monotonic() - STARTED:7.3f}] " + " ".join(str(word) for word in words)
         with (OUT / "driver.log").open("a", encoding="utf-8") as log:
             log.write(line + "\n")
+
+
+class Listening(logging.Handler):
+    """Hands on what is logged."""
+
+    def __init__(self, tell) -> None:
+        super().__init__()
+        self.tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.tell(record.getMessage())
 
 
 class Driver(Extension):
@@ -55,6 +68,9 @@ class Driver(Extension):
         self.is_over = False
         # An exception in a slot would open a modal window of Krita's, and wait there for ever.
         sys.excepthook = self.fail
+        # The plug-in lets none out, but logs it: a test must not pass over that.
+        self.listening = Listening(self.hear)
+        logging.getLogger("inpaint_krita.host.guard").addHandler(self.listening)
         try:
             sys.path.insert(0, os.environ["INPAINT_TEST_SCENARIOS"])
             scenario = importlib.import_module(os.environ["INPAINT_TEST_SCENARIO"])
@@ -76,6 +92,12 @@ class Driver(Extension):
             self.end(traceback.format_exc())
         else:
             QtCore.QTimer.singleShot(int(pause or 0), self.step)
+
+    def hear(self, words: str) -> None:
+        if self.stage.failures is None:
+            self.end(words)
+        else:
+            self.stage.failures.append(words)
 
     def fail(self, kind: type, error: BaseException, trace: object) -> None:
         self.end("".join(traceback.format_exception(kind, error, trace)))

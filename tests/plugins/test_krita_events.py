@@ -1,0 +1,335 @@
+"""Whatever happens in whatever order, the docker stays true to what it shows, and never fails.
+
+The artist's, Krita's and the daemon's events come in random interleavings, with paintings between
+them. Krita is a document in memory; the daemon is in the test's hands.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+pytest.importorskip("PyQt6.QtWidgets", reason="PyQt6 is not installed (pip install PyQt6)")
+
+from fake_krita import FakeDocument, FakeHost, FakeLayer
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from inpaint_client.errors import BadInput, ConnectionLost, InpaintError, NotFound
+from inpaint_client.requests import StyleLevel
+from inpaint_client.settings import ConnectionSettings, SettingsFile
+from inpaint_krita.app.controller import Controller
+from inpaint_krita.app.link import Link
+from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
+from inpaint_krita.runs.wishes import Wishes
+from inpaint_krita.ui.panel import Panel
+from krita_alarms import Listening
+from scripted_link import ScriptedJob, ScriptedLink
+
+pytestmark = pytest.mark.slow
+APPLICATION = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["test"])
+REST_S = 0.045  # longer than a slider that is dragged rests
+FAILURES: tuple[InpaintError, ...] = (
+    ConnectionLost("The daemon went away."),
+    NotFound("The session has expired."),
+    BadInput("The hole is too large."),
+)
+ARTIST = (
+    "cancel",
+    "keep",
+    "next",
+    "previous",
+    "hold",
+    "let go",
+    "reset",
+    "both versions",
+    "structure",
+    "answer",
+    "dismiss",
+)
+KRITA = (
+    "paint",
+    "resize",
+    "select_nothing",
+    "select",
+    "undo",
+    "redo",
+    "delete_a_layer",
+    "look",
+    "other_document",
+    "close_the_document",
+)
+
+
+class Docker(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        folder = Path(self.folder.name)
+        self.listening = Listening(logging.ERROR)
+        logging.getLogger("inpaint_krita").addHandler(self.listening)
+        self.documents = [FakeDocument(), FakeDocument()]
+        self.undone: dict[int, list[tuple[FakeLayer, int]]] = {0: [], 1: []}
+        self.host = FakeHost(self.documents[0])
+        self.link = ScriptedLink()
+        wishes = SettingsFile(folder / "krita.json", Wishes)
+        wishes.save(Wishes(seed=5, new_seed=False, candidates=3))
+        connections = SettingsFile(folder / "connection.json", ConnectionSettings)
+        self.controller = Controller(self.host, cast(Link, self.link), wishes, connections)
+        self.panel = Panel(self.controller)
+        self.controller.state_changed.connect(self.panel.draw)
+        self.panel.resize(300, 720)
+        self.panel.show()
+        self.controller.open()
+
+    # -- what the machine looks at ---------------------------------------------------------------
+
+    @property
+    def document(self) -> FakeDocument:
+        assert self.host.document is not None
+        return self.host.document
+
+    @property
+    def grid(self) -> Any:
+        return self.panel.results.grid
+
+    @property
+    def open_jobs(self) -> list[ScriptedJob]:
+        return [job for job in self.link.jobs if not job.is_over]
+
+    @invariant()
+    def nothing_failed(self) -> None:
+        assert not self.listening.seen, self.listening.seen[0]
+
+    @invariant()
+    def the_strip_is_one_run(self) -> None:
+        strip, state = self.grid.strip, self.controller.state
+        assert strip == state.strip
+        assert len(strip.thumbnails) == strip.count
+        if strip.run is not None:
+            assert strip.run in state.runs
+            assert strip.count == 0 or 0 <= strip.run.chosen < strip.count
+
+    # -- the artist ------------------------------------------------------------------------------
+
+    @rule(
+        count=st.integers(1, 6),
+        edited=st.booleans(),
+        plain_too=st.booleans(),
+        is_read=st.booleans(),
+    )
+    def start(self, count: int, edited: bool, plain_too: bool, is_read: bool) -> None:
+        """Another run; the daemon may have its request already, or not."""
+        self.controller.wish(candidates=count, edits_for_new=edited, also_without_edits=plain_too)
+        self.panel.run_row.go.click()
+        if is_read:
+            self.turn(4)
+
+    @rule(
+        act=st.sampled_from(["chosen", "starred", "mixed", "shown"]),
+        position=st.integers(0, 8),
+    )
+    def point(self, act: str, position: int) -> None:
+        """Click a candidate or its star; choose in a list."""
+        if act == "chosen":
+            self._press(self.grid.cell(position).center())
+        elif act == "starred":
+            self._press(self.grid.star_box(position).center())
+        else:
+            box = self.panel.mix.other if act == "mixed" else self.panel.history
+            if position < box.count():
+                box.setCurrentIndex(position)
+                box.activated.emit(position)
+
+    @rule(key=st.sampled_from(["Left", "Right", "Up", "Down", "Asterisk"]))
+    def type(self, key: str) -> None:
+        code = getattr(QtCore.Qt.Key, f"Key_{key}")
+        none = QtCore.Qt.KeyboardModifier.NoModifier
+        text = "*" if key == "Asterisk" else ""
+        event = QtGui.QKeyEvent(QtCore.QEvent.Type.KeyPress, code, none, text)
+        QtWidgets.QApplication.sendEvent(self.grid, event)
+
+    @rule(name=st.sampled_from(["smile", "light"]), value=st.sampled_from([-1.0, 0.0, 1.5]))
+    def slide(self, name: str, value: float) -> None:
+        self.panel.edits.sliders[name].spin.setValue(value)
+        time.sleep(REST_S)
+        QtWidgets.QApplication.processEvents()
+
+    @rule(act=st.sampled_from(ARTIST))
+    def press(self, act: str) -> None:
+        panel, controller = self.panel, self.controller
+        {
+            "cancel": panel.run_row.stop.click,
+            "keep": panel.results.keep.click,
+            "next": lambda: controller.step(1),
+            "previous": lambda: controller.step(-1),
+            "hold": panel.results.compare.pressed.emit,
+            "let go": panel.results.compare.released.emit,
+            "reset": panel.reset.click,
+            "both versions": panel.edits.add.click,
+            "structure": panel.mix.levels[StyleLevel.STRUCTURE].click,
+            "answer": panel.notice.button.click,
+            "dismiss": controller.dismiss,
+        }[act]()
+
+    # -- Krita -----------------------------------------------------------------------------------
+
+    @rule(act=st.sampled_from(KRITA))
+    def krita(self, act: str) -> None:
+        getattr(self, f"_{act}")()
+
+    @rule(turns=st.integers(1, 4))
+    def turn(self, turns: int) -> None:
+        for _ in range(turns):
+            QtWidgets.QApplication.processEvents()
+
+    def _paint(self) -> None:
+        self.grid.repaint()
+
+    def _resize(self) -> None:
+        self.panel.resize(520 if self.panel.width() < 400 else 240, 720)
+        self.panel.grab()
+
+    def _select_nothing(self) -> None:
+        self.document.selected = None
+
+    def _select(self) -> None:
+        self.document.selected = FakeDocument().selected
+
+    def _undo(self) -> None:
+        """The newest layer or group of layers is taken out."""
+        children = self.document.root.children
+        if len(children) > 1:
+            at = len(children) - 1
+            self.undone[self._number].append((children.pop(at), at))
+            self.document.active = children[0]
+
+    def _redo(self) -> None:
+        undone = self.undone[self._number]
+        if undone:
+            layer, at = undone.pop()
+            self.document.root.children.insert(at, layer)
+
+    def _delete_a_layer(self) -> None:
+        layer = next((e for e in self.document.root.walk() if e.title.startswith("Seed")), None)
+        if layer is not None and layer.parent is not None and layer in layer.parent.children:
+            layer.parent.children.remove(layer)
+            self.document.active = self.document.root.children[0]
+
+    def _look(self) -> None:
+        self.controller._look_at_document()
+
+    def _other_document(self) -> None:
+        self.host.document = self.documents[1 - self._number]
+        self.controller.document_changed()
+
+    def _close_the_document(self) -> None:
+        number = self._number
+        self.document.is_open = False
+        self.documents[number] = FakeDocument()
+        self.undone[number] = []
+        self.host.document = None
+        self.controller.document_changed()
+        self.host.document = self.documents[number]
+        self.controller.document_changed()
+
+    # -- the daemon ------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.open_jobs)
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def deliver(self, data: st.DataObject, count: int) -> None:
+        """The next messages of one answer arrive."""
+        job = data.draw(st.sampled_from(self.open_jobs))
+        for _ in range(count):
+            job.deliver()
+
+    @precondition(lambda self: self.open_jobs)
+    @rule()
+    def deliver_all(self) -> None:
+        """Every answer arrives, with a turn of the event loop after each message."""
+        while self.open_jobs:
+            for job in self.open_jobs:
+                job.deliver()
+                QtWidgets.QApplication.processEvents()
+
+    @precondition(lambda self: self.open_jobs)
+    @rule(data=st.data(), error=st.sampled_from(FAILURES))
+    def fail(self, data: st.DataObject, error: InpaintError) -> None:
+        data.draw(st.sampled_from(self.open_jobs)).fail(error)
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            self._nothing_stands_still()
+            self.nothing_failed()
+        finally:
+            logging.getLogger("inpaint_krita").removeHandler(self.listening)
+            self.controller.close()
+            self.panel.close()
+            self.panel.deleteLater()
+            self.controller.deleteLater()
+            QtWidgets.QApplication.processEvents()
+            self.folder.cleanup()
+
+    def _nothing_stands_still(self) -> None:
+        """Once the daemon has said all it has to say, another run is filled to its end."""
+        for document in self.documents:
+            self.host.document = document
+            self.controller.document_changed()
+            self._settle()
+            document.selected = FakeDocument().selected
+            self.controller.wish(candidates=2, also_without_edits=False)
+            before = self.controller.state.run
+            self.panel.run_row.go.click()
+            self._settle()
+            run = self.controller.state.run
+            assert run is not None
+            assert run != before
+            assert len(run.results) == 2
+            assert None not in self.grid.strip.thumbnails
+
+    def _settle(self) -> None:
+        end = time.monotonic() + 20
+        QtWidgets.QApplication.processEvents()
+        while self.open_jobs or self.controller.is_busy:
+            assert time.monotonic() < end, "something stands still"
+            for job in self.open_jobs:
+                job.deliver()
+            QtWidgets.QApplication.processEvents()
+        for _ in range(10):
+            QtWidgets.QApplication.processEvents()
+
+    @property
+    def _number(self) -> int:
+        return next(i for i, each in enumerate(self.documents) if each is self.host.document)
+
+    def _press(self, place: QtCore.QPoint) -> None:
+        left = QtCore.Qt.MouseButton.LeftButton
+        event = QtGui.QMouseEvent(
+            QtCore.QEvent.Type.MouseButtonPress,
+            QtCore.QPointF(place),
+            QtCore.QPointF(self.grid.mapToGlobal(place)),
+            left,
+            left,
+            QtCore.Qt.KeyboardModifier.NoModifier,
+        )
+        QtWidgets.QApplication.sendEvent(self.grid, event)
+
+
+Docker.TestCase.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    # Without shrinking: that takes minutes for forty steps, and the traceback says more.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+TestDocker = Docker.TestCase
