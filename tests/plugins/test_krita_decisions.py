@@ -12,6 +12,7 @@ from inpaint_client.errors import (
     ConnectionLost,
     InpaintError,
     NoDaemon,
+    ProgramNotFound,
     StartFailed,
     Unauthenticated,
 )
@@ -177,7 +178,8 @@ class TestConnection:
         [
             (NoDaemon("none"), False, Phase.MISSING, Mend.START),
             (NoDaemon("none"), True, Phase.FAILED, Mend.RECONNECT),
-            (StartFailed("no program"), False, Phase.FAILED, Mend.SHOW_LOG),
+            (ProgramNotFound("no program"), False, Phase.FAILED, Mend.CHOOSE_PROGRAM),
+            (StartFailed("ended at once"), False, Phase.FAILED, Mend.SHOW_LOG),
             (Unauthenticated("no token"), True, Phase.FAILED, Mend.SETTINGS),
             (BadInput("no address"), False, Phase.FAILED, Mend.SETTINGS),
             (ConnectionLost("broke"), False, Phase.FAILED, Mend.RECONNECT),

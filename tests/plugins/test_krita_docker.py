@@ -22,7 +22,7 @@ from fake_krita import FakeDocument, FakeHost
 from inpaint_client.geometry import Box
 from inpaint_client.requests import StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
-from inpaint_krita.app.connection import Phase
+from inpaint_krita.app.connection import Mend, Phase
 from inpaint_krita.app.controller import Controller
 from inpaint_krita.app.link import Link
 from inpaint_krita.app.state import Offer
@@ -408,7 +408,8 @@ def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
     assert "inside the plug-in" in docker.panel.notice.words.text()
     docker.panel.notice.button.click()
     assert docker.host.plugin_log_shown
-    assert docker.controller.state.notice is None
+    assert docker.panel.notice.isVisible(), "the log answers nothing"
+    docker.controller.dismiss()
     fill(docker)
     assert docker.controller.state.notice is None
     assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
@@ -590,7 +591,19 @@ def test_no_daemon_says_so_and_offers_to_start(
         notice = opened.controller.state.notice
         assert notice is not None
         assert "/nowhere/inpaint-server" in notice.text
-        assert notice.offer is Offer.SHOW_LOG
+        assert notice.offer is Offer.CHOOSE_PROGRAM
+        assert opened.panel.status.button.text() == "Choose program …"
+
+        opened.controller.mend()  # the artist looks, and cancels
+        assert opened.controller.connection_settings().executable == "/nowhere/inpaint-server"
+        server = tmp_path / "inpaint-server"
+        server.write_text("#!/bin/sh\necho no GPU 7; exit 2\n")
+        server.chmod(0o755)
+        opened.host.program = str(server)
+        opened.controller.accept_offer()
+        assert opened.controller.connection_settings().executable == str(server)
+        until(lambda: opened.controller.state.connection.mend is Mend.SHOW_LOG)
+        assert "no GPU 7" in opened.controller.state.connection.explanation
     finally:
         shut(opened)
 

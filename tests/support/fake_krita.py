@@ -247,6 +247,7 @@ class FakeHost:
         self.document = document
         self.log_shown = False
         self.plugin_log_shown = False
+        self.program = ""  # what an artist chooses; empty = cancels
 
     def active_document(self) -> FakeDocument | None:
         return self.document
@@ -259,3 +260,6 @@ class FakeHost:
 
     def show_plugin_log(self) -> None:
         self.plugin_log_shown = True
+
+    def choose_program(self) -> str:
+        return self.program

@@ -9,6 +9,7 @@ from inpaint_client.errors import (
     BadInput,
     InpaintError,
     NoDaemon,
+    ProgramNotFound,
     StartFailed,
     Unauthenticated,
     Unavailable,
@@ -33,6 +34,7 @@ class Mend(Enum):
     START = auto()
     RECONNECT = auto()
     SETTINGS = auto()
+    CHOOSE_PROGRAM = auto()
     SHOW_LOG = auto()
 
 
@@ -84,6 +86,8 @@ class Connection:
             return Mend.NONE
         if isinstance(self.error, (Unauthenticated, BadInput)):
             return Mend.SETTINGS
+        if isinstance(self.error, ProgramNotFound):
+            return Mend.CHOOSE_PROGRAM
         if isinstance(self.error, StartFailed):
             return Mend.SHOW_LOG
         return Mend.RECONNECT
@@ -95,6 +99,7 @@ class Connection:
             Mend.START: tr("Start"),
             Mend.RECONNECT: tr("Reconnect"),
             Mend.SETTINGS: tr("Settings …"),
+            Mend.CHOOSE_PROGRAM: tr("Choose program …"),
             Mend.SHOW_LOG: tr("Show log"),
         }[self.mend]
 

@@ -36,6 +36,7 @@ class Host(Protocol):
     def scratch(self) -> Scratch: ...
     def show_log(self) -> None: ...
     def show_plugin_log(self) -> None: ...
+    def choose_program(self) -> str: ...
 
 
 class Controller(QtCore.QObject):
@@ -187,25 +188,28 @@ class Controller(QtCore.QObject):
         mend = self._link.connection.mend
         if mend is Mend.SETTINGS:
             self.settings_wanted.emit()
+        elif mend is Mend.CHOOSE_PROGRAM:
+            self._choose_program()
         elif mend is Mend.SHOW_LOG:
             self._host.show_log()
-            self._link.look()
         elif mend is not Mend.NONE:
             self._link.start()
 
     def accept_offer(self) -> None:
         """The button in the notice."""
         notice = self.state.notice
-        self.dismiss()
         offer = notice.offer if notice else Offer.NONE
+        if offer in (Offer.SHOW_LOG, Offer.SHOW_PLUGIN_LOG):  # which answers nothing by itself
+            show = self._host.show_log if offer is Offer.SHOW_LOG else self._host.show_plugin_log
+            show()
+            return
+        self.dismiss()
         if offer is Offer.SELECT_TRANSPARENT and self._session is not None:
             self._session.select_transparent_part()
         elif offer is Offer.SETTINGS:
             self.settings_wanted.emit()
-        elif offer is Offer.SHOW_LOG:
-            self._host.show_log()
-        elif offer is Offer.SHOW_PLUGIN_LOG:
-            self._host.show_plugin_log()
+        elif offer is Offer.CHOOSE_PROGRAM:
+            self._choose_program()
         elif offer is Offer.AGAIN:
             self.run()
 
@@ -223,6 +227,13 @@ class Controller(QtCore.QObject):
         if self._notice != notice:
             self._notice = notice
             self._publish()
+
+    def _choose_program(self) -> None:
+        """Let the artist say where `inpaint-server` is, and start it."""
+        path = self._host.choose_program()
+        if path:
+            self.use_connection(replace(self._link.settings, executable=path))
+            self._link.start()
 
     def connection_settings(self) -> ConnectionSettings:
         return self._link.settings

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from inpaint_client.errors import BadInput, Cancelled, InpaintError, StartFailed, Unauthenticated
+from inpaint_client.errors import (
+    BadInput,
+    Cancelled,
+    InpaintError,
+    ProgramNotFound,
+    StartFailed,
+    Unauthenticated,
+)
 
 from ..text import tr
 from .state import Notice, Offer
@@ -12,6 +19,9 @@ def notice_of(error: InpaintError) -> Notice:
     """A failure as one sentence with what helps."""
     if isinstance(error, Cancelled):
         return Notice(tr("Cancelled."), is_problem=False)
+    if isinstance(error, ProgramNotFound):
+        label = tr("Choose program …")
+        return Notice(str(error), offer=Offer.CHOOSE_PROGRAM, offer_label=label)
     if isinstance(error, StartFailed):
         return Notice(str(error), offer=Offer.SHOW_LOG, offer_label=tr("Show log"))
     if isinstance(error, Unauthenticated):

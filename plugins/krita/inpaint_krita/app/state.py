@@ -22,6 +22,7 @@ class Offer(Enum):
     NONE = auto()
     SELECT_TRANSPARENT = auto()
     SETTINGS = auto()
+    CHOOSE_PROGRAM = auto()
     SHOW_LOG = auto()
     SHOW_PLUGIN_LOG = auto()
     AGAIN = auto()

@@ -52,6 +52,16 @@ class KritaHost:
             text = missing
         self.show_text(str(path), text)
 
+    def choose_program(self) -> str:
+        """Ask for the path of `inpaint-server`; empty if nothing was chosen."""
+        window = self._application.activeWindow()
+        path, _filter = QtWidgets.QFileDialog.getOpenFileName(
+            window.qwindow() if window else None,
+            tr("Choose inpaint-server"),
+            QtCore.QDir.homePath(),
+        )
+        return str(path)
+
     def show_text(self, title: str, text: str) -> None:
         window = self._application.activeWindow()
         dialog = QtWidgets.QDialog(window.qwindow() if window else None)
