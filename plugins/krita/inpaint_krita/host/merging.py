@@ -31,7 +31,7 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     leaves one. It works on the active layer, and in its own time: hence the turns.
 
     Raises:
-        BadInput: the group is no longer in the picture.
+        BadInput: the group, or what it was merged to, is no longer in the picture.
         TimeoutError: Krita did not do it.
     """
     before = document.active_id()
@@ -45,7 +45,9 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     yield from _until(lambda: bool(_new(document, known)))
     document.settle()
     yield _TURN_MS
-    (merged,) = _new(document, known)
+    if not (new := _new(document, known)):  # undone at once
+        raise BadInput(tr("The layers of this run are no longer in the picture."))
+    (merged,) = new
     if document.is_attached(before):
         document.activate(before)
     return merged
