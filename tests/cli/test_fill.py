@@ -327,6 +327,7 @@ def test_progress_is_shown_on_a_terminal_and_goes_away(
     terminal, ours = os.openpty()
     termios.tcsetwinsize(ours, (24, 80))
     command = ["fill", image, "--mask", mask, "--out", "out", "-n", "3", "--frame", "box"]
+    command += ["--smooth", "never"]
     ended = subprocess.run(
         [sys.executable, "-m", "inpaint_cli", *map(str, command)],
         env={**os.environ, "XDG_RUNTIME_DIR": str(daemon.folder)},
@@ -348,7 +349,8 @@ def test_progress_is_shown_on_a_terminal_and_goes_away(
 
 def test_without_a_terminal_nothing_is_said(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
-    ended = inpaint("fill", image, "--mask", mask, "--out", "out", "--frame", "box")
+    command = ["fill", image, "--mask", mask, "--out", "out", "--frame", "box"]
+    ended = inpaint(*command, "--smooth", "never")
     assert ended.returncode == 0
     assert ended.stderr == ""
 
