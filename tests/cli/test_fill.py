@@ -349,8 +349,8 @@ def test_progress_is_shown_on_a_terminal_and_goes_away(
 
 def test_without_a_terminal_nothing_is_said(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
-    fill = ["fill", image, "--mask", mask, "--out", "out", "--frame", "box"]
-    ended = inpaint(*fill, "--smooth", "never")
+    command = ["fill", image, "--mask", mask, "--out", "out", "--frame", "box"]
+    ended = inpaint(*command, "--smooth", "never")
     assert ended.returncode == 0
     assert ended.stderr == ""
 
