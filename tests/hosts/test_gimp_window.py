@@ -191,6 +191,24 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)
 
 
+def test_a_second_fill_is_seen_after_undo_and_redo(live: LiveGimp, slow: FakeProcess) -> None:
+    """GIMP selects the layers that redo brings back: those of the first fill."""
+    filled = begin(live, mode="NONINTERACTIVE", candidates=2, new_seed=False, seed=7)
+    tree = live.result(filled)["tree"]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
+    live.key(IMAGE_WINDOW, "ctrl+y")
+    wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
+    again = live.run("overlaps", selection=[150, 100, 90, 80], seed=20, at=[200, 140])
+    assert again["selected"] != ["Background"]
+    assert [each[0] for each in again["tree"][:2]] == [f"{GROUP}20", f"{GROUP}7"]
+    assert again["colour"] == [round(255 * value) for value in colour_of(20)]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == tree, "one undo of the second", 20)
+    live.key(IMAGE_WINDOW, "ctrl+y")
+    wait_for(lambda: live.run("layers")["tree"] == again["tree"], "one redo of the second", 20)
+
+
 def half_way(first: int, second: int) -> tuple[float, ...]:
     pairs = zip(colour_of(first), colour_of(second), strict=True)
     return tuple((a + b) / 2 for a, b in pairs)

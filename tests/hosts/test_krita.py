@@ -235,6 +235,30 @@ def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
     assert (box.x, box.y, box.width, box.height) == (90, 50, 100, 80)
 
 
+def bgr(seed: int, **edits: float) -> list[int]:
+    """The fake daemon's colour as a document in Krita has it."""
+    return [round(255 * each) for each in colour_of(seed, edits)][::-1]
+
+
+def test_a_run_goes_above_every_run_that_it_overlaps(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        seen = run_krita("overlaps", environment).value
+        third = daemon.service.fills[2]
+    box, crop = third.crop_box, third.crop
+    start = 3 * ((65 - box.y) * crop.width + 110 - box.x)  # beside its hole, in the second run's
+    assert list(crop.data[start : start + 3]) == bgr(7)[::-1], "the model sees what is there"
+    assert seen == {
+        "first": bgr(5),
+        "second": bgr(7),
+        "another candidate": bgr(8),
+        "third": bgr(9),
+        "another candidate of the third": bgr(10),
+        "elsewhere": bgr(11),
+        "above the kept one": bgr(13),
+    }
+
+
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
         arguments = {"pid": daemon.process.pid}

@@ -43,6 +43,9 @@ class FakeLayer:
     def parentNode(self) -> FakeLayer | None:  # noqa: N802 (Krita's name)
         return self.parent
 
+    def childNodes(self) -> list[FakeLayer]:  # noqa: N802 (Krita's name)
+        return self.children
+
     @property
     def key(self) -> str:
         return str(id(self))

@@ -105,7 +105,7 @@ class DocumentSession(QtCore.QObject):
             model,
             usable_edits(self.edits, model),
             self._limits(),
-            {run.group for run in self.book.runs},
+            self.book.runs,
         )
         if plan is not None:
             run = FillRun(self.document, plan, self._submit, self._scratch.convert, self)
