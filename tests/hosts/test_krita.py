@@ -259,6 +259,21 @@ def test_a_run_goes_above_every_run_that_it_overlaps(run_krita: RunKrita) -> Non
     }
 
 
+def test_candidates_are_added_deleted_and_kept(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        seen = run_krita("candidates", environment).value
+    assert seen == {
+        "more": bgr(9),
+        "more undone": bgr(7),
+        "second": bgr(6),
+        "its neighbor": bgr(7),
+        "kept": bgr(5),
+        "kept and edited": bgr(5, smile=1.0),
+        "from the file": [5, 9],
+    }
+
+
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
         arguments = {"pid": daemon.process.pid}

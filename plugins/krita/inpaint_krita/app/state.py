@@ -43,7 +43,7 @@ class State:
     progress: RunStatus = field(default_factory=RunStatus)
     notice: Notice | None = None
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
-    run: PastRun | None = None  # the one that is shown
+    run: PastRun | None = None  # the one that is shown, with the results that are not deleted
     missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
     edits: Edits = field(default_factory=dict)  # what the sliders show
     is_editing: bool = False  # a slider's rendering is under way
@@ -57,6 +57,21 @@ class State:
         if info is None:
             return None
         return info.model(self.wishes.model) or info.model()
+
+    @property
+    def run_is_kept(self) -> bool:
+        """Whether results of the shown run are layers of their own, without the others."""
+        run = self.run
+        if run is None:
+            return False
+        if run.kept and run.kept not in self.missing:
+            return True
+        return run.group in self.missing and self.run_is_attached
+
+    @property
+    def starred(self) -> int:
+        """How many results of the shown run are starred."""
+        return sum(result.starred for result in self.run.results) if self.run else 0
 
     @property
     def run_is_attached(self) -> bool:

@@ -67,7 +67,7 @@ class Edits(QtWidgets.QWidget):
         )
         self.both.setVisible(has)
         self.both.setChecked(state.wishes.also_without_edits)
-        can_add = state.run is not None and state.run_is_attached and not state.run.kept
+        can_add = state.run is not None and state.run_is_attached and not state.run_is_kept
         self.add.setVisible(has and can_add and not state.progress.is_running)
         self.add.setEnabled(any(state.edits.values()) and not state.is_editing)
 

@@ -24,7 +24,7 @@ class Grid(QtWidgets.QWidget):
 
     chosen = QtCore.pyqtSignal(int)
     starred = QtCore.pyqtSignal(int)
-    kept = QtCore.pyqtSignal(int)
+    deleted = QtCore.pyqtSignal(int)
 
     def __init__(self, thumbnail: Thumbnail, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +32,7 @@ class Grid(QtWidgets.QWidget):
         self._run: PastRun | None = None
         self._missing: frozenset[str] = frozenset()
         self._hover = -1
+        self._may_delete = False
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QtWidgets.QSizePolicy(
@@ -40,7 +41,8 @@ class Grid(QtWidgets.QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def draw(self, run: PastRun | None, missing: frozenset[str]) -> None:
+    def draw(self, run: PastRun | None, missing: frozenset[str], may_delete: bool = False) -> None:
+        self._may_delete = may_delete
         before = 0 if self._run is None else len(self._run.results)
         self._run, self._missing = run, missing
         if (0 if run is None else len(run.results)) != before:
@@ -162,6 +164,33 @@ class Grid(QtWidgets.QWidget):
         self._hover = -1
         self.update()
 
+    def event(self, event: QtCore.QEvent | None) -> bool:
+        """Keep Krita from taking Delete for its own, which clears pixels of the active layer."""
+        if (
+            isinstance(event, QtGui.QKeyEvent)
+            and event.type() == QtCore.QEvent.Type.ShortcutOverride
+            and event.key() == Qt.Key.Key_Delete
+        ):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def contextMenuEvent(self, event: QtGui.QContextMenuEvent | None) -> None:
+        position = -1 if event is None else self._at(event.pos())
+        if event is None or self._run is None or position < 0:
+            return
+        starred = self._run.results[position].starred
+        menu = QtWidgets.QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        star = menu.addAction(tr("Remove the star") if starred else tr("Star"))
+        delete = menu.addAction(tr("Delete this candidate"))
+        assert star is not None
+        assert delete is not None
+        star.triggered.connect(lambda: self.starred.emit(position))
+        delete.triggered.connect(lambda: self.deleted.emit(position))
+        delete.setEnabled(self._may_delete)
+        menu.popup(event.globalPos())
+
     def keyPressEvent(self, event: QtGui.QKeyEvent | None) -> None:
         if event is None or self._run is None or not self._run.results:
             return
@@ -175,6 +204,9 @@ class Grid(QtWidgets.QWidget):
                 self.chosen.emit(position)
         elif event.text() == "*":
             self.starred.emit(self._run.chosen)
+        elif event.key() == key.Key_Delete:
+            if self._may_delete:
+                self.deleted.emit(self._run.chosen)
         else:
             super().keyPressEvent(event)
 
@@ -184,21 +216,29 @@ class Results(QtWidgets.QWidget):
     starred = QtCore.pyqtSignal(int)
     compared = QtCore.pyqtSignal(bool)
     kept = QtCore.pyqtSignal()
+    deleted = QtCore.pyqtSignal(int)
+    more_wanted = QtCore.pyqtSignal()
 
     def __init__(self, thumbnail: Thumbnail, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.grid = Grid(thumbnail)
         self.grid.chosen.connect(self.chosen)
         self.grid.starred.connect(self.starred)
+        self.grid.deleted.connect(self.deleted)
         self.compare = _LabelledButton("eye", tr("Hold to compare"))
         self.compare.setToolTip(tr("Shows the picture without the fill while you hold it down."))
         self.compare.pressed.connect(lambda: self.compared.emit(True))
         self.compare.released.connect(lambda: self.compared.emit(False))
         self.keep = _LabelledButton("check", tr("Keep this one"))
-        self.keep.setToolTip(
-            tr("Makes one layer of the chosen result, without the others. Undo brings them back.")
-        )
         self.keep.clicked.connect(lambda: self.kept.emit())
+        self.more = QtWidgets.QPushButton(tr("More candidates"))
+        self.more.setToolTip(
+            tr(
+                "Adds candidates to these, as many as are set, with other seeds and the edits as "
+                "the sliders show them."
+            )
+        )
+        self.more.clicked.connect(lambda: self.more_wanted.emit())
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
         self.note.setEnabled(False)
@@ -209,20 +249,40 @@ class Results(QtWidgets.QWidget):
         layout.addWidget(self.note)
         layout.addWidget(self.grid)
         layout.addLayout(buttons)
+        layout.addWidget(self.more)
 
     def draw(self, state: State) -> None:
         run = state.run
-        self.grid.setVisible(run is not None)
-        self.grid.draw(run, state.missing)
         attached = state.run_is_attached
-        busy = state.progress.is_running
-        is_kept = run is not None and bool(run.kept) and run.kept not in state.missing
-        for button in (self.compare, self.keep):
+        may_change = attached and not state.run_is_kept and not state.progress.is_running
+        self.grid.setVisible(run is not None)
+        self.grid.draw(run, state.missing, may_change)
+        for button in (self.compare, self.keep, self.more):
             button.setVisible(run is not None)
         self.compare.setEnabled(attached)
-        self.keep.setEnabled(attached and not busy and not is_kept)
+        self.keep.setEnabled(may_change)
+        self.more.setEnabled(may_change)
+        self._draw_keep(state.starred)
         self.note.setText(_note(state))
         self.note.setVisible(bool(self.note.text()))
+
+    def _draw_keep(self, starred: int) -> None:
+        if starred:
+            self.keep.setText(tr("Keep starred ({count})").format(count=starred))
+            self.keep.setToolTip(
+                tr(
+                    "Makes a layer of each starred result, without the others. Undo brings them "
+                    "back."
+                )
+            )
+        else:
+            self.keep.setText(tr("Keep this one"))
+            self.keep.setToolTip(
+                tr(
+                    "Makes one layer of the chosen result, without the others. Undo brings them "
+                    "back."
+                )
+            )
 
 
 class _LabelledButton(QtWidgets.QPushButton):
@@ -249,6 +309,8 @@ def _note(state: State) -> str:
         return tr("Select a part of a face and inpaint it. The candidates appear here.")
     if run.kept and run.kept not in state.missing:
         return tr("One candidate was kept. Undo in Krita brings the others back.")
+    if state.run_is_kept:
+        return tr("These candidates were kept. Undo in Krita brings the others back.")
     if not state.run_is_attached:
         return tr("These layers are not in the picture now: undone or deleted.")
     return ""
