@@ -19,6 +19,7 @@ pytestmark = pytest.mark.hosts
 DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = r"^Edit fill"
 IMAGE_WINDOW = "GIMP$"
+MORE, DELETE = (660, 524), (660, 564)  # buttons of the dialog, which stands in the corner
 GROUP = "Inpaint (StyleGAN), fake, seed "
 
 
@@ -88,6 +89,12 @@ def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
 def press_fill(live: LiveGimp, slow: FakeProcess) -> None:
     """Press Fill once the dialog is drawn and stands still: before, it may not take keys."""
     live.find_window(DIALOG)
+    until_it_stands_still(live)
+    live.key(DIALOG, "alt+f")
+    slow.wait_for("fill ")
+
+
+def until_it_stands_still(live: LiveGimp) -> None:
     seen = [look(live)]
 
     def stands_still() -> bool:
@@ -96,8 +103,6 @@ def press_fill(live: LiveGimp, slow: FakeProcess) -> None:
         return bool((seen[-1] == seen[-2]).all())
 
     wait_for(stands_still, "the dialog to be drawn", 30)
-    live.key(DIALOG, "alt+f")
-    slow.wait_for("fill ")
 
 
 def fill_and_wait(live: LiveGimp, slow: FakeProcess) -> None:
@@ -137,6 +142,37 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
     live.key(IMAGE_WINDOW, "ctrl+y")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
+
+
+def test_candidates_are_added_and_deleted(live: LiveGimp, slow: FakeProcess) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+    wait_for(lambda: len(places(live, 10)) > 100, "the last thumbnail", 30)
+    live.click(*thumbnail(live, 9))
+    wait_for(lambda: len(places(live, 9)) > 2000, "the chosen one, large", 10)
+    until_it_stands_still(live)
+    live.click(*MORE)
+    slow.wait_for("fill ", 15)
+    slow.wait_for("done ")
+    until_it_stands_still(live)
+    wait_for(lambda: len(places(live, 9)) > 2000, "the chosen one, large", 10)
+    look(live, "more")
+    live.click(*DELETE)
+    wait_for(lambda: len(places(live, 10)) > 2000, "its neighbor, large", 10)
+    wait_for(lambda: len(places(live, 9)) < 100, "the thumbnail to go", 10)
+    look(live, "deleted")
+    live.key(DIALOG, "alt+i")
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    (name, layers), base = result["tree"]
+    assert (name, base) == (f"{GROUP}7", "Background")
+    seeds = (7, 8, 10, 11, 12, 13, 14)
+    assert layers == [
+        f"{'' if seed == 10 else '-'}Candidate {seed - 6}, seed {seed}" for seed in seeds
+    ]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
 
 
 def remember_seed(live: LiveGimp, seed: int) -> None:
