@@ -418,6 +418,49 @@ def test_keep_takes_the_only_one_that_is_starred(docker: Docker) -> None:
     assert "seed 7" in docker.document.root.children[1].title
 
 
+def test_keep_refuses_where_the_layers_would_look_different(docker: Docker) -> None:
+    fill(docker)
+    group = docker.document.root.children[1]
+    mask = type(group)("a mask", "transparencymask", group)
+    group.children.append(mask)
+    for place in (0, 1):
+        docker.controller.star(place)
+    before = list(group.children)
+    docker.panel.results.keep.click()
+    until(lambda: docker.controller.state.notice)
+    notice = docker.controller.state.notice
+    assert notice is not None
+    assert "mask" in notice.text
+    assert group.children == before
+    group.children.remove(mask)
+    docker.panel.results.keep.click()
+    until(lambda: docker.controller.state.run_is_kept)
+
+
+def test_a_candidate_has_a_menu(docker: Docker) -> None:
+    fill(docker)
+    grid = docker.panel.results.grid
+
+    def entries() -> list[QtGui.QAction]:
+        place = grid.cell(1).center()
+        reason = QtGui.QContextMenuEvent.Reason.Mouse
+        event = QtGui.QContextMenuEvent(reason, place, grid.mapToGlobal(place))
+        QtWidgets.QApplication.sendEvent(grid, event)
+        (menu,) = (each for each in grid.findChildren(QtWidgets.QMenu) if each.isVisible())
+        found = menu.actions()
+        menu.hide()
+        return found
+
+    star, delete = entries()
+    assert (star.text(), delete.text()) == ("Star", "Delete this candidate")
+    star.trigger()
+    star, delete = entries()
+    assert star.text() == "Remove the star"
+    delete.trigger()
+    assert seeds(docker) == [5, 7]
+    assert "(2)" in docker.panel.history.currentText()
+
+
 def test_both_versions(docker: Docker) -> None:
     fill(docker)
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)

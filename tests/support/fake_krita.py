@@ -132,8 +132,14 @@ class FakeDocument:
         assert layer.parent is not None
         layer.parent.children.remove(layer)
 
+    def is_plain_group(self, group_id: str) -> bool:
+        return all(
+            layer.kind in ("paintlayer", "grouplayer") for layer in self.find(group_id).children
+        )
+
     def children(self, group_id: str) -> list[str]:
-        return [layer.key for layer in self.layers[group_id].children]
+        group = self.layers.get(group_id) or self.find(group_id)
+        return [] if group is None else [layer.key for layer in group.children]
 
     def arrange(self, group_id: str, layer_ids: list[str]) -> None:
         group = self.layers[group_id]

@@ -121,6 +121,17 @@ def steps(stage):
         results.grid.starred.emit(place)
     assert results.keep.text() == "Keep starred (2)", results.keep.text()
     starred = pixels(document)
+    run_group = control._session.document.find(control.state.run.group)
+    run_group.setOpacity(128)
+    faded = tree(document)
+    results.keep.click()
+    yield from until(lambda: control.state.notice is not None, 5, "the refusal")
+    assert "opacity" in control.state.notice.text, control.state.notice
+    assert tree(document) == faded
+    control.dismiss()
+    run_group.setOpacity(255)
+    document.refreshProjection()
+    yield from shows(document, starred)
     document.setActiveNode(base)  # redo made a neighbor of the deleted layer the active one
     yield from base_is_active()
     results.keep.click()

@@ -80,7 +80,7 @@ class Controller(QtCore.QObject):
             has_document=True,
             progress=session.progress,
             notice=self._notice or session.notice,
-            runs=tuple(session.book.runs),
+            runs=session.runs,
             run=session.listed,
             missing=session.missing,
             edits=session.edits,

@@ -238,6 +238,15 @@ class DocumentSession(QtCore.QObject):
         """The shown run with the results that are left."""
         return None if self.shown is None else limited_to(self.shown, self.left)
 
+    @property
+    def runs(self) -> tuple[PastRun, ...]:
+        """All runs of the document, oldest first; the shown one with what is left."""
+        listed = self.listed
+        return tuple(
+            listed if listed is not None and run.key == listed.key else run
+            for run in self.book.runs
+        )
+
     def choose(self, position: int) -> None:
         """Show this result on the canvas, hide its siblings."""
         run = self.shown

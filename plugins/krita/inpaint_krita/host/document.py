@@ -164,6 +164,17 @@ class KritaDocument:
         self._stay_on(before, group)
         self.refresh()
 
+    def is_plain_group(self, group_id: str) -> bool:
+        """Whether a group shows what is in it as it would show without the group."""
+        group = self.find(group_id)
+        return (
+            group is not None
+            and group.opacity() == 255
+            and group.blendingMode() == "normal"
+            and not group.inheritAlpha()
+            and not any(node.type().endswith("mask") for node in group.childNodes())
+        )
+
     def children(self, group_id: str) -> list[str]:
         """What lies directly in a group, from the lowest to the highest."""
         group = self._known.get(group_id) or self.find(group_id)

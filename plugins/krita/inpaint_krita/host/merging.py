@@ -22,6 +22,7 @@ class Layers(Protocol):
     def is_attached(self, layer_id: str) -> bool: ...
     def flatten_active(self) -> None: ...
     def ungroup_active(self) -> None: ...
+    def is_plain_group(self, group_id: str) -> bool: ...
     def children(self, group_id: str) -> list[str]: ...
     def arrange(self, group_id: str, layer_ids: list[str]) -> None: ...
     def return_to(self, layer_id: str, others: Collection[str]) -> None: ...
@@ -65,7 +66,7 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
     in threads of its own.
 
     Raises:
-        BadInput: the group is no longer in the picture.
+        BadInput: the group is no longer in the picture, or changes how its layers look.
         TimeoutError: Krita did not do it.
     """
     if not document.is_attached(group):
@@ -78,6 +79,11 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
         if any(layer in kept for layer in document.children(each))
     ]
     groups = [*inner, group]
+    if not all(map(document.is_plain_group, groups)):
+        raise BadInput(
+            tr("The group of this run has a mask, an opacity or a blending mode of its own."),
+            tr("Give these to the layers in it, or star only one of them."),
+        )
     everything = {each: document.children(each) for each in groups}
     staying = {*kept, *inner}
     for each in groups:
