@@ -58,11 +58,35 @@ def test_targets(user: Profile) -> None:
 
     status, error, tree = results.pop("again_uses_the_last_values_and_another_seed")
     assert (status, error) == ("success", "")
-    # Scripts leave no last values: the defaults are four candidates. Newest above the layer.
-    assert tree[0] == FILLED
-    assert len(tree[1][1]) == 4
+    # Scripts leave no last values: the defaults are four candidates. The newest are seen.
+    assert len(tree[0][1]) == 4
+    assert tree[1:] == [FILLED, "Background"]
     assert results.pop("selection_stays_with_the_layer") == ["Background"]
     assert results == {}
+
+
+def test_a_fill_goes_above_every_fill_that_it_overlaps(user: Profile) -> None:
+    seen: list[Any] = user.console("overlaps").value["seen"]
+
+    def group(seed: int) -> list[Any]:
+        names = [f"Candidate 1, seed {seed}", f"-Candidate 2, seed {seed + 1}"]
+        return [f"Inpaint (StyleGAN), fake, seed {seed}", names]
+
+    side_by_side = ["Candidate 1, seed 11", "-Candidate 2, seed 12"]
+    upper: list[Any] = [group(7), group(5), group(3)]
+    expected: list[tuple[list[Any], int]] = [
+        ([group(3)], 3),
+        ([group(5), group(3)], 5),
+        (upper, 7),
+        ([*upper, group(9)], 9),
+        ([*upper, *side_by_side, group(9)], 11),
+        ([*upper, group(13), *side_by_side, group(9)], 13),
+    ]
+    *filled, chosen = seen
+    for (tree, colour), (layers, seed) in zip(filled, expected, strict=True):
+        assert tree == [*layers, "Background"]
+        assert colour == [round(255 * value) for value in colour_of(seed)]
+    assert chosen[1] == [round(255 * value) for value in colour_of(8)]
 
 
 def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.hosts
 DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = r"^Edit fill"
 IMAGE_WINDOW = "GIMP$"
+MORE, DELETE = (660, 524), (660, 564)  # buttons of the dialog, which stands in the corner
 GROUP = "Inpaint (StyleGAN), fake, seed "
 
 
@@ -142,6 +143,37 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
 
 
+def test_candidates_are_added_and_deleted(live: LiveGimp, slow: FakeProcess) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+    wait_for(lambda: len(places(live, 10)) > 100, "the last thumbnail", 30)
+    live.click(*thumbnail(live, 9))
+    wait_for(lambda: len(places(live, 9)) > 2000, "the chosen one, large", 10)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    live.click(*MORE)
+    slow.wait_for("fill ", 15)
+    slow.wait_for("done ")
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    wait_for(lambda: len(places(live, 9)) > 2000, "the chosen one, large", 10)
+    look(live, "more")
+    live.click(*DELETE)
+    wait_for(lambda: len(places(live, 10)) > 2000, "its neighbor, large", 10)
+    wait_for(lambda: len(places(live, 9)) < 100, "the thumbnail to go", 10)
+    look(live, "deleted")
+    live.key(DIALOG, "alt+i")
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    (name, layers), base = result["tree"]
+    assert (name, base) == (f"{GROUP}7", "Background")
+    seeds = (7, 8, 10, 11, 12, 13, 14)
+    assert layers == [
+        f"{'' if seed == 10 else '-'}Candidate {seed - 6}, seed {seed}" for seed in seeds
+    ]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
+
+
 def remember_seed(live: LiveGimp, seed: int) -> None:
     """As if the dialog had last been used with this seed, fixed."""
     folder = live.profile.gimp_folder / "plug-in-settings"
@@ -227,6 +259,24 @@ def test_the_program_is_chosen_where_none_is_found(
             os.kill(json.loads(runtime.read_text())["pid"], signal.SIGTERM)
     stored = json.loads((profile.folder / "config/inpaint/connection.json").read_text())
     assert stored["executable"] == str(server)
+
+
+def test_a_second_fill_is_seen_after_undo_and_redo(live: LiveGimp, slow: FakeProcess) -> None:
+    """GIMP selects the layers that redo brings back: those of the first fill."""
+    filled = begin(live, mode="NONINTERACTIVE", candidates=2, new_seed=False, seed=7)
+    tree = live.result(filled)["tree"]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
+    live.key(IMAGE_WINDOW, "ctrl+y")
+    wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
+    again = live.run("overlaps", selection=[150, 100, 90, 80], seed=20, at=[200, 140])
+    assert again["selected"] != ["Background"]
+    assert [each[0] for each in again["tree"][:2]] == [f"{GROUP}20", f"{GROUP}7"]
+    assert again["colour"] == [round(255 * value) for value in colour_of(20)]
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == tree, "one undo of the second", 20)
+    live.key(IMAGE_WINDOW, "ctrl+y")
+    wait_for(lambda: live.run("layers")["tree"] == again["tree"], "one redo of the second", 20)
 
 
 def half_way(first: int, second: int) -> tuple[float, ...]:

@@ -269,6 +269,45 @@ def test_no_mistake_of_ours_stops_the_artist(run_krita: RunKrita) -> None:
     assert "Traceback (most recent call last)" in log
 
 
+def bgr(seed: int, **edits: float) -> list[int]:
+    """The fake daemon's colour as a document in Krita has it."""
+    return [round(255 * each) for each in colour_of(seed, edits)][::-1]
+
+
+def test_a_run_goes_above_every_run_that_it_overlaps(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        seen = run_krita("overlaps", environment).value
+        third = daemon.service.fills[2]
+    box, crop = third.crop_box, third.crop
+    start = 3 * ((65 - box.y) * crop.width + 110 - box.x)  # beside its hole, in the second run's
+    assert list(crop.data[start : start + 3]) == bgr(7)[::-1], "the model sees what is there"
+    assert seen == {
+        "first": bgr(5),
+        "second": bgr(7),
+        "another candidate": bgr(8),
+        "third": bgr(9),
+        "another candidate of the third": bgr(10),
+        "elsewhere": bgr(11),
+        "above the kept one": bgr(13),
+    }
+
+
+def test_candidates_are_added_deleted_and_kept(run_krita: RunKrita) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        seen = run_krita("candidates", environment).value
+    assert seen == {
+        "more": bgr(9),
+        "more undone": bgr(7),
+        "second": bgr(6),
+        "its neighbor": bgr(7),
+        "kept": bgr(5),
+        "kept and edited": bgr(5, smile=1.0),
+        "from the file": [5, 9],
+    }
+
+
 def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.5) as daemon:
         arguments = {"pid": daemon.process.pid}
@@ -331,7 +370,7 @@ def test_the_docker_is_photographed(
             files={"picture.png": picture},
             settings=f"[theme]\nTheme={theme}\n",
         )
-    for name in ("idle", "running", "results", "frame", "no-daemon"):
+    for name in ("idle", "running", "results", "more", "frame", "no-daemon"):
         with Image.open(run.out / f"{name}.png") as shot:
             assert shot.size == (1366, 768)
             docker = np.asarray(shot.convert("L"))[300:, -250:]

@@ -385,6 +385,84 @@ def until_mixed(presenter: Presenter, window: Window, mix: Mix) -> Rendering:
     return rendering
 
 
+def numbers(presenter: Presenter) -> list[tuple[int, int]]:
+    """Number and seed of each candidate in the strip."""
+    return [(each.candidate.index, each.candidate.seed) for each in presenter.renderings]
+
+
+def more(presenter: Presenter, window: Window, count: int, edits: Edits) -> None:
+    presenter.add_candidates(count, edits)
+    assert presenter.state.phase is Phase.RUNNING
+    window.until(lambda: presenter.state.phase is Phase.READY)
+
+
+def test_more_candidates_join_those_in_the_strip(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, variants=({"age": 1.0},))
+    presenter.choose(2)
+    presenter.slide({"smile": 1.0})
+    window.until(lambda: not presenter.is_rendering)
+    more(presenter, window, 2, {"smile": 1.0})
+    assert numbers(presenter)[::2] == [(0, 7), (1, 8), (2, 9), (3, 10), (4, 11)]
+    assert presenter.chosen == 2
+    assert colour(presenter.renderings[2]) == expected(8, smile=1)
+    assert colour(presenter.renderings[6]) == expected(10, smile=1)
+    assert colour(presenter.renderings[7]) == expected(10, smile=1, age=1)
+    assert layer_name(presenter.renderings[6]) == "Candidate 4, seed 10: smile +1"
+    first, second = daemon.service.fills
+    assert (second.crop, second.frame, second.blending) == (first.crop, first.frame, first.blending)
+    presenter.choose(8)
+    presenter.slide({"smile": 2.0})
+    window.until(lambda: not presenter.is_rendering)
+    assert colour(presenter.renderings[8]) == expected(11, smile=2)
+    assert daemon.service.edits[-1].index == 1
+
+
+def test_more_candidates_of_a_daemon_that_refuses_leave_what_is_there(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=2)
+    before = presenter.renderings
+    daemon.service.script.fail = "RESOURCE_EXHAUSTED"
+    more(presenter, window, 2, {})
+    assert presenter.state.is_error
+    assert presenter.renderings == before
+
+
+def test_a_deleted_candidate_leaves_the_strip_and_the_next_is_chosen(
+    presenter: Presenter, window: Window
+) -> None:
+    filled(presenter, window, count=3)
+    presenter.choose(1)
+    presenter.slide({"smile": 1.0})
+    window.until(lambda: not presenter.is_rendering)
+    presenter.choose(0)
+    presenter.delete()
+    assert (numbers(presenter), presenter.chosen) == ([(1, 8), (2, 9)], 0)
+    assert window.edits == {"smile": 1.0}
+    assert window.strips[-1] == [8, 9]
+    more(presenter, window, 1, {})
+    assert numbers(presenter) == [(1, 8), (2, 9), (3, 10)]
+    presenter.choose(2)
+    presenter.delete()
+    assert (numbers(presenter), presenter.chosen) == ([(1, 8), (2, 9)], 1)
+    more(presenter, window, 1, {})
+    assert numbers(presenter)[-1] == (4, 11)  # what was deleted does not come again
+
+
+def test_without_any_candidate_left_there_is_nothing_to_insert(
+    presenter: Presenter, window: Window
+) -> None:
+    filled(presenter, window, count=1)
+    presenter.delete()
+    assert (presenter.state.phase, presenter.renderings) == (Phase.IDLE, [])
+    assert list(window.others) == []
+    presenter.delete()
+    filled(presenter, window, count=1)
+    assert numbers(presenter) == [(0, 7)]
+
+
 def test_the_others_of_the_run_and_the_layers_are_offered(
     presenter: Presenter, window: Window
 ) -> None:

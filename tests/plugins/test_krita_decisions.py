@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from inpaint_client.capture import Capture
@@ -34,7 +34,7 @@ from inpaint_krita.runs.run_book import MAX_RUNS, PREFIX, RunBook
 from inpaint_krita.runs.wishes import Wishes, fill_job, usable_edits
 
 
-@dataclass
+@dataclass(eq=False)
 class Layer:
     """A node as Krita has it, as far as decisions look."""
 
@@ -43,6 +43,11 @@ class Layer:
     parent: Layer | None = None
     is_visible: bool = True
     is_locked: bool = False
+    children: list[Layer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.parent is not None:
+            self.parent.children.append(self)
 
     def type(self) -> str:
         return self.kind
@@ -59,44 +64,82 @@ class Layer:
     def parentNode(self) -> Layer | None:  # noqa: N802
         return self.parent
 
+    def childNodes(self) -> list[Layer]:  # noqa: N802
+        return self.children
+
 
 ROOT = Layer("root", "grouplayer")
 
 
-def never(_: object) -> bool:
-    return False
+HOLE = Box(10, 10, 20, 20)
+
+
+def no_fill(_: object) -> Box | None:
+    return None
 
 
 class TestSpot:
     def test_above_the_active_layer(self) -> None:
         layer = Layer("face", parent=ROOT)
-        assert spot_above(layer, never) == (ROOT, layer, "")
+        assert spot_above(layer, HOLE, no_fill) == (ROOT, layer, "")
 
     def test_a_locked_or_hidden_layer_is_no_obstacle_itself(self) -> None:
         layer = Layer("face", parent=ROOT, is_locked=True, is_visible=False)
-        assert spot_above(layer, never) == (ROOT, layer, "")
+        assert spot_above(layer, HOLE, no_fill) == (ROOT, layer, "")
 
     def test_a_mask_counts_as_its_layer(self) -> None:
         layer = Layer("face", parent=ROOT)
-        assert spot_above(Layer("m", "transparencymask", layer), never).above is layer
+        assert spot_above(Layer("m", "transparencymask", layer), HOLE, no_fill).above is layer
 
     @pytest.mark.parametrize("flaw", ["hidden", "locked"])
     def test_not_inside_a_group_where_it_could_not_be_seen_or_changed(self, flaw: str) -> None:
         group = Layer("g", "grouplayer", ROOT, flaw != "hidden", flaw == "locked")
         inner = Layer("inner", "grouplayer", group)
-        spot = spot_above(Layer("face", parent=inner), never)
+        spot = spot_above(Layer("face", parent=inner), HOLE, no_fill)
         assert (spot.parent, spot.above) == (ROOT, group)
         assert flaw in spot.notice
         assert "“g”" in spot.notice
 
     def test_never_inside_the_group_of_an_earlier_run(self) -> None:
         group = Layer("run", "grouplayer", ROOT)
-        spot = spot_above(Layer("Seed 5", parent=group), lambda node: node is group)
+        far = Box(100, 100, 5, 5)
+        spot = spot_above(
+            Layer("Seed 5", parent=group), HOLE, lambda node: far if node is group else None
+        )
         assert (spot.parent, spot.above) == (ROOT, group)
+
+    def test_above_the_highest_earlier_fill_that_it_overlaps(self) -> None:
+        root = Layer("root", "grouplayer")
+        face = Layer("face", parent=root)
+        first, second = (Layer(name, "grouplayer", root) for name in ("first", "second"))
+        Layer("drawn later", parent=root)
+        far = Layer("far", "grouplayer", root)
+        boxes: dict[object, Box] = {
+            first: HOLE,
+            second: HOLE.grow(-5),
+            far: Box(100, 100, 5, 5),
+        }
+
+        def fill_box(layer: object) -> Box | None:
+            return boxes.get(layer)
+
+        assert spot_above(face, HOLE, fill_box) == (root, second, "")
+        assert spot_above(Layer("Seed 5", parent=first), HOLE, fill_box).above is second
+        assert spot_above(far, HOLE, fill_box).above is far
+
+    def test_above_the_earlier_fill_beside_the_hidden_group(self) -> None:
+        root = Layer("root", "grouplayer")
+        group = Layer("g", "grouplayer", root, is_visible=False)
+        fill = Layer("run", "grouplayer", root)
+        spot = spot_above(
+            Layer("face", parent=group), HOLE, lambda node: HOLE if node is fill else None
+        )
+        assert (spot.parent, spot.above) == (root, fill)
+        assert "“g”" in spot.notice
 
     def test_the_root_has_no_place_above_it(self) -> None:
         with pytest.raises(ValueError, match="root"):
-            spot_above(ROOT, never)
+            spot_above(ROOT, HOLE, no_fill)
 
 
 class TestSource:

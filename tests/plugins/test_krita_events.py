@@ -44,6 +44,7 @@ FAILURES: tuple[InpaintError, ...] = (
 ARTIST = (
     "cancel",
     "keep",
+    "more",
     "next",
     "previous",
     "hold",
@@ -148,7 +149,7 @@ class Docker(RuleBasedStateMachine):
                 box.setCurrentIndex(position)
                 box.activated.emit(position)
 
-    @rule(key=st.sampled_from(["Left", "Right", "Up", "Down", "Asterisk"]))
+    @rule(key=st.sampled_from(["Left", "Right", "Up", "Down", "Asterisk", "Delete"]))
     def type(self, key: str) -> None:
         code = getattr(QtCore.Qt.Key, f"Key_{key}")
         none = QtCore.Qt.KeyboardModifier.NoModifier
@@ -168,6 +169,7 @@ class Docker(RuleBasedStateMachine):
         {
             "cancel": panel.run_row.stop.click,
             "keep": panel.results.keep.click,
+            "more": panel.results.more.click,
             "next": lambda: controller.step(1),
             "previous": lambda: controller.step(-1),
             "hold": panel.results.compare.pressed.emit,

@@ -5,7 +5,7 @@ Only what the docker's tests need. What Krita really does is tested in a real Kr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,9 @@ class FakeLayer:
 
     def parentNode(self) -> FakeLayer | None:  # noqa: N802 (Krita's name)
         return self.parent
+
+    def childNodes(self) -> list[FakeLayer]:  # noqa: N802 (Krita's name)
+        return self.children
 
     @property
     def key(self) -> str:
@@ -108,6 +111,42 @@ class FakeDocument:
             self.layers[layer.key] = layer
         return group.key, [layer.key for layer in layers]
 
+    def insert_more(
+        self, group_id: str, title: str, names: list[str]
+    ) -> tuple[str, list[str]] | None:
+        group = self.find(group_id)
+        if group is None:
+            return None
+        more = FakeLayer(title, "grouplayer", group)
+        layers = [FakeLayer(name, parent=more, is_visible=False) for name in names]
+        more.children = list(reversed(layers))
+        group.children.append(more)
+        for layer in (more, *layers):
+            self.layers[layer.key] = layer
+        return more.key, [layer.key for layer in layers]
+
+    def remove_layer(self, layer_id: str, group_id: str) -> None:
+        layer = self.layers[layer_id]
+        while layer.key != group_id and layer.parent is not None:
+            if len(layer.parent.children) > 1:
+                break
+            layer = layer.parent
+        assert layer.parent is not None
+        layer.parent.children.remove(layer)
+
+    def is_plain_group(self, group_id: str) -> bool:
+        return all(
+            layer.kind in ("paintlayer", "grouplayer") for layer in self.find(group_id).children
+        )
+
+    def children(self, group_id: str) -> list[str]:
+        group = self.layers.get(group_id) or self.find(group_id)
+        return [] if group is None else [layer.key for layer in group.children]
+
+    def arrange(self, group_id: str, layer_ids: list[str]) -> None:
+        group = self.layers[group_id]
+        group.children = [self.layers[each] for each in layer_ids]
+
     def add_layer(self, group_id: str, name: str) -> str | None:
         group = self.find(group_id)
         if group is None:
@@ -136,6 +175,10 @@ class FakeDocument:
         if layer is not None:
             layer.is_visible = visible
         return layer is not None
+
+    def is_shown(self, layer_id: str) -> bool:
+        layer = self.find(layer_id)
+        return layer is not None and bool(layer.is_visible)
 
     def is_attached(self, layer_id: str) -> bool:
         return self.find(layer_id) is not None
@@ -178,6 +221,9 @@ class FakeDocument:
             self.active = layer
         return layer is not None
 
+    def return_to(self, layer_id: str, others: Collection[str]) -> None:
+        self.activate(layer_id)
+
     def active_id(self) -> str:
         return self.active.key
 
@@ -191,6 +237,16 @@ class FakeDocument:
         parent.children[parent.children.index(group)] = merged
         self.layers[merged.key] = merged
         self.active = merged
+
+    def ungroup_active(self) -> None:
+        group, parent = self.active, self.active.parent
+        assert parent is not None
+        at = parent.children.index(group)
+        parent.children[at : at + 1] = group.children
+        for child in group.children:
+            child.parent = parent
+        group.children = []
+        self.active = parent.children[at]
 
     def find(self, layer_id: str) -> Any:
         return next((layer for layer in self.root.walk() if layer.key == layer_id), None)

@@ -59,7 +59,8 @@ class ScriptedJob:
                     self._left.append(_candidate(capture, index, variant, seed))
                     self._left.append(Progress(0, total))
         else:
-            self._left.append(_candidate(capture, job.index, -1, 7))
+            seed = 7 if job.seed is None else job.seed
+            self._left.append(_candidate(capture, job.index, -1, seed))
         self._left.append(Done())
 
     @property

@@ -36,7 +36,8 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             ("inpaint_stylegan_cancel", tr("Inpaint: cancel"), "", self._cancel),
             ("inpaint_stylegan_next", tr("Inpaint: next candidate"), "", self._next),
             ("inpaint_stylegan_previous", tr("Inpaint: previous candidate"), "", self._previous),
-            ("inpaint_stylegan_keep", tr("Inpaint: keep this candidate"), "", self._keep),
+            ("inpaint_stylegan_more", tr("Inpaint: more candidates"), "", self._more),
+            ("inpaint_stylegan_keep", tr("Inpaint: keep candidates"), "", self._keep),
         ):
             action = window.createAction(name, text, menu)
             connect(action.triggered, lambda _=False, slot=slot: slot())
@@ -69,6 +70,10 @@ class InpaintExtension(Extension):  # type: ignore[misc]
     def _previous(self) -> None:
         if docker := self._docker():
             docker.controller.step(-1)
+
+    def _more(self) -> None:
+        if docker := self._docker():
+            docker.controller.add_candidates()
 
     def _keep(self) -> None:
         if docker := self._docker():

@@ -14,9 +14,11 @@ def steps(stage):
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
 
-    def photograph(name):
+    def photograph(name, place=None):
         panel.draw(control.state)
         panel._scroll.verticalScrollBar().setValue(0)
+        if place is not None:
+            panel._scroll.ensureWidgetVisible(place)
         window.grab().save(str(stage.out / f"{name}.png"))
 
     document = app.openDocument(str(stage.out / "picture.png"))
@@ -52,6 +54,15 @@ def steps(stage):
     yield from until(lambda: not control.is_busy, 60)
     yield 500
     photograph("results")
+
+    wish(docker, candidates=2)
+    panel.results.more.click()
+    yield from until(lambda: not control.is_busy, 60, "more candidates")
+    control.star(4)
+    control.dismiss()
+    yield 500
+    photograph("more", panel.results.more)
+    wish(docker, candidates=4)
 
     wish(docker, sections_closed="results,edits", context="frame")
     panel._propose_frame()

@@ -31,6 +31,7 @@ from inpaint_client import (
     Worker,
 )
 from inpaint_client.session.live_edit import LiveEdit, Session
+from inpaint_client.session.strip import seeds_after
 
 from ..runs.collector import Collector
 from ..runs.layers import Rendering, layer_name
@@ -103,6 +104,8 @@ class Presenter:
         self._layers: Layers = NoLayers()
         self._offered_layers: Sequence[Other] = ()
         self._keys = 0  # of the slots made so far
+        self._job: FillJob | None = None  # the fill whose candidates are in the strip
+        self._seeds: tuple[int, ...] = ()  # asked for so far, those of deleted candidates included
         self._run: Run | None = None
         self._serial = 0  # of the run whose messages count
         self._live: LiveEdit[_Wanted] = LiveEdit(self)
@@ -157,8 +160,25 @@ class Presenter:
         self._view.show_renderings([], 0)
         self._view.show_mix(NOTHING)
         self.offer()
+        self._job, self._seeds = job, ()
+        self._ask(job)
+
+    def add_candidates(self, count: int, edits: Edits) -> None:
+        """Add candidates of the same fill with other seeds, and with these edits."""
+        if self._job is not None and self.state.phase is Phase.READY:
+            self._live.stop()
+            self._ask(replace(self._job, seeds=seeds_after(self._seeds, count), edits=edits))
+
+    def _ask(self, job: FillJob) -> None:
+        """Candidates go behind what is in the strip, and are numbered on."""
         collector = Collector(job.edits, job.variants)
-        self.submit(job, lambda message: self._fill_message(collector, message))
+        there, number = tuple(self._slots), len(self._seeds)
+        self._seeds += job.seeds
+
+        def receive(message: Message) -> None:
+            self._fill_message(collector, there, number, message)
+
+        self.submit(job, receive)
         self._show(State(Phase.RUNNING, collector.status))
 
     def open(self, rendering: Rendering, source_of: SourceOf, layers: Layers | None = None) -> None:
@@ -198,7 +218,10 @@ class Presenter:
         self._run = self._worker.submit(job, lambda message: self._post(lambda: in_window(message)))
         return self._run
 
-    def _fill_message(self, collector: Collector, message: Message) -> None:
+    def _fill_message(
+        self, collector: Collector, there: tuple[_Slot, ...], number: int, message: Message
+    ) -> None:
+        """`there` is what the strip had before, `number` that of the first new candidate."""
         if isinstance(message, Failed):
             stopped = isinstance(message.error, Cancelled)
             text = _("Stopped.") if stopped else str(message.error)
@@ -209,8 +232,14 @@ class Presenter:
         collector.receive(message)
         if isinstance(message, Candidate):
             self._slots = [
-                self._slot(each, Session(collector.run.session_id, each.candidate.index))
-                for each in collector.renderings
+                *there,
+                *(
+                    self._slot(
+                        _numbered(each, number + each.candidate.index),
+                        Session(collector.run.session_id, each.candidate.index),
+                    )
+                    for each in collector.renderings
+                ),
             ]
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
@@ -242,6 +271,20 @@ class Presenter:
             self._slots.insert(self.chosen + 1, copy)
             self._view.show_renderings(self.renderings, self.chosen)
             self.offer()
+
+    def delete(self) -> None:
+        """Take the chosen rendering out of the strip; the next one is chosen, or the last."""
+        if self.state.phase is not Phase.READY or not self._slots:
+            return
+        self._live.stop()
+        del self._slots[self.chosen]
+        self.chosen = max(0, min(self.chosen, len(self._slots) - 1))
+        self._view.show_renderings(self.renderings, self.chosen)
+        self.offer()
+        if self._slots:
+            self._show_controls()
+        else:
+            self._show(State(Phase.IDLE, ""))
 
     def offer(self) -> None:
         """Say what the chosen one can be mixed with: layers come and go."""
@@ -307,6 +350,11 @@ class Presenter:
     def _show(self, state: State) -> None:
         self.state = state
         self._view.show_state(state)
+
+
+def _numbered(rendering: Rendering, index: int) -> Rendering:
+    """The rendering with its candidate's place among all of the strip."""
+    return rendering._replace(candidate=replace(rendering.candidate, index=index))
 
 
 def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Rendering:

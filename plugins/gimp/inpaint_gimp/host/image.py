@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from gi.repository import Gegl, Gimp
 from inpaint_client import Box, Extent
+from inpaint_client.geometry import union_of
 from inpaint_client.session.history import PastRun
+from inpaint_client.session.stacking import seen_above
 
 from .image_protocol import PaintLayer
 from .new_layer import NewLayer, Pixels
@@ -92,10 +94,8 @@ class GimpImage:
             kind = Kind.FLOATING
         elif drawable.is_group():
             kind = Kind.GROUP
-        _, x, y = drawable.get_offsets()
-        box = Box(x, y, drawable.get_width(), drawable.get_height())
         path = self._path(drawable) if kind in (Kind.LAYER, Kind.GROUP) else ()
-        return Item(drawable.get_name(), kind, box, drawable.has_alpha(), path)
+        return Item(drawable.get_name(), kind, _box_of(drawable), drawable.has_alpha(), path)
 
     def _path(self, item: Gimp.Item | None) -> tuple[int, ...]:
         if item is None:
@@ -151,10 +151,7 @@ class GimpImage:
     def layer_box(self, tattoo: int) -> Box | None:
         """Where a layer lies; None if there is none of that tattoo."""
         layer = self.image.get_layer_by_tattoo(tattoo) if self.image.is_valid() else None
-        if layer is None:
-            return None
-        _, x, y = layer.get_offsets()
-        return Box(x, y, layer.get_width(), layer.get_height())
+        return None if layer is None else _box_of(layer)
 
     def layer_pixels(self, tattoo: int) -> PixelSource:
         return PixelSource(self.image.get_layer_by_tattoo(tattoo))
@@ -181,10 +178,13 @@ class GimpImage:
     ) -> list[Gimp.Layer]:
         """Put `layers` (top to bottom) above a layer, as one step of the history.
 
-        They go into a group of that name, or side by side if it is empty. With `above` None they
-        come to the top of the stack. The layers that were selected stay selected.
+        They go above earlier fills that they overlap, too, and never into the group of one. They
+        come as a group of that name, or side by side if it is empty. With `above` None they come
+        to the top of the stack. The layers that were selected stay selected.
         """
         image = self.image
+        if above is not None:
+            above = _free_of_fills(image, above, union_of(layer.pixels.box for layer in layers))
         parent = above.get_parent() if above is not None else None
         position = image.get_item_position(above) if above is not None else 0
         selected = image.get_selected_layers()
@@ -318,9 +318,36 @@ def _is_seen(layer: Gimp.Layer) -> bool:
 def _whole_fill(layer: Gimp.Layer) -> Gimp.Layer:
     """The group of a run if the layer still lies in one, else the layer itself."""
     group = layer.get_parent()
-    if group is not None and all(run_of(each) for each in group.get_children()):
-        return group
-    return layer
+    return group if group is not None and _is_group_of_fill(group) else layer
+
+
+def _is_group_of_fill(layer: Gimp.Layer) -> bool:
+    """Whether it is a group with nothing but results in it."""
+    children = layer.get_children() if layer.is_group() else []
+    return bool(children) and all(_recipe_of(each) for each in children)
+
+
+def _free_of_fills(image: Gimp.Image, target: Gimp.Layer, box: Box) -> Gimp.Layer:
+    """The layer that a new fill of `target` goes directly above."""
+    group = target.get_parent()
+    while group is not None:
+        if _is_group_of_fill(group):
+            target = group
+        group = group.get_parent()
+    parent = target.get_parent()
+    siblings = parent.get_children() if parent is not None else image.get_layers()
+    higher = siblings[: image.get_item_position(target)]
+    return seen_above(target, higher[::-1], box, _fill_box)
+
+
+def _fill_box(layer: Gimp.Layer) -> Box | None:
+    """Where the layer lies if it is a fill or the group of one."""
+    return _box_of(layer) if _is_group_of_fill(layer) or _recipe_of(layer) else None
+
+
+def _box_of(layer: Gimp.Layer) -> Box:
+    _, x, y = layer.get_offsets()
+    return Box(x, y, layer.get_width(), layer.get_height())
 
 
 def _composite_like_the_document(layer: Gimp.Layer, precision: str) -> None:

@@ -10,6 +10,7 @@ from ..runs.arguments import FillSettings
 from ..runs.calls import Call, insert
 from ..runs.capture import Captured, capture, fill_job
 from ..runs.image_layers import ImageLayers
+from ..runs.layers import Rendering
 from ..runs.service import draw_seed
 from ..translation import _
 from .gtk import GimpUi, GObject, Gtk
@@ -49,6 +50,8 @@ class FillDialog(ResultsDialog):
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._again = Gtk.Button.new_with_mnemonic(_("_Fill again"))
         self._keep = Gtk.Button.new_with_mnemonic(_("_Keep a copy"))
+        self._more = Gtk.Button.new_with_label(_("More candidates"))
+        self._delete = Gtk.Button.new_with_label(_("Delete this one"))
         self._build()
         self._show_capture(captured.capture)
         self._presenter.connect()
@@ -78,8 +81,13 @@ class FillDialog(ResultsDialog):
         super().show_state(state)
         ready = state.phase is Phase.READY
         self._dialog.set_ok_label(_("_Insert") if ready else _("_Fill"))
-        self._again.set_sensitive(ready)
-        self._keep.set_sensitive(ready)
+        for button in (self._again, self._more, self._keep, self._delete):
+            button.set_sensitive(ready)
+
+    def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
+        super().show_renderings(renderings, chosen)
+        if not renderings:  # all were deleted: the hole is there again
+            self._show_capture(self._captured.capture)
 
     def _fill(self) -> None:
         """Read the image as it is now and send it."""
@@ -102,6 +110,12 @@ class FillDialog(ResultsDialog):
             ),
             ImageLayers(self._image, captured.capture.crop_box),
         )
+
+    def _add_candidates(self) -> None:
+        """As many as are set, of the same fill, with the edits as the sliders show them."""
+        if self._finish_editing():
+            count = int(self._config.get_property("candidates"))
+            self._presenter.add_candidates(count, self._sliders.edits())
 
     def _source_chosen(self) -> None:
         """Show what the model would see now, as long as there is nothing better to show."""
@@ -154,8 +168,14 @@ class FillDialog(ResultsDialog):
             _("Keep this result as a layer of its own and go on changing the sliders")
         )
         self._keep.connect("clicked", lambda button: self._presenter.keep())
-        for button in (self._again, self._keep):
-            self._buttons.pack_start(button, True, True, 0)
+        self._more.set_tooltip_text(
+            _("Add candidates of the same selection and settings, with other seeds")
+        )
+        self._more.connect("clicked", lambda button: self._add_candidates())
+        self._delete.set_tooltip_text(_("Leave this result out"))
+        self._delete.connect("clicked", lambda button: self._presenter.delete())
+        for place, button in enumerate((self._again, self._more, self._keep, self._delete)):
+            self._buttons.attach(button, place % 2, place // 2, 1, 1)
         super()._build()
         self._models.connect("changed", lambda combo: self._model_chosen())
         self._config.connect("notify::model", lambda *args: self._show_model())

@@ -48,7 +48,7 @@ class ResultsDialog:
         )
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._left.set_size_request(_LEFT_WIDTH, -1)
-        self._buttons = Gtk.Box(spacing=6, homogeneous=True)
+        self._buttons = Gtk.Grid(column_homogeneous=True, column_spacing=6, row_spacing=6)
         config.connect("notify::edits", lambda *args: self._follow_edits())
         # Whoever comes back from the image may have made, moved or deleted layers there.
         self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())

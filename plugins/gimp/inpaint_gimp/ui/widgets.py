@@ -56,7 +56,10 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         )
         self._strip.get_accessible().set_name(_("Candidates"))
         self._strip.connect("selected-children-changed", lambda strip: self._selected())
-        scroller = Gtk.ScrolledWindow(vscrollbar_policy=Gtk.PolicyType.NEVER)
+        # A bar that is always there says that there is more to see.
+        scroller = Gtk.ScrolledWindow(
+            vscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False
+        )
         scroller.set_size_request(PREVIEW_SIZE, THUMBNAIL_SIZE + 40)
         scroller.add(self._strip)
         self.pack_start(scroller, False, False, 0)

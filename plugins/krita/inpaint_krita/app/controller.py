@@ -83,7 +83,7 @@ class Controller(QtCore.QObject):
             has_document=True,
             progress=session.progress,
             notice=self._notice or session.notice,
-            runs=tuple(session.book.runs),
+            runs=session.runs,
             strip=session.strip,
             edits=session.edits,
             is_editing=session.live.is_busy,
@@ -128,23 +128,36 @@ class Controller(QtCore.QObject):
             log.warning("the settings cannot be saved: %s", error)
         self._publish()
 
-    def choose(self, position: int) -> None:
-        if self._session is not None:
-            self._session.choose(position)
+    # A place is that in the list that the docker shows, without results that were deleted.
+
+    def choose(self, place: int) -> None:
+        if self._session is not None and place in range(len(self._session.left)):
+            self._session.choose(self._session.left[place])
 
     def step(self, by: int) -> None:
         """The next or previous result, round and round."""
-        run = self._session.shown if self._session else None
+        run = self._session.listed if self._session else None
         if run is not None and run.results:
             self.choose((run.chosen + by) % len(run.results))
 
-    def star(self, position: int) -> None:
+    def star(self, place: int) -> None:
         if self._session is not None:
-            self._session.star(position)
+            self._session.star(self._session.left[place])
+
+    def delete(self, place: int) -> None:
+        if self._session is not None:
+            self._session.delete(self._session.left[place])
 
     def keep(self) -> None:
-        if self._session is not None and self._session.shown is not None:
-            self._session.keep(self._session.shown.chosen)
+        """Keep the starred results, or the chosen one if none is."""
+        if self._session is not None:
+            self._session.keep()
+
+    def add_candidates(self) -> None:
+        """Add candidates with new seeds to the run that is shown."""
+        if self._session is not None:
+            self._notice = None
+            self._session.add_candidates(self._wishes, self.state.model)
 
     def compare(self, with_original: bool) -> None:
         if self._session is not None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 
 from inpaint_client.geometry import Box
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
+from inpaint_client.session.history import PastRun
 
 from ..host.colour import route
 from ..host.document_protocol import Document
-from ..host.layer_placement import source_of, spot_above
+from ..host.layer_placement import Node, source_of, spot_above
 from ..host.scratch import Scratch
 from ..host.selection import box_of
 from ..runs.run_fill import Plan
@@ -27,11 +28,12 @@ def plan_run(
     model: Model | None,
     edits: Edits,
     limits: Limits,
-    result_groups: Collection[str],
+    earlier: Iterable[PastRun],
 ) -> tuple[Plan | None, Notice | None]:
     """Return the run, and a remark on it; or no run, and the reason.
 
-    `result_groups` are ids of the groups of earlier runs, which new ones do not go into.
+    `earlier` are the runs of the document: a new one does not go into their groups, nor below
+    those that it overlaps.
     """
     active = document.active_node()
     if active is None:
@@ -42,7 +44,7 @@ def plan_run(
         return None, nothing_selected(selection is not None)
     try:
         route(document.space)
-        spot = spot_above(active, lambda node: document.id_of(node) in result_groups)
+        spot = spot_above(active, box, _fill_box(document, earlier))
     except (KeyError, ValueError):
         return None, Notice(
             tr("This kind of picture cannot be filled. Convert it to RGB, gray or CMYK.")
@@ -62,3 +64,19 @@ def plan_run(
         model_title=(model.title or model.name) if model else wishes.model,
     )
     return plan, Notice(remark, is_problem=False) if remark else None
+
+
+def _fill_box(document: Document, runs: Iterable[PastRun]) -> Callable[[Node], Box | None]:
+    """What tells the box of a layer that belongs to a run; None of any other layer."""
+    holes = {
+        layer: run.hole_box
+        for run in runs
+        for layer in (run.group, run.kept, *(result.layer for result in run.results))
+        if layer
+    }
+
+    def box_of_fill(node: Node) -> Box | None:
+        layer = document.id_of(node)
+        return (document.bounds(layer) or holes[layer]) if layer in holes else None
+
+    return box_of_fill

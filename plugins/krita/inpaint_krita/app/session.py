@@ -13,18 +13,21 @@ from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
 from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
 from inpaint_client.session.run_status import RunStatus
+from inpaint_client.session.strip import limited_to, neighbor, positions_left
 
 from ..host.document_protocol import Document, Pixels
 from ..host.guard import connect
 from ..host.layer_placement import Source
-from ..host.merging import keep_visible
+from ..host.merging import keep_some, keep_visible
 from ..host.qt import QtCore
 from ..host.scratch import Scratch
 from ..host.selection import KeptSelection
+from ..runs.candidate_run import CandidateRun, Submit
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
 from ..runs.run_book import RunBook
-from ..runs.run_fill import FillRun, Submit
+from ..runs.run_fill import FillRun
+from ..runs.run_more import MorePlan, MoreRun, additions
 from ..runs.stepper import Steps
 from ..runs.thumbnails import Thumbnails
 from ..runs.wishes import Wishes, edits_of_new, usable_edits
@@ -56,7 +59,7 @@ class DocumentSession(QtCore.QObject):
         self.shown: PastRun | None = self.book.last
         self.missing: frozenset[str] = frozenset()
         self.notice: Notice | None = None
-        self.fill: FillRun | None = None
+        self.fill: CandidateRun | None = None  # the run under way
         self.frame: Frame | None = None  # of the last run, for the adjustable rectangle
         self.edits: Edits = {}
         self.mix = Mix()
@@ -65,7 +68,8 @@ class DocumentSession(QtCore.QObject):
         self._submit = submit
         self._limits = limits
         self._thumbnails = Thumbnails(document, scratch)
-        self._keeping: Steps[str] | None = None
+        self._keeping: Steps[str] | Steps[None] | None = None
+        self._followed: tuple[str, frozenset[str]] = ("", frozenset())  # a run, and its `missing`
         self._drawing: Steps[None] | None = None
         self._compares = False
         self.live = LayerEdits(
@@ -114,17 +118,47 @@ class DocumentSession(QtCore.QObject):
             model,
             edits_of_new(wishes, self.edits, model),
             self._limits(),
-            {run.group for run in self.book.runs},
+            self.book.runs,
         )
         if plan is not None:
-            run = FillRun(self.document, plan, self._submit, self._scratch.convert, self)
-            connect(run.progressed, self.changed)
-            connect(run.framed, self._take_frame)
-            connect(run.inserted, self._take_inserted)
-            connect(run.arrived, self._take_arrived)
-            connect(run.finished, self._take_end)
-            self.fill = run
+            self._watch(FillRun(self.document, plan, self._submit, self._scratch.convert, self))
         self.changed.emit()
+
+    def add_candidates(self, wishes: Wishes, model: Model | None) -> None:
+        """Add candidates with new seeds to the run that is shown, as many as are set."""
+        run = self.shown
+        if run is None or not run.results or self.fill is not None or self._keeping is not None:
+            return
+        self.document.settle()
+        self.live.stop()
+        self.notice = None
+        chosen = neighbor(run.chosen, self.left)
+        known = (chosen, *range(len(run.results)))
+        sessions = [(i, self.live.session_of(run.key, i)) for i in known]
+        position, session = next((each for each in sessions if each[1]), (chosen, None))
+        plan = MorePlan(
+            current=lambda: self.book.find(run.key) or run,
+            position=position,
+            wanted=additions(
+                run,
+                wishes.candidates,
+                edits_of_new(wishes, self.edits, model),
+                wishes.also_without_edits,
+            ),
+            space=self.document.space,
+            session=session,
+            give_source=lambda give, failed: self.live.read_source(run, position, give, failed),
+        )
+        self._watch(MoreRun(self.document, plan, self._submit, self._scratch.convert, self))
+        self.changed.emit()
+
+    def _watch(self, run: CandidateRun) -> None:
+        connect(run.progressed, self.changed)
+        connect(run.framed, self._take_frame)
+        connect(run.inserted, self._take_inserted)
+        connect(run.arrived, self._take_arrived)
+        connect(run.finished, self._take_end)
+        self.fill = run
 
     def cancel(self) -> None:
         if self.fill is not None:
@@ -145,7 +179,8 @@ class DocumentSession(QtCore.QObject):
     def _take_inserted(self) -> None:
         past = self.fill.past if self.fill else None
         if past is not None:
-            self._thumbnails.forget(past)
+            if self.book.find(past.key) is None:
+                self._thumbnails.forget(past)
             self._update(past)
             self.changed.emit()
 
@@ -188,9 +223,11 @@ class DocumentSession(QtCore.QObject):
             self.book.drop(current)
             self.shown = self.book.last
             return
-        shrunk = replace(current, results=kept, chosen=0)
-        self._update(shrunk)
-        self.choose(0)
+        chosen = current.results[current.chosen]
+        position = kept.index(chosen) if chosen in kept else 0
+        self._update(replace(current, results=kept, chosen=position))
+        if chosen not in kept and self.shown is not None and self.shown.key == current.key:
+            self.choose(position)
         self._draw_later()
 
     def _take_failure(self, error: InpaintError) -> None:
@@ -199,6 +236,25 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     # -- the results -------------------------------------------------------------------------
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """Positions of the results that the docker lists: those that are not deleted."""
+        return () if self.shown is None else positions_left(self.shown, self.missing)
+
+    @property
+    def listed(self) -> PastRun | None:
+        """The shown run with the results that are left."""
+        return None if self.shown is None else limited_to(self.shown, self.left)
+
+    @property
+    def runs(self) -> tuple[PastRun, ...]:
+        """All runs of the document, oldest first; the shown one with what is left."""
+        listed = self.listed
+        return tuple(
+            listed if listed is not None and run.key == listed.key else run
+            for run in self.book.runs
+        )
 
     def choose(self, position: int) -> None:
         """Show this result on the canvas, hide its siblings."""
@@ -225,31 +281,55 @@ class DocumentSession(QtCore.QObject):
         if run is None or with_original == self._compares:
             return
         self._compares = with_original
-        self.document.show(run.kept or run.group, not with_original)
-        if run.kept:
-            self.document.show(run.group, not with_original)
+        kept = run.kept or run.results[run.chosen].layer
+        layer = run.group if self.document.is_attached(run.group) else kept
+        self.document.show(layer, not with_original)
         self.document.refresh()
 
-    def keep(self, position: int) -> None:
-        """Make the run one layer with this result; one undo step brings the others back."""
+    def delete(self, position: int) -> None:
+        """Delete a result's layer, in one undo step. If it was chosen, a neighbor is."""
+        run = self.shown
+        if run is None or self._keeping is not None or self.fill is not None:
+            return
+        result = run.results[position]
+        if not self.document.is_attached(result.layer):
+            return
+        self.live.stop()
+        self.document.remove_layer(result.layer, run.group)
+        self.document.refresh()
+        self.check_layers()
+        self.changed.emit()
+
+    def keep(self) -> None:
+        """Keep the starred results, or the chosen one, as layers; one undo step brings all back."""
         run = self.shown
         if run is None or self._keeping is not None or self.fill is not None:
             return
         self.live.stop()
-        self.choose(position)
-        self._keeping = Steps(keep_visible(self.document, run.group), self._kept, self._not_kept)
+        starred = [i for i in self.left if run.results[i].starred]
+        chosen = neighbor(run.chosen, starred or self.left)
+        self.choose(chosen)
+        if len(starred) > 1:
+            layers = [run.results[i].layer for i in starred]
+            steps = keep_some(self.document, run.group, layers)
+            self._keeping = Steps(steps, lambda _: self._kept(starred), self._not_kept)
+        else:
+            merge = keep_visible(self.document, run.group)
+            self._keeping = Steps(merge, lambda layer: self._kept([chosen], layer), self._not_kept)
 
-    def _kept(self, layer: str) -> None:
+    def _kept(self, positions: list[int], merged: str = "") -> None:
+        """These results are layers of their own now; a single one is the merged layer."""
         self._keeping = None
         run = self.shown
         if run is None:
             return
-        result = run.results[run.chosen]
-        self.document.rename(
-            layer,
-            tr("Inpaint · {model} · seed {seed}").format(model=run.model, seed=result.seed),
-        )
-        self._update(replace(run, kept=layer))
+        for result in (run.results[i] for i in positions):
+            self.document.rename(
+                merged or result.layer,
+                tr("Inpaint · {model} · seed {seed}").format(model=run.model, seed=result.seed),
+            )
+        self._update(replace(run, kept=merged))
+        self.document.refresh()
         self.check_layers()
         self.changed.emit()
 
@@ -373,24 +453,47 @@ class DocumentSession(QtCore.QObject):
 
     def check_layers(self) -> bool:
         """Notice undo, redo and deletions, which Krita does not tell; whether anything changed."""
+        changed = self._look_for_layers()
+        self._follow_layers()
+        return changed
+
+    def _follow_layers(self) -> None:
+        """One result is seen while any is left, whatever was undone, brought back or deleted."""
+        run, missing = self.shown, self.missing
+        if run is None or self._keeping is not None:
+            return
+        key, before = self._followed
+        self._followed = run.key, missing
+        left = [i for i, result in enumerate(run.results) if result.layer not in missing]
+        if not left or (key, before) == self._followed:
+            return
+        back = [i for i in left if run.results[i].layer in before] if key == run.key else []
+        seen = [i for i in back if self.document.is_shown(run.results[i].layer)]
+        if run.chosen not in left:
+            self.choose(neighbor(run.chosen, left))
+        elif seen and run.chosen not in back:
+            self.choose(seen[0])
+
+    def _look_for_layers(self) -> bool:
         run = self.shown
         if run is None:
             return False
         layers = {run.group, run.kept, *(result.layer for result in run.results)} - {""}
         missing = frozenset(layer for layer in layers if not self.document.is_attached(layer))
-        offered = choices(run, self.document.paint_layers())
+        left = limited_to(run, positions_left(run, missing))
+        offered = choices(left, self.document.paint_layers())
         changed = missing != self.missing or offered != self.mix_choices
         self.missing, self.mix_choices = missing, offered
         return changed
 
     @property
     def strip(self) -> Strip:
-        """The shown run with its thumbnails, as they are now."""
+        """What is left of the shown run, with its thumbnails, as they are now."""
         run = self.shown
         if run is None:
             return Strip()
-        drawn = tuple(self._thumbnails.get(run, i) for i in range(len(run.results)))
-        return Strip(run, self.missing, drawn)
+        drawn = tuple(self._thumbnails.get(run, i) for i in self.left)
+        return Strip(limited_to(run, self.left), self.missing, drawn)
 
     def close(self) -> None:
         """The document is closed: stop everything that goes on for it."""
@@ -407,7 +510,7 @@ class DocumentSession(QtCore.QObject):
         self.book.put(run)
         if is_new or (self.shown is not None and self.shown.key == run.key):
             self.shown = run
-        self.check_layers()
+        self._look_for_layers()
 
     def _draw_later(self) -> None:
         """The thumbnails of an earlier run, one in each turn of the event loop."""

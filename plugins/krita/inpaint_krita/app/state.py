@@ -56,7 +56,7 @@ class Notice:
 class Strip:
     """The candidates of one run as they are drawn. One value, so that no two runs mix in it."""
 
-    run: PastRun | None = None
+    run: PastRun | None = None  # with the results that are not deleted
     missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
     thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
 
@@ -108,6 +108,21 @@ class State:
         """Whether the sliders act on anything: the chosen candidate, or those of the next run."""
         is_wanted = self.run_is_attached or (self.has_document and self.wishes.edits_for_new)
         return is_wanted and not self.progress.is_running
+
+    @property
+    def run_is_kept(self) -> bool:
+        """Whether results of the shown run are layers of their own, without the others."""
+        run = self.run
+        if run is None:
+            return False
+        if run.kept and run.kept not in self.missing:
+            return True
+        return run.group in self.missing and self.run_is_attached
+
+    @property
+    def starred(self) -> int:
+        """How many results of the shown run are starred."""
+        return sum(result.starred for result in self.run.results) if self.run else 0
 
     @property
     def run_is_attached(self) -> bool:

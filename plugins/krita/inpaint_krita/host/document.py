@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
@@ -100,16 +100,51 @@ class KritaDocument:
         and are filled as the candidates arrive.
         """
         before = self._document.activeNode()
-        group = self._document.createGroupLayer(title)
-        layers = [self._document.createNode(name, "paintlayer") for name in names]
-        for layer in layers[1:]:
-            layer.setVisible(False)
-        group.setChildNodes(list(reversed(layers)))  # the first in this list is the lowest
+        group, layers = self._detached_group(title, names)
+        layers[0].setVisible(True)
         spot.parent.addChildNode(group, spot.above)  # type: ignore[attr-defined]
         if group.parentNode() is None:  # the artist has deleted the layer meanwhile
             self._document.rootNode().addChildNode(group, None)
         self._stay_on(before, group)
         return self._remember(group), [self._remember(layer) for layer in layers]
+
+    def insert_more(
+        self, group_id: str, title: str, names: list[str]
+    ) -> tuple[str, list[str]] | None:
+        """A group with empty, hidden layers on top of a run's group, in ONE undo step.
+
+        Layers that are added to the run's group itself would make a step each. None if it is gone.
+        """
+        group = self.find(group_id)
+        if group is None:
+            return None
+        before = self._document.activeNode()
+        more, layers = self._detached_group(title, names)
+        group.addChildNode(more, None)
+        self._stay_on(before, more)
+        return self._remember(more), [self._remember(layer) for layer in layers]
+
+    def _detached_group(self, title: str, names: list[str]) -> tuple[Any, list[Any]]:
+        """A group that is not in the picture yet, with hidden layers, the first one on top."""
+        group = self._document.createGroupLayer(title)
+        layers = [self._document.createNode(name, "paintlayer") for name in names]
+        for layer in layers:
+            layer.setVisible(False)
+        group.setChildNodes(list(reversed(layers)))  # the first in this list is the lowest
+        return group, layers
+
+    def remove_layer(self, layer_id: str, group_id: str) -> None:
+        """Delete a layer in one undo step, and the run's group if nothing is left in it."""
+        node = self.find(layer_id)
+        if node is None:
+            return
+        group = self.find(group_id)
+        ours = [] if group is None else [group_id, *(_id(each) for each in _walk(group))]
+        while (parent := node.parentNode()) is not None and _id(parent) in ours:
+            if len(parent.childNodes()) > 1:
+                break
+            node = parent
+        node.remove()
 
     def add_layer(self, group_id: str, name: str) -> str | None:
         """One more layer on top of a run's group: an undo step of its own. None if it is gone."""
@@ -123,21 +158,45 @@ class KritaDocument:
         return self._remember(layer)
 
     def keep_layers(self, group_id: str, layer_ids: list[str]) -> None:
-        """Leave only these layers in the group, without an undo step: for runs that were cut short.
-
-        `setChildNodes` should replace all children. Up to Krita 5.2 it takes only the first one
-        out; hence the loop, which does the same wherever that is mended.
-        """
+        """Leave only these layers in the group, without a step: for runs that were cut short."""
         group = self._known.get(group_id) or self.find(group_id)
         if group is None:
             return
         before = self._document.activeNode()
-        kept = [node for node in group.childNodes() if _id(node) in layer_ids]
-        for _turn in range(len(group.childNodes())):
-            group.setChildNodes([])
-        group.setChildNodes(kept)
+        self.arrange(group_id, [each for each in self.children(group_id) if each in layer_ids])
         self._stay_on(before, group)
         self.refresh()
+
+    def is_plain_group(self, group_id: str) -> bool:
+        """Whether a group shows what is in it as it would show without the group."""
+        group = self.find(group_id)
+        return (
+            group is not None
+            and group.opacity() == 255
+            and group.blendingMode() == "normal"
+            and not group.inheritAlpha()
+            and not any(node.type().endswith("mask") for node in group.childNodes())
+        )
+
+    def children(self, group_id: str) -> list[str]:
+        """What lies directly in a group, from the lowest to the highest."""
+        group = self._known.get(group_id) or self.find(group_id)
+        return [] if group is None else [self._remember(node) for node in group.childNodes()]
+
+    def arrange(self, group_id: str, layer_ids: list[str]) -> None:
+        """Give a group these children, from the lowest to the highest, without an undo step.
+
+        Neither the group nor they have to be in the picture. `setChildNodes` should replace all
+        children. Up to Krita 5.2 it takes only the first one out; hence the loop, which does the
+        same wherever that is mended.
+        """
+        group = self._known.get(group_id) or self.find(group_id)
+        if group is None:
+            return
+        nodes = [self._known[each] for each in layer_ids if each in self._known]
+        for _turn in range(len(group.childNodes())):
+            group.setChildNodes([])
+        group.setChildNodes(nodes)
 
     def _stay_on(self, before: Any, group: Any) -> None:
         """Krita makes a new layer the active one, 5.1 at once, 5.2 some time later.
@@ -145,8 +204,14 @@ class KritaDocument:
         "Again" must read the same layer as before. Only the group's layers are left for it: the
         artist may have clicked another one.
         """
-        ours = {_id(group), *(_id(node) for node in group.childNodes())}
+        self._return(before, {_id(group), *(_id(node) for node in group.childNodes())})
 
+    def return_to(self, layer_id: str, others: Collection[str]) -> None:
+        """Make a layer the active one again while Krita goes to one of the others, now or soon."""
+        if (layer := self.find(layer_id)) is not None:
+            self._return(layer, others)
+
+    def _return(self, before: Any, ours: Collection[str]) -> None:
         def go_back(turns: int, returns: int) -> None:
             if not turns or not returns or before.parentNode() is None:
                 return
@@ -179,6 +244,11 @@ class KritaDocument:
             return False
         layer.setVisible(visible)
         return True
+
+    def is_shown(self, layer_id: str) -> bool:
+        """Whether the layer is in the picture, and switched on."""
+        layer = self.find(layer_id)
+        return layer is not None and bool(layer.visible())
 
     def is_attached(self, layer_id: str) -> bool:
         """Whether the layer is in the picture: not deleted, not undone."""
@@ -234,6 +304,10 @@ class KritaDocument:
     def flatten_active(self) -> None:
         """Krita's own "Flatten Layer": one undo step, done after some turns of the event loop."""
         self._application.action("flatten_layer").trigger()
+
+    def ungroup_active(self) -> None:
+        """Krita's own "Quick Ungroup": one undo step, done after some turns of the event loop."""
+        self._application.action("quick_ungroup").trigger()
 
     def find(self, layer_id: str) -> Any:
         """The layer in the picture, or None."""

@@ -1,12 +1,15 @@
 """Where a run's layers go, and whose pixels are read: decisions about the active layer.
 
-Works on anything with the five methods of Krita's Node used here, so it is tested without Krita.
+Works on anything with the six methods of Krita's Node used here, so it is tested without Krita.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
+
+from inpaint_client.geometry import Box
+from inpaint_client.session.stacking import seen_above
 
 from ..text import tr
 
@@ -19,6 +22,9 @@ class Node(Protocol):
     def visible(self) -> bool: ...
     def locked(self) -> bool: ...
     def parentNode(self) -> Node | None: ...
+    def childNodes(self) -> Sequence[Node]:
+        """From the lowest to the highest."""
+        ...
 
 
 class Spot(NamedTuple):
@@ -46,8 +52,13 @@ def layer_of(node: Node) -> Node:
     return node
 
 
-def spot_above(active: Node, is_result: Callable[[Node], bool]) -> Spot:
-    """Above the active layer, but never in a place where the result could not be seen or changed.
+def spot_above(active: Node, box: Box, fill_box: Callable[[Node], Box | None]) -> Spot:
+    """Above the active layer, and where the result is seen and can be changed.
+
+    Args:
+        active: the active layer or mask.
+        box: what is to be filled.
+        fill_box: the box of a layer that is an earlier fill, or the group of one; None for others.
 
     Raises:
         ValueError: `active` is the root.
@@ -57,7 +68,7 @@ def spot_above(active: Node, is_result: Callable[[Node], bool]) -> Spot:
         raise ValueError("the root has no place above it")
     above, notice = path[-1], ""
     for ancestor in path[:-1]:  # from the outside in
-        if is_result(ancestor):
+        if fill_box(ancestor) is not None:
             above = ancestor
             break
         if not ancestor.visible():
@@ -68,10 +79,13 @@ def spot_above(active: Node, is_result: Callable[[Node], bool]) -> Spot:
             above = ancestor
             notice = tr("The group “{name}” is locked, so the result is placed above it.")
             break
+    notice = notice.format(name=above.name())
     parent = above.parentNode()
     if parent is None:
         raise ValueError("the root has no place above it")
-    return Spot(parent, above, notice.format(name=above.name()))
+    siblings = list(parent.childNodes())
+    higher = siblings[siblings.index(above) + 1 :]
+    return Spot(parent, seen_above(above, higher, box, fill_box), notice)
 
 
 def _path(node: Node) -> list[Node]:

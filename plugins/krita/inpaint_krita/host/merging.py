@@ -1,8 +1,8 @@
-"""Turning a run's group into one layer, in one undo step."""
+"""Turning a run's group into one layer, or into some of its layers, in one undo step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from typing import Protocol
 
 from inpaint_client.errors import BadInput
@@ -21,6 +21,11 @@ class Layers(Protocol):
     def paint_layers(self) -> list[tuple[str, str]]: ...
     def is_attached(self, layer_id: str) -> bool: ...
     def flatten_active(self) -> None: ...
+    def ungroup_active(self) -> None: ...
+    def is_plain_group(self, group_id: str) -> bool: ...
+    def children(self, group_id: str) -> list[str]: ...
+    def arrange(self, group_id: str, layer_ids: list[str]) -> None: ...
+    def return_to(self, layer_id: str, others: Collection[str]) -> None: ...
     def settle(self) -> None: ...
 
 
@@ -51,6 +56,63 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     if document.is_attached(before):
         document.activate(before)
     return merged
+
+
+def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[int, None, None]:
+    """Put some of a run's layers in the place of its group, without the others.
+
+    Krita's own "Quick Ungroup" leaves one undo step, but keeps all layers. So the others leave the
+    group for a moment, without a step, and return to it when it is no longer in the picture: undo
+    brings the group back with all of them. Groups within the group go first; Krita makes one step
+    of what follows at once. Meanwhile nothing else may be done to these layers: Krita moves them
+    in threads of its own.
+
+    Raises:
+        BadInput: the group is no longer in the picture, or changes how its layers look.
+        TimeoutError: Krita did not do it.
+    """
+    if not document.is_attached(group):
+        raise BadInput(tr("The layers of this run are no longer in the picture."))
+    before = document.active_id()
+    document.settle()
+    inner = [
+        each
+        for each in document.children(group)
+        if any(layer in kept for layer in document.children(each))
+    ]
+    groups = [*inner, group]
+    if not all(map(document.is_plain_group, groups)):
+        raise BadInput(
+            tr("The group of this run has a mask, an opacity or a blending mode of its own."),
+            tr("Give these to the layers in it, or star only one of them."),
+        )
+    everything = {each: document.children(each) for each in groups}
+    staying = {*kept, *inner}
+    for each in groups:
+        document.arrange(each, [layer for layer in everything[each] if layer in staying])
+
+    def bring_back() -> None:
+        document.settle()
+        for each in groups:
+            others = [layer for layer in everything[each] if layer not in staying]
+            document.arrange(each, [*others, *document.children(each)])
+
+    try:
+        for each in groups:
+            yield from _ungroup(document, each)
+    except TimeoutError:
+        bring_back()
+        raise
+    bring_back()
+    yield _TURN_MS
+    document.return_to(before, kept)  # Krita goes to what it has moved, some turns later
+
+
+def _ungroup(document: Layers, group: str) -> Generator[int, None, None]:
+    document.activate(group)
+    yield from _until(lambda: document.active_id() == group)
+    document.ungroup_active()
+    yield from _until(lambda: not document.is_attached(group))
 
 
 def _new(document: Layers, known: set[str]) -> list[str]:

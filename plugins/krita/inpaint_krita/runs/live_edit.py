@@ -22,9 +22,9 @@ from ..host.document_protocol import Pixels
 from ..host.qt import QtCore
 from ..host.selection import KeptSelection, box_of
 from ..text import tr
+from .candidate_run import Submit
 from .capture import capture
 from .paint import Convert
-from .run_fill import Submit
 from .stepper import Steps
 from .writer import Canvas, Order, Writer
 
@@ -93,6 +93,10 @@ class LayerEdits(QtCore.QObject):
         """The daemon's session of a fresh run."""
         self._live.remember((run_key, position), Session(session, index))
 
+    def session_of(self, run_key: str, position: int) -> Session | None:
+        """Return where the daemon remembers a result, as far as is known."""
+        return self._live.session_of((run_key, position))
+
     def request(self, wanted: Wanted) -> None:
         """Render as soon as the one under way is done; replaces what waits."""
         self._live.request(wanted)
@@ -114,7 +118,22 @@ class LayerEdits(QtCore.QObject):
         return wanted.edits, wanted.mixing
 
     def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:
-        run, result = wanted.run, wanted.run.results[wanted.position]
+        self.read_source(wanted.run, wanted.position, give, self._stumble)
+
+    def read_source(
+        self,
+        run: PastRun,
+        position: int,
+        give: Callable[[RecipeSource], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Call `give` with what rendering a result again needs without a session, at once or later.
+
+        Raises:
+            BadInput: the picture is no longer of the size that it had. What comes later goes to
+                `failed`.
+        """
+        result = run.results[position]
 
         def take(captured: Capture) -> None:
             self._steps = None
@@ -138,7 +157,7 @@ class LayerEdits(QtCore.QObject):
                 tr("Undo that, or make a new fill."),
             )
         reading = capture(pixels, box_of(selection), self._limits())
-        self._steps = Steps(reading, take, self._stumble)
+        self._steps = Steps(reading, take, failed)
 
     def submit(self, job: EditJob, receive: Callable[[Message], None]) -> Cancellable:
         return self._submit(job, receive)

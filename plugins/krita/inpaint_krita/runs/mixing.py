@@ -11,11 +11,12 @@ from inpaint_client.geometry import Box, crop_for_hole, reducing_step
 from inpaint_client.pictures import Picture
 from inpaint_client.pixels import rearrange
 from inpaint_client.requests import Mixing
-from inpaint_client.session.history import Mix, PastRun, Result
+from inpaint_client.session.history import Mix, PastRun
 
 from ..host.qt import Qt, QtGui
 from ..host.scratch import Scratch
 from ..text import tr
+from .candidate_run import layer_name
 
 LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
 
@@ -42,18 +43,17 @@ def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Cho
     chosen = run.results[run.chosen]
     own = {result.layer for result in run.results} | {run.kept}
     return (
-        *(Choice(each.layer, _label(each)) for each in run.results if each is not chosen),
+        *(
+            Choice(each.layer, layer_name(each.seed, each.variant))
+            for each in run.results
+            if each is not chosen
+        ),
         *(
             Choice(layer, tr("Layer: {name}").format(name=name))
             for layer, name in layers
             if layer not in own
         ),
     )
-
-
-def _label(result: Result) -> str:
-    text = tr("Seed {seed}") if result.variant < 0 else tr("Seed {seed}, edited")
-    return text.format(seed=result.seed)
 
 
 def with_other(mix: Mix, layer: str, run: PastRun) -> Mix:

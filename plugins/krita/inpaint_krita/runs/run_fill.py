@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from inpaint_client.capture import Capture
-from inpaint_client.errors import BadInput, Cancelled, InpaintError
+from inpaint_client.errors import InpaintError
 from inpaint_client.events import Accepted, Candidate, Done, Failed, FrameChosen, Message, Progress
-from inpaint_client.geometry import Box, Frame
+from inpaint_client.geometry import Box
 from inpaint_client.info import Limits
 from inpaint_client.pixels import crop
-from inpaint_client.requests import Edits, FillJob, Job
+from inpaint_client.requests import Edits, FillJob
 from inpaint_client.session.history import PastRun, Result
-from inpaint_client.session.live_edit import Cancellable
-from inpaint_client.session.run_status import RunStatus, Stage
+from inpaint_client.session.run_status import Stage
 
 from ..host.colour import Space
-from ..host.document_protocol import Painting, Pixels
+from ..host.document_protocol import Pixels
 from ..host.layer_placement import Spot
 from ..host.qt import QtCore
 from ..text import tr
+from .candidate_run import CandidateRun, RunCanvas, Submit, layer_name
 from .capture import capture
 from .paint import Convert
 from .stepper import Steps
 from .wishes import Wishes, fill_job
-from .writer import Order, Writer
-
-Submit = Callable[[Job, Callable[[Message], None]], Cancellable]
-
-
-class RunCanvas(Protocol):
-    """The part of a document that a run changes."""
-
-    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]: ...
-    def keep_layers(self, group_id: str, layer_ids: list[str]) -> None: ...
-    def write(self, layer_id: str, painting: Painting) -> bool: ...
-    def refresh(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -59,14 +44,8 @@ class Plan:
     model_title: str
 
 
-class FillRun(QtCore.QObject):
-    """Signals come in the window's thread. After `finished` nothing more happens."""
-
-    progressed = QtCore.pyqtSignal(object)  # RunStatus
-    framed = QtCore.pyqtSignal(object)  # FrameChosen
-    inserted = QtCore.pyqtSignal()  # the layers are in the picture, empty
-    arrived = QtCore.pyqtSignal(int)  # position in `past.results`; the layer is written
-    finished = QtCore.pyqtSignal(object)  # InpaintError or None
+class FillRun(CandidateRun):
+    """Fills a selection."""
 
     def __init__(
         self,
@@ -76,38 +55,12 @@ class FillRun(QtCore.QObject):
         convert: Convert,
         parent: QtCore.QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.past: PastRun | None = None
-        self.session = ""
-        self.frame: Frame | None = None
-        self._model = plan.model_title  # for people
-        self.progress = RunStatus(Stage.READING, started=time.monotonic())
-        self._canvas = canvas
+        super().__init__(canvas, plan.space, submit, convert, parent)
         self._plan = plan
-        self._submit = submit
+        self._model = plan.model_title  # for people
         self._capture: Capture | None = None
-        self._request: Cancellable | None = None
-        self._is_over = False
-        self._error: InpaintError | None = None
-        self._is_done = False  # the daemon has sent all; writing may still go on
-        self._filled: set[int] = set()
-        self._waiting: deque[Message] = deque()
-        self._is_taking = False
-        self._writer = Writer(canvas, convert, self._stumble)
         reading = capture(plan.pixels, plan.selection, plan.limits)
         self._steps: Steps[Capture] | None = Steps(reading, self._send, self._stumble)
-
-    def cancel(self) -> None:
-        """Stop at once. Candidates that have arrived stay, layers still empty go."""
-        self._end(Cancelled(tr("Cancelled.")))
-
-    def abandon(self) -> None:
-        """The document is closed: touch it no more, and say nothing."""
-        self._is_over = True
-        self._stop_asking()
-        self._writer.stop()
-
-    # -- the way there -----------------------------------------------------------------------
 
     def _send(self, captured: Capture) -> None:
         self._steps = None
@@ -119,18 +72,6 @@ class FillRun(QtCore.QObject):
             self._end(error)
             return
         self._request = self._submit(job, self._receive)
-
-    def _receive(self, message: Message) -> None:
-        """One at a time: adding a layer lets Krita's event loop turn, and the next may come in."""
-        self._waiting.append(message)
-        if self._is_taking:
-            return
-        self._is_taking = True
-        try:
-            while self._waiting and not self._is_over:
-                self._handle(self._waiting.popleft())
-        finally:
-            self._is_taking = False
 
     def _handle(self, message: Message) -> None:
         if isinstance(message, Accepted | Progress):
@@ -144,48 +85,14 @@ class FillRun(QtCore.QObject):
         elif isinstance(message, Candidate):
             self._take(message)
         elif isinstance(message, Done):
-            self._is_done = True
-            if not self._writer.is_busy:
-                self._end(None)
+            self._all_sent()
         elif isinstance(message, Failed):
             self._end(message.error)
 
-    def _take(self, candidate: Candidate) -> None:
-        if self.past is None:
-            self._insert(candidate)
-        past = self.past
-        assert past is not None
-        position = self._position(candidate.index, candidate.variant)
-        if position >= len(past.results):
-            return  # a daemon that sends more than was asked for
-        result = replace(
-            past.results[position],
-            seed=candidate.seed,
-            recipe=candidate.recipe,
-            attachment=candidate.attachment,
-            edits=self._edits_of(candidate.variant),
-        )
-        self.past = past.with_result(position, result)
-        self._writer.write(
-            Order(
-                result.layer,
-                candidate.patches,
-                self._plan.space,
-                lambda: self._written(position),
-            )
-        )
-
-    def _written(self, position: int) -> None:
-        self._filled.add(position)
-        if position == 0:
-            self._canvas.refresh()  # the others are hidden: nothing to draw
-        self.arrived.emit(position)
-        if self._writer.is_busy:
-            return
-        if self._is_over:
-            self._finish()
-        elif self._is_done:
-            self._end(None)
+    def _stop_asking(self) -> None:
+        if self._steps is not None:
+            self._steps.cancel()
+        super()._stop_asking()
 
     # -- layers ------------------------------------------------------------------------------
 
@@ -194,32 +101,31 @@ class FillRun(QtCore.QObject):
         """How many variants follow each candidate."""
         return int(self._plan.wishes.also_without_edits and bool(self._plan.edits))
 
-    def _position(self, index: int, variant: int) -> int:
-        return index * (1 + self._variants) + variant + 1
+    def _position(self, candidate: Candidate) -> int:
+        return candidate.index * (1 + self._variants) + candidate.variant + 1
 
-    def _edits_of(self, variant: int) -> Edits:
-        return {} if self._variants and variant < 0 else self._plan.edits
+    def _edits_of(self, candidate: Candidate) -> Edits:
+        return {} if self._variants and not candidate.is_variant else self._plan.edits
 
-    def _insert(self, first: Candidate) -> None:
+    def _insert(self) -> PastRun:
         assert self._capture is not None
         plan = self._plan
         names, empty = [], []
         for index, own in enumerate(plan.wishes.seeds):
             for variant in range(-1, self._variants):
-                name = tr("Seed {seed}") if variant < 0 else tr("Seed {seed}, edited")
-                names.append(name.format(seed=own))
+                names.append(layer_name(own, variant))
                 empty.append(Result(own, "", "", index, variant))
         seed = plan.wishes.seed
         title = tr("Inpaint · {model} · seed {seed}").format(model=self._model, seed=seed)
-        group, layers = self._canvas.insert_run(plan.spot, title, names)
+        self._group, layers = self._canvas.insert_run(plan.spot, title, names)
         box, crop_box = self._capture.hole_box, self._capture.crop_box
         now = datetime.now().astimezone()
-        self.past = PastRun(
+        return PastRun(
             key=f"{now:%Y%m%dT%H%M%S.%f}",
             time=now.isoformat(timespec="seconds"),
             model=self._model,
             title=title,
-            group=group,
+            group=self._group,
             document=self._capture.document,
             hole_box=box,
             coverage=crop(self._capture.hole.data, crop_box.extent, box.relative(crop_box)),
@@ -228,43 +134,3 @@ class FillRun(QtCore.QObject):
                 replace(result, layer=layer) for result, layer in zip(empty, layers, strict=True)
             ),
         )
-        self.inserted.emit()
-
-    # -- the end -----------------------------------------------------------------------------
-
-    def _stumble(self, error: Exception) -> None:
-        if not isinstance(error, InpaintError):
-            error = BadInput(
-                tr("The picture could not be read or written ({error}).").format(error=error)
-            )
-        self._end(error)
-
-    def _end(self, error: InpaintError | None) -> None:
-        if self._is_over:
-            return
-        self._is_over = True
-        self._stop_asking()
-        self._error = error
-        self._advance(RunStatus())
-        if not self._writer.is_busy:  # else what has arrived is written first
-            self._finish()
-
-    def _stop_asking(self) -> None:
-        if self._steps is not None:
-            self._steps.cancel()
-        if self._request is not None and not self._is_done:
-            self._request.cancel()
-
-    def _finish(self) -> None:
-        past = self.past
-        try:
-            if past is not None and len(self._filled) < len(past.results):
-                kept = [result for i, result in enumerate(past.results) if i in self._filled]
-                self.past = replace(past, results=tuple(kept))
-                self._canvas.keep_layers(past.group, [result.layer for result in kept])
-        finally:  # else the docker would wait for the end of this run for ever
-            self.finished.emit(self._error)
-
-    def _advance(self, progress: RunStatus) -> None:
-        self.progress = progress
-        self.progressed.emit(progress)

@@ -81,7 +81,7 @@ class Edits(QtWidgets.QWidget):
         self.apply.setChecked(state.wishes.edits_for_new)
         self.both.setVisible(has and state.wishes.edits_for_new)
         self.both.setChecked(state.wishes.also_without_edits)
-        can_add = state.run is not None and state.run_is_attached and not state.run.kept
+        can_add = state.run is not None and state.run_is_attached and not state.run_is_kept
         self.add.setVisible(has and can_add and not state.progress.is_running)
         self.add.setEnabled(any(state.edits.values()) and not state.is_editing)
 

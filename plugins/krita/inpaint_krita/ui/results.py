@@ -22,12 +22,13 @@ class Grid(QtWidgets.QWidget):
 
     chosen = QtCore.pyqtSignal(int)
     starred = QtCore.pyqtSignal(int)
-    kept = QtCore.pyqtSignal(int)
+    deleted = QtCore.pyqtSignal(int)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.strip = Strip()
         self._hover = -1
+        self._may_delete = False
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QtWidgets.QSizePolicy(
@@ -36,7 +37,8 @@ class Grid(QtWidgets.QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def draw(self, strip: Strip) -> None:
+    def draw(self, strip: Strip, may_delete: bool = False) -> None:
+        self._may_delete = may_delete
         before, self.strip = self.strip, strip
         if strip.count != before.count:
             self.updateGeometry()
@@ -164,6 +166,37 @@ class Grid(QtWidgets.QWidget):
         self._hover = -1
         self.update()
 
+    @guarded_or(False)
+    def event(self, event: QtCore.QEvent | None) -> bool:
+        """Keep Krita from taking Delete for its own, which clears pixels of the active layer."""
+        if (
+            isinstance(event, QtGui.QKeyEvent)
+            and event.type() == QtCore.QEvent.Type.ShortcutOverride
+            and event.key() == Qt.Key.Key_Delete
+        ):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    @guarded
+    def contextMenuEvent(self, event: QtGui.QContextMenuEvent | None) -> None:
+        run = self.strip.run
+        position = -1 if event is None else self._at(event.pos())
+        if event is None or run is None or position < 0:
+            return
+        menu = QtWidgets.QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        star = menu.addAction(
+            tr("Remove the star") if run.results[position].starred else tr("Star")
+        )
+        delete = menu.addAction(tr("Delete this candidate"))
+        assert star is not None
+        assert delete is not None
+        connect(star.triggered, lambda: self.starred.emit(position))
+        connect(delete.triggered, lambda: self.deleted.emit(position))
+        delete.setEnabled(self._may_delete)
+        menu.popup(event.globalPos())
+
     @guarded
     def keyPressEvent(self, event: QtGui.QKeyEvent | None) -> None:
         run, count, columns = self.strip.run, self.strip.count, self._columns(self.width())
@@ -178,6 +211,9 @@ class Grid(QtWidgets.QWidget):
                 self.chosen.emit(position)
         elif event.text() == "*":
             self.starred.emit(run.chosen)
+        elif event.key() == key.Key_Delete:
+            if self._may_delete:
+                self.deleted.emit(run.chosen)
         else:
             super().keyPressEvent(event)
 
@@ -187,21 +223,24 @@ class Results(QtWidgets.QWidget):
     starred = QtCore.pyqtSignal(int)
     compared = QtCore.pyqtSignal(bool)
     kept = QtCore.pyqtSignal()
+    deleted = QtCore.pyqtSignal(int)
+    more_wanted = QtCore.pyqtSignal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.grid = Grid()
         connect(self.grid.chosen, self.chosen)
         connect(self.grid.starred, self.starred)
+        connect(self.grid.deleted, self.deleted)
         self.compare = _LabelledButton("eye", tr("Hold to compare"))
         self.compare.setToolTip(tr("Shows the picture without the fill while you hold it down."))
         connect(self.compare.pressed, lambda: self.compared.emit(True))
         connect(self.compare.released, lambda: self.compared.emit(False))
         self.keep = _LabelledButton("check", tr("Keep this one"))
-        self.keep.setToolTip(
-            tr("Makes one layer of the chosen result, without the others. Undo brings them back.")
-        )
         connect(self.keep.clicked, lambda: self.kept.emit())
+        self.more = QtWidgets.QPushButton(tr("More candidates"))
+        self.more.setToolTip(tr("Adds candidates to these, as many as are set, with other seeds."))
+        connect(self.more.clicked, lambda: self.more_wanted.emit())
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
         self.note.setEnabled(False)
@@ -212,20 +251,40 @@ class Results(QtWidgets.QWidget):
         layout.addWidget(self.note)
         layout.addWidget(self.grid)
         layout.addLayout(buttons)
+        layout.addWidget(self.more)
 
     def draw(self, state: State) -> None:
         run = state.run
-        self.grid.setVisible(run is not None)
-        self.grid.draw(state.strip)
         attached = state.run_is_attached
-        busy = state.progress.is_running
-        is_kept = run is not None and bool(run.kept) and run.kept not in state.missing
-        for button in (self.compare, self.keep):
+        may_change = attached and not state.run_is_kept and not state.progress.is_running
+        self.grid.setVisible(run is not None)
+        self.grid.draw(state.strip, may_change)
+        for button in (self.compare, self.keep, self.more):
             button.setVisible(run is not None)
         self.compare.setEnabled(attached)
-        self.keep.setEnabled(attached and not busy and not is_kept)
+        self.keep.setEnabled(may_change)
+        self.more.setEnabled(may_change)
+        self._draw_keep(state.starred)
         self.note.setText(_note(state))
         self.note.setVisible(bool(self.note.text()))
+
+    def _draw_keep(self, starred: int) -> None:
+        if starred:
+            self.keep.setText(tr("Keep starred ({count})").format(count=starred))
+            self.keep.setToolTip(
+                tr(
+                    "Makes a layer of each starred result, without the others. Undo brings them "
+                    "back."
+                )
+            )
+        else:
+            self.keep.setText(tr("Keep this one"))
+            self.keep.setToolTip(
+                tr(
+                    "Makes one layer of the chosen result, without the others. Undo brings them "
+                    "back."
+                )
+            )
 
 
 class _LabelledButton(QtWidgets.QPushButton):
@@ -253,6 +312,8 @@ def _note(state: State) -> str:
         return tr("Select a part of a face and inpaint it. The candidates appear here.")
     if run.kept and run.kept not in state.missing:
         return tr("One candidate was kept. Undo in Krita brings the others back.")
+    if state.run_is_kept:
+        return tr("These candidates were kept. Undo in Krita brings the others back.")
     if not state.run_is_attached:
         return tr("These layers are not in the picture now: undone or deleted.")
     return ""

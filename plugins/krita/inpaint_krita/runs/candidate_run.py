@@ -1,0 +1,215 @@
+"""What every run does: the daemon's candidates go into layers as they come, until the run ends."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from inpaint_client.errors import BadInput, Cancelled, InpaintError
+from inpaint_client.events import Candidate, Message
+from inpaint_client.geometry import Frame
+from inpaint_client.requests import Edits, Job
+from inpaint_client.session.history import PastRun
+from inpaint_client.session.live_edit import Cancellable
+from inpaint_client.session.run_status import RunStatus, Stage
+
+from ..host.colour import Space
+from ..host.document_protocol import Painting
+from ..host.layer_placement import Spot
+from ..host.qt import QtCore
+from ..text import tr
+from .paint import Convert
+from .writer import Order, Writer
+
+Submit = Callable[[Job, Callable[[Message], None]], Cancellable]
+
+
+class RunCanvas(Protocol):
+    """The part of a document that a run changes."""
+
+    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]: ...
+    def insert_more(
+        self, group_id: str, title: str, names: list[str]
+    ) -> tuple[str, list[str]] | None: ...
+    def keep_layers(self, group_id: str, layer_ids: list[str]) -> None: ...
+    def write(self, layer_id: str, painting: Painting) -> bool: ...
+    def refresh(self) -> None: ...
+
+
+class CandidateRun(QtCore.QObject):
+    """Signals come in the window's thread. After `finished` nothing more happens."""
+
+    progressed = QtCore.pyqtSignal(object)  # RunStatus
+    framed = QtCore.pyqtSignal(object)  # FrameChosen
+    inserted = QtCore.pyqtSignal()  # the layers are in the picture, empty
+    arrived = QtCore.pyqtSignal(int)  # position in `past.results`; the layer is written
+    finished = QtCore.pyqtSignal(object)  # InpaintError or None
+
+    def __init__(
+        self,
+        canvas: RunCanvas,
+        space: Space,
+        submit: Submit,
+        convert: Convert,
+        parent: QtCore.QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.past: PastRun | None = None
+        self.session = ""  # of the daemon, if it knows all candidates of the run
+        self.frame: Frame | None = None
+        self.progress = RunStatus(Stage.READING, started=time.monotonic())
+        self._canvas = canvas
+        self._space = space
+        self._submit = submit
+        self._request: Cancellable | None = None
+        self._group = ""  # of the new layers
+        self._first = 0  # position of the first new result
+        self._is_over = False
+        self._error: InpaintError | None = None
+        self._is_done = False  # the daemon has sent all; writing may still go on
+        self._filled: set[int] = set()
+        self._waiting: deque[Message] = deque()
+        self._is_taking = False
+        self._writer = Writer(canvas, convert, self._stumble)
+
+    def cancel(self) -> None:
+        """Stop at once. Candidates that have arrived stay, layers still empty go."""
+        self._end(Cancelled(tr("Cancelled.")))
+
+    def abandon(self) -> None:
+        """The document is closed: touch it no more, and say nothing."""
+        self._is_over = True
+        self._stop_asking()
+        self._writer.stop()
+
+    # -- what each kind of run says ----------------------------------------------------------
+
+    @abstractmethod
+    def _handle(self, message: Message) -> None:
+        """Take a message of the daemon."""
+
+    @abstractmethod
+    def _insert(self) -> PastRun:
+        """Put empty layers into the picture, and return the run with their results.
+
+        Sets `_group` and `_first`.
+
+        Raises:
+            BadInput: there is no place for them any more.
+        """
+
+    @abstractmethod
+    def _position(self, candidate: Candidate) -> int:
+        """Return the place of a candidate in the results."""
+
+    @abstractmethod
+    def _edits_of(self, candidate: Candidate) -> Edits:
+        """Return what a candidate was made with."""
+
+    # -- messages ----------------------------------------------------------------------------
+
+    def _receive(self, message: Message) -> None:
+        """One at a time: adding a layer lets Krita's event loop turn, and the next may come in."""
+        self._waiting.append(message)
+        if self._is_taking:
+            return
+        self._is_taking = True
+        try:
+            while self._waiting and not self._is_over:
+                self._handle(self._waiting.popleft())
+        finally:
+            self._is_taking = False
+
+    def _take(self, candidate: Candidate) -> None:
+        if self.past is None:
+            try:
+                self.past = self._insert()
+            except BadInput as error:
+                self._end(error)
+                return
+            self.inserted.emit()
+        past = self.past
+        position = self._position(candidate)
+        if position >= len(past.results):
+            return  # a daemon that sends more than was asked for
+        result = replace(
+            past.results[position],
+            seed=candidate.seed,
+            recipe=candidate.recipe,
+            attachment=candidate.attachment or past.results[position].attachment,
+            edits=self._edits_of(candidate),
+        )
+        self.past = past.with_result(position, result)
+        self._writer.write(
+            Order(result.layer, candidate.patches, self._space, lambda: self._written(position))
+        )
+
+    def _written(self, position: int) -> None:
+        self._filled.add(position)
+        if position == 0:
+            self._canvas.refresh()  # the others are hidden: nothing to draw
+        self.arrived.emit(position)
+        if self._writer.is_busy:
+            return
+        if self._is_over:
+            self._finish()
+        elif self._is_done:
+            self._end(None)
+
+    def _all_sent(self) -> None:
+        self._is_done = True
+        if not self._writer.is_busy:
+            self._end(None)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _stumble(self, error: Exception) -> None:
+        if not isinstance(error, InpaintError):
+            error = BadInput(
+                tr("The picture could not be read or written ({error}).").format(error=error)
+            )
+        self._end(error)
+
+    def _end(self, error: InpaintError | None) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self._stop_asking()
+        self._error = error
+        self._advance(RunStatus())
+        if not self._writer.is_busy:  # else what has arrived is written first
+            self._finish()
+
+    def _stop_asking(self) -> None:
+        if self._request is not None and not self._is_done:
+            self._request.cancel()
+
+    def _finish(self) -> None:
+        try:
+            self._drop_empty()
+        finally:  # else the docker would wait for the end of this run for ever
+            self.finished.emit(self._error)
+
+    def _drop_empty(self) -> None:
+        """Candidates that never came leave neither results nor layers."""
+        past = self.past
+        if past is None:
+            return
+        fresh = past.results[self._first :]
+        kept = [each for i, each in enumerate(fresh, self._first) if i in self._filled]
+        if len(kept) < len(fresh):
+            self.past = replace(past, results=(*past.results[: self._first], *kept))
+            self._canvas.keep_layers(self._group, [result.layer for result in kept])
+
+    def _advance(self, progress: RunStatus) -> None:
+        self.progress = progress
+        self.progressed.emit(progress)
+
+
+def layer_name(seed: int, variant: int) -> str:
+    """Of the layer of a candidate, or of a variant of it."""
+    return (tr("Seed {seed}") if variant < 0 else tr("Seed {seed}, edited")).format(seed=seed)
