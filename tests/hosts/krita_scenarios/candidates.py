@@ -173,6 +173,7 @@ def steps(stage):
     yield from until(lambda: control.state.run.results[0].edits, 20, "the slider")
     yield 100
     seen["kept and edited"] = colour()
+    yield 1000  # Krita crashes if its layers docker still has something to draw anew
     yield from close(document)
     again = app.openDocument(str(stage.out / "kept.kra"))
     app.activeWindow().addView(again)
