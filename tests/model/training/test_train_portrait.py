@@ -329,6 +329,9 @@ class TestSchedule:
         assert "--reduce 1" in full
         assert f"--grow-from {tmp_path}/generator-128/bundle --discriminator-kimg 2.0" in full
         assert "--ema-kimg 10" in full
+        assert "--no-random-noise" in half
+        assert "--no-random-noise" not in full
+        assert "--random-noise-side 64 --last-noise-strength 0.035" in full
         assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
         assert "--lambda-adversarial 0 " in inpainter
         assert f"--bundle {tmp_path}/inpainter-256/bundle" in framer
