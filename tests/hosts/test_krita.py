@@ -372,7 +372,7 @@ def test_the_docker_is_photographed(
             files={"picture.png": picture},
             settings=f"[theme]\nTheme={theme}\n",
         )
-    for name in ("idle", "running", "results", "more", "frame", "no-daemon"):
+    for name in ("idle", "running", "results", "more", "smooth", "frame", "no-daemon"):
         with Image.open(run.out / f"{name}.png") as shot:
             assert shot.size == (1366, 768)
             docker = np.asarray(shot.convert("L"))[300:, -250:]

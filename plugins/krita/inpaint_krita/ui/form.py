@@ -143,7 +143,7 @@ class Form(QtWidgets.QWidget):
         grid.addRow(tr("Source"), self.source)
         grid.addRow(tr("Context"), self.context)
         grid.addRow(tr("Fitting"), self.fitting)
-        grid.addRow(tr("Smooth candidate"), self.smooth)
+        grid.addRow(tr("Smooth"), self.smooth)  # one word: the docker may be narrow
         layout = column(self)
         layout.addLayout(grid)
         layout.addWidget(self.frame)
