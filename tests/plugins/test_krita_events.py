@@ -108,6 +108,13 @@ class Docker(RuleBasedStateMachine):
     def open_jobs(self) -> list[ScriptedJob]:
         return [job for job in self.link.jobs if not job.is_over]
 
+    @property
+    def smooth_place(self) -> int | None:
+        """Where the smooth candidate of the shown run is in the strip."""
+        run = self.grid.strip.run
+        results = run.results if run is not None else ()
+        return next((i for i, result in enumerate(results) if result.is_smooth), None)
+
     @invariant()
     def nothing_failed(self) -> None:
         assert not self.listening.seen, self.listening.seen[0]
@@ -132,6 +139,7 @@ class Docker(RuleBasedStateMachine):
                 if result.is_smooth:
                     assert (dict(result.edits), result.mix, result.variant) == ({}, Mix(), -1)
         if state.is_smooth_chosen:
+            assert state.mix == Mix()
             assert not self.panel.edits.add.isEnabled()
             assert not self.panel.mix.other.isEnabled()
 
@@ -200,6 +208,25 @@ class Docker(RuleBasedStateMachine):
             "answer": panel.notice.button.click,
             "dismiss": controller.dismiss,
         }[act]()
+
+    @precondition(lambda self: self.smooth_place is not None)
+    @rule(
+        act=st.sampled_from(["slide", "mix", "more", "both versions", "keep"]),
+        has_come=st.booleans(),
+    )
+    def try_to_change_the_smooth_one(self, act: str, has_come: bool) -> None:
+        """Click it, and then what changes others."""
+        if has_come:
+            self._settle()
+        if self.smooth_place is None:
+            return
+        self._press(self.grid.cell(self.smooth_place).center())
+        if act == "slide":
+            self.slide("smile", 1.5)
+        elif act == "mix":
+            self.point("mixed", self.panel.mix.other.count() - 1)
+        else:
+            self.press(act)
 
     # -- Krita -----------------------------------------------------------------------------------
 
