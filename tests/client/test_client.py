@@ -61,7 +61,7 @@ def test_a_fill_from_beginning_to_end(daemon: FakeDaemon, job: Jobs) -> None:
     kinds = [type(event) for event in events]
     assert kinds[:2] == [Accepted, FrameChosen]
     assert kinds[-1] is Done
-    assert kinds[2:-1] == [Candidate, Progress] * 4
+    assert kinds[2:-1] == [Progress, *[Candidate, Progress] * 4]
     candidates = [event for event in events if isinstance(event, Candidate)]
     assert [(c.index, c.variant, c.seed) for c in candidates] == [
         (0, -1, 7),

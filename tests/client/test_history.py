@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, Box, Extent, StyleLevel, StyleMix
+from inpaint_client import BadInput, Box, Extent, Method, StyleLevel, StyleMix
 from inpaint_client.session.history import PastRun, Result, attachment_of, pack, unpack
 
 RUN = PastRun(
@@ -44,6 +44,16 @@ RUN = PastRun(
 def test_a_run_survives_the_document() -> None:
     assert unpack(pack(RUN), RUN.key) == RUN
     assert RUN.seeds == (5, 6)
+
+
+def test_the_recipe_tells_that_a_result_is_smooth() -> None:
+    recipe = '{"format":2,"method":"smooth","model":"faces","seed":0}'
+    smooth = Result(0, "{d}", recipe, 2, method=Method.SMOOTH)
+    run = replace(RUN, results=(*RUN.results, smooth))
+    again = unpack(pack(run), RUN.key)
+    assert again == run
+    assert [result.is_smooth for result in again.results] == [False, False, False, True]
+    assert again.seeds == (5, 6)
 
 
 TEXTS = st.text(max_size=8)

@@ -20,11 +20,11 @@ from fake_daemon import FakeDaemon, Script, colour_of
 from fake_krita import FakeDocument, FakePixels
 from inpaint_client.blocking import BlockingClient
 from inpaint_client.endpoint import parse_endpoint
-from inpaint_client.events import Candidate
+from inpaint_client.events import Candidate, Method
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.recipe import parse_recipe
-from inpaint_client.requests import FillJob
+from inpaint_client.requests import FillJob, SmoothFill
 from inpaint_client.session.history import unpack
 from inpaint_krita.host.selection import KeptSelection, box_of
 from inpaint_krita.runs.capture import capture
@@ -68,11 +68,12 @@ def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
     endpoint = parse_endpoint(runtime["address"], runtime["token"])
     with BlockingClient(lambda: endpoint) as client:
         plain = [each for each in client.fill(job) if isinstance(each, Candidate)]
-        edited_job = replace(job, seeds=(6,), edits={slider: 1.0})
+        edited_job = replace(job, seeds=(6,), edits={slider: 1.0}, smooth=SmoothFill.NEVER)
         edited = [each for each in client.fill(edited_job) if isinstance(each, Candidate)]
     filled = read_kra(out / "filled.kra")
     for candidate in plain:
-        layer = filled.find(f"Seed {candidate.seed}")
+        is_smooth = candidate.method is Method.SMOOTH
+        layer = filled.find("Smooth" if is_smooth else f"Seed {candidate.seed}")
         assert layer.visible == (candidate.index == 0)
         check_layer(layer.pixels, candidate, mask)
     check_merged(filled, before, mask, filled.find("Seed 5").pixels)
@@ -80,7 +81,8 @@ def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
     assert len(stored) == 1
     run = unpack(filled.annotations[stored[0]])
     assert run.seeds == (5, 6, 7)
-    assert [parse_recipe(each.recipe).seed for each in run.results] == [5, 6, 7]
+    assert [parse_recipe(each.recipe).seed for each in run.results] == [5, 6, 7, 0]
+    assert [each.is_smooth for each in run.results] == [False, False, False, True]
     assert run.results[0].attachment == plain[0].attachment
 
     after_edit = read_kra(out / "edited.kra")
@@ -105,7 +107,7 @@ def job_of(before: np.ndarray, mask: np.ndarray, extent: Extent) -> FillJob:
         try:
             next(steps)
         except StopIteration as stop:
-            return fill_job(Wishes(seed=5, candidates=3), stop.value, {})
+            return fill_job(Wishes(seed=5, candidates=3, smooth="always"), stop.value, {})
 
 
 def check_layer(
@@ -370,7 +372,7 @@ def test_the_docker_is_photographed(
             files={"picture.png": picture},
             settings=f"[theme]\nTheme={theme}\n",
         )
-    for name in ("idle", "running", "results", "more", "frame", "no-daemon"):
+    for name in ("idle", "running", "results", "more", "smooth", "frame", "no-daemon"):
         with Image.open(run.out / f"{name}.png") as shot:
             assert shot.size == (1366, 768)
             docker = np.asarray(shot.convert("L"))[300:, -250:]

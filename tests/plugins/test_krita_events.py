@@ -23,7 +23,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from inpaint_client.errors import BadInput, ConnectionLost, InpaintError, NotFound
+from inpaint_client.events import Method
+from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import StyleLevel
+from inpaint_client.session.history import Mix
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_krita.app.controller import Controller
 from inpaint_krita.app.link import Link
@@ -105,6 +108,13 @@ class Docker(RuleBasedStateMachine):
     def open_jobs(self) -> list[ScriptedJob]:
         return [job for job in self.link.jobs if not job.is_over]
 
+    @property
+    def smooth_place(self) -> int | None:
+        """Where the smooth candidate of the shown run is in the strip."""
+        run = self.grid.strip.run
+        results = run.results if run is not None else ()
+        return next((i for i, result in enumerate(results) if result.is_smooth), None)
+
     @invariant()
     def nothing_failed(self) -> None:
         assert not self.listening.seen, self.listening.seen[0]
@@ -118,17 +128,35 @@ class Docker(RuleBasedStateMachine):
             assert strip.run in state.runs
             assert strip.count == 0 or 0 <= strip.run.chosen < strip.count
 
+    @invariant()
+    def a_smooth_candidate_stays_as_it_is(self) -> None:
+        state = self.controller.state
+        for run in state.runs:
+            for result in run.results:
+                if result.recipe:  # else it has not come yet
+                    is_smooth = parse_recipe(result.recipe).method is Method.SMOOTH
+                    assert result.is_smooth == is_smooth
+                if result.is_smooth:
+                    assert (dict(result.edits), result.mix, result.variant) == ({}, Mix(), -1)
+        if state.is_smooth_chosen:
+            assert state.mix == Mix()
+            assert not self.panel.edits.add.isEnabled()
+            assert not self.panel.mix.other.isEnabled()
+
     # -- the artist ------------------------------------------------------------------------------
 
     @rule(
         count=st.integers(1, 6),
         edited=st.booleans(),
         plain_too=st.booleans(),
+        smooth=st.sampled_from(["always", "never"]),
         is_read=st.booleans(),
     )
-    def start(self, count: int, edited: bool, plain_too: bool, is_read: bool) -> None:
+    def start(self, count: int, edited: bool, plain_too: bool, smooth: str, is_read: bool) -> None:
         """Another run; the daemon may have its request already, or not."""
-        self.controller.wish(candidates=count, edits_for_new=edited, also_without_edits=plain_too)
+        self.controller.wish(
+            candidates=count, edits_for_new=edited, also_without_edits=plain_too, smooth=smooth
+        )
         self.panel.run_row.go.click()
         if is_read:
             self.turn(4)
@@ -181,6 +209,25 @@ class Docker(RuleBasedStateMachine):
             "dismiss": controller.dismiss,
         }[act]()
 
+    @precondition(lambda self: self.smooth_place is not None)
+    @rule(
+        act=st.sampled_from(["slide", "mix", "more", "both versions", "keep"]),
+        has_come=st.booleans(),
+    )
+    def try_to_change_the_smooth_one(self, act: str, has_come: bool) -> None:
+        """Click it, and then what changes others."""
+        if has_come:
+            self._settle()
+        if self.smooth_place is None:
+            return
+        self._press(self.grid.cell(self.smooth_place).center())
+        if act == "slide":
+            self.slide("smile", 1.5)
+        elif act == "mix":
+            self.point("mixed", self.panel.mix.other.count() - 1)
+        else:
+            self.press(act)
+
     # -- Krita -----------------------------------------------------------------------------------
 
     @rule(act=st.sampled_from(KRITA))
@@ -220,7 +267,8 @@ class Docker(RuleBasedStateMachine):
             self.document.root.children.insert(at, layer)
 
     def _delete_a_layer(self) -> None:
-        layer = next((e for e in self.document.root.walk() if e.title.startswith("Seed")), None)
+        names = ("Seed", "Smooth")
+        layer = next((e for e in self.document.root.walk() if e.title.startswith(names)), None)
         if layer is not None and layer.parent is not None and layer in layer.parent.children:
             layer.parent.children.remove(layer)
             self.document.active = self.document.root.children[0]
@@ -288,14 +336,14 @@ class Docker(RuleBasedStateMachine):
             self.controller.document_changed()
             self._settle()
             document.selected = FakeDocument().selected
-            self.controller.wish(candidates=2, also_without_edits=False)
+            self.controller.wish(candidates=2, also_without_edits=False, smooth="always")
             before = self.controller.state.run
             self.panel.run_row.go.click()
             self._settle()
             run = self.controller.state.run
             assert run is not None
             assert run != before
-            assert len(run.results) == 2
+            assert [result.is_smooth for result in run.results] == [False, False, True]
             assert None not in self.grid.strip.thumbnails
 
     def _settle(self) -> None:

@@ -1,7 +1,8 @@
 """A daemon without a model, for tests of the client and of the hosts: inpaint.v1 on real gRPC.
 
 It answers Fill and Edit with one constant colour a candidate (`colour_of`), after `--delay`
-seconds each, and writes a runtime file as the real daemon does. Errors on demand:
+seconds each, and writes a runtime file as the real daemon does. A smooth candidate
+(`SMOOTH_COLOUR`) comes only if it is always wanted. Errors on demand:
 
     --fail NOT_FOUND[:AFTER]     every Fill and Edit fails, after AFTER candidates (default: first
                                  of all); END instead of a status ends the answer without Done
@@ -43,6 +44,7 @@ DTYPES: dict[pb.SampleType, tuple[np.dtype[Any], int]] = {
     pb.SAMPLE_TYPE_F32: (np.dtype("<f4"), 1),
 }
 RESOLUTION = 32
+SMOOTH_COLOUR = (0.5, 0.6, 0.7)  # of a candidate that is filled without the model
 MODEL = pb.Model(
     name="fake",
     title="Constant colours",
@@ -88,6 +90,7 @@ class Session:
     header: pb.FillHeader
     crop: bytes
     hole: bytes
+    smooth: int | None = None  # index of the smooth candidate
 
 
 @dataclass
@@ -154,6 +157,9 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 [{}, *({e.name: e.value for e in v.edits} for v in header.variants)], start=-1
             )
         ]
+        if header.smooth == pb.SMOOTH_FILL_ALWAYS:
+            self.sessions[session_id].smooth = len(seeds)
+            renderings.append((len(seeds), -1, 0, {}))
         fail = header.model.removeprefix("fail:") if header.model.startswith("fail:") else ""
         async for event in self._render(session_id, renderings, context, fail):
             yield event
@@ -170,6 +176,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                     grpc.StatusCode.NOT_FOUND, f"no session {session_id!r}; it has expired"
                 )
             source = header.source
+            if json.loads(source.recipe).get("method") == "smooth":
+                await _refuse_smooth(context)
             session_id = f"session-of-recipe-{len(self.edits)}"
             fill = pb.FillHeader(
                 crop=source.crop,
@@ -178,6 +186,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 seeds=[json.loads(source.recipe)["seed"]],
             )
             self.sessions[session_id] = Session(fill, source.crop.data, source.hole.data)
+        elif header.index == self.sessions[session_id].smooth:
+            await _refuse_smooth(context)
         if not header.HasField("seed"):
             seeds = self.sessions[session_id].header.seeds
             first = seeds[0] if seeds else 0
@@ -216,6 +226,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                     model=session.header.model or self.script.larger or MODEL.name,
                 )
             )
+            yield pb.FillEvent(progress=pb.Progress(done=0, total=len(renderings)))
             for done, (index, variant, seed, edits) in enumerate(renderings):
                 if status == "END" and done >= int(after):
                     return
@@ -268,6 +279,11 @@ async def _check(picture: pb.Picture, name: str, context: Any) -> None:
         )
 
 
+async def _refuse_smooth(context: Any) -> None:
+    message = "a smooth candidate cannot be edited or drawn from another seed"
+    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
 async def _fail(context: Any, status: str) -> None:
     await context.abort(grpc.StatusCode[status], f"{status} on demand")
 
@@ -305,12 +321,16 @@ def _candidate(
             own + mixing.amount * (other - own)
             for own, other in zip(colour, _other_colour(mixing), strict=True)
         )
+    is_smooth = index == session.smooth
+    if is_smooth:
+        colour = SMOOTH_COLOUR
     channels = {1: (colour[1],), 3: colour, 4: (*colour, 1.0)}[header.crop.channels]
     values = np.array(channels) * scale
     pixel = (np.rint(values) if scale > 1 else values).astype(dtype)
     recipe = {
-        "format": 1,
+        "format": 2 if is_smooth else 1,
         "model": "fake",
+        "method": "smooth" if is_smooth else "model",
         "seed": seed,
         "truncation_psi": header.truncation_psi,
         "edits": edits,
@@ -322,6 +342,7 @@ def _candidate(
         variant=variant,
         seed=seed,
         recipe=json.dumps(recipe),
+        method=pb.METHOD_SMOOTH if is_smooth else pb.METHOD_MODEL,
         attachment=_png(colour) if variant < 0 else b"",
         patches=[
             pb.Patch(

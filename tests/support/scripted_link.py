@@ -18,6 +18,7 @@ from inpaint_client.events import (
     Failed,
     FrameChosen,
     Message,
+    Method,
     Patch,
     Progress,
 )
@@ -25,7 +26,8 @@ from inpaint_client.geometry import Frame
 from inpaint_client.info import DaemonInfo, Direction, Model
 from inpaint_client.pictures import Picture
 from inpaint_client.pixels import crop
-from inpaint_client.requests import EditJob, FillJob, FrameMode, Job
+from inpaint_client.recipe import parse_recipe
+from inpaint_client.requests import EditJob, FillJob, FrameMode, Job, SmoothFill
 from inpaint_client.settings import ConnectionSettings
 from inpaint_krita.app.connection import Connection, Phase
 from inpaint_krita.host.qt import QtCore
@@ -53,11 +55,15 @@ class ScriptedJob:
         self._left: deque[Message] = deque([Accepted(session, 0)])
         if isinstance(job, FillJob):
             self._left.append(_frame(capture))
-            total = len(job.seeds) * (1 + len(job.variants))
+            is_smooth = job.smooth is SmoothFill.ALWAYS
+            total = len(job.seeds) * (1 + len(job.variants)) + is_smooth
+            self._left.append(Progress(0, total))
             for index, seed in enumerate(job.seeds):
                 for variant in range(-1, len(job.variants)):
                     self._left.append(_candidate(capture, index, variant, seed))
                     self._left.append(Progress(0, total))
+            if is_smooth:
+                self._left.append(_candidate(capture, len(job.seeds), -1, 0, Method.SMOOTH))
         else:
             seed = 7 if job.seed is None else job.seed
             self._left.append(_candidate(capture, job.index, -1, seed))
@@ -94,9 +100,14 @@ class ScriptedLink(QtCore.QObject):
         self.connection = Connection(Phase.READY, info=DaemonInfo(models=(MODEL,)))
         self.jobs: list[ScriptedJob] = []
         self._captures: dict[str, Capture] = {}
+        self._smooth: dict[str, int] = {}  # index of a session's smooth candidate
 
     def submit(self, job: Job, receive: Callable[[Message], None]) -> ScriptedJob:
         session = getattr(job, "session_id", "") or f"session-{len(self.jobs)}"
+        if isinstance(job, FillJob) and job.smooth is SmoothFill.ALWAYS:
+            self._smooth[session] = len(job.seeds)
+        elif isinstance(job, EditJob):
+            assert self._is_from_the_model(job), "a smooth candidate cannot be rendered again"
         if isinstance(job, EditJob) and job.source is None:
             capture = self._captures[session]
         else:
@@ -106,6 +117,11 @@ class ScriptedLink(QtCore.QObject):
         made = ScriptedJob(job, capture, session, receive)
         self.jobs.append(made)
         return made
+
+    def _is_from_the_model(self, job: EditJob) -> bool:
+        if job.source is not None:
+            return parse_recipe(job.source.recipe).method is Method.MODEL
+        return self._smooth.get(job.session_id) != job.index
 
     def look(self) -> None:
         pass
@@ -127,7 +143,9 @@ def _frame(capture: Capture) -> FrameChosen:
     return FrameChosen(0, frame, 0.9, 32, 1.0, "Only the part inside is filled.", FrameMode.AUTO)
 
 
-def _candidate(capture: Capture, index: int, variant: int, seed: int) -> Candidate:
+def _candidate(
+    capture: Capture, index: int, variant: int, seed: int, method: Method = Method.MODEL
+) -> Candidate:
     box = capture.hole_box
     channels = capture.crop.channels
     pixel = bytes([seed * 37 % 256] * (channels - 1) + [255])
@@ -143,6 +161,14 @@ def _candidate(capture: Capture, index: int, variant: int, seed: int) -> Candida
                 box=box,
             ),
         ),
-        recipe=json.dumps({"format": 1, "model": MODEL.name, "seed": seed}),
+        recipe=json.dumps(
+            {
+                "format": 2 if method is Method.SMOOTH else 1,
+                "model": MODEL.name,
+                "seed": seed,
+                "method": method.name.lower(),
+            }
+        ),
         attachment=b"seen" if variant < 0 else b"",
+        method=method,
     )

@@ -29,7 +29,7 @@ def steps(stage):
     control, panel = docker.controller, docker.panel
     document = yield from picture()
     control.document_changed()
-    wish(docker, candidates=3)
+    wish(docker, candidates=3, smooth="always")
     yield from select(document, 200, 150, 180, 160, feather=6)
     mask, before, steps_before = coverage(document), pixels(document), history()
     (stage.out / "mask.raw").write_bytes(mask)
@@ -44,8 +44,9 @@ def steps(stage):
     name, kind, visible, children = layers[1]
     assert (kind, visible) == ("grouplayer", True), layers
     assert "seed 5" in name, layers
-    assert [child[0] for child in children] == ["Seed 7", "Seed 6", "Seed 5"], children
-    assert [child[2] for child in children] == [False, False, True], children
+    names = ["Smooth", "Seed 7", "Seed 6", "Seed 5"]
+    assert [child[0] for child in children] == names, children
+    assert [child[2] for child in children] == [False, False, False, True], children
     yield from until(lambda: document.activeNode().name() == layers[0][0], 5, "the active layer")
     filled = pixels(document)
     assert filled != before
@@ -66,13 +67,28 @@ def steps(stage):
     control._look_at_document()
     assert control.state.run_is_attached
 
+    # -- the smooth candidate: nothing changes it --------------------------------------------
+    panel.results.grid.chosen.emit(3)
+    yield 50
+    smooth = pixels(document)
+    assert smooth not in (before, filled)
+    assert outside_is(before, smooth, mask)
+    sliders = list(panel.edits.sliders.values())
+    assert not any(slider.isEnabled() for slider in sliders)
+    assert not panel.mix.other.isEnabled()
+    assert "without the model" in panel.edits._empty.text(), panel.edits._empty.text()
+    panel.results.grid.chosen.emit(0)
+    yield 50
+    assert pixels(document) == filled
+    assert all(slider.isEnabled() for slider in sliders)
+
     # -- another candidate, stars, compare ---------------------------------------------------
     panel.results.grid.chosen.emit(1)
     second = pixels(document)
     assert second != filled
     assert outside_is(before, second, mask)
     panel.results.grid.starred.emit(1)
-    assert [each.starred for each in control.state.run.results] == [False, True, False]
+    assert [each.starred for each in control.state.run.results] == [False, True, False, False]
     panel.results.compare.pressed.emit()
     yield 50
     assert pixels(document) == before
@@ -107,7 +123,7 @@ def steps(stage):
     assert len(history()) == len(steps_before) + 2, history()
     save(document, stage.out / "kept.kra")
     yield from undo()
-    assert len(tree(document)[1][3]) == 3
+    assert len(tree(document)[1][3]) == 4
     yield from shows(document, edited)
     yield from redo()
     yield from shows(document, edited)
@@ -121,7 +137,8 @@ def steps(stage):
     yield from show(again)
     yield from until(lambda: control.state.run is not None, what="the run from the file")
     run = control.state.run
-    assert [each.seed for each in run.results] == [5, 6, 7]
+    assert [each.seed for each in run.results] == [5, 6, 7, 0]
+    assert [each.is_smooth for each in run.results] == [False, False, False, True]
     assert run.chosen == 1
     assert control.state.edits == {name: 1.0}, control.state.edits
     assert panel.edits.sliders[name].value == 1.0

@@ -169,7 +169,8 @@ def outside_is(before, after, mask, pixel_bytes=4):
 
 
 def wish(docker, **changes):
-    docker.controller.wish(**{"new_seed": False, "seed": 5, **changes})
+    """Set these, and what a scenario can count on: the seeds, and no candidate beside theirs."""
+    docker.controller.wish(**{"new_seed": False, "seed": 5, "smooth": "never", **changes})
 
 
 def save(document, path):

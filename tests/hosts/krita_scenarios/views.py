@@ -62,6 +62,14 @@ def steps(stage):
     control.dismiss()
     yield 500
     photograph("more", panel.results.more)
+
+    wish(docker, candidates=2, smooth="always")
+    control.run()
+    yield from until(lambda: not control.is_busy, 60, "a run with a smooth candidate")
+    control.choose(2)
+    control.dismiss()
+    yield 500
+    photograph("smooth", panel.mix)
     wish(docker, candidates=4)
 
     wish(docker, sections_closed="results,edits", context="frame")

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import BadInput
+from ..events import Method
 from ..geometry import Box, Extent
+from ..recipe import parse_recipe
 from ..requests import Edits, StyleLevel
 from .style_mix import StyleMix
 
@@ -39,6 +41,12 @@ class Result:
     unmixed: str = field(default="", repr=False)  # the recipe before mixing, if anything is mixed
     # Recipe of the result that is mixed in, for editors whose document may have lost that result.
     mixed_recipe: str = field(default="", repr=False)
+    method: Method = Method.MODEL  # not stored: the recipe has it
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it is filled without the model: it has no seed, edits or mixing."""
+        return self.method is Method.SMOOTH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +68,10 @@ class PastRun:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seed of each candidate."""
-        return tuple(result.seed for result in self.results if result.variant < 0)
+        """The seed of each candidate that has one: a smooth one does not."""
+        return tuple(
+            result.seed for result in self.results if result.variant < 0 and not result.is_smooth
+        )
 
     def with_result(self, position: int, result: Result) -> PastRun:
         """Return the run with another result at a position."""
@@ -175,7 +185,16 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
         mix=_mix(entry["mix"]) if "mix" in entry else Mix(),
         unmixed=str(entry.get("unmixed", "")),
         mixed_recipe=str(entry["mix"].get("recipe", "")) if "mix" in entry else "",
+        method=_method(str(entry["recipe"])),
     )
+
+
+def _method(recipe: str) -> Method:
+    """Return what made a result; a recipe that cannot be read is the daemon's to refuse."""
+    try:
+        return parse_recipe(recipe).method
+    except BadInput:
+        return Method.MODEL
 
 
 def _mix(content: dict[str, Any]) -> Mix:

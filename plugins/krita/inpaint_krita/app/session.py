@@ -129,13 +129,16 @@ class DocumentSession(QtCore.QObject):
         run = self.shown
         if run is None or not run.results or self.fill is not None or self._keeping is not None:
             return
+        chosen = neighbor(run.chosen, self.left)
+        known = (chosen, *self.left, *range(len(run.results)))
+        able = [i for i in known if not run.results[i].is_smooth]  # to be rendered again
+        if not able:
+            return
         self.document.settle()
         self.live.stop()
         self.notice = None
-        chosen = neighbor(run.chosen, self.left)
-        known = (chosen, *range(len(run.results)))
-        sessions = [(i, self.live.session_of(run.key, i)) for i in known]
-        position, session = next((each for each in sessions if each[1]), (chosen, None))
+        sessions = [(i, self.live.session_of(run.key, i)) for i in able]
+        position, session = next((each for each in sessions if each[1]), (able[0], None))
         plan = MorePlan(
             current=lambda: self.book.find(run.key) or run,
             position=position,
@@ -326,7 +329,11 @@ class DocumentSession(QtCore.QObject):
         for result in (run.results[i] for i in positions):
             self.document.rename(
                 merged or result.layer,
-                tr("Inpaint · {model} · seed {seed}").format(model=run.model, seed=result.seed),
+                tr("Inpaint · smooth")
+                if result.is_smooth
+                else tr("Inpaint · {model} · seed {seed}").format(
+                    model=run.model, seed=result.seed
+                ),
             )
         self._update(replace(run, kept=merged))
         self.document.refresh()
@@ -355,6 +362,8 @@ class DocumentSession(QtCore.QObject):
 
     def remix(self, mix: Mix, model: Model | None) -> None:
         """Other levels, or another amount."""
+        if self.shown is not None and self.shown.results[self.shown.chosen].is_smooth:
+            return
         self.mix = mix
         self._render_chosen(model)
 
@@ -363,7 +372,7 @@ class DocumentSession(QtCore.QObject):
         if run is None or not run.results or self.fill is not None:
             return
         layer = self._layer_of_chosen(run)
-        if not layer:
+        if not layer or run.results[run.chosen].is_smooth:
             return
         try:
             mixing = mixing_of(self.mix, run, self.document, self._scratch)
@@ -382,6 +391,8 @@ class DocumentSession(QtCore.QObject):
         if run.kept and run.kept not in self.missing:
             return
         chosen = run.results[run.chosen]
+        if chosen.is_smooth:
+            return
         name = tr("Seed {seed}, edited").format(seed=chosen.seed)
         layer = self.document.add_layer(run.group, name)
         if layer is None:

@@ -106,8 +106,16 @@ class State:
     @property
     def can_edit(self) -> bool:
         """Whether the sliders act on anything: the chosen candidate, or those of the next run."""
-        is_wanted = self.run_is_attached or (self.has_document and self.wishes.edits_for_new)
+        is_wanted = (self.run_is_attached and not self.is_smooth_chosen) or (
+            self.has_document and self.wishes.edits_for_new
+        )
         return is_wanted and not self.progress.is_running
+
+    @property
+    def is_smooth_chosen(self) -> bool:
+        """Whether the chosen result is filled without the model, so that nothing changes it."""
+        run = self.run
+        return run is not None and bool(run.results) and run.results[run.chosen].is_smooth
 
     @property
     def run_is_kept(self) -> bool:

@@ -142,6 +142,7 @@ class CandidateRun(QtCore.QObject):
             recipe=candidate.recipe,
             attachment=candidate.attachment or past.results[position].attachment,
             edits=self._edits_of(candidate),
+            method=candidate.method,
         )
         self.past = past.with_result(position, result)
         self._writer.write(

@@ -37,7 +37,10 @@ class Choice:
 
 
 def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Choice, ...]:
-    """The other results of a run, then the paint layers (id, name) that are none of its own."""
+    """The other results of a run, then the paint layers (id, name) that are none of its own.
+
+    A smooth result has no styles to take.
+    """
     if run is None or not run.results:
         return ()
     chosen = run.results[run.chosen]
@@ -46,7 +49,7 @@ def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Cho
         *(
             Choice(each.layer, layer_name(each.seed, each.variant))
             for each in run.results
-            if each is not chosen
+            if each is not chosen and not each.is_smooth
         ),
         *(
             Choice(layer, tr("Layer: {name}").format(name=name))

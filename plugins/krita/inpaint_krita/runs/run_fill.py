@@ -8,7 +8,16 @@ from datetime import datetime
 
 from inpaint_client.capture import Capture
 from inpaint_client.errors import InpaintError
-from inpaint_client.events import Accepted, Candidate, Done, Failed, FrameChosen, Message, Progress
+from inpaint_client.events import (
+    Accepted,
+    Candidate,
+    Done,
+    Failed,
+    FrameChosen,
+    Message,
+    Method,
+    Progress,
+)
 from inpaint_client.geometry import Box
 from inpaint_client.info import Limits
 from inpaint_client.pixels import crop
@@ -105,7 +114,13 @@ class FillRun(CandidateRun):
         return candidate.index * (1 + self._variants) + candidate.variant + 1
 
     def _edits_of(self, candidate: Candidate) -> Edits:
-        return {} if self._variants and not candidate.is_variant else self._plan.edits
+        is_plain = self._variants and not candidate.is_variant
+        return {} if is_plain or candidate.method is Method.SMOOTH else self._plan.edits
+
+    @property
+    def _has_smooth(self) -> bool:
+        """Whether one more comes than was asked for: the daemon says so before the first one."""
+        return self.progress.total > len(self._plan.wishes.seeds) * (1 + self._variants)
 
     def _insert(self) -> PastRun:
         assert self._capture is not None
@@ -115,6 +130,9 @@ class FillRun(CandidateRun):
             for variant in range(-1, self._variants):
                 names.append(layer_name(own, variant))
                 empty.append(Result(own, "", "", index, variant))
+        if self._has_smooth:
+            names.append(tr("Smooth"))
+            empty.append(Result(0, "", "", len(plan.wishes.seeds), method=Method.SMOOTH))
         seed = plan.wishes.seed
         title = tr("Inpaint · {model} · seed {seed}").format(model=self._model, seed=seed)
         self._group, layers = self._canvas.insert_run(plan.spot, title, names)

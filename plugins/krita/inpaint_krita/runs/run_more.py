@@ -40,7 +40,11 @@ class Addition:
 
 def additions(run: PastRun, count: int, edits: Edits, also_without: bool) -> list[Addition]:
     """Return `count` candidates for the run, each plain and edited if `also_without`."""
-    used = [result.seed for result in sorted(run.results, key=lambda result: result.index)]
+    used = [
+        result.seed
+        for result in sorted(run.results, key=lambda result: result.index)
+        if not result.is_smooth
+    ]
     index = 1 + max((result.index for result in run.results), default=-1)
     both = also_without and bool(edits)
     wanted: list[Addition] = []

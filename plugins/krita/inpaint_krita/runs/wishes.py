@@ -16,6 +16,7 @@ from inpaint_client.requests import (
     FillJob,
     FrameChoice,
     FrameMode,
+    SmoothFill,
     seed_sequence,
 )
 from inpaint_client.settings import SettingsFile
@@ -44,6 +45,7 @@ class Wishes:
     gradient: bool = True
     grain: bool = True
     feather_px: float = 0.0
+    smooth: str = "auto"  # one more candidate, without the model: auto | always | never
     language: str = ""  # empty = Krita's
     sections_closed: str = field(default="")  # names of collapsed sections, comma separated
 
@@ -56,6 +58,11 @@ class Wishes:
         if self.context == "frame" and self.frame_side > 0:
             return self.frame
         return FrameMode.BOX if self.context == "box" else FrameMode.AUTO
+
+    @property
+    def smooth_fill(self) -> SmoothFill:
+        choices = {"always": SmoothFill.ALWAYS, "never": SmoothFill.NEVER}
+        return choices.get(self.smooth, SmoothFill.AUTO)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -91,6 +98,7 @@ def fill_job(wishes: Wishes, capture: Capture, edits: Edits) -> FillJob:
         variants=(edits,) if plain_too else (),
         frame=wishes.frame_choice,
         blending=wishes.blending,
+        smooth=wishes.smooth_fill,
     )
 
 

@@ -83,7 +83,9 @@ class Edits(QtWidgets.QWidget):
         self.both.setChecked(state.wishes.also_without_edits)
         can_add = state.run is not None and state.run_is_attached and not state.run_is_kept
         self.add.setVisible(has and can_add and not state.progress.is_running)
-        self.add.setEnabled(any(state.edits.values()) and not state.is_editing)
+        self.add.setEnabled(
+            any(state.edits.values()) and not state.is_editing and not state.is_smooth_chosen
+        )
 
     def _build(self, model: Model | None) -> None:
         directions = model.directions if model else ()
@@ -139,16 +141,26 @@ def in_words(edits: EditValues) -> str:
 
 
 def _hint(state: State) -> str:
-    """Why there are no sliders, or why they do nothing."""
+    """Why there are no sliders, or why they do not change what is chosen."""
     if state.model is None:
         return tr("The sliders appear when the daemon runs.")
     if not state.model.directions:
         return tr("This model has no edits.")
+    if state.is_smooth_chosen and not state.progress.is_running:
+        return why_smooth_stays()
     if state.can_edit or state.progress.is_running:
         return ""
     return tr(
         "The sliders change the chosen candidate. "
         "Inpaint first, or let them apply to new candidates."
+    )
+
+
+def why_smooth_stays() -> str:
+    """Why neither sliders nor mixing change the smooth candidate."""
+    return tr(
+        "The smooth candidate is made without the model, so sliders and mixing do not apply to it. "
+        "To edit, choose another candidate."
     )
 
 

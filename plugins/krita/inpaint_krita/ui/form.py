@@ -6,7 +6,7 @@ from inpaint_client.requests import MAX_SEED
 
 from ..app.state import State
 from ..host.guard import connect, guarded, guarded_or
-from ..host.qt import QAction, QtCore, QtWidgets
+from ..host.qt import QAction, Qt, QtCore, QtWidgets
 from ..runs.wishes import MAX_CANDIDATES, Wishes, draw_seed
 from ..text import tr
 from .frame_view import FrameView
@@ -111,6 +111,17 @@ class Form(QtWidgets.QWidget):
         connect(self.source.activated, lambda _: self._wish(all_visible=self.source.currentData()))
         self.fitting = _Fitting()
         connect(self.fitting.wished, self.wished)
+        self.smooth = QtWidgets.QComboBox()
+        self.smooth.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
+        )
+        self.smooth.setToolTip(
+            tr("One more candidate that continues the surroundings, without the model")
+        )
+        for at, (label, key, tip) in enumerate(_smooth_choices()):
+            self.smooth.addItem(label, key)
+            self.smooth.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
+        connect(self.smooth.activated, lambda _: self._wish(smooth=self.smooth.currentData()))
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -132,6 +143,7 @@ class Form(QtWidgets.QWidget):
         grid.addRow(tr("Source"), self.source)
         grid.addRow(tr("Context"), self.context)
         grid.addRow(tr("Fitting"), self.fitting)
+        grid.addRow(tr("Smooth"), self.smooth)  # one word: the docker may be narrow
         layout = column(self)
         layout.addLayout(grid)
         layout.addWidget(self.frame)
@@ -146,6 +158,7 @@ class Form(QtWidgets.QWidget):
         self.context.setCurrentIndex(self.context.findData(wishes.context))
         self.source.setCurrentIndex(self.source.findData(wishes.all_visible))
         self.fitting.draw(wishes)
+        self.smooth.setCurrentIndex(max(0, self.smooth.findData(wishes.smooth)))
         is_frame = wishes.context == "frame" and state.has_document
         self.frame.setVisible(is_frame)
         if is_frame:
@@ -230,6 +243,19 @@ class _Fitting(QtWidgets.QToolButton):
             switch.setChecked(getattr(wishes, field))
         on = [switch.text() for switch in self.switches.values() if switch.isChecked()]
         self.setText(", ".join(on) or tr("none"))
+
+
+def _smooth_choices() -> tuple[tuple[str, str, str], ...]:
+    """When the smooth candidate is offered: label, value of the wish, and tip."""
+    return (
+        (
+            tr("Where it is likely better"),
+            "auto",
+            tr("Where no face is found, and for small selections such as blemishes"),
+        ),
+        (tr("Always"), "always", tr("After the candidates of every run")),
+        (tr("Never"), "never", tr("Only the model's candidates")),
+    )
 
 
 def _quietly(widget: QtWidgets.QWidget, change: object) -> None:

@@ -11,6 +11,7 @@ from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
 from ..text import tr
+from .edits import why_smooth_stays
 from .parts import ValueSlider, column, row
 
 STEP = 0.05
@@ -26,12 +27,6 @@ class MixForm(QtWidgets.QWidget):
         self._mix = Mix()
         self._mixed: tuple[str, int] | None = None  # the run and the candidate of `_mix`
         self.other = QtWidgets.QComboBox()
-        self.other.setToolTip(
-            tr(
-                "Another result, or a layer that this result shall look like. "
-                "A layer is seen where the fill is: move it there."
-            )
-        )
         self.other.setSizePolicy(
             QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
         )
@@ -71,7 +66,9 @@ class MixForm(QtWidgets.QWidget):
                 self.amount.show_value(state.mix.amount)
         for level, box in self.levels.items():
             box.setChecked(level in self._mix.levels)
-        can_mix = state.run is not None and not state.progress.is_running
+        is_smooth = state.is_smooth_chosen
+        can_mix = state.run is not None and not state.progress.is_running and not is_smooth
+        self.other.setToolTip(why_smooth_stays() if is_smooth else _what_to_mix_with())
         self.other.setEnabled(can_mix)
         for widget in (*self.levels.values(), self.amount):
             widget.setEnabled(can_mix and bool(state.mix.other))
@@ -100,6 +97,13 @@ class MixForm(QtWidgets.QWidget):
         self._mix = replace(self._mix, amount=round(amount, 3))
         if not self._timer.isActive():
             self._timer.start()
+
+
+def _what_to_mix_with() -> str:
+    return tr(
+        "Another result, or a layer that this result shall look like. "
+        "A layer is seen where the fill is: move it there."
+    )
 
 
 def _check(title: str, tip: str) -> QtWidgets.QCheckBox:

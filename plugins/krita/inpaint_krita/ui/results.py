@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inpaint_client.session.history import PastRun
+from inpaint_client.session.history import PastRun, Result
 
 from ..app.state import State, Strip
 from ..host.guard import connect, guarded, guarded_or
@@ -134,8 +134,7 @@ class Grid(QtWidgets.QWidget):
             paint_star(painter, QtCore.QRectF(self.star_box(position)), result.starred)
         caption = QtCore.QRect(cell.left(), picture.bottom() + 1, cell.width(), CAPTION)
         painter.setPen(palette.color(role.WindowText))
-        text = str(result.seed) + (" ✎" if any(result.edits.values()) else "")
-        painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), text)
+        painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), caption_of(result))
         painter.setOpacity(1.0)
 
     # -- mouse and keys ----------------------------------------------------------------------
@@ -216,6 +215,13 @@ class Grid(QtWidgets.QWidget):
                 self.deleted.emit(run.chosen)
         else:
             super().keyPressEvent(event)
+
+
+def caption_of(result: Result) -> str:
+    """What stands under a thumbnail."""
+    if result.is_smooth:
+        return tr("smooth")
+    return str(result.seed) + (" ✎" if any(result.edits.values()) else "")
 
 
 class Results(QtWidgets.QWidget):
