@@ -1,7 +1,8 @@
 """A daemon without a model, for tests of the client and of the hosts: inpaint.v1 on real gRPC.
 
 It answers Fill and Edit with one constant colour a candidate (`colour_of`), after `--delay`
-seconds each, and writes a runtime file as the real daemon does. Errors on demand:
+seconds each, and writes a runtime file as the real daemon does. A smooth candidate comes only where
+it is asked for with ALWAYS, in the colour of seed 0; it cannot be edited. Errors on demand:
 
     --fail NOT_FOUND[:AFTER]     every Fill and Edit fails, after AFTER candidates (default: first
                                  of all); END instead of a status ends the answer without Done
@@ -10,7 +11,7 @@ seconds each, and writes a runtime file as the real daemon does. Errors on deman
 Lines on stdout: `ready ADDRESS`, `fill ...`, `edit ...`, `cancelled ...`, `done ...`.
 
     python tests/support/fake_daemon.py --port 0 --runtime DIR [--unix PATH] [--token T]
-        [--delay S] [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
+        [--delay S] [--warning TEXT] [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
 """
 # ruff: noqa: N802 (gRPC's method names are the contract's)
 
@@ -89,6 +90,11 @@ class Session:
     crop: bytes
     hole: bytes
 
+    def is_smooth(self, index: int) -> bool:
+        """Whether this candidate was made without the model: the one behind those of the seeds."""
+        asked = self.header.smooth == pb.SMOOTH_FILL_ALWAYS
+        return asked and index == len(self.header.seeds)
+
 
 @dataclass
 class FakeInpaint(pb_grpc.InpaintServicer):
@@ -154,6 +160,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 [{}, *({e.name: e.value for e in v.edits} for v in header.variants)], start=-1
             )
         ]
+        if header.smooth == pb.SMOOTH_FILL_ALWAYS:
+            renderings.append((len(seeds), -1, 0, {}))
         fail = header.model.removeprefix("fail:") if header.model.startswith("fail:") else ""
         async for event in self._render(session_id, renderings, context, fail):
             yield event
@@ -178,6 +186,10 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 seeds=[json.loads(source.recipe)["seed"]],
             )
             self.sessions[session_id] = Session(fill, source.crop.data, source.hole.data)
+        if self.sessions[session_id].is_smooth(header.index):
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "a smooth candidate cannot be edited"
+            )
         if not header.HasField("seed"):
             seeds = self.sessions[session_id].header.seeds
             first = seeds[0] if seeds else 0
@@ -288,6 +300,7 @@ def _candidate(
     mixing: pb.Mixing | None = None,
 ) -> pb.Candidate:
     header = session.header
+    method = pb.METHOD_SMOOTH if session.is_smooth(index) else pb.METHOD_MODEL
     coverage = np.frombuffer(session.hole, np.uint8).reshape(header.hole.height, header.hole.width)
     rows, columns = np.nonzero(coverage.any(1))[0], np.nonzero(coverage.any(0))[0]
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
@@ -322,6 +335,7 @@ def _candidate(
         variant=variant,
         seed=seed,
         recipe=json.dumps(recipe),
+        method=method,
         attachment=_png(colour) if variant < 0 else b"",
         patches=[
             pb.Patch(
@@ -382,7 +396,9 @@ async def serve(arguments: argparse.Namespace) -> None:
     def tell(line: str) -> None:
         print(line, flush=True)
 
-    script = Script(arguments.token, arguments.delay, arguments.fail, tell=tell)
+    script = Script(
+        arguments.token, arguments.delay, arguments.fail, warning=arguments.warning, tell=tell
+    )
     listening = Listening(
         arguments.port,
         arguments.unix,
@@ -413,6 +429,7 @@ def main() -> None:
     parser.add_argument("--token", default="")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each candidate")
     parser.add_argument("--fail", default="", help="STATUS or STATUS:AFTER")
+    parser.add_argument("--warning", default="", help="said of the frame of each fill and edit")
     parser.add_argument("--tls-cert", default="")
     parser.add_argument("--tls-key", default="")
     parser.add_argument("--tls-client-ca", default="")

@@ -21,6 +21,7 @@ from inpaint_client import (
     Edits,
     Failed,
     FillJob,
+    FrameChosen,
     InpaintError,
     Job,
     Message,
@@ -65,6 +66,7 @@ class State:
 class View(Protocol):
     def show_info(self, info: DaemonInfo) -> None: ...
     def show_state(self, state: State) -> None: ...
+    def show_notice(self, text: str) -> None: ...
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None: ...
     def show_rendering(self, index: int, rendering: Rendering) -> None: ...
     def show_edits(self, edits: Edits) -> None: ...
@@ -112,6 +114,7 @@ class Presenter:
         self._slots: list[_Slot] = []
         self.chosen = 0
         self.state = State(Phase.CONNECTING, "")
+        self.notice = ""  # what stays to be read while the status changes
 
     @property
     def renderings(self) -> list[Rendering]:
@@ -150,6 +153,19 @@ class Presenter:
         phase = Phase.READY if self._slots else Phase.IDLE
         self._show(State(phase, _("Ready on {device}.").format(device=info.device)))
 
+    # --- what stays to be read
+
+    def warn(self, text: str) -> None:
+        """Show a sentence, behind those that are there, until `dismiss` or the next fill."""
+        if text not in self.notice:
+            self.notice = f"{self.notice} {text}".strip()
+            self._view.show_notice(self.notice)
+
+    def dismiss(self) -> None:
+        """Take away what was to be read."""
+        self.notice = ""
+        self._view.show_notice("")
+
     # --- filling
 
     def fill(self, job: FillJob, source_of: SourceOf, layers: Layers | None = None) -> None:
@@ -159,6 +175,7 @@ class Presenter:
         self._slots, self.chosen = [], 0
         self._view.show_renderings([], 0)
         self._view.show_mix(NOTHING)
+        self.dismiss()
         self.offer()
         self._job, self._seeds = job, ()
         self._ask(job)
@@ -230,6 +247,8 @@ class Presenter:
             self.offer()
             return
         collector.receive(message)
+        if isinstance(message, FrameChosen) and message.warning:
+            self.warn(message.warning)
         if isinstance(message, Candidate):
             self._slots = [
                 *there,
@@ -243,8 +262,7 @@ class Presenter:
             ]
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
-            text = " ".join(collector.run.warnings) or collector.status
-            self._show(State(Phase.READY, text, 1.0))
+            self._show(State(Phase.READY, collector.status, 1.0))
             self.offer()
         else:
             self._show(State(Phase.RUNNING, collector.status, collector.fraction))
