@@ -26,6 +26,7 @@ IMAGE_WINDOW = "GIMP$"
 MORE, DELETE, DISMISS = (790, 69), (790, 149), (844, 493)
 CANDIDATES, VARIETY, CONTEXT, SMILE = (165, 69), (165, 176), (250, 256), (110, 380)
 SCROLLED = (slice(12, 420), slice(12, 355))  # rows and columns of the screen
+WHY_FIXED = (slice(400, 435), slice(12, 340))
 NOTICE = (slice(470, 515), slice(395, 820))
 WHEEL_UP, WHEEL_DOWN = "4", "5"
 WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
@@ -461,6 +462,56 @@ def test_a_message_stays_until_it_is_dismissed(
         assert np.array_equal(look(live)[NOTICE], nothing)
         live.key(DIALOG, "Escape")
         live.result(answer)
+
+
+def test_the_smooth_candidate_cannot_be_changed_and_says_why(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    remember_seed(live, 7)
+    answer = begin(live, smooth="always", candidates=1)
+    fill_and_wait(live, slow)
+    wait_for(lambda: len(places(live, 0)) > 100, "the smooth one", 30)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    before = look(live)
+    live.click(*thumbnail(live, 0))
+    wait_for(lambda: len(places(live, 0)) > 2000, "the smooth one, large", 10)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
+    fixed = look(live, "smooth")
+    assert not np.array_equal(fixed[WHY_FIXED], before[WHY_FIXED])
+    live.key(DIALOG, "alt+j", "End", "alt+x", "End")
+    live.click(*SMILE)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
+    assert len(places(live, 0)) > 2000
+    with pytest.raises(AssertionError, match="did not say"):
+        slow.wait_for("edit ", 1)
+    live.key(DIALOG, "alt+i")
+    layers = live.result(answer)["tree"][0][1]
+    assert layers == ["-Candidate 1, seed 7", "Candidate 2, smooth"]
+    answer = live.start("edit_selected", name="Candidate 2, smooth")
+    live.find_window(EDIT_DIALOG)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    look(live, "edit-smooth")
+    live.key(EDIT_DIALOG, "Escape")
+    live.result(answer)
+
+
+def test_an_exception_in_a_callback_is_logged_and_told(lonely: Profile, screen: str) -> None:
+    broken = lonely.plug_ins / "inpaint-gimp/inpaint_gimp/ui/program.py"
+    broken.write_text("def choose_program(parent):\n    raise RuntimeError('broken on demand')\n")
+    draw_picture(lonely.folder / "picture.png")
+    with lonely.window(screen) as live:
+        live.move_away()
+        answer = begin(live)
+        live.find_window(DIALOG)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        nothing = look(live)[NOTICE]
+        live.key(DIALOG, "alt+p")
+        wait_for(lambda: not np.array_equal(look(live)[NOTICE], nothing), "the message", 10)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
+        look(live, "failed")
+        assert "RuntimeError: broken on demand" in live.log()
+        live.key(DIALOG, "Escape")
+        assert live.result(answer)["status"] == "cancel"
 
 
 def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:

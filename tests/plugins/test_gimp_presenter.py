@@ -23,6 +23,7 @@ from inpaint_client import (
     Picture,
     ProgramNotFound,
     RecipeSource,
+    SmoothFill,
     StyleLevel,
     Worker,
     parse_endpoint,
@@ -46,6 +47,7 @@ class Window:
         self.info: DaemonInfo | None = None
         self.states: list[State] = []
         self.notice = ""
+        self.why_fixed = ""
         self.strips: list[list[int]] = []  # the seeds shown, each time the strip changed
         self.renderings: list[Rendering] = []
         self.edits: Edits = {}
@@ -76,6 +78,9 @@ class Window:
 
     def show_others(self, others: Sequence[Other]) -> None:
         self.others = others
+
+    def show_fixed(self, why: str) -> None:
+        self.why_fixed = why
 
     def other(self, label: str) -> int:
         """The key of what can be mixed with."""
@@ -353,6 +358,25 @@ def test_a_warning_that_was_dismissed_does_not_come_back_with_the_results(
     presenter.dismiss()
     window.until(lambda: presenter.state.phase is Phase.READY)
     assert window.notice == ""
+
+
+def test_a_smooth_candidate_is_neither_changed_nor_mixed_with(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=2, smooth=SmoothFill.ALWAYS)
+    assert window.why_fixed == ""
+    assert [each.label for each in window.others] == ["Candidate 2, seed 8"]
+    presenter.choose(2)
+    assert "has no sliders" in window.why_fixed
+    assert list(window.others) == []
+    presenter.slide({"smile": 1.0})
+    assert not presenter.is_rendering
+    presenter.choose(1)
+    assert window.why_fixed == ""
+    presenter.slide({"smile": 1.0})
+    window.until(lambda: is_shown(presenter, 1, {"smile": 1.0}))
+    assert len(daemon.service.edits) == 1
+    assert not any(state.is_error for state in window.states)
 
 
 def test_filling_again_starts_over(presenter: Presenter, window: Window) -> None:

@@ -72,6 +72,7 @@ class View(Protocol):
     def show_edits(self, edits: Edits) -> None: ...
     def show_mix(self, mix: Mix) -> None: ...
     def show_others(self, others: Sequence[Other]) -> None: ...
+    def show_fixed(self, why: str) -> None: ...
 
 
 @dataclass(eq=False)
@@ -305,20 +306,32 @@ class Presenter:
             self._show(State(Phase.IDLE, ""))
 
     def offer(self) -> None:
-        """Say what the chosen one can be mixed with: layers come and go."""
+        """Say whether the chosen one can be changed, and mixed with what: layers come and go."""
         others: list[Other] = []
-        if self._slots:
+        why_fixed = self._why_fixed()
+        if self._slots and not why_fixed:
             chosen = self._slots[self.chosen]
             self._offered_layers = self._layers.others(chosen.rendering.candidate.recipe)
             others = [each for each in self._results() if each.key != chosen.key]
             others += self._offered_layers
         self._view.show_others(others)
+        self._view.show_fixed(why_fixed)
+
+    def _why_fixed(self) -> str:
+        """Why the chosen one cannot be changed; empty if it can."""
+        if self._slots and self._slots[self.chosen].rendering.is_smooth:
+            return _(
+                "The smooth candidate was made without the model: "
+                "it has no sliders and cannot be mixed."
+            )
+        return ""
 
     def _results(self) -> list[Other]:
-        """All of the strip, as they are now."""
+        """All of the strip that have styles, as they are now."""
         return [
             Other(slot.key, layer_name(slot.rendering), slot.rendering.candidate.recipe)
             for slot in self._slots
+            if not slot.rendering.is_smooth
         ]
 
     def slide(self, edits: Edits, mix: Mix = NOTHING) -> None:
@@ -326,7 +339,7 @@ class Presenter:
 
         Of positions that come while the daemon works only the latest counts.
         """
-        if self.state.phase is not Phase.READY or not self._slots:
+        if self.state.phase is not Phase.READY or not self._slots or self._why_fixed():
             return
         wanted = _Wanted(self._slots[self.chosen], edits, mix)
         if self.state.is_error and not self.is_rendering and wanted.is_shown:

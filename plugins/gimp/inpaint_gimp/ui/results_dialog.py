@@ -14,6 +14,7 @@ from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
 from ..translation import _
 from .gtk import GimpUi, GLib, Gtk
+from .guard import Guard
 from .mix_form import MixForm
 from .notice_bar import NoticeBar
 from .preview import Preview
@@ -35,6 +36,7 @@ class ResultsDialog:
 
     def __init__(self, procedure: object, config: GimpUi.ProcedureConfig) -> None:
         GimpUi.init("inpaint-gimp")
+        self._guard = Guard(self._say_what_happened)
         self._config = config
         self._info = DaemonInfo()
         self._preview: Preview
@@ -48,7 +50,9 @@ class ResultsDialog:
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
         self._sliders = Sliders(self._slid)
+        self._zero = Gtk.Button.new_with_mnemonic(_("_Zero all"))
         self._mix = MixForm(self._mixed)
+        self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
             self._presenter.stop, self._presenter.connect, self._choose_program
         )
@@ -67,6 +71,15 @@ class ResultsDialog:
         self._presenter.close()
         self._dialog.destroy()
         self._worker.close()
+        self._guard.release()
+
+    def _say_what_happened(self) -> None:
+        self._presenter.warn(
+            _(
+                "Something went wrong inside the plug-in; GIMP's output in a terminal has the "
+                "details. You can go on; if it happens again, cancel and open this window again."
+            )
+        )
 
     def _finish_editing(self) -> bool:
         """Wait for what the sliders asked for last, so that what they show is what is inserted.
@@ -96,7 +109,7 @@ class ResultsDialog:
     def show_state(self, state: State) -> None:
         may_accept = state.phase in (Phase.IDLE, Phase.READY)
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, may_accept)
-        self._mix.set_sensitive(state.phase is Phase.READY)
+        self._draw_sensitivity()
         self._status.show_state(state)
 
     def show_notice(self, text: str) -> None:
@@ -126,6 +139,17 @@ class ResultsDialog:
 
     def show_others(self, others: Sequence[Other]) -> None:
         self._mix.show_others(others)
+
+    def show_fixed(self, why: str) -> None:
+        self._fixed.set_text(why)
+        self._fixed.set_visible(bool(why))
+        self._draw_sensitivity()
+
+    def _draw_sensitivity(self) -> None:
+        may_change = not self._fixed.get_text()
+        self._sliders.set_sensitive(may_change)
+        self._zero.set_sensitive(may_change)
+        self._mix.set_sensitive(may_change and self._presenter.state.phase is Phase.READY)
 
     # --- building and following the values
 
@@ -178,12 +202,12 @@ class ResultsDialog:
         label = Gtk.Label(
             label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
         )
-        reset = Gtk.Button.new_with_mnemonic(_("_Zero all"))
-        reset.connect("clicked", lambda button: self._sliders.reset())
+        self._zero.connect("clicked", lambda button: self._sliders.reset())
         heading.pack_start(label, True, True, 0)
-        heading.pack_start(reset, False, False, 0)
+        heading.pack_start(self._zero, False, False, 0)
         self._form.pack_start(heading, False, False, 0)
         self._form.pack_start(self._sliders, False, False, 0)
+        self._left.pack_start(self._fixed, False, False, 0)
         self._left.pack_start(self._mix, False, False, 0)
 
 
