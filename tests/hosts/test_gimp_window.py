@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_daemon import colour_of
+from fake_daemon import SMOOTH_COLOUR, colour_of
 from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
 from numpy.typing import NDArray
@@ -22,7 +22,14 @@ pytestmark = pytest.mark.hosts
 DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = r"^Edit fill"
 IMAGE_WINDOW = "GIMP$"
-MORE, DELETE = (660, 524), (660, 564)  # buttons of the dialog, which stands in the corner
+# The dialog stands in the corner: its buttons, and controls in the column that scrolls.
+MORE, DELETE, DISMISS = (790, 69), (790, 149), (844, 493)
+CANDIDATES, VARIETY, CONTEXT, SMILE = (165, 69), (165, 176), (250, 256), (110, 380)
+SCROLLED = (slice(12, 420), slice(12, 355))  # rows and columns of the screen
+WHY_FIXED = (slice(400, 435), slice(12, 340))
+NOTICE = (slice(470, 515), slice(395, 820))
+WHEEL_UP, WHEEL_DOWN = "4", "5"
+WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
 GROUP = "Inpaint (StyleGAN), fake, seed "
 
 
@@ -83,9 +90,14 @@ def places_of(live: LiveGimp, rgb: tuple[float, ...]) -> NDArray[np.intp]:
 
 
 def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
-    """The middle of a candidate's thumbnail: its colour below the large preview."""
-    found = places(live, seed)
-    y, x = np.median(found[found[:, 0] > 375], axis=0)
+    """The middle of a candidate's thumbnail."""
+    return thumbnail_of(live, colour_of(seed))
+
+
+def thumbnail_of(live: LiveGimp, rgb: tuple[float, ...]) -> tuple[int, int]:
+    """The middle of the thumbnail of this colour, which is also that of the large preview above."""
+    found = places_of(live, rgb)
+    y, x = np.median(found[found[:, 0] > 335], axis=0)
     return int(x), int(y)
 
 
@@ -341,12 +353,170 @@ def test_layers_that_come_while_the_window_is_open_are_offered(
     def mix_with_the_last_but_one() -> bool:  # the last candidate, as long as the copy is unknown
         live.key(DIALOG, "alt+x", "End", "Up", *["Tab"] * 4, "End")
         found = places_of(live, (1, 1, 1))
-        return int(np.count_nonzero((found < (375, 760)).all(1))) > 2000  # in the preview
+        return int(np.count_nonzero((found < (335, 760)).all(1))) > 2000  # in the preview
 
     wait_for(mix_with_the_last_but_one, "the colours of the copy", 40)
     look(live, "white")
     live.key(DIALOG, "Escape")
     assert live.result(answer)["tree"] == ["Background copy", "Background"]
+
+
+def wheel(live: LiveGimp, place: tuple[int, int], button: str) -> None:
+    live.xdotool("mousemove", *map(str, place), "click", button)
+    live.move_away()
+
+
+def is_scrolled(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bool:
+    """Whether the column has moved up and is otherwise as it was, every value of it."""
+    old, new = before[SCROLLED], after[SCROLLED]
+    return any(np.array_equal(new[:-by], old[by:]) for by in range(10, 200))
+
+
+def test_the_wheel_scrolls_and_changes_only_what_has_the_focus(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    answer = begin(live)
+    live.find_window(DIALOG)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    live.key(DIALOG, "Tab")  # away from the number of candidates, which has the focus at first
+    wait_for(lambda: stands_still(live), "the focus to move", 10)
+    top = look(live)
+    for place in (CANDIDATES, VARIETY, CONTEXT, SMILE):
+        wheel(live, place, WHEEL_DOWN)
+        wait_for(lambda: is_scrolled(top, look(live)), f"the column to scroll at {place}", 10)
+        wheel(live, place, WHEEL_UP)
+        what = f"the column to scroll back at {place}"
+        wait_for(lambda: np.array_equal(look(live)[SCROLLED], top[SCROLLED]), what, 10)
+    live.click(*CANDIDATES)
+    wheel(live, CANDIDATES, WHEEL_UP)  # has the focus: one more
+    fill_and_wait(live, slow)
+    wait_for(lambda: stands_still(live), "the last candidate", 30)
+    live.key(DIALOG, "alt+i")
+    assert len(live.result(answer)["tree"][0][1]) == 5
+
+
+@pytest.fixture
+def warning() -> Iterator[FakeProcess]:
+    with fake_daemon("--warning", WARNING) as daemon:
+        yield daemon
+
+
+def height(live: LiveGimp, title: str) -> int:
+    words = live.xdotool("getwindowgeometry", "--shell", live.find_window(title)).splitlines()
+    return int(dict(word.split("=") for word in words)["HEIGHT"])
+
+
+@pytest.mark.parametrize(("language", "edit"), [("en", EDIT_DIALOG), ("de", "^Füllung bearbeiten")])
+def test_both_dialogs_fit_a_small_screen(
+    gimp: GimpHost,
+    warm: Profile,
+    plug_in: Path,
+    warning: FakeProcess,
+    screen: str,
+    language: str,
+    edit: str,
+) -> None:
+    """768 px with a title bar and a panel, and with a message in the dialog."""
+    environment = {"INPAINT_SERVER": warning.address, "LANGUAGE": language}
+    profile = new_profile(gimp, plug_in, like=warm, environment=environment)
+    draw_picture(profile.folder / "picture.png")
+    with profile.window(screen) as live:
+        live.move_away()
+        answer = begin(live, smooth="always")
+        fill_and_wait(live, warning)
+        wait_for(lambda: stands_still(live), "the last candidate", 30)
+        look(live, "filled")
+        assert height(live, DIALOG) <= 680
+        live.key(DIALOG, "alt+i")
+        names = live.result(answer)["tree"][0][1]
+        assert len(names) == 5
+        answer = live.start("edit_selected", name=names[0])
+        live.find_window(edit)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        look(live, "edit")
+        assert height(live, edit) <= 680
+        live.key(edit, "Escape")
+        live.result(answer)
+
+
+def test_a_message_stays_until_it_is_dismissed(
+    gimp: GimpHost, warm: Profile, plug_in: Path, warning: FakeProcess, screen: str
+) -> None:
+    environment = {"INPAINT_SERVER": warning.address}
+    profile = new_profile(gimp, plug_in, like=warm, environment=environment)
+    draw_picture(profile.folder / "picture.png")
+    with profile.window(screen) as live:
+        live.move_away()
+        remember_seed(live, 7)
+        answer = begin(live)
+        live.find_window(DIALOG)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        nothing = look(live)[NOTICE]
+        fill_and_wait(live, warning)
+        wait_for(lambda: len(places(live, 7)) > 2000, "the first candidate, large", 30)
+        wait_for(lambda: stands_still(live), "the last candidate", 30)
+        message = look(live, "message")[NOTICE]
+        assert not np.array_equal(message, nothing)
+        live.key(DIALOG, "alt+j", "End")
+        wait_for(lambda: len(places(live, 7, smile=3)) > 2000, "the slider's picture", 30)
+        assert np.array_equal(look(live)[NOTICE], message)
+        live.click(*DISMISS)
+        wait_for(lambda: np.array_equal(look(live)[NOTICE], nothing), "the message to go", 10)
+        live.key(DIALOG, "alt+j", "Home")
+        wait_for(lambda: len(places(live, 7, smile=-3)) > 2000, "the slider's picture", 30)
+        assert np.array_equal(look(live)[NOTICE], nothing)
+        live.key(DIALOG, "Escape")
+        live.result(answer)
+
+
+def test_the_smooth_candidate_cannot_be_changed_and_says_why(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    remember_seed(live, 7)
+    answer = begin(live, smooth="always", candidates=1)
+    fill_and_wait(live, slow)
+    wait_for(lambda: len(places_of(live, SMOOTH_COLOUR)) > 100, "the smooth one", 30)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    before = look(live)
+    live.click(*thumbnail_of(live, SMOOTH_COLOUR))
+    wait_for(lambda: len(places_of(live, SMOOTH_COLOUR)) > 2000, "the smooth one, large", 10)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
+    fixed = look(live, "smooth")
+    assert not np.array_equal(fixed[WHY_FIXED], before[WHY_FIXED])
+    live.key(DIALOG, "alt+j", "End", "alt+x", "End")
+    live.click(*SMILE)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
+    assert len(places_of(live, SMOOTH_COLOUR)) > 2000
+    with pytest.raises(AssertionError, match="did not say"):
+        slow.wait_for("edit ", 1)
+    live.key(DIALOG, "alt+i")
+    layers = live.result(answer)["tree"][0][1]
+    assert layers == ["-Candidate 1, seed 7", "Candidate 2, smooth"]
+    answer = live.start("edit_selected", name="Candidate 2, smooth")
+    live.find_window(EDIT_DIALOG)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    look(live, "edit-smooth")
+    live.key(EDIT_DIALOG, "Escape")
+    live.result(answer)
+
+
+def test_an_exception_in_a_callback_is_logged_and_told(lonely: Profile, screen: str) -> None:
+    broken = lonely.plug_ins / "inpaint-gimp/inpaint_gimp/ui/program.py"
+    broken.write_text("def choose_program(parent):\n    raise RuntimeError('broken on demand')\n")
+    draw_picture(lonely.folder / "picture.png")
+    with lonely.window(screen) as live:
+        live.move_away()
+        answer = begin(live)
+        live.find_window(DIALOG)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        nothing = look(live)[NOTICE]
+        live.key(DIALOG, "alt+p")
+        wait_for(lambda: not np.array_equal(look(live)[NOTICE], nothing), "the message", 10)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
+        look(live, "failed")
+        assert "RuntimeError: broken on demand" in live.log()
+        live.key(DIALOG, "Escape")
+        assert live.result(answer)["status"] == "cancel"
 
 
 def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:

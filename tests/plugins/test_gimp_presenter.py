@@ -23,6 +23,7 @@ from inpaint_client import (
     Picture,
     ProgramNotFound,
     RecipeSource,
+    SmoothFill,
     StyleLevel,
     Worker,
     parse_endpoint,
@@ -45,6 +46,8 @@ class Window:
         self.turns: queue.Queue[Callable[[], None]] = queue.Queue()
         self.info: DaemonInfo | None = None
         self.states: list[State] = []
+        self.notice = ""
+        self.why_fixed = ""
         self.strips: list[list[int]] = []  # the seeds shown, each time the strip changed
         self.renderings: list[Rendering] = []
         self.edits: Edits = {}
@@ -56,6 +59,9 @@ class Window:
 
     def show_state(self, state: State) -> None:
         self.states.append(state)
+
+    def show_notice(self, text: str) -> None:
+        self.notice = text
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
         self.renderings = list(renderings)
@@ -72,6 +78,9 @@ class Window:
 
     def show_others(self, others: Sequence[Other]) -> None:
         self.others = others
+
+    def show_fixed(self, why: str) -> None:
+        self.why_fixed = why
 
     def other(self, label: str) -> int:
         """The key of what can be mixed with."""
@@ -321,6 +330,53 @@ def test_a_failed_fill_says_why_and_keeps_what_has_arrived(
     assert "on demand" in presenter.state.status
     assert len(presenter.renderings) == kept
     assert presenter.state.phase is (Phase.READY if kept else Phase.IDLE)
+
+
+def test_a_warning_stays_until_the_next_fill(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    daemon.service.script.warning = "Only the part inside the frame is filled."
+    filled(presenter, window)
+    assert presenter.state.status == "Done."
+    presenter.slide({"smile": 1.0})
+    window.until(lambda: is_shown(presenter, 0, {"smile": 1.0}))
+    presenter.warn("Something else.")
+    presenter.add_candidates(2, {})
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    assert window.notice == "Only the part inside the frame is filled. Something else."
+    daemon.service.script.warning = ""
+    filled(presenter, window)
+    assert window.notice == ""
+
+
+def test_a_warning_that_was_dismissed_does_not_come_back_with_the_results(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    daemon.service.script.warning = "Only the part inside the frame is filled."
+    presenter.fill(job(), source)
+    window.until(lambda: bool(window.notice))
+    presenter.dismiss()
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    assert window.notice == ""
+
+
+def test_a_smooth_candidate_is_neither_changed_nor_mixed_with(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=2, smooth=SmoothFill.ALWAYS)
+    assert window.why_fixed == ""
+    assert [each.label for each in window.others] == ["Candidate 2, seed 8"]
+    presenter.choose(2)
+    assert "has no sliders" in window.why_fixed
+    assert list(window.others) == []
+    presenter.slide({"smile": 1.0})
+    assert not presenter.is_rendering
+    presenter.choose(1)
+    assert window.why_fixed == ""
+    presenter.slide({"smile": 1.0})
+    window.until(lambda: is_shown(presenter, 1, {"smile": 1.0}))
+    assert len(daemon.service.edits) == 1
+    assert not any(state.is_error for state in window.states)
 
 
 def test_filling_again_starts_over(presenter: Presenter, window: Window) -> None:

@@ -11,7 +11,7 @@ seconds each, and writes a runtime file as the real daemon does. A smooth candid
 Lines on stdout: `ready ADDRESS`, `fill ...`, `edit ...`, `cancelled ...`, `done ...`.
 
     python tests/support/fake_daemon.py --port 0 --runtime DIR [--unix PATH] [--token T]
-        [--delay S] [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
+        [--delay S] [--warning TEXT] [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
 """
 # ruff: noqa: N802 (gRPC's method names are the contract's)
 
@@ -403,7 +403,9 @@ async def serve(arguments: argparse.Namespace) -> None:
     def tell(line: str) -> None:
         print(line, flush=True)
 
-    script = Script(arguments.token, arguments.delay, arguments.fail, tell=tell)
+    script = Script(
+        arguments.token, arguments.delay, arguments.fail, warning=arguments.warning, tell=tell
+    )
     listening = Listening(
         arguments.port,
         arguments.unix,
@@ -434,6 +436,7 @@ def main() -> None:
     parser.add_argument("--token", default="")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each candidate")
     parser.add_argument("--fail", default="", help="STATUS or STATUS:AFTER")
+    parser.add_argument("--warning", default="", help="said of the frame of each fill and edit")
     parser.add_argument("--tls-cert", default="")
     parser.add_argument("--tls-key", default="")
     parser.add_argument("--tls-client-ca", default="")

@@ -21,6 +21,7 @@ from inpaint_client import (
     Edits,
     Failed,
     FillJob,
+    FrameChosen,
     InpaintError,
     Job,
     Message,
@@ -65,11 +66,13 @@ class State:
 class View(Protocol):
     def show_info(self, info: DaemonInfo) -> None: ...
     def show_state(self, state: State) -> None: ...
+    def show_notice(self, text: str) -> None: ...
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None: ...
     def show_rendering(self, index: int, rendering: Rendering) -> None: ...
     def show_edits(self, edits: Edits) -> None: ...
     def show_mix(self, mix: Mix) -> None: ...
     def show_others(self, others: Sequence[Other]) -> None: ...
+    def show_fixed(self, why: str) -> None: ...
 
 
 @dataclass(eq=False)
@@ -112,6 +115,7 @@ class Presenter:
         self._slots: list[_Slot] = []
         self.chosen = 0
         self.state = State(Phase.CONNECTING, "")
+        self.notice = ""  # what stays to be read while the status changes
 
     @property
     def renderings(self) -> list[Rendering]:
@@ -150,6 +154,19 @@ class Presenter:
         phase = Phase.READY if self._slots else Phase.IDLE
         self._show(State(phase, _("Ready on {device}.").format(device=info.device)))
 
+    # --- what stays to be read
+
+    def warn(self, text: str) -> None:
+        """Show a sentence, behind those that are there, until `dismiss` or the next fill."""
+        if text not in self.notice:
+            self.notice = f"{self.notice} {text}".strip()
+            self._view.show_notice(self.notice)
+
+    def dismiss(self) -> None:
+        """Take away what was to be read."""
+        self.notice = ""
+        self._view.show_notice("")
+
     # --- filling
 
     def fill(self, job: FillJob, source_of: SourceOf, layers: Layers | None = None) -> None:
@@ -159,6 +176,7 @@ class Presenter:
         self._slots, self.chosen = [], 0
         self._view.show_renderings([], 0)
         self._view.show_mix(NOTHING)
+        self.dismiss()
         self.offer()
         self._job, self._seeds = job, ()
         self._ask(job)
@@ -230,6 +248,8 @@ class Presenter:
             self.offer()
             return
         collector.receive(message)
+        if isinstance(message, FrameChosen) and message.warning:
+            self.warn(message.warning)
         if isinstance(message, Candidate):
             self._slots = [
                 *there,
@@ -243,8 +263,7 @@ class Presenter:
             ]
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
-            text = " ".join(collector.run.warnings) or collector.status
-            self._show(State(Phase.READY, text, 1.0))
+            self._show(State(Phase.READY, collector.status, 1.0))
             self.offer()
         else:
             self._show(State(Phase.RUNNING, collector.status, collector.fraction))
@@ -287,20 +306,32 @@ class Presenter:
             self._show(State(Phase.IDLE, ""))
 
     def offer(self) -> None:
-        """Say what the chosen one can be mixed with: layers come and go."""
+        """Say whether the chosen one can be changed, and mixed with what: layers come and go."""
         others: list[Other] = []
-        if self._slots:
+        why_fixed = self._why_fixed()
+        if self._slots and not why_fixed:
             chosen = self._slots[self.chosen]
             self._offered_layers = self._layers.others(chosen.rendering.candidate.recipe)
             others = [each for each in self._results() if each.key != chosen.key]
             others += self._offered_layers
         self._view.show_others(others)
+        self._view.show_fixed(why_fixed)
+
+    def _why_fixed(self) -> str:
+        """Why the chosen one cannot be changed; empty if it can."""
+        if self._slots and self._slots[self.chosen].rendering.is_smooth:
+            return _(
+                "The smooth candidate was made without the model: "
+                "it has no sliders and cannot be mixed."
+            )
+        return ""
 
     def _results(self) -> list[Other]:
-        """All of the strip, as they are now."""
+        """All of the strip that have styles, as they are now."""
         return [
             Other(slot.key, layer_name(slot.rendering), slot.rendering.candidate.recipe)
             for slot in self._slots
+            if not slot.rendering.is_smooth
         ]
 
     def slide(self, edits: Edits, mix: Mix = NOTHING) -> None:
@@ -308,7 +339,7 @@ class Presenter:
 
         Of positions that come while the daemon works only the latest counts.
         """
-        if self.state.phase is not Phase.READY or not self._slots:
+        if self.state.phase is not Phase.READY or not self._slots or self._why_fixed():
             return
         wanted = _Wanted(self._slots[self.chosen], edits, mix)
         if self.state.is_error and not self.is_rendering and wanted.is_shown:

@@ -28,6 +28,11 @@ class Rendering(NamedTuple):
     mixed: Mixed | None = None  # how `mix` was done; None: it is off
 
     @property
+    def is_smooth(self) -> bool:
+        """Whether it was made without the model: then it cannot be edited or mixed."""
+        return self.candidate.method is Method.SMOOTH
+
+    @property
     def unmixed(self) -> str:
         """The recipe that edits and mixing start from."""
         return self.mixed.unmixed if self.mixed else self.candidate.recipe
@@ -58,7 +63,7 @@ def layer_pixels(candidate: Candidate) -> Pixels:
 def layer_name(rendering: Rendering) -> str:
     """Return such as "Candidate 2, seed 43", with its edits, and whether it is mixed."""
     candidate = rendering.candidate
-    if candidate.method is Method.SMOOTH:
+    if rendering.is_smooth:
         return _("Candidate {number}, smooth").format(number=candidate.index + 1)
     name = _("Candidate {number}, seed {seed}").format(
         number=candidate.index + 1, seed=candidate.seed
@@ -69,7 +74,7 @@ def layer_name(rendering: Rendering) -> str:
 
 def short_name(rendering: Rendering) -> str:
     """Under a thumbnail: the candidate's number, and a sign if it was changed; or "smooth"."""
-    if rendering.candidate.method is Method.SMOOTH:
+    if rendering.is_smooth:
         return _("smooth")
     number = rendering.candidate.index + 1
     return f"{number} *" if _changes(rendering) else str(number)

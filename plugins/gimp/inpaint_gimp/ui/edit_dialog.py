@@ -100,7 +100,7 @@ class EditDialog(ResultsDialog):
         name = Gtk.Label(
             label=self._opened.layer.get_name(), xalign=0, wrap=True, max_width_chars=40
         )
-        self._left.pack_start(name, False, False, 0)
+        self._form.pack_start(name, False, False, 0)
         self._add_changes()
         self._left.pack_start(
             self._dialog.get_widget("replace", GObject.TYPE_NONE), False, False, 0

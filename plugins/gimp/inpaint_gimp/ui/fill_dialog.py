@@ -148,9 +148,9 @@ class FillDialog(ResultsDialog):
 
     def _build(self) -> None:
         self._dialog.set_ok_label(_("_Fill"))  # before GIMP warns of a key that "OK" has, too
-        self._left.pack_start(labelled(_("_Model"), self._models, self._labels), False, False, 0)
+        self._form.pack_start(labelled(_("_Model"), self._models, self._labels), False, False, 0)
         for name in _MAIN:
-            self._left.pack_start(self._argument(name), False, False, 0)
+            self._form.pack_start(self._argument(name), False, False, 0)
         more = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_start=12)
         for name in _MORE:
             more.pack_start(self._argument(name), False, False, 0)
@@ -160,7 +160,7 @@ class FillDialog(ResultsDialog):
         more.pack_start(labelled(_("Fill service"), program, self._labels), False, False, 0)
         expander = Gtk.Expander(label=_("More settings"))
         expander.add(more)
-        self._left.pack_start(expander, False, False, 0)
+        self._form.pack_start(expander, False, False, 0)
         self._add_changes()
         self._again.set_tooltip_text(_("Drop these candidates and make others"))
         self._again.connect("clicked", lambda button: self._fill())
@@ -174,8 +174,8 @@ class FillDialog(ResultsDialog):
         self._more.connect("clicked", lambda button: self._add_candidates())
         self._delete.set_tooltip_text(_("Leave this result out"))
         self._delete.connect("clicked", lambda button: self._presenter.delete())
-        for place, button in enumerate((self._again, self._more, self._keep, self._delete)):
-            self._buttons.attach(button, place % 2, place // 2, 1, 1)
+        for button in (self._again, self._more, self._keep, self._delete):
+            self._buttons.pack_start(button, False, False, 0)
         super()._build()
         self._models.connect("changed", lambda combo: self._model_chosen())
         self._config.connect("notify::model", lambda *args: self._show_model())

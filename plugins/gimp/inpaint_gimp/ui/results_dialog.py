@@ -14,12 +14,17 @@ from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
 from ..translation import _
 from .gtk import GimpUi, GLib, Gtk
+from .guard import Guard
 from .mix_form import MixForm
+from .notice_bar import NoticeBar
 from .preview import Preview
 from .program import choose_program
+from .quiet_wheel import QuietWheel
 from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine
 
 _LEFT_WIDTH = 360  # px
+_BUTTONS_WIDTH = 142  # px
+_HEIGHT = 660  # px; on a screen of 768 px the title bar and a panel need the rest
 _PATIENCE_S = 60  # for one rendering, on a slow processor
 
 
@@ -31,6 +36,7 @@ class ResultsDialog:
 
     def __init__(self, procedure: object, config: GimpUi.ProcedureConfig) -> None:
         GimpUi.init("inpaint-gimp")
+        self._guard = Guard(self._say_what_happened)
         self._config = config
         self._info = DaemonInfo()
         self._preview: Preview
@@ -40,15 +46,21 @@ class ResultsDialog:
         locator = Locator(lambda text: self._presenter.report(text), lambda: self._is_wanted)
         self._worker = Worker(locator)
         self._presenter = Presenter(self, self._worker, _post)
-        self._pane = PreviewPane(self._presenter.choose)
+        self._buttons = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
+        self._pane = PreviewPane(self._presenter.choose, self._buttons)
         self._sliders = Sliders(self._slid)
+        self._zero = Gtk.Button.new_with_mnemonic(_("_Zero all"))
         self._mix = MixForm(self._mixed)
+        self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
             self._presenter.stop, self._presenter.connect, self._choose_program
         )
+        self._notice = NoticeBar(self._presenter.dismiss)
+        self._wheel = QuietWheel()
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._left.set_size_request(_LEFT_WIDTH, -1)
-        self._buttons = Gtk.Grid(column_homogeneous=True, column_spacing=6, row_spacing=6)
+        self._form = _scrolling(self._left)
         config.connect("notify::edits", lambda *args: self._follow_edits())
         # Whoever comes back from the image may have made, moved or deleted layers there.
         self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
@@ -59,6 +71,15 @@ class ResultsDialog:
         self._presenter.close()
         self._dialog.destroy()
         self._worker.close()
+        self._guard.release()
+
+    def _say_what_happened(self) -> None:
+        self._presenter.warn(
+            _(
+                "Something went wrong inside the plug-in; GIMP's output in a terminal has the "
+                "details. You can go on; if it happens again, cancel and open this window again."
+            )
+        )
 
     def _finish_editing(self) -> bool:
         """Wait for what the sliders asked for last, so that what they show is what is inserted.
@@ -88,8 +109,11 @@ class ResultsDialog:
     def show_state(self, state: State) -> None:
         may_accept = state.phase in (Phase.IDLE, Phase.READY)
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, may_accept)
-        self._mix.set_sensitive(state.phase is Phase.READY)
+        self._draw_sensitivity()
         self._status.show_state(state)
+
+    def show_notice(self, text: str) -> None:
+        self._notice.show_text(text)
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
         self._pane.show_results([self._result(each) for each in renderings], chosen)
@@ -116,6 +140,17 @@ class ResultsDialog:
     def show_others(self, others: Sequence[Other]) -> None:
         self._mix.show_others(others)
 
+    def show_fixed(self, why: str) -> None:
+        self._fixed.set_text(why)
+        self._fixed.set_visible(bool(why))
+        self._draw_sensitivity()
+
+    def _draw_sensitivity(self) -> None:
+        may_change = not self._fixed.get_text()
+        self._sliders.set_sensitive(may_change)
+        self._zero.set_sensitive(may_change)
+        self._mix.set_sensitive(may_change and self._presenter.state.phase is Phase.READY)
+
     # --- building and following the values
 
     def _show_capture(self, capture: Capture) -> None:
@@ -128,6 +163,7 @@ class ResultsDialog:
     def _show_sliders(self, model: str) -> None:
         known = self._info.model(model)
         self._sliders.show_directions(known.directions if known else ())
+        self._wheel.watch(self._sliders)
         self._follow_edits()
 
     def _slid(self, edits: Edits) -> None:
@@ -149,31 +185,40 @@ class ResultsDialog:
 
     def _build(self) -> None:
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        right.pack_start(self._pane, True, True, 0)
-        right.pack_start(self._buttons, False, False, 0)
-        right.pack_start(self._status, False, False, 0)
+        right.pack_start(self._pane, False, False, 0)
+        right.pack_start(self._notice, False, False, 0)
+        right.pack_end(self._status, False, False, 0)
+        self._buttons.pack_end(self._status.controls, False, False, 0)
         columns = Gtk.Box(spacing=18)
         columns.pack_start(self._left, True, True, 0)
         columns.pack_start(right, False, False, 0)
         columns.show_all()
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
+        self._dialog.set_default_size(-1, _HEIGHT)
+        self._wheel.watch(self._dialog)
 
     def _add_changes(self) -> None:
         heading = Gtk.Box(spacing=6)
         label = Gtk.Label(
             label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
         )
-        reset = Gtk.Button.new_with_mnemonic(_("_Zero all"))
-        reset.connect("clicked", lambda button: self._sliders.reset())
+        self._zero.connect("clicked", lambda button: self._sliders.reset())
         heading.pack_start(label, True, True, 0)
-        heading.pack_start(reset, False, False, 0)
-        self._left.pack_start(heading, False, False, 0)
-        scroller = Gtk.ScrolledWindow(
-            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=150
-        )
-        scroller.add(self._sliders)
-        self._left.pack_start(scroller, True, True, 0)
+        heading.pack_start(self._zero, False, False, 0)
+        self._form.pack_start(heading, False, False, 0)
+        self._form.pack_start(self._sliders, False, False, 0)
+        self._left.pack_start(self._fixed, False, False, 0)
         self._left.pack_start(self._mix, False, False, 0)
+
+
+def _scrolling(column: Gtk.Box) -> Gtk.Box:
+    """A box at the top of the column that scrolls when it is higher than what is left there."""
+    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
+    # A bar that is always there says that there is more to see.
+    scroller = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False)
+    scroller.add(box)
+    column.pack_start(scroller, True, True, 0)
+    return box
 
 
 def _post(function: Callable[[], None]) -> None:

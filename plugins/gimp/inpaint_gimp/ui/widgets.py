@@ -13,9 +13,8 @@ from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
 from .model_names import spoken
 from .preview import thumbnail
 
-PREVIEW_SIZE = 360  # px
+PREVIEW_SIZE = 320  # px
 THUMBNAIL_SIZE = 84
-_BUTTON_HEIGHT = 34
 SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
 
 
@@ -33,7 +32,8 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
     Holding the mouse button on the large picture shows the original.
     """
 
-    def __init__(self, choose: Callable[[int], None]) -> None:
+    def __init__(self, choose: Callable[[int], None], beside: Gtk.Widget) -> None:
+        """`beside` goes to the right of the large picture, which saves height."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._choose = choose
         self._pictures: list[GdkPixbuf.Pixbuf] = []
@@ -47,7 +47,10 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         holder.connect("button-release-event", lambda *args: self._show_chosen())
         frame = Gtk.Frame()
         frame.add(holder)
-        self.pack_start(frame, False, False, 0)
+        top = Gtk.Box(spacing=6)
+        top.pack_start(frame, False, False, 0)
+        top.pack_start(beside, True, True, 0)
+        self.pack_start(top, False, False, 0)
         self._strip = Gtk.FlowBox(
             selection_mode=Gtk.SelectionMode.BROWSE,
             homogeneous=True,
@@ -226,7 +229,11 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
 
 
 class StatusLine(Gtk.Box):  # type: ignore[misc]
-    """What is going on, how far it is, and the buttons that stop it, try again, or mend it."""
+    """What is going on, in words.
+
+    How far it is, and the buttons that stop it, try again, or mend it, are in `controls`, which can
+    be put elsewhere.
+    """
 
     def __init__(
         self,
@@ -234,10 +241,9 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         retry: Callable[[], None],
         choose_program: Callable[[], None],
     ) -> None:
-        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
+        super().__init__()
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50, selectable=True)
-        self._text.set_size_request(-1, 36)
-        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER)
+        self._bar = Gtk.ProgressBar()
         self._stop = Gtk.Button.new_with_mnemonic(_("Sto_p"))
         self._stop.connect("clicked", lambda button: stop())
         self._retry = Gtk.Button.new_with_mnemonic(_("_Try again"))
@@ -245,16 +251,12 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         self._program = Gtk.Button.new_with_mnemonic(_("Choose _program…"))
         self._program.set_tooltip_text(_("Say where inpaint-server is"))
         self._program.connect("clicked", lambda button: choose_program())
-        row = Gtk.Box(spacing=6)
-        row.set_size_request(-1, _BUTTON_HEIGHT)  # nothing jumps when a button comes or goes
-        row.pack_start(self._bar, True, True, 0)
-        row.pack_start(self._stop, False, False, 0)
-        row.pack_start(self._retry, False, False, 0)
-        row.pack_start(self._program, False, False, 0)
-        self.pack_start(row, False, False, 0)
-        self.pack_start(self._text, False, False, 0)
+        self.controls = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         for button in (self._stop, self._retry, self._program):
             button.set_no_show_all(True)
+            self.controls.pack_start(button, False, False, 0)
+        self.controls.pack_start(self._bar, False, False, 0)
+        self.pack_start(self._text, True, True, 0)
 
     def show_state(self, state: State) -> None:
         text = GLib.markup_escape_text(state.status)
