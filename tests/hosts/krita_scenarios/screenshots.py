@@ -39,7 +39,7 @@ def steps(stage):
         control.edit(name, value)
         yield from until(lambda: not control.is_busy, what=name)
     yield from shoot("results")
-    wish(docker, context="frame")
+    wish(docker, context="frame", smooth="auto")
     control.propose_frame()
     docker.panel.sections["settings"].set_open(True)
     yield 300

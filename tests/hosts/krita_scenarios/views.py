@@ -72,15 +72,15 @@ def steps(stage):
     photograph("smooth", panel.mix)
     wish(docker, candidates=4)
 
-    wish(docker, sections_closed="results,edits", context="frame")
+    wish(docker, sections_closed="results,edits", context="frame", smooth="auto")
     panel._propose_frame()
     yield 300
     photograph("frame")
-    wish(docker, sections_closed="settings", context="auto")
+    wish(docker, sections_closed="settings", context="auto", smooth="auto")
 
     os.kill(stage.arguments["pid"], signal.SIGKILL)
     yield from until(lambda: control.state.connection.phase.name != "READY", 30, "it is noticed")
-    wish(docker, sections_closed="")
+    wish(docker, sections_closed="", smooth="auto")
     yield 300
     photograph("no-daemon")
     return [panel.status.words.text(), panel.status.button.text()]
