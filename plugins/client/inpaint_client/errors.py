@@ -4,6 +4,7 @@
     ├── BadInput           found here, before anything was sent
     ├── NoDaemon           nobody answers at the address
     │   └── StartFailed    it was started and did not come up
+    │       └── ProgramNotFound   there is no program to start
     ├── DaemonRefused      it answered: no
     │   ├── InvalidInput       INVALID_ARGUMENT
     │   ├── NotFound           NOT_FOUND: model, direction or session
