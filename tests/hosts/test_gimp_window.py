@@ -26,7 +26,7 @@ IMAGE_WINDOW = "GIMP$"
 MORE, DELETE, DISMISS = (790, 69), (790, 149), (844, 493)
 CANDIDATES, VARIETY, CONTEXT, SMILE = (165, 69), (165, 176), (250, 256), (110, 380)
 SCROLLED = (slice(12, 420), slice(12, 355))  # rows and columns of the screen
-WHY_FIXED = (slice(400, 435), slice(12, 340))
+WHY_FIXED = (slice(418, 455), slice(12, 340))
 NOTICE = (slice(470, 515), slice(395, 820))
 WHEEL_UP, WHEEL_DOWN = "4", "5"
 WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
@@ -491,6 +491,9 @@ def test_the_smooth_candidate_cannot_be_changed_and_says_why(
     live.find_window(EDIT_DIALOG)
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
     look(live, "edit-smooth")
+    live.key(EDIT_DIALOG, "alt+j", "End")
+    with pytest.raises(AssertionError, match="did not say"):
+        slow.wait_for("edit ", 1)
     live.key(EDIT_DIALOG, "Escape")
     live.result(answer)
 
@@ -509,6 +512,7 @@ def test_an_exception_in_a_callback_is_logged_and_told(lonely: Profile, screen: 
         wait_for(lambda: not np.array_equal(look(live)[NOTICE], nothing), "the message", 10)
         wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
         look(live, "failed")
+        assert height(live, DIALOG) <= 680
         assert "RuntimeError: broken on demand" in live.log()
         live.key(DIALOG, "Escape")
         assert live.result(answer)["status"] == "cancel"

@@ -300,7 +300,6 @@ def _candidate(
     mixing: pb.Mixing | None = None,
 ) -> pb.Candidate:
     header = session.header
-    method = pb.METHOD_SMOOTH if session.is_smooth(index) else pb.METHOD_MODEL
     coverage = np.frombuffer(session.hole, np.uint8).reshape(header.hole.height, header.hole.width)
     rows, columns = np.nonzero(coverage.any(1))[0], np.nonzero(coverage.any(0))[0]
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
@@ -322,7 +321,7 @@ def _candidate(
     values = np.array(channels) * scale
     pixel = (np.rint(values) if scale > 1 else values).astype(dtype)
     recipe = {
-        "format": 1,
+        "format": 2 if session.is_smooth(index) else 1,
         "model": "fake",
         "seed": seed,
         "truncation_psi": header.truncation_psi,
@@ -330,12 +329,14 @@ def _candidate(
         "mixed": mixing is not None,
         "generator_sha256": MODEL.generator_sha256,
     }
+    if session.is_smooth(index):
+        recipe["method"] = "smooth"
     return pb.Candidate(
         index=index,
         variant=variant,
         seed=seed,
         recipe=json.dumps(recipe),
-        method=method,
+        method=pb.METHOD_SMOOTH if session.is_smooth(index) else pb.METHOD_MODEL,
         attachment=_png(colour) if variant < 0 else b"",
         patches=[
             pb.Patch(
