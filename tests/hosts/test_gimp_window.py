@@ -23,11 +23,11 @@ DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = r"^Edit fill"
 IMAGE_WINDOW = "GIMP$"
 # The dialog stands in the corner: its buttons, and controls in the column that scrolls.
-MORE, DELETE, DISMISS = (790, 69), (790, 149), (844, 493)
+MORE, DELETE, DISMISS = (850, 69), (850, 149), (900, 493)
 CANDIDATES, VARIETY, CONTEXT, SMILE = (165, 69), (165, 176), (250, 256), (110, 380)
-SCROLLED = (slice(12, 420), slice(12, 355))  # rows and columns of the screen
+SCROLLED = (slice(12, 420), slice(12, 410))  # rows and columns of the screen
 WHY_FIXED = (slice(418, 455), slice(12, 340))
-NOTICE = (slice(470, 515), slice(395, 820))
+NOTICE = (slice(470, 515), slice(455, 870))
 WHEEL_UP, WHEEL_DOWN = "4", "5"
 WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
 GROUP = "Inpaint (StyleGAN), fake, seed "
@@ -348,7 +348,7 @@ def test_layers_that_come_while_the_window_is_open_are_offered(
     def mix_with_the_last_but_one() -> bool:  # the last candidate, as long as the copy is unknown
         live.key(DIALOG, "alt+x", "End", "Up", *["Tab"] * 4, "End")
         found = places_of(live, (1, 1, 1))
-        return int(np.count_nonzero((found < (335, 760)).all(1))) > 2000  # in the preview
+        return int(np.count_nonzero((found < (335, 820)).all(1))) > 2000  # in the preview
 
     wait_for(mix_with_the_last_but_one, "the colours of the copy", 40)
     look(live, "white")

@@ -22,7 +22,7 @@ from .program import choose_program
 from .quiet_wheel import QuietWheel
 from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine, scrolling
 
-_LEFT_WIDTH = 360  # px
+_LEFT_WIDTH = 420  # px
 _BUTTONS_WIDTH = 142  # px
 _HEIGHT = 680  # px; on a screen of 768 px the title bar and a panel need the rest
 _PATIENCE_S = 60  # for one rendering, on a slow processor
