@@ -68,7 +68,7 @@ def shoot(live: LiveGimp, picture: str, selection: list[int], out: Path) -> None
     settle(live)
     grab(live, FILL_DIALOG, out / "gimp-idle.png")
     live.key(FILL_DIALOG, "alt+f")
-    time.sleep(1)
+    time.sleep(0.4)
     grab(live, FILL_DIALOG, out / "gimp-running.png")
     settle(live)
     live.key(FILL_DIALOG, "alt+j", *["Right"] * 10)

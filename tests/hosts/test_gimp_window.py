@@ -23,11 +23,11 @@ DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = r"^Edit fill"
 IMAGE_WINDOW = "GIMP$"
 # The dialog stands in the corner: its buttons, and controls in the column that scrolls.
-MORE, DELETE, DISMISS = (790, 69), (790, 149), (844, 493)
+MORE, DELETE, DISMISS = (850, 69), (850, 149), (900, 493)
 CANDIDATES, VARIETY, CONTEXT, SMILE = (165, 69), (165, 176), (250, 256), (110, 380)
-SCROLLED = (slice(12, 420), slice(12, 355))  # rows and columns of the screen
-WHY_FIXED = (slice(400, 435), slice(12, 340))
-NOTICE = (slice(470, 515), slice(395, 820))
+SCROLLED = (slice(12, 420), slice(12, 410))  # rows and columns of the screen
+WHY_FIXED = (slice(418, 455), slice(12, 340))
+NOTICE = (slice(470, 515), slice(455, 870))
 WHEEL_UP, WHEEL_DOWN = "4", "5"
 WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
 GROUP = "Inpaint (StyleGAN), fake, seed "
@@ -353,7 +353,7 @@ def test_layers_that_come_while_the_window_is_open_are_offered(
     def mix_with_the_last_but_one() -> bool:  # the last candidate, as long as the copy is unknown
         live.key(DIALOG, "alt+x", "End", "Up", *["Tab"] * 4, "End")
         found = places_of(live, (1, 1, 1))
-        return int(np.count_nonzero((found < (335, 760)).all(1))) > 2000  # in the preview
+        return int(np.count_nonzero((found < (335, 820)).all(1))) > 2000  # in the preview
 
     wait_for(mix_with_the_last_but_one, "the colours of the copy", 40)
     look(live, "white")
@@ -496,6 +496,9 @@ def test_the_smooth_candidate_cannot_be_changed_and_says_why(
     live.find_window(EDIT_DIALOG)
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
     look(live, "edit-smooth")
+    live.key(EDIT_DIALOG, "alt+j", "End")
+    with pytest.raises(AssertionError, match="did not say"):
+        slow.wait_for("edit ", 1)
     live.key(EDIT_DIALOG, "Escape")
     live.result(answer)
 
@@ -514,6 +517,7 @@ def test_an_exception_in_a_callback_is_logged_and_told(lonely: Profile, screen: 
         wait_for(lambda: not np.array_equal(look(live)[NOTICE], nothing), "the message", 10)
         wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
         look(live, "failed")
+        assert height(live, DIALOG) <= 680
         assert "RuntimeError: broken on demand" in live.log()
         live.key(DIALOG, "Escape")
         assert live.result(answer)["status"] == "cancel"

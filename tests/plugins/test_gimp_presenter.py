@@ -19,6 +19,7 @@ from inpaint_client import (
     Edits,
     Endpoint,
     FillJob,
+    Method,
     NoDaemon,
     Picture,
     ProgramNotFound,
@@ -377,6 +378,17 @@ def test_a_smooth_candidate_is_neither_changed_nor_mixed_with(
     window.until(lambda: is_shown(presenter, 1, {"smile": 1.0}))
     assert len(daemon.service.edits) == 1
     assert not any(state.is_error for state in window.states)
+
+
+def test_candidates_that_are_added_bring_no_second_smooth_one(
+    presenter: Presenter, window: Window
+) -> None:
+    filled(presenter, window, count=2, smooth=SmoothFill.ALWAYS)
+    presenter.add_candidates(1, {})
+    window.until(lambda: len(presenter.renderings) == 4 and presenter.state.phase is Phase.READY)
+    methods = [each.candidate.method for each in presenter.renderings]
+    assert methods == [Method.MODEL, Method.MODEL, Method.SMOOTH, Method.MODEL]
+    assert [each.candidate.index for each in presenter.renderings] == [0, 1, 2, 3]
 
 
 def test_filling_again_starts_over(presenter: Presenter, window: Window) -> None:

@@ -29,6 +29,7 @@ from inpaint_client import (
     ProgramNotFound,
     RecipeSource,
     Run,
+    SmoothFill,
     Worker,
 )
 from inpaint_client.session.live_edit import LiveEdit, Session
@@ -109,6 +110,7 @@ class Presenter:
         self._keys = 0  # of the slots made so far
         self._job: FillJob | None = None  # the fill whose candidates are in the strip
         self._seeds: tuple[int, ...] = ()  # asked for so far, those of deleted candidates included
+        self._numbers = 0  # candidates that have arrived, deleted ones included
         self._run: Run | None = None
         self._serial = 0  # of the run whose messages count
         self._live: LiveEdit[_Wanted] = LiveEdit(self)
@@ -178,19 +180,20 @@ class Presenter:
         self._view.show_mix(NOTHING)
         self.dismiss()
         self.offer()
-        self._job, self._seeds = job, ()
+        self._job, self._seeds, self._numbers = job, (), 0
         self._ask(job)
 
     def add_candidates(self, count: int, edits: Edits) -> None:
         """Add candidates of the same fill with other seeds, and with these edits."""
         if self._job is not None and self.state.phase is Phase.READY:
             self._live.stop()
-            self._ask(replace(self._job, seeds=seeds_after(self._seeds, count), edits=edits))
+            seeds = seeds_after(self._seeds, count)
+            self._ask(replace(self._job, seeds=seeds, edits=edits, smooth=SmoothFill.NEVER))
 
     def _ask(self, job: FillJob) -> None:
         """Candidates go behind what is in the strip, and are numbered on."""
         collector = Collector(job.edits, job.variants)
-        there, number = tuple(self._slots), len(self._seeds)
+        there, number = tuple(self._slots), self._numbers
         self._seeds += job.seeds
 
         def receive(message: Message) -> None:
@@ -261,6 +264,7 @@ class Presenter:
                     for each in collector.renderings
                 ),
             ]
+            self._numbers = max(self._numbers, number + message.index + 1)
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
             self._show(State(Phase.READY, collector.status, 1.0))

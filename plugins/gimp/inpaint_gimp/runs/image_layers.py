@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from inpaint_client import BadInput, Box, Picture, parse_recipe
+from inpaint_client import BadInput, Box, Method, Picture, parse_recipe
 from inpaint_client.geometry import reducing_step
 
 from ..host.image_protocol import PaintLayer, Reader
@@ -51,12 +51,12 @@ class ImageLayers:
     def others(self, recipe: str) -> Sequence[Other]:
         """Fills of the same model as results, then the other layers; all are looked at anew."""
         self._seen.clear()
-        model = _model(recipe)
+        model = _styles_of(recipe)
         fills, pictures = [], []
         for layer in self._image.paint_layers():
             if layer.tattoo == self._own:
                 continue
-            if layer.recipe and _model(layer.recipe) == model:
+            if layer.recipe and _styles_of(layer.recipe) == model:
                 fills.append(Other(layer.tattoo, layer.name, layer.recipe))
             else:
                 pictures.append(Other(layer.tattoo, layer.name))
@@ -101,13 +101,18 @@ class ImageLayers:
         return picture, seen._replace(x=seen.x - x, y=seen.y - y)
 
 
-def _model(recipe: str) -> object:
-    """What only recipes of the same model share; None if this is none."""
+def _styles_of(recipe: str) -> object:
+    """What only recipes with styles of the same model share.
+
+    None if this is no recipe, or if the fill was made without a model.
+    """
     try:
-        fields = parse_recipe(recipe).fields
+        parsed = parse_recipe(recipe)
     except BadInput:
         return None
-    return fields["model"], fields.get("weights_sha256")
+    if parsed.method is Method.SMOOTH:
+        return None
+    return parsed.fields["model"], parsed.fields.get("weights_sha256")
 
 
 def _whole_steps(box: Box, layer: Box, step: int) -> Box:

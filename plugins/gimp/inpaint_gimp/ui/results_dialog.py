@@ -20,11 +20,11 @@ from .notice_bar import NoticeBar
 from .preview import Preview
 from .program import choose_program
 from .quiet_wheel import QuietWheel
-from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine
+from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine, scrolling
 
-_LEFT_WIDTH = 360  # px
+_LEFT_WIDTH = 420  # px
 _BUTTONS_WIDTH = 142  # px
-_HEIGHT = 660  # px; on a screen of 768 px the title bar and a panel need the rest
+_HEIGHT = 680  # px; on a screen of 768 px the title bar and a panel need the rest
 _PATIENCE_S = 60  # for one rendering, on a slow processor
 
 
@@ -60,7 +60,7 @@ class ResultsDialog:
         self._wheel = QuietWheel()
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._left.set_size_request(_LEFT_WIDTH, -1)
-        self._form = _scrolling(self._left)
+        self._form = scrolling(self._left)
         config.connect("notify::edits", lambda *args: self._follow_edits())
         # Whoever comes back from the image may have made, moved or deleted layers there.
         self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
@@ -186,8 +186,9 @@ class ResultsDialog:
     def _build(self) -> None:
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         right.pack_start(self._pane, False, False, 0)
-        right.pack_start(self._notice, False, False, 0)
-        right.pack_end(self._status, False, False, 0)
+        messages = scrolling(right)  # long ones do not make the window higher
+        messages.pack_start(self._notice, False, False, 0)
+        messages.pack_end(self._status, False, False, 0)
         self._buttons.pack_end(self._status.controls, False, False, 0)
         columns = Gtk.Box(spacing=18)
         columns.pack_start(self._left, True, True, 0)
@@ -209,16 +210,6 @@ class ResultsDialog:
         self._form.pack_start(self._sliders, False, False, 0)
         self._left.pack_start(self._fixed, False, False, 0)
         self._left.pack_start(self._mix, False, False, 0)
-
-
-def _scrolling(column: Gtk.Box) -> Gtk.Box:
-    """A box at the top of the column that scrolls when it is higher than what is left there."""
-    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
-    # A bar that is always there says that there is more to see.
-    scroller = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False)
-    scroller.add(box)
-    column.pack_start(scroller, True, True, 0)
-    return box
 
 
 def _post(function: Callable[[], None]) -> None:

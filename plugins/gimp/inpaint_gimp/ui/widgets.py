@@ -142,6 +142,16 @@ def labelled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
     return row
 
 
+def scrolling(column: Gtk.Box) -> Gtk.Box:
+    """Add a box to the column that takes what is left there, and scrolls when it is higher."""
+    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
+    # A bar that is always there says that there is more to see.
+    scroller = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False)
+    scroller.add(box)
+    column.pack_start(scroller, True, True, 0)
+    return box
+
+
 class Sliders(Gtk.Box):  # type: ignore[misc]
     """One slider with a typed value for each direction of the model, in its groups."""
 
