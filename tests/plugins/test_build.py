@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon
+from inpaint_client.daemon import PROGRAM_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("vendored_fill.py")
@@ -254,3 +255,29 @@ def test_the_projects_wheel_carries_the_zips(wheels: Path, tmp_path: Path) -> No
         assert f"inpaint_install/plugins/{name}" in names
     assert "inpaint_protos/v1/inpaint_pb2.py" in names
     assert not [name for name in names if name.startswith(("inpaint_krita/", "_vendor/"))]
+
+
+@pytest.mark.parametrize("plugin", build.ALL.values(), ids=build.ALL)
+def test_the_client_in_a_plug_in_finds_what_its_installer_noted(
+    plugin: Any, out: Path, tmp_path: Path
+) -> None:
+    """As in an editor that was started from the desktop: PATH knows nothing of the daemon."""
+    with zipfile.ZipFile(out / plugin.zip_name) as packed:
+        packed.extractall(tmp_path)
+    package = tmp_path / plugin.prefix / plugin.package
+    server = tmp_path / "studio venv" / "inpaint-server"
+    server.parent.mkdir()
+    server.write_text("#!/bin/sh\n")
+    server.chmod(0o755)
+    (package / PROGRAM_FILE).write_text(f"{server}\n", "utf-8")
+    daemon = f"{plugin.package}._vendor.inpaint_client.daemon"
+    code = f"from {daemon} import find_command; print(find_command())"
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(package.parent),
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == str([str(server)])

@@ -12,7 +12,7 @@ Steps, each of which can be turned off and none of which touches a known pixel:
 
 An edited fill is fitted as the unedited one is, so that nothing takes the edit back.
 
-Where the hole reaches beyond the model's frame, the fitted fill goes over into a smooth one: before
+Where the hole reaches beyond the model's frame, the fitted fill blends into a smooth one: before
 the feather, and never turned off.
 
 All values are display values (sRGB curve, continued above 1), float32 [3, H, W].
@@ -95,7 +95,7 @@ class Surroundings:
     staying: Tensor = field(repr=False)  # bool [H, W]: seen when all is filled, by the model or not
     visible: Tensor = field(repr=False)  # bool [H, W]: where the document is not transparent
     enlargement: float  # document px per model px
-    transition: float  # px inside the frame over which the fill goes over to that beyond
+    transition: float  # px inside the frame over which the fill blends into what is beyond
     seed: int  # of the grain
 
     @cached_property
@@ -204,7 +204,7 @@ class Surroundings:
         return self._feathered(fill, settings.feather_px)
 
     def _continued_beyond(self, fill: Tensor, settings: BlendSettings) -> Tensor:
-        """Return a fill that goes over into a smooth one before its frame ends."""
+        """Return a fill that blends into a smooth one before its frame ends."""
         by_model = self.by_model
         kept = self.hole & (by_model == 1)
         values = torch.where(kept, fill, self.colour)

@@ -151,7 +151,7 @@ def place(
             of it: other groups do not show either.
         overview: the whole document at low resolution, for what lies beyond a crop.
         whole: what to do with the part of the group that lies outside the frame. True: the fill
-            goes over into a smooth one there. False: it is not filled, and the fill fades out
+            blends into a smooth one there. False: it is not filled, and the fill fades out
             before the frame ends.
 
     Raises:

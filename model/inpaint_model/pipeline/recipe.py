@@ -12,7 +12,7 @@ The recipe is JSON of at most 64 KiB:
                  "ws_out": "<base64>"}]}
 
 Boxes are those of the hole, in document pixels. There is one group for each separate hole. A group
-that is not `whole` ends where its frame does; recipes of old know no others. `ws_out`
+that is not `whole` ends where its frame does; older recipes have no others. `ws_out`
 holds the codes after mixing and before edits, float32 little endian; it is null where it would not
 fit (several groups of a large model), and then follows from the seed.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import NamedTuple
 
 from inpaint_model.document import geometry
@@ -213,6 +212,8 @@ class FillSession:
 
     def recipe(self, candidate: Candidate) -> Recipe:
         """Return everything that makes a candidate again, together with the attachment."""
+        none = (None,) * len(self.placements)
+        codes_of_groups = none if candidate.is_smooth else candidate.codes
         return Recipe(
             model=self.model.name,
             weights_sha256=self.model.weights_sha256,
@@ -226,9 +227,7 @@ class FillSession:
             blending=self.blending,
             groups=tuple(
                 Group(placement.frame, placement.box, codes, placement.whole)
-                for placement, codes in zip(
-                    self.placements, candidate.codes or repeat(None), strict=False
-                )
+                for placement, codes in zip(self.placements, codes_of_groups, strict=True)
             ),
             method=candidate.method,
         )
