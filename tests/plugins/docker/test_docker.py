@@ -1,141 +1,35 @@
-"""The docker, its controller and its worker under PyQt6, against a real (scripted) daemon.
-
-Krita 6 has PyQt6, and is not packaged where tests run; Krita 5 with PyQt5 is tested for real.
-"""
+"""The docker, its controller and its worker: runs, sliders, settings, what goes wrong."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-pytest.importorskip("PyQt6.QtWidgets", reason="PyQt6 is not installed (pip install PyQt6)")
-
-from fake_daemon import SMOOTH_COLOUR, FakeDaemon, Script, colour_of
-from fake_krita import FakeDocument, FakeHost
+from fake_daemon import FakeDaemon, Script
+from fake_krita import FakeDocument
 from inpaint_client.geometry import Box
-from inpaint_client.requests import SmoothFill, StyleLevel
+from inpaint_client.requests import StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_krita.app.connection import Mend, Phase
-from inpaint_krita.app.controller import Controller
-from inpaint_krita.app.link import Link
 from inpaint_krita.app.state import Offer
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
 from inpaint_krita.runs.wishes import Wishes
-from inpaint_krita.ui.panel import Panel
 from inpaint_krita.ui.quiet_wheel import CONTROLS
-from inpaint_krita.ui.results import caption_of
 from inpaint_krita.ui.settings_dialog import SettingsDialog
-from krita_alarms import alarms
-
-
-class Docker(NamedTuple):
-    document: FakeDocument
-    host: FakeHost
-    link: Link
-    controller: Controller
-    panel: Panel
-
-
-@pytest.fixture(scope="module")
-def application() -> QtCore.QCoreApplication:
-    return QtWidgets.QApplication.instance() or QtWidgets.QApplication(["test"])
-
-
-@pytest.fixture(autouse=True)
-def went_wrong() -> Iterator[list[str]]:
-    """The exceptions that end at the guard: none, unless a test takes them out of the list."""
-    with alarms() as seen:
-        yield seen
-    assert not seen
-
-
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        QtWidgets.QApplication.processEvents()
-        time.sleep(0.005)
-
-
-def open_docker(folder: Path, settings: ConnectionSettings, has_document: bool = True) -> Docker:
-    document = FakeDocument()
-    host = FakeHost(document if has_document else None)
-    link = Link(settings)
-    wishes = SettingsFile(folder / "krita.json", Wishes)
-    wishes.save(Wishes(seed=5, new_seed=False, candidates=3))
-    controller = Controller(
-        host, link, wishes, SettingsFile(folder / "connection.json", ConnectionSettings)
-    )
-    panel = Panel(controller)
-    controller.state_changed.connect(panel.draw)
-    panel.resize(300, 720)
-    panel.show()
-    controller.open()
-    return Docker(document, host, link, controller, panel)
-
-
-def shut(docker: Docker) -> None:
-    docker.controller.close()
-    docker.link.close()
-    docker.panel.close()
-    QtWidgets.QApplication.processEvents()
-
-
-@pytest.fixture
-def larger() -> str:
-    """A second model of the daemon, if any."""
-    return ""
-
-
-@pytest.fixture
-def script(larger: str) -> Script:
-    return Script(larger=larger)
-
-
-@pytest.fixture
-def daemon(script: Script) -> Iterator[FakeDaemon]:
-    with FakeDaemon(script) as running:
-        yield running
-
-
-@pytest.fixture
-def docker(
-    application: QtCore.QCoreApplication,
-    tmp_path: Path,
-    daemon: FakeDaemon,
-    went_wrong: list[str],
-) -> Iterator[Docker]:
-    opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
-    until(lambda: opened.controller.state.connection.phase is Phase.READY)
-    yield opened
-    shut(opened)
-
-
-def fill(docker: Docker) -> None:
-    docker.panel.run_row.go.click()
-    until(lambda: docker.controller.state.progress.is_running)
-    until(lambda: not docker.controller.is_busy)
-
-
-def centre(docker: Docker, position: int) -> bytes:
-    """BGRA in the middle of a result's layer."""
-    run = docker.controller.state.run
-    assert run is not None
-    layer = docker.document.layers[run.kept or run.results[position].layer]
-    start = 4 * (28 * docker.document.extent.width + 42)
-    return bytes(layer.data[start : start + 4])
-
-
-def bgra(seed: int, smile: float = 0.0) -> bytes:
-    red, green, blue = (round(255 * each) for each in colour_of(seed, {"smile": smile}))
-    return bytes([blue, green, red, 255])
+from krita_docker import (
+    Docker,
+    bgra,
+    centre,
+    click,
+    fill,
+    mix_with,
+    open_docker,
+    press,
+    shut,
+    until,
+)
 
 
 def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
@@ -193,30 +87,17 @@ def test_a_run_with_fewer_candidates_while_the_docker_is_painted(docker: Docker)
 def test_thumbnails_choose_and_star(docker: Docker) -> None:
     fill(docker)
     grid = docker.panel.results.grid
-    _click(grid, grid.cell(1).center())
+    click(grid, grid.cell(1).center())
     run = docker.controller.state.run
     assert run is not None
     assert run.chosen == 1
     group = docker.document.root.children[1]
     assert [layer.is_visible for layer in group.children] == [False, True, False]
-    _click(grid, grid.star_box(2).center())
+    click(grid, grid.star_box(2).center())
     run = docker.controller.state.run
     assert run is not None
     assert [result.starred for result in run.results] == [False, False, True]
     assert run.chosen == 1
-
-
-def _click(widget: QtWidgets.QWidget, place: QtCore.QPoint) -> None:
-    left = QtCore.Qt.MouseButton.LeftButton
-    event = QtGui.QMouseEvent(
-        QtCore.QEvent.Type.MouseButtonPress,
-        QtCore.QPointF(place),
-        QtCore.QPointF(widget.mapToGlobal(place)),
-        left,
-        left,
-        QtCore.Qt.KeyboardModifier.NoModifier,
-    )
-    QtWidgets.QApplication.sendEvent(widget, event)
 
 
 def test_a_slider_renders_again_and_only_its_last_place_counts(
@@ -357,251 +238,6 @@ def test_keep_makes_one_layer_and_the_sliders_go_on(docker: Docker) -> None:
     until(lambda: centre(docker, 2) == bgra(7, 2.0))
 
 
-def seeds(docker: Docker) -> list[int]:
-    run = docker.controller.state.run
-    assert run is not None
-    return [result.seed for result in run.results]
-
-
-def chosen_seed(docker: Docker) -> int:
-    """That of the chosen candidate, which is the only one that is seen."""
-    run = docker.controller.state.run
-    assert run is not None
-    for position, result in enumerate(run.results):
-        assert docker.document.is_shown(result.layer) == (position == run.chosen)
-    return run.results[run.chosen].seed
-
-
-def add_more(docker: Docker) -> None:
-    docker.panel.results.more.click()
-    assert docker.controller.state.progress.is_running
-    until(lambda: not docker.controller.is_busy)
-
-
-def test_more_candidates_join_the_run(docker: Docker, daemon: FakeDaemon) -> None:
-    fill(docker)
-    _click(docker.panel.results.grid, docker.panel.results.grid.star_box(1).center())
-    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0) and not docker.controller.is_busy)
-    asked = len(daemon.service.edits)
-    docker.controller.wish(candidates=2, edits_for_new=True)
-    add_more(docker)
-    assert docker.controller.state.notice is None
-    assert seeds(docker) == [5, 6, 7, 8, 9]
-    assert [centre(docker, i) for i in range(5)] == [
-        bgra(5, 1.0), bgra(6), bgra(7), bgra(8, 1.0), bgra(9, 1.0)
-    ]  # fmt: skip
-    assert chosen_seed(docker) == 5
-    run = docker.controller.state.run
-    assert run is not None
-    assert [result.starred for result in run.results] == [False, True, False, False, False]
-    assert [result.index for result in run.results] == [0, 1, 2, 3, 4]
-    assert run.results[4].edits == {"smile": 1.0}
-    thumbnails = docker.controller.state.strip.thumbnails
-    assert len(thumbnails) == 5
-    assert all(thumbnails)
-    assert len(docker.document.annotations) == 1
-    sent = daemon.service.edits[asked:]
-    assert [edit.seed for edit in sent] == [8, 9]
-    assert all(edit.session_id and not edit.HasField("source") for edit in sent)
-    docker.controller.choose(4)
-    docker.panel.edits.sliders["smile"].spin.setValue(2.0)  # by its recipe
-    until(lambda: centre(docker, 4) == bgra(9, 2.0))
-    add_more(docker)
-    assert seeds(docker) == [5, 6, 7, 8, 9, 10, 11]
-
-
-def test_more_candidates_each_with_and_without_edits(docker: Docker) -> None:
-    docker.controller.wish(edits_for_new=True, also_without_edits=True, candidates=1)
-    docker.controller.edit("smile", 1.0)
-    fill(docker)
-    docker.controller.choose(1)
-    add_more(docker)
-    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
-    run = docker.controller.state.run
-    assert run is not None
-    assert [(each.index, each.variant) for each in run.results] == [
-        (0, -1),
-        (0, 0),
-        (1, -1),
-        (1, 0),
-    ]
-
-
-def test_more_candidates_are_plain_unless_asked_for(docker: Docker) -> None:
-    fill(docker)
-    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0) and not docker.controller.is_busy)
-    add_more(docker)
-    assert [centre(docker, i) for i in (0, 3)] == [bgra(5, 1.0), bgra(8)]
-
-
-def test_a_daemon_that_has_forgotten_the_run_adds_to_it_by_the_recipe(
-    docker: Docker, daemon: FakeDaemon
-) -> None:
-    fill(docker)
-    daemon.service.sessions.clear()
-    add_more(docker)
-    assert docker.controller.state.notice is None
-    assert [centre(docker, i) for i in range(3, 6)] == [bgra(8), bgra(9), bgra(10)]
-    assert [edit.HasField("source") for edit in daemon.service.edits] == [False, True, False, False]
-
-
-def test_cancelled_additions_keep_what_came(docker: Docker, script: Script) -> None:
-    fill(docker)
-    docker.controller.choose(1)
-    script.delay_s = 0.3
-    docker.panel.results.more.click()
-    until(lambda: any(docker.controller.state.strip.thumbnails[3:]))
-    docker.panel.run_row.stop.click()
-    until(lambda: not docker.controller.is_busy)
-    assert seeds(docker) == [5, 6, 7, 8]
-    assert chosen_seed(docker) == 6
-    (more,) = (layer for layer in docker.document.root.walk() if layer.title.startswith("More"))
-    assert [layer.title for layer in more.children] == ["Seed 8"]
-
-
-def test_additions_to_a_run_that_was_undone_meanwhile_are_a_sentence(
-    docker: Docker, script: Script
-) -> None:
-    fill(docker)
-    script.delay_s = 0.3
-    docker.panel.results.more.click()
-    docker.document.root.children.pop()
-    until(lambda: not docker.controller.is_busy)
-    notice = docker.controller.state.notice
-    assert notice is not None
-    assert "no longer in the picture" in notice.text
-    assert seeds(docker) == [5, 6, 7]
-
-
-def test_a_deleted_candidate_leaves_the_strip_and_a_neighbor_is_chosen(docker: Docker) -> None:
-    fill(docker)
-    grid = docker.panel.results.grid
-    group = docker.document.root.children[1]
-    docker.controller.choose(1)
-    _press(grid, QtCore.Qt.Key.Key_Delete)
-    assert seeds(docker) == [5, 7]
-    assert chosen_seed(docker) == 7
-    _click(grid, grid.star_box(1).center())
-    assert docker.controller.state.run is not None
-    assert [each.starred for each in docker.controller.state.run.results] == [False, True]
-    docker.controller.delete(1)
-    assert chosen_seed(docker) == 5
-    assert [layer.title for layer in group.children] == ["Seed 5"]
-    docker.controller.delete(0)  # the last one takes the group along
-    assert [layer.title for layer in docker.document.root.children] == ["Background"]
-    assert not docker.controller.state.run_is_attached
-
-
-def test_an_undone_deletion_brings_the_candidate_back(docker: Docker) -> None:
-    fill(docker)
-    group = docker.document.root.children[1]
-    before = list(group.children)
-    docker.controller.delete(0)
-    assert (seeds(docker), chosen_seed(docker)) == ([6, 7], 6)
-    group.children[:] = before  # as Krita's undo does
-    docker.controller._look_at_document()
-    assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7], 5)
-    docker.controller.delete(2)
-    group.children[:] = before
-    docker.controller._look_at_document()
-    assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7], 5)
-
-
-def test_undone_additions_are_not_listed(docker: Docker) -> None:
-    fill(docker)
-    docker.controller.wish(candidates=1)
-    add_more(docker)
-    group = docker.document.root.children[1]
-    docker.controller.choose(3)
-    more = group.children.pop()
-    docker.controller._look_at_document()
-    assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7], 7)
-    group.children.append(more)
-    docker.controller._look_at_document()
-    assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7, 8], 8)
-
-
-def test_keep_takes_all_that_are_starred(docker: Docker) -> None:
-    fill(docker)
-    docker.controller.wish(candidates=2)
-    add_more(docker)
-    keep = docker.panel.results.keep
-    assert keep.text() == "Keep this one"
-    for place in (1, 4):
-        docker.controller.star(place)
-    assert keep.text() == "Keep starred (2)"
-    docker.controller.choose(3)
-    group = docker.document.root.children[1]
-    keep.click()
-    until(lambda: docker.controller.state.run_is_kept)
-    names = [layer.title for layer in docker.document.root.children]
-    assert names[0] == "Background"
-    assert sorted(names[1:]) == [
-        "Inpaint · Constant colours · seed 6",
-        "Inpaint · Constant colours · seed 9",
-    ]
-    assert seeds(docker) == [6, 9]
-    assert chosen_seed(docker) == 9  # next to the one that was chosen, which is not kept
-    assert {layer.title for layer in group.children} == {"Seed 5", "Seed 7"}
-    assert not keep.isEnabled()
-    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 1) == bgra(9, 1.0))
-
-
-def test_keep_takes_the_only_one_that_is_starred(docker: Docker) -> None:
-    fill(docker)
-    docker.controller.star(2)
-    docker.panel.results.keep.click()
-    until(lambda: docker.controller.state.run_is_kept)
-    assert [layer.kind for layer in docker.document.root.children] == ["paintlayer"] * 2
-    assert "seed 7" in docker.document.root.children[1].title
-
-
-def test_keep_refuses_where_the_layers_would_look_different(docker: Docker) -> None:
-    fill(docker)
-    group = docker.document.root.children[1]
-    mask = type(group)("a mask", "transparencymask", group)
-    group.children.append(mask)
-    for place in (0, 1):
-        docker.controller.star(place)
-    before = list(group.children)
-    docker.panel.results.keep.click()
-    until(lambda: docker.controller.state.notice)
-    notice = docker.controller.state.notice
-    assert notice is not None
-    assert "mask" in notice.text
-    assert group.children == before
-    group.children.remove(mask)
-    docker.panel.results.keep.click()
-    until(lambda: docker.controller.state.run_is_kept)
-
-
-def test_a_candidate_has_a_menu(docker: Docker) -> None:
-    fill(docker)
-    grid = docker.panel.results.grid
-
-    def entries() -> list[QtGui.QAction]:
-        place = grid.cell(1).center()
-        reason = QtGui.QContextMenuEvent.Reason.Mouse
-        event = QtGui.QContextMenuEvent(reason, place, grid.mapToGlobal(place))
-        QtWidgets.QApplication.sendEvent(grid, event)
-        (menu,) = (each for each in grid.findChildren(QtWidgets.QMenu) if each.isVisible())
-        found = menu.actions()
-        menu.hide()
-        return found
-
-    star, delete = entries()
-    assert (star.text(), delete.text()) == ("Star", "Delete this candidate")
-    star.trigger()
-    star, delete = entries()
-    assert star.text() == "Remove the star"
-    delete.trigger()
-    assert seeds(docker) == [5, 7]
-    assert "(2)" in docker.panel.history.currentText()
-
-
 def test_both_versions(docker: Docker) -> None:
     fill(docker)
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
@@ -717,172 +353,12 @@ def test_reopened_documents_remember_their_runs(docker: Docker, tmp_path: Path) 
     until(lambda: centre(docker._replace(document=copy), 0) == bgra(5, 1.0))
 
 
-def smooth_bgra() -> bytes:
-    red, green, blue = (round(255 * each) for each in SMOOTH_COLOUR)
-    return bytes([blue, green, red, 255])
-
-
-def wish_smooth(docker: Docker, key: str) -> None:
-    """Choose in the list, as the artist does."""
-    box = docker.panel.form.smooth
-    at = box.findData(key)
-    box.setCurrentIndex(at)
-    box.activated.emit(at)
-
-
-def is_smooth(docker: Docker) -> list[bool]:
-    run = docker.controller.state.run
-    assert run is not None
-    return [result.is_smooth for result in run.results]
-
-
-def test_a_smooth_candidate_is_the_last(docker: Docker, daemon: FakeDaemon) -> None:
-    assert docker.panel.form.smooth.currentText() == "Where it is likely better"
-    fill(docker)
-    assert SmoothFill(daemon.service.fills[-1].smooth) is SmoothFill.AUTO
-    assert is_smooth(docker) == [False] * 3
-    docker.document.root.children.pop()
-    wish_smooth(docker, "always")
-    fill(docker)
-    assert docker.controller.state.notice is None
-    group = docker.document.root.children[1]
-    assert [layer.title for layer in group.children] == ["Smooth", "Seed 7", "Seed 6", "Seed 5"]
-    assert [layer.is_visible for layer in group.children] == [False, False, False, True]
-    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(6), bgra(7), smooth_bgra()]
-    run = docker.controller.state.run
-    assert run is not None
-    assert is_smooth(docker) == [False, False, False, True]
-    assert [caption_of(result) for result in run.results] == ["5", "6", "7", "smooth"]
-    assert all(docker.controller.state.strip.thumbnails)
-    wish_smooth(docker, "never")
-    fill(docker)
-    assert SmoothFill(daemon.service.fills[-1].smooth) is SmoothFill.NEVER
-
-
-def test_a_smooth_candidate_that_is_awaited_has_its_caption(docker: Docker, script: Script) -> None:
-    docker.controller.wish(smooth="always", candidates=1)
-    script.delay_s = 0.3
-    docker.panel.run_row.go.click()
-    until(lambda: docker.controller.state.strip.count == 2)
-    run = docker.controller.state.run
-    assert run is not None
-    assert not run.results[1].recipe
-    assert [caption_of(result) for result in run.results] == ["5", "smooth"]
-    docker.panel.run_row.stop.click()
-    until(lambda: not docker.controller.is_busy)
-    assert is_smooth(docker) == [False]
-    assert [each.title for each in docker.document.root.children[1].children] == ["Seed 5"]
-
-
-def test_a_smooth_candidate_follows_edited_ones_and_is_plain(docker: Docker) -> None:
-    docker.controller.wish(
-        smooth="always", candidates=2, edits_for_new=True, also_without_edits=True
-    )
-    docker.controller.edit("smile", 1.0)
-    fill(docker)
-    assert [centre(docker, i) for i in range(5)] == [
-        bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0), smooth_bgra()
-    ]  # fmt: skip
-    run = docker.controller.state.run
-    assert run is not None
-    assert run.results[4].edits == {}
-    assert (run.results[4].index, run.results[4].variant) == (2, -1)
-
-
-def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
-    docker: Docker, daemon: FakeDaemon
-) -> None:
-    docker.controller.wish(smooth="always")
-    fill(docker)
-    edits, mix = docker.panel.edits, docker.panel.mix
-    assert mix.other.findText("Smooth") < 0
-    edits.sliders["smile"].spin.setValue(1.0)
-    docker.controller.choose(3)  # before the edit was sent
-    assert not edits.sliders["smile"].isEnabled()
-    assert not edits.add.isEnabled()
-    assert not mix.other.isEnabled()
-    assert "without the model" in edits._empty.text()
-    assert "without the model" in mix.other.toolTip()
-    mix_with(docker, "Seed 6")
-    assert mix.other.currentText() == "With nothing"
-    edits.apply.click()  # now the sliders are those of the next run
-    assert edits.sliders["smile"].isEnabled()
-    edits.sliders["smile"].spin.setValue(2.0)
-    until(docker.panel.run_row.remark.isVisible)
-    assert not edits.add.isEnabled()
-    docker.controller.add_variant()
-    assert not docker.controller.is_busy
-    assert not daemon.service.edits
-    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(6), bgra(7), smooth_bgra()]
-    docker.controller.choose(0)
-    assert edits.sliders["smile"].isEnabled()
-    assert mix.other.isEnabled()
-    assert "without the model" not in edits._empty.text()
-    assert "without the model" not in mix.other.toolTip()
-
-
-@pytest.mark.parametrize("is_forgotten", [False, True])
-def test_more_candidates_come_from_another_one_than_the_smooth(
-    docker: Docker, daemon: FakeDaemon, is_forgotten: bool
-) -> None:
-    docker.controller.wish(smooth="always", candidates=2)
-    fill(docker)
-    docker.controller.choose(2)
-    if is_forgotten:
-        daemon.service.sessions.clear()
-    add_more(docker)
-    assert docker.controller.state.notice is None
-    assert is_smooth(docker) == [False, False, True, False, False]
-    assert [centre(docker, i) for i in range(5)] == [
-        bgra(5), bgra(6), smooth_bgra(), bgra(7), bgra(8)
-    ]  # fmt: skip
-    run = docker.controller.state.run
-    assert run is not None
-    assert [result.index for result in run.results] == [0, 1, 2, 3, 4]
-
-
-def test_more_candidates_when_only_the_smooth_one_is_left(docker: Docker) -> None:
-    docker.controller.wish(smooth="always", candidates=1)
-    fill(docker)
-    docker.controller.delete(0)
-    assert is_smooth(docker) == [True]
-    add_more(docker)
-    assert is_smooth(docker) == [True, False]
-    assert seeds(docker) == [0, 6]
-
-
-def test_a_smooth_candidate_is_kept_and_found_again(docker: Docker) -> None:
-    docker.controller.wish(smooth="always")
-    fill(docker)
-    docker.controller.choose(3)
-    docker.panel.results.keep.click()
-    until(lambda: docker.controller.state.run and docker.controller.state.run.kept)
-    assert docker.document.root.children[1].title == "Inpaint · smooth"
-    copy = FakeDocument()
-    copy.annotations = docker.document.annotations
-    copy.root, copy.layers = docker.document.root, docker.document.layers
-    docker.host.document = copy
-    docker.controller.document_changed()
-    assert is_smooth(docker) == [False, False, False, True]
-    assert docker.controller.state.is_smooth_chosen
-    assert not docker.panel.edits.sliders["smile"].isEnabled()
-
-
 def half_way(one: bytes, other: bytes) -> tuple[int, ...]:
     return tuple(round((a + b) / 2) for a, b in zip(one, other, strict=True))
 
 
 def is_near(pixel: bytes, expected: tuple[int, ...]) -> bool:
     return all(abs(a - b) <= 1 for a, b in zip(pixel, expected, strict=True))
-
-
-def mix_with(docker: Docker, label: str) -> None:
-    """Choose in the list, as the artist does."""
-    other = docker.panel.mix.other
-    at = other.findText(label)
-    assert at >= 0, [other.itemText(i) for i in range(other.count())]
-    other.setCurrentIndex(at)
-    other.activated.emit(at)
 
 
 def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) -> None:
@@ -1079,14 +555,14 @@ def test_keys_walk_through_the_thumbnails_and_star(docker: Docker) -> None:
     fill(docker)
     grid = docker.panel.results.grid
     key = QtCore.Qt.Key
-    _press(grid, key.Key_Right)
-    _press(grid, key.Key_Right)
-    _press(grid, key.Key_Right)  # the last one: stays
+    press(grid, key.Key_Right)
+    press(grid, key.Key_Right)
+    press(grid, key.Key_Right)  # the last one: stays
     run = docker.controller.state.run
     assert run is not None
     assert run.chosen == 2
-    _press(grid, key.Key_Asterisk, "*")
-    _press(grid, key.Key_Left)
+    press(grid, key.Key_Asterisk, "*")
+    press(grid, key.Key_Left)
     run = docker.controller.state.run
     assert run is not None
     assert run.chosen == 1
@@ -1095,13 +571,6 @@ def test_keys_walk_through_the_thumbnails_and_star(docker: Docker) -> None:
     run = docker.controller.state.run
     assert run is not None
     assert run.chosen == 2
-
-
-def _press(widget: QtWidgets.QWidget, key: QtCore.Qt.Key, text: str = "") -> None:
-    none = QtCore.Qt.KeyboardModifier.NoModifier
-    QtWidgets.QApplication.sendEvent(
-        widget, QtGui.QKeyEvent(QtCore.QEvent.Type.KeyPress, key, none, text)
-    )
 
 
 def test_the_rectangle_is_proposed_dragged_and_sent(docker: Docker) -> None:
