@@ -17,26 +17,56 @@ ConfigurationError          the daemon cannot start as it was told to: exit stat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
+
+from inpaint_model.document.notices import RefusalError
+from inpaint_protos.sentences import ERRORS
+
+MOST_CHARACTERS = 1000  # of a value: what a client sent may be long, and metadata may not
 
 
 class RequestError(Exception):
-    """A request that cannot be answered, with one sentence for whoever sent it."""
+    """A request that cannot be answered, with one sentence for whoever sent it.
+
+    Attributes:
+        code: of the sentence, in `inpaint_protos.sentences`.
+        values: what its places are filled with.
+    """
+
+    def __init__(self, code: str, text: str = "", **values: object) -> None:
+        """Take the sentence of `code`, or `text`, which says it better in English."""
+        self.code = code
+        self.values = {name: str(value)[:MOST_CHARACTERS] for name, value in values.items()}
+        super().__init__(text or ERRORS[code].format(**self.values))
 
 
 class InvalidRequest(RequestError):
-    """A field of the request is wrong."""
+    """A field of the request is wrong; the English text begins with its name."""
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
+    def __init__(self, field: str, reason: str, code: str = "INVALID_FIELD") -> None:
+        super().__init__(code, f"{field}: {reason}", field=field, reason=reason)
         self.field = field
+
+    @classmethod
+    def because(cls, field: str, error: ValueError) -> InvalidRequest:
+        """Return what a client is told of an error of the model: with its code, if it has one."""
+        refused = cls(field, str(error))
+        if isinstance(error, RefusalError):
+            refused.code, refused.values = error.notice.code, dict(error.notice.values)
+        return refused
 
 
 class NotFound(RequestError):
     """The request names something that this daemon does not have."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = ", ".join(sorted(known)) or "none"
-        super().__init__(f"there is no {kind} {name!r}; known: {names}")
+    def __init__(
+        self,
+        kind: Literal["model", "direction", "session", "candidate"],
+        name: str,
+        known: Iterable[str] = (),
+    ) -> None:
+        names = ", ".join(sorted(known)) or "-"
+        super().__init__(f"UNKNOWN_{kind.upper()}", name=name, known=names)
 
 
 class TooMuch(RequestError):
@@ -53,6 +83,10 @@ class WrongModel(RequestError):
 
 class Unavailable(RequestError):
     """The daemon cannot work now: it stops, or its device has failed."""
+
+    def again(self) -> Unavailable:
+        """Return the same for another request: an exception that is raised keeps its trace."""
+        return Unavailable(self.code, str(self), **self.values)
 
 
 class DeadlinePassed(RequestError):

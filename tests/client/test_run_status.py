@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from inpaint_client import Accepted, Candidate, Done, FillEvent, Frame, FrameChosen, Progress
+from inpaint_client import (
+    Accepted,
+    Candidate,
+    Done,
+    FillEvent,
+    Frame,
+    FrameChosen,
+    Notice,
+    Progress,
+)
 from inpaint_client.requests import FrameMode
 from inpaint_client.session.run_status import RunStatus, Stage
 
 
 def frame(warning: str) -> FrameChosen:
-    return FrameChosen(0, Frame(0, 0, 9), 1.0, 32, 1.0, warning, FrameMode.BOX)
+    notices = (Notice(warning),) if warning else ()
+    return FrameChosen(0, Frame(0, 0, 9), 1.0, 32, 1.0, warning, FrameMode.BOX, "", notices)
 
 
 def after(*events: FillEvent) -> RunStatus:
@@ -47,6 +59,12 @@ def test_what_is_kept_of_the_events() -> None:
     assert (status.session_id, status.queue_position) == ("s", 3)
     assert status.warnings == ("One.", "Two.")
     assert not RunStatus().is_running
+
+
+def test_what_asks_for_no_decision_is_no_warning() -> None:
+    chosen = replace(frame("Look."), notices=(Notice("Look."), Notice("Enlarged.", True)))
+    status = after(chosen, chosen)
+    assert (status.warnings, status.details) == (("Look.",), ("Enlarged.",))
 
 
 def test_the_rest_is_told_from_the_pace_since_the_first() -> None:

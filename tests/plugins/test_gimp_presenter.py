@@ -33,6 +33,10 @@ from inpaint_client import (
 from inpaint_gimp.app.presenter import Phase, Presenter, State
 from inpaint_gimp.runs.layers import Rendering, layer_name
 from inpaint_gimp.runs.mixing import Mix, Other, nothing_there
+from inpaint_gimp.translation import CATALOG
+from inpaint_protos.sentences import DOMAIN
+from inpaint_protos.status.v1.status_pb2 import ErrorInfo
+from inpaint_protos.v1 import inpaint_pb2 as pb
 
 CROP = Picture(16, 16, 3, bytes(16 * 16 * 3))
 HOLE = Picture(16, 16, 1, bytes([255]) * 256)
@@ -348,6 +352,36 @@ def test_a_warning_stays_until_the_next_fill(
     daemon.service.script.warning = ""
     filled(presenter, window)
     assert window.notice == ""
+
+
+ENLARGED = pb.Notice(
+    code="ENLARGED", values={"resolution": "256", "times": "2.1"}, text="Enlarged.", is_detail=True
+)
+NEWER = pb.Notice(code="OF_A_NEWER_DAEMON", text="Something new.")
+
+
+def test_the_daemon_speaks_the_artists_language(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    script = daemon.service.script
+    script.notices = (pb.Notice(code="ONLY_INSIDE", text="Only inside."), ENLARGED, NEWER)
+    CATALOG.use_languages(["de"])
+    try:
+        filled(presenter, window)
+        assert window.notice == (
+            "Die Auswahl ist größer als der Rahmen; nur der Teil darin wird gefüllt. Something new."
+        )
+        assert presenter.state.status == (
+            "Fertig. Mit 256 px gefüllt, auf das 2.1-Fache vergrößert."
+        )
+        script.fail = "RESOURCE_EXHAUSTED"
+        script.reason = ErrorInfo(reason="QUEUE_FULL", domain=DOMAIN, metadata={"limit": "32"})
+        presenter.fill(job(), source)
+        window.until(lambda: presenter.state.is_error)
+        assert presenter.state.status.startswith("Die Warteschlange ist voll: 32 Anfragen")
+    finally:
+        CATALOG.use_languages(["en"])
+        script.fail, script.reason, script.notices = "", None, ()
 
 
 def test_a_warning_that_was_dismissed_does_not_come_back_with_the_results(

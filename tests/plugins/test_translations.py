@@ -10,10 +10,13 @@ from pathlib import Path
 import inpaint_gimp
 import inpaint_krita
 import pytest
-from inpaint_client.session.translation import read_catalog
+from inpaint_client.errors import Exhausted, NoDaemon, Reason, from_status
+from inpaint_client.sentence import Sentence
+from inpaint_client.session.translation import CLIENT, read_catalog
 from inpaint_gimp.runs.arguments import fill_arguments
-from inpaint_gimp.translation import CATALOG, _
+from inpaint_gimp.translation import CATALOG, _, say_error
 from inpaint_krita import text
+from inpaint_protos.sentences import SENTENCES
 
 PACKAGES = {
     "_": Path(inpaint_gimp.__file__).parent,
@@ -37,6 +40,17 @@ def texts_in_source(function: str) -> set[str]:
         if "_vendor" not in path.parts
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function
+        if isinstance(node.args[0], ast.Constant)
+    }
+
+
+def sentences_of_client() -> set[str]:
+    """Every pattern of the client's own, and the daemon's."""
+    return set(SENTENCES.values()) | {
+        str(node.args[0].value)
+        for path in CLIENT.parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Sentence"
         if isinstance(node.args[0], ast.Constant)
     }
 
@@ -72,6 +86,31 @@ def test_translations_fill_the_same_blanks(function: str, language: str) -> None
     for english, translated in entries(function, language).items():
         assert translated.strip(), english
         assert sorted(BLANK.findall(english)) == sorted(BLANK.findall(translated)), english
+
+
+def test_the_clients_catalog_is_complete_and_has_nothing_else() -> None:
+    german = read_catalog(CLIENT / "de.po")
+    assert german.keys() == sentences_of_client()
+    for english, translated in german.items():
+        assert sorted(BLANK.findall(english)) == sorted(BLANK.findall(translated)), english
+
+
+def test_what_the_client_raises_is_said_in_german() -> None:
+    CATALOG.use_languages(["de"])
+    error = NoDaemon(Sentence("No daemon answers at {endpoint}.", endpoint="127.0.0.1:1"))
+    assert str(error).startswith("No daemon answers at 127.0.0.1:1. Start it")
+    assert say_error(error).startswith("Unter 127.0.0.1:1 antwortet kein Dienst. Starten Sie ihn")
+    assert say_error(NoDaemon("Plain words.", "")) == "Plain words."
+
+
+def test_what_the_daemon_refuses_is_said_in_german_if_its_code_is_known() -> None:
+    CATALOG.use_languages(["de"])
+    known = from_status(8, "English.", Reason("QUEUE_FULL", {"limit": "32"}))
+    assert type(known) is Exhausted
+    assert say_error(known).startswith("Die Warteschlange ist voll: 32 Anfragen warten.")
+    assert "The queue is full: 32" in str(known)
+    for reason in (Reason("OF_A_NEWER_ONE", {}), Reason("QUEUE_FULL", {}), None):
+        assert from_status(8, "English.", reason).message == "English."
 
 
 @pytest.mark.parametrize("locale", ["de", "de_AT", "de-DE"])

@@ -33,6 +33,8 @@ from typing import Any
 import grpc
 import numpy as np
 from fake_listening import Listening, start, write_runtime_file
+from inpaint_protos.sentences import ERROR_INFO
+from inpaint_protos.status.v1 import status_pb2 as pb_status
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from PIL import Image
@@ -81,6 +83,8 @@ class Script:
     delay_s: float = 0.0  # before each candidate
     fail: str = ""  # STATUS or STATUS:AFTER
     warning: str = ""  # about the frame
+    notices: tuple[pb.Notice, ...] = ()  # the same, as newer daemons tell it
+    reason: pb_status.ErrorInfo | None = None  # of what fails
     larger: str = ""  # a second model, which answers the fills that name none
     tell: Callable[[str], None] = lambda line: None
 
@@ -210,7 +214,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         session = self.sessions[session_id]
         status, _, after = (fail or self.script.fail).partition(":")
         if status and not after:
-            await _fail(context, status)
+            await _fail(context, status, self.script.reason)
         box = session.header.crop_box
         frame = pb.Frame(cx=box.x + box.width / 2, cy=box.y + box.height / 2, side=box.width)
         try:
@@ -223,6 +227,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                     enlargement=frame.side / RESOLUTION,
                     mode=pb.FRAME_MODE_AUTO,
                     warning=self.script.warning,
+                    notices=self.script.notices,
                     model=session.header.model or self.script.larger or MODEL.name,
                 )
             )
@@ -231,7 +236,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 if status == "END" and done >= int(after):
                     return
                 if status and done >= int(after):
-                    await _fail(context, status)
+                    await _fail(context, status, self.script.reason)
                 await asyncio.sleep(self.script.delay_s)
                 made = _candidate(session, index, variant, seed, edits, mixing)
                 yield pb.FillEvent(candidate=made)
@@ -284,8 +289,13 @@ async def _refuse_smooth(context: Any) -> None:
     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-async def _fail(context: Any, status: str) -> None:
-    await context.abort(grpc.StatusCode[status], f"{status} on demand")
+async def _fail(context: Any, status: str, reason: pb_status.ErrorInfo | None = None) -> None:
+    trailer: tuple[tuple[str, bytes], ...] = ()
+    if reason is not None:
+        detail = pb_status.Detail(type_url=ERROR_INFO, value=reason.SerializeToString())
+        details = pb_status.Status(details=[detail]).SerializeToString()
+        trailer = (("grpc-status-details-bin", details),)
+    await context.abort(grpc.StatusCode[status], f"{status} on demand", trailer)
 
 
 def _other_colour(mixing: pb.Mixing) -> list[float]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from inpaint_model.document import geometry
 from inpaint_model.document.geometry import Box, Frame, Mode
+from inpaint_model.document.notices import Notice, RefusalError
 
 MAX_GROUPS = 32
 MET = 0.5
@@ -19,7 +20,7 @@ class Choice(NamedTuple):
     frame: Frame
     mode: Mode
     confidence: float
-    warning: str
+    notices: tuple[Notice, ...] = ()  # what the user should know
 
 
 def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[list[int], Choice]]:
@@ -38,16 +39,13 @@ def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[lis
         For each group the holes' numbers (from 1) and the choice.
 
     Raises:
-        ValueError: there are more than 32 groups.
+        RefusalError: there are more than 32 groups.
     """
     left = sorted(range(len(boxes)), key=lambda i: -boxes[i].width * boxes[i].height)
     groups: list[tuple[list[int], Choice]] = []
     while left:
         if len(groups) == MAX_GROUPS:
-            raise ValueError(
-                f"The selection falls into more than {MAX_GROUPS} regions far apart. "
-                "Fill them in several steps."
-            )
+            raise RefusalError("TOO_MANY_REGIONS", limit=MAX_GROUPS)
         members = {left[0]}
         while True:
             choice = choose(geometry.union([boxes[i] for i in members]))

@@ -24,16 +24,13 @@ from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.model_view import Source, look
+from inpaint_model.document.notices import Notice, RefusalError
 from inpaint_model.document.resampling import resample
 
 _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
 _TRANSITION = 0.1  # of a frame's side: where the hole goes on beyond it, the fill fades so widely
-_SMOOTH_BEYOND = (
-    "The selection reaches beyond what the model knows; the rest is filled smoothly, without it."
-)
-_ONLY_INSIDE = "The selection is larger than the frame; only the part inside is filled."
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +42,7 @@ class Placement:
     frame: Frame
     mode: Mode  # how the frame was found; "box" where "auto" fell back
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
-    warning: str  # empty, or what the user should know
+    notices: tuple[Notice, ...]  # what the user should know
     source: Source = field(repr=False)
     filled: Hole = field(repr=False)  # of all groups, of the picture's size and origin
     whole: bool  # whether all of the group is filled, also where it reaches beyond the frame
@@ -54,6 +51,11 @@ class Placement:
     def box(self) -> Box:
         """The box of the hole, document px."""
         return self.hole.box
+
+    @property
+    def warning(self) -> str:
+        """All notices in English; empty if there are none."""
+        return " ".join(notice.text for notice in self.notices)
 
     @property
     def resolution(self) -> int:
@@ -132,7 +134,7 @@ def place(
     *,
     mode: Mode = "explicit",
     confidence: float = 1.0,
-    warning: str = "",
+    notices: tuple[Notice, ...] = (),
     selection: Hole | None = None,
     overview: DocumentPicture | None = None,
     whole: bool = False,
@@ -146,7 +148,7 @@ def place(
         resolution: the model's side, px.
         mode: how the frame was found.
         confidence: 0..1 that the frame shows what the model knows.
-        warning: what the user should know of it already.
+        notices: what the user should know of it already.
         selection: the whole selection, of the picture's size and origin, where the group is a part
             of it: other groups do not show either.
         overview: the whole document at low resolution, for what lies beyond a crop.
@@ -162,20 +164,22 @@ def place(
         selection = hole
     check_hole(picture, selection)
     _check_frame(frame, picture)
-    sentences = [warning]
+    told = list(notices)
     group, filled = _trimmed(hole), selection
     if not inside_frame(frame, group.box)[group.mask].all():
-        sentences.append(_SMOOTH_BEYOND if whole else _ONLY_INSIDE)
+        told.append(Notice("SMOOTH_BEYOND" if whole else "ONLY_INSIDE"))
         if not whole:
             inside = group.inside(frame)
             if inside is None:
-                raise ValueError("The frame does not meet the selection. Move the frame over it.")
+                raise RefusalError("FRAME_BESIDE_SELECTION")
             rest = group.without(inside)
             filled = selection.without(rest)
             group = _faded(inside, rest, _TRANSITION * frame.side)
     enlargement = frame.side / resolution
     if enlargement > _NOTABLE_ENLARGEMENT:
-        sentences.append(f"Filled at {resolution} px, enlarged {enlargement:.1f} times.")
+        told.append(
+            Notice("ENLARGED", {"resolution": str(resolution), "times": f"{enlargement:.1f}"})
+        )
     source = look(picture, selection, frame, resolution, overview)
     return Placement(
         picture,
@@ -183,7 +187,7 @@ def place(
         frame,
         mode,
         confidence,
-        " ".join(filter(None, sentences)),
+        tuple(told),
         source,
         filled,
         whole,
@@ -288,13 +292,15 @@ def check_hole(picture: DocumentPicture, hole: Hole) -> None:
             f"{picture.origin}; they must be at the same place."
         )
     if hole.bounds is None:
-        raise ValueError("The selection is empty. Select the region to fill.")
+        raise RefusalError("NOTHING_SELECTED")
 
 
 def _check_frame(frame: Frame, picture: DocumentPicture) -> None:
     largest = _LARGEST_FRAME * max(picture.document_size)
     if not np.isfinite(frame).all() or not _SMALLEST_FRAME <= frame.side <= largest:
-        raise ValueError(
-            f"A frame with a side of {frame.side:g} px cannot be used; "
-            f"choose {_SMALLEST_FRAME:g} to {largest:g} px."
+        raise RefusalError(
+            "FRAME_SIZE",
+            side=f"{frame.side:g}",
+            smallest=f"{_SMALLEST_FRAME:g}",
+            largest=f"{largest:g}",
         )

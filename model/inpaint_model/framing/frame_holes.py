@@ -10,6 +10,7 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.grouping import Choice
 from inpaint_model.document.hole import Hole
+from inpaint_model.document.notices import Notice
 from inpaint_model.document.placement import Placement, check_hole, place
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reproducer, affordable, refined
@@ -18,9 +19,6 @@ from inpaint_model.framing.search import propose
 _MOST_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-pictures.md)
 _LEAST_INSIDE = 0.1
 """Share of a hole's box that must lie inside a frame that was found; else it fills too little."""
-_UNKNOWN = "This does not look like what the model knows; the square around the selection is used."
-_BESIDE = "The selection lies mostly beside what the model knows; the square around it is used."
-_NO_FRAMER = "This model cannot find frames; the square around the selection is used."
 
 
 class Model(Reproducer, Protocol):
@@ -68,7 +66,7 @@ def frame_holes(
             model.resolution,
             mode=chosen.mode,
             confidence=chosen.confidence,
-            warning=chosen.warning,
+            notices=chosen.notices,
             selection=hole,
             overview=overview,
             whole=True,
@@ -88,19 +86,19 @@ def _choice(
     """Return the frame of the parts in a box: by the framer if `search`, else the square around."""
     square = geometry.box_frame(box, *picture.document_size, model.resolution)
     if not search:
-        return Choice(square, "box", 1.0, "")
+        return Choice(square, "box", 1.0)
     if model.framer is None:
-        return Choice(square, "box", 0.0, _NO_FRAMER)
+        return Choice(square, "box", 0.0, (Notice("NO_FRAMER"),))
     proposals = propose(model.framer, picture, hole, box, overview)
     best = proposals[0]
     if best.confidence < model.framer.config.threshold:
-        return Choice(square, "box", best.confidence, _UNKNOWN)
+        return Choice(square, "box", best.confidence, (Notice("UNKNOWN_CONTENT"),))
     if geometry.share_inside(best.frame, box) < _LEAST_INSIDE:
-        return Choice(square, "box", best.confidence, _BESIDE)
+        return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
     frame = best.frame
     if affordable(model):
         frame = refined(model, picture, hole, [frame], overview)
-    return Choice(_holding(frame, box), "auto", best.confidence, "")
+    return Choice(_holding(frame, box), "auto", best.confidence)
 
 
 def _holding(frame: Frame, box: Box) -> Frame:

@@ -8,6 +8,7 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import Choice
 from inpaint_model.document.hole import Hole
+from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import place
 from inpaint_model.pipeline.recipe import (
     ModelIdentity,
@@ -78,10 +79,10 @@ def _parts(hole: Hole, recipe: Recipe) -> list[Hole]:
     def choose(box: Box) -> Choice:
         group = next(recorded, None)
         if group is None:
-            raise ValueError(f"The selection falls into more than {len(recipe.groups)} groups.")
-        return Choice(group.frame, "auto", 1.0, "")
+            raise RefusalError("OTHER_SELECTION", count=len(recipe.groups))
+        return Choice(group.frame, "auto", 1.0)
 
     found = hole.groups(choose)
     if len(found) < len(recipe.groups):
-        raise ValueError(f"The selection has {len(found)} groups, not {len(recipe.groups)}.")
+        raise RefusalError("OTHER_SELECTION", count=len(recipe.groups))
     return [group for group, _ in found]

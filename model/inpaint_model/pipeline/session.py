@@ -15,6 +15,7 @@ from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.hole import Hole
+from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import Fitting, Placement
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.recipe import (
@@ -34,7 +35,6 @@ Outputs = tuple[FloatImage, ...]
 Edits = Mapping[str, float]
 """How far to go along directions, by their names, in units."""
 
-NOTHING_AROUND = "Nothing is left around the selection for a smooth fill to continue; select less."
 UNEDITED_KEPT = 16  # a session's candidates without edits
 FITTING_BYTES = 96  # per pixel around a hole: what blending prepares for all of a candidate's edits
 
@@ -179,10 +179,10 @@ class FillSession:
             index: of the candidate in this session.
 
         Raises:
-            ValueError: there is nothing to continue around a group of the hole.
+            RefusalError: there is nothing to continue around a group of the hole.
         """
         if not self.has_surroundings:
-            raise ValueError(NOTHING_AROUND)
+            raise RefusalError("NOTHING_AROUND")
         self.candidates[index] = SMOOTH
         return Rendering(index, -1, SMOOTH, (), None)
 

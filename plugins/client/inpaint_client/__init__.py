@@ -40,6 +40,7 @@ from .events import (
     FrameChosen,
     Message,
     Method,
+    Notice,
     Patch,
     Progress,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "Model",
     "NoDaemon",
     "NotFound",
+    "Notice",
     "Patch",
     "Picture",
     "Point",

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+from google.protobuf.message import DecodeError
 from grpclib.client import Channel, Handler
+from grpclib.const import Status
+from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.protocol import H2Protocol
 from h2.settings import SettingCodes
+from inpaint_protos.sentences import DOMAIN, ERROR_INFO
+from inpaint_protos.status.v1 import status_pb2
+
+from .errors import Reason
 
 FRAME_BYTES = 256 << 10  # what asyncio reads at a time; without a word HTTP/2 allows 16 KiB
 
@@ -26,3 +33,23 @@ class _PictureProtocol(H2Protocol):
         super().connection_made(transport)
         self.connection._connection.update_settings({SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES})
         self.connection.flush()
+
+
+class ReasonCodec(StatusDetailsCodecBase):
+    """Reads why a call was refused: the first ErrorInfo of ours in the status's details."""
+
+    def encode(self, status: Status, message: str | None, details: object) -> bytes:
+        """Clients refuse nothing."""
+        raise NotImplementedError
+
+    def decode(self, status: Status, message: str | None, data: bytes) -> Reason | None:
+        """Return None for the details of anybody else."""
+        try:
+            for detail in status_pb2.Status.FromString(data).details:
+                if detail.type_url == ERROR_INFO:
+                    info = status_pb2.ErrorInfo.FromString(detail.value)
+                    if info.domain == DOMAIN:
+                        return Reason(info.reason, dict(info.metadata))
+        except DecodeError:
+            pass
+        return None

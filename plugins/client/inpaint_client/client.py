@@ -26,12 +26,13 @@ from h2.exceptions import H2Error
 from inpaint_protos.health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from .channel import PictureChannel
+from .channel import PictureChannel, ReasonCodec
 from .endpoint import Endpoint
 from .errors import ConnectionLost, InpaintError, NoDaemon, NotFound, Timeout, from_status
 from .events import Done, FillEvent
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
+from .sentence import Sentence
 from .wire import daemon_info, edit_requests, event, fill_requests, model
 
 Reply = TypeVar("Reply", bound=WireMessage)
@@ -56,10 +57,12 @@ class Client:
         self.endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
         if endpoint.path:
-            self._channel = PictureChannel(path=endpoint.path)
+            self._channel = PictureChannel(path=endpoint.path, status_details_codec=ReasonCodec())
         else:
             context = endpoint.tls.context() if endpoint.tls else None
-            self._channel = PictureChannel(endpoint.host, endpoint.port, ssl=context)
+            self._channel = PictureChannel(
+                endpoint.host, endpoint.port, ssl=context, status_details_codec=ReasonCodec()
+            )
         self._metadata = {"authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
 
     async def __aenter__(self) -> Client:
@@ -159,7 +162,11 @@ class Client:
                 await asyncio.wait_for(self._channel.__connect__(), self._connect_timeout_s)
         except Timeout as error:
             raise NoDaemon(
-                f"{self.endpoint} did not answer within {self._connect_timeout_s:.0f} s."
+                Sentence(
+                    "{endpoint} did not answer within {seconds:.0f} s.",
+                    endpoint=self.endpoint,
+                    seconds=self._connect_timeout_s,
+                )
             ) from error
         if self.endpoint.host:
             _watch(self._transport())
@@ -188,7 +195,11 @@ class Client:
                         finished = isinstance(value, Done)
                         yield value
         if not finished:
-            raise ConnectionLost(f"The daemon at {self.endpoint} ended its answer too early.")
+            raise ConnectionLost(
+                Sentence(
+                    "The daemon at {endpoint} ended its answer too early.", endpoint=self.endpoint
+                )
+            )
 
 
 def _watch(transport: asyncio.Transport | None) -> None:
@@ -221,17 +232,25 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
     except InpaintError:
         raise
     except GRPCError as error:
-        raise from_status(error.status.value, error.message) from error
+        raise from_status(error.status.value, error.message, error.details) from error
     except (asyncio.TimeoutError, TimeoutError) as error:
         if getattr(error, "errno", None):  # the network's, not the deadline's
-            raise NoDaemon(f"{endpoint} does not answer.") from error
-        raise Timeout(f"The daemon at {endpoint} did not answer in time.") from error
+            raise NoDaemon(Sentence("{endpoint} does not answer.", endpoint=endpoint)) from error
+        raise Timeout(
+            Sentence("The daemon at {endpoint} did not answer in time.", endpoint=endpoint)
+        ) from error
     except ssl.SSLError as error:
         raise NoDaemon(
-            f"The daemon at {endpoint} is not trusted ({error.reason or error}).",
-            "Name the authority of its certificate in the settings.",
+            Sentence(
+                "The daemon at {endpoint} is not trusted ({reason}).",
+                endpoint=endpoint,
+                reason=error.reason or error,
+            ),
+            Sentence("Name the authority of its certificate in the settings."),
         ) from error
     except (StreamTerminatedError, ProtocolError, H2Error, *_BROKEN) as error:
-        raise ConnectionLost(f"The connection to the daemon at {endpoint} broke.") from error
+        raise ConnectionLost(
+            Sentence("The connection to the daemon at {endpoint} broke.", endpoint=endpoint)
+        ) from error
     except OSError as error:
-        raise NoDaemon(f"No daemon answers at {endpoint}.") from error
+        raise NoDaemon(Sentence("No daemon answers at {endpoint}.", endpoint=endpoint)) from error

@@ -20,6 +20,7 @@ from .discovery import find_daemon, flatpak_remedy, is_local_choice
 from .endpoint import Endpoint
 from .errors import Cancelled, NoDaemon, ProgramNotFound, StartFailed
 from .folders import cache_folder, is_flatpak
+from .sentence import Sentence
 from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ START_TIMEOUT_S = 120.0  # the first start compiles and reads weights
 _TURN_S = 0.1
 _ALREADY = "already runs"  # what a second daemon says; then the first one's file is waited for
 _HOST_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH")
-_NOT_FOUND = (
+_NOT_FOUND = Sentence(
     "Install it (pip install inpaint-stylegan), or choose the program in the settings if it is "
     "installed already."
 )
@@ -86,12 +87,16 @@ def start_daemon(
             if ended and _ALREADY not in last_line(log_path):
                 raise StartFailed(_why(command, process.returncode, log_path)) from None
         if not is_wanted():
-            raise Cancelled("Cancelled while the daemon was starting.")
+            raise Cancelled(Sentence("Cancelled while the daemon was starting."))
         progress(Starting(elapsed, last_line(log_path)))
         time.sleep(_TURN_S)
     raise StartFailed(
-        f"The daemon did not come up within {timeout_s:.0f} s. {last_line(log_path)}".rstrip(),
-        f"Its log is {log_path}.",
+        Sentence(
+            "The daemon did not come up within {seconds:.0f} s. It last said: “{line}”.",
+            seconds=timeout_s,
+            line=last_line(log_path) or "-",
+        ),
+        Sentence("Its log is {log_path}.", log_path=log_path),
     )
 
 
@@ -113,12 +118,15 @@ def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[st
         return _command_outside_flatpak(executable or _noted(beside))
     if executable:
         if not os.access(executable, os.X_OK):
-            raise ProgramNotFound(f"{executable} cannot be run.", "Choose another program.")
+            raise ProgramNotFound(
+                Sentence("{executable} cannot be run.", executable=executable),
+                Sentence("Choose another program."),
+            )
         return [executable]
     for candidate in _candidates(beside):
         if candidate and os.access(candidate, os.X_OK):
             return [str(candidate)]
-    raise ProgramNotFound(f"{PROGRAM} was not found.", _NOT_FOUND)
+    raise ProgramNotFound(Sentence("{program} was not found.", program=PROGRAM), _NOT_FOUND)
 
 
 def log_file() -> Path:
@@ -160,7 +168,7 @@ def _command_outside_flatpak(executable: str) -> list[str]:
     info = Path("/.flatpak-info").read_text("utf-8", "replace")
     if "org.freedesktop.Flatpak=talk" not in info or not shutil.which("flatpak-spawn"):
         raise StartFailed(
-            "This program runs inside Flatpak and may not start others.",
+            Sentence("This program runs inside Flatpak and may not start others."),
             flatpak_remedy(),
         )
     return ["flatpak-spawn", "--host", executable or PROGRAM]
@@ -187,12 +195,21 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
                 cwd=Path.home(),
             )
     except OSError as error:
-        raise StartFailed(f"{command[0]} cannot be run ({error}).") from error
+        raise StartFailed(
+            Sentence("{command} cannot be run ({error}).", command=command[0], error=error)
+        ) from error
     # Somebody must take the exit status of a child that ends before its host does.
     Thread(target=process.wait, name="inpaint-server-wait", daemon=True).start()
     return process
 
 
 def _why(command: list[str], status: int, log_path: Path) -> str:
-    line = last_line(log_path) or f"exit status {status}, nothing in {log_path}"
-    return f"{Path(command[-1]).name} ended at once: {line}"
+    program, line = Path(command[-1]).name, last_line(log_path)
+    if line:
+        return Sentence("{program} ended at once: {line}", program=program, line=line)
+    return Sentence(
+        "{program} ended at once: exit status {status}, nothing in {log_path}",
+        program=program,
+        status=status,
+        log_path=log_path,
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 from .endpoint import Endpoint, TlsFiles, parse_endpoint
 from .errors import InpaintError, NoDaemon
 from .folders import is_flatpak, is_sandboxed, runtime_folders
+from .sentence import Sentence
 from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
@@ -64,17 +65,20 @@ def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
             return runtime.endpoint(settings.tls)
         log.info("%s is stale: no daemon answers at %s", runtime.path, runtime.address)
     if is_flatpak():
-        raise NoDaemon("No daemon is to be seen from inside Flatpak.", flatpak_remedy())
-    raise NoDaemon("No daemon runs on this machine.", "Start it with `inpaint-server`.")
+        raise NoDaemon(Sentence("No daemon is to be seen from inside Flatpak."), flatpak_remedy())
+    raise NoDaemon(
+        Sentence("No daemon runs on this machine."), Sentence("Start it with `inpaint-server`.")
+    )
 
 
 def flatpak_remedy() -> str:
     """Return what helps in Flatpak, which hides the runtime folder from every program."""
     app = os.environ.get("FLATPAK_ID", "APP")
     allow = f"flatpak override --user --filesystem=xdg-run/inpaint:create {app}"
-    return (
-        f"Start `inpaint-server` in a terminal. If it runs, allow this program to find it "
-        f"(`{allow}`) and restart the program."
+    return Sentence(
+        "Start `inpaint-server` in a terminal. If it runs, allow this program to find it "
+        "(`{command}`) and restart the program.",
+        command=allow,
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from .errors import BadInput
+from .sentence import Sentence
 
-_EXAMPLES = "Write host:port, tls://host:port or unix:/path/of/the/socket."
+_EXAMPLES = Sentence("Write host:port, tls://host:port or unix:/path/of/the/socket.")
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class TlsFiles:
                 context.load_cert_chain(self.certificate, self.key or None)
         except OSError as error:  # ssl.SSLError is one
             raise BadInput(
-                f"The TLS files cannot be used ({error}).",
-                "Name PEM files: the authority, and for mutual TLS a certificate and its key.",
+                Sentence("The TLS files cannot be used ({error}).", error=error),
+                Sentence(
+                    "Name PEM files: the authority, and for mutual TLS a certificate and its key."
+                ),
             ) from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["h2"])
@@ -74,21 +77,32 @@ def parse_endpoint(address: str, token: str = "", tls: TlsFiles | None = None) -
     if text.startswith("unix:"):
         path = text.removeprefix("unix:").removeprefix("//")
         if not path:
-            raise BadInput(f"{address!r} names no socket.", _EXAMPLES)
+            raise BadInput(Sentence("{address!r} names no socket.", address=address), _EXAMPLES)
         if sys.platform == "win32":
-            raise BadInput("Windows has no Unix sockets that Python can use.", "Use host:port.")
+            raise BadInput(
+                Sentence("Windows has no Unix sockets that Python can use."),
+                Sentence("Use host:port."),
+            )
         return Endpoint(path=path, token=token)
     secure = text.startswith("tls://")
     host, colon, port = text.removeprefix("tls://").rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isascii() or not port.isdigit() or "/" in host:
-        raise BadInput(f"{address!r} is not an address.", _EXAMPLES)
+        raise BadInput(Sentence("{address!r} is not an address.", address=address), _EXAMPLES)
     if not 0 < int(port) < 65536:
-        raise BadInput(f"{address!r} has no possible port.", "Ports are 1 to 65535.")
+        raise BadInput(
+            Sentence("{address!r} has no possible port.", address=address),
+            Sentence("Ports are 1 to 65535."),
+        )
     if token and not secure and not _is_loopback(host):
         raise BadInput(
-            f"{address!r} would send the token over the network in the clear.",
-            f"Use tls://{text} with a daemon that has TLS, or a tunnel to this machine.",
+            Sentence(
+                "{address!r} would send the token over the network in the clear.", address=address
+            ),
+            Sentence(
+                "Use tls://{text} with a daemon that has TLS, or a tunnel to this machine.",
+                text=text,
+            ),
         )
     return Endpoint(host, int(port), tls=(tls or TlsFiles()) if secure else None, token=token)
 

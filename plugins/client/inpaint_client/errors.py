@@ -23,14 +23,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .sentence import Sentence, of_daemon
+
 
 class InpaintError(Exception):
     """Base of everything that this package raises on purpose."""
 
-    remedy_by_default = ""
+    remedy_by_default: str = ""
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
-        self.message = message.rstrip()
+        self.message = message if isinstance(message, Sentence) else message.rstrip()
         self.remedy = self.remedy_by_default if remedy is None else remedy
         super().__init__(f"{self.message} {self.remedy}".rstrip())
 
@@ -42,19 +47,21 @@ class BadInput(InpaintError, ValueError):
 class NoDaemon(InpaintError):
     """Nobody answers at the address."""
 
-    remedy_by_default = "Start it with `inpaint-server`, or correct the address in the settings."
+    remedy_by_default = Sentence(
+        "Start it with `inpaint-server`, or correct the address in the settings."
+    )
 
 
 class StartFailed(NoDaemon):
     """The daemon was started and did not come up."""
 
-    remedy_by_default = "Start `inpaint-server` in a terminal to see why."
+    remedy_by_default = Sentence("Start `inpaint-server` in a terminal to see why.")
 
 
 class ProgramNotFound(StartFailed):
     """There is no `inpaint-server` to start, or the one of the settings cannot be run."""
 
-    remedy_by_default = "Install it, or choose the program in the settings."
+    remedy_by_default = Sentence("Install it, or choose the program in the settings.")
 
 
 class DaemonRefused(InpaintError):
@@ -64,31 +71,33 @@ class DaemonRefused(InpaintError):
 class InvalidInput(DaemonRefused):
     """A field of the request is out of range or inconsistent; the message names it."""
 
-    remedy_by_default = "Change what is named here, and repeat."
+    remedy_by_default = Sentence("Change what is named here, and repeat.")
 
 
 class NotFound(DaemonRefused):
     """No such model, direction or session; the message names those that exist."""
 
-    remedy_by_default = "Choose a known one, or fill again."
+    remedy_by_default = Sentence("Choose a known one, or fill again.")
 
 
 class Exhausted(DaemonRefused):
     """The queue is full, or the request needs more memory than there is."""
 
-    remedy_by_default = "Try again in a moment, or with fewer candidates or a smaller selection."
+    remedy_by_default = Sentence(
+        "Try again in a moment, or with fewer candidates or a smaller selection."
+    )
 
 
 class WrongModel(DaemonRefused):
     """The recipe was made with another model."""
 
-    remedy_by_default = "Load the model that the recipe names."
+    remedy_by_default = Sentence("Load the model that the recipe names.")
 
 
 class Unauthenticated(DaemonRefused):
     """The token is missing or wrong."""
 
-    remedy_by_default = (
+    remedy_by_default = Sentence(
         "Put the daemon's token into the settings or into INPAINT_TOKEN; "
         "a daemon on this machine writes it to its runtime file, so restarting it also helps."
     )
@@ -97,13 +106,13 @@ class Unauthenticated(DaemonRefused):
 class Unavailable(InpaintError):
     """The daemon is loading a model or stopping."""
 
-    remedy_by_default = "Try again in a moment."
+    remedy_by_default = Sentence("Try again in a moment.")
 
 
 class ConnectionLost(Unavailable):
     """The connection broke before the answer was complete."""
 
-    remedy_by_default = "See the daemon's log for the reason, start it again and repeat."
+    remedy_by_default = Sentence("See the daemon's log for the reason, start it again and repeat.")
 
 
 class Cancelled(InpaintError):
@@ -113,35 +122,54 @@ class Cancelled(InpaintError):
 class Timeout(InpaintError):
     """The answer took longer than allowed."""
 
-    remedy_by_default = "Allow more time in the settings, or ask for fewer candidates."
+    remedy_by_default = Sentence("Allow more time in the settings, or ask for fewer candidates.")
 
 
 class DaemonFault(InpaintError):
     """A bug in the daemon, or a daemon of another version."""
 
-    remedy_by_default = "The daemon's log has the details; please report them."
+    remedy_by_default = Sentence("The daemon's log has the details; please report them.")
 
 
 # gRPC's status codes by number, so that this module needs no gRPC.
 _BY_STATUS: dict[int, tuple[type[InpaintError], str]] = {
-    1: (Cancelled, "The request was cancelled."),
-    3: (InvalidInput, "The daemon found the request invalid."),
-    4: (Timeout, "The daemon did not finish in time."),
-    5: (NotFound, "The daemon does not have what was asked for."),
-    7: (Unauthenticated, "The daemon does not permit this."),
-    8: (Exhausted, "The daemon has no room for this request."),
-    9: (WrongModel, "The recipe does not belong to this model."),
-    11: (InvalidInput, "The daemon found a value out of range."),
-    12: (DaemonFault, "The daemon does not know this request: its version differs from this one."),
-    14: (Unavailable, "The daemon is not ready."),
-    16: (Unauthenticated, "The daemon asks for a token."),
+    1: (Cancelled, Sentence("The request was cancelled.")),
+    3: (InvalidInput, Sentence("The daemon found the request invalid.")),
+    4: (Timeout, Sentence("The daemon did not finish in time.")),
+    5: (NotFound, Sentence("The daemon does not have what was asked for.")),
+    7: (Unauthenticated, Sentence("The daemon does not permit this.")),
+    8: (Exhausted, Sentence("The daemon has no room for this request.")),
+    9: (WrongModel, Sentence("The recipe does not belong to this model.")),
+    11: (InvalidInput, Sentence("The daemon found a value out of range.")),
+    12: (
+        DaemonFault,
+        Sentence("The daemon does not know this request: its version differs from this one."),
+    ),
+    14: (Unavailable, Sentence("The daemon is not ready.")),
+    16: (Unauthenticated, Sentence("The daemon asks for a token.")),
 }
 
 
-def from_status(code: int, message: str | None) -> InpaintError:
-    """Return the exception for gRPC status `code`; `message` is the daemon's sentence, if any."""
-    kind, sentence = _BY_STATUS.get(code, (DaemonFault, "The daemon failed."))
-    text = (message or "").strip() or sentence
+class Reason(NamedTuple):
+    """Why the daemon refused, for programs."""
+
+    code: str  # of `inpaint_protos.sentences`
+    values: Mapping[str, str]
+
+
+def from_status(code: int, message: str | None, reason: Reason | None = None) -> InpaintError:
+    """Return the exception for gRPC status `code`; `message` is the daemon's sentence, if any.
+
+    With a `reason` that is known here, the message can be translated, and says what helps.
+    """
+    kind, sentence = _BY_STATUS.get(code, (DaemonFault, Sentence("The daemon failed.")))
+    text = (message or "").strip()
+    if reason is not None:
+        told = of_daemon(reason.code, reason.values, text)
+        if isinstance(told, Sentence) and reason.code != "INVALID_FIELD":
+            return kind(told, "")
+    if not text:
+        return kind(sentence)
     if text.split(maxsplit=1)[0].isalpha():  # a word, not the name of a field
         text = text[0].upper() + text[1:]
     return kind(text if text.endswith((".", "!", "?")) else f"{text}.")

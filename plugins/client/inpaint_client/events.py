@@ -24,6 +24,15 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """What the daemon tells the user of a fill."""
+
+    text: str  # a `Sentence` if it is known here: it can be translated
+    is_detail: bool = False  # how the fill was made: nothing is to be decided
+    code: str = ""  # of `inpaint_protos.sentences`; empty from a daemon that tells no codes
+
+
+@dataclass(frozen=True)
 class FrameChosen:
     """The frame of one group of the hole is known."""
 
@@ -32,9 +41,10 @@ class FrameChosen:
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     model_resolution: int  # px
     enlargement: float  # document px per model px; above 1 the fill is enlarged
-    warning: str  # empty, or one sentence for the user
+    warning: str  # empty, or sentences for the user, in English: all of `notices`
     mode: FrameMode  # how it was found: AUTO that fell back says BOX
     model: str = ""  # the name of the model that fills; empty from a daemon that does not tell
+    notices: tuple[Notice, ...] = ()  # what `warning` says, one by one
 
 
 @dataclass(frozen=True)

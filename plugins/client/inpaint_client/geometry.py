@@ -11,6 +11,7 @@ from math import cos, isqrt, radians, sin
 from typing import NamedTuple
 
 from .errors import BadInput
+from .sentence import Sentence
 
 CROP_GROWTH = 4  # a crop is this many times the larger side of the hole's box ...
 CROP_MIN_SIDE = 1024  # ... but at least this, px
@@ -191,14 +192,20 @@ def crop_for_hole(
     hole = canvas.clamp(hole)
     if hole.is_empty:
         raise BadInput(
-            "The selection is empty or lies outside the canvas.", "Select the region to fill."
+            Sentence("The selection is empty or lies outside the canvas."),
+            Sentence("Select the region to fill."),
         )
     limit = largest_side(pixel_bytes, max_side, max_bytes)
     if hole.extent.longest > limit:
         raise BadInput(
-            f"The selection is {hole.width} x {hole.height} px, and at most {limit} x {limit} px "
-            "can be filled at once in this document.",
-            "Fill it in smaller parts.",
+            Sentence(
+                "The selection is {width} x {height} px, and at most {limit} x {limit} px "
+                "can be filled at once in this document.",
+                width=hole.width,
+                height=hole.height,
+                limit=limit,
+            ),
+            Sentence("Fill it in smaller parts."),
         )
     if canvas.extent.longest <= min(WHOLE_CANVAS_SIDE, limit):
         return canvas

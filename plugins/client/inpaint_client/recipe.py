@@ -10,10 +10,11 @@ from typing import Any
 from .errors import BadInput
 from .events import Method
 from .requests import Edits
+from .sentence import Sentence
 
 MAX_RECIPE_BYTES = 64 << 10
 FORMATS = (1, 2)  # 2: of smooth candidates
-_NOT_OURS = "Choose a recipe that this program wrote."
+_NOT_OURS = Sentence("Choose a recipe that this program wrote.")
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,17 @@ def parse_recipe(text: str) -> Recipe:
         BadInput: too large, not JSON, of a newer format, or without the fields shown here.
     """
     if len(text.encode("utf-8", "replace")) > MAX_RECIPE_BYTES:
-        raise BadInput("The recipe is larger than 64 KiB.", _NOT_OURS)
+        raise BadInput(Sentence("The recipe is larger than 64 KiB."), _NOT_OURS)
     try:
         content = json.loads(text)
         version = content["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInput("This is not a recipe.", _NOT_OURS) from error
+        raise BadInput(Sentence("This is not a recipe."), _NOT_OURS) from error
     if version not in FORMATS:
-        raise BadInput(f"The recipe has format {version}.", "Update this program to read it.")
+        raise BadInput(
+            Sentence("The recipe has format {version}.", version=version),
+            Sentence("Update this program to read it."),
+        )
     try:
         return Recipe(
             text,
@@ -62,4 +66,6 @@ def parse_recipe(text: str) -> Recipe:
             Method.SMOOTH if content.get("method") == "smooth" else Method.MODEL,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise BadInput(f"The recipe is incomplete ({error!r}).", _NOT_OURS) from error
+        raise BadInput(
+            Sentence("The recipe is incomplete ({error!r}).", error=error), _NOT_OURS
+        ) from error

@@ -10,7 +10,17 @@ from typing import Any
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .errors import DaemonFault
-from .events import Accepted, Candidate, Done, FillEvent, FrameChosen, Method, Patch, Progress
+from .events import (
+    Accepted,
+    Candidate,
+    Done,
+    FillEvent,
+    FrameChosen,
+    Method,
+    Notice,
+    Patch,
+    Progress,
+)
 from .geometry import Box, Extent, Frame
 from .info import DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
@@ -23,6 +33,7 @@ from .requests import (
     Mixing,
     RecipeSource,
 )
+from .sentence import Sentence, of_daemon
 
 # Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
 # the daemon reads the last; and memory of this size is taken from the heap, not from the system.
@@ -169,6 +180,16 @@ def _frame_chosen(message: pb.FrameChosen) -> FrameChosen:
         warning=message.warning,
         mode=FrameMode(message.mode or FrameMode.AUTO),
         model=message.model,
+        notices=_notices(message),
+    )
+
+
+def _notices(message: pb.FrameChosen) -> tuple[Notice, ...]:
+    if message.warning and not message.notices:  # from before there were any
+        return (Notice(message.warning),)
+    return tuple(
+        Notice(of_daemon(each.code, each.values, each.text), each.is_detail, each.code)
+        for each in message.notices
     )
 
 
@@ -183,7 +204,9 @@ def _read_picture(message: pb.Picture) -> Picture:
             Transfer(message.transfer or Transfer.SRGB),
         )
     except ValueError as error:  # BadInput is one too
-        raise DaemonFault(f"The daemon sent an inconsistent picture: {error}.") from error
+        raise DaemonFault(
+            Sentence("The daemon sent an inconsistent picture: {error}.", error=error)
+        ) from error
 
 
 def _fits(piece_bytes: int, *pictures: Picture | None) -> bool:

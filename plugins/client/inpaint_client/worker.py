@@ -23,6 +23,7 @@ from .endpoint import Endpoint
 from .errors import Cancelled, InpaintError, NoDaemon, Unavailable
 from .events import Done, Failed, FillEvent, Message
 from .requests import EditJob, Job
+from .sentence import Sentence
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class Run:
             log.exception("a run failed inside the client")
             ending = Failed(InpaintError(f"The client failed: {error!r}."))
         if ending is None or self.is_cancelled:
-            ending = Failed(Cancelled("Cancelled."))
+            ending = Failed(Cancelled(Sentence("Cancelled.")))
         try:
             self._receive(ending)
         finally:

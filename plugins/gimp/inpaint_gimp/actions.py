@@ -46,7 +46,7 @@ def fill_now(image: GimpImage, settings: FillSettings) -> None:
     with ProgressBar() as progress:
         run_and_wait(fill_job(captured.capture, settings), collector, progress.report)
     insert(image, captured, settings, collector.renderings, chosen=0)
-    for warning in collector.run.warnings:
+    for warning in collector.warnings:
         Gimp.message(warning)
 
 

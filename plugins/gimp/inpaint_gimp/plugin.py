@@ -17,7 +17,7 @@ from inpaint_client import Cancelled, InpaintError  # noqa: E402
 from .actions import run_again, run_edit, run_fill  # noqa: E402
 from .app import procedures  # noqa: E402
 from .runs.calls import Call  # noqa: E402
-from .translation import CATALOG, _  # noqa: E402
+from .translation import CATALOG, _, say_error  # noqa: E402
 
 log = logging.getLogger("inpaint_gimp")
 
@@ -53,7 +53,7 @@ def answer(
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
     except InpaintError as error:
-        return _failure(procedure, str(error))
+        return _failure(procedure, say_error(error))
     except Exception as error:
         log.exception("%s failed", procedure.get_name())
         return _failure(

@@ -8,3 +8,5 @@ from inpaint_client.session.translation import Catalog
 
 CATALOG = Catalog(Path(__file__).parent / "locale")
 tr = CATALOG.gettext
+say = CATALOG.say
+say_error = CATALOG.say_error

@@ -18,10 +18,10 @@ import numpy as np
 from inpaint_model import DocumentInpainter
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.hole import Hole
+from inpaint_model.document.notices import RefusalError
 from inpaint_model.inference.cuda_graphs import batch_sizes
 from inpaint_model.pipeline.session import (
     FITTING_BYTES,
-    NOTHING_AROUND,
     FillSession,
     Rendering,
     Task,
@@ -98,7 +98,7 @@ def fill_steps(
                 picture, hole, frame=order.frame, overview=overview, blending=order.blending
             )
         except ValueError as error:
-            raise InvalidRequest("hole", str(error)) from error
+            raise InvalidRequest.because("hole", error) from error
 
     entry = next(filter(models.is_loaded, choices), choices[0])
     models.use(entry)
@@ -130,7 +130,7 @@ def fill_steps(
 def _wants_smooth(order: FillOrder, session: FillSession) -> bool:
     """Return whether a smooth candidate is to follow; InvalidRequest if it cannot be made."""
     if order.smooth == "always" and not session.has_surroundings:
-        raise InvalidRequest("smooth", NOTHING_AROUND)
+        raise InvalidRequest.because("smooth", RefusalError("NOTHING_AROUND"))
     if order.smooth != "auto":
         return order.smooth == "always"
     return is_worth_smoothing(session.placements) and session.has_surroundings
@@ -158,9 +158,9 @@ def edit_steps(
             )
         task = Task(index, -1, candidate.edited(order.edits))
     except UnseenPictureError as error:
-        raise InvalidRequest("mixing.picture", error.reason) from None
+        raise InvalidRequest("mixing.picture", error.reason, "UNSEEN_PICTURE") from None
     except UneditableError as error:
-        raise InvalidRequest("index", error.reason) from None
+        raise InvalidRequest("index", error.reason, "SMOOTH_IS_FIXED") from None
     yield Placed(served, time.monotonic() - began)
     yield from _render(models, entry, session, iter([task]), 1)
 
@@ -208,10 +208,7 @@ def _less_memory(models: DeviceModels, entry: Entry, batch_size: int, error: Exc
         return batch_size // 2
     if models.unload_oldest(entry):
         return 1
-    raise OutOfMemory(
-        "the device's memory does not suffice for one candidate; close other programs that use "
-        "it, or start the daemon with `--device cpu`"
-    ) from error
+    raise OutOfMemory("DEVICE_MEMORY") from error
 
 
 def warm_up_steps(models: DeviceModels, entry: Entry) -> Steps[None]:

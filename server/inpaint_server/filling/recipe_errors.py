@@ -16,6 +16,6 @@ def recipe_in(field: str) -> Iterator[None]:
     try:
         yield
     except OtherModelError as error:
-        raise WrongModel(f"{field} {error.reason}") from None
+        raise WrongModel("MIX_OF_OTHER_MODEL", f"{field} {error.reason}") from None
     except RecipeError as error:
-        raise InvalidRequest(field, error.reason) from None
+        raise InvalidRequest(field, error.reason, "UNUSABLE_RECIPE") from None

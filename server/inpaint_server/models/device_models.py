@@ -80,9 +80,7 @@ class DeviceModels:
                 if not is_out_of_memory(error):
                     raise
                 if not self.unload_oldest(entry):
-                    raise OutOfMemory(
-                        f"the model {entry.name!r} does not fit into the device's memory"
-                    ) from error
+                    raise OutOfMemory("MODEL_MEMORY", model=entry.name) from error
                 continue
             seconds = time.monotonic() - began
             log.info(

@@ -156,8 +156,10 @@ class ModelRegistry:
             if entry.info.weights_sha256 == weights_sha256:
                 return entry
         raise WrongModel(
-            f"the recipe was made with the model {name!r} (weights {weights_sha256[:12]}); this "
-            f"daemon has {', '.join(self.entries)}"
+            "RECIPE_OF_OTHER_MODEL",
+            model=name,
+            weights=weights_sha256[:12],
+            known=", ".join(self.entries),
         )
 
     def check_edits(self, entry: Entry, names: Iterable[str]) -> None:

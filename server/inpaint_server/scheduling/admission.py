@@ -35,10 +35,7 @@ class Admission:
         """Let a reservation grow; TooMuch if others hold what it needs."""
         others = self._reserved - reservation.num_bytes
         if others and self._reserved + num_bytes > self._max_bytes:
-            raise TooMuch(
-                f"the request needs {num_bytes >> 20} MiB, and other requests hold "
-                f"{others >> 20} MiB; try again when they have ended, or send a smaller crop"
-            )
+            raise TooMuch("REQUESTS_TOO_LARGE", needed=num_bytes >> 20, held=others >> 20)
         self._reserved += num_bytes
         reservation.num_bytes += num_bytes
 

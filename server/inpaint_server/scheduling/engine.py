@@ -120,7 +120,7 @@ class Ticket(Generic[H, T]):
             return False
         try:
             if self.deadline is not None and time.monotonic() > self.deadline:
-                raise DeadlinePassed("the deadline passed before the work was done")
+                raise DeadlinePassed("DEADLINE_PASSED")
             if self._make_steps is not None:
                 self.started = time.monotonic()
                 self._steps = self._make_steps(home)
@@ -188,7 +188,7 @@ class Engine(Generic[H]):
         self._arrivals = 0
         self._steps_began: list[float | None] = [None] * len(self.homes)
         self._stopping = False
-        self._failure: str | None = None
+        self._failure: Unavailable | None = None
         self._threads = [
             threading.Thread(target=self._work, args=(k,), name=f"device-{k}", daemon=True)
             for k in range(len(self.homes))
@@ -214,13 +214,11 @@ class Engine(Generic[H]):
         """
         with self._lock:
             if self._failure is not None:
-                raise Unavailable(self._failure)
+                raise self._failure.again()
             if self._stopping:
-                raise Unavailable("the daemon is stopping; start it again and repeat the request")
+                raise Unavailable("STOPPING")
             if urgency != Urgency.BACKGROUND and self._waiting() >= self.max_queue + self._idle():
-                raise TooMuch(
-                    f"the queue is full ({self.max_queue} requests wait); try again in a moment"
-                )
+                raise TooMuch("QUEUE_FULL", limit=self.max_queue)
             self._arrivals += 1
             ticket = Ticket(self, steps, urgency, deadline, self._arrivals, home)
             before = sum(not t.cancelled and t < ticket for t in self._open)
@@ -257,7 +255,7 @@ class Engine(Generic[H]):
         """Return why a worker is not healthy, or None. `stall_s`: the longest credible step."""
         with self._lock:
             if self._failure is not None:
-                return self._failure
+                return str(self._failure)
             if not all(thread.is_alive() for thread in self._threads):
                 return "the worker does not run"
             late = time.monotonic() - stall_s
@@ -279,13 +277,14 @@ class Engine(Generic[H]):
         with self._lock:
             first = self._failure is None
             if self._failure is None:
-                self._failure = f"the device failed ({reason}); {self._remedy}"
+                text = f"the device failed ({reason}); {self._remedy}"
+                self._failure = Unavailable("DEVICE_LOST", text, reason=reason)
                 self._lock.notify_all()
-            sentence = self._failure
+            failure = self._failure
         if first:
             log.error("a device is lost", exc_info=error)
-            self._on_failure(sentence)
-        return Unavailable(sentence)
+            self._on_failure(str(failure))
+        return failure.again()
 
     def checked(self, error: BaseException) -> BaseException:
         """Return a step's error for whoever asked for it; a lost device is everybody's matter."""
@@ -341,7 +340,7 @@ class Engine(Generic[H]):
                 ticket.home = home
                 self._steps_began[number] = time.monotonic()
             if self._failure is not None:
-                ticket.end(Unavailable(self._failure))
+                ticket.end(self._failure.again())
                 more = False
             else:
                 more = ticket.step(home)
@@ -358,4 +357,4 @@ class Engine(Generic[H]):
             left = [t for t in self._open if t.home is None or t.home is home]
             self._open.difference_update(left)  # another worker ends those that are not its own
         for ticket in left:
-            ticket.end(Unavailable("the daemon is stopping; start it again and repeat the request"))
+            ticket.end(Unavailable("STOPPING"))

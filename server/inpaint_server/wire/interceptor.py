@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
+from inpaint_protos.sentences import DOMAIN, ERROR_INFO
+from inpaint_protos.status.v1 import status_pb2
 
 from ..errors import (
     DeadlinePassed,
@@ -56,15 +58,26 @@ def status_of(error: BaseException) -> grpc.StatusCode:
     return grpc.StatusCode.INTERNAL
 
 
-def sentence_for_client(error: BaseException) -> str:
+def told_to_client(error: BaseException) -> RequestError:
     """Return what the client is told. The details of what only we can understand go to the log."""
     if isinstance(error, RequestError):
-        return str(error)
+        return error
     reference = secrets.token_hex(4)
     log.error("error=%s", reference, exc_info=error)
-    if is_out_of_memory(error):
-        return f"the daemon's memory does not suffice; its log has the details: {reference}"
-    return f"a bug in the daemon; its log has the details: {reference}"
+    code = "DAEMON_MEMORY" if is_out_of_memory(error) else "BUG"
+    return RequestError(code, reference=reference)
+
+
+async def refuse(context: Context, status: grpc.StatusCode, told: RequestError) -> None:
+    """End the call with a status, whose details carry the code and values of the sentence."""
+    info = status_pb2.ErrorInfo(reason=told.code, domain=DOMAIN, metadata=told.values)
+    details = status_pb2.Status(
+        code=status.value[0],
+        message=str(told),
+        details=[status_pb2.Detail(type_url=ERROR_INFO, value=info.SerializeToString())],
+    )
+    trailer = (("grpc-status-details-bin", details.SerializeToString()),)
+    await context.abort(status, str(told), trailer)
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
@@ -82,17 +95,13 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         given = dict(call.invocation_metadata or ()).get("authorization")
         if handler is None or self._is_right(given):
             return handler
-        reason = (
-            "the call has no token; send `authorization: Bearer TOKEN` as metadata"
-            if given is None
-            else "the token is wrong; take the one in the daemon's runtime file"
-        )
+        told = RequestError("TOKEN_MISSING" if given is None else "TOKEN_WRONG")
 
-        async def refuse(request: Any, context: Context) -> None:
+        async def refused(request: Any, context: Context) -> None:
             self._on_refusal(call.method.rpartition("/")[2], context)
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+            await refuse(context, grpc.StatusCode.UNAUTHENTICATED, told)
 
-        return _like(handler, refuse)
+        return _like(handler, refused)
 
     def _is_right(self, given: str | bytes | None) -> bool:
         if isinstance(given, str):
@@ -125,7 +134,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             except Exception as error:
                 if is_departure(error):
                     raise asyncio.CancelledError from None
-                await context.abort(status_of(error), sentence_for_client(error))
+                await refuse(context, status_of(error), told_to_client(error))
 
         return _like(handler, guarded)
 

@@ -5,15 +5,18 @@ Runs in a thread of its own, so that neither the event loop nor the device waits
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from inpaint_model.document.color import converted
 from inpaint_model.pipeline.recipe import write_recipe
 from inpaint_model.pipeline.session import Rendering
+from inpaint_protos.sentences import NOTICES
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..filling.filling import ServedSession
 from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_picture
 
-SMOOTH_OFFERED = "The last candidate is filled smoothly, without the model."
+DETAILS = {"ENLARGED", "SMOOTH_OFFERED"}  # they tell how it was done; nothing is to be decided
 
 
 def frames_chosen(served: ServedSession, smooth: bool = False) -> list[pb.FrameChosen]:
@@ -25,15 +28,26 @@ def frames_chosen(served: ServedSession, smooth: bool = False) -> list[pb.FrameC
             confidence=placement.confidence,
             model_resolution=placement.resolution,
             enlargement=placement.enlargement,
-            warning=placement.warning,
+            notices=[_notice(each.code, each.values) for each in placement.notices],
             mode=FRAME_MODE_NUMBERS[placement.mode],
             model=served.entry.name,
         )
         for k, placement in enumerate(served.session.placements)
     ]
     if smooth:
-        messages[0].warning = f"{messages[0].warning} {SMOOTH_OFFERED}".strip()
+        messages[0].notices.append(_notice("SMOOTH_OFFERED", {}))
+    for message in messages:  # for clients that know no notices
+        message.warning = " ".join(notice.text for notice in message.notices)
     return messages
+
+
+def _notice(code: str, values: Mapping[str, str]) -> pb.Notice:
+    return pb.Notice(
+        code=code,
+        values=values,
+        text=NOTICES[code].format(**values),
+        is_detail=code in DETAILS,
+    )
 
 
 def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent:

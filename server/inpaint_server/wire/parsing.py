@@ -17,6 +17,7 @@ from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.hole import Hole
+from inpaint_model.document.notices import RefusalError
 from inpaint_model.inference.inpainter import seed_sequence
 from inpaint_model.pipeline.document_inpainter import DEFAULT_TRUNCATION_PSI
 from inpaint_model.pipeline.recipe import MAX_COORDINATE, MAX_EDIT_VALUE, read_recipe
@@ -186,7 +187,7 @@ def _picture(message: pb.Picture, field: str, limits: Limits) -> PictureShape:
         if side < 1:
             raise InvalidRequest(f"{field}.{name}", "is 0; must be at least 1")
         if side > limits.max_side:
-            raise TooMuch(f"{field}.{name}: {side} px is over the limit of {limits.max_side} px")
+            raise TooMuch("PICTURE_SIDE", field=f"{field}.{name}", side=side, limit=limits.max_side)
     shape = PictureShape(
         field,
         message.width,
@@ -197,7 +198,7 @@ def _picture(message: pb.Picture, field: str, limits: Limits) -> PictureShape:
     )
     if shape.num_bytes > limits.max_picture_bytes:
         raise TooMuch(
-            f"{field}: {shape.num_bytes} bytes are over the limit of {limits.max_picture_bytes}"
+            "PICTURE_BYTES", field=field, bytes=shape.num_bytes, limit=limits.max_picture_bytes
         )
     num_bytes = len(message.data)
     if num_bytes not in (0, shape.num_bytes):
@@ -375,7 +376,7 @@ def hole(placing: Placing, data: bytes | bytearray) -> Hole:
     """Return the selection, where the crop lies; InvalidRequest if nothing is selected."""
     selection = Hole(placing.hole.pixels(data)[..., 0], (placing.box.x, placing.box.y))
     if selection.bounds is None:
-        raise InvalidRequest(placing.hole.field, "is empty (all 0); select what shall be filled")
+        raise InvalidRequest.because(placing.hole.field, RefusalError("NOTHING_SELECTED"))
     return selection
 
 

@@ -60,7 +60,7 @@ class Accounts:
         self._idle.clear()
         try:
             if self._draining:
-                raise Unavailable("the daemon is stopping; start it again and repeat the request")
+                raise Unavailable("STOPPING")
             yield account
         except BaseException as error:
             status = _departure(context) if is_departure(error) else status_of(error).name

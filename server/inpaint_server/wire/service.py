@@ -132,7 +132,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     await self._edit(served, order, order.index, order.session_id, context, account)
                     return
                 if order.source is None:
-                    raise NotFound("session (it may have expired)", order.session_id, ())
+                    raise NotFound("session", order.session_id)
                 placing = order.source.placing
                 shapes = [placing.crop, placing.hole] if placing else []
                 memory.grow(sum(shape.num_bytes for shape in shapes))
@@ -157,9 +157,9 @@ class InpaintService(pb_grpc.InpaintServicer):
             with recipe_in("source.recipe"):
                 session = reopened(recipe, source.attachment, entry.info, picture, hole)
         except AttachmentError as error:
-            raise InvalidRequest("source.attachment", error.reason) from None
+            raise InvalidRequest("source.attachment", error.reason, "UNUSABLE_RECIPE") from None
         except ValueError as error:
-            raise InvalidRequest("source.hole", str(error)) from error
+            raise InvalidRequest.because("source.hole", error) from error
         return ServedSession(entry, session, dtype)
 
     async def _edit(
@@ -249,9 +249,8 @@ class InpaintService(pb_grpc.InpaintServicer):
             async with asyncio.timeout(self._config.idle_s):
                 await context.write(event)
         except TimeoutError:
-            raise DeadlinePassed(
-                f"the client read nothing for {self._config.idle_s:.0f} s"
-            ) from None
+            seconds = f"{self._config.idle_s:.0f}"
+            raise DeadlinePassed("CLIENT_READ_NOTHING", seconds=seconds) from None
 
     async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         loop = asyncio.get_running_loop()

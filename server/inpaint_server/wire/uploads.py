@@ -102,5 +102,5 @@ async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequ
         async with asyncio.timeout(idle_s):
             message = await context.read()
     except TimeoutError:
-        raise DeadlinePassed(f"nothing came for {idle_s:.0f} s; send the whole request") from None
+        raise DeadlinePassed("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
     return None if message is grpc.aio.EOF else message

@@ -125,7 +125,7 @@ def test_groups_are_cut_to_their_bounds_and_keep_their_softness() -> None:
 
     def choose(box: Box) -> Choice:
         asked.append(box)
-        return Choice(Frame(box.x + box.width / 2, box.y + box.height / 2, 4), "auto", 1.0, "")
+        return Choice(Frame(box.x + box.width / 2, box.y + box.height / 2, 4), "auto", 1.0)
 
     (first, _), (second, choice) = hole.groups(choose)
     assert (first.box, second.box) == (Box(102, 201, 4, 3), Box(109, 207, 1, 2))
@@ -141,7 +141,7 @@ def test_a_group_holds_nothing_of_another_within_its_box() -> None:
     coverage[8, 8] = 90  # in the corner of the angle's box
 
     def choose(box: Box) -> Choice:
-        return Choice(Frame(4, 4, 8), "auto", 1.0, "")  # the dot's center lies outside
+        return Choice(Frame(4, 4, 8), "auto", 1.0)  # the dot's center lies outside
 
     angle, dot = (group for group, _ in Hole(coverage).groups(choose))
     assert (angle.box, dot.box) == (Box(0, 0, 9, 9), Box(8, 8, 1, 1))

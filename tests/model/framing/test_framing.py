@@ -460,7 +460,7 @@ def test_share_inside() -> None:
 
 def test_groups_grow_until_nobody_joins() -> None:
     def choose(box: Box) -> Choice:
-        return Choice(geometry.box_frame(box, 1000, 1000, 0, 3.0), "box", 1.0, "")
+        return Choice(geometry.box_frame(box, 1000, 1000, 0, 3.0), "box", 1.0)
 
     chain = [Box(100, 500, 40, 40), Box(160, 500, 20, 20), Box(220, 500, 20, 20)]
     far = Box(800, 100, 10, 10)
@@ -486,12 +486,12 @@ def test_the_frames_of_a_recipe_find_the_same_groups_again(seed: int, count: int
         dx, dy = side * own.uniform(-0.4, 0.4, 2)
         found = Frame(box.x + box.width / 2 + dx, box.y + box.height / 2 + dy, side)
         if own.random() < 0.5 and geometry.share_inside(found, box) >= MET:
-            return Choice(found, "auto", 1.0, "")
-        return Choice(geometry.box_frame(box, 1000, 1000, 256), "box", 0.0, "")
+            return Choice(found, "auto", 1.0)
+        return Choice(geometry.box_frame(box, 1000, 1000, 256), "box", 0.0)
 
     first = grouped(boxes, choose)
     recorded = iter([choice.frame for _, choice in first])
-    again = grouped(boxes, lambda box: Choice(next(recorded), "auto", 1.0, ""))
+    again = grouped(boxes, lambda box: Choice(next(recorded), "auto", 1.0))
     assert [members for members, _ in again] == [members for members, _ in first]
 
 
@@ -561,4 +561,4 @@ def test_other_groups_do_not_show_in_a_groups_view() -> None:
     placement = place(DocumentPicture(pixels), Hole(coverage), frame, 32, selection=Hole(both))
     assert placement.source.erased.max() == 0
     assert placement.source.hole[16, 26] == 255
-    assert replace(placement, warning="x").box == Box(40, 40, 20, 20)
+    assert replace(placement, notices=()).box == Box(40, 40, 20, 20)

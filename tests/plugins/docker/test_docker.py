@@ -12,12 +12,16 @@ from fake_krita import FakeDocument
 from inpaint_client.geometry import Box
 from inpaint_client.requests import StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
+from inpaint_krita import text
 from inpaint_krita.app.connection import Mend, Phase
 from inpaint_krita.app.state import Offer
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_krita.ui.quiet_wheel import CONTROLS
 from inpaint_krita.ui.settings_dialog import SettingsDialog
+from inpaint_protos.sentences import DOMAIN
+from inpaint_protos.status.v1.status_pb2 import ErrorInfo
+from inpaint_protos.v1 import inpaint_pb2 as pb
 from krita_docker import (
     Docker,
     bgra,
@@ -549,6 +553,36 @@ def test_a_message_stays_in_sight_until_it_is_dismissed(docker: Docker, script: 
     assert panel.notice.button.text() == "Try again"
     docker.controller.dismiss()
     assert not panel.notice.isVisible()
+
+
+def test_what_asks_for_no_decision_is_no_message(docker: Docker, script: Script) -> None:
+    values = {"resolution": "256", "times": "2.1"}
+    enlarged = pb.Notice(code="ENLARGED", values=values, text="Enlarged.", is_detail=True)
+    script.notices = (enlarged,)
+    fill(docker)
+    panel = docker.panel
+    assert not panel.notice.isVisible()
+    assert panel.run_row.details.text() == "Filled at 256 px, enlarged 2.1 times."
+    assert panel.run_row.details.isVisible()
+    script.notices = ()
+    fill(docker)
+    assert not panel.run_row.details.isVisible()
+
+
+def test_a_message_of_the_daemon_is_in_the_artists_language(docker: Docker, script: Script) -> None:
+    script.notices = (pb.Notice(code="ONLY_INSIDE", text="Only inside."),)
+    text.CATALOG.use_languages(["de"])
+    try:
+        fill(docker)
+        assert docker.panel.notice.words.text() == (
+            "Die Auswahl ist größer als der Rahmen; nur der Teil darin wird gefüllt."
+        )
+        script.fail = "RESOURCE_EXHAUSTED"
+        script.reason = ErrorInfo(reason="QUEUE_FULL", domain=DOMAIN, metadata={"limit": "32"})
+        docker.controller.run()
+        until(lambda: "Warteschlange" in docker.panel.notice.words.text())
+    finally:
+        text.CATALOG.use_languages(["en"])
 
 
 def test_keys_walk_through_the_thumbnails_and_star(docker: Docker) -> None:

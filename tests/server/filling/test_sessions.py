@@ -149,7 +149,7 @@ def test_the_least_recently_used_model_makes_room(room: int, limit: int) -> None
 
 def test_a_model_that_fits_nowhere() -> None:
     registry, models = shelf(Clock(), room=0)
-    with pytest.raises(OutOfMemory, match="'a' does not fit"):
+    with pytest.raises(OutOfMemory, match="“a” does not fit"):
         models.use(registry.find("a"))
 
 
@@ -168,7 +168,7 @@ def test_finding_models() -> None:
     models, _ = shelf(Clock())
     assert models.find("").name == "a"
     assert models.find_weights("ccc", "c").name == "c"
-    with pytest.raises(NotFound, match="'d'; known: a, b, c"):
+    with pytest.raises(NotFound, match=r"“d”\. Choose one of these: a, b, c"):
         models.find("d")
     with pytest.raises(WrongModel, match="a, b, c"):
         models.find_weights("ddd", "d")

@@ -20,6 +20,8 @@ from daemons import (
     recipe_source,
 )
 from eventually import eventually
+from inpaint_protos.sentences import DOMAIN, ERROR_INFO, ERRORS
+from inpaint_protos.status.v1 import status_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 Code = grpc.StatusCode
@@ -34,7 +36,27 @@ def refused(call: Callable[[], Any], code: Code, *words: str) -> str:
     details = str(raised.value.details())
     for word in words:
         assert word in details
+    if code is not Code.UNIMPLEMENTED and words:  # what gRPC itself says has no code
+        check_reason(raised.value, details)
     return details
+
+
+def check_reason(error: Any, text: str) -> None:
+    """The details carry a code of the catalog, with all that its sentence needs."""
+    trailer = dict(error.trailing_metadata())
+    status = status_pb2.Status.FromString(trailer["grpc-status-details-bin"])
+    assert (status.code, status.message) == (error.code().value[0], text)
+    (detail,) = status.details
+    assert detail.type_url == ERROR_INFO
+    info = status_pb2.ErrorInfo.FromString(detail.value)
+    assert info.domain == DOMAIN
+    sentence = ERRORS[info.reason].format(**info.metadata)
+    assert sentence in text or info.reason in (
+        "UNUSABLE_RECIPE",
+        "UNSEEN_PICTURE",
+        "SMOOTH_IS_FIXED",
+        "MIX_OF_OTHER_MODEL",
+    )
 
 
 def changed(**changes: Any) -> pb.FillHeader:
@@ -115,11 +137,11 @@ def test_an_overview_that_is_too_large(caller: Caller) -> None:
 
 
 def test_unknown_names_are_not_found_and_the_known_ones_are_named(caller: Caller) -> None:
-    refused(lambda: caller.fill(header(model="cats")), Code.NOT_FOUND, "'cats'", "tiny")
+    refused(lambda: caller.fill(header(model="cats")), Code.NOT_FOUND, "cats", "tiny")
     fill = header(edits=[pb.Edit(name="smile", value=1)])
-    refused(lambda: caller.fill(fill), Code.NOT_FOUND, "'smile'", "brighter, warmer")
+    refused(lambda: caller.fill(fill), Code.NOT_FOUND, "smile", "brighter, warmer")
     fill = header(variants=[pb.Variant(edits=[pb.Edit(name="smile", value=1)])])
-    refused(lambda: caller.fill(fill), Code.NOT_FOUND, "'smile'")
+    refused(lambda: caller.fill(fill), Code.NOT_FOUND, "smile")
     refused(
         lambda: caller.edit(pb.EditHeader(session_id="gone")), Code.NOT_FOUND, "session", "gone"
     )
@@ -271,7 +293,7 @@ def test_a_bug_is_internal_with_a_reference_and_its_details_only_in_the_log(
 ) -> None:
     details = refused(lambda: slow_caller.fill(header(seeds=[666])), Code.INTERNAL, "log")
     assert "planted" not in details
-    reference = details.rpartition(" ")[2]
+    reference = details.partition("details: ")[2].partition(".")[0]
     log = slow_daemon.log.read_text()
     assert "ZeroDivisionError: a planted bug" in log[log.index(reference) :]
     assert len(slow_caller.fill(header(seeds=[1])).candidates) == 1

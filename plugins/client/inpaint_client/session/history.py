@@ -18,6 +18,7 @@ from ..events import Method
 from ..geometry import Box, Extent
 from ..recipe import parse_recipe
 from ..requests import Edits, StyleLevel
+from ..sentence import Sentence
 from .style_mix import StyleMix
 
 FORMAT = 1
@@ -137,8 +138,8 @@ def unpack(data: bytes, key: str = "") -> PastRun:
         content = json.loads(data)
         if content["format"] != FORMAT:
             raise BadInput(
-                "This document's history of fills was written by a newer version.",
-                "Update the plug-in to use it.",
+                Sentence("This document's history of fills was written by a newer version."),
+                Sentence("Update the plug-in to use it."),
             )
         attachments = [base64.b64decode(each) for each in content["attachments"]]
         box = Box(*(int(value) for value in content["hole_box"]))
@@ -168,7 +169,7 @@ def unpack(data: bytes, key: str = "") -> PastRun:
     ) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput("This document's history of fills cannot be read.", "") from error
+        raise BadInput(Sentence("This document's history of fills cannot be read."), "") from error
 
 
 def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:

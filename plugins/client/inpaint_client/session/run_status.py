@@ -31,7 +31,8 @@ class RunStatus:
     started: float = 0.0
     first_at: float = 0.0  # when renderings began to come
     session_id: str = ""
-    warnings: tuple[str, ...] = ()  # of the frames
+    warnings: tuple[str, ...] = ()  # of the frames: messages for the user
+    details: tuple[str, ...] = ()  # of the frames: how the fill is made
 
     @property
     def is_running(self) -> bool:
@@ -57,8 +58,12 @@ class RunStatus:
                 queue_position=event.queue_position,
                 session_id=event.session_id,
             )
-        if isinstance(event, FrameChosen) and event.warning:
-            return replace(self, warnings=(*self.warnings, event.warning))
+        if isinstance(event, FrameChosen):
+            return replace(
+                self,
+                warnings=_also(self.warnings, event, is_detail=False),
+                details=_also(self.details, event, is_detail=True),
+            )
         if isinstance(event, Progress):
             return replace(
                 self,
@@ -79,3 +84,9 @@ class RunStatus:
         if self.done < 2 or self.done >= self.total:
             return None
         return (now - self.first_at) / (self.done - 1) * (self.total - self.done)
+
+
+def _also(told: tuple[str, ...], event: FrameChosen, *, is_detail: bool) -> tuple[str, ...]:
+    """Return the sentences with those of a frame that were not there."""
+    new = (each.text for each in event.notices if each.is_detail == is_detail)
+    return tuple(dict.fromkeys((*told, *new)))

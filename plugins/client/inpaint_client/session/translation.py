@@ -12,20 +12,39 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import InpaintError
+from ..sentence import Sentence
+
+CLIENT = Path(__file__).parents[1] / "locale"
+"""The catalogs of what client and daemon say, for every plug-in."""
+
 _QUOTED = re.compile(r'^(?:(msgid|msgstr)\s+)?(".*")\s*$')
 
 
 class Catalog:
-    """The catalogs of one plug-in, one of which is in use."""
+    """The catalogs of one plug-in, and of the client, of one language in use."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin in English. `folder` holds the catalogs, such as `de.po`."""
+        """Begin in English. `folder` holds the catalogs, such as `de.po`, beside the client's."""
         self._folder = folder
         self._entries: dict[str, str] = {}
 
     def gettext(self, text: str) -> str:
         """Return a text in the chosen language."""
         return self._entries.get(text, text)
+
+    def say(self, text: str) -> str:
+        """Return a sentence of the client or the daemon in the chosen language.
+
+        What is no `Sentence` stays as it is.
+        """
+        if not isinstance(text, Sentence):
+            return text
+        return self.gettext(text.pattern).format(**text.values)
+
+    def say_error(self, error: InpaintError) -> str:
+        """Return what happened and what to do, in the chosen language."""
+        return f"{self.say(error.message)} {self.say(error.remedy)}".rstrip()
 
     def use_languages(self, languages: Iterable[str]) -> str:
         """Take the first language that has a catalog; return its name, "en" if none has.
@@ -40,7 +59,9 @@ class Catalog:
                     return "en"
                 path = self._folder / f"{name}.po"
                 if path.is_file():
-                    self._entries = read_catalog(path)
+                    shared = CLIENT / f"{name}.po"
+                    common = read_catalog(shared) if shared.is_file() else {}
+                    self._entries = common | read_catalog(path)
                     return name
         return "en"
 

@@ -38,7 +38,7 @@ from inpaint_client.session.strip import seeds_after
 from ..runs.collector import Collector
 from ..runs.layers import Rendering, layer_name
 from ..runs.mixing import NOTHING, Layers, Mix, NoLayers, Other, mixed_of, mixing_of
-from ..translation import _
+from ..translation import _, say, say_error
 
 log = logging.getLogger(__name__)
 Post = Callable[[Callable[[], None]], None]
@@ -150,7 +150,9 @@ class Presenter:
             info = future.result()
         except InpaintError as error:
             lacks = isinstance(error, ProgramNotFound)
-            self._show(State(Phase.UNREACHABLE, str(error), is_error=True, lacks_program=lacks))
+            self._show(
+                State(Phase.UNREACHABLE, say_error(error), is_error=True, lacks_program=lacks)
+            )
             return
         self._view.show_info(info)
         phase = Phase.READY if self._slots else Phase.IDLE
@@ -245,14 +247,16 @@ class Presenter:
         """`there` is what the strip had before, `number` that of the first new candidate."""
         if isinstance(message, Failed):
             stopped = isinstance(message.error, Cancelled)
-            text = _("Stopped.") if stopped else str(message.error)
+            text = _("Stopped.") if stopped else say_error(message.error)
             phase = Phase.READY if self._slots else Phase.IDLE
             self._show(State(phase, text, is_error=not stopped))
             self.offer()
             return
         collector.receive(message)
-        if isinstance(message, FrameChosen) and message.warning:
-            self.warn(message.warning)
+        if isinstance(message, FrameChosen):
+            for notice in message.notices:
+                if not notice.is_detail:
+                    self.warn(say(notice.text))
         if isinstance(message, Candidate):
             self._slots = [
                 *there,
@@ -376,7 +380,7 @@ class Presenter:
     def refused(self, error: InpaintError) -> None:
         """Nothing was rendered: all controls go back to what is shown."""
         self._show_controls()
-        self._show(State(Phase.READY, str(error), is_error=True))
+        self._show(State(Phase.READY, say_error(error), is_error=True))
 
     def busy_changed(self) -> None:
         if self.state.is_error and self.state.phase is Phase.READY and not self.is_rendering:

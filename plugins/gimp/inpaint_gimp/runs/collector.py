@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from inpaint_client import Candidate, Edits, FillEvent, Method
 from inpaint_client.session.run_status import RunStatus, Stage
 
-from ..translation import _
+from ..translation import _, say
 from .layers import Rendering
 
 
@@ -35,6 +35,11 @@ class Collector:
         return self.run.fraction or 0.0
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of the fill, in the user's language."""
+        return tuple(map(say, self.run.warnings))
+
+    @property
     def status(self) -> str:
         """What the run is doing, in words."""
         run = self.run
@@ -46,7 +51,7 @@ class Collector:
             return _("Looking at the picture…")
         if run.stage is Stage.RENDERING:
             return _("{done} of {total} done").format(done=run.done, total=run.total)
-        return _("Done.")
+        return " ".join((_("Done."), *map(say, run.details)))
 
     def receive(self, event: FillEvent) -> None:
         self.run = self.run.after(event, time.monotonic())

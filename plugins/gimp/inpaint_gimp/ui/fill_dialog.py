@@ -12,7 +12,7 @@ from ..runs.capture import Captured, capture, fill_job
 from ..runs.image_layers import ImageLayers
 from ..runs.layers import Rendering
 from ..runs.service import draw_seed
-from ..translation import _
+from ..translation import _, say_error
 from .gtk import GimpUi, GObject, Gtk
 from .results_dialog import ResultsDialog
 from .widgets import labelled
@@ -96,7 +96,7 @@ class FillDialog(ResultsDialog):
             captured = capture(self._image, settings.from_layer)
             job = fill_job(captured.capture, settings)
         except InpaintError as error:
-            self.show_state(State(self._presenter.state.phase, str(error), is_error=True))
+            self.show_state(State(self._presenter.state.phase, say_error(error), is_error=True))
             return
         self._settings, self._captured = settings, captured
         self._config.set_property("seed", settings.seed)
@@ -124,7 +124,7 @@ class FillDialog(ResultsDialog):
         try:
             captured = capture(self._image, self._config.get_property("source") == "layer")
         except InpaintError as error:
-            self.show_state(State(self._presenter.state.phase, str(error), is_error=True))
+            self.show_state(State(self._presenter.state.phase, say_error(error), is_error=True))
         else:
             self._show_capture(captured.capture)
             self.show_state(self._presenter.state)

@@ -16,7 +16,7 @@ from inpaint_client.errors import (
 )
 from inpaint_client.info import DaemonInfo
 
-from ..text import tr
+from ..text import say_error, tr
 
 
 class Phase(Enum):
@@ -67,7 +67,7 @@ class Connection:
     def explanation(self) -> str:
         """The whole story, for a tool tip and the message below."""
         if self.phase is Phase.FAILED and self.error is not None:
-            return str(self.error)
+            return say_error(self.error)
         if self.phase is Phase.READY and self.info is not None:
             return tr("Version {version}, {precision}, {queue} waiting").format(
                 version=self.info.version,

@@ -82,6 +82,7 @@ class Controller(QtCore.QObject):
             **common,
             has_document=True,
             progress=session.progress,
+            details=session.details,
             notice=self._notice or session.notice,
             runs=session.runs,
             strip=session.strip,

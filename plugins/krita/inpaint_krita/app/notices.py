@@ -11,7 +11,7 @@ from inpaint_client.errors import (
     Unauthenticated,
 )
 
-from ..text import tr
+from ..text import say_error, tr
 from .state import Notice, Offer
 
 
@@ -21,14 +21,14 @@ def notice_of(error: InpaintError) -> Notice:
         return Notice(tr("Cancelled."), is_problem=False)
     if isinstance(error, ProgramNotFound):
         label = tr("Choose program …")
-        return Notice(str(error), offer=Offer.CHOOSE_PROGRAM, offer_label=label)
+        return Notice(say_error(error), offer=Offer.CHOOSE_PROGRAM, offer_label=label)
     if isinstance(error, StartFailed):
-        return Notice(str(error), offer=Offer.SHOW_LOG, offer_label=tr("Show log"))
+        return Notice(say_error(error), offer=Offer.SHOW_LOG, offer_label=tr("Show log"))
     if isinstance(error, Unauthenticated):
-        return Notice(str(error), offer=Offer.SETTINGS, offer_label=tr("Settings …"))
+        return Notice(say_error(error), offer=Offer.SETTINGS, offer_label=tr("Settings …"))
     if isinstance(error, BadInput):
-        return Notice(str(error))
-    return Notice(str(error), offer=Offer.AGAIN, offer_label=tr("Try again"))
+        return Notice(say_error(error))
+    return Notice(say_error(error), offer=Offer.AGAIN, offer_label=tr("Try again"))
 
 
 def went_wrong() -> Notice:

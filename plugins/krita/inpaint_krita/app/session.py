@@ -31,7 +31,7 @@ from ..runs.run_more import MorePlan, MoreRun, additions
 from ..runs.stepper import Steps
 from ..runs.thumbnails import Thumbnails
 from ..runs.wishes import Wishes, edits_of_new, usable_edits
-from ..text import tr
+from ..text import say, tr
 from .notices import merging, notice_of
 from .planning import plan_run
 from .state import Notice, Strip
@@ -60,6 +60,7 @@ class DocumentSession(QtCore.QObject):
         self.missing: frozenset[str] = frozenset()
         self.notice: Notice | None = None
         self.fill: CandidateRun | None = None  # the run under way
+        self.details: tuple[str, ...] = ()  # how the last run was made, in sentences
         self.frame: Frame | None = None  # of the last run, for the adjustable rectangle
         self.edits: Edits = {}
         self.mix = Mix()
@@ -162,6 +163,7 @@ class DocumentSession(QtCore.QObject):
         connect(run.arrived, self._take_arrived)
         connect(run.finished, self._take_end)
         self.fill = run
+        self.details = ()
 
     def cancel(self) -> None:
         if self.fill is not None:
@@ -175,8 +177,11 @@ class DocumentSession(QtCore.QObject):
     def _take_frame(self, chosen: FrameChosen) -> None:
         if chosen.group == 0:
             self.frame = chosen.frame
-        if chosen.warning:
-            self.notice = Notice(chosen.warning, is_problem=False).after(self.notice)
+        for notice in chosen.notices:
+            if notice.is_detail:
+                self.details = tuple(dict.fromkeys((*self.details, say(notice.text))))
+            else:
+                self.notice = Notice(say(notice.text), is_problem=False).after(self.notice)
         self.changed.emit()
 
     def _take_inserted(self) -> None:

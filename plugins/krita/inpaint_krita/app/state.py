@@ -73,6 +73,7 @@ class State:
     has_document: bool = False
     progress: RunStatus = field(default_factory=RunStatus)
     notice: Notice | None = None
+    details: tuple[str, ...] = ()  # how the last run was made, in sentences
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
     strip: Strip = field(default_factory=Strip)  # of the run that is shown
     edits: Edits = field(default_factory=dict)  # what the sliders show

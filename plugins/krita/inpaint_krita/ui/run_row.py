@@ -46,10 +46,14 @@ class RunRow(QtWidgets.QWidget):
         running.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignVCenter)
         self.remark = QtWidgets.QLabel()
         self.remark.setWordWrap(True)
+        self.details = QtWidgets.QLabel()  # how the last run was made: nobody need act on it
+        self.details.setWordWrap(True)
+        self.details.setEnabled(False)
         layout = column(self)
         layout.addWidget(self.go)
         layout.addWidget(self._running)
         layout.addWidget(self.remark)
+        layout.addWidget(self.details)
         self._tick = QtCore.QTimer(self)
         self._tick.setInterval(_TICK_MS)
         connect(self._tick.timeout, self._show_time)
@@ -63,6 +67,8 @@ class RunRow(QtWidgets.QWidget):
         edits = in_words(state.new_edits)
         self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))
         self.remark.setVisible(bool(edits))
+        self.details.setText(" ".join(state.details))
+        self.details.setVisible(bool(state.details))
         self._running.setVisible(running)
         if running != self._tick.isActive():
             self._tick.start() if running else self._tick.stop()

@@ -10,7 +10,7 @@ from inpaint_client.settings import ConnectionSettings
 
 from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
-from ..text import tr
+from ..text import say_error, tr
 from .parts import column, row
 from .quiet_wheel import QuietWheel
 
@@ -99,7 +99,7 @@ class SettingsDialog(QtWidgets.QDialog):
             try:
                 parse_endpoint(settings.address, settings.token, TlsFiles(settings.tls_ca))
             except InpaintError as error:
-                problem = str(error)
+                problem = say_error(error)
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
         ok = self.buttons.button(QtWidgets.QDialogButtonBox.StandardButton.Ok)

@@ -1,0 +1,1 @@
+"""The messages of gRPC's standard health check, and their generated code."""
