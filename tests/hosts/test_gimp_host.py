@@ -56,7 +56,7 @@ def test_profiles_are_honoured_both_ways(lonely: Profile) -> None:
     np.testing.assert_allclose(result["known"], (200, 100, 10), atol=2)
     # ... while the file stores both in the image's own profile.
     image = read_xcf(lonely.out / "adobe.xcf")
-    for name, meant in (("Background", (200, 100, 10)), ("Candidate 1, seed 7", colour)):
+    for name, meant in (("Background", (200, 100, 10)), ("1 · seed 7", colour)):
         stored = image.layer(name).pixels[0, 0, :3].astype(int)
         assert np.abs(stored - meant).max() > 4, name
 

@@ -34,11 +34,11 @@ def test_mixing_by_scripts(user: Profile) -> None:
     assert results["result"] == [
         "success",
         "",
-        ["Candidate 1, seed 5: mixed", "-Candidate 1, seed 5", "-Candidate 2, seed 6"],
+        ["1 · seed 5 · mixed", "-1 · seed 5", "-2 · seed 6"],
     ]
     assert results["selection_is_as_before"]
-    first, second = (filled.layer(f"Candidate {n}, seed {n + 4}") for n in (1, 2))
-    new = mixed.layer("Candidate 1, seed 5: mixed")
+    first, second = (filled.layer(f"{n} · seed {n + 4}") for n in (1, 2))
+    new = mixed.layer("1 · seed 5 · mixed")
     assert colours(new) == {between(colour_of(5), colour_of(6), 0.25)}
     np.testing.assert_array_equal(new.pixels[..., 3], first.pixels[..., 3])
     told = result_of(new)
@@ -48,18 +48,18 @@ def test_mixing_by_scripts(user: Profile) -> None:
 
     # The whole way, from what it was before the first mixing; then back, then like a layer.
     assert results["again"][:2] == ["success", ""]
-    assert results["again"][2][0] == "Candidate 1, seed 5: smile +1, mixed"
-    new = again.layer("Candidate 1, seed 5: smile +1, mixed")
+    assert results["again"][2][0] == "1 · seed 5 · smile +1, mixed"
+    new = again.layer("1 · seed 5 · smile +1, mixed")
     assert colours(new) == {between(colour_of(6), colour_of(6), 1)}
     assert result_of(new).unmixed == own
-    assert results["nothing"][2][0].startswith("Candidate 1, seed 5")
+    assert results["nothing"][2][0].startswith("1 · seed 5")
     assert "mixed" not in results["nothing"][2][0]
     assert results["layer"][:2] == ["success", ""]
     new = like.layer(results["layer"][2][0])
     assert colours(new) == {between(GREEN, GREEN, 1)}
     assert result_of(new).mix.levels == (StyleLevel.COLOURS,)
     for image in (mixed, again, like):
-        for name in ("Background", "Green", "Candidate 2, seed 6"):
+        for name in ("Background", "Green", "2 · seed 6"):
             np.testing.assert_array_equal(image.layer(name).pixels, filled.layer(name).pixels)
 
     def refused(name: str, *words: str) -> None:

@@ -28,12 +28,12 @@ def test_fill_save_reopen_edit(
     for key, (status, error, tree, smooth_again, refused) in results.items():
         assert (status, error) == ("success", ""), key
         group, names = tree[0]
-        assert group == "Inpaint (StyleGAN), tiny, seed 3"
+        assert group == "Seed 3 · Inpaint · tiny"
         again, first, second, smooth, before = names
-        assert again.startswith("Candidate 1, seed 3")  # GIMP numbers what has the same name
-        assert (first, second) == ("-Candidate 1, seed 3", "-Candidate 2, seed 4")
-        assert smooth.startswith("Candidate 3, smooth")
-        assert before == "-Candidate 3, smooth"
+        assert again.startswith("1 · seed 3")  # GIMP numbers what has the same name
+        assert (first, second) == ("-1 · seed 3", "-2 · seed 4")
+        assert smooth.startswith("3 · smooth")
+        assert before == "-3 · smooth"
         assert smooth_again == ["success", ""]
         assert refused[0] == "execution-error"
         assert "made without the model and cannot be edited" in refused[1]

@@ -19,7 +19,7 @@ from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
 
-FILLED = ["Inpaint (StyleGAN), fake, seed 3", ["Candidate 1, seed 3"]]
+FILLED = ["Seed 3 · Inpaint · fake", ["1 · seed 3"]]
 HOLE = [20, 10, 30, 20]
 
 
@@ -46,7 +46,7 @@ def test_targets(user: Profile) -> None:
     done("group", [FILLED, ["Group", ["Inside"]], "Background"], HOLE)
     done("inside_a_group", [["Group", [FILLED, "Inside"]], "Background"])
     done("offset_layer", [FILLED, "Small", "Background"], HOLE)
-    done("side_by_side", ["Candidate 1, seed 3", "-Candidate 2, seed 4", "Background"])
+    done("side_by_side", ["1 · seed 3", "-2 · seed 4", "Background"])
     refused("no_selection", "Nothing is selected", "Select the region")
     refused("indexed", "indexed", "Image > Mode > RGB")
     refused("two_layers_one_as_source", "2 layers", "Select one layer")
@@ -69,10 +69,10 @@ def test_a_fill_goes_above_every_fill_that_it_overlaps(user: Profile) -> None:
     seen: list[Any] = user.console("overlaps").value["seen"]
 
     def group(seed: int) -> list[Any]:
-        names = [f"Candidate 1, seed {seed}", f"-Candidate 2, seed {seed + 1}"]
-        return [f"Inpaint (StyleGAN), fake, seed {seed}", names]
+        names = [f"1 · seed {seed}", f"-2 · seed {seed + 1}"]
+        return [f"Seed {seed} · Inpaint · fake", names]
 
-    side_by_side = ["Candidate 1, seed 11", "-Candidate 2, seed 12"]
+    side_by_side = ["1 · seed 11", "-2 · seed 12"]
     upper: list[Any] = [group(7), group(5), group(3)]
     expected: list[tuple[list[Any], int]] = [
         ([group(3)], 3),
@@ -103,14 +103,14 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
     status, error, tree = results["edited"]
     assert (status, error) == ("success", "")
     assert tree[0][1] == [
-        "Candidate 1, seed 5",
-        "-Candidate 1, seed 5: smile +2",
-        "Candidate 2, seed 6: smile -1",
-        "-Candidate 2, seed 6",
-        "-Candidate 2, seed 6: smile +2",
+        "1 · seed 5",
+        "-1 · seed 5 · smile +2",
+        "2 · seed 6 · smile -1",
+        "-2 · seed 6",
+        "-2 · seed 6 · smile +2",
     ]
-    new = edited.layer("Candidate 2, seed 6: smile -1")
-    old = filled.layer("Candidate 2, seed 6")
+    new = edited.layer("2 · seed 6 · smile -1")
+    old = filled.layer("2 · seed 6")
     assert (new.x, new.y) == (old.x, old.y)
     np.testing.assert_array_equal(new.pixels[..., 3], old.pixels[..., 3])
     colour = [round(255 * value) for value in colour_of(6, {"smile": -1})]
@@ -130,12 +130,12 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
     assert result_of(of_earlier) == result_of(new)
     assert of_earlier.parasites.keys() == new.parasites.keys()
 
-    assert results["replaced"][2][0][1][0] == "Candidate 1, seed 5: smile +3"
+    assert results["replaced"][2][0][1][0] == "1 · seed 5 · smile +3"
     assert len(results["replaced"][2][0][1]) == 4
     status, error, before, after = results["moved"]
     assert (status, error, after) == ("success", "", before)
     assert results["group"][:2] == ["success", ""]
-    assert results["group"][2][0][1][0] == "Candidate 1, seed 5: age +1"
+    assert results["group"][2][0][1][0] == "1 · seed 5 · age +1"
     assert results["scaled"][0] == "execution-error"
     assert "scaled or cropped" in results["scaled"][1]
     assert results["no_fill"][0] == "execution-error"

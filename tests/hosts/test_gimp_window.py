@@ -31,7 +31,6 @@ WHY_FIXED = (slice(418, 455), slice(12, 340))
 NOTICE = (slice(470, 515), slice(455, 870))
 WHEEL_UP, WHEEL_DOWN = "4", "5"
 WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
-GROUP = "Inpaint (StyleGAN), fake, seed "
 
 
 @pytest.fixture
@@ -146,9 +145,9 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     result = live.result(answer)
     assert result["status"] == "success", live.log()
     tree = result["tree"]
-    assert tree[0][0] == f"{GROUP}7"
+    assert tree[0][0] == "Seed 7 · Inpaint · fake"
     assert [name.startswith("-") for name in tree[0][1]] == [True, True, False, True]
-    assert tree[0][1][2] == "Candidate 3, seed 9: smile +0.4"
+    assert tree[0][1][2] == "3 · seed 9 · smile +0.4"
 
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
@@ -178,11 +177,9 @@ def test_candidates_are_added_and_deleted(live: LiveGimp, slow: FakeProcess) -> 
     result = live.result(answer)
     assert result["status"] == "success", live.log()
     (name, layers), base = result["tree"]
-    assert (name, base) == (f"{GROUP}7", "Background")
+    assert (name, base) == ("Seed 7 · Inpaint · fake", "Background")
     seeds = (7, 8, 10, 11, 12, 13, 14)
-    assert layers == [
-        f"{'' if seed == 10 else '-'}Candidate {seed - 6}, seed {seed}" for seed in seeds
-    ]
+    assert layers == [f"{'' if seed == 10 else '-'}{seed - 6} · seed {seed}" for seed in seeds]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
 
@@ -221,7 +218,7 @@ def test_progress_and_cancel_without_the_dialog(live: LiveGimp, slow: FakeProces
 def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProcess) -> None:
     answer = begin(live, mode="NONINTERACTIVE", candidates=2, new_seed=False, seed=7)
     tree = live.result(answer)["tree"]
-    answer = live.start("edit_selected", name="Candidate 2, seed 8")
+    answer = live.start("edit_selected", name="2 · seed 8")
     live.find_window(EDIT_DIALOG)
 
     def slide_to_the_end() -> bool:  # until the sliders are there
@@ -233,8 +230,8 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
     live.key(EDIT_DIALOG, "alt+i")
     result = live.result(answer)
     assert result["status"] == "success", live.log()
-    edited = "Candidate 2, seed 8: smile +3"
-    assert result["tree"][0][1] == [tree[0][1][0], edited, "-Candidate 2, seed 8"]
+    edited = "2 · seed 8 · smile +3"
+    assert result["tree"][0][1] == [tree[0][1][0], edited, "-2 · seed 8"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)
 
@@ -299,7 +296,10 @@ def test_a_second_fill_is_seen_after_undo_and_redo(live: LiveGimp, slow: FakePro
     wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
     again = live.run("overlaps", selection=[150, 100, 90, 80], seed=20, at=[200, 140])
     assert again["selected"] != ["Background"]
-    assert [each[0] for each in again["tree"][:2]] == [f"{GROUP}20", f"{GROUP}7"]
+    assert [each[0] for each in again["tree"][:2]] == [
+        "Seed 20 · Inpaint · fake",
+        "Seed 7 · Inpaint · fake",
+    ]
     assert again["colour"] == [round(255 * value) for value in colour_of(20)]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo of the second", 20)
@@ -336,7 +336,7 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
     live.key(DIALOG, *["Tab"] * 4, "End", "alt+i")  # what is asked for last is what is inserted
     result = live.result(answer)
     assert result["status"] == "success", live.log()
-    mixed = "Candidate 1, seed 7: mixed"
+    mixed = "1 · seed 7 · mixed"
     assert result["tree"][0][1][0] == mixed
 
     answer = live.start("edit_selected", name=mixed)
@@ -353,7 +353,7 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
     live.key(EDIT_DIALOG, "alt+i")
     again = live.result(answer)
     assert again["status"] == "success", live.log()
-    assert again["tree"][0][1][:2] == ["Candidate 1, seed 7", f"-{mixed}"]
+    assert again["tree"][0][1][:2] == ["1 · seed 7", f"-{mixed}"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == result["tree"], "one undo", 20)
 
@@ -507,8 +507,8 @@ def test_the_smooth_candidate_cannot_be_changed_and_says_why(
         slow.wait_for("edit ", 1)
     live.key(DIALOG, "alt+i")
     layers = live.result(answer)["tree"][0][1]
-    assert layers == ["-Candidate 1, seed 7", "Candidate 2, smooth"]
-    answer = live.start("edit_selected", name="Candidate 2, smooth")
+    assert layers == ["-1 · seed 7", "2 · smooth"]
+    answer = live.start("edit_selected", name="2 · smooth")
     live.find_window(EDIT_DIALOG)
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
     look(live, "edit-smooth")

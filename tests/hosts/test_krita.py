@@ -73,10 +73,14 @@ def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
     filled = read_kra(out / "filled.kra")
     for candidate in plain:
         is_smooth = candidate.method is Method.SMOOTH
-        layer = filled.find("Smooth" if is_smooth else f"Seed {candidate.seed}")
+        layer = filled.find(
+            f"{candidate.index + 1} · smooth"
+            if is_smooth
+            else f"{candidate.index + 1} · seed {candidate.seed}"
+        )
         assert layer.visible == (candidate.index == 0)
         check_layer(layer.pixels, candidate, mask)
-    check_merged(filled, before, mask, filled.find("Seed 5").pixels)
+    check_merged(filled, before, mask, filled.find("1 · seed 5").pixels)
     stored = [name for name in filled.annotations if name.startswith(PREFIX)]
     assert len(stored) == 1
     run = unpack(filled.annotations[stored[0]])
@@ -87,11 +91,11 @@ def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
 
     after_edit = read_kra(out / "edited.kra")
     # One rendering alone may differ from one of three in the last bit before rounding.
-    check_layer(after_edit.find("Seed 6").pixels, edited[0], mask, tolerance=1)
-    check_merged(after_edit, before, mask, after_edit.find("Seed 6").pixels)
+    check_layer(after_edit.find("2 · seed 6").pixels, edited[0], mask, tolerance=1)
+    check_merged(after_edit, before, mask, after_edit.find("2 · seed 6").pixels)
     kept = [each for each in read_kra(out / "kept.kra").layers if each.kind != "selectionmask"]
     assert [each.kind for each in kept] == ["paintlayer", "paintlayer"]
-    visible, edited_layer = kept[0].pixels, after_edit.find("Seed 6").pixels
+    visible, edited_layer = kept[0].pixels, after_edit.find("2 · seed 6").pixels
     assert visible is not None
     assert edited_layer is not None
     assert np.array_equal(visible, edited_layer)
@@ -153,7 +157,7 @@ def test_holes_whose_boxes_overlap_are_all_filled(
     )
     assert len(json.loads(str(run.value))["groups"]) == 2
     filled, edited = (
-        read_kra(run.out / name).find("Seed 5").pixels for name in ("filled.kra", "edited.kra")
+        read_kra(run.out / name).find("1 · seed 5").pixels for name in ("filled.kra", "edited.kra")
     )
     assert filled is not None
     assert edited is not None

@@ -72,14 +72,14 @@ def test_separate_holes_share_a_layer_that_is_transparent_in_between() -> None:
 
 
 def test_names_say_seed_and_edits() -> None:
-    assert layer_name(Rendering(candidate(1), {})) == "Candidate 2, seed 41"
+    assert layer_name(Rendering(candidate(1), {})) == "2 · seed 41"
     edited = Rendering(candidate(), {"smile": 1.5, "age": 0})
-    assert layer_name(edited) == "Candidate 1, seed 40: smile +1.5"
+    assert layer_name(edited) == "1 · seed 40 · smile +1.5"
     smooth = Rendering(candidate(4, seed=0, method=Method.SMOOTH), {})
-    assert layer_name(smooth) == "Candidate 5, smooth"
+    assert layer_name(smooth) == "5 · smooth"
     assert short_name(smooth) == "smooth"
-    assert group_name("faces", 3) == "Inpaint (StyleGAN), faces, seed 3"
-    assert group_name("", 3) == "Inpaint (StyleGAN), seed 3"
+    assert group_name("faces", 3) == "Seed 3 · Inpaint · faces"
+    assert group_name("", 3) == "Seed 3 · Inpaint"
 
 
 def test_a_smooth_candidate_has_none_of_the_runs_edits() -> None:
@@ -98,10 +98,10 @@ def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -
     collector.receive(Progress(4, 4))
     layers = stacked(collector.renderings, 2, Extent(50, 60), layer_tattoo=9)
     assert [layer.name for layer in layers] == [
-        "Candidate 1, seed 40: age +1, smile +1",
-        "Candidate 1, seed 40: age +1, smile +2",
-        "Candidate 2, seed 41: age +1, smile +1",
-        "Candidate 2, seed 41: age +1, smile +2",
+        "1 · seed 40 · age +1, smile +1",
+        "1 · seed 40 · age +1, smile +2",
+        "2 · seed 41 · age +1, smile +1",
+        "2 · seed 41 · age +1, smile +2",
     ]
     assert [layer.visible for layer in layers] == [False, False, True, False]
     runs = [layer.run for layer in layers]

@@ -267,3 +267,12 @@ def test_a_mixing_survives_its_parasites(mixed: Mixed) -> None:
 
 def test_a_fill_that_is_not_mixed_remembers_none() -> None:
     assert Mixed.of(RUN.results[0]) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Candidate 2, seed 8", "Candidate 2, seed 8: smile +1", "2 · seed 8"]
+)
+def test_a_layer_is_found_whichever_version_named_it(name: str) -> None:
+    old = Other(8, name, recipe(8))
+    found = read_mix({"mix": name, "levels": "", "amount": 1.0}.__getitem__, (PHOTO, old))
+    assert found == Mix(8, LEVELS, 1.0)

@@ -31,7 +31,7 @@ from inpaint_client import (
     seed_sequence,
 )
 from inpaint_gimp.app.presenter import Phase, Presenter, State
-from inpaint_gimp.runs.layers import Rendering, layer_name
+from inpaint_gimp.runs.layers import Rendering, layer_name, short_name
 from inpaint_gimp.runs.mixing import Mix, Other, nothing_there
 from inpaint_gimp.translation import CATALOG
 from inpaint_protos.sentences import DOMAIN
@@ -400,7 +400,7 @@ def test_a_smooth_candidate_is_neither_changed_nor_mixed_with(
 ) -> None:
     filled(presenter, window, count=2, smooth=SmoothFill.ALWAYS)
     assert window.why_fixed == ""
-    assert [each.label for each in window.others] == ["Candidate 2, seed 8"]
+    assert [each.label for each in window.others] == ["2 · seed 8"]
     presenter.choose(2)
     assert "has no sliders" in window.why_fixed
     assert list(window.others) == []
@@ -511,7 +511,7 @@ def test_more_candidates_join_those_in_the_strip(
     assert colour(presenter.renderings[2]) == expected(8, smile=1)
     assert colour(presenter.renderings[6]) == expected(10, smile=1)
     assert colour(presenter.renderings[7]) == expected(10, smile=1, age=1)
-    assert layer_name(presenter.renderings[6]) == "Candidate 4, seed 10: smile +1"
+    assert layer_name(presenter.renderings[6]) == "4 · seed 10 · smile +1"
     first, second = daemon.service.fills
     assert (second.crop, second.frame, second.blending) == (first.crop, first.frame, first.blending)
     presenter.choose(8)
@@ -571,15 +571,15 @@ def test_the_others_of_the_run_and_the_layers_are_offered(
     presenter.fill(job(), source, Layers())
     window.until(lambda: presenter.state.phase is Phase.READY)
     assert [each.label for each in window.others] == [
-        "Candidate 2, seed 8",
-        "Candidate 3, seed 9",
+        "2 · seed 8",
+        "3 · seed 9",
         "Layer: Green",
     ]
     presenter.choose(1)
-    presenter.slide({}, Mix(window.other("Candidate 1, seed 7")))
+    presenter.slide({}, Mix(window.other("1 · seed 7")))
     window.until(lambda: not presenter.is_rendering)
     presenter.choose(0)
-    assert window.others[0].label == "Candidate 2, seed 8: mixed"
+    assert window.others[0].label == "2 · seed 8 · mixed"
 
 
 def test_another_result_is_mixed_in_and_taken_out_again(
@@ -587,11 +587,11 @@ def test_another_result_is_mixed_in_and_taken_out_again(
 ) -> None:
     filled(presenter, window)
     plain = presenter.renderings[0]
-    mix = Mix(window.other("Candidate 3, seed 9"), (StyleLevel.COLOURS,), 0.25)
+    mix = Mix(window.other("3 · seed 9"), (StyleLevel.COLOURS,), 0.25)
     presenter.slide({}, mix)
     mixed = until_mixed(presenter, window, mix)
     assert colour(mixed) == mixed_colour(7, colour_of(9), 0.25)
-    assert layer_name(mixed) == "Candidate 1, seed 7: mixed"
+    assert layer_name(mixed) == "1 · seed 7 · mixed"
     sent = daemon.service.edits[-1]
     assert (list(sent.mixing.levels), sent.mixing.amount) == ([3], 0.25)
     assert json.loads(sent.mixing.recipe)["seed"] == 9
@@ -609,9 +609,9 @@ def test_sliders_and_mixing_go_together(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window)
-    mix = Mix(window.other("Candidate 2, seed 8"), LEVELS, 1.0)
+    mix = Mix(window.other("2 · seed 8"), LEVELS, 1.0)
     presenter.slide({"smile": 2.0}, mix)
-    assert layer_name(until_mixed(presenter, window, mix)).endswith(": smile +2, mixed")
+    assert layer_name(until_mixed(presenter, window, mix)).endswith(" · smile +2, mixed")
     sent = daemon.service.edits[-1]
     assert (sent.edits[0].value, sent.mixing.amount) == (2.0, 1.0)
 
@@ -620,7 +620,7 @@ def test_of_a_moving_amount_only_the_last_counts(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window)
-    other = window.other("Candidate 2, seed 8")
+    other = window.other("2 · seed 8")
     for value in range(1, 20):
         presenter.slide({}, Mix(other, LEVELS, value / 20))
     until_mixed(presenter, window, Mix(other, LEVELS, 0.95))
@@ -678,7 +678,7 @@ def test_without_the_session_a_mixed_one_starts_from_what_it_was(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window)
-    other = window.other("Candidate 2, seed 8")
+    other = window.other("2 · seed 8")
     presenter.slide({}, Mix(other, LEVELS, 1.0))
     until_mixed(presenter, window, Mix(other, LEVELS, 1.0))
     daemon.service.sessions.clear()
@@ -693,11 +693,11 @@ def test_each_result_has_its_own_mixing_and_a_copy_keeps_it(
     presenter: Presenter, window: Window
 ) -> None:
     filled(presenter, window)
-    mix = Mix(window.other("Candidate 2, seed 8"), LEVELS, 0.5)
+    mix = Mix(window.other("2 · seed 8"), LEVELS, 0.5)
     presenter.slide({}, mix)
     until_mixed(presenter, window, mix)
     presenter.keep()
-    assert window.others[0].label == "Candidate 1, seed 7: mixed"
+    assert window.others[0].label == "1 · copy 1 · seed 7 · mixed"
     presenter.slide({}, Mix())
     until_mixed(presenter, window, Mix())
     assert [each.mix for each in presenter.renderings[:2]] == [Mix(), mix]
@@ -707,9 +707,31 @@ def test_each_result_has_its_own_mixing_and_a_copy_keeps_it(
     assert window.mix == Mix()
 
 
+def test_copies_have_names_of_their_own(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    presenter.keep()
+    presenter.choose(1)
+    presenter.keep()
+    presenter.slide({"smile": 1.0})
+    window.until(lambda: is_shown(presenter, 1, {"smile": 1.0}))
+    names = [layer_name(each) for each in presenter.renderings]
+    assert names[:4] == [
+        "1 · seed 7",
+        "1 · copy 1 · seed 7 · smile +1",
+        "1 · copy 2 · seed 7",
+        "2 · seed 8",
+    ]
+    assert len(set(names)) == len(names)
+    assert [short_name(each) for each in presenter.renderings[:3]] == [
+        "1",
+        "1, copy 1 *",
+        "1, copy 2",
+    ]
+
+
 def test_filling_again_forgets_the_mixing(presenter: Presenter, window: Window) -> None:
     filled(presenter, window)
-    mix = Mix(window.other("Candidate 2, seed 8"))
+    mix = Mix(window.other("2 · seed 8"))
     presenter.slide({}, mix)
     window.mix = mix
     until_mixed(presenter, window, mix)
@@ -724,7 +746,7 @@ def test_what_the_daemon_refuses_is_not_kept(
     before = presenter.renderings[0]
     daemon.service.script.fail = "INVALID_ARGUMENT"
     wanted: Edits = {"smile": 1.0}
-    window.mix, window.edits = Mix(window.other("Candidate 2, seed 8")), wanted
+    window.mix, window.edits = Mix(window.other("2 · seed 8")), wanted
     presenter.slide(window.edits, window.mix)
     window.until(lambda: presenter.state.is_error)
     assert (window.mix, window.edits) == (Mix(), {})  # where the controls are is what is shown

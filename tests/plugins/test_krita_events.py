@@ -267,8 +267,8 @@ class Docker(RuleBasedStateMachine):
             self.document.root.children.insert(at, layer)
 
     def _delete_a_layer(self) -> None:
-        names = ("Seed", "Smooth")
-        layer = next((e for e in self.document.root.walk() if e.title.startswith(names)), None)
+        candidates = (e for e in self.document.root.walk() if e.title[0].isdigit())
+        layer = next(candidates, None)
         if layer is not None and layer.parent is not None and layer in layer.parent.children:
             layer.parent.children.remove(layer)
             self.document.active = self.document.root.children[0]

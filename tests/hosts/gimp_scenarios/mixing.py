@@ -38,7 +38,7 @@ def main(out):
     image = kit.load(f"{out}/mixed.xcf")
     group = next(x for x in image.get_layers() if x.is_group())
     mixed = group.get_children()[0]
-    attempt("again", mixed, mix="Candidate 2, seed 6", edits="smile=1", replace=True)
+    attempt("again", mixed, mix="2 · seed 6", edits="smile=1", replace=True)
     kit.save(image, f"{out}/again.xcf")
     attempt("nothing", group.get_children()[0], replace=True)
     attempt("layer", group.get_children()[0], mix="Green", replace=True)

@@ -44,7 +44,7 @@ def steps(stage):
     name, kind, visible, children = layers[1]
     assert (kind, visible) == ("grouplayer", True), layers
     assert "seed 5" in name, layers
-    names = ["Smooth", "Seed 7", "Seed 6", "Seed 5"]
+    names = ["4 · smooth", "3 · seed 7", "2 · seed 6", "1 · seed 5"]
     assert [child[0] for child in children] == names, children
     assert [child[2] for child in children] == [False, False, False, True], children
     yield from until(lambda: document.activeNode().name() == layers[0][0], 5, "the active layer")

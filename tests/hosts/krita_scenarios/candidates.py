@@ -86,7 +86,12 @@ def steps(stage):
     with_more = pixels(document)
     layers = tree(document)
     group = next(each for each in layers if each[1] == "grouplayer")
-    assert [each[0] for each in group[3]] == ["Seed 7", "Seed 6", "Seed 5", "More, seed 8"], group
+    assert [each[0] for each in group[3]] == [
+        "3 · seed 7",
+        "2 · seed 6",
+        "1 · seed 5",
+        "Seed 8 · more",
+    ], group
     yield from undo()
     yield from shows_run([5, 6, 7], 7, "the addition undone")
     seen["more undone"] = colour()

@@ -37,7 +37,7 @@ def steps(stage):
         yield from until(lambda: not control.is_busy)
 
     seen = {"plain": colour()}
-    yield from mix_with("Seed 6")
+    yield from mix_with("2 · seed 6")
     seen["half"] = colour()
     form.amount.spin.setValue(1.0)
     yield from until(lambda: colour() != seen["half"], what="the other candidate's colour")

@@ -97,8 +97,8 @@ def test_cancelled_additions_keep_what_came(docker: Docker, script: Script) -> N
     until(lambda: not docker.controller.is_busy)
     assert seeds(docker) == [5, 6, 7, 8]
     assert chosen_seed(docker) == 6
-    (more,) = (layer for layer in docker.document.root.walk() if layer.title.startswith("More"))
-    assert [layer.title for layer in more.children] == ["Seed 8"]
+    (more,) = (layer for layer in docker.document.root.walk() if layer.title.endswith("more"))
+    assert [layer.title for layer in more.children] == ["4 · seed 8"]
 
 
 def test_additions_to_a_run_that_was_undone_meanwhile_are_a_sentence(
@@ -128,7 +128,7 @@ def test_a_deleted_candidate_leaves_the_strip_and_a_neighbor_is_chosen(docker: D
     assert [each.starred for each in docker.controller.state.run.results] == [False, True]
     docker.controller.delete(1)
     assert chosen_seed(docker) == 5
-    assert [layer.title for layer in group.children] == ["Seed 5"]
+    assert [layer.title for layer in group.children] == ["1 · seed 5"]
     docker.controller.delete(0)  # the last one takes the group along
     assert [layer.title for layer in docker.document.root.children] == ["Background"]
     assert not docker.controller.state.run_is_attached
@@ -179,12 +179,12 @@ def test_keep_takes_all_that_are_starred(docker: Docker) -> None:
     names = [layer.title for layer in docker.document.root.children]
     assert names[0] == "Background"
     assert sorted(names[1:]) == [
-        "Inpaint · Constant colours · seed 6",
-        "Inpaint · Constant colours · seed 9",
+        "Seed 6 · Inpaint · Constant colours",
+        "Seed 9 · Inpaint · Constant colours",
     ]
     assert seeds(docker) == [6, 9]
     assert chosen_seed(docker) == 9  # next to the one that was chosen, which is not kept
-    assert {layer.title for layer in group.children} == {"Seed 5", "Seed 7"}
+    assert {layer.title for layer in group.children} == {"1 · seed 5", "3 · seed 7"}
     assert not keep.isEnabled()
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
     until(lambda: centre(docker, 1) == bgra(9, 1.0))
@@ -196,7 +196,7 @@ def test_keep_takes_the_only_one_that_is_starred(docker: Docker) -> None:
     docker.panel.results.keep.click()
     until(lambda: docker.controller.state.run_is_kept)
     assert [layer.kind for layer in docker.document.root.children] == ["paintlayer"] * 2
-    assert "seed 7" in docker.document.root.children[1].title
+    assert "Seed 7" in docker.document.root.children[1].title
 
 
 def test_keep_refuses_where_the_layers_would_look_different(docker: Docker) -> None:

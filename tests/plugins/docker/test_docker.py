@@ -43,7 +43,7 @@ def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
     assert state.run is not None
     assert [result.seed for result in state.run.results] == [5, 6, 7]
     group = docker.document.root.children[1]
-    assert [layer.title for layer in group.children] == ["Seed 7", "Seed 6", "Seed 5"]
+    assert [layer.title for layer in group.children] == ["3 · seed 7", "2 · seed 6", "1 · seed 5"]
     assert [layer.is_visible for layer in group.children] == [False, False, True]
     assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
     assert all(image is not None for image in state.strip.thumbnails)
@@ -237,7 +237,7 @@ def test_keep_makes_one_layer_and_the_sliders_go_on(docker: Docker) -> None:
     docker.panel.results.keep.click()
     until(lambda: docker.controller.state.run and docker.controller.state.run.kept)
     assert [layer.kind for layer in docker.document.root.children] == ["paintlayer"] * 2
-    assert "seed 7" in docker.document.root.children[1].title
+    assert "Seed 7" in docker.document.root.children[1].title
     docker.panel.edits.sliders["smile"].spin.setValue(2.0)
     until(lambda: centre(docker, 2) == bgra(7, 2.0))
 
@@ -258,7 +258,7 @@ def test_variants_come_with_every_candidate(docker: Docker) -> None:
     fill(docker)
     assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
     titles = [layer.title for layer in reversed(docker.document.root.children[1].children)]
-    assert titles == ["Seed 5", "Seed 5, edited", "Seed 6", "Seed 6, edited"]
+    assert titles == ["1 · seed 5", "1 · seed 5 · edited", "2 · seed 6", "2 · seed 6 · edited"]
 
 
 def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script) -> None:
@@ -369,7 +369,7 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     assert not docker.panel.sections["mix"].isVisibleTo(docker.panel)
     fill(docker)
     assert docker.panel.sections["mix"].isVisibleTo(docker.panel)
-    mix_with(docker, "Seed 7")
+    mix_with(docker, "3 · seed 7")
     until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bgra(7))))
     docker.panel.mix.amount.spin.setValue(1.0)
     until(lambda: is_near(centre(docker, 0), tuple(bgra(7))))
@@ -383,7 +383,7 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     docker.controller.choose(1)
     assert docker.panel.mix.other.currentText() == "With nothing"
     docker.controller.choose(0)
-    assert docker.panel.mix.other.currentText() == "Seed 7"
+    assert docker.panel.mix.other.currentText() == "3 · seed 7"
     mix_with(docker, "With nothing")
     until(lambda: centre(docker, 0) == bgra(5, 1.0))
 
@@ -416,7 +416,7 @@ def test_a_reopened_document_mixes_from_what_was_there_before(
     docker: Docker, daemon: FakeDaemon
 ) -> None:
     fill(docker)
-    mix_with(docker, "Seed 6")
+    mix_with(docker, "2 · seed 6")
     until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bgra(6))))
     until(lambda: not docker.controller.is_busy)
     copy = FakeDocument()

@@ -48,7 +48,12 @@ def test_a_smooth_candidate_is_the_last(docker: Docker, daemon: FakeDaemon) -> N
     fill(docker)
     assert docker.controller.state.notice is None
     group = docker.document.root.children[1]
-    assert [layer.title for layer in group.children] == ["Smooth", "Seed 7", "Seed 6", "Seed 5"]
+    assert [layer.title for layer in group.children] == [
+        "4 · smooth",
+        "3 · seed 7",
+        "2 · seed 6",
+        "1 · seed 5",
+    ]
     assert [layer.is_visible for layer in group.children] == [False, False, False, True]
     assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(6), bgra(7), smooth_bgra()]
     run = docker.controller.state.run
@@ -73,7 +78,7 @@ def test_a_smooth_candidate_that_is_awaited_has_its_caption(docker: Docker, scri
     docker.panel.run_row.stop.click()
     until(lambda: not docker.controller.is_busy)
     assert is_smooth(docker) == [False]
-    assert [each.title for each in docker.document.root.children[1].children] == ["Seed 5"]
+    assert [each.title for each in docker.document.root.children[1].children] == ["1 · seed 5"]
 
 
 def test_a_smooth_candidate_follows_edited_ones_and_is_plain(docker: Docker) -> None:
@@ -97,7 +102,7 @@ def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
     docker.controller.wish(smooth="always")
     fill(docker)
     edits, mix = docker.panel.edits, docker.panel.mix
-    assert mix.other.findText("Smooth") < 0
+    assert mix.other.findText("4 · smooth") < 0
     edits.sliders["smile"].spin.setValue(1.0)
     docker.controller.choose(3)  # before the edit was sent
     assert not edits.sliders["smile"].isEnabled()
@@ -105,7 +110,7 @@ def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
     assert not mix.other.isEnabled()
     assert "without the model" in edits._empty.text()
     assert "without the model" in mix.other.toolTip()
-    mix_with(docker, "Seed 6")
+    mix_with(docker, "2 · seed 6")
     assert mix.other.currentText() == "With nothing"
     edits.apply.click()  # now the sliders are those of the next run
     assert edits.sliders["smile"].isEnabled()
@@ -159,7 +164,7 @@ def test_a_smooth_candidate_is_kept_and_found_again(docker: Docker) -> None:
     docker.controller.choose(3)
     docker.panel.results.keep.click()
     until(lambda: docker.controller.state.run and docker.controller.state.run.kept)
-    assert docker.document.root.children[1].title == "Inpaint · smooth"
+    assert docker.document.root.children[1].title == "Smooth · Inpaint"
     copy = FakeDocument()
     copy.annotations = docker.document.annotations
     copy.root, copy.layers = docker.document.root, docker.document.layers

@@ -294,7 +294,10 @@ class Presenter:
         """Keep the chosen rendering as it is, beside the one that the sliders go on changing."""
         if self.state.phase is Phase.READY and self._slots:
             chosen = self._slots[self.chosen]
-            copy = self._slot(chosen.rendering, self._live.session_of(chosen.key))
+            index = chosen.rendering.candidate.index
+            alike = (each.copy for each in self.renderings if each.candidate.index == index)
+            rendering = chosen.rendering._replace(copy=max(alike) + 1)
+            copy = self._slot(rendering, self._live.session_of(chosen.key))
             self._slots.insert(self.chosen + 1, copy)
             self._view.show_renderings(self.renderings, self.chosen)
             self.offer()
@@ -406,7 +409,7 @@ def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Renderi
         attachment=new.attachment or old.candidate.attachment,
     )
     mixed = mixed_of(old.unmixed, wanted.mix, mixing)
-    return Rendering(candidate, wanted.edits, wanted.mix, mixed)
+    return Rendering(candidate, wanted.edits, wanted.mix, mixed, old.copy)
 
 
 def _same(first: Edits, second: Edits) -> bool:

@@ -9,12 +9,13 @@ from inpaint_client import Box, Candidate, Edits, Extent, Method
 from inpaint_client.geometry import union_of
 from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange
+from inpaint_client.session import layer_names
 from inpaint_client.session.history import PastRun, Result
 
 from ..host.new_layer import NewLayer, Pixels
 from ..host.parasites import named
 from ..host.precision import LAYOUTS, WITH_ALPHA, picture_format
-from ..translation import _
+from ..translation import _, say
 from .edits import describe_edits
 from .mixing import NOTHING, Mix, Mixed
 
@@ -26,6 +27,7 @@ class Rendering(NamedTuple):
     edits: Edits
     mix: Mix = NOTHING
     mixed: Mixed | None = None  # how `mix` was done; None: it is off
+    copy: int = 0  # which copy of its candidate it is; 0: the candidate itself
 
     @property
     def is_smooth(self) -> bool:
@@ -61,23 +63,21 @@ def layer_pixels(candidate: Candidate) -> Pixels:
 
 
 def layer_name(rendering: Rendering) -> str:
-    """Return such as "Candidate 2, seed 43", with its edits, and whether it is mixed."""
+    """Return such as "2 · seed 43", with its edits, and whether it is mixed."""
     candidate = rendering.candidate
+    number = candidate.index + 1
     if rendering.is_smooth:
-        return _("Candidate {number}, smooth").format(number=candidate.index + 1)
-    name = _("Candidate {number}, seed {seed}").format(
-        number=candidate.index + 1, seed=candidate.seed
-    )
+        return say(layer_names.smooth(number, rendering.copy))
     changes = _changes(rendering)
-    return f"{name}: {changes}" if changes else name
+    return say(layer_names.candidate(number, candidate.seed, changes, rendering.copy))
 
 
 def short_name(rendering: Rendering) -> str:
     """Under a thumbnail: the candidate's number, and a sign if it was changed; or "smooth"."""
-    if rendering.is_smooth:
-        return _("smooth")
-    number = rendering.candidate.index + 1
-    return f"{number} *" if _changes(rendering) else str(number)
+    name = _("smooth") if rendering.is_smooth else str(rendering.candidate.index + 1)
+    if rendering.copy:
+        name = _("{name}, copy {copy}").format(name=name, copy=rendering.copy)
+    return f"{name} *" if _changes(rendering) else name
 
 
 def _changes(rendering: Rendering) -> str:
@@ -87,12 +87,7 @@ def _changes(rendering: Rendering) -> str:
 
 def group_name(model: str, seed: int) -> str:
     """The name of a run's layer group; `model` may be unknown (empty)."""
-    name = (
-        _("Inpaint (StyleGAN), {model}, seed {seed}")
-        if model
-        else _("Inpaint (StyleGAN), seed {seed}")
-    )
-    return name.format(model=model, seed=seed)
+    return say(layer_names.run(seed, model))
 
 
 def run_of(

@@ -11,6 +11,7 @@ from inpaint_client.events import FrameChosen
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
+from inpaint_client.session import layer_names
 from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
 from inpaint_client.session.run_status import RunStatus
 from inpaint_client.session.strip import limited_to, neighbor, positions_left
@@ -22,7 +23,7 @@ from ..host.merging import keep_some, keep_visible
 from ..host.qt import QtCore
 from ..host.scratch import Scratch
 from ..host.selection import KeptSelection
-from ..runs.candidate_run import CandidateRun, Submit
+from ..runs.candidate_run import CandidateRun, Submit, layer_name
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
 from ..runs.run_book import RunBook
@@ -334,10 +335,10 @@ class DocumentSession(QtCore.QObject):
         for result in (run.results[i] for i in positions):
             self.document.rename(
                 merged or result.layer,
-                tr("Inpaint · smooth")
-                if result.is_smooth
-                else tr("Inpaint · {model} · seed {seed}").format(
-                    model=run.model, seed=result.seed
+                say(
+                    layer_names.kept_smooth()
+                    if result.is_smooth
+                    else layer_names.run(result.seed, run.model)
                 ),
             )
         self._update(replace(run, kept=merged))
@@ -398,7 +399,7 @@ class DocumentSession(QtCore.QObject):
         chosen = run.results[run.chosen]
         if chosen.is_smooth:
             return
-        name = tr("Seed {seed}, edited").format(seed=chosen.seed)
+        name = layer_name(chosen.index, chosen.seed, variant=0)
         layer = self.document.add_layer(run.group, name)
         if layer is None:
             return

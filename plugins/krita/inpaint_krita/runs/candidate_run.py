@@ -13,6 +13,7 @@ from inpaint_client.errors import BadInput, Cancelled, InpaintError
 from inpaint_client.events import Candidate, Message
 from inpaint_client.geometry import Frame
 from inpaint_client.requests import Edits, Job
+from inpaint_client.session import layer_names
 from inpaint_client.session.history import PastRun
 from inpaint_client.session.live_edit import Cancellable
 from inpaint_client.session.run_status import RunStatus, Stage
@@ -21,7 +22,7 @@ from ..host.colour import Space
 from ..host.document_protocol import Painting
 from ..host.layer_placement import Spot
 from ..host.qt import QtCore
-from ..text import tr
+from ..text import say, tr
 from .paint import Convert
 from .writer import Order, Writer
 
@@ -211,6 +212,7 @@ class CandidateRun(QtCore.QObject):
         self.progressed.emit(progress)
 
 
-def layer_name(seed: int, variant: int) -> str:
+def layer_name(index: int, seed: int, variant: int) -> str:
     """Of the layer of a candidate, or of a variant of it."""
-    return (tr("Seed {seed}") if variant < 0 else tr("Seed {seed}, edited")).format(seed=seed)
+    changes = "" if variant < 0 else tr("edited")
+    return say(layer_names.candidate(index + 1, seed, changes))

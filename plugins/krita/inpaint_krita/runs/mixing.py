@@ -47,7 +47,7 @@ def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Cho
     own = {result.layer for result in run.results} | {run.kept}
     return (
         *(
-            Choice(each.layer, layer_name(each.seed, each.variant))
+            Choice(each.layer, layer_name(each.index, each.seed, each.variant))
             for each in run.results
             if each is not chosen and not each.is_smooth
         ),

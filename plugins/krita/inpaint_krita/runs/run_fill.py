@@ -22,6 +22,7 @@ from inpaint_client.geometry import Box
 from inpaint_client.info import Limits
 from inpaint_client.pixels import crop
 from inpaint_client.requests import Edits, FillJob
+from inpaint_client.session import layer_names
 from inpaint_client.session.history import PastRun, Result
 from inpaint_client.session.run_status import Stage
 
@@ -29,7 +30,7 @@ from ..host.colour import Space
 from ..host.document_protocol import Pixels
 from ..host.layer_placement import Spot
 from ..host.qt import QtCore
-from ..text import tr
+from ..text import say
 from .candidate_run import CandidateRun, RunCanvas, Submit, layer_name
 from .capture import capture
 from .paint import Convert
@@ -128,13 +129,13 @@ class FillRun(CandidateRun):
         names, empty = [], []
         for index, own in enumerate(plan.wishes.seeds):
             for variant in range(-1, self._variants):
-                names.append(layer_name(own, variant))
+                names.append(layer_name(index, own, variant))
                 empty.append(Result(own, "", "", index, variant))
         if self._has_smooth:
-            names.append(tr("Smooth"))
+            names.append(say(layer_names.smooth(len(plan.wishes.seeds) + 1)))
             empty.append(Result(0, "", "", len(plan.wishes.seeds), method=Method.SMOOTH))
         seed = plan.wishes.seed
-        title = tr("Inpaint · {model} · seed {seed}").format(model=self._model, seed=seed)
+        title = say(layer_names.run(seed, self._model))
         self._group, layers = self._canvas.insert_run(plan.spot, title, names)
         box, crop_box = self._capture.hole_box, self._capture.crop_box
         now = datetime.now().astimezone()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from inpaint_client.errors import BadInput, InpaintError, NotFound
 from inpaint_client.events import Accepted, Candidate, Done, Failed, Message, Progress
 from inpaint_client.requests import EditJob, Edits, RecipeSource
+from inpaint_client.session import layer_names
 from inpaint_client.session.history import PastRun, Result, attachment_of
 from inpaint_client.session.live_edit import Session
 from inpaint_client.session.run_status import Stage
@@ -21,7 +22,7 @@ from inpaint_client.session.strip import seeds_after
 from ..host.colour import Space
 from ..host.guard import later
 from ..host.qt import QtCore
-from ..text import tr
+from ..text import say, tr
 from .candidate_run import CandidateRun, RunCanvas, Submit, layer_name
 from .paint import Convert
 
@@ -147,8 +148,8 @@ class MoreRun(CandidateRun):
 
     def _insert(self) -> PastRun:
         run, wanted = self._plan.current(), self._plan.wanted
-        names = [layer_name(each.seed, each.variant) for each in wanted]
-        title = tr("More, seed {seed}").format(seed=wanted[0].seed)
+        names = [layer_name(each.index, each.seed, each.variant) for each in wanted]
+        title = say(layer_names.more(wanted[0].seed))
         made = self._canvas.insert_more(run.group, title, names)
         if made is None:
             raise BadInput(tr("The layers of this run are no longer in the picture."))
