@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from inpaint_client import (
     Accepted,
     Candidate,
@@ -16,7 +18,7 @@ from inpaint_client import (
     Progress,
 )
 from inpaint_client.requests import FrameMode
-from inpaint_client.session.run_status import RunStatus, Stage
+from inpaint_client.session.run_status import RunStatus, Stage, spoken_time
 
 
 def frame(warning: str) -> FrameChosen:
@@ -68,8 +70,36 @@ def test_what_asks_for_no_decision_is_no_warning() -> None:
 
 
 def test_the_rest_is_told_from_the_pace_since_the_first() -> None:
-    status = RunStatus(Stage.RENDERING, 0, 3, 7, started=0.0, first_at=10.0)
-    assert status.left_s(14.0) == pytest.approx(8.0)
-    assert RunStatus(Stage.RENDERING, 0, 1, 7, first_at=10.0).left_s(14.0) is None
-    assert RunStatus(Stage.RENDERING, 0, 7, 7, first_at=10.0).left_s(14.0) is None
-    assert after(Progress(0, 4), Progress(1, 4)).first_at == 2.0
+    status = RunStatus(Stage.CONNECTING)
+    for now, done in ((10.0, 0), (12.0, 1), (14.0, 2), (16.0, 3)):
+        status = status.after(Progress(done, 7), now)
+    assert status.left_s(16.0) == pytest.approx(8.0)
+    assert status.left_s(19.0) == pytest.approx(5.0)  # it counts down between renderings
+    assert status.left_s(24.5) is None  # and says nothing once they are late
+    assert after(Progress(0, 4), Progress(1, 4)).left_s(4.0) is None
+
+
+@given(
+    paces=st.lists(st.floats(0.1, 9), min_size=3, max_size=12),
+    waits=st.lists(st.floats(0, 30), min_size=1, max_size=4),
+)
+def test_the_rest_never_grows_while_nothing_happens(paces: list[float], waits: list[float]) -> None:
+    total, now = len(paces) + 1, 5.0
+    status = RunStatus(Stage.CONNECTING).after(Progress(0, total), now)
+    for done, pace in enumerate(paces, start=1):
+        now += pace
+        status = status.after(Progress(done, total), now)
+        told = [status.left_s(now + wait) for wait in sorted(waits)]
+        known = [left for left in told if left is not None]
+        assert known == sorted(known, reverse=True)
+        assert all(left > 0 for left in known)
+        if done >= 2:
+            assert status.left_s(now) == pytest.approx((now - 5.0) / done * (total - done))
+    assert status.after(Progress(total, total), now + 1).left_s(now + 1) is None
+
+
+@given(seconds=st.floats(0, 7200))
+def test_times_are_spoken_in_whole_seconds_or_minutes(seconds: float) -> None:
+    said = spoken_time(seconds)
+    assert said != "0 s"
+    assert said.endswith(" s" if seconds <= 59 else " min")

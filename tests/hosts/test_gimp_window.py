@@ -539,6 +539,107 @@ def test_an_exception_in_a_callback_is_logged_and_told(lonely: Profile, screen: 
         assert live.result(answer)["status"] == "cancel"
 
 
+WALK = """
+import json
+from gi.repository import Atk, Gtk
+
+CONTROLS = (Gtk.Button, Gtk.Entry, Gtk.Scale, Gtk.ComboBox, Gtk.Expander, Gtk.ProgressBar)
+calls = []
+
+
+def show_manual(parent, say):
+    calls.append(1)
+    if len(calls) == 1:
+        parent.response(Gtk.ResponseType.HELP)
+        with open({out!r}, "w") as file:
+            json.dump([len(calls), list(walk(parent, ""))], file)
+
+
+def walk(widget, tip):
+    tip = widget.get_tooltip_text() or tip
+    if isinstance(widget, CONTROLS) and widget.get_child_visible():
+        heard = widget.get_accessible()
+        label = heard.ref_relation_set().contains(Atk.RelationType.LABELLED_BY)
+        kind = type(widget).__name__
+        width = widget.get_allocated_width()
+        yield [kind, heard.get_name() or "", bool(label), tip, width, widget.get_mapped()]
+    if isinstance(widget, Gtk.Container) and not isinstance(widget, Gtk.ComboBox):
+        for child in widget.get_children():
+            yield from walk(child, tip)
+"""
+
+
+@pytest.mark.parametrize("edit", [False, True])
+def test_every_control_has_a_name_and_a_tip_and_help_is_ours(
+    gimp: GimpHost, warm: Profile, plug_in: Path, slow: FakeProcess, screen: str, edit: bool
+) -> None:
+    environment = {"INPAINT_SERVER": slow.address}
+    profile = new_profile(gimp, plug_in, like=warm, environment=environment)
+    draw_picture(profile.folder / "picture.png")
+    manual = profile.plug_ins / "inpaint-gimp/inpaint_gimp/ui/manual.py"
+    out = profile.out / "widgets.json"
+    with profile.window(screen) as live:
+        live.move_away()
+        remember_seed(live, 7)
+        if edit:
+            answer = begin(live)
+            fill_and_wait(live, slow)
+            wait_for(lambda: stands_still(live), "the last candidate", 30)
+            live.key(DIALOG, "alt+i")
+            names = live.result(answer)["tree"][0][1]
+            manual.write_text(WALK.replace("{out!r}", repr(str(out))))
+            answer = live.start("edit_selected", name=names[0])
+        else:
+            manual.write_text(WALK.replace("{out!r}", repr(str(out))))
+            answer = begin(live)
+        window = EDIT_DIALOG if edit else DIALOG
+        live.find_window(window)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        look(live, "before-help")
+        live.key(window, "F1")
+        wait_for(out.is_file, "the manual to be asked for", 20)
+        wait_for(lambda: bool(out.read_text()), "the list", 5)
+        calls, controls = json.loads(out.read_text())
+        live.key(window, "Escape")
+        live.result(answer)
+    assert calls == 2, "F1 and the button Help lead to the manual of the plug-in"
+    assert len(controls) > 10
+    nameless = [each for each in controls if not each[1] and not each[2]]
+    without_tip = [each for each in controls if not each[3] and each[1] not in OF_GIMP]
+    assert nameless == []
+    assert without_tip == []
+    widths = [each[4] for each in controls if each[0] == "Scale" and each[5]]
+    assert widths
+    assert min(widths) >= 120
+
+
+# Buttons and lists that GIMP makes in every dialog of a filter, without tips of their own.
+OF_GIMP = {
+    "Help",
+    "Reset",
+    "Cancel",
+    "OK",
+    "Fill",
+    "Insert",
+    "Save Settings",
+    "Load Saved Settings",
+}
+
+
+def test_help_says_where_the_manual_is_if_nothing_can_show_it(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    answer = begin(live)
+    live.find_window(DIALOG)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    nothing = look(live)[NOTICE]
+    live.key(DIALOG, "F1")
+    wait_for(lambda: not np.array_equal(look(live)[NOTICE], nothing), "the place", 20)
+    look(live, "help")
+    live.key(DIALOG, "Escape")
+    live.result(answer)
+
+
 def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:
     """Where the status bar has its Cancel, right of the progress bar.
 

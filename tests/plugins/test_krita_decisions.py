@@ -244,9 +244,11 @@ class TestConnection:
 
 class TestProgress:
     def test_the_rest_is_told_from_the_pace_since_the_first(self) -> None:
-        status = RunStatus(Stage.RENDERING, 0, 3, 7, started=0.0, first_at=10.0)
+        status = RunStatus(Stage.RENDERING, 0, 3, 7, started=0.0, first_at=8.0, last_at=14.0)
         assert "3 of 7" in describe(status, 14.0)
         assert "about 8 s" in describe(status, 14.0)
+        assert "about 5 s" in describe(status, 17.0)
+        assert "left" not in describe(status, 22.5)
 
     def test_nobody_knows_before_the_second(self) -> None:
         status = RunStatus(Stage.RENDERING, 0, 1, 7, started=0.0, first_at=10.0)

@@ -8,6 +8,7 @@ import logging
 import secrets
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -274,22 +275,30 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
 
 
 async def _tidy(parts: Parts, every_s: float) -> None:
-    """Expired sessions and idle models give their memory back."""
-    idle_s = parts.config.idle_unload_s
-    tidied = (0, 0)
+    """Expired sessions, idle models, and all models without clients give their memory back."""
+    idle_s, alone_s = parts.config.idle_unload_s, parts.config.alone_unload_s
+    tidied = (0, 0, 0)
+    asked, last_asked = 0, time.monotonic()
+    if alone_s:
+        every_s = min(every_s, alone_s / 2)
     while True:
         await asyncio.sleep(every_s)
         parts.sessions.expire()
-        state = parts.accounts.num_requests, len(parts.sessions)
+        now = time.monotonic()
+        if parts.accounts.running or parts.accounts.num_requests != asked:
+            asked, last_asked = parts.accounts.num_requests, now
+        is_alone = bool(alone_s) and now - last_asked >= alone_s
+        models = parts.models.entries.values()
+        loaded = sum(home.is_loaded(model) for home in parts.engine.homes for model in models)
+        state = parts.accounts.num_requests, len(parts.sessions), loaded
         if state != tidied and not parts.accounts.running:
             tidied = state
             await asyncio.to_thread(return_freed_memory)
-        if idle_s:
+        if is_alone or idle_s:
+            free = partial(DeviceModels.unload_idle, idle_s=0.0 if is_alone else idle_s)
             with suppress(RequestError):
                 for home in parts.engine.homes:
-                    parts.engine.submit(
-                        lambda models: models.unload_idle(idle_s), Urgency.BACKGROUND, home=home
-                    )
+                    parts.engine.submit(free, Urgency.BACKGROUND, home=home)
 
 
 def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from ..events import Accepted, Done, FillEvent, FrameChosen, Progress
+from ..sentence import Sentence
 
 
 class Stage(Enum):
@@ -29,7 +31,9 @@ class RunStatus:
     done: int = 0
     total: int = 0
     started: float = 0.0
-    first_at: float = 0.0  # when renderings began to come
+    first_at: float = 0.0  # when the first count of renderings came
+    first_done: int = 0  # what that was
+    last_at: float = 0.0  # when the latest came
     session_id: str = ""
     warnings: tuple[str, ...] = ()  # of the frames: messages for the user
     details: tuple[str, ...] = ()  # of the frames: how the fill is made
@@ -71,19 +75,33 @@ class RunStatus:
                 done=event.done,
                 total=event.total,
                 first_at=self.first_at or now,
+                first_done=self.first_done if self.first_at else event.done,
+                last_at=now,
             )
         if isinstance(event, Done):
             return replace(self, stage=Stage.DONE)
         return self
 
     def left_s(self, now: float) -> float | None:
-        """Return seconds until the end, from the pace since the first rendering; None: unknown.
+        """Return seconds until the end, from the pace of the renderings that came; None: unknown.
 
-        The time before the first one says nothing about the rest.
+        It counts down between them, and says nothing once a rendering is late. Nor does it before
+        the second one: the time before the first tells nothing of the rest.
         """
-        if self.done < 2 or self.done >= self.total:
+        counted = self.done - self.first_done
+        if self.stage is not Stage.RENDERING or counted < 2 or self.done >= self.total:
             return None
-        return (now - self.first_at) / (self.done - 1) * (self.total - self.done)
+        pace = (self.last_at - self.first_at) / counted
+        left = pace * (self.total - self.done) - (now - self.last_at)
+        return left if left > 0 else None
+
+
+def spoken_time(seconds: float) -> Sentence:
+    """Return whole seconds, or minutes and seconds, to be said in the editor's language."""
+    whole = max(1, math.ceil(seconds))
+    if whole < 60:
+        return Sentence("{seconds} s", seconds=whole)
+    return Sentence("{minutes}:{seconds:02d} min", minutes=whole // 60, seconds=whole % 60)
 
 
 def _also(told: tuple[str, ...], event: FrameChosen, *, is_detail: bool) -> tuple[str, ...]:

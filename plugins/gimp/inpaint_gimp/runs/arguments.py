@@ -92,7 +92,7 @@ def fill_arguments() -> tuple[Argument, ...]:
             _("Varian_ts"),
             _(
                 "Further renderings of every candidate: lists of edits separated by "
-                "semicolons, for example “smile=2; age=-1, smile=1”"
+                "semicolons, for example “hair_lightness=2; yaw=-1, hair_lightness=1”"
             ),
             "",
         ),
@@ -200,7 +200,7 @@ def edits_argument() -> Argument:
         "edits",
         Kind.TEXT,
         _("E_dits"),
-        _("Changes along the model's directions, for example “smile=1.5, age=-1”"),
+        _("Changes along the model's directions, for example “hair_lightness=1.5, yaw=-1”"),
         "",
     )
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from inpaint_client import Candidate, Edits, FillEvent, Method
-from inpaint_client.session.run_status import RunStatus, Stage
+from inpaint_client.session.run_status import RunStatus, Stage, spoken_time
 
 from ..translation import _, say
 from .layers import Rendering
@@ -50,7 +50,12 @@ class Collector:
         if run.stage is Stage.ENCODING:
             return _("Looking at the picture…")
         if run.stage is Stage.RENDERING:
-            return _("{done} of {total} done").format(done=run.done, total=run.total)
+            left = run.left_s(time.monotonic())
+            if left is None:
+                return _("{done} of {total} done").format(done=run.done, total=run.total)
+            return _("{done} of {total} done, about {left} left").format(
+                done=run.done, total=run.total, left=say(spoken_time(left))
+            )
         return " ".join((_("Done."), *map(say, run.details)))
 
     def receive(self, event: FillEvent) -> None:

@@ -29,7 +29,7 @@ def parse_edits(text: str) -> Edits:
         if not (name and equals):
             raise BadInput(
                 _("“{part}” is not an edit.").format(part=part),
-                _("Write edits as NAME=VALUE, separated by commas, for example smile=1.5."),
+                _("Write edits as NAME=VALUE, separated by commas, for example yaw=1.5."),
             )
     return values
 

@@ -159,6 +159,7 @@ class FillDialog(ResultsDialog):
         program.connect("clicked", lambda button: self._choose_program())
         more.pack_start(labelled(_("Fill service"), program, self._labels), False, False, 0)
         expander = Gtk.Expander(label=_("More settings"))
+        expander.set_tooltip_text(_("More and less common settings"))
         expander.add(more)
         self._form.pack_start(expander, False, False, 0)
         self._add_changes()
@@ -176,6 +177,8 @@ class FillDialog(ResultsDialog):
         self._delete.connect("clicked", lambda button: self._presenter.delete())
         for button in (self._again, self._more, self._keep, self._delete):
             self._buttons.pack_start(button, False, False, 0)
+        self._models.get_accessible().set_name(_("The model that fills"))
+        self._models.set_tooltip_text(_("The model that fills"))
         super()._build()
         self._models.connect("changed", lambda combo: self._model_chosen())
         self._config.connect("notify::model", lambda *args: self._show_model())

@@ -6,6 +6,6 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
-from gi.repository import GdkPixbuf, GimpUi, GLib, GObject, Gtk, Pango  # noqa: E402
+from gi.repository import Gdk, GdkPixbuf, GimpUi, GLib, GObject, Gtk, Pango  # noqa: E402
 
-__all__ = ["GLib", "GObject", "GdkPixbuf", "GimpUi", "Gtk", "Pango"]
+__all__ = ["GLib", "GObject", "Gdk", "GdkPixbuf", "GimpUi", "Gtk", "Pango"]

@@ -10,7 +10,7 @@ from inpaint_client import StyleLevel
 from ..runs.mixing import NOTHING, Mix, Other, with_other
 from ..translation import _
 from .gtk import GimpUi, GLib, Gtk, Pango
-from .widgets import SLIDE_PAUSE_MS, labelled
+from .widgets import SLIDE_PAUSE_MS, describe, labelled, widen
 
 
 class MixForm(Gtk.Box):  # type: ignore[misc]
@@ -31,6 +31,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
                 "A layer is seen where the fill is: move it there."
             )
         )
+        self._combo.get_accessible().set_name(_("What the fill is mixed with"))
         for cell in self._combo.get_cells():  # a layer's name may be long
             cell.set_property("ellipsize", Pango.EllipsizeMode.END)
         self._combo.connect("changed", lambda combo: self._choose())
@@ -45,7 +46,8 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
             checks.pack_start(box, False, False, 0)
         self._amount = GimpUi.ScaleEntry.new(_("Amount"), NOTHING.amount, 0.0, 1.0, 2)
         self._amount.set_increments(0.05, 0.25)
-        self._amount.set_tooltip_text(_("0 = this result, 1 = the other one"))
+        widen(self._amount)
+        describe(self._amount, _("Amount"), _("0 = this result, 1 = the other one"))
         self._amount.connect("value-changed", lambda entry: self._moved())
         labels.add_widget(self._amount.get_label())
         self.pack_start(labelled(_("Mi_x"), self._combo, labels), False, False, 0)

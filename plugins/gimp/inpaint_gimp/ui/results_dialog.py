@@ -13,8 +13,9 @@ from ..runs.layers import Rendering, layer_name, layer_pixels, short_name
 from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
 from ..translation import _
-from .gtk import GimpUi, GLib, Gtk
+from .gtk import Gdk, GimpUi, GLib, GObject, Gtk
 from .guard import Guard
+from .manual import show_manual
 from .mix_form import MixForm
 from .notice_bar import NoticeBar
 from .preview import Preview
@@ -50,7 +51,7 @@ class ResultsDialog:
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
         self._sliders = Sliders(self._slid)
-        self._zero = Gtk.Button.new_with_mnemonic(_("_Zero all"))
+        self._zero = Gtk.Button.new_with_mnemonic(_("All to _0"))
         self._mix = MixForm(self._mixed)
         self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
@@ -63,6 +64,8 @@ class ResultsDialog:
         self._form = scrolling(self._left)
         config.connect("notify::edits", lambda *args: self._follow_edits())
         # Whoever comes back from the image may have made, moved or deleted layers there.
+        self._dialog.connect("key-press-event", lambda dialog, event: self._help_key(event))
+        self._dialog.connect("response", lambda dialog, answer: self._help(answer))
         self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
 
     def close(self) -> None:
@@ -95,6 +98,17 @@ class ResultsDialog:
             if not GLib.MainContext.default().iteration(False):
                 time.sleep(0.01)
         return not self._presenter.state.is_error
+
+    def _help(self, answer: Gtk.ResponseType) -> None:
+        """Show our manual; GIMP would look for a page in its own, which is not ours."""
+        if answer == Gtk.ResponseType.HELP:
+            GObject.signal_stop_emission_by_name(self._dialog, "response")
+            show_manual(self._dialog, self._presenter.warn)
+
+    def _help_key(self, event: Gdk.EventKey) -> bool:
+        if event.keyval == Gdk.KEY_F1:
+            show_manual(self._dialog, self._presenter.warn)
+        return bool(event.keyval == Gdk.KEY_F1)
 
     def _choose_program(self) -> None:
         """Let the user say where the service's program is, and start it."""
@@ -203,6 +217,7 @@ class ResultsDialog:
         label = Gtk.Label(
             label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
         )
+        self._zero.set_tooltip_text(_("All sliders back to 0"))
         self._zero.connect("clicked", lambda button: self._sliders.reset())
         heading.pack_start(label, True, True, 0)
         heading.pack_start(self._zero, False, False, 0)

@@ -15,6 +15,7 @@ from .preview import thumbnail
 
 PREVIEW_SIZE = 320  # px
 THUMBNAIL_SIZE = 84
+SLIDER_WIDTH = 120  # px, at least
 SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
 
 
@@ -42,6 +43,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._image.set_size_request(PREVIEW_SIZE, PREVIEW_SIZE)
         holder = Gtk.EventBox()
         holder.add(self._image)
+        holder.get_accessible().set_name(_("Zoomed view of the chosen result"))
         holder.set_tooltip_text(_("Hold the mouse button to see the original"))
         holder.connect("button-press-event", lambda *args: self._show_original())
         holder.connect("button-release-event", lambda *args: self._show_chosen())
@@ -61,9 +63,11 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._strip.connect("selected-children-changed", lambda strip: self._selected())
         # A bar that is always there says that there is more to see.
         scroller = Gtk.ScrolledWindow(
-            vscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False
+            hscrollbar_policy=Gtk.PolicyType.ALWAYS,
+            vscrollbar_policy=Gtk.PolicyType.NEVER,
+            overlay_scrolling=False,
         )
-        scroller.set_size_request(PREVIEW_SIZE, THUMBNAIL_SIZE + 40)
+        scroller.set_size_request(PREVIEW_SIZE, THUMBNAIL_SIZE + 56)
         scroller.add(self._strip)
         self.pack_start(scroller, False, False, 0)
 
@@ -142,6 +146,24 @@ def labelled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
     return row
 
 
+def widen(entry: GimpUi.ScaleEntry) -> None:
+    """Leave enough of a slider beside a long name to be set by hand."""
+    entry.get_range().set_size_request(SLIDER_WIDTH, -1)
+
+
+def describe(control: Gtk.Widget, name: str, tip: str) -> None:
+    """Give a control, and the parts of it that take the keys, a name to be read out, and a tip."""
+    control.set_tooltip_text(tip)
+    for part in (control, *parts_of(control)):
+        part.get_accessible().set_name(name)
+
+
+def parts_of(control: Gtk.Widget) -> list[Gtk.Widget]:
+    """Return the slider and the number of an entry of GIMP's that has both."""
+    inside = control.get_children() if isinstance(control, Gtk.Container) else []
+    return [part for part in inside if isinstance(part, Gtk.Scale | Gtk.SpinButton | Gtk.Entry)]
+
+
 def scrolling(column: Gtk.Box) -> Gtk.Box:
     """Add a box to the column that takes what is left there, and scrolls when it is higher."""
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
@@ -194,7 +216,8 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         )
         entry.set_increments(0.1, 0.5)
         labels.add_widget(entry.get_label())
-        entry.set_tooltip_text(direction.description)
+        widen(entry)
+        describe(entry, spoken(direction.name), direction.description or spoken(direction.name))
         entry.connect("value-changed", lambda widget: self._moved())
         self._entries[direction.name] = entry
         return entry
@@ -254,9 +277,12 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         super().__init__()
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50, selectable=True)
         self._bar = Gtk.ProgressBar()
+        self._bar.get_accessible().set_name(_("How far the run is"))
         self._stop = Gtk.Button.new_with_mnemonic(_("Sto_p"))
+        self._stop.set_tooltip_text(_("Stop this run; what has arrived can be used"))
         self._stop.connect("clicked", lambda button: stop())
         self._retry = Gtk.Button.new_with_mnemonic(_("_Try again"))
+        self._retry.set_tooltip_text(_("Ask the fill service once more"))
         self._retry.connect("clicked", lambda button: retry())
         self._program = Gtk.Button.new_with_mnemonic(_("Choose _program…"))
         self._program.set_tooltip_text(_("Say where inpaint-server is"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from inpaint_client.session.run_status import RunStatus, Stage
+from inpaint_client.session.run_status import RunStatus, Stage, spoken_time
 
-from ..text import tr
+from ..text import say, tr
 
 
 def describe(status: RunStatus, now: float) -> str:
@@ -27,7 +27,7 @@ def describe(status: RunStatus, now: float) -> str:
                 done=status.done, total=status.total, elapsed=elapsed
             )
         return tr("{done} of {total} · {elapsed}, about {left} left").format(
-            done=status.done, total=status.total, elapsed=elapsed, left=_seconds(left)
+            done=status.done, total=status.total, elapsed=elapsed, left=say(spoken_time(left))
         )
     return ""
 

@@ -145,7 +145,7 @@ def _hint(state: State) -> str:
     if state.model is None:
         return tr("The sliders appear when the daemon runs.")
     if not state.model.directions:
-        return tr("This model has no edits.")
+        return tr("This model has no sliders.")
     if state.is_smooth_chosen and not state.progress.is_running:
         return why_smooth_stays()
     if state.can_edit or state.progress.is_running:

@@ -94,9 +94,9 @@ class Form(QtWidgets.QWidget):
         connect(self.variety.changed, lambda value: self._wish(variety=value))
         self.context = QtWidgets.QComboBox()
         for label, key in (
-            (tr("Automatic"), "auto"),
+            (tr("Find the face"), "auto"),
             (tr("Around the selection"), "box"),
-            (tr("Rectangle …"), "frame"),
+            (tr("Given frame …"), "frame"),
         ):
             self.context.addItem(label, key)
         self.context.setToolTip(

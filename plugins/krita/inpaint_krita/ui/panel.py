@@ -74,10 +74,10 @@ class Panel(QtWidgets.QWidget):
         self.sections = {
             "settings": Section(tr("Settings")),
             "results": Section(tr("Results")),
-            "edits": Section(tr("Edits")),
+            "edits": Section(tr("Adjust")),
             "mix": Section(tr("Mix")),
         }
-        self.reset = IconButton("reset", tr("All edits back to 0"))
+        self.reset = IconButton("reset", tr("All sliders back to 0"))
         self.sections["edits"].corner.addWidget(self.reset)
         self._lay_out()
         self._connect()

@@ -1,0 +1,19 @@
+"""The manual of the plug-in, which comes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..translation import _
+from .gtk import GLib, Gtk
+
+MANUAL = Path(__file__).resolve().parents[1] / "Manual.html"
+
+
+def show_manual(parent: Gtk.Window, say: Callable[[str], None]) -> None:
+    """Open the manual in the user's browser; where there is none, say where it lies."""
+    try:
+        Gtk.show_uri_on_window(parent, MANUAL.as_uri(), Gtk.get_current_event_time())
+    except GLib.Error:
+        say(_("The manual is {path}.").format(path=MANUAL))
