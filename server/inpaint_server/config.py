@@ -84,7 +84,7 @@ class ServerConfig:
     model_memory_bytes: Whole = 0  # loaded models together, on each device; 0: no such limit
     gpu_memory_share: Portion = 0.9  # of what a GPU has free at the start, for models
     idle_unload_s: Number = 600.0  # a model unused for so long leaves the GPU; 0: never
-    alone_unload_s: Number = 60.0  # all models leave when no client asked for so long; 0: never
+    alone_unload_s: Number = 60.0  # without a request for so long, models and sessions go; 0: never
     session_ttl_s: Number = 1800.0  # how long an unused session is kept
     grace_s: Number = 20.0  # how long running fills may go on after SIGTERM
     idle_s: Number = 60.0  # a request whose client neither sends nor reads for so long is ended

@@ -275,7 +275,7 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
 
 
 async def _tidy(parts: Parts, every_s: float) -> None:
-    """Expired sessions, idle models, and all models without clients give their memory back."""
+    """Expired sessions and idle models give their memory back; without clients, all of them do."""
     idle_s, alone_s = parts.config.idle_unload_s, parts.config.alone_unload_s
     tidied = (0, 0, 0)
     asked, last_asked = 0, time.monotonic()
@@ -288,6 +288,8 @@ async def _tidy(parts: Parts, every_s: float) -> None:
         if parts.accounts.running or parts.accounts.num_requests != asked:
             asked, last_asked = parts.accounts.num_requests, now
         is_alone = bool(alone_s) and now - last_asked >= alone_s
+        if is_alone:
+            parts.sessions.clear()
         models = parts.models.entries.values()
         loaded = sum(home.is_loaded(model) for home in parts.engine.homes for model in models)
         state = parts.accounts.num_requests, len(parts.sessions), loaded

@@ -70,6 +70,11 @@ class SessionCache:
         with self._lock:
             self._expire()
 
+    def clear(self) -> None:
+        """Drop all: clients that come back send a recipe with the picture again."""
+        with self._lock:
+            self._kept.clear()
+
     def forget_encodings(self, model: str, home: DeviceModels) -> None:
         """A model leaves a device: what its encoder made goes too, and is made again if asked."""
         with self._lock:
