@@ -15,7 +15,7 @@ from ..runs.service import draw_seed
 from ..translation import _, say_error
 from .gtk import GimpUi, GObject, Gtk
 from .results_dialog import ResultsDialog
-from .widgets import labelled
+from .widgets import labelled, parts_of
 
 _MAIN = ("candidates", "new-seed", "seed", "truncation", "source", "context")
 _MORE = ("frame", "variants", "smooth", "group", "colour-match", "gradient", "grain", "feather")
@@ -207,5 +207,8 @@ class FillDialog(ResultsDialog):
     def _in_line(self, widget: Gtk.Widget) -> Gtk.Widget:
         """`widget` with its label as wide as the others, if it has one of its own."""
         if isinstance(widget, GimpUi.Labeled):
-            self._labels.add_widget(widget.get_label())
+            label = widget.get_label()
+            self._labels.add_widget(label)
+            for part in parts_of(widget):
+                part.get_accessible().set_name(label.get_text())
         return widget

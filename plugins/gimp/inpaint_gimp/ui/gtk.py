@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
 from gi.repository import Gdk, GdkPixbuf, GimpUi, GLib, GObject, Gtk, Pango  # noqa: E402

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from ..translation import _
 from .gtk import Gtk
 
 
@@ -13,6 +14,9 @@ class NoticeBar(Gtk.InfoBar):  # type: ignore[misc]
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=46)
         self._text.show()
         self.get_content_area().pack_start(self._text, True, True, 0)
+        for button in _buttons(self):
+            button.set_tooltip_text(_("Dismiss this message"))
+            button.get_accessible().set_name(_("Dismiss this message"))
         self.connect("response", lambda bar, response: dismiss())
         self.set_no_show_all(True)
 
@@ -20,3 +24,12 @@ class NoticeBar(Gtk.InfoBar):  # type: ignore[misc]
         """Show a text; an empty one takes the bar away."""
         self._text.set_text(text)
         self.set_visible(bool(text))
+
+
+def _buttons(container: Gtk.Container) -> Iterator[Gtk.Button]:
+    """Yield the buttons inside: GTK makes that of a bar itself."""
+    for child in container.get_children():
+        if isinstance(child, Gtk.Button):
+            yield child
+        elif isinstance(child, Gtk.Container):
+            yield from _buttons(child)

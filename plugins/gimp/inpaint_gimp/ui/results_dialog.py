@@ -13,7 +13,7 @@ from ..runs.layers import Rendering, layer_name, layer_pixels, short_name
 from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
 from ..translation import _
-from .gtk import Gdk, GimpUi, GLib, GObject, Gtk
+from .gtk import Gdk, GimpUi, GLib, Gtk
 from .guard import Guard
 from .manual import show_manual
 from .mix_form import MixForm
@@ -65,7 +65,6 @@ class ResultsDialog:
         config.connect("notify::edits", lambda *args: self._follow_edits())
         # Whoever comes back from the image may have made, moved or deleted layers there.
         self._dialog.connect("key-press-event", lambda dialog, event: self._help_key(event))
-        self._dialog.connect("response", lambda dialog, answer: self._help(answer))
         self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
 
     def close(self) -> None:
@@ -99,16 +98,29 @@ class ResultsDialog:
                 time.sleep(0.01)
         return not self._presenter.state.is_error
 
-    def _help(self, answer: Gtk.ResponseType) -> None:
-        """Show our manual; GIMP would look for a page in its own, which is not ours."""
-        if answer == Gtk.ResponseType.HELP:
-            GObject.signal_stop_emission_by_name(self._dialog, "response")
-            show_manual(self._dialog, self._presenter.warn)
+    def _help(self) -> None:
+        show_manual(self._dialog, self._presenter.warn)
 
     def _help_key(self, event: Gdk.EventKey) -> bool:
         if event.keyval == Gdk.KEY_F1:
-            show_manual(self._dialog, self._presenter.warn)
+            self._help()
         return bool(event.keyval == Gdk.KEY_F1)
+
+    def _take_over_help(self) -> None:
+        """Put our button in the place of GIMP's, which looks for a page in GIMP's own manual.
+
+        Nothing can come before what GIMP does when its button is pressed.
+        """
+        theirs = self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)
+        ours = Gtk.Button.new_with_mnemonic(theirs.get_label())
+        ours.set_tooltip_text(_("Open the manual of this plug-in"))
+        ours.connect("clicked", lambda button: self._help())
+        row = theirs.get_parent()
+        row.pack_start(ours, False, True, 0)
+        row.set_child_secondary(ours, True)
+        theirs.set_no_show_all(True)
+        theirs.hide()
+        ours.show()
 
     def _choose_program(self) -> None:
         """Let the user say where the service's program is, and start it."""
@@ -204,6 +216,7 @@ class ResultsDialog:
         messages.pack_start(self._notice, False, False, 0)
         messages.pack_end(self._status, False, False, 0)
         self._buttons.pack_end(self._status.controls, False, False, 0)
+        self._take_over_help()
         columns = Gtk.Box(spacing=18)
         columns.pack_start(self._left, True, True, 0)
         columns.pack_start(right, False, False, 0)

@@ -62,10 +62,8 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._strip.get_accessible().set_name(_("Candidates"))
         self._strip.connect("selected-children-changed", lambda strip: self._selected())
         # A bar that is always there says that there is more to see.
-        scroller = Gtk.ScrolledWindow(
-            hscrollbar_policy=Gtk.PolicyType.ALWAYS,
-            vscrollbar_policy=Gtk.PolicyType.NEVER,
-            overlay_scrolling=False,
+        self._scroller = scroller = Gtk.ScrolledWindow(
+            vscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False
         )
         scroller.set_size_request(PREVIEW_SIZE, THUMBNAIL_SIZE + 56)
         scroller.add(self._strip)
@@ -85,6 +83,8 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._strip.set_max_children_per_line(max(1, len(results)))  # one line, that scrolls
         self._strip.set_min_children_per_line(max(1, len(results)))
         self._strip.show_all()
+        shown = Gtk.PolicyType.ALWAYS if results else Gtk.PolicyType.AUTOMATIC
+        self._scroller.set_policy(shown, Gtk.PolicyType.NEVER)
         if results:
             self._strip.select_child(self._strip.get_child_at_index(chosen))
             self._show_chosen()
@@ -277,6 +277,7 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         super().__init__()
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50, selectable=True)
         self._bar = Gtk.ProgressBar()
+        self._bar.set_tooltip_text(_("How far the run is"))
         self._bar.get_accessible().set_name(_("How far the run is"))
         self._stop = Gtk.Button.new_with_mnemonic(_("Sto_p"))
         self._stop.set_tooltip_text(_("Stop this run; what has arrived can be used"))
