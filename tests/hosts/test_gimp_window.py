@@ -668,6 +668,20 @@ def test_help_opens_the_manual_in_the_browser(
     assert opened.read_text().strip().endswith("inpaint_gimp/Manual.html")
 
 
+def test_help_says_where_the_manual_is_if_nothing_can_show_it(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    answer = begin(live)
+    live.find_window(DIALOG)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    nothing = look(live)[NOTICE]
+    live.key(DIALOG, "F1")
+    wait_for(lambda: not np.array_equal(look(live)[NOTICE], nothing), "the place", 20)
+    look(live, "help")
+    live.key(DIALOG, "Escape")
+    live.result(answer)
+
+
 def cancel_button(live: LiveGimp, window: str) -> tuple[int, int]:
     """Where the status bar has its Cancel, right of the progress bar.
 

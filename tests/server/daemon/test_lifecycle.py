@@ -141,6 +141,23 @@ def test_an_idle_model_leaves_and_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_models_and_sessions_leave_when_no_client_asks(tmp_path: Path) -> None:
+    config = "alone_unload_s: 1.5"
+    with DaemonProcess(tmp_path, config=config) as daemon, daemon.caller() as caller:
+        filled = caller.fill(header())
+        end = time.monotonic() + 3
+        while time.monotonic() < end:  # a client that only asks how the daemon is
+            assert caller.info().models[0].loaded
+            time.sleep(0.2)
+        assert caller.edit(pb.EditHeader(session_id=filled.session_id)).candidates
+        eventually(lambda: "model=tiny loaded=false" in daemon.log.read_text(), "unloaded")
+        with pytest.raises(grpc.RpcError) as raised:
+            caller.edit(pb.EditHeader(session_id=filled.session_id))
+        assert raised.value.code() == grpc.StatusCode.NOT_FOUND
+        assert len(caller.fill(header()).candidates) == 1
+
+
+@pytest.mark.slow
 def test_killed_and_restarted_under_a_client(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.3) as first:
         caller = first.caller()
