@@ -100,7 +100,7 @@ def test_the_plug_ins_next_fill_waits_for_the_restart(
     with DaemonProcess(tmp_path, slow_s=0.0) as daemon:
         before = daemon.runtime()
         with BlockingClient(lambda: ensure_daemon(settings)) as client:
-            with pytest.raises(Unavailable, match="run the fill again"):
+            with pytest.raises(Unavailable, match="Fill again in a moment"):
                 list(client.fill(job(LOST)))
             events = list(client.fill(job(1)))
             assert sum(isinstance(event, Candidate) for event in events) == 1
@@ -140,7 +140,7 @@ def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> No
         for other in others:
             other.start()
         assert eventually(lambda: caller.info().queue_length == 1, PATIENCE_S)
-        with pytest.raises(grpc.RpcError, match="run the fill again"):
+        with pytest.raises(grpc.RpcError, match="Fill again in a moment"):
             caller.edit(pb.EditHeader(session_id=session, seed=LOST))  # goes before fills
         for other in others:
             other.join(PATIENCE_S)
