@@ -24,11 +24,11 @@ EDIT_DIALOG = r"^Edit fill"
 CHOOSER = "^Choose inpaint-server"
 IMAGE_WINDOW = "GIMP$"
 # The dialog stands in the corner: its buttons, and controls in the column that scrolls.
-MORE, DELETE, DISMISS = (850, 69), (850, 149), (900, 493)
+MORE, DELETE, DISMISS = (850, 69), (850, 149), (898, 509)
 CANDIDATES, VARIETY, CONTEXT, SMILE = (165, 69), (165, 176), (250, 256), (110, 380)
 SCROLLED = (slice(12, 420), slice(12, 410))  # rows and columns of the screen
 WHY_FIXED = (slice(418, 455), slice(12, 340))
-NOTICE = (slice(470, 515), slice(455, 870))
+NOTICE = (slice(486, 531), slice(455, 870))
 WHEEL_UP, WHEEL_DOWN = "4", "5"
 WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
 

@@ -14,7 +14,7 @@ def main(out):
 def attempt(image, drawables, **values):
     """[status, error text, layer tree, offsets of the new layer] after a fill."""
     status, error = kit.call(kit.FILL, image, drawables, **{**SETTINGS, **values})
-    made = next((x for x in image.get_layers() if x.get_name().startswith("Inpaint")), None)
+    made = next((x for x in image.get_layers() if "Inpaint" in x.get_name()), None)
     box = None
     if made is not None:
         layer = made.get_children()[0]

@@ -140,7 +140,7 @@ def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> No
         for other in others:
             other.start()
         assert eventually(lambda: caller.info().queue_length == 1, PATIENCE_S)
-        with pytest.raises(grpc.RpcError, match="Fill again in a moment"):
+        with pytest.raises(grpc.RpcError, match="run the fill again"):
             caller.edit(pb.EditHeader(session_id=session, seed=LOST))  # goes before fills
         for other in others:
             other.join(PATIENCE_S)
