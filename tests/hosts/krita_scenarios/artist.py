@@ -43,7 +43,7 @@ def steps(stage):
     assert len(layers) == 2, layers
     name, kind, visible, children = layers[1]
     assert (kind, visible) == ("grouplayer", True), layers
-    assert "seed 5" in name, layers
+    assert "Seed 5" in name, layers
     names = ["4 · smooth", "3 · seed 7", "2 · seed 6", "1 · seed 5"]
     assert [child[0] for child in children] == names, children
     assert [child[2] for child in children] == [False, False, False, True], children
