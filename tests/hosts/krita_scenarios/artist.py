@@ -119,7 +119,7 @@ def steps(stage):
     assert pixels(document) == edited
     kept = tree(document)
     assert [each[1] for each in kept] == ["paintlayer", "paintlayer"], kept
-    assert "seed 6" in kept[1][0], kept
+    assert "Seed 6" in kept[1][0], kept
     assert len(history()) == len(steps_before) + 2, history()
     save(document, stage.out / "kept.kra")
     yield from undo()

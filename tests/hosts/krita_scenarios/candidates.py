@@ -146,8 +146,8 @@ def steps(stage):
     no_problem(docker)
     kept = tree(document)
     assert [each[1] for each in kept] == ["paintlayer"] * 3, kept
-    assert sorted(each[0].split(" · ")[-1] for each in kept[1:]) == ["seed 5", "seed 9"], kept
-    assert [each[2] for each in kept if "seed" in each[0]].count(True) == 1, kept
+    assert sorted(each[0].split(" · ")[0] for each in kept[1:]) == ["Seed 5", "Seed 9"], kept
+    assert [each[2] for each in kept if "Seed" in each[0]].count(True) == 1, kept
     assert steps_made() == 4, history()
     yield from shows(document, starred)
     assert (seeds(), chosen()) == ([5, 9], 9)
@@ -169,7 +169,7 @@ def steps(stage):
     yield from until(lambda: len(tree(document)) == 3, 5, "all redone")
     yield from until(lambda: chosen() == 9, 5)
     yield from shows(document, starred)
-    assert sorted(each[0].split(" · ")[-1] for each in tree(document)[1:]) == ["seed 5", "seed 9"]
+    assert sorted(each[0].split(" · ")[0] for each in tree(document)[1:]) == ["Seed 5", "Seed 9"]
 
     # -- a kept one goes on ------------------------------------------------------------------
     results.grid.chosen.emit(0)

@@ -38,7 +38,7 @@ def steps(stage):
         yield from inpaint(docker)
 
     def names():
-        return [each[0].split()[-1] for each in tree(document)]
+        return [each[0].split(" ")[:2][-1] for each in tree(document)]
 
     def activate(node):
         document.setActiveNode(node)
