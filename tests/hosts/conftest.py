@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -11,7 +10,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from gimp_fixtures import archive, fake, gimp, lonely, plug_in, screen, user, warm  # noqa: F401
+from gimp_fixtures import (  # noqa: F401
+    archive,
+    fake,
+    gimp,
+    lonely,
+    missing,
+    plug_in,
+    screen,
+    user,
+    warm,
+)
+from host_chroot import MAY_BE_MISSING
 from krita_host import KritaHost, Run, RunKrita, find, profile, run_scenario
 from xvfb import HostMissing, display
 
@@ -24,15 +34,14 @@ def krita_screen() -> Iterator[str]:
         yield name
 
 
-@pytest.fixture(scope="session", params=["native", "trixie"])
+@pytest.fixture(scope="session", params=["native", "trixie", "unstable"])
 def krita(request: pytest.FixtureRequest) -> KritaHost:
     """Each Krita in turn."""
     try:
         return find(request.param)
-    except HostMissing as missing:
-        if os.environ.get("REQUIRE_HOSTS"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+    except HostMissing as reason:
+        missing(reason, may_be=request.param in MAY_BE_MISSING)
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="tiny", help="a bundle")
     parser.add_argument("--edit", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    parser.add_argument("--host", default="native", choices=("native", "trixie"))
+    parser.add_argument("--host", default="native", choices=("native", "trixie", "unstable"))
     arguments = parser.parse_args()
     subprocess.run([sys.executable, ROOT / "plugins/build.py", "krita"], check=True)
     host = find(arguments.host)

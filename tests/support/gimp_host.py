@@ -1,8 +1,8 @@
-"""Start a real GIMP 3.0, unattended, and let it run Python: without a window, or in a live one.
+"""Start a real GIMP 3, unattended, and let it run Python: without a window, or in a live one.
 
-GIMP lives in the chroot that scripts/host-chroot makes. A symbolic link in there makes the outer
-paths of its files valid inside too, so that both sides speak of the same names and nothing has to
-be mounted.
+Two of them, in the chroots that scripts/host-chroot makes: 3.0 in `trixie`, 3.2 in `unstable`. A
+symbolic link in there makes the outer paths of its files valid inside too, so that both sides speak
+of the same names and nothing has to be mounted.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xvfb import HostMissing
+from host_chroot import chroot_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "tests" / "hosts" / "gimp_scenarios"
-CONSOLE = "gimp-console-3.0"
-WINDOW = "gimp-3.0"
 _GIMPRC = "(show-welcome-dialog no)\n(check-updates no)\n"
 _SILENT = "--stack-trace-mode=never"
+# GIMP 3.2's icons are decoded by programs in sandboxes of bubblewrap, which a chroot cannot make.
+_NO_SANDBOX = """#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in /usr/libexec/glycin-loaders/*) exec "$@" ;; esac
+  shift
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,25 @@ class GimpHost:
     def scratch(self) -> Path:
         return self.root / "work"
 
+    @property
+    def console(self) -> str:
+        """The name of the program without a window, such as gimp-console-3.0."""
+        (program,) = self.root.glob("usr/bin/gimp-console-3.?")
+        return program.name
+
+    @property
+    def window(self) -> str:
+        """The name of the program with a window, such as gimp-3.0."""
+        return self.console.replace("-console", "")
+
     def command(self, environment: Mapping[str, str], arguments: list[str]) -> list[str]:
         variables = [f"{name}={value}" for name, value in environment.items()]
         return ["chroot", str(self.root), "env", "-i", *variables, *arguments]
 
 
-def find() -> GimpHost:
-    """The GIMP of the chroot; HostMissing says why there is none."""
-    if os.geteuid() != 0:
-        raise HostMissing("a chroot needs root")
-    answer = subprocess.run(
-        [ROOT / "scripts" / "host-chroot", "path"], capture_output=True, text=True, check=False
-    )
-    if answer.returncode:
-        raise HostMissing("the trixie chroot is not built (sudo scripts/host-chroot)")
-    host = GimpHost(Path(answer.stdout.strip()))
+def find(release: str = "trixie") -> GimpHost:
+    """The GIMP of a chroot; HostMissing says why there is none."""
+    host = GimpHost(chroot_of(release))
     link = host.root / host.root.relative_to("/")
     if not link.is_symlink():
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +130,16 @@ class Profile:
         """Exit status (None if it had to be killed) and words of a GIMP that runs `code`."""
         self.out.mkdir(exist_ok=True)
         command = [
-            *("env", "-C", str(folder), CONSOLE, "-i", "-d", "-f", _SILENT),
+            *(
+                "env",
+                "-C",
+                str(folder),
+                self.host.console,
+                "-i",
+                "-d",
+                "-f",
+                _SILENT,
+            ),
             *(f"--batch-interpreter={interpreter}", "-b", code, "--quit"),
         ]
         log = self.out / "gimp.log"
@@ -172,7 +190,7 @@ class Profile:
         (self.gimp_folder / "gimprc").write_text(_GIMPRC)
         self.out.mkdir(exist_ok=True)
         bus = self.folder / "bus"
-        shell = f"echo $DBUS_SESSION_BUS_ADDRESS >{bus}; exec {WINDOW} -f -s {_SILENT}"
+        shell = f"echo $DBUS_SESSION_BUS_ADDRESS >{bus}; exec {self.host.window} -f -s {_SILENT}"
         variables = {**self.variables(), "DISPLAY": display}
         with (self.out / "window.log").open("wb") as words:
             process = subprocess.Popen(
@@ -295,6 +313,8 @@ def new_profile(
     for made in (profile.plug_ins, profile.runtime, folder / "home", folder / "bin"):
         made.mkdir(parents=True)
     profile.runtime.chmod(0o700)
+    (folder / "bin/bwrap").write_text(_NO_SANDBOX, encoding="utf-8")
+    (folder / "bin/bwrap").chmod(0o755)
     if like is not None:
         for name in ("pluginrc", "gimprc"):
             if (like.gimp_folder / name).exists():

@@ -1,7 +1,7 @@
 """Start a real Krita, unattended, and let it run one scenario (tests/hosts/krita_scenarios).
 
-Two of them: `native`, the machine's own (5.1.5 on Debian 12), and `trixie`, 5.2 in the chroot that
-scripts/host-chroot makes. Both draw on an Xvfb of ours.
+Three of them: `native`, the machine's own (5.1.5 on Debian 12), and those in the chroots that
+scripts/host-chroot makes: 5.2 in `trixie`, 6 in `unstable`. All draw on an Xvfb of ours.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from host_chroot import chroot_of
 from xvfb import HostMissing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ class KritaHost:
     @property
     def scratch(self) -> Path:
         """A folder that both this process and the host can see."""
-        return self.root / "work" if self.name == "trixie" else CACHE / "inpaint-work"
+        return CACHE / "inpaint-work" if self.name == "native" else self.root / "work"
 
     def inside(self, path: Path) -> str:
         """The same path as the host sees it."""
@@ -64,7 +65,7 @@ class KritaHost:
 
 
 def find(name: str) -> KritaHost:
-    """The Krita called `native` or `trixie`; HostMissing says why there is none."""
+    """The Krita called `native`, `trixie` or `unstable`; HostMissing says why there is none."""
     if shutil.which("Xvfb") is None:
         raise HostMissing("Xvfb is not installed (apt-get install xvfb)")
     if name == "native":
@@ -72,14 +73,7 @@ def find(name: str) -> KritaHost:
             raise HostMissing(f"Krita is not installed (apt-get install {' '.join(PACKAGES)})")
         root = Path("/")
     else:
-        if os.geteuid() != 0:
-            raise HostMissing("a chroot needs root")
-        answer = subprocess.run(
-            [ROOT / "scripts" / "host-chroot", "path"], capture_output=True, text=True, check=False
-        )
-        if answer.returncode:
-            raise HostMissing("the trixie chroot is not built (sudo scripts/host-chroot)")
-        root = Path(answer.stdout.strip())
+        root = chroot_of(name)
     return KritaHost(name, root, _package_version(root))
 
 

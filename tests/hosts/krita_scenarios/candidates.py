@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 from studio import (
     QtCore,
@@ -108,7 +109,7 @@ def steps(stage):
     yield from until(lambda: QtWidgets.QApplication.focusWidget() is results.grid, 5, "the focus")
     base = document.topLevelNodes()[0]
     untouched = bytes(base.pixelData(0, 0, WIDTH, 240))
-    press(results.grid, QtCore.Qt.Key_Delete)
+    press(results.grid, QtCore.Qt.Key.Key_Delete)
     yield 200
     assert bytes(base.pixelData(0, 0, WIDTH, 240)) == untouched, "Krita took the key"
     assert (seeds(), chosen()) == ([5, 7, 8, 9], 7)
@@ -189,6 +190,5 @@ def steps(stage):
 
 def press(widget, key):
     """A key as the keyboard sends it: as a shortcut first."""
-    from PyQt5 import QtTest
-
+    QtTest = import_module(QtGui.__name__.replace("QtGui", "QtTest"))
     QtTest.QTest.keyClick(widget, key)

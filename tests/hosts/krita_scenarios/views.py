@@ -29,8 +29,8 @@ def steps(stage):
     layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
     docker.setVisible(True)
     yield 200
-    window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Vertical)
-    window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Horizontal)
+    window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Orientation.Vertical)
+    window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Orientation.Horizontal)
     control.document_changed()
     x, y, width, height = stage.arguments["selection"]
     yield from select(document, x, y, width, height, feather=max(2, width // 20))

@@ -22,7 +22,7 @@ def steps(stage):
         if each is not docker:
             each.setVisible(False)
     docker.setVisible(True)
-    window.resizeDocks([docker], [300], QtCore.Qt.Horizontal)
+    window.resizeDocks([docker], [300], QtCore.Qt.Orientation.Horizontal)
     control.document_changed()
     wish(docker, candidates=3, sections_closed="")
     yield from select(document, 200, 150, 180, 160)

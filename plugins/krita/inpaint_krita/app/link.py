@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 
 from inpaint_client.daemon import Starting, ensure_daemon
 from inpaint_client.discovery import find_daemon, is_local_choice
@@ -28,17 +29,12 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_MS = 4000  # a daemon that was started or stopped by hand is noticed
 
 
-class _Mailbox(QtCore.QObject):
-    """Carries one run's messages from the client's thread to the window's."""
-
-    arrived = QtCore.pyqtSignal(object)
-
-
 class Link(QtCore.QObject):
     """One for the whole plug-in. `close` it when Krita ends."""
 
     changed = QtCore.pyqtSignal()
     _answered = QtCore.pyqtSignal(object)
+    _arrived = QtCore.pyqtSignal(object, object)
     _starting = QtCore.pyqtSignal(object)
 
     def __init__(self, settings: ConnectionSettings, parent: QtCore.QObject | None = None) -> None:
@@ -52,6 +48,7 @@ class Link(QtCore.QObject):
         self._worker = Worker(self._locate)
         connect(self._answered, self._take_answer)
         connect(self._starting, self._take_starting)
+        connect(self._arrived, self._take_message)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(LOOK_EVERY_MS)
         connect(self._timer.timeout, self._look_again)
@@ -79,19 +76,11 @@ class Link(QtCore.QObject):
 
     def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
         """Send a job; `receive` is called in the window's thread. Starts the daemon if need be."""
-        mailbox = _Mailbox(self)
         self._runs += 1
-
-        def take(message: Message) -> None:
-            if isinstance(message, (Done, Failed)):
-                self._runs -= 1
-                mailbox.deleteLater()
-            elif self.connection.phase is not Phase.READY:
-                self.look()  # it answers: say so
-            receive(message)
-
-        connect(mailbox.arrived, take)
-        return self._worker.submit(job, mailbox.arrived.emit, self.settings.timeout_s or None)
+        # One signal for all runs: PyQt 6 crashed when each had an object of its own, deleted by the
+        # slot of its last message.
+        timeout_s = self.settings.timeout_s or None
+        return self._worker.submit(job, partial(self._arrived.emit, receive), timeout_s)
 
     def use(self, settings: ConnectionSettings) -> None:
         """Other settings: look again."""
@@ -122,6 +111,13 @@ class Link(QtCore.QObject):
         phase = self.connection.phase
         if phase in (Phase.READY, Phase.MISSING) or (phase is Phase.FAILED and not self.is_remote):
             self.look()
+
+    def _take_message(self, receive: Callable[[Message], None], message: Message) -> None:
+        if isinstance(message, (Done, Failed)):
+            self._runs -= 1
+        elif self.connection.phase is not Phase.READY:
+            self.look()  # it answers: say so
+        receive(message)
 
     def _take_starting(self, starting: Starting) -> None:
         self._set(Connection(Phase.STARTING, detail=starting.last_line))

@@ -1,0 +1,29 @@
+"""The chroots with other releases' hosts, which scripts/host-chroot builds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from xvfb import HostMissing
+
+ROOT = Path(__file__).resolve().parents[2]
+MAY_BE_MISSING = ("unstable",)  # Debian's changes daily, and cannot be had everywhere
+
+
+def chroot_of(release: str) -> Path:
+    """Where the file system of a release starts; HostMissing says why there is none."""
+    if os.geteuid() != 0:
+        raise HostMissing("a chroot needs root")
+    answer = subprocess.run(
+        [ROOT / "scripts" / "host-chroot", "path", release],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        raise HostMissing(
+            f"the chroot of Debian {release} is not built (sudo scripts/host-chroot {release})"
+        )
+    return Path(answer.stdout.strip())
