@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check format schemas test test-fast test-gpu test-hosts fuzz soak demo run bench clean
+.PHONY: help setup protos plugins check format schemas test test-fast test-gpu test-hosts test-hosts-next fuzz soak demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,7 +42,11 @@ test-gpu: setup  ## the tests that need a GPU; they fail where there is none
 
 test-hosts: setup  ## the plug-ins in real Kritas and in GIMP, which it installs (Debian, root)
 	@scripts/setup-hosts
-	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
+	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts -k "not unstable"
+
+test-hosts-next: setup  ## the same in Krita 6 and GIMP 3.2, of Debian's unstable
+	@scripts/setup-hosts unstable
+	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts -k unstable
 
 demo: setup  ## start a daemon, fill the example picture through it, stop the daemon
 	$(PY) examples/demo.py

@@ -21,7 +21,6 @@ from gimp_fixtures import (  # noqa: F401
     user,
     warm,
 )
-from host_chroot import MAY_BE_MISSING
 from krita_host import KritaHost, Run, RunKrita, find, profile, run_scenario
 from xvfb import HostMissing, display
 
@@ -40,7 +39,7 @@ def krita(request: pytest.FixtureRequest) -> KritaHost:
     try:
         return find(request.param)
     except HostMissing as reason:
-        missing(reason, may_be=request.param in MAY_BE_MISSING)
+        missing(reason)
         raise
 
 

@@ -14,7 +14,6 @@ import gimp_host
 import pytest
 from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, Profile, new_profile
-from host_chroot import MAY_BE_MISSING
 from inpaint_install.gimp import unpack
 from xvfb import HostMissing, display
 
@@ -22,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 KEEP_S = 3600
 
 
-def missing(reason: object, *, may_be: bool = False) -> None:
-    """Skip, or fail where hosts are required and this one may not be missing."""
-    if os.environ.get("REQUIRE_HOSTS") and not may_be:
+def missing(reason: object) -> None:
+    """Skip, or fail where hosts are required."""
+    if os.environ.get("REQUIRE_HOSTS"):
         pytest.fail(f"REQUIRE_HOSTS is set, and {reason}")
     pytest.skip(str(reason))
 
@@ -35,7 +34,7 @@ def gimp(request: pytest.FixtureRequest) -> GimpHost:
     try:
         host = gimp_host.find(request.param)
     except HostMissing as error:
-        missing(error, may_be=request.param in MAY_BE_MISSING)
+        missing(error)
         raise
     # What a test wrote stays for whoever wants to look at it, but not for ever.
     for folder in host.scratch.glob("gimp-*"):

@@ -9,7 +9,6 @@ from pathlib import Path
 from xvfb import HostMissing
 
 ROOT = Path(__file__).resolve().parents[2]
-MAY_BE_MISSING = ("unstable",)  # Debian's changes daily, and cannot be had everywhere
 
 
 def chroot_of(release: str) -> Path:
