@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import BoolMask, Coordinates, MaskU8, Matrix, covered
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import Choice, grouped
 
@@ -59,6 +60,32 @@ class Hole:
             return None
         part = self.cut(self.bounds)._only(inside_frame(frame, self.bounds))
         return None if part.bounds is None else part.cut(part.bounds)
+
+    def reduced(self, picture: DocumentPicture) -> Hole:
+        """Return the hole as it lies in a reduced picture, in that picture's own pixels.
+
+        A pixel belongs to it if any of the hole falls into it, so that nothing of the hole's old
+        content shows beside it.
+        """
+        coverage = np.zeros(picture.pixels.shape[:2], np.uint8)
+        if self.bounds is None:
+            return Hole(coverage)
+        x, y = self.bounds.x - picture.origin[0], self.bounds.y - picture.origin[1]
+        columns = np.floor((x + 0.5 + np.arange(self.bounds.width)) * picture.scale[0])
+        rows = np.floor((y + 0.5 + np.arange(self.bounds.height)) * picture.scale[1])
+        mask = self.cut(self.bounds).mask
+        across, down = (
+            (places >= 0) & (places < length)
+            for places, length in ((columns, coverage.shape[1]), (rows, coverage.shape[0]))
+        )
+        columns, rows, mask = columns[across], rows[down], mask[down][:, across]
+        if not mask.size:
+            return Hole(coverage)
+        left, top = (np.flatnonzero(np.diff(places, prepend=-np.inf)) for places in (columns, rows))
+        some = np.logical_or.reduceat(np.logical_or.reduceat(mask, top, axis=0), left, axis=1)
+        at = np.ix_(rows[top].astype(np.intp), columns[left].astype(np.intp))
+        coverage[at] = some * np.uint8(255)
+        return Hole(coverage)
 
     def without(self, part: Hole) -> Hole:
         """Return the hole without a part of it, whose box lies inside `self.box`."""
