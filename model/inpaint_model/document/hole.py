@@ -67,24 +67,21 @@ class Hole:
         A pixel belongs to it if any of the hole falls into it, so that nothing of the hole's old
         content shows beside it.
         """
-        coverage = np.zeros(picture.pixels.shape[:2], np.uint8)
+        height, width = picture.pixels.shape[:2]
+        coverage = np.zeros((height, width), np.uint8)
         if self.bounds is None:
             return Hole(coverage)
         x, y = self.bounds.x - picture.origin[0], self.bounds.y - picture.origin[1]
         columns = np.floor((x + 0.5 + np.arange(self.bounds.width)) * picture.scale[0])
         rows = np.floor((y + 0.5 + np.arange(self.bounds.height)) * picture.scale[1])
-        mask = self.cut(self.bounds).mask
-        across, down = (
-            (places >= 0) & (places < length)
-            for places, length in ((columns, coverage.shape[1]), (rows, coverage.shape[0]))
-        )
-        columns, rows, mask = columns[across], rows[down], mask[down][:, across]
+        across, down = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
+        mask = self.cut(self.bounds).mask[down][:, across]
         if not mask.size:
             return Hole(coverage)
-        left, top = (np.flatnonzero(np.diff(places, prepend=-np.inf)) for places in (columns, rows))
+        columns, left = np.unique(columns[across], return_index=True)
+        rows, top = np.unique(rows[down], return_index=True)
         some = np.logical_or.reduceat(np.logical_or.reduceat(mask, top, axis=0), left, axis=1)
-        at = np.ix_(rows[top].astype(np.intp), columns[left].astype(np.intp))
-        coverage[at] = some * np.uint8(255)
+        coverage[np.ix_(rows.astype(np.intp), columns.astype(np.intp))] = some * np.uint8(255)
         return Hole(coverage)
 
     def without(self, part: Hole) -> Hole:

@@ -82,9 +82,9 @@ class GimpImage:
         _, non_empty, x1, y1, x2, y2 = Gimp.Selection.bounds(self.image)
         return Box.from_corners(x1, y1, x2, y2) if non_empty else None
 
-    def coverage(self, box: Box) -> bytes:
+    def coverage(self, box: Box, step: int = 1) -> bytes:
         """Return the selection inside `box`, 8 bit. Linear: a curve would change its softness."""
-        return PixelSource(self.image.get_selection()).read(box, "Y u8")
+        return PixelSource(self.image.get_selection()).read(box, "Y u8", step)
 
     def _item(self, drawable: Gimp.Drawable) -> Item:
         kind = Kind.LAYER
