@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from inpaint_client import Accepted, Candidate, Done, FillEvent, Frame, FrameChosen, Progress
+from inpaint_client.events import Sending
 from inpaint_client.requests import FrameMode
 from inpaint_client.session.run_status import RunStatus, Stage
 
@@ -26,6 +27,8 @@ CANDIDATE = Candidate(0, -1, 7, (), "{}", b"")
     ("events", "stage", "fraction"),
     [
         ([], Stage.CONNECTING, None),
+        ([Sending(0.25)], Stage.SENDING, 0.25),
+        ([Sending(0.5), Accepted("s", 2)], Stage.QUEUED, None),
         ([Accepted("s", 2)], Stage.QUEUED, None),
         ([Accepted("s", 2), Accepted("s", 0)], Stage.ENCODING, None),
         ([Accepted("s", 0), frame("")], Stage.ENCODING, None),

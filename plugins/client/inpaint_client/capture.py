@@ -48,6 +48,12 @@ class Capture:
                 f"{tuple(self.crop_box.extent)} differ in size."
             )
 
+    @property
+    def num_bytes(self) -> int:
+        """How many bytes its pictures have that may travel in pieces."""
+        pictures = (self.crop, self.hole, self.overview)
+        return sum(len(picture.data) for picture in pictures if picture)
+
     @cached_property
     def hole_box(self) -> Box:
         """The smallest box around everything selected, document px."""

@@ -21,7 +21,7 @@ from typing import TypeVar
 from .client import Client
 from .endpoint import Endpoint
 from .errors import Cancelled, InpaintError, NoDaemon, Unavailable
-from .events import Done, Failed, FillEvent, Message
+from .events import Done, Failed, FillEvent, Message, Sending
 from .requests import EditJob, Job
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class Worker:
             try:
                 async with aclosing(_start(client, job, timeout_s)) as events:
                     async for event in events:
-                        begun = True
+                        begun = begun or not isinstance(event, Sending)
                         yield event
             except Unavailable:
                 delay = next(delays, None)
