@@ -72,6 +72,16 @@ def draw(path: Path, side: int, bits: int) -> None:
     path.write_bytes(imagecodecs.png_encode(values.astype(f"u{bits // 8}"), 1))
 
 
+def as_krita_stores(png: Path) -> Path:
+    """The same picture as the bytes of a layer of Krita's, beside it."""
+    path = png.with_suffix(".bgra")
+    if not path.exists():
+        rgb = imagecodecs.png_decode(png.read_bytes())
+        opaque = np.full_like(rgb[..., :1], np.iinfo(rgb.dtype).max)
+        path.write_bytes(np.concatenate([rgb[..., ::-1], opaque], axis=2).tobytes())
+    return path
+
+
 class Counter:
     """Hands bytes on to a daemon and counts them."""
 
@@ -233,8 +243,8 @@ def krita(cases: Sequence[Case], pictures: dict[tuple[int, int], Path], folder: 
                 "travel",
                 home=profile(host, screen),
                 plugin=folder / "plugin",
-                files={"picture.png": pictures[case.side, case.bits]},
-                arguments={"box": case.box},
+                files={"picture.bgra": as_krita_stores(pictures[case.side, case.bits])},
+                arguments={"box": case.box, "side": case.side, "depth": f"U{case.bits}"},
                 environment=daemon.environment,
                 settings="useOpenGL=false\ncanvasState=OPENGL_FAILED",
                 timeout=PATIENCE_S,

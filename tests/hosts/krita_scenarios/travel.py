@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import time
 
-from studio import app, client, plugin, ready, select, show, until, wish
+from studio import QtCore, app, client, plugin, ready, select, show, until, wish
 
 
 def steps(stage):
     docker = yield from ready()
     control = docker.controller
-    document = app.openDocument(str(stage.out / "picture.png"))
+    # Not opened from the file: of a PNG of 16 bits without a profile Krita asks what it means.
+    side, depth = stage.arguments["side"], stage.arguments["depth"]
+    document = app.createDocument(
+        side, side, "picture", "RGBA", depth, "sRGB-elle-V2-srgbtrc.icc", 300.0
+    )
+    data = QtCore.QByteArray((stage.out / "picture.bgra").read_bytes())
+    document.topLevelNodes()[0].setPixelData(data, 0, 0, side, side)
+    document.refreshProjection()
+    document.waitForDone()
     yield from show(document)
     control.document_changed()
     wish(docker, candidates=4)
