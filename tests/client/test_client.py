@@ -46,6 +46,7 @@ from inpaint_client import (
 )
 from inpaint_client.client import _translated
 from inpaint_client.endpoint import Endpoint
+from inpaint_client.events import Sending
 
 Jobs = Callable[..., FillJob]
 
@@ -103,8 +104,13 @@ def test_large_pictures_up_and_down(daemon: FakeDaemon) -> None:
     box = Box.of_extent(extent)
     big = FillJob(capture=Capture(crop=crop, hole=hole, crop_box=box, document=extent))
     with connect(daemon.address) as client:
-        candidates = [event for event in client.fill(big) if isinstance(event, Candidate)]
+        events = list(client.fill(big))
+    candidates = [event for event in events if isinstance(event, Candidate)]
     assert candidates[0].patches[0].fill.extent == (side, side)
+    shares = [event.fraction for event in events if isinstance(event, Sending)]
+    assert all(isinstance(event, Sending) for event in events[: len(shares)])
+    assert shares == sorted(shares)
+    assert (len(shares) > 10, shares[-1]) == (True, 1.0)
     assert daemon.service.fills[0].crop.data == crop.data
 
 

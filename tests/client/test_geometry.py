@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client import BadInput, Box, Extent, Frame, crop_for_hole
-from inpaint_client.geometry import largest_side, overview_step, union_of
+from inpaint_client.geometry import (
+    CONTEXT_SIDE,
+    NEAR_PX,
+    WHOLE_CROP_BYTES,
+    largest_side,
+    overview_step,
+    parts_for_hole,
+    union_of,
+)
 
 small = st.integers(-6, 6)
 boxes = st.builds(Box, small, small, st.integers(0, 8), st.integers(0, 8))
@@ -138,3 +146,40 @@ def test_a_turned_frame_has_its_x_axis_upwards() -> None:
     top_left, top_right, *_ = Frame(0.0, 0.0, 2.0, 90.0).corners()
     assert top_left == pytest.approx((-1.0, 1.0))
     assert top_right == pytest.approx((-1.0, -1.0))
+
+
+@given(
+    document=st.builds(Extent, st.integers(1, 12_000), st.integers(1, 12_000)),
+    corner=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    size=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    pixel_bytes=st.sampled_from([1, 4, 8, 16]),
+    max_context_side=st.sampled_from([0, 512, 2048]),
+)
+def test_the_parts_hold_what_a_fill_is_fitted_to_and_show_the_rest(
+    document: Extent,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    pixel_bytes: int,
+    max_context_side: int,
+) -> None:
+    canvas = Box.of_extent(document)
+    x, y = int(corner[0] * (document.width - 1)), int(corner[1] * (document.height - 1))
+    width, height = (
+        1 + int(share * (min(rest, 4000) - 1))
+        for share, rest in zip(size, (document.width - x, document.height - y), strict=True)
+    )
+    hole = Box(x, y, width, height)
+    wide = crop_for_hole(hole, canvas, pixel_bytes)
+    parts = parts_for_hole(hole, canvas, pixel_bytes, max_context_side=max_context_side)
+    if parts.context is None:
+        assert parts.crop == wide
+        assert not max_context_side or wide.extent.area * pixel_bytes <= WHOLE_CROP_BYTES
+    else:
+        assert parts.crop.contains(wide.clamp(hole.grow(NEAR_PX)))
+        assert wide.contains(parts.crop)
+        assert wide.contains(parts.context)
+        assert parts.context.width % parts.step == parts.context.height % parts.step == 0
+        assert parts.context.extent.longest <= parts.step * min(CONTEXT_SIDE, max_context_side)
+        assert parts.context.extent.longest > wide.extent.longest - parts.step
+    if not parts.shows(canvas):
+        assert wide != canvas

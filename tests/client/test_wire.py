@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from inpaint_client import (
     StyleLevel,
     Transfer,
 )
+from inpaint_client.capture import Context
 from inpaint_client.wire import edit_requests, event, fill_requests
 from inpaint_protos.health.v1 import health_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -63,6 +65,16 @@ def test_a_job_becomes_its_header(job: Callable[..., FillJob]) -> None:
     assert not header.blending.HasField("grain")
     assert header.output_sample_type == pb.SAMPLE_TYPE_F32
     assert header.crop.transfer == pb.TRANSFER_SRGB
+
+
+def test_what_lies_around_a_crop_travels_in_the_header(job: Callable[..., FillJob]) -> None:
+    plain = job()
+    seen = replace(plain.capture, context=Context(Picture(2, 1, 3, b"abcdef"), Box(0, 8, 20, 10)))
+    first, *_ = fill_requests(replace(plain, capture=seen), 100)
+    assert first.header.context.data == b"abcdef"
+    assert first.header.context_box == pb.Box(x=0, y=8, width=20, height=10)
+    [request] = fill_requests(plain)
+    assert not request.header.HasField("context")
 
 
 def test_what_is_not_set_is_not_sent(job: Callable[..., FillJob]) -> None:

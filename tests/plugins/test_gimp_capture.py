@@ -8,11 +8,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from inpaint_client import BadInput, Box, Extent, FrameMode, SampleType, Transfer
+from inpaint_client import BadInput, Box, Extent, FrameMode, Limits, SampleType, Transfer
 from inpaint_gimp.host.precision import SampleFormat
 from inpaint_gimp.host.target import Item, Kind, choose_item
 from inpaint_gimp.runs.arguments import FillSettings
-from inpaint_gimp.runs.capture import capture, fill_job
+from inpaint_gimp.runs.capture import (
+    STRIP_PX,
+    Captured,
+    capture,
+    coverage_of,
+    fill_job,
+    find_target,
+    glance,
+    read_all,
+)
 from numpy.typing import NDArray
 
 U8 = SampleFormat(SampleType.U8, Transfer.SRGB)
@@ -68,17 +77,23 @@ class FakeImage:
     def selection(self) -> Box | None:
         return self.chosen
 
-    def coverage(self, box: Box) -> bytes:
+    def coverage(self, box: Box, step: int = 1) -> bytes:
         assert self.chosen is not None
         mask = np.zeros((box.height, box.width), np.uint8)
         inside = box.clamp(self.chosen).relative(box)
         mask[inside.y : inside.bottom, inside.x : inside.right] = 200
-        return mask.tobytes()
+        return mask[::step, ::step][: box.height // step, : box.width // step].tobytes()
 
     @contextmanager
     def pixels(self, item: int | None) -> Iterator[Pixels]:
         self.reads.append(item)
         yield self.drawables[-1 if item is None else item]
+
+
+def read(image: FakeImage, from_layer: bool, limits: Limits | None = None) -> Captured:
+    """What a fill reads, at once."""
+    target = find_target(image, from_layer)
+    return read_all(capture(image, target, limits or Limits()))
 
 
 def layer(width: int, height: int, x: int = 0, y: int = 0, alpha: int = 255) -> Pixels:
@@ -89,11 +104,11 @@ def layer(width: int, height: int, x: int = 0, y: int = 0, alpha: int = 255) -> 
 
 def test_a_small_image_travels_whole() -> None:
     image = FakeImage(Extent(300, 200), [layer(300, 200)], Box(10, 20, 50, 40))
-    read, item = capture(image, from_layer=False)
-    assert read.crop_box == Box(0, 0, 300, 200)
-    assert (read.crop.channels, read.overview, item) == (3, None, 0)
-    assert read.crop.data == image.drawables[0].rgba[..., :3].tobytes()
-    hole = np.frombuffer(read.hole.data, np.uint8).reshape(200, 300)
+    seen, item, *_ = read(image, from_layer=False)
+    assert seen.crop_box == Box(0, 0, 300, 200)
+    assert (seen.crop.channels, seen.overview, item) == (3, None, 0)
+    assert seen.crop.data == image.drawables[0].rgba[..., :3].tobytes()
+    hole = np.frombuffer(seen.hole.data, np.uint8).reshape(200, 300)
     assert hole[20:60, 10:60].min() == 200
     assert hole.sum() == 200 * 50 * 40
 
@@ -101,20 +116,64 @@ def test_a_small_image_travels_whole() -> None:
 @pytest.mark.slow
 def test_a_large_image_sends_a_crop_and_an_overview() -> None:
     image = FakeImage(Extent(5000, 3000), [layer(5000, 3000)], Box(4000, 100, 100, 100))
-    read = capture(image, from_layer=False).capture
-    assert read.crop_box.width == read.crop_box.height == 1024
-    assert read.crop_box.right <= 5000
-    assert read.overview is not None
-    assert read.overview.extent == Extent(500, 300)
+    seen = read(image, from_layer=False).capture
+    assert seen.crop_box.width == seen.crop_box.height == 1024
+    assert seen.crop_box.right <= 5000
+    assert seen.overview is not None
+    assert seen.overview.extent == Extent(500, 300)
+
+
+@pytest.mark.slow
+def test_of_a_large_crop_only_what_is_near_the_hole_travels_in_full() -> None:
+    hole = Box(1000, 900, 900, 300)
+    image = FakeImage(Extent(3000, 2600), [layer(3000, 2600)], hole)
+    seen, _, view, around = read(image, False, Limits(max_context_side=2048))
+    assert seen.crop_box == hole.grow(112)
+    assert seen.hole_box == hole
+    assert seen.overview is None
+    assert seen.context is not None
+    assert seen.context.box == Box(0, 0, 3000, 2598)
+    assert seen.context.picture.extent == Extent(1000, 866)
+    assert around == Box(0, 0, 3000, 2600)
+    assert view.box.contains(hole)
+    assert len(view.pixels) == 4 * view.extent.area == 4 * len(view.coverage)
+    assert read(image, False).capture.crop_box == around  # by a daemon that knows no context
+
+
+@pytest.mark.slow
+def test_a_large_image_is_read_in_strips() -> None:
+    image = FakeImage(Extent(3000, 2600), [layer(3000, 2600)], Box(1000, 900, 900, 300))
+    areas: list[int] = []
+    reader = image.drawables[0].read
+
+    def counting(box: Box, babl: str, step: int = 1) -> bytes:
+        areas.append(box.extent.area)
+        return reader(box, babl, step)
+
+    image.drawables[0].read = counting  # type: ignore[method-assign]
+    read(image, False, Limits(max_context_side=2048))
+    assert max(areas) <= STRIP_PX
+    areas.clear()
+    read_all(glance(image, find_target(image, False)))
+    assert max(areas) <= STRIP_PX
+
+
+def test_a_hole_in_memory_reads_like_the_selection() -> None:
+    data = bytes(range(1, 13))
+    coverage = coverage_of(Box(2, 3, 4, 3), data)
+    assert coverage(Box(2, 3, 4, 3)) == data
+    assert coverage(Box(0, 0, 4, 4)) == bytes(12) + bytes([0, 0, 1, 2])
+    assert coverage(Box(20, 20, 2, 2)) == bytes(4)
+    assert len(coverage(Box(0, 0, 8, 8), 4)) == 4
 
 
 def test_gray_stays_gray_and_transparency_makes_rgba() -> None:
     opaque = FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9), base_type="gray")
-    assert capture(opaque, from_layer=False).capture.crop.channels == 1
+    assert read(opaque, from_layer=False).capture.crop.channels == 1
     smaller = FakeImage(Extent(64, 64), [layer(40, 64)], Box(1, 1, 9, 9))
-    read = capture(smaller, from_layer=True).capture
-    assert read.crop.channels == 4
-    rgba = np.frombuffer(read.crop.data, np.uint8).reshape(64, 64, 4)
+    seen = read(smaller, from_layer=True).capture
+    assert seen.crop.channels == 4
+    rgba = np.frombuffer(seen.crop.data, np.uint8).reshape(64, 64, 4)
     assert (rgba[:, 40:] == 0).all()
     assert smaller.reads == [0]
 
@@ -123,9 +182,9 @@ def test_without_a_selection_what_is_transparent_is_filled() -> None:
     pixels = layer(100, 80, x=10, y=-20)
     pixels.rgba[50:60, 30:45, 3] = 0
     pixels.rgba[49, 30:45, 3] = 100
-    read = capture(FakeImage(Extent(200, 100), [pixels]), from_layer=False).capture
-    assert read.hole_box == Box(40, 29, 15, 11)
-    hole = np.frombuffer(read.hole.data, np.uint8).reshape(100, 200)
+    seen = read(FakeImage(Extent(200, 100), [pixels]), from_layer=False).capture
+    assert seen.hole_box == Box(40, 29, 15, 11)
+    hole = np.frombuffer(seen.hole.data, np.uint8).reshape(100, 200)
     assert (hole[30:40, 40:55] == 255).all()
     assert (hole[29, 40:55] == 155).all()
     assert np.count_nonzero(hole) == 15 * 11
@@ -169,7 +228,7 @@ def test_what_cannot_be_filled_is_said_in_one_sentence_with_the_remedy(
     image: FakeImage, from_layer: bool, words: str
 ) -> None:
     with pytest.raises(BadInput, match=words) as caught:
-        capture(image, from_layer)
+        read(image, from_layer)
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
 
@@ -184,9 +243,9 @@ def test_the_results_go_above_the_topmost_selected_layer() -> None:
 
 def test_the_request_says_what_the_settings_say() -> None:
     image = FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9))
-    read = capture(image, from_layer=False).capture
+    seen = read(image, from_layer=False).capture
     job = fill_job(
-        read,
+        seen,
         FillSettings(
             model="m",
             candidates=3,
@@ -198,4 +257,4 @@ def test_the_request_says_what_the_settings_say() -> None:
     )
     assert (job.seeds, job.truncation_psi) == ((9, 10, 11), 0.5)
     assert (job.model, job.edits, job.frame) == ("m", {"smile": 1}, FrameMode.BOX)
-    assert job.capture is read
+    assert job.capture is seen

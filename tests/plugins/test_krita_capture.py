@@ -20,7 +20,7 @@ from inpaint_client.pixels import crop
 from inpaint_krita.host.colour import GRAY, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.host.document_protocol import Painting
 from inpaint_krita.host.selection import KeptSelection, box_of
-from inpaint_krita.runs.capture import STRIP_BYTES, capture
+from inpaint_krita.runs.capture import STRIP_BYTES, capture, capture_again
 from inpaint_krita.runs.paint import paintings
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ class Memory:
     space: Space
     data: bytes
     selection: KeptSelection
+    alpha: int = 255
     reads: list[int] = field(default_factory=list)
     conversions: list[tuple[Space, Space]] = field(default_factory=list)
 
@@ -44,6 +45,11 @@ class Memory:
 
     def read_display(self, box: Box) -> bytes:
         return bytes([10, 20, 30, 255]) * box.extent.area
+
+    def read_reduced(self, box: Box, step: int) -> bytes:
+        assert (box.width % step, box.height % step) == (0, 0)
+        self.reads.append(box.extent.area * self.space.pixel_bytes)
+        return bytes([10, 20, 30, self.alpha]) * (box.extent.area // step**2)
 
     def read_coverage(self, box: Box) -> bytes:
         return self.selection.pixelData(*box)
@@ -116,6 +122,31 @@ def test_a_large_picture_is_read_in_strips_and_only_around_the_hole() -> None:
     assert result.overview.data[:3] == bytes([30, 20, 10])
     start = (result.crop_box.y * extent.width + result.crop_box.x) * 4
     assert result.crop.data[:3] == memory.data[start : start + 3][::-1]
+
+
+def test_of_a_large_crop_only_what_is_near_the_hole_travels_in_full() -> None:
+    extent, hole = Extent(3000, 2600), Box(1000, 900, 900, 300)
+    memory = document(extent, Space("RGBA", "U8", SRGB), hole)
+    result, _ = finish(capture(memory, hole, Limits(max_context_side=2048)))
+    assert result.crop_box == hole.grow(112)
+    assert result.hole_box == hole
+    assert result.overview is None
+    assert result.context is not None
+    assert result.context.box == Box(0, 0, 3000, 2598)
+    assert result.context.picture.extent == Extent(1000, 866)
+    assert result.context.picture.data[:3] == bytes([10, 20, 30])
+    assert max(memory.reads) <= STRIP_BYTES
+    again, _ = finish(capture_again(memory, hole, Limits()))
+    assert (again.crop_box, again.context, again.overview) == (result.crop_box, None, None)
+    assert (again.crop.data, again.hole.data) == (result.crop.data, result.hole.data)
+
+
+def test_an_older_daemon_gets_the_whole_crop() -> None:
+    hole = Box(1000, 900, 900, 300)
+    memory = document(Extent(3000, 2600), Space("RGBA", "U8", SRGB), hole)
+    result, _ = finish(capture(memory, hole, Limits()))
+    assert result.crop_box == Box(0, 0, 3000, 2600)
+    assert result.context is None
 
 
 def test_other_spaces_are_converted_strip_by_strip() -> None:

@@ -15,10 +15,12 @@ OPAQUE = 0.5
 
 @dataclass(frozen=True)
 class DocumentPicture:
-    """Pixels of a document: the whole, a crop at full resolution, or an overview.
+    """Pixels of a document: the whole, a crop at full resolution, or a reduced part of it.
 
     `origin` is where the top left corner of `pixels` lies in the document, `size` the document's
-    (width, height). `scale` is pixels per document pixel, 1 except for overviews.
+    (width, height). `scale` is pixels per document pixel, 1 unless the pixels are reduced.
+    `context` shows more of the document, reduced: what lies beyond a crop that is hardly larger
+    than the hole.
     """
 
     pixels: Pixels
@@ -26,6 +28,7 @@ class DocumentPicture:
     origin: tuple[int, int] = (0, 0)
     size: tuple[int, int] | None = None
     scale: tuple[float, float] = (1.0, 1.0)
+    context: DocumentPicture | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -46,6 +49,11 @@ class DocumentPicture:
         """Return a small picture of a whole document of `size` (width, height)."""
         scale = (pixels.shape[1] / size[0], pixels.shape[0] / size[1])
         return cls(pixels, linear, (0, 0), size, scale)
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        """Width and height of what it shows, document px."""
+        return self.pixels.shape[1] / self.scale[0], self.pixels.shape[0] / self.scale[1]
 
     @cached_property
     def document_size(self) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import BoolMask, Coordinates, MaskU8, Matrix, covered
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import Choice, grouped
 
@@ -59,6 +60,29 @@ class Hole:
             return None
         part = self.cut(self.bounds)._only(inside_frame(frame, self.bounds))
         return None if part.bounds is None else part.cut(part.bounds)
+
+    def reduced(self, picture: DocumentPicture) -> Hole:
+        """Return the hole as it lies in a reduced picture, in that picture's own pixels.
+
+        A pixel belongs to it if any of the hole falls into it, so that nothing of the hole's old
+        content shows beside it.
+        """
+        height, width = picture.pixels.shape[:2]
+        coverage = np.zeros((height, width), np.uint8)
+        if self.bounds is None:
+            return Hole(coverage)
+        x, y = self.bounds.x - picture.origin[0], self.bounds.y - picture.origin[1]
+        columns = np.floor((x + 0.5 + np.arange(self.bounds.width)) * picture.scale[0])
+        rows = np.floor((y + 0.5 + np.arange(self.bounds.height)) * picture.scale[1])
+        across, down = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
+        mask = self.cut(self.bounds).mask[down][:, across]
+        if not mask.size:
+            return Hole(coverage)
+        columns, left = np.unique(columns[across], return_index=True)
+        rows, top = np.unique(rows[down], return_index=True)
+        some = np.logical_or.reduceat(np.logical_or.reduceat(mask, top, axis=0), left, axis=1)
+        coverage[np.ix_(rows.astype(np.intp), columns.astype(np.intp))] = some * np.uint8(255)
+        return Hole(coverage)
 
     def without(self, part: Hole) -> Hole:
         """Return the hole without a part of it, whose box lies inside `self.box`."""

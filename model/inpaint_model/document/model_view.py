@@ -21,6 +21,31 @@ from inpaint_model.document.resampling import averaging_factor, resample
 _ROWS_AT_ONCE = 512
 
 
+class Layer(NamedTuple):
+    """Something that shows of a document, and the hole in it."""
+
+    picture: DocumentPicture
+    hole: Hole | None  # of the picture's size; None: the picture shows everywhere
+
+
+def layers(
+    picture: DocumentPicture, hole: Hole | None, overview: DocumentPicture | None = None
+) -> list[Layer]:
+    """Return what shows of a document, the finest first; each counts where none before it reaches.
+
+    Args:
+        picture: the document, or the crop around the hole.
+        hole: of the picture's size and origin.
+        overview: the whole document at low resolution.
+    """
+    found = [Layer(picture, hole)]
+    if picture.context is not None:
+        found.append(Layer(picture.context, hole and hole.reduced(picture.context)))
+    if overview is not None:
+        found.append(Layer(overview, None))
+    return found
+
+
 class Source(NamedTuple):
     """What the model sees: uint8 [R, R, 3] with zeros in the hole, and the hole, 0 or 255."""
 
@@ -39,7 +64,7 @@ def look(
 
     Nothing of the hole's old content shows in the known pixels: before the document is reduced, the
     hole is filled smoothly from its surroundings. Transparent pixels, and what neither the picture
-    nor the overview reaches, count as hole.
+    nor its context nor the overview reaches, count as hole.
 
     Args:
         picture: the document, or the crop around the hole.
@@ -49,9 +74,12 @@ def look(
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
     to_document = geometry.document_from_model(frame, resolution)
-    view, hidden, reached = _seen(picture, hole, to_document, resolution)
-    if overview is not None and not reached.all():
-        far, far_hidden, far_reached = _seen(overview, None, to_document, resolution)
+    first, *others = layers(picture, hole, overview)
+    view, hidden, reached = _seen(*first, to_document, resolution)
+    for layer in others:
+        if reached.all():
+            break
+        far, far_hidden, far_reached = _seen(*layer, to_document, resolution)
         view = np.where(reached[..., None], view, far)
         hidden = np.where(reached, hidden, far_hidden)
         reached |= far_reached

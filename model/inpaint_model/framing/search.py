@@ -23,6 +23,7 @@ from inpaint_model.document.color import display_from_document
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole, reached_by_picture
+from inpaint_model.document.model_view import Layer, layers
 from inpaint_model.framing.network import Framer
 
 _LADDER = 1.5  # ratio of the sides of successive first views
@@ -59,12 +60,13 @@ def propose(
         box: around the parts of the hole that the frame is wanted for, document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
-    looks = first_views(box, picture, overview)
-    seen = _look(framer, picture, hole, looks, overview)
+    shown = layers(picture, hole, overview)
+    looks = first_views(box, shown[-1].picture)
+    seen = _look(framer, shown, looks)
     rounds = [sorted(seen, key=lambda p: -p.confidence)[:_KEPT]]
     for _ in range(_SECOND_LOOKS):
         looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
-        rounds.append(_look(framer, picture, hole, looks, overview))
+        rounds.append(_look(framer, shown, looks))
     every = [proposal for looked in rounds for proposal in looked]
     found = []
     for same in zip(*rounds, strict=True):
@@ -104,19 +106,14 @@ def settled(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
     return Frame(cx, cy, frame.side * math.exp(growth), frame.angle + turn)
 
 
-def first_views(
-    box: Box, picture: DocumentPicture, overview: DocumentPicture | None
-) -> list[Frame]:
+def first_views(box: Box, coarsest: DocumentPicture) -> list[Frame]:
     """Return upright squares around a box, from little context to everything there is.
 
     Args:
         box: of the hole, document px.
-        picture: the document, or the crop around the selection.
-        overview: the whole document at low resolution; without it nothing beyond `picture` shows.
+        coarsest: what shows most of the document.
     """
-    width, height = picture.document_size
-    if overview is None:
-        height, width = picture.pixels.shape[:2]
+    width, height = coarsest.shown
     smallest = 1.25 * max(box.width, box.height, 8)
     largest = max(1.1 * max(width, height), smallest)
     count = min(1 + math.ceil(math.log(largest / smallest, _LADDER)), _MOST_VIEWS)
@@ -174,14 +171,8 @@ def _nearest(
     return np.where(known, index, 0), known
 
 
-def _look(
-    framer: Framer,
-    picture: DocumentPicture,
-    hole: Hole,
-    looks: Sequence[Frame],
-    overview: DocumentPicture | None,
-) -> list[Proposal]:
-    views = [_view(picture, hole, look, framer.config.view, overview) for look in looks]
+def _look(framer: Framer, shown: Sequence[Layer], looks: Sequence[Frame]) -> list[Proposal]:
+    views = [_view(shown, look, framer.config.view) for look in looks]
     device = next(framer.parameters()).device
     with torch.inference_mode():
         found = framer(torch.stack(views).to(device).float())
@@ -196,24 +187,27 @@ def _look(
     ]
 
 
-def _view(
-    picture: DocumentPicture,
-    hole: Hole,
-    frame: Frame,
-    size: int,
-    overview: DocumentPicture | None,
-) -> Tensor:
+def _view(layered: Sequence[Layer], frame: Frame, size: int) -> Tensor:
     """Return what the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
-    shown, known = coarse_view(picture, hole, frame, size)
-    if overview is not None and not known.all():
-        matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
-        reached = reached_by_picture(picture.pixels.shape, matrix, size)
-        far, far_known = coarse_view(overview, None, frame, size)
+    first, *others = layered
+    shown, known = coarse_view(*first, frame, size)
+    reached = _reached(first.picture, frame, size)
+    for layer in others:
+        if reached.all():
+            break
+        far, far_known = coarse_view(*layer, frame, size)
         shown = np.where(reached[..., None], shown, far)
         known = np.where(reached, known, far_known)
+        reached |= _reached(layer.picture, frame, size)
     seen = torch.from_numpy(known).float()
     colour = torch.from_numpy(shown).permute(2, 0, 1) * 2 - 1
     return torch.cat([colour * seen, seen[None]])
+
+
+def _reached(picture: DocumentPicture, frame: Frame, size: int) -> BoolMask:
+    """Return which pixels of a view [S, S] have their centre inside a picture."""
+    matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
+    return reached_by_picture(picture.pixels.shape, matrix, size)
 
 
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:

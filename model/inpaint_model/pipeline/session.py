@@ -154,6 +154,8 @@ class FillSession:
         regions = (placement.region for placement in self.placements)
         fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
         pictures = self.picture.pixels.nbytes + self.hole.coverage.nbytes
+        if self.picture.context is not None:
+            pictures += self.picture.context.pixels.nbytes
         return pictures + codes + encoded + rendered + fitting
 
     def keep_unedited(self, candidate: Candidate, outputs: Outputs) -> None:

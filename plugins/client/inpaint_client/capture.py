@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from .errors import BadInput
 from .geometry import Box, Extent
 from .pictures import Picture, SampleType
 from .pixels import bounding_box
+
+
+class Context(NamedTuple):
+    """What lies around a crop that holds little more than the hole, reduced."""
+
+    picture: Picture
+    box: Box  # what it shows, document px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +25,8 @@ class Capture:
 
     `crop` shows the document around the hole (see `crop_for_hole`). `hole` is the selection over
     the same pixels: 1 channel, U8, 255 = fill, 0 = known, values between = softness. `overview`
-    shows the whole document, longest side at most 512 px; a crop of the whole document needs none.
+    shows the whole document, longest side at most 512 px; where crop or context show the whole
+    document, none is needed.
 
     Raises:
         BadInput: crop, hole and box differ in size, or the hole is not 1 channel of U8.
@@ -28,6 +37,7 @@ class Capture:
     crop_box: Box  # document px
     document: Extent
     overview: Picture | None = None
+    context: Context | None = None  # what a daemon reads whose Limits.max_context_side is not 0
 
     def __post_init__(self) -> None:
         if self.hole.channels != 1 or self.hole.sample_type is not SampleType.U8:
@@ -37,6 +47,12 @@ class Capture:
                 f"Crop {tuple(self.crop.extent)}, hole {tuple(self.hole.extent)} and box "
                 f"{tuple(self.crop_box.extent)} differ in size."
             )
+
+    @property
+    def num_bytes(self) -> int:
+        """How many bytes its pictures have that may travel in pieces."""
+        pictures = (self.crop, self.hole, self.overview)
+        return sum(len(picture.data) for picture in pictures if picture)
 
     @cached_property
     def hole_box(self) -> Box:

@@ -29,7 +29,7 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 from .channel import PictureChannel, ReasonCodec
 from .endpoint import Endpoint
 from .errors import ConnectionLost, InpaintError, NoDaemon, NotFound, Timeout, from_status
-from .events import Done, FillEvent
+from .events import Done, FillEvent, Sending
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
 from .sentence import Sentence
@@ -115,7 +115,8 @@ class Client:
 
     def fill(self, job: FillJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
         """Fill a hole; events as they come, the last is `Done`. Close the iterator to cancel."""
-        return self._stream("Fill", fill_requests(job), pb.FillRequest, timeout_s)
+        size = job.capture.num_bytes
+        return self._stream("Fill", fill_requests(job), pb.FillRequest, size, timeout_s)
 
     async def edit(
         self, job: EditJob, timeout_s: float | None = None
@@ -131,10 +132,12 @@ class Client:
         for attempt in attempts:
             requests = edit_requests(attempt)
             try:
-                events = self._stream("Edit", requests, pb.EditRequest, timeout_s)
+                seen = attempt.source.capture if attempt.source else None
+                size = seen.num_bytes if seen else 0
+                events = self._stream("Edit", requests, pb.EditRequest, size, timeout_s)
                 async with aclosing(events):
                     async for value in events:
-                        begun = True
+                        begun = begun or not isinstance(value, Sending)
                         yield value
             except NotFound:
                 if begun or attempt is attempts[-1]:
@@ -181,14 +184,18 @@ class Client:
         name: str,
         requests: Iterator[WireMessage],
         kind: type[WireMessage],
+        size: int,
         timeout_s: float | None,
     ) -> AsyncGenerator[FillEvent, None]:
+        """Send the requests and yield the answers; `size` is that of all chunks together."""
         method = StreamStreamMethod(self._channel, _SERVICE + name, kind, pb.FillEvent)
         finished = False
         await self._connect()
         with _translated(self.endpoint):
             async with method.open(timeout=timeout_s, metadata=self._metadata) as stream:
-                await _upload(stream, requests)
+                async with aclosing(_upload(stream, requests, size)) as pieces:
+                    async for piece in pieces:
+                        yield piece
                 async for message in stream:
                     value = event(message)
                     if value is not None:
@@ -213,11 +220,18 @@ def _watch(transport: asyncio.Transport | None) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-async def _upload(stream: Stream[Any, Any], requests: Iterator[WireMessage]) -> None:
+async def _upload(
+    stream: Stream[Any, Any], requests: Iterator[WireMessage], size: int
+) -> AsyncGenerator[Sending, None]:
+    """Send the requests; between two chunks, tell how much is sent."""
+    sent = 0
     try:
         await stream.send_request()
         for request in requests:
             await stream.send_message(request)
+            if request.WhichOneof("message") == "chunk":
+                sent += request.ByteSize()
+                yield Sending(min(sent / size, 1.0))
         await stream.end()
     except H2Error as error:
         # The daemon refused in the middle; the stream knows its status when it ends like this.

@@ -1,7 +1,8 @@
 """What the daemon answers while it fills, as values.
 
 A run sends `Accepted`, one `FrameChosen` for each group of the hole, `Candidate`s with `Progress`
-between them, and ends with exactly one of `Done` and `Failed`.
+between them, and ends with exactly one of `Done` and `Failed`. While a large request is on its way,
+the client itself says so before: `Sending`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from .errors import InpaintError
 from .geometry import Box, Frame
 from .pictures import Picture
 from .requests import FrameMode
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A part of a large request is on its way; said by the client, not by the daemon."""
+
+    fraction: float  # 0..1 of the pictures' bytes
 
 
 @dataclass(frozen=True)
@@ -111,5 +119,5 @@ class Failed:
     error: InpaintError
 
 
-FillEvent = Accepted | FrameChosen | Progress | Candidate | Done
+FillEvent = Sending | Accepted | FrameChosen | Progress | Candidate | Done
 Message = FillEvent | Failed

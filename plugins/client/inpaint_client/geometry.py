@@ -17,6 +17,9 @@ CROP_GROWTH = 4  # a crop is this many times the larger side of the hole's box .
 CROP_MIN_SIDE = 1024  # ... but at least this, px
 WHOLE_CANVAS_SIDE = 2048  # up to this the whole canvas is sent, px
 OVERVIEW_SIDE = 512  # longest side of an overview, px
+WHOLE_CROP_BYTES = 16 << 20  # of crops above it only what is near the hole travels in full
+CONTEXT_SIDE = 1024  # longest side of the reduced picture of the rest, px
+NEAR_PX = 64  # around a hole; the daemon fits fills to as much of the known pixels at most
 MIXED_SIDE = 1024  # longest side of a picture whose styles are taken, px
 MAX_SIDE = 8192  # the daemon's default limits; Info tells those in force
 MAX_PICTURE_BYTES = 512 << 20
@@ -213,6 +216,57 @@ def crop_for_hole(
     x = hole.x + (hole.width - side) // 2
     y = hole.y + (hole.height - side) // 2
     return Box(x, y, side, side).moved_into(canvas)
+
+
+class Parts(NamedTuple):
+    """Which parts of a document travel for a hole."""
+
+    crop: Box  # at full resolution
+    context: Box | None = None  # reduced; None: the crop shows all that is needed
+    step: int = 1  # document px a side for one px of the context
+
+    def shows(self, canvas: Box) -> bool:
+        """Whether the whole document is among them, but for a last part of a step."""
+        seen = self.context or self.crop
+        return seen.grow(self.step - 1).contains(canvas)
+
+
+def parts_for_hole(
+    hole: Box,
+    canvas: Box,
+    pixel_bytes: int = 4,
+    max_side: int = MAX_SIDE,
+    max_bytes: int = MAX_PICTURE_BYTES,
+    max_context_side: int = 0,
+) -> Parts:
+    """Return what to send for a hole: the crop of `crop_for_hole`, or of a large one less.
+
+    The model sees a few hundred pixels of a large crop, and a fill is fitted to the known pixels
+    right beside the hole. So what is near travels at full resolution and the rest reduced.
+
+    Args:
+        hole: as for `crop_for_hole`, like the next four.
+        canvas: the document.
+        pixel_bytes: of one pixel of the crop as it will be sent.
+        max_side: the daemon's limit, px.
+        max_bytes: the daemon's limit of a picture.
+        max_context_side: the daemon's limit of a context, px; 0 = it does not know of any.
+
+    Raises:
+        BadInput: as `crop_for_hole`.
+    """
+    wide = crop_for_hole(hole, canvas, pixel_bytes, max_side, max_bytes)
+    if not max_context_side or wide.extent.area * pixel_bytes <= WHOLE_CROP_BYTES:
+        return Parts(wide)
+    near = near_hole(canvas.clamp(hole), wide)
+    step = reducing_step(wide.extent, min(CONTEXT_SIDE, max_context_side))
+    width, height = wide.width // step * step, wide.height // step * step
+    return Parts(near, wide._replace(width=width, height=height), step)
+
+
+def near_hole(hole: Box, canvas: Box) -> Box:
+    """Return the hole's box with the known pixels around it that a fill is fitted to."""
+    return canvas.clamp(hole.grow(max(NEAR_PX, hole.extent.longest // 8)))
 
 
 def overview_step(document: Extent) -> int:

@@ -45,6 +45,7 @@ class Limits:
     max_seeds: int = 64
     max_variants: int = 64
     max_queue: int = 0  # 0 = not told
+    max_context_side: int = 0  # px, of `Capture.context`; 0 = the daemon does not look at it
 
 
 @dataclass(frozen=True)

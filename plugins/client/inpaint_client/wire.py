@@ -60,6 +60,8 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
         blending=_blending(job.blending),
         smooth=_number(job.smooth),
         output_sample_type=_number(job.output_sample_type),
+        context=_picture(seen.context.picture, inline=True) if seen.context else None,
+        context_box=_box(seen.context.box) if seen.context else None,
     )
     yield pb.FillRequest(header=header)
     if not inline:
@@ -121,6 +123,7 @@ def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
             limits.max_seeds,
             limits.max_variants,
             limits.max_queue,
+            limits.max_context_side,
         )
         if message.HasField("limits")
         else Limits(),

@@ -21,7 +21,7 @@ from typing import TypeVar
 from .client import Client
 from .endpoint import Endpoint
 from .errors import Cancelled, InpaintError, NoDaemon, Unavailable
-from .events import Done, Failed, FillEvent, Message
+from .events import Done, Failed, FillEvent, Message, Sending
 from .requests import EditJob, Job
 from .sentence import Sentence
 
@@ -160,7 +160,7 @@ class Worker:
             try:
                 async with aclosing(_start(client, job, timeout_s)) as events:
                     async for event in events:
-                        begun = True
+                        begun = begun or not isinstance(event, Sending)
                         yield event
             except Unavailable:
                 delay = next(delays, None)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from gi.repository import Gimp
-from inpaint_client import EditJob
+from inpaint_client import EditJob, FillJob, Limits
 
 from .app import procedures
 from .host.image import GimpImage, parasite_bytes
 from .host.progress_bar import ProgressBar
 from .runs.arguments import FillSettings, fill_arguments
 from .runs.calls import Call, insert
-from .runs.capture import capture, fill_job
+from .runs.capture import Captured, capture, fill_job, find_target, read_all
 from .runs.collector import Collector
 from .runs.edits import parse_edits
 from .runs.last_values import read_values, record_name
@@ -41,11 +41,17 @@ def run_again(call: Call) -> None:
 
 def fill_now(image: GimpImage, settings: FillSettings) -> None:
     """Fill without a dialog, with GIMP's progress bar; the image changes at the very end."""
-    captured = capture(image, settings.from_layer)
+    target = find_target(image, settings.from_layer)
     collector = Collector(settings.edits, settings.variants)
+    read: list[Captured] = []
+
+    def make(limits: Limits) -> FillJob:
+        read.append(read_all(capture(image, target, limits)))
+        return fill_job(read[0].capture, settings)
+
     with ProgressBar() as progress:
-        run_and_wait(fill_job(captured.capture, settings), collector, progress.report)
-    insert(image, captured, settings, collector.renderings, chosen=0)
+        run_and_wait(make, collector, progress.report)
+    insert(image, read[0], settings, collector.renderings, chosen=0)
     for warning in collector.warnings:
         Gimp.message(warning)
 
@@ -66,7 +72,7 @@ def run_edit(call: Call) -> None:
     collector = Collector(edits)
     with ProgressBar() as progress:
         job = EditJob(source=opened.source(), edits=edits, mixing=mixing)
-        run_and_wait(job, collector, progress.report)
+        run_and_wait(lambda limits: job, collector, progress.report)
     rendering = collector.renderings[0]._replace(
         mix=mix, mixed=mixed_of(opened.unmixed, mix, mixing)
     )

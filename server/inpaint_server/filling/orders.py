@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from inpaint_model.document.arrays import Pixels
 from inpaint_model.document.blending import BlendSettings
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, FrameChoice
 from inpaint_model.pipeline.session import Edits
 from inpaint_model.pipeline.style_mixing import Mixing
@@ -54,6 +55,7 @@ class FillOrder:
     """A FillHeader, checked: everything but the pixels."""
 
     placing: Placing
+    context: DocumentPicture | None  # came with the header
     overview: PictureShape | None
     model: str
     seeds: tuple[int, ...]

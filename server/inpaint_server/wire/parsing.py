@@ -32,6 +32,7 @@ from ..filling.recipe_errors import recipe_in
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
 MAX_OVERVIEW_SIDE = 512  # px
+MAX_CONTEXT_SIDE = 2048  # px; of what lies around a crop, reduced
 MAX_MIXED_SIDE = 1024  # px; of a picture whose styles are taken: the networks see no more
 MAX_EDITS = 256  # of one candidate
 MAX_ATTACHMENT_BYTES = 32 << 20
@@ -83,6 +84,7 @@ def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
         )
     return FillOrder(
         placing=placing,
+        context=_context(header, limits, placing),
         overview=_overview(header, limits),
         model=header.model,
         seeds=seeds,
@@ -223,6 +225,37 @@ def _overview(header: pb.FillHeader, limits: Limits) -> PictureShape | None:
     return shape
 
 
+def _context(header: pb.FillHeader, limits: Limits, placing: Placing) -> DocumentPicture | None:
+    """Return what lies around the crop, which came with the header."""
+    if not header.HasField("context"):
+        return None
+    shape = _picture(header.context, "context", limits)
+    if max(shape.width, shape.height) > MAX_CONTEXT_SIDE:
+        raise InvalidRequest(
+            shape.field,
+            f"is {shape.width} x {shape.height} px; its longest side is at most "
+            f"{MAX_CONTEXT_SIDE} px",
+        )
+    if not header.context.data:
+        raise InvalidRequest(shape.field + ".data", "is empty; this picture is never chunked")
+    if not header.HasField("context_box"):
+        raise InvalidRequest("context_box", "is missing")
+    box, document = header.context_box, placing.document
+    if min(box.x, box.y) < 0 or box.x + box.width > document[0] or box.y + box.height > document[1]:
+        raise InvalidRequest(
+            "context_box", f"reaches outside the document of {document[0]} x {document[1]} px"
+        )
+    if shape.width > box.width or shape.height > box.height:
+        raise InvalidRequest("context_box", "is smaller than context, px for px")
+    return DocumentPicture(
+        pixels=shape.pixels(header.context.data),
+        linear=shape.linear,
+        origin=(box.x, box.y),
+        size=document,
+        scale=(shape.width / box.width, shape.height / box.height),
+    )
+
+
 def _seeds(header: pb.FillHeader, limits: Limits) -> tuple[int, ...]:
     count = header.count or max(len(header.seeds), 1)
     if max(count, len(header.seeds)) > limits.max_seeds:
@@ -355,13 +388,16 @@ def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
 # Pixels
 
 
-def document_picture(placing: Placing, crop: bytes | bytearray) -> DocumentPicture:
-    """Return the crop as the model's pipeline takes it."""
+def document_picture(
+    placing: Placing, crop: bytes | bytearray, context: DocumentPicture | None = None
+) -> DocumentPicture:
+    """Return the crop, with what lies around it, as the model's pipeline takes it."""
     return DocumentPicture(
         pixels=placing.crop.pixels(crop),
         linear=placing.crop.linear,
         origin=(placing.box.x, placing.box.y),
         size=placing.document,
+        context=context,
     )
 
 

@@ -91,6 +91,8 @@ class InpaintService(pb_grpc.InpaintServicer):
             )
             with self._admission.open() as memory:
                 memory.grow(sum(shape.num_bytes for shape in order.shapes))
+                if order.context is not None:
+                    memory.grow(order.context.pixels.nbytes)
                 pictures = await self._pictures(context, header, order)
                 memory.grow(await self._in_thread(working_bytes, pictures[1]))
                 ticket, position = self._parts.engine.submit(
@@ -110,7 +112,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)
         placing, overview = order.placing, order.overview
         return (
-            parsing.document_picture(placing, data[0]),
+            parsing.document_picture(placing, data[0], order.context),
             await self._in_thread(parsing.hole, placing, data[1]),
             parsing.overview_picture(overview, data[2], placing.document) if overview else None,
         )
@@ -277,6 +279,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     max_seeds=limits.max_seeds,
                     max_variants=limits.max_variants,
                     max_queue=limits.max_queue,
+                    max_context_side=min(parsing.MAX_CONTEXT_SIDE, limits.max_side),
                 ),
                 queue_length=parts.engine.queue_length,
                 uptime_s=time.monotonic() - self._began,

@@ -416,8 +416,8 @@ def test_without_a_framer_auto_is_box() -> None:
 def test_the_first_views_reach_from_the_hole_to_the_whole_document() -> None:
     crop = DocumentPicture(np.zeros((300, 400, 3), np.uint8), origin=(50, 60), size=(3000, 2000))
     hole = Box(200, 200, 60, 40)
-    alone = search.first_views(hole, crop, None)
-    helped = search.first_views(hole, crop, DocumentPicture.overview(crop.pixels, (3000, 2000)))
+    alone = search.first_views(hole, crop)
+    helped = search.first_views(hole, DocumentPicture.overview(crop.pixels, (3000, 2000)))
     assert alone[0].side == helped[0].side == 75
     assert alone[-1].side == pytest.approx(440)
     assert helped[-1].side == pytest.approx(3300)

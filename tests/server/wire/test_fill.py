@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,6 +16,7 @@ from daemons import (
     DaemonProcess,
     header,
     noise,
+    picture,
     pixels_of,
     square_hole,
 )
@@ -308,3 +310,42 @@ def test_a_selection_of_specks_is_filled_in_a_moment(caller: Caller) -> None:
     hole = (np.random.default_rng(0).random((1024, 1024)) < 0.2).astype(np.uint8) * np.uint8(255)
     fill = header(noise(1024, 1024), hole, seeds=[1])
     check_patches(fill, caller.fill(fill).candidates[0])
+
+
+def with_context(side: int = 4000, width: int = 50, box_side: int = 400) -> pb.FillHeader:
+    """A small crop of a large document, and what lies around it, reduced."""
+    fill = header(noise(60, 60), seeds=[3], frame_mode=pb.FRAME_MODE_EXPLICIT)
+    fill.frame.CopyFrom(pb.Frame(cx=130, cy=130, side=240))
+    fill.document.width = fill.document.height = side
+    fill.crop_box.x = fill.crop_box.y = 100
+    fill.context.CopyFrom(picture(noise(width, 50)))
+    fill.context_box.CopyFrom(pb.Box(x=0, y=0, width=box_side, height=400))
+    return fill
+
+
+def test_what_lies_around_a_small_crop_is_seen(caller: Caller) -> None:
+    fill = with_context()
+    seen = caller.fill(fill).candidates[0]
+    check_patches(fill, seen)
+    fill.ClearField("context")
+    fill.ClearField("context_box")
+    alone = caller.fill(fill).candidates[0]
+    assert seen.attachment != alone.attachment
+    assert caller.info().limits.max_context_side == 2048
+
+
+@pytest.mark.parametrize(
+    ("fill", "words"),
+    [
+        (with_context(side=300), "context_box: reaches outside the document"),
+        (with_context(box_side=49), "context_box: is smaller than context"),
+        (with_context(width=2049, box_side=3000), "context: is 2049 x 50 px"),
+    ],
+)
+def test_a_context_that_makes_no_sense_is_refused(
+    caller: Caller, fill: pb.FillHeader, words: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        caller.fill(fill)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert words in (refused.value.details() or "")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from ..events import Accepted, Done, FillEvent, FrameChosen, Progress
+from ..events import Accepted, Done, FillEvent, FrameChosen, Progress, Sending
 from ..sentence import Sentence
 
 
@@ -16,6 +16,7 @@ class Stage(Enum):
     IDLE = auto()
     READING = auto()  # the document
     CONNECTING = auto()  # to the daemon, which may have to start
+    SENDING = auto()  # a large picture
     QUEUED = auto()
     ENCODING = auto()  # accepted; nothing rendered yet
     RENDERING = auto()
@@ -30,6 +31,7 @@ class RunStatus:
     queue_position: int = 0
     done: int = 0
     total: int = 0
+    sent: float = 0.0  # 0..1, while sending
     started: float = 0.0
     first_at: float = 0.0  # when the first count of renderings came
     first_done: int = 0  # what that was
@@ -48,12 +50,16 @@ class RunStatus:
         """0..1, or None while nobody knows."""
         if self.stage is Stage.DONE:
             return 1.0
+        if self.stage is Stage.SENDING:
+            return self.sent
         if self.stage is not Stage.RENDERING or not self.total:
             return None
         return self.done / self.total
 
     def after(self, event: FillEvent, now: float) -> RunStatus:
         """Return the status when an event has come."""
+        if isinstance(event, Sending):
+            return replace(self, stage=Stage.SENDING, sent=event.fraction)
         if isinstance(event, Accepted):
             stage = Stage.QUEUED if event.queue_position else Stage.ENCODING
             return replace(

@@ -112,6 +112,7 @@ class Presenter:
         self._seeds: tuple[int, ...] = ()  # asked for so far, those of deleted candidates included
         self._numbers = 0  # candidates that have arrived, deleted ones included
         self._run: Run | None = None
+        self._stop_reading: Callable[[], None] | None = None  # while the image is read for a fill
         self._serial = 0  # of the run whose messages count
         self._live: LiveEdit[_Wanted] = LiveEdit(self)
         self._slots: list[_Slot] = []
@@ -173,8 +174,24 @@ class Presenter:
 
     # --- filling
 
+    def read(self, cancel: Callable[[], None]) -> None:
+        """The image is being read for a fill; `fill` or `unreadable` follows, or `stop` cancels."""
+        self._stop_reading = cancel
+        self._show(State(Phase.RUNNING, _("Reading the picture…")))
+
+    def unreadable(self, error: InpaintError) -> None:
+        """The image could not be read: what was there before stays."""
+        self._stop_reading = None
+        self._show(State(self._phase, say_error(error), is_error=True))
+
+    @property
+    def _phase(self) -> Phase:
+        """Of a dialog in which nothing is under way."""
+        return Phase.READY if self._slots else Phase.IDLE
+
     def fill(self, job: FillJob, source_of: SourceOf, layers: Layers | None = None) -> None:
         """Start a fill; what was there before is dropped. `layers`: what can be mixed with."""
+        self._stop_reading = None
         self._source_of, self._layers = source_of, layers or NoLayers()
         self._live.stop()
         self._slots, self.chosen = [], 0
@@ -214,12 +231,20 @@ class Presenter:
 
     def stop(self) -> None:
         """End the run; what has arrived can be used."""
+        if self._stop_reading is not None:
+            self._stop_reading()
+            self._stop_reading = None
+            self._show(State(self._phase, _("Stopped.")))
+            return
         if self._run is not None:
             self._run.cancel()
 
     def close(self) -> None:
         """The dialog is gone: the daemon is freed, messages that still come are dropped."""
         self._serial += 1
+        if self._stop_reading is not None:
+            self._stop_reading()
+            self._stop_reading = None
         self.stop()
 
     def _slot(self, rendering: Rendering, session: Session | None = None) -> _Slot:

@@ -82,9 +82,9 @@ class GimpImage:
         _, non_empty, x1, y1, x2, y2 = Gimp.Selection.bounds(self.image)
         return Box.from_corners(x1, y1, x2, y2) if non_empty else None
 
-    def coverage(self, box: Box) -> bytes:
+    def coverage(self, box: Box, step: int = 1) -> bytes:
         """Return the selection inside `box`, 8 bit. Linear: a curve would change its softness."""
-        return PixelSource(self.image.get_selection()).read(box, "Y u8")
+        return PixelSource(self.image.get_selection()).read(box, "Y u8", step)
 
     def _item(self, drawable: Gimp.Drawable) -> Item:
         kind = Kind.LAYER
@@ -108,6 +108,9 @@ class GimpImage:
     def visible_pixels(self, without: Gimp.Layer | None = None) -> Iterator[PixelSource]:
         """The image as it looks, if asked as if the layer (or group) `without` were not there."""
         image = self.image
+        if without is None and (alone := _alone(image)) is not None:
+            yield PixelSource(alone)
+            return
         if without is not None:  # hiding it in the image itself would be a step in its history
             image = self.image.duplicate()
             image.remove_layer(_at(image, self._path(without)))
@@ -313,6 +316,26 @@ def _fills(layers: Iterable[Gimp.Layer]) -> list[tuple[Gimp.Layer, PastRun]]:
 def _is_seen(layer: Gimp.Layer) -> bool:
     parent = layer.get_parent()
     return bool(layer.get_visible()) and (parent is None or _is_seen(parent))
+
+
+def _alone(image: Gimp.Image) -> Gimp.Layer | None:
+    """Return the only visible layer, if the image looks just like it.
+
+    Then no copy of all that is visible is needed, for which the window stands still some tenths of
+    a second where the image is large.
+    """
+    seen = [layer for layer in image.get_layers() if layer.get_visible()]
+    if len(seen) != 1 or image.get_floating_sel() is not None:
+        return None
+    (layer,) = seen
+    is_plain = (
+        not layer.is_group()
+        and layer.get_opacity() == 100.0
+        and layer.get_mode() == Gimp.LayerMode.NORMAL
+        and layer.get_mask() is None
+        and not layer.get_filters()
+    )
+    return layer if is_plain else None
 
 
 def _whole_fill(layer: Gimp.Layer) -> Gimp.Layer:

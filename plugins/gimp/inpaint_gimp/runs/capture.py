@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Generator
+from typing import NamedTuple, TypeVar
 
 from inpaint_client import (
     Box,
     Capture,
+    Extent,
     FillJob,
+    Limits,
     Picture,
     SampleType,
     Transfer,
     crop_for_hole,
     seed_sequence,
 )
-from inpaint_client.geometry import overview_step
-from inpaint_client.pixels import bounding_box, paste
+from inpaint_client.capture import Context
+from inpaint_client.geometry import overview_step, parts_for_hole
+from inpaint_client.pixels import bounding_box, paste, rearrange, thin
+from inpaint_client.pixels import crop as cut
 
 from ..host.image_protocol import Readable, Reader
 from ..host.precision import LAYOUTS, SampleFormat
@@ -24,44 +29,141 @@ from .arguments import FillSettings
 
 _INVERT = bytes(255 - value for value in range(256))
 _OVERVIEW = SampleFormat(SampleType.U8, Transfer.SRGB)
+_SCREEN = "R'G'B'A u8"
+_CONTEXT = 2.2  # a glance shows this many times the hole's larger side
+GLANCE_SIDE = 640  # px, about
+STRIP_PX = 1 << 19  # of the image: GIMP hands them over in some 10 to 30 ms
+T = TypeVar("T")
+Coverage = Callable[..., bytes]  # of a box, and of one px in each square of a step, if given
+
+
+class Target(NamedTuple):
+    """What shall be filled, as far as it is known before any pixel is read."""
+
+    hole: Hole
+    item: int | None  # index of the selected item that the results go above; None = the top
+    from_layer: bool  # whether the model sees that layer alone
 
 
 class Captured(NamedTuple):
     """What was read of an image for one run."""
 
     capture: Capture
-    item: int | None  # index of the selected item that the results go above; None = the top
+    item: int | None  # as `Target.item`
+    glance: Glance
+    around: Box  # what the model may see of the document
 
 
-def capture(image: Readable, from_layer: bool) -> Captured:
-    """Read what a fill needs. Raises BadInput when there is nothing that could be filled."""
+class Glance(NamedTuple):
+    """A small view of the picture around the hole, for the dialogs."""
+
+    box: Box  # what it shows, in whole squares of `step` px
+    step: int
+    pixels: bytes  # 8-bit sRGB, RGBA
+    coverage: bytes  # of the hole, 8 bit
+
+    @property
+    def extent(self) -> Extent:
+        """Its own size, px."""
+        return Extent(self.box.width // self.step, self.box.height // self.step)
+
+
+def find_target(image: Readable, from_layer: bool) -> Target:
+    """Find what there is to fill. Raises BadInput when there is nothing that could be filled."""
     check_mode(image.base_type)
     items = image.items()
     index = choose_item(items, from_layer)
     canvas = Box.of_extent(image.extent)
-    found = find_hole(
-        image.selection(), canvas, items[index] if index is not None else None, from_layer
-    )
-    hole_box = found.box
-    coverage = b""
-    if found.from_transparency:
-        hole_box, coverage = _transparency(image, index, found)
-    gray = image.base_type == "gray"
-    stored = image.format
-    crop_box = crop_for_hole(hole_box, canvas, 4 * stored.sample_type.size)
-    if found.from_transparency:
-        relative = hole_box.relative(crop_box)
-        data = bytes(paste(bytes(crop_box.extent.area), crop_box.extent, coverage, relative))
-    else:
-        data = image.coverage(crop_box)
-    hole = Picture(crop_box.width, crop_box.height, 1, data)
-    with image.pixels(index if from_layer else None) as source:
-        crop = read_picture(source, crop_box, stored, gray)
-        overview = None if crop_box == canvas else read_overview(source, canvas, gray)
+    item = items[index] if index is not None else None
+    return Target(find_hole(image.selection(), canvas, item, from_layer), index, from_layer)
+
+
+def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, None, Captured]:
+    """Read what a fill needs, a part between two turns of the window's loop.
+
+    Raises:
+        BadInput: nothing is transparent in the layer, or the hole is too large.
+    """
+    canvas = Box.of_extent(image.extent)
+    selected = yield from _selected(image, target)
+    stored, gray = image.format, image.base_type == "gray"
+    pixel_bytes = 4 * stored.sample_type.size
+    limit = limits.max_side, limits.max_picture_bytes
+    around = crop_for_hole(selected.box, canvas, pixel_bytes, *limit)
+    parts = parts_for_hole(selected.box, canvas, pixel_bytes, *limit, limits.max_context_side)
+    with image.pixels(target.item if target.from_layer else None) as source:
+        yield
+        shown = yield from _glance(source, selected, around)
+        hole = selected.coverage(parts.crop)
+        yield
+        crop = yield from read_picture(source, parts.crop, stored, gray)
+        overview = context = None
+        if parts.context is not None:
+            data = yield from _read(source, parts.context, _SCREEN, parts.step)
+            context = Context(_opaque(data, parts.context, parts.step), parts.context)
+        if not parts.shows(canvas):
+            overview = yield from read_overview(source, canvas, gray)
     seen = Capture(
-        crop=crop, hole=hole, crop_box=crop_box, document=image.extent, overview=overview
+        crop=crop,
+        hole=Picture(*parts.crop.extent, 1, hole),
+        crop_box=parts.crop,
+        document=image.extent,
+        overview=overview,
+        context=context,
     )
-    return Captured(seen, index)
+    return Captured(seen, target.item, shown, around)
+
+
+def glance(image: Readable, target: Target) -> Generator[None, None, Glance]:
+    """Read only a small view of what would be filled. Raises BadInput as `capture` does."""
+    selected = yield from _selected(image, target)
+    with image.pixels(target.item if target.from_layer else None) as source:
+        yield
+        return (yield from _glance(source, selected, Box.of_extent(image.extent)))
+
+
+class _Selected(NamedTuple):
+    """Where the hole is, and what reads it."""
+
+    box: Box
+    coverage: Coverage
+
+
+def _selected(image: Readable, target: Target) -> Generator[None, None, _Selected]:
+    if not target.hole.from_transparency:
+        return _Selected(target.hole.box, image.coverage)
+    box, transparency = _transparency(image, target.item, target.hole)
+    yield
+    return _Selected(box, coverage_of(box, transparency))
+
+
+def coverage_of(box: Box, data: bytes) -> Coverage:
+    """Return what reads a hole that is already in memory."""
+
+    def read(wanted: Box, step: int = 1) -> bytes:
+        inside = wanted.clamp(box)
+        whole = bytearray(wanted.extent.area)
+        if not inside.is_empty:
+            part = cut(data, box.extent, inside.relative(box))
+            paste(whole, wanted.extent, part, inside.relative(wanted))
+        return thin(whole, wanted.extent, 1, step) if step > 1 else bytes(whole)
+
+    return read
+
+
+def _glance(source: Reader, hole: _Selected, around: Box) -> Generator[None, None, Glance]:
+    view, step = glance_box(hole.box, around)
+    pixels = yield from _read(source, view, _SCREEN, step)
+    return Glance(view, step, pixels, hole.coverage(view, step))
+
+
+def glance_at(
+    source: Reader, box: Box, coverage: Coverage, around: Box, shift: tuple[int, int]
+) -> Glance:
+    """Read a glance at a hole `box` at once; the pixels lie `shift` px further right and down."""
+    view, step = glance_box(box, around)
+    here = view._replace(x=view.x + shift[0], y=view.y + shift[1])
+    return Glance(view, step, read_all(_read(source, here, _SCREEN, step)), coverage(view, step))
 
 
 def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box, bytes]:
@@ -74,22 +176,62 @@ def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box,
         return box, layer.read(box, "A u8").translate(_INVERT)
 
 
-def read_picture(source: Reader, box: Box, stored: SampleFormat, gray: bool) -> Picture:
-    """The pixels of `box` for the wire; with alpha only where something is transparent."""
-    alpha = source.read(box, "A u8")
+def read_picture(
+    source: Reader, box: Box, stored: SampleFormat, gray: bool
+) -> Generator[None, None, Picture]:
+    """Read the pixels of `box` for the wire; with alpha only where something is transparent."""
+    alpha = yield from _read(source, box, "A u8")
     channels = 1 if gray else 3
     if alpha.count(255) != len(alpha):
         channels = 4
-    data = source.read(box, stored.babl(LAYOUTS[channels]))
+    data = yield from _read(source, box, stored.babl(LAYOUTS[channels]))
     return Picture(box.width, box.height, channels, data, stored.sample_type, stored.transfer)
 
 
-def read_overview(source: Reader, canvas: Box, gray: bool) -> Picture:
-    """The whole document, small, so that the daemon can find the face."""
+def read_overview(source: Reader, canvas: Box, gray: bool) -> Generator[None, None, Picture]:
+    """Read the whole document, small, so that the daemon can find the face."""
     step = overview_step(canvas.extent)
     channels = 1 if gray else 3
-    data = source.read(canvas, _OVERVIEW.babl(LAYOUTS[channels]), step)
-    return Picture(canvas.width // step or 1, canvas.height // step or 1, channels, data)
+    extent = Extent(canvas.width // step or 1, canvas.height // step or 1)
+    box = Box(0, 0, extent.width * step, extent.height * step)
+    data = yield from _read(source, box, _OVERVIEW.babl(LAYOUTS[channels]), step)
+    return Picture(*extent, channels, data)
+
+
+def glance_box(hole: Box, around: Box) -> tuple[Box, int]:
+    """Return what a glance shows, and how many px a side it has one pixel for."""
+    side = round(hole.extent.longest * _CONTEXT)
+    middle = Box(hole.x + (hole.width - side) // 2, hole.y + (hole.height - side) // 2, side, side)
+    view = middle.moved_into(around)
+    step = max(1, view.extent.longest // GLANCE_SIDE)
+    width, height = (max(step, length // step * step) for length in view.extent)
+    return view._replace(width=width, height=height), step
+
+
+def read_all(steps: Generator[None, None, T]) -> T:
+    """Read at once, where no window waits."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+def _read(source: Reader, box: Box, babl: str, step: int = 1) -> Generator[None, None, bytes]:
+    """Read a box in strips."""
+    data = bytearray()
+    for strip in box.strips(step * max(1, STRIP_PX // (box.width * step))):
+        data += source.read(strip, babl, step)
+        yield
+    return bytes(data)
+
+
+def _opaque(data: bytes, box: Box, step: int) -> Picture:
+    """Return RGBA pixels as a picture, without alpha where all is opaque."""
+    layout = "RGB" if data[3::4].count(255) == len(data) // 4 else "RGBA"
+    plain = rearrange(data, "RGBA", layout)
+    return Picture(box.width // step, box.height // step, len(layout), plain)
 
 
 def fill_job(capture: Capture, settings: FillSettings) -> FillJob:

@@ -45,6 +45,8 @@ class Collector:
         run = self.run
         if run.stage is Stage.CONNECTING:
             return _("Sending the picture…")
+        if run.stage is Stage.SENDING:
+            return _("Sending the picture, {share} %…").format(share=round(100 * run.sent))
         if run.stage is Stage.QUEUED:
             return _("Waiting, {count} before this one…").format(count=run.queue_position)
         if run.stage is Stage.ENCODING:

@@ -17,6 +17,7 @@ from inpaint_client import (
     crop_for_hole,
     parse_recipe,
 )
+from inpaint_client.geometry import near_hole
 from inpaint_client.pixels import paste
 from inpaint_client.session.history import PastRun, Result
 
@@ -24,7 +25,7 @@ from ..host.image import GimpImage, PixelSource
 from ..host.new_layer import NewLayer
 from ..host.parasites import tattoo_of
 from ..translation import _
-from .capture import read_picture
+from .capture import Glance, coverage_of, glance_at, read_all, read_picture
 from .image_layers import ImageLayers
 from .layers import Rendering, layer_name, layer_pixels, run_of
 from .mixing import Mixed
@@ -39,6 +40,8 @@ class Opened:
     run: PastRun
     capture: Capture  # in the coordinates of the recipe
     shift: tuple[int, int]  # how far the layer was moved since: from the recipe to the image, px
+    glance: Glance
+    around: Box  # what the model may have seen of the document
 
     @property
     def result(self) -> Result:
@@ -60,7 +63,7 @@ class Opened:
         """What the fill can be mixed with."""
         return ImageLayers(
             self.image,
-            self.capture.crop_box,
+            self.around,
             shift=self.shift,
             own=self.layer.get_tattoo(),
             mixed=Mixed.of(self.result),
@@ -127,12 +130,15 @@ def reopen(image: GimpImage) -> Opened:
     # From here on in the coordinates of the recipe, as if the layer had never been moved.
     stored = image.format
     canvas = Box.of_extent(run.document)
-    crop_box = crop_for_hole(box, canvas, 4 * stored.sample_type.size)
+    around = crop_for_hole(box, canvas, 4 * stored.sample_type.size)
+    # What the encoder saw is kept beside the recipe: only what fills are fitted to is needed.
+    crop_box = near_hole(box, around)
     here = Box(crop_box.x + shift[0], crop_box.y + shift[1], crop_box.width, crop_box.height)
     coverage = PixelSource(layer).read(Box(x, y, *box.extent), "A u8")
     hole = paste(bytes(crop_box.extent.area), crop_box.extent, coverage, box.relative(crop_box))
     with image.known_pixels(layer, tattoo_of(run.source)) as source:
-        crop = read_picture(source, here, stored, image.base_type == "gray")
+        crop = read_all(read_picture(source, here, stored, image.base_type == "gray"))
+        shown = glance_at(source, box, coverage_of(box, coverage), around, shift)
     return Opened(
         image,
         layer,
@@ -144,6 +150,8 @@ def reopen(image: GimpImage) -> Opened:
             document=run.document,
         ),
         shift,
+        shown,
+        around,
     )
 
 

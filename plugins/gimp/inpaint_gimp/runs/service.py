@@ -11,6 +11,7 @@ from inpaint_client import (
     EditJob,
     Endpoint,
     Job,
+    Limits,
     NoDaemon,
     Starting,
     connection_file,
@@ -44,18 +45,24 @@ class Locator:
         )
 
 
-def run_and_wait(job: Job, collector: Collector, report: Report) -> None:
-    """Do `job` to its end, for runs without a dialog. Raises InpaintError.
+def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Report) -> None:
+    """Do a job to its end, for runs without a dialog. Raises InpaintError.
+
+    `make` is asked for it once the daemon has told its limits.
 
     If GIMP ends this process because somebody pressed Cancel, the connection breaks and the daemon
     stops working for us; nothing was done to the image yet.
     """
-    report(0.0, collector.status)
+    report(0.0, _("Looking for the fill service…"))
     try:
         find_daemon(connection_file().load())
     except NoDaemon:
         report(0.0, _("Starting the fill service…"))
     with BlockingClient(Locator(lambda text: None)) as client:
+        limits = client.info().limits
+        report(0.0, _("Reading the picture…"))
+        job = make(limits)
+        report(0.0, collector.status)
         events = client.edit(job) if isinstance(job, EditJob) else client.fill(job)
         for event in events:
             collector.receive(event)

@@ -36,7 +36,7 @@ class EditDialog(ResultsDialog):
         self._before = opened.rendering()
         self._written: dict[str, object] = {}  # the mixing as the config was last told
         self._build()
-        self._show_capture(opened.capture)
+        self._show_glance(opened.glance)
         self._presenter.open(
             self._before,
             lambda rendering: RecipeSource(

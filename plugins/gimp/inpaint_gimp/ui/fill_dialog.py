@@ -8,12 +8,13 @@ from ..app.presenter import Phase, State
 from ..host.image import GimpImage
 from ..runs.arguments import FillSettings
 from ..runs.calls import Call, insert
-from ..runs.capture import Captured, capture, fill_job
+from ..runs.capture import Captured, Glance, capture, fill_job, find_target, glance
 from ..runs.image_layers import ImageLayers
 from ..runs.layers import Rendering
 from ..runs.service import draw_seed
 from ..translation import _, say_error
 from .gtk import GimpUi, GObject, Gtk
+from .reading import Reading
 from .results_dialog import ResultsDialog
 from .widgets import labelled, parts_of
 
@@ -25,13 +26,13 @@ def fill_with_dialog(call: Call) -> None:
     """Run the dialog until the user inserts or cancels. The image changes only on inserting."""
     image = GimpImage(call.image, call.drawables)
     try:
-        captured = capture(image, call.config.get_property("source") == "layer")
+        find_target(image, call.config.get_property("source") == "layer")
     except BadInput:
         # The source used last time does not suit this time: it can be chosen in the dialog. What
         # cannot be filled at all is said before any window opens.
-        captured = capture(image, from_layer=False)
+        find_target(image, from_layer=False)
         call.config.set_property("source", "visible")
-    dialog = FillDialog(call, image, captured)
+    dialog = FillDialog(call, image)
     try:
         if not dialog.run():
             raise Cancelled("Cancelled.")
@@ -41,10 +42,12 @@ def fill_with_dialog(call: Call) -> None:
 
 
 class FillDialog(ResultsDialog):
-    def __init__(self, call: Call, image: GimpImage, captured: Captured) -> None:
+    def __init__(self, call: Call, image: GimpImage) -> None:
         super().__init__(call.procedure, call.config)
         self._image = image
-        self._captured = captured
+        self._captured: Captured | None = None  # what the candidates in the strip are made from
+        self._glance: Glance | None = None
+        self._reading: Reading[Glance] | Reading[Captured] | None = None
         self._settings: FillSettings | None = None
         self._models = Gtk.ComboBoxText()
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
@@ -53,7 +56,7 @@ class FillDialog(ResultsDialog):
         self._more = Gtk.Button.new_with_label(_("More candidates"))
         self._delete = Gtk.Button.new_with_label(_("Delete this one"))
         self._build()
-        self._show_capture(captured.capture)
+        self._look()
         self._presenter.connect()
 
     def run(self) -> bool:
@@ -67,6 +70,7 @@ class FillDialog(ResultsDialog):
 
     def insert(self) -> None:
         assert self._settings is not None
+        assert self._captured is not None
         results = self._presenter.renderings
         insert(self._image, self._captured, self._settings, results, self._presenter.chosen)
 
@@ -86,30 +90,55 @@ class FillDialog(ResultsDialog):
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
         super().show_renderings(renderings, chosen)
-        if not renderings:  # all were deleted: the hole is there again
-            self._show_capture(self._captured.capture)
+        if not renderings and self._glance is not None:  # all were deleted: the hole is there again
+            self._show_glance(self._glance)
+
+    def close(self) -> None:
+        """Stop reading, too."""
+        self._read(None)
+        super().close()
 
     def _fill(self) -> None:
         """Read the image as it is now and send it."""
         try:
             settings = FillSettings.read(self._config.get_property).with_seed(draw_seed)
-            captured = capture(self._image, settings.from_layer)
-            job = fill_job(captured.capture, settings)
+            target = find_target(self._image, settings.from_layer)
         except InpaintError as error:
-            self.show_state(State(self._presenter.state.phase, say_error(error), is_error=True))
+            self._say(error)
             return
-        self._settings, self._captured = settings, captured
-        self._config.set_property("seed", settings.seed)
-        self._show_capture(captured.capture)
-        self._presenter.fill(
-            job,
-            lambda rendering: RecipeSource(
-                recipe=rendering.unmixed,
-                attachment=rendering.candidate.attachment,
-                capture=captured.capture,
-            ),
-            ImageLayers(self._image, captured.capture.crop_box),
-        )
+
+        def send(captured: Captured) -> None:
+            try:
+                job = fill_job(captured.capture, settings)
+            except InpaintError as error:
+                self._presenter.unreadable(error)
+                return
+            self._settings, self._captured = settings, captured
+            self._config.set_property("seed", settings.seed)
+            self._show(captured.glance)
+            self._presenter.fill(
+                job,
+                lambda rendering: RecipeSource(
+                    recipe=rendering.unmixed,
+                    attachment=rendering.candidate.attachment,
+                    capture=captured.capture,
+                ),
+                ImageLayers(self._image, captured.around),
+            )
+
+        steps = capture(self._image, target, self._info.limits)
+        self._read(Reading(steps, send, self._presenter.unreadable))
+        self._presenter.read(lambda: self._read(None))
+
+    def _read(self, reading: Reading[Glance] | Reading[Captured] | None) -> None:
+        """Let this reading take the place of what is being read."""
+        if self._reading is not None:
+            self._reading.cancel()
+        self._reading = reading
+
+    def _show(self, glance: Glance) -> None:
+        self._glance = glance
+        self._show_glance(glance)
 
     def _add_candidates(self) -> None:
         """As many as are set, of the same fill, with the edits as the sliders show them."""
@@ -119,15 +148,25 @@ class FillDialog(ResultsDialog):
 
     def _source_chosen(self) -> None:
         """Show what the model would see now, as long as there is nothing better to show."""
-        if self._presenter.renderings or self._presenter.state.phase is Phase.RUNNING:
-            return
+        if not self._presenter.renderings and self._presenter.state.phase is not Phase.RUNNING:
+            self._look()
+
+    def _look(self) -> None:
+        """Show what would be filled; reading it begins when the window is there."""
         try:
-            captured = capture(self._image, self._config.get_property("source") == "layer")
+            target = find_target(self._image, self._config.get_property("source") == "layer")
         except InpaintError as error:
-            self.show_state(State(self._presenter.state.phase, say_error(error), is_error=True))
-        else:
-            self._show_capture(captured.capture)
+            self._say(error)
+            return
+
+        def show(seen: Glance) -> None:
+            self._show(seen)
             self.show_state(self._presenter.state)
+
+        self._read(Reading(glance(self._image, target), show, self._say))
+
+    def _say(self, error: InpaintError) -> None:
+        self.show_state(State(self._presenter.state.phase, say_error(error), is_error=True))
 
     def _model_chosen(self) -> None:
         name = self._models.get_active_id()

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from gi.repository import GdkPixbuf, Gegl, GLib
-from inpaint_client import Box, Picture
+from inpaint_client import Box, Extent
 from inpaint_client.pixels import rearrange
 
 from ..host.new_layer import Pixels
-from ..host.precision import LAYOUTS, picture_format
+from ..runs.capture import Glance
 
 _SCREEN = "R'G'B'A u8"
 _HALF = bytes(value // 2 for value in range(256))
 _TINT = b"\xe0\x30\x50"  # lies over the hole before there is anything in it
-_CONTEXT = 2.2  # the view shows this many times the hole's larger side
 
 
 class Preview:
     """A view of the picture around the hole, over which fills can be laid."""
 
-    def __init__(self, crop: Picture, crop_box: Box, hole_box: Box, size: int) -> None:
+    def __init__(self, glance: Glance, size: int) -> None:
         """`size` is that of the larger side of the pictures to come, px."""
-        side = round(max(hole_box.width, hole_box.height) * _CONTEXT)
-        self._view = Box(
-            hole_box.x + (hole_box.width - side) // 2,
-            hole_box.y + (hole_box.height - side) // 2,
-            side,
-            side,
-        ).moved_into(crop_box)
-        self._scale = size / max(self._view.width, self._view.height)
-        data = Pixels(crop_box, crop.data, picture_format(crop).babl(LAYOUTS[crop.channels]))
-        picture = self._scaled(data, self._view)
+        self._view = glance.box
+        self._scale = size / glance.box.extent.longest
+        self._hole = glance.coverage.translate(_HALF)
+        self._extent = glance.extent
+        picture = self._fitted(glance.pixels, glance.extent, self._view)
         # Transparent places show the checks that GIMP's users know.
         self.original = picture.composite_color_simple(
             picture.get_width(),
@@ -41,12 +35,12 @@ class Preview:
             0x666666,
         )
 
-    def with_hole(self, hole: Picture, crop_box: Box) -> GdkPixbuf.Pixbuf:
+    def with_hole(self) -> GdkPixbuf.Pixbuf:
         """The picture with the hole tinted."""
-        tint = rearrange(
-            _TINT * crop_box.extent.area, "RGB", "RGBA", coverage=hole.data.translate(_HALF)
-        )
-        return self.with_fill(Pixels(crop_box, tint, _SCREEN))
+        tint = rearrange(_TINT * self._extent.area, "RGB", "RGBA", coverage=self._hole)
+        result = self.original.copy()
+        self._lay(result, self._fitted(tint, self._extent, self._view), self._view)
+        return result
 
     def with_fill(self, pixels: Pixels) -> GdkPixbuf.Pixbuf:
         """The picture with these pixels laid over it."""
@@ -54,7 +48,10 @@ class Preview:
         part = self._view.clamp(pixels.box)
         if part.is_empty:
             return result
-        patch = self._scaled(pixels, part)
+        self._lay(result, self._scaled(pixels, part), part)
+        return result
+
+    def _lay(self, result: GdkPixbuf.Pixbuf, patch: GdkPixbuf.Pixbuf, part: Box) -> None:
         x = round((part.x - self._view.x) * self._scale)
         y = round((part.y - self._view.y) * self._scale)
         width = min(patch.get_width(), result.get_width() - x)
@@ -63,7 +60,6 @@ class Preview:
             patch.composite(
                 result, x, y, width, height, x, y, 1.0, 1.0, GdkPixbuf.InterpType.NEAREST, 255
             )
-        return result
 
     def _scaled(self, pixels: Pixels, part: Box) -> GdkPixbuf.Pixbuf:
         """`part` of the pixels at the view's scale, in the screen's format."""
@@ -74,6 +70,11 @@ class Preview:
         width, height = max(1, part.width // step), max(1, part.height // step)
         rectangle = Gegl.Rectangle.new(part.x // step, part.y // step, width, height)
         data = bytes(buffer.get(rectangle, 1 / step, _SCREEN, Gegl.AbyssPolicy.CLAMP))
+        return self._fitted(data, Extent(width, height), part)
+
+    def _fitted(self, data: bytes, extent: Extent, part: Box) -> GdkPixbuf.Pixbuf:
+        """RGBA pixels of `part` at the view's scale."""
+        width, height = extent
         shrunk = GdkPixbuf.Pixbuf.new_from_bytes(
             GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from inpaint_client import Capture, DaemonInfo, Edits, InpaintError, Worker
+from inpaint_client import DaemonInfo, Edits, InpaintError, Worker
 
 from ..app.presenter import Phase, Presenter, State
+from ..runs.capture import Glance
 from ..runs.edits import format_edits, parse_edits
 from ..runs.layers import Rendering, layer_name, layer_pixels, short_name
 from ..runs.mixing import Mix, Other
@@ -179,12 +180,10 @@ class ResultsDialog:
 
     # --- building and following the values
 
-    def _show_capture(self, capture: Capture) -> None:
-        self._preview = Preview(capture.crop, capture.crop_box, capture.hole_box, PREVIEW_SIZE)
+    def _show_glance(self, glance: Glance) -> None:
+        self._preview = Preview(glance, PREVIEW_SIZE)
         self._results.clear()
-        self._pane.show_source(
-            self._preview.original, self._preview.with_hole(capture.hole, capture.crop_box)
-        )
+        self._pane.show_source(self._preview.original, self._preview.with_hole())
 
     def _show_sliders(self, model: str) -> None:
         known = self._info.model(model)

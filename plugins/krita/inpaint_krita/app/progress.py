@@ -10,16 +10,17 @@ from ..text import say, tr
 def describe(status: RunStatus, now: float) -> str:
     """One short line with the time that went by and, where it can be told, what is left."""
     elapsed = _seconds(now - status.started)
-    if status.stage is Stage.READING:
-        return tr("Reading the picture …")
-    if status.stage is Stage.CONNECTING:
-        return tr("Waiting for the daemon … {elapsed}").format(elapsed=elapsed)
-    if status.stage is Stage.QUEUED:
-        return tr("{count} before this one … {elapsed}").format(
-            count=status.queue_position, elapsed=elapsed
+    before = {
+        Stage.READING: tr("Reading the picture …"),
+        Stage.CONNECTING: tr("Waiting for the daemon … {elapsed}"),
+        Stage.SENDING: tr("Sending the picture, {share} % … {elapsed}"),
+        Stage.QUEUED: tr("{count} before this one … {elapsed}"),
+        Stage.ENCODING: tr("Looking at the picture … {elapsed}"),
+    }
+    if status.stage in before:
+        return before[status.stage].format(
+            elapsed=elapsed, share=round(100 * status.sent), count=status.queue_position
         )
-    if status.stage is Stage.ENCODING:
-        return tr("Looking at the picture … {elapsed}").format(elapsed=elapsed)
     if status.stage is Stage.RENDERING:
         left = status.left_s(now)
         if left is None:

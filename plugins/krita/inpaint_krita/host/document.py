@@ -376,6 +376,21 @@ class DocumentPixels:
         pointer.setsize(image.sizeInBytes())
         return bytes(pointer)
 
+    def read_reduced(self, box: Box, step: int) -> bytes:
+        if self._node is None:
+            image: QtGui.QImage = self._document.projection(*box)
+        else:
+            image = _image(self.read(box), box.extent, self.space, self._scratch)
+        image = image.scaled(
+            box.width // step,
+            box.height // step,
+            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
+            QtCore.Qt.TransformationMode.SmoothTransformation,
+        ).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
+        pointer: Any = image.constBits()
+        pointer.setsize(image.sizeInBytes())
+        return bytes(pointer)
+
     def read_coverage(self, box: Box) -> bytes:
         return bytes(self._selection.pixelData(*box))
 
@@ -397,7 +412,14 @@ def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:
     own = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
     data = thin(bytes(node.pixelData(*box)), box.extent, own.pixel_bytes, step)
     extent = Extent(max(1, box.width // step), max(1, box.height // step))
-    if own.model != "RGBA" or own.depth != "U8" or own.profile not in SRGB_NAMES:
+    return _image(data, extent, own, scratch)
+
+
+def _image(data: bytes, extent: Extent, own: Space, scratch: Scratch) -> QtGui.QImage:
+    """Pixels of a space as 8-bit sRGB."""
+    if own.model == "RGBA" and own.depth == "U16" and own.profile in SRGB_NAMES:
+        data = data[1::2]  # the high bytes
+    elif own.model != "RGBA" or own.depth != "U8" or own.profile not in SRGB_NAMES:
         data = scratch.convert(data, extent, own, Space("RGBA", "U8", SRGB))
     image = QtGui.QImage(data, *extent, 4 * extent.width, QtGui.QImage.Format.Format_ARGB32)
     return image.copy()  # the bytes are not the image's own

@@ -29,6 +29,10 @@ class Pixels(Protocol):
         """The visible picture as 8-bit sRGB, BGRA."""
         ...
 
+    def read_reduced(self, box: Box, step: int) -> bytes:
+        """The source in whole squares of `step` px, a pixel for each: 8-bit sRGB, RGBA."""
+        ...
+
     def read_coverage(self, box: Box) -> bytes:
         """The selection, 0..255 a pixel; 0 beyond it."""
         ...

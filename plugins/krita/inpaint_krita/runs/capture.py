@@ -7,9 +7,16 @@ picture never stops the window for longer than one strip takes.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
-from inpaint_client.capture import Capture
-from inpaint_client.geometry import Box, crop_for_hole, overview_step
+from inpaint_client.capture import Capture, Context
+from inpaint_client.geometry import (
+    Box,
+    crop_for_hole,
+    near_hole,
+    overview_step,
+    parts_for_hole,
+)
 from inpaint_client.info import Limits
 from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.pixels import encode_coverage, rearrange, shrink
@@ -22,28 +29,56 @@ CONVERT_BYTES = 1 << 18  # Krita's colour conversion is ten times slower than co
 
 
 def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
-    """Read crop, hole and overview for a selection whose box is `selection`.
+    """Read crop, hole and what lies around them, for a selection whose box is `selection`.
 
     Raises:
         BadInput: nothing is selected on the canvas, or it is too large for one crop.
     """
     canvas = Box.of_extent(pixels.extent)
     way = route(pixels.space)
-    crop_box = crop_for_hole(
-        selection, canvas, way.travel.pixel_bytes, limits.max_side, limits.max_picture_bytes
+    parts = parts_for_hole(
+        selection,
+        canvas,
+        way.travel.pixel_bytes,
+        limits.max_side,
+        limits.max_picture_bytes,
+        limits.max_context_side,
     )
+    seen = yield from _near(pixels, parts.crop, way)
+    overview = context = None
+    if parts.context is not None:
+        context = Context((yield from _reduced(pixels, parts.context, parts.step)), parts.context)
+    if not parts.shows(canvas):
+        overview = yield from _overview(pixels, canvas)
+    return replace(seen, overview=overview, context=context)
+
+
+def capture_again(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
+    """Read what rendering a fill again takes: what its encoder saw is kept beside its recipe.
+
+    Raises:
+        BadInput: as `capture`.
+    """
+    way = route(pixels.space)
+    wide = crop_for_hole(
+        selection,
+        Box.of_extent(pixels.extent),
+        way.travel.pixel_bytes,
+        limits.max_side,
+        limits.max_picture_bytes,
+    )
+    return (yield from _near(pixels, near_hole(wide.clamp(selection), wide), way))
+
+
+def _near(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Capture]:
+    """The crop and the hole in it."""
     hole = bytearray()
-    for strip in _strips(crop_box, 1, STRIP_BYTES):
+    for strip in _strips(box, 1, STRIP_BYTES):
         hole += pixels.read_coverage(strip)
         yield
-    crop = yield from _crop(pixels, crop_box, way)
-    overview = None if crop_box == canvas else (yield from _overview(pixels, canvas))
+    crop = yield from _crop(pixels, box, way)
     return Capture(
-        crop=crop,
-        hole=Picture(*crop_box.extent, 1, hole),
-        crop_box=crop_box,
-        document=pixels.extent,
-        overview=overview,
+        crop=crop, hole=Picture(*box.extent, 1, hole), crop_box=box, document=pixels.extent
     )
 
 
@@ -78,6 +113,20 @@ def _is_opaque(data: bytes, layout: str, sample_type: SampleType) -> bool:
     step = len(layout) * size
     count = len(data) // step
     return all(data[first + byte :: step] == solid[byte : byte + 1] * count for byte in range(size))
+
+
+def _reduced(pixels: Pixels, box: Box, step: int) -> Generator[None, None, Picture]:
+    """What the source shows in whole squares of `step` px, RGBA, 8-bit sRGB."""
+    data = bytearray()
+    width = box.width * pixels.space.pixel_bytes
+    for strip in box.strips(step * max(1, STRIP_BYTES // (step * width))):
+        data += pixels.read_reduced(strip, step)
+        yield
+    layout = "RGBA"
+    if data[3::4].count(255) == len(data) // 4:
+        layout = "RGB"
+    plain = rearrange(data, "RGBA", layout)
+    return Picture(box.width // step, box.height // step, len(layout), plain)
 
 
 def _overview(pixels: Pixels, canvas: Box) -> Generator[None, None, Picture]:

@@ -23,7 +23,7 @@ from ..host.qt import QtCore
 from ..host.selection import KeptSelection, box_of
 from ..text import tr
 from .candidate_run import Submit
-from .capture import capture
+from .capture import capture_again
 from .paint import Convert
 from .stepper import Steps
 from .writer import Canvas, Order, Writer
@@ -156,7 +156,7 @@ class LayerEdits(QtCore.QObject):
                 tr("The picture was resized or cropped since this fill was made."),
                 tr("Undo that, or make a new fill."),
             )
-        reading = capture(pixels, box_of(selection), self._limits())
+        reading = capture_again(pixels, box_of(selection), self._limits())
         self._steps = Steps(reading, take, failed)
 
     def submit(self, job: EditJob, receive: Callable[[Message], None]) -> Cancellable:

@@ -1,0 +1,54 @@
+"""Reads an image between turns of GTK's loop, so that the window goes on answering."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Generic, TypeVar
+
+from inpaint_client import InpaintError
+
+from .gtk import GLib
+
+T = TypeVar("T")
+_TURN_S = 0.012  # with the longest step on top far below what a hand on the mouse notices
+
+
+class Reading(Generic[T]):
+    """One generator under way. `done` gets what it returns, `failed` its error."""
+
+    def __init__(
+        self,
+        steps: Generator[None, None, T],
+        done: Callable[[T], None],
+        failed: Callable[[InpaintError], None],
+    ) -> None:
+        self._steps = steps
+        self._done = done
+        self._failed = failed
+        self._source = GLib.idle_add(self._turn)
+
+    def cancel(self) -> None:
+        """Neither `done` nor `failed` will be called."""
+        if self._source:
+            GLib.source_remove(self._source)
+            self._source = 0
+            self._steps.close()
+
+    def _turn(self) -> bool:
+        end = time.perf_counter() + _TURN_S
+        try:
+            while time.perf_counter() < end:
+                next(self._steps)
+        except StopIteration as stop:
+            self._source = 0
+            self._done(stop.value)
+            return False
+        except InpaintError as error:
+            self._source = 0
+            self._failed(error)
+            return False
+        except BaseException:
+            self._source = 0
+            raise
+        return True
