@@ -9,7 +9,8 @@ from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..text import tr
-from .parts import IconButton, ValueSlider, column
+from .narrow import ElidedButton, ElidedCheck, FoldingRow
+from .parts import IconButton, ValueSlider, column, row
 
 STEP = 0.1
 REST_MS = 40  # a slider that is dragged sends at most this often
@@ -30,29 +31,27 @@ class Edits(QtWidgets.QWidget):
         self._resets: dict[str, IconButton] = {}
         self._pending: dict[str, float] = {}
         self._edited: tuple[str, int] | None = None  # the run and the candidate of `_pending`
-        self._grid = QtWidgets.QGridLayout()
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(6)
-        self._grid.setVerticalSpacing(1)
-        self._grid.setColumnStretch(1, 1)
+        self._rows = column()
+        self._rows.setSpacing(1)
         self._empty = QtWidgets.QLabel()
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
-        self.apply = QtWidgets.QCheckBox(tr("Apply to new candidates"))
+        self.apply = ElidedCheck(tr("Apply to new candidates"))
         self.apply.setToolTip(
             tr("The next run begins with these edits. Without it, new candidates are plain.")
         )
         connect(self.apply.clicked, self.for_new)
-        self.both = QtWidgets.QCheckBox(tr("New candidates also without edits"))
+        self.both = ElidedCheck(tr("Also without edits"))
+        self.both.setToolTip(tr("Each new candidate comes twice: plain, and with these edits."))
         connect(self.both.clicked, self.plain_too)
-        self.add = QtWidgets.QPushButton(tr("Keep both versions"))
+        self.add = ElidedButton(tr("Keep both versions"))
         self.add.setToolTip(
             tr("Leaves this result as it was and goes on with the edits in a layer of its own.")
         )
         connect(self.add.clicked, lambda: self.variant.emit())
         layout = column(self)
         layout.addWidget(self._empty)
-        layout.addLayout(self._grid)
+        layout.addLayout(self._rows)
         layout.addWidget(self.add)
         layout.addWidget(self.apply)
         layout.addWidget(self.both)
@@ -92,7 +91,7 @@ class Edits(QtWidgets.QWidget):
         if directions == self._directions:
             return
         self._directions = directions
-        while (item := self._grid.takeAt(0)) is not None:
+        while (item := self._rows.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         self.sliders.clear()
@@ -100,29 +99,35 @@ class Edits(QtWidgets.QWidget):
         groups: dict[str, list[Direction]] = {}
         for direction in directions:
             groups.setdefault(direction.group, []).append(direction)
-        at = 0
+        labels = []
         for group, members in groups.items():
             if group:
-                self._grid.addWidget(_heading(group), at, 0, 1, 3)
-                at += 1
-            for direction in members:
-                self._add(direction, at)
-                at += 1
+                self._rows.addWidget(_heading(group))
+            labels += [self._add(direction) for direction in members]
+        for label in labels:  # of one width: all sliders begin below each other, or all fold
+            label.setMinimumWidth(max(each.sizeHint().width() for each in labels))
 
-    def _add(self, direction: Direction, at: int) -> None:
-        name = direction.name
-        label = QtWidgets.QLabel(_title(name))
+    def _add(self, direction: Direction) -> QtWidgets.QLabel:
+        name, title = direction.name, _title(direction.name)
+        label = QtWidgets.QLabel(title)
         label.setToolTip(direction.description)
         slider = ValueSlider(direction.minimum, direction.maximum, STEP)
-        slider.setToolTip(direction.description)
+        slider.describe(title, direction.description or title)
         connect(slider.changed, lambda value: self._changed(name, value))
         reset = IconButton("reset", tr("Back to 0"))
+        reset.setAccessibleName(tr("{name} back to 0").format(name=title))
         connect(reset.clicked, lambda: slider.spin.setValue(0.0))
-        self._grid.addWidget(label, at, 0)
-        self._grid.addWidget(slider, at, 1)
-        self._grid.addWidget(reset, at, 2)
+        control = QtWidgets.QWidget()
+        control.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred
+        )
+        parts = row(control)
+        parts.addWidget(slider, 1)
+        parts.addWidget(reset)
+        self._rows.addWidget(FoldingRow(label, control))
         self.sliders[name] = slider
         self._resets[name] = reset
+        return label
 
     def _changed(self, name: str, value: float) -> None:
         self._pending[name] = round(value, 3)

@@ -10,7 +10,8 @@ from ..host.qt import QAction, Qt, QtCore, QtWidgets
 from ..runs.wishes import MAX_CANDIDATES, Wishes, draw_seed
 from ..text import tr
 from .frame_view import FrameView
-from .parts import IconButton, ValueSlider, column, row
+from .narrow import FOLDING_GAP, ElidedList, ElidedMenuButton, FoldingRow
+from .parts import IconButton, ValueSlider, column, named, row
 
 
 class SeedBox(QtWidgets.QAbstractSpinBox):
@@ -68,17 +69,16 @@ class Form(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self.model = QtWidgets.QComboBox()
+        self.model = named(ElidedList(), tr("Model"), tr("The model that fills"))
         self.model.setObjectName("model")
-        self.model.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
-        )
         connect(self.model.activated, lambda _: self._wish(model=self.model.currentData()))
         self.candidates = QtWidgets.QSpinBox()
+        named(self.candidates, tr("Candidates"), tr("How many there will be to choose from"))
         self.candidates.setRange(1, MAX_CANDIDATES)
         self.candidates.setMinimumWidth(52)
         connect(self.candidates.valueChanged, lambda value: self._wish(candidates=value))
         self.seed = SeedBox()
+        named(self.seed, tr("Seed"), tr("The same seed makes the same candidate again"))
         connect(self.seed.changed, lambda value: self._wish(seed=value, new_seed=False))
         self.dice = IconButton(
             "dice", tr("Draw a new seed for every run; turn it off to use this one again")
@@ -88,35 +88,36 @@ class Form(QtWidgets.QWidget):
         self.copy = IconButton("copy", tr("Copy the seed"))
         connect(self.copy.clicked, self._copy_seed)
         self.variety = ValueSlider(0.0, 1.0, 0.01, rest=0.8, decimals=2)
-        self.variety.setToolTip(
-            tr("Low: typical, safe faces. High: more variety, with now and then a strange one.")
+        self.variety.describe(
+            tr("Variety"),
+            tr("Low: typical, safe faces. High: more variety, with now and then a strange one."),
         )
         connect(self.variety.changed, lambda value: self._wish(variety=value))
-        self.context = QtWidgets.QComboBox()
+        self.context = ElidedList()
         for label, key in (
             (tr("Automatic"), "auto"),
             (tr("Around the selection"), "box"),
             (tr("Rectangle …"), "frame"),
         ):
             self.context.addItem(label, key)
-        self.context.setToolTip(
-            tr("Which square of the picture the model looks at, and fills a part of.")
+        named(
+            self.context,
+            tr("Context"),
+            tr("Which square of the picture the model looks at, and fills a part of."),
         )
         connect(self.context.activated, self._choose_context)
         self.frame = FrameView()
         connect(self.frame.moved, self._move_frame)
-        self.source = QtWidgets.QComboBox()
+        self.source = named(ElidedList(), tr("Source"), tr("What the model sees of the picture"))
         self.source.addItem(tr("All visible layers"), True)
         self.source.addItem(tr("The active layer"), False)
         connect(self.source.activated, lambda _: self._wish(all_visible=self.source.currentData()))
         self.fitting = _Fitting()
         connect(self.fitting.wished, self.wished)
-        self.smooth = QtWidgets.QComboBox()
-        self.smooth.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
-        )
-        self.smooth.setToolTip(
-            tr("One more candidate that continues the surroundings, without the model")
+        self.smooth = named(
+            ElidedList(),
+            tr("Smooth"),
+            tr("One more candidate that continues the surroundings, without the model"),
         )
         for at, (label, key, tip) in enumerate(_smooth_choices()):
             self.smooth.addItem(label, key)
@@ -133,17 +134,23 @@ class Form(QtWidgets.QWidget):
         counts.addWidget(self.candidates)
         counts.addStretch(1)
         grid = QtWidgets.QFormLayout()
+        grid.setRowWrapPolicy(QtWidgets.QFormLayout.RowWrapPolicy.WrapLongRows)
+        grid.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
         grid.addRow(tr("Model"), self.model)
         grid.addRow(tr("Candidates"), counts)
         grid.addRow(tr("Seed"), seeds)
-        grid.addRow(tr("Variety"), self.variety)
+        variety = QtWidgets.QLabel(tr("Variety"))
+        grid.addRow(FoldingRow(variety, self.variety))
         grid.addRow(tr("Source"), self.source)
         grid.addRow(tr("Context"), self.context)
         grid.addRow(tr("Fitting"), self.fitting)
         grid.addRow(tr("Smooth"), self.smooth)  # one word: the docker may be narrow
+        labels = map(grid.labelForField, (self.model, self.source, self.context, self.fitting))
+        width = max(label.sizeHint().width() for label in labels if label is not None)
+        variety.setMinimumWidth(width + grid.horizontalSpacing() - FOLDING_GAP)
         layout = column(self)
         layout.addLayout(grid)
         layout.addWidget(self.frame)
@@ -213,15 +220,14 @@ class Form(QtWidgets.QWidget):
         self.wished.emit(changes)
 
 
-class _Fitting(QtWidgets.QToolButton):
+class _Fitting(ElidedMenuButton):
     """How the fill is fitted to its surroundings: a menu of switches, and which are on."""
 
     wished = QtCore.pyqtSignal(dict)
 
     def __init__(self) -> None:
         super().__init__()
-        self.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        named(self, tr("Fitting"), tr("What of the fill follows its surroundings"))
         menu = QtWidgets.QMenu(self)
         self.switches: dict[str, QAction] = {}
         for field, words, tip in (

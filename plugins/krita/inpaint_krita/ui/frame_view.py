@@ -9,7 +9,8 @@ from inpaint_client.geometry import Extent, Frame
 from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
-from .parts import column, row
+from .narrow import FoldingRow
+from .parts import column, named, row
 
 HEIGHT = 170
 GRAB = 9.0  # px on screen
@@ -25,7 +26,11 @@ class _Picture(QtWidgets.QWidget):
         super().__init__()
         self.setMinimumHeight(HEIGHT)
         self.setMouseTracking(True)
-        self.setToolTip(tr("Drag the square to move it, a corner to resize it, Shift to turn it."))
+        named(
+            self,
+            tr("The square in the picture"),
+            tr("Drag the square to move it, a corner to resize it, Shift to turn it."),
+        )
         self._image: QtGui.QImage | None = None
         self._extent = Extent(1, 1)
         self.frame = Frame(0, 0, 0)
@@ -124,18 +129,19 @@ class FrameView(QtWidgets.QWidget):
         super().__init__(parent)
         self.picture = _Picture()
         connect(self.picture.moved, lambda frame: self.moved.emit(*frame))
-        self.side = _spin(" px", MIN_SIDE, 100_000)
-        self.angle = _spin("°", -180, 180)
+        self.side = named(
+            _spin(" px", MIN_SIDE, 100_000), tr("Side"), tr("How wide and high the square is")
+        )
+        self.angle = named(
+            _spin("°", -180, 180), tr("Turn"), tr("How far the square is turned, in degrees")
+        )
         connect(self.side.valueChanged, self._typed)
         connect(self.angle.valueChanged, self._typed)
-        numbers = row()
-        numbers.addWidget(QtWidgets.QLabel(tr("Side")))
-        numbers.addWidget(self.side, 1)
-        numbers.addWidget(QtWidgets.QLabel(tr("Turn")))
-        numbers.addWidget(self.angle, 1)
         layout = column(self)
         layout.addWidget(self.picture)
-        layout.addLayout(numbers)
+        layout.addWidget(
+            FoldingRow(_labelled(tr("Side"), self.side), _labelled(tr("Turn"), self.angle))
+        )
 
     def show_picture(self, image: QtGui.QImage, extent: Extent) -> None:
         self.picture.show_picture(image, extent)
@@ -151,6 +157,14 @@ class FrameView(QtWidgets.QWidget):
     def _typed(self) -> None:
         frame = self.picture.frame
         self.moved.emit(frame.cx, frame.cy, self.side.value(), self.angle.value())
+
+
+def _labelled(title: str, spin: QtWidgets.QDoubleSpinBox) -> QtWidgets.QWidget:
+    whole = QtWidgets.QWidget()
+    parts = row(whole)
+    parts.addWidget(QtWidgets.QLabel(title))
+    parts.addWidget(spin, 1)
+    return whole
 
 
 def _spin(suffix: str, minimum: float, maximum: float) -> QtWidgets.QDoubleSpinBox:

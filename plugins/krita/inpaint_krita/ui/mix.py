@@ -12,7 +12,8 @@ from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
 from ..text import tr
 from .edits import why_smooth_stays
-from .parts import ValueSlider, column, row
+from .narrow import ElidedCheck, ElidedList, FoldingRow
+from .parts import ValueSlider, column
 
 STEP = 0.05
 REST_MS = 40  # a slider that is dragged sends at most this often
@@ -26,27 +27,22 @@ class MixForm(QtWidgets.QWidget):
         super().__init__(parent)
         self._mix = Mix()
         self._mixed: tuple[str, int] | None = None  # the run and the candidate of `_mix`
-        self.other = QtWidgets.QComboBox()
-        self.other.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
-        )
+        self.other = ElidedList()
+        self.other.setAccessibleName(tr("Mix with"))
         connect(self.other.activated, lambda _: self.other_chosen.emit(self.other.currentData()))
         self.levels = {
             StyleLevel.STRUCTURE: _check(tr("Structure"), tr("Pose and shape")),
             StyleLevel.FEATURES: _check(tr("Features"), tr("Eyes, mouth, hair")),
             StyleLevel.COLOURS: _check(tr("Colours"), tr("Light, colour, texture")),
         }
-        checks = row()
         for box in self.levels.values():
             connect(box.clicked, self._levels_changed)
-            checks.addWidget(box)
-        checks.addStretch(1)
         self.amount = ValueSlider(0.0, 1.0, STEP, decimals=2)
-        self.amount.setToolTip(tr("0 = this result, 1 = the other one"))
+        self.amount.describe(tr("Amount"), tr("0 = this result, 1 = the other one"))
         connect(self.amount.changed, self._amount_changed)
         layout = column(self)
         layout.addWidget(self.other)
-        layout.addLayout(checks)
+        layout.addWidget(FoldingRow(*self.levels.values()))
         layout.addWidget(self.amount)
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
@@ -106,7 +102,7 @@ def _what_to_mix_with() -> str:
     )
 
 
-def _check(title: str, tip: str) -> QtWidgets.QCheckBox:
-    box = QtWidgets.QCheckBox(title)
+def _check(title: str, tip: str) -> ElidedCheck:
+    box = ElidedCheck(title)
     box.setToolTip(tip)
     return box

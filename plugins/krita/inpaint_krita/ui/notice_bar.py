@@ -6,6 +6,7 @@ from ..app.state import Notice
 from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
+from .narrow import ElidedButton
 from .parts import IconButton, column, row
 
 
@@ -19,7 +20,7 @@ class NoticeBar(QtWidgets.QFrame):
         self.words = QtWidgets.QLabel()
         self.words.setWordWrap(True)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.button = QtWidgets.QPushButton()
+        self.button = ElidedButton()
         connect(self.button.clicked, lambda: self.offer.emit())
         close = IconButton("cross", tr("Dismiss"))
         connect(close.clicked, lambda: self.dismiss.emit())
@@ -39,6 +40,7 @@ class NoticeBar(QtWidgets.QFrame):
         self.words.setText(notice.text)
         self.button.setVisible(bool(notice.offer_label))
         self.button.setText(notice.offer_label)
+        self.button.setToolTip(notice.text)
         self.update()
 
     @guarded

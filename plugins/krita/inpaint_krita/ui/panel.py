@@ -15,8 +15,9 @@ from ..text import tr
 from .edits import Edits
 from .form import Form
 from .mix import MixForm
+from .narrow import ElidedList
 from .notice_bar import NoticeBar
-from .parts import IconButton, Section, column
+from .parts import IconButton, Section, column, named
 from .quiet_wheel import QuietWheel
 from .results import Results
 from .run_row import RunRow
@@ -66,11 +67,8 @@ class Panel(QtWidgets.QWidget):
         self.results = Results()
         self.edits = Edits()
         self.mix = MixForm()
-        self.history = QtWidgets.QComboBox()
-        self.history.setToolTip(tr("Earlier runs of this picture"))
-        self.history.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
-        )
+        self.history = ElidedList()
+        named(self.history, tr("Runs"), tr("Earlier runs of this picture"))
         self.sections = {
             "settings": Section(tr("Settings")),
             "results": Section(tr("Results")),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..text import tr
 from .icons import icon
 
 SPACING = 6
 KNOB = 5  # px: radius of a slider's handle
+LEAST_SLIDER = 80  # px: so that a hand can set it
 
 
 def column(parent: QtWidgets.QWidget | None = None, margin: int = 0) -> QtWidgets.QVBoxLayout:
@@ -24,14 +28,23 @@ def row(parent: QtWidgets.QWidget | None = None) -> QtWidgets.QHBoxLayout:
     return layout
 
 
+W = TypeVar("W", bound=QtWidgets.QWidget)
+
+
+def named(widget: W, name: str, tip: str) -> W:
+    """Give a control its tool tip, and the name that a screen reader says."""
+    widget.setAccessibleName(name)
+    widget.setToolTip(tip)
+    return widget
+
+
 class IconButton(QtWidgets.QToolButton):
     """A flat button with one of our icons; follows the theme."""
 
     def __init__(self, name: str, tip: str, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._name = name
-        self.setToolTip(tip)
-        self.setAccessibleName(tip)
+        named(self, tip, tip)
         self.setAutoRaise(True)
         self.setIconSize(QtCore.QSize(16, 16))
         self._colour()
@@ -56,6 +69,7 @@ class Section(QtWidgets.QWidget):
         self._button = QtWidgets.QToolButton()
         self._button.setText(title)
         self._button.setAutoRaise(True)
+        self._button.setToolTip(tr("Click to fold or unfold this part"))
         self._is_open = True
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.setArrowType(Qt.ArrowType.DownArrow)
@@ -179,7 +193,7 @@ class ValueSlider(QtWidgets.QWidget):
         self._rest = rest
         self.slider = QuietSlider(round(rest / step))
         self.slider.setRange(round(minimum / step), round(maximum / step))
-        self.slider.setMinimumWidth(60)
+        self.slider.setMinimumWidth(LEAST_SLIDER)
         connect(self.slider.reset, lambda: self.spin.setValue(self._rest))
         self.spin = QtWidgets.QDoubleSpinBox()
         self.spin.setDecimals(decimals)
@@ -189,11 +203,19 @@ class ValueSlider(QtWidgets.QWidget):
         self.spin.setButtonSymbols(QtWidgets.QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.spin.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.spin.setFixedWidth(52)
+        self.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed
+        )
         layout = row(self)
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.spin)
         connect(self.slider.valueChanged, lambda value: self.spin.setValue(value * self._step))
         connect(self.spin.valueChanged, self._typed)
+
+    def describe(self, name: str, tip: str) -> None:
+        """Say what it is: to those who point at it, and to those who have it read out."""
+        for widget in (self.slider, self.spin):
+            named(widget, name, tip)
 
     @property
     def value(self) -> float:
@@ -213,21 +235,3 @@ class ValueSlider(QtWidgets.QWidget):
         self.slider.setValue(round(value / self._step))
         self.slider.blockSignals(False)
         self.changed.emit(value)
-
-
-class ElidedLabel(QtWidgets.QLabel):
-    """One line that is cut with an ellipsis rather than making the docker wider."""
-
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred
-        )
-
-    @guarded
-    def paintEvent(self, event: QtGui.QPaintEvent | None) -> None:
-        painter = QtGui.QPainter(self)
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        role = QtGui.QPalette.ColorRole.WindowText
-        painter.setPen(self.palette().color(role))
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)

@@ -9,7 +9,8 @@ from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .icons import paint_star
-from .parts import IconButton, column, row
+from .narrow import ElidedButton, FoldingRow
+from .parts import IconButton, column, named
 
 CELL = 88  # px: a picture's side at least; it grows with the docker
 CAPTION = 17
@@ -234,7 +235,11 @@ class Results(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self.grid = Grid()
+        self.grid = named(
+            Grid(),
+            tr("The candidates"),
+            tr("Click one to see it on the canvas. Arrow keys choose, * stars, Delete deletes."),
+        )
         connect(self.grid.chosen, self.chosen)
         connect(self.grid.starred, self.starred)
         connect(self.grid.deleted, self.deleted)
@@ -244,19 +249,16 @@ class Results(QtWidgets.QWidget):
         connect(self.compare.released, lambda: self.compared.emit(False))
         self.keep = _LabelledButton("check", tr("Keep this one"))
         connect(self.keep.clicked, lambda: self.kept.emit())
-        self.more = QtWidgets.QPushButton(tr("More candidates"))
+        self.more = ElidedButton(tr("More candidates"))
         self.more.setToolTip(tr("Adds candidates to these, as many as are set, with other seeds."))
         connect(self.more.clicked, lambda: self.more_wanted.emit())
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
         self.note.setEnabled(False)
-        buttons = row()
-        buttons.addWidget(self.compare, 1)
-        buttons.addWidget(self.keep, 1)
         layout = column(self)
         layout.addWidget(self.note)
         layout.addWidget(self.grid)
-        layout.addLayout(buttons)
+        layout.addWidget(FoldingRow(self.compare, self.keep))
         layout.addWidget(self.more)
 
     def draw(self, state: State) -> None:
@@ -293,12 +295,10 @@ class Results(QtWidgets.QWidget):
             )
 
 
-class _LabelledButton(QtWidgets.QPushButton):
+class _LabelledButton(ElidedButton):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
         self._name = name
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
-        self.setMinimumWidth(80)
         self._icon = IconButton(name, text, self)
         self._icon.hide()
         self.setIcon(self._icon.icon())

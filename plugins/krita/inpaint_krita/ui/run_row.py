@@ -10,7 +10,8 @@ from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .edits import in_words
-from .parts import column, row
+from .narrow import ElidedButton, ElidedLabel
+from .parts import column, named, row
 
 _TICK_MS = 250
 
@@ -22,7 +23,7 @@ class RunRow(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = State()
-        self.go = QtWidgets.QPushButton(tr("Inpaint the selection"))
+        self.go = ElidedButton(tr("Inpaint the selection"))
         font = self.go.font()
         font.setBold(True)
         self.go.setFont(font)
@@ -31,19 +32,20 @@ class RunRow(QtWidgets.QWidget):
         self.bar = QtWidgets.QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
-        self.words = QtWidgets.QLabel()
-        self.stop = QtWidgets.QPushButton(tr("Cancel"))
+        named(self.bar, tr("Progress"), tr("How many of the candidates have arrived"))
+        self.words = ElidedLabel()
+        self.stop = ElidedButton(tr("Cancel"))
+        self.stop.setToolTip(tr("Stop the run; candidates that have arrived stay"))
         connect(self.stop.clicked, lambda: self.cancel.emit())
-        words = column()
-        words.setSpacing(3)
-        words.addWidget(self.words)
-        words.addWidget(self.bar)
+        bar = row()
+        bar.setSpacing(8)
+        bar.addWidget(self.bar, 1, Qt.AlignmentFlag.AlignVCenter)
+        bar.addWidget(self.stop)
         self._running = QtWidgets.QWidget()
-        self._running.setMinimumHeight(34)
-        running = row(self._running)
-        running.setSpacing(8)
-        running.addLayout(words, 1)
-        running.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignVCenter)
+        running = column(self._running)
+        running.setSpacing(3)
+        running.addWidget(self.words)
+        running.addLayout(bar)
         self.remark = QtWidgets.QLabel()
         self.remark.setWordWrap(True)
         layout = column(self)
@@ -59,7 +61,11 @@ class RunRow(QtWidgets.QWidget):
         running = state.progress.is_running
         self.go.setVisible(not running)
         self.go.setEnabled(state.has_document)
-        self.go.setToolTip("" if state.has_document else tr("Open a picture first."))
+        self.go.setToolTip(
+            tr("Fills what is selected with candidates to choose from.")
+            if state.has_document
+            else tr("Open a picture first.")
+        )
         edits = in_words(state.new_edits)
         self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))
         self.remark.setVisible(bool(edits))

@@ -6,7 +6,8 @@ from ..app.connection import Connection, Phase
 from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
-from .parts import ElidedLabel, IconButton, row
+from .narrow import ElidedButton, ElidedLabel, FoldingRow
+from .parts import IconButton, row
 
 _COLOURS = {
     Phase.LOOKING: "#8a8a8a",
@@ -44,19 +45,25 @@ class StatusRow(QtWidgets.QWidget):
         super().__init__(parent)
         self._dot = _Dot()
         self.words = ElidedLabel()
-        self.button = QtWidgets.QPushButton()
+        self.button = ElidedButton()
         connect(self.button.clicked, lambda: self.mend.emit())
         gear = IconButton("sliders", tr("Connection settings"))
         connect(gear.clicked, lambda: self.settings.emit())
+        sentence = QtWidgets.QWidget()
+        sentence.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred
+        )
+        words = row(sentence)
+        words.addWidget(self._dot)
+        words.addWidget(self.words, 1)
         layout = row(self)
-        layout.addWidget(self._dot)
-        layout.addWidget(self.words, 1)
-        layout.addWidget(self.button)
-        layout.addWidget(gear)
+        layout.addWidget(FoldingRow(sentence, self.button), 1)
+        layout.addWidget(gear, 0, Qt.AlignmentFlag.AlignTop)
 
     def draw(self, connection: Connection) -> None:
         self._dot.show_colour(_COLOURS[connection.phase])
         self.words.setText(connection.words)
         self.setToolTip(connection.explanation or connection.words)
+        self.button.setToolTip(connection.explanation or connection.words)
         self.button.setVisible(bool(connection.mend_label))
         self.button.setText(connection.mend_label)
