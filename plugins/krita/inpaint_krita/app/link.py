@@ -17,7 +17,7 @@ from inpaint_client.errors import Cancelled, InpaintError, NoDaemon, Unavailable
 from inpaint_client.events import Done, Failed, Message
 from inpaint_client.info import DaemonInfo
 from inpaint_client.requests import Job
-from inpaint_client.settings import ConnectionSettings
+from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.worker import Run, Worker
 
 from ..host.guard import connect
@@ -41,9 +41,12 @@ class Link(QtCore.QObject):
     _answered = QtCore.pyqtSignal(object)
     _starting = QtCore.pyqtSignal(object)
 
-    def __init__(self, settings: ConnectionSettings, parent: QtCore.QObject | None = None) -> None:
+    def __init__(
+        self, file: SettingsFile[ConnectionSettings], parent: QtCore.QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self.settings = settings
+        self._file = file
+        self._stored = self.settings = file.load()
         self.connection = Connection()
         self._is_start_wanted = False  # by the button
         self._runs = 0  # under way; they want it, too
@@ -64,10 +67,18 @@ class Link(QtCore.QObject):
         """Ask what the daemon is; the answer comes as `changed`. Starts none."""
         if self._is_asking or self._is_closed:
             return
+        if self.connection.phase is not Phase.READY:
+            self.read_settings()
         self._is_asking = True
         self._timer.start()
         future = self._worker.call(lambda client: client.info())
         future.add_done_callback(self._answered.emit)
+
+    def read_settings(self) -> None:
+        """Take settings that another program has stored meanwhile, before connecting anew."""
+        stored = self._file.load()
+        if stored != self._stored:
+            self._stored = self.settings = stored
 
     def start(self) -> None:
         """From now on start the local daemon when there is none; and look for it."""
@@ -81,6 +92,8 @@ class Link(QtCore.QObject):
         """Send a job; `receive` is called in the window's thread. Starts the daemon if need be."""
         mailbox = _Mailbox(self)
         self._runs += 1
+        if self.connection.phase is not Phase.READY:
+            self.read_settings()
 
         def take(message: Message) -> None:
             if isinstance(message, (Done, Failed)):
