@@ -72,6 +72,7 @@ class FakeDocument:
         self.selected: Selection | None = KeptSelection(Box(30, 20, 24, 16), b"\xff" * (24 * 16))
         self.annotations: dict[str, bytes] = {}
         self.refreshes = 0
+        self.is_opaque = False  # whether there is nothing transparent to select
         self.layers: dict[str, FakeLayer] = {base.key: base}
 
     def is_same(self, other: FakeDocument) -> bool:
@@ -86,8 +87,11 @@ class FakeDocument:
     def selection(self) -> Selection | None:
         return self.selected
 
-    def select_transparent_part(self) -> None:
+    def select_transparent_part(self) -> bool:
+        if self.is_opaque:
+            return False
         self.selected = KeptSelection(Box(0, 0, 8, 8), b"\xff" * 64)
+        return True
 
     def pixels(self, source: Source, selection: Selection, scratch: Any) -> FakePixels:
         return FakePixels(self, selection)
@@ -222,7 +226,8 @@ class FakeDocument:
         return layer is not None
 
     def return_to(self, layer_id: str, others: Collection[str]) -> None:
-        self.activate(layer_id)
+        if self.active.key in others:
+            self.activate(layer_id)
 
     def active_id(self) -> str:
         return self.active.key

@@ -36,12 +36,12 @@ def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 def open_docker(folder: Path, settings: ConnectionSettings, has_document: bool = True) -> Docker:
     document = FakeDocument()
     host = FakeHost(document if has_document else None)
-    link = Link(settings)
+    connection = SettingsFile(folder / "connection.json", ConnectionSettings)
+    connection.save(settings)
+    link = Link(connection)
     wishes = SettingsFile(folder / "krita.json", Wishes)
     wishes.save(Wishes(seed=5, new_seed=False, candidates=3))
-    controller = Controller(
-        host, link, wishes, SettingsFile(folder / "connection.json", ConnectionSettings)
-    )
+    controller = Controller(host, link, wishes, connection)
     panel = Panel(controller)
     controller.state_changed.connect(panel.draw)
     panel.resize(300, 720)

@@ -90,7 +90,7 @@ def register() -> None:
     keep_log()
     application = Krita.instance()
     CATALOG.use_languages([wishes_file().load().language or KritaHost(application).language()])
-    InpaintDocker.link = Link(connection_file().load())
+    InpaintDocker.link = Link(connection_file())
     application.addExtension(InpaintExtension(application))
     position = getattr(DockWidgetFactoryBase, "DockRight", None)
     if position is None:  # PyQt6 scopes enums

@@ -61,6 +61,8 @@ def steps(stage):
     assert len(tree(document)) == 1
     control._look_at_document()
     assert not control.state.run_is_attached
+    assert "Krita can bring it back" in panel.results.note.text()
+    assert not panel.results.grid.isEnabled()
     yield from redo()
     yield from shows(document, filled)
     assert tree(document) == layers
@@ -106,10 +108,14 @@ def steps(stage):
     assert outside_is(before, edited, mask)
     no_problem(docker)
     assert len(history()) == len(steps_before) + 1, history()
+    yield 6000  # the watch that keeps the artist's layer the active one after a run is over
     yield from undo()
     yield from shows(document, before)
+    yield from until(lambda: not control.state.run_is_attached, 5, "the undo is noticed")
     yield from redo()
     yield from shows(document, edited)
+    yield from until(lambda: document.activeNode().name() == "Seed 6", 5, "the candidate")
+    document.setActiveNode(document.topLevelNodes()[0])
     save(document, stage.out / "edited.kra")
 
     # -- keep, and undo that -----------------------------------------------------------------
@@ -137,15 +143,15 @@ def steps(stage):
     yield from show(again)
     yield from until(lambda: control.state.run is not None, what="the run from the file")
     run = control.state.run
-    assert [each.seed for each in run.results] == [5, 6, 7, 0]
-    assert [each.is_smooth for each in run.results] == [False, False, False, True]
-    assert run.chosen == 1
+    assert [each.seed for each in run.results] == [6]  # the others are gone for good
+    assert panel.results.note.text() == "One candidate was kept."
+    yield from until(lambda: None not in control.state.strip.thumbnails, 10, "the thumbnail")
     assert control.state.edits == {name: 1.0}, control.state.edits
     assert panel.edits.sliders[name].value == 1.0
     reopened = pixels(again)
     panel.edits.sliders[name].spin.setValue(-1.0)
     yield from until(
-        lambda: list(control.state.run.results[1].edits.values()) == [-1.0],
+        lambda: list(control.state.run.results[0].edits.values()) == [-1.0],
         what="the rendering from the recipe",
     )
     yield 100

@@ -8,6 +8,7 @@ from studio import (
     app,
     close,
     coverage,
+    history,
     inpaint,
     menu_action,
     outside_is,
@@ -34,7 +35,7 @@ def steps(stage):
     document = yield from picture(320, 240)
     control.document_changed()
     menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
-    yield 50
+    yield from until(lambda: control.state.notice is not None, 5, "the notice")
     notice = control.state.notice
     assert notice.text.startswith("Nothing is selected"), notice
     assert notice.offer_label, notice
@@ -56,9 +57,10 @@ def steps(stage):
     app.action("convert_to_vector_selection").trigger()
     document.waitForDone()
     # Krita draws the shape into the selection some 100 ms later; until then it is empty.
-    yield from until(lambda: any(coverage(document)), what="the vector selection")
-    mask, before = coverage(document), pixels(document)
+    before = pixels(document)
     yield from inpaint(docker)
+    mask = coverage(document)
+    assert any(mask)
     assert control.state.run.hole_box == (100, 60, 80, 90), control.state.run.hole_box
     assert outside_is(before, pixels(document), mask)
     yield from undo()
@@ -132,12 +134,23 @@ def steps(stage):
     document.waitForDone()
     yield from close(document)
     document = yield from picture(200, 160)
+    control.document_changed()
+    before = history()
+    control.run()
+    yield from until(lambda: control.state.notice is not None, 5, "the offer")
+    docker.panel.notice.offer.emit()
+    assert "Nothing is transparent" in control.state.notice.text, control.state.notice
+    assert document.selection() is None
+    assert history() == before
+    yield from close(document)
+    document = yield from picture(200, 160)
     layer = document.topLevelNodes()[0]
     layer.setPixelData(QtCore.QByteArray(bytes(4 * 50 * 40)), 60, 70, 50, 40)
     document.refreshProjection()
     document.waitForDone()
     control.document_changed()
     control.run()
+    yield from until(lambda: control.state.notice is not None, 5, "the offer")
     docker.panel.notice.offer.emit()
     yield from until(lambda: document.selection() is not None, what="the selection")
     yield 100

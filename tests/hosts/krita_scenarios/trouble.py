@@ -33,6 +33,9 @@ def steps(stage):
     yield from select(document, 120, 80, 100, 90, feather=3)
     mask, before, steps_before = coverage(document), pixels(document), history()
 
+    def drawn(state=None):
+        return [each is not None for each in (state or control.state).strip.thumbnails]
+
     # -- cancel after the first candidate ------------------------------------------------------
     control.run()
     yield from until(lambda: control.state.progress.done >= 1, what="the first candidate")
@@ -42,6 +45,9 @@ def steps(stage):
     assert len(tree(document)[1][3]) == 6
     first = pixels(document)
     assert first != before, "the first candidate is not on the canvas while others come"
+    yield from until(lambda: drawn()[0], 5, "the thumbnail")
+    blank = []
+    control.state_changed.connect(lambda state: blank.append(drawn(state)[0] is False))
     started = time.monotonic()
     panel.run_row.stop.clicked.emit()
     took = time.monotonic() - started
@@ -51,6 +57,8 @@ def steps(stage):
     yield 300
     arrived = len(control.state.run.results)
     assert 1 <= arrived < 6
+    assert blank
+    assert not any(blank), "cancel made a thumbnail blank"
     assert len(tree(document)[1][3]) == arrived, tree(document)
     assert pixels(document) == first
     assert outside_is(before, first, mask)

@@ -332,14 +332,63 @@ def test_a_failure_in_the_middle_is_a_sentence_with_a_way_on(docker: Docker) -> 
 
 def test_nothing_selected(docker: Docker) -> None:
     docker.document.selected = None
+    docker.document.is_opaque = True
     docker.panel.run_row.go.click()
+    until(lambda: docker.controller.state.notice)
     notice = docker.controller.state.notice
     assert notice is not None
     assert notice.offer is Offer.SELECT_TRANSPARENT
     docker.panel.notice.button.click()
+    assert docker.document.selected is None
+    notice = docker.controller.state.notice
+    assert notice is not None
+    assert notice.offer is Offer.NONE
+    assert "Nothing is transparent" in notice.text
+    docker.document.is_opaque = False
+    docker.panel.run_row.go.click()
+    until(docker.panel.notice.button.isVisible)
+    docker.panel.notice.button.click()
     assert docker.document.selected is not None
     fill(docker)
     assert docker.controller.state.notice is None
+
+
+def test_a_selection_that_was_just_drawn_is_waited_for(docker: Docker) -> None:
+    """Krita hands it on a moment later; the button works, and the window does not stand still."""
+    drawn, docker.document.selected = docker.document.selected, None
+    docker.panel.run_row.go.click()
+    assert docker.controller.state.progress.is_running
+    assert docker.controller.is_busy
+    QtCore.QTimer.singleShot(300, lambda: setattr(docker.document, "selected", drawn))
+    until(lambda: docker.controller.state.run is not None)
+    until(lambda: not docker.controller.is_busy)
+    assert docker.controller.state.notice is None
+    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+
+
+def test_waiting_for_a_selection_can_be_cancelled(docker: Docker) -> None:
+    docker.document.selected = None
+    docker.panel.run_row.go.click()
+    docker.panel.run_row.stop.click()
+    assert not docker.controller.is_busy
+    assert docker.panel.run_row.go.isVisible()
+
+
+def test_settings_that_were_stored_meanwhile_are_used(
+    application: QtCore.QCoreApplication, tmp_path: Path
+) -> None:
+    """`inpaint plugins install` and GIMP write the same file."""
+    with FakeDaemon(Script(token="right")) as daemon:
+        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address, token="wrong"))
+        try:
+            until(lambda: opened.controller.state.connection.phase is Phase.FAILED)
+            right = ConnectionSettings(address=daemon.address, token="right")
+            SettingsFile(tmp_path / "connection.json", ConnectionSettings).save(right)
+            assert opened.controller.connection_settings() == right  # what the dialog shows
+            opened.link.start()
+            until(lambda: opened.controller.state.connection.phase is Phase.READY)
+        finally:
+            shut(opened)
 
 
 def test_reopened_documents_remember_their_runs(docker: Docker, tmp_path: Path) -> None:

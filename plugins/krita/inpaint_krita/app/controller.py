@@ -250,6 +250,8 @@ class Controller(QtCore.QObject):
             self._link.start()
 
     def connection_settings(self) -> ConnectionSettings:
+        """What the dialog begins with: as stored, perhaps by another program."""
+        self._link.read_settings()
         return self._link.settings
 
     def use_connection(self, settings: ConnectionSettings) -> None:

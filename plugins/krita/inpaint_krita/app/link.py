@@ -18,7 +18,7 @@ from inpaint_client.errors import Cancelled, InpaintError, NoDaemon, Unavailable
 from inpaint_client.events import Done, Failed, Message
 from inpaint_client.info import DaemonInfo
 from inpaint_client.requests import Job
-from inpaint_client.settings import ConnectionSettings
+from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.worker import Run, Worker
 
 from ..host.guard import connect
@@ -37,9 +37,12 @@ class Link(QtCore.QObject):
     _arrived = QtCore.pyqtSignal(object, object)
     _starting = QtCore.pyqtSignal(object)
 
-    def __init__(self, settings: ConnectionSettings, parent: QtCore.QObject | None = None) -> None:
+    def __init__(
+        self, file: SettingsFile[ConnectionSettings], parent: QtCore.QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self.settings = settings
+        self._file = file
+        self._stored = self.settings = file.load()
         self.connection = Connection()
         self._is_start_wanted = False  # by the button
         self._runs = 0  # under way; they want it, too
@@ -61,10 +64,18 @@ class Link(QtCore.QObject):
         """Ask what the daemon is; the answer comes as `changed`. Starts none."""
         if self._is_asking or self._is_closed:
             return
+        if self.connection.phase is not Phase.READY:
+            self.read_settings()
         self._is_asking = True
         self._timer.start()
         future = self._worker.call(lambda client: client.info())
         future.add_done_callback(self._answered.emit)
+
+    def read_settings(self) -> None:
+        """Take settings that another program has stored meanwhile, before connecting anew."""
+        stored = self._file.load()
+        if stored != self._stored:
+            self._stored = self.settings = stored
 
     def start(self) -> None:
         """From now on start the local daemon when there is none; and look for it."""
@@ -77,6 +88,8 @@ class Link(QtCore.QObject):
     def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
         """Send a job; `receive` is called in the window's thread. Starts the daemon if need be."""
         self._runs += 1
+        if self.connection.phase is not Phase.READY:
+            self.read_settings()
         # One signal for all runs: PyQt 6 crashed when each had an object of its own, deleted by the
         # slot of its last message.
         timeout_s = self.settings.timeout_s or None

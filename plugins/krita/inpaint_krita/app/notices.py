@@ -53,6 +53,14 @@ def merging() -> Notice:
     )
 
 
+def nothing_transparent() -> Notice:
+    """The artist wants to fill what is transparent, and nothing is."""
+    return Notice(
+        tr("Nothing is transparent in the active layer. Select the region to fill."),
+        is_problem=False,
+    )
+
+
 def nothing_selected(is_outside: bool) -> Notice:
     """The selection is missing, or lies where there is no picture."""
     if is_outside:

@@ -41,7 +41,7 @@ def plan_run(
     selection = document.selection()
     box = Box(0, 0, 0, 0) if selection is None else box_of(selection)
     if selection is None or Box.of_extent(document.extent).clamp(box).is_empty:
-        return None, nothing_selected(selection is not None)
+        return None, nothing_selected(not box.is_empty)
     try:
         route(document.space)
         spot = spot_above(active, box, _fill_box(document, earlier))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
 from inpaint_client.session import layer_names
 from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
-from inpaint_client.session.run_status import RunStatus
+from inpaint_client.session.run_status import RunStatus, Stage
 from inpaint_client.session.strip import limited_to, neighbor, positions_left
 
 from ..host.document_protocol import Document, Pixels
@@ -22,7 +23,7 @@ from ..host.layer_placement import Source
 from ..host.merging import keep_some, keep_visible
 from ..host.qt import QtCore
 from ..host.scratch import Scratch
-from ..host.selection import KeptSelection
+from ..host.selection import KeptSelection, box_of
 from ..runs.candidate_run import CandidateRun, Submit, layer_name
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
@@ -33,11 +34,13 @@ from ..runs.stepper import Steps
 from ..runs.thumbnails import Thumbnails
 from ..runs.wishes import Wishes, edits_of_new, usable_edits
 from ..text import say, tr
-from .notices import merging, notice_of
+from .notices import merging, nothing_transparent, notice_of
 from .planning import plan_run
 from .state import Notice, Strip
 
 log = logging.getLogger(__name__)
+SELECTION_MS = 50
+SELECTION_TURNS = 16  # Krita hands a selection on some turns after the pen has drawn it
 
 
 class DocumentSession(QtCore.QObject):
@@ -59,6 +62,13 @@ class DocumentSession(QtCore.QObject):
         self.book = RunBook(document)
         self.shown: PastRun | None = self.book.last
         self.missing: frozenset[str] = frozenset()
+        # Layers that were not in the picture when it was opened, so that no undo brings them back.
+        self._lost = {
+            layer
+            for run in self.book.runs
+            for layer in (run.group, *(result.layer for result in run.results))
+            if not document.is_attached(layer)
+        }
         self.notice: Notice | None = None
         self.fill: CandidateRun | None = None  # the run under way
         self.details: tuple[str, ...] = ()  # how the last run was made, in sentences
@@ -70,10 +80,12 @@ class DocumentSession(QtCore.QObject):
         self._submit = submit
         self._limits = limits
         self._thumbnails = Thumbnails(document, scratch)
+        self._finding: Steps[None] | None = None  # waits for a selection that was just drawn
         self._keeping: Steps[str] | Steps[None] | None = None
         self._followed: tuple[str, frozenset[str]] = ("", frozenset())  # a run, and its `missing`
         self._drawing: Steps[None] | None = None
         self._compares = False
+        self._asked = 0.0  # when the artist asked for the run that waits for its selection
         self.live = LayerEdits(
             document,
             self._read_again,
@@ -94,16 +106,23 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def progress(self) -> RunStatus:
+        if self._finding is not None:
+            return RunStatus(Stage.READING, started=self._asked)
         return self.fill.progress if self.fill else RunStatus()
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether a run is under way, or waits for its selection."""
+        return self.fill is not None or self._finding is not None
 
     @property
     def is_busy(self) -> bool:
         """Whether a run, an edit or a merge is under way, its writing included."""
-        return self.fill is not None or self.live.is_busy or self._keeping is not None
+        return self.is_filling or self.live.is_busy or self._keeping is not None
 
     def start(self, wishes: Wishes, model: Model | None) -> None:
         """Fill the selection; if that is not possible, `notice` says why."""
-        if self.fill is not None:
+        if self.is_filling:
             return
         if self._keeping is not None:  # the merged layer is told from others by being new
             self.notice = merging()
@@ -111,6 +130,37 @@ class DocumentSession(QtCore.QObject):
             return
         self.document.settle()
         self.live.stop()
+        if self._is_selected():
+            self._begin(wishes, model)
+            return
+        self.notice = None
+        self._asked = time.monotonic()
+        self._finding = Steps(
+            self._wait_for_selection(), lambda _: self._begin(wishes, model), self._not_found
+        )
+        self.changed.emit()
+
+    def _wait_for_selection(self) -> Generator[int, None, None]:
+        """Give Krita the time that it takes to hand on what the artist has just selected."""
+        for _turn in range(SELECTION_TURNS):
+            if self._is_selected():
+                self.document.settle()
+                return
+            yield SELECTION_MS
+
+    def _is_selected(self) -> bool:
+        """Whether anything is; a selection of shapes is there before it is drawn, and empty."""
+        selection = self.document.selection()
+        return selection is not None and not box_of(selection).is_empty
+
+    def _not_found(self, error: Exception) -> None:
+        self._finding = None
+        log.error("looking for the selection failed", exc_info=error)
+        self.changed.emit()
+
+    def _begin(self, wishes: Wishes, model: Model | None) -> None:
+        """Fill the selection as it is now."""
+        self._finding = None
         if model is not None and wishes.model != model.name:
             wishes = replace(wishes, model="")  # a name from another day that this daemon lacks
         plan, self.notice = plan_run(
@@ -129,7 +179,7 @@ class DocumentSession(QtCore.QObject):
     def add_candidates(self, wishes: Wishes, model: Model | None) -> None:
         """Add candidates with new seeds to the run that is shown, as many as are set."""
         run = self.shown
-        if run is None or not run.results or self.fill is not None or self._keeping is not None:
+        if run is None or not self.left or self.is_filling or self._keeping is not None:
             return
         chosen = neighbor(run.chosen, self.left)
         known = (chosen, *self.left, *range(len(run.results)))
@@ -167,12 +217,17 @@ class DocumentSession(QtCore.QObject):
         self.details = ()
 
     def cancel(self) -> None:
+        if self._finding is not None:
+            self._finding.cancel()
+            self._finding = None
+            self.changed.emit()
         if self.fill is not None:
             self.fill.cancel()
 
     def select_transparent_part(self) -> None:
         self.notice = None
-        self.document.select_transparent_part()
+        if not self.document.select_transparent_part():
+            self.notice = nothing_transparent()
         self.changed.emit()
 
     def _take_frame(self, chosen: FrameChosen) -> None:
@@ -227,8 +282,8 @@ class DocumentSession(QtCore.QObject):
         """A run that was cut short keeps the candidates that had arrived."""
         layers = {result.layer for result in ended.results}
         kept = tuple(result for result in current.results if result.layer in layers)
-        self._thumbnails.forget(current)
         if not kept:
+            self._thumbnails.forget(current)
             self.book.drop(current)
             self.shown = self.book.last
             return
@@ -248,8 +303,23 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def left(self) -> tuple[int, ...]:
-        """Positions of the results that the docker lists: those that are not deleted."""
-        return () if self.shown is None else positions_left(self.shown, self.missing)
+        """Positions of the results that the docker lists: not those that are gone for good."""
+        run = self.shown
+        if run is None:
+            return ()
+        kept = run.chosen if run.kept and run.kept not in self.missing else -1
+        return tuple(
+            i
+            for i in positions_left(run, self.missing)
+            if i == kept or run.results[i].layer not in self._lost
+        )
+
+    @property
+    def can_return(self) -> bool:
+        """Whether Krita's undo or redo can bring layers of the shown run back."""
+        run = self.shown
+        layers = [] if run is None else [result.layer for result in run.results]
+        return any(layer in self.missing and layer not in self._lost for layer in layers)
 
     @property
     def listed(self) -> PastRun | None:
@@ -298,7 +368,7 @@ class DocumentSession(QtCore.QObject):
     def delete(self, position: int) -> None:
         """Delete a result's layer, in one undo step. If it was chosen, a neighbor is."""
         run = self.shown
-        if run is None or self._keeping is not None or self.fill is not None:
+        if run is None or self._keeping is not None or self.is_filling:
             return
         result = run.results[position]
         if not self.document.is_attached(result.layer):
@@ -312,9 +382,11 @@ class DocumentSession(QtCore.QObject):
     def keep(self) -> None:
         """Keep the starred results, or the chosen one, as layers; one undo step brings all back."""
         run = self.shown
-        if run is None or self._keeping is not None or self.fill is not None:
+        if run is None or self._keeping is not None or self.is_filling:
             return
         self.live.stop()
+        if not self.left:
+            return
         starred = [i for i in self.left if run.results[i].starred]
         chosen = neighbor(run.chosen, starred or self.left)
         self.choose(chosen)
@@ -375,7 +447,7 @@ class DocumentSession(QtCore.QObject):
 
     def _render_chosen(self, model: Model | None) -> None:
         run = self.shown
-        if run is None or not run.results or self.fill is not None:
+        if run is None or not run.results or self.is_filling:
             return
         layer = self._layer_of_chosen(run)
         if not layer or run.results[run.chosen].is_smooth:
@@ -392,7 +464,7 @@ class DocumentSession(QtCore.QObject):
     def add_variant(self, model: Model | None) -> None:
         """The chosen result as it was, and one more layer with the sliders' edits."""
         run = self.shown
-        if run is None or self.fill is not None or self._keeping is not None:
+        if run is None or self.is_filling or self._keeping is not None:
             return
         if run.kept and run.kept not in self.missing:
             return
@@ -485,6 +557,8 @@ class DocumentSession(QtCore.QObject):
         if not left or (key, before) == self._followed:
             return
         back = [i for i in left if run.results[i].layer in before] if key == run.key else []
+        if back and run.group in before:  # Krita's redo goes to the group, now or soon
+            self.document.return_to(run.results[neighbor(run.chosen, left)].layer, {run.group})
         seen = [i for i in back if self.document.is_shown(run.results[i].layer)]
         if run.chosen not in left:
             self.choose(neighbor(run.chosen, left))
@@ -499,6 +573,7 @@ class DocumentSession(QtCore.QObject):
         missing = frozenset(layer for layer in layers if not self.document.is_attached(layer))
         left = limited_to(run, positions_left(run, missing))
         offered = choices(left, self.document.paint_layers())
+        self._lost -= layers - missing
         changed = missing != self.missing or offered != self.mix_choices
         self.missing, self.mix_choices = missing, offered
         return changed
@@ -510,14 +585,14 @@ class DocumentSession(QtCore.QObject):
         if run is None:
             return Strip()
         drawn = tuple(self._thumbnails.get(run, i) for i in self.left)
-        return Strip(limited_to(run, self.left), self.missing, drawn)
+        return Strip(limited_to(run, self.left), self.missing, drawn, self.can_return)
 
     def close(self) -> None:
         """The document is closed: stop everything that goes on for it."""
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
-        for steps in (self._keeping, self._drawing):
+        for steps in (self._finding, self._keeping, self._drawing):
             if steps is not None:
                 steps.cancel()
 

@@ -59,6 +59,7 @@ class Strip:
     run: PastRun | None = None  # with the results that are not deleted
     missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
     thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
+    can_return: bool = False  # whether undo or redo can bring missing layers back
 
     @property
     def count(self) -> int:

@@ -12,11 +12,13 @@ from .colour import SRGB, SRGB_NAMES, Space
 from .document_protocol import Painting
 from .guard import later
 from .layer_placement import Node, Source, Spot
+from .opacity import is_opaque
 from .qt import QtCore, QtGui
 from .scratch import Scratch
 from .selection import Selection
 
 ACTIVATION_MS = 60
+BAND = 256  # rows that are read at once
 THUMBNAIL_DETAIL = 4  # px that are read for one of a thumbnail: enough to be smooth
 ACTIVATION_TURNS = 80
 AFTERTHOUGHTS = 25  # turns to watch on after the active layer was put back
@@ -70,11 +72,28 @@ class KritaDocument:
                     return own
         return selection
 
-    def select_transparent_part(self) -> None:
-        """Select what is transparent in the active layer, as the artist would by the menu."""
+    def select_transparent_part(self) -> bool:
+        """Select what is transparent in the active layer, as the artist would by the menu.
+
+        False if nothing of it is: then the selection stays as it is.
+        """
+        if self._is_opaque(self._document.activeNode()):
+            return False
         for action in ("selectopaque", "invert_selection"):
             self._application.action(action).trigger()
             self._document.waitForDone()
+        return True
+
+    def _is_opaque(self, node: Any) -> bool:
+        """Whether a layer covers all of the canvas; read in bands, since it may be large."""
+        if node is None:
+            return True
+        width, height = self.extent
+        space = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
+        return all(
+            is_opaque(bytes(node.projectionPixelData(0, y, width, min(BAND, height - y))), space)
+            for y in range(0, height, BAND)
+        )
 
     # -- pixels ------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ class Panel(QtWidgets.QWidget):
         self.edits.draw(state)
         self._wheel.watch(self)  # the sliders come and go with the model
         self.mix.draw(state)
-        self.sections["mix"].setVisible(state.run is not None)
+        self.sections["mix"].setVisible(state.run_is_attached)
         self.reset.setEnabled(any(state.edits.values()) and state.can_edit)
         self._draw_history(state)
         closed = set(state.wishes.sections_closed.split(","))

@@ -116,7 +116,8 @@ class Grid(QtWidgets.QWidget):
         if image is None:
             painter.fillRect(picture, palette.color(role.AlternateBase))
             painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Disabled, role.Text))
-            painter.drawText(picture, int(Qt.AlignmentFlag.AlignCenter), "…")
+            if not gone:  # else there is nothing to wait for
+                painter.drawText(picture, int(Qt.AlignmentFlag.AlignCenter), "…")
         else:
             size = image.size()
             size.scale(picture.size(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -254,7 +255,6 @@ class Results(QtWidgets.QWidget):
         connect(self.more.clicked, lambda: self.more_wanted.emit())
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
-        self.note.setEnabled(False)
         layout = column(self)
         layout.addWidget(self.note)
         layout.addWidget(self.grid)
@@ -262,13 +262,13 @@ class Results(QtWidgets.QWidget):
         layout.addWidget(self.more)
 
     def draw(self, state: State) -> None:
-        run = state.run
         attached = state.run_is_attached
         may_change = attached and not state.run_is_kept and not state.progress.is_running
-        self.grid.setVisible(run is not None)
+        self.grid.setVisible(state.strip.count > 0)
+        self.grid.setEnabled(attached)
         self.grid.draw(state.strip, may_change)
         for button in (self.compare, self.keep, self.more):
-            button.setVisible(run is not None)
+            button.setVisible(attached)
         self.compare.setEnabled(attached)
         self.keep.setEnabled(may_change)
         self.more.setEnabled(may_change)
@@ -311,15 +311,17 @@ class _LabelledButton(ElidedButton):
 
 
 def _note(state: State) -> str:
-    run = state.run
+    run, can_return = state.run, state.strip.can_return
     if run is None:
         if not state.has_document:
             return tr("Open a picture, select a part of a face, and inpaint it.")
         return tr("Select a part of a face and inpaint it. The candidates appear here.")
-    if run.kept and run.kept not in state.missing:
-        return tr("One candidate was kept. Undo in Krita brings the others back.")
-    if state.run_is_kept:
-        return tr("These candidates were kept. Undo in Krita brings the others back.")
     if not state.run_is_attached:
-        return tr("These layers are not in the picture now: undone or deleted.")
-    return ""
+        if can_return:
+            return tr("This run is not in the picture: undone or deleted. Krita can bring it back.")
+        return tr("The layers of this run are no longer in the picture.")
+    if not state.run_is_kept:
+        return ""
+    is_one = bool(run.kept) and run.kept not in state.missing
+    what = tr("One candidate was kept.") if is_one else tr("These candidates were kept.")
+    return f"{what} {tr('Undo in Krita brings the others back.')}" if can_return else what

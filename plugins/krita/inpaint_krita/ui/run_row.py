@@ -14,6 +14,7 @@ from .narrow import ElidedButton, ElidedLabel
 from .parts import column, named, row
 
 _TICK_MS = 250
+DIM = 0.6  # of the way from the button's color to that of its text: gray, and readable
 
 
 class RunRow(QtWidgets.QWidget):
@@ -100,7 +101,8 @@ class RunRow(QtWidgets.QWidget):
         palette = self.palette()
         role = QtGui.QPalette.ColorRole
         accent, text = palette.color(role.Highlight), palette.color(role.HighlightedText)
-        dim, dim_text = palette.color(role.Button), palette.color(role.Mid)
+        dim = palette.color(role.Button)
+        dim_text = _between(dim, palette.color(role.ButtonText), DIM)
         style = "".join(
             f"QPushButton{state} {{ background: {back.name()}; color: {front.name()}; {more} }}"
             for state, back, front, more in (
@@ -115,3 +117,8 @@ class RunRow(QtWidgets.QWidget):
 
     def _show_time(self) -> None:
         self.words.setText(describe(self._state.progress, time.monotonic()))
+
+
+def _between(a: QtGui.QColor, b: QtGui.QColor, share: float) -> QtGui.QColor:
+    parts = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
+    return QtGui.QColor(*(round(start + share * (end - start)) for start, end in parts))
