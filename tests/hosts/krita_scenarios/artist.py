@@ -114,7 +114,7 @@ def steps(stage):
     yield from until(lambda: not control.state.run_is_attached, 5, "the undo is noticed")
     yield from redo()
     yield from shows(document, edited)
-    yield from until(lambda: document.activeNode().name() == "Seed 6", 5, "the candidate")
+    yield from until(lambda: document.activeNode().name() == "2 · seed 6", 5, "the candidate")
     document.setActiveNode(document.topLevelNodes()[0])
     save(document, stage.out / "edited.kra")
 
