@@ -267,6 +267,32 @@ def test_the_wheel_scrolls_the_docker_and_changes_nothing(run_krita: RunKrita) -
     assert answer["focused"] == [4, 0]  # with the focus it changes the value, and nothing scrolls
 
 
+@pytest.mark.parametrize("language", ["", "de"])
+def test_a_first_start_on_a_small_screen(
+    run_krita: RunKrita, krita: KritaHost, language: str
+) -> None:
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        settings = f"language={language}" if language else ""
+        run = run_krita("small_screen", environment, settings=settings)
+    seen = run.value
+    assert seen["height"] >= 300
+    assert seen["narrow"] <= 260
+    assert seen["slider"] >= 80
+    assert seen["shortcuts"] == [
+        "Ctrl+Alt+Shift+F",
+        "",
+        "Ctrl+Alt+Shift+N",
+        "Ctrl+Alt+Shift+P",
+        "",
+        "",
+    ]
+    if folder := os.environ.get("INPAINT_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for shot in run.out.glob("*.png"):
+            shutil.copy(shot, Path(folder) / f"{krita.version}-{language or 'en'}-{shot.name}")
+
+
 def test_no_mistake_of_ours_stops_the_artist(run_krita: RunKrita) -> None:
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}

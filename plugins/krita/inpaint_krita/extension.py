@@ -31,15 +31,15 @@ class InpaintExtension(Extension):  # type: ignore[misc]
     @guarded
     def createActions(self, window: Any) -> None:
         """Krita calls it for every window. The names are those of inpaint_krita.action."""
-        for name, text, menu, slot in (
-            ("inpaint_stylegan", tr("Inpaint (StyleGAN)"), MENU, self._run),
-            ("inpaint_stylegan_cancel", tr("Inpaint: cancel"), "", self._cancel),
-            ("inpaint_stylegan_next", tr("Inpaint: next candidate"), "", self._next),
-            ("inpaint_stylegan_previous", tr("Inpaint: previous candidate"), "", self._previous),
-            ("inpaint_stylegan_more", tr("Inpaint: more candidates"), "", self._more),
-            ("inpaint_stylegan_keep", tr("Inpaint: keep candidates"), "", self._keep),
+        for name, text, slot in (
+            ("inpaint_stylegan", tr("Inpaint (StyleGAN)"), self._run),
+            ("inpaint_stylegan_cancel", tr("Inpaint: cancel"), self._cancel),
+            ("inpaint_stylegan_next", tr("Inpaint: next candidate"), self._next),
+            ("inpaint_stylegan_previous", tr("Inpaint: previous candidate"), self._previous),
+            ("inpaint_stylegan_more", tr("Inpaint: more candidates"), self._more),
+            ("inpaint_stylegan_keep", tr("Inpaint: keep candidates"), self._keep),
         ):
-            action = window.createAction(name, text, menu)
+            action = window.createAction(name, text, MENU)
             connect(action.triggered, lambda _=False, slot=slot: slot())
 
     def _docker(self) -> InpaintDocker | None:

@@ -14,6 +14,9 @@ def steps(stage):
         if each.objectName() not in KEPT:
             each.hide()
     docker = yield from ready()
+    layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
+    yield 300
+    window.splitDockWidget(layers, docker, QtCore.Qt.Orientation.Vertical)
     window.resizeDocks([docker], [300], QtCore.Qt.Orientation.Horizontal)
     control = docker.controller
     document = app.openDocument(str(stage.out / "picture.png"))

@@ -28,6 +28,7 @@ def steps(stage):
             each.setVisible(False)
     layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
     docker.setVisible(True)
+    window.splitDockWidget(layers, docker, QtCore.Qt.Vertical)  # both are in the pictures
     yield 200
     window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Orientation.Vertical)
     window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Orientation.Horizontal)

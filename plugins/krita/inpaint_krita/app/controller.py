@@ -90,6 +90,8 @@ class Controller(QtCore.QObject):
             is_editing=session.live.is_busy,
             mix=session.mix,
             mix_choices=session.mix_choices,
+            can_undo=session.values.can_undo,
+            can_redo=session.values.can_redo,
         )
 
     @property
@@ -171,6 +173,21 @@ class Controller(QtCore.QObject):
 
     def reset_edits(self) -> None:
         self._edit_all({})
+        self.rest()
+
+    def rest(self) -> None:
+        """The slider was let go: what it did is one change."""
+        if self._session is not None:
+            self._session.values.rest()
+
+    def undo(self) -> None:
+        """Take back the last change of sliders or mixing; Krita's history is not touched."""
+        if self._session is not None:
+            self._session.undo_values(self.state.model)
+
+    def redo(self) -> None:
+        if self._session is not None:
+            self._session.redo_values(self.state.model)
 
     def _edit_all(self, edits: Edits) -> None:
         if self._session is not None:

@@ -16,6 +16,7 @@ from inpaint_client.session import layer_names
 from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
 from inpaint_client.session.run_status import RunStatus, Stage
 from inpaint_client.session.strip import limited_to, neighbor, positions_left
+from inpaint_client.session.value_history import ValueHistory
 
 from ..host.document_protocol import Document, Pixels
 from ..host.guard import connect
@@ -76,6 +77,8 @@ class DocumentSession(QtCore.QObject):
         self.edits: Edits = {}
         self.mix = Mix()
         self.mix_choices: tuple[Choice, ...] = ()
+        # What the sliders were set to, for each candidate: its run and its layer.
+        self.values: ValueHistory[tuple[str, str], tuple[Edits, Mix]] = ValueHistory()
         self._scratch = scratch
         self._submit = submit
         self._limits = limits
@@ -173,6 +176,7 @@ class DocumentSession(QtCore.QObject):
             self.book.runs,
         )
         if plan is not None:
+            self.values.forget()
             self._watch(FillRun(self.document, plan, self._submit, self._scratch.convert, self))
         self.changed.emit()
 
@@ -204,6 +208,7 @@ class DocumentSession(QtCore.QObject):
             session=session,
             give_source=lambda give, failed: self.live.read_source(run, position, give, failed),
         )
+        self.values.forget()
         self._watch(MoreRun(self.document, plan, self._submit, self._scratch.convert, self))
         self.changed.emit()
 
@@ -374,6 +379,7 @@ class DocumentSession(QtCore.QObject):
         if not self.document.is_attached(result.layer):
             return
         self.live.stop()
+        self.values.forget()
         self.document.remove_layer(result.layer, run.group)
         self.document.refresh()
         self.check_layers()
@@ -384,9 +390,10 @@ class DocumentSession(QtCore.QObject):
         run = self.shown
         if run is None or self._keeping is not None or self.is_filling:
             return
-        self.live.stop()
         if not self.left:
             return
+        self.live.stop()
+        self.values.forget()
         starred = [i for i in self.left if run.results[i].starred]
         chosen = neighbor(run.chosen, starred or self.left)
         self.choose(chosen)
@@ -430,8 +437,42 @@ class DocumentSession(QtCore.QObject):
 
     def edit(self, edits: Edits, model: Model | None) -> None:
         """The sliders moved: render the chosen result again, into the same layer."""
-        self.edits = edits
+        moved = [
+            name for name in {**self.edits, **edits} if self.edits.get(name) != edits.get(name)
+        ]
+        self._set_values(edits, self.mix, ",".join(sorted(moved)))
         self._render_chosen(model)
+
+    def _set_values(self, edits: Edits, mix: Mix, control: str) -> None:
+        run = self.shown
+        place = (run.key, run.results[run.chosen].layer) if run and run.results else ("", "")
+        self.values.record(place, control, (self.edits, self.mix), (edits, mix))
+        self.edits, self.mix = edits, mix
+
+    def undo_values(self, model: Model | None) -> None:
+        """Take back the last change of sliders or mixing."""
+        if (change := self.values.undo()) is not None:
+            self._go_to_values(change.place, *change.before, model)
+
+    def redo_values(self, model: Model | None) -> None:
+        """Make the change that was taken back last once more."""
+        if (change := self.values.redo()) is not None:
+            self._go_to_values(change.place, *change.after, model)
+
+    def _go_to_values(
+        self, place: tuple[str, str], edits: Edits, mix: Mix, model: Model | None
+    ) -> None:
+        """Show the candidate that had these values, and render it with them again."""
+        key, layer = place
+        if self.shown is None or self.shown.key != key:
+            self.show_run(key)
+        if (run := self.shown) is not None and run.key == key:
+            layers = [result.layer for result in run.results]
+            if layer in layers and run.chosen != layers.index(layer):
+                self.choose(layers.index(layer))
+        self.edits, self.mix = edits, mix
+        self._render_chosen(model)
+        self.changed.emit()
 
     def mix_with(self, layer: str, model: Model | None) -> None:
         """Take styles of this layer, another result's or any; of none if it is empty."""
@@ -442,7 +483,7 @@ class DocumentSession(QtCore.QObject):
         """Other levels, or another amount."""
         if self.shown is not None and self.shown.results[self.shown.chosen].is_smooth:
             return
-        self.mix = mix
+        self._set_values(self.edits, mix, "mix")
         self._render_chosen(model)
 
     def _render_chosen(self, model: Model | None) -> None:
@@ -484,6 +525,7 @@ class DocumentSession(QtCore.QObject):
         edits = self.edits
         self.choose(position)
         self.edit(edits, model)
+        self.values.forget()
         self.changed.emit()
 
     def _layer_of_chosen(self, run: PastRun) -> str:

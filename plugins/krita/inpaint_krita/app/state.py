@@ -81,6 +81,8 @@ class State:
     is_editing: bool = False  # a slider's rendering is under way
     mix: Mix = field(default_factory=Mix)  # what the chosen result is mixed with
     mix_choices: tuple[Choice, ...] = ()  # what it could be mixed with
+    can_undo: bool = False  # a change of sliders or mixing
+    can_redo: bool = False
 
     @property
     def run(self) -> PastRun | None:

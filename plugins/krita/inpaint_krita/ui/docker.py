@@ -7,11 +7,13 @@ from krita import DockWidget, Krita
 from ..app.controller import Controller
 from ..app.link import Link
 from ..host.application import KritaHost
-from ..host.guard import connect, guarded
+from ..host.first_place import take_first_place
+from ..host.guard import connect, guarded, later
 from ..runs.wishes import wishes_file
 from ..text import tr
 from .panel import Panel
 
+SETTLED_MS = 300  # until Krita has laid out its dockers
 DOCKER_ID = "inpaint_stylegan_docker"
 
 
@@ -26,8 +28,10 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
         from inpaint_client.settings import connection_file
 
         self.setWindowTitle(tr("Inpaint (StyleGAN)"))
+        wishes = wishes_file()
+        self._is_new = not wishes.path.exists()  # nothing was ever set: this is the first use
         self.controller = Controller(
-            KritaHost(Krita.instance()), self.link, wishes_file(), connection_file(), self
+            KritaHost(Krita.instance()), self.link, wishes, connection_file(), self
         )
         self.panel = Panel(self.controller)
         connect(self.controller.state_changed, self.panel.draw)
@@ -42,10 +46,22 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
     def canvasChanged(self, canvas: object) -> None:
         """Another view became active, or the last one was closed."""
         self.controller.document_changed()
+        self._settle_in()
 
     def _shown(self, is_visible: bool) -> None:
         if is_visible:
             self.controller.open()
+            self._settle_in()
+
+    def _settle_in(self) -> None:
+        """Find a first place once there is a document: Krita 5.2 shows its dockers only then."""
+        if self._is_new and self.isVisible() and self.controller.state.has_document:
+            self._is_new = False
+            later(SETTLED_MS, self._take_place)
+
+    def _take_place(self) -> None:
+        take_first_place(self)
+        self.controller.wish()  # stored: from now on the place is the artist's
 
 
 def _forget(docker: InpaintDocker) -> None:

@@ -20,6 +20,7 @@ class Edits(QtWidgets.QWidget):
     """Grows and shrinks with the model's directions."""
 
     edited = QtCore.pyqtSignal(str, float)
+    rested = QtCore.pyqtSignal()  # the slider was let go
     for_new = QtCore.pyqtSignal(bool)
     plain_too = QtCore.pyqtSignal(bool)
     variant = QtCore.pyqtSignal()
@@ -114,6 +115,7 @@ class Edits(QtWidgets.QWidget):
         slider = ValueSlider(direction.minimum, direction.maximum, STEP)
         slider.describe(title, direction.description or title)
         connect(slider.changed, lambda value: self._changed(name, value))
+        connect(slider.slider.sliderReleased, self._rest)
         reset = IconButton("reset", tr("Back to 0"))
         reset.setAccessibleName(tr("{name} back to 0").format(name=title))
         connect(reset.clicked, lambda: slider.spin.setValue(0.0))
@@ -138,6 +140,13 @@ class Edits(QtWidgets.QWidget):
         pending, self._pending = self._pending, {}
         for name, value in pending.items():
             self.edited.emit(name, value)
+        self._rest()
+
+    def _rest(self) -> None:
+        """Once nothing is held, nor waits to be sent."""
+        is_held = any(slider.slider.isSliderDown() for slider in self.sliders.values())
+        if not is_held and not self._pending:
+            self.rested.emit()
 
 
 def in_words(edits: EditValues) -> str:

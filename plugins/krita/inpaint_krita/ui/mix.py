@@ -22,6 +22,7 @@ REST_MS = 40  # a slider that is dragged sends at most this often
 class MixForm(QtWidgets.QWidget):
     other_chosen = QtCore.pyqtSignal(str)  # layer; empty = none
     changed = QtCore.pyqtSignal(object)  # Mix, with other levels or another amount
+    rested = QtCore.pyqtSignal()  # the slider was let go
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,7 +30,7 @@ class MixForm(QtWidgets.QWidget):
         self._mixed: tuple[str, int] | None = None  # the run and the candidate of `_mix`
         self.other = ElidedList()
         self.other.setAccessibleName(tr("Mix with"))
-        connect(self.other.activated, lambda _: self.other_chosen.emit(self.other.currentData()))
+        connect(self.other.activated, self._choose)
         self.levels = {
             StyleLevel.STRUCTURE: _check(tr("Structure"), tr("Pose and shape")),
             StyleLevel.FEATURES: _check(tr("Features"), tr("Eyes, mouth, hair")),
@@ -40,6 +41,7 @@ class MixForm(QtWidgets.QWidget):
         self.amount = ValueSlider(0.0, 1.0, STEP, decimals=2)
         self.amount.describe(tr("Amount"), tr("0 = this result, 1 = the other one"))
         connect(self.amount.changed, self._amount_changed)
+        connect(self.amount.slider.sliderReleased, self._rest)
         layout = column(self)
         layout.addWidget(self.other)
         layout.addWidget(FoldingRow(*self.levels.values()))
@@ -47,7 +49,7 @@ class MixForm(QtWidgets.QWidget):
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST_MS)
-        connect(self._timer.timeout, lambda: self.changed.emit(self._mix))
+        connect(self._timer.timeout, self._send)
 
     def draw(self, state: State) -> None:
         self._draw_choices(state)
@@ -87,7 +89,20 @@ class MixForm(QtWidgets.QWidget):
     def _levels_changed(self) -> None:
         levels = tuple(level for level, box in self.levels.items() if box.isChecked())
         self._mix = replace(self._mix, levels=levels)
+        self._send()
+
+    def _choose(self) -> None:
+        self.other_chosen.emit(self.other.currentData())
+        self._rest()
+
+    def _send(self) -> None:
         self.changed.emit(self._mix)
+        self._rest()
+
+    def _rest(self) -> None:
+        """Once nothing is held, nor waits to be sent."""
+        if not self.amount.slider.isSliderDown() and not self._timer.isActive():
+            self.rested.emit()
 
     def _amount_changed(self, amount: float) -> None:
         self._mix = replace(self._mix, amount=round(amount, 3))

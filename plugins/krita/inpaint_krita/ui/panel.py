@@ -23,6 +23,7 @@ from .results import Results
 from .run_row import RunRow
 from .settings_dialog import SettingsDialog
 from .status_row import StatusRow
+from .undo_keys import UndoKeys
 
 SECTIONS = ("settings", "results", "edits", "mix")
 
@@ -41,6 +42,9 @@ class Intents(Protocol):
     def compare(self, with_original: bool) -> None: ...
     def edit(self, name: str, value: float) -> None: ...
     def reset_edits(self) -> None: ...
+    def rest(self) -> None: ...
+    def undo(self) -> None: ...
+    def redo(self) -> None: ...
     def mix_with(self, layer: str) -> None: ...
     def remix(self, mix: Mix) -> None: ...
     def add_variant(self) -> None: ...
@@ -60,6 +64,7 @@ class Panel(QtWidgets.QWidget):
         self._intents = intents
         self._shown_run = ""
         self._wheel = QuietWheel(self)
+        self._keys = UndoKeys(self)
         self.status = StatusRow()
         self.notice = NoticeBar()
         self.run_row = RunRow()
@@ -127,6 +132,10 @@ class Panel(QtWidgets.QWidget):
         connect(self.results.more_wanted, intents.add_candidates)
         connect(self.edits.edited, intents.edit)
         connect(self.edits.variant, intents.add_variant)
+        connect(self.edits.rested, intents.rest)
+        connect(self.mix.rested, intents.rest)
+        connect(self._keys.undo, intents.undo)
+        connect(self._keys.redo, intents.redo)
         connect(self.mix.other_chosen, intents.mix_with)
         connect(self.mix.changed, intents.remix)
         connect(self.edits.for_new, lambda on: intents.wish(edits_for_new=on))
@@ -145,6 +154,8 @@ class Panel(QtWidgets.QWidget):
         self.results.draw(state)
         self.edits.draw(state)
         self._wheel.watch(self)  # the sliders come and go with the model
+        self._keys.watch(self)
+        self._keys.can_undo, self._keys.can_redo = state.can_undo, state.can_redo
         self.mix.draw(state)
         self.sections["mix"].setVisible(state.run_is_attached)
         self.reset.setEnabled(any(state.edits.values()) and state.can_edit)
