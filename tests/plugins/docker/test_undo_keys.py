@@ -61,7 +61,7 @@ def test_the_candidate_that_was_changed_is_shown_again(docker: Docker) -> None:
     fill(docker)
     drag(docker, "smile", 1.0)
     docker.controller.choose(2)
-    mix_with(docker, "Seed 6")
+    mix_with(docker, "2 · seed 6")
     rest(docker)
     assert keys(docker.panel.results.grid, CTRL)
     until(lambda: centre(docker, 2) == bgra(7))
