@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from studio import QtCore, QtWidgets, app, no_problem, ready, select, show, until, wish
+from studio import (
+    QtCore,
+    QtWidgets,
+    app,
+    below_layers,
+    no_problem,
+    ready,
+    select,
+    show,
+    until,
+    wish,
+)
 
 KEPT = ("KisLayerBox", "ToolBox", "inpaint_stylegan_docker")
 
@@ -14,13 +25,12 @@ def steps(stage):
         if each.objectName() not in KEPT:
             each.hide()
     docker = yield from ready()
-    layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
-    yield 300
-    window.splitDockWidget(layers, docker, QtCore.Qt.Orientation.Vertical)
-    window.resizeDocks([docker], [300], QtCore.Qt.Orientation.Horizontal)
     control = docker.controller
     document = app.openDocument(str(stage.out / "picture.png"))
     yield from show(document)
+    yield 600  # the docker's first place
+    below_layers(window, docker)
+    window.resizeDocks([docker], [300], QtCore.Qt.Orientation.Horizontal)
     control.document_changed()
     wish(docker, candidates=4)
     docker.panel.sections["settings"].set_open(False)

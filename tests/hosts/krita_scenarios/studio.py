@@ -103,6 +103,13 @@ def ready():
     return found
 
 
+def below_layers(window, docker):
+    """Take the docker out of the tab beside Layers; Qt's `splitDockWidget` refuses that."""
+    window.removeDockWidget(docker)
+    window.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, docker)
+    docker.setVisible(True)
+
+
 def menu_action(*path):
     """The action at a place in the menu bar, found as a person finds it: by its words."""
     actions = app.activeWindow().qwindow().menuBar().actions()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from studio import QtCore, app, ready, select, show, until, wish
+from studio import QtCore, app, below_layers, ready, select, show, until, wish
 
 
 def steps(stage):
@@ -28,7 +28,8 @@ def steps(stage):
             each.setVisible(False)
     layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
     docker.setVisible(True)
-    window.splitDockWidget(layers, docker, QtCore.Qt.Vertical)  # both are in the pictures
+    yield 600  # its first place
+    below_layers(window, docker)  # both are in the pictures
     yield 200
     window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Orientation.Vertical)
     window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Orientation.Horizontal)
