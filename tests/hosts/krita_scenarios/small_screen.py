@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from studio import (
@@ -20,6 +21,7 @@ from studio import (
     wish,
 )
 
+QtGui = sys.modules.get("PyQt5.QtGui") or sys.modules["PyQt6.QtGui"]
 ACTIONS = (
     "Inpaint (StyleGAN)",
     "Inpaint: cancel",
@@ -77,6 +79,21 @@ def steps(stage):
         bar.setValue(place)
         yield 200
         window.grab().save(str(stage.out / f"narrow-{name}.png"))
+
+    # -- what the button will do ---------------------------------------------------------------
+    tip, go = panel.frame_tip, panel.run_row.go
+    for context in ("auto", "box"):
+        wish(docker, context=context)
+        place = go.rect().center()
+        event = QtGui.QHelpEvent(QtCore.QEvent.Type.ToolTip, place, go.mapToGlobal(place))
+        QtWidgets.QApplication.sendEvent(go, event)
+        assert tip.isVisible()
+        assert (tip.picture.frame.side > 0) == (context == "box")
+        yield 200
+        window.screen().grabWindow(0).save(str(stage.out / f"tip-{context}.png"))
+    wish(docker, context="auto")
+    QtWidgets.QApplication.sendEvent(go, QtCore.QEvent(QtCore.QEvent.Type.Leave))
+    assert not tip.isVisible()
 
     # -- the actions act ----------------------------------------------------------------------
     first = pixels(document)

@@ -16,11 +16,13 @@ from ..host.document_protocol import Document
 from ..host.guard import connect, on_failure
 from ..host.qt import QtCore, QtGui
 from ..host.scratch import Scratch
+from ..host.selection import box_of
 from ..runs.wishes import Wishes, draw_seed
 from ..text import tr
 from .connection import Mend
 from .link import Link
 from .notices import went_wrong
+from .preview import Preview, preview
 from .session import DocumentSession
 from .state import Notice, Offer, State
 
@@ -289,6 +291,16 @@ class Controller(QtCore.QObject):
         scale = OVERVIEW_SIDE / extent.longest
         size = Extent(max(1, round(extent.width * scale)), max(1, round(extent.height * scale)))
         return document.view(Box.of_extent(extent), size), extent
+
+    def preview(self) -> Preview | None:
+        """What the next run would look at; None without a document."""
+        session, canvas = self._session, self.canvas()
+        if session is None or canvas is None:
+            return None
+        selection = session.document.selection()
+        box = None if selection is None else box_of(selection)
+        model = self.state.model
+        return preview(*canvas, box, self._wishes, model.resolution if model else 0)
 
     def propose_frame(self) -> None:
         """Set the adjustable rectangle to the last frame, or to a square around the selection."""

@@ -17,7 +17,7 @@ GRAB = 9.0  # px on screen
 MIN_SIDE = 16.0  # document px
 
 
-class _Picture(QtWidgets.QWidget):
+class FramePicture(QtWidgets.QWidget):
     """Drag inside the square to move it, a corner to resize and turn it."""
 
     moved = QtCore.pyqtSignal(object)  # Frame
@@ -40,8 +40,8 @@ class _Picture(QtWidgets.QWidget):
         self._image, self._extent = image, extent
         self.update()
 
-    def show_frame(self, frame: Frame) -> None:
-        self.frame = frame
+    def show_frame(self, frame: Frame | None) -> None:
+        self.frame = Frame(0, 0, 0) if frame is None else frame
         self.update()
 
     @guarded
@@ -127,7 +127,7 @@ class FrameView(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self.picture = _Picture()
+        self.picture = FramePicture()
         connect(self.picture.moved, lambda frame: self.moved.emit(*frame))
         self.side = named(
             _spin(" px", MIN_SIDE, 100_000), tr("Side"), tr("How wide and high the square is")

@@ -8,12 +8,14 @@ from inpaint_client.geometry import Extent
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.settings import ConnectionSettings
 
+from ..app.preview import Preview
 from ..app.state import State
 from ..host.guard import connect, later
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .edits import Edits
 from .form import Form
+from .frame_tip import FrameTip
 from .mix import MixForm
 from .narrow import ElidedList
 from .notice_bar import NoticeBar
@@ -53,6 +55,7 @@ class Intents(Protocol):
     def accept_offer(self) -> None: ...
     def dismiss(self) -> None: ...
     def propose_frame(self) -> None: ...
+    def preview(self) -> Preview | None: ...
     def connection_settings(self) -> ConnectionSettings: ...
     def use_connection(self, settings: ConnectionSettings) -> None: ...
     def canvas(self) -> tuple[QtGui.QImage, Extent] | None: ...
@@ -68,6 +71,7 @@ class Panel(QtWidgets.QWidget):
         self.status = StatusRow()
         self.notice = NoticeBar()
         self.run_row = RunRow()
+        self.frame_tip = FrameTip(self)
         self.form = Form()
         self.results = Results()
         self.edits = Edits()
@@ -122,6 +126,8 @@ class Panel(QtWidgets.QWidget):
         connect(self.notice.dismiss, intents.dismiss)
         connect(self.run_row.run, intents.run)
         connect(self.run_row.cancel, intents.cancel)
+        connect(self.run_row.considered, self._show_preview)
+        connect(self.run_row.left, self.frame_tip.hide)
         connect(self.form.wished, lambda changes: intents.wish(**changes))
         connect(self.form.frame_wanted, self._propose_frame)
         connect(self.results.chosen, intents.choose)
@@ -198,6 +204,10 @@ class Panel(QtWidgets.QWidget):
         if state.run is not None:
             self.history.setCurrentIndex(self.history.findData(state.run.key))
         self.history.setVisible(bool(shown))
+
+    def _show_preview(self) -> None:
+        if (shown := self._intents.preview()) is not None:
+            self.frame_tip.show_beside(self.run_row.go, shown)
 
     def _propose_frame(self) -> None:
         self._intents.propose_frame()

@@ -6,7 +6,7 @@ import time
 
 from ..app.progress import describe
 from ..app.state import State
-from ..host.guard import connect, guarded
+from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .edits import in_words
@@ -20,6 +20,8 @@ DIM = 0.6  # of the way from the button's color to that of its text: gray, and r
 class RunRow(QtWidgets.QWidget):
     run = QtCore.pyqtSignal()
     cancel = QtCore.pyqtSignal()
+    considered = QtCore.pyqtSignal()  # the pointer rests on the button that fills
+    left = QtCore.pyqtSignal()  # it does no longer
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,6 +32,7 @@ class RunRow(QtWidgets.QWidget):
         self.go.setFont(font)
         self.go.setMinimumHeight(34)
         connect(self.go.clicked, lambda: self.run.emit())
+        self.go.installEventFilter(self)
         self.bar = QtWidgets.QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
@@ -95,6 +98,19 @@ class RunRow(QtWidgets.QWidget):
     def showEvent(self, event: QtGui.QShowEvent | None) -> None:
         super().showEvent(event)
         self._emphasise()
+
+    @guarded_or(False)
+    def eventFilter(self, watched: QtCore.QObject | None, event: QtCore.QEvent | None) -> bool:
+        """In place of its tool tip the button shows what it will do."""
+        if event is None or watched is not self.go:
+            return False
+        kinds = QtCore.QEvent.Type
+        if event.type() in (kinds.Leave, kinds.MouseButtonPress, kinds.Hide):
+            self.left.emit()
+        elif event.type() == kinds.ToolTip and self._state.has_document:
+            self.considered.emit()
+            return True
+        return False
 
     def _emphasise(self) -> None:
         """The one main action, in the theme's own accent."""

@@ -1,0 +1,49 @@
+"""What the next run will look at, told before it is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inpaint_client.geometry import Box, Extent, Frame
+from inpaint_client.requests import FrameMode
+from inpaint_client.session.frame_preview import leaves, square_around
+
+from ..host.qt import QtGui
+from ..runs.wishes import Wishes
+from ..text import tr
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The picture, small, with the frame if it is known, and what there is to say of it."""
+
+    image: QtGui.QImage
+    extent: Extent
+    frame: Frame | None
+    words: str
+    is_warning: bool = False
+
+
+def preview(
+    image: QtGui.QImage, extent: Extent, selection: Box | None, wishes: Wishes, resolution: int
+) -> Preview:
+    """Return what is known of the frame that a run with these wishes would use."""
+    choice = wishes.frame_choice
+    if selection is None or selection.is_empty:
+        return Preview(image, extent, None, tr("Nothing is selected."), is_warning=True)
+    if isinstance(choice, Frame):
+        if leaves(selection, choice):
+            words = tr("The selection leaves the square: only what is inside it is filled.")
+            return Preview(image, extent, choice, words, is_warning=True)
+        return Preview(image, extent, choice, tr("The model looks at the square that is drawn."))
+    if choice is FrameMode.BOX:
+        words = tr(
+            "The model looks at the square around the selection. Parts that are far from each "
+            "other get squares of their own."
+        )
+        return Preview(image, extent, square_around(selection, extent, resolution), words)
+    words = tr(
+        "The square is found by the daemon while it fills, and cannot be shown before. Where no "
+        "face is found it is the one around the selection."
+    )
+    return Preview(image, extent, None, words)
