@@ -289,6 +289,7 @@ def learning(
                 lambda_projected=0.2 if P else 0.0,
                 lambda_edit=0.3,
                 lambda_coarse=2.0,
+                lambda_whole=2.0,
             )
             model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
             perceptual = PerceptualLoss(discriminator_features(D.to(device), torch.bfloat16))

@@ -114,6 +114,7 @@ def inpainter_reads(
         ramp_kimg=0,
         r1_interval=2,
         lambda_coarse=1.0,
+        lambda_whole=1.0,
         lambda_codes=1.0 if model.skip is not None else 0.0,
         lambda_edit=1.0 if model.skip is not None else 0.0,
         real_fraction=0.5,

@@ -24,6 +24,7 @@ FILL = InpainterTraining(
     discriminator_kimg=0.008,
     ramp_kimg=0.01,
     lambda_coarse=0.1,
+    lambda_whole=0.1,
     lambda_codes=0.1,
     lambda_edit=0.1,
 )

@@ -22,6 +22,7 @@ from inpaint_model.training.inpainter_step import (
     fill_both,
     reconstruction,
     trained_parameters,
+    whole_loss,
 )
 from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Tensors
@@ -145,6 +146,9 @@ class InpainterPhases:
         }
         if options.lambda_coarse:
             terms["loss_coarse"] = options.lambda_coarse, coarse_loss(data, fills)
+        if options.lambda_whole:
+            whole = whole_loss(data, fills, perceptual, windows[1])
+            terms["loss_whole"] = options.lambda_whole, whole
         if options.lambda_codes:
             window = given.get("window of codes")
             codes = codes_loss(self.model, data, fills, perceptual, weight, window)

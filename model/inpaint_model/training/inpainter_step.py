@@ -135,6 +135,24 @@ def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
     return F.mse_loss(fill, picture)
 
 
+def whole_loss(
+    batch: Batch, fills: Fills, perceptual: PerceptualLoss, window: Tensor | None = None
+) -> Tensor:
+    """Perceptual distance of the new branch's composites from the whole pictures.
+
+    Not the paper's. An adversarial loss is content with any face in the hole; hair that changes
+    its color at the border, or an eye of another size, it corrects slowly. What was erased is one
+    answer that fits, so a fill is drawn toward it by features, and diversity falls: watch it.
+
+    Args:
+        batch: the step's pictures.
+        fills: what was made of them.
+        perceptual: what compares.
+        window: the place of its window.
+    """
+    return perceptual(fills.composite_new, batch.new, window)
+
+
 @torch.no_grad()
 def grid_of(model: InpaintingModel, batch: Batch) -> Image.Image:
     """Return a row each: picture, erased, fill with its own code, three with others, output."""

@@ -128,6 +128,11 @@ class InpainterTraining:
     lambda_coarse: float = option(
         0.0, "Weight of L_rr's addition: other codes' fills keep the picture's tones, at 8 px."
     )
+    lambda_whole: float = option(
+        0.0,
+        "Weight of another addition: other codes' fills resemble the picture's own content, by "
+        "the perceptual distance of whole pictures.",
+    )
     lambda_codes: float = option(
         0.0, "Weight of L_rr once more, on what the codes generate without the skip encoder."
     )

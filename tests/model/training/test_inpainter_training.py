@@ -28,6 +28,7 @@ from inpaint_model.training.inpainter_step import (
     composite,
     fill_both,
     reconstruction,
+    whole_loss,
 )
 from inpaint_model.training.inputs import InpainterInputs
 from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
@@ -201,6 +202,26 @@ class TestInpainter:
 
         assert loss(checks) == pytest.approx(0, abs=1e-12)  # detail of the mean that is wanted
         assert loss(picture + 0.5) == pytest.approx(0.25 / 2)  # half of the cells are in the hole
+
+    def test_the_whole_loss_sees_structure_in_the_hole_and_nothing_outside(self) -> None:
+        picture = rand(1, 3, 32, 32).clamp(-1, 1)
+        hole = torch.zeros(1, 1, 32, 32)
+        hole[:, :, :, 16:] = 1
+        codes = torch.zeros(1, 1, 1)
+        batch = Batch(picture, picture, hole, codes, codes, torch.zeros(0, dtype=torch.long))
+        perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1]))
+        perceptual.calibrate(picture)
+
+        def loss(output: Tensor) -> float:
+            filled = composite(output, picture, hole)
+            nothing = Encoding(codes, codes, codes, codes)
+            fills = Fills(output, output, filled, filled, nothing, codes)
+            return float(whole_loss(batch, fills, perceptual))
+
+        mirrored = picture.flip(3)
+        outside = torch.where(hole > 0, picture, mirrored)
+        assert loss(outside) == 0  # known pixels of a composite are the picture's
+        assert loss(torch.where(hole > 0, mirrored, picture)) > 0.1 * perceptual(mirrored, picture)
 
     def test_the_edit_loss_is_the_share_of_an_edit_that_is_lost(self) -> None:
         """A skip encoder that replaces the generator's features cancels edits of earlier styles."""
