@@ -236,7 +236,7 @@ class _Layers:
         if own and own["weight"].ndim == 4:
             return "Conv2dLayer", {
                 "activation": "linear" if leaf == "skip" else "lrelu",
-                "conv_clamp": self.conv_clamp,
+                "conv_clamp": None if leaf == "skip" else self.conv_clamp,
                 "act_gain": sqrt2,
             }
         linear = leaf in ("affine", "embed", "out")

@@ -7,8 +7,12 @@ class CheckpointError(ValueError):
     """A file that cannot be imported.
 
     The message names the reason, and once it leaves `import_checkpoint` also the file; it is one
-    line of printable text.
+    line of printable text. `family` says what the networks are, where that much is known.
     """
+
+    def __init__(self, message: str, family: str = "") -> None:
+        super().__init__(message)
+        self.family = family
 
 
 def quoted(text: object, limit: int = 80) -> str:
