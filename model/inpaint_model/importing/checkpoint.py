@@ -61,16 +61,16 @@ def import_checkpoint(path: str | Path) -> Checkpoint:
         CheckpointError: the file is hostile, damaged, of an unknown kind, too large, or not there;
             one line names the file and the reason.
     """
-    path, family = Path(path), ""
+    path, facts = Path(path), dict[str, str]()
     try:
         return _of_bundle(path) if (path / "model.yaml").exists() else _import(path)
     except BundleError as error:
         raise CheckpointError(str(error)) from None  # it names the folder already
     except CheckpointError as error:
-        reason, family = str(error), error.family
+        reason, facts = str(error), error.facts
     except (OSError, MemoryError) as error:
         reason = f"cannot be read ({getattr(error, 'strerror', None) or 'out of memory'})"
-    raise CheckpointError(f"{_printable(path)}: {reason}", family)
+    raise CheckpointError(f"{_printable(path)}: {reason}", facts)
 
 
 def _printable(path: Path) -> str:

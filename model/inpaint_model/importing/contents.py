@@ -162,7 +162,7 @@ class _Layout:
             self.module(value.class_name, value.state, name, self.new_home(), depth)
         elif isinstance(value, Opaque):
             self.opaque(value, name, depth)
-        else:
+        elif value is not None:
             contents.others[name] = type(value).__name__
 
     def child(self, value: object, name: str, key: object, home: int, depth: int) -> None:

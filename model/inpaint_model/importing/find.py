@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 from inpaint_model.importing import nvidia, rosinality
 from inpaint_model.importing.contents import Contents, Entry
@@ -47,6 +48,16 @@ def find_networks(contents: Contents) -> Networks:
     }
     if not layouts:
         raise _nothing(contents, bool(critics))
+    try:
+        return _networks(contents, layouts, critics)
+    except CheckpointError as error:  # it is the right family, at least
+        raise CheckpointError(str(error), _facts(contents, "StyleGAN2")) from None
+
+
+def _networks(
+    contents: Contents, layouts: Mapping[str, ModuleType], critics: Mapping[str, ModuleType]
+) -> Networks:
+    """Read the generator and the discriminator, given their layouts by prefix."""
     notes: list[str] = []
     prefix = _choice(contents, list(layouts), notes)
     prefixes = [*layouts, *critics]
@@ -69,9 +80,12 @@ def _nothing(contents: Contents, has_discriminator: bool) -> CheckpointError:
     if contents.prefixes(*nvidia.STYLEGAN3) or any(
         f".{module.name}".endswith(".synthesis.input") for module in contents.modules
     ):
-        return CheckpointError(ALIAS_FREE, family="StyleGAN3 (alias-free)")
+        return CheckpointError(ALIAS_FREE, _facts(contents, "StyleGAN3 (alias-free)"))
     if has_discriminator:
-        return CheckpointError(f"holds a StyleGAN2 discriminator, but no generator; {KNOWN}")
+        return CheckpointError(
+            f"holds a StyleGAN2 discriminator, but no generator; {KNOWN}",
+            _facts(contents, "StyleGAN2 (a discriminator alone)"),
+        )
     if not contents.tensors and "" in contents.others and contents.unknown:
         name = quoted(contents.others[""])
         return CheckpointError(
@@ -79,6 +93,18 @@ def _nothing(contents: Contents, has_discriminator: bool) -> CheckpointError:
             "nothing of it was run"
         )
     return CheckpointError(f"holds no StyleGAN2 generator; {KNOWN}")
+
+
+def _facts(contents: Contents, family: str) -> dict[str, str]:
+    """Return what can be said of a file that holds nothing to import."""
+    facts = {"family": family}
+    for module in contents.modules:
+        side, channels = (module.attributes.get(f"img_{x}") for x in ("resolution", "channels"))
+        if type(side) is int and type(channels) is int and 0 < side < 2**16 > channels > 0:
+            facts["pictures"] = f"{side} px, {channels} channels"
+            break
+    facts["holds"] = ", ".join(contents.top_names(set()))
+    return facts
 
 
 def _choice(contents: Contents, prefixes: Sequence[str], notes: list[str]) -> str:

@@ -70,6 +70,6 @@ def _header_bytes(start: bytes) -> int:
 
 def _damaged(error: Exception) -> CheckpointError:
     reason = str(error)
-    if "IncompleteBuffer" in reason or "InvalidHeaderLength" in reason:
+    if "incomplete metadata" in reason or "IncompleteBuffer" in reason:
         return CheckpointError(TRUNCATED)
     return CheckpointError(f"is a damaged safetensors file ({quoted(reason, 60)})")
