@@ -7,7 +7,7 @@ wrappers of a training, state dicts with prefixes. Here they all become names su
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,7 +16,10 @@ from inpaint_model.importing.inert import Opaque, PersistentObject
 from inpaint_model.importing.tensors import TensorRef
 
 MAX_DEPTH = 16  # containers within containers; a generator in a training's file has some 8
-MAX_VALUES = 100_000  # a 1024 px checkpoint with its optimizers has some thousands
+MAX_VALUES = 1_000_000  # of containers, objects and what dictionaries hold
+MAX_TENSORS = 50_000  # a 1024 px checkpoint with its optimizers has some thousands
+MAX_NOTED = 20_000  # what else is noted by name; the rest is passed over
+_PLAIN = (bool, int, float, str, bytes, bytearray, type(None))
 MAX_NAME = 256  # characters; longer ones are no names of tensors of networks
 MAX_INDEX = 2**63
 MAX_SHOWN = 12  # names in a list for people
@@ -140,30 +143,43 @@ class _Layout:
         self.values += 1
         if self.values > MAX_VALUES:
             raise CheckpointError(f"holds more than {MAX_VALUES} values")
-        contents = self.contents
         if isinstance(value, TensorRef):
-            if name in contents.tensors and contents.tensors[name].tensor is not value:
-                contents.twice.add(name)
-            contents.tensors[name] = Entry(value, home)
+            self.tensor(value, name, home)
+        elif depth >= MAX_DEPTH:
             return
-        if depth >= MAX_DEPTH:
-            return
-        if isinstance(value, dict):
+        elif isinstance(value, dict):
             home = self.new_home()
             for key, child in value.items():
                 self.child(child, name, key, home, depth)
         elif isinstance(value, list | tuple):
-            contents.rows.add(name)
-            contents.others[name] = type(value).__name__
-            home = self.new_home()
-            for index, child in enumerate(value):
-                self.child(child, name, index, home, depth)
+            self.row(value, name, depth)
         elif isinstance(value, PersistentObject):
             self.module(value.class_name, value.state, name, self.new_home(), depth)
         elif isinstance(value, Opaque):
             self.opaque(value, name, depth)
         elif value is not None:
-            contents.others[name] = type(value).__name__
+            self.note(name, type(value).__name__)
+
+    def tensor(self, tensor: TensorRef, name: str, home: int) -> None:
+        known = self.contents.tensors
+        if name in known and known[name].tensor is not tensor:
+            self.contents.twice.add(name)
+        known[name] = Entry(tensor, home)
+        if len(known) > MAX_TENSORS:
+            raise CheckpointError(f"holds more than {MAX_TENSORS} tensors")
+
+    def row(self, values: Sequence[object], name: str, depth: int) -> None:
+        if len(self.contents.rows) < MAX_NOTED:
+            self.contents.rows.add(name)
+        self.note(name, type(values).__name__)
+        home = self.new_home()
+        for index, child in enumerate(values):
+            if not isinstance(child, _PLAIN):  # losses of all steps, for instance
+                self.child(child, name, index, home, depth)
+
+    def note(self, name: str, kind: str) -> None:
+        if len(self.contents.others) < MAX_NOTED:
+            self.contents.others[name] = kind
 
     def child(self, value: object, name: str, key: object, home: int, depth: int) -> None:
         inner = _within(name, key)
@@ -174,8 +190,9 @@ class _Layout:
         if isinstance(value.state, dict) and "_modules" in value.state:
             self.module(value.name, value.state, name, self.new_home(), depth)
             return
-        self.contents.unknown.add(value.name[:MAX_NAME])
-        self.contents.others[name] = value.name[:MAX_NAME]
+        if len(self.contents.unknown) < MAX_NOTED:
+            self.contents.unknown.add(value.name[:MAX_NAME])
+        self.note(name, value.name[:MAX_NAME])
         for inner in (value.entries, value.state):
             if isinstance(inner, dict) and inner:
                 self.walk(inner, name, 0, depth + 1)
@@ -186,7 +203,8 @@ class _Layout:
         """Lay out a module and those in it, all of which share a home."""
         if depth >= MAX_DEPTH:
             return
-        self.values += 1
+        if len(self.contents.modules) >= MAX_NOTED:
+            raise CheckpointError(f"holds more than {MAX_NOTED} modules")
         self.contents.modules.append(Module(name, class_name, state))
         for group in ("_parameters", "_buffers"):
             for key, tensor in _entries(state.get(group)):

@@ -26,6 +26,7 @@ UNSAID = (
     "it is a state dict, which does not say whether layers are clamped or how fast the mapping "
     "network learned: took what is usual (no clamps, 0.01)"
 )
+MAX_NETWORKS = 100
 MAX_CLASSES = 6  # in a list for people
 
 _AVERAGED = frozenset({"ema", "gs", "averaged", "running", "smoothed"})
@@ -46,6 +47,8 @@ def find_networks(contents: Contents) -> Networks:
         **dict.fromkeys(contents.prefixes(*nvidia.DISCRIMINATOR), nvidia),
         **dict.fromkeys(contents.prefixes(*rosinality.DISCRIMINATOR), rosinality),
     }
+    if len(layouts) + len(critics) > MAX_NETWORKS:
+        raise CheckpointError(f"holds more than {MAX_NETWORKS} networks")
     if not layouts:
         raise _nothing(contents, bool(critics))
     try:
@@ -134,6 +137,8 @@ def _nvidia(
     config = nvidia.read_generator(G)
     if not G.modules:
         notes.append(UNSAID)
+    if not any(name.endswith("noise_strength") for name in G.tensors):
+        notes.append("its layers have no noise")
     if "mapping.w_avg" not in G.tensors:
         notes.append(ESTIMATED_W_AVG)
     D: tuple[DiscriminatorConfig, Tensors] | None = None

@@ -79,6 +79,7 @@ def foreign(entries: Mapping[str, Entry], known: Collection[str]) -> dict[str, T
     A file may keep more beside the tensors of a network, in dictionaries of its own. In one
     dictionary with them it is part of the network, and has to be understood.
     """
+    known = frozenset(known)
     homes = {entries[name].home for name in known}
     return {
         name: entry.tensor

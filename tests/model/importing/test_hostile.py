@@ -241,6 +241,29 @@ def test_many_tensors_of_one_storage_are_refused(tmp_path: Path) -> None:
     assert refusal(path) == "describes far more data than it holds"
 
 
+def doubled(value: object, times: int) -> object:
+    for _ in range(times):
+        value = [value, value]
+    return value
+
+
+LAYOUT_BOMBS: dict[str, Callable[[], object]] = {
+    "doubled lists": lambda: {"a": doubled({"input.input": torch.ones(1)}, 60)},
+    "wide lists": lambda: [[[[{"x": torch.ones(1)}] * 1000] * 1000] * 1000] * 1000,
+    "wide modules": lambda: [torch.nn.Linear(1, 1)] * 100_000,
+    "long names": lambda: {"x" * 100_000: {"y" * 100_000: {"input.input": torch.ones(1)}}},
+    "many generators": lambda: {f"{n}.input.input": torch.ones(1) for n in range(5000)},
+    "many tensors": lambda: {"input.input": [torch.ones(1)] * 60_000},
+    "large keys": lambda: {2**4000: torch.ones(1), -(2**70): 1},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(LAYOUT_BOMBS))
+def test_bombs_of_structure(tmp_path: Path, name: str) -> None:
+    refusal(write_torch(tmp_path / "x.pt", LAYOUT_BOMBS[name]()))
+
+
 def test_expanded_tensors_are_refused(tmp_path: Path) -> None:
     g = rosinality_generator(TINY)
     g["style.1.weight"] = torch.zeros(1).expand(3, 3)

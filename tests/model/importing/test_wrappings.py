@@ -232,6 +232,7 @@ def extras() -> dict[str, object]:
         "range": range(3),
         "array": array.array("d", [1.0]),
         "uuid": uuid.UUID(int=5),
+        "losses": [[0.5] * 3] * 10 + [float(n) for n in range(200_000)],
         "exception": ValueError("x"),
         "function": json.dumps,
         "class": dict,
@@ -280,7 +281,9 @@ def test_a_mean_in_a_wrapper_belongs_to_its_generator(tmp_path: Path) -> None:
 
 def test_a_generator_without_noise(tmp_path: Path) -> None:
     g = {n: t for n, t in nvidia_generator(TINY).items() if "noise" not in n}
-    made = import_checkpoint(write_nvidia(tmp_path / "x.pkl", g)).generator
+    checkpoint = import_checkpoint(write_nvidia(tmp_path / "x.pkl", g))
+    assert checkpoint.source.notes == ("its layers have no noise",)
+    made = checkpoint.generator
     ws = made.mapping(torch.ones(1, 12))
     assert torch.equal(made.synthesis(ws), made.synthesis(ws, noise_mode="none"))
 
