@@ -77,15 +77,20 @@ def foreign(entries: Mapping[str, Entry], known: Collection[str]) -> dict[str, T
     """Return the tensors without those that belong to something else.
 
     A file may keep more beside the tensors of a network, in dictionaries of its own. In one
-    dictionary with them it is part of the network, and has to be understood.
+    dictionary with them it is part of the network, and has to be understood; only counters, single
+    numbers of a name without dots, are not.
     """
     known = frozenset(known)
     homes = {entries[name].home for name in known}
     return {
         name: entry.tensor
         for name, entry in entries.items()
-        if name in known or (entry.home in homes and name not in BOOKKEEPING)
+        if name in known or (entry.home in homes and not _is_bookkeeping(name, entry.tensor))
     }
+
+
+def _is_bookkeeping(name: str, tensor: TensorRef) -> bool:
+    return name in BOOKKEEPING or ("." not in name and tensor.numel == 1)
 
 
 def check_unused_average(name: str, average: TensorRef) -> None:

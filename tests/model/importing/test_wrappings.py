@@ -270,6 +270,12 @@ def test_everything_at_once_in_both_containers(tmp_path: Path) -> None:
         assert checkpoint.source.ignored[-1].startswith("values of ")
 
 
+@EVERY_LAYOUT
+def test_counters_in_the_dictionary_of_a_network(tmp_path: Path, layout: str) -> None:
+    value = generator(layout) | {"step": torch.tensor(7), "ada_p": torch.tensor([0.3])}
+    assert is_taken(import_checkpoint(write_torch(tmp_path / "x.pt", value)), layout)
+
+
 def test_a_mean_in_a_wrapper_belongs_to_its_generator(tmp_path: Path) -> None:
     value = {
         "latent_avg": torch.zeros(12),
