@@ -23,6 +23,7 @@ from inpaint_model.importing.tensors import (
 )
 
 MAX_DIMENSIONS = 8
+MAX_BITS = 64  # of a whole number that anything is done with
 
 
 class Global(NamedTuple):
@@ -234,4 +235,6 @@ def build(target: object, state: object) -> None:
 
 def finite_number(value: object) -> bool:
     """Return whether a value of a pickle is a usable number (no bool, NaN or infinity)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value.bit_length() < MAX_BITS
+    return isinstance(value, float) and math.isfinite(value)

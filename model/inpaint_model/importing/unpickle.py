@@ -2,9 +2,9 @@
 
 It decodes operations with the standard library's `pickletools` and carries them out on inert
 values. There is no operation here that imports a module or calls what the pickle names: a
-`REDUCE` asks `inert.construct`, which knows some thirty names and makes an `Opaque` of the others.
-Entries of dictionaries whose keys are not strings or integers are dropped, so nothing in a file
-decides what hashing or comparing costs.
+`REDUCE` asks `inert.construct`, which knows some twenty names and makes an `Opaque` of the others.
+Entries of dictionaries whose keys are not strings or integers of 64 bits are dropped, so nothing
+in a file decides what hashing or comparing costs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import IO
 
 from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.inert import Global, Opaque, build, construct
+from inpaint_model.importing.inert import MAX_BITS, Global, Opaque, build, construct
 
 MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with its optimisers needs less than a tenth
 MAX_NAME = 256  # bytes of a line that names a class
@@ -174,7 +174,7 @@ class _Machine:
         if not isinstance(entries, dict) or len(pairs) % 2:
             raise CheckpointError(f"sets items of {quoted(target)}, which no checkpoint needs")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if isinstance(key, str | int):
+            if isinstance(key, str) or (isinstance(key, int) and key.bit_length() < MAX_BITS):
                 entries[key] = value
 
     def add_items(self, _: object) -> None:

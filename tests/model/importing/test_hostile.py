@@ -159,6 +159,14 @@ RESOURCE_BOMBS = {
     "a tuple that doubles 10,000 times in a set": operations(
         b"\x8f(" + b")" + b"2\x86" * 10_000 + b"\x90"
     ),
+    "a number of a megabyte as a key, again and again": operations(
+        b"\x8b"
+        + struct.pack("<i", 2**20)
+        + b"\x01" * 2**20
+        + b"q\x00}q\x01("
+        + b"h\x00N" * 20_000
+        + b"u"
+    ),
     "marks": operations(b"(" * 300_000),
     "a list of itself": operations(b"]q\x00h\x00a"),
     "an endless line": operations(b"c" + b"a" * 1_000_000),

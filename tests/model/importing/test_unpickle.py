@@ -29,7 +29,7 @@ PLAIN = st.recursive(
     lambda inner: (
         st.lists(inner)
         | st.lists(inner).map(tuple)
-        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.dictionaries(st.text() | st.integers(-(2**62), 2**62), inner)
         | st.dictionaries(st.text(), inner).map(OrderedDict)
     ),
     max_leaves=30,
