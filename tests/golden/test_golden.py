@@ -31,7 +31,7 @@ from inpaint_gimp.runs.mixing import Mixed
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.manifest import BundleError, read_bundle
-from inpaint_model.bundle.weights import check_weights, load_model
+from inpaint_model.bundle.weights import check_weights, load_discriminator, load_model
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Frame as ModelFrame
 from inpaint_model.pipeline.recipe import (
@@ -49,11 +49,14 @@ from PIL import Image
 
 GOLDEN = Path(__file__).parent / "format-1"
 SHARED_HISTORY = Path(__file__).parent / "shared-history-1"
+CLAMPED = Path(__file__).parent / "clamped-discriminators"
 HOLE = Box(40, 24, 28, 30)
 LEVELS = 2  # by which a fill may differ: processors round differently
 
 
-@pytest.mark.parametrize("folder", [GOLDEN, SHARED_HISTORY], ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder", [GOLDEN, SHARED_HISTORY, CLAMPED], ids=lambda folder: folder.name
+)
 def test_nobody_has_written_them_again(folder: Path) -> None:
     sums = json.loads(folder.with_suffix(".json").read_text("utf-8"))
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -84,11 +87,23 @@ class TestBundle:
             image = generator.synthesis(ws)
         np.testing.assert_allclose(image.numpy(), np.load(GOLDEN / "generated.npy"), atol=1e-3)
 
+    @pytest.mark.parametrize(("number", "clamp_skip"), [(1, True), (2, False)])
+    def test_a_clamped_discriminator_says_what_it_said(self, number: int, clamp_skip: bool) -> None:
+        discriminator = load_discriminator(read_bundle(CLAMPED / f"format-{number}"))
+        assert discriminator is not None
+        assert discriminator.config.clamp_skip == clamp_skip
+        x = torch.linspace(-1, 1, 4 * 3 * 32 * 32).sin().reshape(4, 3, 32, 32)
+        with torch.no_grad():
+            logits = discriminator((x * 9).sin())
+        stored, other = (np.load(CLAMPED / f"logits-{n}.npy") for n in (number, 3 - number))
+        np.testing.assert_allclose(logits.numpy(), stored, atol=1e-4)
+        assert np.abs(stored - other).max() > 0.1
+
     def test_a_newer_format_is_refused(self, tmp_path: Path) -> None:
         bundle = shutil.copytree(GOLDEN / "bundle", tmp_path / "bundle")
         manifest = bundle / "model.yaml"
-        manifest.write_text(manifest.read_text("utf-8").replace("format: 1", "format: 2"), "utf-8")
-        with pytest.raises(BundleError, match="format 1; a newer version may read it"):
+        manifest.write_text(manifest.read_text("utf-8").replace("format: 1", "format: 3"), "utf-8")
+        with pytest.raises(BundleError, match="format 1 or 2; a newer version may read it"):
             read_bundle(bundle)
 
 

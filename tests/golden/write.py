@@ -5,6 +5,8 @@
 `format-1` was written once, by the version of November 2026, and stays as it is: a test compares
 its checksums. A new format gets a folder of its own. `shared-history-1` holds the parasites that
 GIMP's layers have had since GIMP and Krita share one history; in `format-1` are those before.
+`clamped-discriminators` has one network as a bundle of format 1, written by the version before
+there was another, and of format 2 (`write_unclamped_skips`), and the logits of both.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +45,12 @@ from inpaint_gimp.runs.mixing import Mixed
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_model.bundle.direction_store import add_directions
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.bundle.manifest import Card
-from inpaint_model.bundle.weights import load_model
+from inpaint_model.bundle.manifest import Card, read_bundle
+from inpaint_model.bundle.weights import load_discriminator, load_generator, load_model
 from inpaint_model.bundle.writer import add_framer, save_bundle
 from inpaint_model.framing.network import Framer, FramerConfig
 from inpaint_model.inference.tiny import tiny_model
+from inpaint_model.networks.discriminator import Discriminator
 from PIL import Image
 
 WIDTH, HEIGHT = 96, 80
@@ -111,6 +115,25 @@ def write_bundle(folder: Path) -> None:
     with torch.inference_mode():
         image = synthesis(ws.reshape(1, generator.num_ws, generator.w_dim))
     np.save(folder.parent / "generated.npy", image.numpy())
+
+
+def write_unclamped_skips(folder: Path) -> None:
+    """Write the bundle of format 2 beside that of format 1, and its logits."""
+    info = read_bundle(folder / "format-1")
+    old, generator = load_discriminator(info), load_generator(info)
+    assert old is not None
+    discriminator = Discriminator(replace(old.config, clamp_skip=False))
+    discriminator.load_state_dict(old.state_dict())
+    card = Card("golden-clamped", licence="Apache-2.0", provenance="random")
+    save_bundle(folder / "format-2", generator, card, discriminator=discriminator)
+    with torch.no_grad():
+        np.save(folder / "logits-2.npy", discriminator(waves()).numpy())
+
+
+def waves() -> torch.Tensor:
+    """Pictures [4, 3, 32, 32] to judge."""
+    x = torch.linspace(-1, 1, 4 * 3 * 32 * 32).sin().reshape(4, 3, 32, 32)
+    return (x * 9).sin()
 
 
 def write_pictures(folder: Path) -> None:

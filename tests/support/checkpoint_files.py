@@ -37,8 +37,11 @@ def write_nvidia(
     raw_generator: Tensors | None = None,
     generator_key: str = "G_ema",
     old: bool = False,
+    arrange: str = "dict",
 ) -> Path:
     """A pickle of {G, D, G_ema, training_set_kwargs, augment_pipe}.
+
+    `arrange` makes it a "tuple" or a "list" of (G, D, G_ema), or the "bare" G_ema.
 
     `old` writes what torch 1.7 and numpy 1 did: OrderedDicts in modules, and fewer attributes.
     """
@@ -59,7 +62,9 @@ def write_nvidia(
             ),
             "augment_pipe": None,
         }
-        path.write_bytes(pickle.dumps(data, protocol))
+        networks = data["G"], data["D"], data[generator_key]
+        rows = {"tuple": networks, "list": list(networks), "bare": networks[2]}
+        path.write_bytes(pickle.dumps(rows.get(arrange, data), protocol))
     return path
 
 
@@ -236,7 +241,7 @@ class _Layers:
         if own and own["weight"].ndim == 4:
             return "Conv2dLayer", {
                 "activation": "linear" if leaf == "skip" else "lrelu",
-                "conv_clamp": self.conv_clamp,
+                "conv_clamp": None if leaf == "skip" else self.conv_clamp,
                 "act_gain": sqrt2,
             }
         linear = leaf in ("affine", "embed", "out")

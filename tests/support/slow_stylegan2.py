@@ -65,7 +65,7 @@ def nvidia_discriminate(
         x, r = image, image.shape[-1]
         x = _nvidia_conv(t, f"b{r}.fromrgb", x, clamp=clamp)
         while r > 4:
-            y = _nvidia_conv(t, f"b{r}.skip", x, down=True, act=False, gain=0.5**0.5, clamp=clamp)
+            y = _nvidia_conv(t, f"b{r}.skip", x, down=True, act=False, gain=0.5**0.5)
             x = _nvidia_conv(t, f"b{r}.conv0", x, clamp=clamp)
             x = _nvidia_conv(t, f"b{r}.conv1", x, down=True, gain=0.5**0.5, clamp=clamp)
             x, r = x + y, r // 2

@@ -8,7 +8,7 @@ A bundle is a model as a folder: `model.yaml` says what the networks are and whe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, 
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
+UNCLAMPED_SKIPS = 2  # a clamped discriminator whose skips are not; otherwise the same
 MAX_YAML_BYTES = 2 * 2**20
 Kind = Literal["generator", "inpainter"]
 
@@ -89,8 +90,10 @@ def read_bundle(folder: Path) -> BundleInfo:
         raise BundleError(f"{path} cannot be read: it nests too deeply") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} cannot be read: {first_line(error)}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise BundleError(f"{path} is not of format {FORMAT}; a newer version may read it")
+    if not isinstance(document, dict) or document.get("format") not in (FORMAT, UNCLAMPED_SKIPS):
+        raise BundleError(
+            f"{path} is not of format {FORMAT} or {UNCLAMPED_SKIPS}; a newer version may read it"
+        )
     kind = document.get("kind")
     if kind not in ("generator", "inpainter"):
         raise BundleError(f"{path}: kind {shown(kind)} is neither generator nor inpainter")
@@ -110,8 +113,23 @@ def read_bundle(folder: Path) -> BundleInfo:
         dtype=read.weights.dtype,
         directions=read.directions,
         framer=read.framer,
-        discriminator=read.discriminator,
+        discriminator=_discriminator(read),
     )
+
+
+def _discriminator(document: Document) -> DiscriminatorConfig | None:
+    """Return what the discriminator is: those of format 1 were trained with clamped skips."""
+    config = document.discriminator
+    if config is None or config.conv_clamp is None:
+        return config
+    return replace(config, clamp_skip=document.format == FORMAT or config.clamp_skip)
+
+
+def format_for(discriminator: DiscriminatorConfig | None) -> int:
+    """Return the oldest format that can say what a bundle with this discriminator is."""
+    if discriminator is None or discriminator.conv_clamp is None or discriminator.clamp_skip:
+        return FORMAT
+    return UNCLAMPED_SKIPS
 
 
 def first_line(error: Exception) -> str:
@@ -159,7 +177,7 @@ class StoredWeights:
 class Document(Card):
     """`model.yaml` as it stands in the file. Keys that it does not know are passed over."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     weights: StoredWeights
     generator_sha256: Text
     alignment: Text = ""

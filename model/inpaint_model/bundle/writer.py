@@ -14,7 +14,7 @@ import yaml
 from safetensors.torch import load_file
 from torch import Tensor
 
-from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, read_bundle
+from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, format_for, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.bundle.weights import file_sha256, generator_sha256
 from inpaint_model.framing.network import Framer, FramerConfig
@@ -80,7 +80,7 @@ def save_bundle(
         weights = new / WEIGHTS
         write_tensors(tensors, weights)
         document: dict[str, Any] = {
-            "format": FORMAT,
+            "format": format_for(None if discriminator is None else discriminator.config),
             "name": card.name,
             "title": card.title,
             "kind": kind,
@@ -97,7 +97,10 @@ def save_bundle(
         if framer is not None:
             document["framer"] = framer.to_dict()
         if discriminator is not None:
-            document["discriminator"] = to_dict(discriminator.config)
+            sizes = to_dict(discriminator.config)
+            if document["format"] == FORMAT:  # has no such key: skips are clamped like the rest
+                del sizes["clamp_skip"]
+            document["discriminator"] = sizes
             save_discriminator(new / "discriminator.safetensors", discriminator, dtype)
         if write_extra is not None:
             write_extra(new, DTYPES[dtype])

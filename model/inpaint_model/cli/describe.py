@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from inpaint_model.bundle.manifest import BundleInfo
-from inpaint_model.importing import Checkpoint
+from inpaint_model.importing import Checkpoint, CheckpointError
 from inpaint_model.networks.config import GeneratorConfig, InpaintingConfig, to_dict
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -44,19 +45,53 @@ def describe_bundle(info: BundleInfo) -> Description:
     return description | {"generator": to_dict(info.generator_config)}
 
 
+FAMILIES = {
+    "nvidia": "StyleGAN2, as stylegan2-ada-pytorch and stylegan3 have it",
+    "rosinality": "StyleGAN2, as rosinality's stylegan2-pytorch has it",
+    "psp": "StyleGAN2, the decoder of a pSp, e4e or the like",
+}
+
+
 def describe_checkpoint(checkpoint: Checkpoint) -> Description:
     """Return the contents of an imported file."""
-    source = checkpoint.source
+    source, config = checkpoint.source, checkpoint.generator.config
     return {
         "source": str(source.path),
+        "family": FAMILIES.get(source.format, source.format),
+        "can_be_imported": True,
         "format": source.format,
         "kind": "generator",
         "sha256": source.sha256,
+        "pictures": f"{config.resolution} px, RGB",
+        "labels": f"{config.c_dim} classes" if config.c_dim else "none",
+        "clamps": _clamps(checkpoint),
+        "precision": source.precision,
         "notes": list(source.notes),
+        "ignored": list(source.ignored),
         "discriminator": checkpoint.discriminator is not None,
         "parameters": _parameters(checkpoint.generator.config),
         "generator": to_dict(checkpoint.generator.config),
     }
+
+
+def describe_refusal(path: Path, error: CheckpointError) -> Description:
+    """Return what a file holds that cannot be imported, and why it cannot."""
+    reason = str(error).removeprefix(f"{path}: ")
+    return {"source": str(path), **error.facts, "can_be_imported": False, "because": f"it {reason}"}
+
+
+def _clamps(checkpoint: Checkpoint) -> str:
+    """Return how the features of layers are bounded."""
+    bound = checkpoint.generator.config.conv_clamp
+    said = [f"{bound:g} in the generator" if bound is not None else "none in the generator"]
+    if checkpoint.discriminator is not None:
+        config = checkpoint.discriminator.config
+        if config.conv_clamp is None:
+            said.append("none in the discriminator")
+        else:
+            skips = "" if config.clamp_skip else ", but not of its skips"
+            said.append(f"{config.conv_clamp:g} in the discriminator{skips}")
+    return "; ".join(said)
 
 
 def size_line(config: GeneratorConfig) -> str:

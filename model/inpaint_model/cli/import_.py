@@ -13,8 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="SRC",
-        help="a pickle of stylegan2-ada-pytorch or stylegan3 (StyleGAN2 networks), or a .pt file "
-        "of rosinality's stylegan2-pytorch or of the pSp family; nothing in it is executed",
+        help="a StyleGAN2 checkpoint (.pkl, .pt or .safetensors) in the layout of "
+        "stylegan2-ada-pytorch and stylegan3, or of rosinality's stylegan2-pytorch and the pSp "
+        "family; nothing in it is executed",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="folder to make")
     parser.add_argument("--name", help="what requests call the model (default: the folder's name)")

@@ -20,8 +20,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     from inpaint_model.bundle.manifest import read_bundle
     from inpaint_model.bundle.weights import check_weights
-    from inpaint_model.cli.describe import describe_bundle, describe_checkpoint
-    from inpaint_model.importing import find_source, import_checkpoint
+    from inpaint_model.cli.describe import describe_bundle, describe_checkpoint, describe_refusal
+    from inpaint_model.importing import CheckpointError, find_source, import_checkpoint
 
     path = find_source(args.source)
     if (path / "model.yaml").exists():
@@ -29,7 +29,12 @@ def run(args: argparse.Namespace) -> int:
         check_weights(info)
         description = describe_bundle(info)
     else:
-        description = describe_checkpoint(import_checkpoint(path))
+        try:
+            description = describe_checkpoint(import_checkpoint(path))
+        except CheckpointError as error:
+            if not error.facts:
+                raise
+            description = describe_refusal(path, error)
     if args.json:
         print(json.dumps(description, indent=2))
     else:

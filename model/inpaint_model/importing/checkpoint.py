@@ -8,22 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import torch
+
 from inpaint_model.bundle.manifest import BundleError, find_bundle, read_bundle
 from inpaint_model.bundle.weights import load_discriminator, load_generator
-from inpaint_model.importing import nvidia, rosinality
+from inpaint_model.importing.contents import lay_out
 from inpaint_model.importing.errors import CheckpointError
-from inpaint_model.importing.network_layout import Networks, build_discriminator, build_generator
+from inpaint_model.importing.find import KNOWN, find_networks
+from inpaint_model.importing.network_layout import build_discriminator, build_generator
+from inpaint_model.importing.safetensors_files import is_safetensors, read_safetensors
 from inpaint_model.importing.tensors import LEGACY_MAGIC
 from inpaint_model.importing.torch_files import read_legacy, read_zip
-from inpaint_model.importing.unpickle import read_pickle
+from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 
 MAX_FILE_BYTES = 4 * 2**30  # a 1024 px training checkpoint with its optimisers has some 1 GiB
-KNOWN = (
-    "known are pickles of stylegan2-ada-pytorch and stylegan3 (StyleGAN2 networks), "
-    ".pt files of rosinality's stylegan2-pytorch and of the pSp family, and our own bundles"
-)
+ZIP_MAGIC = b"PK\x03\x04"
+OFTEN_MISTAKEN = {  # what a download may leave in place of the file
+    b"<": "is a web page, not a checkpoint; download the file itself",
+    b"version https://git-lfs": "is a pointer of Git LFS, not the file; get it by `git lfs pull`",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Provenance:
     format: str  # nvidia, rosinality, psp or bundle
     sha256: str  # of the file (of a bundle: of its weights)
     notes: tuple[str, ...] = ()  # what was missing or left out, one sentence each
+    ignored: tuple[str, ...] = ()  # what else it holds, by name
+    precision: str = ""  # what weights are stored in, and what the networks computed in
 
 
 @dataclass(frozen=True)
@@ -54,16 +61,16 @@ def import_checkpoint(path: str | Path) -> Checkpoint:
         CheckpointError: the file is hostile, damaged, of an unknown kind, too large, or not there;
             one line names the file and the reason.
     """
-    path = Path(path)
+    path, facts = Path(path), dict[str, str]()
     try:
         return _of_bundle(path) if (path / "model.yaml").exists() else _import(path)
     except BundleError as error:
         raise CheckpointError(str(error)) from None  # it names the folder already
     except CheckpointError as error:
-        reason = str(error)
+        reason, facts = str(error), error.facts
     except (OSError, MemoryError) as error:
         reason = f"cannot be read ({getattr(error, 'strerror', None) or 'out of memory'})"
-    raise CheckpointError(f"{_printable(path)}: {reason}")
+    raise CheckpointError(f"{_printable(path)}: {reason}", facts)
 
 
 def _printable(path: Path) -> str:
@@ -105,32 +112,42 @@ def _import(path: Path) -> Checkpoint:
                 f"has {size / 2**30:.1f} GiB; at most {MAX_FILE_BYTES / 2**30:.0f} GiB are read"
             )
         stream.seek(0)
-        networks = _read(stream, size)
+        networks = find_networks(lay_out(_read(stream, path, size)))
         networks.check(size)
-        generator = build_generator(*networks.generator)
+        dtypes: set[torch.dtype] = set()
+        generator = build_generator(*networks.generator, dtypes)
         discriminator = (
-            build_discriminator(*networks.discriminator) if networks.discriminator else None
+            build_discriminator(*networks.discriminator, dtypes) if networks.discriminator else None
         )
         stream.seek(0)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    source = Provenance(path, networks.format, digest, networks.notes)
+    stored = "stored in " + " and ".join(sorted(str(x).removeprefix("torch.") for x in dtypes))
+    source = Provenance(
+        path,
+        networks.format,
+        digest,
+        networks.notes,
+        networks.ignored,
+        ", ".join(filter(None, [stored, networks.precision])),
+    )
     return Checkpoint(generator, discriminator, source)
 
 
-def _read(stream: IO[bytes], size: int) -> Networks:
-    """Find the container by its first bytes, then the format by what is in it."""
-    start = stream.read(len(LEGACY_MAGIC))
+def _read(stream: IO[bytes], path: Path, size: int) -> object:
+    """Return what a file holds; its first bytes say what it is."""
+    start = stream.read(64)
     stream.seek(0)
-    if start == LEGACY_MAGIC:
-        value = read_legacy(stream, size)
-    elif start[:1] == b"\x80":
-        value = read_pickle(stream)
-    elif zipfile.is_zipfile(stream):
-        value = read_zip(stream, size)
-    else:
-        raise CheckpointError(f"is not a checkpoint; {KNOWN}")
-    if nvidia.is_nvidia(value):
-        return nvidia.read_networks(value)
-    if rosinality.is_rosinality(value):
-        return rosinality.read_networks(value)
-    raise CheckpointError(f"holds no StyleGAN2 generator; {KNOWN}")
+    if start.startswith(LEGACY_MAGIC):
+        return read_legacy(stream, size)
+    if is_safetensors(start):
+        return read_safetensors(stream, path, size)
+    if start[:1] == b"\x80":
+        return read_pickle(stream)
+    if zipfile.is_zipfile(stream):
+        return read_zip(stream, size)
+    if start.startswith(ZIP_MAGIC):  # the table of contents is at the end
+        raise CheckpointError(TRUNCATED)
+    for first, reason in OFTEN_MISTAKEN.items():
+        if start.lstrip().lower().startswith(first):
+            raise CheckpointError(reason)
+    raise CheckpointError(f"is not a checkpoint; {KNOWN}")

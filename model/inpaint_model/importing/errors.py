@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CheckpointError(ValueError):
     """A file that cannot be imported.
 
     The message names the reason, and once it leaves `import_checkpoint` also the file; it is one
-    line of printable text.
+    line of printable text. `facts` says what the file holds all the same, as far as that is known:
+    names for people, and what to say of them.
     """
+
+    def __init__(self, message: str, facts: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.facts = dict(facts or {})
 
 
 def quoted(text: object, limit: int = 80) -> str:

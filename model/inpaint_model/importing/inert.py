@@ -1,7 +1,9 @@
-"""The values that a pickle may describe, and the only constructors that it may name.
+"""The values that a pickle may describe, and the constructors that stand in for those it names.
 
 Nothing here imports or calls what a pickle names: a `Global` is a pair of strings, and each
 entry of `CONSTRUCTORS` builds one of our own inert values from arguments that it checks first.
+Whatever else a pickle names becomes an `Opaque`: a training leaves all sorts of objects beside its
+networks, and nobody has to understand them to leave them alone.
 """
 
 from __future__ import annotations
@@ -9,13 +11,19 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.tensors import STORAGE_DTYPES, TensorRef, nested_storage
+from inpaint_model.importing.errors import CheckpointError
+from inpaint_model.importing.tensors import (
+    LEGACY_MAGIC,
+    STORAGE_DTYPES,
+    TensorRef,
+    nested_storage,
+)
 
 MAX_DIMENSIONS = 8
+MAX_BITS = 64  # of a whole number that anything is done with
 
 
 class Global(NamedTuple):
@@ -36,8 +44,13 @@ class PersistentObject:
     state: Mapping[str, object]
 
 
-class Namespace:
-    """An `argparse.Namespace`: options of a training run, which nobody here reads."""
+@dataclass(eq=False)
+class Opaque:
+    """An object of a class that is not on the list: what the file says of it, and no more."""
+
+    name: str  # of the class or function, which was not looked up
+    state: object = None  # what BUILD would have set
+    entries: dict[str | int, object] = field(default_factory=dict)  # of a mapping
 
 
 @dataclass(eq=False)
@@ -48,10 +61,13 @@ class NumpyDtype:
     state: tuple[object, ...] | None = None
 
 
-def _ordered_dict(*arguments: object) -> object:
-    if arguments:
-        raise CheckpointError("holds an OrderedDict in a form that no checkpoint uses")
-    return {}
+def _mapping(*arguments: object) -> object:
+    # Entries follow one by one. Given in an argument they could be repeated without end.
+    return Opaque("a mapping") if arguments else {}
+
+
+def _default_dict(*arguments: object) -> object:
+    return {}  # entries follow here too; what makes missing ones is never called
 
 
 def _set(*arguments: object) -> object:
@@ -72,18 +88,29 @@ def _rebuild_tensor(*arguments: object) -> object:
     if len(arguments) < 4:
         raise CheckpointError("describes a tensor incompletely")
     storage, offset, size, stride = arguments[:4]
+    if isinstance(storage, Opaque):
+        return Opaque("a tensor of an unknown element type")
     return TensorRef.described(storage, offset, size, stride)
 
 
 def _rebuild_parameter(*arguments: object) -> object:
-    if not arguments or not isinstance(arguments[0], TensorRef):
+    if not arguments or not isinstance(arguments[0], TensorRef | Opaque):
         raise CheckpointError("holds a parameter that is not a tensor")
     return arguments[0]
+
+
+def _rebuild_subclass(*arguments: object) -> object:
+    """`_rebuild_from_type_v2(function, type, arguments, state)`: a tensor with attributes."""
+    if len(arguments) < 3:
+        raise CheckpointError("describes a tensor incompletely")
+    return construct(arguments[0], arguments[2])
 
 
 def _load_from_bytes(*arguments: object) -> object:
     if len(arguments) != 1 or not isinstance(arguments[0], bytes):
         raise CheckpointError("holds a nested storage that is not bytes")
+    if not arguments[0].startswith(LEGACY_MAGIC):
+        return Opaque("torch.storage._load_from_bytes")
     return nested_storage(arguments[0])
 
 
@@ -96,7 +123,7 @@ def _size(*arguments: object) -> object:
 def _dtype(*arguments: object) -> object:
     code = arguments[0] if arguments else None
     if not isinstance(code, str) or code.lstrip("<=|") not in NUMPY_NUMBERS:
-        raise CheckpointError(f"holds numpy data of the type {quoted(code)}, not plain numbers")
+        return Opaque("numpy.dtype")
     return NumpyDtype(code.lstrip("<=|"))
 
 
@@ -104,6 +131,8 @@ def _scalar(*arguments: object) -> object:
     if len(arguments) != 2:
         raise CheckpointError("holds a damaged numpy number")
     dtype, data = arguments
+    if isinstance(dtype, Opaque):
+        return Opaque("a numpy value that is no plain number")
     if not isinstance(dtype, NumpyDtype) or not isinstance(data, bytes):
         raise CheckpointError("holds a damaged numpy number")
     if dtype.state is not None and dtype.state[1:2] not in [("<",), ("|",), ("=",)]:
@@ -119,7 +148,7 @@ def _encode(*arguments: object) -> object:
     """`_codecs.encode(text, "latin1")`: how protocol 2 writes the bytes of a numpy number."""
     text = arguments[0] if arguments else None
     if not isinstance(text, str) or len(text) > 64 or arguments[1:] not in [("latin1",), ()]:
-        raise CheckpointError("holds bytes in a form that no checkpoint uses")
+        return Opaque("_codecs.encode")
     try:
         return text.encode("latin1")
     except UnicodeEncodeError:
@@ -128,13 +157,7 @@ def _encode(*arguments: object) -> object:
 
 def _no_bytes(*arguments: object) -> object:
     """`bytes()`: how protocol 2 writes none at all."""
-    if arguments:
-        raise CheckpointError("holds bytes in a form that no checkpoint uses")
-    return b""
-
-
-def _namespace(*arguments: object) -> object:
-    return Namespace()
+    return Opaque("bytes") if arguments else b""
 
 
 # numpy type code -> struct code
@@ -153,13 +176,13 @@ NUMPY_NUMBERS = {
     "b1": "?",
 }
 
-# The allow-list: every callable that a pickle may name, and what stands in for it.
+# The list: every callable that a pickle may name for something that is read, and what stands in.
 CONSTRUCTORS: Mapping[Global, Callable[..., object]] = {
-    Global("collections", "OrderedDict"): _ordered_dict,
+    Global("collections", "OrderedDict"): _mapping,
     Global("builtins", "set"): _set,
     Global("__builtin__", "set"): _set,
-    Global("dnnlib.util", "EasyDict"): _ordered_dict,
-    Global("dnnlib", "EasyDict"): _ordered_dict,
+    Global("dnnlib.util", "EasyDict"): _mapping,
+    Global("dnnlib", "EasyDict"): _mapping,
     Global("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent_object,
     Global("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     Global("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
@@ -171,35 +194,47 @@ CONSTRUCTORS: Mapping[Global, Callable[..., object]] = {
     Global("numpy._core.multiarray", "scalar"): _scalar,
     Global("_codecs", "encode"): _encode,
     Global("__builtin__", "bytes"): _no_bytes,
-    Global("argparse", "Namespace"): _namespace,
+    Global("collections", "defaultdict"): _default_dict,
+    Global("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter,
+    Global("torch._tensor", "_rebuild_from_type_v2"): _rebuild_subclass,
+}
+# Forks keep NVIDIA's packages in folders of their own.
+IN_ANY_PACKAGE: Mapping[str, Callable[..., object]] = {
+    "EasyDict": _mapping,
+    "_reconstruct_persistent_obj": _persistent_object,
 }
 
-# Names that a pickle may mention but not call: the element types of storages.
+# The element types of storages.
 STORAGE_TYPES = {Global("torch", name): dtype for name, dtype in STORAGE_DTYPES.items()}
 
 
 def construct(target: object, arguments: object) -> object:
-    """What stands in for `target(*arguments)`. Raises CheckpointError for anything unlisted."""
-    if not isinstance(target, Global) or target not in CONSTRUCTORS:
-        name = quoted(str(target)) if isinstance(target, Global) else "a value"
-        raise CheckpointError(f"asks to call {name}, which no checkpoint needs; it was not called")
+    """What stands in for `target(*arguments)`; an `Opaque` where nothing on the list does.
+
+    Raises:
+        CheckpointError: something on the list is described in a damaged way.
+    """
+    if not isinstance(target, Global):
+        return Opaque(target.name if isinstance(target, Opaque) else type(target).__name__)
+    constructor = CONSTRUCTORS.get(target) or IN_ANY_PACKAGE.get(target.name)
+    if constructor is None:
+        return Opaque(str(target))
     if not isinstance(arguments, tuple):
         raise CheckpointError("is damaged: a call without a tuple of arguments")
-    return CONSTRUCTORS[target](*arguments)
+    return constructor(*arguments)
 
 
 def build(target: object, state: object) -> None:
-    """What stands in for `target.__setstate__(state)`: only inert values take a state."""
-    if isinstance(target, Namespace):
-        pass  # the options of a training run, never read
-    elif isinstance(target, NumpyDtype) and target.state is None and isinstance(state, tuple):
+    """What stands in for `target.__setstate__(state)`."""
+    if isinstance(target, Opaque):
         target.state = state
-    elif isinstance(target, dict) and (state is None or isinstance(state, dict)):
-        pass  # the attributes of a state dict (its _metadata: versions of modules), never read
-    else:
-        raise CheckpointError(f"sets the state of {quoted(target)}, which no checkpoint needs")
+    if isinstance(target, NumpyDtype) and target.state is None and isinstance(state, tuple):
+        target.state = state
+    # The attributes of dictionaries and tensors (versions of modules, hooks) are never read.
 
 
 def finite_number(value: object) -> bool:
     """Return whether a value of a pickle is a usable number (no bool, NaN or infinity)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value.bit_length() < MAX_BITS
+    return isinstance(value, float) and math.isfinite(value)

@@ -6,12 +6,13 @@ tensor data is read, and a network is built only of tensors that are whole and f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
+from inpaint_model.importing.contents import Entry
 from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.tensors import TensorRef
 from inpaint_model.networks.config import (
@@ -30,6 +31,8 @@ MAX_KERNEL_BYTES = 4096  # of a low-pass of 16 numbers, as stored
 W_AVG_SAMPLES, W_AVG_BATCH, W_AVG_SEED = 10_000, 1_000, 0
 ESTIMATED_W_AVG = "it holds no mean latent for all styles; estimated one from 10,000 samples"
 
+BOOKKEEPING = frozenset({"n_averaged", "latent_avg"})  # beside a network's tensors
+
 Tensors = Mapping[str, TensorRef]
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -41,6 +44,8 @@ class Networks(NamedTuple):
     generator: tuple[GeneratorConfig, Tensors]
     discriminator: tuple[DiscriminatorConfig, Tensors] | None
     notes: tuple[str, ...] = ()  # What the user should know of this file, one sentence each.
+    ignored: tuple[str, ...] = ()  # What else the file holds, by name.
+    precision: str = ""  # In what the networks computed, where the file says so.
 
     def check(self, file_size: int) -> None:
         """Check that the networks belong together, and that the file holds what they describe.
@@ -66,6 +71,37 @@ class Networks(NamedTuple):
                 )
         if sum(t.storage.nbytes for part in parts for t in part.values()) > 4 * file_size:
             raise CheckpointError("describes far more data than it holds")
+
+
+def foreign(entries: Mapping[str, Entry], known: Collection[str]) -> dict[str, TensorRef]:
+    """Return the tensors without those that belong to something else.
+
+    A file may keep more beside the tensors of a network, in dictionaries of its own. In one
+    dictionary with them it is part of the network, and has to be understood; only counters, single
+    numbers of a name without dots, are not.
+    """
+    known = frozenset(known)
+    homes = {entries[name].home for name in known}
+    return {
+        name: entry.tensor
+        for name, entry in entries.items()
+        if name in known or (entry.home in homes and not _is_bookkeeping(name, entry.tensor))
+    }
+
+
+def _is_bookkeeping(name: str, tensor: TensorRef) -> bool:
+    return name in BOOKKEEPING or ("." not in name and tensor.numel == 1)
+
+
+def check_unused_average(name: str, average: TensorRef) -> None:
+    """CheckpointError unless a running mean of magnitudes is 1, which divides by nothing.
+
+    StyleGAN3 scales by it. Some StyleGAN2 networks of that time carry it along.
+    """
+    small = average.numel == 1 and average.storage.nbytes <= MAX_KERNEL_BYTES
+    if small and float(_load_tensor(name, average)) == 1.0:
+        return
+    raise CheckpointError(f"has {quoted(name)}, which no StyleGAN2 network has")
 
 
 def generator_config(
@@ -129,20 +165,30 @@ def discriminator_config(
     )
 
 
-def build_generator(config: GeneratorConfig, tensors: Tensors) -> Generator:
+def build_generator(
+    config: GeneratorConfig, tensors: Tensors, dtypes: set[torch.dtype] | None = None
+) -> Generator:
     """Return a generator of these tensors, float32 on the CPU.
 
     Where `mapping.w_avg` is missing (training checkpoints of rosinality) it is estimated, and where
-    the stored noises are missing they are drawn, from fixed seeds.
+    the stored noises are missing they are drawn, from fixed seeds. Where no layer has noise, its
+    strength is 0.
+
+    Args:
+        config: of the generator.
+        tensors: by our names.
+        dtypes: the element types that are met are added here.
     """
     with torch.device("meta"):
         network = Generator(config)
     wanted = dict(network.state_dict())
     optional = {name for name in wanted if name.endswith("noise_const")} | {"mapping.w_avg"}
-    loaded = _load(wanted, tensors, optional, "generator")
+    if not any(name.endswith("noise_strength") for name in tensors):
+        optional |= {name for name in wanted if name.endswith("noise_strength")}
+    loaded = _load(wanted, tensors, optional, "generator", dtypes)
     generator = torch.Generator("cpu").manual_seed(0)
     for name in sorted(optional - set(loaded)):
-        drawn = name != "mapping.w_avg"
+        drawn = name.endswith("noise_const")
         shape = wanted[name].shape
         loaded[name] = torch.randn(shape, generator=generator) if drawn else torch.zeros(shape)
     network = _assign(network, loaded)
@@ -154,11 +200,14 @@ def build_generator(config: GeneratorConfig, tensors: Tensors) -> Generator:
     return network
 
 
-def build_discriminator(config: DiscriminatorConfig, tensors: Tensors) -> Discriminator:
-    """Return a discriminator of these tensors, float32 on the CPU."""
+def build_discriminator(
+    config: DiscriminatorConfig, tensors: Tensors, dtypes: set[torch.dtype] | None = None
+) -> Discriminator:
+    """Return a discriminator of these tensors, float32 on the CPU; see `build_generator`."""
     with torch.device("meta"):
         network = Discriminator(config)
-    return _assign(network, _load(dict(network.state_dict()), tensors, set(), "discriminator"))
+    wanted = dict(network.state_dict())
+    return _assign(network, _load(wanted, tensors, set(), "discriminator", dtypes))
 
 
 @torch.no_grad()
@@ -240,7 +289,11 @@ def _check_widths(*widths: int) -> None:
 
 
 def _load(
-    wanted: Mapping[str, torch.Tensor], tensors: Tensors, optional: set[str], what: str
+    wanted: Mapping[str, torch.Tensor],
+    tensors: Tensors,
+    optional: set[str],
+    what: str,
+    dtypes: set[torch.dtype] | None,
 ) -> dict[str, torch.Tensor]:
     """Return the data of `wanted`, once all names and shapes agree."""
     unknown = sorted(set(tensors) - set(wanted))
@@ -255,10 +308,12 @@ def _load(
                 f"has the tensor {name} of its {what} in the shape {list(tensor.size)}, "
                 f"where the others ask for {list(wanted[name].shape)}"
             )
-    return {name: _load_tensor(name, tensor) for name, tensor in tensors.items()}
+    return {name: _load_tensor(name, tensor, dtypes) for name, tensor in tensors.items()}
 
 
-def _load_tensor(name: str, tensor: TensorRef) -> torch.Tensor:
+def _load_tensor(
+    name: str, tensor: TensorRef, dtypes: set[torch.dtype] | None = None
+) -> torch.Tensor:
     """Data as float32, checked to be finite numbers."""
     try:
         data = tensor.load()
@@ -266,6 +321,8 @@ def _load_tensor(name: str, tensor: TensorRef) -> torch.Tensor:
         raise CheckpointError(f"{error} (tensor {name})") from None
     if not data.is_floating_point():
         raise CheckpointError(f"has the tensor {name} as {data.dtype}, not as real numbers")
+    if dtypes is not None:
+        dtypes.add(data.dtype)
     data = data.float()
     if not bool(torch.isfinite(data).all()):
         raise CheckpointError(f"has values in the tensor {name} that are not finite numbers")

@@ -1,127 +1,133 @@
-"""Pickles of stylegan2-ada-pytorch, and the StyleGAN2 networks of stylegan3's releases.
+"""Networks in the layout of stylegan2-ada-pytorch, and of stylegan3's StyleGAN2.
 
-Such a pickle holds modules as NVIDIA's `torch_utils.persistence` writes them: a class name, the
+Their pickles hold modules as NVIDIA's `torch_utils.persistence` writes them: a class name, the
 module's state, and its Python source, which the stock loader executes. We read the state only.
+State dicts of such networks hold the tensors alone; what else a module says of itself (whether its
+layers are clamped, for instance) is then taken to be what it usually is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeGuard
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
+from inpaint_model.importing.contents import Entry, Module
 from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.inert import PersistentObject, finite_number
+from inpaint_model.importing.inert import finite_number
 from inpaint_model.importing.keys import nvidia_name
 from inpaint_model.importing.network_layout import (
-    ESTIMATED_W_AVG,
-    Networks,
     Tensors,
     check_resample_filter,
+    check_unused_average,
     discriminator_config,
+    foreign,
     generator_config,
 )
 from inpaint_model.importing.tensors import TensorRef
 from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig
 
-MAX_DEPTH = 8  # modules within modules; a generator has 4
+GENERATOR = ("synthesis.b4.const", "synthesis.b4.conv1.weight")  # tensors that only one has
+DISCRIMINATOR = ("b4.out.weight",)
+STYLEGAN3 = ("synthesis.input.freqs", "synthesis.input.weight")
 MAX_GROUP = 65_536  # samples that share a minibatch standard deviation: all of a batch
-MAX_MODULES = 2_000  # of one network; a 1024 px generator has some 60
+
+_CHILDREN = ("synthesis", "mapping")
+_LINEAR = ("affine", "embed", "b4.out", "skip")  # layers without an activation
 
 
-class _Module(NamedTuple):
-    """One module of a network: our dotted name, its class and its plain attributes."""
+class Network(NamedTuple):
+    """A network of a file: its tensors by our names, and its modules where it was pickled."""
 
-    name: str
-    class_name: str
-    attributes: Mapping[str, object]
-
-
-def is_nvidia(value: object) -> TypeGuard[dict[str, object]]:
-    """Return whether an unpickled value is a dictionary with a persistent generator in it."""
-    return isinstance(value, dict) and any(
-        isinstance(value.get(key), PersistentObject) for key in ("G_ema", "G")
-    )
+    tensors: Tensors
+    modules: Sequence[Module]
 
 
-def read_networks(value: Mapping[str, object]) -> Networks:
-    """Read the averaged generator (else the raw one) and the discriminator, by our names."""
-    key = "G_ema" if isinstance(value.get("G_ema"), PersistentObject) else "G"
-    notes = [] if key == "G_ema" else ["it holds no averaged generator (G_ema); took G"]
-    generator = _generator(value[key])
-    if "mapping.w_avg" not in generator[1]:
-        notes.append(ESTIMATED_W_AVG)
-    discriminator = None
-    if isinstance(value.get("D"), PersistentObject):
-        modules, tensors = _flatten(value["D"])
-        unsupported = _unsupported(modules, "resnet")
-        if "mapping.embed.weight" in tensors and _mapping_lr_multiplier(modules) != 0.01:
-            unsupported = "its label mapping has another learning rate multiplier than 0.01"
-        if unsupported:
-            notes.append(f"left its discriminator out: {unsupported}")
+def network(entries: dict[str, Entry], modules: Sequence[Module], generator: bool) -> Network:
+    """Return the tensors of a network by our names, with constants checked and left out.
+
+    Raises:
+        CheckpointError: a constant is another one than that of the published networks.
+    """
+    entries = {nvidia_name(name): entry for name, entry in entries.items()}
+    known = [name for name in entries if _is_known(name, generator)]
+    tensors: dict[str, TensorRef] = {}
+    for name, tensor in foreign(entries, known).items():
+        leaf = name.rpartition(".")[2]
+        if leaf == "resample_filter":
+            check_resample_filter(name, tensor)
+        elif leaf == "magnitude_ema":
+            check_unused_average(name, tensor)
         else:
-            discriminator = _discriminator(modules, tensors)
-    return Networks("nvidia", generator, discriminator, tuple(notes))
+            tensors[name] = tensor
+    renamed = [module._replace(name=nvidia_name(module.name)) for module in modules]
+    return Network(tensors, renamed)
 
 
-def _generator(value: object) -> tuple[GeneratorConfig, Tensors]:
-    modules, tensors = _flatten(value)
-    if any(module.name == "synthesis.input" for module in modules):
-        raise CheckpointError(
-            "holds a StyleGAN3 generator (alias-free); only StyleGAN2 can be used"
-        )
-    unsupported = _unsupported(modules, "skip")
+def _is_known(name: str, generator: bool) -> bool:
+    head = name.partition(".")[0]
+    return head in _CHILDREN if generator else head[:1] == "b" and head[1:].isdigit()
+
+
+def read_generator(found: Network) -> GeneratorConfig:
+    """Return what a generator is.
+
+    Raises:
+        CheckpointError: it is none that can be used.
+    """
+    unsupported = _unsupported(found.modules, "skip")
     if unsupported:
         raise CheckpointError(f"holds a generator that cannot be used: {unsupported}")
-    clamp, lr_multiplier = _conv_clamp(modules), _mapping_lr_multiplier(modules)
-    return generator_config(tensors, lr_multiplier, clamp), tensors
+    lr_multiplier = _mapping_lr_multiplier(found.modules)
+    return generator_config(found.tensors, lr_multiplier, _clamp(_clamps(found.modules)))
 
 
-def _discriminator(modules: list[_Module], tensors: Tensors) -> tuple[DiscriminatorConfig, Tensors]:
+def read_discriminator(found: Network) -> DiscriminatorConfig | str:
+    """Return what a discriminator is, or why it is none that can be used.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    unsupported = _unsupported(found.modules, "resnet")
+    if unsupported:
+        return unsupported
+    labels = "mapping.embed.weight" in found.tensors
+    if labels and _mapping_lr_multiplier(found.modules) != 0.01:
+        return "its label mapping has another learning rate multiplier than 0.01"
+    clamps = _clamps(found.modules)
+    skips = {name: clamp for name, clamp in clamps.items() if name.endswith(".skip")}
+    others = {name: clamp for name, clamp in clamps.items() if name not in skips}
+    try:
+        clamp, skip = _clamp(others), _clamp(skips)
+    except CheckpointError as error:
+        return f"it {error}"
+    if skip not in (None, clamp):
+        return "it clamps its skips differently"
+    config = discriminator_config(found.tensors, _group_size(found.modules), clamp)
+    return replace(config, clamp_skip=skip is not None)
+
+
+def precision(found: Network) -> str:
+    """Return which blocks a network computed in half precision, for people; "" if none did."""
+    half = [
+        int(leaf[1:])
+        for module in found.modules
+        for leaf in [module.name.rpartition(".")[2]]
+        if module.attributes.get("use_fp16") is True and leaf[1:].isdigit() and len(leaf) < 6
+    ]
+    return f"computed in fp16 from {min(half)} px up" if half else ""
+
+
+def _group_size(modules: Sequence[Module]) -> int:
     group_size = 4
     for module in modules:
         if module.class_name == "MinibatchStdLayer":
             size = module.attributes.get("group_size", 4)
             group_size = MAX_GROUP if size is None else _whole_number(size, "minibatch group")
-    return discriminator_config(tensors, group_size, _conv_clamp(modules)), tensors
+    return group_size
 
 
-def _flatten(value: object) -> tuple[list[_Module], Tensors]:
-    """Return all modules of a network, and its tensors by our names, low-pass kernels left out."""
-    modules: list[_Module] = []
-    tensors: dict[str, TensorRef] = {}
-    for module in _walk(value, "", 0):
-        if len(modules) >= MAX_MODULES:
-            raise CheckpointError(f"holds a network of more than {MAX_MODULES} modules")
-        modules.append(module)
-        for group in ("_parameters", "_buffers"):
-            for key, tensor in _mapping(module.attributes.get(group, {}), group).items():
-                if tensor is None:
-                    continue
-                name = nvidia_name(f"{module.name}.{key}" if module.name else str(key))
-                if not isinstance(tensor, TensorRef):
-                    raise CheckpointError(f"has {quoted(tensor)} in place of {quoted(name)}")
-                if key == "resample_filter":
-                    check_resample_filter(name, tensor)
-                else:
-                    tensors[name] = tensor
-    return modules, tensors
-
-
-def _walk(value: object, name: str, depth: int) -> Iterator[_Module]:
-    if not isinstance(value, PersistentObject) or depth > MAX_DEPTH:
-        raise CheckpointError(f"has {quoted(value)} in place of the module {quoted(name)}")
-    yield _Module(nvidia_name(name), value.class_name, value.state)
-    for key, child in _mapping(value.state.get("_modules", {}), "_modules").items():
-        yield from _walk(child, f"{name}.{key}" if name else str(key), depth + 1)
-
-
-def _mapping(value: object, what: str) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise CheckpointError(f"has {quoted(value)} in place of a module's {what}")
-    return value
-
-
-def _unsupported(modules: list[_Module], architecture: str) -> str | None:
+def _unsupported(modules: Sequence[Module], architecture: str) -> str | None:
     """Return why these modules are no StyleGAN2 network of the usual kind, or None."""
     for module in modules:
         attributes = module.attributes
@@ -135,17 +141,18 @@ def _unsupported(modules: list[_Module], architecture: str) -> str | None:
     return None
 
 
-_LINEAR = ("affine", "embed", "b4.out", "skip")  # layers without an activation
-
-
-def _conv_clamp(modules: list[_Module]) -> float | None:
-    """Return the bound of the features, which networks made for fp16 have in all their layers."""
-    clamps = {
-        clamp if clamp is None or finite_number(clamp) else "?"
+def _clamps(modules: Sequence[Module]) -> dict[str, object]:
+    """Return the bound of each layer's features, by the layer."""
+    return {
+        module.name: module.attributes["conv_clamp"]
         for module in modules
         if "conv_clamp" in module.attributes
-        for clamp in [module.attributes["conv_clamp"]]
     }
+
+
+def _clamp(layers: dict[str, object]) -> float | None:
+    """Return the bound that all these layers share: networks made for fp16 have one."""
+    clamps = {clamp if clamp is None or finite_number(clamp) else "?" for clamp in layers.values()}
     if not clamps or clamps == {None}:
         return None
     clamp = clamps.pop()
@@ -154,7 +161,7 @@ def _conv_clamp(modules: list[_Module]) -> float | None:
     return float(clamp)
 
 
-def _mapping_lr_multiplier(modules: list[_Module]) -> float:
+def _mapping_lr_multiplier(modules: Sequence[Module]) -> float:
     """The learning rate multiplier of the mapping network, which scales its stored weights."""
     gains = {
         gain if finite_number(gain) else "?"
@@ -162,6 +169,8 @@ def _mapping_lr_multiplier(modules: list[_Module]) -> float:
         if module.name.startswith("mapping.fc")
         for gain in [module.attributes.get("bias_gain", 0.01)]
     }
+    if not modules:
+        return 0.01
     gain = gains.pop() if len(gains) == 1 else None
     if not isinstance(gain, int | float) or not 0 < gain <= 1:
         raise CheckpointError("has a mapping network with impossible learning rate multipliers")

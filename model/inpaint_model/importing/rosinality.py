@@ -1,96 +1,101 @@
-"""Checkpoints of rosinality's stylegan2-pytorch, and of the pSp family, which embeds its decoder.
+"""Networks in the layout of rosinality's stylegan2-pytorch, and of the pSp family's decoder.
 
-Three kinds: converted files {g_ema, latent_avg, ...}; training checkpoints {g, d, g_ema, g_optim,
-d_optim, args}, which lack the mean latent; and {state_dict: {decoder.*, encoder.*}, latent_avg}
-of pSp, e4e, HFGI and their kin. A bare state dict is read too.
+Three kinds of files hold them: converted ones {g_ema, latent_avg, ...}; training checkpoints {g, d,
+g_ema, g_optim, d_optim, args}, which lack the mean latent; and {state_dict: {decoder.*, encoder.*},
+latent_avg} of pSp, e4e, HFGI and their kin.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeGuard
+from typing import NamedTuple
 
 import torch
 
+from inpaint_model.importing.contents import Entry
 from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.keys import Source, rosinality_discriminator, rosinality_generator
 from inpaint_model.importing.network_layout import (
-    ESTIMATED_W_AVG,
     MAX_MAPPING_LAYERS,
-    Networks,
     Tensors,
     check_resample_filter,
     discriminator_config,
+    foreign,
     generator_config,
 )
 from inpaint_model.importing.tensors import Storage, TensorRef
-from inpaint_model.networks.config import MAX_RESOLUTION, MIN_RESOLUTION
+from inpaint_model.networks.config import (
+    MAX_RESOLUTION,
+    MIN_RESOLUTION,
+    DiscriminatorConfig,
+    GeneratorConfig,
+)
 
-DECODER = "decoder."
+GENERATOR = ("input.input",)  # tensors that only one has
+DISCRIMINATOR = ("convs.0.0.weight",)
+MEAN = "latent_avg"
 _KERNEL = re.compile(r"(^|\.)kernel$")  # low-pass kernels: constants
+_GENERATOR = ("style", "input", "conv1", "to_rgb1", "convs", "to_rgbs", "noises")
+_DISCRIMINATOR = ("convs", "final_conv", "final_linear")
 
 
-def is_rosinality(value: object) -> TypeGuard[dict[str, object]]:
-    """Return whether an unpickled value looks like one of the three kinds."""
-    return isinstance(value, dict) and _generator_state(value) is not None
+class ReadGenerator(NamedTuple):
+    """A generator: what it is, its tensors by our names, and what is missing in the file."""
+
+    config: GeneratorConfig
+    tensors: Tensors
+    notes: tuple[str, ...]
 
 
-def read_networks(value: Mapping[str, object]) -> Networks:
-    """Read the averaged generator (else the raw one) and the discriminator, by our names."""
-    found = _generator_state(value)
-    assert found is not None  # is_rosinality() said so
-    kind, state = found
-    notes = []
-    if kind == "g":
-        notes.append("it holds no averaged generator (g_ema); took g")
-    theirs = _tensors(state)
+def read_generator(
+    entries: dict[str, Entry], mean: TensorRef | None, others: Mapping[str, str]
+) -> ReadGenerator:
+    """Read a generator.
+
+    Args:
+        entries: its tensors, by their names.
+        mean: the mean latent that the file holds for it.
+        others: what stands in place of tensors, by name: of what type.
+
+    Raises:
+        CheckpointError: it is none that can be used.
+    """
+    theirs = _tensors(entries, _GENERATOR)
     resolution, layers = _resolution(theirs), _mapping_layers(theirs)
     keys = rosinality_generator(resolution, layers)
+    notes = []
     if not any(name.startswith("noises.") for name in theirs):  # early versions store none
         keys = {name: source for name, source in keys.items() if "noises." not in source.name}
         notes.append("it holds no noise; drew one from a fixed seed")
-    tensors = _renamed(theirs, keys, "generator")
-    w_avg = _latent_average(value.get("latent_avg"))
-    if w_avg is None:
-        notes.append(ESTIMATED_W_AVG)
-    else:
+    tensors = _renamed(theirs, keys, others, "generator")
+    w_avg = _latent_average(mean)
+    if w_avg is not None:
         tensors["mapping.w_avg"] = w_avg
-    discriminator = None
-    d_state = value.get("d")
-    if isinstance(d_state, dict):
-        renamed = _renamed(_tensors(d_state), rosinality_discriminator(resolution), "discriminator")
-        discriminator = (discriminator_config(renamed), renamed)
-    name = "psp" if kind == "decoder" else "rosinality"
-    return Networks(name, (generator_config(tensors), tensors), discriminator, tuple(notes))
+    return ReadGenerator(generator_config(tensors), tensors, tuple(notes))
 
 
-def _generator_state(value: Mapping[str, object]) -> tuple[str, Mapping[str, object]] | None:
-    """Return where the generator's state dict is, and the dict."""
-    for kind in ("g_ema", "g"):
-        state = value.get(kind)
-        if isinstance(state, dict) and "input.input" in state:
-            return kind, state
-    state = value.get("state_dict")
-    if isinstance(state, dict) and f"{DECODER}input.input" in state:
-        decoder = {
-            name.removeprefix(DECODER): tensor
-            for name, tensor in state.items()
-            if isinstance(name, str) and name.startswith(DECODER)
-        }
-        return "decoder", decoder
-    return ("state", value) if "input.input" in value else None
+def read_discriminator(
+    entries: dict[str, Entry], resolution: int, others: Mapping[str, str]
+) -> tuple[DiscriminatorConfig, Tensors]:
+    """Read the discriminator beside a generator of this resolution.
+
+    Raises:
+        CheckpointError: it is none that can be used.
+    """
+    theirs = _tensors(entries, _DISCRIMINATOR)
+    renamed = _renamed(theirs, rosinality_discriminator(resolution), others, "discriminator")
+    return discriminator_config(renamed), renamed
 
 
-def _tensors(state: Mapping[str, object]) -> Tensors:
-    """Return the tensors of a state dict, low-pass kernels checked and left out."""
+def _tensors(entries: dict[str, Entry], children: tuple[str, ...]) -> Tensors:
+    """Return the tensors of a network, low-pass kernels checked and left out."""
+    known = [name for name in entries if name.partition(".")[0] in children]
     tensors = {}
-    for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, TensorRef):
-            raise CheckpointError(f"has {quoted(tensor)} in place of the tensor {quoted(name)}")
+    for name, tensor in foreign(entries, known).items():
         if _KERNEL.search(name):
             check_resample_filter(name, tensor)
-        else:
+        elif name != MEAN:
             tensors[name] = tensor
     return tensors
 
@@ -119,7 +124,9 @@ def _mapping_layers(theirs: Tensors) -> int:
     return count
 
 
-def _renamed(theirs: Tensors, keys: Mapping[str, Source], what: str) -> dict[str, TensorRef]:
+def _renamed(
+    theirs: Tensors, keys: Mapping[str, Source], others: Mapping[str, str], what: str
+) -> dict[str, TensorRef]:
     """The tensors by our names; every one of theirs must be known, and every known one there."""
     unknown = sorted(set(theirs) - {source.name for source in keys.values()})
     if unknown:
@@ -127,6 +134,9 @@ def _renamed(theirs: Tensors, keys: Mapping[str, Source], what: str) -> dict[str
     renamed = {}
     for ours, source in keys.items():
         if source.name not in theirs:
+            if source.name in others:
+                kind = quoted(others[source.name])
+                raise CheckpointError(f"has {kind} in place of the tensor {source.name!r}")
             raise CheckpointError(f"lacks the tensor {source.name} of its {what}")
         try:
             renamed[ours] = theirs[source.name].dropping(source.drop)
@@ -135,13 +145,13 @@ def _renamed(theirs: Tensors, keys: Mapping[str, Source], what: str) -> dict[str
     return renamed
 
 
-def _latent_average(value: object) -> TensorRef | None:
+def _latent_average(value: TensorRef | None) -> TensorRef | None:
     """Return latent_avg as [w_dim]: stored as such, or (pSp) repeated for every style.
 
     None where it is missing or differs from style to style, which one mean cannot express.
     """
-    if not isinstance(value, TensorRef) or len(value.size) != 2:
-        return value if isinstance(value, TensorRef) else None
+    if value is None or len(value.size) != 2:
+        return value
     rows = value.load()
     if not torch.equal(rows, rows[:1].expand_as(rows)):
         return None

@@ -24,6 +24,8 @@ STORAGE_DTYPES: Mapping[str, torch.dtype] = {
     "IntStorage": torch.int32,
     "LongStorage": torch.int64,
     "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+    "ComplexDoubleStorage": torch.complex128,
 }
 # What torch.save writes first when it writes one storage: its magic number as a pickle.
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

@@ -15,9 +15,9 @@ from typing import IO
 import torch
 
 from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.inert import STORAGE_TYPES, Global
+from inpaint_model.importing.inert import STORAGE_TYPES, Global, Opaque
 from inpaint_model.importing.tensors import Storage
-from inpaint_model.importing.unpickle import read_pickle
+from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 
 MAX_ENTRIES = 50_000  # files in a zip
 MAX_PICKLE_BYTES = 64 * 2**20  # the description of the tensors, without their data
@@ -55,7 +55,9 @@ def read_zip(stream: IO[bytes], file_size: int) -> object:
         raise CheckpointError("holds big-endian numbers")
     storages: dict[str, Storage] = {}
 
-    def persistent_load(identifier: object) -> Storage:
+    def persistent_load(identifier: object) -> object:
+        if _is_unknown(identifier):
+            return Opaque("a storage")
         key, dtype, numel = _storage_id(identifier)
         info = entries.get(f"{root}/data/{key}")
         if info is None or info.file_size != numel * dtype.itemsize:
@@ -122,7 +124,9 @@ def read_legacy(stream: IO[bytes], file_size: int) -> object:
         raise CheckpointError("holds big-endian numbers")
     storages: dict[str, _LegacyStorage] = {}
 
-    def persistent_load(identifier: object) -> Storage:
+    def persistent_load(identifier: object) -> object:
+        if isinstance(identifier, tuple) and identifier[:1] == ("module",):
+            return identifier[1] if len(identifier) > 1 else None  # (.., class, file, source)
         key, dtype, numel = _storage_id(identifier)
         legacy = storages.setdefault(key, _LegacyStorage(dtype, numel))
         if (legacy.dtype, legacy.numel) != (dtype, numel):
@@ -153,9 +157,11 @@ class _LegacyStorage:
         nbytes = self.numel * self.dtype.itemsize
         start = stream.tell()
         if len(header) < 8 or struct.unpack("<q", header) != (self.numel,):
-            raise CheckpointError("is cut short, or its storages are in disorder")
+            raise CheckpointError(
+                TRUNCATED if len(header) < 8 else "is damaged: its storages are in disorder"
+            )
         if start + nbytes > file_size:
-            raise CheckpointError("is cut short")
+            raise CheckpointError(TRUNCATED)
         self.place = (stream, start)
         stream.seek(start + nbytes)
 
@@ -165,6 +171,17 @@ class _LegacyStorage:
         stream, start = self.place
         stream.seek(start)
         return _flat(bytearray(stream.read(self.numel * self.dtype.itemsize)), self.dtype)
+
+
+def _is_unknown(identifier: object) -> bool:
+    """Return whether a persistent id names elements of a kind that no network here has."""
+    return (
+        isinstance(identifier, tuple)
+        and identifier[:1] == ("storage",)
+        and len(identifier) > 1
+        and isinstance(identifier[1], Global)
+        and identifier[1] not in STORAGE_TYPES
+    )
 
 
 def _storage_id(identifier: object) -> tuple[str, torch.dtype, int]:

@@ -2,8 +2,9 @@
 
 It decodes operations with the standard library's `pickletools` and carries them out on inert
 values. There is no operation here that imports a module or calls what the pickle names: a
-`REDUCE` asks `inert.construct`, whose table is the allow-list. Keys of dictionaries are strings
-and integers only, so nothing in a file decides what hashing or comparing costs.
+`REDUCE` asks `inert.construct`, which knows some twenty names and makes an `Opaque` of the others.
+Entries of dictionaries whose keys are not strings or integers of 64 bits are dropped, so nothing
+in a file decides what hashing or comparing costs.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Callable
 from typing import IO
 
 from inpaint_model.importing.errors import CheckpointError, quoted
-from inpaint_model.importing.inert import CONSTRUCTORS, STORAGE_TYPES, Global, build, construct
+from inpaint_model.importing.inert import MAX_BITS, Global, Opaque, build, construct
 
 MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with its optimisers needs less than a tenth
 MAX_NAME = 256  # bytes of a line that names a class
-TENSORFLOW = "dnnlib.tflib.network"
+TENSORFLOW = "dnnlib.tflib"
+TRUNCATED = "is truncated: its end is missing; download or copy it once more"
 
 PersistentLoad = Callable[[object], object]
 
@@ -26,7 +28,7 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
     """Return the value that one pickle describes; the stream is left at the byte after it.
 
     `persistent_load` turns a persistent id (how torch files name their storages) into a value.
-    Raises CheckpointError for damage, for too much, and for any name off the allow-list.
+    Raises CheckpointError for damage, and for too much.
     """
     machine = _Machine(persistent_load)
     try:
@@ -41,6 +43,8 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
         raise CheckpointError("declares more data than fits in memory") from None
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         # A reader that stops in the middle: cut short, or bytes that were never a pickle.
+        if not stream.read(1):
+            raise CheckpointError(TRUNCATED) from None
         raise CheckpointError(f"is not a whole pickle ({quoted(str(error), 60)})") from None
     raise CheckpointError(f"holds a pickle of more than {MAX_OPERATIONS} operations")
 
@@ -152,9 +156,10 @@ class _Machine:
 
     def extend(self, values: list[object]) -> None:
         target = self.top()
-        if not isinstance(target, list):
+        if isinstance(target, list):
+            target.extend(values)
+        elif not isinstance(target, Opaque):  # what those hold in a row is never read
             raise CheckpointError(f"appends to {quoted(target)}, which no checkpoint needs")
-        target.extend(values)
 
     def set_item(self, _: object) -> None:
         value, key = self.pop(), self.pop()
@@ -165,16 +170,16 @@ class _Machine:
 
     def update(self, pairs: list[object]) -> None:
         target = self.top()
-        if not isinstance(target, dict) or len(pairs) % 2:
+        entries = target.entries if isinstance(target, Opaque) else target
+        if not isinstance(entries, dict) or len(pairs) % 2:
             raise CheckpointError(f"sets items of {quoted(target)}, which no checkpoint needs")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if not isinstance(key, str | int):
-                raise CheckpointError(f"has {quoted(key)} as the key of a dictionary")
-            target[key] = value
+            if isinstance(key, str) or (isinstance(key, int) and key.bit_length() < MAX_BITS):
+                entries[key] = value
 
     def add_items(self, _: object) -> None:
         self.pop_to_mark()  # what sets hold is never read, so it is not even hashed
-        if not isinstance(self.top(), set):
+        if not isinstance(self.top(), set | Opaque):
             raise CheckpointError("adds to a value that is not a set")
 
     def name_global(self, argument: object) -> None:
@@ -189,21 +194,32 @@ class _Machine:
 
     def push_global(self, module: str, name: str) -> None:
         named = Global(module, name)
-        if module == TENSORFLOW:
+        if module.startswith(TENSORFLOW):
             raise CheckpointError(
                 "was written by the TensorFlow version of StyleGAN2, which is not supported; "
                 "convert it with stylegan2-ada-pytorch first (its legacy.py)"
-            )
-        if named not in CONSTRUCTORS and named not in STORAGE_TYPES:
-            raise CheckpointError(
-                f"names {quoted(str(named))}, which is not on the list of what a checkpoint may "
-                f"hold; nothing of it was run"
             )
         self.push(named)
 
     def reduce(self, _: object) -> None:
         arguments, target = self.pop(), self.pop()
         self.push(construct(target, arguments))
+
+    def reduce_with_names(self, _: object) -> None:
+        self.pop()  # arguments by name: nothing on the list takes any
+        self.reduce(None)
+
+    def frozen_set(self, _: object) -> None:
+        self.pop_to_mark()  # as for sets
+        self.push(set())
+
+    def list_to_mark(self, _: object) -> None:
+        self.push(self.pop_to_mark())
+
+    def dict_to_mark(self, _: object) -> None:
+        pairs = self.pop_to_mark()
+        self.push({})
+        self.update(pairs)
 
     def build(self, _: object) -> None:
         state = self.pop()
@@ -218,9 +234,10 @@ class _Machine:
 
 _LITERALS = frozenset(
     {
-        *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+        *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
         *("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
-        *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8"),
+        *("SHORT_BINSTRING", "BINSTRING"),
+        *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"),
     }
 )
 _CONSTANTS: dict[str, Callable[[], object]] = {
@@ -255,6 +272,10 @@ _OPERATIONS: dict[str, Callable[[_Machine, object], None]] = {
     "STACK_GLOBAL": _Machine.name_stack_global,
     "REDUCE": _Machine.reduce,
     "NEWOBJ": _Machine.reduce,
+    "NEWOBJ_EX": _Machine.reduce_with_names,
+    "FROZENSET": _Machine.frozen_set,
+    "LIST": _Machine.list_to_mark,
+    "DICT": _Machine.dict_to_mark,
     "BUILD": _Machine.build,
     "BINPERSID": _Machine.persistent,
 }

@@ -100,7 +100,8 @@ class DiscriminatorConfig:
     num_mapping_layers: Depth = 8  # Of the label.
     mbstd_group_size: Count = 4  # Samples that share one minibatch standard deviation.
     mbstd_num_channels: Count = 1  # Channels that carry it.
-    conv_clamp: Factor | None = None
+    conv_clamp: Factor | None = None  # Features are clamped to +- this, but not those of the skips:
+    clamp_skip: Flag = False  # published networks leave them. Bundles of format 1 clamp them too.
 
 
 @closed

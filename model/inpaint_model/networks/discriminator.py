@@ -16,7 +16,12 @@ class DiscriminatorBlock(nn.Module):
     """[N, I, r, r] -> [N, O, r/2, r/2]. The block of the picture's size starts from RGB."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, from_rgb: bool, conv_clamp: float | None
+        self,
+        in_channels: int,
+        out_channels: int,
+        from_rgb: bool,
+        conv_clamp: float | None,
+        skip_clamp: float | None,
     ) -> None:
         super().__init__()
         if from_rgb:
@@ -24,7 +29,7 @@ class DiscriminatorBlock(nn.Module):
         self.conv0 = Conv2dLayer(in_channels, in_channels, 3, conv_clamp=conv_clamp)
         self.conv1 = Conv2dLayer(in_channels, out_channels, 3, down=True, conv_clamp=conv_clamp)
         self.skip = Conv2dLayer(
-            in_channels, out_channels, 1, bias=False, linear=True, down=True, conv_clamp=conv_clamp
+            in_channels, out_channels, 1, bias=False, linear=True, down=True, conv_clamp=skip_clamp
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,6 +90,7 @@ class Discriminator(nn.Module):
                 config.channels[index - 1],
                 from_rgb=sizes[index] == config.resolution,
                 conv_clamp=config.conv_clamp,
+                skip_clamp=config.conv_clamp if config.clamp_skip else None,
             )
             self.add_module(f"b{sizes[index]}", block)
         if config.c_dim:

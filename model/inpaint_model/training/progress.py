@@ -14,14 +14,14 @@ from inpaint_model.training.run_folder import RunFolder
 
 
 class TrainingDivergedError(RuntimeError):
-    """A loss became NaN or infinite. The message names the last good state."""
+    """A loss became NaN or infinite. The message names the last good state, if there is one."""
 
     def __init__(self, state: Path, cur_nimg: int, means: Mapping[str, float]) -> None:
         bad = ", ".join(name for name, value in means.items() if not abs(value) < float("inf"))
+        good = f"the last good state is {state}" if state.exists() else "no state was written yet"
         super().__init__(
-            f"training diverged at {cur_nimg / 1000:.1f} kimg ({bad} is not finite); "
-            f"the last good state is {state}: lower the learning rate or raise R1's weight "
-            "and start again with the same --out"
+            f"training diverged at {cur_nimg / 1000:.1f} kimg ({bad} is not finite); {good}: lower "
+            "the learning rate or raise R1's weight and start again with the same --out"
         )
 
 

@@ -168,6 +168,43 @@ def test_bad_input_ends_in_one_line_and_nothing_written(
     assert sorted(tmp_path.iterdir()) == before
 
 
+PUBLISHED = Path(__file__).parents[1] / "importing" / "published"
+
+
+def test_info_says_on_one_screen_what_a_checkpoint_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(PUBLISHED / "clamped-labels.pkl")]) == 0
+    out = capsys.readouterr().out
+    said = {key: value.strip() for key, _, value in (x.partition("  ") for x in out.splitlines())}
+    assert len(said) == len(out.splitlines()) <= 30
+    assert said["family"] == "StyleGAN2, as stylegan2-ada-pytorch and stylegan3 have it"
+    assert said["can be imported"] == "yes"
+    assert said["pictures"] == "32 px, RGB"
+    assert said["labels"] == "3 classes"
+    assert said["clamps"] == "1.5 in the generator; 1.5 in the discriminator, but not of its skips"
+    assert said["precision"] == "stored in float32, computed in fp16 from 8 px up"
+    assert said["generator: channels"] == "8, 8, 8, 8"
+    assert said["generator: num mapping layers"] == "2"
+    assert said["ignored"] == "training_set_kwargs"
+
+
+def test_info_says_why_a_checkpoint_cannot_be_imported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(PUBLISHED / "stylegan3-t.pkl"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["family"] == "StyleGAN3 (alias-free)"
+    assert said["pictures"] == "32 px, 3 channels"
+    assert said["can_be_imported"] is False
+    assert said["because"] == (
+        "it holds a StyleGAN3 generator (alias-free); only StyleGAN2 can be used"
+    )
+    fork = rosinality_generator(TINY) | {"convs.0.attention.weight": torch.zeros(3)}
+    assert main(["info", str(write_torch(tmp_path / "x.pt", {"g_ema": fork}))]) == 0
+    out = capsys.readouterr().out
+    assert "StyleGAN2" in out
+    assert "convs.0.attention.weight" in out
+
+
 def test_nothing_else_is_replaced(
     tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

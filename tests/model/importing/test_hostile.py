@@ -159,6 +159,14 @@ RESOURCE_BOMBS = {
     "a tuple that doubles 10,000 times in a set": operations(
         b"\x8f(" + b")" + b"2\x86" * 10_000 + b"\x90"
     ),
+    "a number of a megabyte as a key, again and again": operations(
+        b"\x8b"
+        + struct.pack("<i", 2**20)
+        + b"\x01" * 2**20
+        + b"q\x00}q\x01("
+        + b"h\x00N" * 20_000
+        + b"u"
+    ),
     "marks": operations(b"(" * 300_000),
     "a list of itself": operations(b"]q\x00h\x00a"),
     "an endless line": operations(b"c" + b"a" * 1_000_000),
@@ -239,6 +247,29 @@ def test_many_tensors_of_one_storage_are_refused(tmp_path: Path) -> None:
     }
     path = write_torch(tmp_path / "x.pt", {"g_ema": views})
     assert refusal(path) == "describes far more data than it holds"
+
+
+def doubled(value: object, times: int) -> object:
+    for _ in range(times):
+        value = [value, value]
+    return value
+
+
+LAYOUT_BOMBS: dict[str, Callable[[], object]] = {
+    "doubled lists": lambda: {"a": doubled({"input.input": torch.ones(1)}, 60)},
+    "wide lists": lambda: [[[[{"x": torch.ones(1)}] * 1000] * 1000] * 1000] * 1000,
+    "wide modules": lambda: [torch.nn.Linear(1, 1)] * 100_000,
+    "long names": lambda: {"x" * 100_000: {"y" * 100_000: {"input.input": torch.ones(1)}}},
+    "many generators": lambda: {f"{n}.input.input": torch.ones(1) for n in range(5000)},
+    "many tensors": lambda: {"input.input": [torch.ones(1)] * 60_000},
+    "large keys": lambda: {2**4000: torch.ones(1), -(2**70): 1},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(LAYOUT_BOMBS))
+def test_bombs_of_structure(tmp_path: Path, name: str) -> None:
+    refusal(write_torch(tmp_path / "x.pt", LAYOUT_BOMBS[name]()))
 
 
 def test_expanded_tensors_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import slow_stylegan2 as slow
@@ -166,6 +167,13 @@ def test_networks_must_belong_together(tmp_path: Path, other: Sizes, reason: str
     g, d = nvidia_generator(TINY), nvidia_discriminator(other)
     with pytest.raises(CheckpointError, match=reason):
         import_checkpoint(write_nvidia(tmp_path / "x.pkl", g, d))
+
+
+@pytest.mark.parametrize("clamp", [10**400, float("nan"), float("inf"), -1.0, "256", True, [256]])
+def test_impossible_clamps(tmp_path: Path, clamp: Any) -> None:
+    path = write_nvidia(tmp_path / "x.pkl", nvidia_generator(TINY), conv_clamp=clamp)
+    with pytest.raises(CheckpointError, match="clamps its layers differently"):
+        import_checkpoint(path)
 
 
 def test_a_missing_mean_is_estimated(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ class TestBundle:
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
-            ({"format": 2}, "not of format 1"),
+            ({"format": 3}, "not of format 1 or 2"),
             ({"kind": "painter"}, "neither generator nor inpainter"),
             ({"config": {}}, "`config.generator` is missing"),
             ({"weights": None}, "`weights` is missing"),

@@ -78,8 +78,17 @@ class TestGenerator:
         options = replace(SHORT, tick_kimg=1.0)  # a line after the first step, then none
         with pytest.raises(TrainingDivergedError, match="lower the learning rate") as caught:
             train_generator(options, G, D, pictures(), run)
-        assert str(run.state_path) in str(caught.value)
+        assert "no state was written yet" in str(caught.value)
         assert not run.state_path.exists()
+
+        # A run that has a state is told which one.
+        before = tiny_networks()
+        train_generator(replace(SHORT, total_kimg=0.008), *before, pictures(), run)
+        G, D = tiny_networks()
+        D.register_forward_hook(lambda *hooked: hooked[2] * float("nan"))
+        with pytest.raises(TrainingDivergedError) as caught:
+            train_generator(options, G, D, pictures(), run)
+        assert f"the last good state is {run.state_path}" in str(caught.value)
 
     def test_growing_starts_from_the_old_pictures_enlarged(self) -> None:
         small, small_D = tiny_networks()
@@ -184,5 +193,5 @@ class TestProjectedGenerator:
         run = RunFolder(tmp_path / "run")
         options = replace(SHORT, total_kimg=0.008)
         train_generator(options, *tiny_networks(), pictures(), run)
-        with pytest.raises(ValueError, match=r"other networks \(P differs\); continue it with"):
+        with pytest.raises(ValueError, match=r"other networks \(it has no P\); continue it with"):
             self.train(network, run.path, "PD")
