@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeGuard
@@ -98,7 +99,8 @@ def nested_storage(payload: bytes) -> Storage:
 
     def load() -> torch.Tensor:
         try:
-            storage = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # of damage, which gets its own line
+                storage = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
         except Exception as error:  # whatever a damaged stream makes of torch's own reader
             raise CheckpointError(f"holds a damaged storage ({type(error).__name__})") from None
         if not isinstance(storage, torch.storage.TypedStorage):

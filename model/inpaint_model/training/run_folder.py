@@ -192,5 +192,5 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _other_run(path: Path, difference: str) -> ValueError:
     return ValueError(
         f"{path} is the state of a run with other networks ({difference}); continue it with the "
-        "options it was started with, which are in options.jsonl beside it, or give another --out"
+        "options it was started with (the first line of options.jsonl), or give another --out"
     )

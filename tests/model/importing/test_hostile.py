@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import os
 import pickle
 import pickletools
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from foreign_networks import Sizes, nvidia_generator, rosinality_generator
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from inpaint_model.importing import CheckpointError, import_checkpoint
+from inpaint_model.importing.tensors import nested_storage
 
 TINY = Sizes(channels=(2, 2, 2, 2), w_dim=3, z_dim=3, layers=1)
 EXAMPLES = int(os.environ.get("INPAINT_HOSTILE_EXAMPLES", "100"))  # thousands: set it higher
@@ -120,6 +123,18 @@ def test_a_nested_storage_does_not_run_either(tmp_path: Path) -> None:
     reason = refusal(write(tmp_path / "x.pkl", spliced))
     assert reason.startswith("holds a damaged storage (UnpicklingError)")
     assert not trap.exists()
+
+
+def test_damage_in_a_nested_storage_warns_nobody() -> None:
+    """Torch warns of odd protocols there, beside the one line that a user should see."""
+    payload = io.BytesIO()
+    torch.save(torch.ones(2)._typed_storage(), payload, _use_new_zipfile_serialization=False)
+    damaged = payload.getvalue().replace(b".\x80\x02", b".\x80\x85")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with contextlib.suppress(CheckpointError):
+            nested_storage(damaged).load()
+    assert seen == []
 
 
 def operations_of(data: bytes) -> Iterator[tuple[object, int]]:
