@@ -58,6 +58,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read wi
 from inpaint_model import DocumentInpainter
 from inpaint_model.document import blending
 from inpaint_model.inference.host_memory import keep_freed_memory
+from inpaint_protos.secret import Secret
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from inpaint_server.models.device import choose_device, device_name
 from inpaint_server.models.registry import BundleLoader, default_sources
@@ -162,9 +163,9 @@ def running_daemon(model: str, device: str) -> Iterator[tuple[Endpoint, int]]:
             daemon.wait()
 
 
-def through_grpcio(stub: pb_grpc.InpaintStub, token: str, job: FillJob) -> Iterator[object]:
+def through_grpcio(stub: pb_grpc.InpaintStub, token: Secret, job: FillJob) -> Iterator[object]:
     """What grpcio delivers."""
-    metadata = [("authorization", f"Bearer {token}")]
+    metadata = [("authorization", f"Bearer {token.reveal()}")]
     return _results(map(wire.event, stub.Fill(wire.fill_requests(job), metadata=metadata)))
 
 

@@ -21,6 +21,7 @@ from inpaint_client import (
 from inpaint_client import discovery as discovery_module
 from inpaint_client.discovery import process_exists, read_runtime_file
 from inpaint_client.folders import cache_folder, config_folder, runtime_folders
+from inpaint_protos.secret import Secret
 from platformdirs.api import PlatformDirsABC
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
@@ -60,7 +61,7 @@ def test_nothing_anywhere() -> None:
 def test_the_runtime_file_leads_to_a_running_daemon(home: Path, listener: str) -> None:
     write(home / "run", address=listener)
     assert str(find_daemon()) == listener
-    assert find_daemon().token == "t"
+    assert find_daemon().token == Secret("t")
 
 
 def test_the_cache_is_the_second_place(
@@ -119,7 +120,7 @@ def test_a_unix_socket(home: Path) -> None:
         with pytest.raises(NoDaemon):
             find_daemon()  # nobody listens yet
         server.listen()
-        assert find_daemon() == Endpoint(path=str(path), token="t")
+        assert find_daemon() == Endpoint(path=str(path), token=Secret("t"))
 
 
 @pytest.mark.parametrize(
@@ -148,13 +149,13 @@ def test_the_order_of_precedence(
     home: Path, listener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(home / "run", address=listener)
-    settings = ConnectionSettings(address="tls://b.example:2", token="from settings")
+    settings = ConnectionSettings(address="tls://b.example:2", token=Secret("from settings"))
     assert find_daemon(settings).host == "b.example"
-    assert find_daemon(settings).token == "from settings"
+    assert find_daemon(settings).token == Secret("from settings")
     monkeypatch.setenv("INPAINT_SERVER", "tls://a.example:1")
     monkeypatch.setenv("INPAINT_TOKEN", "from environment")
     assert find_daemon(settings).host == "a.example"
-    assert find_daemon(settings).token == "from environment"
+    assert find_daemon(settings).token == Secret("from environment")
 
 
 def test_the_users_settings_count_unless_others_are_given(home: Path) -> None:
@@ -169,7 +170,7 @@ def test_the_token_of_the_daemon_here_need_not_be_repeated(
 ) -> None:
     write(home / "run", address=listener)
     monkeypatch.setenv("INPAINT_SERVER", listener)
-    assert find_daemon().token == "t"
+    assert find_daemon().token == Secret("t")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client import BadInput, Endpoint, TlsFiles, parse_endpoint
+from inpaint_protos.secret import Secret
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_token_never_crosses_a_network_in_the_clear() -> None:
     with pytest.raises(BadInput, match=r"tls://gpu\.studio:7"):
         parse_endpoint("gpu.studio:7", token="secret")
     for safe in ("tls://gpu.studio:7", "127.0.0.2:7", "localhost:7", "[::1]:7", "unix:/x"):
-        assert parse_endpoint(safe, token="secret").token == "secret"
+        assert parse_endpoint(safe, token="secret").token == Secret("secret")
     assert "secret" not in repr(parse_endpoint("unix:/x", token="secret"))
 
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_client import ConnectionSettings, SettingsFile, connection_file
+from inpaint_protos.secret import Secret
 
 values = st.builds(
     ConnectionSettings,
     address=st.text(),
-    token=st.text(),
+    token=st.text().map(Secret),
     start_daemon=st.booleans(),
     timeout_s=st.floats(allow_nan=False, allow_infinity=False),
 )
@@ -40,7 +41,7 @@ def test_without_a_file_all_is_default(file: SettingsFile[ConnectionSettings]) -
 
 
 def test_only_the_owner_can_read_the_token(file: SettingsFile[ConnectionSettings]) -> None:
-    file.save(ConnectionSettings(token="secret"))
+    file.save(ConnectionSettings(token=Secret("secret")))
     assert file.path.stat().st_mode & 0o777 == 0o600
     assert file.path.parent.stat().st_mode & 0o777 == 0o700
     assert list(file.path.parent.iterdir()) == [file.path]

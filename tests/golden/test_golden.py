@@ -41,6 +41,7 @@ from inpaint_model.pipeline.recipe import (
     read_recipe,
     write_recipe,
 )
+from inpaint_protos.secret import Secret
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import Limits, ServerConfig, TlsConfig, read_config
 from inpaint_server.errors import ConfigurationError
@@ -286,7 +287,7 @@ class TestSettings:
     def test_say_what_they_said(self) -> None:
         connection = SettingsFile(GOLDEN / "connection.json", ConnectionSettings).load()
         assert connection == ConnectionSettings(
-            "tls://gpu.studio:50099", "a token", "ca.pem", start_daemon=False
+            "tls://gpu.studio:50099", Secret("a token"), "ca.pem", start_daemon=False
         )
         wishes = SettingsFile(GOLDEN / "krita.json", Wishes).load()
         assert wishes == Wishes(

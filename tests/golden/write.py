@@ -51,6 +51,7 @@ from inpaint_model.bundle.writer import add_framer, save_bundle
 from inpaint_model.framing.network import Framer, FramerConfig
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.discriminator import Discriminator
+from inpaint_protos.secret import Secret
 from PIL import Image
 
 WIDTH, HEIGHT = 96, 80
@@ -198,7 +199,9 @@ def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
     for name, data in parasites(alone).items():
         (folder / f"gimp-{name}").write_bytes(data)
     SettingsFile(folder / "connection.json", ConnectionSettings).save(
-        ConnectionSettings("tls://gpu.studio:50099", "a token", "ca.pem", start_daemon=False)
+        ConnectionSettings(
+            "tls://gpu.studio:50099", Secret("a token"), "ca.pem", start_daemon=False
+        )
     )
     SettingsFile(folder / "krita.json", Wishes).save(
         Wishes("portrait", 3, 99, False, 0.5, context="frame", frame_cx=10.5, frame_side=64.0)

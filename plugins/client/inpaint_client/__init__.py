@@ -7,6 +7,8 @@ text says what to do. `ensure_daemon` finds the daemon, or starts it.
 
 from __future__ import annotations
 
+from inpaint_protos.secret import Secret
+
 from .blocking import BlockingClient
 from .capture import Capture
 from .client import Client
@@ -119,6 +121,7 @@ __all__ = [
     "RecipeSource",
     "Run",
     "SampleType",
+    "Secret",
     "SettingsFile",
     "SmoothFill",
     "StartFailed",

@@ -24,6 +24,7 @@ from grpclib.client import Stream, StreamStreamMethod, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from h2.exceptions import H2Error
 from inpaint_protos.health.v1 import health_pb2
+from inpaint_protos.secret import Secret
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .channel import PictureChannel, ReasonCodec
@@ -63,7 +64,7 @@ class Client:
             self._channel = PictureChannel(
                 endpoint.host, endpoint.port, ssl=context, status_details_codec=ReasonCodec()
             )
-        self._metadata = {"authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
+        self._metadata = _authorization(endpoint.token)
 
     async def __aenter__(self) -> Client:
         return self
@@ -207,6 +208,11 @@ class Client:
                     "The daemon at {endpoint} ended its answer too early.", endpoint=self.endpoint
                 )
             )
+
+
+def _authorization(token: Secret) -> dict[str, str]:
+    """Return the header that shows a token; none without one."""
+    return {"authorization": f"Bearer {token.reveal()}"} if token else {}
 
 
 def _watch(transport: asyncio.Transport | None) -> None:

@@ -11,8 +11,10 @@ import logging
 import os
 import socket
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from inpaint_protos.secret import Secret
 
 from .endpoint import Endpoint, TlsFiles, parse_endpoint
 from .errors import InpaintError, NoDaemon
@@ -31,7 +33,7 @@ class RuntimeFile:
 
     path: Path
     address: str
-    token: str = field(repr=False)
+    token: Secret
     pid: int
     version: str
 
@@ -58,7 +60,7 @@ def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
     settings = settings or connection_file().load()
     address = os.environ.get("INPAINT_SERVER", "") or settings.address
     if address:
-        token = os.environ.get("INPAINT_TOKEN", "") or settings.token or _token_of(address)
+        token = Secret(os.environ.get("INPAINT_TOKEN", "")) or settings.token or _token_of(address)
         return parse_endpoint(address, token, settings.tls)
     for runtime in runtime_files():
         if not runtime.is_stale():
@@ -107,7 +109,7 @@ def read_runtime_file(path: Path) -> RuntimeFile | None:
         runtime = RuntimeFile(
             path,
             str(stored["address"]),
-            str(stored.get("token", "")),
+            Secret(str(stored.get("token", ""))),
             int(stored["pid"]),
             str(stored.get("version", "")),
         )
@@ -158,9 +160,9 @@ def process_exists(pid: int) -> bool:
     return True
 
 
-def _token_of(address: str) -> str:
+def _token_of(address: str) -> Secret:
     """Return the token of the daemon of this machine, if that is the one at `address`."""
     for runtime in runtime_files():
         if runtime.address == address.strip():
             return runtime.token
-    return ""
+    return Secret()

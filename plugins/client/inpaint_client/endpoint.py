@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from inpaint_protos.secret import Secret
+
 from .errors import BadInput
 from .sentence import Sentence
 
@@ -51,7 +53,7 @@ class Endpoint:
     port: int = 0
     path: str = ""  # of a Unix socket; then host and port are empty
     tls: TlsFiles | None = None
-    token: str = field(default="", repr=False)
+    token: Secret = field(default_factory=Secret)
 
     def __str__(self) -> str:
         if self.path:
@@ -65,14 +67,24 @@ class Endpoint:
         return bool(self.path) or _is_loopback(self.host)
 
 
-def parse_endpoint(address: str, token: str = "", tls: TlsFiles | None = None) -> Endpoint:
+def parse_endpoint(address: str, token: Secret | str = "", tls: TlsFiles | None = None) -> Endpoint:
     """Read `host:port`, `[::1]:port`, `tls://host:port` or `unix:PATH`.
 
     `tls` names the files for `tls://`; it is not used for the others.
 
     Raises:
-        BadInput: not an address, or one that would carry the token over a network in the clear.
+        BadInput: not an address, or one that would carry the token over a network in the clear; or
+            a token that cannot be sent.
     """
+    if not isinstance(token, Secret):
+        token = Secret(token)
+    if not token.can_be_sent:
+        raise BadInput(
+            Sentence(
+                "The token cannot be sent: it holds a line break or a character that is not ASCII."
+            ),
+            Sentence("Copy it again; it is one line of plain letters, digits and signs."),
+        )
     text = address.strip()
     if text.startswith("unix:"):
         path = text.removeprefix("unix:").removeprefix("//")

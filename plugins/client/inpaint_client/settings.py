@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from inpaint_protos.secret import Secret
+
 from .endpoint import TlsFiles
 from .folders import config_folder
 
@@ -30,7 +32,7 @@ class ConnectionSettings:
     """How to reach the daemon; shared by Krita, GIMP and the command line."""
 
     address: str = ""  # host:port, tls://host:port or unix:PATH; empty = the daemon of this machine
-    token: str = field(default="", repr=False)
+    token: Secret = field(default_factory=Secret)
     tls_ca: str = ""  # PEM files for tls://, see TlsFiles
     tls_certificate: str = ""
     tls_key: str = ""
@@ -62,7 +64,8 @@ class SettingsFile(Generic[T]):
                 if _is_like(value, usual):
                     known[each.name] = type(usual)(value)
                 else:
-                    log.warning("%s: %s = %r is ignored", self.path, each.name, value)
+                    shown = Secret(str(value)) if isinstance(usual, Secret) else value
+                    log.warning("%s: %s = %r is ignored", self.path, each.name, shown)
         return self._kind(**known)
 
     def save(self, settings: T) -> None:
@@ -72,7 +75,9 @@ class SettingsFile(Generic[T]):
             OSError: the folder cannot be written.
         """
         stored = self._read(set_aside=True)
-        stored.update({each.name: getattr(settings, each.name) for each in fields(settings)})  # type: ignore[arg-type]
+        for each in fields(settings):  # type: ignore[arg-type]
+            value = getattr(settings, each.name)
+            stored[each.name] = value.reveal() if isinstance(value, Secret) else value
         write_private(self.path, json.dumps(stored, indent=2) + "\n")
 
     def _read(self, set_aside: bool = False) -> dict[str, Any]:
@@ -110,4 +115,6 @@ def write_private(path: Path, text: str) -> None:
 def _is_like(value: object, usual: object) -> bool:
     if isinstance(usual, float):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(usual, Secret):
+        return isinstance(value, str)
     return type(value) is type(usual)

@@ -22,6 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.host_memory import keep_freed_memory, return_freed_memory
+from inpaint_protos.secret import Secret
 from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
 from .. import __version__
@@ -123,7 +124,7 @@ async def running(
         if runtime.predecessor is not None:  # clients shall find this program where it was
             config = _as_before(config, runtime.predecessor)
             token = token or runtime.predecessor.token
-        token = token or secrets.token_urlsafe(32)
+        token = token or Secret(secrets.token_urlsafe(32))
         engine = partial(Engine, is_fatal=is_fatal, on_failure=on_failure, remedy=remedy)
         parts = _parts(config, devices or choose_devices(config.device), make_loader, engine)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
@@ -214,7 +215,7 @@ def _pixel_threads(threads: int) -> Executor:
     )
 
 
-def _server(parts: Parts, monitor: HealthMonitor, token: str) -> grpc.aio.Server:
+def _server(parts: Parts, monitor: HealthMonitor, token: Secret) -> grpc.aio.Server:
     server = grpc.aio.server(
         interceptors=[
             TokenInterceptor(token, parts.accounts.refused),
@@ -313,15 +314,17 @@ def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:
     return override(config, listen=f"{host}:{port}")
 
 
-def _token(path: Path | None) -> str:
+def _token(path: Path | None) -> Secret:
     """Return the token of the file; empty without one."""
     if path is None:
-        return ""
+        return Secret()
     try:
-        token = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"token_file: cannot read {path}: {error}") from error
-    if len(token) < 16 or not token.isascii() or any(c.isspace() for c in token):
+        token = Secret(path.read_text("utf-8"))
+    except UnicodeDecodeError:  # which holds the bytes of the file
+        token = Secret()
+    except OSError as error:
+        raise ConfigurationError(f"token_file: cannot read {path}: {error.strerror}") from error
+    if len(token.reveal()) < 16 or not token.can_be_sent or " " in token.reveal():
         raise ConfigurationError(
             f"token_file: {path} must hold one token of at least 16 ASCII characters; for example "
             "the output of `python3 -c 'import secrets; print(secrets.token_urlsafe(32))'`"

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
+from inpaint_protos.secret import Secret
+
 from .. import __version__
 from ..errors import AlreadyRunning, ConfigurationError
 
@@ -57,7 +59,7 @@ class Predecessor(NamedTuple):
     """What clients know of the program that this one replaced in its process."""
 
     address: str
-    token: str
+    token: Secret
 
 
 class RuntimeFile:
@@ -121,11 +123,11 @@ class RuntimeFile:
         assert self._lock is not None
         return self._lock.fileno()
 
-    def write(self, address: str, token: str) -> None:
+    def write(self, address: str, token: Secret) -> None:
         """Atomically, readable by the user alone."""
         content = {
             "address": address,
-            "token": token,
+            "token": token.reveal(),
             "pid": os.getpid(),
             "version": __version__,
         }
@@ -159,7 +161,7 @@ def _try_lock(file: IO[str]) -> bool:
 def _predecessor(path: Path) -> Predecessor | None:
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return Predecessor(content["address"], content["token"])
+        return Predecessor(content["address"], Secret(content["token"]))
     except (OSError, ValueError, KeyError):
         return None
 

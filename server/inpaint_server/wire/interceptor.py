@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
+from inpaint_protos.secret import Secret
 from inpaint_protos.sentences import DOMAIN, ERROR_INFO
 from inpaint_protos.status.v1 import status_pb2
 
@@ -83,8 +84,8 @@ async def refuse(context: Context, status: grpc.StatusCode, told: RequestError) 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
     """UNAUTHENTICATED for every call without `authorization: Bearer TOKEN`."""
 
-    def __init__(self, token: str, on_refusal: Callable[[str, Context], None]) -> None:
-        self._expected = f"Bearer {token}".encode()
+    def __init__(self, token: Secret, on_refusal: Callable[[str, Context], None]) -> None:
+        self._expected = f"Bearer {token.reveal()}".encode()
         self._on_refusal = on_refusal
 
     async def intercept_service(

@@ -19,6 +19,7 @@ from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
 from inpaint_krita.runs.wishes import Wishes
 from inpaint_krita.ui.quiet_wheel import CONTROLS
 from inpaint_krita.ui.settings_dialog import SettingsDialog
+from inpaint_protos.secret import Secret
 from inpaint_protos.sentences import DOMAIN
 from inpaint_protos.status.v1.status_pb2 import ErrorInfo
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -379,10 +380,12 @@ def test_settings_that_were_stored_meanwhile_are_used(
 ) -> None:
     """`inpaint plugins install` and GIMP write the same file."""
     with FakeDaemon(Script(token="right")) as daemon:
-        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address, token="wrong"))
+        opened = open_docker(
+            tmp_path, ConnectionSettings(address=daemon.address, token=Secret("wrong"))
+        )
         try:
             until(lambda: opened.controller.state.connection.phase is Phase.FAILED)
-            right = ConnectionSettings(address=daemon.address, token="right")
+            right = ConnectionSettings(address=daemon.address, token=Secret("right"))
             SettingsFile(tmp_path / "connection.json", ConnectionSettings).save(right)
             assert opened.controller.connection_settings() == right  # what the dialog shows
             opened.link.start()
@@ -538,12 +541,14 @@ def test_a_wrong_token_leads_to_the_settings(
     application: QtCore.QCoreApplication, tmp_path: Path
 ) -> None:
     with FakeDaemon(Script(token="right")) as daemon:
-        opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address, token="wrong"))
+        opened = open_docker(
+            tmp_path, ConnectionSettings(address=daemon.address, token=Secret("wrong"))
+        )
         try:
             until(lambda: opened.controller.state.connection.phase is Phase.FAILED)
             assert opened.panel.status.button.text() == "Settings …"
             opened.controller.use_connection(
-                ConnectionSettings(address=daemon.address, token="right")
+                ConnectionSettings(address=daemon.address, token=Secret("right"))
             )
             until(lambda: opened.controller.state.connection.phase is Phase.READY)
         finally:

@@ -15,6 +15,7 @@ from inpaint_client import BlockingClient, NoDaemon, find_daemon
 from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
 from inpaint_client.discovery import read_runtime_file
+from inpaint_protos.secret import Secret
 from inpaint_server import __version__
 from inpaint_server.daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
 from inpaint_server.errors import AlreadyRunning
@@ -87,7 +88,7 @@ def test_a_copy_left_by_a_killed_daemon_is_stale_and_then_replaced(home: Path) -
         find_daemon()
     with daemon(folder, home) as process:
         token = process.runtime()["token"]
-        assert find_daemon().token == token
+        assert find_daemon().token == Secret(token)
 
 
 def test_a_daemon_with_a_runtime_file_of_its_own_leaves_no_copy(home: Path) -> None:
@@ -112,12 +113,12 @@ def test_only_what_flatpak_hides_is_copied(home: Path) -> None:
 def test_the_first_daemon_keeps_the_copy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     copy = tmp_path / "copy" / "server.json"
     with RuntimeFile(tmp_path / "1" / "server.json", copy) as first:
-        first.write("127.0.0.1:1", "first")
+        first.write("127.0.0.1:1", Secret("first"))
         with (
             caplog.at_level(logging.WARNING),
             RuntimeFile(tmp_path / "2" / "server.json", copy) as second,
         ):
-            second.write("127.0.0.1:2", "second")
+            second.write("127.0.0.1:2", Secret("second"))
             assert json.loads(second.path.read_text())["token"] == "second"
             assert json.loads(copy.read_text())["token"] == "first"
         assert "inside Flatpak cannot find this daemon" in caplog.text
@@ -133,7 +134,7 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(
 ) -> None:
     (tmp_path / "file").write_text("")
     with RuntimeFile(tmp_path / "1" / "server.json", tmp_path / "file" / "server.json") as runtime:
-        runtime.write("127.0.0.1:1", "token")
+        runtime.write("127.0.0.1:1", Secret("token"))
         assert runtime.path.exists()
     assert "cannot write the runtime file" in caplog.text
 
@@ -141,11 +142,11 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(
 def test_the_client_reads_what_the_daemon_writes(tmp_path: Path) -> None:
     """Two classes of the same file, since neither side may import the other."""
     with RuntimeFile(tmp_path / "server.json") as written:
-        written.write("tls://127.0.0.1:7860", "a token")
+        written.write("tls://127.0.0.1:7860", Secret("a token"))
         read = read_runtime_file(written.path)
     assert read is not None
     assert (read.path, read.address, read.token) == (
-        written.path, "tls://127.0.0.1:7860", "a token",
+        written.path, "tls://127.0.0.1:7860", Secret("a token"),
     )  # fmt: skip
     assert (read.pid, read.version) == (os.getpid(), __version__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from inpaint_client import Secret
 from inpaint_client.endpoint import TlsFiles, parse_endpoint
 from inpaint_client.errors import InpaintError
 from inpaint_client.settings import ConnectionSettings
@@ -36,7 +37,7 @@ class SettingsDialog(QtWidgets.QDialog):
         connect(browse.clicked, self._browse)
         self.address = QtWidgets.QLineEdit(settings.address)
         self.address.setPlaceholderText("tls://gpu.example.org:50099")
-        self.token = QtWidgets.QLineEdit(settings.token)
+        self.token = QtWidgets.QLineEdit(settings.token.reveal())
         self.token.setEchoMode(QtWidgets.QLineEdit.EchoMode.PasswordEchoOnEdit)
         self.authority = QtWidgets.QLineEdit(settings.tls_ca)
         self.authority.setPlaceholderText(tr("the system's"))
@@ -83,7 +84,7 @@ class SettingsDialog(QtWidgets.QDialog):
         return replace(
             self._before,
             address=self.address.text().strip() if remote else "",
-            token=self.token.text().strip() if remote else "",
+            token=Secret(self.token.text() if remote else ""),
             tls_ca=self.authority.text().strip() if remote else "",
             start_daemon=self.start.isChecked(),
             executable=self.executable.text().strip(),
