@@ -138,6 +138,11 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
+        "--white",
+        choices=["fill", "keep"],
+        help="what white is in the mask: what to fill (default), or what stays",
+    )
+    command.add_argument(
         "--edit",
         type=_edit,
         action="append",
