@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -26,7 +27,7 @@ def good_files(folder: Path) -> None:
     rgb, exif, icc = Image.fromarray(pixels[..., :3]), Image.Exif(), cms_profile("adobergb")
     exif[0x010E], exif[0x0112] = "described", 6
     exif.get_ifd(0x8769)[0x9003] = "2020:02:03 04:05:06"
-    more = {"exif": exif, "icc_profile": icc}
+    more: dict[str, Any] = {"exif": exif, "icc_profile": icc}
     rgb.save(folder / "rgb.png", dpi=(300, 300), **more)
     rgb.save(folder / "rgb.jpg", comment=b"note", xmp=b"<x/>", **more)
     rgb.save(folder / "rgb.webp", lossless=True, **more)

@@ -1,7 +1,7 @@
 """Reads and writes mutated pictures within a limit of memory; a process of its own.
 
-Arguments: a folder with good files, how many mutants, the seed, MiB. Prints what went wrong, one line
-each, and at last a summary.
+Arguments: a folder with good files, how many mutants, the seed, MiB. Prints what went wrong, one
+line each, and at last a summary.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
     """Try the mutants."""
     folder, count, seed, limit = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     resource.setrlimit(resource.RLIMIT_AS, (limit << 20, limit << 20))
-    rng, outcomes = random.Random(seed), Counter[str]()
+    rng, outcomes = random.Random(seed), Counter[str]()  # noqa: S311
     good = [(path, path.read_bytes()) for path in sorted(folder.iterdir())]
     work = folder.parent / "work"
     work.mkdir()
@@ -62,6 +62,8 @@ def main() -> None:
             outcomes["refused"] += 1
             if "\n" in str(error) or len(str(error)) > 600:
                 print("BAD: no single sentence:", repr(str(error))[:300])
+        except MemoryError:  # which the command tells in a sentence
+            outcomes["too large"] += 1
         except Exception:  # what a user would see as a traceback
             lines = traceback.format_exc().splitlines()
             print("BAD:", number, source.name, lines[-1], "|", " ".join(lines[-4:-1])[:300])

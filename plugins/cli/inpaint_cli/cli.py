@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from inpaint_client import InpaintError
 
     from . import commands
-    from .exit_status import INTERRUPTED, status_of
+    from .exit_status import BAD_INPUT, INTERRUPTED, status_of
     from .images import UnusableImageError
 
     command = {"info": commands.info, "fill": commands.fill, "edit": commands.edit}
@@ -181,6 +181,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InpaintError, UnusableImageError) as error:
         print(f"inpaint: {error}", file=sys.stderr)
         return status_of(error)
+    except MemoryError:
+        print(
+            "inpaint: there is not enough memory for a picture of this size; reduce it, or end "
+            "other programs",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -98,7 +98,9 @@ def read_document(path: Path) -> Document:
     except FileNotFoundError:
         raise UnusableImageError(f"{path}: there is no such file") from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = str(error).partition("\n")[0][:200]
+        if isinstance(error, LookupError | TypeError | AttributeError) or not reason:
+            reason = "it is damaged"  # such errors say what a decoder stumbled over
         raise UnusableImageError(f"{path} cannot be read: {reason}") from error
     return _with_fitting_profile(document)
 
