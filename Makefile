@@ -55,9 +55,10 @@ run: setup plugins  ## install the plug-ins into the Krita and GIMP found, run t
 	-$(PY) -m inpaint_cli plugins install
 	$(PY) -m inpaint_server
 
-fuzz: setup  ## more than 10,000 hostile requests to a real daemon, and 10,000 mutated checkpoints
+fuzz: setup  ## more than 10,000 hostile requests to a real daemon, 10,000 mutated checkpoints, and 10,000 mutated pictures
 	FUZZ_EXAMPLES=1500 $(PY) -m pytest tests/server/wire/test_fuzz.py
 	FUZZ_CHECKPOINTS=10000 $(PY) -m pytest tests/model/importing/test_fuzz.py
+	FUZZ_PICTURES=10000 $(PY) -m pytest tests/cli/test_fuzz_pictures.py
 
 soak: setup  ## ten minutes of mixed requests from eight clients
 	$(PY) -m benchmarks.soak --minutes 10

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_cli.colour import (
     ColourSpace,
-    IccSpace,
     Srgb,
     document_pixels,
     space_of,
     wire_pixels,
 )
 from inpaint_cli.images import Document
+from inpaint_cli.profiles import IccSpace
 from inpaint_model.document.color import quantise
 from PIL import Image, ImageCms
 

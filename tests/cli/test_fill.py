@@ -368,7 +368,9 @@ def test_info(inpaint: Command) -> None:
     ("arguments", "status", "words"),
     [
         (["fill", "none.png", "--mask", "p-mask.png"], 2, ["none.png", "no such file"]),
-        (["fill", "p.png", "--mask", "p.png", "-n", "0"], 2, ["-n must be"]),
+        (["fill", "p.png", "--mask", "p.png", "-n", "0"], 2, ["from 1 to 1000"]),
+        (["fill", "p.png", "--mask", "p-mask.png", "-n", "1000000000000"], 2, ["from 1 to 1000"]),
+        (["edit", "p.json", "--amount", "x"], 2, ["between 0 and 1"]),
         (["fill", "p.png", "--mask", "p-mask.png", "--seed", "-1"], 2, ["-1"]),
         (["fill", "p.png", "--mask", "p-mask.png", "--edit", "smile"], 2, ["NAME=VALUE"]),
         (["fill", "p.png", "--mask", "p-mask.png", "--frame", "1,2,0,0"], 2, ["X,Y,SIDE"]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inpaint_model.cli import picture_options
 from inpaint_model.data import devices
+from inpaint_model.training.ranges import real, whole
 
 if TYPE_CHECKING:
     from inpaint_model.evaluation.run import Plan
@@ -45,30 +46,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"mask sets, of {', '.join(SETS)} (default: %(default)s)",
     )
     parser.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="mask seeds 0..N-1 (default 3)"
+        "--seeds",
+        type=whole(1, 10_000),
+        default=3,
+        metavar="N",
+        help="mask seeds 0..N-1 (default 3)",
     )
     parser.add_argument(
         "--samples",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="samples of the generator to judge (default: as many as there are pictures)",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="take the first N pictures only")
+    parser.add_argument(
+        "--limit", type=whole(1), metavar="N", help="take the first N pictures only"
+    )
     parser.add_argument(
         "--no-baselines", action="store_true", help="leave out Telea, Navier-Stokes, mean colour"
     )
     parser.add_argument(
         "--diversity",
-        type=int,
+        type=whole(),
         default=24,
         metavar="N",
         help="pictures of each set of which 4 candidates are compared; 0 for none (default 24)",
     )
     parser.add_argument(
-        "--truncation", type=float, default=1.0, metavar="PSI", help="(default 1: full variety)"
+        "--truncation", type=real(), default=1.0, metavar="PSI", help="(default 1: full variety)"
     )
     parser.add_argument(
-        "--resolution", type=int, default=256, help="without a bundle: pixels (default 256)"
+        "--resolution",
+        type=whole(1, 4096),
+        default=256,
+        help="without a bundle: pixels (default 256)",
     )
     parser.add_argument(
         "--cache",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inpaint_model.cli import picture_options
+from inpaint_model.training.ranges import SEEDS, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,8 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--identity", type=Path, required=True, metavar="ONNX", help="face recognition network"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    parser.add_argument("--samples", type=int, default=1000, metavar="N", help="(default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
+    parser.add_argument(
+        "--samples", type=whole(1), default=1000, metavar="N", help="(default 1000)"
+    )
+    parser.add_argument(
+        "--seed", type=whole(0, SEEDS), default=0, help="of the samples (default 0)"
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
 
 

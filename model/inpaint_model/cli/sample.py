@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inpaint_model.training.ranges import SEEDS, real, whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,19 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", metavar="BUNDLE_OR_FILE", help="a bundle, a bundled model's name, or a checkpoint"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="GRID.png", help="file to write")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default 0)")
-    parser.add_argument("--rows", type=int, default=3, help="(default 3)")
-    parser.add_argument("--cols", type=int, default=6, help="(default 6)")
+    parser.add_argument(
+        "--seed", type=whole(0, SEEDS), default=0, help="seed of the first picture (default 0)"
+    )
+    parser.add_argument("--rows", type=whole(1, 100), default=3, help="(default 3)")
+    parser.add_argument("--cols", type=whole(1, 100), default=6, help="(default 6)")
     parser.add_argument(
         "--truncation",
-        type=float,
+        type=real(),
         default=0.8,
         metavar="PSI",
         help="1 = full variety, 0 = the mean picture (default 0.8)",
     )
     parser.add_argument(
         "--label",
-        type=int,
+        type=whole(),
         metavar="CLASS",
         help="class of all pictures, where the generator has classes (default: each in turn)",
     )

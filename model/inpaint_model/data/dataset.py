@@ -10,6 +10,9 @@ import io
 import json
 import logging
 import os
+import struct
+import zipfile
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +32,11 @@ from inpaint_model.data.picture_files import PictureFiles, Source, open_pictures
 from inpaint_model.data.transfer import upload
 
 log = logging.getLogger(__name__)
+
+_UNREADABLE = (  # what damaged pictures raise, and entries of zips that are damaged or encrypted
+    OSError, SyntaxError, ValueError, EOFError, RuntimeError, NotImplementedError, struct.error,
+    zipfile.BadZipFile, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,10 @@ def square(image: Image.Image, resolution: int) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip to 8
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+    if image.mode == "F":  # float: 0..1, or as integers would count
+        values = np.nan_to_num(np.asarray(image))
+        white = next((w for w in (1, 255, 65535) if values.max() <= w), values.max())
+        image = Image.fromarray((values * (255 / white)).clip(0, 255).astype(np.uint8))
     image = image.convert("RGB")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
@@ -147,7 +159,7 @@ def _decode(
             with Image.open(io.BytesIO(files.read(names[index]))) as image:
                 pixels[index] = np.asarray(square(image, resolution))
                 return True, min(image.size) < resolution
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except _UNREADABLE as error:
             log.warning("skipped %s: %s", names[index], error)
             return False, False
 

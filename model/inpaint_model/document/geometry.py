@@ -153,16 +153,17 @@ def excess(frame: Frame, box: Box) -> float:
 
 def share_inside(frame: Frame, box: Box) -> float:
     """Return how much of a box lies inside a frame, 0..1 (sampled at 64 points)."""
-    return float(shares_inside(frame, [box])[0])
-
-
-def shares_inside(frame: Frame, boxes: Sequence[Box]) -> Float64Array:
-    """Return how much of each box lies inside a frame, [N] of 0..1 (sampled at 64 points)."""
-    left, top, width, height = np.array(boxes, np.float64).reshape(-1, 4).T[..., None, None]
     steps = (np.arange(8) + 0.5) / 8
-    x, y = np.broadcast_arrays(left + width * steps, top + height * steps[:, None])  # [N, 8, 8]
-    seen = apply(unit_from_document(frame), np.stack([x, y], axis=-1))
-    return np.asarray(((seen > 0) & (seen < 1)).all(axis=-1).mean(axis=(1, 2)))
+    x, y = np.meshgrid(box.x + box.width * steps, box.y + box.height * steps)
+    return float(shares_inside(frame, [np.stack([x, y], axis=-1).reshape(-1, 2)])[0])
+
+
+def shares_inside(frame: Frame, parts: Sequence[Points]) -> Float64Array:
+    """Return how many of the points [N, 2] of each part lie inside a frame, [parts] of 0..1."""
+    seen = apply(unit_from_document(frame), np.concatenate(parts))
+    inside = ((seen > 0) & (seen < 1)).all(axis=-1).astype(np.float64)
+    counts = np.array([len(points) for points in parts])
+    return np.asarray(np.add.reduceat(inside, np.cumsum(counts) - counts) / counts)
 
 
 def union(boxes: Sequence[Box]) -> Box:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from inpaint_model.document import geometry
+from inpaint_model.document.arrays import Points
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.notices import Notice, RefusalError
 
 MAX_GROUPS = 32
 MET = 0.5
 """Share of a hole that must lie inside a frame to be filled by it."""
+FEW = 8
+"""Up to so many specks and hairlines are framed like other holes; more are scratches and dust."""
 
 
 class Choice(NamedTuple):
@@ -23,39 +26,71 @@ class Choice(NamedTuple):
     notices: tuple[Notice, ...] = ()  # what the user should know
 
 
-def grouped(boxes: list[Box], choose: Callable[[Box], Choice]) -> list[tuple[list[int], Choice]]:
-    """Divide holes into groups that share a frame.
+class Part(NamedTuple):
+    """One connected part of a hole."""
 
-    The largest hole gets a frame, and all that lie at least half inside it join. Where joining
+    box: Box  # document px
+    points: Points  # [N, 2]: the centers of some of its pixels, document px
+    is_thin: bool = False  # a speck or a hairline
+
+
+def are_scratches(left: Sequence[Part]) -> bool:
+    """Return whether parts are scratches and dust, to be filled together.
+
+    There is little of a face in them that a frame of their own would bring out, and hundreds of
+    frames would take minutes.
+    """
+    return len(left) > FEW and all(part.is_thin for part in left)
+
+
+def grouped(
+    parts: Sequence[Part],
+    choose: Callable[[Box], Choice],
+    are_together: Callable[[Sequence[Part]], bool] = are_scratches,
+) -> list[tuple[list[int], Choice]]:
+    """Divide the parts of a hole into groups that share a frame.
+
+    The largest part gets a frame, and all that lie at least half inside it join. Where joining
     changes the frame (a square around the selection grows), that is repeated until nobody else
-    joins. So a group follows from its frame and the holes that are left: with the frames of a
-    recipe the same groups are found again.
+    joins. Specks and hairlines join, but nothing grows by them: dust would lead from hole to hole.
+    They come last, and all that are left of them are one group if they are many. So a group
+    follows from its frame and the parts that are left: with the frames of a recipe the same groups
+    are found again.
 
     Args:
-        boxes: of the separate holes, document px.
+        parts: the separate parts.
         choose: the frame for a box.
+        are_together: whether the parts that are left form one group.
 
     Returns:
-        For each group the holes' numbers (from 1) and the choice.
+        For each group the parts' numbers (from 1) and the choice.
 
     Raises:
         RefusalError: there are more than 32 groups.
     """
-    left = sorted(range(len(boxes)), key=lambda i: -boxes[i].width * boxes[i].height)
+    left = sorted(
+        range(len(parts)),
+        key=lambda i: (parts[i].is_thin, -parts[i].box.width * parts[i].box.height),
+    )
     groups: list[tuple[list[int], Choice]] = []
     while left:
         if len(groups) == MAX_GROUPS:
             raise RefusalError("TOO_MANY_REGIONS", limit=MAX_GROUPS)
-        members = {left[0]}
+        together = are_together([parts[i] for i in left])
+        members = left if together else [left[0]]
         while True:
-            choice = choose(geometry.union([boxes[i] for i in members]))
-            shares = geometry.shares_inside(choice.frame, [boxes[i] for i in left])
+            choice = choose(geometry.union([parts[i].box for i in members]))
+            if together:
+                joined = left
+                break
+            shares = geometry.shares_inside(choice.frame, [parts[i].points for i in left])
             joined = [
                 i for i, share in zip(left, shares, strict=True) if i == left[0] or share >= MET
             ]
-            if len(joined) == len(members) or choice.mode == "auto":
+            grown = [i for i in joined if i == left[0] or not parts[i].is_thin]
+            if len(grown) == len(members) or choice.mode == "auto":
                 break
-            members = set(joined)
+            members = grown
         groups.append(([i + 1 for i in joined], choice))
         gone = set(joined)
         left = [i for i in left if i not in gone]

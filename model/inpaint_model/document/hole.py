@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +16,14 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from inpaint_model.document import geometry
-from inpaint_model.document.arrays import BoolMask, Coordinates, MaskU8, Matrix, covered
+from inpaint_model.document.arrays import BoolMask, Coordinates, MaskU8, Matrix, Points, covered
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.grouping import Choice, grouped
+from inpaint_model.document.grouping import Choice, Part, are_scratches, grouped
 
 MAX_PARTS = 1000
+
+_POINTS = 64  # of a part, at which its share inside a frame is sampled
 
 _ROWS_AT_ONCE = 512  # bounds the memory that the coordinates of a large hole take
 
@@ -53,6 +56,10 @@ class Hole:
         """Return the part in a box inside `self.box`, document px; its coverage is a view."""
         x, y = self.origin
         return Hole(box.moved(-x, -y).cut(self.coverage), (box.x, box.y))
+
+    def is_thin(self, px: int) -> bool:
+        """Return whether no square of more than `px` px lies in the hole."""
+        return not _wide(self.mask, px).any()
 
     def inside(self, frame: Frame) -> Hole | None:
         """Return the part inside a frame, cut to its bounds; None if there is none."""
@@ -90,11 +97,18 @@ class Hole:
         left.cut(part.box).coverage[part.mask] = 0
         return left
 
-    def groups(self, choose: Callable[[Box], Choice]) -> list[tuple[Hole, Choice]]:
+    def groups(
+        self,
+        choose: Callable[[Box], Choice],
+        are_together: Callable[[Sequence[Part]], bool] = are_scratches,
+        thin: int = 0,
+    ) -> list[tuple[Hole, Choice]]:
         """Divide the hole into groups of connected parts that share a frame.
 
         Args:
             choose: the frame for a box, document px; see `grouping.grouped`.
+            are_together: whether the parts that are left form one group.
+            thin: a part in which no square of more than so many px lies is a speck or a hairline.
 
         Returns:
             Each group, cut to its bounds, and its choice.
@@ -102,10 +116,15 @@ class Hole:
         Raises:
             ValueError: there are more than 32 groups.
         """
-        parts = components(self.mask)
+        found = components(self.mask)
+        places = zip(found.boxes, found.points(), found.are_thin(thin), strict=True)
+        parts = [
+            Part(box.moved(*self.origin), points + np.array(self.origin), is_thin)
+            for box, points, is_thin in places
+        ]
         groups = []
-        for numbers, choice in grouped([box.moved(*self.origin) for box in parts.boxes], choose):
-            box, mask = parts.united(numbers)
+        for numbers, choice in grouped(parts, choose, are_together):
+            box, mask = found.united(numbers)
             groups.append((self.cut(box.moved(*self.origin))._only(mask), choice))
         return groups
 
@@ -126,6 +145,28 @@ class Components(NamedTuple):
         """Return the box around the parts of these numbers, and where in it they lie."""
         box = geometry.union([self.boxes[k - 1] for k in numbers])
         return box, np.isin(box.cut(self.labels), numbers)
+
+    def points(self) -> list[Points]:
+        """Return the centers of some pixels of each part, [N, 2] of x and y, spread over it."""
+        places = np.flatnonzero(self.labels)
+        numbers = self.labels.ravel()[places]
+        # Stable, so that a part's pixels stay in their order; of 16 bits, for which it is fast.
+        places = places[np.argsort(numbers.astype(np.uint16), kind="stable")]
+        starts = np.cumsum(np.bincount(numbers, minlength=len(self.boxes) + 1))
+        found = []
+        for first, behind in pairwise(starts.tolist()):
+            count = min(behind - first, _POINTS)
+            some = places[first + (np.arange(count) * 2 + 1) * (behind - first) // (2 * count)]
+            y, x = np.divmod(some, self.labels.shape[1])
+            found.append(np.stack([x, y], axis=-1) + 0.5)
+        return found
+
+    def are_thin(self, px: int) -> list[bool]:
+        """Return of each part whether no square of more than `px` px lies in it."""
+        result = np.ones(len(self.boxes) + 1, np.bool_)
+        result[self.labels[_wide(self.labels > 0, px)]] = False
+        thin: list[bool] = result[1:].tolist()
+        return thin
 
 
 def components(mask: BoolMask) -> Components:
@@ -154,6 +195,14 @@ def components(mask: BoolMask) -> Components:
 def _labelled(mask: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
     labels, count = ndimage.label(mask, structure=np.ones((3, 3), np.int8))
     return labels, int(count)
+
+
+def _wide(mask: BoolMask, px: int) -> BoolMask:
+    """Return the centers of the squares of more than `px` px that lie in a mask, bool [H, W]."""
+    if px < 1:
+        return mask
+    wide = ndimage.minimum_filter(mask.view(np.uint8), px + 1, mode="constant", cval=0)
+    return np.asarray(wide, np.uint8).view(np.bool_)
 
 
 def _bounds(mask: BoolMask) -> Box | None:

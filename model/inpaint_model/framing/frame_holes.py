@@ -9,7 +9,7 @@ from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.grouping import Choice
-from inpaint_model.document.hole import Hole
+from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.notices import Notice
 from inpaint_model.document.placement import Placement, check_hole, place
 from inpaint_model.framing.network import Framer
@@ -18,7 +18,9 @@ from inpaint_model.framing.search import propose
 
 _MOST_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-pictures.md)
 _LEAST_INSIDE = 0.1
-"""Share of a hole's box that must lie inside a frame that was found; else it fills too little."""
+"""Share of a hole that must lie inside a frame that was found; else it fills too little."""
+_THIN = 0.02  # of the document's smaller side: what is no wider is a speck or a hairline
+_LEAST_THIN = 4  # px
 
 
 class Model(Reproducer, Protocol):
@@ -71,8 +73,13 @@ def frame_holes(
             overview=overview,
             whole=True,
         )
-        for group, chosen in hole.groups(choose)
+        for group, chosen in hole.groups(choose, thin=_thin_px(picture))
     ]
+
+
+def _thin_px(picture: DocumentPicture) -> int:
+    """Return the width up to which a part of a hole is a speck or a hairline, px."""
+    return max(round(_THIN * min(picture.document_size)), _LEAST_THIN)
 
 
 def _choice(
@@ -93,7 +100,11 @@ def _choice(
     best = proposals[0]
     if best.confidence < model.framer.config.threshold:
         return Choice(square, "box", best.confidence, (Notice("UNKNOWN_CONTENT"),))
-    if geometry.share_inside(best.frame, box) < _LEAST_INSIDE:
+    part = hole.cut(box)
+    share = inside_frame(best.frame, box)[part.mask].mean()
+    # What of scratches lies beyond a frame is filled smoothly, which is good for all of them.
+    enough = share > 0 if part.is_thin(_thin_px(picture)) else share >= _LEAST_INSIDE
+    if not enough:
         return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
     frame = best.frame
     if affordable(model):

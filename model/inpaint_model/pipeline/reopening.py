@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.grouping import Choice
+from inpaint_model.document.grouping import Choice, Part
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import place
 from inpaint_model.pipeline.recipe import (
+    Group,
     ModelIdentity,
     OtherModelError,
     Recipe,
@@ -74,15 +77,20 @@ def _parts(hole: Hole, recipe: Recipe) -> list[Hole]:
     """Return the part of the hole that belongs to each group: found as the fill found it."""
     if len(recipe.groups) == 1:
         return [hole]
-    recorded = iter(recipe.groups)
+    used: list[Group] = []
 
     def choose(box: Box) -> Choice:
-        group = next(recorded, None)
-        if group is None:
+        if len(used) == len(recipe.groups):
             raise RefusalError("OTHER_SELECTION", count=len(recipe.groups))
-        return Choice(group.frame, "auto", 1.0)
+        used.append(recipe.groups[len(used)])
+        return Choice(used[-1].frame, "auto", 1.0)
 
-    found = hole.groups(choose)
+    def are_together(left: Sequence[Part]) -> bool:
+        """Scratches and dust that the fill took together are in the last group."""
+        is_last = len(used) == len(recipe.groups) - 1
+        return is_last and geometry.union([part.box for part in left]) == recipe.groups[-1].box
+
+    found = hole.groups(choose, are_together)
     if len(found) < len(recipe.groups):
         raise RefusalError("OTHER_SELECTION", count=len(recipe.groups))
     return [group for group, _ in found]

@@ -9,13 +9,21 @@ import argparse
 from dataclasses import field, fields
 from typing import Any, TypeVar, get_type_hints
 
+from inpaint_model.training.ranges import real, whole
+
 T = TypeVar("T")
 Options = TypeVar("Options")
 
 
-def option(default: T, meaning: str) -> T:
-    """Return a field of an options class: its default, and one sentence with the unit."""
-    return field(default=default, metadata={"help": meaning})
+def option(default: T, meaning: str, least: int = 0) -> T:
+    """Return a field of an options class.
+
+    Args:
+        default: its default.
+        meaning: one sentence with the unit.
+        least: the smallest value that makes sense.
+    """
+    return field(default=default, metadata={"help": meaning, "least": least})
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
@@ -29,11 +37,12 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
                 flag, action=argparse.BooleanOptionalAction, default=entry.default, help=meaning
             )
             continue
+        least = entry.metadata["least"]
         kind = int if hints[entry.name] is int else float
         default = "chosen for you" if entry.default is None else f"{entry.default:g}"
         parser.add_argument(
             flag,
-            type=kind,
+            type=whole(least) if kind is int else real(least),
             default=entry.default,
             metavar="N" if kind is int else "X",
             help=f"{meaning} (default: {default})",

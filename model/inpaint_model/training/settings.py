@@ -20,7 +20,7 @@ class GeneratorTraining:
 
     total_kimg: float = option(25_000.0, "Stop after this many thousand images in all.")
     max_minutes: float = option(0.0, MAX_MINUTES)
-    batch_size: int = option(16, "Over all processes.")
+    batch_size: int = option(16, "Over all processes.", least=1)
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
     autoencoder_weight: float = option(
         0.0, "Weight of giving back real pictures through a variational encoder; 0 = none."
@@ -49,12 +49,12 @@ class GeneratorTraining:
         "a start from random weights.",
     )
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
-    r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).")
+    r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).", least=1)
     pl_weight: float | None = option(
         None, "Weight of path-length regularization; None = 2, 0 with projected discriminators."
     )
-    pl_interval: int = option(4, "Steps between path-length penalties.")
-    pl_batch_shrink: int = option(2, "Their share of the batch is 1 / this.")
+    pl_interval: int = option(4, "Steps between path-length penalties.", least=1)
+    pl_batch_shrink: int = option(2, "Their share of the batch is 1 / this.", least=1)
     pl_decay: float = option(0.01, "Of the running mean of path lengths.")
     style_mixing_prob: float | None = option(
         None,
@@ -82,7 +82,7 @@ class GeneratorTraining:
     ada_kimg: float = option(
         500.0, "Thousands of images in which its strength could go from 0 to 1."
     )
-    ada_interval: int = option(4, "Steps between its adjustments.")
+    ada_interval: int = option(4, "Steps between its adjustments.", least=1)
     augment_p: float = option(0.0, "Strength at the start.")
     tick_kimg: float = option(1.0, "Thousands of images between lines of progress.")
     snapshot_kimg: float = option(10.0, "Thousands of images between states, grids and bundles.")
@@ -109,7 +109,9 @@ class InpainterTraining:
 
     total_kimg: float = option(1000.0, "Stop after this many thousand images in all.")
     max_minutes: float = option(0.0, MAX_MINUTES)
-    batch_size: int = option(8, "Pictures a step, over all processes; each is filled twice.")
+    batch_size: int = option(
+        8, "Pictures a step, over all processes; each is filled twice.", least=1
+    )
     seed: int = option(0, "Of latents, holes and the order of real pictures.")
     lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
     lr_discriminator: float = option(1e-4, "Adam's learning rate of the discriminator.")
@@ -144,7 +146,7 @@ class InpainterTraining:
     )
     perceptual_side: int = option(0, PERCEPTUAL_SIDE)
     r1_gamma: float = option(1.0, "Weight of R1.")
-    r1_interval: int = option(16, "Steps between R1 penalties.")
+    r1_interval: int = option(16, "Steps between R1 penalties.", least=1)
     discriminator_kimg: float = option(
         10.0, "Only the discriminator learns, to swap its classes, for this many thousand images."
     )
@@ -175,7 +177,7 @@ class FramerTraining:
 
     total_kimg: float = option(400.0, "Stop after this many thousand scenes in all.")
     max_minutes: float = option(0.0, MAX_MINUTES)
-    batch_size: int = option(32, "Scenes a step.")
+    batch_size: int = option(32, "Scenes a step.", least=1)
     seed: int = option(0, "Of weights and scenes.")
     lr: float = option(0.001, "AdamW's learning rate at the start; it falls to 0 along a cosine.")
     ema_kimg: float = option(3.0, "Half-life of the EMA of the weights, in thousands of scenes.")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
+import unicodedata
 from argparse import Namespace
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +20,45 @@ from .fill import fill_one
 from .images import EXTENSIONS, UnusableImageError
 
 DONE = "result.json"  # written last: its presence says that a picture is complete
+_OPTIONS = (
+    "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "raw", "format",
+    "white",
+)  # fmt: skip
 
 
 def fill_folder(client: BlockingClient, options: Namespace) -> int:
     """Fill every picture of a folder with the mask of the same name, each into its own folder.
 
-    What is complete, and was made with the same options, is not made again. Returns the worst exit
-    status. NoDaemon ends the batch: nothing after it could succeed.
+    What is complete, and was made of the same picture and mask with the same options, is not made
+    again. Returns the worst exit status. NoDaemon ends the batch: nothing after it could succeed.
     """
-    pictures = [p for p in sorted(options.image.iterdir()) if p.suffix.lower() in EXTENSIONS]
+    pictures = _pictures_in(options.image, options.out)
     if not pictures:
         raise UnusableImageError(f"{options.image} holds no PNG, JPEG, TIFF or WebP picture")
-    names = [picture.stem for picture in pictures]
-    wanted = _wanted(options)
+    masks = _pictures_in(options.mask) if options.mask.is_dir() else [options.mask]
     worst, results = 0, []
-    with tqdm(pictures, desc=options.image.name, disable=None, leave=False) as bar:
-        for picture in bar:
-            folder = options.out / (
-                picture.stem if names.count(picture.stem) == 1 else picture.name
-            )
-            result = _finished(folder / DONE, wanted)
-            if result is None:
-                try:
-                    run = fill_one(
-                        client, options, picture, _mask_of(picture, options.mask), folder
-                    )
+    pairs = list(zip(pictures, _folder_names(pictures), strict=True))
+    with tqdm(pairs, desc=options.image.name, disable=None, leave=False) as bar:
+        for picture, name in bar:
+            folder = options.out / name
+            try:
+                mask = _mask_of(picture, options.mask, masks)
+                wanted = _wanted(options, picture, mask)
+                result = _finished(folder, wanted)
+                if result is None:
+                    _clear(folder)
+                    run = fill_one(client, options, picture, mask, folder)
                     result = run.summary()
+                    for note in run.notes:
+                        bar.write(f"inpaint: {picture}: {note}", file=sys.stderr)
                     (folder / DONE).write_text(json.dumps({**wanted, "result": result}), "utf-8")
-                except NoDaemon:
-                    raise
-                except (UnusableImageError, InpaintError) as error:
-                    worst = max(worst, status_of(error))
-                    bar.write(f"inpaint: {picture}: {error}", file=sys.stderr)
-                    continue
+            except NoDaemon:
+                raise
+            except (UnusableImageError, InpaintError, OSError, MemoryError) as error:
+                worst = max(worst, status_of(error))
+                reason = "there is not enough memory" if isinstance(error, MemoryError) else error
+                bar.write(f"inpaint: {picture}: {reason}", file=sys.stderr)
+                continue
             results.append({"image": str(picture), **result})
             if not options.json:
                 bar.write(str(folder))
@@ -57,31 +67,122 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
     return worst
 
 
-def _wanted(options: Namespace) -> dict[str, Any]:
-    """Return what decides the results, as it is kept beside them."""
-    names = (
-        "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "raw", "format",
-    )  # fmt: skip
-    return {"options": json.loads(json.dumps({name: getattr(options, name) for name in names}))}
+def _pictures_in(folder: Path, out: Path | None = None) -> list[Path]:
+    """Return a folder's pictures by name; folders in it are named, hidden files are nothing.
+
+    Links are followed. A link that leads nowhere stays, so that reading it fails and is told.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if out is None or not (out.exists() and path.samefile(out)):
+                print(
+                    f"inpaint: {path} is a folder and is passed over; fill it by itself",
+                    file=sys.stderr,
+                )
+        elif path.suffix.lower() in EXTENSIONS:
+            found.append(path)
+    return found
 
 
-def _finished(path: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the result of an earlier, complete run with the same options."""
-    try:
-        kept = json.loads(path.read_text("utf-8"))
-        if kept["options"] != wanted["options"]:
-            return None
-        result: dict[str, Any] = kept["result"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _plain(name: str) -> str:
+    """Return a name as file systems compare it that mind neither case nor Unicode's forms."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _folder_names(pictures: Sequence[Path]) -> list[str]:
+    """Return a folder for each picture: its stem, or its name where others have the same stem."""
+    stems = Counter(_plain(picture.stem) for picture in pictures)
+    names = [
+        picture.stem if stems[_plain(picture.stem)] == 1 else picture.name for picture in pictures
+    ]
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        free, number = name, 2
+        while _plain(free) in taken:
+            free, number = f"{name}-{number}", number + 1
+        taken.add(_plain(free))
+        result.append(free)
     return result
 
 
-def _mask_of(picture: Path, masks: Path) -> Path:
-    """The mask of a picture: the same stem in the folder of masks, or the one mask for all."""
-    if not masks.is_dir():
-        return masks
-    found = [p for p in sorted(masks.glob("*")) if p.stem == picture.stem and p.is_file()]
-    if not found:
-        raise UnusableImageError(f"{masks} has no mask called {picture.stem}")
-    return found[0]
+def _mask_of(picture: Path, given: Path, masks: Sequence[Path]) -> Path:
+    """The mask of a picture: of the same name in the folder of masks, or the one mask for all."""
+    if not given.is_dir():
+        return given
+    for same in (
+        lambda mask: mask.name == picture.name,
+        lambda mask: mask.stem == picture.stem,
+        lambda mask: _plain(mask.stem) == _plain(picture.stem),
+    ):
+        found = [mask for mask in masks if same(mask)]
+        if len(found) > 1:
+            names = ", ".join(mask.name for mask in found)
+            raise UnusableImageError(f"{given} has several masks for {picture.name}: {names}")
+        if found:
+            return found[0]
+    raise UnusableImageError(f"{given} has no mask called {picture.stem}")
+
+
+def _wanted(options: Namespace, picture: Path, mask: Path) -> dict[str, Any]:
+    """Return what decides the results, as it is kept beside them."""
+    kept = {name: getattr(options, name) for name in _OPTIONS}
+    return {
+        "options": json.loads(json.dumps(kept)),
+        "picture_sha256": _sha256(picture),
+        "mask_sha256": _sha256(mask),
+    }
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise UnusableImageError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise UnusableImageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """Return what an earlier, complete run left; empty without one."""
+    try:
+        kept = json.loads((folder / DONE).read_text("utf-8"))
+        return kept if isinstance(kept, dict) and isinstance(kept["result"], dict) else {}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _files(record: dict[str, Any]) -> list[Path]:
+    try:
+        result = record["result"]
+        made = [name for one in result["candidates"] for name in one["files"].values()]
+        return [Path(name) for name in (*made, result["sheet"])]
+    except (KeyError, TypeError, AttributeError):
+        return []
+
+
+def _finished(folder: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the result of an earlier run of the same picture, mask and options, if it is whole."""
+    record = _record(folder)
+    files = _files(record)
+    same = all(record.get(name) == value for name, value in wanted.items())
+    if not same or not files or not all(_made(folder, file).is_file() for file in files):
+        return None
+    result: dict[str, Any] = record["result"]
+    return result
+
+
+def _made(folder: Path, file: Path) -> Path:
+    """Return a recorded file where it is now: the record may be from another working folder."""
+    return folder / file.name
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run made of another mask, picture or other options."""
+    for file in _files(_record(folder)):
+        _made(folder, file).unlink(missing_ok=True)
+    (folder / DONE).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from inpaint_client import Frame, FrameMode
 
 SMOOTH = ("auto", "always", "never")
+MOST = 1000  # candidates; the daemon may allow fewer
 LEVELS = ("structure", "features", "colours")
 DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
 EPILOG = """\
@@ -62,7 +63,7 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
         required=True,
         help="white = fill; for a folder, masks of the same names",
     )
-    fill.add_argument("-n", type=int, default=4, metavar="N", help="candidates (default 4)")
+    fill.add_argument("-n", type=_count, default=4, metavar="N", help="candidates (default 4)")
     fill.add_argument("--seed", type=_seed, default=0, help="of the first candidate (default 0)")
     fill.add_argument(
         "--truncation",
@@ -138,6 +139,11 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
+        "--white",
+        choices=["fill", "keep"],
+        help="what white is in the mask: what to fill (default), or what stays",
+    )
+    command.add_argument(
         "--edit",
         type=_edit,
         action="append",
@@ -166,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from inpaint_client import InpaintError
 
     from . import commands
-    from .exit_status import INTERRUPTED, status_of
+    from .exit_status import BAD_INPUT, INTERRUPTED, status_of
     from .images import UnusableImageError
 
     command = {"info": commands.info, "fill": commands.fill, "edit": commands.edit}
@@ -175,6 +181,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InpaintError, UnusableImageError) as error:
         print(f"inpaint: {error}", file=sys.stderr)
         return status_of(error)
+    except MemoryError:
+        print(
+            "inpaint: there is not enough memory for a picture of this size; reduce it, or end "
+            "other programs",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -183,8 +196,6 @@ def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
     """Return the options, with what argparse cannot check by itself."""
     options = line.parse_args(arguments)
     if options.command == "fill":
-        if options.n < 1:
-            line.error("-n must be at least 1")
         options.frame = _frame_mode(options.frame)
     if options.command == "edit" and (options.image is None) != (options.mask is None):
         line.error("--image and --mask belong together")
@@ -221,8 +232,17 @@ def _levels(text: str) -> tuple[str, ...]:
     return levels
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST}")
+    return int(text)
+
+
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value

@@ -1,7 +1,6 @@
 """Between a document's colours and the wire's: sRGB primaries, on the sRGB curve or linear.
 
-littleCMS converts, in float32: its integer formats would lose what 16 bits hold
-(docs/decisions/0033). Only a fill is converted back, never a known pixel.
+Only a fill is converted back, never a known pixel.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ import numpy.typing as npt
 from inpaint_model.document.color import LUMA, quantise, srgb_from_linear, unit_values
 
 from .images import Document, Pixels
-
-Floats = npt.NDArray[np.float32]
+from .profiles import Floats, IccSpace
 
 NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB itself; 1 is white
 
@@ -39,57 +37,6 @@ class Srgb:
     def from_srgb(self, values: Floats) -> Floats:
         """Return the values as they are."""
         return values
-
-
-class IccSpace:
-    """The space of an ICC profile, gray or RGB, by matrix or by table.
-
-    Colours that sRGB does not hold become the nearest that it does, channel by channel.
-    """
-
-    def __init__(self, icc: bytes, channels: int) -> None:
-        from imagecodecs import cms_profile
-
-        self._icc = icc
-        self._kind = "rgb" if channels == 3 else "gray"
-        self._srgb = cms_profile("srgb")
-
-    def to_srgb(self, values: Floats) -> Floats:
-        """Return sRGB's values [H, W, 1 or 3] for this space's.
-
-        Raises:
-            imagecodecs.CmsError: the profile is broken, or not of this many channels.
-        """
-        source = values if self._kind == "rgb" else values[..., 0]
-        return _transformed(source, self._icc, self._kind, self._srgb, "rgb")[
-            ..., : values.shape[2]
-        ]
-
-    def from_srgb(self, values: Floats) -> Floats:
-        """Return this space's values [H, W, 1 or 3] for sRGB's.
-
-        Raises:
-            imagecodecs.CmsError: as `to_srgb`, or the profile describes one direction only.
-        """
-        colours = np.broadcast_to(values, (*values.shape[:2], 3))
-        result = _transformed(colours, self._srgb, "rgb", self._icc, self._kind)
-        return result.reshape(values.shape)
-
-
-def _transformed(
-    values: Floats, source: bytes, source_kind: str, target: bytes, target_kind: str
-) -> Floats:
-    from imagecodecs import CMS, cms_transform
-
-    result: Floats = cms_transform(
-        np.ascontiguousarray(values.clip(0, 1)),
-        source,
-        target,
-        colorspace=source_kind,
-        outcolorspace=target_kind,
-        intent=CMS.INTENT.PERCEPTUAL,
-    )
-    return result.clip(0, 1)
 
 
 def space_of(document: Document) -> ColourSpace:

@@ -22,8 +22,9 @@ from tqdm import tqdm
 from .batch import fill_folder
 from .connection import connect
 from .fill import fill_one
-from .images import UnusableImageError, read_document, read_mask
+from .images import UnusableImageError, read_document
 from .jobs import Prepared, mixed_picture, prepare
+from .masks import read_mask
 from .output import Run, Writer
 
 
@@ -85,6 +86,7 @@ def edit(options: Namespace) -> int:
     recipe = parse_recipe(recipe_text)
     attachment = _read_bytes(source_of(options.recipe))
     edits = options.edit or recipe.edits
+    notes: tuple[str, ...] = ()
     with connect() as client:
         if options.image is None:
             from .standalone import document_of_attachment
@@ -94,14 +96,16 @@ def edit(options: Namespace) -> int:
             source = RecipeSource(recipe=recipe_text, attachment=attachment)
         else:
             document = read_document(options.image)
-            coverage = read_mask(options.mask, document.width, document.height)
-            prepared = prepare(document, coverage, client.info().limits)
+            marked = read_mask(options.mask, document.width, document.height, options.white)
+            notes = marked.notes
+            prepared = prepare(document, marked.coverage, client.info().limits)
             source = RecipeSource(
                 recipe=recipe_text, attachment=attachment, capture=prepared.capture
             )
         job = EditJob(source=source, edits=edits, mixing=_mixing(options, prepared))
         with tqdm(desc=options.recipe.name, total=1, disable=None, leave=False) as bar:
-            run = Writer(options.out, prepared, options.format).write_all(client.edit(job), bar)
+            writer = Writer(options.out, prepared, options.format, notes)
+            run = writer.write_all(client.edit(job), bar)
     _report(run, options)
     return 0
 

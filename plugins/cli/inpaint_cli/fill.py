@@ -8,8 +8,9 @@ from pathlib import Path
 from inpaint_client import RAW, Blending, BlockingClient, FillJob, SmoothFill, seed_sequence
 from tqdm import tqdm
 
-from .images import read_document, read_mask
+from .images import read_document
 from .jobs import Prepared, prepare
+from .masks import read_mask
 from .output import Run, Writer
 
 
@@ -18,9 +19,9 @@ def fill_one(
 ) -> Run:
     """Fill one picture and write its files."""
     document = read_document(image)
-    coverage = read_mask(mask, document.width, document.height)
-    prepared = prepare(document, coverage, client.info().limits)
-    writer = Writer(folder, prepared, options.format)
+    marked = read_mask(mask, document.width, document.height, options.white)
+    prepared = prepare(document, marked.coverage, client.info().limits)
+    writer = Writer(folder, prepared, options.format, marked.notes)
     total = options.n * (1 + len(options.variant))
     # None: shown on a terminal only.
     with tqdm(desc=image.name, total=total, disable=None, leave=False) as bar:

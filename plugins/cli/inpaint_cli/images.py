@@ -1,21 +1,39 @@
 """Picture files in and out, at the depth they have.
 
-Pillow reads 8-bit pictures and all metadata; 16-bit PNG goes through imagecodecs and TIFF through
-tifffile, because Pillow reduces 16-bit colour to 8 bits without a word (docs/decisions/0012).
+Pillow reads 8-bit pictures; 16-bit PNG goes through imagecodecs and TIFF through tifffile, because
+Pillow reduces 16-bit colour to 8 bits without a word (docs/decisions/0012). What stands beside the
+pixels is in `metadata`.
 """
 
 from __future__ import annotations
 
+import io
 import struct
+import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from inpaint_model.document.color import quantise, unit_values
-from PIL import Image, ImageCms
+from PIL import Image
+
+from . import png_chunks, profiles
+from .metadata import (
+    EXIF_PREFIX,
+    Metadata,
+    dpi_of,
+    exif_of,
+    fitted,
+    orientation_of,
+    upright,
+    usable_dpi,
+    with_resolution,
+    with_texts,
+)
+from .tiff_files import read_tiff, write_tiff
 
 Pixels = npt.NDArray[Any]
 
@@ -23,12 +41,17 @@ EXTENSIONS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".
               ".webp": "WEBP"}  # fmt: skip
 FORMATS = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
 MAX_PIXELS = 1 << 30
-ORIENTATION = 0x0112  # EXIF tag
 JPEG_QUALITY = 95
+JPEG_SEGMENT = 65533  # bytes
+JPEG_XMP = JPEG_SEGMENT - 29
+JPEG_ICC = 255 * (JPEG_SEGMENT - 14)
+
+NOTHING = Metadata()
 
 _UNREADABLE = (  # what the decoders raise on damaged files
     OSError, ValueError, SyntaxError, RuntimeError, KeyError, IndexError, TypeError, EOFError,
-    ZeroDivisionError, MemoryError, struct.error,
+    ZeroDivisionError, OverflowError, AttributeError, AssertionError, MemoryError, struct.error,
+    zlib.error,
 )  # fmt: skip
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # artists have larger pictures than Pillow expects
@@ -45,6 +68,8 @@ class Document:
     pixels: Pixels  # [H, W, C]: uint8, uint16 or float32; C: 1 gray, 2 gray + alpha, 3, 4
     icc: bytes = b""  # empty: sRGB (float pictures: linear light with sRGB's primaries)
     exif: bytes = b""  # says that it is upright
+    beside: Metadata = NOTHING  # the rest of what stands beside the pixels
+    notes: tuple[str, ...] = ()  # what had to be passed over
 
     @property
     def width(self) -> int:
@@ -65,48 +90,41 @@ class Document:
 def read_document(path: Path) -> Document:
     """Read PNG, JPEG, TIFF or WebP. Raises UnusableImageError."""
     try:
-        return _read_tiff(path) or _read_other(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of decoders, of what is damaged beside the pixels
+            document = _read_tiff(path) or _read_png(path) or _read_other(path)
     except UnusableImageError:
         raise
     except FileNotFoundError:
         raise UnusableImageError(f"{path}: there is no such file") from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = str(error).partition("\n")[0][:200]
+        if isinstance(error, LookupError | TypeError | AttributeError) or not reason:
+            reason = "it is damaged"  # such errors say what a decoder stumbled over
         raise UnusableImageError(f"{path} cannot be read: {reason}") from error
+    return _with_fitting_profile(document)
 
 
-def read_mask(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """Coverage [H, W] from a picture of the same size: white (times alpha) is the hole."""
-    document = read_document(path)
-    if (document.width, document.height) != (width, height):
-        raise UnusableImageError(
-            f"the mask {path} is {document.width} x {document.height} px and the picture "
-            f"{width} x {height}; they must have the same size"
-        )
-    values = unit_values(document.pixels)
-    alpha = values[..., -1] if document.has_alpha else np.float32(1)
-    colour = values[..., :-1] if document.has_alpha else values
-    shown = colour.mean(axis=2).clip(0, 1) * alpha
-    coverage: npt.NDArray[np.uint8] = np.rint(shown * 255).astype(np.uint8)
-    if not coverage.any():
-        raise UnusableImageError(f"the mask {path} is empty: white marks what to fill")
-    return coverage
+def write_document(path: Path, document: Document) -> tuple[str, ...]:
+    """Write in the format of the extension.
 
+    Returns:
+        What the format has no place for, one sentence each.
 
-def write_document(path: Path, document: Document) -> None:
-    """Write in the format of the extension. Raises UnusableImageError if it cannot hold it."""
+    Raises:
+        UnusableImageError: the format cannot hold the pixels, or the file cannot be written.
+    """
     kind = EXTENSIONS[path.suffix.lower()]
+    dtype = document.pixels.dtype
+    deepest = {"TIFF": np.float32, "PNG": np.uint16}.get(kind, np.uint8)
+    if dtype.itemsize > np.dtype(deepest).itemsize:
+        raise UnusableImageError(f"{kind} cannot hold {dtype} pixels; use --format tiff")
+    if kind == "JPEG" and document.has_alpha:
+        raise UnusableImageError("JPEG cannot hold transparency; use --format png")
+    writers: dict[str, Callable[[Path, Document], tuple[str, ...]]]
+    writers = {"TIFF": _write_tiff, "PNG": _write_png, "JPEG": _write_jpeg, "WEBP": _write_webp}
     try:
-        if kind == "TIFF":
-            _write_tiff(path, document)
-        elif document.pixels.dtype == np.uint8:
-            _write_plain(path, document, kind)
-        elif kind == "PNG" and document.pixels.dtype == np.uint16:
-            path.write_bytes(_deep_png(document))
-        else:
-            raise UnusableImageError(
-                f"{kind} cannot hold {document.pixels.dtype} pixels; use --format tiff"
-            )
+        return writers[kind](path, document)
     except (OSError, ValueError) as error:
         raise UnusableImageError(f"{path} cannot be written: {error}") from error
 
@@ -122,40 +140,67 @@ def extension_for(document: Document, chosen: str | None) -> str:
 
 
 def _read_tiff(path: Path) -> Document | None:
-    """A gray or RGB TIFF of any depth; None for other files, and for TIFFs that Pillow reads."""
-    with path.open("rb") as file:
-        if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return None
-    import tifffile
+    """A TIFF of any depth; None for other files."""
+    found = read_tiff(path, MAX_PIXELS)
+    if found is None:
+        return None
+    orientation = orientation_of(found.exif, found.xmp)
+    exif, xmp = upright(found.exif, found.xmp, orientation)
+    beside = Metadata(xmp=xmp, dpi=found.dpi)
+    if found.pixels is not None:
+        pixels = _checked_depth(path, found.pixels)
+        return Document(_upright(pixels, orientation), found.icc, exif, beside)
+    with Image.open(path, formats=["TIFF"]) as image:
+        document = _read_plain(image)
+    return replace(
+        document, pixels=_upright(document.pixels, orientation), exif=exif, beside=beside
+    )
 
-    with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages.first
-        if page.photometric not in (0, 1, 2) or page.dtype == np.bool_:
+
+def _read_png(path: Path) -> Document | None:
+    """A PNG of any depth; None for other files."""
+    with path.open("rb") as file:
+        if file.read(8) != png_chunks.SIGNATURE:
             return None
-        _check_size(path, page.imagewidth, page.imagelength)
-        pixels = page.asarray()
-        if page.planarconfig == 2 and pixels.ndim == 3:
-            pixels = np.moveaxis(pixels, 0, 2)
-        pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-        if page.photometric == 0 and pixels.dtype.kind == "u":  # white is 0
-            pixels = np.iinfo(pixels.dtype).max - pixels
-        if page.extrasamples and page.extrasamples[0] == 1:
-            pixels = _straight(pixels)
-        orientation = page.tags.valueof(ORIENTATION, 1)
-        icc = bytes(page.iccprofile or b"")
-    return Document(_upright(_checked_depth(path, pixels), int(orientation)), icc)
+        file.seek(0)
+        found = png_chunks.split(file.read())
+    with Image.open(io.BytesIO(found.pixels), formats=["PNG"]) as image:
+        _check_size(path, image.width, image.height)
+        if found.pixels[24] == 16:  # bits, in the header, which is always first
+            document = Document(_deep_pixels(path, found.pixels))
+        else:
+            document = _read_plain(image)
+    exif = exif_of(found.exif)
+    orientation = orientation_of(exif, found.xmp)
+    exif_bytes, xmp = upright(exif, found.xmp, orientation)
+    return Document(
+        _upright(document.pixels, orientation),
+        found.icc,
+        exif_bytes,
+        Metadata(xmp=xmp, dpi=found.dpi, texts=tuple(found.texts), png_colour=tuple(found.colour)),
+        tuple(found.notes),
+    )
 
 
 def _read_other(path: Path) -> Document:
-    with Image.open(path, formats=["PNG", "JPEG", "TIFF", "WEBP"]) as image:
+    """JPEG and WebP."""
+    with Image.open(path, formats=["JPEG", "WEBP"]) as image:
         _check_size(path, image.width, image.height)
-        exif = image.getexif()
-        orientation = int(exif.get(ORIENTATION, 1))
-        document = _read_deep_png(path, image) or _read_plain(image)
-        if ORIENTATION in exif:
-            exif[ORIENTATION] = 1
-        packed = exif.tobytes() if len(exif) and image.format != "TIFF" else b""
-    return replace(document, pixels=_upright(document.pixels, orientation), exif=packed)
+        document = _read_plain(image)
+        info = image.info
+        exif = exif_of(info.get("exif") or b"")
+    found: Any = info.get("xmp") or b""
+    orientation = orientation_of(exif, found)
+    dpi = usable_dpi(info["dpi"]) if "dpi" in info else dpi_of(exif)
+    comment = info.get("comment")
+    texts = (("Comment", comment.decode("utf-8", "replace")),) if comment else ()
+    packed_exif, xmp = upright(exif, found, orientation)
+    return replace(
+        document,
+        pixels=_upright(document.pixels, orientation),
+        exif=packed_exif,
+        beside=Metadata(xmp=xmp, dpi=dpi, texts=texts),
+    )
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
@@ -166,42 +211,36 @@ def _check_size(path: Path, width: int, height: int) -> None:
 def _read_plain(image: Image.Image) -> Document:
     """Whatever has 8 bits."""
     icc = image.info.get("icc_profile") or b""
+    notes: tuple[str, ...] = ()
     if image.mode == "CMYK":
-        return Document(np.asarray(_rgb_from_cmyk(image, icc)))
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+        image, note = profiles.rgb_from_cmyk(image, icc)
+        icc, notes = b"", (note,) if note else ()
+    elif image.mode == "LAB":  # Pillow converts it, to sRGB
+        image, icc = image.convert("RGB"), b""
+    elif "transparency" in image.info:
+        image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
     elif image.mode not in ("L", "LA", "RGB", "RGBA"):
-        image = image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(image.mode, "RGB"))
+        simple = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+        image = image.convert(simple.get(image.mode, "RGB"))
     pixels = np.asarray(image)
-    return Document(pixels if pixels.ndim == 3 else pixels[..., None], icc)
+    return Document(pixels if pixels.ndim == 3 else pixels[..., None], icc, notes=notes)
 
 
-def _rgb_from_cmyk(image: Image.Image, icc: bytes) -> Image.Image:
-    """CMYK is filled, and written, as sRGB."""
-    if not icc:
-        return image.convert("RGB")
-    import io
-
-    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    srgb = ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
-    assert converted is not None
-    return converted
-
-
-def _read_deep_png(path: Path, image: Image.Image) -> Document | None:
-    """Return a PNG of 16 bits; None for everything else."""
-    if image.format != "PNG":
-        return None
-    with path.open("rb") as file:
-        depth = file.read(25)[24]  # in the header, which is always first
-    if depth < 16:
-        return None
+def _deep_pixels(path: Path, data: bytes) -> Pixels:
+    """Pixels of a PNG of 16 bits."""
     import imagecodecs
 
-    pixels: Pixels = imagecodecs.png_decode(path.read_bytes())
-    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    return Document(_checked_depth(path, pixels), image.info.get("icc_profile") or b"")
+    pixels: Pixels = imagecodecs.png_decode(data)
+    return _checked_depth(path, pixels if pixels.ndim == 3 else pixels[..., None])
+
+
+def _with_fitting_profile(document: Document) -> Document:
+    """Return a document without a profile that is not of its pixels."""
+    if not document.icc:
+        return document
+    colours = document.pixels.shape[2] - document.has_alpha
+    icc, note = profiles.fitting(document.icc, profiles.RGB if colours == 3 else profiles.GRAY)
+    return replace(document, icc=icc, notes=(*document.notes, note) if note else document.notes)
 
 
 def _checked_depth(path: Path, pixels: Pixels) -> Pixels:
@@ -215,13 +254,6 @@ def _checked_depth(path: Path, pixels: Pixels) -> Pixels:
     return pixels
 
 
-def _straight(pixels: Pixels) -> Pixels:
-    """Colours that were multiplied by alpha, divided by it."""
-    values = unit_values(pixels)
-    values[..., :-1] /= np.maximum(values[..., -1:], 1e-6)
-    return quantise(values, pixels.dtype)
-
-
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """Return the picture as a viewer shows it; orientations are EXIF's 1..8."""
     if orientation in (5, 6, 7, 8):
@@ -233,51 +265,76 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def _write_plain(path: Path, document: Document, kind: str) -> None:
+def _image(document: Document) -> Image.Image:
     planes = document.pixels
-    image = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
-    if kind == "JPEG":
-        if document.has_alpha:
-            raise UnusableImageError("JPEG cannot hold transparency; use --format png")
-        image.save(path, kind, quality=JPEG_QUALITY, subsampling=0,
-                   icc_profile=document.icc, exif=document.exif)  # fmt: skip
-    elif kind == "WEBP":
-        image.save(path, kind, lossless=True, icc_profile=document.icc, exif=document.exif)
+    return Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
+
+
+def _write_png(path: Path, document: Document) -> tuple[str, ...]:
+    planes, beside = document.pixels, document.beside
+    if planes.dtype == np.uint16:
+        import imagecodecs
+
+        plain = bytes(imagecodecs.png_encode(planes[..., 0] if planes.shape[2] == 1 else planes, 4))
     else:
-        image.save(path, kind, compress_level=4, icc_profile=document.icc or None,
-                   exif=document.exif or None)  # fmt: skip
-
-
-def _deep_png(document: Document) -> bytes:
-    import imagecodecs
-
-    planes = document.pixels
-    plain = bytes(imagecodecs.png_encode(planes[..., 0] if planes.shape[2] == 1 else planes, 4))
-    header_ends = 8 + 25  # signature and IHDR; what describes the pixels comes after it
-    extra = b""
-    if document.icc:
-        extra += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(document.icc))
-    if document.exif:
-        extra += _chunk(b"eXIf", document.exif.removeprefix(b"Exif\0\0"))
-    return plain[:header_ends] + extra + plain[header_ends:]
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def _write_tiff(path: Path, document: Document) -> None:
-    import tifffile
-
-    planes = document.pixels
-    gray = planes.shape[2] < 3
-    tifffile.imwrite(
-        path,
-        planes[..., 0] if planes.shape[2] == 1 else planes,
-        photometric="minisblack" if gray else "rgb",
-        planarconfig="contig" if planes.shape[2] > 1 else None,
-        extrasamples=["unassalpha"] if document.has_alpha else None,
-        compression="zlib",
-        iccprofile=document.icc or None,
-        metadata=None,
+        file = io.BytesIO()
+        _image(document).save(file, "PNG", compress_level=4)
+        plain = file.getvalue()
+    path.write_bytes(
+        png_chunks.joined(
+            plain,
+            icc=document.icc,
+            exif=document.exif.removeprefix(EXIF_PREFIX),
+            xmp=beside.xmp,
+            dpi=beside.dpi,
+            texts=beside.texts,
+            colour=beside.png_colour,
+        )
     )
+    return ()
+
+
+def _write_jpeg(path: Path, document: Document) -> tuple[str, ...]:
+    beside, notes = document.beside, []
+    texts = dict(beside.texts)
+    comment = texts.pop("Comment", "").encode("utf-8")
+    if len(comment) > JPEG_SEGMENT:
+        notes.append(_left_out("the comment", comment))
+        comment = b""
+    whole = with_texts(document.exif, texts.items())
+    exif = fitted(whole, JPEG_SEGMENT)
+    if exif != whole:
+        notes.append(_left_out("all EXIF" if not exif else "some EXIF", whole))
+    xmp, icc = beside.xmp, document.icc
+    if len(xmp) > JPEG_XMP:
+        notes.append(_left_out("XMP", xmp))
+        xmp = b""
+    if len(icc) > JPEG_ICC:
+        notes.append(_left_out("the color profile", icc))
+        icc = b""
+    more: dict[str, Any] = {"xmp": xmp} if xmp else {}
+    if beside.dpi:
+        more["dpi"] = tuple(min(max(round(value), 1), 65535) for value in beside.dpi)
+    _image(document).save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=icc,
+                          exif=exif, comment=comment, **more)  # fmt: skip
+    return tuple(notes)
+
+
+def _left_out(what: str, data: bytes) -> str:
+    return (
+        f"{what} ({len(data) >> 10} KiB) is left out, because JPEG has no place for so much; "
+        "--format png keeps it"
+    )
+
+
+def _write_webp(path: Path, document: Document) -> tuple[str, ...]:
+    beside = document.beside
+    exif = with_texts(with_resolution(document.exif, beside.dpi), beside.texts)
+    _image(document).save(path, "WEBP", lossless=True, icc_profile=document.icc, exif=exif,
+                          xmp=beside.xmp)  # fmt: skip
+    return ()
+
+
+def _write_tiff(path: Path, document: Document) -> tuple[str, ...]:
+    write_tiff(path, document.pixels, document.icc, document.exif, document.beside)
+    return ()

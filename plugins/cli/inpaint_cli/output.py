@@ -17,6 +17,7 @@ from .colour import document_pixels, thumbnail_pixels
 from .images import Document, extension_for, write_document
 from .jobs import Prepared, cut
 from .layers import layer_picture, raw_patch
+from .metadata import Metadata
 from .sheet import Cell, edits_label, write_sheet
 
 
@@ -29,6 +30,11 @@ class Run:
     model: str = ""
     timings: dict[str, float] = field(default_factory=dict)
     sheet: str = ""
+    notes: list[str] = field(default_factory=list)  # of the files, before those of the frames
+
+    def note(self, sentences: Iterable[str]) -> None:
+        """Add what is to be said of the files, each sentence once."""
+        self.notes += [one for one in dict.fromkeys(sentences) if one not in self.notes]
 
     def summary(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
@@ -36,7 +42,10 @@ class Run:
             "candidates": self.candidates,
             "frame": [list(chosen.frame) for chosen in self.frames],
             "confidence": min((chosen.confidence for chosen in self.frames), default=0.0),
-            "warnings": [chosen.warning for chosen in self.frames if chosen.warning],
+            "warnings": [
+                *self.notes,
+                *(chosen.warning for chosen in self.frames if chosen.warning),
+            ],
             "model": self.model,
             "sheet": self.sheet,
             "timings": self.timings,
@@ -46,7 +55,13 @@ class Run:
 class Writer:
     """Writes every candidate as soon as it has arrived."""
 
-    def __init__(self, folder: Path, prepared: Prepared, file_format: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        prepared: Prepared,
+        file_format: str | None,
+        notes: Iterable[str] = (),
+    ) -> None:
         self._folder = folder
         self._prepared = prepared
         self._extension = extension_for(prepared.document, file_format)
@@ -56,6 +71,7 @@ class Writer:
         self._shown = canvas.clamp(hole.grow(margin))
         self._rows: dict[int, list[Cell]] = {}
         self.run = Run()
+        self.run.note((*prepared.document.notes, *notes))
 
     def write_all(self, events: Iterable[FillEvent], bar: tqdm[NoReturn]) -> Run:
         """Take a fill's or an edit's events; the files are complete when this returns."""
@@ -94,7 +110,7 @@ class Writer:
             "recipe": folder / f"recipe-{name}{variant}.json",
             "source": folder / f"recipe-{name}.source.png",
         }
-        write_document(files["image"], result)
+        self.run.note(write_document(files["image"], result))
         write_document(files["layer"], self._layer(layers))
         files["recipe"].write_text(candidate.recipe, "utf-8")
         if candidate.attachment:
@@ -119,6 +135,10 @@ class Writer:
             self._prepared.document,
             pixels=layer_picture(self._prepared.document.pixels, layers),
             exif=b"",
+            beside=Metadata(
+                dpi=self._prepared.document.beside.dpi,
+                png_colour=self._prepared.document.beside.png_colour,
+            ),
         )
 
     def _layer_extension(self) -> str:

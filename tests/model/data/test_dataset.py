@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import zipfile
 from pathlib import Path
@@ -237,3 +238,33 @@ def test_batches_are_in_minus_one_to_one_and_mirrored_on_demand(folder: Path) ->
     assert torch.equal(batch[1], batch[0].flip(2))
     assert batch.min() >= -1
     assert batch.max() <= 1
+
+
+def test_entries_of_a_zip_that_cannot_be_read_are_skipped_and_named(tmp_path: Path) -> None:
+    """One is damaged, one encrypted, and one packed by Deflate64, which Python cannot read."""
+    path = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in ("damaged.png", "encrypted.png", "packed.png", "whole.png"):
+            data = io.BytesIO()
+            picture(20, 20).save(data, "PNG")
+            file.writestr(name, data.getvalue())
+        entries = {entry.filename: entry for entry in file.infolist()}
+    changed = bytearray(path.read_bytes())
+    start = entries["damaged.png"].header_offset + 30 + len("damaged.png")
+    changed[start + 20 : start + 60] = bytes(40)
+    for name, place, value in (("encrypted.png", 6, 1), ("packed.png", 8, 9)):
+        changed[entries[name].header_offset + place] = value
+        directory = changed.rindex(name.encode()) - 46
+        changed[directory + place + 2] = value
+    path.write_bytes(changed)
+    read = load_pictures(path, 16)
+    assert read.names == ("whole.png",)
+    assert read.skipped == ("damaged.png", "encrypted.png", "packed.png")
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0, 65535.0])
+def test_a_float_tiff_keeps_its_brightness(tmp_path: Path, white: float) -> None:
+    values = np.linspace(0, white, 256, dtype=np.float32).reshape(16, 16)
+    Image.fromarray(values).save(tmp_path / "float.tif")
+    pixels = load_pictures(tmp_path, 16).pixels[0, 0].numpy().astype(int)
+    assert np.abs(pixels - np.arange(256).reshape(16, 16)).max() <= 1

@@ -72,6 +72,28 @@ def test_components_touch_at_corners() -> None:
     assert second.all()
 
 
+def test_points_of_parts_are_pixels_of_theirs_spread_over_them() -> None:
+    rng = np.random.default_rng(3)
+    mask = rng.random((60, 80)) < 0.2
+    mask[30:50, 20:70] = True
+    parts = components(mask)
+    for number, points in enumerate(parts.points(), start=1):
+        x, y = np.floor(points).astype(int).T
+        assert (parts.labels[y, x] == number).all()
+        count = int((parts.labels == number).sum())
+        assert len({*zip(x.tolist(), y.tolist(), strict=True)}) == len(points) == min(count, 64)
+
+
+@pytest.mark.parametrize(("width", "thin"), [(1, True), (4, True), (5, False), (9, False)])
+def test_what_is_thin_is_judged_by_squares_that_fit(width: int, thin: bool) -> None:
+    mask = np.zeros((60, 80), np.bool_)
+    mask[:, 10 : 10 + width] = True  # from side to side
+    mask[5:25, 40] = mask[5, 40:60] = True  # an angle of 1 px
+    assert components(mask).are_thin(4) == [thin, True]
+    assert Hole(mask.astype(np.uint8)).is_thin(4) == thin
+    assert components(mask).are_thin(0) == [False, False]
+
+
 def test_specks_count_as_few_parts_that_cover_the_hole() -> None:
     mask = np.random.default_rng(0).random((300, 400)) < 0.05
     mask[:, 200:320] = False

@@ -22,7 +22,7 @@ from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.grouping import MET, Choice, grouped
+from inpaint_model.document.grouping import MET, Choice, Part, grouped
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.model_view import look
 from inpaint_model.document.placement import Fitting, place
@@ -298,6 +298,58 @@ def test_a_selection_mostly_beside_the_frame_is_still_its_own(eye: Eye) -> None:
         assert placement.mode == mode
 
 
+def test_an_outline_around_the_frame_is_judged_by_its_pixels(eye: Eye) -> None:
+    """Its box is where the frame is, but nothing of it would be filled by the model."""
+    eye.target = Frame(310, 220, 170, 0)
+    picture = located(700, 600)
+    for inset, mode in ((100, "box"), (80, "auto")):  # of the outline, from the frame's center
+        coverage = np.zeros((600, 700), np.uint8)
+        coverage[220 - inset : 220 + inset, 310 - inset : 310 + inset] = 255
+        coverage[223 - inset : 217 + inset, 313 - inset : 307 + inset] = 0
+        (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
+        assert placement.mode == mode
+        assert ("beside what the model knows" in placement.warning) == (mode == "box")
+
+
+def specks(count: int, seed: int = 0) -> np.ndarray:
+    """Dust [600, 700] of 2 px, and hairlines from side to side."""
+    rng = np.random.default_rng(seed)
+    coverage = np.zeros((600, 700), np.uint8)
+    for x, y in rng.integers([0, 0], [698, 598], (count, 2)):
+        coverage[y : y + 2, x : x + 2] = 255
+    coverage[:, 50] = coverage[400] = 200
+    return coverage
+
+
+@pytest.mark.parametrize("count", [20, 500, 5000])
+def test_scratches_and_dust_are_one_group(eye: Eye, count: int) -> None:
+    coverage = specks(count)
+    (placement,) = frame_holes(Model(eye), located(700, 600), Hole(coverage))  # type: ignore[arg-type]
+    assert placement.mode == "auto"
+    assert "the rest is filled smoothly" in placement.warning
+    assert np.array_equal(placement.hole.coverage, placement.box.cut(coverage))
+
+
+def test_a_hole_among_dust_keeps_its_own_frame(eye: Eye) -> None:
+    coverage = specks(200)
+    coverage[200:240, 290:330] = 255
+    coverage[500:560, 600:660] = 255  # far from what the model knows
+    found = frame_holes(Model(eye), located(700, 600), Hole(coverage))  # type: ignore[arg-type]
+    assert [placement.mode for placement in found] == ["box", "auto", "auto"]
+    filled = np.zeros_like(coverage)
+    for placement in found:
+        placement.box.cut(filled)[...] += placement.hole.coverage
+    assert np.array_equal(filled, coverage)
+
+
+def test_few_specks_are_framed_like_other_holes(eye: Eye) -> None:
+    coverage = np.zeros((600, 700), np.uint8)
+    for x, y in ((310, 220), (300, 200), (600, 500)):
+        coverage[y : y + 3, x : x + 3] = 255
+    found = frame_holes(Model(eye), located(700, 600), Hole(coverage))  # type: ignore[arg-type]
+    assert [placement.mode for placement in found] == ["auto", "box"]
+
+
 @st.composite
 def selections(draw: st.DrawFn) -> np.ndarray:
     """Soft selections [180, 220] of one to four rectangles and ellipses, and specks."""
@@ -458,17 +510,24 @@ def test_share_inside() -> None:
     assert geometry.share_inside(frame, Box(80, 80, 5, 5)) == 0
 
 
+def parts_of(boxes: Sequence[Box]) -> list[Part]:
+    """Parts that fill their boxes."""
+    steps = (np.arange(8) + 0.5) / 8
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    return [Part(box, np.array(box[:2]) + grid * np.array(box[2:])) for box in boxes]
+
+
 def test_groups_grow_until_nobody_joins() -> None:
     def choose(box: Box) -> Choice:
         return Choice(geometry.box_frame(box, 1000, 1000, 0, 3.0), "box", 1.0)
 
     chain = [Box(100, 500, 40, 40), Box(160, 500, 20, 20), Box(220, 500, 20, 20)]
     far = Box(800, 100, 10, 10)
-    groups = grouped([far, *chain], choose)
+    groups = grouped(parts_of([far, *chain]), choose)
     assert [members for members, _ in groups] == [[2, 3, 4], [1]]
     dots = [Box(20 * (i % 7), 20 * (i // 7), 1, 1) for i in range(49)]
     with pytest.raises(ValueError, match="more than 32 regions"):
-        grouped(dots, choose)
+        grouped(parts_of(dots), choose)
 
 
 @pytest.mark.slow
@@ -489,9 +548,9 @@ def test_the_frames_of_a_recipe_find_the_same_groups_again(seed: int, count: int
             return Choice(found, "auto", 1.0)
         return Choice(geometry.box_frame(box, 1000, 1000, 256), "box", 0.0)
 
-    first = grouped(boxes, choose)
+    first = grouped(parts_of(boxes), choose)
     recorded = iter([choice.frame for _, choice in first])
-    again = grouped(boxes, lambda box: Choice(next(recorded), "auto", 1.0))
+    again = grouped(parts_of(boxes), lambda box: Choice(next(recorded), "auto", 1.0))
     assert [members for members, _ in again] == [members for members, _ in first]
 
 

@@ -133,3 +133,40 @@ def test_it_is_worth_while_where_the_model_is_out_of_its_depth() -> None:
     assert is_worth_smoothing([beside])
     assert is_worth_smoothing([small, beside])
     assert not is_worth_smoothing([small, large])
+
+
+def scratched() -> np.ndarray:
+    """A hole, and dust and a hairline over the whole of a picture [300, 400]."""
+    rng = np.random.default_rng(4)
+    mask = np.zeros((300, 400), np.uint8)
+    for x, y in rng.integers([0, 0], [398, 298], (150, 2)):
+        mask[y : y + 2, x : x + 2] = 255
+    mask[:, 390] = 255
+    mask[100:160, 40:110] = 255
+    return mask
+
+
+@pytest.mark.parametrize("frame", ["auto", "box"])
+def test_a_recipe_of_a_scratched_picture_makes_it_again(
+    document: DocumentInpainter, frame: Any
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    mask = scratched()
+    session = document.open(picture, mask, frame=frame)
+    assert 1 < len(session.placements) <= 3
+    fill = next(document.fill(session, [7]))
+    assert (fill.composite[mask == 0] == picture[mask == 0]).all()
+    reopened = document.reopen(fill.recipe, session.attachment(), picture, mask)
+    again = document.edit(reopened, reopened.candidates[0], {})
+    np.testing.assert_array_equal(again.composite, fill.composite)
+
+
+@pytest.mark.parametrize(("share", "offered"), [(0.03, True), (0.1, False)])
+def test_a_line_is_offered_a_smooth_fill_however_long_it_is(share: float, offered: bool) -> None:
+    picture = np.zeros((300, 400, 3), np.uint8)
+    coverage = np.zeros((300, 400), np.uint8)
+    width = round(share * 200)
+    coverage[150 : 150 + width, 110:290] = 255
+    hole = Hole(coverage)
+    placed = place(DocumentPicture(picture), hole, Frame(200, 150, 200), 32, mode="auto")
+    assert is_worth_smoothing([placed]) == offered

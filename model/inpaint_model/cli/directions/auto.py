@@ -9,6 +9,7 @@ from inpaint_model.cli import picture_options
 from inpaint_model.cli.directions import check
 from inpaint_model.cli.directions.options import evenly, positive
 from inpaint_model.data import devices
+from inpaint_model.training.ranges import SEEDS, whole
 
 if TYPE_CHECKING:
     from inpaint_model.directions.attributes import Attribute
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             option, type=positive, default=default, metavar="N", help=f"{meaning} ({default})"
         )
-    parser.add_argument("--fit-seed", type=int, default=0, help="of the first sample (default 0)")
+    parser.add_argument(
+        "--fit-seed", type=whole(0, SEEDS), default=0, help="of the first sample (default 0)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

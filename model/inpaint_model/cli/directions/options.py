@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inpaint_model.data import devices
+from inpaint_model.training.ranges import SEEDS, real, whole
 
 if TYPE_CHECKING:
     from inpaint_model.document.arrays import ImageU8
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
     """Add how many pictures are sampled, and how."""
     parser.add_argument("--samples", type=positive, default=samples, help="(default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first sample (default 0)")
     parser.add_argument(
-        "--truncation", type=float, default=1.0, metavar="PSI", help="of the samples (default 1)"
+        "--seed", type=whole(0, SEEDS), default=0, help="of the first sample (default 0)"
+    )
+    parser.add_argument(
+        "--truncation", type=real(), default=1.0, metavar="PSI", help="of the samples (default 1)"
     )
     add_device(parser)
 
@@ -55,12 +58,8 @@ def add_scorers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def positive(text: str) -> int:
-    """Return a whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return value
+positive = whole(1)
+"""Reads a whole number above 0."""
 
 
 def evenly(sources: Sequence[str], resolution: int, count: int) -> list[ImageU8]:

@@ -6,6 +6,7 @@ import argparse
 
 from inpaint_model.cli.directions.options import add_layers, add_sampling, add_scorers
 from inpaint_model.data import devices
+from inpaint_model.training.ranges import real
 
 FLAT = 1e-9  # a score that varies less has nothing to be fitted to
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--extremes",
-        type=float,
+        type=real(0, 0.5),
         default=0.02,
         metavar="SHARE",
         help="share of the samples taken at each end of the scores (default 0.02)",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from inpaint_model.cli.train import training_run
 from inpaint_model.cli.train.training_run import describe
+from inpaint_model.training.ranges import whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,9 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, required=False, use="to paste into scenes (default: samples of the generator)"
     )
     parser.add_argument(
-        "--samples", type=int, default=2000, metavar="N", help="samples to draw (default: 2000)"
+        "--samples",
+        type=whole(1),
+        default=2000,
+        metavar="N",
+        help="samples to draw (default: 2000)",
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
+    parser.add_argument(
+        "--threads", type=whole(1, 1024), metavar="N", help="processor threads to use"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be done, and do nothing"
     )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from inpaint_model.cli.train import training_run
 from inpaint_model.cli.train.training_run import describe
+from inpaint_model.training.ranges import whole
 
 if TYPE_CHECKING:
     from inpaint_model.networks.discriminator import Discriminator
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--reduce",
-        type=int,
+        type=whole(1, 1024),
         default=1,
         metavar="N",
         help="train at the preset's resolution / N; grow the result with --grow-from (default: 1)",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from inpaint_model.cli import picture_options
 from inpaint_model.data import devices
+from inpaint_model.training.ranges import real, whole
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every training takes."""
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     parser.add_argument("--device", default="auto", help=f"{devices.HELP} (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="processor threads to use")
+    parser.add_argument(
+        "--threads", type=whole(1, 1024), metavar="N", help="processor threads to use"
+    )
     parser.add_argument("--name", default="", help="name of the bundle (default: the folder's)")
     parser.add_argument("--licence", default="unknown", help="licence of the weights")
     parser.add_argument("--provenance", default="unknown", help="where the data come from")
@@ -63,7 +66,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str
         help="tables with the columns file and crop_px; later ones override earlier ones",
     )
     parser.add_argument(
-        "--min-crop", type=float, metavar="PX", help="leave out pictures with a smaller crop_px"
+        "--min-crop", type=real(), metavar="PX", help="leave out pictures with a smaller crop_px"
     )
 
 
