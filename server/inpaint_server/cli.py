@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,9 @@ def main(
 
     make_loader: where models come from, given device and precision; None: bundles.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when torch is imported
     # Imported now that --help has been answered; torch only when nothing speaks against a start.

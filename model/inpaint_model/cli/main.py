@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import NamedTuple
 
 
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns 0 (done), 1 (out of memory), 2 (bad usage, bad input or a full disk) or 130 (Ctrl-C);
     one line says what is wrong.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
+            stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments[0] if arguments else None).parse_args(arguments)
     try:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from .exit_status import status_of
 from .fill import fill_one
 from .images import EXTENSIONS, UnusableImageError
+from .output import write_bytes
 
 DONE = "result.json"  # written last: its presence says that a picture is complete
 _OPTIONS = (
@@ -51,7 +52,8 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
                     result = run.summary()
                     for note in run.notes:
                         bar.write(f"inpaint: {picture}: {note}", file=sys.stderr)
-                    (folder / DONE).write_text(json.dumps({**wanted, "result": result}), "utf-8")
+                    record = json.dumps({**wanted, "result": result})
+                    write_bytes(folder / DONE, record.encode())
             except NoDaemon:
                 raise
             except (UnusableImageError, InpaintError, OSError, MemoryError) as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,6 +162,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
+            stream.reconfigure(errors="backslashreplace")
     options = _checked(parser(), arguments)
     if options.command == "plugins":
         if options.action == "doctor":
@@ -169,10 +174,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from inpaint_install.hosts import manage
 
         return manage(options.action, options.host)
+    return _told(options)
+
+
+def _told(options: argparse.Namespace) -> int:
+    """Run a command that fills; tell errors in one line."""
     from inpaint_client import InpaintError
 
     from . import commands
-    from .exit_status import BAD_INPUT, INTERRUPTED, status_of
+    from .exit_status import BAD_INPUT, INTERRUPTED, REFUSED, status_of
     from .images import UnusableImageError
 
     command = {"info": commands.info, "fill": commands.fill, "edit": commands.edit}
@@ -187,6 +197,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "other programs",
             file=sys.stderr,
         )
+        return BAD_INPUT
+    except BrokenPipeError:  # who reads the output has gone; nor can what is left be flushed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    except OSError as error:
+        print(f"inpaint: {error.filename or 'input or output'}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED

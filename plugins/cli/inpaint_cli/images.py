@@ -34,6 +34,7 @@ from .metadata import (
     with_texts,
 )
 from .tiff_files import read_tiff, write_tiff
+from .whole_files import whole_file
 
 Pixels = npt.NDArray[Any]
 
@@ -124,9 +125,18 @@ def write_document(path: Path, document: Document) -> tuple[str, ...]:
     writers: dict[str, Callable[[Path, Document], tuple[str, ...]]]
     writers = {"TIFF": _write_tiff, "PNG": _write_png, "JPEG": _write_jpeg, "WEBP": _write_webp}
     try:
-        return writers[kind](path, document)
-    except (OSError, ValueError) as error:
+        with whole_file(path) as beside:
+            return writers[kind](beside, document)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    except ValueError as error:
         raise UnusableImageError(f"{path} cannot be written: {error}") from error
+
+
+def cannot_write(path: Path, error: OSError) -> UnusableImageError:
+    """Return the sentence for a file or a folder that cannot be written."""
+    reason = (error.strerror or str(error)).lower()
+    return UnusableImageError(f"{path} cannot be written ({reason}); choose another --out")
 
 
 def extension_for(document: Document, chosen: str | None) -> str:
@@ -315,8 +325,10 @@ def _write_jpeg(path: Path, document: Document) -> tuple[str, ...]:
     more: dict[str, Any] = {"xmp": xmp} if xmp else {}
     if beside.dpi:
         more["dpi"] = tuple(min(max(round(value), 1), 65535) for value in beside.dpi)
-    _image(document).save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=icc,
+    file = io.BytesIO()  # Pillow would not notice that the disk is full
+    _image(document).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=icc,
                           exif=exif, comment=comment, **more)  # fmt: skip
+    path.write_bytes(file.getvalue())
     return tuple(notes)
 
 

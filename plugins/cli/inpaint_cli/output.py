@@ -14,11 +14,18 @@ from inpaint_model.document.compositing import Patch, composite
 from tqdm import tqdm
 
 from .colour import document_pixels, thumbnail_pixels
-from .images import Document, extension_for, write_document
+from .images import (
+    Document,
+    UnusableImageError,
+    cannot_write,
+    extension_for,
+    write_document,
+)
 from .jobs import Prepared, cut
 from .layers import layer_picture, raw_patch
 from .metadata import Metadata
 from .sheet import Cell, edits_label, write_sheet
+from .whole_files import whole_file
 
 
 @dataclass
@@ -75,7 +82,7 @@ class Writer:
 
     def write_all(self, events: Iterable[FillEvent], bar: tqdm[NoReturn]) -> Run:
         """Take a fill's or an edit's events; the files are complete when this returns."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        _make(self._folder)
         for event in events:
             if isinstance(event, FrameChosen):
                 self.run.frames.append(event)
@@ -112,9 +119,9 @@ class Writer:
         }
         self.run.note(write_document(files["image"], result))
         write_document(files["layer"], self._layer(layers))
-        files["recipe"].write_text(candidate.recipe, "utf-8")
+        write_bytes(files["recipe"], candidate.recipe.encode())
         if candidate.attachment:
-            files["source"].write_bytes(candidate.attachment)
+            write_bytes(files["source"], candidate.attachment)
         recipe = json.loads(candidate.recipe)
         self.run.model = str(recipe["model"])
         self.run.candidates.append(
@@ -169,5 +176,35 @@ class Writer:
         if all(len(row) == 1 for row in rows):  # no variants: four candidates a row
             cells = [row[0] for row in rows]
             rows = [cells[k : k + 4] for k in range(0, len(cells), 4)]
-        write_sheet(path, original, coverage, rows)
+        try:
+            with whole_file(path) as beside:
+                write_sheet(beside, original, coverage, rows)
+        except OSError as error:
+            raise cannot_write(path, error) from error
         self.run.sheet = str(path)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        UnusableImageError: it cannot be written.
+    """
+    try:
+        with whole_file(path) as beside:
+            beside.write_bytes(content)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of the results, with those above it, unless it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UnusableImageError(
+            f"{folder} cannot be the folder of results: there is a file of that name, or of a "
+            "folder above it; choose another --out"
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -52,7 +53,9 @@ def write_sheet(
             x, y = GAP + c * (size[0] + GAP), GAP + r * (size[1] + LABEL + GAP)
             sheet.paste(image.resize((size[0], size[1]), Image.Resampling.LANCZOS), (x, y))
             draw.text((x, y + size[1] + 4), label, INK, font)
-    sheet.save(path)
+    file = io.BytesIO()  # Pillow would not notice that the disk is full
+    sheet.save(file, "PNG")
+    path.write_bytes(file.getvalue())
 
 
 def _image(pixels: UInt8) -> Image.Image:
