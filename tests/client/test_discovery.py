@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -85,6 +86,22 @@ def test_a_dead_process_is_stale_though_somebody_took_its_port(home: Path, liste
     os.waitpid(pid, 0)
     assert not process_exists(pid)
     write(home / "run", address=listener, pid=pid)
+    with pytest.raises(NoDaemon):
+        find_daemon()
+
+
+def test_a_lock_that_nobody_holds_is_stale_though_number_and_port_are_in_use(
+    home: Path, listener: str
+) -> None:
+    """Of a killed daemon whose number and port other programs have now."""
+    write(home / "run", address=listener)
+    lock = home / "run" / "inpaint" / "server.lock"
+    lock.touch()
+    with pytest.raises(NoDaemon):
+        find_daemon()
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert str(find_daemon()) == listener
     with pytest.raises(NoDaemon):
         find_daemon()
 

@@ -8,6 +8,7 @@ every `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(arguments[0] if arguments else None).parse_args(arguments)
     try:
         status: int = args.run(args)
+    except BrokenPipeError:  # who reads the output has gone; nor can what is left be flushed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError) as error:
         print(f"inpaint-model: {_one_line(error)}", file=sys.stderr)
         return 2

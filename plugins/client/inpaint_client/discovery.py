@@ -42,7 +42,12 @@ class RuntimeFile:
         return parse_endpoint(self.address, self.token, tls)
 
     def is_stale(self) -> bool:
-        """Return whether the daemon that wrote it is gone (killed, or the machine restarted)."""
+        """Return whether the daemon that wrote it is gone (killed, or the machine restarted).
+
+        Its number and its port may belong to other programs by now; its lock does not.
+        """
+        if is_locked(self.path.with_suffix(".lock")) is False:
+            return True
         if not is_sandboxed() and not process_exists(self.pid):
             return True
         return not accepts(self.endpoint())
@@ -134,6 +139,25 @@ def accepts(endpoint: Endpoint, timeout_s: float = _ANSWER_S) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool | None:
+    """Return whether a daemon holds its lock; None if that cannot be told.
+
+    A lock is of a process, and goes with it.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is none, or the file system has no locks
+        return None
+    return False
 
 
 def process_exists(pid: int) -> bool:

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
@@ -22,6 +23,9 @@ from ..errors import AlreadyRunning, ConfigurationError
 log = logging.getLogger(__name__)
 
 SESSION_FOLDERS = Path("/run/user")  # where XDG_RUNTIME_DIR lies; Flatpak shows its programs none
+
+
+_ATTEMPTS, _PAUSE_S = 5, 0.02
 
 
 def default_runtime_file() -> Path:
@@ -92,7 +96,7 @@ class RuntimeFile:
             raise ConfigurationError(
                 f"cannot write the runtime file {self.path}: {error.strerror}"
             ) from error
-        if not _try_lock(self._lock):
+        if not _lock(self._lock):
             self._lock.close()
             raise AlreadyRunning(_whose(self.path))
         if self._held is not None:
@@ -140,6 +144,15 @@ class RuntimeFile:
                 self._copy.write(address, token)
             except OSError as error:
                 log.warning("%s cannot be written: %s", self._copy.path, error.strerror)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock the file; a client that just looks whether it is locked is waited for."""
+    for _ in range(_ATTEMPTS):
+        if _try_lock(file):
+            return True
+        time.sleep(_PAUSE_S)
+    return False
 
 
 def _try_lock(file: IO[str]) -> bool:

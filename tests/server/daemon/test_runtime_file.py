@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from daemons import DaemonProcess
 from inpaint_client import BlockingClient, NoDaemon, find_daemon
 from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
-from inpaint_client.discovery import read_runtime_file
+from inpaint_client.discovery import is_locked, read_runtime_file
 from inpaint_protos.secret import Secret
 from inpaint_server import __version__
 from inpaint_server.daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
@@ -174,3 +176,16 @@ def test_the_client_looks_where_the_daemon_writes(
     written = default_runtime_file()
     assert written == folders_module.runtime_folders()[0] / "server.json"
     assert written.is_absolute()
+
+
+def test_a_client_that_looks_does_not_keep_a_daemon_from_starting(tmp_path: Path) -> None:
+    path = tmp_path / "server.json"
+    with RuntimeFile(path) as first:
+        first.write("127.0.0.1:1", Secret("token"))
+        assert is_locked(path.with_suffix(".lock")) is True
+    assert is_locked(path.with_suffix(".lock")) is False
+    with path.with_suffix(".lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with RuntimeFile(path):
+            assert is_locked(path.with_suffix(".lock")) is True
