@@ -23,7 +23,9 @@ def test_a_token_is_seen_nowhere(tmp_path: Path) -> None:
     token_file = tmp_path / "token"
     token_file.write_text(f"{WORD}\n")
     Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "p.png")
-    Image.fromarray(np.full((32, 32), 255, np.uint8)).save(tmp_path / "m.png")
+    hole = np.zeros((32, 32), np.uint8)
+    hole[8:20, 8:20] = 255
+    Image.fromarray(hole).save(tmp_path / "m.png")
     config = f"token_file: {token_file}\nlog_level: debug"
     said: list[str] = []
     with DaemonProcess(tmp_path, config=config) as daemon:
