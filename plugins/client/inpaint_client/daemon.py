@@ -19,7 +19,7 @@ from typing import NamedTuple
 from .discovery import find_daemon, flatpak_remedy, is_local_choice
 from .endpoint import Endpoint
 from .errors import Cancelled, NoDaemon, ProgramNotFound, StartFailed
-from .folders import cache_folder, is_flatpak
+from .folders import cache_folder, home, is_flatpak
 from .sentence import Sentence
 from .settings import ConnectionSettings, connection_file
 
@@ -161,7 +161,7 @@ def _candidates(beside: Path) -> Iterator[Path | str | None]:
         for place in (folder, folder / ".venv"):
             yield place / "bin" / PROGRAM
             yield place / "Scripts" / f"{PROGRAM}.exe"
-    yield Path.home() / ".local/bin" / PROGRAM  # pipx, uv; not on the PATH of every desktop
+    yield home() / ".local/bin" / PROGRAM  # pipx, uv; not on the PATH of every desktop
 
 
 def _command_outside_flatpak(executable: str) -> list[str]:
@@ -175,7 +175,17 @@ def _command_outside_flatpak(executable: str) -> list[str]:
 
 
 def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
-    log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartFailed(
+            Sentence(
+                "The folder {folder} cannot be made ({error}).",
+                folder=log_path.parent,
+                error=error.strerror,
+            ),
+            Sentence("Set HOME or XDG_CACHE_HOME to a folder of yours."),
+        ) from error
     environment = {k: v for k, v in os.environ.items() if k not in _HOST_VARIABLES}
     flags = 0
     if sys.platform == "win32":
@@ -192,7 +202,7 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
                 env=environment,
                 start_new_session=True,
                 creationflags=flags,
-                cwd=Path.home(),
+                cwd=home() if home().is_dir() else Path("/"),
             )
     except OSError as error:
         raise StartFailed(

@@ -14,12 +14,23 @@ from pathlib import Path
 NAME = "inpaint"
 
 
+def home() -> Path:
+    """Return the user's home folder.
+
+    In a container there may be none: then a place where nothing is found and nothing can be made.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)
+
+
 def config_folder() -> Path:
     """Return the folder of the user's settings, such as ~/.config/inpaint. Not made here."""
     if sys.platform == "win32":
         return _local_app_data() / NAME
     if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support" / NAME
+        return home() / "Library/Application Support" / NAME
     return _xdg("XDG_CONFIG_HOME", ".config") / NAME
 
 
@@ -28,7 +39,7 @@ def cache_folder() -> Path:
     if sys.platform == "win32":
         return _local_app_data() / NAME / "Cache"
     if sys.platform == "darwin":
-        return Path.home() / "Library/Caches" / NAME
+        return home() / "Library/Caches" / NAME
     return _xdg("XDG_CACHE_HOME", ".cache") / NAME
 
 
@@ -44,7 +55,7 @@ def runtime_folders() -> list[Path]:
     if sys.platform == "win32":
         folders.append(_local_app_data() / "Temp" / NAME)
     if sys.platform == "darwin":
-        folders.append(Path.home() / "Library/Caches/TemporaryItems" / NAME)
+        folders.append(home() / "Library/Caches/TemporaryItems" / NAME)
     folders.append(cache_folder())
     if is_sandboxed():
         folders += _folders_outside()
@@ -64,18 +75,18 @@ def is_flatpak() -> bool:
 def _folders_outside() -> list[Path]:
     """Those of a daemon outside the sandbox: Flatpak keeps the real home, Snap names it."""
     user = os.getuid()
-    home = Path(os.environ.get("SNAP_REAL_HOME") or Path.home())
+    real_home = Path(os.environ.get("SNAP_REAL_HOME") or home())
     return [
         Path(f"/run/user/{user}") / NAME,
         Path(f"/run/host/run/user/{user}") / NAME,
-        home / ".cache" / NAME,
+        real_home / ".cache" / NAME,
     ]
 
 
 def _xdg(variable: str, fallback: str) -> Path:
     value = os.environ.get(variable, "")
-    return Path(value) if Path(value).is_absolute() else Path.home() / fallback
+    return Path(value) if Path(value).is_absolute() else home() / fallback
 
 
 def _local_app_data() -> Path:
-    return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local")
+    return Path(os.environ.get("LOCALAPPDATA") or home() / "AppData/Local")

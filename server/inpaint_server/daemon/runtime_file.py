@@ -32,19 +32,28 @@ def default_runtime_file() -> Path:
     """`inpaint/server.json` in the user's runtime folder, else in the user's private cache.
 
     Relative paths in the XDG variables do not count, as their specification asks; clients look no
-    further either.
+    further either. Nor does a runtime folder of another user, as `su` and `sudo` leave it: then a
+    line of the log says so.
+
+    Raises:
+        ConfigurationError: there is no home folder where one is needed.
     """
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     if runtime.is_absolute():
-        return runtime / "inpaint" / "server.json"
+        problem = _why_unusable(runtime)
+        if not problem:
+            return runtime / "inpaint" / "server.json"
+        log.warning(
+            "XDG_RUNTIME_DIR (%s) %s; the cache folder is used in its place", runtime, problem
+        )
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        local = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
         return Path(local, "Temp", "inpaint", "server.json")
     if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/TemporaryItems/inpaint/server.json"
+        return _home() / "Library/Caches/TemporaryItems/inpaint/server.json"
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not cache.is_absolute():
-        cache = Path.home() / ".cache"
+        cache = _home() / ".cache"
     return cache / "inpaint" / "server.json"
 
 
@@ -56,7 +65,33 @@ def visible_copy(path: Path) -> Path | None:
     """
     if not path.is_relative_to(SESSION_FOLDERS):
         return None
-    return Path.home() / ".cache" / "inpaint" / "server.json"
+    try:
+        return _home() / ".cache" / "inpaint" / "server.json"
+    except ConfigurationError:
+        return None
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ConfigurationError(
+            "this user has no home folder; set HOME or XDG_RUNTIME_DIR to a folder of yours, or "
+            "give `runtime_file`"
+        ) from None
+
+
+def _why_unusable(folder: Path) -> str:
+    """Return why this user's daemon cannot keep its runtime file in a folder; empty if it can."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return ""  # it is made
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        return "belongs to another user"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "cannot be written"
 
 
 class Predecessor(NamedTuple):

@@ -6,21 +6,26 @@ import fcntl
 import json
 import logging
 import os
+import pwd
 import signal
+import socket
 import sys
 from pathlib import Path
 from threading import Timer
+from typing import NoReturn
 
 import pytest
 from daemons import DaemonProcess
-from inpaint_client import BlockingClient, NoDaemon, find_daemon
+from inpaint_client import BlockingClient, ConnectionSettings, NoDaemon, find_daemon
 from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
+from inpaint_client.daemon import start_daemon
 from inpaint_client.discovery import is_locked, read_runtime_file
+from inpaint_client.errors import StartFailed
 from inpaint_protos.secret import Secret
 from inpaint_server import __version__
 from inpaint_server.daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
-from inpaint_server.errors import AlreadyRunning
+from inpaint_server.errors import AlreadyRunning, ConfigurationError
 
 
 @pytest.fixture
@@ -189,3 +194,55 @@ def test_a_client_that_looks_does_not_keep_a_daemon_from_starting(tmp_path: Path
         Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
         with RuntimeFile(path):
             assert is_locked(path.with_suffix(".lock")) is True
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user of a container: no HOME, and no entry in the list of users."""
+
+    def unknown(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+def test_a_user_without_a_home_has_a_runtime_folder(
+    nobody: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    path = default_runtime_file()
+    assert path == tmp_path / "inpaint" / "server.json"
+    assert visible_copy(Path("/run/user/1000/inpaint/server.json")) is None
+    with pytest.raises(NoDaemon):
+        find_daemon()
+    with RuntimeFile(path) as runtime, socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        runtime.write(address, Secret("token"))
+        assert str(find_daemon()) == address
+
+
+def test_a_user_without_any_folder_is_told_what_to_set(
+    nobody: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with pytest.raises(ConfigurationError, match="no home folder; set HOME or XDG_RUNTIME_DIR"):
+        default_runtime_file()
+    with pytest.raises(StartFailed, match=r"cannot be made \(Not a directory\)"):
+        start_daemon(["true"], ConnectionSettings(), lambda starting: None, lambda: True, 1.0)
+
+
+def test_the_runtime_folder_of_another_user_is_passed_over(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(foreign))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert default_runtime_file() == foreign / "inpaint" / "server.json"
+    monkeypatch.setattr(os, "getuid", lambda: foreign.stat().st_uid + 1)
+    with caplog.at_level(logging.WARNING):
+        assert default_runtime_file() == home / ".cache/inpaint/server.json"
+    assert "belongs to another user" in caplog.text
+    assert home / ".cache/inpaint" in folders_module.runtime_folders()  # where clients look, too
