@@ -129,16 +129,30 @@ def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
     """
     temporary, old = (folder.with_name(folder.name + end) for end in (".writing", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
-    if keep:
-        shutil.copytree(folder, temporary, copy_function=_link)
-    else:
-        temporary.mkdir(parents=True)
-    yield temporary
+    try:
+        if keep:
+            shutil.copytree(folder, temporary, copy_function=_link)
+        else:
+            _make(temporary)
+        yield temporary
+    except BaseException:  # a full disk or Ctrl-C: what is half done helps nobody
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     temporary.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(
+            f"{folder.parent} is not a folder, so that no bundle can be written into it; choose "
+            "another place"
+        ) from None
 
 
 def edit_manifest(folder: Path, **entries: object) -> None:
