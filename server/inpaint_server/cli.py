@@ -106,6 +106,29 @@ def main(
         if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
+    try:
+        return _run(options, make_loader)
+    except Exception as error:
+        if not is_of_packages(error):
+            raise
+        print(
+            f"inpaint-server: the packages of this Python do not fit together "
+            f"({' '.join(str(error).split())}); `{sys.executable} -m pip install --upgrade "
+            "inpaint-stylegan` mends that, or install it into an environment of its own",
+            file=sys.stderr,
+        )
+        return 2
+
+
+def is_of_packages(error: Exception) -> bool:
+    """Return whether an error says that a package is missing, or of an unfit version."""
+    # protobuf's own, which older versions of it do not have.
+    return isinstance(error, ImportError) or type(error).__name__ == "VersionError"
+
+
+def _run(
+    options: argparse.Namespace, make_loader: Callable[[torch.device, str], Loader] | None
+) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when torch is imported
     # Imported now that --help has been answered; torch only when nothing speaks against a start.
     from .config import ServerConfig, override, read_config
