@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check format schemas test test-fast test-gpu test-hosts test-hosts-next fuzz soak demo run bench clean
+.PHONY: help setup protos plugins check format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ test-hosts: setup  ## the plug-ins in real Kritas and in GIMP, which it installs
 test-hosts-next: setup  ## the same in Krita 6 and GIMP 3.2, of Debian's unstable
 	@scripts/setup-hosts unstable
 	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts -k unstable
+
+test-dependencies: setup  ## the lowest and the newest versions that pyproject.toml allows
+	scripts/test-dependencies lowest newest
 
 demo: setup  ## start a daemon, fill the example picture through it, stop the daemon
 	$(PY) examples/demo.py

@@ -122,8 +122,12 @@ def main(
 
 def is_of_packages(error: Exception) -> bool:
     """Return whether an error says that a package is missing, or of an unfit version."""
-    # protobuf's own, which older versions of it do not have.
-    return isinstance(error, ImportError) or type(error).__name__ == "VersionError"
+    if isinstance(error, ImportError):  # one about our own modules is a mistake of ours
+        return not (error.name or "").startswith("inpaint_")
+    # protobuf's own, which its older versions do not have; and what code made by grpcio-tools says.
+    return type(error).__name__ == "VersionError" or (
+        isinstance(error, RuntimeError) and str(error).startswith("The grpc package installed")
+    )
 
 
 def _run(

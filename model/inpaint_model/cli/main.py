@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 
 class Command(NamedTuple):
@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(arguments[0] if arguments else None).parse_args(arguments)
     try:
+        args = _parser(arguments[0] if arguments else None).parse_args(arguments)
         status: int = args.run(args)
     except BrokenPipeError:  # who reads the output has gone; nor can what is left be flushed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,9 +66,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells bad usage in a line, like all that is wrong; the parsers of commands are such, too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what `main` prints.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"{message} (`{self.prog} --help` lists all options)")
+
+
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
     """Return the parser of all commands; only `chosen` knows its arguments."""
-    parser = argparse.ArgumentParser(prog="inpaint-model", description=__doc__.partition("\n")[0])
+    parser = _Parser(prog="inpaint-model", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         own = commands.add_parser(command.name, help=command.help, description=command.help)

@@ -21,6 +21,11 @@ runtime_version.ValidateProtobufRuntimeVersion(
     ("module", "code", "said"),
     [
         ("grpc_health/v1/health_pb2.py", NEWER, "99.1.0"),
+        (
+            "grpc_health/v1/health_pb2.py",
+            "raise RuntimeError('The grpc package installed is at version 1.71.0, but')",
+            "version 1.71.0",
+        ),
         ("grpc_reflection/__init__.py", "import not_there_at_all", "not_there_at_all"),
     ],
 )
