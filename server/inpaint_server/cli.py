@@ -107,6 +107,14 @@ def main(
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
+        Path.cwd()
+    except FileNotFoundError:  # torch's libraries do not load there
+        print(
+            "inpaint-server: the current folder has been removed; change to another one",
+            file=sys.stderr,
+        )
+        return 2
+    try:
         return _run(options, make_loader)
     except Exception as error:
         if not is_of_packages(error):

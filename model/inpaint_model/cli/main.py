@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        _check_folder()
         args = _parser(arguments[0] if arguments else None).parse_args(arguments)
         status: int = args.run(args)
     except BrokenPipeError:  # who reads the output has gone; nor can what is left be flushed
@@ -64,6 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _check_folder() -> None:
+    """Raise ValueError in a folder that has been removed, where torch's libraries do not load."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ValueError("the current folder has been removed; change to another one") from None
 
 
 class _Parser(argparse.ArgumentParser):

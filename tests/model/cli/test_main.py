@@ -246,3 +246,19 @@ def test_every_public_name_is_there() -> None:
     assert sorted(inpaint_model.__all__) == sorted(inpaint_model._HOMES)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = inpaint_model.nothing
+
+
+@pytest.mark.parametrize(
+    "command", [["inpaint_model.cli", "info", "portrait"], ["inpaint_server", "--model", "tiny"]]
+)
+def test_a_folder_that_has_been_removed_is_told(tmp_path: Path, command: list[str]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, sys.executable, "-m", *command],
+        capture_output=True, text=True, check=False, cwd=gone,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "the current folder has been removed" in done.stderr
