@@ -23,7 +23,7 @@ SECTIONS = ["Context and problem statement", "Considered options", "Decision out
 ENTRY = re.compile(r"^\| \[(\d{4})\]\((.+?)\) \| (.+) \| (.+?) \| (\S+) \|$", re.M)
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-MENTION = re.compile(r"docs/decisions/(\d{4}[\w.-]*\w)")
+MENTION = re.compile(r"docs/decisions/(\d{4}(?:[\w.-]*\w)?)")
 TEXT = {".md", ".proto", ".py", ".toml", ".txt", ".yaml"}
 PARTS = ("benchmarks", "docs", "examples", "model", "plugins", "protos", "server", "tests")
 
