@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak demo run bench clean
+.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak coverage dist demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -18,10 +18,18 @@ protos: setup  ## compile the wire contract after editing it
 plugins: setup  ## the zips for Krita and GIMP, in build/plugins
 	$(PY) plugins/build.py
 
-check: setup  ## format, lint, types
+check: setup check-workflows  ## format, lint, types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+check-workflows: setup  ## GitHub's workflows and forms against their schemas, and what they would let strangers do
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	.venv/bin/zizmor --offline --quiet .github
 
 format: setup  ## let ruff mend what it can
 	$(PY) -m ruff format .
@@ -57,6 +65,12 @@ demo: setup  ## start a daemon, fill the example picture through it, stop the da
 run: setup plugins  ## install the plug-ins into the Krita and GIMP found, run the daemon in front
 	-$(PY) -m inpaint_cli plugins install
 	$(PY) -m inpaint_server
+
+coverage: setup  ## the tests again, with the share of lines and branches that they reach (build/coverage)
+	$(PY) -m pytest $(PARALLEL) -m "not hosts" --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
+
+dist: setup  ## what a release consists of, in dist: sdist, wheel, plug-ins, bill of materials, checksums
+	scripts/make-dist
 
 fuzz: setup  ## more than 10,000 hostile requests to a real daemon, 10,000 mutated checkpoints, and 10,000 mutated pictures
 	FUZZ_EXAMPLES=1500 $(PY) -m pytest tests/server/wire/test_fuzz.py
