@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -64,6 +65,36 @@ def test_no_gimp_is_said(programs: Path, archive: Path) -> None:
     assert said == [
         "No GIMP 3 was found. Install GIMP 3.0 or newer (2.10 cannot run Python 3 plug-ins)."
     ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "folder", "program"),
+    [
+        ("win32", "Program Files/GIMP 3/bin", "gimp-console-3.0.exe"),
+        ("win32", "AppData/Local/Programs/GIMP 3/bin", "gimp-console-3.0.exe"),
+        ("darwin", "Applications/GIMP.app/Contents/MacOS", "gimp-console-3.0"),
+    ],
+)
+def test_windows_and_macos_keep_it_outside_of_path(
+    platform: str,
+    folder: str,
+    program: str,
+    programs: Path,
+    archive: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = programs.parent / "home"
+    place = home / folder
+    place.mkdir(parents=True)
+    monkeypatch.setenv("ProgramFiles", str(home / "Program Files"))
+    monkeypatch.setenv("LocalAppData", str(home / "AppData/Local"))
+    monkeypatch.setattr(sys, "platform", platform)
+    profile = console(programs, program, "3.0.4")
+    (programs / program).rename(place / program)
+    assert [gimp.command for gimp in find_gimps()] == [(str(place / program),)]
+    said: list[str] = []
+    assert install_everywhere(archive, said.append)
+    assert (profile / "plug-ins/inpaint-gimp/inpaint-gimp.py").is_file()
 
 
 def test_two_versions_side_by_side_both_get_it(programs: Path, archive: Path) -> None:

@@ -64,6 +64,48 @@ def test_a_krita_that_never_ran(home: Path, archive: Path) -> None:
     assert status() == 0
 
 
+@pytest.mark.parametrize(
+    ("platform", "resources", "kritarc"),
+    [
+        ("win32", "AppData/Roaming/krita", "AppData/Local/kritarc"),
+        ("darwin", "Library/Application Support/krita", "Library/Preferences/kritarc"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False], ids=["variables", "no variables"])
+def test_windows_and_macos_have_their_own_folders(
+    platform: str,
+    resources: str,
+    kritarc: str,
+    named: bool,
+    home: Path,
+    archive: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Krita 5.2 has them there: resources and settings lie in different folders."""
+    for variable, folder in (("APPDATA", "AppData/Roaming"), ("LOCALAPPDATA", "AppData/Local")):
+        monkeypatch.delenv(variable, raising=False)
+        if named:
+            monkeypatch.setenv(variable, str(home / folder))
+    monkeypatch.setattr(sys, "platform", platform)
+    assert install(archive) == 0
+    assert (home / resources / "pykrita/inpaint_krita/__init__.py").is_file()
+    assert (home / resources / "actions/inpaint_krita.action").is_file()
+    assert "enable_inpaint_krita=true" in (home / kritarc).read_text("utf-8")
+    assert status() == 0
+    assert uninstall() == 0
+    assert [path for path in (home / resources).rglob("*") if path.is_file()] == []
+
+
+def test_kritas_of_windows_are_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = home / "Program Files/Krita (x64)/bin/krita.exe"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PROGRAMFILES", str(home / "Program Files"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert krita.find_kritas() == [str(program)]
+
+
 def test_flatpak_is_served_as_well(home: Path, archive: Path) -> None:
     flatpak = home / ".var/app/org.kde.krita"
     flatpak.mkdir(parents=True)
