@@ -45,6 +45,7 @@ from .events import (
     Notice,
     Patch,
     Progress,
+    Waiting,
 )
 from .geometry import Box, Extent, Frame, Point, crop_for_hole
 from .info import DaemonInfo, Direction, Limits, Model
@@ -133,6 +134,7 @@ __all__ = [
     "Transfer",
     "Unauthenticated",
     "Unavailable",
+    "Waiting",
     "Worker",
     "WrongModel",
     "connection_file",

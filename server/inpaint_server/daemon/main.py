@@ -36,6 +36,7 @@ from ..models.device_models import DeviceModels
 from ..models.registry import BundleLoader, Loader, ModelRegistry, default_sources
 from ..scheduling.engine import Engine, Urgency
 from ..wire.interceptor import StatusInterceptor, TokenInterceptor
+from ..wire.limits import MAX_CALLS, MAX_MESSAGE_BYTES
 from ..wire.request_log import Accounts
 from ..wire.service import InpaintService, Parts
 from .health import HealthMonitor
@@ -44,15 +45,13 @@ from .runtime_file import Predecessor, RuntimeFile
 
 log = logging.getLogger(__name__)
 
-MAX_REQUEST_MESSAGE = 64 << 20  # a header with its pictures inside; larger ones come in chunks
-MAX_CALLS = 512  # open at once, health watches included; far above the queue's length
 TIDY_EVERY_S = 5.0
 LOST_GRACE_S = 2.0  # for the answers of requests whose device is lost
 FAREWELL_S = 1.0  # for the last answers to leave, and for clients that only watch the health
 
 CHANNEL_OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_REQUEST_MESSAGE),
-    ("grpc.max_send_message_length", -1),  # bounded by the picture that was sent
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),  # for clients that accept no chunks
     ("grpc.so_reuseport", 0),  # two daemons on one port would share it silently
     ("grpc.http2.bdp_probe", 1),
     ("grpc.keepalive_time_ms", 30_000),  # a client that vanished is noticed
@@ -219,10 +218,9 @@ def _server(parts: Parts, monitor: HealthMonitor, token: Secret) -> grpc.aio.Ser
     server = grpc.aio.server(
         interceptors=[
             TokenInterceptor(token, parts.accounts.refused),
-            StatusInterceptor(),
+            StatusInterceptor(parts.config.idle_s, MAX_CALLS),
         ],
         options=CHANNEL_OPTIONS,
-        maximum_concurrent_rpcs=MAX_CALLS,
     )
     inpaint_pb2_grpc.add_InpaintServicer_to_server(InpaintService(parts), server)
     health_pb2_grpc.add_HealthServicer_to_server(monitor.servicer, server)

@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-import grpc.aio
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..errors import DeadlinePassed, InvalidRequest
 from ..filling.orders import PictureShape
+from .interceptor import read
 
 if TYPE_CHECKING:
     from .interceptor import Context
 
 Header = TypeVar("Header", pb.FillHeader, pb.EditHeader)
+
+MAX_CHUNK_BYTES = 4 << 20
 
 TARGETS = {
     "crop": pb.Chunk.TARGET_CROP,
@@ -78,8 +80,11 @@ async def _from_chunks(context: Context, shape: PictureShape, idle_s: float) -> 
                 "not complete; pictures come in the order crop, hole, overview",
             )
         piece = request.chunk.data  # a copy, each time that it is asked for
-        if not piece:
-            raise InvalidRequest("chunk.data", "is empty")
+        if not 0 < len(piece) <= MAX_CHUNK_BYTES:
+            raise InvalidRequest(
+                "chunk.data",
+                f"has {len(piece)} bytes; a chunk has at least 1 and at most {MAX_CHUNK_BYTES}",
+            )
         if len(data) + len(piece) > shape.num_bytes:
             raise InvalidRequest(
                 shape.field + ".data", f"has more than the {shape.num_bytes} bytes of its size"
@@ -100,7 +105,7 @@ async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequ
     """
     try:
         async with asyncio.timeout(idle_s):
-            message = await context.read()
+            message: pb.FillRequest | pb.EditRequest | None = read(await context.read())
     except TimeoutError:
         raise DeadlinePassed("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
-    return None if message is grpc.aio.EOF else message
+    return message
