@@ -45,7 +45,9 @@ def test_the_model_says_what_the_catalog_says() -> None:
 def test_the_catalog_has_the_codes_of_the_daemon_and_no_others() -> None:
     # Made from parts: `NotFound` puts its kind behind UNKNOWN, two kinds of error have one code
     # each, and what is not a `RequestError` has one of two.
-    kinds = {f"UNKNOWN_{kind}" for kind in ("MODEL", "DIRECTION", "SESSION", "CANDIDATE")}
+    kinds = {
+        f"UNKNOWN_{kind}" for kind in ("MODEL", "DIRECTION", "SESSION", "CANDIDATE", "SERVICE")
+    }
     made = kinds | {"INVALID_FIELD", "MALFORMED_MESSAGE", "DAEMON_MEMORY", "BUG"}
     assert codes_in(inpaint_model) == set(PATTERNS)
     assert codes_in(inpaint_server) | codes_in(inpaint_model) | made == set(SENTENCES)

@@ -63,6 +63,7 @@ ERRORS: Final[dict[str, str]] = {
     "UNKNOWN_DIRECTION": ("The model has no direction “{name}”. Choose among these: {known}."),
     "UNKNOWN_SESSION": "There is no session “{name}”; it may have expired. Fill again.",
     "UNKNOWN_CANDIDATE": "The fill has no candidate {name}, only these: {known}. Fill again.",
+    "UNKNOWN_SERVICE": "There is no service “{name}”. Choose one of these: {known}.",
     # Room and time.
     "QUEUE_FULL": "The queue is full: {limit} requests wait. Try again in a moment.",
     "PICTURE_SIDE": (

@@ -95,7 +95,7 @@ class NotFound(RequestError):
 
     def __init__(
         self,
-        kind: Literal["model", "direction", "session", "candidate"],
+        kind: Literal["model", "direction", "session", "candidate", "service"],
         name: str,
         known: Iterable[str] = (),
     ) -> None:

@@ -54,6 +54,7 @@ STATUS: dict[type[RequestError], grpc.StatusCode] = {
 }
 
 HEALTH = "/grpc.health.v1.Health/"
+HEALTH_CHECK = HEALTH + "Check"
 
 
 def is_departure(error: BaseException) -> bool:
@@ -100,11 +101,22 @@ async def refuse(context: Context, status: grpc.StatusCode, told: RequestError) 
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """UNAUTHENTICATED for every call without `authorization: Bearer TOKEN`."""
+    """UNAUTHENTICATED for every call without `authorization: Bearer TOKEN`.
 
-    def __init__(self, token: Secret, on_refusal: Callable[[str, Context], None]) -> None:
-        self._expected = f"Bearer {token.reveal()}".encode()
+    token: gives the one that counts now.
+    on_refusal: told the call's name.
+    on_admission: told the peer of a call with the right token.
+    """
+
+    def __init__(
+        self,
+        token: Callable[[], Secret],
+        on_refusal: Callable[[str, Context], None],
+        on_admission: Callable[[str], None] = lambda peer: None,
+    ) -> None:
+        self._token = token
         self._on_refusal = on_refusal
+        self.on_admission = on_admission
 
     async def intercept_service(
         self, continuation: Continuation, call: grpc.HandlerCallDetails
@@ -112,6 +124,8 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         """Return the call's handler, or one that refuses it before anything is read."""
         given = dict(call.invocation_metadata or ()).get("authorization")
         if self._is_right(given):
+            return self._admitting(await continuation(call))
+        if call.method == HEALTH_CHECK:  # for those who watch over the daemon and hold no secret
             return await continuation(call)
         told = RequestError("TOKEN_MISSING" if given is None else "TOKEN_WRONG")
 
@@ -121,10 +135,20 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.stream_stream_rpc_method_handler(refused)
 
+    def _admitting(self, handler: Any) -> Any:
+        async def admitted(requests: AsyncIterator[Any], context: Context) -> None:
+            self.on_admission(context.peer())
+            await handler.stream_stream(requests, context)
+
+        return grpc.stream_stream_rpc_method_handler(
+            admitted, handler.request_deserializer, handler.response_serializer
+        )
+
     def _is_right(self, given: str | bytes | None) -> bool:
         if isinstance(given, str):
             given = given.encode("utf-8", "replace")
-        return given is not None and hmac.compare_digest(given, self._expected)
+        expected = f"Bearer {self._token().reveal()}".encode()
+        return given is not None and hmac.compare_digest(given, expected)
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):

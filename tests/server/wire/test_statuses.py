@@ -20,6 +20,7 @@ from daemons import (
     recipe_source,
 )
 from eventually import eventually
+from grpc_health.v1 import health_pb2
 from inpaint_protos.sentences import DOMAIN, ERROR_INFO, ERRORS
 from inpaint_protos.status.v1 import status_pb2
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -280,7 +281,7 @@ def test_every_call_needs_the_token(daemon: DaemonProcess, token: str | None) ->
             caller.metadata = (("authorization-bin", token.encode()), ("authorization", "x"))
         for call in (
             caller.info,
-            caller.is_serving,
+            lambda: list(caller.health.Watch(health_pb2.HealthCheckRequest())),
             lambda: caller.fill(header()),
             lambda: caller.edit(pb.EditHeader(session_id="x")),
             lambda: caller.stub.LoadModel(pb.LoadModelRequest(), metadata=caller.metadata),
