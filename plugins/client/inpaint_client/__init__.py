@@ -48,7 +48,7 @@ from .events import (
     Waiting,
 )
 from .geometry import Box, Extent, Frame, Point, crop_for_hole
-from .info import DaemonInfo, Direction, Limits, Model
+from .info import Activity, DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .recipe import Recipe, parse_recipe
 from .requests import (
@@ -75,6 +75,7 @@ __all__ = [
     "MAX_SEED",
     "RAW",
     "Accepted",
+    "Activity",
     "BadInput",
     "Blending",
     "BlockingClient",

@@ -64,6 +64,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Activity:
+    """What a daemon is doing, for all its clients together."""
+
+    calls: int = 0  # open now
+    busy_workers: int = 0  # rendering now
+    workers: int = 0
+    sessions: int = 0  # kept for `EditJob.session_id`
+    session_bytes: int = 0  # their pictures
+    memory_bytes: int = 0  # main memory of its process; 0 = not known
+
+
+@dataclass(frozen=True)
 class DaemonInfo:
     """What a daemon says of itself."""
 
@@ -75,6 +87,7 @@ class DaemonInfo:
     limits: Limits = Limits()
     queue_length: int = 0
     uptime_s: float = 0.0
+    activity: Activity | None = None  # None from a daemon that does not tell
 
     def model(self, name: str = "") -> Model | None:
         """Return the model of that name, or the default one; None if there is none."""

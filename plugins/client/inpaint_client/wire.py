@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
@@ -22,7 +22,7 @@ from .events import (
     Progress,
 )
 from .geometry import Box, Extent, Frame
-from .info import DaemonInfo, Direction, Limits, Model
+from .info import Activity, DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .requests import (
     Blending,
@@ -34,6 +34,8 @@ from .requests import (
     RecipeSource,
 )
 from .sentence import Sentence, of_daemon
+
+Numbers = TypeVar("Numbers", Limits, Activity)
 
 # Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
 # the daemon reads the last; and memory of this size is taken from the heap, not from the system.
@@ -163,14 +165,16 @@ def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
         device_type=message.device_type,
         precision=message.precision,
         models=tuple(model(each) for each in message.models),
-        limits=_limits(message.limits) if message.HasField("limits") else Limits(),
+        limits=_same(Limits, message.limits) if message.HasField("limits") else Limits(),
         queue_length=message.queue_length,
         uptime_s=message.uptime_s,
+        activity=_same(Activity, message.activity) if message.HasField("activity") else None,
     )
 
 
-def _limits(message: pb.Limits) -> Limits:
-    return Limits(**{limit.name: getattr(message, limit.name) for limit in fields(Limits)})
+def _same(kind: type[Numbers], message: pb.Limits | pb.Activity) -> Numbers:
+    """Return a value whose fields are all called as those of the message."""
+    return kind(**{field.name: getattr(message, field.name) for field in fields(kind)})
 
 
 def model(message: pb.Model) -> Model:

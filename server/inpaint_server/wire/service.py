@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 import numpy as np
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.hole import Hole
+from inpaint_model.inference.host_memory import resident_bytes
 from inpaint_model.pipeline.recipe import AttachmentError, read_recipe
 from inpaint_model.pipeline.reopening import reopened
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -303,7 +304,19 @@ class InpaintService(pb_grpc.InpaintServicer):
                 limits=limits_message(self._config),
                 queue_length=parts.engine.queue_length,
                 uptime_s=time.monotonic() - self._began,
+                activity=self._activity(),
             )
+
+    def _activity(self) -> pb.Activity:
+        busy = self._parts.engine.busy
+        return pb.Activity(
+            calls=self._parts.accounts.running,
+            busy_workers=sum(busy),
+            workers=len(busy),
+            sessions=len(self._parts.sessions),
+            session_bytes=self._parts.sessions.num_bytes,
+            memory_bytes=resident_bytes(),
+        )
 
     async def LoadModel(  # noqa: N802 (the name in the contract)
         self, request: pb.LoadModelRequest, context: Context

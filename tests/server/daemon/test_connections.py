@@ -181,7 +181,7 @@ def test_health_is_told_without_the_token_and_nothing_else(daemon: DaemonProcess
         assert eventually(stranger.is_serving, 60)
         assert status_of(stranger, "liveness") == SERVING
         assert status_of(stranger, "inpaint.v1.Inpaint") == SERVING
-        with pytest.raises(grpc.RpcError, match="inpaint.v1.Inpaint, liveness") as raised:
+        with pytest.raises(grpc.RpcError, match=r"inpaint\.v1\.Inpaint, liveness") as raised:
             status_of(stranger, "readiness")
         assert raised.value.code() == grpc.StatusCode.NOT_FOUND
         watch: Any = stranger.channel.unary_stream("/grpc.health.v1.Health/Watch")
