@@ -2,7 +2,7 @@
 
     python tests/support/under_filter.py UNIT PROGRAM [ARGUMENT...]
 
-systemd itself is not needed: `systemd-analyze` says what is in a group, libseccomp makes the filter.
+systemd itself is not needed: `systemd-analyze` knows the groups, libseccomp makes the filter.
 """
 
 from __future__ import annotations
