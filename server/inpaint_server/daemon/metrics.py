@@ -2,7 +2,8 @@
 
 `prometheus_client` writes the text; the values are read from where they are kept when somebody asks
 (docs/decisions/0030). Requests whose Host is not this machine's are refused, so that no web page
-can read them through a name that it controls (DNS rebinding).
+can read them through a name that it controls (DNS rebinding). `/live` tells whether the workers do,
+for those who watch over the process and speak no gRPC.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..models.device_models import DeviceModels
 from ..models.registry import ModelRegistry
 from ..scheduling.engine import Engine
 from ..wire.request_log import BUCKETS_S, Accounts
+from .health import STALL_S
 
 
 class Metrics(Collector):
@@ -137,6 +139,9 @@ class Metrics(Collector):
         hosts = [f.partition(":")[2].strip() for f in fields if f.lower().startswith("host:")]
         if not hosts or not is_loopback(re.sub(r":\d+$", "", hosts[0])):
             return "403 Forbidden", "only this machine may ask\n"
+        if request.startswith("GET /live "):
+            trouble = self._engine.trouble(STALL_S)
+            return ("503 Service Unavailable", f"{trouble}\n") if trouble else ("200 OK", "alive\n")
         if not request.startswith("GET /metrics "):
-            return "404 Not Found", "ask for /metrics\n"
+            return "404 Not Found", "ask for /metrics or /live\n"
         return "200 OK", self.text()
