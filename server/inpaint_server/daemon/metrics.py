@@ -32,6 +32,8 @@ from ..scheduling.engine import Engine
 from ..wire.request_log import BUCKETS_S, Accounts
 from .health import STALL_S
 
+ANSWERS_S, MOST_CONNECTIONS = 10.0, 32  # everybody on this machine can connect
+
 
 class Metrics(Collector):
     """What the daemon did and holds, as Prometheus metrics in a registry of their own."""
@@ -47,6 +49,7 @@ class Metrics(Collector):
         self._engine = engine
         self._models = models
         self._sessions = sessions
+        self._connections = 0
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -120,10 +123,21 @@ class Metrics(Collector):
             ) from error
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._connections >= MOST_CONNECTIONS:
+            writer.close()
+            return
+        self._connections += 1
+        try:
+            await self._answer_one(reader, writer)
+        finally:
+            self._connections -= 1
+            writer.close()
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(
             OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError
         ):
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10.0)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), ANSWERS_S)
             status, body = self._response(head.decode("latin-1"))
             content = body.encode()
             writer.write(
@@ -131,8 +145,7 @@ class Metrics(Collector):
                 f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode()
                 + content
             )
-            await writer.drain()
-        writer.close()
+            await asyncio.wait_for(writer.drain(), ANSWERS_S)
 
     def _response(self, head: str) -> tuple[str, str]:
         request, *fields = head.split("\r\n")

@@ -41,7 +41,7 @@ from . import parsing
 from .limits import limits_message
 from .messages import candidate_event, frames_chosen, in_chunks
 from .request_log import Account, Accounts
-from .uploads import first_message, receive_pictures
+from .uploads import Complete, first_message, receive_pictures
 
 if TYPE_CHECKING:
     from .interceptor import Context
@@ -105,15 +105,16 @@ class InpaintService(pb_grpc.InpaintServicer):
                 )
                 total = len(order.seeds) * (1 + len(order.variants))
                 session_id = SessionCache.new_id()
-                await self._answer(
-                    ticket,
-                    position,
-                    session_id,
-                    total,
-                    context,
-                    account,
-                    accepts_chunks=order.accepts_chunks,
-                )
+                with Complete(context) as answers:
+                    await self._answer(
+                        ticket,
+                        position,
+                        session_id,
+                        total,
+                        answers,
+                        account,
+                        accepts_chunks=order.accepts_chunks,
+                    )
 
     async def _pictures(
         self, context: Context, header: pb.FillHeader, order: FillOrder
@@ -199,16 +200,17 @@ class InpaintService(pb_grpc.InpaintServicer):
             _deadline(context),
             served.home,
         )
-        await self._answer(
-            ticket,
-            position,
-            session_id,
-            1,
-            context,
-            account,
-            shown,
-            accepts_chunks=order.accepts_chunks,
-        )
+        with Complete(context) as answers:
+            await self._answer(
+                ticket,
+                position,
+                session_id,
+                1,
+                answers,
+                account,
+                shown,
+                accepts_chunks=order.accepts_chunks,
+            )
 
     # -- Answers --------------------------------------------------------------------------------
 
@@ -218,7 +220,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         position: int,
         session_id: str,
         total: int,
-        context: Context,
+        context: Complete,
         account: Account,
         shown: ServedSession | None = None,
         *,
@@ -274,7 +276,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         finally:
             ticket.cancel()
 
-    async def _send(self, context: Context, event: pb.FillEvent) -> None:
+    async def _send(self, context: Complete, event: pb.FillEvent) -> None:
         try:
             async with asyncio.timeout(self._config.idle_s):
                 await context.write(event)

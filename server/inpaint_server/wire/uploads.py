@@ -62,6 +62,45 @@ async def receive_pictures(
     return pictures
 
 
+class Complete:
+    """The context of a call whose request is complete: answers go through it.
+
+    A client need not say that it has sent everything; but if anything else comes, the next answer
+    raises InvalidRequest or MalformedMessage. (Nothing is cancelled in the middle: gRPC may be
+    writing.)
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._listening = asyncio.create_task(_refuse_more(context))
+
+    def __enter__(self) -> Complete:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listening.cancel()
+        self._listening.add_done_callback(_seen)
+
+    async def write(self, event: pb.FillEvent) -> None:
+        """Send an answer."""
+        if self._listening.done():
+            self._listening.result()
+        await self._context.write(event)
+
+
+def _seen(listening: asyncio.Task[None]) -> None:
+    """Take note of what came after the last answer, which nobody is told any more."""
+    if not listening.cancelled():
+        listening.exception()
+
+
+async def _refuse_more(context: Context) -> None:
+    message = read(await context.read())
+    if message is not None:
+        kind = message.WhichOneof("message") or "message"
+        raise InvalidRequest(kind, "came after the last byte of the pictures")
+
+
 async def _from_chunks(context: Context, shape: PictureShape, idle_s: float) -> bytearray:
     target = TARGETS[shape.field.rpartition(".")[2]]
     data = bytearray()

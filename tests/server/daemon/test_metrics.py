@@ -116,6 +116,34 @@ def test_the_buckets_of_durations_add_up(text: str) -> None:
             assert value == 2
 
 
+def test_strangers_cannot_take_all_connections(daemon: DaemonProcess, address: str) -> None:
+    """Those over 32 are closed at once, so that files are left for the owner's calls."""
+    daemon.runtime()
+    host, port = address.split(":")
+    silent = [socket.create_connection((host, int(port))) for _ in range(100)]
+    try:
+        for each in silent:
+            each.settimeout(0.2)
+        ended = 0
+        for each in silent:
+            try:
+                ended += each.recv(1) == b""
+            except TimeoutError:
+                continue
+        assert ended == 100 - 32
+    finally:
+        for each in silent:
+            each.close()
+    assert eventually(lambda: can_get(address))
+
+
+def can_get(address: str) -> bool:
+    try:
+        return "inpaint_queue_length" in get(address)
+    except OSError:
+        return False
+
+
 def test_whether_it_lives(daemon: DaemonProcess, address: str) -> None:
     daemon.runtime()
     with urllib.request.urlopen(f"http://{address}/live") as reply:

@@ -344,6 +344,39 @@ def test_chunks_are_at_most_as_large_as_the_contract_says(caller: Caller) -> Non
     assert "chunk.data: has 4194305 bytes" in str(raised.value.details())
 
 
+@pytest.mark.parametrize("more", ["chunk", "header", "empty", "no message"])
+def test_what_comes_after_the_whole_request_is_refused(slow_caller: Caller, more: str) -> None:
+    """While it is answered; the session stays, and so does the daemon."""
+    good = header(seeds=[1], count=20)
+    late = {
+        "chunk": pb.FillRequest(chunk=pb.Chunk(target=pb.Chunk.TARGET_CROP, data=b"1")),
+        "header": pb.FillRequest(header=good),
+        "empty": pb.FillRequest(),
+    }
+    extra = late[more].SerializeToString() if more in late else b"\xff"
+    with pytest.raises(grpc.RpcError) as raised:
+        call(slow_caller, INPAINT + "Fill", pb.FillRequest(header=good).SerializeToString(), extra)
+    assert raised.value.code() == Code.INVALID_ARGUMENT
+    assert reason_of(raised.value) == ("INVALID_FIELD" if more in late else "MALFORMED_MESSAGE")
+    session = slow_caller.fill(header(seeds=[1])).session_id
+    edit = pb.EditRequest(header=pb.EditHeader(session_id=session)).SerializeToString()
+    with pytest.raises(grpc.RpcError) as raised:
+        call(slow_caller, INPAINT + "Edit", edit, extra)
+    assert raised.value.code() == Code.INVALID_ARGUMENT
+
+
+def test_a_client_need_not_say_that_it_has_sent_everything(caller: Caller) -> None:
+    stream: Any = caller.channel.stream_stream(INPAINT + "Fill")
+
+    def open_end() -> Iterator[bytes]:
+        yield pb.FillRequest(header=header(seeds=[1])).SerializeToString()
+        yield from never()
+
+    answers = stream(open_end(), metadata=caller.metadata, timeout=60)
+    events = [pb.FillEvent.FromString(answer) for answer in answers]
+    assert events[-1].WhichOneof("event") == "done"
+
+
 def test_info_tells_every_limit(caller: Caller) -> None:
     limits = caller.info().limits
     assert limits == limits_message(ServerConfig())
