@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak coverage dist demo run bench clean
+.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak buf coverage dist demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,10 @@ test-hosts-next: setup  ## the same in Krita 6 and GIMP 3.2, of Debian's unstabl
 
 test-dependencies: setup  ## the lowest and the newest versions that pyproject.toml allows
 	scripts/test-dependencies lowest newest
+
+buf: setup  ## the wire contract by buf's rules, which comes from npm
+	npm install --prefix build/buf --no-save --silent --ignore-scripts @bufbuild/buf@1.75.0
+	BUF=build/buf/node_modules/.bin/buf $(PY) -m pytest tests/test_contract.py
 
 demo: setup  ## start a daemon, fill the example picture through it, stop the daemon
 	$(PY) examples/demo.py

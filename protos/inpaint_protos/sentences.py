@@ -63,6 +63,7 @@ ERRORS: Final[dict[str, str]] = {
     "UNKNOWN_DIRECTION": ("The model has no direction “{name}”. Choose among these: {known}."),
     "UNKNOWN_SESSION": "There is no session “{name}”; it may have expired. Fill again.",
     "UNKNOWN_CANDIDATE": "The fill has no candidate {name}, only these: {known}. Fill again.",
+    "UNKNOWN_SERVICE": "There is no service “{name}”. Choose one of these: {known}.",
     # Room and time.
     "QUEUE_FULL": "The queue is full: {limit} requests wait. Try again in a moment.",
     "PICTURE_SIDE": (
@@ -107,6 +108,15 @@ ERRORS: Final[dict[str, str]] = {
         "The token is wrong. Put the one in the daemon's runtime file into the settings or into "
         "INPAINT_TOKEN, or restart the daemon."
     ),
+    "TOO_MANY_CALLS": (
+        "The daemon is already answering {limit} calls. Try again when some of them have ended."
+    ),
+    "UNKNOWN_METHOD": (
+        "The daemon has no call named {name}. Use the same version of the daemon and of the client."
+    ),
+    "MALFORMED_MESSAGE": (
+        "The message is not a valid {type}. Use the same version of the daemon and of the client."
+    ),
     "BUG": "A bug in the daemon; its log has the details: {reference}. Please report them.",
     # A request that only a client with a bug sends. It begins with the field.
     "INVALID_FIELD": "{field}: {reason}",
@@ -116,3 +126,4 @@ ERRORS: Final[dict[str, str]] = {
 SENTENCES: Final = NOTICES | ERRORS
 DOMAIN: Final = "inpaint.v1"
 ERROR_INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
+RETRY_INFO: Final = "type.googleapis.com/google.rpc.RetryInfo"

@@ -8,7 +8,9 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     import torch
 
+    from .config import ServerConfig
     from .models.registry import Loader
 
 SPIN_COUNT = "5000"
@@ -41,6 +44,7 @@ examples:
   inpaint-server --gpu 0,1
   inpaint-server --device cpu --listen unix:/run/user/1000/inpaint/socket
   inpaint-server --model portrait --model /srv/models/cats --config server.yaml
+  inpaint-server token new token
 
 All settings: docs/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told, 3 the device
 failed too often.
@@ -78,6 +82,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help="a bundle's name or folder; may be repeated, the first is the default",
     )
+    commands = result.add_subparsers(dest="command", metavar="COMMAND")
+    token = commands.add_parser(
+        "token", help="`token new FILE` makes a token that only you can read, for `token_file`"
+    )
+    token.add_argument("action", choices=["new"])
+    token.add_argument("file", type=Path, metavar="FILE")
     result.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
     result.add_argument("--version", action="version", version=__version__)
     return result
@@ -115,17 +125,40 @@ def main(
         )
         return 2
     try:
-        return _run(options, make_loader)
+        return _write_token(options.file) if options.command else _run(options, make_loader)
     except Exception as error:
-        if not is_of_packages(error):
+        foreign = foreign_package(error)
+        if not (foreign or is_of_packages(error)):
             raise
+        first = f"leave {foreign} out of PYTHONPATH, or if it has to be there, " if foreign else ""
         print(
             f"inpaint-server: the packages of this Python do not fit together "
-            f"({' '.join(str(error).split())}); `{sys.executable} -m pip install --upgrade "
+            f"({' '.join(str(error).split())}); {first}`{sys.executable} -m pip install --upgrade "
             "inpaint-stylegan` mends that, or install it into an environment of its own",
             file=sys.stderr,
         )
         return 2
+
+
+def foreign_package(error: Exception) -> str:
+    """Return the folder of PYTHONPATH with the package whose import failed; empty if none."""
+    files = [
+        frame.f_code.co_filename
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_name == "<module>"
+    ]
+    if isinstance(error, ImportError) and error.path:
+        files.append(error.path)
+    if isinstance(error, SyntaxError) and error.filename:
+        files.append(error.filename)
+    folders = [text for text in os.environ.get("PYTHONPATH", "").split(os.pathsep) if text]
+    for file in reversed(files):
+        for folder in folders:
+            path = Path(file)
+            if path.is_relative_to(folder):
+                package = path.relative_to(folder).parts[0]
+                return "" if package.startswith("inpaint_") else folder
+    return ""
 
 
 def is_of_packages(error: Exception) -> bool:
@@ -143,19 +176,12 @@ def _run(
 ) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when torch is imported
     # Imported now that --help has been answered; torch only when nothing speaks against a start.
-    from .config import ServerConfig, override, read_config
     from .daemon.restarting import Restarts
     from .daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
 
     restarts = Restarts.inherited()
     try:
-        config = read_config(options.config) if options.config else ServerConfig()
-        config = override(
-            config,
-            device=options.device if options.gpu is None else options.gpu,
-            listen=options.listen,
-            models=tuple(options.model) if options.model else None,
-        )
+        config = _settings(options)
         _set_up_logging(config.log_level)
         path = config.runtime_file or default_runtime_file()
         copy = None if config.runtime_file else visible_copy(path)
@@ -164,7 +190,13 @@ def _run(
             from .models.registry import BundleLoader
 
             failure = asyncio.run(
-                serve(config, runtime, make_loader or BundleLoader, restarts.remedy)
+                serve(
+                    config,
+                    runtime,
+                    make_loader or BundleLoader,
+                    restarts.remedy,
+                    None if _is_of_terminal() else partial(_settings, options),
+                )
             )
             if failure is not None and restarts.allowed:
                 restarts.restart(runtime.lock_descriptor)
@@ -177,6 +209,41 @@ def _run(
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _write_token(path: Path) -> int:
+    from .daemon.tokens import write_token
+
+    try:
+        write_token(path)
+    except ConfigurationError as error:
+        print(f"inpaint-server: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> ServerConfig:
+    """Return the settings of file and command line.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or they are wrong.
+    """
+    from .config import ServerConfig, override, read_config
+
+    return override(
+        read_config(options.config) if options.config else ServerConfig(),
+        device=options.device if options.gpu is None else options.gpu,
+        listen=options.listen,
+        models=tuple(options.model) if options.model else None,
+    )
+
+
+def _is_of_terminal() -> bool:
+    """Return whether SIGHUP means that the terminal is gone, and not that settings have changed."""
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
 
 
 def _set_up_logging(level: str) -> None:

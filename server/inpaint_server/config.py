@@ -19,7 +19,6 @@ import yaml
 from annotated_types import Interval
 from inpaint_model.networks.validation import (
     Finite,
-    Number,
     ReadAs,
     Several,
     Text,
@@ -43,6 +42,15 @@ def _path(text: str) -> Path:
 
 FilePath = Annotated[Path, ReadAs(Text, _path)]
 Portion = Annotated[Finite, Interval(gt=0, le=1)]
+Bytes = Annotated[Whole, Interval(ge=1, le=1 << 50)]
+BytesOrNone = Annotated[Whole, Interval(ge=0, le=1 << 50)]
+Count = Annotated[Whole, Interval(ge=1, le=1 << 16)]
+CountOrNone = Annotated[Whole, Interval(ge=0, le=1 << 16)]
+Pixels = Annotated[Whole, Interval(ge=1, le=1 << 16)]
+Threads = Annotated[Whole, Interval(ge=0, le=1024)]
+Batch = Annotated[Whole, Interval(ge=0, le=1024)]
+Seconds = Annotated[Finite, Interval(ge=0, le=1e9)]  # up to 30 years
+SomeSeconds = Annotated[Finite, Interval(ge=0.1, le=1e9)]
 
 
 @closed
@@ -50,14 +58,14 @@ Portion = Annotated[Finite, Interval(gt=0, le=1)]
 class Limits:
     """What a request may ask for; anything larger is refused before it is allocated."""
 
-    max_picture_bytes: Whole = 512 * MIB  # of one picture
-    max_side: Whole = 8192  # px of a picture
-    max_seeds: Whole = 64  # candidates of one request
-    max_variants: Whole = 64  # variants of one request
-    max_queue: Whole = 32  # requests that wait for the device
-    max_pending_bytes: Whole = 2048 * MIB  # of all requests together; one alone is always admitted
-    max_sessions: Whole = 64  # cached for Edit; the least recently used goes first
-    max_session_bytes: Whole = 1024 * MIB  # pictures of all cached sessions together
+    max_picture_bytes: Bytes = 512 * MIB  # of one picture
+    max_side: Pixels = 8192  # px of a picture
+    max_seeds: Count = 64  # candidates of one request
+    max_variants: CountOrNone = 64  # variants of one request
+    max_queue: CountOrNone = 32  # requests that wait for the device
+    max_pending_bytes: Bytes = 2048 * MIB  # of all requests together; one alone is always admitted
+    max_sessions: CountOrNone = 64  # cached for Edit; the least recently used goes first
+    max_session_bytes: BytesOrNone = 1024 * MIB  # pictures of all cached sessions together
 
 
 @closed
@@ -79,15 +87,19 @@ class ServerConfig:
     device: Text = "auto"  # by the names of `inpaint_server.models.device.choose_devices`
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     models: Several[Text] = ()  # names or bundle folders; the first is the default
-    batch_size: Whole = 0  # renderings at a time after the first; 0: 8 on a CUDA GPU, else 1
-    threads: Whole = 0  # CPU threads of the networks; 0: torch's choice
-    model_memory_bytes: Whole = 0  # loaded models together, on each device; 0: no such limit
+    batch_size: Batch = 0  # renderings at a time after the first; 0: 8 on a CUDA GPU, else 1
+    threads: Threads = 0  # CPU threads of the networks; 0: torch's choice
+    model_memory_bytes: BytesOrNone = 0  # loaded models together, on each device; 0: no such limit
     gpu_memory_share: Portion = 0.9  # of what a GPU has free at the start, for models
-    idle_unload_s: Number = 600.0  # a model unused for so long leaves the GPU; 0: never
-    alone_unload_s: Number = 60.0  # without a request for so long, models and sessions go; 0: never
-    session_ttl_s: Number = 1800.0  # how long an unused session is kept
-    grace_s: Number = 20.0  # how long running fills may go on after SIGTERM
-    idle_s: Number = 60.0  # a request whose client neither sends nor reads for so long is ended
+    idle_unload_s: Seconds = 600.0  # a model unused for so long leaves the GPU; 0: never
+    alone_unload_s: Seconds = (
+        60.0  # without a request for so long, models and sessions go; 0: never
+    )
+    session_ttl_s: SomeSeconds = 1800.0  # how long an unused session is kept
+    grace_s: Seconds = 20.0  # how long running fills may go on after SIGTERM
+    idle_s: SomeSeconds = (
+        60.0  # a request whose client neither sends nor reads for so long is ended
+    )
     tls: TlsConfig | None = None
     token_file: FilePath | None = None  # what clients must send; None: a new token each start
     runtime_file: FilePath | None = None  # None: inpaint/server.json in the user's runtime folder

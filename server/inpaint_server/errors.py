@@ -2,11 +2,13 @@
 
 RequestError                what a client is told; `interceptor.py` maps each to one status
 ├── InvalidRequest          a field is wrong: names the field and the reason
+├── MalformedMessage        bytes that are no message of the type that the call takes
 ├── NotFound                no such model, direction or session: names the known ones
 ├── TooMuch                 the queue, a size or the memory: says what would fit
 │   └── OutOfMemory         the device's memory did not suffice even for one candidate
 ├── WrongModel              a recipe of a model that is not here
 ├── Unavailable             stopping, or the device has failed
+├── UnknownMethod           no such call
 └── DeadlinePassed          the client's deadline passed before the work was done
 
 ConfigurationError          the daemon cannot start as it was told to: exit status 2
@@ -16,13 +18,30 @@ ConfigurationError          the daemon cannot start as it was told to: exit stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from inpaint_model.document.notices import RefusalError
 from inpaint_protos.sentences import ERRORS
 
-MOST_CHARACTERS = 1000  # of a value: what a client sent may be long, and metadata may not
+MOST_BYTES, MOST_VALUE_BYTES = 1000, 400
+"""Of a sentence and of a value: what a client sent may be long, and metadata may have 8 KiB."""
+
+RETRY_AFTER_S: Mapping[str, float] = {
+    "QUEUE_FULL": 1.0,
+    "REQUESTS_TOO_LARGE": 2.0,
+    "TOO_MANY_CALLS": 1.0,
+    "DEVICE_LOST": 2.0,
+}
+"""What may succeed when it is tried again unchanged, and after how long at the earliest."""
+
+
+def _cut(text: str, num_bytes: int) -> str:
+    """Return the text, or as much of it as has so many bytes, with an ellipsis."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= num_bytes:
+        return text
+    return encoded[: num_bytes - 3].decode("utf-8", "ignore") + "…"
 
 
 class RequestError(Exception):
@@ -36,8 +55,13 @@ class RequestError(Exception):
     def __init__(self, code: str, text: str = "", **values: object) -> None:
         """Take the sentence of `code`, or `text`, which says it better in English."""
         self.code = code
-        self.values = {name: str(value)[:MOST_CHARACTERS] for name, value in values.items()}
-        super().__init__(text or ERRORS[code].format(**self.values))
+        self.values = {name: _cut(str(v), MOST_VALUE_BYTES) for name, v in values.items()}
+        super().__init__(_cut(text or ERRORS[code].format(**self.values), MOST_BYTES))
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """How long to wait before the same request may succeed; None: it will not."""
+        return RETRY_AFTER_S.get(self.code)
 
 
 class InvalidRequest(RequestError):
@@ -56,12 +80,22 @@ class InvalidRequest(RequestError):
         return refused
 
 
+class MalformedMessage(RequestError):
+    """The bytes of a message cannot be read."""
+
+    def __init__(self, deserialize: object) -> None:
+        """Take what should have read them: `FromString` of a type of message."""
+        kind = getattr(deserialize, "__self__", None)
+        name = getattr(getattr(kind, "DESCRIPTOR", None), "full_name", "that this call takes")
+        super().__init__("MALFORMED_MESSAGE", type=name)
+
+
 class NotFound(RequestError):
     """The request names something that this daemon does not have."""
 
     def __init__(
         self,
-        kind: Literal["model", "direction", "session", "candidate"],
+        kind: Literal["model", "direction", "session", "candidate", "service"],
         name: str,
         known: Iterable[str] = (),
     ) -> None:
@@ -87,6 +121,10 @@ class Unavailable(RequestError):
     def again(self) -> Unavailable:
         """Return the same for another request: an exception that is raised keeps its trace."""
         return Unavailable(self.code, str(self), **self.values)
+
+
+class UnknownMethod(RequestError):
+    """This daemon has no such call."""
 
 
 class DeadlinePassed(RequestError):

@@ -17,7 +17,7 @@ from inpaint_client import (
     Notice,
     Progress,
 )
-from inpaint_client.events import Sending
+from inpaint_client.events import Sending, Waiting
 from inpaint_client.requests import FrameMode
 from inpaint_client.session.run_status import RunStatus, Stage, spoken_time
 
@@ -43,6 +43,7 @@ CANDIDATE = Candidate(0, -1, 7, (), "{}", b"")
         ([], Stage.CONNECTING, None),
         ([Sending(0.25)], Stage.SENDING, 0.25),
         ([Sending(0.5), Accepted("s", 2)], Stage.QUEUED, None),
+        ([Sending(0.5), Waiting(1.5)], Stage.WAITING, None),
         ([Accepted("s", 2)], Stage.QUEUED, None),
         ([Accepted("s", 2), Accepted("s", 0)], Stage.ENCODING, None),
         ([Accepted("s", 0), frame("")], Stage.ENCODING, None),

@@ -17,6 +17,7 @@ from inpaint_client import (
     ConnectionLost,
     Done,
     Endpoint,
+    Exhausted,
     Failed,
     FillJob,
     InpaintError,
@@ -25,6 +26,7 @@ from inpaint_client import (
     Progress,
     Run,
     Unavailable,
+    Waiting,
     Worker,
     parse_endpoint,
     seed_sequence,
@@ -245,6 +247,30 @@ def test_patience_ends(job: Jobs, inbox: Inbox) -> None:
         assert len(daemon.service.fills) == 1 + len(list(_delays(0.3)))
     assert isinstance(inbox.messages[-1], Failed)
     assert type(inbox.messages[-1].error) is Unavailable
+
+
+def test_a_run_asks_a_busy_daemon_again_and_says_so(job: Jobs, inbox: Inbox) -> None:
+    with FakeDaemon(Script(busy=2)) as daemon:
+        worker = worker_for(daemon)
+        assert worker.submit(job(), inbox).wait(20)
+        worker.close()
+    waits = [message.seconds for message in inbox.messages if isinstance(message, Waiting)]
+    assert len(waits) == 2
+    assert 0.05 <= waits[0] <= 0.075
+    assert 0.1 <= waits[1] <= 0.15
+    assert isinstance(inbox.messages[-1], Done)
+
+
+def test_a_daemon_that_stays_busy_is_told(job: Jobs, inbox: Inbox) -> None:
+    with FakeDaemon(Script(busy=9)) as daemon:
+        worker = worker_for(daemon)
+        assert worker.submit(job(), inbox).wait(20)
+        worker.close()
+    failed = inbox.messages[-1]
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, Exhausted)
+    assert failed.error.code == "QUEUE_FULL"
+    assert str(failed.error) == "The queue is full: 3 requests wait. Try again in a moment."
 
 
 def test_what_has_begun_is_not_begun_again(

@@ -39,6 +39,13 @@ sys.exit(cli.main(sys.argv[2:]))
 """
 
 
+def write_token(path: Path, text: str) -> Path:
+    """A token file as the daemon wants it: for its owner alone."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
+
+
 class DaemonProcess:
     """`inpaint-server` in a process of its own, with its runtime file in `folder`.
 

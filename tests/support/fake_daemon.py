@@ -33,7 +33,7 @@ from typing import Any
 import grpc
 import numpy as np
 from fake_listening import Listening, start, write_runtime_file
-from inpaint_protos.sentences import ERROR_INFO
+from inpaint_protos.sentences import DOMAIN, ERROR_INFO, RETRY_INFO
 from inpaint_protos.status.v1 import status_pb2 as pb_status
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
@@ -85,6 +85,7 @@ class Script:
     warning: str = ""  # about the frame
     notices: tuple[pb.Notice, ...] = ()  # the same, as newer daemons tell it
     reason: pb_status.ErrorInfo | None = None  # of what fails
+    busy: int = 0  # how many fills are refused with a hint to try again, before any is taken
     larger: str = ""  # a second model, which answers the fills that name none
     tell: Callable[[str], None] = lambda line: None
 
@@ -145,6 +146,9 @@ class FakeInpaint(pb_grpc.InpaintServicer):
     async def Fill(
         self, requests: AsyncIterator[pb.FillRequest], context: Any
     ) -> AsyncIterator[pb.FillEvent]:
+        if self.script.busy:
+            self.script.busy -= 1
+            await _be_busy(context)
         header = await self._gather(requests, context)
         self.fills.append(header)
         session_id = f"session-{len(self.fills)}"
@@ -287,6 +291,17 @@ async def _check(picture: pb.Picture, name: str, context: Any) -> None:
 async def _refuse_smooth(context: Any) -> None:
     message = "a smooth candidate cannot be edited or drawn from another seed"
     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+async def _be_busy(context: Any) -> None:
+    info = pb_status.ErrorInfo(reason="QUEUE_FULL", domain=DOMAIN, metadata={"limit": "3"})
+    retry = pb_status.RetryInfo(retry_delay=pb_status.Duration(nanos=50_000_000))
+    details = [
+        pb_status.Detail(type_url=ERROR_INFO, value=info.SerializeToString()),
+        pb_status.Detail(type_url=RETRY_INFO, value=retry.SerializeToString()),
+    ]
+    trailer = (("grpc-status-details-bin", pb_status.Status(details=details).SerializeToString()),)
+    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full", trailer)
 
 
 async def _fail(context: Any, status: str, reason: pb_status.ErrorInfo | None = None) -> None:

@@ -77,10 +77,12 @@ def read_bundle(folder: Path) -> BundleInfo:
     """Read and check the `model.yaml` of a bundle's folder; its weights stay unread.
 
     Raises:
-        BundleError: it is missing, damaged, of another format, or asks for what cannot be.
+        BundleError: it is missing, damaged, of another format, or asks for what cannot be; or a
+            file of the bundle is no plain file.
     """
     path = folder / "model.yaml"
     try:
+        _check_files(folder)
         if path.stat().st_size > MAX_YAML_BYTES:
             raise BundleError(f"{path} is larger than {MAX_YAML_BYTES // 2**20} MiB")
         document = yaml.safe_load(path.read_text("utf-8"))
@@ -149,6 +151,19 @@ def bundled(name: str) -> Path:
         hint = f"bundled are: {', '.join(known)}" if known else "no model is bundled"
         raise BundleError(f"{name!r} is neither a bundle's folder nor a bundled model ({hint})")
     return folder
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse what is no plain file.
+
+    A pipe would be waited for without end, and a link may lead to what the bundle's author could
+    not read.
+    """
+    for path in (folder / "model.yaml", *sorted(folder.glob("*.safetensors"))):
+        if path.is_symlink():
+            raise BundleError(f"{path} is a link; put a copy of the file in its place")
+        if path.exists() and not path.is_file():
+            raise BundleError(f"{path} is not a plain file; put the file itself in its place")
 
 
 def find_bundle(path_or_name: str | Path) -> Path:

@@ -1,11 +1,16 @@
-"""What the C library does with freed memory (glibc only; elsewhere nothing happens here)."""
+"""What this process holds in main memory, and what the C library does with freed memory.
+
+The latter is for glibc only; elsewhere nothing happens here.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 MOST = 2**31 - 1  # bytes that `keep_freed_memory` can keep
@@ -33,3 +38,12 @@ def return_freed_memory() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def resident_bytes() -> int:
+    """Return how much main memory this process holds; 0 where that cannot be told."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

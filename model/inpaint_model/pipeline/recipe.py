@@ -51,6 +51,7 @@ MAX_RECIPE_BYTES = 64 << 10
 MAX_GROUPS = 64
 MAX_COORDINATE = 4e6  # px, and far more than any angle in degrees
 MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
+MAX_CODE = 1e4  # of `ws_out`; those of a mapping network stay below some 100
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
 
 Method = Literal["model", "smooth"]
@@ -115,8 +116,8 @@ class ModelIdentity:
 def _codes(text: str) -> CodesF32:
     """Return the codes, flat: how they are divided is known only with the model."""
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
-    if not np.isfinite(codes).all():
-        raise ValueError("holds numbers that are not finite")
+    if not (np.abs(codes) <= MAX_CODE).all():  # nor are NaN and infinity
+        raise ValueError(f"holds numbers that are not within -{MAX_CODE:g}..{MAX_CODE:g}")
     return codes
 
 
@@ -222,8 +223,9 @@ def read_recipe(text: str) -> Recipe:
     Raises:
         RecipeError: it is too large, no JSON, of another format, or a value of it is wrong.
     """
-    if len(text) > MAX_RECIPE_BYTES:
-        raise RecipeError(f"has {len(text)} characters; a recipe has at most 65536")
+    num_bytes = len(text.encode("utf-8", "replace"))
+    if num_bytes > MAX_RECIPE_BYTES:
+        raise RecipeError(f"has {num_bytes} bytes; a recipe has at most {MAX_RECIPE_BYTES}")
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

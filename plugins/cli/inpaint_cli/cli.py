@@ -24,6 +24,7 @@ examples:
   inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit smile=1 --out new
   inpaint fill pictures/ --mask masks/ --out filled
   inpaint info
+  inpaint ps
 
 In a mask, white is what to fill. The daemon is started if none runs; INPAINT_SERVER and
 INPAINT_TOKEN name another one. Exit status: 0 done, 2 bad usage or input, 3 no daemon, 4 the daemon
@@ -42,6 +43,14 @@ def parser() -> argparse.ArgumentParser:
     commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
     info = commands.add_parser("info", help="what the daemon is and can do")
     info.add_argument("--json", action="store_true", help="print one JSON object")
+    ps = commands.add_parser("ps", help="the daemon that runs, and what it is doing")
+    ps.add_argument("--json", action="store_true", help="print one JSON object")
+    commands.add_parser(
+        "stop",
+        help="stop the daemon of this user on this machine",
+        description="Stop the daemon of this user on this machine. Fills that are running may "
+        "end first (`grace_s` in its settings), and new ones are refused.",
+    )
     _add_fill(commands.add_parser("fill", help="fill a hole in a picture, or in a folder of them"))
     _add_edit(commands.add_parser("edit", help="render a fill again with other edits"))
     plugins = commands.add_parser(
@@ -181,11 +190,17 @@ def _told(options: argparse.Namespace) -> int:
     """Run a command that fills; tell errors in one line."""
     from inpaint_client import InpaintError
 
-    from . import commands
+    from . import commands, daemons
     from .exit_status import BAD_INPUT, INTERRUPTED, REFUSED, status_of
     from .images import UnusableImageError
 
-    command = {"info": commands.info, "fill": commands.fill, "edit": commands.edit}
+    command = {
+        "info": commands.info,
+        "ps": daemons.ps,
+        "stop": daemons.stop,
+        "fill": commands.fill,
+        "edit": commands.edit,
+    }
     try:
         return command[options.command](options)
     except (InpaintError, UnusableImageError) as error:

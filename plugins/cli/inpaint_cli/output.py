@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from inpaint_client import Box, Candidate, Done, FillEvent, FrameChosen, Method, Progress
+from inpaint_client import (
+    Box,
+    Candidate,
+    Done,
+    FillEvent,
+    FrameChosen,
+    Method,
+    Progress,
+    Waiting,
+)
 from inpaint_model.document.compositing import Patch, composite
 from tqdm import tqdm
 
@@ -88,7 +97,10 @@ class Writer:
                 self.run.frames.append(event)
             elif isinstance(event, Candidate):
                 self._write(event)
+            elif isinstance(event, Waiting):
+                bar.set_postfix_str(f"the daemon is busy; trying again in {event.seconds:.0f} s")
             elif isinstance(event, Progress):
+                bar.set_postfix_str("", refresh=False)
                 bar.total = event.total
                 bar.update(event.done - bar.n)
             elif isinstance(event, Done):

@@ -45,9 +45,10 @@ from .events import (
     Notice,
     Patch,
     Progress,
+    Waiting,
 )
 from .geometry import Box, Extent, Frame, Point, crop_for_hole
-from .info import DaemonInfo, Direction, Limits, Model
+from .info import Activity, DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .recipe import Recipe, parse_recipe
 from .requests import (
@@ -74,6 +75,7 @@ __all__ = [
     "MAX_SEED",
     "RAW",
     "Accepted",
+    "Activity",
     "BadInput",
     "Blending",
     "BlockingClient",
@@ -133,6 +135,7 @@ __all__ = [
     "Transfer",
     "Unauthenticated",
     "Unavailable",
+    "Waiting",
     "Worker",
     "WrongModel",
     "connection_file",

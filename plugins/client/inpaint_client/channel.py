@@ -10,7 +10,7 @@ from grpclib.const import Status
 from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.protocol import H2Protocol
 from h2.settings import SettingCodes
-from inpaint_protos.sentences import DOMAIN, ERROR_INFO
+from inpaint_protos.sentences import DOMAIN, ERROR_INFO, RETRY_INFO
 from inpaint_protos.status.v1 import status_pb2
 
 from .errors import Reason
@@ -36,7 +36,7 @@ class _PictureProtocol(H2Protocol):
 
 
 class ReasonCodec(StatusDetailsCodecBase):
-    """Reads why a call was refused: the first ErrorInfo of ours in the status's details."""
+    """Reads why a call was refused, and when to try again, from the status's details."""
 
     def encode(self, status: Status, message: str | None, details: object) -> bytes:
         """Clients refuse nothing."""
@@ -44,12 +44,16 @@ class ReasonCodec(StatusDetailsCodecBase):
 
     def decode(self, status: Status, message: str | None, data: bytes) -> Reason | None:
         """Return None for the details of anybody else."""
+        reason, retry_after_s = None, None
         try:
             for detail in status_pb2.Status.FromString(data).details:
-                if detail.type_url == ERROR_INFO:
+                if detail.type_url == ERROR_INFO and reason is None:
                     info = status_pb2.ErrorInfo.FromString(detail.value)
                     if info.domain == DOMAIN:
-                        return Reason(info.reason, dict(info.metadata))
+                        reason = Reason(info.reason, dict(info.metadata))
+                elif detail.type_url == RETRY_INFO:
+                    delay = status_pb2.RetryInfo.FromString(detail.value).retry_delay
+                    retry_after_s = max(0.0, delay.seconds + delay.nanos / 1e9)
         except DecodeError:
-            pass
-        return None
+            return None
+        return reason and reason._replace(retry_after_s=retry_after_s)

@@ -34,7 +34,7 @@ from .events import Done, FillEvent, Sending
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
 from .sentence import Sentence
-from .wire import daemon_info, edit_requests, event, fill_requests, model
+from .wire import Answer, daemon_info, edit_requests, fill_requests, model
 
 Reply = TypeVar("Reply", bound=WireMessage)
 
@@ -140,8 +140,9 @@ class Client:
                     async for value in events:
                         begun = begun or not isinstance(value, Sending)
                         yield value
-            except NotFound:
-                if begun or attempt is attempts[-1]:
+            except NotFound as error:
+                is_lost = error.code in ("", "UNKNOWN_SESSION")  # older daemons tell no codes
+                if begun or attempt is attempts[-1] or not is_lost:
                     raise
             else:
                 return
@@ -197,8 +198,9 @@ class Client:
                 async with aclosing(_upload(stream, requests, size)) as pieces:
                     async for piece in pieces:
                         yield piece
+                answer = Answer()
                 async for message in stream:
-                    value = event(message)
+                    value = answer.event(message)
                     if value is not None:
                         finished = isinstance(value, Done)
                         yield value

@@ -33,6 +33,8 @@ class InpaintError(Exception):
     """Base of everything that this package raises on purpose."""
 
     remedy_by_default: str = ""
+    code: str = ""  # of `inpaint_protos.sentences`, if the daemon gave one
+    retry_after_s: float | None = None  # the same may succeed after so long; None: not told
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
         self.message = message if isinstance(message, Sentence) else message.rstrip()
@@ -155,6 +157,7 @@ class Reason(NamedTuple):
 
     code: str  # of `inpaint_protos.sentences`
     values: Mapping[str, str]
+    retry_after_s: float | None = None  # after which the same may succeed
 
 
 def from_status(code: int, message: str | None, reason: Reason | None = None) -> InpaintError:
@@ -162,6 +165,13 @@ def from_status(code: int, message: str | None, reason: Reason | None = None) ->
 
     With a `reason` that is known here, the message can be translated, and says what helps.
     """
+    error = _from_status(code, message, reason)
+    if reason is not None:
+        error.code, error.retry_after_s = reason.code, reason.retry_after_s
+    return error
+
+
+def _from_status(code: int, message: str | None, reason: Reason | None) -> InpaintError:
     kind, sentence = _BY_STATUS.get(code, (DaemonFault, Sentence("The daemon failed.")))
     text = (message or "").strip()
     if reason is not None:

@@ -2,7 +2,7 @@
 
 A run sends `Accepted`, one `FrameChosen` for each group of the hole, `Candidate`s with `Progress`
 between them, and ends with exactly one of `Done` and `Failed`. While a large request is on its way,
-the client itself says so before: `Sending`.
+the client itself says so before: `Sending`. So it does when it asks again: `Waiting`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ class Sending:
     """A part of a large request is on its way; said by the client, not by the daemon."""
 
     fraction: float  # 0..1 of the pictures' bytes
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The daemon has no room now, and the client asks again after a while; said by the client."""
+
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -119,5 +126,5 @@ class Failed:
     error: InpaintError
 
 
-FillEvent = Sending | Accepted | FrameChosen | Progress | Candidate | Done
+FillEvent = Sending | Waiting | Accepted | FrameChosen | Progress | Candidate | Done
 Message = FillEvent | Failed

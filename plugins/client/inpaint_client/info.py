@@ -46,6 +46,33 @@ class Limits:
     max_variants: int = 64
     max_queue: int = 0  # 0 = not told
     max_context_side: int = 0  # px, of `Capture.context`; 0 = the daemon does not look at it
+    max_message_bytes: int = 0  # of one message; here and below 0 = not told
+    max_chunk_bytes: int = 0
+    max_overview_side: int = 0  # px, of `Capture.overview`
+    max_mixing_side: int = 0  # px, of `Mixing.picture`
+    max_document_side: int = 0  # px
+    max_edits: int = 0  # of one candidate
+    max_recipe_bytes: int = 0
+    max_attachment_bytes: int = 0
+    max_regions: int = 0  # of a selection, far apart
+    max_pending_bytes: int = 0  # pictures of all requests together
+    max_calls: int = 0  # open at once
+    max_sessions: int = 0  # kept for `EditJob.session_id`
+    max_session_bytes: int = 0  # pictures of all sessions together
+    session_ttl_s: float = 0.0  # how long an unused session is kept
+    idle_s: float = 0.0  # how long a call may neither send nor read
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a daemon is doing, for all its clients together."""
+
+    calls: int = 0  # open now
+    busy_workers: int = 0  # rendering now
+    workers: int = 0
+    sessions: int = 0  # kept for `EditJob.session_id`
+    session_bytes: int = 0  # their pictures
+    memory_bytes: int = 0  # main memory of its process; 0 = not known
 
 
 @dataclass(frozen=True)
@@ -60,6 +87,7 @@ class DaemonInfo:
     limits: Limits = Limits()
     queue_length: int = 0
     uptime_s: float = 0.0
+    activity: Activity | None = None  # None from a daemon that does not tell
 
     def model(self, name: str = "") -> Model | None:
         """Return the model of that name, or the default one; None if there is none."""

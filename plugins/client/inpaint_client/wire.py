@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
@@ -22,7 +22,7 @@ from .events import (
     Progress,
 )
 from .geometry import Box, Extent, Frame
-from .info import DaemonInfo, Direction, Limits, Model
+from .info import Activity, DaemonInfo, Direction, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .requests import (
     Blending,
@@ -35,9 +35,12 @@ from .requests import (
 )
 from .sentence import Sentence, of_daemon
 
+Numbers = TypeVar("Numbers", Limits, Activity)
+
 # Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
 # the daemon reads the last; and memory of this size is taken from the heap, not from the system.
 PIECE_BYTES = 512 << 10
+SAMPLE_BYTES = {int(kind): kind.size for kind in SampleType}
 
 
 def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.FillRequest]:
@@ -62,6 +65,7 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
         output_sample_type=_number(job.output_sample_type),
         context=_picture(seen.context.picture, inline=True) if seen.context else None,
         context_box=_box(seen.context.box) if seen.context else None,
+        accepts_chunks=True,
     )
     yield pb.FillRequest(header=header)
     if not inline:
@@ -84,11 +88,56 @@ def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.E
         mixing=_mixing(job.mixing) if job.mixing else None,
         blending=_blending(job.blending) if job.blending else None,
         output_sample_type=_number(job.output_sample_type),
+        accepts_chunks=True,
     )
     yield pb.EditRequest(header=header)
     if seen is not None and not inline:
         for chunk in _chunks(piece_bytes, seen.crop, seen.hole):
             yield pb.EditRequest(chunk=chunk)
+
+
+class Answer:
+    """The events of one answer. A large candidate comes in chunks, and is put together here."""
+
+    def __init__(self) -> None:
+        self._candidate: pb.Candidate | None = None  # whose bytes are still coming
+        self._data = bytearray()
+
+    def event(self, message: pb.FillEvent) -> FillEvent | None:
+        """Return the client's form of a message; None while nothing is complete.
+
+        Raises:
+            DaemonFault: the chunks are not what the candidate announced.
+        """
+        kind = message.WhichOneof("event")
+        if (kind == "candidate_chunk") != (self._candidate is not None):
+            raise DaemonFault(Sentence("The daemon sent an incomplete candidate."))
+        if kind == "candidate" and message.candidate.chunked_bytes:
+            self._candidate = message.candidate
+            return None
+        if self._candidate is None:
+            return event(message)
+        self._data += message.candidate_chunk.data
+        if len(self._data) < self._candidate.chunked_bytes:
+            return None
+        whole, data = self._candidate, self._data
+        self._candidate, self._data = None, bytearray()
+        return _candidate(_joined(whole, data))
+
+
+def _joined(candidate: pb.Candidate, data: bytearray) -> pb.Candidate:
+    """Put the bytes that followed a candidate into its pictures and its attachment."""
+    start = 0
+    for patch in candidate.patches:
+        for picture in (patch.fill, patch.coverage):
+            depth = SAMPLE_BYTES.get(picture.sample_type, 0)
+            size = picture.width * picture.height * picture.channels * depth
+            picture.data = bytes(memoryview(data)[start : start + size])
+            start += size
+    if not start <= len(data) == candidate.chunked_bytes:
+        raise DaemonFault(Sentence("The daemon sent an incomplete candidate."))
+    candidate.attachment = bytes(memoryview(data)[start:])
+    return candidate
 
 
 def event(message: pb.FillEvent) -> FillEvent | None:
@@ -110,26 +159,22 @@ def event(message: pb.FillEvent) -> FillEvent | None:
 
 def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
     """Return what a daemon said of itself."""
-    limits = message.limits
     return DaemonInfo(
         version=message.version,
         device=message.device,
         device_type=message.device_type,
         precision=message.precision,
         models=tuple(model(each) for each in message.models),
-        limits=Limits(
-            limits.max_picture_bytes,
-            limits.max_side,
-            limits.max_seeds,
-            limits.max_variants,
-            limits.max_queue,
-            limits.max_context_side,
-        )
-        if message.HasField("limits")
-        else Limits(),
+        limits=_same(Limits, message.limits) if message.HasField("limits") else Limits(),
         queue_length=message.queue_length,
         uptime_s=message.uptime_s,
+        activity=_same(Activity, message.activity) if message.HasField("activity") else None,
     )
+
+
+def _same(kind: type[Numbers], message: pb.Limits | pb.Activity) -> Numbers:
+    """Return a value whose fields are all called as those of the message."""
+    return kind(**{field.name: getattr(message, field.name) for field in fields(kind)})
 
 
 def model(message: pb.Model) -> Model:

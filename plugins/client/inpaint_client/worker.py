@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import aclosing
@@ -20,8 +21,8 @@ from typing import TypeVar
 
 from .client import Client
 from .endpoint import Endpoint
-from .errors import Cancelled, InpaintError, NoDaemon, Unavailable
-from .events import Done, Failed, FillEvent, Message, Sending
+from .errors import Cancelled, Exhausted, InpaintError, NoDaemon, Unavailable
+from .events import Done, Failed, FillEvent, Message, Sending, Waiting
 from .requests import EditJob, Job
 from .sentence import Sentence
 
@@ -31,6 +32,8 @@ Locate = Callable[[], Endpoint]
 Receive = Callable[[Message], None]
 
 PATIENCE_S = 30.0  # how long a run that has not begun waits for a daemon that is loading
+RETRIES = 2  # of a run that the daemon has no room for now, if it says when to ask again
+LONGEST_WAIT_S = 10.0  # before one of them
 
 
 class Run:
@@ -152,8 +155,12 @@ class Worker:
         return self._clients[endpoint]
 
     async def _events(self, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
-        """The job's events. Starts over while the daemon is not ready and nothing has come yet."""
+        """The job's events. Starts over while the daemon is not ready and nothing has come yet.
+
+        So it does, twice at most, where the daemon has no room now and says when to ask again.
+        """
         begun = gone = False
+        refusals = 0
         delays = _delays(self._patience_s)
         while True:
             client = await self._connect()
@@ -166,6 +173,12 @@ class Worker:
                 delay = next(delays, None)
                 if begun or delay is None:
                     raise
+            except Exhausted as error:
+                refusals += 1
+                if begun or error.retry_after_s is None or refusals > RETRIES:
+                    raise
+                delay = _wait_s(error.retry_after_s, refusals)
+                yield Waiting(delay)
             except NoDaemon:
                 if begun or gone:
                     raise
@@ -194,6 +207,12 @@ async def _in_thread(function: Callable[[], T]) -> T:
 
     Thread(target=work, name="inpaint-locate", daemon=True).start()
     return await asyncio.wrap_future(future)
+
+
+def _wait_s(told_s: float, refusals: int) -> float:
+    """Return how long to wait: longer each time, and not as long as everybody else."""
+    spread = random.uniform(1.0, 1.5)  # noqa: S311 (no secret)
+    return min(told_s * float(2 ** (refusals - 1)) * spread, LONGEST_WAIT_S)
 
 
 def _delays(total_s: float) -> Iterator[float]:

@@ -1,5 +1,10 @@
 """`grpc.health.v1`, answered from a real check of worker and device.
 
+There are two questions. The daemon as a whole, and `inpaint.v1.Inpaint`, are SERVING when a request
+would be answered now: whoever distributes requests asks this. `liveness` is SERVING as long as a
+restart would not help, also while a model is loaded and while the daemon drains: whoever restarts
+daemons asks that.
+
 The check runs beside the requests, not inside the answer: health is told at once even when the
 device is busy for minutes. A worker whose step takes longer than any step may is unhealthy.
 """
@@ -8,29 +13,74 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ..errors import Unavailable
+from ..errors import NotFound, Unavailable
 from ..models.device import probe
 from ..models.device_models import DeviceModels
 from ..scheduling.engine import Engine, Steps, Urgency
 
 log = logging.getLogger(__name__)
 
-SERVICES = ("", "inpaint.v1.Inpaint")
+READINESS = ("", "inpaint.v1.Inpaint")
+LIVENESS = ("liveness",)
 STALL_S = 120.0  # the longest credible step: loading a large model from a slow disk
 PROBE_EVERY_S = 10.0
 LOOK_EVERY_S = 0.5
+
+
+class HealthServicer(health_pb2_grpc.HealthServicer):
+    """Tells what it was told. Those who watch wait for the next change."""
+
+    def __init__(self) -> None:
+        self._serving = dict.fromkeys(READINESS, False) | dict.fromkeys(LIVENESS, True)
+        self._changed = asyncio.Event()
+
+    def tell(self, services: Iterable[str], is_serving: bool) -> None:
+        """From now on these services are serving, or are not."""
+        self._serving.update(dict.fromkeys(services, is_serving))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def Check(  # noqa: N802 (the name in the contract)
+        self, request: health_pb2.HealthCheckRequest, context: object
+    ) -> health_pb2.HealthCheckResponse:
+        """Return the status of a service."""
+        if request.service not in self._serving:
+            raise NotFound("service", request.service, filter(None, self._serving))
+        return self._response(request.service)
+
+    async def Watch(  # noqa: N802 (the name in the contract)
+        self, request: health_pb2.HealthCheckRequest, context: object
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        """Yield the status of a service, and again whenever it changes."""
+        told = None
+        while True:
+            changed = self._changed
+            response = self._response(request.service)
+            if response != told:
+                told = response
+                yield response
+            await changed.wait()
+
+    def _response(self, service: str) -> health_pb2.HealthCheckResponse:
+        response = health_pb2.HealthCheckResponse
+        if service not in self._serving:
+            return response(status=response.SERVICE_UNKNOWN)
+        is_serving = self._serving[service]
+        return response(status=response.SERVING if is_serving else response.NOT_SERVING)
 
 
 class HealthMonitor:
     """Keeps the status of the standard health service true."""
 
     def __init__(self, engine: Engine[DeviceModels]) -> None:
-        self.servicer = health.aio.HealthServicer()
+        self.servicer = HealthServicer()
         self._ready = False
+        self._draining = False
         self._engine = engine
         self._told: str | None = ""
 
@@ -39,35 +89,34 @@ class HealthMonitor:
         next_probe = 0.0
         loop = asyncio.get_running_loop()
         while True:
-            await self._tell(self._trouble())
+            self._tell()
             if self._ready and loop.time() >= next_probe:
                 next_probe = loop.time() + PROBE_EVERY_S
                 self._submit_probes()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def loaded(self) -> None:
+    def loaded(self) -> None:
         """The default model is there: requests will be answered without delay."""
         self._ready = True
-        await self._tell(self._trouble())
+        self._tell()
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """NOT_SERVING from now on, whatever the device does."""
-        await self.servicer.enter_graceful_shutdown()
+        self._draining = True
+        self._tell()
 
-    def _trouble(self) -> str | None:
+    def _tell(self) -> None:
         trouble = self._engine.trouble(STALL_S)
-        return trouble or (None if self._ready else "the model is being loaded")
-
-    async def _tell(self, trouble: str | None) -> None:
+        self.servicer.tell(LIVENESS, trouble is None)
+        if not self._ready:
+            trouble = trouble or "the model is being loaded"
+        if self._draining:
+            trouble = "the daemon is stopping"
         if trouble == self._told:
             return
         self._told = trouble
         log.info("health=%s", "SERVING" if trouble is None else f"NOT_SERVING reason={trouble!r}")
-        response = health_pb2.HealthCheckResponse
-        for service in SERVICES:
-            await self.servicer.set(
-                service, response.SERVING if trouble is None else response.NOT_SERVING
-            )
+        self.servicer.tell(READINESS, trouble is None)
 
     def _submit_probes(self) -> None:
         def steps(models: DeviceModels) -> Steps[None]:

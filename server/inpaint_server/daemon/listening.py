@@ -12,25 +12,18 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from ..config import ServerConfig, TlsConfig, host_and_port
+from ..config import ServerConfig, host_and_port
 from ..errors import ConfigurationError
 
 
-def server_credentials(tls: TlsConfig) -> grpc.ServerCredentials:
-    """Certificate and key, and the authority that clients' certificates must come from."""
-    try:
-        key, certificate = tls.key.read_bytes(), tls.certificate.read_bytes()
-        authority = tls.client_ca.read_bytes() if tls.client_ca else None
-    except OSError as error:
-        raise ConfigurationError(f"tls: cannot read {error.filename}: {error.strerror}") from error
-    return grpc.ssl_server_credentials(
-        [(key, certificate)], root_certificates=authority, require_client_auth=authority is not None
-    )
-
-
 @asynccontextmanager
-async def listening(server: grpc.aio.Server, config: ServerConfig) -> AsyncIterator[str]:
-    """Open the configured address; gives the address that clients use. Start the server inside."""
+async def listening(
+    server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None
+) -> AsyncIterator[str]:
+    """Open the configured address; gives the address that clients use. Start the server inside.
+
+    credentials: of TLS, for addresses that other machines can reach.
+    """
     if config.listen.startswith("unix:"):
         path = Path(config.listen.removeprefix("unix:")).expanduser().absolute()
         _make_way(path)
@@ -41,16 +34,16 @@ async def listening(server: grpc.aio.Server, config: ServerConfig) -> AsyncItera
             path.unlink(missing_ok=True)
     else:
         host, _ = host_and_port(config.listen)
-        port = _bind(server, config.listen, config.tls)
+        port = _bind(server, config.listen, credentials)
         host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
-        yield f"{'tls://' if config.tls else ''}{host}:{port}"
+        yield f"{'tls://' if credentials else ''}{host}:{port}"
 
 
-def _bind(server: grpc.aio.Server, address: str, tls: TlsConfig | None) -> int:
+def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
     umask = os.umask(0o177)  # a Unix socket becomes 0600; files made elsewhere are not affected
     try:
-        if tls is not None:
-            return int(server.add_secure_port(address, server_credentials(tls)))
+        if credentials is not None:
+            return int(server.add_secure_port(address, credentials))
         return int(server.add_insecure_port(address))
     except RuntimeError as error:
         raise ConfigurationError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import secrets
 import signal
 import sys
 import time
@@ -22,7 +21,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.host_memory import keep_freed_memory, return_freed_memory
-from inpaint_protos.secret import Secret
 from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
 from .. import __version__
@@ -36,29 +34,31 @@ from ..models.device_models import DeviceModels
 from ..models.registry import BundleLoader, Loader, ModelRegistry, default_sources
 from ..scheduling.engine import Engine, Urgency
 from ..wire.interceptor import StatusInterceptor, TokenInterceptor
+from ..wire.limits import MAX_CALLS, MAX_MESSAGE_BYTES
 from ..wire.request_log import Accounts
 from ..wire.service import InpaintService, Parts
+from .access import Access
+from .connections import FIRST_CALL_S, ConnectionGuard, raise_file_limit
 from .health import HealthMonitor
 from .listening import listening
 from .runtime_file import Predecessor, RuntimeFile
 
 log = logging.getLogger(__name__)
 
-MAX_REQUEST_MESSAGE = 64 << 20  # a header with its pictures inside; larger ones come in chunks
-MAX_CALLS = 512  # open at once, health watches included; far above the queue's length
 TIDY_EVERY_S = 5.0
 LOST_GRACE_S = 2.0  # for the answers of requests whose device is lost
 FAREWELL_S = 1.0  # for the last answers to leave, and for clients that only watch the health
 
 CHANNEL_OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_REQUEST_MESSAGE),
-    ("grpc.max_send_message_length", -1),  # bounded by the picture that was sent
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),  # for clients that accept no chunks
     ("grpc.so_reuseport", 0),  # two daemons on one port would share it silently
     ("grpc.http2.bdp_probe", 1),
     ("grpc.keepalive_time_ms", 30_000),  # a client that vanished is noticed
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.max_metadata_size", 16 << 10),
+    ("grpc.server_handshake_timeout_ms", int(FIRST_CALL_S * 1000)),
 ]
 
 
@@ -67,11 +67,13 @@ async def serve(
     runtime: RuntimeFile,
     make_loader: Callable[[torch.device, str], Loader] = BundleLoader,
     remedy: str = "restart the daemon",
+    read_again: Callable[[], ServerConfig] | None = None,
 ) -> str | None:
     """Run the daemon until SIGTERM or SIGINT, or until a device is lost.
 
-    remedy: what clients are told of a lost device. Returns that sentence, or None if the daemon
-    stopped as asked. Raises ConfigurationError if it cannot start.
+    remedy: what clients are told of a lost device. read_again: the settings at SIGHUP, which
+    otherwise ends the daemon as SIGTERM does. Returns the sentence about a lost device, or None if
+    the daemon stopped as asked. Raises ConfigurationError if it cannot start.
     """
     # The event loop asks the interpreter for its turn often; at the usual 5 ms a turn, the worker's
     # and the pixel threads' Python would add up to 50 ms to a health check.
@@ -94,7 +96,20 @@ async def serve(
     with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGINT, interrupted)
-    async with running(config, runtime, make_loader, failed, remedy):
+    access = Access(config, runtime.predecessor and runtime.predecessor.token)
+    async with running(config, runtime, make_loader, failed, remedy, access=access) as address:
+
+        def reload() -> None:
+            if read_again is None:
+                stop.set()
+            elif access.reload(read_again):
+                try:
+                    runtime.write(address, access.token)
+                except ConfigurationError as error:
+                    log.error("%s", error)  # noqa: TRY400 (the sentence says it all)
+
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            loop.add_signal_handler(signal.SIGHUP, reload)
         ends = [asyncio.create_task(event.wait()) for event in (stop, lost)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
@@ -110,27 +125,33 @@ async def running(
     on_failure: Callable[[str], None] = lambda sentence: None,
     remedy: str = "restart the daemon",
     *,
+    access: Access | None = None,
     devices: Sequence[torch.device] | None = None,
     tidy_every_s: float = TIDY_EVERY_S,
 ) -> AsyncIterator[str]:
     """The daemon while the block runs; gives its address. Leaving drains it.
 
     on_failure: told, in some thread, that a device is lost; then the block should be left.
+    access: token and certificate; None: those that `config` names.
     devices: one worker each; None: those that `config` names.
     tidy_every_s: how often expired sessions and idle models are looked for.
     """
     async with AsyncExitStack() as stack:
-        token = _token(config.token_file)
+        access = access or Access(config, runtime.predecessor and runtime.predecessor.token)
         if runtime.predecessor is not None:  # clients shall find this program where it was
             config = _as_before(config, runtime.predecessor)
-            token = token or runtime.predecessor.token
-        token = token or Secret(secrets.token_urlsafe(32))
         engine = partial(Engine, is_fatal=is_fatal, on_failure=on_failure, remedy=remedy)
         parts = _parts(config, devices or choose_devices(config.device), make_loader, engine)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
         monitor = HealthMonitor(parts.engine)
-        server = _server(parts, monitor, token)
-        address = await stack.enter_async_context(listening(server, config))
+        tokens = TokenInterceptor(lambda: access.token, parts.accounts.refused)
+        server = _server(parts, monitor, tokens)
+        address = await stack.enter_async_context(listening(server, config, access.credentials()))
+        background = [monitor.watch(), _warm_up(parts, monitor), _tidy(parts, tidy_every_s)]
+        if not address.startswith("unix:") and sys.platform != "win32":
+            guard = ConnectionGuard(host_and_port(address.removeprefix("tls://"))[1])
+            tokens.on_admission = guard.admit
+            background.append(guard.watch())
         if config.metrics:
             from .metrics import Metrics  # its library costs 50 ms, and few ask for metrics
 
@@ -140,9 +161,9 @@ async def running(
         stack.callback(parts.engine.stop)
         await server.start()
         stack.push_async_callback(_drain, server, monitor, parts, config.grace_s)
-        for work in (monitor.watch(), _warm_up(parts, monitor), _tidy(parts, tidy_every_s)):
+        for work in background:
             stack.callback(asyncio.create_task(work).cancel)
-        runtime.write(address, token)
+        runtime.write(address, access.token)
         log.info(
             "inpaint-server version=%s address=%s device=%r precision=%s models=%s runtime_file=%s",
             __version__, address, device_names(home.device for home in parts.engine.homes),
@@ -215,14 +236,11 @@ def _pixel_threads(threads: int) -> Executor:
     )
 
 
-def _server(parts: Parts, monitor: HealthMonitor, token: Secret) -> grpc.aio.Server:
+def _server(parts: Parts, monitor: HealthMonitor, tokens: TokenInterceptor) -> grpc.aio.Server:
+    most = ("grpc.max_allowed_incoming_connections", raise_file_limit())
     server = grpc.aio.server(
-        interceptors=[
-            TokenInterceptor(token, parts.accounts.refused),
-            StatusInterceptor(),
-        ],
-        options=CHANNEL_OPTIONS,
-        maximum_concurrent_rpcs=MAX_CALLS,
+        interceptors=[tokens, StatusInterceptor(parts.config.idle_s, MAX_CALLS)],
+        options=[*CHANNEL_OPTIONS, most],
     )
     inpaint_pb2_grpc.add_InpaintServicer_to_server(InpaintService(parts), server)
     health_pb2_grpc.add_HealthServicer_to_server(monitor.servicer, server)
@@ -245,7 +263,7 @@ async def _drain(
     if parts.engine.has_failed:
         grace_s = min(grace_s, LOST_GRACE_S)
     log.info("stopping=true running=%d grace_s=%.0f", parts.accounts.running, grace_s)
-    await monitor.drain()
+    monitor.drain()
     with suppress(TimeoutError):
         await asyncio.wait_for(parts.accounts.drain(), grace_s)
     if parts.engine.has_failed:
@@ -266,7 +284,7 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
             lambda models: warm_up_steps(models, entry), Urgency.BACKGROUND, home=home
         )
         async for _ in ticket.results():
-            await monitor.loaded()  # what follows the first step is only for speed
+            monitor.loaded()  # what follows the first step is only for speed
     except RequestError as error:
         log.error(  # noqa: TRY400 (the sentence says it all; a trace would say nothing more)
             "model=%s cannot be used: %s", entry.name, error
@@ -312,21 +330,3 @@ def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:
     if port == 0:
         port = host_and_port(predecessor.address.removeprefix("tls://"))[1]
     return override(config, listen=f"{host}:{port}")
-
-
-def _token(path: Path | None) -> Secret:
-    """Return the token of the file; empty without one."""
-    if path is None:
-        return Secret()
-    try:
-        token = Secret(path.read_text("utf-8"))
-    except UnicodeDecodeError:  # which holds the bytes of the file
-        token = Secret()
-    except OSError as error:
-        raise ConfigurationError(f"token_file: cannot read {path}: {error.strerror}") from error
-    if len(token.reveal()) < 16 or not token.can_be_sent or " " in token.reveal():
-        raise ConfigurationError(
-            f"token_file: {path} must hold one token of at least 16 ASCII characters; for example "
-            "the output of `python3 -c 'import secrets; print(secrets.token_urlsafe(32))'`"
-        )
-    return token

@@ -2,7 +2,8 @@
 
 `prometheus_client` writes the text; the values are read from where they are kept when somebody asks
 (docs/decisions/0030). Requests whose Host is not this machine's are refused, so that no web page
-can read them through a name that it controls (DNS rebinding).
+can read them through a name that it controls (DNS rebinding). `/live` tells whether the workers do,
+for those who watch over the process and speak no gRPC.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from ..models.device_models import DeviceModels
 from ..models.registry import ModelRegistry
 from ..scheduling.engine import Engine
 from ..wire.request_log import BUCKETS_S, Accounts
+from .health import STALL_S
+
+ANSWERS_S, MOST_CONNECTIONS = 10.0, 32  # everybody on this machine can connect
 
 
 class Metrics(Collector):
@@ -45,6 +49,7 @@ class Metrics(Collector):
         self._engine = engine
         self._models = models
         self._sessions = sessions
+        self._connections = 0
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -118,10 +123,21 @@ class Metrics(Collector):
             ) from error
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._connections >= MOST_CONNECTIONS:
+            writer.close()
+            return
+        self._connections += 1
+        try:
+            await self._answer_one(reader, writer)
+        finally:
+            self._connections -= 1
+            writer.close()
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(
             OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError
         ):
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10.0)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), ANSWERS_S)
             status, body = self._response(head.decode("latin-1"))
             content = body.encode()
             writer.write(
@@ -129,14 +145,16 @@ class Metrics(Collector):
                 f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode()
                 + content
             )
-            await writer.drain()
-        writer.close()
+            await asyncio.wait_for(writer.drain(), ANSWERS_S)
 
     def _response(self, head: str) -> tuple[str, str]:
         request, *fields = head.split("\r\n")
         hosts = [f.partition(":")[2].strip() for f in fields if f.lower().startswith("host:")]
         if not hosts or not is_loopback(re.sub(r":\d+$", "", hosts[0])):
             return "403 Forbidden", "only this machine may ask\n"
+        if request.startswith("GET /live "):
+            trouble = self._engine.trouble(STALL_S)
+            return ("503 Service Unavailable", f"{trouble}\n") if trouble else ("200 OK", "alive\n")
         if not request.startswith("GET /metrics "):
-            return "404 Not Found", "ask for /metrics\n"
+            return "404 Not Found", "ask for /metrics or /live\n"
         return "200 OK", self.text()

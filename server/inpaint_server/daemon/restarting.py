@@ -60,7 +60,7 @@ class Restarts:
         """Replace the program. `lock`: the descriptor of the runtime file's lock, which is kept."""
         times = [*self.times, time.time()]
         kept = {0, 1, 2, lock}
-        for descriptor in _open_descriptors():  # a driver's, for example, would keep its device
+        for descriptor in open_descriptors():  # a driver's, for example, would keep its device
             try:
                 os.set_inheritable(descriptor, descriptor in kept)
             except OSError:  # closed meanwhile
@@ -73,7 +73,8 @@ class Restarts:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (ourselves)
 
 
-def _open_descriptors() -> list[int]:
+def open_descriptors() -> list[int]:
+    """Return the numbers of all open files, perhaps with some that are open no more."""
     for folder in ("/proc/self/fd", "/dev/fd"):
         if Path(folder).is_dir():
             return [int(name) for name in os.listdir(folder)]  # noqa: PTH208 (names, not paths)

@@ -163,22 +163,41 @@ class RuntimeFile:
         return self._lock.fileno()
 
     def write(self, address: str, token: Secret) -> None:
-        """Atomically, readable by the user alone."""
+        """Atomically, readable by the user alone.
+
+        Raises:
+            ConfigurationError: there is no room.
+        """
         content = {
             "address": address,
             "token": token.reveal(),
             "pid": os.getpid(),
             "version": __version__,
         }
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".server-")  # mode 0600
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(name).replace(self.path)
+        try:
+            _replace(self.path, json.dumps(content))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write the runtime file {self.path}: {error.strerror}; make room there, or "
+                "give another `runtime_file`"
+            ) from error
         if self._copy is not None:
             try:
                 self._copy.write(address, token)
-            except OSError as error:
-                log.warning("%s cannot be written: %s", self._copy.path, error.strerror)
+            except ConfigurationError as error:
+                log.warning("programs inside Flatpak cannot find this daemon: %s", error)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file as a whole, or leave what is there."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".server-")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _lock(file: IO[str]) -> bool:

@@ -66,6 +66,7 @@ class FillOrder:
     blending: BlendSettings
     smooth: SmoothChoice
     output_dtype: np.dtype[Any]
+    accepts_chunks: bool = False  # of large candidates
 
     @property
     def shapes(self) -> list[PictureShape]:
@@ -96,3 +97,4 @@ class EditOrder:
     mixing: Mixing | None
     blending: BlendSettings | None
     output_dtype: np.dtype[Any] | None
+    accepts_chunks: bool = False  # of a large candidate

@@ -39,6 +39,12 @@ class SessionCache:
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def num_bytes(self) -> int:
+        """The pictures of all sessions together."""
+        with self._lock:
+            return self._num_bytes()
+
     @staticmethod
     def new_id() -> str:
         """Return 128 random bits."""

@@ -199,6 +199,11 @@ class Engine(Generic[H]):
         for thread in self._threads:
             thread.start()
 
+    def check_room(self, urgency: Urgency = Urgency.FILL) -> None:
+        """Raise what `submit` would raise now."""
+        with self._lock:
+            self._check_room(urgency)
+
     def submit(
         self,
         steps: Callable[[H], Steps[T]],
@@ -213,12 +218,7 @@ class Engine(Generic[H]):
         Raises TooMuch when the queue is full, Unavailable when the engine stops or has failed.
         """
         with self._lock:
-            if self._failure is not None:
-                raise self._failure.again()
-            if self._stopping:
-                raise Unavailable("STOPPING")
-            if urgency != Urgency.BACKGROUND and self._waiting() >= self.max_queue + self._idle():
-                raise TooMuch("QUEUE_FULL", limit=self.max_queue)
+            self._check_room(urgency)
             self._arrivals += 1
             ticket = Ticket(self, steps, urgency, deadline, self._arrivals, home)
             before = sum(not t.cancelled and t < ticket for t in self._open)
@@ -299,6 +299,14 @@ class Engine(Generic[H]):
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(max(0.0, until - time.monotonic()))
+
+    def _check_room(self, urgency: Urgency) -> None:
+        if self._failure is not None:
+            raise self._failure.again()
+        if self._stopping:
+            raise Unavailable("STOPPING")
+        if urgency != Urgency.BACKGROUND and self._waiting() >= self.max_queue + self._idle():
+            raise TooMuch("QUEUE_FULL", limit=self.max_queue)
 
     def _waiting(self) -> int:
         return sum(

@@ -5,7 +5,7 @@ Runs in a thread of its own, so that neither the event loop nor the device waits
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from inpaint_model.document.color import converted
 from inpaint_model.pipeline.recipe import write_recipe
@@ -15,6 +15,8 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..filling.filling import ServedSession
 from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_picture
+
+CHUNK_BYTES = 1 << 20  # of an answer; a client that knows nothing of limits reads 4 MiB
 
 DETAILS = {"ENLARGED", "SMOOTH_OFFERED"}  # they tell how it was done; nothing is to be decided
 
@@ -66,3 +68,38 @@ def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent
         write_picture(message.coverage, patch.coverage, linear=False)
     candidate.recipe = write_recipe(session.recipe(made))
     return event
+
+
+def in_chunks(event: pb.FillEvent, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.FillEvent]:
+    """Yield a candidate in messages that every client can read: itself, if it is no larger.
+
+    Else its pictures and its attachment follow it; the event is changed on the way.
+    """
+    candidate = event.candidate
+    if event.ByteSize() <= chunk_bytes:
+        yield event
+        return
+    parts = [p.data for patch in candidate.patches for p in (patch.fill, patch.coverage)]
+    parts.append(candidate.attachment)
+    for patch in candidate.patches:
+        patch.fill.ClearField("data")
+        patch.coverage.ClearField("data")
+    candidate.ClearField("attachment")
+    candidate.chunked_bytes = sum(map(len, parts))
+    yield event
+    pending = bytearray()
+    for part in parts:
+        view, start = memoryview(part), 0
+        while start < len(view):
+            piece = view[start : start + chunk_bytes - len(pending)]
+            pending += piece
+            start += len(piece)
+            if len(pending) == chunk_bytes:
+                yield _chunk(pending)
+                pending = bytearray()
+    if pending:
+        yield _chunk(pending)
+
+
+def _chunk(data: bytearray) -> pb.FillEvent:
+    return pb.FillEvent(candidate_chunk=pb.CandidateChunk(data=bytes(data)))

@@ -67,10 +67,6 @@ FRAME_MODE_NUMBERS = {
 
 
 # ---------------------------------------------------------------------------------------------
-# Values
-
-
-# ---------------------------------------------------------------------------------------------
 # Headers
 
 
@@ -102,6 +98,7 @@ def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
         blending=_blending(header.blending),
         smooth=_smooth(header.smooth),
         output_dtype=_output_dtype(header.output_sample_type) or placing.crop.dtype,
+        accepts_chunks=header.accepts_chunks,
     )
 
 
@@ -135,6 +132,7 @@ def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
         mixing=_mixing(header.mixing, limits) if header.HasField("mixing") else None,
         blending=_blending(header.blending) if header.HasField("blending") else None,
         output_dtype=_output_dtype(header.output_sample_type),
+        accepts_chunks=header.accepts_chunks,
     )
 
 

@@ -6,8 +6,8 @@ import asyncio
 import json
 import logging
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REFUSALS_LOGGED, WITHIN_S = 10, 60.0  # lines about callers without the token
 BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -41,6 +42,7 @@ class Accounts:
         self.durations: Counter[float] = Counter()  # of fills, by bucket
         self.duration_sum_s = 0.0
         self.running = 0
+        self._refusals = RateLimit(REFUSALS_LOGGED, WITHIN_S)
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
@@ -77,15 +79,29 @@ class Accounts:
         await self._idle.wait()
 
     def refused(self, method: str, context: Context) -> None:
-        """A call that was turned away for its token."""
-        self._close(Account(method), "UNAUTHENTICATED", 0.0, context)
+        """A call that was turned away for its token: counted, and logged unless there are many."""
+        account = Account(method)
+        before = self._refusals.passed()
+        if before:
+            account.facts["not_logged"] = before
+        self._close(account, "UNAUTHENTICATED", 0.0, context, is_logged=before is not None)
 
-    def _close(self, account: Account, status: str, seconds: float, context: Context) -> None:
+    def _close(
+        self,
+        account: Account,
+        status: str,
+        seconds: float,
+        context: Context,
+        *,
+        is_logged: bool = True,
+    ) -> None:
         self.requests[account.method, status] += 1
         self.candidates += account.candidates
         if account.method == "Fill" and status != "UNAUTHENTICATED":
             self.duration_sum_s += seconds
             self.durations[next((b for b in BUCKETS_S if seconds <= b), float("inf"))] += 1
+        if not is_logged:
+            return
         facts = {
             "request": account.method,
             "status": status,
@@ -95,6 +111,31 @@ class Accounts:
             "peer": context.peer(),
         }
         log.info("%s", log_line(facts))
+
+
+class RateLimit:
+    """Lets so many things through in a time, and counts the others."""
+
+    def __init__(
+        self, most: int, within_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most = most
+        self._within_s = within_s
+        self._clock = clock
+        self._passed: deque[float] = deque()
+        self._held_back = 0
+
+    def passed(self) -> int | None:
+        """Return None to hold one back; else how many were, since the last one that passed."""
+        now = self._clock()
+        while self._passed and now - self._passed[0] >= self._within_s:
+            self._passed.popleft()
+        if len(self._passed) >= self._most:
+            self._held_back += 1
+            return None
+        self._passed.append(now)
+        held_back, self._held_back = self._held_back, 0
+        return held_back
 
 
 def log_line(facts: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 import numpy as np
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.hole import Hole
+from inpaint_model.inference.host_memory import resident_bytes
 from inpaint_model.pipeline.recipe import AttachmentError, read_recipe
 from inpaint_model.pipeline.reopening import reopened
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -37,9 +38,10 @@ from ..models.registry import Entry, ModelRegistry
 from ..scheduling.admission import Admission
 from ..scheduling.engine import Engine, Steps, Ticket, Urgency
 from . import parsing
-from .messages import candidate_event, frames_chosen
+from .limits import limits_message
+from .messages import candidate_event, frames_chosen, in_chunks
 from .request_log import Account, Accounts
-from .uploads import first_message, receive_pictures
+from .uploads import Complete, first_message, receive_pictures
 
 if TYPE_CHECKING:
     from .interceptor import Context
@@ -89,6 +91,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 seeds=len(order.seeds),
                 variants=len(order.variants),
             )
+            self._parts.engine.check_room()  # told before the pictures are on their way
             with self._admission.open() as memory:
                 memory.grow(sum(shape.num_bytes for shape in order.shapes))
                 if order.context is not None:
@@ -102,7 +105,16 @@ class InpaintService(pb_grpc.InpaintServicer):
                 )
                 total = len(order.seeds) * (1 + len(order.variants))
                 session_id = SessionCache.new_id()
-                await self._answer(ticket, position, session_id, total, context, account)
+                with Complete(context) as answers:
+                    await self._answer(
+                        ticket,
+                        position,
+                        session_id,
+                        total,
+                        answers,
+                        account,
+                        accepts_chunks=order.accepts_chunks,
+                    )
 
     async def _pictures(
         self, context: Context, header: pb.FillHeader, order: FillOrder
@@ -135,6 +147,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     return
                 if order.source is None:
                     raise NotFound("session", order.session_id)
+                self._parts.engine.check_room(Urgency.EDIT)
                 placing = order.source.placing
                 shapes = [placing.crop, placing.hole] if placing else []
                 memory.grow(sum(shape.num_bytes for shape in shapes))
@@ -187,7 +200,17 @@ class InpaintService(pb_grpc.InpaintServicer):
             _deadline(context),
             served.home,
         )
-        await self._answer(ticket, position, session_id, 1, context, account, shown)
+        with Complete(context) as answers:
+            await self._answer(
+                ticket,
+                position,
+                session_id,
+                1,
+                answers,
+                account,
+                shown,
+                accepts_chunks=order.accepts_chunks,
+            )
 
     # -- Answers --------------------------------------------------------------------------------
 
@@ -197,11 +220,17 @@ class InpaintService(pb_grpc.InpaintServicer):
         position: int,
         session_id: str,
         total: int,
-        context: Context,
+        context: Complete,
         account: Account,
         shown: ServedSession | None = None,
+        *,
+        accepts_chunks: bool = False,
     ) -> None:
-        """Send what the steps yield. `shown`: the session to blend into, if not the steps' own."""
+        """Send what the steps yield.
+
+        shown: the session to blend into, if not the steps' own.
+        accepts_chunks: whether the client puts large candidates together itself.
+        """
         timings = pb.Timings()
         try:
             accepted = pb.Accepted(session_id=session_id, queue_position=position)
@@ -229,7 +258,8 @@ class InpaintService(pb_grpc.InpaintServicer):
                     )
                     if rendering.variant < 0:
                         candidate.candidate.attachment = attachment
-                    await self._send(context, candidate)
+                    for part in in_chunks(candidate) if accepts_chunks else (candidate,):
+                        await self._send(context, part)
                     account.candidates += 1
                     if account.candidates == 1:
                         timings.first_candidate_ms = _ms_since(ticket.started)
@@ -246,7 +276,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         finally:
             ticket.cancel()
 
-    async def _send(self, context: Context, event: pb.FillEvent) -> None:
+    async def _send(self, context: Complete, event: pb.FillEvent) -> None:
         try:
             async with asyncio.timeout(self._config.idle_s):
                 await context.write(event)
@@ -264,7 +294,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         self, request: pb.InfoRequest, context: Context
     ) -> pb.InfoResponse:
         """Return what this daemon is and can do."""
-        parts, limits = self._parts, self._limits
+        parts = self._parts
         devices = [home.device for home in parts.engine.homes]
         async with parts.accounts.open("Info", context):
             return pb.InfoResponse(
@@ -273,17 +303,22 @@ class InpaintService(pb_grpc.InpaintServicer):
                 device_type=devices[0].type,
                 precision=parts.precision,
                 models=[self._model_message(entry) for entry in parts.models.entries.values()],
-                limits=pb.Limits(
-                    max_picture_bytes=limits.max_picture_bytes,
-                    max_side=limits.max_side,
-                    max_seeds=limits.max_seeds,
-                    max_variants=limits.max_variants,
-                    max_queue=limits.max_queue,
-                    max_context_side=min(parsing.MAX_CONTEXT_SIDE, limits.max_side),
-                ),
+                limits=limits_message(self._config),
                 queue_length=parts.engine.queue_length,
                 uptime_s=time.monotonic() - self._began,
+                activity=self._activity(),
             )
+
+    def _activity(self) -> pb.Activity:
+        busy = self._parts.engine.busy
+        return pb.Activity(
+            calls=self._parts.accounts.running,
+            busy_workers=sum(busy),
+            workers=len(busy),
+            sessions=len(self._parts.sessions),
+            session_bytes=self._parts.sessions.num_bytes,
+            memory_bytes=resident_bytes(),
+        )
 
     async def LoadModel(  # noqa: N802 (the name in the contract)
         self, request: pb.LoadModelRequest, context: Context

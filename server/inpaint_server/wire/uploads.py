@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-import grpc.aio
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..errors import DeadlinePassed, InvalidRequest
 from ..filling.orders import PictureShape
+from .interceptor import read
 
 if TYPE_CHECKING:
     from .interceptor import Context
 
 Header = TypeVar("Header", pb.FillHeader, pb.EditHeader)
+
+MAX_CHUNK_BYTES = 4 << 20
 
 TARGETS = {
     "crop": pb.Chunk.TARGET_CROP,
@@ -60,6 +62,45 @@ async def receive_pictures(
     return pictures
 
 
+class Complete:
+    """The context of a call whose request is complete: answers go through it.
+
+    A client need not say that it has sent everything; but if anything else comes, the next answer
+    raises InvalidRequest or MalformedMessage. (Nothing is cancelled in the middle: gRPC may be
+    writing.)
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._listening = asyncio.create_task(_refuse_more(context))
+
+    def __enter__(self) -> Complete:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listening.cancel()
+        self._listening.add_done_callback(_seen)
+
+    async def write(self, event: pb.FillEvent) -> None:
+        """Send an answer."""
+        if self._listening.done():
+            self._listening.result()
+        await self._context.write(event)
+
+
+def _seen(listening: asyncio.Task[None]) -> None:
+    """Take note of what came after the last answer, which nobody is told any more."""
+    if not listening.cancelled():
+        listening.exception()
+
+
+async def _refuse_more(context: Context) -> None:
+    message = read(await context.read())
+    if message is not None:
+        kind = message.WhichOneof("message") or "message"
+        raise InvalidRequest(kind, "came after the last byte of the pictures")
+
+
 async def _from_chunks(context: Context, shape: PictureShape, idle_s: float) -> bytearray:
     target = TARGETS[shape.field.rpartition(".")[2]]
     data = bytearray()
@@ -78,8 +119,11 @@ async def _from_chunks(context: Context, shape: PictureShape, idle_s: float) -> 
                 "not complete; pictures come in the order crop, hole, overview",
             )
         piece = request.chunk.data  # a copy, each time that it is asked for
-        if not piece:
-            raise InvalidRequest("chunk.data", "is empty")
+        if not 0 < len(piece) <= MAX_CHUNK_BYTES:
+            raise InvalidRequest(
+                "chunk.data",
+                f"has {len(piece)} bytes; a chunk has at least 1 and at most {MAX_CHUNK_BYTES}",
+            )
         if len(data) + len(piece) > shape.num_bytes:
             raise InvalidRequest(
                 shape.field + ".data", f"has more than the {shape.num_bytes} bytes of its size"
@@ -100,7 +144,7 @@ async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequ
     """
     try:
         async with asyncio.timeout(idle_s):
-            message = await context.read()
+            message: pb.FillRequest | pb.EditRequest | None = read(await context.read())
     except TimeoutError:
         raise DeadlinePassed("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
-    return None if message is grpc.aio.EOF else message
+    return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -167,3 +168,32 @@ def test_our_own_configurations_pass(name: str) -> None:
     preset = PRESETS[name]
     for config in (preset.generator, preset.discriminator, preset.encoder, preset.skip):
         assert validated(type(config), to_dict(config)) == config
+
+
+FILES = ("model.yaml", "weights.safetensors", "discriminator.safetensors")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("kind", ["link", "pipe", "device", "folder"])
+def test_only_plain_files_are_read(bundle: Path, tmp_path: Path, name: str, kind: str) -> None:
+    """A pipe would be waited for without end."""
+    path = bundle / name
+    moved = path.rename(tmp_path / name)
+    if kind == "link":
+        path.symlink_to(moved)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(BundleError) as raised:
+        read_bundle(bundle)
+    said = "is a link" if path.is_symlink() else "is not a plain file"
+    assert str(raised.value).startswith(f"{path} {said}")
+
+
+def test_a_link_to_a_whole_bundle_is_followed(bundle: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(bundle)
+    check_weights(read_bundle(link))

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from inpaint_model.networks.validation import json_schema
 from inpaint_server.config import ServerConfig, override, read_config
 from inpaint_server.errors import ConfigurationError
 
@@ -43,6 +44,21 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
     assert config.runtime_file is None
 
 
+def test_every_number_has_a_range() -> None:
+    """The schema tells it, so that an editor marks what the daemon would refuse."""
+    schema = json_schema(ServerConfig, "settings")
+    numbers = [
+        (name, value)
+        for kind in (schema, schema["$defs"]["Limits"])
+        for name, value in kind["properties"].items()
+        if value.get("type") in ("integer", "number")
+    ]
+    assert len(numbers) > 15
+    for name, value in numbers:
+        assert {"minimum", "exclusiveMinimum"} & set(value), name
+        assert "maximum" in value, name
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -74,6 +90,20 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
         ("log_level: loud", "`log_level` must be 'debug', 'info', 'warning' or 'error'"),
         ("gpu_memory_share: 1.5", "`gpu_memory_share` must be at most 1, not 1.5"),
         ("gpu_memory_share: 0", "`gpu_memory_share` must be above 0, not 0"),
+        ("idle_s: 0", "`idle_s` must be at least 0.1, not 0"),
+        ("idle_s: .nan", "`idle_s` must be a finite number, not nan"),
+        ("session_ttl_s: .inf", "`session_ttl_s` must be a finite number, not inf"),
+        ("grace_s: -1", "`grace_s` must be at least 0, not -1"),
+        ("threads: -3", "`threads` must be at least 0, not -3"),
+        ("threads: 1025", "`threads` must be at most 1024, not 1025"),
+        ("batch_size: -1", "`batch_size` must be at least 0, not -1"),
+        ("model_memory_bytes: -1", "`model_memory_bytes` must be at least 0, not -1"),
+        ("idle_unload_s: 1.0e+300", "`idle_unload_s` must be at most 1000000000, not 1e+300"),
+        ("limits: {max_queue: -5}", "`limits.max_queue` must be at least 0, not -5"),
+        ("limits: {max_side: 0}", "`limits.max_side` must be at least 1, not 0"),
+        ("limits: {max_side: 65537}", "`limits.max_side` must be at most 65536, not 65537"),
+        ("limits: {max_seeds: 0}", "`limits.max_seeds` must be at least 1, not 0"),
+        ("limits: {max_pending_bytes: 0}", "`limits.max_pending_bytes` must be at least 1, not 0"),
     ],
 )
 def test_what_is_refused_names_file_key_and_remedy(tmp_path: Path, text: str, words: str) -> None:

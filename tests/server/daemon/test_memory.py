@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
-from daemons import header, recipe_source
+from daemons import header, recipe_source, write_token
 from eventually import eventually_async
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import ServerConfig
@@ -37,7 +37,7 @@ def gone(kind: type[Any]) -> bool:
 
 @pytest.mark.usefixtures("no_collector")
 def test_requests_leave_nothing_that_holds_their_pictures(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(TOKEN)
+    write_token(tmp_path / "token", TOKEN)
     config = ServerConfig(
         device="cpu",
         models=("tiny",),

@@ -6,11 +6,15 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
 from daemons import DaemonProcess, header
 from eventually import eventually
+from inpaint_server.daemon.metrics import Metrics
+from inpaint_server.scheduling.engine import Engine
+from inpaint_server.wire.request_log import Accounts
 
 # As the daemon served it before prometheus_client wrote the text, after the requests below.
 SERVED = """\
@@ -110,6 +114,48 @@ def test_the_buckets_of_durations_add_up(text: str) -> None:
     for name, value in now.items():  # the fill that took longest took no longer than the sum
         if "_bucket" in name and float(name.split('"')[1]) >= now["inpaint_fill_seconds_sum"]:
             assert value == 2
+
+
+def test_strangers_cannot_take_all_connections(daemon: DaemonProcess, address: str) -> None:
+    """Those over 32 are closed at once, so that files are left for the owner's calls."""
+    daemon.runtime()
+    host, port = address.split(":")
+    silent = [socket.create_connection((host, int(port))) for _ in range(100)]
+    try:
+        for each in silent:
+            each.settimeout(0.2)
+        ended = 0
+        for each in silent:
+            try:
+                ended += each.recv(1) == b""
+            except TimeoutError:
+                continue
+        assert ended == 100 - 32
+    finally:
+        for each in silent:
+            each.close()
+    assert eventually(lambda: can_get(address))
+
+
+def can_get(address: str) -> bool:
+    try:
+        return "inpaint_queue_length" in get(address)
+    except OSError:
+        return False
+
+
+def test_whether_it_lives(daemon: DaemonProcess, address: str) -> None:
+    daemon.runtime()
+    with urllib.request.urlopen(f"http://{address}/live") as reply:
+        assert (reply.status, reply.read()) == (200, b"alive\n")
+
+
+def test_a_worker_that_does_not_run_is_no_life() -> None:
+    """An engine that was never started stands for one whose thread has died."""
+    engine: Engine[Any] = Engine([object()], max_queue=1)
+    metrics = Metrics(Accounts(), engine, None, None)  # type: ignore[arg-type] # not asked
+    status, body = metrics._response("GET /live HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
+    assert (status, body) == ("503 Service Unavailable", "the worker does not run\n")
 
 
 def test_only_this_machine_may_ask(daemon: DaemonProcess, address: str) -> None:

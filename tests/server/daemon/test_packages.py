@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from daemons import DaemonProcess
+from inpaint_server.cli import foreign_package
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +21,10 @@ runtime_version.ValidateProtobufRuntimeVersion(
 @pytest.mark.parametrize(
     ("module", "code", "said"),
     [
+        # Other releases of protobuf, and what else may lie under its name.
+        ("google/protobuf/__init__.py", "__version__ = '4.25.8'", "cannot import name"),
+        ("google/protobuf/__init__.py", "print 'two'", "Missing parentheses"),
+        ("google/protobuf/__init__.py", "import os; os.no_such_thing", "no_such_thing"),
         ("grpc_health/v1/health_pb2.py", NEWER, "99.1.0"),
         (
             "grpc_health/v1/health_pb2.py",
@@ -48,4 +53,10 @@ def test_one_sentence_names_what_does_not_fit(
     lines = daemon.log.read_text().splitlines()
     assert "Traceback" not in daemon.log.read_text()
     assert said in lines[-1]
+    assert f"leave {tmp_path / 'fake'} out of PYTHONPATH" in lines[-1]
     assert "pip install --upgrade inpaint-stylegan" in lines[-1]
+
+
+def test_a_package_that_is_installed_has_another_remedy() -> None:
+    assert foreign_package(ImportError("no runtime_version", path="/usr/lib/x.py")) == ""
+    assert foreign_package(ValueError("a bug of ours")) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -9,6 +10,7 @@ import os
 import pwd
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from threading import Timer
@@ -246,3 +248,39 @@ def test_the_runtime_folder_of_another_user_is_passed_over(
         assert default_runtime_file() == home / ".cache/inpaint/server.json"
     assert "belongs to another user" in caplog.text
     assert home / ".cache/inpaint" in folders_module.runtime_folders()  # where clients look, too
+
+
+@pytest.mark.slow
+def test_a_full_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
+    """No file of this process may have a byte: for writing that is as good as a full disk."""
+    ended = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", sys.executable, "-m", "inpaint_server"]
+        + ["--device", "cpu", "--model", "tiny"],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    said = ended.stderr.splitlines()[-1]
+    assert said.startswith(f"inpaint-server: cannot write the runtime file {tmp_path}")
+    assert said.endswith("make room there, or give another `runtime_file`")
+    assert [path.name for path in (tmp_path / "inpaint").iterdir()] == ["server.lock"]
+
+
+def test_what_was_there_stays_when_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "server.json"
+    with RuntimeFile(path) as runtime:
+        runtime.write("127.0.0.1:1", Secret("token"))
+        before = path.read_text()
+        monkeypatch.setattr(Path, "replace", full)
+        with pytest.raises(ConfigurationError, match="No space left on device; make room"):
+            runtime.write("127.0.0.1:2", Secret("token"))
+        assert path.read_text() == before
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["server.json", "server.lock"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from daemons import Caller, DaemonProcess
+from daemons import Caller, DaemonProcess, write_token
 from inpaint_client import ConnectionSettings, Secret, SettingsFile
 from PIL import Image
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_token_is_seen_nowhere(tmp_path: Path) -> None:
     token_file = tmp_path / "token"
-    token_file.write_text(f"{WORD}\n")
+    write_token(token_file, f"{WORD}\n")
     Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "p.png")
     hole = np.zeros((32, 32), np.uint8)
     hole[8:20, 8:20] = 255
@@ -78,7 +78,7 @@ def test_a_token_is_seen_nowhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [f"{WORD}\nmore", f"{WORD} more", f"{WORD}ü", "short", ""])
 def test_a_bad_token_file_is_refused_without_showing_it(tmp_path: Path, content: str) -> None:
-    (tmp_path / "token").write_text(content)
+    write_token(tmp_path / "token", content)
     with DaemonProcess(tmp_path, config=f"token_file: {tmp_path / 'token'}") as daemon:
         assert daemon.ended() == 2
     said = daemon.log.read_text()

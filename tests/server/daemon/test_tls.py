@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
-from daemons import Caller, DaemonProcess, header
+from daemons import Caller, DaemonProcess, header, write_token
 from inpaint_server.cli import main
 
 TOKEN = "a-token-of-the-studio"
@@ -36,7 +37,17 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-CAcreateserial", "-days", "2", "-out", f"{name}.pem", "-extfile", "names",
         )  # fmt: skip
-    (folder / "token").write_text(TOKEN + "\n")
+    openssl(folder, "pkey", "-in", "server.key", "-pubout", "-out", "public.key")
+    openssl(folder, "genrsa", "-traditional", "-out", "rsa.key", "2048")
+    secret = ("-aes256", "-passout", "pass:secret")
+    openssl(folder, "pkey", "-in", "server.key", *secret, "-out", "encrypted.key")
+    openssl(folder, "rsa", "-in", "rsa.key", "-traditional", *secret, "-out", "encrypted-rsa.key")
+    (folder / "damaged.pem").write_text(
+        "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n"
+    )
+    (folder / "text").write_text("This is no PEM.\n")
+    os.mkfifo(folder / "pipe")
+    write_token(folder / "token", TOKEN + "\n")
     return folder
 
 
@@ -112,6 +123,20 @@ def test_neither_strangers_nor_plain_text_are_served(daemon: tuple[DaemonProcess
     ("broken", "words"),
     [
         ("server.pem: missing.pem", "cannot read"),
+        ("server.pem: server.csr", "must hold a certificate in PEM; it is a request for one"),
+        ("server.pem: server.key", "must hold a certificate in PEM; it is a private key"),
+        ("server.pem: text", "must hold a certificate in PEM; it is no PEM"),
+        ("server.pem: pipe", "is not a plain file"),
+        ("server.pem: damaged.pem", "they may be damaged"),
+        ("server.key: client.key", "does not belong to the certificate"),
+        ("server.key: rsa.key", "does not belong to the certificate"),
+        ("server.key: encrypted.key", "it is an encrypted key; store it decrypted"),
+        ("server.key: encrypted-rsa.key", "it is an encrypted key; store it decrypted"),
+        ("server.key: public.key", "it is a public key; name the private one"),
+        ("server.key: server.pem", "must hold a private key in PEM; it is a certificate"),
+        ("server.key: text", "must hold a private key in PEM; it is no PEM"),
+        ("ca.pem: client.csr", "tls.client_ca"),
+        ("ca.pem: damaged.pem", "tls.client_ca"),
         ("token: short", "at least 16"),
     ],
 )
@@ -124,9 +149,9 @@ def test_files_that_cannot_be_used(
     words: str,
 ) -> None:
     name, _, value = broken.partition(": ")
-    text = config(authority, mutual=False)
+    text = config(authority, mutual=True)
     if name == "token":
-        (tmp_path / "token").write_text(value)
+        write_token(tmp_path / "token", value)
         text = text.replace(f"{authority}/token", str(tmp_path / "token"))
     else:
         text = text.replace(f"{authority}/{name}", str(authority / value))
@@ -134,4 +159,5 @@ def test_files_that_cannot_be_used(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     arguments = ["--device", "cpu", "--model", "tiny", "--config", str(tmp_path / "server.yaml")]
     assert main(arguments) == 2
-    assert words in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line

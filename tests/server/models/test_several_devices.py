@@ -11,7 +11,7 @@ from typing import Any
 import grpc.aio
 import pytest
 import torch
-from daemons import header
+from daemons import header, write_token
 from eventually import eventually_async
 from inpaint_model import Inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -92,7 +92,7 @@ def with_two_devices(
 ) -> None:
     """Run `test(client)` against a daemon whose two devices have loaded and run their model."""
     monkeypatch.setattr(Device, "all", [], raising=False)
-    (tmp_path / "token").write_text("a-token-for-this-test")
+    write_token(tmp_path / "token", "a-token-for-this-test")
     config = ServerConfig(models=("tiny",), token_file=tmp_path / "token", **settings)
 
     async def body() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
+import grpc
 import pytest
+from daemons import Caller, DaemonProcess
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_server.wire.request_log import log_line
+from inpaint_server.wire.request_log import RateLimit, log_line
 
 PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "]+)(?: |$)')
 keys = st.sampled_from(("request", "status", "model", "total_ms", "peer"))
@@ -52,3 +55,28 @@ def test_a_line_stays_one_line_and_parses_back(facts: dict[str, str]) -> None:
 )
 def test_only_what_needs_quotes_has_them(value: object, written: str) -> None:
     assert log_line({"model": value}) == f"model={written}"
+
+
+def test_a_rate_limit_counts_what_it_holds_back() -> None:
+    now = 0.0
+    limit = RateLimit(2, 60.0, lambda: now)
+    assert [limit.passed() for _ in range(5)] == [0, 0, None, None, None]
+    now = 59.0
+    assert limit.passed() is None
+    now = 60.0
+    assert [limit.passed(), limit.passed(), limit.passed()] == [4, 0, None]
+
+
+@pytest.mark.slow
+def test_many_refusals_are_a_few_lines_and_all_are_counted(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        address = daemon.runtime()["address"]
+        with Caller(grpc.insecure_channel(address), "a-wrong-token") as stranger:
+            for _ in range(100):
+                with pytest.raises(grpc.RpcError):
+                    stranger.info()
+        with daemon.caller() as owner:
+            owner.info()
+        log = daemon.log.read_text()
+        assert log.count("status=UNAUTHENTICATED") == 10
+        assert log.count("request=Info status=OK") == 1

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from ..events import Accepted, Done, FillEvent, FrameChosen, Progress, Sending
+from ..events import Accepted, Done, FillEvent, FrameChosen, Progress, Sending, Waiting
 from ..sentence import Sentence
 
 
@@ -17,6 +17,7 @@ class Stage(Enum):
     READING = auto()  # the document
     CONNECTING = auto()  # to the daemon, which may have to start
     SENDING = auto()  # a large picture
+    WAITING = auto()  # the daemon has no room; it is asked again
     QUEUED = auto()
     ENCODING = auto()  # accepted; nothing rendered yet
     RENDERING = auto()
@@ -60,6 +61,8 @@ class RunStatus:
         """Return the status when an event has come."""
         if isinstance(event, Sending):
             return replace(self, stage=Stage.SENDING, sent=event.fraction)
+        if isinstance(event, Waiting):
+            return replace(self, stage=Stage.WAITING)
         if isinstance(event, Accepted):
             stage = Stage.QUEUED if event.queue_position else Stage.ENCODING
             return replace(

@@ -43,14 +43,17 @@ class Collector:
     def status(self) -> str:
         """What the run is doing, in words."""
         run = self.run
-        if run.stage is Stage.CONNECTING:
-            return _("Sending the picture…")
+        plain = {
+            Stage.CONNECTING: _("Sending the picture…"),
+            Stage.WAITING: _("The daemon is busy; trying again…"),
+            Stage.ENCODING: _("Looking at the picture…"),
+        }
+        if run.stage in plain:
+            return plain[run.stage]
         if run.stage is Stage.SENDING:
             return _("Sending the picture, {share} %…").format(share=round(100 * run.sent))
         if run.stage is Stage.QUEUED:
             return _("Waiting, {count} before this one…").format(count=run.queue_position)
-        if run.stage is Stage.ENCODING:
-            return _("Looking at the picture…")
         if run.stage is Stage.RENDERING:
             left = run.left_s(time.monotonic())
             if left is None:

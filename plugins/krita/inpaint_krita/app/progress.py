@@ -14,6 +14,7 @@ def describe(status: RunStatus, now: float) -> str:
         Stage.READING: tr("Reading the picture …"),
         Stage.CONNECTING: tr("Waiting for the daemon … {elapsed}"),
         Stage.SENDING: tr("Sending the picture, {share} % … {elapsed}"),
+        Stage.WAITING: tr("The daemon is busy; trying again … {elapsed}"),
         Stage.QUEUED: tr("{count} before this one … {elapsed}"),
         Stage.ENCODING: tr("Looking at the picture … {elapsed}"),
     }

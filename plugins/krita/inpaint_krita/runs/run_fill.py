@@ -18,6 +18,7 @@ from inpaint_client.events import (
     Method,
     Progress,
     Sending,
+    Waiting,
 )
 from inpaint_client.geometry import Box
 from inpaint_client.info import Limits
@@ -85,7 +86,7 @@ class FillRun(CandidateRun):
         self._request = self._submit(job, self._receive)
 
     def _handle(self, message: Message) -> None:
-        if isinstance(message, Sending | Accepted | Progress):
+        if isinstance(message, Sending | Waiting | Accepted | Progress):
             self._advance(self.progress.after(message, time.monotonic()))
             self.session = self.progress.session_id
         elif isinstance(message, FrameChosen):

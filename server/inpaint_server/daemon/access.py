@@ -1,0 +1,88 @@
+"""Who may call: token and certificate. Both can be replaced while the daemon runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+import grpc
+from inpaint_protos.secret import Secret
+
+from ..config import ServerConfig
+from ..errors import ConfigurationError
+from .certificates import TlsFiles
+from .tokens import new_token, read_token
+
+log = logging.getLogger(__name__)
+
+RELOADED = ("token_file", "tls", "log_level")
+"""The settings that SIGHUP reads again; all others count from the next start."""
+
+
+class Access:
+    """What calls and connections are checked against, as it is now."""
+
+    def __init__(self, config: ServerConfig, former_token: Secret | None = None) -> None:
+        """Read token and certificate.
+
+        former_token: of the program that this one replaced; used where there is no token file.
+
+        Raises:
+            ConfigurationError: a file cannot be used.
+        """
+        self._config = config
+        self.token = read_token(config.token_file) if config.token_file else Secret()
+        self.token = self.token or former_token or new_token()
+        self._files = TlsFiles.read(config.tls) if config.tls else None
+        self._offered = self._files  # what gRPC has
+
+    @property
+    def _kind(self) -> str:
+        """What was agreed with gRPC at the start."""
+        if self._files is None:
+            return "plain"
+        return "TLS" if self._files.authority is None else "mutual TLS"
+
+    def credentials(self) -> grpc.ServerCredentials | None:
+        """Return what gRPC asks before each new connection; None without TLS."""
+        if self._files is None:
+            return None
+        return grpc.dynamic_ssl_server_credentials(
+            self._files.configuration(),
+            self._newer,  # type: ignore[arg-type] # None, which the stubs do not know: no others
+            self._files.authority is not None,
+        )
+
+    def _newer(self) -> grpc.ServerCertificateConfiguration | None:
+        """Return the files if they were replaced. Called by gRPC, in a thread of its own."""
+        files = self._files
+        if files is None or files is self._offered:
+            return None
+        self._offered = files
+        return files.configuration()
+
+    def reload(self, read: Callable[[], ServerConfig]) -> bool:
+        """Read the settings, token and certificate again; return whether the token is another one.
+
+        If anything is wrong with them, all stays as it is, and the log says why.
+        """
+        try:
+            config = read()
+            fresh = Access(config, former_token=self.token)
+            if fresh._kind != self._kind:
+                raise ConfigurationError(
+                    "tls: restart the daemon to turn it, or the check of clients, on or off"
+                )
+        except ConfigurationError as error:
+            log.error("reloaded=false reason=%r", str(error))  # noqa: TRY400 (it says it all)
+            return False
+        is_other = fresh.token != self.token
+        self._files, self.token = fresh._files, fresh.token
+        log.info("reloaded=true token_changed=%s", str(is_other).lower())
+        logging.getLogger().setLevel(config.log_level.upper())
+        unchanged = {name: getattr(self._config, name) for name in RELOADED}
+        if replace(config, **unchanged) != self._config:
+            log.warning("other settings than %s count from the next start", ", ".join(RELOADED))
+        self._config = replace(self._config, **{n: getattr(config, n) for n in RELOADED})
+        return is_other

@@ -1,0 +1,49 @@
+"""What the wire allows: all of it is told by `Info`, so that clients need not try."""
+
+from __future__ import annotations
+
+from inpaint_model.document.grouping import MAX_GROUPS
+from inpaint_model.pipeline.recipe import MAX_RECIPE_BYTES
+from inpaint_protos.v1 import inpaint_pb2 as pb
+
+from ..config import ServerConfig
+from .parsing import (
+    MAX_ATTACHMENT_BYTES,
+    MAX_CONTEXT_SIDE,
+    MAX_DOCUMENT_SIDE,
+    MAX_EDITS,
+    MAX_MIXED_SIDE,
+    MAX_OVERVIEW_SIDE,
+)
+from .uploads import MAX_CHUNK_BYTES
+
+MAX_MESSAGE_BYTES = 64 << 20  # a header with its pictures inside; larger ones come in chunks
+MAX_CALLS = 512  # open at once, health watches not counted; far above the queue's length
+
+
+def limits_message(config: ServerConfig) -> pb.Limits:
+    """Return the limits of the settings and those of the contract."""
+    limits = config.limits
+    return pb.Limits(
+        max_picture_bytes=limits.max_picture_bytes,
+        max_side=limits.max_side,
+        max_seeds=limits.max_seeds,
+        max_variants=limits.max_variants,
+        max_queue=limits.max_queue,
+        max_context_side=min(MAX_CONTEXT_SIDE, limits.max_side),
+        max_message_bytes=MAX_MESSAGE_BYTES,
+        max_chunk_bytes=MAX_CHUNK_BYTES,
+        max_overview_side=min(MAX_OVERVIEW_SIDE, limits.max_side),
+        max_mixing_side=min(MAX_MIXED_SIDE, limits.max_side),
+        max_document_side=MAX_DOCUMENT_SIDE,
+        max_edits=MAX_EDITS,
+        max_recipe_bytes=MAX_RECIPE_BYTES,
+        max_attachment_bytes=MAX_ATTACHMENT_BYTES,
+        max_regions=MAX_GROUPS,
+        max_pending_bytes=limits.max_pending_bytes,
+        max_calls=MAX_CALLS,
+        max_sessions=limits.max_sessions,
+        max_session_bytes=limits.max_session_bytes,
+        session_ttl_s=config.session_ttl_s,
+        idle_s=config.idle_s,
+    )
