@@ -55,7 +55,7 @@ class Limits:
     max_seeds: Whole = 64  # candidates of one request
     max_variants: Whole = 64  # variants of one request
     max_queue: Whole = 32  # requests that wait for the device
-    max_pending_bytes: Whole = 2048 * MIB  # of all requests together; one alone is always admitted
+    max_pending_bytes: Whole = 0  # of all requests and kept sessions together; 0: by what is free
     max_sessions: Whole = 64  # cached for Edit; the least recently used goes first
     max_session_bytes: Whole = 1024 * MIB  # pictures of all cached sessions together
 

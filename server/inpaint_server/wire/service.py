@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
@@ -26,15 +27,15 @@ from ..filling.filling import (
     ServedSession,
     edit_steps,
     fill_steps,
-    working_bytes,
 )
 from ..filling.orders import EditOrder, FillOrder, SourceOrder
+from ..filling.prices import Price, price_of_edit, price_of_fill, price_of_source
 from ..filling.recipe_errors import recipe_in
 from ..filling.sessions import SessionCache
 from ..models.device import device_names
 from ..models.device_models import DeviceModels
 from ..models.registry import Entry, ModelRegistry
-from ..scheduling.admission import Admission
+from ..scheduling.admission import Admission, Reservation
 from ..scheduling.engine import Engine, Steps, Ticket, Urgency
 from . import parsing
 from .messages import candidate_event, frames_chosen
@@ -57,6 +58,7 @@ class Parts:
     engine: Engine[DeviceModels]
     models: ModelRegistry
     sessions: SessionCache
+    admission: Admission
     pixels: Executor  # threads for conversion and blending
     accounts: Accounts
 
@@ -68,7 +70,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         self._parts = parts
         self._config = parts.config
         self._limits = parts.config.limits
-        self._admission = Admission(parts.config.limits.max_pending_bytes)
+        self._admission = parts.admission
         self._began = time.monotonic()
 
     # -- Fill -----------------------------------------------------------------------------------
@@ -89,19 +91,20 @@ class InpaintService(pb_grpc.InpaintServicer):
                 seeds=len(order.seeds),
                 variants=len(order.variants),
             )
-            with self._admission.open() as memory:
-                memory.grow(sum(shape.num_bytes for shape in order.shapes))
-                if order.context is not None:
-                    memory.grow(order.context.pixels.nbytes)
+            resolution = max(choice.info.resolution for choice in choices)
+            price = price_of_fill(order, resolution, _inline_bytes(header))
+            session_id = SessionCache.new_id()
+            async with self._room(price, Urgency.FILL, session_id) as memory:
                 pictures = await self._pictures(context, header, order)
-                memory.grow(await self._in_thread(working_bytes, pictures[1]))
+                bounds = pictures[1].bounds
+                assert bounds is not None  # `parsing.hole` refused it
+                memory.shrink(price.of_hole(bounds).total)
                 ticket, position = self._parts.engine.submit(
                     lambda models: fill_steps(models, choices, order, *pictures),
                     Urgency.FILL,
                     _deadline(context),
                 )
                 total = len(order.seeds) * (1 + len(order.variants))
-                session_id = SessionCache.new_id()
                 await self._answer(ticket, position, session_id, total, context, account)
 
     async def _pictures(
@@ -126,23 +129,40 @@ class InpaintService(pb_grpc.InpaintServicer):
         async with self._parts.accounts.open("Edit", context) as account:
             header = await first_message(context, pb.EditHeader, self._config.idle_s)
             order = parsing.edit_order(header, self._limits)
-            with self._admission.open() as memory:
-                if order.mixing and isinstance(order.mixing.other, DocumentPicture):
-                    memory.grow(order.mixing.other.pixels.nbytes)
-                served = self._parts.sessions.get(order.session_id) if order.session_id else None
-                if served is not None:
+            served = self._parts.sessions.get(order.session_id) if order.session_id else None
+            if served is not None:
+                async with self._admission.open(
+                    price_of_edit(served, order), Urgency.EDIT, session_id=order.session_id
+                ):
                     await self._edit(served, order, order.index, order.session_id, context, account)
-                    return
-                if order.source is None:
-                    raise NotFound("session", order.session_id)
+                return
+            if order.source is None:
+                raise NotFound("session", order.session_id)
+            session_id = SessionCache.new_id()
+            resolution = max(e.info.resolution for e in self._parts.models.entries.values())
+            price = price_of_source(order.source, order, resolution, _inline_bytes(header.source))
+            async with self._room(price, Urgency.EDIT, session_id) as memory:
                 placing = order.source.placing
                 shapes = [placing.crop, placing.hole] if placing else []
-                memory.grow(sum(shape.num_bytes for shape in shapes))
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
                 data = await receive_pictures(context, shapes, inline, self._config.idle_s)
                 served = await self._in_thread(self._reopened, order.source, data)
-                memory.grow(await self._in_thread(working_bytes, served.session.hole))
-                await self._edit(served, order, 0, SessionCache.new_id(), context, account)
+                bounds = served.session.hole.bounds
+                if bounds is not None and order.source.placing is not None:
+                    memory.shrink(price.of_hole(bounds).total)
+                await self._edit(served, order, 0, session_id, context, account)
+
+    def _room(
+        self, price: Price, urgency: Urgency, session_id: str
+    ) -> AbstractAsyncContextManager[Reservation]:
+        """Room for a request whose pictures have not all come, as long as it runs."""
+        return self._admission.open(
+            price.total,
+            urgency,
+            present=price.present,
+            session_id=session_id,
+            too_large=price.refusal,
+        )
 
     def _reopened(self, source: SourceOrder, data: list[bytes | bytearray]) -> ServedSession:
         """The session of a recipe, for the picture sent with it or for its attachment's."""
@@ -281,7 +301,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     max_queue=limits.max_queue,
                     max_context_side=min(parsing.MAX_CONTEXT_SIDE, limits.max_side),
                 ),
-                queue_length=parts.engine.queue_length,
+                queue_length=parts.engine.queue_length + parts.admission.waiting,
                 uptime_s=time.monotonic() - self._began,
             )
 
@@ -352,6 +372,11 @@ class InpaintService(pb_grpc.InpaintServicer):
             has_framer=info.has_framer,
             memory_bytes=info.memory_bytes,
         )
+
+
+def _inline_bytes(message: pb.FillHeader | pb.RecipeSource) -> int:
+    """Return the bytes of the pictures that a header carries; the large ones come in chunks."""
+    return len(message.crop.data) + len(message.hole.data)
 
 
 def _deadline(context: Context) -> float | None:
