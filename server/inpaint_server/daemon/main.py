@@ -128,7 +128,8 @@ async def running(
             token = token or runtime.predecessor.token
         token = token or Secret(secrets.token_urlsafe(32))
         engine = partial(Engine, is_fatal=is_fatal, on_failure=on_failure, remedy=remedy)
-        parts = _parts(config, devices or choose_devices(config.device), make_loader, engine)
+        chosen = devices or choose_devices(config.device)
+        parts = _parts(config, chosen, make_loader, engine, runtime)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
         monitor = HealthMonitor(parts.engine)
         server = _server(parts, monitor, token)
@@ -159,6 +160,7 @@ def _parts(
     devices: Sequence[torch.device],
     make_loader: Callable[[torch.device, str], Loader],
     make_engine: Callable[..., Engine[DeviceModels]],
+    runtime: RuntimeFile,
 ) -> Parts:
     threads = config.threads or torch.get_num_threads()
     limits = config.limits
@@ -198,6 +200,8 @@ def _parts(
         admission=Admission(requests, limits.max_queue, sessions),
         pixels=_pixel_threads(threads),
         accounts=Accounts(),
+        marker=runtime.marker,
+        killed=runtime.left_behind(),
     )
 
 
@@ -287,8 +291,9 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
         ticket, _ = parts.engine.submit(
             lambda models: warm_up_steps(models, entry), Urgency.BACKGROUND, home=home
         )
-        async for _ in ticket.results():
-            await monitor.loaded()  # what follows the first step is only for speed
+        with parts.marker.during("LoadModel", {"model": entry.name}):
+            async for _ in ticket.results():
+                await monitor.loaded()  # what follows the first step is only for speed
     except RequestError as error:
         log.error(  # noqa: TRY400 (the sentence says it all; a trace would say nothing more)
             "model=%s cannot be used: %s", entry.name, error

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
@@ -37,6 +37,7 @@ from ..models.device_models import DeviceModels
 from ..models.registry import Entry, ModelRegistry
 from ..scheduling.admission import Admission, Reservation
 from ..scheduling.engine import Engine, Steps, Ticket, Urgency
+from ..scheduling.work_marker import Killed, WorkMarker
 from . import parsing
 from .messages import candidate_event, frames_chosen
 from .request_log import Account, Accounts
@@ -61,6 +62,8 @@ class Parts:
     admission: Admission
     pixels: Executor  # threads for conversion and blending
     accounts: Accounts
+    marker: WorkMarker
+    killed: Killed | None  # how the daemon before this one ended
 
 
 class InpaintService(pb_grpc.InpaintServicer):
@@ -94,7 +97,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             resolution = max(choice.info.resolution for choice in choices)
             price = price_of_fill(order, resolution, _inline_bytes(header))
             session_id = SessionCache.new_id()
-            async with self._room(price, Urgency.FILL, session_id) as memory:
+            async with self._room(price, Urgency.FILL, session_id, account) as memory:
                 pictures = await self._pictures(context, header, order)
                 bounds = pictures[1].bounds
                 assert bounds is not None  # `parsing.hole` refused it
@@ -131,9 +134,8 @@ class InpaintService(pb_grpc.InpaintServicer):
             order = parsing.edit_order(header, self._limits)
             served = self._parts.sessions.get(order.session_id) if order.session_id else None
             if served is not None:
-                async with self._admission.open(
-                    price_of_edit(served, order), Urgency.EDIT, session_id=order.session_id
-                ):
+                known = price_of_edit(served, order)
+                async with self._room(known, Urgency.EDIT, order.session_id, account):
                     await self._edit(served, order, order.index, order.session_id, context, account)
                 return
             if order.source is None:
@@ -141,7 +143,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             session_id = SessionCache.new_id()
             resolution = max(e.info.resolution for e in self._parts.models.entries.values())
             price = price_of_source(order.source, order, resolution, _inline_bytes(header.source))
-            async with self._room(price, Urgency.EDIT, session_id) as memory:
+            async with self._room(price, Urgency.EDIT, session_id, account) as memory:
                 placing = order.source.placing
                 shapes = [placing.crop, placing.hole] if placing else []
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
@@ -152,17 +154,24 @@ class InpaintService(pb_grpc.InpaintServicer):
                     memory.shrink(price.of_hole(bounds).total)
                 await self._edit(served, order, 0, session_id, context, account)
 
-    def _room(
-        self, price: Price, urgency: Urgency, session_id: str
-    ) -> AbstractAsyncContextManager[Reservation]:
-        """Room for a request whose pictures have not all come, as long as it runs."""
-        return self._admission.open(
-            price.total,
-            urgency,
-            present=price.present,
-            session_id=session_id,
-            too_large=price.refusal,
-        )
+    @asynccontextmanager
+    async def _room(
+        self, price: Price | int, urgency: Urgency, session_id: str, account: Account
+    ) -> AsyncIterator[Reservation]:
+        """Room for a request as long as it runs; its pictures may still have to come."""
+        if isinstance(price, Price):
+            room = self._admission.open(
+                price.total,
+                urgency,
+                present=price.present,
+                session_id=session_id,
+                too_large=price.refusal,
+            )
+        else:
+            room = self._admission.open(price, urgency, session_id=session_id)
+        async with room as memory:
+            with self._parts.marker.during(account.method, account.facts):
+                yield memory
 
     def _reopened(self, source: SourceOrder, data: list[bytes | bytearray]) -> ServedSession:
         """The session of a recipe, for the picture sent with it or for its attachment's."""
@@ -303,6 +312,8 @@ class InpaintService(pb_grpc.InpaintServicer):
                 ),
                 queue_length=parts.engine.queue_length + parts.admission.waiting,
                 uptime_s=time.monotonic() - self._began,
+                last_killed=parts.killed
+                and pb.LastKilled(work=parts.killed.work, began_unix_s=parts.killed.began),
             )
 
     async def LoadModel(  # noqa: N802 (the name in the contract)
@@ -317,7 +328,8 @@ class InpaintService(pb_grpc.InpaintServicer):
                 models.use(entry)
                 yield None
 
-            await self._everywhere(steps, context)
+            with self._parts.marker.during("LoadModel", account.facts):
+                await self._everywhere(steps, context)
             return pb.LoadModelResponse(model=self._model_message(entry))
 
     async def UnloadModel(  # noqa: N802 (the name in the contract)
