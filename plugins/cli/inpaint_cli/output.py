@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from inpaint_client import Box, Candidate, Done, FillEvent, FrameChosen, Method, Progress
+from inpaint_client import (
+    Box,
+    Candidate,
+    Done,
+    FillEvent,
+    FrameChosen,
+    Method,
+    Progress,
+    Resumed,
+)
 from inpaint_model.document.compositing import Patch, composite
 from tqdm import tqdm
 
@@ -91,6 +100,8 @@ class Writer:
             elif isinstance(event, Progress):
                 bar.total = event.total
                 bar.update(event.done - bar.n)
+            elif isinstance(event, Resumed):
+                self.run.note([event.text])
             elif isinstance(event, Done):
                 self.run.timings = {
                     "queue": round(event.queue_ms, 2),

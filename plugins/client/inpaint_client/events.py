@@ -2,7 +2,8 @@
 
 A run sends `Accepted`, one `FrameChosen` for each group of the hole, `Candidate`s with `Progress`
 between them, and ends with exactly one of `Done` and `Failed`. While a large request is on its way,
-the client itself says so before: `Sending`.
+the client itself says so before: `Sending`. It also says if the daemon ended in the middle and what
+is missing is asked for once more: `Resumed`.
 """
 
 from __future__ import annotations
@@ -119,5 +120,12 @@ class Failed:
     error: InpaintError
 
 
-FillEvent = Sending | Accepted | FrameChosen | Progress | Candidate | Done
+@dataclass(frozen=True)
+class Resumed:
+    """The daemon ended in the middle, and is asked for what is missing; said by the client."""
+
+    text: str  # a `Sentence` for the user
+
+
+FillEvent = Sending | Resumed | Accepted | FrameChosen | Progress | Candidate | Done
 Message = FillEvent | Failed

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from ..events import Accepted, Done, FillEvent, FrameChosen, Progress, Sending
+from ..events import Accepted, Done, FillEvent, FrameChosen, Progress, Resumed, Sending
 from ..sentence import Sentence
 
 
@@ -84,6 +84,8 @@ class RunStatus:
                 first_done=self.first_done if self.first_at else event.done,
                 last_at=now,
             )
+        if isinstance(event, Resumed):
+            return replace(self, warnings=tuple(dict.fromkeys((*self.warnings, event.text))))
         if isinstance(event, Done):
             return replace(self, stage=Stage.DONE)
         return self
