@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box
 from inpaint_model.pipeline.memory_price import largest_side, picture_bytes, working_bytes
 from inpaint_model.pipeline.session import UNEDITED_KEPT
@@ -13,6 +14,8 @@ from .filling import ServedSession
 from .orders import EditOrder, FillOrder, Placing, SourceOrder
 
 _RGB_FLOATS = 12  # bytes of a pixel of the network's output
+_EDIT_FLOATS = 3 * _RGB_FLOATS  # an edit, the candidate without it, and what they are fitted to
+_ATTACHMENT = 8  # bytes of a pixel of an attachment, as it comes and decoded
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def price_of_fill(order: FillOrder, resolution: int, present: int) -> Price:
     others = order.context.pixels.nbytes if order.context else 0
     others += order.overview.num_bytes if order.overview else 0
     kept = min(len(order.seeds), UNEDITED_KEPT) + 1 + len(order.variants)
-    others += kept * _RGB_FLOATS * resolution**2
+    # So that each of its candidates can be edited, too, by a recipe and its attachment.
+    others += max(kept * _RGB_FLOATS, _EDIT_FLOATS + _ATTACHMENT) * resolution**2
     return _price(order.placing, order.output_dtype.itemsize, others, present)
 
 
@@ -68,7 +72,7 @@ def price_of_source(source: SourceOrder, order: EditOrder, resolution: int, pres
         resolution: of the model, px.
         present: bytes of the pictures that came with the header.
     """
-    others = len(source.attachment) + 3 * _RGB_FLOATS * resolution**2
+    others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(order)
     if source.placing is None:
         square = Box(0, 0, resolution, resolution)
         return Price(square, square, 3, 1, 4, others)
@@ -83,7 +87,14 @@ def price_of_edit(served: ServedSession, order: EditOrder) -> int:
     crop = Box(*session.picture.origin, width, height)
     itemsize = (order.output_dtype or served.output_dtype).itemsize
     hole = session.hole.bounds or crop
-    return session.num_bytes + working_bytes(crop, hole, channels * itemsize + 1)
+    working = working_bytes(crop, hole, channels * itemsize + 1)
+    return session.num_bytes + working + _mixed_bytes(order)
+
+
+def _mixed_bytes(order: EditOrder) -> int:
+    """Return the bytes of a picture whose styles are taken."""
+    other = order.mixing.other if order.mixing else None
+    return other.pixels.nbytes if isinstance(other, DocumentPicture) else 0
 
 
 def _price(placing: Placing, output_itemsize: int, others: int, present: int) -> Price:
