@@ -76,6 +76,10 @@ ERRORS: Final[dict[str, str]] = {
         "The request needs {needed} MiB, and other requests hold {held} MiB. "
         "Try again when they have ended, or with a smaller selection."
     ),
+    "REQUEST_TOO_LARGE": (
+        "The request needs {needed} MiB of memory, and the daemon may take {limit}. "
+        "Select a region of at most {side} px a side, or give the daemon more memory."
+    ),
     "DEVICE_MEMORY": (
         "The device's memory does not suffice for one candidate. Close other programs that use "
         "it, or start the daemon with `--device cpu`."

@@ -63,7 +63,7 @@ class Limits:
     max_seeds: Count = 64  # candidates of one request
     max_variants: CountOrNone = 64  # variants of one request
     max_queue: CountOrNone = 32  # requests that wait for the device
-    max_pending_bytes: Bytes = 2048 * MIB  # of all requests together; one alone is always admitted
+    max_pending_bytes: BytesOrNone = 0  # of requests and kept sessions together; 0: by what is free
     max_sessions: CountOrNone = 64  # cached for Edit; the least recently used goes first
     max_session_bytes: BytesOrNone = 1024 * MIB  # pictures of all cached sessions together
 

@@ -278,6 +278,8 @@ LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
         (ICC[:60], "damaged"),
         (b"x" * 3000, "damaged"),
     ],
+    # Names of their own: a profile holds the time when it was made, another one in each worker.
+    ids=["gray", "cmyk", "lab", "unknown", "cut", "cut in the header", "no profile"],
 )
 def test_a_profile_that_does_not_fit_is_ignored_with_one_line(
     tmp_path: Path, target: str, icc: bytes, note: str

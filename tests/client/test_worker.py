@@ -273,12 +273,11 @@ def test_a_daemon_that_stays_busy_is_told(job: Jobs, inbox: Inbox) -> None:
     assert str(failed.error) == "The queue is full: 3 requests wait. Try again in a moment."
 
 
-def test_what_has_begun_is_not_begun_again(
+def test_what_has_begun_ends_if_no_other_daemon_comes(
     start_daemon: Callable[..., Any], job: Jobs, inbox: Inbox
 ) -> None:
-    """Half the candidates are shown already; the artist decides whether to repeat."""
     process = start_daemon("--delay", "0.2")
-    worker = Worker(lambda: parse_endpoint(process.address), patience_s=20)
+    worker = Worker(lambda: parse_endpoint(process.address), patience_s=0.5)
     run = worker.submit(job(count=50), inbox)
     inbox.until(Candidate)
     process.kill()

@@ -36,6 +36,7 @@ from inpaint_model.document.detail_matching import (
     detail_matches,
     known_detail,
     matched_detail,
+    octaves,
 )
 from inpaint_model.document.harmonic_fill import continued
 from inpaint_model.document.smooth_fill import smooth_fill
@@ -97,11 +98,17 @@ class Surroundings:
     enlargement: float  # document px per model px
     transition: float  # px inside the frame over which the fill blends into what is beyond
     seed: int  # of the grain
+    octave: int = 0  # the document was halved so often; `large_hole` fits what is finer
+
+    @cached_property
+    def ring_px(self) -> int:
+        """How wide the ring of known pixels is that fills are matched on, px of these pixels."""
+        return ring_px(self.enlargement) >> self.octave
 
     @cached_property
     def ring(self) -> Tensor:
         """Which pixels are known and near the hole, bool [H, W]."""
-        return grown(self.hole, ring_px(self.enlargement)) & self.known
+        return grown(self.hole, self.ring_px) & self.known
 
     @cached_property
     def matchable(self) -> bool:
@@ -116,7 +123,8 @@ class Surroundings:
     @cached_property
     def detail(self) -> list[Octave]:
         """The octaves of the document's detail, the finest first."""
-        return known_detail(self.colour, self.hole, self.ring, self.enlargement, self.seed)
+        count = octaves(self.enlargement) - self.octave
+        return known_detail(self.colour, self.hole, self.ring, count, self.seed)
 
     @cached_property
     def whole(self) -> Tensor:
@@ -136,7 +144,7 @@ class Surroundings:
     @cached_property
     def ring_means(self) -> RingMeans:
         """The document's colors on the ring, block by block."""
-        return RingMeans.of(self.colour, self.ring, self.enlargement)
+        return RingMeans.of(self.colour, self.ring, self.enlargement / 2**self.octave)
 
     def prepare(self, settings: BlendSettings) -> None:
         """Make what the fits with these settings have in common, before there is a fill."""
@@ -175,8 +183,8 @@ class Surroundings:
 
     def smooth(self, settings: BlendSettings) -> Tensor:
         """Return what fills the hole without a model, [3, H, W]; see `smooth_fill`."""
-        fill = smooth_fill(self.colour, self.whole, self.staying, self.seed, grain=settings.grain)
-        return self._feathered(fill, settings.feather_px)
+        fill = self._smooth(self.colour, self.whole, self.staying, settings)
+        return self.feathered(fill, settings.feather_px)
 
     def fitted_alike(self, fill: Tensor, fit: Fit) -> Tensor:
         """Return an edited or mixed rendering of that fill [3, H, W], changed in the same way.
@@ -190,7 +198,7 @@ class Surroundings:
             fill = matched_detail(fill, bands(fill, len(fit.matches)), fit.matches)
         if fit.offset is not None:
             at_border = continued(fit.matched - fill, self.border)
-            fill = fill + fit.offset + at_border * (1 - self.inwards(ring_px(self.enlargement)))
+            fill = fill + fit.offset + at_border * (1 - self.inwards(self.ring_px))
         return self._completed(fill, fit.settings)
 
     def inwards(self, width: float) -> Tensor:
@@ -201,7 +209,7 @@ class Surroundings:
         """Return a fitted fill with what lies beyond the frame, feathered."""
         if bool(self.beyond.any()):
             fill = self._continued_beyond(fill, settings)
-        return self._feathered(fill, settings.feather_px)
+        return self.feathered(fill, settings.feather_px)
 
     def _continued_beyond(self, fill: Tensor, settings: BlendSettings) -> Tensor:
         """Return a fill that blends into a smooth one before its frame ends."""
@@ -211,11 +219,17 @@ class Surroundings:
         unknown, known = self.whole & ~kept, self.staying | kept
         if not bool(known.any()):
             return fill
-        smooth = smooth_fill(values, unknown, known, self.seed, grain=settings.grain)
+        smooth = self._smooth(values, unknown, known, settings)
         mixed = torch.where(self.hole, smooth + (fill - smooth) * by_model, smooth)
         return torch.where(unknown, mixed, fill)
 
-    def _feathered(self, fill: Tensor, width: float) -> Tensor:
+    def _smooth(
+        self, values: Tensor, hole: Tensor, known: Tensor, settings: BlendSettings
+    ) -> Tensor:
+        return smooth_fill(values, hole, known, self.seed, grain=settings.grain, octave=self.octave)
+
+    def feathered(self, fill: Tensor, width: float) -> Tensor:
+        """Return a fill that fades in over the document, `width` px from the border inwards."""
         if width == 0:
             return fill
         faded = self.colour + (fill - self.colour) * self.inwards(width)

@@ -12,6 +12,7 @@ carry the same grain.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from inpaint_model.document.pyramid import block_means, block_sums, doubled
 _MOST_OCTAVES = 4
 _BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
 _FEWEST_BLOCKS = 6
+_ENOUGH_BLOCKS = 4096  # of a part, to tell its grain by
 _FLAT = 0.25  # share of the blocks, from the flattest, that count as free of structure
 
 
@@ -43,7 +45,7 @@ def octaves(enlargement: float) -> int:
 
 
 def known_detail(
-    document: Tensor, hole: Tensor, ring: Tensor, enlargement: float, seed: int
+    document: Tensor, hole: Tensor, ring: Tensor, count: int, seed: int
 ) -> list[Octave]:
     """Return the octaves of a document around a hole, the finest first.
 
@@ -51,18 +53,18 @@ def known_detail(
         document: [3, H, W], display values.
         hole: bool [H, W].
         ring: bool [H, W], the known pixels around the hole.
-        enlargement: document px per model px.
+        count: of octaves, at most; fewer where the picture is small.
         seed: of the grain.
     """
     generator = Generator().manual_seed(seed)
     picture, around, inside = document.clamp(0, 1), ring[None].float(), hole[None].float()
     result = []
-    for _ in range(octaves(enlargement)):
+    for _ in range(count):
         if min(picture.shape[1:]) < 2 * _BLOCK:
             break
-        low, band = _split(picture)
+        low, band = split(picture)
         white = torch.randn(band.shape, generator=generator)
-        noise = _split(white)[1]
+        noise = split(white)[1]
         result.append(
             Octave(
                 around,
@@ -88,7 +90,7 @@ def bands(fill: Tensor, count: int) -> list[Tensor]:
     """Return the detail of a fill [3, H, W] in each of `count` octaves, the finest first."""
     result = []
     for _ in range(count):
-        fill, band = _split(fill)
+        fill, band = split(fill)
         result.append(band)
     return result
 
@@ -134,21 +136,33 @@ def grained(fill: Tensor, known: list[Octave]) -> Tensor:
 
 def _noise(octave: Octave, covariance: Tensor) -> Tensor:
     """Return an octave's noise [3, h, w] with a covariance of the channels, as far as positive."""
-    return torch.einsum("ij,jhw->ihw", _root(covariance), octave.noise)
+    return torch.einsum("ij,jhw->ihw", root(covariance), octave.noise)
 
 
 def _gain(band: Tensor, octave: Octave) -> float:
-    """Return what the fill's detail is multiplied by.
+    """Return what the fill's detail is multiplied by: on the ring it matches the document's."""
 
-    On the ring it becomes as strong as the document's; where it is too soft, only as far as the two
-    correlate.
+    def common() -> Tensor:
+        return (band * octave.band * octave.ring).sum()
+
+    return gain(octave.energy, (band.square() * octave.ring).sum(), common)
+
+
+def gain(wanted: Tensor, energy: Tensor, common: Callable[[], Tensor]) -> float:
+    """Return what detail is multiplied by.
+
+    It becomes as strong as is wanted; where it is too soft, only as far as the two correlate.
+
+    Args:
+        wanted: the document's energy.
+        energy: the fill's.
+        common: tells the energy that they have in common.
     """
-    energy = (band.square() * octave.ring).sum().clamp(min=1e-9)
-    ratio = float((octave.energy / energy).sqrt().clamp(0.5, 1.5))
+    energy = energy.clamp(min=1e-9)
+    ratio = float((wanted / energy).sqrt().clamp(0.5, 1.5))
     if ratio <= 1:
         return ratio
-    common = (band * octave.band * octave.ring).sum()
-    alike = float((common / (energy * octave.energy).sqrt()).clamp(0, 1))
+    alike = float((common() / (energy * wanted).sqrt()).clamp(0, 1))
     return 1 + alike * (ratio - 1)
 
 
@@ -159,25 +173,64 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
         band: the octave's detail, [3, H, W].
         at: bool [H, W], which pixels count.
     """
-    row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
+    row, column, strength = _blocks(band, at)
     if len(row) < _FEWEST_BLOCKS:
         return None
-    luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)[None]
-    strength = block_sums(luma.square(), _BLOCK)[0, row, column]
-    flattest = strength.argsort()[: max(_FEWEST_BLOCKS, int(len(strength) * _FLAT))]
+    flattest = _flattest(strength)
     blocks = band.unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK)  # [3, h, w, block, block]
     samples = blocks[:, row[flattest], column[flattest]].flatten(1)  # [3, n]
     return samples @ samples.T / samples.shape[1]
 
 
-def _root(covariance: Tensor) -> Tensor:
+def _blocks(band: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return row, column and strength of the detail of each block that counts entirely, [n]."""
+    row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
+    luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)[None]
+    return row, column, block_sums(luma.square(), _BLOCK)[0, row, column]
+
+
+def _flattest(strength: Tensor) -> Tensor:
+    """Return which blocks count as free of structure, by their strength [n]."""
+    return strength.argsort()[: max(_FEWEST_BLOCKS, int(len(strength) * _FLAT))]
+
+
+class BlockNoise:
+    """What `noise_floor` needs of a picture that is seen in parts, whose edges cut no block."""
+
+    def __init__(self) -> None:
+        self._strengths: list[Tensor] = []
+        self._products: list[Tensor] = []  # [n, 3, 3], of the channels of each block
+
+    def add(self, band: Tensor, at: Tensor) -> None:
+        """Take a part's detail [3, H, W], where it counts (bool [H, W])."""
+        row, column, strength = _blocks(band, at)
+        some = slice(None, None, max(1, len(row) // _ENOUGH_BLOCKS))
+        row, column, strength = row[some], column[some], strength[some]
+        if not len(row):
+            return
+        rows, columns = (size - size % _BLOCK for size in band.shape[1:])
+        whole = band[:, :rows, :columns]
+        blocks = whole.unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK)
+        samples = blocks[:, row, column].flatten(2).transpose(0, 1)  # [n, 3, block * block]
+        self._strengths.append(strength)
+        self._products.append(samples @ samples.mT / _BLOCK**2)
+
+    def floor(self) -> Tensor | None:
+        """Return the covariance [3, 3] in the flattest blocks of all; None if there are too few."""
+        strength = torch.cat(self._strengths) if self._strengths else torch.empty(0)
+        if len(strength) < _FEWEST_BLOCKS:
+            return None
+        return torch.cat(self._products)[_flattest(strength)].mean(0)
+
+
+def root(covariance: Tensor) -> Tensor:
     """Return the symmetric square root of the positive part of a symmetric matrix."""
     values, vectors = torch.linalg.eigh(covariance)
     root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     return root
 
 
-def _split(picture: Tensor) -> tuple[Tensor, Tensor]:
+def split(picture: Tensor) -> tuple[Tensor, Tensor]:
     """Return the picture at half the resolution, and the octave that this leaves out."""
     low = block_means(picture, 2)
     return low, picture - doubled(low, *picture.shape[1:])

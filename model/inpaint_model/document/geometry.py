@@ -59,6 +59,12 @@ class Box(NamedTuple):
         top, bottom = (min(max(v, 0), height) for v in (self.y, self.bottom))
         return Box(left, top, right - left, bottom - top)
 
+    def intersection(self, other: Box) -> Box:
+        """Return the part inside another box; of no width or height where they do not meet."""
+        left, top = max(self.x, other.x), max(self.y, other.y)
+        right = max(left, min(self.right, other.right))
+        return Box(left, top, right - left, max(top, min(self.bottom, other.bottom)) - top)
+
     def cut(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the pixels of the box in a picture [H, W, ...], as a view.
 

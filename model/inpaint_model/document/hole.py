@@ -5,10 +5,9 @@ A hole is where coverage is above 0, everywhere (`Hole.mask`); the rest is known
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,39 +133,63 @@ class Hole:
 
 
 class Components(NamedTuple):
-    """The connected parts of a mask [H, W]."""
+    """The connected parts of a mask."""
 
+    bounds: Box
+    """The box around all of them."""
     labels: npt.NDArray[np.signedinteger[Any]]
-    """[H, W]: the part's number, from 1; 0 where the mask is False."""
+    """[H, W] of the bounds: the part's number, from 1; 0 where the mask is False."""
     boxes: list[Box]
     """The box of part 1, 2, ..."""
 
     def united(self, numbers: Sequence[int]) -> tuple[Box, BoolMask]:
         """Return the box around the parts of these numbers, and where in it they lie."""
         box = geometry.union([self.boxes[k - 1] for k in numbers])
-        return box, np.isin(box.cut(self.labels), numbers)
+        labels = box.moved(-self.bounds.x, -self.bounds.y).cut(self.labels)
+        return box, labels == numbers[0] if len(numbers) == 1 else np.isin(labels, numbers)
 
     def points(self) -> list[Points]:
         """Return the centers of some pixels of each part, [N, 2] of x and y, spread over it."""
-        places = np.flatnonzero(self.labels)
-        numbers = self.labels.ravel()[places]
-        # Stable, so that a part's pixels stay in their order; of 16 bits, for which it is fast.
-        places = places[np.argsort(numbers.astype(np.uint16), kind="stable")]
-        starts = np.cumsum(np.bincount(numbers, minlength=len(self.boxes) + 1))
-        found = []
-        for first, behind in pairwise(starts.tolist()):
-            count = min(behind - first, _POINTS)
-            some = places[first + (np.arange(count) * 2 + 1) * (behind - first) // (2 * count)]
-            y, x = np.divmod(some, self.labels.shape[1])
-            found.append(np.stack([x, y], axis=-1) + 0.5)
-        return found
+        width = self.labels.shape[1]
+        sizes = np.zeros(len(self.boxes) + 1, np.intp)
+        for _, numbers in self._some_rows():
+            sizes += np.bincount(numbers, minlength=len(sizes))
+        counts = np.minimum(sizes, _POINTS)
+        wanted = [
+            (np.arange(count) * 2 + 1) * size // (2 * max(count, 1))
+            for count, size in zip(counts.tolist(), sizes.tolist(), strict=True)
+        ]
+        found: list[list[npt.NDArray[np.intp]]] = [[] for _ in wanted]
+        before = np.zeros_like(sizes)
+        for first, labels in self._some_rows():
+            places = np.flatnonzero(labels)
+            numbers = labels[places]
+            # Stable, so that a part's pixels stay in their order; of 16 bits, for which it is fast.
+            places = places[np.argsort(numbers.astype(np.uint16), kind="stable")] + first * width
+            here = np.bincount(numbers, minlength=len(sizes))
+            starts = np.cumsum(here) - here
+            for k in np.flatnonzero(here).tolist():
+                ranks = wanted[k] - before[k]
+                ranks = ranks[(ranks >= 0) & (ranks < here[k])]
+                found[k].append(places[starts[k] + ranks])
+            before += here
+        corner = np.array([self.bounds.x, self.bounds.y]) + 0.5
+        ordered = (np.divmod(np.concatenate(places), width) for places in found[1:])
+        return [np.stack([x, y], axis=-1) + corner for y, x in ordered]
 
     def are_thin(self, px: int) -> list[bool]:
         """Return of each part whether no square of more than `px` px lies in it."""
         result = np.ones(len(self.boxes) + 1, np.bool_)
-        result[self.labels[_wide(self.labels > 0, px)]] = False
+        wide = _wide(self.labels > 0, px)
+        for first, numbers in self._some_rows():
+            result[numbers[wide[first : first + _ROWS_AT_ONCE].ravel()]] = False
         thin: list[bool] = result[1:].tolist()
         return thin
+
+    def _some_rows(self) -> Iterator[tuple[int, npt.NDArray[np.signedinteger[Any]]]]:
+        """Yield the labels of some rows, flat, and the number of the first row."""
+        for first in range(0, len(self.labels), _ROWS_AT_ONCE):
+            yield first, self.labels[first : first + _ROWS_AT_ONCE].ravel()
 
 
 def components(mask: BoolMask) -> Components:
@@ -175,21 +198,21 @@ def components(mask: BoolMask) -> Components:
     A selection of specks (a colour range of a noisy picture) has millions of them. Where there are
     more than a thousand, parts near each other count as one: the nearest that suffice.
     """
-    labels = np.zeros(mask.shape, np.int32)
     box = _bounds(mask)
     if box is None:
-        return Components(labels, [])
+        return Components(Box(0, 0, 0, 0), np.zeros((0, 0), np.int32), [])
     part = box.cut(mask)
-    found, count = _labelled(part)
+    labels, count = _labelled(part)
     reach = 1
     while count > MAX_PARTS:
         reach *= 2
         near = ndimage.maximum_filter(part, 2 * reach + 1)
-        found, count = _labelled(near)
-    np.copyto(box.cut(labels), found, where=part)
+        labels, count = _labelled(near)
+    if reach > 1:
+        labels *= part
     slices = ndimage.find_objects(labels)
     boxes = [Box(x.start, y.start, x.stop - x.start, y.stop - y.start) for y, x in slices]
-    return Components(labels, boxes)
+    return Components(box, labels, [each.moved(box.x, box.y) for each in boxes])
 
 
 def _labelled(mask: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
@@ -265,7 +288,11 @@ def inside_frame(frame: Frame, box: Box) -> BoolMask:
     to_frame = geometry.compose(
         geometry.unit_from_document(frame), geometry.translation(box.x, box.y)
     )
-    _, _, inside = _pixels_at(_centres(shape, to_frame), (1, 1))
+    inside = np.empty(shape, np.bool_)
+    x, y = np.arange(box.width) + 0.5, np.arange(box.height)[:, None] + 0.5
+    for top in range(0, box.height, _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        inside[rows] = _pixels_at(geometry.through(to_frame, x, y[rows]), (1, 1))[2]
     return inside
 
 

@@ -8,8 +8,9 @@ Outside the hole a patch has no coverage.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -17,12 +18,13 @@ import torch
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage, Pixels
 from inpaint_model.document.blending import BlendSettings, Fit, Surroundings, ring_px
-from inpaint_model.document.borders import distance_to, fading_in
+from inpaint_model.document.borders import distance_within, fading_in
 from inpaint_model.document.color import display_from_document, document_from_display
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.hole import Hole, inside_frame
+from inpaint_model.document.large_hole import LARGE, LargeFit, LargeHole
 from inpaint_model.document.model_view import Source, look
 from inpaint_model.document.notices import Notice, RefusalError
 from inpaint_model.document.resampling import resample
@@ -85,7 +87,10 @@ class Placement:
 
     def smooth(self, blending: BlendSettings) -> Patch:
         """Return the hole filled without a model, from what surrounds it (`smooth_fill`)."""
-        return _patch(self, self.surroundings.smooth(blending))
+        around = self.surroundings
+        if isinstance(around, LargeHole):
+            return _patch(self, around.smooth(blending))
+        return _patch(self, self._all(around.smooth(blending)))
 
     @cached_property
     def document(self) -> Pixels:
@@ -102,14 +107,41 @@ class Placement:
         return grown.clipped(width, height).moved(x, y)
 
     @cached_property
-    def surroundings(self) -> Surroundings:
-        """The region's pixels, made once for all fills."""
-        x, y = self.picture.origin
+    def surroundings(self) -> Surroundings | LargeHole:
+        """What all fills of the hole are fitted to, made once."""
         region = self.region
+        if region.width * region.height <= LARGE:
+            return self._surroundings(region)
+        return LargeHole(region.width, region.height, self._cut)
+
+    def _all(self, values: torch.Tensor) -> list[tuple[Box, torch.Tensor]]:
+        """Return values of the whole region [3, H, W] as the only part."""
+        return [(Box(0, 0, self.region.width, self.region.height), values)]
+
+    @property
+    def fitted_px(self) -> int:
+        """How many pixels fills are fitted in at once; memory goes by them."""
+        return min(self.region.width * self.region.height, LARGE)
+
+    @property
+    def has_surroundings(self) -> bool:
+        """Whether a fill has anything to continue."""
+        around = self.surroundings
+        around = around.reduced if isinstance(around, LargeHole) else around
+        return bool(around.staying.any())
+
+    def _cut(self, box: Box) -> Surroundings:
+        """Return the surroundings of the hole in a box of the region."""
+        return self._surroundings(box.moved(self.region.x, self.region.y))
+
+    def _surroundings(self, region: Box) -> Surroundings:
+        """Return the surroundings of the hole in a part of the region, document px."""
+        x, y = self.picture.origin
         part = region.moved(-x, -y)
         colour, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
         hole = np.zeros((region.height, region.width), np.bool_)
-        self.box.moved(-region.x, -region.y).cut(hole)[...] = self.hole.mask
+        shared = self.box.intersection(region)
+        shared.moved(-region.x, -region.y).cut(hole)[...] = self.hole.cut(shared).mask
         inside = inside_frame(self.frame, region)
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
         staying = visible & ~self.filled.cut(region).mask
@@ -210,7 +242,7 @@ def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
         rest: the hole without it.
         width: px over which it fades.
     """
-    distance = distance_to(torch.from_numpy(rest.mask)).numpy()
+    distance = distance_within(torch.from_numpy(rest.mask), width + 1).numpy()
     x, y = rest.origin
     weight = fading_in(torch.from_numpy(inside.box.moved(-x, -y).cut(distance)), width).numpy()
     faded = np.rint(inside.coverage * weight).clip(1).astype(np.uint8)
@@ -222,7 +254,7 @@ class Fitting:
     """One output of the model, fitted to the document; its edits are laid in the same way."""
 
     placement: Placement
-    fit: Fit = field(repr=False)
+    fit: Fit | LargeFit = field(repr=False)
 
     @classmethod
     def of(
@@ -235,43 +267,70 @@ class Fitting:
             output: [R, R, 3], nominally 0..1.
             blending: how; None for the defaults.
         """
-        fill = _shown(placement, output)
-        return cls(placement, placement.surroundings.fit(fill, blending or BlendSettings()))
+        around, settings = placement.surroundings, blending or BlendSettings()
+        if isinstance(around, LargeHole):
+            return cls(placement, around.fit(partial(_shown, placement, output), settings))
+        return cls(placement, around.fit(_shown(placement, output), settings))
 
     def laid(self) -> Patch:
         """Return the output itself as pixels of the document."""
-        return _patch(self.placement, self.placement.surroundings.fitted(self.fit))
+        around, fit = self.placement.surroundings, self.fit
+        if isinstance(around, LargeHole):
+            assert isinstance(fit, LargeFit)
+            return _patch(self.placement, around.fitted(fit))
+        assert isinstance(fit, Fit)
+        return _patch(self.placement, self.placement._all(around.fitted(fit)))
 
     def laid_alike(self, output: FloatImage) -> Patch:
         """Return an edit of it, or a mixture [R, R, 3], as pixels of the document.
 
         Blending takes nothing of the change back.
         """
-        fill = _shown(self.placement, output)
-        return _patch(self.placement, self.placement.surroundings.fitted_alike(fill, self.fit))
+        around, fit = self.placement.surroundings, self.fit
+        if isinstance(around, LargeHole):
+            assert isinstance(fit, LargeFit)
+            shown = partial(_shown, self.placement, output)
+            return _patch(self.placement, around.fitted_alike(shown, fit))
+        assert isinstance(fit, Fit)
+        fill = around.fitted_alike(_shown(self.placement, output), fit)
+        return _patch(self.placement, self.placement._all(fill))
 
 
-def _shown(placement: Placement, output: FloatImage) -> torch.Tensor:
-    """Return the output as the placement's region shows it: [3, H, W]."""
+def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> torch.Tensor:
+    """Return the output as the placement's region shows it, or a box of the region: [3, H, W]."""
     region = placement.region
+    shown = region if box is None else box.moved(region.x, region.y)
     matrix = geometry.compose(
         geometry.model_from_document(placement.frame, placement.resolution),
-        geometry.translation(region.x, region.y),
+        geometry.translation(shown.x, shown.y),
     )
-    seen = resample(np.clip(output, 0, 1), matrix, region.width, region.height)
+    seen = resample(np.clip(output, 0, 1), matrix, shown.width, shown.height)
     return torch.from_numpy(seen).permute(2, 0, 1)
 
 
-def _patch(placement: Placement, fill: torch.Tensor) -> Patch:
-    """Display values of the region [3, H, W] as pixels of the document in the hole."""
-    region, document = placement.region, placement.document
-    inner = placement.box.moved(-region.x, -region.y)
-    colour = np.ascontiguousarray(inner.cut(fill.permute(1, 2, 0).numpy()))
-    laid = document_from_display(
-        colour, document.dtype, document.shape[2], placement.picture.linear
+def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> Patch:
+    """Return display values of the region as pixels of the document in the hole.
+
+    parts: boxes of the region, and the values in them, [3, H, W].
+    """
+    hole, box, region, document = (
+        placement.hole,
+        placement.box,
+        placement.region,
+        placement.document,
     )
-    hole = placement.hole
-    return Patch(np.where(hole.mask[..., None], laid, document), hole.coverage, hole.box)
+    fill = document.copy()
+    for where, values in parts:
+        part = where.moved(region.x, region.y)
+        shared = box.intersection(part)
+        inner = shared.moved(-part.x, -part.y)
+        colour = np.ascontiguousarray(inner.cut(values.permute(1, 2, 0).numpy()))
+        laid = document_from_display(
+            colour, document.dtype, document.shape[2], placement.picture.linear
+        )
+        there = shared.moved(-box.x, -box.y).cut(fill)
+        np.copyto(there, laid, where=hole.cut(shared).mask[..., None])
+    return Patch(fill, hole.coverage, hole.box)
 
 
 def check_hole(picture: DocumentPicture, hole: Hole) -> None:

@@ -10,18 +10,24 @@ from __future__ import annotations
 from torch import Tensor
 
 from inpaint_model.document.borders import grown
-from inpaint_model.document.detail_matching import grained, known_detail
+from inpaint_model.document.detail_matching import grained, known_detail, octaves
 from inpaint_model.document.harmonic_fill import continued
 
-_RING = 64  # px of known pixels around the hole whose grain is taken
+RING = 64  # px of known pixels around the hole whose grain is taken
 _LEAST_RING = 64  # known px below which no grain can be told
-_OCTAVES_OF = 8.0  # grain has as many octaves as a fill that is enlarged so much
+OCTAVES_OF = 8.0  # grain has as many octaves as a fill that is enlarged so much
 _BORDER = 2  # px of known border that the grain fades into
 _SWEEPS = 8
 
 
 def smooth_fill(
-    values: Tensor, hole: Tensor, known: Tensor, seed: int, *, grain: bool = True
+    values: Tensor,
+    hole: Tensor,
+    known: Tensor,
+    seed: int,
+    *,
+    grain: bool = True,
+    octave: int = 0,
 ) -> Tensor:
     """Return values that continue the known ones into a hole.
 
@@ -31,13 +37,15 @@ def smooth_fill(
         known: bool [H, W], nothing of the hole.
         seed: of the grain.
         grain: whether there is any.
+        octave: how often the document was halved: what is finer gets its grain elsewhere.
 
     Returns:
         [3, H, W], valid in the hole; zeros if nothing is known.
     """
     fill = continued(values, known, sweeps=_SWEEPS)
-    ring = grown(hole, _RING) & known
+    ring = grown(hole, RING >> octave) & known
     if not grain or int(ring.sum()) < _LEAST_RING:
         return fill
-    rough = grained(fill, known_detail(fill, hole, ring, _OCTAVES_OF, seed))
+    count = octaves(OCTAVES_OF) - octave
+    rough = grained(fill, known_detail(fill, hole, ring, count, seed))
     return rough + continued(fill - rough, grown(hole, _BORDER) & known)

@@ -151,8 +151,7 @@ class FillSession:
         groups = self.encodings.groups if self.encodings else ()
         encoded: int = sum(part.nbytes for parts in groups for part in parts)
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
-        regions = (placement.region for placement in self.placements)
-        fitting = FITTING_BYTES * sum(region.width * region.height for region in regions)
+        fitting = FITTING_BYTES * sum(placement.fitted_px for placement in self.placements)
         pictures = self.picture.pixels.nbytes + self.hole.coverage.nbytes
         if self.picture.context is not None:
             pictures += self.picture.context.pixels.nbytes
@@ -172,7 +171,7 @@ class FillSession:
     @property
     def has_surroundings(self) -> bool:
         """Whether a smooth fill of every group has something to continue."""
-        return all(bool(place.surroundings.staying.any()) for place in self.placements)
+        return all(placement.has_surroundings for placement in self.placements)
 
     def smooth(self, index: int) -> Rendering:
         """Return the candidate that is filled without a model. There is nothing to render.

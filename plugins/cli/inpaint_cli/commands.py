@@ -50,6 +50,8 @@ def _info_lines(known: DaemonInfo) -> list[str]:
         f"inpaint-server {known.version} on {known.device} ({known.precision}), "
         f"up {known.uptime_s:.0f} s, {known.queue_length} waiting"
     ]
+    if known.last_killed is not None:
+        lines.append(known.last_killed.sentence)
     for model in known.models:
         marks = [w for w, on in (("default", model.is_default), ("loaded", model.loaded)) if on]
         title = f" - {model.title}" if model.title else ""

@@ -17,6 +17,7 @@ from inpaint_client import (
     FrameChosen,
     Method,
     Progress,
+    Resumed,
     Waiting,
 )
 from inpaint_model.document.compositing import Patch, composite
@@ -103,6 +104,8 @@ class Writer:
                 bar.set_postfix_str("", refresh=False)
                 bar.total = event.total
                 bar.update(event.done - bar.n)
+            elif isinstance(event, Resumed):
+                self.run.note([event.text])
             elif isinstance(event, Done):
                 self.run.timings = {
                     "queue": round(event.queue_ms, 2),

@@ -25,6 +25,7 @@ from .errors import (
     InpaintError,
     InvalidInput,
     NoDaemon,
+    NotAnswering,
     NotFound,
     ProgramNotFound,
     StartFailed,
@@ -45,10 +46,11 @@ from .events import (
     Notice,
     Patch,
     Progress,
+    Resumed,
     Waiting,
 )
 from .geometry import Box, Extent, Frame, Point, crop_for_hole
-from .info import Activity, DaemonInfo, Direction, Limits, Model
+from .info import Activity, DaemonInfo, Direction, LastKilled, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .recipe import Recipe, parse_recipe
 from .requests import (
@@ -106,12 +108,14 @@ __all__ = [
     "InpaintError",
     "InvalidInput",
     "Job",
+    "LastKilled",
     "Limits",
     "Message",
     "Method",
     "Mixing",
     "Model",
     "NoDaemon",
+    "NotAnswering",
     "NotFound",
     "Notice",
     "Patch",
@@ -121,6 +125,7 @@ __all__ = [
     "Progress",
     "Recipe",
     "RecipeSource",
+    "Resumed",
     "Run",
     "SampleType",
     "Secret",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -29,7 +29,15 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from .channel import PictureChannel, ReasonCodec
 from .endpoint import Endpoint
-from .errors import ConnectionLost, InpaintError, NoDaemon, NotFound, Timeout, from_status
+from .errors import (
+    ConnectionLost,
+    InpaintError,
+    NoDaemon,
+    NotAnswering,
+    NotFound,
+    Timeout,
+    from_status,
+)
 from .events import Done, FillEvent, Sending
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
@@ -37,14 +45,19 @@ from .sentence import Sentence
 from .wire import Answer, daemon_info, edit_requests, fill_requests, model
 
 Reply = TypeVar("Reply", bound=WireMessage)
+T = TypeVar("T")
 
 _SERVICE = "/inpaint.v1.Inpaint/"
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
+_TIMEOUTS = (asyncio.TimeoutError, TimeoutError)  # two before Python 3.11
+
 CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 300.0
+QUIET_S = 10.0  # a daemon that renders may be quiet for longer, but then answers when it is asked
+_SMALL_TIMEOUT_S = 5.0  # for an answer that takes no time
 
 
 class Client:
@@ -54,8 +67,15 @@ class Client:
     Cancelling the task cancels the request on the daemon.
     """
 
-    def __init__(self, endpoint: Endpoint, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        quiet_s: float = QUIET_S,
+    ) -> None:
+        """Talk to the daemon at `endpoint`; one quiet for `quiet_s` is asked whether it lives."""
         self.endpoint = endpoint
+        self._quiet_s = quiet_s
         self._connect_timeout_s = connect_timeout_s
         if endpoint.path:
             self._channel = PictureChannel(path=endpoint.path, status_details_codec=ReasonCodec())
@@ -157,8 +177,48 @@ class Client:
         self, method: UnaryUnaryMethod[Any, Reply], request: WireMessage, timeout_s: float | None
     ) -> Reply:
         await self._connect()
-        with _translated(self.endpoint):
-            return await method(request, timeout=timeout_s, metadata=self._metadata)
+        try:
+            with _translated(self.endpoint):
+                return await method(request, timeout=timeout_s, metadata=self._metadata)
+        except Timeout as error:
+            if type(error) is not Timeout or await self._answers(_SMALL_TIMEOUT_S):
+                raise
+            raise _not_answering(self.endpoint) from error
+
+    async def _answers(self, timeout_s: float) -> bool:
+        """Return whether the daemon answers a small question; that takes it no time."""
+        method = UnaryUnaryMethod(
+            self._channel,
+            _HEALTH_CHECK,
+            health_pb2.HealthCheckRequest,
+            health_pb2.HealthCheckResponse,
+        )
+        question = method(
+            health_pb2.HealthCheckRequest(), timeout=timeout_s, metadata=self._metadata
+        )
+        try:
+            await question
+        except _TIMEOUTS:
+            return False
+        except Exception:
+            return True
+        return True
+
+    async def _watched(self, step: Awaitable[T]) -> T:
+        """Return a step's result; NotAnswering if the daemon answers nothing meanwhile."""
+        task = asyncio.ensure_future(step)
+        try:
+            while not (await asyncio.wait({task}, timeout=self._quiet_s))[0]:
+                if not await self._answers(max(self._quiet_s, _SMALL_TIMEOUT_S)):
+                    raise _not_answering(self.endpoint)
+            return await task
+        except _TIMEOUTS as error:  # the request's deadline: is the daemon slow, or gone quiet?
+            if await self._answers(_SMALL_TIMEOUT_S):
+                raise
+            raise _not_answering(self.endpoint) from error
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _connect(self) -> None:
         """Make the connection if there is none; so that its failures are told from slow answers."""
@@ -196,10 +256,10 @@ class Client:
         with _translated(self.endpoint):
             async with method.open(timeout=timeout_s, metadata=self._metadata) as stream:
                 async with aclosing(_upload(stream, requests, size)) as pieces:
-                    async for piece in pieces:
+                    while (piece := await self._watched(anext(pieces, None))) is not None:
                         yield piece
                 answer = Answer()
-                async for message in stream:
+                while (message := await self._watched(stream.recv_message())) is not None:
                     value = answer.event(message)
                     if value is not None:
                         finished = isinstance(value, Done)
@@ -210,6 +270,10 @@ class Client:
                     "The daemon at {endpoint} ended its answer too early.", endpoint=self.endpoint
                 )
             )
+
+
+def _not_answering(endpoint: Endpoint) -> NotAnswering:
+    return NotAnswering(Sentence("The daemon at {endpoint} does not answer.", endpoint=endpoint))
 
 
 def _authorization(token: Secret) -> dict[str, str]:
@@ -255,7 +319,7 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
         raise
     except GRPCError as error:
         raise from_status(error.status.value, error.message, error.details) from error
-    except (asyncio.TimeoutError, TimeoutError) as error:
+    except _TIMEOUTS as error:
         if getattr(error, "errno", None):  # the network's, not the deadline's
             raise NoDaemon(Sentence("{endpoint} does not answer.", endpoint=endpoint)) from error
         raise Timeout(

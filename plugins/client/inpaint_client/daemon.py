@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
@@ -209,8 +210,19 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
             Sentence("{command} cannot be run ({error}).", command=command[0], error=error)
         ) from error
     # Somebody must take the exit status of a child that ends before its host does.
-    Thread(target=process.wait, name="inpaint-server-wait", daemon=True).start()
+    Thread(target=_await_end, args=(process, log_path), daemon=True).start()
     return process
+
+
+def _await_end(process: subprocess.Popen[bytes], log_path: Path) -> None:
+    """Wait for a daemon, and say in its log if it was killed: it could not do so itself."""
+    status = process.wait()
+    if status < 0:
+        with suppress(OSError), log_path.open("a", encoding="utf-8") as log_of_daemon:
+            log_of_daemon.write(
+                f"inpaint-server (process {process.pid}) was ended by signal {-status}; "
+                "signal 9 is often a sign that memory ran out\n"
+            )
 
 
 def _why(command: list[str], status: int, log_path: Path) -> str:

@@ -15,6 +15,7 @@
     │   └── ConnectionLost     it went away in the middle
     ├── Cancelled          somebody cancelled
     ├── Timeout            DEADLINE_EXCEEDED: it took longer than allowed
+    │   └── NotAnswering       it is there and answers nothing: it hangs or was stopped
     └── DaemonFault        a bug there, or a daemon that speaks another version
 
 `str(error)` is for people: what happened, then what to do. The parts are `message` and `remedy`.
@@ -125,6 +126,14 @@ class Timeout(InpaintError):
     """The answer took longer than allowed."""
 
     remedy_by_default = Sentence("Allow more time in the settings, or ask for fewer candidates.")
+
+
+class NotAnswering(Timeout):
+    """The daemon is there and says nothing, not even to small questions."""
+
+    remedy_by_default = Sentence(
+        "It hangs or was stopped: end the process inpaint-server, and try again."
+    )
 
 
 class DaemonFault(InpaintError):

@@ -2,7 +2,8 @@
 
 A run sends `Accepted`, one `FrameChosen` for each group of the hole, `Candidate`s with `Progress`
 between them, and ends with exactly one of `Done` and `Failed`. While a large request is on its way,
-the client itself says so before: `Sending`. So it does when it asks again: `Waiting`.
+the client itself says so before: `Sending`. It also says when it waits to ask a busy daemon again
+(`Waiting`), and when the daemon ended in the middle and it asks for what is missing (`Resumed`).
 """
 
 from __future__ import annotations
@@ -126,5 +127,12 @@ class Failed:
     error: InpaintError
 
 
-FillEvent = Sending | Waiting | Accepted | FrameChosen | Progress | Candidate | Done
+@dataclass(frozen=True)
+class Resumed:
+    """The daemon ended in the middle, and is asked for what is missing; said by the client."""
+
+    text: str  # a `Sentence` for the user
+
+
+FillEvent = Sending | Waiting | Resumed | Accepted | FrameChosen | Progress | Candidate | Done
 Message = FillEvent | Failed

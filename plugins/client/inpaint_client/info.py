@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .geometry import MAX_PICTURE_BYTES, MAX_SIDE
+from .sentence import Sentence
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,23 @@ class Activity:
 
 
 @dataclass(frozen=True)
+class LastKilled:
+    """What the daemon before this one did when it was killed."""
+
+    work: tuple[str, ...]  # the latest last; such as "Fill model=portrait crop=512x512x3"
+    began_unix_s: float
+
+    @property
+    def sentence(self) -> Sentence:
+        """Say it to the user."""
+        return Sentence(
+            "The last daemon was killed while it worked ({work}). Often that means that memory "
+            "ran out: close other programs, or select a smaller region.",
+            work=self.work[-1],
+        )
+
+
+@dataclass(frozen=True)
 class DaemonInfo:
     """What a daemon says of itself."""
 
@@ -88,6 +106,7 @@ class DaemonInfo:
     queue_length: int = 0
     uptime_s: float = 0.0
     activity: Activity | None = None  # None from a daemon that does not tell
+    last_killed: LastKilled | None = None  # None: the daemon before it ended as it should
 
     def model(self, name: str = "") -> Model | None:
         """Return the model of that name, or the default one; None if there is none."""

@@ -22,7 +22,7 @@ from .events import (
     Progress,
 )
 from .geometry import Box, Extent, Frame
-from .info import Activity, DaemonInfo, Direction, Limits, Model
+from .info import Activity, DaemonInfo, Direction, LastKilled, Limits, Model
 from .pictures import Picture, SampleType, Transfer
 from .requests import (
     Blending,
@@ -169,6 +169,9 @@ def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
         queue_length=message.queue_length,
         uptime_s=message.uptime_s,
         activity=_same(Activity, message.activity) if message.HasField("activity") else None,
+        last_killed=LastKilled(tuple(message.last_killed.work), message.last_killed.began_unix_s)
+        if message.last_killed.work
+        else None,
     )
 
 

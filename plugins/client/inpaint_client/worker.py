@@ -21,9 +21,18 @@ from typing import TypeVar
 
 from .client import Client
 from .endpoint import Endpoint
-from .errors import Cancelled, Exhausted, InpaintError, NoDaemon, Unavailable
-from .events import Done, Failed, FillEvent, Message, Sending, Waiting
-from .requests import EditJob, Job
+from .errors import (
+    Cancelled,
+    ConnectionLost,
+    Exhausted,
+    InpaintError,
+    NoDaemon,
+    StartFailed,
+    Unavailable,
+)
+from .events import Done, Failed, FillEvent, Message, Resumed, Sending, Waiting
+from .requests import EditJob, FillJob, Job
+from .resuming import Resumable
 from .sentence import Sentence
 
 log = logging.getLogger(__name__)
@@ -34,6 +43,16 @@ Receive = Callable[[Message], None]
 PATIENCE_S = 30.0  # how long a run that has not begun waits for a daemon that is loading
 RETRIES = 2  # of a run that the daemon has no room for now, if it says when to ask again
 LONGEST_WAIT_S = 10.0  # before one of them
+RESUME_PATIENCE_S = 5.0  # how long a run whose daemon ended waits for another one
+
+_RESUMED = Sentence(
+    "The daemon ended in the middle of the fill. What is missing is asked for once more."
+)
+_TWICE = Sentence("The daemon ended twice in the middle of this fill.")
+_TWICE_REMEDY = Sentence(
+    "Often that means that memory ran out: close other programs, or select a smaller region. "
+    "The daemon's log may tell more."
+)
 
 
 class Run:
@@ -155,22 +174,80 @@ class Worker:
         return self._clients[endpoint]
 
     async def _events(self, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
+        """The job's events.
+
+        If the daemon ends in the middle of a fill, what is missing is asked for again, once.
+        """
+        fill = Resumable(job) if isinstance(job, FillJob) else None
+        try:
+            async with aclosing(self._attempts(job, timeout_s, self._patience_s)) as events:
+                async for event in events:
+                    told = fill.taken(event) if fill else event
+                    if told is not None:
+                        yield told
+        except ConnectionLost as lost:
+            if fill is None or not fill.has_begun:
+                raise
+            rest = fill.rest()
+            if rest is None:
+                yield Done()
+                return
+            yield Resumed(_RESUMED)
+            async with aclosing(self._rest(fill, rest, timeout_s, lost)) as events:
+                async for event in events:
+                    yield event
+
+    async def _rest(
+        self, fill: Resumable, rest: FillJob, timeout_s: float | None, lost: ConnectionLost
+    ) -> AsyncGenerator[FillEvent, None]:
+        """The events that are missing. `lost`: how the first daemon ended."""
+        begun = False
+        patience_s = min(self._patience_s, RESUME_PATIENCE_S)
+        attempts = self._attempts(rest, timeout_s, patience_s, waits_for_daemon=True)
+        try:
+            async with aclosing(attempts) as events:
+                async for event in events:
+                    begun = begun or not isinstance(event, Sending | Waiting)
+                    told = fill.taken(event)
+                    if told is not None:
+                        yield told
+        except StartFailed:
+            raise
+        except NoDaemon as error:
+            raise lost from error
+        except ConnectionLost as error:
+            raise (ConnectionLost(_TWICE, _TWICE_REMEDY) if begun else lost) from error
+
+    async def _attempts(
+        self,
+        job: Job,
+        timeout_s: float | None,
+        patience_s: float,
+        *,
+        waits_for_daemon: bool = False,
+    ) -> AsyncGenerator[FillEvent, None]:
         """The job's events. Starts over while the daemon is not ready and nothing has come yet.
 
         So it does, twice at most, where the daemon has no room now and says when to ask again.
+        waits_for_daemon: whether somebody else may be about to start one.
         """
         begun = gone = False
         refusals = 0
-        delays = _delays(self._patience_s)
+        delays = _delays(patience_s)
         while True:
-            client = await self._connect()
             try:
+                client = await self._connect()
                 async with aclosing(_start(client, job, timeout_s)) as events:
                     async for event in events:
-                        begun = begun or not isinstance(event, Sending)
+                        begun = begun or not isinstance(event, Sending | Waiting)
                         yield event
-            except Unavailable:
+            except StartFailed:
+                raise
+            except (Unavailable, NoDaemon) as error:
                 delay = next(delays, None)
+                if isinstance(error, NoDaemon) and not waits_for_daemon:
+                    delay = None if gone else 0.0  # it ended after it was found: find it once more
+                    gone = True
                 if begun or delay is None:
                     raise
             except Exhausted as error:
@@ -179,10 +256,6 @@ class Worker:
                     raise
                 delay = _wait_s(error.retry_after_s, refusals)
                 yield Waiting(delay)
-            except NoDaemon:
-                if begun or gone:
-                    raise
-                gone, delay = True, 0.0  # it ended after it was found: find it once more
             else:
                 return
             await asyncio.sleep(delay)

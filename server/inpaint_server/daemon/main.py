@@ -28,10 +28,11 @@ from ..config import ServerConfig, host_and_port, override
 from ..errors import ConfigurationError, RequestError
 from ..filling.filling import warm_up_steps
 from ..filling.sessions import SessionCache
-from ..models.budget import Budget, gpu_budget
+from ..models.budget import Budget, cpu_budget, gpu_budget, request_budget
 from ..models.device import choose_devices, device_names, free_memory, is_fatal, use_threads
 from ..models.device_models import DeviceModels
-from ..models.registry import BundleLoader, Loader, ModelRegistry, default_sources
+from ..models.registry import BundleLoader, Loader, ModelInfo, ModelRegistry, default_sources
+from ..scheduling.admission import Admission
 from ..scheduling.engine import Engine, Urgency
 from ..wire.interceptor import StatusInterceptor, TokenInterceptor
 from ..wire.limits import MAX_CALLS, MAX_MESSAGE_BYTES
@@ -39,6 +40,7 @@ from ..wire.request_log import Accounts
 from ..wire.service import InpaintService, Parts
 from .access import Access
 from .connections import FIRST_CALL_S, ConnectionGuard, raise_file_limit
+from .free_memory import free_memory as free_host_memory
 from .health import HealthMonitor
 from .listening import listening
 from .runtime_file import Predecessor, RuntimeFile
@@ -141,7 +143,8 @@ async def running(
         if runtime.predecessor is not None:  # clients shall find this program where it was
             config = _as_before(config, runtime.predecessor)
         engine = partial(Engine, is_fatal=is_fatal, on_failure=on_failure, remedy=remedy)
-        parts = _parts(config, devices or choose_devices(config.device), make_loader, engine)
+        chosen = devices or choose_devices(config.device)
+        parts = _parts(config, chosen, make_loader, engine, runtime)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
         monitor = HealthMonitor(parts.engine)
         tokens = TokenInterceptor(lambda: access.token, parts.accounts.refused)
@@ -178,15 +181,34 @@ def _parts(
     devices: Sequence[torch.device],
     make_loader: Callable[[torch.device, str], Loader],
     make_engine: Callable[..., Engine[DeviceModels]],
+    runtime: RuntimeFile,
 ) -> Parts:
     threads = config.threads or torch.get_num_threads()
     limits = config.limits
+    free = free_host_memory()
     sessions = SessionCache(limits.max_sessions, limits.max_session_bytes, config.session_ttl_s)
     loaders = [make_loader(device, config.precision) for device in devices]
+    models = ModelRegistry(
+        config.models
+        or default_sources(Path(str(files("inpaint_model"))) / "bundle" / "pretrained"),
+        loaders[0],
+    )
+    infos = [entry.info for entry in models.entries.values()]
+    budgets = [_budget(config, device, infos, free) for device in devices]
+    on_host = sum(
+        budget.most(infos)
+        for budget, device in zip(budgets, devices, strict=True)
+        if device.type == "cpu"
+    )
     homes = [
-        DeviceModels(loader, _budget(config, device), on_unload=sessions.forget_encodings)
-        for loader, device in zip(loaders, devices, strict=True)
+        DeviceModels(loader, budget, on_unload=sessions.forget_encodings)
+        for loader, budget in zip(loaders, budgets, strict=True)
     ]
+    requests = limits.max_pending_bytes or request_budget(free, on_host)
+    log.info(
+        "free_mib=%s models_mib=%d requests_mib=%d",
+        "unknown" if free is None else free >> 20, on_host >> 20, requests >> 20,
+    )  # fmt: skip
     precisions = [
         best_dtype(d) if config.precision == "auto" else config.precision for d in devices
     ]
@@ -194,19 +216,23 @@ def _parts(
         config=config,
         precision=", ".join(dict.fromkeys(precisions)),
         engine=make_engine(homes, limits.max_queue, on_start=partial(_prepare_worker, threads)),
-        models=ModelRegistry(
-            config.models
-            or default_sources(Path(str(files("inpaint_model"))) / "bundle" / "pretrained"),
-            loaders[0],
-        ),
+        models=models,
         sessions=sessions,
+        admission=Admission(requests, limits.max_queue, sessions),
         pixels=_pixel_threads(threads),
         accounts=Accounts(),
+        marker=runtime.marker,
+        killed=runtime.left_behind(),
     )
 
 
-def _budget(config: ServerConfig, device: torch.device) -> Budget:
-    if device.type != "cuda":  # elsewhere there are no graphs, and what is free is not known
+def _budget(
+    config: ServerConfig, device: torch.device, infos: Sequence[ModelInfo], free: int | None
+) -> Budget:
+    if device.type == "cpu":
+        batch = config.batch_size or 1
+        return cpu_budget(free, infos, config.model_memory_bytes, batch)
+    if device.type != "cuda":  # there are no graphs, and what is free is not known
         return Budget(config.model_memory_bytes, config.batch_size or 1)
     return gpu_budget(
         free_memory(device),
@@ -283,8 +309,9 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
         ticket, _ = parts.engine.submit(
             lambda models: warm_up_steps(models, entry), Urgency.BACKGROUND, home=home
         )
-        async for _ in ticket.results():
-            monitor.loaded()  # what follows the first step is only for speed
+        with parts.marker.during("LoadModel", {"model": entry.name}):
+            async for _ in ticket.results():
+                monitor.loaded()  # what follows the first step is only for speed
     except RequestError as error:
         log.error(  # noqa: TRY400 (the sentence says it all; a trace would say nothing more)
             "model=%s cannot be used: %s", entry.name, error

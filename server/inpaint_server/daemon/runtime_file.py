@@ -19,6 +19,7 @@ from inpaint_protos.secret import Secret
 
 from .. import __version__
 from ..errors import AlreadyRunning, ConfigurationError
+from ..scheduling.work_marker import Killed, WorkMarker
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class RuntimeFile:
     def __init__(self, path: Path, copy: Path | None = None, lock: int | None = None) -> None:
         self.path = path
         self.predecessor: Predecessor | None = None
+        self.marker = WorkMarker(path.with_suffix(".work"))
         self._held = lock
         self._copy = None if copy is None else RuntimeFile(copy)
         self._lock: IO[str] | None = None
@@ -136,6 +138,7 @@ class RuntimeFile:
             raise AlreadyRunning(_whose(self.path))
         if self._held is not None:
             self.predecessor = _predecessor(self.path)
+            self.marker.remove()  # it replaced itself: nobody killed it
         if self._copy is not None:
             try:
                 self._copy.__enter__()
@@ -153,8 +156,24 @@ class RuntimeFile:
         if self._copy is not None:
             self._copy.__exit__(kind, error, traceback)
         self.path.unlink(missing_ok=True)
+        self.marker.remove()
         if self._lock is not None:
             self._lock.close()
+
+    def left_behind(self) -> Killed | None:
+        """Return what the daemon before this one was killed at, and log it; None if it was not.
+
+        It could not say so itself. To be asked once, before this one's file is written.
+        """
+        killed = self.marker.left_behind()
+        if killed is not None:
+            log.warning(
+                "the last daemon was killed, often a sign that memory ran out, while it worked: %s",
+                "; ".join(killed.work),
+            )
+        elif self.predecessor is None and self.path.exists():
+            log.warning("the last daemon was killed while it had nothing to do")
+        return killed
 
     @property
     def lock_descriptor(self) -> int:

@@ -21,7 +21,6 @@ from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.inference.cuda_graphs import batch_sizes
 from inpaint_model.pipeline.session import (
-    FITTING_BYTES,
     FillSession,
     Rendering,
     Task,
@@ -66,12 +65,6 @@ class Placed(NamedTuple):
 
 # None: nothing to tell, but a good moment to stop.
 Event = Placed | list[Rendering] | Pause | None
-
-
-def working_bytes(hole: Hole) -> int:
-    """Estimate what blending fills into this hole takes, on top of the pictures, bytes."""
-    box = hole.bounds
-    return 0 if box is None else 2 * FITTING_BYTES * box.width * box.height
 
 
 def _document(models: DeviceModels, entry: Entry) -> DocumentInpainter:

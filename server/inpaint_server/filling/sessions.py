@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,6 +75,18 @@ class SessionCache:
         """Drop what was not used for too long (called now and then: memory is freed in time)."""
         with self._lock:
             self._expire()
+
+    def make_room(self, num_bytes: int, in_use: Collection[str]) -> None:
+        """Keep at most so many bytes; sessions in use are not counted, and stay."""
+        with self._lock:
+            self._expire()
+            left = {k: v[1].session.num_bytes for k, v in self._kept.items() if k not in in_use}
+            total = sum(left.values())
+            for session_id, size in left.items():
+                if total <= num_bytes:
+                    return
+                del self._kept[session_id]
+                total -= size
 
     def clear(self) -> None:
         """Drop all: clients that come back send a recipe with the picture again."""

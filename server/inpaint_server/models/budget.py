@@ -6,12 +6,16 @@ so it is known before anything is loaded. `DeviceModels` drops models by the sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inpaint_model.inference.cuda_graphs import LARGEST_BATCH
 
 from .registry import ModelInfo
 
+HOST_SHARE = 0.8  # of the machine's memory that is free and not for models
+HOST_RESERVE = 320 << 20  # bytes: what the heap keeps of freed memory, and libraries take
+UNKNOWN_HOST = 2048 << 20  # bytes for requests where it is not known what is free
 RESERVE = 512 << 20  # bytes of a GPU for the libraries' workspaces and the allocator's rounding
 
 
@@ -39,6 +43,13 @@ class Budget:
         """Return bytes that a model takes while it works, at most."""
         return self._at_work(info, self.batch_size(info))
 
+    def most(self, infos: Sequence[ModelInfo]) -> int:
+        """Return bytes that some models take together, at most."""
+        kept = sum(map(self.resident, infos))
+        together = kept + max(self.at_work(info) - self.resident(info) for info in infos)
+        largest = max(map(self.at_work, infos))
+        return max(min(together, self.limit), largest) if self.limit else together
+
     def _at_work(self, info: ModelInfo, size: int) -> int:
         """Weights, graphs, and the runs before a graph is recorded, which are not in its pool."""
         need = info.footprint
@@ -55,3 +66,34 @@ def gpu_budget(free: int, share: float, limit: int, largest_batch: int) -> Budge
     shared = max(int(free * share) - RESERVE, 1) if free else 0
     limits = [bound for bound in (shared, limit) if bound]
     return Budget(min(limits, default=0), largest_batch or LARGEST_BATCH, graphs=True)
+
+
+def cpu_budget(
+    free: int | None, infos: Sequence[ModelInfo], limit: int, largest_batch: int
+) -> Budget:
+    """Return the budget of the models in the machine's own memory.
+
+    All of them stay loaded if they fit into half of it; else the least recently used leave.
+
+    Args:
+        free: bytes that this process may take; None: not known.
+        infos: of the models.
+        limit: bytes, from the settings; 0: none.
+        largest_batch: renderings at a time, at most.
+    """
+    everything = Budget(limit, largest_batch)
+    if limit or free is None or everything.most(infos) <= free // 2:
+        return everything
+    return Budget(max(free // 2, *map(everything.at_work, infos)), largest_batch)
+
+
+def request_budget(free: int | None, models: int) -> int:
+    """Return the bytes that requests and kept sessions may take together.
+
+    Args:
+        free: bytes that this process may take; None: not known.
+        models: bytes of them that models take.
+    """
+    if free is None:
+        return UNKNOWN_HOST
+    return max(int((free - models) * HOST_SHARE) - HOST_RESERVE, 0)

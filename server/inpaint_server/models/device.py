@@ -132,10 +132,11 @@ def probe(device: torch.device) -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory did not suffice.
 
-    For the GPU torch has a class of its own; the CPU's allocator raises a plain RuntimeError.
+    For the GPU torch has a class of its own; the CPU's allocators raise a plain RuntimeError.
     """
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("can't allocate memory", "not enough memory"))
     )
 
 

@@ -1,52 +1,155 @@
-"""The memory that all requests hold together stays within a budget."""
+"""All requests together, and the sessions kept for edits, stay within a budget of memory.
+
+A request says what it takes at most, before it sends its pictures. What can never fit is refused;
+what does not fit now waits for its turn, and kept sessions leave for it. Event loop only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Protocol
 
-from ..errors import TooMuch
+from ..errors import RequestError, TooMuch
+from .engine import Urgency
 
-if TYPE_CHECKING:
-    pass
+PATIENCE_S = 10.0  # so long the oldest request that waits lets more urgent ones go first
+
+
+class Kept(Protocol):
+    """Memory that requests left behind and can do without."""
+
+    def make_room(self, num_bytes: int, in_use: Collection[str]) -> None:
+        """Keep at most so many bytes, besides those in use, by their ids."""
 
 
 class Admission:
-    """The memory of all requests together stays within a budget. Event loop only.
+    """A budget that requests share."""
 
-    A request that is alone is always admitted: its own size is limited elsewhere.
-    """
+    def __init__(
+        self,
+        max_bytes: int,
+        max_waiting: int,
+        kept: Kept | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Share `max_bytes` among requests of which at most `max_waiting` wait."""
+        self.max_bytes = max_bytes
+        self._max_waiting = max_waiting
+        self._kept = kept
+        self._clock = clock
+        self._held: list[Reservation] = []
+        self._waiting: list[_Waiting] = []  # in the order of their arrival
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._reserved = 0
+    @property
+    def reserved(self) -> int:
+        """The bytes that admitted requests may take."""
+        return sum(reservation.num_bytes for reservation in self._held)
 
-    @contextmanager
-    def open(self) -> Iterator[Reservation]:
-        """A reservation that grows as more is known of a request; given back in the end."""
-        reservation = Reservation(self)
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for room."""
+        return len(self._waiting)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        num_bytes: int,
+        urgency: Urgency = Urgency.FILL,
+        *,
+        present: int = 0,
+        session_id: str = "",
+        too_large: Callable[[int], RequestError] | None = None,
+    ) -> AsyncIterator[Reservation]:
+        """Wait for room, and give it back in the end.
+
+        Args:
+            num_bytes: what the request takes at most.
+            urgency: more urgent ones go first, but not for long.
+            present: bytes that came with its header and are here while it waits.
+            session_id: of a kept session that it uses; its bytes are part of `num_bytes`.
+            too_large: makes the error for what can never fit, from the budget.
+
+        Raises:
+            RequestError: the request can never fit.
+            TooMuch: too many wait already, or what came with them leaves no room.
+        """
+        if num_bytes > self.max_bytes:
+            raise too_large(self.max_bytes) if too_large else self._no_room(num_bytes)
+        reservation = Reservation(self, num_bytes, session_id)
+        await self._admitted(reservation, urgency, present)
         try:
             yield reservation
         finally:
-            self._reserved -= reservation.num_bytes
+            self._held.remove(reservation)
+            self.admit()
 
-    def take(self, reservation: Reservation, num_bytes: int) -> None:
-        """Let a reservation grow; TooMuch if others hold what it needs."""
-        others = self._reserved - reservation.num_bytes
-        if others and self._reserved + num_bytes > self._max_bytes:
-            raise TooMuch("REQUESTS_TOO_LARGE", needed=num_bytes >> 20, held=others >> 20)
-        self._reserved += num_bytes
-        reservation.num_bytes += num_bytes
+    async def _admitted(self, reservation: Reservation, urgency: Urgency, present: int) -> None:
+        waiting = _Waiting(reservation, urgency, present, self._clock())
+        self._waiting.append(waiting)
+        self.admit()
+        if waiting.turn.done():
+            return
+        try:
+            if len(self._waiting) > self._max_waiting:
+                raise TooMuch("QUEUE_FULL", limit=self._max_waiting)
+            if self.reserved + sum(each.present for each in self._waiting) > self.max_bytes:
+                raise self._no_room(reservation.num_bytes)
+            await waiting.turn
+        except BaseException:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+            else:  # admitted at the moment that it was given up
+                self._held.remove(reservation)
+            self.admit()
+            raise
+
+    def admit(self) -> None:
+        """Let in what fits now, one after the other."""
+        while self._waiting:
+            turn = self._next()
+            if self.reserved + turn.reservation.num_bytes > self.max_bytes:
+                return
+            self._waiting.remove(turn)
+            self._held.append(turn.reservation)
+            if not turn.turn.done():
+                turn.turn.set_result(None)
+            if self._kept is not None:
+                in_use = {each.session_id for each in self._held}
+                self._kept.make_room(self.max_bytes - self.reserved, in_use)
+
+    def _next(self) -> _Waiting:
+        oldest = self._waiting[0]
+        if self._clock() - oldest.since >= PATIENCE_S:
+            return oldest
+        return min(self._waiting, key=lambda each: each.urgency)
+
+    def _no_room(self, num_bytes: int) -> TooMuch:
+        return TooMuch("REQUESTS_TOO_LARGE", needed=num_bytes >> 20, held=self.reserved >> 20)
 
 
 class Reservation:
-    """What one request holds of the budget."""
+    """What one request may take."""
 
-    def __init__(self, admission: Admission) -> None:
-        self.num_bytes = 0
+    def __init__(self, admission: Admission, num_bytes: int, session_id: str) -> None:
+        self.num_bytes = num_bytes
+        self.session_id = session_id
         self._admission = admission
 
-    def grow(self, num_bytes: int) -> None:
-        """Hold so much more; TooMuch if there is no room."""
-        self._admission.take(self, num_bytes)
+    def shrink(self, num_bytes: int) -> None:
+        """Take less from now on, since more is known of the request."""
+        self.num_bytes = min(self.num_bytes, num_bytes)
+        self._admission.admit()
+
+
+class _Waiting:
+    def __init__(
+        self, reservation: Reservation, urgency: Urgency, present: int, since: float
+    ) -> None:
+        self.reservation = reservation
+        self.urgency = urgency
+        self.present = present
+        self.since = since
+        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

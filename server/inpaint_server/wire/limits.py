@@ -21,8 +21,11 @@ MAX_MESSAGE_BYTES = 64 << 20  # a header with its pictures inside; larger ones c
 MAX_CALLS = 512  # open at once, health watches not counted; far above the queue's length
 
 
-def limits_message(config: ServerConfig) -> pb.Limits:
-    """Return the limits of the settings and those of the contract."""
+def limits_message(config: ServerConfig, budget: int) -> pb.Limits:
+    """Return the limits of the settings and those of the contract.
+
+    budget: bytes that all requests and kept sessions share.
+    """
     limits = config.limits
     return pb.Limits(
         max_picture_bytes=limits.max_picture_bytes,
@@ -40,7 +43,7 @@ def limits_message(config: ServerConfig) -> pb.Limits:
         max_recipe_bytes=MAX_RECIPE_BYTES,
         max_attachment_bytes=MAX_ATTACHMENT_BYTES,
         max_regions=MAX_GROUPS,
-        max_pending_bytes=limits.max_pending_bytes,
+        max_pending_bytes=budget,
         max_calls=MAX_CALLS,
         max_sessions=limits.max_sessions,
         max_session_bytes=limits.max_session_bytes,

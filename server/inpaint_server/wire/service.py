@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
@@ -27,16 +28,17 @@ from ..filling.filling import (
     ServedSession,
     edit_steps,
     fill_steps,
-    working_bytes,
 )
 from ..filling.orders import EditOrder, FillOrder, SourceOrder
+from ..filling.prices import Price, price_of_edit, price_of_fill, price_of_source
 from ..filling.recipe_errors import recipe_in
 from ..filling.sessions import SessionCache
 from ..models.device import device_names
 from ..models.device_models import DeviceModels
 from ..models.registry import Entry, ModelRegistry
-from ..scheduling.admission import Admission
+from ..scheduling.admission import Admission, Reservation
 from ..scheduling.engine import Engine, Steps, Ticket, Urgency
+from ..scheduling.work_marker import Killed, WorkMarker
 from . import parsing
 from .limits import limits_message
 from .messages import candidate_event, frames_chosen, in_chunks
@@ -59,8 +61,11 @@ class Parts:
     engine: Engine[DeviceModels]
     models: ModelRegistry
     sessions: SessionCache
+    admission: Admission
     pixels: Executor  # threads for conversion and blending
     accounts: Accounts
+    marker: WorkMarker
+    killed: Killed | None  # how the daemon before this one ended
 
 
 class InpaintService(pb_grpc.InpaintServicer):
@@ -70,7 +75,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         self._parts = parts
         self._config = parts.config
         self._limits = parts.config.limits
-        self._admission = Admission(parts.config.limits.max_pending_bytes)
+        self._admission = parts.admission
         self._began = time.monotonic()
 
     # -- Fill -----------------------------------------------------------------------------------
@@ -92,19 +97,20 @@ class InpaintService(pb_grpc.InpaintServicer):
                 variants=len(order.variants),
             )
             self._parts.engine.check_room()  # told before the pictures are on their way
-            with self._admission.open() as memory:
-                memory.grow(sum(shape.num_bytes for shape in order.shapes))
-                if order.context is not None:
-                    memory.grow(order.context.pixels.nbytes)
+            resolution = max(choice.info.resolution for choice in choices)
+            price = price_of_fill(order, resolution, _inline_bytes(header))
+            session_id = SessionCache.new_id()
+            async with self._room(price, Urgency.FILL, session_id, account) as memory:
                 pictures = await self._pictures(context, header, order)
-                memory.grow(await self._in_thread(working_bytes, pictures[1]))
+                bounds = pictures[1].bounds
+                assert bounds is not None  # `parsing.hole` refused it
+                memory.shrink(price.of_hole(bounds).total)
                 ticket, position = self._parts.engine.submit(
                     lambda models: fill_steps(models, choices, order, *pictures),
                     Urgency.FILL,
                     _deadline(context),
                 )
                 total = len(order.seeds) * (1 + len(order.variants))
-                session_id = SessionCache.new_id()
                 with Complete(context) as answers:
                     await self._answer(
                         ticket,
@@ -138,24 +144,47 @@ class InpaintService(pb_grpc.InpaintServicer):
         async with self._parts.accounts.open("Edit", context) as account:
             header = await first_message(context, pb.EditHeader, self._config.idle_s)
             order = parsing.edit_order(header, self._limits)
-            with self._admission.open() as memory:
-                if order.mixing and isinstance(order.mixing.other, DocumentPicture):
-                    memory.grow(order.mixing.other.pixels.nbytes)
-                served = self._parts.sessions.get(order.session_id) if order.session_id else None
-                if served is not None:
+            served = self._parts.sessions.get(order.session_id) if order.session_id else None
+            if served is not None:
+                known = price_of_edit(served, order)
+                async with self._room(known, Urgency.EDIT, order.session_id, account):
                     await self._edit(served, order, order.index, order.session_id, context, account)
-                    return
-                if order.source is None:
-                    raise NotFound("session", order.session_id)
-                self._parts.engine.check_room(Urgency.EDIT)
+                return
+            if order.source is None:
+                raise NotFound("session", order.session_id)
+            self._parts.engine.check_room(Urgency.EDIT)
+            session_id = SessionCache.new_id()
+            resolution = max(e.info.resolution for e in self._parts.models.entries.values())
+            price = price_of_source(order.source, order, resolution, _inline_bytes(header.source))
+            async with self._room(price, Urgency.EDIT, session_id, account) as memory:
                 placing = order.source.placing
                 shapes = [placing.crop, placing.hole] if placing else []
-                memory.grow(sum(shape.num_bytes for shape in shapes))
                 inline = [header.source.crop.data, header.source.hole.data] if placing else []
                 data = await receive_pictures(context, shapes, inline, self._config.idle_s)
                 served = await self._in_thread(self._reopened, order.source, data)
-                memory.grow(await self._in_thread(working_bytes, served.session.hole))
-                await self._edit(served, order, 0, SessionCache.new_id(), context, account)
+                bounds = served.session.hole.bounds
+                if bounds is not None and order.source.placing is not None:
+                    memory.shrink(price.of_hole(bounds).total)
+                await self._edit(served, order, 0, session_id, context, account)
+
+    @asynccontextmanager
+    async def _room(
+        self, price: Price | int, urgency: Urgency, session_id: str, account: Account
+    ) -> AsyncIterator[Reservation]:
+        """Room for a request as long as it runs; its pictures may still have to come."""
+        if isinstance(price, Price):
+            room = self._admission.open(
+                price.total,
+                urgency,
+                present=price.present,
+                session_id=session_id,
+                too_large=price.refusal,
+            )
+        else:
+            room = self._admission.open(price, urgency, session_id=session_id)
+        async with room as memory:
+            with self._parts.marker.during(account.method, account.facts):
+                yield memory
 
     def _reopened(self, source: SourceOrder, data: list[bytes | bytearray]) -> ServedSession:
         """The session of a recipe, for the picture sent with it or for its attachment's."""
@@ -303,10 +332,12 @@ class InpaintService(pb_grpc.InpaintServicer):
                 device_type=devices[0].type,
                 precision=parts.precision,
                 models=[self._model_message(entry) for entry in parts.models.entries.values()],
-                limits=limits_message(self._config),
-                queue_length=parts.engine.queue_length,
+                limits=limits_message(self._config, parts.admission.max_bytes),
+                queue_length=parts.engine.queue_length + parts.admission.waiting,
                 uptime_s=time.monotonic() - self._began,
                 activity=self._activity(),
+                last_killed=parts.killed
+                and pb.LastKilled(work=parts.killed.work, began_unix_s=parts.killed.began),
             )
 
     def _activity(self) -> pb.Activity:
@@ -332,7 +363,8 @@ class InpaintService(pb_grpc.InpaintServicer):
                 models.use(entry)
                 yield None
 
-            await self._everywhere(steps, context)
+            with self._parts.marker.during("LoadModel", account.facts):
+                await self._everywhere(steps, context)
             return pb.LoadModelResponse(model=self._model_message(entry))
 
     async def UnloadModel(  # noqa: N802 (the name in the contract)
@@ -387,6 +419,11 @@ class InpaintService(pb_grpc.InpaintServicer):
             has_framer=info.has_framer,
             memory_bytes=info.memory_bytes,
         )
+
+
+def _inline_bytes(message: pb.FillHeader | pb.RecipeSource) -> int:
+    """Return the bytes of the pictures that a header carries; the large ones come in chunks."""
+    return len(message.crop.data) + len(message.hole.data)
 
 
 def _deadline(context: Context) -> float | None:

@@ -11,7 +11,7 @@ from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document import detail_matching
-from inpaint_model.document.blending import RAW, BlendSettings
+from inpaint_model.document.blending import RAW, BlendSettings, Surroundings
 from inpaint_model.document.color import quantise
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
@@ -225,7 +225,7 @@ def test_detail_is_as_sharp_as_on_the_ring() -> None:
     soft = torch.from_numpy(ndimage.gaussian_filter(document.numpy(), (0, 1.2, 1.2)))
     hole = torch.zeros(200, 200, dtype=torch.bool)
     hole[60:140, 60:140] = True
-    known = detail_matching.known_detail(document, hole, ~hole, 1.0, seed=0)
+    known = detail_matching.known_detail(document, hole, ~hole, 1, seed=0)
     sharp = matched(soft, [octave._replace(floor=None) for octave in known])
     before = (soft - document)[:, hole].abs().mean()
     assert (sharp - document)[:, hole].abs().mean() < 0.85 * before
@@ -240,7 +240,7 @@ def test_detail_that_is_not_the_documents_is_not_raised() -> None:
     )
     hole = torch.zeros(200, 200, dtype=torch.bool)
     hole[60:140, 60:140] = True
-    known = detail_matching.known_detail(0.5 + here.float(), hole, ~hole, 2.0, seed=0)
+    known = detail_matching.known_detail(0.5 + here.float(), hole, ~hole, 2, seed=0)
     known = [octave._replace(floor=None) for octave in known]
     for lines, least, most in ((here, 1.15, 1.5), (elsewhere, 0.95, 1.05)):
         fill = lines.float() / 2
@@ -265,6 +265,7 @@ def test_the_feather_fades_in_from_the_border() -> None:
     white = np.ones((RESOLUTION, RESOLUTION, 3), np.float32)
     how = BlendSettings(colour_match=False, gradient=False, grain=False, feather_px=20)
     fill = Fitting.of(placement, white, how).laid().fill[..., 0]
+    assert isinstance(placement.surroundings, Surroundings)
     depth = placement.surroundings.depth.numpy()
     inner = placement.box.moved(-placement.region.x, -placement.region.y).cut(depth)
     assert np.allclose(fill[inner > 21], 1, atol=1e-5)

@@ -11,7 +11,16 @@ from inpaint_model.inference.memory_footprint import footprint
 from inpaint_model.networks.presets import inpainting_config, preset
 from inpaint_server.config import ServerConfig
 from inpaint_server.daemon.main import _budget
-from inpaint_server.models.budget import RESERVE, Budget, gpu_budget
+from inpaint_server.models.budget import (
+    HOST_RESERVE,
+    HOST_SHARE,
+    RESERVE,
+    UNKNOWN_HOST,
+    Budget,
+    cpu_budget,
+    gpu_budget,
+    request_budget,
+)
 from inpaint_server.models.registry import BundleLoader, ModelInfo
 
 GIB = 1 << 30
@@ -70,10 +79,32 @@ def test_a_small_gpu_renders_the_paper_s_model_one_at_a_time() -> None:
 def test_what_the_settings_make_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (8 * GIB, 80 * GIB))
     config = ServerConfig(gpu_memory_share=0.5, batch_size=4)
-    on_gpu = _budget(config, torch.device("cuda:1"))
+    infos = [paper()]
+    on_gpu = _budget(config, torch.device("cuda:1"), infos, GIB)
     assert on_gpu == Budget(4 * GIB - RESERVE, 4, graphs=True)
-    assert _budget(config, torch.device("cpu")) == Budget(0, 4)
-    assert _budget(ServerConfig(), torch.device("cpu")) == Budget()
+    assert _budget(config, torch.device("cpu"), infos, None) == Budget(0, 4)
+    assert _budget(ServerConfig(), torch.device("cpu"), infos, 80 * GIB) == Budget()
+
+
+def test_models_in_the_machine_s_memory_stay_if_half_of_it_holds_them() -> None:
+    info = paper()
+    three = [info] * 3
+    resident, working = info.footprint.weights, info.footprint.working(1)
+    all_of_them = 3 * resident + working
+    assert Budget().most(three) == all_of_them
+    assert cpu_budget(2 * all_of_them, three, 0, 1) == Budget(0, 1)
+    tight = cpu_budget(2 * all_of_them - 2, three, 0, 1)
+    assert tight == Budget(all_of_them - 1, 1)
+    assert tight.most(three) == all_of_them - 1
+    assert cpu_budget(1, three, 0, 1).most(three) == resident + working  # one must fit
+    assert cpu_budget(1, three, 5 * GIB, 1) == Budget(5 * GIB, 1)  # as the settings say
+    assert cpu_budget(None, three, 0, 1) == Budget(0, 1)
+
+
+def test_requests_get_a_share_of_what_models_leave() -> None:
+    assert request_budget(8 * GIB, 2 * GIB) == int(6 * GIB * HOST_SHARE) - HOST_RESERVE
+    assert request_budget(GIB, 2 * GIB) == 0
+    assert request_budget(None, 0) == UNKNOWN_HOST
 
 
 def test_a_configuration_is_computed_once() -> None:

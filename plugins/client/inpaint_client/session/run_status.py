@@ -6,7 +6,16 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from ..events import Accepted, Done, FillEvent, FrameChosen, Progress, Sending, Waiting
+from ..events import (
+    Accepted,
+    Done,
+    FillEvent,
+    FrameChosen,
+    Progress,
+    Resumed,
+    Sending,
+    Waiting,
+)
 from ..sentence import Sentence
 
 
@@ -61,8 +70,6 @@ class RunStatus:
         """Return the status when an event has come."""
         if isinstance(event, Sending):
             return replace(self, stage=Stage.SENDING, sent=event.fraction)
-        if isinstance(event, Waiting):
-            return replace(self, stage=Stage.WAITING)
         if isinstance(event, Accepted):
             stage = Stage.QUEUED if event.queue_position else Stage.ENCODING
             return replace(
@@ -87,8 +94,10 @@ class RunStatus:
                 first_done=self.first_done if self.first_at else event.done,
                 last_at=now,
             )
-        if isinstance(event, Done):
-            return replace(self, stage=Stage.DONE)
+        if isinstance(event, Resumed):
+            return replace(self, warnings=tuple(dict.fromkeys((*self.warnings, event.text))))
+        if isinstance(event, Waiting | Done):
+            return replace(self, stage=Stage.DONE if isinstance(event, Done) else Stage.WAITING)
         return self
 
     def left_s(self, now: float) -> float | None:

@@ -28,10 +28,12 @@ from inpaint_client import (
     Mixing,
     ProgramNotFound,
     RecipeSource,
+    Resumed,
     Run,
     SmoothFill,
     Worker,
 )
+from inpaint_client.session.killed_news import KilledNews
 from inpaint_client.session.live_edit import LiveEdit, Session
 from inpaint_client.session.strip import seeds_after
 
@@ -119,6 +121,7 @@ class Presenter:
         self.chosen = 0
         self.state = State(Phase.CONNECTING, "")
         self.notice = ""  # what stays to be read while the status changes
+        self._last_killed = KilledNews()
 
     @property
     def renderings(self) -> list[Rendering]:
@@ -156,6 +159,8 @@ class Presenter:
             )
             return
         self._view.show_info(info)
+        if sentence := self._last_killed.news(info):
+            self.warn(say(sentence))
         phase = Phase.READY if self._slots else Phase.IDLE
         self._show(State(phase, _("Ready on {device}.").format(device=info.device)))
 
@@ -278,6 +283,8 @@ class Presenter:
             self.offer()
             return
         collector.receive(message)
+        if isinstance(message, Resumed):
+            self.warn(say(message.text))
         if isinstance(message, FrameChosen):
             for notice in message.notices:
                 if not notice.is_detail:

@@ -10,6 +10,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.requests import Edits
 from inpaint_client.session.history import Mix
+from inpaint_client.session.killed_news import KilledNews
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from ..host.document_protocol import Document
@@ -64,7 +65,8 @@ class Controller(QtCore.QObject):
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
-        connect(link.changed, self._publish)
+        self._last_killed = KilledNews()
+        connect(link.changed, self._look_at_daemon)
         on_failure(self._say_what_happened)
         self._watch = QtCore.QTimer(self)
         self._watch.setInterval(WATCH_MS)
@@ -355,6 +357,13 @@ class Controller(QtCore.QObject):
     def _limits(self) -> Limits:
         info = self._link.connection.info
         return info.limits if info else Limits()
+
+    def _look_at_daemon(self) -> None:
+        if self._session is not None:
+            sentence = self._last_killed.news(self._link.connection.info)
+            if sentence is not None:
+                self._session.tell(sentence)
+        self._publish()
 
     def _look_at_document(self) -> None:
         session = self._session

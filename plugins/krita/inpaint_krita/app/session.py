@@ -215,6 +215,7 @@ class DocumentSession(QtCore.QObject):
     def _watch(self, run: CandidateRun) -> None:
         connect(run.progressed, self.changed)
         connect(run.framed, self._take_frame)
+        connect(run.told, self.tell)
         connect(run.inserted, self._take_inserted)
         connect(run.arrived, self._take_arrived)
         connect(run.finished, self._take_end)
@@ -243,6 +244,11 @@ class DocumentSession(QtCore.QObject):
                 self.details = tuple(dict.fromkeys((*self.details, say(notice.text))))
             else:
                 self.notice = Notice(say(notice.text), is_problem=False).after(self.notice)
+        self.changed.emit()
+
+    def tell(self, sentence: str) -> None:
+        """Show the artist a sentence of the client, behind what is shown."""
+        self.notice = Notice(say(sentence), is_problem=False).after(self.notice)
         self.changed.emit()
 
     def _take_inserted(self) -> None:

@@ -46,6 +46,7 @@ class CandidateRun(QtCore.QObject):
 
     progressed = QtCore.pyqtSignal(object)  # RunStatus
     framed = QtCore.pyqtSignal(object)  # FrameChosen
+    told = QtCore.pyqtSignal(object)  # a sentence for the artist
     inserted = QtCore.pyqtSignal()  # the layers are in the picture, empty
     arrived = QtCore.pyqtSignal(int)  # position in `past.results`; the layer is written
     finished = QtCore.pyqtSignal(object)  # InpaintError or None

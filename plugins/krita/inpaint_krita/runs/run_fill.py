@@ -17,6 +17,7 @@ from inpaint_client.events import (
     Message,
     Method,
     Progress,
+    Resumed,
     Sending,
     Waiting,
 )
@@ -94,6 +95,8 @@ class FillRun(CandidateRun):
             if message.model not in ("", self._plan.model_name):
                 self._model = message.model
             self.framed.emit(message)
+        elif isinstance(message, Resumed):
+            self.told.emit(message.text)
         elif isinstance(message, Candidate):
             self._take(message)
         elif isinstance(message, Done):

@@ -1,0 +1,372 @@
+"""Fit fills to a large hole in little memory: all of it reduced, then its finest detail in tiles.
+
+What `blending` prepares takes some 250 bytes for each pixel around a hole, so a hole of 8000 px
+would take 16 GB. A large one is therefore reduced until few pixels are left, and fitted there as
+any other: color, light, the membrane, the coarser octaves of detail and grain, and what lies beyond
+the model's frame. What the reduction leaves out is added tile by tile:
+
+- the finest octaves of the fill's own detail, raised or lowered as on the ring;
+- their grain, from random numbers that follow from the place, so that no tile's edge shows;
+- at the border, what still differs, which fades out within a few pixels, since the reduced membrane
+  has taken the rest; the border itself is met exactly;
+- the feather.
+
+The sums that gains and grain follow from are those of the whole hole, added up tile by tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaint_model.document.blending import BlendSettings, Fit, Surroundings
+from inpaint_model.document.borders import grown
+from inpaint_model.document.detail_matching import (
+    BlockNoise,
+    Match,
+    gain,
+    matched_detail,
+    octaves,
+    root,
+    split,
+)
+from inpaint_model.document.geometry import Box
+from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.pyramid import block_means, doubled
+from inpaint_model.document.smooth_fill import OCTAVES_OF, RING
+
+LARGE = 2 << 20  # px of a region; a larger one is not fitted as a whole, but reduced to no more
+_TILE = 768  # px of a tile's side, without what is seen around it
+_AROUND = 64  # px around a tile: the ring, and more than differences at the border reach
+_BLOCK = 4  # side of the blocks that grain is measured in, px, at every octave
+_CELL = 128  # side of the squares whose noise is made at once, px
+_NOISE_STD = 0.90355  # of white noise without the means of its 2 x 2 blocks, as `split` takes them
+
+Shown = Callable[[Box], Tensor]
+"""The model's output as a box of the region shows it, [3, H, W]."""
+
+
+class Grain(NamedTuple):
+    """What one octave's detail is changed by."""
+
+    gain: float
+    strength: Tensor | None  # [3, 3], what unit noise is multiplied by
+
+
+class Known(NamedTuple):
+    """What is known of one octave of the document on the ring."""
+
+    energy: Tensor  # [3], of the channels
+    floor: Tensor | None  # [3, 3], noise
+
+
+class LargeFit(NamedTuple):
+    """How one fill is fitted to a large hole; its edits are laid in the same way."""
+
+    settings: BlendSettings
+    reduced: Fit
+    grains: list[Grain]  # of the octaves that the reduction left out
+    shown: Shown
+
+
+class Tile(NamedTuple):
+    """A part of the region, px of the region."""
+
+    box: Box
+    around: Box  # with what is looked at around it
+
+    def inner(self, planes: Tensor, octave: int = 0) -> Tensor:
+        """Return what belongs to the tile itself of planes [..., H, W] that show all of it."""
+        inner = halved(self.box.moved(-self.around.x, -self.around.y), octave)
+        return planes[..., inner.y : inner.bottom, inner.x : inner.right]
+
+
+def halved(box: Box, octave: int) -> Box:
+    """Return a box, whose corner is a multiple of 2^octave, in a picture halved so often."""
+    x, y = box.x >> octave, box.y >> octave
+    return Box(x, y, -(-box.right >> octave) - x, -(-box.bottom >> octave) - y)
+
+
+@dataclass(frozen=True, eq=False)
+class LargeHole:
+    """A large hole with its ring of known pixels: `Surroundings` whose arrays are never whole."""
+
+    width: int
+    height: int
+    cut: Callable[[Box], Surroundings]  # those of a box of the region
+
+    @cached_property
+    def octave(self) -> int:
+        """How often the region is halved."""
+        times = 0
+        while self.width * self.height >> 2 * times > LARGE:
+            times += 1
+        return times
+
+    @cached_property
+    def reduced(self) -> Surroundings:
+        """The region, reduced. A pixel of it is known if all that it stands for are."""
+        colour = torch.empty(3, *self._reduced_size)
+        hole, beyond, known, staying, visible = (
+            torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(5)
+        )
+        for tile in self._tiles(0):
+            part, at = self.cut(tile.box), self._place(tile.box)
+            colour[:, *at] = self._means(part.colour)
+            beyond[at] = self._any(part.beyond)
+            hole[at] = self._any(part.hole) & ~beyond[at]
+            known[at] = ~self._any(~part.known)
+            staying[at] = ~self._any(~part.staying)
+            visible[at] = ~self._any(~part.visible)
+        return Surroundings(
+            colour,
+            hole,
+            beyond,
+            known,
+            staying,
+            visible,
+            part.enlargement,
+            part.transition / 2**self.octave,
+            part.seed,
+            self.octave,
+        )
+
+    def prepare(self, settings: BlendSettings) -> None:
+        """Make what the fits with these settings have in common, before there is a fill."""
+        self.reduced.prepare(replace(settings, feather_px=0))
+        if settings.grain:
+            _ = self.known
+        if settings.grain and self._reaches_beyond:
+            _ = self.smooth_grains
+
+    @cached_property
+    def known(self) -> list[Known]:
+        """What is known of the octaves that the reduction leaves out, the finest first."""
+        reduced = self.reduced
+        count = min(self.octave, octaves(reduced.enlargement)) if reduced.matchable else 0
+        return self._known(count, lambda part: part.ring)
+
+    @cached_property
+    def smooth_grains(self) -> list[Grain]:
+        """The grain of a fill that has none of its own, in the octaves that are left out."""
+
+        def ring(part: Surroundings) -> Tensor:
+            return grown(part.whole, RING) & part.staying
+
+        known = self._known(min(self.octave, octaves(OCTAVES_OF)), ring)
+        return [Grain(1.0, None if each.floor is None else root(each.floor)) for each in known]
+
+    def fit(self, shown: Shown, settings: BlendSettings) -> LargeFit:
+        """Return how a fill without edits has to be changed."""
+        known = self.known if settings.grain else []
+        fill, own = self._measured(shown, known)
+        fit = self.reduced.fit(fill, replace(settings, feather_px=0))
+        tone = torch.ones(3) if fit.tone is None else fit.tone.gain
+        grains = [each.grain(octave, tone) for each, octave in zip(own, known, strict=True)]
+        return LargeFit(settings, fit, grains, shown)
+
+    def fitted(self, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
+        """Yield the fill that `fit` was made for, as it should be in the hole.
+
+        Yields:
+            A box of the region, and the fill in it, [3, H, W]; pixels outside the hole are
+            meaningless.
+        """
+        return self._detailed(self.reduced.fitted(fit.reduced), fit.settings, fit, fit.shown)
+
+    def fitted_alike(self, shown: Shown, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
+        """Yield an edited or mixed rendering of that fill, changed in the same way."""
+        fill, _ = self._measured(shown, [])
+        base = self.reduced.fitted_alike(fill, fit.reduced)
+        return self._detailed(base, fit.settings, fit, shown)
+
+    def smooth(self, settings: BlendSettings) -> Iterator[tuple[Box, Tensor]]:
+        """Yield what fills the hole without a model."""
+        base = self.reduced.smooth(replace(settings, feather_px=0))
+        return self._detailed(base, settings)
+
+    def _tiles(self, around: int) -> Iterator[Tile]:
+        """Yield tiles that cut no block of any octave, with at least `around` px around each."""
+        unit = _BLOCK << self.octave
+        side, around = (-(-px // unit) * unit for px in (_TILE, around))
+        for y in range(0, self.height, side):
+            for x in range(0, self.width, side):
+                box = Box(x, y, side, side)
+                wide = box.grown(around).clipped(self.width, self.height)
+                yield Tile(box.clipped(self.width, self.height), wide)
+
+    @property
+    def _reduced_size(self) -> tuple[int, int]:
+        return -(-self.height >> self.octave), -(-self.width >> self.octave)
+
+    def _place(self, box: Box) -> tuple[slice, slice]:
+        """Return where a box of the region lies in the reduced one."""
+        small = halved(box, self.octave)
+        return slice(small.y, small.bottom), slice(small.x, small.right)
+
+    def _any(self, mask: Tensor) -> Tensor:
+        """Return the mask reduced: where any pixel is True."""
+        return F.max_pool2d(mask[None].float(), 1 << self.octave, ceil_mode=True)[0] > 0
+
+    def _means(self, planes: Tensor) -> Tensor:
+        for _ in range(self.octave):
+            planes = block_means(planes, 2)
+        return planes
+
+    def _enlarged(self, planes: Tensor, box: Box) -> Tensor:
+        """Return a box of what is reduced [C, h, w], at the region's resolution."""
+        planes = planes[:, *self._place(box)]
+        for octave in reversed(range(self.octave)):
+            planes = doubled(planes, *(-(-size >> octave) for size in (box.height, box.width)))
+        return planes
+
+    def _known(self, count: int, ring: Callable[[Surroundings], Tensor]) -> list[Known]:
+        energies = [torch.zeros(3) for _ in range(count)]
+        noises = [BlockNoise() for _ in range(count)]
+        for tile in self._tiles(_AROUND) if count else ():
+            part = self.cut(tile.around)
+            picture, around = part.colour.clamp(0, 1), ring(part)[None].float()
+            if not bool(around.any()):
+                continue
+            for k in range(count):
+                low, detail = split(picture)
+                inner, weight = tile.inner(detail, k), tile.inner(around, k)
+                energies[k] += (inner.square() * weight).sum((1, 2))
+                noises[k].add(inner, weight[0] > 0.999)
+                picture, around = low, block_means(around, 2)
+        floors = [noise.floor() for noise in noises]
+        return [Known(*each) for each in zip(energies, floors, strict=True)]
+
+    def _measured(self, shown: Shown, known: list[Known]) -> tuple[Tensor, list[_Own]]:
+        """Return a fill, reduced [3, h, w], and what it has of the octaves that are known."""
+        own = [_Own() for _ in known]
+        small = torch.empty(3, *self._reduced_size)  # first, so that no tile's memory lies below it
+        for tile in self._tiles(_AROUND if known else 0):
+            fill = shown(tile.around)
+            small[:, *self._place(tile.box)] = self._means(tile.inner(fill))
+            if not known:
+                continue
+            part = self.cut(tile.around)
+            picture = part.colour.clamp(0, 1)
+            around, inside = part.ring[None].float(), part.hole[None].float()
+            for k, each in enumerate(own):
+                (fill, detail), (picture, document) = split(fill), split(picture)
+                each.add(*(tile.inner(x, k) for x in (detail, document, around, inside)))
+                around, inside = block_means(around, 2), block_means(inside, 2)
+        return small, own
+
+    @cached_property
+    def _reaches_beyond(self) -> bool:
+        return bool(self.reduced.beyond.any())
+
+    def _detailed(
+        self,
+        base: Tensor,
+        settings: BlendSettings,
+        fit: LargeFit | None = None,
+        shown: Shown | None = None,
+    ) -> Iterator[tuple[Box, Tensor]]:
+        """Yield what was fitted reduced [3, h, w], with its finest detail. Without fit: smooth."""
+        tone = torch.ones(3) if fit is None or fit.reduced.tone is None else fit.reduced.tone.gain
+        for tile in self._tiles(max(_AROUND, int(settings.feather_px) + 2)):
+            part = self.cut(tile.around)
+            fill = self._enlarged(base, tile.around)
+            by_model = self._by_model(part, tile) if shown is not None else torch.zeros(())
+            if fit is not None and shown is not None:
+                fill += self._own(shown(tile.around), tone, fit.grains, tile) * by_model
+            if settings.grain and bool((by_model < 1).any()):
+                nothing, white = torch.zeros_like(fill), torch.ones(3)
+                fill += self._own(nothing, white, self.smooth_grains, tile) * (1 - by_model)
+            if bool(part.border.any()):
+                difference = torch.where(part.border, part.colour - fill, 0.0)
+                difference = continued(difference, part.border, reach=2.0 * 2**self.octave)
+                fill += difference if settings.gradient else difference * (1 - by_model)
+            yield tile.box, tile.inner(part.feathered(fill, settings.feather_px))
+
+    def _by_model(self, part: Surroundings, tile: Tile) -> Tensor:
+        """Return how much of each pixel is the model's, 0..1: [H, W], or [] if all is."""
+        if not self._reaches_beyond:
+            return torch.ones(())
+        shares = self._enlarged(self.reduced.by_model[None], tile.around)[0]
+        return torch.where(part.beyond, 0.0, shares)
+
+    def _own(self, fill: Tensor, tone: Tensor, grains: list[Grain], tile: Tile) -> Tensor:
+        """Return the detail of a fill [3, H, W] that its reduction leaves out, matched."""
+        fill = fill * tone[:, None, None]
+        details, low = [], fill
+        for k in range(self.octave):
+            low, detail = split(low)
+            if k < len(grains):
+                details.append(detail)
+        for k in reversed(range(self.octave)):
+            low = doubled(low, *(-(-size >> k) for size in fill.shape[1:]))
+        matches = []
+        for k, (factor, strength) in enumerate(grains):
+            noise = None
+            if strength is not None:
+                unit = noise_at(self.reduced.seed, k, halved(tile.around, k))
+                noise = torch.einsum("ij,jhw->ihw", strength, unit)
+            matches.append(Match(factor, noise))
+        return matched_detail(fill - low, details, matches)
+
+
+class _Own:
+    """What a fill has of one octave of detail, added up over bands."""
+
+    def __init__(self) -> None:
+        self.energy = torch.zeros(3)  # on the ring, of the channels
+        self.common = torch.zeros(3)  # with the document's
+        self.noise = BlockNoise()  # in the hole
+
+    def add(self, detail: Tensor, document: Tensor, around: Tensor, inside: Tensor) -> None:
+        """Take a band's."""
+        self.energy += (detail.square() * around).sum((1, 2))
+        self.common += (detail * document * around).sum((1, 2))
+        self.noise.add(detail, inside[0] > 0.999)
+
+    def grain(self, known: Known, tone: Tensor) -> Grain:
+        """Return what makes it like the document's. `tone`: what its colors are multiplied by."""
+        energy, common = (self.energy * tone.square()).sum(), (self.common * tone).sum()
+        factor = gain(known.energy.sum(), energy, lambda: common)
+        present = self.noise.floor()
+        if present is None or known.floor is None:
+            return Grain(factor, None)
+        present = present * tone[:, None] * tone
+        return Grain(factor, root(known.floor - factor**2 * present))
+
+
+def noise_at(seed: int, octave: int, box: Box) -> Tensor:
+    """Return unit noise of an octave [3, H, W]; a pixel is the same whatever is around it.
+
+    Args:
+        seed: of all octaves.
+        octave: its number.
+        box: px of the octave; its corner is even.
+    """
+    wide = box.grown(2)
+    white = np.empty((3, wide.height, wide.width), np.float32)
+    columns, rows = (
+        range(start // _CELL, (end - 1) // _CELL + 1)
+        for start, end in ((wide.x, wide.right), (wide.y, wide.bottom))
+    )
+    for row, column in product(rows, columns):
+        cell = Box(column * _CELL, row * _CELL, _CELL, _CELL)
+        place = [0, row + 1, column + 1, 0]  # what lies before the region has numbers, too
+        random = np.random.Generator(np.random.Philox(key=(seed << 8) + octave, counter=place))
+        values = random.standard_normal((_CELL, _CELL, 3), np.float32).transpose(2, 0, 1)
+        shared = cell.intersection(wide)
+        there = shared.moved(-wide.x, -wide.y)
+        here = shared.moved(-cell.x, -cell.y)
+        white[:, there.y : there.bottom, there.x : there.right] = values[
+            :, here.y : here.bottom, here.x : here.right
+        ]
+    noise = split(torch.from_numpy(white))[1] / _NOISE_STD
+    return noise[:, 2:-2, 2:-2]

@@ -1,0 +1,78 @@
+"""What has come of a fill whose daemon ended in the middle, and what is to be asked for again.
+
+The same seeds and settings give the same candidates, whichever daemon makes them. So the candidates
+that are missing are asked for once more, and whoever receives them sees one fill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .events import (
+    Accepted,
+    Candidate,
+    FillEvent,
+    FrameChosen,
+    Progress,
+    Sending,
+    Waiting,
+)
+from .requests import FillJob, SmoothFill
+
+
+class Resumable:
+    """A fill, and what has come of it."""
+
+    def __init__(self, job: FillJob) -> None:
+        self._job = job
+        self._count = max(len(job.seeds), 1)
+        self._seeds = list(job.seeds)  # empty until the daemon has drawn one
+        self._have: set[tuple[int, int]] = set()  # index and variant
+        self._total = 0
+        self._frames: set[int] = set()
+        self.has_begun = False  # the daemon has answered something
+        self._indices: dict[int, int] = {}  # of the request under way, where they differ
+
+    def taken(self, event: FillEvent) -> FillEvent | None:
+        """Return an event as one of the whole fill; None if the same one came before.
+
+        The first `Accepted` stays the only one: edits of a candidate then find no session, and go
+        by its recipe, whichever daemon made it.
+        """
+        has_begun = self.has_begun
+        self.has_begun = has_begun or not isinstance(event, Sending | Waiting)
+        if isinstance(event, Accepted) and has_begun:
+            return None
+        if isinstance(event, FrameChosen):
+            if event.group in self._frames:
+                return None
+            self._frames.add(event.group)
+        elif isinstance(event, Progress):
+            self._total = self._total or event.total
+            return Progress(len(self._have), self._total)
+        elif isinstance(event, Candidate):
+            index = self._indices.get(event.index, event.index)
+            if (index, event.variant) in self._have:
+                return None
+            self._have.add((index, event.variant))
+            if not self._seeds:
+                self._seeds.append(event.seed)
+            return replace(event, index=index)
+        return event
+
+    def rest(self) -> FillJob | None:
+        """Return what to ask for now; None if only the end is missing."""
+        variants = range(-1, len(self._job.variants))
+        missing = [k for k in range(self._count) if any((k, v) not in self._have for v in variants)]
+        if not self._total:  # nobody has said yet whether there is a smooth one
+            smooth, lacks_smooth = self._job.smooth, False
+        else:
+            expected = self._total > self._count * len(variants)
+            lacks_smooth = expected and (self._count, -1) not in self._have
+            smooth = self._job.smooth if lacks_smooth else SmoothFill.NEVER
+        if not missing and not lacks_smooth:
+            return None
+        missing = missing or [self._count - 1]  # a fill has at least one seed
+        self._indices = dict(enumerate((*missing, self._count)))
+        seeds = tuple(self._seeds[k] for k in missing) if self._seeds else ()
+        return replace(self._job, seeds=seeds, smooth=smooth)

@@ -1,0 +1,137 @@
+"""How much memory this process may still take.
+
+The least of what the machine has available, what each of its control groups has left (version 1 and
+2, up to the root of what is to be seen of the hierarchy), and what its own limits leave.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PROC = Path("/proc")
+UNLIMITED = 1 << 60  # bytes; version 1 says "no limit" by a number as large as this
+
+
+def free_memory(proc: Path = PROC) -> int | None:
+    """Return the bytes that may still be taken; None where that cannot be told.
+
+    proc: the process file system.
+    """
+    found = [*_of_machine(proc), *_of_groups(proc), *_of_process(proc)]
+    return max(0, min(found)) if found else None
+
+
+def _of_machine(proc: Path) -> Iterator[int]:
+    available = _field(proc / "meminfo", "MemAvailable:")
+    if available is not None:
+        yield available << 10
+    elif sys.platform == "win32":
+        yield from _of_windows()
+    elif "SC_PHYS_PAGES" in os.sysconf_names:  # what of it is free is not told
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _of_windows() -> Iterator[int]:
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("total", "available", *"abcde")),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):  # type: ignore[attr-defined, unused-ignore]
+        yield int(status.available)
+
+
+def _of_groups(proc: Path) -> Iterator[int]:
+    """What each control group of this process has left, from its own to the topmost."""
+    paths = dict(_groups(proc))
+    for kind, root, mount in _mounts(proc):
+        path = paths.get(kind)
+        if path is None:
+            continue
+        inside = Path(path)
+        inside = inside.relative_to(root) if inside.is_relative_to(root) else Path()
+        if ".." in inside.parts:  # of a group that is not to be seen from here
+            inside = Path()
+        folder = mount / inside
+        left = _left_of_1 if kind == "memory" else _left_of_2
+        for each in (folder, *folder.parents):
+            if each.is_relative_to(mount):
+                yield from left(each)
+
+
+def _groups(proc: Path) -> Iterator[tuple[str, str]]:
+    """The paths of this process's groups: of the controller `memory`, and of version 2 ("")."""
+    for line in _lines(proc / "self" / "cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):
+            yield "memory" if controllers else "", path
+
+
+def _mounts(proc: Path) -> Iterator[tuple[str, Path, Path]]:
+    """Where groups are mounted: which kind, which group its root is, and where."""
+    for line in _lines(proc / "self" / "mountinfo"):
+        where, _, what = line.partition(" - ")
+        fields, (kind, _, options) = where.split(" "), what.split(" ", 2)
+        root, mount = (Path(text.replace("\\040", " ")) for text in fields[3:5])
+        if kind == "cgroup2":
+            yield "", root, mount
+        elif kind == "cgroup" and "memory" in options.split(","):
+            yield "memory", root, mount
+
+
+def _left_of_1(folder: Path) -> Iterator[int]:
+    limit = _number(folder / "memory.limit_in_bytes")
+    used = _number(folder / "memory.usage_in_bytes")
+    if limit is not None and used is not None and limit < UNLIMITED:
+        yield limit - used + (_field(folder / "memory.stat", "total_inactive_file") or 0)
+
+
+def _left_of_2(folder: Path) -> Iterator[int]:
+    used = _number(folder / "memory.current")
+    for name in ("memory.max", "memory.high"):
+        limit = _number(folder / name)
+        if limit is not None and used is not None:
+            yield limit - used + (_field(folder / "memory.stat", "inactive_file") or 0)
+
+
+def _of_process(proc: Path) -> Iterator[int]:
+    """What `ulimit -v` and `ulimit -d` leave."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for limit, field in ((resource.RLIMIT_AS, "VmSize:"), (resource.RLIMIT_DATA, "VmData:")):
+        most = resource.getrlimit(limit)[0]
+        taken = _field(proc / "self" / "status", field)
+        if most != resource.RLIM_INFINITY and taken is not None:
+            yield most - (taken << 10)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def _number(path: Path) -> int | None:
+    """Return the number in a file; None without one, or if it says "max"."""
+    text = "".join(_lines(path)[:1]).strip()
+    return int(text) if text.isdecimal() else None
+
+
+def _field(path: Path, name: str) -> int | None:
+    """Return the number behind a name at the beginning of a line."""
+    for line in _lines(path):
+        first, *rest = line.split()
+        if first == name and rest and rest[0].isdecimal():
+            return int(rest[0])
+    return None

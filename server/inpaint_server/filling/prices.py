@@ -1,0 +1,110 @@
+"""What a request takes of the daemon's memory, told from its header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.geometry import Box
+from inpaint_model.pipeline.memory_price import largest_side, picture_bytes, working_bytes
+from inpaint_model.pipeline.session import UNEDITED_KEPT
+
+from ..errors import TooMuch
+from .filling import ServedSession
+from .orders import EditOrder, FillOrder, Placing, SourceOrder
+
+_RGB_FLOATS = 12  # bytes of a pixel of the network's output
+_EDIT_FLOATS = 3 * _RGB_FLOATS  # an edit, the candidate without it, and what they are fitted to
+_ATTACHMENT = 8  # bytes of a pixel of an attachment, as it comes and decoded
+
+
+@dataclass(frozen=True)
+class Price:
+    """Bytes that a request takes at most, from its upload to its last candidate."""
+
+    crop: Box  # of the document
+    hole: Box  # the hole lies in it; the whole crop as long as that is all that is known
+    channels: int  # of the crop
+    itemsize: int  # of one of its samples, bytes
+    pixel_bytes: int  # of a candidate, with coverage
+    others: int  # bytes of further pictures, and of what the network makes
+    present: int = 0  # bytes of pictures that came with the header
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        pictures = picture_bytes(self.crop.width, self.crop.height, self.channels, self.itemsize)
+        working = working_bytes(self.crop, self.hole, self.pixel_bytes)
+        return pictures + working + self.others + self.present
+
+    def of_hole(self, hole: Box) -> Price:
+        """Return the price when the box of the hole is known."""
+        return replace(self, hole=hole)
+
+    def refusal(self, budget: int) -> TooMuch:
+        """Return what a client is told if the request can never fit."""
+        side = largest_side(budget - self.others, self.channels, self.itemsize, self.pixel_bytes)
+        return TooMuch("REQUEST_TOO_LARGE", needed=self.total >> 20, limit=budget >> 20, side=side)
+
+
+def price_of_fill(order: FillOrder, resolution: int, present: int) -> Price:
+    """Return the price of a fill.
+
+    Args:
+        order: what is asked for.
+        resolution: of the model, px.
+        present: bytes of the pictures that came with the header.
+    """
+    others = order.context.pixels.nbytes if order.context else 0
+    others += order.overview.num_bytes if order.overview else 0
+    kept = min(len(order.seeds), UNEDITED_KEPT) + 1 + len(order.variants)
+    # So that each of its candidates can be edited, too, by a recipe and its attachment.
+    others += max(kept * _RGB_FLOATS, _EDIT_FLOATS + _ATTACHMENT) * resolution**2
+    return _price(order.placing, order.output_dtype.itemsize, others, present)
+
+
+def price_of_source(source: SourceOrder, order: EditOrder, resolution: int, present: int) -> Price:
+    """Return the price of an edit that brings its picture, or means that of the attachment.
+
+    Args:
+        source: what it brings.
+        order: what is asked for.
+        resolution: of the model, px.
+        present: bytes of the pictures that came with the header.
+    """
+    others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(order)
+    if source.placing is None:
+        square = Box(0, 0, resolution, resolution)
+        return Price(square, square, 3, 1, 4, others)
+    itemsize = (order.output_dtype or source.placing.crop.dtype).itemsize
+    return _price(source.placing, itemsize, others, present)
+
+
+def price_of_edit(served: ServedSession, order: EditOrder) -> int:
+    """Return what an edit of a kept session takes, with the session."""
+    session = served.session
+    height, width, channels = session.picture.pixels.shape
+    crop = Box(*session.picture.origin, width, height)
+    itemsize = (order.output_dtype or served.output_dtype).itemsize
+    hole = session.hole.bounds or crop
+    working = working_bytes(crop, hole, channels * itemsize + 1)
+    return session.num_bytes + working + _mixed_bytes(order)
+
+
+def _mixed_bytes(order: EditOrder) -> int:
+    """Return the bytes of a picture whose styles are taken."""
+    other = order.mixing.other if order.mixing else None
+    return other.pixels.nbytes if isinstance(other, DocumentPicture) else 0
+
+
+def _price(placing: Placing, output_itemsize: int, others: int, present: int) -> Price:
+    crop = placing.crop
+    return Price(
+        placing.box,
+        placing.box,
+        crop.channels,
+        crop.dtype.itemsize,
+        crop.channels * output_itemsize + 1,
+        others,
+        present,
+    )
