@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_HERE = {"__init__", "__main__", "trainings", "soak", "travel"}
+NOT_HERE = {"__init__", "__main__", "trainings", "soak", "stress", "travel"}
 NOT_HERE |= {"ablation", "adversaries", "generator_training", "gpu", "roofline"}
 
 
