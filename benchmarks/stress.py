@@ -183,8 +183,10 @@ async def connected(daemon: Daemon, clients: int) -> AsyncIterator[list[Client]]
     """So many clients, each with a connection of its own."""
     async with AsyncExitStack() as stack:
         yield [
-            await stack.enter_async_context(Client(daemon.endpoint, connect_timeout_s=30.0))
-            for _ in range(clients)
+            await stack.enter_async_context(
+                Client(daemon.endpoint, connect_timeout_s=30.0, name=f"client {k}")
+            )
+            for k in range(clients)
         ]
 
 

@@ -11,6 +11,7 @@ Hosts with a user interface use `Worker`, scripts use `BlockingClient`; both run
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator
@@ -42,6 +43,8 @@ _SERVICE = "/inpaint.v1.Inpaint/"
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
+_THIS_PROGRAM = secrets.token_urlsafe(12)
+
 CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 300.0
@@ -54,7 +57,20 @@ class Client:
     Cancelling the task cancels the request on the daemon.
     """
 
-    def __init__(self, endpoint: Endpoint, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        name: str = _THIS_PROGRAM,
+    ) -> None:
+        """Talk to a daemon.
+
+        Args:
+            endpoint: where it is.
+            connect_timeout_s: until the connection has to be there.
+            name: what the daemon tells clients apart by, to give each the same share of the device:
+                all connections of one program have one name, unless they say otherwise.
+        """
         self.endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
         if endpoint.path:
@@ -64,7 +80,7 @@ class Client:
             self._channel = PictureChannel(
                 endpoint.host, endpoint.port, ssl=context, status_details_codec=ReasonCodec()
             )
-        self._metadata = _authorization(endpoint.token)
+        self._metadata = {"inpaint-client": name, **_authorization(endpoint.token)}
 
     async def __aenter__(self) -> Client:
         return self

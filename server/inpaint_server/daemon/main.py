@@ -34,7 +34,8 @@ from ..models.budget import Budget, gpu_budget
 from ..models.device import choose_devices, device_names, free_memory, is_fatal, use_threads
 from ..models.device_models import DeviceModels
 from ..models.registry import BundleLoader, Loader, ModelRegistry, default_sources
-from ..scheduling.engine import Engine, Urgency
+from ..scheduling.engine import Engine
+from ..scheduling.shares import Urgency
 from ..wire.interceptor import StatusInterceptor, TokenInterceptor
 from ..wire.request_log import Accounts
 from ..wire.service import InpaintService, Parts
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 
 MAX_REQUEST_MESSAGE = 64 << 20  # a header with its pictures inside; larger ones come in chunks
 MAX_CALLS = 512  # open at once, health watches included; far above the queue's length
+CPU_LANES = 4  # workers of a processor: requests that are filled at the same time
 TIDY_EVERY_S = 5.0
 LOST_GRACE_S = 2.0  # for the answers of requests whose device is lost
 FAREWELL_S = 1.0  # for the last answers to leave, and for clients that only watch the health
@@ -172,7 +174,13 @@ def _parts(
     return Parts(
         config=config,
         precision=", ".join(dict.fromkeys(precisions)),
-        engine=make_engine(homes, limits.max_queue, on_start=partial(_prepare_worker, threads)),
+        engine=make_engine(
+            homes,
+            limits.max_queue,
+            lanes=min(threads, CPU_LANES) if devices[0].type == "cpu" else 1,
+            on_start=partial(_prepare_worker, threads),
+            on_lanes=partial(_share_threads, threads),
+        ),
         models=ModelRegistry(
             config.models
             or default_sources(Path(str(files("inpaint_model"))) / "bundle" / "pretrained"),
@@ -199,6 +207,12 @@ def _prepare_worker(threads: int, models: DeviceModels) -> None:
     use_threads(threads)
     if models.device.type == "cuda":
         torch.cuda.set_device(models.device)  # what names no device means this worker's
+
+
+def _share_threads(threads: int, models: DeviceModels, lanes: int) -> None:
+    """Divide the processor's threads among the workers that have something to do."""
+    if models.device.type == "cpu":
+        use_threads(max(1, threads // lanes))
 
 
 def _pixel_threads(threads: int) -> Executor:

@@ -1,10 +1,10 @@
 """Who is next: a device's time, shared among clients. No threads, and no clock of its own.
 
-Every client has a time of its own: the seconds of the device that it was given. The client that was
-given least is next (fair queueing by virtual time), so that a client with many requests, or with
-one very long request, has no more of the device than one with a single fill. Whoever comes, or comes
-back, starts at the time that an even share would have given by now: nobody can save up time by
-staying away, and nobody who waits is overtaken by newcomers for ever.
+Every client has a time of its own: the seconds of the device that it was given. The client that
+was given least is next (fair queueing by virtual time), so that a client with many requests, or
+with one very long request, has no more of the device than one with a single fill. Whoever comes, or
+comes back, starts at the time that an even share would have given by now: nobody can save up time
+by staying away, and nobody who waits is overtaken by newcomers for ever.
 
 Two things may run ahead of that order, but only so far:
 

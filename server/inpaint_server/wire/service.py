@@ -35,8 +35,10 @@ from ..models.device import device_names
 from ..models.device_models import DeviceModels
 from ..models.registry import Entry, ModelRegistry
 from ..scheduling.admission import Admission
-from ..scheduling.engine import Engine, Steps, Ticket, Urgency
+from ..scheduling.engine import Engine, Steps, Ticket
+from ..scheduling.shares import Urgency
 from . import parsing
+from .clients import client_of
 from .messages import candidate_event, frames_chosen
 from .request_log import Account, Accounts
 from .uploads import first_message, receive_pictures
@@ -99,6 +101,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     lambda models: fill_steps(models, choices, order, *pictures),
                     Urgency.FILL,
                     _deadline(context),
+                    client=client_of(context),
                 )
                 total = len(order.seeds) * (1 + len(order.variants))
                 session_id = SessionCache.new_id()
@@ -186,6 +189,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             Urgency.EDIT,
             _deadline(context),
             served.home,
+            client_of(context),
         )
         await self._answer(ticket, position, session_id, 1, context, account, shown)
 
@@ -317,11 +321,11 @@ class InpaintService(pb_grpc.InpaintServicer):
         self, steps: Callable[[DeviceModels], Steps[T]], context: Context
     ) -> list[T]:
         """Everything that the steps yield, on all devices; given up if the client is."""
-        engine, deadline = self._parts.engine, _deadline(context)
+        engine, deadline, client = self._parts.engine, _deadline(context), client_of(context)
         tickets: list[Ticket[DeviceModels, T]] = []
         try:
             for home in engine.homes:
-                tickets.append(engine.submit(steps, Urgency.FILL, deadline, home)[0])
+                tickets.append(engine.submit(steps, Urgency.FILL, deadline, home, client)[0])
             return [result for ticket in tickets async for result in ticket.results()]
         finally:
             for ticket in tickets:
