@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -190,15 +190,17 @@ async def connected(daemon: Daemon, clients: int) -> AsyncIterator[list[Client]]
         ]
 
 
-async def for_a_while(seconds: float, *work: Awaitable[None]) -> None:
+async def for_a_while(seconds: float, *work: Coroutine[object, object, None]) -> None:
     """Let this go on for so long, then cancel it."""
-    tasks = [asyncio.ensure_future(some) for some in work]
-    await asyncio.wait(tasks, timeout=seconds)
+    tasks = {asyncio.create_task(some) for some in work}
+    _, pending = await asyncio.wait(tasks, timeout=seconds)
+    while pending:  # a cancellation can get lost (asyncio.wait_for of Python 3.11)
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1.0)
     for task in tasks:
-        task.cancel()
-    for ended in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(ended, Exception):
-            raise ended
+        if not task.cancelled():
+            task.result()
 
 
 async def begun(client: Client) -> str:
