@@ -400,7 +400,8 @@ class Engine(Generic[H]):
         if not free:
             return []
         shares = self._shares[number % len(self.homes)]
-        chosen = shares.choose(free, {t.client for t in [*paused, *self._running(number)]})
+        busy = {t.client for t in [*paused, *self._running(number)]}
+        chosen = shares.choose(free, busy, number)
         taken = [chosen]
         joint = chosen.joint
         if joint is not None:

@@ -23,8 +23,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from enum import IntEnum
 from typing import Protocol, TypeVar
 
-TURN_S = 0.1
-EDIT_HEAD_START_S = 0.5
+TURN_S = 0.2
+EDIT_HEAD_START_S = 0.6
 SMOOTHING = 0.2  # of the typical length of a step
 
 
@@ -79,14 +79,14 @@ class Shares:
         self._times: dict[Hashable, float] = {}
         self._present: frozenset[Hashable] = frozenset()  # who had work at the last choice
         self._even = 0.0  # what an even share of every second until now would have given
-        self._turn: Hashable = None  # the client that filled last
+        self._turns: dict[int, Hashable] = {}  # by worker: the client that it filled for last
         self._typical_s = 0.0  # of a step
 
-    def choose(self, waiting: Sequence[J], busy: Iterable[Hashable] = ()) -> J:
+    def choose(self, waiting: Sequence[J], busy: Iterable[Hashable] = (), worker: int = 0) -> J:
         """Return what is next of what waits, which is something.
 
         busy: clients with work that does not wait, since one of its steps runs or its reader has to
-        deal with the last one: they are still there.
+        deal with the last one: they are still there. worker: which of the device's will do it.
         """
         foreground = [job for job in waiting if job.urgency != Urgency.BACKGROUND]
         if not foreground:
@@ -95,9 +95,9 @@ class Shares:
         firsts: dict[Hashable, J] = {}
         for job in sorted(foreground, key=_order):
             firsts.setdefault(job.client, job)
-        chosen = min(firsts.values(), key=lambda job: (self._rank(job), job.arrival))
+        chosen = min(firsts.values(), key=lambda job: (self._rank(job, worker), job.arrival))
         if chosen.urgency == Urgency.FILL:
-            self._turn = chosen.client
+            self._turns[worker] = chosen.client
         return chosen
 
     def companions(self, chosen: J, others: Iterable[J]) -> list[J]:
@@ -108,7 +108,7 @@ class Shares:
         """
         limit = self._times.get(chosen.client, 0.0) + self._edit_head_start_s
         near = [job for job in others if self._times.get(job.client, 0.0) <= limit]
-        return sorted(near, key=lambda job: (self._rank(job), *_order(job)))
+        return sorted(near, key=lambda job: (self._times[job.client], *_order(job)))
 
     def begin(self, client: Hashable) -> float:
         """Charge a step that begins, with what one typically takes; returned for `end`."""
@@ -127,12 +127,12 @@ class Shares:
         if client in self._times:  # background work is nobody's
             self._times[client] += seconds
 
-    def _rank(self, job: Job) -> float:
+    def _rank(self, job: Job, worker: int) -> float:
         """Return its client's time, less what it may run ahead. The smallest is next."""
         ahead = 0.0
         if job.urgency == Urgency.EDIT:
             ahead = self._edit_head_start_s
-        elif job.client == self._turn:
+        elif job.client == self._turns.get(worker):
             ahead = self._turn_s
         return self._times[job.client] - ahead
 
