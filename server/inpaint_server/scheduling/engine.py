@@ -29,11 +29,12 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 from ..errors import DeadlinePassed, TooMuch, Unavailable
-from .shares import Shares, Urgency
+from .shares import TURN_S, Shares, Urgency
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class Pause(Enum):
 PAUSE: Final = Pause.PAUSE
 
 
+@dataclass(frozen=True, eq=False)
 class Joint(ABC):
     """What work yields whose next step can be done together with others of the same kind.
 
@@ -60,20 +62,9 @@ class Joint(ABC):
     The reader does not see it.
     """
 
-    @property
-    @abstractmethod
-    def kind(self) -> Hashable:
-        """Only those of one kind go together."""
-
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """How much there is to do."""
-
-    @property
-    @abstractmethod
-    def most(self) -> int:
-        """How much may be done together."""
+    kind: Hashable  # only those of one kind go together
+    size: int  # how much there is to do
+    most: int  # how much may be done together
 
     @abstractmethod
     def together(self, others: Sequence[Any]) -> Sequence[Any]:
@@ -205,6 +196,7 @@ class Engine(Generic[H]):
         on_failure: Callable[[str], None] = lambda sentence: None,
         remedy: str = "restart the daemon",
         patience_s: float = PATIENCE_S,
+        turn_s: float = TURN_S,
     ) -> None:
         """Workers for each of `homes`.
 
@@ -216,6 +208,7 @@ class Engine(Generic[H]):
         on_failure: told once, in the thread that found it, what clients are told from then on.
         remedy: the end of that sentence.
         patience_s: how long a pause keeps what comes after it waiting.
+        turn_s: how long a client's fill goes on before others that were given as much.
         """
         self.homes = tuple(homes)
         self.max_queue = max_queue
@@ -226,7 +219,7 @@ class Engine(Generic[H]):
         self._remedy = remedy
         self._patience_s = patience_s
         self._lock = threading.Condition()
-        self._shares = [Shares() for _ in self.homes]
+        self._shares = [Shares(turn_s) for _ in self.homes]
         self._ready: list[Ticket[H, Any]] = []  # what may take its next step
         self._open: set[Ticket[H, Any]] = set()  # all that have not ended
         self._arrivals = 0
@@ -403,7 +396,7 @@ class Engine(Generic[H]):
         busy = {t.client for t in [*paused, *self._running(number)]}
         chosen = shares.choose(free, busy, number)
         taken = [chosen]
-        joint = chosen.joint
+        joint = None if chosen.cancelled else chosen.joint
         if joint is not None:
             room = joint.most - joint.size
             others = [t for t in free if t is not chosen and _goes_with(t, joint)]
