@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class DeviceModels:
-    """What one worker works with. The least recently used model leaves first."""
+    """What a device's workers work with. The least recently used model leaves first."""
 
     def __init__(
         self,
