@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak buf coverage dist demo run bench clean
+.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak stress buf coverage dist demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ fuzz: setup  ## more than 10,000 hostile requests to a real daemon, 10,000 mutat
 
 soak: setup  ## ten minutes of mixed requests from eight clients
 	$(PY) -m benchmarks.soak --minutes 10
+
+stress: setup  ## 1 to 64 clients at once, and who waits for whom; some minutes
+	$(PY) -m benchmarks.stress
 
 bench: setup  ## speed of every part, printed; never a test
 	$(PY) -m benchmarks

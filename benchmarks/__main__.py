@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_HERE = {"__init__", "__main__", "trainings", "soak", "travel", "memory"}
+NOT_HERE = {"__init__", "__main__", "trainings", "soak", "stress", "travel", "memory"}
 NOT_HERE |= {"ablation", "adversaries", "generator_training", "gpu", "roofline"}
 
 

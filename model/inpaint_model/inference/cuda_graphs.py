@@ -118,15 +118,20 @@ class GraphedPasses:
         return self._run("code", 1, work, {"z": z, "psi": psi, **encoding._asdict()})[0]
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return float32 [N, R, R, 3] of 0..1, of one picture's encoding and N codes ws."""
+        """Return float32 [N, R, R, 3] of 0..1, of N codes ws and one encoding, or N of them."""
 
         def work(ws: Tensor, **encoded: Tensor) -> tuple[Tensor]:
             return (self._passes.render(Encoding(**encoded), ws),)
 
-        pictures = [
-            self._run("render", len(part), work, {"ws": part, **encoding._asdict()})[0]
-            for part in ws.split(batch_sizes(len(ws), self._largest_batch))
-        ]
+        sizes = batch_sizes(len(ws), self._largest_batch)
+        encodings = [encoding] * len(sizes)
+        if len(encoding.tokens) > 1:
+            encodings = encoding.split(sizes)
+        pictures: list[Tensor] = []
+        for part, own in zip(ws.split(sizes), encodings, strict=True):
+            name = "render" if len(own.tokens) == 1 else "render each"
+            given = {"ws": part, **own._asdict()}
+            pictures += self._run(name, len(part), work, given)
         return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
 
     def _run(

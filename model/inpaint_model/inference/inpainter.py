@@ -199,6 +199,17 @@ class Inpainter:
         ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
         return read_array(self._passes.render(encoding, ws))
 
+    @torch.inference_mode()
+    def render_each(self, encodings: Sequence[Encoding], ws_out: CodesF32) -> FloatImage:
+        """Return what `render` does, where every code has an encoding of its own.
+
+        Args:
+            encodings: N of what `encode` returned.
+            ws_out: [N, num_ws, w_dim].
+        """
+        ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
+        return read_array(self._passes.render(Encoding.joined(encodings), ws))
+
     def fill(
         self,
         image: ImageU8,

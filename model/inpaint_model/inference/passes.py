@@ -28,7 +28,10 @@ class Passes(Protocol):
         """
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return float32 [N, R, R, 3] of 0..1, of one picture's encoding and N codes ws."""
+        """Return float32 [N, R, R, 3] of 0..1, of N codes ws.
+
+        The encoding is of one picture, or of N: one for each code.
+        """
 
 
 class EagerPasses:
@@ -51,6 +54,11 @@ class EagerPasses:
         return self._model.mix(encoding, mapping(z, labels, truncation_psi))
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return float32 [N, R, R, 3] of 0..1, of one picture's encoding and N codes ws."""
-        images = self._model.render(encoding.expand(len(ws)), ws)
+        """Return float32 [N, R, R, 3] of 0..1, of N codes ws.
+
+        The encoding is of one picture, or of N: one for each code.
+        """
+        if len(encoding.tokens) != len(ws):
+            encoding = encoding.expand(len(ws))
+        images = self._model.render(encoding, ws)
         return images.float().permute(0, 2, 3, 1).add(1).mul(0.5)

@@ -5,6 +5,7 @@ They are put together in any of the five arrangements of Table 2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,6 +30,16 @@ class Encoding(NamedTuple):
     def expand(self, count: int) -> Encoding:
         """Return the encoding of one picture for `count` candidates, without copying it."""
         return Encoding(*(part.expand(count, -1, *part.shape[2:]) for part in self))
+
+    def split(self, counts: Sequence[int]) -> list[Encoding]:
+        """Return the encodings of the first so many pictures, the next so many, and so on."""
+        parts = zip(*(part.split(list(counts)) for part in self), strict=True)
+        return [Encoding(*part) for part in parts]
+
+    @classmethod
+    def joined(cls, encodings: Sequence[Encoding]) -> Encoding:
+        """Return one encoding of the pictures of all."""
+        return cls(*(torch.cat(parts) for parts in zip(*encodings, strict=True)))
 
 
 def encoder_input(image: Tensor, hole: Tensor) -> Tensor:

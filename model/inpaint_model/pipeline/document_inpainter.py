@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -303,16 +304,40 @@ class DocumentInpainter:
         for g, encoding in enumerate(self._encodings(session)):
             codes = [inpainter.edit(t.candidate.codes[g][None], t.candidate.edits) for t in batch]
             groups.append(inpainter.render(encoding, np.concatenate(codes)))  # [n, R, R, 3]
-        renderings = []
-        for k, task in enumerate(batch):
-            candidate = task.candidate
-            outputs, unedited = tuple(group[k] for group in groups), None
-            if candidate.is_changed:
-                unedited = self._unedited(session, candidate)
-            else:
-                session.keep_unedited(candidate, outputs)
-            renderings.append(Rendering(task.index, task.variant, candidate, outputs, unedited))
-        return renderings
+        pairs = zip(batch, zip(*groups, strict=True), strict=True)
+        return [self._rendered(session, task, outputs) for task, outputs in pairs]
+
+    def render_together(
+        self, jobs: Sequence[tuple[FillSession, Sequence[Task]]]
+    ) -> list[list[Rendering]]:
+        """Return what `render` makes of the candidates of several sessions, all at once.
+
+        None of them may be smooth.
+        """
+        inpainter = self._model()
+        encodings, codes = [], []
+        for session, batch in jobs:
+            for task in batch:
+                edits = task.candidate.edits
+                encodings += self._encodings(session)
+                codes += [inpainter.edit(own[None], edits) for own in task.candidate.codes]
+        outputs = iter(inpainter.render_each(encodings, np.concatenate(codes)))
+        return [
+            [
+                self._rendered(session, task, tuple(islice(outputs, len(task.candidate.codes))))
+                for task in batch
+            ]
+            for session, batch in jobs
+        ]
+
+    def _rendered(self, session: FillSession, task: Task, outputs: Outputs) -> Rendering:
+        """Return a task's outputs with those before its edits, which blending is fitted to."""
+        candidate, unedited = task.candidate, None
+        if candidate.is_changed:
+            unedited = self._unedited(session, candidate)
+        else:
+            session.keep_unedited(candidate, outputs)
+        return Rendering(task.index, task.variant, candidate, outputs, unedited)
 
     def _unedited(self, session: FillSession, candidate: Candidate) -> Outputs:
         """Return what the network makes of a candidate without edits and mixing."""

@@ -11,6 +11,7 @@ Hosts with a user interface use `Worker`, scripts use `BlockingClient`; both run
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Iterator
@@ -52,6 +53,7 @@ _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 _TIMEOUTS = (asyncio.TimeoutError, TimeoutError)  # two before Python 3.11
+_THIS_PROGRAM = secrets.token_urlsafe(12)
 
 CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
@@ -72,8 +74,17 @@ class Client:
         endpoint: Endpoint,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         quiet_s: float = QUIET_S,
+        name: str = _THIS_PROGRAM,
     ) -> None:
-        """Talk to the daemon at `endpoint`; one quiet for `quiet_s` is asked whether it lives."""
+        """Talk to a daemon.
+
+        Args:
+            endpoint: where it is.
+            connect_timeout_s: until the connection has to be there.
+            quiet_s: one that is quiet for so long is asked whether it lives.
+            name: what the daemon tells clients apart by, to give each the same share of the device:
+                all connections of one program have one name, unless they say otherwise.
+        """
         self.endpoint = endpoint
         self._quiet_s = quiet_s
         self._connect_timeout_s = connect_timeout_s
@@ -84,7 +95,7 @@ class Client:
             self._channel = PictureChannel(
                 endpoint.host, endpoint.port, ssl=context, status_details_codec=ReasonCodec()
             )
-        self._metadata = _authorization(endpoint.token)
+        self._metadata = {"inpaint-client": name, **_authorization(endpoint.token)}
 
     async def __aenter__(self) -> Client:
         return self

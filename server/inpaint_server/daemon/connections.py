@@ -3,7 +3,7 @@
 Everybody on this machine can connect to a port of it, and gRPC keeps whoever does, up to the number
 of files that a process may open. gRPC for Python has no say in which connections stay: it tells a
 method the address of its caller, and the rest is found among the files that this process has open
-(`docs/decisions/0042`).
+(`docs/decisions/0043`).
 """
 
 from __future__ import annotations

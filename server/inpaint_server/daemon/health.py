@@ -21,7 +21,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ..errors import NotFound, Unavailable
 from ..models.device import probe
 from ..models.device_models import DeviceModels
-from ..scheduling.engine import Engine, Steps, Urgency
+from ..scheduling.engine import Engine, Steps
+from ..scheduling.shares import Urgency
 
 log = logging.getLogger(__name__)
 

@@ -33,7 +33,8 @@ from ..models.device import choose_devices, device_names, free_memory, is_fatal,
 from ..models.device_models import DeviceModels
 from ..models.registry import BundleLoader, Loader, ModelInfo, ModelRegistry, default_sources
 from ..scheduling.admission import Admission
-from ..scheduling.engine import Engine, Urgency
+from ..scheduling.engine import Engine
+from ..scheduling.shares import Urgency
 from ..wire.interceptor import StatusInterceptor, TokenInterceptor
 from ..wire.limits import MAX_CALLS, MAX_MESSAGE_BYTES
 from ..wire.request_log import Accounts
@@ -47,6 +48,7 @@ from .runtime_file import Predecessor, RuntimeFile
 
 log = logging.getLogger(__name__)
 
+CPU_LANES = 4  # workers of a processor: requests that are filled at the same time
 TIDY_EVERY_S = 5.0
 LOST_GRACE_S = 2.0  # for the answers of requests whose device is lost
 FAREWELL_S = 1.0  # for the last answers to leave, and for clients that only watch the health
@@ -194,7 +196,8 @@ def _parts(
         loaders[0],
     )
     infos = [entry.info for entry in models.entries.values()]
-    budgets = [_budget(config, device, infos, free) for device in devices]
+    lanes = min(threads, CPU_LANES) if devices[0].type == "cpu" else 1
+    budgets = [_budget(config, device, infos, free, lanes) for device in devices]
     on_host = sum(
         budget.most(infos)
         for budget, device in zip(budgets, devices, strict=True)
@@ -215,7 +218,13 @@ def _parts(
     return Parts(
         config=config,
         precision=", ".join(dict.fromkeys(precisions)),
-        engine=make_engine(homes, limits.max_queue, on_start=partial(_prepare_worker, threads)),
+        engine=make_engine(
+            homes,
+            limits.max_queue,
+            lanes=lanes,
+            on_start=partial(_prepare_worker, threads),
+            on_lanes=partial(_share_threads, threads),
+        ),
         models=models,
         sessions=sessions,
         admission=Admission(requests, limits.max_queue, sessions),
@@ -227,11 +236,15 @@ def _parts(
 
 
 def _budget(
-    config: ServerConfig, device: torch.device, infos: Sequence[ModelInfo], free: int | None
+    config: ServerConfig,
+    device: torch.device,
+    infos: Sequence[ModelInfo],
+    free: int | None,
+    lanes: int = 1,
 ) -> Budget:
     if device.type == "cpu":
         batch = config.batch_size or 1
-        return cpu_budget(free, infos, config.model_memory_bytes, batch)
+        return cpu_budget(free, infos, config.model_memory_bytes, batch, lanes)
     if device.type != "cuda":  # there are no graphs, and what is free is not known
         return Budget(config.model_memory_bytes, config.batch_size or 1)
     return gpu_budget(
@@ -246,6 +259,12 @@ def _prepare_worker(threads: int, models: DeviceModels) -> None:
     use_threads(threads)
     if models.device.type == "cuda":
         torch.cuda.set_device(models.device)  # what names no device means this worker's
+
+
+def _share_threads(threads: int, models: DeviceModels, lanes: int) -> None:
+    """Divide the processor's threads among the workers that have something to do."""
+    if models.device.type == "cpu":
+        use_threads(max(1, threads // lanes))
 
 
 def _pixel_threads(threads: int) -> Executor:

@@ -1,7 +1,8 @@
 """Fills and edits as steps for the worker: which model answers, in which batches, in what memory.
 
 What a step does is the model's `pipeline`. The first candidate is rendered alone, so that it is
-there as soon as possible; the following ones in batches that fit the device's memory.
+there as soon as possible; the following ones in batches that fit the memory of the device. Where
+there are batches, candidates of several requests share them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ..errors import InvalidRequest, NotFound, OutOfMemory
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
 from ..models.device_models import DeviceModels
 from ..models.registry import Entry, suited
-from ..scheduling.engine import PAUSE, Pause, Steps
+from ..scheduling.engine import PAUSE, Joint, Pause, Steps
 from .orders import EditOrder, FillOrder
 from .recipe_errors import recipe_in
 
@@ -63,8 +64,22 @@ class Placed(NamedTuple):
     smooth: bool = False  # whether a smooth candidate follows those that were asked for
 
 
+@dataclass(frozen=True, eq=False)
+class RenderJoint(Joint):
+    """Candidates that are about to be rendered, with those of other requests if there are any."""
+
+    document: DocumentInpainter
+    session: FillSession
+    batch: Sequence[Task]
+
+    def together(self, others: Sequence[RenderJoint]) -> list[list[Rendering]]:
+        """Render all in one batch."""
+        jobs = [(joint.session, joint.batch) for joint in (self, *others)]
+        return self.document.render_together(jobs)
+
+
 # None: nothing to tell, but a good moment to stop.
-Event = Placed | list[Rendering] | Pause | None
+Event = Placed | list[Rendering] | RenderJoint | Pause | None
 
 
 def _document(models: DeviceModels, entry: Entry) -> DocumentInpainter:
@@ -155,7 +170,7 @@ def edit_steps(
     except UneditableError as error:
         raise InvalidRequest("index", error.reason, "SMOOTH_IS_FIXED") from None
     yield Placed(served, time.monotonic() - began)
-    yield from _render(models, entry, session, iter([task]), 1)
+    yield from _render(models, entry, session, iter([task]), models.batch_size(entry))
 
 
 def _render(
@@ -164,8 +179,10 @@ def _render(
     session: FillSession,
     tasks: Iterator[Task],
     batch_size: int,
-) -> Iterator[list[Rendering] | Pause]:
+) -> Steps[Event]:
     """Render all tasks, the first alone; where memory does not suffice, in smaller batches.
+
+    Where batches are worth it, candidates of other requests may be rendered with each of these.
 
     On a CPU the second waits until the first is sent: the threads that blend it would have to share
     the cores with the networks, and it would come late.
@@ -179,8 +196,12 @@ def _render(
         if not pending:
             return
         batch = pending[: batch_sizes(len(pending), size)[0]]
+        made: list[Rendering] | None = None
+        if batch_size > 1 and not batch[0].candidate.is_smooth:
+            num = len(batch) * len(session.placements)
+            made = yield RenderJoint(entry, num, batch_size, document, session, batch)
         try:
-            renderings = document.render(session, batch)
+            renderings = made or document.render(session, batch)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -222,6 +243,9 @@ def warm_up_steps(models: DeviceModels, entry: Entry) -> Steps[None]:
     for size in (1 << k for k in reversed(range(largest.bit_length()))):
         inpainter.render(encoding, np.repeat(codes, size, axis=0))
         yield
+        if size > 1:
+            inpainter.render_each([encoding] * size, np.repeat(codes, size, axis=0))
+            yield
     if measured := peak_memory(models.device):
         log.info(
             "model=%s device=%s batch_size=%d computed_mib=%d measured_mib=%d",

@@ -26,6 +26,7 @@ class Budget:
     limit: int = 0  # bytes of all models together; 0: no limit of our own
     largest_batch: int = 1  # renderings at a time, at most
     graphs: bool = False  # whether the device keeps CUDA graphs
+    lanes: int = 1  # requests that are worked on at the same time
 
     def batch_size(self, info: ModelInfo) -> int:
         """Return the largest power of two of renderings at a time that fits; at least 1."""
@@ -54,7 +55,7 @@ class Budget:
         """Weights, graphs, and the runs before a graph is recorded, which are not in its pool."""
         need = info.footprint
         graphs = need.graphs(size) if self.graphs else 0
-        return need.weights + graphs + need.working(size)
+        return need.weights + graphs + self.lanes * need.working(size)
 
 
 def gpu_budget(free: int, share: float, limit: int, largest_batch: int) -> Budget:
@@ -69,7 +70,7 @@ def gpu_budget(free: int, share: float, limit: int, largest_batch: int) -> Budge
 
 
 def cpu_budget(
-    free: int | None, infos: Sequence[ModelInfo], limit: int, largest_batch: int
+    free: int | None, infos: Sequence[ModelInfo], limit: int, largest_batch: int, lanes: int = 1
 ) -> Budget:
     """Return the budget of the models in the machine's own memory.
 
@@ -80,11 +81,13 @@ def cpu_budget(
         infos: of the models.
         limit: bytes, from the settings; 0: none.
         largest_batch: renderings at a time, at most.
+        lanes: requests at the same time, at most.
     """
-    everything = Budget(limit, largest_batch)
+    everything = Budget(limit, largest_batch, lanes=lanes)
     if limit or free is None or everything.most(infos) <= free // 2:
         return everything
-    return Budget(max(free // 2, *map(everything.at_work, infos)), largest_batch)
+    least = max(map(everything.at_work, infos))
+    return Budget(max(free // 2, least), largest_batch, lanes=lanes)
 
 
 def request_budget(free: int | None, models: int) -> int:

@@ -1,12 +1,13 @@
 """The models on one device: loaded when they are needed, dropped when others need their room.
 
-Everything here runs on the worker that owns the device, but `is_loaded`, which may be asked from
-anywhere.
+Everything here runs on the workers that own the device, but `is_loaded`, which may be asked from
+anywhere. A step goes on with the model that it was given even if another worker unloads it.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Generator
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class DeviceModels:
-    """What one worker works with. The least recently used model leaves first."""
+    """What a device's workers work with. The least recently used model leaves first."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class DeviceModels:
         self._budget = budget or Budget()
         self._on_unload = on_unload
         self._clock = clock
+        self._lock = threading.RLock()  # of the device's workers
         self._loaded: dict[Entry, Inpainter] = {}
         self._last_used: dict[Entry, float] = {}
 
@@ -62,14 +64,15 @@ class DeviceModels:
 
     def use(self, entry: Entry) -> Inpainter:
         """Return the model, loaded if it is not; others leave when they do not fit beside it."""
-        self._last_used[entry] = self._clock()
-        if entry not in self._loaded:
-            if self._budget.limit:
-                room = self._budget.limit - self.needed(entry)
-                while self._resident() > room and self.unload_oldest(entry):
-                    pass
-            self._loaded[entry] = self._load(entry)
-        return self._loaded[entry]
+        with self._lock:
+            self._last_used[entry] = self._clock()
+            if entry not in self._loaded:
+                if self._budget.limit:
+                    room = self._budget.limit - self.needed(entry)
+                    while self._resident() > room and self.unload_oldest(entry):
+                        pass
+                self._loaded[entry] = self._load(entry)
+            return self._loaded[entry]
 
     def _load(self, entry: Entry) -> Inpainter:
         while True:
@@ -90,8 +93,9 @@ class DeviceModels:
 
     def unload(self, entry: Entry) -> bool:
         """Free the model's memory; False if it was not loaded."""
-        if self._loaded.pop(entry, None) is None:
-            return False
+        with self._lock:
+            if self._loaded.pop(entry, None) is None:
+                return False
         self._on_unload(entry.name, self)
         free_cached_memory(self.device)
         log.info("model=%s loaded=false device=%s", entry.name, self.device)
@@ -99,8 +103,9 @@ class DeviceModels:
 
     def unload_oldest(self, keep: Entry) -> bool:
         """Free the least recently used model other than `keep`; False if there is none."""
-        others = [entry for entry in self._loaded if entry is not keep]
-        return bool(others) and self.unload(min(others, key=self._last_used.__getitem__))
+        with self._lock:
+            others = [entry for entry in self._loaded if entry is not keep]
+            return bool(others) and self.unload(min(others, key=self._last_used.__getitem__))
 
     def unload_idle(self, idle_s: float) -> Generator[None, None, None]:
         """Steps that free the models which nobody used for so long."""

@@ -1,1 +1,1 @@
-"""One worker thread for each device, and the queue before them."""
+"""Whose step is next on which device, the workers that take it, and the queue before them."""

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from ..errors import RequestError, TooMuch
-from .engine import Urgency
+from .shares import Urgency
 
 PATIENCE_S = 10.0  # so long the oldest request that waits lets more urgent ones go first
 

@@ -1,17 +1,23 @@
-"""One worker thread owns each device; the event loop only waits.
+"""Worker threads own the devices; the event loop only waits.
 
 All workers share one queue. A piece of work is a generator: each of its steps occupies a device for
 at most one candidate (or one batch), and what it yields goes to the event loop at once. The worker
-that takes the first step takes all of them, since what they leave on its device is nowhere else;
-work may also ask for a certain worker from the start. Between two steps a worker checks
-whether the work was cancelled or its deadline passed, whether its reader keeps up, and whether
-something more urgent waits: an edit (a slider that moves) goes before a fill, and a fill before
-background work such as warming up. Work that yields `PAUSE` goes on when its reader has dealt with
-everything before it; meanwhile only what is more urgent takes its turn, unless the reader dawdles.
+that takes the first step decides on which device all of them run, since what they leave there is
+nowhere else; work may also ask for a certain device from the start. Whose step is next is decided
+by `shares.py`, for each device; before a step a worker checks whether the work was cancelled, its
+deadline passed, or its reader does not keep up. Work that yields `PAUSE` goes on when its reader
+has dealt with everything before it; meanwhile its client's later work waits too, unless the reader
+dawdles.
 
-Nothing here knows gRPC, protobuf or a model: each worker has a "home" (what is on its device),
-which it hands to the work that it takes. A lost device ends all work, on the other devices too:
-only a fresh program gets it back.
+Work that yields a `Joint` can do its next step together with that of others, which is then one step
+for all of them.
+
+A device may have several workers ("lanes"): on a processor two requests on one thread each are done
+sooner than one after the other on two threads.
+
+Nothing here knows gRPC, protobuf or a model: each device has a "home" (what is on it), which
+workers hand to the work that they take. A lost device ends all work, on the other devices too: only
+a fresh program gets it back.
 """
 
 from __future__ import annotations
@@ -20,16 +26,20 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from enum import Enum, IntEnum
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Generator, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 from ..errors import DeadlinePassed, TooMuch, Unavailable
+from .shares import TURN_S, Shares, Urgency
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 H = TypeVar("H")
-Steps = Generator[T, None, None]
+Steps = Generator[T, Any, None]
 
 MAX_UNREAD = 4  # results that a slow reader may leave lying before its work is set aside
 PATIENCE_S = 0.5
@@ -44,12 +54,21 @@ class Pause(Enum):
 PAUSE: Final = Pause.PAUSE
 
 
-class Urgency(IntEnum):
-    """Smaller goes first; equal ones in the order of their arrival."""
+@dataclass(frozen=True, eq=False)
+class Joint(ABC):
+    """What work yields whose next step can be done together with others of the same kind.
 
-    EDIT = 0
-    FILL = 1
-    BACKGROUND = 2
+    The work is sent its part of what `together` returned, or None: then it does the step itself.
+    The reader does not see it.
+    """
+
+    kind: Hashable  # only those of one kind go together
+    size: int  # how much there is to do
+    most: int  # how much may be done together
+
+    @abstractmethod
+    def together(self, others: Sequence[Any]) -> Sequence[Any]:
+        """Do it together with others; return what this one made, then what each of them made."""
 
 
 class Ticket(Generic[H, T]):
@@ -66,8 +85,10 @@ class Ticket(Generic[H, T]):
         deadline: float | None,
         arrival: int,
         home: H | None,
+        client: Hashable,
     ) -> None:
-        self.home = home  # of the only worker that may take the next step; None: any may
+        self.home = home  # of the only device that may take the next step; None: any may
+        self.client = client
         self.urgency = urgency
         self.arrival = arrival
         self.deadline = deadline  # of time.monotonic(); None: none
@@ -76,6 +97,7 @@ class Ticket(Generic[H, T]):
         self.cancelled = False
         self.unread = 0  # results sent and not yet dealt with; guarded by the engine's lock
         self.paused = False  # whether the last step yielded PAUSE
+        self.joint: Joint | None = None  # what the last step yielded, if it was one
         self.stepped = 0.0  # when the last step ended
         self.set_aside = False  # waits for its reader; guarded by the engine's lock
         self._engine = engine
@@ -113,8 +135,8 @@ class Ticket(Generic[H, T]):
 
     # The worker's side.
 
-    def step(self, home: H) -> bool:
-        """Take one step; False when there are no more."""
+    def step(self, home: H, shared: object = None) -> bool:
+        """Take one step, or be sent what was done together; False when there are no more."""
         if self.cancelled:
             self.end(None)
             return False
@@ -126,7 +148,7 @@ class Ticket(Generic[H, T]):
                 self._steps = self._make_steps(home)
                 self._make_steps = None
             assert self._steps is not None
-            result = next(self._steps)
+            result = self._steps.send(shared)
         except StopIteration:
             self.end(None)
             return False
@@ -134,9 +156,15 @@ class Ticket(Generic[H, T]):
             self.end(self._engine.checked(error))
             return False
         self.paused = result is PAUSE
-        if not self.paused:
+        self.joint = result if isinstance(result, Joint) else None
+        if self.is_read:
             self._send(False, result)
         return True
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its reader is told of the last step."""
+        return not self.paused and self.joint is None
 
     def end(self, error: BaseException | None) -> None:
         """End the results, with an error if one is given, and free what the steps hold."""
@@ -161,48 +189,59 @@ class Engine(Generic[H]):
         homes: Sequence[H],
         max_queue: int,
         *,
+        lanes: int = 1,
         on_start: Callable[[H], None] = lambda home: None,
+        on_lanes: Callable[[H, int], None] = lambda home, count: None,
         is_fatal: Callable[[BaseException], bool] = lambda error: False,
         on_failure: Callable[[str], None] = lambda sentence: None,
         remedy: str = "restart the daemon",
         patience_s: float = PATIENCE_S,
+        turn_s: float = TURN_S,
     ) -> None:
-        """One worker for each of `homes`.
+        """Workers for each of `homes`.
 
+        lanes: how many workers each has.
         on_start: called in each worker's thread before all work.
+        on_lanes: called in a worker's thread before a step when another number of its device's
+            workers have something to do than at its last one; told how many.
         is_fatal: whether an error of a step means that its device is lost.
         on_failure: told once, in the thread that found it, what clients are told from then on.
         remedy: the end of that sentence.
         patience_s: how long a pause keeps what comes after it waiting.
+        turn_s: how long a client's fill goes on before others that were given as much.
         """
         self.homes = tuple(homes)
         self.max_queue = max_queue
         self._on_start = on_start
+        self._on_lanes = on_lanes
         self._is_fatal = is_fatal
         self._on_failure = on_failure
         self._remedy = remedy
         self._patience_s = patience_s
         self._lock = threading.Condition()
+        self._shares = [Shares(turn_s) for _ in self.homes]
         self._ready: list[Ticket[H, Any]] = []  # what may take its next step
         self._open: set[Ticket[H, Any]] = set()  # all that have not ended
         self._arrivals = 0
-        self._steps_began: list[float | None] = [None] * len(self.homes)
+        self._lanes = lanes
+        self._steps_began: list[float | None] = [None] * (lanes * len(self.homes))
+        self._taken: list[list[Ticket[H, Any]]] = [[] for _ in self._steps_began]  # by worker
         self._stopping = False
         self._failure: Unavailable | None = None
         self._threads = [
             threading.Thread(target=self._work, args=(k,), name=f"device-{k}", daemon=True)
-            for k in range(len(self.homes))
+            for k in range(len(self._steps_began))
         ]
 
     def start(self) -> None:
-        """Start a worker for each device; work that was queued before begins now."""
+        """Start the workers; work that was queued before begins now."""
         for thread in self._threads:
             thread.start()
 
-    def check_room(self, urgency: Urgency = Urgency.FILL) -> None:
+    def check_room(self, urgency: Urgency = Urgency.FILL, client: Hashable = "") -> None:
         """Raise what `submit` would raise now."""
         with self._lock:
-            self._check_room(urgency)
+            self._check_room(urgency, client)
 
     def submit(
         self,
@@ -210,18 +249,20 @@ class Engine(Generic[H]):
         urgency: Urgency = Urgency.FILL,
         deadline: float | None = None,
         home: H | None = None,
+        client: Hashable = "",
     ) -> tuple[Ticket[H, T], int]:
-        """Queue work, on the event loop; returns its ticket and how much work is before it.
+        """Queue work, on the event loop; returns its ticket and about how much work is before it.
 
-        steps: given the home of the worker that takes them. home: of the worker that must.
+        steps: given the home of the worker that takes them. home: of the device that must. client:
+        whose work it is; all clients have the same share of a device.
 
         Raises TooMuch when the queue is full, Unavailable when the engine stops or has failed.
         """
         with self._lock:
-            self._check_room(urgency)
+            self._check_room(urgency, client)
             self._arrivals += 1
-            ticket = Ticket(self, steps, urgency, deadline, self._arrivals, home)
-            before = sum(not t.cancelled and t < ticket for t in self._open)
+            ticket = Ticket(self, steps, urgency, deadline, self._arrivals, home, client)
+            before = self._before(ticket)
             self._open.add(ticket)
             self._make_ready(ticket)
         return ticket, before
@@ -247,9 +288,10 @@ class Engine(Generic[H]):
 
     @property
     def busy(self) -> list[bool]:
-        """Whether each worker takes a step now, in the order of `homes`."""
+        """Whether each device takes a step now, in the order of `homes`."""
         with self._lock:
-            return [began is not None for began in self._steps_began]
+            began = self._steps_began
+            return [any(began[k :: len(self.homes)]) for k in range(len(self.homes))]
 
     def trouble(self, stall_s: float) -> str | None:
         """Return why a worker is not healthy, or None. `stall_s`: the longest credible step."""
@@ -300,69 +342,167 @@ class Engine(Generic[H]):
             if thread.ident is not None:
                 thread.join(max(0.0, until - time.monotonic()))
 
-    def _check_room(self, urgency: Urgency) -> None:
+    def _check_room(self, urgency: Urgency, client: Hashable) -> None:
         if self._failure is not None:
             raise self._failure.again()
         if self._stopping:
             raise Unavailable("STOPPING")
-        if urgency != Urgency.BACKGROUND and self._waiting() >= self.max_queue + self._idle():
+        if urgency != Urgency.BACKGROUND and self._is_full(client):
             raise TooMuch("QUEUE_FULL", limit=self.max_queue)
 
     def _waiting(self) -> int:
-        return sum(
-            t.started is None and not t.cancelled and t.urgency != Urgency.BACKGROUND
-            for t in self._open
-        )
+        return sum(map(_waits, self._open))
 
     def _idle(self) -> int:
         """Count the workers with nothing started, whether or not they have noticed what waits."""
-        return max(0, len(self.homes) - sum(t.started is not None for t in self._open))
+        return max(0, len(self._threads) - sum(t.started is not None for t in self._open))
+
+    def _is_full(self, client: Hashable) -> bool:
+        """Return whether the queue has no room for this client.
+
+        One that waits for nothing yet has room even where others filled the queue, up to twice its
+        length.
+        """
+        waiting, room = self._waiting(), self.max_queue + self._idle()
+        if waiting < room:
+            return False
+        has_some = any(_waits(t) and t.client == client for t in self._open)
+        return has_some or waiting >= room + self.max_queue
+
+    def _before(self, ticket: Ticket[H, Any]) -> int:
+        """Count what goes before new work: its client's own, and as much of each other client."""
+        ahead = Counter(t.client for t in self._open if not t.cancelled and t < ticket)
+        own = ahead.pop(ticket.client, 0)
+        if ticket.urgency == Urgency.BACKGROUND:
+            return own + ahead.total()
+        return own + sum(min(count, own + 1) for count in ahead.values())
 
     def _make_ready(self, ticket: Ticket[H, Any]) -> None:
         self._ready.append(ticket)
         self._lock.notify_all()  # only the worker that may take it knows that it may
 
-    def _next(self, home: H) -> Ticket[H, Any] | None:
-        """What the worker with this home takes up next, or None. The caller holds the lock."""
-        own = [t for t in self._ready if t.home is None or t.home is home]
-        if not own:
-            return None
-        first, late = min(own), time.monotonic() - self._patience_s
-        held_back = any(
-            t.set_aside and t.paused and t.stepped > late and t.home is home and t < first
+    def _next(self, number: int) -> list[Ticket[H, Any]]:
+        """What a worker takes up next: one piece of work, and what goes together with it.
+
+        The caller holds the lock.
+        """
+        home, late = self._home(number), time.monotonic() - self._patience_s
+        paused = [
+            t
             for t in self._open
-        )
-        return None if held_back else first
+            if t.set_aside and t.paused and t.stepped > late and t.home is home
+        ]
+        free = [
+            t
+            for t in self._ready
+            if (t.home is None or t.home is home)
+            and not any(p < t and _is_one_matter(p, t) for p in paused)
+        ]
+        if not free:
+            return []
+        shares = self._shares[number % len(self.homes)]
+        busy = {t.client for t in [*paused, *self._running(number)]}
+        chosen = shares.choose(free, busy, number)
+        taken = [chosen]
+        joint = None if chosen.cancelled else chosen.joint
+        if joint is not None:
+            room = joint.most - joint.size
+            others = [t for t in free if t is not chosen and _goes_with(t, joint)]
+            for other in shares.companions(chosen, others):
+                if other.joint is not None and other.joint.size <= room:
+                    room -= other.joint.size
+                    taken.append(other)
+        return taken
+
+    def _running(self, number: int) -> Iterator[Ticket[H, Any]]:
+        """What the workers of the same device are at."""
+        for taken in self._taken[number % len(self.homes) :: len(self.homes)]:
+            yield from (t for t in taken if t.urgency != Urgency.BACKGROUND)
+
+    def _home(self, number: int) -> H:
+        return self.homes[number % len(self.homes)]
 
     def _work(self, number: int) -> None:
-        home = self.homes[number]
+        home, lanes = self._home(number), 0
         self._on_start(home)
         while True:
             with self._lock:
-                while not self._stopping and (ticket := self._next(home)) is None:
+                while not self._stopping and not (taken := self._next(number)):
                     self._lock.wait(self._patience_s if self._ready else None)
                 if self._stopping:
                     break
-                assert ticket is not None
-                self._ready.remove(ticket)
-                ticket.home = home
-                self._steps_began[number] = time.monotonic()
-            if self._failure is not None:
-                ticket.end(self._failure.again())
-                more = False
-            else:
-                more = ticket.step(home)
+                for ticket in taken:
+                    self._ready.remove(ticket)
+                    ticket.home = home
+                self._taken[number] = taken
+                began = self._steps_began[number] = time.monotonic()
+                clients = [t.client for t in taken if t.urgency != Urgency.BACKGROUND]
+                shares = self._shares[number % len(self.homes)]
+                expected = {client: shares.begin(client) for client in clients}
+                busy = self._busy_lanes(number)
+            if busy != lanes:
+                lanes = busy
+                self._on_lanes(home, lanes)
+            going_on = self._step(taken, home)
             with self._lock:
+                self._taken[number] = []
                 self._steps_began[number] = None
-                if not more:
-                    continue
-                ticket.stepped = time.monotonic()
-                ticket.unread += not ticket.paused
-                ticket.set_aside = ticket.awaits_reader
-                if not ticket.set_aside:
-                    self._make_ready(ticket)
+                now = time.monotonic()
+                for client, expected_s in expected.items():
+                    part = clients.count(client) / len(clients)
+                    shares.end(client, expected_s, (now - began) * part)
+                for ticket in going_on:
+                    ticket.stepped = now
+                    ticket.unread += ticket.is_read
+                    ticket.set_aside = ticket.awaits_reader
+                    if not ticket.set_aside:
+                        self._make_ready(ticket)
         with self._lock:
+            # Another worker ends those that are not of this device, or that it is at itself.
             left = [t for t in self._open if t.home is None or t.home is home]
-            self._open.difference_update(left)  # another worker ends those that are not its own
+            left = [t for t in left if not any(t in taken for taken in self._taken)]
+            self._open.difference_update(left)
         for ticket in left:
             ticket.end(Unavailable("STOPPING"))
+
+    def _busy_lanes(self, number: int) -> int:
+        """Count the workers of this one's device that have or will have something to do."""
+        home = self._home(number)
+        at_work = sum(
+            bool(taken) for taken in self._taken[number % len(self.homes) :: len(self.homes)]
+        )
+        return min(
+            self._lanes, at_work + sum(t.home is None or t.home is home for t in self._ready)
+        )
+
+    def _step(self, taken: Sequence[Ticket[H, Any]], home: H) -> list[Ticket[H, Any]]:
+        """Take a step of all that was taken; return what goes on."""
+        if self._failure is not None:
+            for ticket in taken:
+                ticket.end(self._failure.again())
+            return []
+        shared: Sequence[object] = [None] * len(taken)
+        if len(taken) > 1:
+            joint, *others = (ticket.joint for ticket in taken)
+            try:
+                assert joint is not None
+                shared = joint.together(others)
+            except Exception as error:
+                # Each on its own: so an error is told to whom it concerns.
+                log.info("steps could not be taken together: %r", error)
+        return [t for t, made in zip(taken, shared, strict=True) if t.step(home, made)]
+
+
+def _waits(ticket: Ticket[Any, Any]) -> bool:
+    """Return whether it is a request that has not begun."""
+    is_request = ticket.urgency != Urgency.BACKGROUND
+    return is_request and ticket.started is None and not ticket.cancelled
+
+
+def _is_one_matter(paused: Ticket[Any, Any], ticket: Ticket[Any, Any]) -> bool:
+    """Return whether work that pauses keeps this waiting."""
+    return paused.client == ticket.client or ticket.urgency == Urgency.BACKGROUND
+
+
+def _goes_with(ticket: Ticket[Any, Any], joint: Joint) -> bool:
+    return not ticket.cancelled and ticket.joint is not None and ticket.joint.kind == joint.kind

@@ -37,9 +37,11 @@ from ..models.device import device_names
 from ..models.device_models import DeviceModels
 from ..models.registry import Entry, ModelRegistry
 from ..scheduling.admission import Admission, Reservation
-from ..scheduling.engine import Engine, Steps, Ticket, Urgency
+from ..scheduling.engine import Engine, Steps, Ticket
+from ..scheduling.shares import Urgency
 from ..scheduling.work_marker import Killed, WorkMarker
 from . import parsing
+from .clients import client_of
 from .limits import limits_message
 from .messages import candidate_event, frames_chosen, in_chunks
 from .request_log import Account, Accounts
@@ -96,7 +98,10 @@ class InpaintService(pb_grpc.InpaintServicer):
                 seeds=len(order.seeds),
                 variants=len(order.variants),
             )
-            self._parts.engine.check_room()  # told before the pictures are on their way
+            client = client_of(context)
+            self._parts.engine.check_room(
+                client=client
+            )  # told before the pictures are on their way
             resolution = max(choice.info.resolution for choice in choices)
             price = price_of_fill(order, resolution, _inline_bytes(header))
             session_id = SessionCache.new_id()
@@ -109,6 +114,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     lambda models: fill_steps(models, choices, order, *pictures),
                     Urgency.FILL,
                     _deadline(context),
+                    client=client,
                 )
                 total = len(order.seeds) * (1 + len(order.variants))
                 with Complete(context) as answers:
@@ -152,7 +158,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 return
             if order.source is None:
                 raise NotFound("session", order.session_id)
-            self._parts.engine.check_room(Urgency.EDIT)
+            self._parts.engine.check_room(Urgency.EDIT, client_of(context))
             session_id = SessionCache.new_id()
             resolution = max(e.info.resolution for e in self._parts.models.entries.values())
             price = price_of_source(order.source, order, resolution, _inline_bytes(header.source))
@@ -228,6 +234,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             Urgency.EDIT,
             _deadline(context),
             served.home,
+            client_of(context),
         )
         with Complete(context) as answers:
             await self._answer(
@@ -384,11 +391,11 @@ class InpaintService(pb_grpc.InpaintServicer):
         self, steps: Callable[[DeviceModels], Steps[T]], context: Context
     ) -> list[T]:
         """Everything that the steps yield, on all devices; given up if the client is."""
-        engine, deadline = self._parts.engine, _deadline(context)
+        engine, deadline, client = self._parts.engine, _deadline(context), client_of(context)
         tickets: list[Ticket[DeviceModels, T]] = []
         try:
             for home in engine.homes:
-                tickets.append(engine.submit(steps, Urgency.FILL, deadline, home)[0])
+                tickets.append(engine.submit(steps, Urgency.FILL, deadline, home, client)[0])
             return [result for ticket in tickets async for result in ticket.results()]
         finally:
             for ticket in tickets:

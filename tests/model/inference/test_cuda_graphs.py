@@ -51,6 +51,21 @@ def test_replays_give_what_the_operations_give(arch: Arch) -> None:
     assert recorder.replays == 2 + 2 * (1 + 2 + 7) + 2 * (1 + 1 + 3)
 
 
+@pytest.mark.parametrize("arch", ARCHS)
+def test_codes_of_several_pictures_go_together(arch: Arch) -> None:
+    recorder = FakeRecorder()
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (7, 32, 32, 3), dtype=np.uint8)
+    hole = (rng.random((32, 32)) < 0.5).astype(np.uint8)
+    results = []
+    for inpainter in (graphed(recorder, arch), tiny_inpainter(arch=arch)):
+        encodings = [inpainter.encode(image, hole) for image in images]
+        codes = np.concatenate([inpainter.sample(e, [k]) for k, e in enumerate(encodings)])
+        results.append(inpainter.render_each(encodings, codes))
+    np.testing.assert_allclose(results[0], results[1], atol=2e-6)
+    assert recorder.recordings == len(["encode", "code", "each of 4", "each of 2", "1"])
+
+
 def test_a_code_does_not_depend_on_its_companions() -> None:
     inpainter = graphed(FakeRecorder())
     encoding = inpainter.encode(np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 255, np.uint8))

@@ -75,6 +75,19 @@ def test_a_batch_renders_like_single_candidates(dtype: str) -> None:
     assert np.abs(batch - single).max() <= 1 / 255
 
 
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_codes_of_several_pictures_render_like_each_alone(dtype: str, arch: Arch) -> None:
+    inpainter = tiny_inpainter(resolution=64, dtype=dtype, arch=arch)
+    holes = [some_hole(64), np.full((64, 64), 255, np.uint8), np.zeros((64, 64), np.uint8)]
+    encodings = [inpainter.encode(picture(64), hole) for hole in holes]
+    codes = np.concatenate([inpainter.sample(e, [k]) for k, e in enumerate(encodings)])
+    together = inpainter.render_each(encodings, codes)
+    pairs = zip(encodings, codes, strict=True)
+    single = np.concatenate([inpainter.render(encoding, code[None]) for encoding, code in pairs])
+    assert np.abs(together - single).max() <= 1 / 255
+
+
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_reduced_precision_is_close_to_fp32(dtype: str) -> None:
     """At least 45 dB, also where weights are so large that fp16 would overflow as they stand."""

@@ -18,12 +18,21 @@ from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import Limits
 from inpaint_server.errors import OutOfMemory
-from inpaint_server.filling.filling import Event, Placed, edit_steps, fill_steps, warm_up_steps
+from inpaint_server.filling.filling import (
+    Event,
+    Placed,
+    RenderJoint,
+    edit_steps,
+    fill_steps,
+    warm_up_steps,
+)
 from inpaint_server.models.budget import Budget
 from inpaint_server.models.device_models import DeviceModels
 from inpaint_server.models.registry import BundleLoader, ModelRegistry
 from inpaint_server.scheduling.engine import PAUSE, Engine, Steps, Ticket
 from inpaint_server.wire import parsing
+
+EDIT = pb.Edit(name="brighter", value=2.0)
 
 
 class Counting(BundleLoader):
@@ -162,6 +171,44 @@ def test_after_a_cancel_no_further_batch_is_rendered() -> None:
         assert len(indices(events)) in (1 + 4, 1 + 4 + 4)
 
     asyncio.run(body())
+
+
+def test_candidates_of_several_requests_are_rendered_together() -> None:
+    """And are what they are alone."""
+    loader = Counting()
+    models = DeviceModels(loader, Budget(largest_batch=8))
+    fills = [steps_of(loader, count)(models) for count in (1, 3)]
+    joints = [next(e for e in fill if isinstance(e, RenderJoint)) for fill in fills]
+    assert [(joint.size, joint.most) for joint in joints] == [(1, 8), (1, 8)]
+    first, second = joints
+    shared = first.together([second])
+    assert loader.batches == [], "not one by one"
+    results = [fill.send(made) for fill, made in zip(fills, shared, strict=True)]
+    assert results == shared
+    (alone,) = [e[0] for e in events_of(Counting(), 1, 1) if isinstance(e, list)]
+    for (rendering,) in shared:
+        assert np.abs(rendering.outputs[0] - alone.outputs[0]).max() <= 1 / 255
+        assert rendering.unedited is None
+    rest = list(fills[1])
+    assert indices(rest) == [1, 2], "and it goes on as ever"
+    assert loader.batches == [2]
+
+
+def test_an_edit_rides_along_and_keeps_what_it_is_fitted_to() -> None:
+    loader = Counting()
+    models = DeviceModels(loader, Budget(largest_batch=8))
+    (served,) = [e.served for e in steps_of(loader, 1)(models) if isinstance(e, Placed)]
+    order = parsing.edit_order(pb.EditHeader(session_id="s", edits=[EDIT]), Limits())
+    edit, fill = edit_steps(models, served, 0, order), steps_of(loader, 1)(models)
+    joints = [next(e for e in work if isinstance(e, RenderJoint)) for work in (edit, fill)]
+    (edited,), (plain,) = joints[1].together([joints[0]])[::-1]
+    assert edited.unedited is not None
+    assert np.abs(edited.unedited[0] - plain.outputs[0]).max() <= 1 / 255
+    assert np.abs(edited.outputs[0] - plain.outputs[0]).max() > 1 / 255
+    (alone,) = [
+        e[0] for e in edit_steps(DeviceModels(loader), served, 0, order) if isinstance(e, list)
+    ]
+    assert np.abs(edited.outputs[0] - alone.outputs[0]).max() <= 1 / 255
 
 
 def test_an_edit_on_another_device_encodes_for_itself() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_server.errors import TooMuch
 from inpaint_server.scheduling.admission import PATIENCE_S, Admission
-from inpaint_server.scheduling.engine import Urgency
+from inpaint_server.scheduling.shares import Urgency
 
 Body = Callable[[], Awaitable[None]]
 

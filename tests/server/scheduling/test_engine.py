@@ -18,8 +18,8 @@ from inpaint_server.scheduling.engine import (
     Pause,
     Steps,
     Ticket,
-    Urgency,
 )
+from inpaint_server.scheduling.shares import Urgency
 
 
 def run(
