@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak stress buf coverage dist demo run bench clean
+.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak stress test-container buf coverage dist demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ test-hosts-next: setup  ## the same in Krita 6 and GIMP 3.2, of Debian's unstabl
 
 test-dependencies: setup  ## the lowest and the newest versions that pyproject.toml allows
 	scripts/test-dependencies lowest newest
+
+test-container: setup  ## build the container image with podman, and try it
+	PYTHONPATH=tests/support scripts/test-container
 
 buf: setup  ## the wire contract by buf's rules, which comes from npm
 	npm install --prefix build/buf --no-save --silent --ignore-scripts @bufbuild/buf@1.75.0

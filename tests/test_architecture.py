@@ -195,6 +195,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "output": {"colour", "images", "jobs", "layers", "metadata", "sheet", "whole_files"},
         "fill": {"images", "jobs", "masks", "output"},
         "batch": {"exit_status", "fill", "images", "output"},
+        "daemons": {"exit_status"},
         "commands": {
             "batch",
             "connection",
@@ -205,7 +206,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "output",
             "standalone",
         },
-        "cli": {"commands", "exit_status", "images"},
+        "cli": {"daemons", "commands", "exit_status", "images"},
         "__main__": {"cli"},
     },
 }

@@ -28,6 +28,7 @@ FIRST_CALL_S = 10.0  # how long a connection may be there without a valid call
 MOST_SILENT = 64  # connections of one address without a valid call, however short
 SPARED_S = 1.0  # the age up to which a connection counts for none of this: its call is on its way
 LOOK_EVERY_S = 0.5
+TOLD_EVERY_S = 60.0
 KEPT_FILES = 256  # of those that the process may open: for models, devices and logs
 MOST_CONNECTIONS = 16_384
 
@@ -88,13 +89,15 @@ class ConnectionGuard:
         self._admitted.add(peer)
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled. The log has one line a minute of it."""
+        ended, told = 0, time.monotonic() - TOLD_EVERY_S
         try:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
-                ended = self.look()
-                if ended:
+                ended += self.look()
+                if ended and time.monotonic() - told >= TOLD_EVERY_S:
                     log.warning("connections_without_a_call=%d ended=true", ended)
+                    ended, told = 0, time.monotonic()
         finally:
             os.close(self._spare)
             os.close(self._null)
