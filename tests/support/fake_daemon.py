@@ -86,6 +86,7 @@ class Script:
     notices: tuple[pb.Notice, ...] = ()  # the same, as newer daemons tell it
     reason: pb_status.ErrorInfo | None = None  # of what fails
     larger: str = ""  # a second model, which answers the fills that name none
+    last_killed: pb.LastKilled | None = None  # how the daemon before it ended
     tell: Callable[[str], None] = lambda line: None
 
 
@@ -128,6 +129,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 max_variants=16,
                 max_queue=16,
             ),
+            last_killed=self.script.last_killed,
         )
 
     async def LoadModel(self, request: pb.LoadModelRequest, context: Any) -> pb.LoadModelResponse:
