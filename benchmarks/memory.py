@@ -52,7 +52,7 @@ from inpaint_client import (
 )
 from inpaint_client.discovery import read_runtime_file
 from inpaint_model.document.geometry import Box as ModelBox
-from inpaint_model.pipeline.memory_price import picture_bytes, working_bytes
+from inpaint_model.pipeline.memory_price import working_bytes
 
 MIB = 1 << 20
 GROUPS = Path("/sys/fs/cgroup")
@@ -75,7 +75,7 @@ class Case(NamedTuple):
         margin = (self.side - self.hole) // 2
         hole = ModelBox(margin, margin, self.hole, self.hole)
         size = self.bits // 8
-        pictures = picture_bytes(self.side, self.side, self.channels, size)
+        pictures = self.side**2 * (self.channels * size + 1)
         return pictures + working_bytes(crop, hole, self.channels * size + 1)
 
 

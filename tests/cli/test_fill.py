@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from daemons import DaemonProcess
+from inpaint_cli.commands import _info_lines
 from inpaint_cli.images import Document, read_document, write_document
 from inpaint_cli.jobs import mixed_picture
-from inpaint_client import Box
+from inpaint_client import Box, DaemonInfo, LastKilled
 from PIL import Image, ImageCms
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -450,3 +451,10 @@ def test_nothing_loads_torch() -> None:
     code = "import sys, inpaint_cli.commands; print(sorted({'torch', 'scipy'} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
+
+
+def test_info_tells_what_the_last_daemon_was_killed_at() -> None:
+    killed = LastKilled(("Fill crop=8192x8192x3 seeds=4",), 5.0)
+    lines = _info_lines(DaemonInfo(last_killed=killed))
+    assert lines[1].startswith("The last daemon was killed while it worked (Fill crop=8192x8192x3")
+    assert len(_info_lines(DaemonInfo())) == 1

@@ -15,6 +15,7 @@ from fake_daemon import colour_of
 from fake_process import fake_daemon
 from gimp_host import Profile, wait_for
 from gimp_layers import result_of
+from relay import Relay
 from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
@@ -203,6 +204,22 @@ def test_a_plug_in_that_is_killed_frees_the_daemon_and_leaves_the_image_alone(
         result = run.result().value
     assert result["status"] != "success"
     untouched(result)
+
+
+def test_another_daemon_goes_on_with_a_fill(lonely: Profile) -> None:
+    with (
+        fake_daemon("--delay", "1") as first,
+        fake_daemon() as second,
+        Relay([first.address, second.address]) as relay,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        lonely.environment["INPAINT_SERVER"] = relay.address
+        run = pool.submit(lonely.console, "one_fill", candidates=4)
+        first.wait_for("sent 2")
+        first.kill()
+        result = run.result().value
+    assert (result["status"], result["error"]) == ("success", "")
+    assert len(result["tree"][0][1]) == 4
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from inpaint_krita.runs.wishes import Wishes, fill_job
 from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
 from PIL import Image
+from relay import Relay
 
 TOKEN = "secret"
 pytestmark = pytest.mark.hosts
@@ -346,6 +347,29 @@ def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> N
         arguments = {"pid": daemon.process.pid}
         value = run_krita("trouble", reach(daemon), arguments=arguments).value
     assert value["notice"]
+
+
+def test_another_daemon_goes_on_with_a_fill(run_krita: RunKrita, tmp_path: Path) -> None:
+    """One that is killed in the middle; what it lacked comes into the same group, in one step."""
+    (tmp_path / "token").write_text("one-token-for-both")
+    config = f"token_file: {tmp_path / 'token'}"
+    folders = tmp_path / "first", tmp_path / "second"
+    for folder in folders:
+        folder.mkdir()
+    with (
+        DaemonProcess(folders[0], slow_s=1.0, config=config) as first,
+        DaemonProcess(folders[1], config=config) as second,
+        Relay([each.runtime()["address"] for each in (first, second)]) as relay,
+    ):
+        value = run_krita(
+            "resumed",
+            {"INPAINT_SERVER": relay.address, "INPAINT_TOKEN": "one-token-for-both"},
+            arguments={"pid": first.process.pid},
+        ).value
+    assert "ended in the middle of the fill" in value["notice"]
+    assert not value["is_problem"]
+    assert value["layers"] == len(value["seeds"]) == len(set(value["seeds"])) == 5
+    assert value["groups"] == 2
 
 
 def test_the_daemon_is_started(run_krita: RunKrita, krita: KritaHost, tmp_path: Path) -> None:

@@ -384,6 +384,34 @@ def test_the_daemon_speaks_the_artists_language(
         script.fail, script.reason, script.notices = "", None, ()
 
 
+def test_a_fill_that_went_on_with_another_daemon_says_so(
+    presenter: Presenter, window: Window
+) -> None:
+    CATALOG.use_languages(["de"])
+    try:
+        presenter.fill(job(count=2, model="fail:END:1"), source)
+        window.until(lambda: presenter.state.phase is Phase.READY)
+    finally:
+        CATALOG.use_languages(["en"])
+    assert window.notice.startswith("Der Dienst hat mitten im Füllen aufgehört.")
+    assert [each.candidate.index for each in presenter.renderings] == [0, 1]
+    assert [each.candidate.seed for each in presenter.renderings] == [7, 8]
+
+
+def test_what_the_last_daemon_was_killed_at_is_said_once(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    work = ["Fill model=portrait crop=8192x8192x3 seeds=4"]
+    daemon.service.script.last_killed = pb.LastKilled(work=work, began_unix_s=5.0)
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.IDLE)
+    assert window.notice.startswith(f"The last daemon was killed while it worked ({work[0]}).")
+    presenter.dismiss()
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.IDLE)
+    assert window.notice == ""
+
+
 def test_a_warning_that_was_dismissed_does_not_come_back_with_the_results(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:

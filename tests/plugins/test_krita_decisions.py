@@ -12,6 +12,7 @@ from inpaint_client.errors import (
     ConnectionLost,
     InpaintError,
     NoDaemon,
+    NotAnswering,
     ProgramNotFound,
     StartFailed,
     Unauthenticated,
@@ -226,6 +227,7 @@ class TestConnection:
             (Unauthenticated("no token"), True, Phase.FAILED, Mend.SETTINGS),
             (BadInput("no address"), False, Phase.FAILED, Mend.SETTINGS),
             (ConnectionLost("broke"), False, Phase.FAILED, Mend.RECONNECT),
+            (NotAnswering("Nothing comes."), False, Phase.FAILED, Mend.RECONNECT),
         ],
     )
     def test_each_failure_has_words_and_a_button(

@@ -87,6 +87,7 @@ class Script:
     reason: pb_status.ErrorInfo | None = None  # of what fails
     busy: int = 0  # how many fills are refused with a hint to try again, before any is taken
     larger: str = ""  # a second model, which answers the fills that name none
+    last_killed: pb.LastKilled | None = None  # how the daemon before it ended
     tell: Callable[[str], None] = lambda line: None
 
 
@@ -129,6 +130,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 max_variants=16,
                 max_queue=16,
             ),
+            last_killed=self.script.last_killed,
         )
 
     async def LoadModel(self, request: pb.LoadModelRequest, context: Any) -> pb.LoadModelResponse:

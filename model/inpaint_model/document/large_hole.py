@@ -101,13 +101,14 @@ class LargeHole:
 
     width: int
     height: int
+    most_px: int  # that it is reduced to
     cut: Callable[[Box], Surroundings]  # those of a box of the region
 
     @cached_property
     def octave(self) -> int:
         """How often the region is halved."""
         times = 0
-        while self.width * self.height >> 2 * times > LARGE:
+        while self.width * self.height >> 2 * times > self.most_px:
             times += 1
         return times
 

@@ -8,8 +8,8 @@ Outside the hole a patch has no coverage.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -48,6 +48,7 @@ class Placement:
     source: Source = field(repr=False)
     filled: Hole = field(repr=False)  # of all groups, of the picture's size and origin
     whole: bool  # whether all of the group is filled, also where it reaches beyond the frame
+    most_px: int | None = None  # that fills are fitted in at once; None: as many as one hole may
 
     @property
     def box(self) -> Box:
@@ -110,9 +111,9 @@ class Placement:
     def surroundings(self) -> Surroundings | LargeHole:
         """What all fills of the hole are fitted to, made once."""
         region = self.region
-        if region.width * region.height <= LARGE:
+        if self.fitted_px == region.width * region.height:
             return self._surroundings(region)
-        return LargeHole(region.width, region.height, self._cut)
+        return LargeHole(region.width, region.height, self.fitted_px, self._cut)
 
     def _all(self, values: torch.Tensor) -> list[tuple[Box, torch.Tensor]]:
         """Return values of the whole region [3, H, W] as the only part."""
@@ -121,7 +122,7 @@ class Placement:
     @property
     def fitted_px(self) -> int:
         """How many pixels fills are fitted in at once; memory goes by them."""
-        return min(self.region.width * self.region.height, LARGE)
+        return min(self.region.width * self.region.height, self.most_px or LARGE)
 
     @property
     def has_surroundings(self) -> bool:
@@ -224,6 +225,14 @@ def place(
         filled,
         whole,
     )
+
+
+def sharing_memory(placements: Sequence[Placement]) -> list[Placement]:
+    """Return the placements of a hole's groups, fitted in no more memory than one large hole."""
+    regions = (placement.region for placement in placements)
+    if sum(region.width * region.height for region in regions) <= LARGE:
+        return list(placements)
+    return [replace(placement, most_px=LARGE // len(placements)) for placement in placements]
 
 
 def _trimmed(hole: Hole) -> Hole:

@@ -11,7 +11,7 @@ from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.grouping import Choice
 from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.notices import Notice
-from inpaint_model.document.placement import Placement, check_hole, place
+from inpaint_model.document.placement import Placement, check_hole, place, sharing_memory
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reproducer, affordable, refined
 from inpaint_model.framing.search import propose
@@ -60,7 +60,7 @@ def frame_holes(
     if isinstance(frame, Frame):
         return [place(picture, hole, frame, model.resolution, overview=overview)]
     choose = partial(_choice, model, picture, hole, overview, search=frame == "auto")
-    return [
+    placements = [
         place(
             picture,
             group,
@@ -75,6 +75,7 @@ def frame_holes(
         )
         for group, chosen in hole.groups(choose, thin=_thin_px(picture))
     ]
+    return sharing_memory(placements)
 
 
 def _thin_px(picture: DocumentPicture) -> int:

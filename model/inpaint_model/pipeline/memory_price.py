@@ -18,11 +18,6 @@ _ALWAYS = 16 << 20  # bytes of codes, outputs and attachments
 RING_PX = ring_px(float("inf"))  # the widest
 
 
-def picture_bytes(width: int, height: int, channels: int, itemsize: int) -> int:
-    """Return the bytes of a crop and its hole."""
-    return width * height * (channels * itemsize + 1)
-
-
 def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
     """Return what filling takes on top of the pictures, at most.
 
@@ -37,21 +32,19 @@ def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
     return _ALWAYS + max(_FRAMING * px, blending + _COPIES * px * pixel_bytes)
 
 
-def largest_side(budget: int, channels: int, itemsize: int, pixel_bytes: int) -> int:
+def largest_side(budget: int, picture_bytes: int, pixel_bytes: int) -> int:
     """Return the side of the largest square crop that can be filled in so many bytes, px; 0: none.
 
     Args:
         budget: bytes.
-        channels: of the crop.
-        itemsize: bytes of one of its samples.
+        picture_bytes: of a pixel of crop and hole.
         pixel_bytes: as in `working_bytes`.
     """
     low, high = 0, 1 << 16
     while high - low > 1:
         side = (low + high) // 2
         box = Box(0, 0, side, side)
-        needed = picture_bytes(side, side, channels, itemsize)
-        if needed + working_bytes(box, box, pixel_bytes) <= budget:
+        if picture_bytes * side**2 + working_bytes(box, box, pixel_bytes) <= budget:
             low = side
         else:
             high = side

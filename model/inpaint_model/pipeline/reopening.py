@@ -11,7 +11,7 @@ from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import Choice, Part
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
-from inpaint_model.document.placement import place
+from inpaint_model.document.placement import place, sharing_memory
 from inpaint_model.pipeline.recipe import (
     Group,
     ModelIdentity,
@@ -62,7 +62,7 @@ def reopened(
         )
         for part, group, source in zip(_parts(hole, recipe), recipe.groups, sources, strict=True)
     ]
-    session = FillSession(model, picture, hole, placements, recipe.blending)
+    session = FillSession(model, picture, hole, sharing_memory(placements), recipe.blending)
     session.candidates[0] = (
         SMOOTH
         if recipe.method == "smooth"

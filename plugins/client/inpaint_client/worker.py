@@ -43,7 +43,7 @@ Receive = Callable[[Message], None]
 PATIENCE_S = 30.0  # how long a run that has not begun waits for a daemon that is loading
 RETRIES = 2  # of a run that the daemon has no room for now, if it says when to ask again
 LONGEST_WAIT_S = 10.0  # before one of them
-RESUME_PATIENCE_S = 5.0  # how long a run whose daemon ended waits for another one
+RESUME_PATIENCE_S = 15.0  # how long a run whose daemon ended waits for another one to start
 
 _RESUMED = Sentence(
     "The daemon ended in the middle of the fill. What is missing is asked for once more."

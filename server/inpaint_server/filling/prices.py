@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box
-from inpaint_model.pipeline.memory_price import largest_side, picture_bytes, working_bytes
+from inpaint_model.pipeline.memory_price import largest_side, working_bytes
 from inpaint_model.pipeline.session import UNEDITED_KEPT
 
 from ..errors import TooMuch
@@ -24,18 +24,17 @@ class Price:
 
     crop: Box  # of the document
     hole: Box  # the hole lies in it; the whole crop as long as that is all that is known
-    channels: int  # of the crop
-    itemsize: int  # of one of its samples, bytes
-    pixel_bytes: int  # of a candidate, with coverage
+    picture_bytes: int  # of a pixel of crop and hole; twice, if they came with the header
+    pixel_bytes: int  # of a candidate's pixel, with coverage
     others: int  # bytes of further pictures, and of what the network makes
     present: int = 0  # bytes of pictures that came with the header
 
     @property
     def total(self) -> int:
         """All of it."""
-        pictures = picture_bytes(self.crop.width, self.crop.height, self.channels, self.itemsize)
+        pictures = self.picture_bytes * self.crop.width * self.crop.height
         working = working_bytes(self.crop, self.hole, self.pixel_bytes)
-        return pictures + working + self.others + self.present
+        return pictures + working + self.others
 
     def of_hole(self, hole: Box) -> Price:
         """Return the price when the box of the hole is known."""
@@ -43,7 +42,7 @@ class Price:
 
     def refusal(self, budget: int) -> TooMuch:
         """Return what a client is told if the request can never fit."""
-        side = largest_side(budget - self.others, self.channels, self.itemsize, self.pixel_bytes)
+        side = largest_side(budget - self.others, self.picture_bytes, self.pixel_bytes)
         return TooMuch("REQUEST_TOO_LARGE", needed=self.total >> 20, limit=budget >> 20, side=side)
 
 
@@ -75,7 +74,7 @@ def price_of_source(source: SourceOrder, order: EditOrder, resolution: int, pres
     others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(order)
     if source.placing is None:
         square = Box(0, 0, resolution, resolution)
-        return Price(square, square, 3, 1, 4, others)
+        return Price(square, square, 4, 4, others)
     itemsize = (order.output_dtype or source.placing.crop.dtype).itemsize
     return _price(source.placing, itemsize, others, present)
 
@@ -99,11 +98,11 @@ def _mixed_bytes(order: EditOrder) -> int:
 
 def _price(placing: Placing, output_itemsize: int, others: int, present: int) -> Price:
     crop = placing.crop
+    of_pictures = crop.channels * crop.dtype.itemsize + 1
     return Price(
         placing.box,
         placing.box,
-        crop.channels,
-        crop.dtype.itemsize,
+        of_pictures * (2 if present else 1),
         crop.channels * output_itemsize + 1,
         others,
         present,

@@ -19,7 +19,7 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.large_hole import LargeHole, noise_at
-from inpaint_model.document.placement import Fitting, place
+from inpaint_model.document.placement import Fitting, place, sharing_memory
 from scipy import ndimage
 
 SIDE, RESOLUTION = 240, 32
@@ -30,8 +30,7 @@ INNER = Frame(SIDE / 2, SIDE / 2, 130)  # the hole reaches beyond it
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Make regions of this test large, and tiles small enough that there are several."""
-    monkeypatch.setattr(placement, "LARGE", 1000)
-    monkeypatch.setattr(large_hole, "LARGE", 15_000)
+    monkeypatch.setattr(placement, "LARGE", 15_000)
     monkeypatch.setattr(large_hole, "_TILE", 80)
     return monkeypatch
 
@@ -83,6 +82,19 @@ def test_only_large_regions_are_divided(small: pytest.MonkeyPatch) -> None:
     small.setattr(placement, "LARGE", placed.region.width * placed.region.height)
     again = place(PICTURE, Hole(ellipse()), WHOLE, RESOLUTION)
     assert isinstance(again.surroundings, Surroundings)
+
+
+def test_groups_share_what_one_large_hole_may_take(small: pytest.MonkeyPatch) -> None:
+    hole = np.zeros((SIDE, SIDE), np.uint8)
+    hole[20:60, 20:60] = hole[150:200, 150:200] = 255
+    groups = [place(PICTURE, Hole(hole), WHOLE, RESOLUTION) for _ in range(3)]
+    shared = sharing_memory(groups)
+    assert sum(each.fitted_px for each in shared) <= 15_000
+    assert all(isinstance(each.surroundings, LargeHole) for each in shared)
+    small.setattr(
+        placement, "LARGE", sum(each.region.width * each.region.height for each in groups)
+    )
+    assert [each.most_px for each in sharing_memory(groups)] == [None] * 3
 
 
 def test_without_blending_tiles_are_the_models_own_pixels(small: pytest.MonkeyPatch) -> None:

@@ -623,6 +623,22 @@ def test_what_asks_for_no_decision_is_no_message(docker: Docker, script: Script)
     assert not panel.run_row.details.isVisible()
 
 
+def test_what_the_last_daemon_was_killed_at_is_said_once(docker: Docker, script: Script) -> None:
+    work = ["Fill model=portrait crop=8192x8192x3 seeds=4"]
+    script.last_killed = pb.LastKilled(work=work, began_unix_s=5.0)
+    docker.controller.open()
+    until(docker.panel.notice.isVisible)
+    words = docker.panel.notice.words.text()
+    assert words.startswith(f"The last daemon was killed while it worked ({work[0]}).")
+    docker.controller.dismiss()
+    asked = docker.controller.state.connection
+    docker.controller.open()
+    script.last_killed = None
+    docker.controller.open()
+    until(lambda: docker.controller.state.connection != asked)
+    assert not docker.panel.notice.isVisible()
+
+
 def test_a_message_of_the_daemon_is_in_the_artists_language(docker: Docker, script: Script) -> None:
     script.notices = (pb.Notice(code="ONLY_INSIDE", text="Only inside."),)
     text.CATALOG.use_languages(["de"])

@@ -9,6 +9,7 @@ from inpaint_client.errors import (
     BadInput,
     InpaintError,
     NoDaemon,
+    NotAnswering,
     ProgramNotFound,
     StartFailed,
     Unauthenticated,
@@ -113,6 +114,8 @@ def _heading(error: InpaintError | None) -> str:
         return tr("The daemon asks for a token")
     if isinstance(error, Unavailable):
         return tr("The daemon went away")
+    if isinstance(error, NotAnswering):
+        return tr("The daemon does not answer")
     return tr("The daemon cannot be used")
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from inpaint_client.daemon import Starting, ensure_daemon
 from inpaint_client.discovery import find_daemon, is_local_choice
 from inpaint_client.endpoint import Endpoint
-from inpaint_client.errors import Cancelled, InpaintError, NoDaemon, Unavailable
+from inpaint_client.errors import Cancelled, InpaintError, NoDaemon, NotAnswering, Unavailable
 from inpaint_client.events import Done, Failed, Message
 from inpaint_client.info import DaemonInfo
 from inpaint_client.requests import Job
@@ -106,7 +106,7 @@ class Link(QtCore.QObject):
         """A run failed: if that tells about the daemon, say so and look again."""
         if isinstance(error, Cancelled):
             return
-        if isinstance(error, (NoDaemon, Unavailable)):
+        if isinstance(error, (NoDaemon, NotAnswering, Unavailable)):
             self._set(Connection(Phase.FAILED, error=error, is_remote=self.is_remote))
 
     def close(self) -> None:
