@@ -226,6 +226,22 @@ def test_mutual_tls(certificates: Path, job: Jobs) -> None:
             client.info()
 
 
+def test_all_connections_of_a_program_have_one_name() -> None:
+    """By which the daemon gives each program the same share of its device."""
+
+    async def names() -> list[str]:
+        endpoint = parse_endpoint("127.0.0.1:1")
+        clients = [Client(endpoint), Client(endpoint), Client(endpoint, name="another")]
+        for client in clients:
+            await client.aclose()
+        return [client._metadata["inpaint-client"] for client in clients]
+
+    one, same, another = asyncio.run(names())
+    assert one == same
+    assert 8 <= len(one) <= 64
+    assert another == "another"
+
+
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_token_missing_or_wrong(slow_daemon: FakeDaemon, job: Jobs, token: str) -> None:
     with connect(slow_daemon.address, token) as client:
