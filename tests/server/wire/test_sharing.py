@@ -72,23 +72,29 @@ def test_a_full_queue_has_room_for_another_client(slow_daemon: DaemonProcess) ->
             call.cancel()
 
 
-@pytest.fixture(scope="module")
-def batching_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    """As on a GPU: up to eight renderings at a time, of whichever requests."""
-    folder = tmp_path_factory.mktemp("batching")
-    with DaemonProcess(folder, config="{batch_size: 8, threads: 1}") as process:
+@pytest.fixture(
+    scope="module",
+    params=["{batch_size: 8, threads: 1}", "{threads: 3}", "{batch_size: 4, threads: 2}"],
+    ids=["batches", "lanes", "both"],
+)
+def sharing_daemon(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DaemonProcess]:
+    """Batches of several requests, as on a GPU; several requests at a time, as on a processor."""
+    folder = tmp_path_factory.mktemp("sharing")
+    with DaemonProcess(folder, config=request.param) as process:
         process.runtime()
         yield process
 
 
-def test_fills_in_batches_with_others_are_what_they_are_alone(
-    daemon: DaemonProcess, batching_daemon: DaemonProcess
+def test_fills_beside_others_are_what_they_are_alone(
+    daemon: DaemonProcess, sharing_daemon: DaemonProcess
 ) -> None:
     with daemon.caller() as caller:
         alone = [caller.fill(header(seeds=[10 * k], count=5)) for k in range(6)]
 
     def fill(k: int) -> Answer:
-        with named(batching_daemon, f"client {k}") as caller:
+        with named(sharing_daemon, f"client {k}") as caller:
             start.wait(20)
             return caller.fill(header(seeds=[10 * k], count=5))
 
