@@ -126,7 +126,7 @@ def test_a_unix_socket_is_served_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> None:
-    """A fill that runs, one that waits, and a daemon started while the first one restarts."""
+    """Fills that run, some that wait, and a daemon started while the first one restarts."""
     with DaemonProcess(tmp_path, slow_s=0.2) as daemon, daemon.caller() as caller:
         session = caller.fill(header(seeds=[1])).session_id
         answers: list[str] = []
@@ -136,15 +136,15 @@ def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> No
                 other.fill(header(seeds=[1], count=60))
             answers.append(str(raised.value.details()))
 
-        others = [threading.Thread(target=fill) for _ in range(2)]
+        others = [threading.Thread(target=fill) for _ in range(6)]  # more than there are workers
         for other in others:
             other.start()
-        assert eventually(lambda: caller.info().queue_length == 1, PATIENCE_S)
+        assert eventually(lambda: caller.info().queue_length > 0, PATIENCE_S)
         with pytest.raises(grpc.RpcError, match="run the fill again"):
             caller.edit(pb.EditHeader(session_id=session, seed=LOST))  # goes before fills
         for other in others:
             other.join(PATIENCE_S)
-        assert len(answers) == 2
+        assert len(answers) == len(others)
         assert all("run the fill again" in answer for answer in answers)
         with DaemonProcess(tmp_path) as second:
             assert second.ended() == 2, "the lock was never free"
