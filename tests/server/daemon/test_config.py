@@ -103,7 +103,10 @@ def test_every_number_has_a_range() -> None:
         ("limits: {max_side: 0}", "`limits.max_side` must be at least 1, not 0"),
         ("limits: {max_side: 65537}", "`limits.max_side` must be at most 65536, not 65537"),
         ("limits: {max_seeds: 0}", "`limits.max_seeds` must be at least 1, not 0"),
-        ("limits: {max_pending_bytes: -1}", "`limits.max_pending_bytes` must be at least 0, not -1"),
+        (
+            "limits: {max_pending_bytes: -1}",
+            "`limits.max_pending_bytes` must be at least 0, not -1",
+        ),
     ],
 )
 def test_what_is_refused_names_file_key_and_remedy(tmp_path: Path, text: str, words: str) -> None:
