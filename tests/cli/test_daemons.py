@@ -43,9 +43,9 @@ def test_ps_says_what_the_daemon_is_doing(daemon: DaemonProcess, inpaint: Comman
     assert shown.returncode == 0, shown.stderr
     first, *lines = shown.stdout.splitlines()
     place = f"{re.escape(runtime['address'])}, process {runtime['pid']}"
-    assert re.fullmatch(rf"inpaint-server \S+ at {place}, up \d+ s", first)
+    assert re.fullmatch(rf"inpaint-server \S+ at {place}, up \d+ (s|min)", first)
     found = dict(line.split(maxsplit=1) for line in lines)
-    assert found["device"].endswith("0 of 1 workers busy")
+    assert re.search(r"0 of [1-4] workers busy$", found["device"])
     assert found["queue"] == "0 waiting, 0 calls open"
     assert int(found["memory"].split()[0]) > 100
     assert re.fullmatch(r"[1-9]\d*, \d+ MiB", found["sessions"])
@@ -57,7 +57,7 @@ def test_ps_for_scripts(daemon: DaemonProcess, inpaint: Command) -> None:
     assert told["pid"] == daemon.process.pid
     assert told["address"] == daemon.runtime()["address"]
     assert [model["name"] for model in told["models"]] == ["tiny"]
-    assert told["activity"]["workers"] == 1
+    assert 1 <= told["activity"]["workers"] <= 4  # one for each thread of the processor
     assert "token" not in json.dumps(told)
 
 
