@@ -82,7 +82,7 @@ def test_stop_lets_a_fill_end_and_waits(tmp_path: Path) -> None:
             f"stopping {name}, process {runtime['pid']}",
             "stopped",
         ]
-        assert eventually(lambda: daemon.process.poll() == 0, 1.0)
+        assert eventually(lambda: daemon.process.poll() == 0, 10.0)
         assert list(running)[-1].WhichOneof("event") == "done"
 
 

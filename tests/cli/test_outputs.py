@@ -42,6 +42,7 @@ def test_a_file_in_the_place_of_the_folder(
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.full_disk
 @pytest.mark.parametrize("form", ["png", "jpeg", "tiff", "webp"])
 def test_a_full_disk_leaves_no_part_of_a_file(
     daemon: DaemonProcess, pair: tuple[Path, Path], tmp_path: Path, form: str

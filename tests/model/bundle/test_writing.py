@@ -27,6 +27,7 @@ def imported(
 
 
 @pytest.mark.slow
+@pytest.mark.full_disk
 def test_a_full_disk_leaves_no_part_of_a_bundle(tmp_path: Path) -> None:
     ended = imported(
         tmp_path / "b",

@@ -251,6 +251,7 @@ def test_the_runtime_folder_of_another_user_is_passed_over(
 
 
 @pytest.mark.slow
+@pytest.mark.full_disk
 def test_a_full_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
     """No file of this process may have a byte: for writing that is as good as a full disk."""
     ended = subprocess.run(
