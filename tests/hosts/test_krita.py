@@ -351,8 +351,10 @@ def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> N
 
 def test_another_daemon_goes_on_with_a_fill(run_krita: RunKrita, tmp_path: Path) -> None:
     """One that is killed in the middle; what it lacked comes into the same group, in one step."""
-    (tmp_path / "token").write_text("one-token-for-both")
-    config = f"token_file: {tmp_path / 'token'}"
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("one-token-for-both")
+    config = f"token_file: {token}"
     folders = tmp_path / "first", tmp_path / "second"
     for folder in folders:
         folder.mkdir()
