@@ -293,6 +293,17 @@ class Engine(Generic[H]):
             began = self._steps_began
             return [any(began[k :: len(self.homes)]) for k in range(len(self.homes))]
 
+    @property
+    def workers(self) -> int:
+        """How many workers there are, on all devices together."""
+        return len(self._threads)
+
+    @property
+    def busy_workers(self) -> int:
+        """How many of them take a step now."""
+        with self._lock:
+            return sum(began is not None for began in self._steps_began)
+
     def trouble(self, stall_s: float) -> str | None:
         """Return why a worker is not healthy, or None. `stall_s`: the longest credible step."""
         with self._lock:

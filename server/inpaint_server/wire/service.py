@@ -348,11 +348,11 @@ class InpaintService(pb_grpc.InpaintServicer):
             )
 
     def _activity(self) -> pb.Activity:
-        busy = self._parts.engine.busy
+        engine = self._parts.engine
         return pb.Activity(
             calls=self._parts.accounts.running,
-            busy_workers=sum(busy),
-            workers=len(busy),
+            busy_workers=engine.busy_workers,
+            workers=engine.workers,
             sessions=len(self._parts.sessions),
             session_bytes=self._parts.sessions.num_bytes,
             memory_bytes=resident_bytes(),

@@ -43,6 +43,29 @@ def nothing(home: str) -> Steps[None]:
     yield None
 
 
+def test_workers_are_counted_on_all_devices() -> None:
+    """Two devices with three workers each, of which one holds a step."""
+
+    async def body(engine: Engine[str]) -> None:
+        engine.start()
+        gate, entered = threading.Event(), threading.Event()
+
+        def hold(home: str) -> Steps[None]:
+            entered.set()
+            gate.wait(10)
+            yield None
+
+        assert (engine.busy_workers, engine.workers) == (0, 6)
+        ticket, _ = engine.submit(hold)
+        await asyncio.to_thread(entered.wait, 10)
+        assert (engine.busy_workers, engine.workers) == (1, 6)
+        assert sorted(engine.busy) == [False, True]
+        gate.set()
+        await everything(ticket)
+
+    run(body, homes=("one", "two"), lanes=3)
+
+
 # -- Clients ---------------------------------------------------------------------------------------
 
 
