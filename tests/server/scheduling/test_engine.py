@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+from engines import count_to, everything, run
 from eventually import eventually_async
 from inpaint_server.errors import DeadlinePassed, TooMuch, Unavailable
 from inpaint_server.scheduling.engine import (
@@ -20,30 +21,6 @@ from inpaint_server.scheduling.engine import (
     Ticket,
 )
 from inpaint_server.scheduling.shares import Urgency
-
-
-def run(
-    test: Callable[[Engine[str]], Coroutine[Any, Any, None]],
-    homes: Sequence[str] = ("one",),
-    **settings: Any,
-) -> None:
-    async def body() -> None:
-        engine = Engine(homes, max_queue=4, **settings)
-        engine.start()
-        try:
-            await asyncio.wait_for(test(engine), 20)
-        finally:
-            engine.stop()
-
-    asyncio.run(body())
-
-
-def count_to(n: int) -> Steps[int]:
-    yield from range(n)
-
-
-async def everything(ticket: Ticket[str, Any]) -> list[Any]:
-    return [result async for result in ticket.results()]
 
 
 def refuses(engine: Engine[str]) -> bool:

@@ -5,38 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
+from engines import count_to, everything, run
 from inpaint_server.errors import TooMuch, Unavailable
 from inpaint_server.scheduling.engine import PAUSE, Engine, Joint, Pause, Steps, Ticket
 from inpaint_server.scheduling.shares import Urgency
 
-
-def run(
-    test: Callable[[Engine[str]], Coroutine[Any, Any, None]],
-    homes: Sequence[str] = ("one",),
-    max_queue: int = 8,
-    **settings: Any,
-) -> None:
-    async def body() -> None:
-        engine = Engine(homes, max_queue, **settings)
-        try:
-            await asyncio.wait_for(test(engine), 20)
-        finally:
-            engine.stop()
-
-    asyncio.run(body())
-
-
-def count_to(n: int) -> Steps[int]:
-    yield from range(n)
-
-
-async def everything(ticket: Ticket[str, Any]) -> list[Any]:
-    return [result async for result in ticket.results()]
+run_stopped = partial(run, max_queue=8, is_started=False)  # until all work waits
 
 
 def nothing(home: str) -> Steps[None]:
@@ -63,7 +43,7 @@ def test_workers_are_counted_on_all_devices() -> None:
         gate.set()
         await everything(ticket)
 
-    run(body, homes=("one", "two"), lanes=3)
+    run_stopped(body, homes=("one", "two"), lanes=3)
 
 
 # -- Clients ---------------------------------------------------------------------------------------
@@ -95,7 +75,7 @@ def test_a_long_request_does_not_keep_another_client_waiting() -> None:
         long.cancel()
         await reader
 
-    run(body)
+    run_stopped(body)
 
 
 def test_a_client_that_waits_for_nothing_has_room_in_a_full_queue() -> None:
@@ -113,7 +93,7 @@ def test_a_client_that_waits_for_nothing_has_room_in_a_full_queue() -> None:
         for ticket in tickets:
             await everything(ticket)
 
-    run(body, max_queue=3)
+    run_stopped(body, max_queue=3)
 
 
 def test_the_position_counts_as_much_of_others_as_of_oneself() -> None:
@@ -123,7 +103,7 @@ def test_the_position_counts_as_much_of_others_as_of_oneself() -> None:
         assert engine.submit(nothing, Urgency.EDIT, client="c")[1] == 0
         assert engine.submit(nothing, client="c")[1] == 1 + 2 + 2
 
-    run(body)
+    run_stopped(body)
 
 
 def test_a_pause_does_not_keep_other_clients_waiting() -> None:
@@ -139,7 +119,7 @@ def test_a_pause_does_not_keep_other_clients_waiting() -> None:
         assert await everything(other) == [0, 1, 2]
         assert await everything(unread) == [1, 2]
 
-    run(body, patience_s=60.0)
+    run_stopped(body, patience_s=60.0)
 
 
 # -- Lanes -----------------------------------------------------------------------------------------
@@ -160,7 +140,7 @@ def test_two_workers_of_one_device_work_at_the_same_time() -> None:
         for ticket in tickets:
             assert await everything(ticket) == ["one"] * 3
 
-    run(body, lanes=2, on_lanes=lambda home, count: told.append(count))
+    run_stopped(body, lanes=2, on_lanes=lambda home, count: told.append(count))
     assert 2 in told
 
 
@@ -182,7 +162,7 @@ def test_a_request_is_at_one_worker_at_a_time() -> None:
         assert await everything(ticket) == list(range(50))
         assert most == 1
 
-    run(body, lanes=4)
+    run_stopped(body, lanes=4)
 
 
 def test_one_request_alone_has_all_threads() -> None:
@@ -192,7 +172,7 @@ def test_one_request_alone_has_all_threads() -> None:
         engine.start()
         assert len(await everything(engine.submit(lambda home: count_to(20))[0])) == 20
 
-    run(body, lanes=4, on_lanes=lambda home, count: told.append(count))
+    run_stopped(body, lanes=4, on_lanes=lambda home, count: told.append(count))
     assert set(told) == {1}
 
 
@@ -224,7 +204,7 @@ def test_stopping_waits_for_the_step_of_every_lane() -> None:
                 await everything(ticket)
         assert closed == ["one", "one"]
 
-    run(body, lanes=2)
+    run_stopped(body, lanes=2)
 
 
 # -- Steps that are taken together -----------------------------------------------------------------
@@ -274,7 +254,7 @@ def test_steps_of_one_kind_are_taken_together() -> None:
         assert made == [["A", "A"], ["B", "B"], ["C", "C"]]
         assert any("+" in call for call in calls)
 
-    run(body, turn_s=0.0)
+    run_stopped(body, turn_s=0.0)
 
 
 def test_no_more_than_fit_are_taken_together() -> None:
@@ -285,7 +265,7 @@ def test_no_more_than_fit_are_taken_together() -> None:
         assert await written(engine, *works) == [["AA"] * 2, ["BB"] * 2, ["CC"] * 2]
         assert sorted(calls) == ["aa", "aa", "bb", "bb", "cc", "cc"]
 
-    run(body, turn_s=0.0)
+    run_stopped(body, turn_s=0.0)
 
 
 def test_other_kinds_do_not_go_together() -> None:
@@ -296,7 +276,7 @@ def test_other_kinds_do_not_go_together() -> None:
         assert await written(engine, *works) == [["A"] * 2, ["B"] * 2]
         assert sorted(calls) == ["a", "a", "b", "b"]
 
-    run(body, turn_s=0.0)
+    run_stopped(body, turn_s=0.0)
 
 
 def test_what_fails_together_is_done_by_each_alone() -> None:
@@ -308,7 +288,7 @@ def test_what_fails_together_is_done_by_each_alone() -> None:
         assert "a+b" in calls or "b+a" in calls
         assert calls.count("a") == calls.count("b") == 2
 
-    run(body, turn_s=0.0)
+    run_stopped(body, turn_s=0.0)
 
 
 def test_an_error_after_a_step_together_is_only_its_own() -> None:
@@ -326,7 +306,7 @@ def test_an_error_after_a_step_together_is_only_its_own() -> None:
             await everything(bad)
         assert await everything(good) == ["A", "A"]
 
-    run(body, turn_s=0.0)
+    run_stopped(body, turn_s=0.0)
 
 
 def test_what_was_cancelled_is_not_done_with_others() -> None:
@@ -349,4 +329,4 @@ def test_what_was_cancelled_is_not_done_with_others() -> None:
         assert await everything(held) == ["G", "G"]
         assert calls == ["g", "g"]
 
-    run(body, turn_s=0.0)
+    run_stopped(body, turn_s=0.0)

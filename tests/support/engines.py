@@ -1,0 +1,41 @@
+"""An engine on the event loop of one test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from inpaint_server.scheduling.engine import Engine, Steps, Ticket
+
+
+def run(
+    test: Callable[[Engine[str]], Coroutine[Any, Any, None]],
+    homes: Sequence[str] = ("one",),
+    max_queue: int = 4,
+    *,
+    is_started: bool = True,
+    **settings: Any,
+) -> None:
+    """Give the test an engine. One that is not started takes no step until the test starts it."""
+
+    async def body() -> None:
+        engine = Engine(homes, max_queue, **settings)
+        if is_started:
+            engine.start()
+        try:
+            await asyncio.wait_for(test(engine), 20)
+        finally:
+            engine.stop()
+
+    asyncio.run(body())
+
+
+def count_to(n: int) -> Steps[int]:
+    """Work of n steps."""
+    yield from range(n)
+
+
+async def everything(ticket: Ticket[str, Any]) -> list[Any]:
+    """All results of a piece of work."""
+    return [result async for result in ticket.results()]
