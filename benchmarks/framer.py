@@ -92,7 +92,7 @@ def transformed(
     shown = resample(inside.astype(np.float32) / np.float32(255), moved, box_side, box_side)
     alpha = shown[..., 3:].clip(0, 1)
     flat = shown[..., :3] * alpha + (1 - alpha) * background / 255
-    ((cx, cy),) = geometry.apply(geometry.inverse(matrix), [(truth.cx, truth.cy)])
+    ((cx, cy),) = geometry.transform_points(geometry.inverse(matrix), [(truth.cx, truth.cy)])
     return quantise(flat, np.uint8), Frame(float(cx), float(cy), side, truth.angle + turn)
 
 
@@ -102,7 +102,9 @@ def selection(
     """An ellipse over a part of the face, or a dot on it."""
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     points = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    u, v = geometry.apply(geometry.unit_from_document(frame), points).T.reshape(2, *shape[:2])
+    u, v = geometry.transform_points(geometry.unit_from_document(frame), points).T.reshape(
+        2, *shape[:2]
+    )
     middle = random.uniform(0.3, 0.7, 2)
     radius = random.uniform(0.08, 0.28, 2) if hides else (0.02, 0.02)
     inside = ((u - middle[0]) / radius[0]) ** 2 + ((v - middle[1]) / radius[1]) ** 2 < 1

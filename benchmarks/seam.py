@@ -25,7 +25,7 @@ from inpaint_model.document.compositing import composite
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.document.placement import Fitting, Placement, place
+from inpaint_model.document.placement import BlendFit, Placement, place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
 from numpy.typing import NDArray
@@ -53,7 +53,9 @@ def ellipse(shape: tuple[int, ...], frame: Frame, axes: tuple[float, ...]) -> Ho
     """An ellipse in a frame's coordinates, with a soft edge of about a pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     matrix = geometry.unit_from_document(frame)
-    u, v = geometry.apply(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
+    u, v = geometry.transform_points(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(
+        2, *shape[:2]
+    )
     cx, cy, rx, ry = axes
     size = np.hypot((u - cx) / rx, (v - cy) / ry)
     soft: NDArray[np.float64] = (1 - size) * min(rx, ry) * frame.side + 0.5
@@ -134,7 +136,7 @@ def measure(
             inside = placement.hole.mask
             truth = placement.document[inside].astype(np.float32)
             for blending, settings in SETTINGS.items():
-                full = composite(pixels, [Fitting.of(placement, output, settings).laid()])
+                full = composite(pixels, [BlendFit.of(placement, output, settings).to_patch()])
                 miss = np.abs(placement.box.cut(full)[inside] - truth).mean() / 255
                 step = added_step(pixels, full, hole)
                 yield Measured(region, blending, step, float(miss))

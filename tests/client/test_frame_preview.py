@@ -20,7 +20,7 @@ def test_it_is_the_daemons_square(
     seen = square_around(hole, Extent(width, height), resolution)
     theirs = geometry.box_frame(geometry.Box(*hole), width, height, resolution)
     assert seen[:3] == theirs[:3]
-    inside = geometry.share_inside(theirs, geometry.Box(*hole))
+    inside = geometry.overlap_fraction(theirs, geometry.Box(*hole))
     assert leaves(hole, seen) == (inside < 1)
 
 
@@ -40,5 +40,5 @@ def test_which_way_a_square_is_turned() -> None:
     box = Box(60, 40, 40, 10)
     for angle in (0.0, 20.0, -20.0, 45.0, 70.0):
         frame = Frame(80, 60, 60, angle)
-        theirs = geometry.share_inside(geometry.Frame(*frame), geometry.Box(*box))
+        theirs = geometry.overlap_fraction(geometry.Frame(*frame), geometry.Box(*box))
         assert leaves(box, frame) == (theirs < 1), angle

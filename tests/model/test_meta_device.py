@@ -16,7 +16,7 @@ from inpaint_model.data import transfer
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.framing.refining import neighbours, refined
+from inpaint_model.framing.refining import neighbours, refine_by_reconstruction
 from inpaint_model.inference.cuda_graphs import GraphedPasses
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.inference.passes import EagerPasses
@@ -265,7 +265,7 @@ class TestFilling:
         frame = Frame(35.0, 30.0, 40.0)
         with meta_device() as reads:
             inpainter = Inpainter(tiny_model(), tiny_inpainter().info, META, "fp32")
-            refined(inpainter, picture, hole, [frame])
+            refine_by_reconstruction(inpainter, picture, hole, [frame])
         assert reads.count == 2 * (1 + len(neighbours(frame)))  # codes and picture of each
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch, composite
 from inpaint_model.document.document_image import DocumentPicture
-from inpaint_model.document.placement import Fitting, Placement
+from inpaint_model.document.placement import BlendFit, Placement
 
 
 def composited(picture: DocumentPicture, patches: Sequence[Patch]) -> np.ndarray:
@@ -20,4 +20,4 @@ def filled(
     placement: Placement, output: np.ndarray, how: BlendSettings | None = None
 ) -> np.ndarray:
     """Return the placement's picture, filled with an output [R, R, 3] of the model."""
-    return composited(placement.picture, [Fitting.of(placement, output, how).laid()])
+    return composited(placement.picture, [BlendFit.of(placement, output, how).to_patch()])

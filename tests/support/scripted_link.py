@@ -123,7 +123,7 @@ class ScriptedLink(QtCore.QObject):
             return parse_recipe(job.source.recipe).method is Method.MODEL
         return self._smooth.get(job.session_id) != job.index
 
-    def look(self) -> None:
+    def extract_model_view(self) -> None:
         pass
 
     def start(self) -> None:

@@ -28,17 +28,17 @@ import torch
 from torch import Tensor
 
 from inpaint_model.document.borders import distance_to, fading_in, grown
-from inpaint_model.document.color_matching import RingMeans, Tone
+from inpaint_model.document.color_matching import ColorTransform, RingStatistics
 from inpaint_model.document.detail_matching import (
-    Match,
-    Octave,
-    bands,
-    detail_matches,
+    DetailGain,
+    KnownDetail,
+    apply_detail_gains,
+    detail_gains,
     known_detail,
-    matched_detail,
+    laplacian_bands,
     octaves,
 )
-from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.smooth_fill import smooth_fill
 
 MAX_FEATHER_PX = 256.0
@@ -67,35 +67,37 @@ RAW = BlendSettings(colour_match=False, gradient=False, grain=False)
 """The model's pixels as they are."""
 
 
-def ring_px(enlargement: float) -> int:
+def ring_px(upscale_factor: float) -> int:
     """Return how wide the ring of known pixels is that fills are matched on, 24 to 64 px.
 
-    enlargement: document px per model px.
+    upscale_factor: document px per model px.
     """
-    return int(min(max(24.0, 6 * enlargement), 64.0))
+    return int(min(max(24.0, 6 * upscale_factor), 64.0))
 
 
-class Fit(NamedTuple):
+class RegionFit(NamedTuple):
     """How one fill is fitted to its surroundings; its edits are laid in the same way."""
 
     settings: BlendSettings
-    tone: Tone | None
-    matches: list[Match] | None  # sharpness and grain
+    tone: ColorTransform | None
+    matches: list[DetailGain] | None  # sharpness and grain
     matched: Tensor  # [3, H, W]: the fill after these
     offset: Tensor | None  # [3, H, W]: what the membrane adds
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class BlendContext:
     """A hole with its ring of known pixels: what every fill of the hole is fitted to."""
 
     colour: Tensor = field(repr=False)  # [3, H, W]: the document
     hole: Tensor = field(repr=False)  # bool [H, W]: what the model fills
     beyond: Tensor = field(repr=False)  # bool [H, W]: the hole where the model's frame has ended
     known: Tensor = field(repr=False)  # bool [H, W]: seen by the document and by the model
-    staying: Tensor = field(repr=False)  # bool [H, W]: seen when all is filled, by the model or not
+    preserved: Tensor = field(
+        repr=False
+    )  # bool [H, W]: seen when all is filled, by the model or not
     visible: Tensor = field(repr=False)  # bool [H, W]: where the document is not transparent
-    enlargement: float  # document px per model px
+    upscale_factor: float  # document px per model px
     transition: float  # px inside the frame over which the fill blends into what is beyond
     seed: int  # of the grain
     octave: int = 0  # the document was halved so often; `large_hole` fits what is finer
@@ -103,7 +105,7 @@ class Surroundings:
     @cached_property
     def ring_px(self) -> int:
         """How wide the ring of known pixels is that fills are matched on, px of these pixels."""
-        return ring_px(self.enlargement) >> self.octave
+        return ring_px(self.upscale_factor) >> self.octave
 
     @cached_property
     def ring(self) -> Tensor:
@@ -118,12 +120,12 @@ class Surroundings:
     @cached_property
     def border(self) -> Tensor:
         """Which pixels touch the hole and stay, bool [H, W]."""
-        return grown(self.hole, _BORDER) & self.staying
+        return grown(self.hole, _BORDER) & self.preserved
 
     @cached_property
-    def detail(self) -> list[Octave]:
+    def detail(self) -> list[KnownDetail]:
         """The octaves of the document's detail, the finest first."""
-        count = octaves(self.enlargement) - self.octave
+        count = octaves(self.upscale_factor) - self.octave
         return known_detail(self.colour, self.hole, self.ring, count, self.seed)
 
     @cached_property
@@ -142,14 +144,14 @@ class Surroundings:
         return fading_in(distance_to(self.beyond), self.transition)
 
     @cached_property
-    def ring_means(self) -> RingMeans:
+    def ring_statistics(self) -> RingStatistics:
         """The document's colors on the ring, block by block."""
-        return RingMeans.of(self.colour, self.ring, self.enlargement / 2**self.octave)
+        return RingStatistics.of(self.colour, self.ring, self.upscale_factor / 2**self.octave)
 
     def prepare(self, settings: BlendSettings) -> None:
         """Make what the fits with these settings have in common, before there is a fill."""
         if settings.colour_match and self.matchable:
-            _ = self.ring_means
+            _ = self.ring_statistics
         if settings.grain and self.matchable:
             _ = self.detail
         if settings.gradient:
@@ -159,21 +161,21 @@ class Surroundings:
         if bool(self.beyond.any()):
             _ = self.by_model
 
-    def fit(self, fill: Tensor, settings: BlendSettings) -> Fit:
+    def fit(self, fill: Tensor, settings: BlendSettings) -> RegionFit:
         """Return how a fill [3, H, W] without edits has to be changed."""
         tone, matches, offset = None, None, None
         if settings.colour_match and self.matchable:
-            tone = self.ring_means.tone(fill)
+            tone = self.ring_statistics.tone(fill)
             fill = tone.applied(fill)
         if settings.grain and self.matchable:
-            fill_bands = bands(fill, len(self.detail))
-            matches = detail_matches(fill_bands, self.detail)
-            fill = matched_detail(fill, fill_bands, matches)
+            fill_bands = laplacian_bands(fill, len(self.detail))
+            matches = detail_gains(fill_bands, self.detail)
+            fill = apply_detail_gains(fill, fill_bands, matches)
         if settings.gradient and bool(self.border.any()):
-            offset = continued(self.colour - fill, self.border)
-        return Fit(settings, tone, matches, fill, offset)
+            offset = harmonic_fill(self.colour - fill, self.border)
+        return RegionFit(settings, tone, matches, fill, offset)
 
-    def fitted(self, fit: Fit) -> Tensor:
+    def fitted(self, fit: RegionFit) -> Tensor:
         """Return the fill that `fit` was made for, as it should be in the hole, [3, H, W].
 
         Pixels outside the hole are meaningless.
@@ -183,10 +185,10 @@ class Surroundings:
 
     def smooth(self, settings: BlendSettings) -> Tensor:
         """Return what fills the hole without a model, [3, H, W]; see `smooth_fill`."""
-        fill = self._smooth(self.colour, self.whole, self.staying, settings)
+        fill = self._smooth(self.colour, self.whole, self.preserved, settings)
         return self.feathered(fill, settings.feather_px)
 
-    def fitted_alike(self, fill: Tensor, fit: Fit) -> Tensor:
+    def fit_edit(self, fill: Tensor, fit: RegionFit) -> Tensor:
         """Return an edited or mixed rendering of that fill [3, H, W], changed in the same way.
 
         A ring that turned blonde with the hole is what was asked for, and no error to be taken
@@ -195,9 +197,9 @@ class Surroundings:
         if fit.tone is not None:
             fill = fit.tone.applied(fill)
         if fit.matches is not None:
-            fill = matched_detail(fill, bands(fill, len(fit.matches)), fit.matches)
+            fill = apply_detail_gains(fill, laplacian_bands(fill, len(fit.matches)), fit.matches)
         if fit.offset is not None:
-            at_border = continued(fit.matched - fill, self.border)
+            at_border = harmonic_fill(fit.matched - fill, self.border)
             fill = fill + fit.offset + at_border * (1 - self.inwards(self.ring_px))
         return self._completed(fill, fit.settings)
 
@@ -216,7 +218,7 @@ class Surroundings:
         by_model = self.by_model
         kept = self.hole & (by_model == 1)
         values = torch.where(kept, fill, self.colour)
-        unknown, known = self.whole & ~kept, self.staying | kept
+        unknown, known = self.whole & ~kept, self.preserved | kept
         if not bool(known.any()):
             return fill
         smooth = self._smooth(values, unknown, known, settings)

@@ -16,7 +16,7 @@ from torch import Tensor
 from inpaint_model.document.pyramid import known_block_means
 
 
-class Tone(NamedTuple):
+class ColorTransform(NamedTuple):
     """A change of contrast, colour and light: colour * gain + a plane over the picture."""
 
     gain: Tensor  # [3]
@@ -31,7 +31,7 @@ class Tone(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RingMeans:
+class RingStatistics:
     """The known colours around a hole, block by block."""
 
     ring: Tensor  # bool [H, W]
@@ -41,15 +41,15 @@ class RingMeans:
     colours: Tensor  # [3, n]
 
     @classmethod
-    def of(cls, picture: Tensor, ring: Tensor, enlargement: float) -> RingMeans:
+    def of(cls, picture: Tensor, ring: Tensor, upscale_factor: float) -> RingStatistics:
         """Return those of a picture.
 
         Args:
             picture: [3, H, W], display values.
             ring: bool [H, W].
-            enlargement: document px per model px.
+            upscale_factor: document px per model px.
         """
-        block = max(1, round(2 * enlargement))
+        block = max(1, round(2 * upscale_factor))
         at = F.max_pool2d(ring[None].float(), block, ceil_mode=True)[0] > 0
         row, column = torch.nonzero(at, as_tuple=True)
         rows, columns = ring.shape
@@ -58,7 +58,7 @@ class RingMeans:
         colours = known_block_means(picture.clamp(0, 1), ring, block)[0][:, at]
         return cls(ring, block, at, torch.stack([x, y]), colours)
 
-    def tone(self, fill: Tensor) -> Tone:
+    def tone(self, fill: Tensor) -> ColorTransform:
         """Return what brings a fill [3, H, W] nearest to the known colours on the ring."""
         shown, seen = known_block_means(fill, self.ring, self.block)[0][:, self.at], self.colours
         seen_mean, shown_mean = seen.mean(1, keepdim=True), shown.mean(1, keepdim=True)
@@ -69,7 +69,7 @@ class RingMeans:
         gain = 1 + alike * (ratio.clamp(0.8, 1.25) - 1)
         plane = _plane(self.places, dk - df * gain)
         plane[:, :1] += seen_mean - shown_mean * gain
-        return Tone(gain[:, 0], plane)
+        return ColorTransform(gain[:, 0], plane)
 
 
 def _plane(where: Tensor, values: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ _ENOUGH_BLOCKS = 4096  # of a part, to tell its grain by
 _FLAT = 0.25  # share of the blocks, from the flattest, that count as free of structure
 
 
-class Octave(NamedTuple):
+class KnownDetail(NamedTuple):
     """What is known of one octave of detail around a hole, at the octave's own resolution."""
 
     ring: Tensor  # [1, h, w]: how much of each pixel lies in the ring, 0..1
@@ -39,14 +39,14 @@ class Octave(NamedTuple):
     noise: Tensor  # [3, h, w], unit variance
 
 
-def octaves(enlargement: float) -> int:
+def octaves(upscale_factor: float) -> int:
     """Return how many octaves a fill is fitted in; `enlargement`: document px per model px."""
-    return min(1 + math.ceil(math.log2(max(enlargement, 1.0))), _MOST_OCTAVES)
+    return min(1 + math.ceil(math.log2(max(upscale_factor, 1.0))), _MOST_OCTAVES)
 
 
 def known_detail(
     document: Tensor, hole: Tensor, ring: Tensor, count: int, seed: int
-) -> list[Octave]:
+) -> list[KnownDetail]:
     """Return the octaves of a document around a hole, the finest first.
 
     Args:
@@ -66,7 +66,7 @@ def known_detail(
         white = torch.randn(band.shape, generator=generator)
         noise = split(white)[1]
         result.append(
-            Octave(
+            KnownDetail(
                 around,
                 inside[0] > 0.999,
                 band,
@@ -79,14 +79,14 @@ def known_detail(
     return result
 
 
-class Match(NamedTuple):
+class DetailGain(NamedTuple):
     """What one octave of a fill is changed by."""
 
     gain: float  # of its detail
     grain: Tensor | None  # [3, h, w] of noise to be added
 
 
-def bands(fill: Tensor, count: int) -> list[Tensor]:
+def laplacian_bands(fill: Tensor, count: int) -> list[Tensor]:
     """Return the detail of a fill [3, H, W] in each of `count` octaves, the finest first."""
     result = []
     for _ in range(count):
@@ -95,7 +95,7 @@ def bands(fill: Tensor, count: int) -> list[Tensor]:
     return result
 
 
-def detail_matches(fill_bands: list[Tensor], known: list[Octave]) -> list[Match]:
+def detail_gains(fill_bands: list[Tensor], known: list[KnownDetail]) -> list[DetailGain]:
     """Return what makes a fill as sharp and as grainy as the document is around it.
 
     Args:
@@ -108,11 +108,11 @@ def detail_matches(fill_bands: list[Tensor], known: list[Octave]) -> list[Match]
         present = noise_floor(band, octave.hole)
         if present is not None and octave.floor is not None:
             grain = _noise(octave, octave.floor - gain**2 * present)
-        matches.append(Match(gain, grain))
+        matches.append(DetailGain(gain, grain))
     return matches
 
 
-def matched_detail(fill: Tensor, fill_bands: list[Tensor], matches: list[Match]) -> Tensor:
+def apply_detail_gains(fill: Tensor, fill_bands: list[Tensor], matches: list[DetailGain]) -> Tensor:
     """Return the fill [3, H, W] with its `bands` so changed."""
     total = None
     for band, match in zip(reversed(fill_bands), reversed(matches), strict=True):
@@ -125,21 +125,21 @@ def matched_detail(fill: Tensor, fill_bands: list[Tensor], matches: list[Match])
     return fill if total is None else fill + total
 
 
-def grained(fill: Tensor, known: list[Octave]) -> Tensor:
+def grained(fill: Tensor, known: list[KnownDetail]) -> Tensor:
     """Return a smooth fill [3, H, W] with the grain of the document around it."""
     matches = [
-        Match(1.0, None if octave.floor is None else _noise(octave, octave.floor))
+        DetailGain(1.0, None if octave.floor is None else _noise(octave, octave.floor))
         for octave in known
     ]
-    return matched_detail(fill, bands(fill, len(known)), matches)
+    return apply_detail_gains(fill, laplacian_bands(fill, len(known)), matches)
 
 
-def _noise(octave: Octave, covariance: Tensor) -> Tensor:
+def _noise(octave: KnownDetail, covariance: Tensor) -> Tensor:
     """Return an octave's noise [3, h, w] with a covariance of the channels, as far as positive."""
     return torch.einsum("ij,jhw->ihw", root(covariance), octave.noise)
 
 
-def _gain(band: Tensor, octave: Octave) -> float:
+def _gain(band: Tensor, octave: KnownDetail) -> float:
     """Return what the fill's detail is multiplied by: on the ring it matches the document's."""
 
     def common() -> Tensor:

@@ -120,13 +120,13 @@ def translation(x: float, y: float) -> Matrix:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
 
 
-def apply(matrix: Matrix, points: npt.ArrayLike) -> Points:
+def transform_points(matrix: Matrix, points: npt.ArrayLike) -> Points:
     """Return the points [..., 2] through the matrix."""
     x, y = np.moveaxis(np.asarray(points, np.float64), -1, 0)
-    return np.stack(through(matrix, x, y), axis=-1)
+    return np.stack(transform_xy(matrix, x, y), axis=-1)
 
 
-def through(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+def transform_xy(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     """Return coordinates through the matrix; x and y may have any shapes that broadcast.
 
     No matrix product: numpy would share one of many points among threads, which then keep their
@@ -143,30 +143,30 @@ def bounding_box(points: Points) -> Box:
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
-def holds(frame: Frame, box: Box) -> bool:
+def contains(frame: Frame, box: Box) -> bool:
     """Return whether a box lies inside a frame entirely."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
-    seen = apply(unit_from_document(frame), ends)
+    seen = transform_points(unit_from_document(frame), ends)
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
-def excess(frame: Frame, box: Box) -> float:
+def scale_to_contain(frame: Frame, box: Box) -> float:
     """Return what a frame's side has to be multiplied by, 1 or more, to hold a box."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
-    seen = apply(unit_from_document(frame), ends)
+    seen = transform_points(unit_from_document(frame), ends)
     return max(1.0, float(2 * np.abs(seen - 0.5).max()))
 
 
-def share_inside(frame: Frame, box: Box) -> float:
+def overlap_fraction(frame: Frame, box: Box) -> float:
     """Return how much of a box lies inside a frame, 0..1 (sampled at 64 points)."""
     steps = (np.arange(8) + 0.5) / 8
     x, y = np.meshgrid(box.x + box.width * steps, box.y + box.height * steps)
-    return float(shares_inside(frame, [np.stack([x, y], axis=-1).reshape(-1, 2)])[0])
+    return float(overlap_fractions(frame, [np.stack([x, y], axis=-1).reshape(-1, 2)])[0])
 
 
-def shares_inside(frame: Frame, parts: Sequence[Points]) -> Float64Array:
+def overlap_fractions(frame: Frame, parts: Sequence[Points]) -> Float64Array:
     """Return how many of the points [N, 2] of each part lie inside a frame, [parts] of 0..1."""
-    seen = apply(unit_from_document(frame), np.concatenate(parts))
+    seen = transform_points(unit_from_document(frame), np.concatenate(parts))
     inside = ((seen > 0) & (seen < 1)).all(axis=-1).astype(np.float64)
     counts = np.array([len(points) for points in parts])
     return np.asarray(np.add.reduceat(inside, np.cumsum(counts) - counts) / counts)

@@ -11,7 +11,7 @@ from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.notices import Notice, RefusalError
 
 MAX_GROUPS = 32
-MET = 0.5
+MIN_OVERLAP = 0.5
 """Share of a hole that must lie inside a frame to be filled by it."""
 FEW = 8
 """Up to so many specks and hairlines are framed like other holes; more are scratches and dust."""
@@ -83,9 +83,11 @@ def grouped(
             if together:
                 joined = left
                 break
-            shares = geometry.shares_inside(choice.frame, [parts[i].points for i in left])
+            shares = geometry.overlap_fractions(choice.frame, [parts[i].points for i in left])
             joined = [
-                i for i, share in zip(left, shares, strict=True) if i == left[0] or share >= MET
+                i
+                for i, share in zip(left, shares, strict=True)
+                if i == left[0] or share >= MIN_OVERLAP
             ]
             grown = [i for i in joined if i == left[0] or not parts[i].is_thin]
             if len(grown) == len(members) or choice.mode == "auto":

@@ -14,7 +14,9 @@ from torch import Tensor
 from inpaint_model.document.pyramid import doubled, known_block_means
 
 
-def continued(values: Tensor, known: Tensor, sweeps: int = 2, reach: float | None = None) -> Tensor:
+def harmonic_fill(
+    values: Tensor, known: Tensor, sweeps: int = 2, reach: float | None = None
+) -> Tensor:
     """Fill the unknown pixels smoothly from the known ones.
 
     Args:

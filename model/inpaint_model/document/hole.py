@@ -253,7 +253,7 @@ def seen_by_model(mask: BoolMask, picture_from_model: Matrix, resolution: int) -
     model_from_picture = geometry.inverse(picture_from_model)
     for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
         y, x = np.nonzero(mask[top : top + _ROWS_AT_ONCE])
-        centres = geometry.through(model_from_picture, x + 0.5, y + (top + 0.5))
+        centres = geometry.transform_xy(model_from_picture, x + 0.5, y + (top + 0.5))
         column, row, inside = _pixels_at(centres, seen.shape)
         seen[row[inside], column[inside]] = True
     column, row, inside = _pixels_at(_centres(seen.shape, picture_from_model), mask.shape)
@@ -283,7 +283,7 @@ def inside_frame(frame: Frame, box: Box) -> BoolMask:
         box: document px.
     """
     shape = box.height, box.width
-    if geometry.holds(frame, box):
+    if geometry.contains(frame, box):
         return np.ones(shape, np.bool_)
     to_frame = geometry.compose(
         geometry.unit_from_document(frame), geometry.translation(box.x, box.y)
@@ -292,13 +292,15 @@ def inside_frame(frame: Frame, box: Box) -> BoolMask:
     x, y = np.arange(box.width) + 0.5, np.arange(box.height)[:, None] + 0.5
     for top in range(0, box.height, _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
-        inside[rows] = _pixels_at(geometry.through(to_frame, x, y[rows]), (1, 1))[2]
+        inside[rows] = _pixels_at(geometry.transform_xy(to_frame, x, y[rows]), (1, 1))[2]
     return inside
 
 
 def _centres(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
     """Return x and y [rows, columns] of the centres of a picture's pixels, through a matrix."""
-    return geometry.through(matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5)
+    return geometry.transform_xy(
+        matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5
+    )
 
 
 def _pixels_at(

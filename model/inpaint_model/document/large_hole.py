@@ -27,19 +27,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaint_model.document.blending import BlendSettings, Fit, Surroundings
+from inpaint_model.document.blending import BlendContext, BlendSettings, RegionFit
 from inpaint_model.document.borders import grown
 from inpaint_model.document.detail_matching import (
     BlockNoise,
-    Match,
+    DetailGain,
+    apply_detail_gains,
     gain,
-    matched_detail,
     octaves,
     root,
     split,
 )
 from inpaint_model.document.geometry import Box
-from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.pyramid import block_means, doubled
 from inpaint_model.document.smooth_fill import OCTAVES_OF, RING
 
@@ -72,7 +72,7 @@ class LargeFit(NamedTuple):
     """How one fill is fitted to a large hole; its edits are laid in the same way."""
 
     settings: BlendSettings
-    reduced: Fit
+    reduced: RegionFit
     grains: list[Grain]  # of the octaves that the reduction left out
     shown: Shown
 
@@ -102,7 +102,7 @@ class LargeHole:
     width: int
     height: int
     most_px: int  # that it is reduced to
-    cut: Callable[[Box], Surroundings]  # those of a box of the region
+    cut: Callable[[Box], BlendContext]  # those of a box of the region
 
     @cached_property
     def octave(self) -> int:
@@ -113,10 +113,10 @@ class LargeHole:
         return times
 
     @cached_property
-    def reduced(self) -> Surroundings:
+    def reduced(self) -> BlendContext:
         """The region, reduced. A pixel of it is known if all that it stands for are."""
         colour = torch.empty(3, *self._reduced_size)
-        hole, beyond, known, staying, visible = (
+        hole, beyond, known, preserved, visible = (
             torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(5)
         )
         for tile in self._tiles(0):
@@ -125,16 +125,16 @@ class LargeHole:
             beyond[at] = self._any(part.beyond)
             hole[at] = self._any(part.hole) & ~beyond[at]
             known[at] = ~self._any(~part.known)
-            staying[at] = ~self._any(~part.staying)
+            preserved[at] = ~self._any(~part.preserved)
             visible[at] = ~self._any(~part.visible)
-        return Surroundings(
+        return BlendContext(
             colour,
             hole,
             beyond,
             known,
-            staying,
+            preserved,
             visible,
-            part.enlargement,
+            part.upscale_factor,
             part.transition / 2**self.octave,
             part.seed,
             self.octave,
@@ -152,15 +152,15 @@ class LargeHole:
     def known(self) -> list[Known]:
         """What is known of the octaves that the reduction leaves out, the finest first."""
         reduced = self.reduced
-        count = min(self.octave, octaves(reduced.enlargement)) if reduced.matchable else 0
+        count = min(self.octave, octaves(reduced.upscale_factor)) if reduced.matchable else 0
         return self._known(count, lambda part: part.ring)
 
     @cached_property
     def smooth_grains(self) -> list[Grain]:
         """The grain of a fill that has none of its own, in the octaves that are left out."""
 
-        def ring(part: Surroundings) -> Tensor:
-            return grown(part.whole, RING) & part.staying
+        def ring(part: BlendContext) -> Tensor:
+            return grown(part.whole, RING) & part.preserved
 
         known = self._known(min(self.octave, octaves(OCTAVES_OF)), ring)
         return [Grain(1.0, None if each.floor is None else root(each.floor)) for each in known]
@@ -183,10 +183,10 @@ class LargeHole:
         """
         return self._detailed(self.reduced.fitted(fit.reduced), fit.settings, fit, fit.shown)
 
-    def fitted_alike(self, shown: Shown, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
+    def fit_edit(self, shown: Shown, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
         """Yield an edited or mixed rendering of that fill, changed in the same way."""
         fill, _ = self._measured(shown, [])
-        base = self.reduced.fitted_alike(fill, fit.reduced)
+        base = self.reduced.fit_edit(fill, fit.reduced)
         return self._detailed(base, fit.settings, fit, shown)
 
     def smooth(self, settings: BlendSettings) -> Iterator[tuple[Box, Tensor]]:
@@ -229,7 +229,7 @@ class LargeHole:
             planes = doubled(planes, *(-(-size >> octave) for size in (box.height, box.width)))
         return planes
 
-    def _known(self, count: int, ring: Callable[[Surroundings], Tensor]) -> list[Known]:
+    def _known(self, count: int, ring: Callable[[BlendContext], Tensor]) -> list[Known]:
         energies = [torch.zeros(3) for _ in range(count)]
         noises = [BlockNoise() for _ in range(count)]
         for tile in self._tiles(_AROUND) if count else ():
@@ -288,11 +288,11 @@ class LargeHole:
                 fill += self._own(nothing, white, self.smooth_grains, tile) * (1 - by_model)
             if bool(part.border.any()):
                 difference = torch.where(part.border, part.colour - fill, 0.0)
-                difference = continued(difference, part.border, reach=2.0 * 2**self.octave)
+                difference = harmonic_fill(difference, part.border, reach=2.0 * 2**self.octave)
                 fill += difference if settings.gradient else difference * (1 - by_model)
             yield tile.box, tile.inner(part.feathered(fill, settings.feather_px))
 
-    def _by_model(self, part: Surroundings, tile: Tile) -> Tensor:
+    def _by_model(self, part: BlendContext, tile: Tile) -> Tensor:
         """Return how much of each pixel is the model's, 0..1: [H, W], or [] if all is."""
         if not self._reaches_beyond:
             return torch.ones(())
@@ -315,8 +315,8 @@ class LargeHole:
             if strength is not None:
                 unit = noise_at(self.reduced.seed, k, halved(tile.around, k))
                 noise = torch.einsum("ij,jhw->ihw", strength, unit)
-            matches.append(Match(factor, noise))
-        return matched_detail(fill - low, details, matches)
+            matches.append(DetailGain(factor, noise))
+        return apply_detail_gains(fill - low, details, matches)
 
 
 class _Own:

@@ -13,7 +13,7 @@ from inpaint_model.document.arrays import BoolMask, FloatImage, ImageU8, MaskU8,
 from inpaint_model.document.color import display_from_document, quantise
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Frame
-from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.hole import Hole, reached_by_picture, seen_by_model
 from inpaint_model.document.pyramid import known_block_means
 from inpaint_model.document.resampling import averaging_factor, resample
@@ -28,7 +28,7 @@ class Layer(NamedTuple):
     hole: Hole | None  # of the picture's size; None: the picture shows everywhere
 
 
-def layers(
+def visible_layers(
     picture: DocumentPicture, hole: Hole | None, overview: DocumentPicture | None = None
 ) -> list[Layer]:
     """Return what shows of a document, the finest first; each counts where none before it reaches.
@@ -46,20 +46,20 @@ def layers(
     return found
 
 
-class Source(NamedTuple):
+class ModelInput(NamedTuple):
     """What the model sees: uint8 [R, R, 3] with zeros in the hole, and the hole, 0 or 255."""
 
     erased: ImageU8
     hole: MaskU8
 
 
-def look(
+def extract_model_view(
     picture: DocumentPicture,
     hole: Hole | None,
     frame: Frame,
     resolution: int,
     overview: DocumentPicture | None = None,
-) -> Source:
+) -> ModelInput:
     """Return what the model sees through a frame.
 
     Nothing of the hole's old content shows in the known pixels: before the document is reduced, the
@@ -74,7 +74,7 @@ def look(
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
     to_document = geometry.document_from_model(frame, resolution)
-    first, *others = layers(picture, hole, overview)
+    first, *others = visible_layers(picture, hole, overview)
     view, hidden, reached = _seen(*first, to_document, resolution)
     for layer in others:
         if reached.all():
@@ -85,7 +85,7 @@ def look(
         reached |= far_reached
     hidden |= ~reached
     erased = quantise(np.where(hidden[..., None], np.float32(0), view), np.uint8)
-    return Source(erased, hidden.astype(np.uint8) * np.uint8(255))
+    return ModelInput(erased, hidden.astype(np.uint8) * np.uint8(255))
 
 
 def _seen(
@@ -97,7 +97,7 @@ def _seen(
     reached = reached_by_picture((rows, columns), matrix, resolution)
     margin = resolution // 16 + 8  # model px: more than the reducing kernel sees
     low, high = -margin, resolution + margin
-    seen = geometry.apply(matrix, [(low, low), (high, low), (high, high), (low, high)])
+    seen = geometry.transform_points(matrix, [(low, low), (high, low), (high, high), (low, high)])
     region = geometry.bounding_box(seen).clipped(columns, rows)
     if region.width == 0 or region.height == 0:
         nothing = np.zeros((resolution, resolution), np.bool_)
@@ -109,7 +109,7 @@ def _seen(
         known = ~hole.cut(region.moved(*hole.origin)).mask
     shown, lit, visible = _averaged(region.cut(picture.pixels), known, picture.linear, factor)
     hidden = seen_by_model(~visible, matrix, resolution)
-    smooth = continued(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
+    smooth = harmonic_fill(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
     reduced = geometry.compose(geometry.scaling(1 / factor, 1 / factor), matrix)
     return resample(smooth, reduced, resolution, resolution), hidden, reached
 

@@ -17,7 +17,7 @@ import torch
 
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage, Pixels
-from inpaint_model.document.blending import BlendSettings, Fit, Surroundings, ring_px
+from inpaint_model.document.blending import BlendContext, BlendSettings, RegionFit, ring_px
 from inpaint_model.document.borders import distance_within, fading_in
 from inpaint_model.document.color import display_from_document, document_from_display
 from inpaint_model.document.compositing import Patch
@@ -25,7 +25,7 @@ from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.large_hole import LARGE, LargeFit, LargeHole
-from inpaint_model.document.model_view import Source, look
+from inpaint_model.document.model_view import ModelInput, extract_model_view
 from inpaint_model.document.notices import Notice, RefusalError
 from inpaint_model.document.resampling import resample
 
@@ -45,7 +45,7 @@ class Placement:
     mode: Mode  # how the frame was found; "box" where "auto" fell back
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     notices: tuple[Notice, ...]  # what the user should know
-    source: Source = field(repr=False)
+    source: ModelInput = field(repr=False)
     filled: Hole = field(repr=False)  # of all groups, of the picture's size and origin
     whole: bool  # whether all of the group is filled, also where it reaches beyond the frame
     most_px: int | None = None  # that fills are fitted in at once; None: as many as one hole may
@@ -66,7 +66,7 @@ class Placement:
         return len(self.source.hole)
 
     @property
-    def enlargement(self) -> float:
+    def upscale_factor(self) -> float:
         """Document pixels per model pixel; above 1 the fill is enlarged."""
         return self.frame.side / self.resolution
 
@@ -104,11 +104,11 @@ class Placement:
         """The box with the ring of known pixels that fills are fitted to, document px."""
         x, y = self.picture.origin
         height, width = self.picture.pixels.shape[:2]
-        grown = self.box.grown(ring_px(self.enlargement)).moved(-x, -y)
+        grown = self.box.grown(ring_px(self.upscale_factor)).moved(-x, -y)
         return grown.clipped(width, height).moved(x, y)
 
     @cached_property
-    def surroundings(self) -> Surroundings | LargeHole:
+    def surroundings(self) -> BlendContext | LargeHole:
         """What all fills of the hole are fitted to, made once."""
         region = self.region
         if self.fitted_px == region.width * region.height:
@@ -129,13 +129,13 @@ class Placement:
         """Whether a fill has anything to continue."""
         around = self.surroundings
         around = around.reduced if isinstance(around, LargeHole) else around
-        return bool(around.staying.any())
+        return bool(around.preserved.any())
 
-    def _cut(self, box: Box) -> Surroundings:
+    def _cut(self, box: Box) -> BlendContext:
         """Return the surroundings of the hole in a box of the region."""
         return self._surroundings(box.moved(self.region.x, self.region.y))
 
-    def _surroundings(self, region: Box) -> Surroundings:
+    def _surroundings(self, region: Box) -> BlendContext:
         """Return the surroundings of the hole in a part of the region, document px."""
         x, y = self.picture.origin
         part = region.moved(-x, -y)
@@ -145,15 +145,15 @@ class Placement:
         shared.moved(-region.x, -region.y).cut(hole)[...] = self.hole.cut(shared).mask
         inside = inside_frame(self.frame, region)
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
-        staying = visible & ~self.filled.cut(region).mask
-        return Surroundings(
+        preserved = visible & ~self.filled.cut(region).mask
+        return BlendContext(
             torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
             torch.from_numpy(hole & inside),
             torch.from_numpy(hole & ~inside),
-            torch.from_numpy(staying & inside),
-            torch.from_numpy(staying),
+            torch.from_numpy(preserved & inside),
+            torch.from_numpy(preserved),
             torch.from_numpy(visible),
-            self.enlargement,
+            self.upscale_factor,
             transition=_TRANSITION * self.frame.side,
             seed=zlib.crc32(repr(self.box).encode()),
         )
@@ -208,12 +208,12 @@ def place(
             rest = group.without(inside)
             filled = selection.without(rest)
             group = _faded(inside, rest, _TRANSITION * frame.side)
-    enlargement = frame.side / resolution
-    if enlargement > _NOTABLE_ENLARGEMENT:
+    upscale_factor = frame.side / resolution
+    if upscale_factor > _NOTABLE_ENLARGEMENT:
         told.append(
-            Notice("ENLARGED", {"resolution": str(resolution), "times": f"{enlargement:.1f}"})
+            Notice("ENLARGED", {"resolution": str(resolution), "times": f"{upscale_factor:.1f}"})
         )
-    source = look(picture, selection, frame, resolution, overview)
+    source = extract_model_view(picture, selection, frame, resolution, overview)
     return Placement(
         picture,
         group,
@@ -259,16 +259,16 @@ def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitting:
+class BlendFit:
     """One output of the model, fitted to the document; its edits are laid in the same way."""
 
     placement: Placement
-    fit: Fit | LargeFit = field(repr=False)
+    fit: RegionFit | LargeFit = field(repr=False)
 
     @classmethod
     def of(
         cls, placement: Placement, output: FloatImage, blending: BlendSettings | None = None
-    ) -> Fitting:
+    ) -> BlendFit:
         """Fit an output without edits and mixing.
 
         Args:
@@ -281,16 +281,16 @@ class Fitting:
             return cls(placement, around.fit(partial(_shown, placement, output), settings))
         return cls(placement, around.fit(_shown(placement, output), settings))
 
-    def laid(self) -> Patch:
+    def to_patch(self) -> Patch:
         """Return the output itself as pixels of the document."""
         around, fit = self.placement.surroundings, self.fit
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
             return _patch(self.placement, around.fitted(fit))
-        assert isinstance(fit, Fit)
+        assert isinstance(fit, RegionFit)
         return _patch(self.placement, self.placement._all(around.fitted(fit)))
 
-    def laid_alike(self, output: FloatImage) -> Patch:
+    def edit_to_patch(self, output: FloatImage) -> Patch:
         """Return an edit of it, or a mixture [R, R, 3], as pixels of the document.
 
         Blending takes nothing of the change back.
@@ -299,9 +299,9 @@ class Fitting:
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
             shown = partial(_shown, self.placement, output)
-            return _patch(self.placement, around.fitted_alike(shown, fit))
-        assert isinstance(fit, Fit)
-        fill = around.fitted_alike(_shown(self.placement, output), fit)
+            return _patch(self.placement, around.fit_edit(shown, fit))
+        assert isinstance(fit, RegionFit)
+        fill = around.fit_edit(_shown(self.placement, output), fit)
         return _patch(self.placement, self.placement._all(fill))
 
 
@@ -334,11 +334,11 @@ def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> P
         shared = box.intersection(part)
         inner = shared.moved(-part.x, -part.y)
         colour = np.ascontiguousarray(inner.cut(values.permute(1, 2, 0).numpy()))
-        laid = document_from_display(
+        to_patch = document_from_display(
             colour, document.dtype, document.shape[2], placement.picture.linear
         )
         there = shared.moved(-box.x, -box.y).cut(fill)
-        np.copyto(there, laid, where=hole.cut(shared).mask[..., None])
+        np.copyto(there, to_patch, where=hole.cut(shared).mask[..., None])
     return Patch(fill, hole.coverage, hole.box)
 
 

@@ -22,7 +22,14 @@ from scipy import ndimage
 from torch import Tensor
 
 from inpaint_model.document.arrays import FloatImage, Matrix
-from inpaint_model.document.geometry import Box, apply, bounding_box, compose, scaling, translation
+from inpaint_model.document.geometry import (
+    Box,
+    bounding_box,
+    compose,
+    scaling,
+    transform_points,
+    translation,
+)
 from inpaint_model.document.pyramid import block_means
 
 _REACH = 8  # source px over which the spline of a pixel is felt; it has then fallen to 3e-5
@@ -78,7 +85,7 @@ def _needed_region(picture: FloatImage, matrix: Matrix, width: int, height: int)
     """Return the part of the source that the target and its filters see; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin
-    seen = apply(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])
+    seen = transform_points(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])
     rows, columns = picture.shape[:2]
     region = bounding_box(seen).grown(_REACH + 2).clipped(columns, rows)
     x, y = min(region.x, columns - 1), min(region.y, rows - 1)

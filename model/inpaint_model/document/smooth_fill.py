@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inpaint_model.document.borders import grown
 from inpaint_model.document.detail_matching import grained, known_detail, octaves
-from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.harmonic_fill import harmonic_fill
 
 RING = 64  # px of known pixels around the hole whose grain is taken
 _LEAST_RING = 64  # known px below which no grain can be told
@@ -42,10 +42,10 @@ def smooth_fill(
     Returns:
         [3, H, W], valid in the hole; zeros if nothing is known.
     """
-    fill = continued(values, known, sweeps=_SWEEPS)
+    fill = harmonic_fill(values, known, sweeps=_SWEEPS)
     ring = grown(hole, RING >> octave) & known
     if not grain or int(ring.sum()) < _LEAST_RING:
         return fill
     count = octaves(OCTAVES_OF) - octave
     rough = grained(fill, known_detail(fill, hole, ring, count, seed))
-    return rough + continued(fill - rough, grown(hole, _BORDER) & known)
+    return rough + harmonic_fill(fill - rough, grown(hole, _BORDER) & known)

@@ -13,7 +13,7 @@ from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.notices import Notice
 from inpaint_model.document.placement import Placement, check_hole, place, sharing_memory
 from inpaint_model.framing.network import Framer
-from inpaint_model.framing.refining import Reproducer, affordable, refined
+from inpaint_model.framing.refining import Reconstructor, is_cheap, refine_by_reconstruction
 from inpaint_model.framing.search import propose
 
 _MOST_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-pictures.md)
@@ -23,7 +23,7 @@ _THIN = 0.02  # of the document's smaller side: what is no wider is a speck or a
 _LEAST_THIN = 4  # px
 
 
-class Model(Reproducer, Protocol):
+class Model(Reconstructor, Protocol):
     """What framing needs of an inpainter."""
 
     @property
@@ -108,16 +108,16 @@ def _choice(
     if not enough:
         return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
     frame = best.frame
-    if affordable(model):
-        frame = refined(model, picture, hole, [frame], overview)
-    return Choice(_holding(frame, box), "auto", best.confidence)
+    if is_cheap(model):
+        frame = refine_by_reconstruction(model, picture, hole, [frame], overview)
+    return Choice(_expand_to_contain(frame, box), "auto", best.confidence)
 
 
-def _holding(frame: Frame, box: Box) -> Frame:
+def _expand_to_contain(frame: Frame, box: Box) -> Frame:
     """Return the frame, a little larger where that makes it hold the box of a hole.
 
     Hair often ends just beyond it, and a model minds a slightly smaller head less than the loss of
     what it knows near the frame's edge. What reaches further is filled smoothly (`place`).
     """
-    wider = frame._replace(side=frame.side * geometry.excess(frame, box))
+    wider = frame._replace(side=frame.side * geometry.scale_to_contain(frame, box))
     return wider if wider.side <= _MOST_WIDENED * frame.side else frame

@@ -13,7 +13,7 @@ from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.document.model_view import look
+from inpaint_model.document.model_view import extract_model_view
 from inpaint_model.networks.inpainting_model import Encoding
 
 _RESIZED = 1.07
@@ -21,7 +21,7 @@ _TURNED = 3.0  # degrees
 _MOVED = 0.03  # of the side
 
 
-class Reproducer(Protocol):
+class Reconstructor(Protocol):
     """What judging a frame needs of an inpainter."""
 
     @property
@@ -44,7 +44,7 @@ class Reproducer(Protocol):
         """Return pictures float32 [N, R, R, 3] of codes [N, num_ws, w_dim], nominally 0..1."""
 
 
-def affordable(model: Reproducer) -> bool:
+def is_cheap(model: Reconstructor) -> bool:
     """Return whether trying several frames is cheap.
 
     On an accelerator it takes some hundredths of a second; on a processor it would double the time
@@ -70,8 +70,8 @@ def neighbours(frame: Frame) -> list[Frame]:
     ]
 
 
-def reproduction_error(
-    model: Reproducer,
+def reconstruction_error(
+    model: Reconstructor,
     picture: DocumentPicture,
     hole: Hole,
     frame: Frame,
@@ -91,7 +91,7 @@ def reproduction_error(
     Returns:
         0 or more, without a unit; infinite where nothing is known.
     """
-    source = look(picture, hole, frame, model.resolution, overview)
+    source = extract_model_view(picture, hole, frame, model.resolution, overview)
     known = source.hole == 0
     if not known.any():
         return math.inf
@@ -102,8 +102,8 @@ def reproduction_error(
     return float(error / (seen.std(axis=0).mean() + 0.05))
 
 
-def refined(
-    model: Reproducer,
+def refine_by_reconstruction(
+    model: Reconstructor,
     picture: DocumentPicture,
     hole: Hole,
     proposed: Sequence[Frame],
@@ -122,7 +122,7 @@ def refined(
     """
 
     def error(frame: Frame) -> float:
-        return reproduction_error(model, picture, hole, frame, overview)
+        return reconstruction_error(model, picture, hole, frame, overview)
 
     best = min(proposed, key=error)
     return min(neighbours(best), key=error)

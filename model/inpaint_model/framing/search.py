@@ -23,7 +23,7 @@ from inpaint_model.document.color import display_from_document
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole, reached_by_picture
-from inpaint_model.document.model_view import Layer, layers
+from inpaint_model.document.model_view import Layer, visible_layers
 from inpaint_model.framing.network import Framer
 
 _LADDER = 1.5  # ratio of the sides of successive first views
@@ -60,23 +60,25 @@ def propose(
         box: around the parts of the hole that the frame is wanted for, document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
-    shown = layers(picture, hole, overview)
-    looks = first_views(box, shown[-1].picture)
-    seen = _look(framer, shown, looks)
+    shown = visible_layers(picture, hole, overview)
+    frames = first_views(box, shown[-1].picture)
+    seen = _propose(framer, shown, frames)
     rounds = [sorted(seen, key=lambda p: -p.confidence)[:_KEPT]]
     for _ in range(_SECOND_LOOKS):
-        looks = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
-        rounds.append(_look(framer, shown, looks))
+        frames = [p.frame._replace(side=p.frame.side * _SECOND_VIEW) for p in rounds[-1]]
+        rounds.append(_propose(framer, shown, frames))
     every = [proposal for looked in rounds for proposal in looked]
     found = []
     for same in zip(*rounds, strict=True):
-        frame = settled(same[-1].frame, every)
+        frame = average_nearby(same[-1].frame, every)
         frame = frame._replace(side=frame.side / framer.config.side_bias)
-        found.append(Proposal(frame, _agreed(same)))
-    return sorted(found, key=lambda p: -p.confidence * (1 + geometry.share_inside(p.frame, box)))
+        found.append(Proposal(frame, _pooled_confidence(same)))
+    return sorted(
+        found, key=lambda p: -p.confidence * (1 + geometry.overlap_fraction(p.frame, box))
+    )
 
 
-def _agreed(proposals: Sequence[Proposal]) -> float:
+def _pooled_confidence(proposals: Sequence[Proposal]) -> float:
     """Return how sure the framer is of a frame after several looks: the geometric mean of the odds.
 
     What resembles the model's pictures by chance in one look seldom does so in the others.
@@ -86,7 +88,7 @@ def _agreed(proposals: Sequence[Proposal]) -> float:
     return odds / (1 + odds)
 
 
-def settled(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
+def average_nearby(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
     """Return the mean of a frame and the proposals near it, weighted by their confidence.
 
     Looks err in different directions. A frame is near if centre, side and angle differ by no more
@@ -171,8 +173,8 @@ def _nearest(
     return np.where(known, index, 0), known
 
 
-def _look(framer: Framer, shown: Sequence[Layer], looks: Sequence[Frame]) -> list[Proposal]:
-    views = [_view(shown, look, framer.config.view) for look in looks]
+def _propose(framer: Framer, shown: Sequence[Layer], frames: Sequence[Frame]) -> list[Proposal]:
+    views = [_view(shown, frame, framer.config.view) for frame in frames]
     device = next(framer.parameters()).device
     with torch.inference_mode():
         found = framer(torch.stack(views).to(device).float())
@@ -182,8 +184,8 @@ def _look(framer: Framer, shown: Sequence[Layer], looks: Sequence[Frame]) -> lis
     angle = torch.rad2deg(torch.atan2(direction[:, 1], direction[:, 0]))
     numbers = torch.cat([centre, torch.stack([2**log_side, angle, logit.sigmoid()], 1)], 1)
     return [
-        Proposal(_in_document(look, *row[:4]), row[4])
-        for look, row in zip(looks, numbers.cpu().tolist(), strict=True)
+        Proposal(_in_document(frame, *row[:4]), row[4])
+        for frame, row in zip(frames, numbers.cpu().tolist(), strict=True)
     ]
 
 
@@ -213,6 +215,6 @@ def _reached(picture: DocumentPicture, frame: Frame, size: int) -> BoolMask:
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:
     """Return a frame in a view's coordinates (-1..1) as a frame in the document."""
     matrix = geometry.document_from_model(view, 2)
-    cx, cy = geometry.apply(matrix, [(x + 1, y + 1)])[0]
+    cx, cy = geometry.transform_points(matrix, [(x + 1, y + 1)])[0]
     turn = (view.angle + angle + 180) % 360 - 180
     return Frame(float(cx), float(cy), view.side * side, turn)

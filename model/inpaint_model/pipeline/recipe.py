@@ -43,7 +43,7 @@ from inpaint_model import __version__
 from inpaint_model.document.arrays import CodesF32
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.model_view import Source
+from inpaint_model.document.model_view import ModelInput
 from inpaint_model.inference.inpainter import MAX_SEED
 from inpaint_model.networks.validation import Finite, Flag, ReadAs, Several, Text, Whole, validated
 
@@ -261,7 +261,7 @@ def codes_of(recipe: Recipe, model: ModelIdentity) -> Codes:
     return tuple(codes.reshape(model.num_ws, model.w_dim) for codes in flat)
 
 
-def write_attachment(sources: Sequence[Source]) -> bytes:
+def write_attachment(sources: Sequence[ModelInput]) -> bytes:
     """Return the PNG of the squares that the encoder saw."""
     rgba = np.concatenate([np.dstack([s.erased, 255 - s.hole]) for s in sources], axis=1)
     buffer = io.BytesIO()
@@ -269,7 +269,7 @@ def write_attachment(sources: Sequence[Source]) -> bytes:
     return buffer.getvalue()
 
 
-def read_attachment(data: bytes, resolution: int, count: int) -> list[Source]:
+def read_attachment(data: bytes, resolution: int, count: int) -> list[ModelInput]:
     """Return what `write_attachment` was given. The size is checked before anything is decoded.
 
     Args:
@@ -295,7 +295,7 @@ def read_attachment(data: bytes, resolution: int, count: int) -> list[Source]:
     hole = np.where(rgba[..., 3] < 255, 255, 0).astype(np.uint8)
     image = np.where(hole[..., None] > 0, 0, rgba[..., :3]).astype(np.uint8)
     return [
-        Source(
+        ModelInput(
             np.ascontiguousarray(image[:, k * resolution : (k + 1) * resolution]),
             np.ascontiguousarray(hole[:, k * resolution : (k + 1) * resolution]),
         )

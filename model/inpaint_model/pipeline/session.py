@@ -16,7 +16,7 @@ from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
-from inpaint_model.document.placement import Fitting, Placement
+from inpaint_model.document.placement import BlendFit, Placement
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.recipe import (
     Codes,
@@ -134,7 +134,7 @@ class FillSession:
     # candidates is fitted to them.
     unedited: dict[tuple[int, float], Outputs] = field(default_factory=dict)
     # How the last candidate is fitted, one a group: its edits come next, when a slider moves.
-    _fittings: dict[tuple[tuple[int, float], BlendSettings], list[Fitting]] = field(
+    _fittings: dict[tuple[tuple[int, float], BlendSettings], list[BlendFit]] = field(
         default_factory=dict
     )
     _attachment: list[bytes] = field(default_factory=list)  # empty until it is asked for
@@ -197,16 +197,16 @@ class FillSession:
             return [placement.smooth(self.blending) for placement in self.placements]
         fittings = zip(self._fitted(rendering), rendering.outputs, strict=True)
         if rendering.unedited is None:
-            return [fitting.laid() for fitting, _ in fittings]
-        return [fitting.laid_alike(output) for fitting, output in fittings]
+            return [fitting.to_patch() for fitting, _ in fittings]
+        return [fitting.edit_to_patch(output) for fitting, output in fittings]
 
-    def _fitted(self, rendering: Rendering) -> list[Fitting]:
+    def _fitted(self, rendering: Rendering) -> list[BlendFit]:
         key = rendering.candidate.origin, self.blending
         fittings = self._fittings.get(key)
         if fittings is None:
             outputs = rendering.outputs if rendering.unedited is None else rendering.unedited
             pairs = zip(self.placements, outputs, strict=True)
-            fittings = [Fitting.of(place, output, self.blending) for place, output in pairs]
+            fittings = [BlendFit.of(place, output, self.blending) for place, output in pairs]
             self._fittings.clear()
             self._fittings[key] = fittings
         return fittings

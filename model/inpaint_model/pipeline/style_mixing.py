@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from inpaint_model.document.arrays import CodesF32
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
-from inpaint_model.document.model_view import look
+from inpaint_model.document.model_view import extract_model_view
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.style_levels import LEVELS
 from inpaint_model.pipeline.recipe import (
@@ -85,7 +85,7 @@ def codes_to_mix(
 
 
 def _inverted(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> CodesF32:
-    seen = look(picture, None, frame, inpainter.resolution)
+    seen = extract_model_view(picture, None, frame, inpainter.resolution)
     if seen.hole.all():
         raise UnseenPictureError("shows nothing in the candidate's frame; move it over the hole")
     return inpainter.invert(seen.erased, seen.hole)

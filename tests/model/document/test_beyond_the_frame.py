@@ -13,7 +13,7 @@ from inpaint_model.document.blending import RAW, BlendSettings
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.document.placement import Fitting, Placement, place
+from inpaint_model.document.placement import BlendFit, Placement, place
 
 FRAME = Frame(100, 100, 120)  # 40 to 160
 INNER = 12  # px before the frame's edge where the fill begins to go over: a tenth of its side
@@ -98,9 +98,9 @@ def test_deep_inside_the_frame_the_fill_is_the_models() -> None:
 
 def test_an_edit_goes_over_into_the_rest_as_well() -> None:
     placement = placed(document(), whole=True)
-    fitting = Fitting.of(placement, output())
-    brighter = fitting.laid_alike((output() + 0.15).astype(np.float32)).fill.astype(float)
-    change = brighter - fitting.laid().fill
+    fitting = BlendFit.of(placement, output())
+    brighter = fitting.edit_to_patch((output() + 0.15).astype(np.float32)).fill.astype(float)
+    change = brighter - fitting.to_patch().fill
     assert change[20:50, 20:40].mean() > 15
     assert np.abs(np.diff(change[20:50].mean(axis=(0, 2)))).max() < 3
 
@@ -110,7 +110,7 @@ def test_an_edit_goes_over_into_the_rest_as_well() -> None:
 def test_a_drawn_frame_cuts_softly_and_only_inside_the_selection(dtype: Any, channels: int) -> None:
     pixels = document(dtype, channels)
     placement = placed(pixels, whole=False)
-    patch = Fitting.of(placement, output()).laid()
+    patch = BlendFit.of(placement, output()).to_patch()
     assert "only the part inside is filled" in placement.warning
     assert (patch.box.x, patch.box.right) == (85, 160)
     assert np.array_equal(patch.covered, patch.box.cut(selection()) > 0)
@@ -129,7 +129,7 @@ def test_a_drawn_frame_cuts_softly_and_only_inside_the_selection(dtype: Any, cha
 def test_a_drawn_frame_that_holds_the_selection_keeps_its_coverage() -> None:
     coverage = selection()
     coverage[:, 160:] = 0
-    patch = Fitting.of(placed(document(), whole=False, coverage=coverage), output()).laid()
+    patch = BlendFit.of(placed(document(), whole=False, coverage=coverage), output()).to_patch()
     assert np.array_equal(patch.coverage, patch.box.cut(coverage))
 
 

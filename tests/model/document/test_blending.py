@@ -11,12 +11,12 @@ from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document import detail_matching
-from inpaint_model.document.blending import RAW, BlendSettings, Surroundings
+from inpaint_model.document.blending import RAW, BlendContext, BlendSettings
 from inpaint_model.document.color import quantise
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.document.placement import Fitting, Placement, place
+from inpaint_model.document.placement import BlendFit, Placement, place
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.seam import seam_step
 from scipy import ndimage
@@ -104,7 +104,7 @@ def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     edit = np.array([0.16, 0.12, 0.04], np.float32)
     before = display(filled(placement, plain, None))
     alone = display(filled(placement, plain + edit, None))
-    patch = Fitting.of(placement, plain).laid_alike(plain + edit)
+    patch = BlendFit.of(placement, plain).edit_to_patch(plain + edit)
     after = display(composited(placement.picture, [patch]))
     deep = ndimage.binary_erosion(coverage() == 255, iterations=24)
     kept, kept_alone = ((result - before)[deep].mean(axis=0) / edit for result in (after, alone))
@@ -122,7 +122,7 @@ def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
     how = BlendSettings(colour_match=False, grain=False)
     output = other_light(true_view(picture))
     output[:10] += 0.25  # wrong just where it meets what is left
-    patch = Fitting.of(placement, output, how).laid()
+    patch = BlendFit.of(placement, output, how).to_patch()
     result = display(composited(placement.picture, [patch]))
     hole = np.zeros((SIDE, SIDE), bool)
     patch.box.cut(hole)[...] = patch.coverage > 0
@@ -212,9 +212,11 @@ def test_clean_pictures_get_no_grain() -> None:
     assert np.std(fine[coverage() == 255]) < 0.004
 
 
-def matched(fill: torch.Tensor, known: list[detail_matching.Octave]) -> torch.Tensor:
-    bands = detail_matching.bands(fill, len(known))
-    return detail_matching.matched_detail(fill, bands, detail_matching.detail_matches(bands, known))
+def matched(fill: torch.Tensor, known: list[detail_matching.KnownDetail]) -> torch.Tensor:
+    laplacian_bands = detail_matching.laplacian_bands(fill, len(known))
+    return detail_matching.apply_detail_gains(
+        fill, laplacian_bands, detail_matching.detail_gains(laplacian_bands, known)
+    )
 
 
 def test_detail_is_as_sharp_as_on_the_ring() -> None:
@@ -264,8 +266,8 @@ def test_the_feather_fades_in_from_the_border() -> None:
     placement = placed(pixels)
     white = np.ones((RESOLUTION, RESOLUTION, 3), np.float32)
     how = BlendSettings(colour_match=False, gradient=False, grain=False, feather_px=20)
-    fill = Fitting.of(placement, white, how).laid().fill[..., 0]
-    assert isinstance(placement.surroundings, Surroundings)
+    fill = BlendFit.of(placement, white, how).to_patch().fill[..., 0]
+    assert isinstance(placement.surroundings, BlendContext)
     depth = placement.surroundings.depth.numpy()
     inner = placement.box.moved(-placement.region.x, -placement.region.y).cut(depth)
     assert np.allclose(fill[inner > 21], 1, atol=1e-5)
@@ -285,4 +287,4 @@ def test_a_hole_without_known_pixels_is_still_filled() -> None:
     everywhere = Hole(np.full((40, 40), 255, np.uint8))
     placement = place(DocumentPicture(pixels), everywhere, Frame(20, 20, 40), 32)
     output = np.full((32, 32, 3), 0.5, np.float32)
-    assert (Fitting.of(placement, output).laid().fill == 128).all()
+    assert (BlendFit.of(placement, output).to_patch().fill == 128).all()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.document.model_view import look
-from inpaint_model.document.placement import Fitting, place
+from inpaint_model.document.model_view import extract_model_view
+from inpaint_model.document.placement import BlendFit, place
 from numpy.typing import NDArray
 
 SIDE, STEP, RESOLUTION = 640, 4, 64
@@ -48,8 +48,8 @@ def near(pixels: NDArray[np.uint8]) -> tuple[DocumentPicture, Hole]:
 
 def test_the_model_sees_the_same_as_of_the_whole_document() -> None:
     pixels = photograph()
-    whole = look(DocumentPicture(pixels), Hole(coverage()), FRAME, RESOLUTION)
-    part = look(*near(pixels), FRAME, RESOLUTION)
+    whole = extract_model_view(DocumentPicture(pixels), Hole(coverage()), FRAME, RESOLUTION)
+    part = extract_model_view(*near(pixels), FRAME, RESOLUTION)
     assert part.hole.tobytes() == whole.hole.tobytes()
     away = np.abs(part.erased.astype(int) - whole.erased)
     assert away.mean() < 1
@@ -58,7 +58,7 @@ def test_the_model_sees_the_same_as_of_the_whole_document() -> None:
 
 def test_without_the_context_the_rest_is_unknown() -> None:
     picture, hole = near(photograph())
-    alone = look(replace(picture, context=None), hole, FRAME, RESOLUTION)
+    alone = extract_model_view(replace(picture, context=None), hole, FRAME, RESOLUTION)
     assert (alone.hole > 0).mean() > 0.5
 
 
@@ -66,7 +66,9 @@ def test_nothing_of_the_hole_shows_in_what_the_model_sees() -> None:
     pixels = photograph()
     painted = np.where(coverage()[..., None] > 0, np.uint8(255), pixels)
     for frame in (FRAME, FRAME._replace(cx=360, side=620), FRAME._replace(side=200)):
-        before, after = (look(*near(each), frame, RESOLUTION) for each in (pixels, painted))
+        before, after = (
+            extract_model_view(*near(each), frame, RESOLUTION) for each in (pixels, painted)
+        )
         assert before.erased.tobytes() == after.erased.tobytes()
 
 
@@ -75,7 +77,7 @@ def test_a_fill_is_fitted_to_the_bit_as_in_the_whole_document() -> None:
     output = np.random.default_rng(1).random((RESOLUTION, RESOLUTION, 3), np.float32)
     whole = place(DocumentPicture(pixels), Hole(coverage()), FRAME, RESOLUTION)
     part = place(*near(pixels), FRAME, RESOLUTION)
-    expected, patch = (Fitting.of(each, output).laid() for each in (whole, part))
+    expected, patch = (BlendFit.of(each, output).to_patch() for each in (whole, part))
     assert patch.box == expected.box
     assert patch.fill.tobytes() == expected.fill.tobytes()
     assert patch.coverage.tobytes() == expected.coverage.tobytes()

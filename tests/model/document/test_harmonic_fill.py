@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from inpaint_model.document.harmonic_fill import continued
+from inpaint_model.document.harmonic_fill import harmonic_fill
 from scipy import sparse
 from scipy.sparse import linalg
 
@@ -37,7 +37,9 @@ def test_the_solution_is_close_to_the_direct_one(reach: float | None) -> None:
     reference = solved_directly(values, known, reach)
     spread = reference[~known].std()
     for sweeps, tolerance in ((2, 0.1), (500, 0.01)):
-        solution = continued(torch.from_numpy(values[None]), torch.from_numpy(known), sweeps, reach)
+        solution = harmonic_fill(
+            torch.from_numpy(values[None]), torch.from_numpy(known), sweeps, reach
+        )
         ours = solution[0].numpy()
         assert np.abs(ours - reference)[~known].mean() < tolerance * spread
         assert np.array_equal(ours[known], values[known])
@@ -48,12 +50,12 @@ def test_what_the_hole_held_does_not_matter() -> None:
     values = torch.rand(3, 40, 50, generator=generator)
     known = torch.rand(40, 50, generator=generator) > 0.5
     other = torch.where(known, values, torch.tensor(float("nan")))
-    assert torch.equal(continued(values, known), continued(other, known))
+    assert torch.equal(harmonic_fill(values, known), harmonic_fill(other, known))
 
 
 def test_a_constant_stays_constant_and_nothing_known_gives_zeros() -> None:
     known = torch.zeros(33, 70, dtype=torch.bool)
     values = torch.full((1, 33, 70), 0.25)
-    assert torch.equal(continued(values, known), torch.zeros(1, 33, 70))
+    assert torch.equal(harmonic_fill(values, known), torch.zeros(1, 33, 70))
     known[0, 69] = True
-    assert torch.allclose(continued(values, known), values)
+    assert torch.allclose(harmonic_fill(values, known), values)

@@ -28,7 +28,9 @@ def test_every_covered_pixel_is_in_the_models_hole(
     seen = seen_by_model(hole, geometry.document_from_model(frame, resolution), resolution)
     to_model = geometry.model_from_document(frame, resolution)
     for y, x in np.argwhere(hole):
-        column, row = np.floor(geometry.apply(to_model, [(x + 0.5, y + 0.5)])[0]).astype(int)
+        column, row = np.floor(geometry.transform_points(to_model, [(x + 0.5, y + 0.5)])[0]).astype(
+            int
+        )
         if 0 <= column < resolution and 0 <= row < resolution:
             assert seen[row, column]
     # ... and nothing far from a covered pixel is.
@@ -36,7 +38,7 @@ def test_every_covered_pixel_is_in_the_models_hole(
     centres = np.argwhere(hole)[:, ::-1] + 0.5
     to_document = geometry.document_from_model(frame, resolution)
     for row, column in np.argwhere(seen):
-        point = geometry.apply(to_document, [(column + 0.5, row + 0.5)])
+        point = geometry.transform_points(to_document, [(column + 0.5, row + 0.5)])
         assert np.linalg.norm(centres - point, axis=1).min() <= reach
 
 
@@ -44,10 +46,12 @@ def test_points_through_a_matrix_are_the_matrix_product() -> None:
     rng = np.random.default_rng(0)
     matrix, points = rng.normal(size=(2, 3)), rng.normal(size=(5, 7, 2))
     expected = points @ matrix[:, :2].T + matrix[:, 2]
-    np.testing.assert_allclose(geometry.apply(matrix, points), expected, rtol=0, atol=1e-12)
-    x, y = geometry.through(matrix, points[0, :, 0], points[:, :1, 1])  # a row, a column
+    np.testing.assert_allclose(
+        geometry.transform_points(matrix, points), expected, rtol=0, atol=1e-12
+    )
+    x, y = geometry.transform_xy(matrix, points[0, :, 0], points[:, :1, 1])  # a row, a column
     assert x.shape == y.shape == (5, 7)
-    one = geometry.apply(matrix, (points[0, 3, 0], points[4, 0, 1]))
+    one = geometry.transform_points(matrix, (points[0, 3, 0], points[4, 0, 1]))
     np.testing.assert_allclose((x[4, 3], y[4, 3]), one, rtol=0, atol=1e-12)
 
 

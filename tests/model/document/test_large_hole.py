@@ -11,7 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_model.document import large_hole, placement
-from inpaint_model.document.blending import RAW, BlendSettings, Surroundings
+from inpaint_model.document.blending import RAW, BlendContext, BlendSettings
 from inpaint_model.document.borders import distance_to, distance_within
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.detail_matching import BlockNoise, noise_floor
@@ -19,7 +19,7 @@ from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.large_hole import LargeHole, noise_at
-from inpaint_model.document.placement import Fitting, place, sharing_memory
+from inpaint_model.document.placement import BlendFit, place, sharing_memory
 from scipy import ndimage
 
 SIDE, RESOLUTION = 240, 32
@@ -56,10 +56,10 @@ OUTPUT = wave(RESOLUTION, 0.0) + np.array([0.06, -0.04, 0.0], np.float32)
 def patches(hole: npt.NDArray[np.uint8], frame: Frame, blending: BlendSettings) -> list[Patch]:
     """The fill, an edit of it, and the smooth fill."""
     placed = place(PICTURE, Hole(hole), frame, RESOLUTION, whole=True)
-    fitting = Fitting.of(placed, OUTPUT, blending)
+    fitting = BlendFit.of(placed, OUTPUT, blending)
     edit = OUTPUT.copy()
     edit[10:20, 10:20, 0] += 0.2
-    return [fitting.laid(), fitting.laid_alike(edit), placed.smooth(blending)]
+    return [fitting.to_patch(), fitting.edit_to_patch(edit), placed.smooth(blending)]
 
 
 def both(
@@ -81,7 +81,7 @@ def test_only_large_regions_are_divided(small: pytest.MonkeyPatch) -> None:
     assert isinstance(placed.surroundings, LargeHole)
     small.setattr(placement, "LARGE", placed.region.width * placed.region.height)
     again = place(PICTURE, Hole(ellipse()), WHOLE, RESOLUTION)
-    assert isinstance(again.surroundings, Surroundings)
+    assert isinstance(again.surroundings, BlendContext)
 
 
 def test_groups_share_what_one_large_hole_may_take(small: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,9 @@ def wrong_light(pixels: np.ndarray, frame: Frame) -> np.ndarray:
 def selection(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> np.ndarray:
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     to_frame = geometry.unit_from_document(frame)
-    u, v = geometry.apply(to_frame, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, *shape[:2])
+    u, v = geometry.transform_points(to_frame, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(
+        2, *shape[:2]
+    )
     inside = ((u - hole[0]) / hole[2]) ** 2 + ((v - hole[1]) / hole[3]) ** 2 < 1
     return np.where(inside, 255, 0).astype(np.uint8)
 

@@ -15,7 +15,7 @@ from inpaint_model.document.color import quantise, srgb_from_linear
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.document.placement import Fitting, place
+from inpaint_model.document.placement import BlendFit, place
 from inpaint_model.framing.frame_holes import Model, frame_holes
 
 
@@ -57,7 +57,7 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
     coverage[22, 33] = 100
     picture = DocumentPicture(pixels, linear)
     (placement,) = frame_holes(cast(Model, Stub()), picture, Hole(coverage), frame="box")
-    patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
+    patch = BlendFit.of(placement, random.random((32, 32, 3), np.float32)).to_patch()
     assert patch.fill.dtype == dtype
     assert patch.fill.shape == (30, 25, channels)
     assert np.array_equal(patch.coverage, patch.box.cut(coverage))
@@ -87,7 +87,7 @@ def test_a_model_that_returns_what_it_sees_returns_the_picture(frame: Frame) -> 
     seen = place(picture, dot, frame, 128).source.erased.astype(np.float32) / np.float32(255)
     hole = Box(int(frame.cx) - 12, int(frame.cy) - 14, 24, 20)
     placement = place(picture, Hole(box_coverage(200, 160, hole)), frame, 128)
-    patch = Fitting.of(placement, seen, RAW).laid()
+    patch = BlendFit.of(placement, seen, RAW).to_patch()
     difference = np.abs(patch.fill.astype(float) - hole.cut(pixels)) / 65535
     around_the_dot = np.ones(difference.shape[:2], np.bool_)
     around_the_dot[9:21, 7:19] = False
@@ -191,7 +191,7 @@ def test_the_effective_resolution_is_said() -> None:
     picture = DocumentPicture(np.zeros((100, 100, 3), np.uint8))
     coverage = box_coverage(100, 100, Box(40, 40, 20, 20))
     placement = place(picture, Hole(coverage), Frame(50, 50, 99.2, 0), 32)
-    assert placement.enlargement == pytest.approx(3.1)
+    assert placement.upscale_factor == pytest.approx(3.1)
     assert placement.warning == "Filled at 32 px, enlarged 3.1 times."
     assert place(picture, Hole(coverage), Frame(50, 50, 32, 0), 32).warning == ""
 
@@ -245,7 +245,7 @@ def test_any_size_and_any_selection_can_be_filled(
     picture = DocumentPicture(pixels)
     frame = Frame(x + 0.5, y + 0.5, side, random.uniform(-180, 180))
     placement = place(picture, Hole(coverage), frame, 32)
-    patch = Fitting.of(placement, random.random((32, 32, 3), np.float32)).laid()
+    patch = BlendFit.of(placement, random.random((32, 32, 3), np.float32)).to_patch()
     result = composited(picture, [patch])
     assert np.array_equal(result[coverage == 0], pixels[coverage == 0])
     assert np.isfinite(result.astype(np.float64)).all()

@@ -44,7 +44,9 @@ def to_document(view: FloatImage, frame: Frame, box: Box) -> FloatImage:
 def test_the_angle_turns_the_x_axis_counter_clockwise_on_the_screen() -> None:
     frame = Frame(10, 20, 8, 90)
     matrix = geometry.document_from_model(frame, RESOLUTION)
-    left, right = geometry.apply(matrix, [(0, RESOLUTION / 2), (RESOLUTION, RESOLUTION / 2)])
+    left, right = geometry.transform_points(
+        matrix, [(0, RESOLUTION / 2), (RESOLUTION, RESOLUTION / 2)]
+    )
     assert right - left == pytest.approx([0, -8], abs=1e-9)
     assert (left + right) / 2 == pytest.approx([10, 20])
 
@@ -81,7 +83,7 @@ def test_enlarging_agrees_with_the_cubic_spline() -> None:
     matrix = geometry.document_from_model(Frame(24, 24, 20, 30), 160)
     ours = resample(picture, matrix, 160, 160)[..., 0]
     x, y = np.meshgrid(np.arange(160) + 0.5, np.arange(160) + 0.5)
-    at = geometry.apply(matrix, np.stack([x.ravel(), y.ravel()], axis=1)) - 0.5
+    at = geometry.transform_points(matrix, np.stack([x.ravel(), y.ravel()], axis=1)) - 0.5
     reference = ndimage.map_coordinates(picture[..., 0], at.T[::-1], order=3).reshape(160, 160)
     assert np.abs(ours - reference).mean() < 0.01
     assert np.abs(ours - reference).max() < 0.06
@@ -125,6 +127,8 @@ def test_the_box_frame_holds_the_hole_and_stays_inside(hole: Box, resolution: in
     st.builds(Box, st.integers(0, 60), st.integers(0, 30), st.integers(1, 40), st.integers(1, 20)),
 )
 def test_a_frame_widened_by_its_excess_just_holds_the_box(frame: Frame, box: Box) -> None:
-    excess = geometry.excess(frame, box)
-    assert geometry.holds(frame._replace(side=frame.side * excess), box)
-    assert (excess == 1) or not geometry.holds(frame._replace(side=frame.side * excess * 0.99), box)
+    scale_to_contain = geometry.scale_to_contain(frame, box)
+    assert geometry.contains(frame._replace(side=frame.side * scale_to_contain), box)
+    assert (scale_to_contain == 1) or not geometry.contains(
+        frame._replace(side=frame.side * scale_to_contain * 0.99), box
+    )

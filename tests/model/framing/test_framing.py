@@ -22,10 +22,10 @@ from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.grouping import MET, Choice, Part, grouped
+from inpaint_model.document.grouping import MIN_OVERLAP, Choice, Part, grouped
 from inpaint_model.document.hole import Hole
-from inpaint_model.document.model_view import look
-from inpaint_model.document.placement import Fitting, place
+from inpaint_model.document.model_view import extract_model_view
+from inpaint_model.document.placement import BlendFit, place
 from inpaint_model.framing import refining, search
 from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.framing.network import Framer, FramerConfig, Proposals, framer_from
@@ -87,7 +87,7 @@ def test_the_frame_in_a_scene_is_the_frame_of_the_document() -> None:
     frame = Frame(32 + 0.2 * 32, 32 - 0.1 * 32, 0.4 * 64, math.degrees(0.5))
     x, y = np.meshgrid(np.arange(64) + 0.5, np.arange(64) + 0.5)
     points = np.stack([x.ravel(), y.ravel()], axis=1)
-    expected = geometry.apply(geometry.model_from_document(frame, 2), points) - 1
+    expected = geometry.transform_points(geometry.model_from_document(frame, 2), points) - 1
     assert np.allclose(inside, expected, atol=1e-5)
 
 
@@ -129,8 +129,8 @@ def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
     with safe_open(folder.state_path, framework="pt") as file:
         reached = json.loads(file.metadata()["numbers"])["cur_nimg"]
     assert reached == 512 + 32  # the step after the deadline
-    continued = train_framer(options, SMALL, pictures, folder)
-    for one, other in zip(whole.parameters(), continued.parameters(), strict=True):
+    harmonic_fill = train_framer(options, SMALL, pictures, folder)
+    for one, other in zip(whole.parameters(), harmonic_fill.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
@@ -234,7 +234,7 @@ class Eye(torch.nn.Module):
         confidence = self.rounds.pop(0) if self.rounds else self.confidence
         for look_ in map(frame_of, views):
             matrix = geometry.model_from_document(look_, 2)
-            x, y = geometry.apply(matrix, [(self.target.cx, self.target.cy)])[0] - 1
+            x, y = geometry.transform_points(matrix, [(self.target.cx, self.target.cy)])[0] - 1
             turn = math.radians(self.target.angle - look_.angle)
             # Less sure where the target is not about as large as the second look shows it.
             off = abs(math.log(self.target.side / look_.side / 0.625))
@@ -404,7 +404,7 @@ def test_whatever_frame_is_chosen_all_of_the_selection_is_filled(
     placements = frame_holes(model, located(220, 180), Hole(coverage), frame=mode)
     output = np.random.default_rng(0).random((32, 32, 3), np.float32)
     filled = np.zeros_like(coverage)
-    for patch in (Fitting.of(placement, output).laid() for placement in placements):
+    for patch in (BlendFit.of(placement, output).to_patch() for placement in placements):
         part = patch.box.cut(filled)
         assert not (part.astype(bool) & patch.covered).any(), "no pixel belongs to two"
         part += patch.coverage
@@ -473,7 +473,7 @@ def test_the_first_views_reach_from_the_hole_to_the_whole_document() -> None:
     assert alone[0].side == helped[0].side == 75
     assert alone[-1].side == pytest.approx(440)
     assert helped[-1].side == pytest.approx(3300)
-    assert all(geometry.holds(view, hole) for view in alone + helped)
+    assert all(geometry.contains(view, hole) for view in alone + helped)
 
 
 def test_a_coarse_view_agrees_with_the_careful_one() -> None:
@@ -483,7 +483,7 @@ def test_a_coarse_view_agrees_with_the_careful_one() -> None:
     coverage[100:140, 120:180] = 9
     picture, frame = DocumentPicture(pixels), Frame(150, 140, 160, 20)
     shown, known = search.coarse_view(picture, Hole(coverage), frame, 32)
-    careful = look(picture, Hole(coverage), frame, 32)
+    careful = extract_model_view(picture, Hole(coverage), frame, 32)
     assert ((careful.hole == 0) == known).mean() > 0.97
     both = known & (careful.hole == 0)
     assert np.abs(shown[both] * 255 - careful.erased[both]).max() < 6
@@ -498,16 +498,16 @@ def test_looks_at_the_same_thing_are_averaged_and_others_left_out() -> None:
         Proposal(Frame(100, 80, 90, 179), 1.0),  # much larger
         Proposal(Frame(100, 80, 50, 150), 1.0),  # turned
     ]
-    found = search.settled(frame, looks)
+    found = search.average_nearby(frame, looks)
     assert found == pytest.approx(Frame(102, 80, 55, 180), abs=1e-4)
-    assert search.settled(frame, looks[:1]) == pytest.approx(frame)
+    assert search.average_nearby(frame, looks[:1]) == pytest.approx(frame)
 
 
 def test_share_inside() -> None:
     frame = Frame(50, 50, 20, 0)
-    assert geometry.share_inside(frame, Box(42, 42, 10, 10)) == 1
-    assert geometry.share_inside(frame, Box(55, 45, 10, 10)) == 0.5
-    assert geometry.share_inside(frame, Box(80, 80, 5, 5)) == 0
+    assert geometry.overlap_fraction(frame, Box(42, 42, 10, 10)) == 1
+    assert geometry.overlap_fraction(frame, Box(55, 45, 10, 10)) == 0.5
+    assert geometry.overlap_fraction(frame, Box(80, 80, 5, 5)) == 0
 
 
 def parts_of(boxes: Sequence[Box]) -> list[Part]:
@@ -544,7 +544,7 @@ def test_the_frames_of_a_recipe_find_the_same_groups_again(seed: int, count: int
         side = own.uniform(50, 400)
         dx, dy = side * own.uniform(-0.4, 0.4, 2)
         found = Frame(box.x + box.width / 2 + dx, box.y + box.height / 2 + dy, side)
-        if own.random() < 0.5 and geometry.share_inside(found, box) >= MET:
+        if own.random() < 0.5 and geometry.overlap_fraction(found, box) >= MIN_OVERLAP:
             return Choice(found, "auto", 1.0)
         return Choice(geometry.box_frame(box, 1000, 1000, 256), "box", 0.0)
 
@@ -575,7 +575,9 @@ class Mirror:
 
     @property
     def expected(self) -> np.ndarray:
-        return look(self.document, None, self.truth, 16).erased.astype(np.float32) / 255
+        return (
+            extract_model_view(self.document, None, self.truth, 16).erased.astype(np.float32) / 255
+        )
 
     @property
     def document(self) -> DocumentPicture:
@@ -597,7 +599,9 @@ def test_refining_finds_the_frame_that_the_model_reproduces(wrong: Frame) -> Non
     model = Mirror(Frame(100, 100, 80, 10))
     coverage = np.zeros((200, 200), np.uint8)
     coverage[90:110, 95:105] = 255
-    found = refining.refined(model, model.document, Hole(coverage), [wrong, Frame(60, 60, 40, 0)])
+    found = refining.refine_by_reconstruction(
+        model, model.document, Hole(coverage), [wrong, Frame(60, 60, 40, 0)]
+    )
     assert found == pytest.approx(model.truth, abs=1e-6)
 
 

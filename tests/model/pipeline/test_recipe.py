@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.model_view import Source
+from inpaint_model.document.model_view import ModelInput
 from inpaint_model.pipeline.recipe import (
     AttachmentError,
     Group,
@@ -124,13 +124,13 @@ def test_a_wrong_value_is_named(key: str, value: object, words: str) -> None:
     assert words in str(raised.value)
 
 
-def sources(count: int, resolution: int = 16) -> list[Source]:
+def sources(count: int, resolution: int = 16) -> list[ModelInput]:
     rng = np.random.default_rng(0)
     result = []
     for _ in range(count):
         hole = np.where(rng.random((resolution, resolution)) < 0.3, 255, 0).astype(np.uint8)
         image = rng.integers(0, 256, (resolution, resolution, 3)).astype(np.uint8)
-        result.append(Source(np.where(hole[..., None] > 0, 0, image).astype(np.uint8), hole))
+        result.append(ModelInput(np.where(hole[..., None] > 0, 0, image).astype(np.uint8), hole))
     return result
 
 
