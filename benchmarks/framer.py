@@ -24,7 +24,7 @@ import torch
 from inpaint_model import load_bundle
 from inpaint_model.data.dataset import load_pictures
 from inpaint_model.document import geometry
-from inpaint_model.document.color import quantise
+from inpaint_model.document.color import quantize
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
@@ -51,7 +51,7 @@ def ffhq_frame(landmarks: NDArray[np.float64]) -> Frame:
     """The FFHQ alignment from 5 landmarks [5, 2]: two eyes, nose, two corners of the mouth.
 
     The side follows the eyes' distance and the distance from eyes to mouth, the direction both; the
-    centre lies a tenth of the way from the eyes to the mouth.
+    center lies a tenth of the way from the eyes to the mouth.
     """
     left, right = sorted(landmarks[:2].tolist())
     mouth_left, mouth_right = sorted(landmarks[3:5].tolist())
@@ -59,9 +59,9 @@ def ffhq_frame(landmarks: NDArray[np.float64]) -> Frame:
     across, down = np.subtract(right, left), mouth - eyes
     x = across + (down[1], -down[0])
     x *= max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) / np.hypot(*x)
-    centre = eyes + down * 0.1
+    center = eyes + down * 0.1
     angle = math.degrees(math.atan2(-x[1], x[0]))
-    cx, cy = centre.tolist()
+    cx, cy = center.tolist()
     return Frame(cx, cy, 2 * float(np.hypot(*x)), angle)
 
 
@@ -93,7 +93,7 @@ def transformed(
     alpha = shown[..., 3:].clip(0, 1)
     flat = shown[..., :3] * alpha + (1 - alpha) * background / 255
     ((cx, cy),) = geometry.transform_points(geometry.inverse(matrix), [(truth.cx, truth.cy)])
-    return quantise(flat, np.uint8), Frame(float(cx), float(cy), side, truth.angle + turn)
+    return quantize(flat, np.uint8), Frame(float(cx), float(cy), side, truth.angle + turn)
 
 
 def selection(
@@ -126,7 +126,7 @@ def photographs(shared: Path, seed: int) -> Iterator[Case]:
 
 
 def portraits(shared: Path, seed: int, part: str = "val") -> Iterator[Case]:
-    """The validation portraits on canvases of one colour, turned and scaled as the photographs."""
+    """The validation portraits on canvases of one color, turned and scaled as the photographs."""
     random = np.random.default_rng(seed)
     archive = f"{shared / 'faces/portraits256.zip'}:{part}"
     faces = load_pictures(archive, 256, limit=251, spread=True, progress=False)
@@ -176,10 +176,10 @@ def without_faces(shared: Path, seed: int) -> Iterator[Case]:
 
 
 def errors(found: Frame, truth: Frame) -> tuple[float, float, float]:
-    """Of centre and side relative to the side, and of the angle in degrees."""
-    centre = math.hypot(found.cx - truth.cx, found.cy - truth.cy) / truth.side
+    """Of center and side relative to the side, and of the angle in degrees."""
+    center = math.hypot(found.cx - truth.cx, found.cy - truth.cy) / truth.side
     angle = abs((found.angle - truth.angle + 180) % 360 - 180)
-    return centre, abs(found.side / truth.side - 1), angle
+    return center, abs(found.side / truth.side - 1), angle
 
 
 def load_framer(path: Path | None) -> Framer:
@@ -224,7 +224,7 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
     }
     if ratios:
         record["side_bias"] = round(float(np.median(ratios)), 3)  # before it is taken out
-    for name, column in zip(("centre", "side", "angle"), np.array(rows).T, strict=False):
+    for name, column in zip(("center", "side", "angle"), np.array(rows).T, strict=False):
         record[name] = {
             "median": round(float(np.median(column)), 4),
             "p95": round(float(np.percentile(column, 95)), 4),

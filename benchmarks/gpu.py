@@ -171,7 +171,7 @@ def through_socket(name: str, device: torch.device) -> dict[str, float]:
 
     torch.manual_seed(0)
     model = InpaintingModel(inpainting_config(sizes_of(name)))
-    model.measure_latents(1000)
+    model.estimate_w_statistics(1000)
     w_dim, num_ws = model.config.generator.w_dim, model.config.generator.num_ws
     vector = nn.functional.normalize(torch.randn(w_dim), dim=0)
     figures: dict[str, float] = {}
@@ -282,7 +282,7 @@ def learning(
         else:
             fill = InpainterTraining(
                 **common,
-                discriminator_kimg=0.0,
+                d_warmup_kimg=0.0,
                 ramp_kimg=0.0,
                 real_fraction=0.7,
                 lambda_adversarial=0.0 if P else 0.08,

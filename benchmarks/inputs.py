@@ -17,7 +17,7 @@ import torch
 from inpaint_model.data.dataset import PictureSet
 from inpaint_model.data.masks import training_holes
 from inpaint_model.networks.presets import preset
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.inputs import InpainterInputs, ahead
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import InpainterTraining
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         return pictures.batch(torch.randint(len(pixels), (batch,)), torch.rand(batch) < 0.5)
 
     def draws(threads: int) -> float:
-        inputs = InpainterInputs(InpainterTraining(batch_size=batch), config, World())
+        inputs = InpainterInputs(InpainterTraining(batch_size=batch), config, DistributedContext())
         stream = ahead(inputs, 0, 10**9, batch, threads, torch.device("cpu"))
         return rate(lambda: next(stream), batch, args.seconds)
 

@@ -4,7 +4,7 @@ Needs ../shared; starts a daemon of its own. Each photograph gets three holes (e
 hair and forehead), which the daemon fills with a frame that the framer finds, with the true one,
 and with the true one and no blending. Telea's and the Navier-Stokes method fill the same holes.
 Judged are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
-original, and the colour step at the hole's border. The pictures stay in DIR, to be looked at, and a
+original, and the color step at the hole's border. The pictures stay in DIR, to be looked at, and a
 run that was cut goes on from them.
 """
 
@@ -37,16 +37,16 @@ from inpaint_client import (
 from inpaint_client import Box as WireBox
 from inpaint_client import Frame as WireFrame
 from inpaint_model.document import geometry
-from inpaint_model.document.color import quantise
+from inpaint_model.document.color import quantize
 from inpaint_model.document.compositing import composite
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.resampling import resample
 from inpaint_model.evaluation.metrics.feature_networks import (
+    EvaluationNetworks,
     FeatureNetwork,
-    Judges,
     features_of,
-    load_judges,
+    load_evaluation_networks,
 )
 from inpaint_model.evaluation.metrics.kid import paired_kernel_distance
 from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
@@ -92,9 +92,9 @@ def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -
         (chosen,) = (event for event in events if isinstance(event, FrameChosen))
         (candidate,) = (event for event in events if isinstance(event, Candidate))
         layers = [raw_patch(patch) for patch in candidate.patches]
-        centre, side, angle = errors(Frame(*chosen.frame), truth)
+        center, side, angle = errors(Frame(*chosen.frame), truth)
         about = {"mode": chosen.mode.name, "confidence": chosen.confidence}
-        about |= {"centre": centre, "side": side, "angle": angle}
+        about |= {"center": center, "side": side, "angle": angle}
         return Filled(composite(pixels, layers), about)
 
     return fill
@@ -115,7 +115,7 @@ def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
     """Return the picture in a frame, uint8 [CROP, CROP, 3]."""
     matrix = geometry.document_from_model(frame, CROP)
     display = pixels.astype(np.float32) / np.float32(255)
-    return quantise(resample(display, matrix, CROP, CROP), np.uint8)
+    return quantize(resample(display, matrix, CROP, CROP), np.uint8)
 
 
 class Results:
@@ -130,15 +130,15 @@ class Results:
 
     def frame_errors(self) -> dict[str, object]:
         """Medians and 95th percentiles, relative to the side and in degrees."""
-        rows = [[f["centre"], f["side"], f["angle"]] for f in self.frames.values()]
+        rows = [[f["center"], f["side"], f["angle"]] for f in self.frames.values()]
         percentiles = np.percentile(rows, [50, 95], axis=0).round(4).tolist()
-        return {"frames": len(rows), "centre_side_angle_p50_p95": percentiles}
+        return {"frames": len(rows), "center_side_angle_p50_p95": percentiles}
 
 
 class Judged:
     """Features and distances of all fills, made once for every table."""
 
-    def __init__(self, judges: Judges, results: Results) -> None:
+    def __init__(self, judges: EvaluationNetworks, results: Results) -> None:
         self.results = results
         networks = judges.inception
         self.originals = {n.suffix: features(n, results.originals) for n in networks}
@@ -169,7 +169,7 @@ def features(network: FeatureNetwork, pictures: list[Bytes]) -> NDArray[np.float
 
 
 def vgg_distances(
-    judges: Judges, originals: list[Bytes], fills: list[Bytes]
+    judges: EvaluationNetworks, originals: list[Bytes], fills: list[Bytes]
 ) -> NDArray[np.float64]:
     """The distance of every fill to its original; NaN without the network."""
     if judges.vgg_taps is None:
@@ -237,7 +237,7 @@ def main() -> None:
             "navier-stokes": classical(cv2.INPAINT_NS),
         }
         results = fill_all(args.out, photographs, methods)
-    judged = Judged(load_judges([args.shared / "metrics"]), results)
+    judged = Judged(load_evaluation_networks([args.shared / "metrics"]), results)
     for region in ("", *HOLES):
         for method in methods:
             print(json.dumps(judged.scores(method, region)), flush=True)

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from inpaint_model.cli.directions.options import evenly
 from inpaint_model.directions.attributes import PORTRAIT, Attribute, chosen
-from inpaint_model.directions.context import open_workbench
+from inpaint_model.directions.context import open_context
 from inpaint_model.directions.effects import Render, Subject
-from inpaint_model.directions.measured_fits import judged, measures
+from inpaint_model.directions.perturbation_fits import judged, measures
 from inpaint_model.directions.samples import Samples, draw, measure
 from inpaint_model.directions.subjects import imagined, photographs, sampled
 from inpaint_model.document.arrays import Float64Array
@@ -27,7 +27,7 @@ from inpaint_model.inference.inpainter import load_bundle
 from torch import Tensor
 
 STRUCTURAL = "hair_volume,hair_length,fringe,face_width,yaw,smile"
-COLOURS = "hair_lightness,light_direction"
+COLORS = "hair_lightness,light_direction"
 
 
 class Change(NamedTuple):
@@ -78,12 +78,12 @@ def retention(
     samples: int,
 ) -> list[str]:
     """The rows of one bundle's table."""
-    bench, inpainter = open_workbench(bundle), load_bundle(bundle)
-    drawn = draw(bench.generator, measures(attributes), samples)
+    context, inpainter = open_context(bundle), load_bundle(bundle)
+    drawn = draw(context.generator, measures(attributes), samples)
     spreads = {name: float(values.std()) for name, values in drawn.scores.items()}
-    whole = sampled(bench.generator, count, seed=samples)
+    whole = sampled(context.generator, count, seed=samples)
     fills = (
-        imagined(inpainter, bench.generator, count, seed=samples)
+        imagined(inpainter, context.generator, count, seed=samples)
         if images is None
         else photographs(inpainter, evenly(images, inpainter.resolution, count))
     )
@@ -106,7 +106,7 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=24, help="fills (default 24)")
     parser.add_argument("--samples", type=int, default=800, help="for the directions (default 800)")
-    parser.add_argument("--attributes", default=f"{COLOURS},{STRUCTURAL}")
+    parser.add_argument("--attributes", default=f"{COLORS},{STRUCTURAL}")
     args = parser.parse_args()
     attributes = chosen(args.attributes, PORTRAIT)
     for bundle in args.bundles:

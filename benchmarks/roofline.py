@@ -241,7 +241,7 @@ def training(
         model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
         options = InpainterTraining(
             **length,
-            discriminator_kimg=0,
+            d_warmup_kimg=0,
             ramp_kimg=0,
             lambda_adversarial=0.0 if heads else 0.08,
             lambda_projected=0.2 if heads else 0.0,

@@ -1,9 +1,9 @@
 """How visible fills are: `python -m benchmarks.seam [--model NAME] [--out DIR]`.
 
 Each photograph gets three holes (eyes, mouth and chin, hair and forehead). Without a model the fill
-is simulated: the true pixels at 256 px, with another colour, contrast and light, and softer, so
+is simulated: the true pixels at 256 px, with another color, contrast and light, and softer, so
 that blending is measured apart from any model; with one, the model fills. Raw paste and every
-blending step are measured in the same run: the colour step across the border (CIEDE2000, the
+blending step are measured in the same run: the color step across the border (CIEDE2000, the
 untouched picture's own subtracted) and the error inside the hole.
 """
 
@@ -35,14 +35,14 @@ from scipy import ndimage
 from benchmarks.framer import true_frame
 
 SIMULATED = 256  # px, of simulated fills
-HOLES = {  # ellipses in the frame: centre x, y and half axes
+HOLES = {  # ellipses in the frame: center x, y and half axes
     "eyes": (0.5, 0.48, 0.3, 0.1),
     "mouth": (0.5, 0.76, 0.2, 0.16),
     "hair": (0.5, 0.2, 0.36, 0.14),
 }
 SETTINGS = {
     "raw": RAW,
-    "colour": BlendSettings(gradient=False, grain=False),
+    "color": BlendSettings(gradient=False, grain=False),
     "gradient": BlendSettings(colour_match=False, grain=False),
     "grain": BlendSettings(colour_match=False, gradient=False),
     "default": BlendSettings(),
@@ -63,7 +63,7 @@ def ellipse(shape: tuple[int, ...], frame: Frame, axes: tuple[float, ...]) -> Ho
 
 
 def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> FloatImage:
-    """The true pixels at model resolution in another colour and light, and softer."""
+    """The true pixels at model resolution in another color and light, and softer."""
     matrix = geometry.document_from_model(frame, SIMULATED)
     view = resample(pixels.astype(np.float32) / np.float32(255), matrix, SIMULATED, SIMULATED)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
@@ -77,7 +77,7 @@ def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generat
 
 
 def added_step(pixels: NDArray[np.uint8], filled: NDArray[np.uint8], hole: Hole) -> float:
-    """What a fill adds to the colour step across the hole's border, CIEDE2000."""
+    """What a fill adds to the color step across the hole's border, CIEDE2000."""
     assert hole.bounds is not None
     part = hole.bounds.grown(16).clipped(pixels.shape[1], pixels.shape[0])
     before, after = (part.cut(p).astype(np.float32) / np.float32(255) for p in (pixels, filled))

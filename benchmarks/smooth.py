@@ -25,7 +25,10 @@ from inpaint_model import DocumentInpainter, load_bundle
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.smooth_fill import smooth_fill
-from inpaint_model.evaluation.metrics.feature_networks import Judges, load_judges
+from inpaint_model.evaluation.metrics.feature_networks import (
+    EvaluationNetworks,
+    load_evaluation_networks,
+)
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.restoration import inpaint_biharmonic
@@ -115,7 +118,7 @@ def by_model(document: DocumentInpainter, frame: FrameChoice | None, growth: flo
     return fill
 
 
-def score(judges: Judges, before: Bytes, after: Bytes, hole: Hole) -> Score:
+def score(judges: EvaluationNetworks, before: Bytes, after: Bytes, hole: Hole) -> Score:
     """Return how far a fill is from the photograph."""
     assert hole.bounds is not None
     larger = max(hole.bounds.width, hole.bounds.height)
@@ -126,7 +129,7 @@ def score(judges: Judges, before: Bytes, after: Bytes, hole: Hole) -> Score:
 
 
 def compare(
-    judges: Judges,
+    judges: EvaluationNetworks,
     photographs: list[Photograph],
     methods: Mapping[str, Fill],
     kind: str,
@@ -149,7 +152,7 @@ def compare(
 
 
 def sizes(
-    judges: Judges, photographs: list[Photograph], ours: Fill, model: Fill
+    judges: EvaluationNetworks, photographs: list[Photograph], ours: Fill, model: Fill
 ) -> Iterator[dict[str, object]]:
     """In which share of the holes of each size the smooth fill is nearer than the model's."""
     rng = np.random.default_rng(5)
@@ -174,7 +177,7 @@ def sizes(
 
 
 def frames(
-    judges: Judges, photographs: list[Photograph], document: DocumentInpainter
+    judges: EvaluationNetworks, photographs: list[Photograph], document: DocumentInpainter
 ) -> Iterator[dict[str, object]]:
     """The model through larger and larger frames, and through the square around the hole."""
     choices = {str(g): by_model(document, None, g) for g in GROWTHS} | {
@@ -200,7 +203,7 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=4, help="every which photograph")
     parser.add_argument("--frames", action="store_true", help="larger frames instead")
     args = parser.parse_args()
-    judges = load_judges([args.shared / "metrics"])
+    judges = load_evaluation_networks([args.shared / "metrics"])
     document = DocumentInpainter(load_bundle(args.model))
     photographs = list(islice(cases(args.shared, 1000), 0, None, args.step))
     if args.frames:

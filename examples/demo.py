@@ -68,7 +68,7 @@ def fill(environment: dict[str, str]) -> int:
     if model["name"] == "tiny":
         print(
             "   This is an UNTRAINED network with random weights, because this installation lacks\n"
-            "   the portrait model: the fills are coloured noise, only the way to them is real."
+            "   the portrait model: the fills are colored noise, only the way to them is real."
         )
     image, mask = example()
     variants = [

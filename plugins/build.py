@@ -92,9 +92,9 @@ def build(plugin: Plugin, wheels: Path = WHEELS, out: Path = OUT) -> Path:
 
 
 def vendor(folder: Path, wheels: Path) -> None:
-    """Our packages and the wheels' content, not rewritten yet, with the licences."""
+    """Our packages and the wheels' content, not rewritten yet, with the licenses."""
     folder.mkdir()
-    (folder / "__init__.py").write_text('"""Private copies; see licences."""\n')
+    (folder / "__init__.py").write_text('"""Private copies; see licenses."""\n')
     for package, root in OURS.items():
         for path in sorted((root / package).rglob("*")):
             _copy(path, folder / path.relative_to(root))
@@ -102,7 +102,7 @@ def vendor(folder: Path, wheels: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
                 if re.search(r"\.dist-info/(licenses/)?LICEN[CS]E", name):
-                    target = folder / "licences" / f"{wheel.name.split('-')[0]}.txt"
+                    target = folder / "licenses" / f"{wheel.name.split('-')[0]}.txt"
                 elif SKIP.search(name) or name.endswith("/"):
                     continue
                 else:
@@ -110,7 +110,7 @@ def vendor(folder: Path, wheels: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(archive.read(name))
     (folder / "google" / "__init__.py").touch()
-    shutil.copy(ROOT / "LICENSE", folder / "licences" / "inpaint.txt")
+    shutil.copy(ROOT / "LICENSE", folder / "licenses" / "inpaint.txt")
     _pin_implementation(folder / "google/protobuf/internal/api_implementation.py")
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from inpaint_cli.layers import layer_picture, raw_patch
 from inpaint_client import Box, Candidate, Extent, Patch, Transfer, wire
 from inpaint_gimp.runs.layers import layer_pixels
-from inpaint_krita.host.colour import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
+from inpaint_krita.host.color import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.runs.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import composite

@@ -74,7 +74,7 @@ def test_a_fill_writes_everything(inpaint: Command, tmp_path: Path) -> None:
     ended = inpaint(
         "fill", image, "--mask", mask, "--out", "out", "-n", "2", "--seed", "5",
         "--edit", "brighter=1", "--variant", "warmer=2", "--variant", "warmer=-2,brighter=0",
-        "--raw", "--json", "--smooth", "never",
+        "--no-blend", "--json", "--smooth", "never",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     names = {path.name for path in (tmp_path / "out").iterdir()}
@@ -173,7 +173,17 @@ def test_a_jpeg_photo_is_upright_and_keeps_its_metadata(inpaint: Command, tmp_pa
 def test_edit_continues_from_a_recipe(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint(
-        "fill", image, "--mask", mask, "--out", "out", "-n", "1", "--variant", "warmer=2", "--raw"
+        "fill",
+        image,
+        "--mask",
+        mask,
+        "--out",
+        "out",
+        "-n",
+        "1",
+        "--variant",
+        "warmer=2",
+        "--no-blend",
     )
     edit = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
     assert inpaint(*edit, "--out", "same").returncode == 0
@@ -204,9 +214,9 @@ def test_edit_without_the_picture_gives_the_models_square(inpaint: Command, tmp_
 @pytest.mark.slow
 def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
-    inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "2", "--raw")
+    inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "2", "--no-blend")
     first = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
-    mix = ["--mix", "out/recipe-01.json"]
+    mix = ["--style-recipe", "out/recipe-01.json"]
 
     def pixels(out: str, *more: str) -> bytes:
         ended = inpaint(*first, *more, "--out", out)
@@ -216,13 +226,13 @@ def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
     own = pixels("own")
     other = read_document(tmp_path / "out" / "candidate-01.png").pixels.tobytes()
     assert pixels("all", *mix) == other
-    assert pixels("none", *mix, "--amount", "0") == own
+    assert pixels("none", *mix, "--strength", "0") == own
     between = {
-        pixels("half", *mix, "--amount", "0.5"),
+        pixels("half", *mix, "--strength", "0.5"),
         pixels("part", *mix, "--levels", "structure"),
     }
     assert len(between - {own, other}) == 2
-    for wrong in (["--amount", "0.5"], [*mix, "--levels", "hair"], [*mix, "--amount", "2"]):
+    for wrong in (["--strength", "0.5"], [*mix, "--levels", "hair"], [*mix, "--strength", "2"]):
         assert inpaint(*first, *wrong, "--out", "wrong").returncode == 2
 
 
@@ -234,7 +244,7 @@ def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> No
     layer = rng.integers(0, 256, (60, 70, 4), np.uint8)
     Image.fromarray(layer).save(tmp_path / "layer.png")
     over: list[str | Path] = ["edit", "out/recipe-00.json", "--image", image, "--mask", mask]
-    like = ["--like", "layer.png"]
+    like = ["--style-image", "layer.png"]
 
     def pixels(out: str, *arguments: str | Path) -> bytes:
         ended = inpaint(*arguments, "--out", out)
@@ -243,14 +253,14 @@ def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> No
 
     own = pixels("own", *over)
     alike = pixels("alike", *over, *like)
-    assert pixels("none", *over, *like, "--amount", "0") == own
-    assert pixels("colours", *over, *like, "--levels", "colours") == alike
-    more = pixels("more", *over, *like, "--levels", "features,colours")
+    assert pixels("none", *over, *like, "--strength", "0") == own
+    assert pixels("colors", *over, *like, "--levels", "colors") == alike
+    more = pixels("more", *over, *like, "--levels", "features,colors")
     assert len({own, alike, more}) == 3
     again: list[str | Path] = ["edit", "alike/recipe-00.json", "--image", image, "--mask", mask]
     assert pixels("again", *again) == alike  # the recipe needs the picture no more
 
-    both = inpaint(*over, *like, "--mix", "out/recipe-00.json", "--out", "wrong")
+    both = inpaint(*over, *like, "--style-recipe", "out/recipe-00.json", "--out", "wrong")
     assert both.returncode == 2
     small = inpaint("edit", "out/recipe-00.json", *like, "--out", "wrong")
     assert small.returncode == 2
@@ -371,7 +381,7 @@ def test_info(inpaint: Command) -> None:
         (["fill", "none.png", "--mask", "p-mask.png"], 2, ["none.png", "no such file"]),
         (["fill", "p.png", "--mask", "p.png", "-n", "0"], 2, ["from 1 to 1000"]),
         (["fill", "p.png", "--mask", "p-mask.png", "-n", "1000000000000"], 2, ["from 1 to 1000"]),
-        (["edit", "p.json", "--amount", "x"], 2, ["between 0 and 1"]),
+        (["edit", "p.json", "--strength", "x"], 2, ["between 0 and 1"]),
         (["fill", "p.png", "--mask", "p-mask.png", "--seed", "-1"], 2, ["-1"]),
         (["fill", "p.png", "--mask", "p-mask.png", "--edit", "smile"], 2, ["NAME=VALUE"]),
         (["fill", "p.png", "--mask", "p-mask.png", "--frame", "1,2,0,0"], 2, ["X,Y,SIDE"]),

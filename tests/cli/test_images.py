@@ -50,7 +50,7 @@ def test_pixels_and_profile_come_back(
     icc = SRGB if channels >= 3 else cms_profile("gray", gamma=2.2)
     written = Document(noise(channels, dtype), icc=icc)
     if channels == 4 and extension == ".webp":
-        written.pixels[..., 3] |= 1  # the colour of transparent pixels is free in WebP
+        written.pixels[..., 3] |= 1  # the color of transparent pixels is free in WebP
     write_document(path, written)
     read = read_document(path)
     assert read.pixels.dtype == np.dtype(dtype)

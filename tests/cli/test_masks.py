@@ -34,16 +34,16 @@ def is_the_ellipse(path: Path, **how: Any) -> tuple[str, ...]:
     return mask.notes
 
 
-def painted(*colour: int) -> Image.Image:
-    """Paint on black, or on transparency if the colour has alpha."""
-    image = Image.new("RGB" if len(colour) == 3 else "RGBA", (SIDE, SIDE))
-    ImageDraw.Draw(image).ellipse((20, 15, 45, 50), colour)
+def painted(*color: int) -> Image.Image:
+    """Paint on black, or on transparency if the color has alpha."""
+    image = Image.new("RGB" if len(color) == 3 else "RGBA", (SIDE, SIDE))
+    ImageDraw.Draw(image).ellipse((20, 15, 45, 50), color)
     return image
 
 
-def palette(colours: list[int], index: int = 1) -> Image.Image:
+def palette(colors: list[int], index: int = 1) -> Image.Image:
     image = Image.new("P", (SIDE, SIDE))
-    image.putpalette(colours)
+    image.putpalette(colors)
     ImageDraw.Draw(image).ellipse((20, 15, 45, 50), index)
     return image
 

@@ -150,7 +150,7 @@ def test_the_transparent_color_of_a_png(tmp_path: Path, mode: str) -> None:
     read = read_document(path)
     assert read.has_alpha
     expected = np.asarray(image.convert("RGB")) == image.convert("RGB").getpixel((0, 0))
-    if mode != "P":  # where several numbers of a palette may have one colour
+    if mode != "P":  # where several numbers of a palette may have one color
         assert ((read.pixels[..., -1] == 0) == expected.all(axis=2)).all()
     assert read.pixels[0, 0, -1] == 0
     write_document(tmp_path / "again.png", read)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from eventually import eventually
-from fake_daemon import FakeDaemon, Script, colour_of
+from fake_daemon import FakeDaemon, Script, color_of
 from fake_listening import Listening
 from inpaint_client import (
     Accepted,
@@ -73,7 +73,7 @@ def test_a_fill_from_beginning_to_end(daemon: FakeDaemon, job: Jobs) -> None:
     [patch] = candidates[1].patches
     assert patch.box == (108, 205, 20, 10)
     assert patch.coverage.data == b"\xff" * 200
-    assert patch.fill.data == bytes(round(255 * v) for v in colour_of(7, {"smile": 2.0})) * 200
+    assert patch.fill.data == bytes(round(255 * v) for v in color_of(7, {"smile": 2.0})) * 200
     assert [bool(c.attachment) for c in candidates] == [True, False, True, False]
     [seen] = daemon.service.fills
     assert seen.crop.data == fill.capture.crop.data

@@ -133,7 +133,7 @@ def test_an_overview_is_at_most_512_px_and_no_smaller_than_need_be(width: int, h
 
 
 @given(st.floats(-360, 360), st.floats(1, 5000))
-def test_a_frame_is_a_square_around_its_centre(angle: float, side: float) -> None:
+def test_a_frame_is_a_square_around_its_center(angle: float, side: float) -> None:
     a, b, c, d = Frame(100.0, -50.0, side, angle).corners()
     for p, q in ((a, b), (b, c), (c, d), (d, a)):
         assert isclose(dist(p, q), side, rel_tol=1e-6)

@@ -41,15 +41,15 @@ def candidates(draw: st.DrawFn) -> tuple[list[Patch], np.ndarray, np.ndarray]:
     return patches, fill, coverage
 
 
-@given(candidate=candidates(), max_bytes=st.integers(1, 400), backwards=st.booleans())
+@given(candidate=candidates(), max_bytes=st.integers(1, 400), backward=st.booleans())
 def test_pieces_painted_in_any_order_hold_every_group(
-    candidate: tuple[list[Patch], np.ndarray, np.ndarray], max_bytes: int, backwards: bool
+    candidate: tuple[list[Patch], np.ndarray, np.ndarray], max_bytes: int, backward: bool
 ) -> None:
     patches, fill, coverage = candidate
     before = [bytes(patch.fill.data) + bytes(patch.coverage.data) for patch in patches]
     painted, seen = np.zeros_like(fill), np.zeros_like(coverage)
     made = list(pieces(patches, max_bytes))
-    for piece in reversed(made) if backwards else made:
+    for piece in reversed(made) if backward else made:
         box = piece.box
         part = np.s_[box.y : box.bottom, box.x : box.right]
         painted[part] = np.frombuffer(piece.fill.data, np.uint8).reshape(painted[part].shape)

@@ -12,7 +12,7 @@ from inpaint_client import Box, Extent, SampleType, pixels
 
 FORMATS = {SampleType.U8: "<B", SampleType.U16: "<H", SampleType.F16: "<e", SampleType.F32: "<f"}
 FULL = {SampleType.U8: 255, SampleType.U16: 65535, SampleType.F16: 1.0, SampleType.F32: 1.0}
-COLOUR = ["RGBA", "BGRA", "RGB", "BGR"]
+COLOR = ["RGBA", "BGRA", "RGB", "BGR"]
 sizes = st.integers(1, 9)
 
 
@@ -45,8 +45,8 @@ def slow_rearrange(
 
 @st.composite
 def rearrangements(draw: st.DrawFn) -> tuple[bytes, str, str, SampleType, bytes | None]:
-    source = draw(st.sampled_from([*COLOUR, "YA", "Y"]))
-    target = draw(st.sampled_from([*COLOUR, "YA", "Y"] if "Y" in source else COLOUR))
+    source = draw(st.sampled_from([*COLOR, "YA", "Y"]))
+    target = draw(st.sampled_from([*COLOR, "YA", "Y"] if "Y" in source else COLOR))
     kind = draw(st.sampled_from(list(SampleType)))
     count = draw(st.integers(0, 12))
     size = count * len(source) * kind.size
@@ -60,7 +60,7 @@ def test_rearrange(case: tuple[bytes, str, str, SampleType, bytes | None]) -> No
     assert pixels.rearrange(*case) == slow_rearrange(*case)
 
 
-def test_colour_is_not_made_gray_here() -> None:
+def test_color_is_not_made_gray_here() -> None:
     with pytest.raises(ValueError, match="gray"):
         pixels.rearrange(b"\1\2\3", "RGB", "Y")
 

@@ -1,4 +1,4 @@
-"""Settings survive each other's versions, broken files and curious neighbours."""
+"""Settings survive each other's versions, broken files and curious neighbors."""
 
 from __future__ import annotations
 

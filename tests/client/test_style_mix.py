@@ -20,7 +20,7 @@ def never(key: int) -> tuple[Picture, Box]:
 def test_a_result_gives_all_its_styles_and_a_picture_its_colors() -> None:
     mix = StyleMix[int](amount=0.25)
     assert mix.with_other(8, is_result=True) == StyleMix(8, tuple(StyleLevel), 0.25)
-    assert mix.with_other(8, is_result=False) == StyleMix(8, (StyleLevel.COLOURS,), 0.25)
+    assert mix.with_other(8, is_result=False) == StyleMix(8, (StyleLevel.COLORS,), 0.25)
 
 
 def test_the_request_names_the_recipe_or_shows_the_picture() -> None:

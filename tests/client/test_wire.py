@@ -123,7 +123,7 @@ def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
         attachment=b"png",
         capture=fill.capture,
     )
-    mixing = Mixing(recipe="other", levels=(StyleLevel.COLOURS,), amount=0.25)
+    mixing = Mixing(recipe="other", levels=(StyleLevel.COLORS,), amount=0.25)
     [request] = edit_requests(EditJob(source=source, index=2, mixing=mixing, blending=RAW))
     assert request.header.source.attachment == b"png"
     assert request.header.source.crop.data == fill.capture.crop.data

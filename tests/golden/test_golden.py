@@ -198,7 +198,7 @@ class TestKritaAnnotation:
         assert (plain.layer, plain.recipe, plain.starred) == ("{layer-1}", recipe, True)
         assert plain.attachment == mixed.attachment == attachment
         assert (edited.variant, edited.edits) == (0, {"brighter": 1.5})
-        assert mixed.mix == Mix("{layer-1}", (StyleLevel.COLOURS,), 0.75)
+        assert mixed.mix == Mix("{layer-1}", (StyleLevel.COLORS,), 0.75)
         assert mixed.unmixed == recipe
 
     def test_a_newer_format_is_refused(self) -> None:
@@ -367,7 +367,7 @@ class TestWire:
         assert isinstance(order.mixing.other, Recipe)
         mixed = read_recipe((GOLDEN / "fill/recipe-01.json").read_text("utf-8"))
         assert write_recipe(order.mixing.other) == write_recipe(mixed)
-        assert (order.mixing.levels, order.mixing.amount) == (("features", "colours"), 0.25)
+        assert (order.mixing.levels, order.mixing.amount) == (("features", "colors"), 0.25)
         assert (order.blending, order.output_dtype) == (None, np.dtype("u2"))
 
     def test_an_answer_says_what_it_said(self) -> None:

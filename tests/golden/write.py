@@ -159,7 +159,7 @@ def write_fill(folder: Path, run: Sequence[str]) -> None:
     inpaint("fill", *places, "-n", "2", "--seed", "7", "--variant", "brighter=1.5")
     inpaint(
         *("edit", "fill/recipe-00.json", "--image", "picture.png", "--mask", "mask.png"),
-        *("--mix", "fill/recipe-01.json", "--levels", "colours", "--amount", "0.75"),
+        *("--style-recipe", "fill/recipe-01.json", "--levels", "colors", "--strength", "0.75"),
         *("--out", "mixed"),
     )
 
@@ -183,7 +183,7 @@ def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
             Result(7, "{layer-2}", recipe, variant=0, edits=edits),
             Result(
                 *(8, "{layer-3}", recipe, 1, -1, attachment),
-                mix=Mix("{layer-1}", (StyleLevel.COLOURS,), 0.75),
+                mix=Mix("{layer-1}", (StyleLevel.COLORS,), 0.75),
                 unmixed=recipe,
             ),
         ),
@@ -241,7 +241,7 @@ def write_wire(folder: Path, caller: Caller) -> None:
         seed=9,
         mixing=Mixing(
             recipe=(folder / "fill/recipe-01.json").read_text("utf-8"),
-            levels=(StyleLevel.FEATURES, StyleLevel.COLOURS),
+            levels=(StyleLevel.FEATURES, StyleLevel.COLORS),
             amount=0.25,
         ),
         output_sample_type=SampleType.U16,

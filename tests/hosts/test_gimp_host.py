@@ -1,4 +1,4 @@
-"""What GIMP knows of the plug-in, in two languages; colours in another profile."""
+"""What GIMP knows of the plug-in, in two languages; colors in another profile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_daemon import FakeDaemon, colour_of
+from fake_daemon import FakeDaemon, color_of
 from gimp_host import Profile
 from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments
 from xcf import read_xcf
@@ -43,20 +43,20 @@ def test_the_menus_speak_german(lonely: Profile) -> None:
     )
 
 
-def test_profiles_are_honoured_both_ways(lonely: Profile) -> None:
+def test_profiles_are_honored_both_ways(lonely: Profile) -> None:
     with FakeDaemon() as daemon:
         lonely.environment["INPAINT_SERVER"] = daemon.address
-        result: dict[str, Any] = lonely.console("colours").value
+        result: dict[str, Any] = lonely.console("colors").value
     assert "sRGB" not in str(result["profile"])
     # What was sent is sRGB, and what came back is meant as sRGB ...
     sent = list(daemon.service.fills[0].crop.data[:3])
     np.testing.assert_allclose(sent, (200, 100, 10), atol=2)
-    colour = [round(255 * value) for value in colour_of(7)]
-    np.testing.assert_allclose(result["fill"], colour, atol=1)
+    color = [round(255 * value) for value in color_of(7)]
+    np.testing.assert_allclose(result["fill"], color, atol=1)
     np.testing.assert_allclose(result["known"], (200, 100, 10), atol=2)
     # ... while the file stores both in the image's own profile.
     image = read_xcf(lonely.out / "adobe.xcf")
-    for name, meant in (("Background", (200, 100, 10)), ("1 · seed 7", colour)):
+    for name, meant in (("Background", (200, 100, 10)), ("1 · seed 7", color)):
         stored = image.layer(name).pixels[0, 0, :3].astype(int)
         assert np.abs(stored - meant).max() > 4, name
 

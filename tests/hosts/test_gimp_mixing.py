@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_daemon import colour_of
+from fake_daemon import color_of
 from gimp_host import Profile
 from gimp_layers import result_of
 from inpaint_client import StyleLevel, StyleMix
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.hosts
 GREEN = (0, 200 / 255, 0)
 
 
-def colours(layer: Layer) -> set[tuple[int, ...]]:
-    """The colours of what a fill shows."""
+def colors(layer: Layer) -> set[tuple[int, ...]]:
+    """The colors of what a fill shows."""
     return {tuple(pixel[:3]) for pixel in layer.pixels[layer.pixels[..., 3] > 0].tolist()}
 
 
@@ -39,25 +39,25 @@ def test_mixing_by_scripts(user: Profile) -> None:
     assert results["selection_is_as_before"]
     first, second = (filled.layer(f"{n} · seed {n + 4}") for n in (1, 2))
     new = mixed.layer("1 · seed 5 · mixed")
-    assert colours(new) == {between(colour_of(5), colour_of(6), 0.25)}
+    assert colors(new) == {between(color_of(5), color_of(6), 0.25)}
     np.testing.assert_array_equal(new.pixels[..., 3], first.pixels[..., 3])
     told = result_of(new)
     own, other = (result_of(layer).recipe for layer in (first, second))
     assert (told.unmixed, told.mixed_recipe) == (own, other)
-    assert told.mix == StyleMix(None, (StyleLevel.COLOURS,), 0.25)
+    assert told.mix == StyleMix(None, (StyleLevel.COLORS,), 0.25)
 
     # The whole way, from what it was before the first mixing; then back, then like a layer.
     assert results["again"][:2] == ["success", ""]
     assert results["again"][2][0] == "1 · seed 5 · smile +1, mixed"
     new = again.layer("1 · seed 5 · smile +1, mixed")
-    assert colours(new) == {between(colour_of(6), colour_of(6), 1)}
+    assert colors(new) == {between(color_of(6), color_of(6), 1)}
     assert result_of(new).unmixed == own
     assert results["nothing"][2][0].startswith("1 · seed 5")
     assert "mixed" not in results["nothing"][2][0]
     assert results["layer"][:2] == ["success", ""]
     new = like.layer(results["layer"][2][0])
-    assert colours(new) == {between(GREEN, GREEN, 1)}
-    assert result_of(new).mix.levels == (StyleLevel.COLOURS,)
+    assert colors(new) == {between(GREEN, GREEN, 1)}
+    assert result_of(new).mix.levels == (StyleLevel.COLORS,)
     for image in (mixed, again, like):
         for name in ("Background", "Green", "2 · seed 6"):
             np.testing.assert_array_equal(image.layer(name).pixels, filled.layer(name).pixels)

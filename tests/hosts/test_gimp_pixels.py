@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_daemon import colour_of
+from fake_daemon import color_of
 from gimp_host import Profile
 from numpy.typing import NDArray
 from xcf import Xcf, read_xcf
@@ -47,7 +47,7 @@ def check_layers(image: Xcf, mask: NDArray[np.uint8], depth: str, gray: bool) ->
     assert [layer.path for layer in (first, second)] == [(0, 0), (0, 1)]
     assert [layer.visible for layer in image.layers] == [True, True, False, True]
     for layer, seed in ((first, 7), (second, 8)):
-        colour = np.array(colour_of(seed))[[1] if gray else slice(None)]
+        color = np.array(color_of(seed))[[1] if gray else slice(None)]
         height, width, _ = layer.pixels.shape
         coverage = mask[layer.y : layer.y + height, layer.x : layer.x + width]
         assert mask.sum() == coverage.sum(dtype=mask.sum().dtype)  # all of the selection is in it
@@ -56,7 +56,7 @@ def check_layers(image: Xcf, mask: NDArray[np.uint8], depth: str, gray: bool) ->
         np.testing.assert_allclose(alpha, coverage / 255, atol=tolerance(depth))
         inside = layer.pixels[coverage > 0][:, :-1].astype(float) / one
         np.testing.assert_allclose(
-            inside, np.broadcast_to(colour, inside.shape), atol=max(tolerance(depth), 2e-6)
+            inside, np.broadcast_to(color, inside.shape), atol=max(tolerance(depth), 2e-6)
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_daemon import colour_of
+from fake_daemon import color_of
 from fake_process import fake_daemon
 from gimp_host import Profile, wait_for
 from gimp_layers import result_of
@@ -84,10 +84,10 @@ def test_a_fill_goes_above_every_fill_that_it_overlaps(user: Profile) -> None:
         ([*upper, group(13), *side_by_side, group(9)], 13),
     ]
     *filled, chosen = seen
-    for (tree, colour), (layers, seed) in zip(filled, expected, strict=True):
+    for (tree, color), (layers, seed) in zip(filled, expected, strict=True):
         assert tree == [*layers, "Background"]
-        assert colour == [round(255 * value) for value in colour_of(seed)]
-    assert chosen[1] == [round(255 * value) for value in colour_of(8)]
+        assert color == [round(255 * value) for value in color_of(seed)]
+    assert chosen[1] == [round(255 * value) for value in color_of(8)]
 
 
 def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) -> None:
@@ -114,8 +114,8 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
     old = filled.layer("2 · seed 6")
     assert (new.x, new.y) == (old.x, old.y)
     np.testing.assert_array_equal(new.pixels[..., 3], old.pixels[..., 3])
-    colour = [round(255 * value) for value in colour_of(6, {"smile": -1})]
-    assert (new.pixels[new.pixels[..., 3] > 0][:, :3] == colour).all()
+    color = [round(255 * value) for value in color_of(6, {"smile": -1})]
+    assert (new.pixels[new.pixels[..., 3] > 0][:, :3] == color).all()
     assert json.loads(result_of(new).recipe)["edits"] == result_of(new).edits == {"smile": -1}
     np.testing.assert_array_equal(
         edited.layer("Background").pixels, filled.layer("Background").pixels

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_daemon import SMOOTH_COLOUR, colour_of
+from fake_daemon import SMOOTH_COLOR, color_of
 from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
 from numpy.typing import NDArray
@@ -79,23 +79,23 @@ def look(live: LiveGimp, name: str = "") -> NDArray[np.uint8]:
 
 
 def places(live: LiveGimp, seed: int, **edits: float) -> NDArray[np.intp]:
-    """Where the screen shows a candidate's colour: rows of (y, x)."""
-    return places_of(live, colour_of(seed, edits))
+    """Where the screen shows a candidate's color: rows of (y, x)."""
+    return places_of(live, color_of(seed, edits))
 
 
 def places_of(live: LiveGimp, rgb: tuple[float, ...]) -> NDArray[np.intp]:
-    """Where the screen shows a colour, 0..1."""
-    colour = [round(255 * value) for value in rgb]
-    return np.argwhere(np.abs(look(live).astype(int) - colour).max(-1) <= 1)
+    """Where the screen shows a color, 0..1."""
+    color = [round(255 * value) for value in rgb]
+    return np.argwhere(np.abs(look(live).astype(int) - color).max(-1) <= 1)
 
 
 def thumbnail(live: LiveGimp, seed: int) -> tuple[int, int]:
     """The middle of a candidate's thumbnail."""
-    return thumbnail_of(live, colour_of(seed))
+    return thumbnail_of(live, color_of(seed))
 
 
 def thumbnail_of(live: LiveGimp, rgb: tuple[float, ...]) -> tuple[int, int]:
-    """The middle of the thumbnail of this colour, which is also that of the large preview above."""
+    """The middle of the thumbnail of this color, which is also that of the large preview above."""
     found = places_of(live, rgb)
     y, x = np.median(found[found[:, 0] > 335], axis=0)
     return int(x), int(y)
@@ -300,7 +300,7 @@ def test_a_second_fill_is_seen_after_undo_and_redo(live: LiveGimp, slow: FakePro
         "Seed 20 · Inpaint · fake",
         "Seed 7 · Inpaint · fake",
     ]
-    assert again["colour"] == [round(255 * value) for value in colour_of(20)]
+    assert again["color"] == [round(255 * value) for value in color_of(20)]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo of the second", 20)
     live.key(IMAGE_WINDOW, "ctrl+y")
@@ -308,7 +308,7 @@ def test_a_second_fill_is_seen_after_undo_and_redo(live: LiveGimp, slow: FakePro
 
 
 def half_way(first: int, second: int) -> tuple[float, ...]:
-    pairs = zip(colour_of(first), colour_of(second), strict=True)
+    pairs = zip(color_of(first), color_of(second), strict=True)
     return tuple((a + b) / 2 for a, b in pairs)
 
 
@@ -327,11 +327,11 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
     wait_for(mix_with_the_next, "half of the next one", 30)
     look(live, "mix")
     live.key(DIALOG, *["Tab"] * 4, "End")
-    until_large("all of the next one", colour_of(8))
-    live.key(DIALOG, "alt+x", "End")  # the layer: the daemon takes the colour of its corner
+    until_large("all of the next one", color_of(8))
+    live.key(DIALOG, "alt+x", "End")  # the layer: the daemon takes the color of its corner
     until_large("all of the layer", (0, 0, 90 / 255))
     live.key(DIALOG, "alt+x", "Home")
-    until_large("the candidate as it was", colour_of(7))
+    until_large("the candidate as it was", color_of(7))
     live.key(DIALOG, "alt+x", "Down", "Down", *["Tab"] * 4, "Home", "alt+x", "Up")
     live.key(DIALOG, *["Tab"] * 4, "End", "alt+i")  # what is asked for last is what is inserted
     result = live.result(answer)
@@ -341,7 +341,7 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
 
     answer = live.start("edit_selected", name=mixed)
     live.find_window(EDIT_DIALOG)
-    until_large("what was inserted", colour_of(8))
+    until_large("what was inserted", color_of(8))
 
     def take_away() -> bool:  # until the daemon is found
         live.key(EDIT_DIALOG, "alt+x", "Home")
@@ -371,7 +371,7 @@ def test_layers_that_come_while_the_window_is_open_are_offered(
         found = places_of(live, (1, 1, 1))
         return int(np.count_nonzero((found < (335, 820)).all(1))) > 2000  # in the preview
 
-    wait_for(mix_with_the_last_but_one, "the colours of the copy", 40)
+    wait_for(mix_with_the_last_but_one, "the colors of the copy", 40)
     look(live, "white")
     live.key(DIALOG, "Escape")
     assert live.result(answer)["tree"] == ["Background copy", "Background"]
@@ -491,18 +491,18 @@ def test_the_smooth_candidate_cannot_be_changed_and_says_why(
     remember_seed(live, 7)
     answer = begin(live, smooth="always", candidates=1)
     fill_and_wait(live, slow)
-    wait_for(lambda: len(places_of(live, SMOOTH_COLOUR)) > 100, "the smooth one", 30)
+    wait_for(lambda: len(places_of(live, SMOOTH_COLOR)) > 100, "the smooth one", 30)
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
     before = look(live)
-    live.click(*thumbnail_of(live, SMOOTH_COLOUR))
-    wait_for(lambda: len(places_of(live, SMOOTH_COLOUR)) > 2000, "the smooth one, large", 10)
+    live.click(*thumbnail_of(live, SMOOTH_COLOR))
+    wait_for(lambda: len(places_of(live, SMOOTH_COLOR)) > 2000, "the smooth one, large", 10)
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
     fixed = look(live, "smooth")
     assert not np.array_equal(fixed[WHY_FIXED], before[WHY_FIXED])
     live.key(DIALOG, "alt+j", "End", "alt+x", "End")
     live.click(*SMILE)
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
-    assert len(places_of(live, SMOOTH_COLOUR)) > 2000
+    assert len(places_of(live, SMOOTH_COLOR)) > 2000
     with pytest.raises(AssertionError, match="did not say"):
         slow.wait_for("edit ", 1)
     live.key(DIALOG, "alt+i")
@@ -569,7 +569,7 @@ def walk(widget, tip):
     tip = widget.get_tooltip_text() or tip
     if isinstance(widget, CONTROLS) and widget.get_child_visible():
         heard = widget.get_accessible()
-        label = heard.ref_relation_set().contains(Atk.RelationType.LABELLED_BY)
+        label = heard.ref_relation_set().contains(Atk.RelationType.LABELED_BY)
         kind = type(widget).__name__
         width = widget.get_allocated_width()
         yield [kind, heard.get_name() or "", bool(label), tip, width, widget.get_mapped()]

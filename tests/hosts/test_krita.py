@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from daemons import DaemonProcess
-from fake_daemon import FakeDaemon, Script, colour_of
+from fake_daemon import FakeDaemon, Script, color_of
 from fake_krita import FakeDocument, FakePixels
 from inpaint_client.blocking import BlockingClient
 from inpaint_client.endpoint import parse_endpoint
@@ -169,11 +169,11 @@ def test_holes_whose_boxes_overlap_are_all_filled(
 
 
 def test_every_kind_of_document(run_krita: RunKrita) -> None:
-    """With a daemon that answers one known colour, so that every conversion can be told."""
+    """With a daemon that answers one known color, so that every conversion can be told."""
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
-        answers = run_krita("colours", environment, timeout=240).value
-    red, green, blue = colour_of(5)
+        answers = run_krita("colors", environment, timeout=240).value
+    red, green, blue = color_of(5)
     for answer in answers:
         assert answer["layer_space"] == [answer["model"], answer["depth"], answer["profile"]]
         if answer["direct"]:
@@ -187,8 +187,8 @@ def test_every_kind_of_document(run_krita: RunKrita) -> None:
 
 
 def _bytes_of(model: str, depth: str) -> str:
-    """The fake daemon's colour as that kind of document stores it."""
-    red, green, blue = colour_of(5)
+    """The fake daemon's color as that kind of document stores it."""
+    red, green, blue = color_of(5)
     values = (green, 1.0) if model == "GRAYA" else (blue, green, red, 1.0)
     if depth.startswith("F"):
         values = values if model == "GRAYA" else (red, green, blue, 1.0)
@@ -225,12 +225,12 @@ def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> No
 
 
 def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
-    """With a daemon that answers in the colours of what is mixed."""
+    """With a daemon that answers in the colors of what is mixed."""
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         seen = run_krita("mix", environment).value
         requests = [edit.mixing for edit in daemon.service.edits if edit.mixing.HasField("picture")]
-    own, other = ([round(255 * each) for each in colour_of(seed)][::-1] for seed in (5, 6))
+    own, other = ([round(255 * each) for each in color_of(seed)][::-1] for seed in (5, 6))
     assert seen["plain"][:3] == seen["back"][:3] == own
     assert seen["other"][:3] == other
     assert seen["half"][:3] == pytest.approx(np.add(own, other) / 2, abs=1)
@@ -244,7 +244,7 @@ def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
 
 
 def test_thumbnails_show_the_candidates_pixels(run_krita: RunKrita) -> None:
-    """In their places, and in the colours that the canvas shows, in every kind of document."""
+    """In their places, and in the colors that the canvas shows, in every kind of document."""
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         answer = run_krita("thumbnails", environment).value
@@ -304,8 +304,8 @@ def test_no_mistake_of_ours_stops_the_artist(run_krita: RunKrita) -> None:
 
 
 def bgr(seed: int, **edits: float) -> list[int]:
-    """The fake daemon's colour as a document in Krita has it."""
-    return [round(255 * each) for each in colour_of(seed, edits)][::-1]
+    """The fake daemon's color as a document in Krita has it."""
+    return [round(255 * each) for each in color_of(seed, edits)][::-1]
 
 
 def test_a_run_goes_above_every_run_that_it_overlaps(run_krita: RunKrita) -> None:
@@ -445,7 +445,7 @@ def portrait(path: Path) -> None:
     """Something like a face in front of a wall."""
     y, x = np.mgrid[0:640, 0:512]
     picture = np.stack([180 - x * 0.1, 165 - y * 0.05, 150 - y * 0.08], -1)
-    for cx, cy, rx, ry, colour in (
+    for cx, cy, rx, ry, color in (
         (256, 300, 190, 240, (70, 50, 40)),
         (256, 620, 240, 160, (60, 80, 110)),
         (256, 310, 140, 180, (214, 172, 148)),
@@ -454,7 +454,7 @@ def portrait(path: Path) -> None:
         (256, 400, 50, 16, (170, 90, 90)),
     ):
         inside = ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2
-        picture += np.clip(1.06 - inside, 0, 0.12)[..., None] / 0.12 * (colour - picture)
+        picture += np.clip(1.06 - inside, 0, 0.12)[..., None] / 0.12 * (color - picture)
     Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
 
 

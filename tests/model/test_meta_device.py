@@ -16,7 +16,7 @@ from inpaint_model.data import transfer
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
-from inpaint_model.framing.refining import neighbours, refine_by_reconstruction
+from inpaint_model.framing.refining import neighbors, refine_by_reconstruction
 from inpaint_model.inference.cuda_graphs import GraphedPasses
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.inference.passes import EagerPasses
@@ -46,7 +46,7 @@ def generator_reads(
         total_kimg=steps * 0.004, batch_size=4, tick_kimg=steps * 0.004, r1_interval=2, **options
     )
     E = perceptual = None
-    if asked.autoencoder_weight:
+    if asked.vae_weight:
         E = VariationalEncoder(G.config.z_dim)
         perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1].to(META)), side=16)
     P = tiny_projected(tiny_feature_network(tmp_path / "network.pt")) if heads else None
@@ -94,9 +94,9 @@ class TestGenerator:
     @TORCHSCRIPT
     def test_everything_at_once(self, tmp_path: Path) -> None:
         """Both kinds of discriminators, reconstruction, path lengths, mixed styles."""
-        options: dict[str, Any] = {"heads": True, "autoencoder_weight": 1.0, "ada_target": 0.0}
+        options: dict[str, Any] = {"heads": True, "vae_weight": 1.0, "ada_target": 0.0}
         options |= {"pl_weight": 2.0, "pl_interval": 2, "style_mixing_prob": 0.9}
-        options |= {"warm_start_kimg": 0.004, "discriminator_kimg": 0.004}
+        options |= {"reconstruction_only_kimg": 0.004, "d_warmup_kimg": 0.004}
         calibrations = 2
         assert generator_reads(tmp_path, 4, **options) == calibrations + 2
 
@@ -110,7 +110,7 @@ def inpainter_reads(
         total_kimg=steps * 0.004,
         batch_size=4,
         tick_kimg=steps * 0.004,
-        discriminator_kimg=0,
+        d_warmup_kimg=0,
         ramp_kimg=0,
         r1_interval=2,
         lambda_coarse=1.0,
@@ -160,7 +160,7 @@ class TestRecording:
         "changes",
         [
             {"random_noise": False, "heads_blur_kimg": 1.0},
-            {"autoencoder_weight": 1.0, "style_mixing_prob": 0.9},
+            {"vae_weight": 1.0, "style_mixing_prob": 0.9},
         ],
     )
     def test_generator(
@@ -266,7 +266,7 @@ class TestFilling:
         with meta_device() as reads:
             inpainter = Inpainter(tiny_model(), tiny_inpainter().info, META, "fp32")
             refine_by_reconstruction(inpainter, picture, hole, [frame])
-        assert reads.count == 2 * (1 + len(neighbours(frame)))  # codes and picture of each
+        assert reads.count == 2 * (1 + len(neighbors(frame)))  # codes and picture of each
 
 
 class TestThatItIsNoticed:

@@ -145,19 +145,19 @@ def test_a_plugin_without_its_entry_is_not_built(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["inpaint_krita.zip", "inpaint-gimp.zip"])
-def test_nothing_superfluous_and_every_licence(out: Path, name: str) -> None:
+def test_nothing_superfluous_and_every_license(out: Path, name: str) -> None:
     with zipfile.ZipFile(out / name) as archive:
         names = archive.namelist()
-        licences = {
+        licenses = {
             Path(entry).stem: archive.read(entry)
             for entry in names
-            if "/licences/" in entry and not entry.endswith("/")
+            if "/licenses/" in entry and not entry.endswith("/")
         }
-    assert set(licences) == {
+    assert set(licenses) == {
         "grpclib", "h2", "hpack", "hyperframe", "inpaint", "multidict", "protobuf",
         "typing_extensions",
     }  # fmt: skip
-    assert all(len(text) > 500 for text in licences.values())
+    assert all(len(text) > 500 for text in licenses.values())
     for ending in (".pyc", ".so", ".pyd", ".pyi", "_pb2_grpc.py", ".proto"):
         assert not [entry for entry in names if entry.endswith(ending)]
     assert (out / name).stat().st_size < 1 << 20

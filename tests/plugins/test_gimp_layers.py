@@ -51,11 +51,11 @@ def test_the_coverage_becomes_the_alpha(channels: int) -> None:
     made = layer_pixels(one)
     assert made.box == Box(5, 6, 4, 3)
     assert made.babl == ("Y'A u8" if channels == 1 else "R'G'B'A u8")
-    colours = min(channels, 3)
-    array = np.frombuffer(made.data, np.uint8).reshape(3, 4, colours + 1)
+    colors = min(channels, 3)
+    array = np.frombuffer(made.data, np.uint8).reshape(3, 4, colors + 1)
     fill = np.frombuffer(one.patches[0].fill.data, np.uint8).reshape(3, 4, channels)
     coverage = np.frombuffer(one.patches[0].coverage.data, np.uint8).reshape(3, 4)
-    np.testing.assert_array_equal(array[..., :colours], fill[..., :colours])
+    np.testing.assert_array_equal(array[..., :colors], fill[..., :colors])
     np.testing.assert_array_equal(array[..., -1], coverage)
 
 

@@ -28,7 +28,7 @@ from inpaint_gimp.runs.mixing import (
 from numpy.typing import NDArray
 
 LEVELS = tuple(StyleLevel)
-COLOURS = (StyleLevel.COLOURS,)
+COLORS = (StyleLevel.COLORS,)
 AROUND = Box(0, 0, 400, 300)
 
 
@@ -107,20 +107,20 @@ def test_fills_of_the_same_model_are_results_and_all_else_is_looked_at() -> None
 
 
 def test_a_remembered_result_is_found_again_or_offered_by_its_seed() -> None:
-    mixed = Mixed(recipe(1), COLOURS, 0.3, recipe=recipe(2))
+    mixed = Mixed(recipe(1), COLORS, 0.3, recipe=recipe(2))
     image = Image([Layer("own", SMALL, recipe=recipe(9)), Layer("it", SMALL, recipe=recipe(2))])
     layers = ImageLayers(image, AROUND, own=1, mixed=mixed)
-    assert layers.remembered() == Mix(2, COLOURS, 0.3)
+    assert layers.remembered() == Mix(2, COLORS, 0.3)
     assert [each.label for each in layers.others(recipe(9))] == ["it"]
     del image.layers[1]
-    assert layers.remembered() == Mix(REMEMBERED, COLOURS, 0.3)
+    assert layers.remembered() == Mix(REMEMBERED, COLORS, 0.3)
     (other,) = layers.others(recipe(9))
     assert (other.label, other.recipe) == ("Seed 2", recipe(2))
 
 
 def test_a_remembered_layer_keeps_its_number() -> None:
-    layers = ImageLayers(Image(), AROUND, mixed=Mixed(recipe(1), COLOURS, 0.3, tattoo=12))
-    assert layers.remembered() == Mix(12, COLOURS, 0.3)
+    layers = ImageLayers(Image(), AROUND, mixed=Mixed(recipe(1), COLORS, 0.3, tattoo=12))
+    assert layers.remembered() == Mix(12, COLORS, 0.3)
     with pytest.raises(BadInput, match="empty or was deleted"):
         layers.look(12)
 
@@ -183,7 +183,7 @@ RESULT, PHOTO = Other(-3, "one", recipe(3)), Other(8, "photo")
 
 def test_a_results_styles_are_all_taken_and_of_a_layer_the_fine_ones() -> None:
     assert with_other(Mix(amount=0.2), RESULT) == Mix(-3, LEVELS, 0.2)
-    assert with_other(Mix(amount=0.2), PHOTO) == Mix(8, COLOURS, 0.2)
+    assert with_other(Mix(amount=0.2), PHOTO) == Mix(8, COLORS, 0.2)
 
 
 def test_what_is_asked_for_is_remembered() -> None:
@@ -195,7 +195,7 @@ def test_what_is_asked_for_is_remembered() -> None:
     mixing = mixing_of(mix, (RESULT, PHOTO), looked)
     assert mixing is not None
     assert mixing.picture_box == Box(0, 0, 1, 1)
-    assert mixed_of("before", mix, mixing) == Mixed("before", COLOURS, 0.5, "", 8)
+    assert mixed_of("before", mix, mixing) == Mixed("before", COLORS, 0.5, "", 8)
     assert mixing_of(Mix(), (RESULT,), looked) is None
     assert mixed_of("before", Mix(), None) is None
 
@@ -210,9 +210,9 @@ def test_scripts_name_a_layer() -> None:
 
     assert read("") == Mix()
     assert read("one") == Mix(-3, LEVELS, 1.0)
-    assert read("photo", "", 0.5) == Mix(8, COLOURS, 0.5)
-    assert read("photo", "colours,structure") == Mix(
-        8, (StyleLevel.STRUCTURE, StyleLevel.COLOURS), 1.0
+    assert read("photo", "", 0.5) == Mix(8, COLORS, 0.5)
+    assert read("photo", "colors,structure") == Mix(
+        8, (StyleLevel.STRUCTURE, StyleLevel.COLORS), 1.0
     )
     with pytest.raises(BadInput, match=r"“two”.*another layer"):
         read("two")
@@ -252,7 +252,7 @@ RUN = PastRun(
 @pytest.mark.parametrize(
     "mixed",
     [
-        Mixed(recipe(4), COLOURS, 0.25, recipe=recipe(6)),
+        Mixed(recipe(4), COLORS, 0.25, recipe=recipe(6)),
         Mixed(recipe(4), LEVELS, 0.5, tattoo=9),
         Mixed(recipe(4), LEVELS, 0.5, recipe=recipe(6)),  # all as it is before anything is chosen
     ],

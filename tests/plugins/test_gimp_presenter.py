@@ -1,4 +1,4 @@
-"""The dialogs' behaviour against a daemon, without a window."""
+"""The dialogs' behavior against a daemon, without a window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from eventually import eventually
-from fake_daemon import FakeDaemon, Script, colour_of
+from fake_daemon import FakeDaemon, Script, color_of
 from inpaint_client import (
     Box,
     Capture,
@@ -137,7 +137,7 @@ def presenter(window: Window, daemon: FakeDaemon) -> Iterator[Presenter]:
     worker.close()
 
 
-def colour(rendering: Rendering) -> tuple[int, ...]:
+def color(rendering: Rendering) -> tuple[int, ...]:
     return tuple(rendering.candidate.patches[0].fill.data[:3])
 
 
@@ -146,7 +146,7 @@ def is_shown(presenter: Presenter, index: int, edits: Edits) -> bool:
 
 
 def expected(seed: int, **edits: float) -> tuple[int, ...]:
-    return tuple(round(255 * value) for value in colour_of(seed, edits))
+    return tuple(round(255 * value) for value in color_of(seed, edits))
 
 
 def filled(presenter: Presenter, window: Window, **values: Any) -> None:
@@ -192,7 +192,7 @@ def test_candidates_appear_one_by_one(presenter: Presenter, window: Window) -> N
     filled(presenter, window)
     assert window.strips == [[], [7], [7, 8], [7, 8, 9]]
     assert [state.phase for state in window.states].count(Phase.READY) == 1
-    assert colour(window.renderings[1]) == expected(8)
+    assert color(window.renderings[1]) == expected(8)
 
 
 def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -> None:
@@ -224,7 +224,7 @@ def test_a_slider_renders_the_chosen_one_again(
     before = window.renderings[0]
     presenter.slide({"smile": 2.0})
     window.until(lambda: window.renderings[0] is not before)
-    assert colour(window.renderings[0]) == expected(7, smile=2.0)
+    assert color(window.renderings[0]) == expected(7, smile=2.0)
     assert window.renderings[0].edits == {"smile": 2.0}
     assert window.renderings[0].candidate.attachment
     assert daemon.service.edits[-1].session_id == "session-1"
@@ -249,7 +249,7 @@ def test_without_the_session_the_recipe_is_sent(
     presenter.slide({"smile": 1.0})
     window.until(lambda: bool(presenter.renderings[0].edits))
     assert daemon.service.edits[-1].HasField("source")
-    assert colour(presenter.renderings[0]) == expected(7, smile=1.0)
+    assert color(presenter.renderings[0]) == expected(7, smile=1.0)
 
 
 def test_a_slider_that_moves_while_the_session_is_found_gone_is_followed(
@@ -260,7 +260,7 @@ def test_a_slider_that_moves_while_the_session_is_found_gone_is_followed(
     for value in (1.0, 2.0):
         presenter.slide({"smile": value})
     window.until(lambda: not presenter.is_rendering)
-    assert colour(presenter.renderings[0]) == expected(7, smile=2.0)
+    assert color(presenter.renderings[0]) == expected(7, smile=2.0)
 
 
 def test_a_recipes_session_is_no_other_candidates(
@@ -275,7 +275,7 @@ def test_a_recipes_session_is_no_other_candidates(
         presenter.slide(wanted)
         window.until(partial(is_shown, presenter, index, wanted))
         window.until(lambda: not presenter.is_rendering)
-    assert [colour(each) for each in presenter.renderings] == [
+    assert [color(each) for each in presenter.renderings] == [
         expected(7, smile=2.0),
         expected(8),
         expected(9, smile=3.0),
@@ -290,7 +290,7 @@ def test_a_copy_is_kept_while_the_sliders_go_on(presenter: Presenter, window: Wi
     presenter.keep()  # while the edit is on its way: the slot moves, not the place
     window.until(lambda: bool(presenter.renderings[0].edits))
     assert window.strips[-1] == [7, 7, 8]
-    assert [colour(each) for each in presenter.renderings] == [
+    assert [color(each) for each in presenter.renderings] == [
         expected(7, smile=1.0),
         expected(7),
         expected(8),
@@ -502,8 +502,8 @@ class Layers:
         return Picture(1, 1, 4, bytes((0, 255, 0, 255))), Box(2, 3, 4, 4)
 
 
-def mixed_colour(own: int, other: tuple[float, ...], amount: float) -> tuple[int, ...]:
-    pairs = zip(colour_of(own), other, strict=True)
+def mixed_color(own: int, other: tuple[float, ...], amount: float) -> tuple[int, ...]:
+    pairs = zip(color_of(own), other, strict=True)
     return tuple(round(255 * (a + amount * (b - a))) for a, b in pairs)
 
 
@@ -536,16 +536,16 @@ def test_more_candidates_join_those_in_the_strip(
     more(presenter, window, 2, {"smile": 1.0})
     assert numbers(presenter)[::2] == [(0, 7), (1, 8), (2, 9), (3, 10), (4, 11)]
     assert presenter.chosen == 2
-    assert colour(presenter.renderings[2]) == expected(8, smile=1)
-    assert colour(presenter.renderings[6]) == expected(10, smile=1)
-    assert colour(presenter.renderings[7]) == expected(10, smile=1, age=1)
+    assert color(presenter.renderings[2]) == expected(8, smile=1)
+    assert color(presenter.renderings[6]) == expected(10, smile=1)
+    assert color(presenter.renderings[7]) == expected(10, smile=1, age=1)
     assert layer_name(presenter.renderings[6]) == "4 · seed 10 · smile +1"
     first, second = daemon.service.fills
     assert (second.crop, second.frame, second.blending) == (first.crop, first.frame, first.blending)
     presenter.choose(8)
     presenter.slide({"smile": 2.0})
     window.until(lambda: not presenter.is_rendering)
-    assert colour(presenter.renderings[8]) == expected(11, smile=2)
+    assert color(presenter.renderings[8]) == expected(11, smile=2)
     assert daemon.service.edits[-1].index == 1
 
 
@@ -615,10 +615,10 @@ def test_another_result_is_mixed_in_and_taken_out_again(
 ) -> None:
     filled(presenter, window)
     plain = presenter.renderings[0]
-    mix = Mix(window.other("3 · seed 9"), (StyleLevel.COLOURS,), 0.25)
+    mix = Mix(window.other("3 · seed 9"), (StyleLevel.COLORS,), 0.25)
     presenter.slide({}, mix)
     mixed = until_mixed(presenter, window, mix)
-    assert colour(mixed) == mixed_colour(7, colour_of(9), 0.25)
+    assert color(mixed) == mixed_color(7, color_of(9), 0.25)
     assert layer_name(mixed) == "1 · seed 7 · mixed"
     sent = daemon.service.edits[-1]
     assert (list(sent.mixing.levels), sent.mixing.amount) == ([3], 0.25)
@@ -629,7 +629,7 @@ def test_another_result_is_mixed_in_and_taken_out_again(
     assert (mixed.mixed.recipe, mixed.mixed.tattoo) == (sent.mixing.recipe, 0)
     presenter.slide({}, Mix())
     back = until_mixed(presenter, window, Mix())
-    assert (colour(back), back.mixed) == (colour(plain), None)
+    assert (color(back), back.mixed) == (color(plain), None)
     assert not daemon.service.edits[-1].HasField("mixing")
 
 
@@ -672,10 +672,10 @@ def test_a_layer_is_looked_at_each_time(
     presenter.fill(job(), source, layers)
     window.until(lambda: presenter.state.phase is Phase.READY)
     for amount in (0.5, 1.0):
-        mix = Mix(GREEN.key, (StyleLevel.COLOURS,), amount)
+        mix = Mix(GREEN.key, (StyleLevel.COLORS,), amount)
         presenter.slide({}, mix)
         mixed = until_mixed(presenter, window, mix)
-        assert colour(mixed) == mixed_colour(7, (0, 1, 0), amount)
+        assert color(mixed) == mixed_color(7, (0, 1, 0), amount)
     assert layers.looks == 2  # it may have been moved
     assert daemon.service.edits[-1].mixing.picture_box.x == 2
     assert mixed.mixed is not None
@@ -688,11 +688,11 @@ def test_a_layer_that_shows_nothing_leaves_all_as_it_was(
     layers = Layers()
     presenter.fill(job(), source, layers)
     window.until(lambda: presenter.state.phase is Phase.READY)
-    kept = Mix(GREEN.key, (StyleLevel.COLOURS,), 0.5)
+    kept = Mix(GREEN.key, (StyleLevel.COLORS,), 0.5)
     presenter.slide({}, kept)
     before = until_mixed(presenter, window, kept)
     layers.is_empty = True
-    window.mix = Mix(GREEN.key, (StyleLevel.COLOURS,), 1.0)
+    window.mix = Mix(GREEN.key, (StyleLevel.COLORS,), 1.0)
     presenter.slide({}, window.mix)
     assert presenter.state == State(
         Phase.READY, "The layer to mix with is empty or was deleted.", is_error=True
@@ -711,8 +711,8 @@ def test_without_the_session_a_mixed_one_starts_from_what_it_was(
     until_mixed(presenter, window, Mix(other, LEVELS, 1.0))
     daemon.service.sessions.clear()
     presenter.slide({}, Mix(other, LEVELS, 0.5))
-    assert colour(until_mixed(presenter, window, Mix(other, LEVELS, 0.5))) == mixed_colour(
-        7, colour_of(8), 0.5
+    assert color(until_mixed(presenter, window, Mix(other, LEVELS, 0.5))) == mixed_color(
+        7, color_of(8), 0.5
     )
     assert json.loads(daemon.service.edits[-1].source.recipe)["mixed"] is False
 

@@ -17,7 +17,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.pictures import Picture, SampleType, Transfer
 from inpaint_client.pixels import crop
-from inpaint_krita.host.colour import GRAY, SRGB, SRGB_LINEAR, Space
+from inpaint_krita.host.color import GRAY, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.host.document_protocol import Painting
 from inpaint_krita.host.selection import KeptSelection, box_of
 from inpaint_krita.runs.capture import STRIP_BYTES, capture, capture_again

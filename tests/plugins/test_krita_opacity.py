@@ -7,7 +7,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_krita.host.colour import Space
+from inpaint_krita.host.color import Space
 from inpaint_krita.host.opacity import is_opaque
 
 LETTERS = {"U8": "B", "U16": "H", "F16": "e", "F32": "f"}

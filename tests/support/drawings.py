@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     """A head before a background [side, side, 3]: uneven light, soft edges, texture and grain.
 
-    Colours, proportions and texture follow from the seed.
+    Colors, proportions and texture follow from the seed.
     """
     rng = np.random.default_rng(seed)
     y, x = (np.mgrid[:side, :side].astype(np.float32) + 0.5) / side
@@ -22,10 +22,10 @@ def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
 
     picture: Floats = wall * (0.8 + 0.4 * _texture(side, rng, 0.15))[..., None]
 
-    def paint(colour: Floats, cx: float, cy: float, rx: float, ry: float) -> None:
+    def paint(color: Floats, cx: float, cy: float, rx: float, ry: float) -> None:
         distance = np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)
         cover = ((1 - distance) * min(rx, ry) * 60 + 0.5).clip(0, 1)[..., None]
-        picture[:] = picture * (1 - cover) + colour * cover
+        picture[:] = picture * (1 - cover) + color * cover
 
     paint(clothes, 0.5, 1.1, 0.5 * wide, 0.25)
     paint(hair, 0.5, 0.45, 0.34 * wide, 0.42)

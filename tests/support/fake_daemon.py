@@ -1,8 +1,8 @@
 """A daemon without a model, for tests of the client and of the hosts: inpaint.v1 on real gRPC.
 
-It answers Fill and Edit with one constant colour a candidate (`colour_of`), after `--delay`
+It answers Fill and Edit with one constant color a candidate (`color_of`), after `--delay`
 seconds each, and writes a runtime file as the real daemon does. A smooth candidate
-(`SMOOTH_COLOUR`) comes only if it is always wanted. Errors on demand:
+(`SMOOTH_COLOR`) comes only if it is always wanted. Errors on demand:
 
     --fail NOT_FOUND[:AFTER]     every Fill and Edit fails, after AFTER candidates (default: first
                                  of all); END instead of a status ends the answer without Done
@@ -46,10 +46,10 @@ DTYPES: dict[pb.SampleType, tuple[np.dtype[Any], int]] = {
     pb.SAMPLE_TYPE_F32: (np.dtype("<f4"), 1),
 }
 RESOLUTION = 32
-SMOOTH_COLOUR = (0.5, 0.6, 0.7)  # of a candidate that is filled without the model
+SMOOTH_COLOR = (0.5, 0.6, 0.7)  # of a candidate that is filled without the model
 MODEL = pb.Model(
     name="fake",
-    title="Constant colours",
+    title="Constant colors",
     resolution=RESOLUTION,
     alignment="ffhq",
     loaded=True,
@@ -67,9 +67,9 @@ MODEL = pb.Model(
 )
 
 
-def colour_of(seed: int, edits: dict[str, float] | None = None) -> tuple[float, float, float]:
-    """The colour of a candidate, RGB in 0..1; each unit of any edit makes it 0.05 lighter."""
-    draw = random.Random(seed)  # noqa: S311 (a colour, no secret)
+def color_of(seed: int, edits: dict[str, float] | None = None) -> tuple[float, float, float]:
+    """The color of a candidate, RGB in 0..1; each unit of any edit makes it 0.05 lighter."""
+    draw = random.Random(seed)  # noqa: S311 (a color, no secret)
     lift = 0.05 * sum((edits or {}).values())
     red, green, blue = (min(1.0, max(0.0, draw.uniform(0.2, 0.8) + lift)) for _ in range(3))
     return red, green, blue
@@ -315,11 +315,11 @@ async def _fail(context: Any, status: str, reason: pb_status.ErrorInfo | None = 
     await context.abort(grpc.StatusCode[status], f"{status} on demand", trailer)
 
 
-def _other_colour(mixing: pb.Mixing) -> list[float]:
-    """The other candidate's colour, or that of the picture's first pixel."""
+def _other_color(mixing: pb.Mixing) -> list[float]:
+    """The other candidate's color, or that of the picture's first pixel."""
     if mixing.HasField("picture"):
         return [value / 255 for value in mixing.picture.data[:3]]
-    return list(colour_of(json.loads(mixing.recipe)["seed"]))
+    return list(color_of(json.loads(mixing.recipe)["seed"]))
 
 
 def _candidate(
@@ -342,16 +342,16 @@ def _candidate(
     )
     sample_type = header.output_sample_type or header.crop.sample_type
     dtype, scale = DTYPES[sample_type]
-    colour: tuple[float, ...] = colour_of(seed, edits)
+    color: tuple[float, ...] = color_of(seed, edits)
     if mixing is not None:
-        colour = tuple(
+        color = tuple(
             own + mixing.amount * (other - own)
-            for own, other in zip(colour, _other_colour(mixing), strict=True)
+            for own, other in zip(color, _other_color(mixing), strict=True)
         )
     is_smooth = index == session.smooth
     if is_smooth:
-        colour = SMOOTH_COLOUR
-    channels = {1: (colour[1],), 3: colour, 4: (*colour, 1.0)}[header.crop.channels]
+        color = SMOOTH_COLOR
+    channels = {1: (color[1],), 3: color, 4: (*color, 1.0)}[header.crop.channels]
     values = np.array(channels) * scale
     pixel = (np.rint(values) if scale > 1 else values).astype(dtype)
     recipe = {
@@ -370,7 +370,7 @@ def _candidate(
         seed=seed,
         recipe=json.dumps(recipe),
         method=pb.METHOD_SMOOTH if is_smooth else pb.METHOD_MODEL,
-        attachment=_png(colour) if variant < 0 else b"",
+        attachment=_png(color) if variant < 0 else b"",
         patches=[
             pb.Patch(
                 fill=pb.Picture(
@@ -394,9 +394,9 @@ def _candidate(
     )
 
 
-def _png(colour: tuple[float, ...]) -> bytes:
+def _png(color: tuple[float, ...]) -> bytes:
     file = io.BytesIO()
-    rgb = tuple(round(255 * value) for value in colour)
+    rgb = tuple(round(255 * value) for value in color)
     Image.new("RGBA", (RESOLUTION, RESOLUTION), (*rgb, 255)).save(file, "png")
     return file.getvalue()
 

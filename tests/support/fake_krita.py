@@ -11,7 +11,7 @@ from typing import Any
 
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import crop, paste
-from inpaint_krita.host.colour import SRGB, Space
+from inpaint_krita.host.color import SRGB, Space
 from inpaint_krita.host.document_protocol import Painting
 from inpaint_krita.host.layer_placement import Source, Spot
 from inpaint_krita.host.qt import QtGui
@@ -57,7 +57,7 @@ class FakeLayer:
 
 
 class FakeDocument:
-    """A flat colour, a selection in the middle."""
+    """A flat color, a selection in the middle."""
 
     def __init__(self, extent: Extent = Extent(96, 64)) -> None:  # noqa: B008 (a value)
         self.extent = extent
@@ -207,7 +207,7 @@ class FakeDocument:
         return [(e.key, e.title) for e in self.root.walk() if e.kind == "paintlayer"]
 
     def add_paint(self, title: str, box: Box | None = None, pixel: bytes = b"") -> FakeLayer:
-        """A layer of the artist's, of one colour inside a box."""
+        """A layer of the artist's, of one color inside a box."""
         layer = FakeLayer(title, parent=self.root)
         self.root.children.append(layer)
         self.layers[layer.key] = layer

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from fake_daemon import colour_of
+from fake_daemon import color_of
 from fake_krita import FakeDocument, FakeHost
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_krita.app.controller import Controller
@@ -63,7 +63,7 @@ def fill(docker: Docker) -> None:
     until(lambda: not docker.controller.is_busy)
 
 
-def centre(docker: Docker, position: int) -> bytes:
+def center(docker: Docker, position: int) -> bytes:
     """BGRA in the middle of a result's layer."""
     run = docker.controller.state.run
     assert run is not None
@@ -73,7 +73,7 @@ def centre(docker: Docker, position: int) -> bytes:
 
 
 def bgra(seed: int, smile: float = 0.0) -> bytes:
-    red, green, blue = (round(255 * each) for each in colour_of(seed, {"smile": smile}))
+    red, green, blue = (round(255 * each) for each in color_of(seed, {"smile": smile}))
     return bytes([blue, green, red, 255])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from inpaint_model.data import transfer
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.phases import Replay
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -76,7 +76,7 @@ class MetaRecorder:
         return outputs, lambda: None
 
 
-class Silent(World):
+class Silent(DistributedContext):
     """A process that writes no files, since there are no numbers to write."""
 
     @property

@@ -74,7 +74,7 @@ def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
         found: directions with their vectors, [w_dim] or [num_ws, w_dim].
 
     Returns:
-        What the bundle says of itself afterwards.
+        What the bundle says of itself afterward.
 
     Raises:
         BundleError: the bundle cannot be read, or a direction does not belong to its generator.
@@ -124,7 +124,7 @@ def write_directions(
         vectors: by the directions' names, [w_dim] or [num_ws, w_dim].
 
     Returns:
-        What the bundle says of itself afterwards.
+        What the bundle says of itself afterward.
     """
     with rewriting(info.folder, keep=True) as new:
         (new / VECTORS).unlink(missing_ok=True)

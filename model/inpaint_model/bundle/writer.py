@@ -183,7 +183,7 @@ def add_framer(folder: Path, framer: Framer) -> BundleInfo:
     they were; the hash of its weights file changes.
 
     Returns:
-        What the bundle says of itself afterwards.
+        What the bundle says of itself afterward.
 
     Raises:
         BundleError: the bundle cannot be read.

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=whole(1), metavar="N", help="take the first N pictures only"
     )
     parser.add_argument(
-        "--no-baselines", action="store_true", help="leave out Telea, Navier-Stokes, mean colour"
+        "--no-baselines", action="store_true", help="leave out Telea, Navier-Stokes, mean color"
     )
     parser.add_argument(
         "--diversity",
@@ -105,22 +105,22 @@ def run(args: argparse.Namespace) -> int:
 
     from inpaint_model.data.dataset import load_pictures
     from inpaint_model.evaluation import page, report
-    from inpaint_model.evaluation.measure import Bench
-    from inpaint_model.evaluation.metrics.feature_networks import load_judges
+    from inpaint_model.evaluation.measure import EvaluationContext
+    from inpaint_model.evaluation.metrics.feature_networks import load_evaluation_networks
     from inpaint_model.evaluation.run import run as evaluate
 
     args.device = devices.measuring_device(args.device)
     plan, resolution, about = _subject(args, sets)
-    judges = load_judges(args.metrics_dir, args.device)
+    judges = load_evaluation_networks(args.metrics_dir, args.device)
     pictures = load_pictures(args.images, resolution, replacements=args.replace, limit=args.limit)
     sources = picture_options.file_names(args.images)
     if args.replace:
         sources += f" with copies from {picture_options.file_names([args.replace])}"
     if len(pictures) < 2:
         raise ValueError(f"{sources}: this is one picture only; sets of them are compared")
-    bench = Bench(pictures.pixels, judges, args.cache or args.out / "cache")
+    context = EvaluationContext(pictures.pixels, judges, args.cache or args.out / "cache")
     about |= {
-        "pictures": f"{len(pictures)} of {sources} at {resolution} px, sha256 {bench.sha256}",
+        "pictures": f"{len(pictures)} of {sources} at {resolution} px, sha256 {context.sha256}",
         "left out": f"{len(pictures.skipped)} unreadable pictures",
         "judges": ", ".join(network.name for network in judges.inception) or "none",
         "truncation": f"{args.truncation:g}",
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
     if plan.samples is not None:
         about["samples"] = f"{plan.count or len(pictures)} of the generator for each mask seed"
     about |= {f"judge {name}": f"sha256 {digest}" for name, digest in judges.sha256.items()}
-    result = evaluate(bench, plan, about, args.out)
+    result = evaluate(context, plan, about, args.out)
     text = report.to_text(result)
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in (

@@ -20,7 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="folder to make")
     parser.add_argument("--name", help="what requests call the model (default: the folder's name)")
     parser.add_argument("--title", default="", help="what people call it")
-    parser.add_argument("--licence", default="unknown", help="licence of the weights")
+    parser.add_argument("--license", default="unknown", help="license of the weights")
+    parser.add_argument(  # as earlier versions spelled it
+        "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
     parser.add_argument(
         "--alignment", default="ffhq", help="how its training pictures were framed (default: ffhq)"
     )
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         name=name,
         title=args.title,
         alignment=args.alignment,
-        licence=args.licence,
+        licence=args.license,
         provenance=f"imported from {source.path.name} ({source.format}, sha256 {source.sha256})",
     )
     save_bundle(out, checkpoint.generator, card, discriminator=checkpoint.discriminator)

@@ -33,11 +33,12 @@ COMMANDS = (
     Command("directions", "inpaint_model.cli.directions", "find and check a bundle's edits"),
     Command("evaluate", "inpaint_model.cli.evaluate", "measure how good a model's fills are"),
     Command(
-        "neighbours",
-        "inpaint_model.cli.neighbours",
+        "nearest",
+        "inpaint_model.cli.nearest",
         "show the training pictures closest to a generator's",
     ),
 )
+FORMER_COMMANDS = {"neighbours": "nearest"}  # names that earlier versions gave them
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in FORMER_COMMANDS:
+        arguments[0] = FORMER_COMMANDS[arguments[0]]
     try:
         _check_folder()
         args = _parser(arguments[0] if arguments else None).parse_args(arguments)

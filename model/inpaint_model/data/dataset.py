@@ -130,7 +130,7 @@ def load_pictures(
 
 
 def square(image: Image.Image, resolution: int) -> Image.Image:
-    """Return the largest centred square of a picture, in RGB, at `resolution` (Lanczos)."""
+    """Return the largest centered square of a picture, in RGB, at `resolution` (Lanczos)."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip to 8
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))

@@ -22,7 +22,7 @@ class Shapes(NamedTuple):
 
     quads: Tensor  # float32 [Q, 4, 2], corners (x, y)
     quad_owner: Tensor  # int64 [Q], which mask of the batch
-    discs: Tensor  # float32 [D, 3], centre and radius (x, y, r)
+    discs: Tensor  # float32 [D, 3], center and radius (x, y, r)
     disc_owner: Tensor  # int64 [D]
 
 
@@ -72,14 +72,14 @@ def mirror(shapes: Shapes, flip_x: Tensor, flip_y: Tensor) -> Shapes:
     """Mirror the masks for which the booleans `flip_x`, `flip_y` [N] say so."""
     flips = torch.stack([flip_x, flip_y], dim=1)  # [N, 2]
     quads = torch.where(flips[shapes.quad_owner][:, None], 1 - shapes.quads, shapes.quads)
-    centre = shapes.discs[:, :2]
-    centre = torch.where(flips[shapes.disc_owner], 1 - centre, centre)
-    discs = torch.cat([centre, shapes.discs[:, 2:]], dim=1)
+    center = shapes.discs[:, :2]
+    center = torch.where(flips[shapes.disc_owner], 1 - center, center)
+    discs = torch.cat([center, shapes.discs[:, 2:]], dim=1)
     return shapes._replace(quads=quads, discs=discs)
 
 
-def rasterise(shapes: Shapes, count: int, resolution: int) -> Tensor:
-    """Draw float32 [count, 1, R, R]: 1 where a pixel's centre lies in one of a mask's shapes."""
+def rasterize(shapes: Shapes, count: int, resolution: int) -> Tensor:
+    """Draw float32 [count, 1, R, R]: 1 where a pixel's center lies in one of a mask's shapes."""
     canvas = torch.zeros(count * resolution, resolution + 1, device=shapes.quads.device)
     _add_quads(canvas, resolution, shapes.quads * resolution, shapes.quad_owner)
     _add_discs(canvas, resolution, shapes.discs * resolution, shapes.disc_owner)
@@ -119,14 +119,14 @@ def _add_discs(canvas: Tensor, resolution: int, discs: Tensor, owner: Tensor) ->
     shape, row = _rows_between(y - radius, y + radius, resolution)
     height = row - y.index_select(0, shape)
     half = (radius.square().index_select(0, shape) - height.square()).clamp(min=0).sqrt()
-    centre = x.index_select(0, shape)
-    _add_runs(canvas, resolution, owner, shape, row, centre - half, centre + half)
+    center = x.index_select(0, shape)
+    _add_runs(canvas, resolution, owner, shape, row, center - half, center + half)
 
 
 def _rows_between(top: Tensor, bottom: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """Return the rows whose centre lies in [top, bottom), of all shapes [S] in one flat list.
+    """Return the rows whose center lies in [top, bottom), of all shapes [S] in one flat list.
 
-    Returns the shape (int64 [K]) and the row's centre (float32 [K]).
+    Returns the shape (int64 [K]) and the row's center (float32 [K]).
     """
     first = (top - 0.5).ceil().clamp(0, resolution)
     rows = ((bottom - 0.5).ceil().clamp(0, resolution) - first).clamp(min=0).long()
@@ -145,7 +145,7 @@ def _add_runs(
     left: Tensor,
     right: Tensor,
 ) -> None:
-    """Mark on `canvas` [N * R, R + 1] where the runs of centres in [left, right) begin and end."""
+    """Mark on `canvas` [N * R, R + 1] where the runs of centers in [left, right) begin and end."""
     begin = (left - 0.5).ceil().clamp(0, resolution).long()
     end = (right - 0.5).ceil().clamp(0, resolution).long().maximum(begin)
     line = (owner.index_select(0, shape) * resolution + row.long()) * (resolution + 1)

@@ -25,7 +25,7 @@ from inpaint_model.data.mask_rasterizer import (
     join,
     mirror,
     quads_only,
-    rasterise,
+    rasterize,
     strokes,
 )
 
@@ -101,9 +101,9 @@ def lasso(count: int, generator: Generator) -> Shapes:
     aspect = (torch.randn(count, 1, 1, generator=generator) * 0.3).exp()
     oblong = torch.cat([aspect, 1 / aspect], dim=1)
     outline = wobble[:, None] * size * oblong * torch.stack([angle.cos(), angle.sin()])
-    centre = 0.1 + 0.8 * _uniform((count, 2, 1), generator)
-    points = (centre + outline).transpose(1, 2)  # [N, C + 1, 2]
-    middle = centre.transpose(1, 2).expand(-1, corners, -1)
+    center = 0.1 + 0.8 * _uniform((count, 2, 1), generator)
+    points = (center + outline).transpose(1, 2)  # [N, C + 1, 2]
+    middle = center.transpose(1, 2).expand(-1, corners, -1)
     fan = torch.stack([middle, points[:, :-1], points[:, 1:], points[:, 1:]], dim=2)
     return quads_only(fan.reshape(-1, 4, 2), torch.arange(count).repeat_interleave(corners))
 
@@ -208,7 +208,7 @@ def draw_holes(
         ValueError: the recipe hardly ever reaches the range.
     """
     if hole_range is None:
-        return rasterise(recipe(count, generator), count, resolution)
+        return rasterize(recipe(count, generator), count, resolution)
     low, high = hole_range
     if isinstance(recipe, FreeForm):
         effort = min(low + high, 1.0)
@@ -224,7 +224,7 @@ def draw_holes(
                 "picture; choose a wider range or another recipe"
             )
         amount = max(missing, 16)
-        masks = rasterise(recipe(amount, generator), amount, resolution)
+        masks = rasterize(recipe(amount, generator), amount, resolution)
         ratio = hole_ratio(masks)
         masks = masks[(ratio > low) & (ratio < high)][:missing]
         kept.append(masks)
@@ -256,7 +256,7 @@ def training_holes(
             for number, name in enumerate(names)
             if len(chosen := (kind[numbers] == number).nonzero()[:, 0])
         ]
-        holes[numbers] = drawn = rasterise(join(parts), len(numbers), resolution)
+        holes[numbers] = drawn = rasterize(join(parts), len(numbers), resolution)
         ratio = hole_ratio(drawn)
         free_form = torch.tensor([isinstance(RECIPES[name], FreeForm) for name in names])
         numbers = numbers[free_form[kind[numbers]] & ((ratio == 0) | (ratio == 1))]

@@ -21,7 +21,7 @@ MAX_VALUE = 4.0  # units
 MAX_CLIPPED = 0.01  # by how much the share of clipped values may rise
 STEP = 0.5
 
-Critic = Callable[[Tensor], Tensor]
+SanityCheck = Callable[[Tensor], Tensor]
 
 
 @torch.inference_mode()
@@ -52,7 +52,7 @@ def with_range(
     vector: Tensor,
     along: float,
     subjects: Sequence[Subject],
-    critic: Critic | None = None,
+    discriminator: SanityCheck | None = None,
 ) -> Direction:
     """Return the direction with the range in which pictures stay natural.
 
@@ -63,13 +63,16 @@ def with_range(
     step = step_of(direction, vector, len(subjects[0].ws))
     reach = min(MAX_VALUE, MAX_REACH * along / direction.unit)
     values = np.arange(STEP, max(reach, STEP) + 1e-6, STEP)
-    low = _furthest(subjects, step, -values, critic)
-    high = _furthest(subjects, step, values, critic)
+    low = _furthest(subjects, step, -values, discriminator)
+    high = _furthest(subjects, step, values, discriminator)
     return replace(direction, range=(low, high))
 
 
 def _furthest(
-    subjects: Sequence[Subject], step: Tensor, values: Float64Array, critic: Critic | None
+    subjects: Sequence[Subject],
+    step: Tensor,
+    values: Float64Array,
+    discriminator: SanityCheck | None,
 ) -> float:
     """Return the last of `values` up to which every value is natural; the first one at least."""
     series = np.concatenate([[0.0], values])
@@ -77,8 +80,8 @@ def _furthest(
     for subject in subjects:
         pictures = walk(subject, step, series)
         clipped.append((pictures.abs() > 1).float().mean(dim=(1, 2, 3)).cpu().numpy())
-        if critic is not None:
-            opinions.append(critic(pictures).flatten().float().cpu().numpy())
+        if discriminator is not None:
+            opinions.append(discriminator(pictures).flatten().float().cpu().numpy())
     rise = np.mean(clipped, axis=0)
     natural = rise[1:] - rise[0] <= MAX_CLIPPED
     if opinions:

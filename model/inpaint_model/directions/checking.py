@@ -20,7 +20,7 @@ class Instruments:
     """What a check measures with."""
 
     attributes: Sequence[Attribute]
-    spreads: Mapping[str, float]  # of each judge, over the generator's samples
+    std_devs: Mapping[str, float]  # of each judge, over the generator's samples
     likeness: Likeness | None = None  # of faces; None: identity is not measured
 
 
@@ -47,7 +47,7 @@ def check(
     own = next((a for a in instruments.attributes if a.name == direction.attribute), None)
     verdict = None
     if own is not None:
-        verdict = judge(response, own.name, instruments.spreads, own.includes)
+        verdict = judge(response, own.name, instruments.std_devs, own.includes)
         effects = {**direction.effects, **verdict.effects()}
         direction = replace(direction, effects=effects, offered=verdict.passed)
     return Checked(direction, entry(direction, response, verdict), response, step)

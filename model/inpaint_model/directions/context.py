@@ -13,7 +13,7 @@ from inpaint_model.bundle.directions import Direction, Layers
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.bundle.weights import load_discriminator, load_generator
 from inpaint_model.directions.attributes import PORTRAIT, Attribute
-from inpaint_model.directions.calibrate import Critic, with_range, with_unit
+from inpaint_model.directions.calibrate import SanityCheck, with_range, with_unit
 from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.scorers import load_scorer
@@ -26,12 +26,12 @@ UNCHECKED = (-3.0, 3.0)
 
 
 @dataclass(frozen=True)
-class Workbench:
+class DirectionContext:
     """A bundle's generator, ready to be looked at."""
 
     info: BundleInfo
     generator: Generator
-    critic: Critic | None
+    discriminator: SanityCheck | None
 
     def draft(
         self,
@@ -68,15 +68,15 @@ class Workbench:
         Without a score one unit is the standard deviation of the samples' projection.
         """
         tensor = torch.from_numpy(np.ascontiguousarray(vector, dtype=np.float32))
-        along = spread_along(w, vector)
+        along = std_dev_along(w, vector)
         if score is None:
             direction = replace(direction, unit=along)
         else:
             direction = with_unit(direction, tensor, along, subjects, score, spread)
-        return with_range(direction, tensor, along, subjects, self.critic), tensor
+        return with_range(direction, tensor, along, subjects, self.discriminator), tensor
 
 
-def spread_along(w: Float64Array, vector: Float64Array) -> float:
+def std_dev_along(w: Float64Array, vector: Float64Array) -> float:
     """Return the standard deviation of codes along a vector, in multiples of the vector itself.
 
     Args:
@@ -89,15 +89,15 @@ def spread_along(w: Float64Array, vector: Float64Array) -> float:
     return float((w @ row).std() / (row @ row))
 
 
-def open_workbench(bundle: str, device: torch.device | str = "cpu") -> Workbench:
+def open_context(bundle: str, device: torch.device | str = "cpu") -> DirectionContext:
     """Open the bundle of a folder or name: its generator, and its discriminator if it has one."""
     info = read_bundle(find_bundle(bundle))
     generator = load_generator(info).to(device)
-    discriminator = load_discriminator(info)
-    critic: Critic | None = None
-    if discriminator is not None and not discriminator.config.c_dim:
-        critic = discriminator.eval().requires_grad_(False).to(device)
-    return Workbench(info, generator, critic)
+    D = load_discriminator(info)
+    discriminator: SanityCheck | None = None
+    if D is not None and not D.config.c_dim:
+        discriminator = D.eval().requires_grad_(False).to(device)
+    return DirectionContext(info, generator, discriminator)
 
 
 def known_attributes(
@@ -114,7 +114,9 @@ def known_attributes(
     named = dict(load_scorer(argument, device) for argument in scorers)
     others = dict(load_scorer(argument, device) for argument in judges)
     if others.keys() - named.keys():
-        raise ValueError(f"--judge {', '.join(others.keys() - named.keys())}: no such --scorer")
+        raise ValueError(
+            f"--validation-scorer {', '.join(others.keys() - named.keys())}: no such --scorer"
+        )
     given = tuple(
         Attribute(name, "custom", f"more {name}", score, others.get(name, score))
         for name, score in named.items()

@@ -157,24 +157,24 @@ def _retained(
 
 
 def judge(
-    response: Response, name: str, spreads: Mapping[str, float], ignored: Sequence[str] = ()
+    response: Response, name: str, std_devs: Mapping[str, float], ignored: Sequence[str] = ()
 ) -> Verdict:
     """Return whether a direction moves the judge `name`, alone, in its sense.
 
-    spreads: the standard deviation of each judge over the generator's samples. ignored: judges
+    std_devs: the standard deviation of each judge over the generator's samples. ignored: judges
     that change with `name` by their meaning.
     """
     from scipy.stats import spearmanr
 
     curves = response.curves[name]
-    moved = np.ptp(curves, axis=1) > UNSEEN * spreads[name]
+    moved = np.ptp(curves, axis=1) > UNSEEN * std_devs[name]
     seen = int(moved.sum())
     spearman = 0.0
     if seen:
         ranks = [spearmanr(response.values, curve).statistic for curve in curves[moved]]
         spearman = float(np.median(ranks))
     slopes = {
-        other: _slope(response.values, curve[moved] if seen else curve) / spreads[other]
+        other: _slope(response.values, curve[moved] if seen else curve) / std_devs[other]
         for other, curve in response.curves.items()
     }
     own = slopes.pop(name)

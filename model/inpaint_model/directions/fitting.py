@@ -10,7 +10,7 @@ import numpy as np
 from inpaint_model.bundle.direction_store import Found
 from inpaint_model.bundle.directions import Layers
 from inpaint_model.directions.attributes import Attribute
-from inpaint_model.directions.context import Workbench
+from inpaint_model.directions.context import DirectionContext
 from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.samples import Samples
 from inpaint_model.document.arrays import Flags, Float64Array
@@ -21,7 +21,7 @@ MIN_EXTREMES = 10
 class Fit(NamedTuple):
     """A unit vector in w, and how well it tells samples apart that it was not fitted to."""
 
-    vector: Float64Array  # [w_dim], length 1, pointing towards more
+    vector: Float64Array  # [w_dim], length 1, pointing toward more
     accuracy: float  # held out, 0..1
 
 
@@ -116,7 +116,7 @@ def _separate(
 
 
 def fit_attributes(
-    bench: Workbench,
+    context: DirectionContext,
     wanted: Sequence[Attribute],
     removed: Sequence[Attribute],
     samples: Samples,
@@ -141,6 +141,6 @@ def fit_attributes(
         )
         if spared:
             source += f"; without {', '.join(a.name for a in spared)}"
-        draft = bench.draft(name, attribute.group, layers, source, name, attribute.description)
+        draft = context.draft(name, attribute.group, layers, source, name, attribute.description)
         spread = float(samples.scores[name].std())
-        yield bench.finish(draft, vector, samples.w, subjects, attribute.score, spread)
+        yield context.finish(draft, vector, samples.w, subjects, attribute.score, spread)

@@ -1,6 +1,6 @@
 """Whether a face stays the same person: cosine of the embeddings of a face recognition network.
 
-The network is a user's (an ONNX file): it takes RGB [1, 3, 112, 112], normalised as ImageNet is,
+The network is a user's (an ONNX file): it takes RGB [1, 3, 112, 112], normalized as ImageNet is,
 of a face in the usual alignment of face recognition, and gives one embedding.
 """
 

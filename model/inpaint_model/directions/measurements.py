@@ -1,6 +1,6 @@
 """Measurements of aligned pictures [N, 3, H, W] in -1..1, one number a picture: [N].
 
-Colours are sRGB in 0..1. No network is involved, so any generator of the alignment can be
+Colors are sRGB in 0..1. No network is involved, so any generator of the alignment can be
 measured, and what is measured can be said in a sentence.
 """
 
@@ -18,16 +18,16 @@ from inpaint_model.document.color import LUMA_WEIGHTS
 
 Score = Callable[[Tensor], Tensor]
 """Pictures [N, 3, H, W] in -1..1 to numbers [N]."""
-DARK = 0.05  # keeps ratios of dark colours finite
+DARK = 0.05  # keeps ratios of dark colors finite
 
 
-def luma(colours: Tensor) -> Tensor:
+def luma(colors: Tensor) -> Tensor:
     """Rec. 709 luma: [N, 3, ...] -> [N, ...]."""
-    red, green, blue = (w * c for w, c in zip(LUMA_WEIGHTS, colours.unbind(1), strict=True))
+    red, green, blue = (w * c for w, c in zip(LUMA_WEIGHTS, colors.unbind(1), strict=True))
     return red + green + blue
 
 
-def _colour(pictures: Tensor, region: Region) -> tuple[Tensor, ...]:
+def _color(pictures: Tensor, region: Region) -> tuple[Tensor, ...]:
     """Median red, green and blue of a region, [N] each."""
     return pixels(pictures, region).median(dim=2).values.unbind(1)
 
@@ -56,7 +56,7 @@ def log_red_to_blue(region: Region) -> Score:
     """Warmth, otherwise: the ratio of median red to median blue, in natural logarithm."""
 
     def score(x: Tensor) -> Tensor:
-        red, _, blue = _colour(x, region)
+        red, _, blue = _color(x, region)
         return ((red + DARK) / (blue + DARK)).log()
 
     return score
@@ -66,18 +66,18 @@ def mean_saturation(region: Region) -> Score:
     """Saturation as in HSV, its mean."""
 
     def score(x: Tensor) -> Tensor:
-        colours = pixels(x, region)
-        high, low = colours.amax(dim=1), colours.amin(dim=1)
+        colors = pixels(x, region)
+        high, low = colors.amax(dim=1), colors.amin(dim=1)
         return ((high - low) / (high + DARK)).mean(dim=1)
 
     return score
 
 
 def opponent_chroma(region: Region) -> Score:
-    """Saturation, otherwise: distance of the median colour from grey, relative to its lightness."""
+    """Saturation, otherwise: distance of the median color from gray, relative to its lightness."""
 
     def score(x: Tensor) -> Tensor:
-        red, green, blue = _colour(x, region)
+        red, green, blue = _color(x, region)
         distance = torch.hypot(red - green, (red + green) / 2 - blue)
         return distance / ((red + green + blue) / 3 + DARK)
 
@@ -115,25 +115,25 @@ def luma_span(region: Region) -> Score:
 
 
 def bright_red_to_blue(x: Tensor) -> Tensor:
-    """Colour temperature: log ratio of red to blue over the brighter half of the picture."""
-    colours = pixels(x, face_regions.WHOLE)
-    values = luma(colours)
+    """Color temperature: log ratio of red to blue over the brighter half of the picture."""
+    colors = pixels(x, face_regions.WHOLE)
+    values = luma(colors)
     bright = (values >= values.median(dim=1, keepdim=True).values)[:, None]
-    red, _, blue = ((colours * bright).sum(dim=2) / bright.sum(dim=2)).unbind(1)
+    red, _, blue = ((colors * bright).sum(dim=2) / bright.sum(dim=2)).unbind(1)
     return ((red + DARK) / (blue + DARK)).log()
 
 
 def contour_shift(x: Tensor) -> Tensor:
     """Yaw: how far left of the middle the face's two contours lie, of the side.
 
-    The alignment centres the eyes; when the nose turns right, the near cheek and with it both
+    The alignment centers the eyes; when the nose turns right, the near cheek and with it both
     contours move left.
     """
     band = F.adaptive_avg_pool2d(crop(x, (0.0, 0.5, 1.0, 0.7)), (8, 64))
     steps = band.diff(dim=3).square().sum(dim=1)  # [N, 8, 63]
     at = torch.arange(1, 64, device=x.device) / 64 - 0.5
     left, right = (at > -0.38) & (at < -0.14), (at > 0.14) & (at < 0.38)
-    return -(_centre(steps[:, :, left], at[left]) + _centre(steps[:, :, right], at[right])) / 2
+    return -(_center(steps[:, :, left], at[left]) + _center(steps[:, :, right], at[right])) / 2
 
 
 def skin_left_of_right(x: Tensor) -> Tensor:
@@ -173,20 +173,20 @@ def raised_cheeks(x: Tensor) -> Tensor:
     return (fold - 2.5 * chin.diff(dim=1).abs().mean(dim=(1, 2))) / (skin + DARK)
 
 
-def _centre(weights: Tensor, at: Tensor) -> Tensor:
+def _center(weights: Tensor, at: Tensor) -> Tensor:
     """Mean of `at` [W] under weights [N, h, W]."""
     return (weights * at).sum(dim=(1, 2)) / weights.sum(dim=(1, 2)).clamp_min(1e-8)
 
 
-def _chromaticity(colours: Tensor) -> Tensor:
+def _chromaticity(colors: Tensor) -> Tensor:
     """Shares of red and green in [N, 3, ...]: [N, 2, ...]."""
-    return colours[:, :2] / (colours.sum(dim=1, keepdim=True) + 0.1)
+    return colors[:, :2] / (colors.sum(dim=1, keepdim=True) + 0.1)
 
 
 def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
     """Return a score of how much of a region is hair.
 
-    It says whether the region's colours lie closer to the crown's (1) or to those of another region
+    It says whether the region's colors lie closer to the crown's (1) or to those of another region
     (0), which is the background unless told.
     """
 
@@ -205,9 +205,9 @@ def skin_share(region: Region) -> Score:
     ).mean(dim=1)
 
 
-def _distance(colours: Tensor, others: Tensor) -> Tensor:
-    """Squared distance of colours [N, 3, P] from the median of others, with a floor: [N, P]."""
-    return (colours - others.median(dim=2).values[:, :, None]).square().sum(dim=1) + 0.01
+def _distance(colors: Tensor, others: Tensor) -> Tensor:
+    """Squared distance of colors [N, 3, P] from the median of others, with a floor: [N, P]."""
+    return (colors - others.median(dim=2).values[:, :, None]).square().sum(dim=1) + 0.01
 
 
 def tint(region: Region) -> Score:
@@ -224,7 +224,7 @@ def log_tint(region: Region) -> Score:
     """Green against magenta, otherwise: log ratio of median green to that of red and blue."""
 
     def score(x: Tensor) -> Tensor:
-        red, green, blue = (colour + DARK for colour in _colour(x, region))
+        red, green, blue = (color + DARK for color in _color(x, region))
         return (green / (red * blue).sqrt()).log()
 
     return score

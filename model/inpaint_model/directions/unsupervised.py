@@ -14,7 +14,7 @@ from inpaint_model.networks.generator import Generator
 def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tensor]:
     """Return the affine layers [channels, w_dim] of the convolutions that take the styles `layers`.
 
-    ToRGB layers are left out, as is usual: they change colours only, and would dominate.
+    ToRGB layers are left out, as is usual: they change colors only, and would dominate.
     """
     affine = {}
     for k, resolution in enumerate(resolutions(generator.config.resolution)):
@@ -45,8 +45,8 @@ def pca(w: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
     if len(w) <= count:
         raise ValueError(f"{count} components need more than {len(w)} samples")
     variances, vectors = np.linalg.eigh(np.cov(w, rowvar=False))
-    spreads = np.sqrt(variances[::-1][:count].clip(0))
-    return _signed(vectors.T[::-1][:count]), spreads
+    std_devs = np.sqrt(variances[::-1][:count].clip(0))
+    return _signed(vectors.T[::-1][:count]), std_devs
 
 
 def _signed(rows: Float64Array) -> Float64Array:

@@ -2,7 +2,7 @@
 
 Steps, each of which can be turned off and none of which touches a known pixel:
 
-1. colour and light: contrast, colour and a planar change of light, matched on the known ring;
+1. color and light: contrast, color and a planar change of light, matched on the known ring;
 2. sharpness: octaves of detail are raised or lowered as they have to be on the ring, where model
    and document show the same things;
 3. grain: noise like that of the known pixels' flat parts is added where the fill has less;
@@ -89,7 +89,7 @@ class RegionFit(NamedTuple):
 class BlendContext:
     """A hole with its ring of known pixels: what every fill of the hole is fitted to."""
 
-    colour: Tensor = field(repr=False)  # [3, H, W]: the document
+    color: Tensor = field(repr=False)  # [3, H, W]: the document
     hole: Tensor = field(repr=False)  # bool [H, W]: what the model fills
     beyond: Tensor = field(repr=False)  # bool [H, W]: the hole where the model's frame has ended
     known: Tensor = field(repr=False)  # bool [H, W]: seen by the document and by the model
@@ -126,7 +126,7 @@ class BlendContext:
     def detail(self) -> list[KnownDetail]:
         """The octaves of the document's detail, the finest first."""
         count = octaves(self.upscale_factor) - self.octave
-        return known_detail(self.colour, self.hole, self.ring, count, self.seed)
+        return known_detail(self.color, self.hole, self.ring, count, self.seed)
 
     @cached_property
     def whole(self) -> Tensor:
@@ -146,7 +146,7 @@ class BlendContext:
     @cached_property
     def ring_statistics(self) -> RingStatistics:
         """The document's colors on the ring, block by block."""
-        return RingStatistics.of(self.colour, self.ring, self.upscale_factor / 2**self.octave)
+        return RingStatistics.of(self.color, self.ring, self.upscale_factor / 2**self.octave)
 
     def prepare(self, settings: BlendSettings) -> None:
         """Make what the fits with these settings have in common, before there is a fill."""
@@ -172,7 +172,7 @@ class BlendContext:
             matches = detail_gains(fill_bands, self.detail)
             fill = apply_detail_gains(fill, fill_bands, matches)
         if settings.gradient and bool(self.border.any()):
-            offset = harmonic_fill(self.colour - fill, self.border)
+            offset = harmonic_fill(self.color - fill, self.border)
         return RegionFit(settings, tone, matches, fill, offset)
 
     def fitted(self, fit: RegionFit) -> Tensor:
@@ -185,7 +185,7 @@ class BlendContext:
 
     def smooth(self, settings: BlendSettings) -> Tensor:
         """Return what fills the hole without a model, [3, H, W]; see `smooth_fill`."""
-        fill = self._smooth(self.colour, self.whole, self.preserved, settings)
+        fill = self._smooth(self.color, self.whole, self.preserved, settings)
         return self.feathered(fill, settings.feather_px)
 
     def fit_edit(self, fill: Tensor, fit: RegionFit) -> Tensor:
@@ -217,7 +217,7 @@ class BlendContext:
         """Return a fill that blends into a smooth one before its frame ends."""
         by_model = self.by_model
         kept = self.hole & (by_model == 1)
-        values = torch.where(kept, fill, self.colour)
+        values = torch.where(kept, fill, self.color)
         unknown, known = self.whole & ~kept, self.preserved | kept
         if not bool(known.any()):
             return fill
@@ -234,5 +234,5 @@ class BlendContext:
         """Return a fill that fades in over the document, `width` px from the border inwards."""
         if width == 0:
             return fill
-        faded = self.colour + (fill - self.colour) * self.inwards(width)
+        faded = self.color + (fill - self.color) * self.inwards(width)
         return torch.where(self.visible, faded, fill)

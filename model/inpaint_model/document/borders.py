@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def grown(mask: Tensor, px: int) -> Tensor:
-    """Return the mask bool [H, W] with `px` px more on every side (a square neighbourhood)."""
+    """Return the mask bool [H, W] with `px` px more on every side (a square neighborhood)."""
     wide = ndimage.maximum_filter(mask.numpy().view(np.uint8), size=2 * px + 1)
     return torch.from_numpy(wide.view(np.bool_))
 

@@ -49,7 +49,7 @@ def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, Flo
     Args:
         pixels: [H, W, C]; uint8, uint16, float16 or float32; C is 1 (gray), 3 (RGB) or 4 (RGBA,
             straight alpha). NaN counts as 0, infinities as the largest finite half.
-        linear: whether the colours are linear light (alpha never is on a curve).
+        linear: whether the colors are linear light (alpha never is on a curve).
 
     Returns:
         float32 [H, W, 3] on the sRGB curve, and alpha [H, W] in 0..1, or None without alpha.
@@ -60,35 +60,35 @@ def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, Flo
         values = np.nan_to_num(values, nan=0.0, posinf=limit, neginf=-limit)
     else:
         values *= 1 / FULL_SCALE[pixels.dtype]
-    colour, alpha = values, None
+    color, alpha = values, None
     if pixels.shape[2] == 4:
-        colour, alpha = values[..., :3], values[..., 3]
+        color, alpha = values[..., :3], values[..., 3]
     if linear:
-        colour = srgb_from_linear(colour)
+        color = srgb_from_linear(color)
     if pixels.shape[2] == 1:
-        colour = np.repeat(colour, 3, axis=2)
-    return np.ascontiguousarray(colour), alpha
+        color = np.repeat(color, 3, axis=2)
+    return np.ascontiguousarray(color), alpha
 
 
 def document_from_display(
-    colour: FloatImage, dtype: npt.DTypeLike, channels: int, linear: bool
+    color: FloatImage, dtype: npt.DTypeLike, channels: int, linear: bool
 ) -> Pixels:
     """Return document pixels of display values: the way back.
 
     Args:
-        colour: float32 [H, W, 3] on the sRGB curve.
+        color: float32 [H, W, 3] on the sRGB curve.
         dtype: of the document's samples. Integers are rounded half to even and clipped; floats keep
             values above 1.
         channels: 1 (gray: the Rec. 709 luma of the display values), 3 (RGB) or 4 (RGBA, opaque).
-        linear: whether the document's colours are linear light.
+        linear: whether the document's colors are linear light.
     """
     if channels == 1:
-        colour = (colour @ LUMA)[..., None]
+        color = (color @ LUMA)[..., None]
     if linear:
-        colour = linear_from_srgb(colour)
+        color = linear_from_srgb(color)
     if channels == 4:
-        colour = np.concatenate([colour, np.ones_like(colour[..., :1])], axis=2)
-    return quantise(colour, dtype)
+        color = np.concatenate([color, np.ones_like(color[..., :1])], axis=2)
+    return quantize(color, dtype)
 
 
 def unit_values(pixels: Pixels) -> FloatImage:
@@ -100,16 +100,16 @@ def unit_values(pixels: Pixels) -> FloatImage:
 
 
 def converted(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
-    """Return pixels as samples of another type, rounded as `quantise` does; NaN is an integer 0."""
+    """Return pixels as samples of another type, rounded as `quantize` does; NaN is an integer 0."""
     if pixels.dtype == dtype:
         return pixels
     values = unit_values(pixels)
     if dtype.kind == "u":
         values = np.nan_to_num(values).clip(0, 1)
-    return quantise(values, dtype)
+    return quantize(values, dtype)
 
 
-def quantise(values: FloatImage, dtype: npt.DTypeLike) -> Pixels:
+def quantize(values: FloatImage, dtype: npt.DTypeLike) -> Pixels:
     """Return values with white at 1 as samples of `dtype`.
 
     Integers are rounded half to even and clipped.

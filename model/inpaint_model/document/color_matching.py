@@ -1,4 +1,4 @@
-"""Colour and light: what a fill's colours have to be changed by to match the known ring.
+"""Color and light: what a fill's colors have to be changed by to match the known ring.
 
 Compared are means over blocks of about two model pixels, since finer detail is what the model
 cannot have.
@@ -17,10 +17,10 @@ from inpaint_model.document.pyramid import known_block_means
 
 
 class ColorTransform(NamedTuple):
-    """A change of contrast, colour and light: colour * gain + a plane over the picture."""
+    """A change of contrast, color and light: color * gain + a plane over the picture."""
 
     gain: Tensor  # [3]
-    plane: Tensor  # [3, 3]: of each channel, at the centre and the slopes along x and y (-1..1)
+    plane: Tensor  # [3, 3]: of each channel, at the center and the slopes along x and y (-1..1)
 
     def applied(self, picture: Tensor) -> Tensor:
         """Return the picture [3, H, W] so changed."""
@@ -32,13 +32,13 @@ class ColorTransform(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RingStatistics:
-    """The known colours around a hole, block by block."""
+    """The known colors around a hole, block by block."""
 
     ring: Tensor  # bool [H, W]
     block: int  # side, px
     at: Tensor  # bool [h, w]: the blocks that meet the ring
     places: Tensor  # [2, n]: their x and y, -1..1
-    colours: Tensor  # [3, n]
+    colors: Tensor  # [3, n]
 
     @classmethod
     def of(cls, picture: Tensor, ring: Tensor, upscale_factor: float) -> RingStatistics:
@@ -55,12 +55,12 @@ class RingStatistics:
         rows, columns = ring.shape
         x = ((column + 0.5) * block * 2 / columns - 1).clamp(max=1)
         y = ((row + 0.5) * block * 2 / rows - 1).clamp(max=1)
-        colours = known_block_means(picture.clamp(0, 1), ring, block)[0][:, at]
-        return cls(ring, block, at, torch.stack([x, y]), colours)
+        colors = known_block_means(picture.clamp(0, 1), ring, block)[0][:, at]
+        return cls(ring, block, at, torch.stack([x, y]), colors)
 
     def tone(self, fill: Tensor) -> ColorTransform:
-        """Return what brings a fill [3, H, W] nearest to the known colours on the ring."""
-        shown, seen = known_block_means(fill, self.ring, self.block)[0][:, self.at], self.colours
+        """Return what brings a fill [3, H, W] nearest to the known colors on the ring."""
+        shown, seen = known_block_means(fill, self.ring, self.block)[0][:, self.at], self.colors
         seen_mean, shown_mean = seen.mean(1, keepdim=True), shown.mean(1, keepdim=True)
         df, dk = shown - shown_mean, seen - seen_mean
         variance = df.square().mean(1, keepdim=True).clamp(min=1e-6)

@@ -5,7 +5,7 @@ an enlarged fill lacks. On the ring around a hole, model and document show the s
 ratio of their detail there says how much too soft or too sharp the fill is. Detail is raised only
 as far as the two agree there: what a model draws beside the document's lines would be made worse.
 Grain is what remains in the flattest blocks of the known pixels; where the fill has less, noise of
-the same strength and colour is added, from a fixed seed, so that all candidates and edits of a hole
+the same strength and color is added, from a fixed seed, so that all candidates and edits of a hole
 carry the same grain.
 """
 

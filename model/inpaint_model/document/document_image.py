@@ -10,7 +10,7 @@ from inpaint_model.document.arrays import Matrix, Pixels
 from inpaint_model.document.color import FULL_SCALE
 
 OPAQUE = 0.5
-"""Alpha from which a pixel's colour counts as known."""
+"""Alpha from which a pixel's color counts as known."""
 
 
 @dataclass(frozen=True)

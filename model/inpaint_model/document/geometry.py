@@ -1,7 +1,7 @@
 """Where the model looks: squares in the document, boxes, and the one matrix between the two.
 
 Coordinates are continuous: the origin is the top left corner of the top left pixel, x points
-right, y down, pixel centres lie at + 0.5. A frame's angle turns the model's x axis to
+right, y down, pixel centers lie at + 0.5. A frame's angle turns the model's x axis to
 (cos a, -sin a) in the document, so a positive angle is counter-clockwise on the screen.
 """
 
@@ -203,10 +203,10 @@ def box_frame(
     return Frame(cx, cy, side)
 
 
-def _moved_inside(centre: float, side: float, length: int) -> float:
+def _moved_inside(center: float, side: float, length: int) -> float:
     if side >= length:
         return length / 2
-    return min(max(centre, side / 2), length - side / 2)
+    return min(max(center, side / 2), length - side / 2)
 
 
 Mode = Literal["auto", "box", "explicit"]  # how a frame was found

@@ -195,19 +195,19 @@ class Components(NamedTuple):
 def components(mask: BoolMask) -> Components:
     """Return the connected parts of a mask; pixels that touch at a corner are connected.
 
-    A selection of specks (a colour range of a noisy picture) has millions of them. Where there are
+    A selection of specks (a color range of a noisy picture) has millions of them. Where there are
     more than a thousand, parts near each other count as one: the nearest that suffice.
     """
     box = _bounds(mask)
     if box is None:
         return Components(Box(0, 0, 0, 0), np.zeros((0, 0), np.int32), [])
     part = box.cut(mask)
-    labels, count = _labelled(part)
+    labels, count = _labeled(part)
     reach = 1
     while count > MAX_PARTS:
         reach *= 2
         near = ndimage.maximum_filter(part, 2 * reach + 1)
-        labels, count = _labelled(near)
+        labels, count = _labeled(near)
     if reach > 1:
         labels *= part
     slices = ndimage.find_objects(labels)
@@ -215,7 +215,7 @@ def components(mask: BoolMask) -> Components:
     return Components(box, labels, [each.moved(box.x, box.y) for each in boxes])
 
 
-def _labelled(mask: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
+def _labeled(mask: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
     labels, count = ndimage.label(mask, structure=np.ones((3, 3), np.int8))
     return labels, int(count)
 
@@ -241,8 +241,8 @@ def _bounds(mask: BoolMask) -> Box | None:
 def seen_by_model(mask: BoolMask, picture_from_model: Matrix, resolution: int) -> BoolMask:
     """Return a mask at model resolution, bool [resolution, resolution], by maximum.
 
-    A model pixel is True if the centre of any pixel that is True falls into it, or if its own
-    centre falls into one; so at every scale each pixel of a hole is in the model's hole.
+    A model pixel is True if the center of any pixel that is True falls into it, or if its own
+    center falls into one; so at every scale each pixel of a hole is in the model's hole.
 
     Args:
         mask: bool [H, W], pixels of a picture.
@@ -253,10 +253,10 @@ def seen_by_model(mask: BoolMask, picture_from_model: Matrix, resolution: int) -
     model_from_picture = geometry.inverse(picture_from_model)
     for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
         y, x = np.nonzero(mask[top : top + _ROWS_AT_ONCE])
-        centres = geometry.transform_xy(model_from_picture, x + 0.5, y + (top + 0.5))
-        column, row, inside = _pixels_at(centres, seen.shape)
+        centers = geometry.transform_xy(model_from_picture, x + 0.5, y + (top + 0.5))
+        column, row, inside = _pixels_at(centers, seen.shape)
         seen[row[inside], column[inside]] = True
-    column, row, inside = _pixels_at(_centres(seen.shape, picture_from_model), mask.shape)
+    column, row, inside = _pixels_at(_centers(seen.shape, picture_from_model), mask.shape)
     seen[inside] |= mask[row[inside], column[inside]]
     return seen
 
@@ -264,19 +264,19 @@ def seen_by_model(mask: BoolMask, picture_from_model: Matrix, resolution: int) -
 def reached_by_picture(
     shape: tuple[int, ...], picture_from_model: Matrix, resolution: int
 ) -> BoolMask:
-    """Return which model pixels have their centre inside a picture, bool [resolution, resolution].
+    """Return which model pixels have their center inside a picture, bool [resolution, resolution].
 
     Args:
         shape: of the picture (rows, columns).
         picture_from_model: from model px to px of the picture.
         resolution: the model's side, px.
     """
-    _, _, inside = _pixels_at(_centres((resolution, resolution), picture_from_model), shape)
+    _, _, inside = _pixels_at(_centers((resolution, resolution), picture_from_model), shape)
     return inside
 
 
 def inside_frame(frame: Frame, box: Box) -> BoolMask:
-    """Return which pixels of a box have their centre inside a frame, bool [box.height, box.width].
+    """Return which pixels of a box have their center inside a frame, bool [box.height, box.width].
 
     Args:
         frame: document px.
@@ -296,8 +296,8 @@ def inside_frame(frame: Frame, box: Box) -> BoolMask:
     return inside
 
 
-def _centres(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
-    """Return x and y [rows, columns] of the centres of a picture's pixels, through a matrix."""
+def _centers(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
+    """Return x and y [rows, columns] of the centers of a picture's pixels, through a matrix."""
     return geometry.transform_xy(
         matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5
     )

@@ -115,20 +115,20 @@ class LargeHole:
     @cached_property
     def reduced(self) -> BlendContext:
         """The region, reduced. A pixel of it is known if all that it stands for are."""
-        colour = torch.empty(3, *self._reduced_size)
+        color = torch.empty(3, *self._reduced_size)
         hole, beyond, known, preserved, visible = (
             torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(5)
         )
         for tile in self._tiles(0):
             part, at = self.cut(tile.box), self._place(tile.box)
-            colour[:, *at] = self._means(part.colour)
+            color[:, *at] = self._means(part.color)
             beyond[at] = self._any(part.beyond)
             hole[at] = self._any(part.hole) & ~beyond[at]
             known[at] = ~self._any(~part.known)
             preserved[at] = ~self._any(~part.preserved)
             visible[at] = ~self._any(~part.visible)
         return BlendContext(
-            colour,
+            color,
             hole,
             beyond,
             known,
@@ -234,7 +234,7 @@ class LargeHole:
         noises = [BlockNoise() for _ in range(count)]
         for tile in self._tiles(_AROUND) if count else ():
             part = self.cut(tile.around)
-            picture, around = part.colour.clamp(0, 1), ring(part)[None].float()
+            picture, around = part.color.clamp(0, 1), ring(part)[None].float()
             if not bool(around.any()):
                 continue
             for k in range(count):
@@ -256,7 +256,7 @@ class LargeHole:
             if not known:
                 continue
             part = self.cut(tile.around)
-            picture = part.colour.clamp(0, 1)
+            picture = part.color.clamp(0, 1)
             around, inside = part.ring[None].float(), part.hole[None].float()
             for k, each in enumerate(own):
                 (fill, detail), (picture, document) = split(fill), split(picture)
@@ -287,7 +287,7 @@ class LargeHole:
                 nothing, white = torch.zeros_like(fill), torch.ones(3)
                 fill += self._own(nothing, white, self.smooth_grains, tile) * (1 - by_model)
             if bool(part.border.any()):
-                difference = torch.where(part.border, part.colour - fill, 0.0)
+                difference = torch.where(part.border, part.color - fill, 0.0)
                 difference = harmonic_fill(difference, part.border, reach=2.0 * 2**self.octave)
                 fill += difference if settings.gradient else difference * (1 - by_model)
             yield tile.box, tile.inner(part.feathered(fill, settings.feather_px))

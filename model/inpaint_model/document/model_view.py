@@ -10,7 +10,7 @@ from torch import Tensor
 
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import BoolMask, FloatImage, ImageU8, MaskU8, Matrix, Pixels
-from inpaint_model.document.color import display_from_document, quantise
+from inpaint_model.document.color import display_from_document, quantize
 from inpaint_model.document.document_image import OPAQUE, DocumentPicture
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.harmonic_fill import harmonic_fill
@@ -84,7 +84,7 @@ def extract_model_view(
         hidden = np.where(reached, hidden, far_hidden)
         reached |= far_reached
     hidden |= ~reached
-    erased = quantise(np.where(hidden[..., None], np.float32(0), view), np.uint8)
+    erased = quantize(np.where(hidden[..., None], np.float32(0), view), np.uint8)
     return ModelInput(erased, hidden.astype(np.uint8) * np.uint8(255))
 
 
@@ -130,10 +130,10 @@ def _averaged(
     shown, lit = [], []
     for top in range(0, len(pixels), rows):
         part = slice(top, top + rows)
-        colour, alpha = display_from_document(pixels[part], linear)
+        color, alpha = display_from_document(pixels[part], linear)
         if alpha is not None:
             visible[part] &= alpha >= OPAQUE
-        values = torch.from_numpy(colour).permute(2, 0, 1).contiguous().clamp_(0, 1)
+        values = torch.from_numpy(color).permute(2, 0, 1).contiguous().clamp_(0, 1)
         means, some = known_block_means(values, torch.from_numpy(visible[part]), factor)
         shown.append(means)
         lit.append(some)

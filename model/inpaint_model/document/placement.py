@@ -139,7 +139,7 @@ class Placement:
         """Return the surroundings of the hole in a part of the region, document px."""
         x, y = self.picture.origin
         part = region.moved(-x, -y)
-        colour, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
+        color, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
         hole = np.zeros((region.height, region.width), np.bool_)
         shared = self.box.intersection(region)
         shared.moved(-region.x, -region.y).cut(hole)[...] = self.hole.cut(shared).mask
@@ -147,7 +147,7 @@ class Placement:
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
         preserved = visible & ~self.filled.cut(region).mask
         return BlendContext(
-            torch.from_numpy(colour).permute(2, 0, 1).contiguous(),
+            torch.from_numpy(color).permute(2, 0, 1).contiguous(),
             torch.from_numpy(hole & inside),
             torch.from_numpy(hole & ~inside),
             torch.from_numpy(preserved & inside),
@@ -242,7 +242,7 @@ def _trimmed(hole: Hole) -> Hole:
 
 
 def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
-    """Return a part of a hole with coverage that fades out towards the rest of it.
+    """Return a part of a hole with coverage that fades out toward the rest of it.
 
     The part keeps its shape: what was covered keeps a coverage of at least 1.
 
@@ -333,9 +333,9 @@ def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> P
         part = where.moved(region.x, region.y)
         shared = box.intersection(part)
         inner = shared.moved(-part.x, -part.y)
-        colour = np.ascontiguousarray(inner.cut(values.permute(1, 2, 0).numpy()))
+        color = np.ascontiguousarray(inner.cut(values.permute(1, 2, 0).numpy()))
         to_patch = document_from_display(
-            colour, document.dtype, document.shape[2], placement.picture.linear
+            color, document.dtype, document.shape[2], placement.picture.linear
         )
         there = shared.moved(-box.x, -box.y).cut(fill)
         np.copyto(there, to_patch, where=hole.cut(shared).mask[..., None])

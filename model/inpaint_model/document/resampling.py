@@ -62,7 +62,7 @@ def resample(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Fl
         matrix = compose(scaling(1 / average, 1 / average), matrix)
         scale /= average
     if scale < 2:
-        # Odd, so that the source pixels' centres are among the samples: no blur at scale 1.
+        # Odd, so that the source pixels' centers are among the samples: no blur at scale 1.
         factor = 5 if scale < 0.9 and max(source.shape[2:]) < _LARGE else 3
         source = _refined(source, factor)
         offset = float(factor)  # _refined keeps one source px more on every side
@@ -106,7 +106,7 @@ def _refined_columns(source: Tensor, factor: int) -> Tensor:
     near = torch.from_numpy(smooth[..., _REACH - 1 : _REACH + length + 3, :])
     fine = near.new_zeros(*near.shape[:-2], length, factor, near.shape[-1])
     for phase in range(factor):
-        offset = (phase + 0.5) / factor - 0.5  # of the sample from its pixel's centre, px
+        offset = (phase + 0.5) / factor - 0.5  # of the sample from its pixel's center, px
         for tap in (-2, -1, 0, 1, 2):
             weight = _b_spline(offset - tap)
             if weight > 0:

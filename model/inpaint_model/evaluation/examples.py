@@ -1,4 +1,4 @@
-"""Rows of pictures to look at: numbers alone have praised many a grey blob."""
+"""Rows of pictures to look at: numbers alone have praised many a gray blob."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MaskSet
-from inpaint_model.evaluation.measure import Bench
+from inpaint_model.evaluation.measure import EvaluationContext
 from inpaint_model.evaluation.methods import Method, candidate_seed
 
 CANDIDATES = 4
@@ -25,7 +25,7 @@ class Example:
 
 
 def examples(
-    bench: Bench,
+    context: EvaluationContext,
     model: Method | None,
     methods: Sequence[Method],
     masks: MaskSet,
@@ -33,18 +33,22 @@ def examples(
     worst: Sequence[int],
 ) -> list[Example]:
     """Return the first `typical` pictures, which nobody chose, and those numbered in `worst`."""
-    numbers = [(number, False) for number in range(min(typical, len(bench.pictures)))]
+    numbers = [(number, False) for number in range(min(typical, len(context.pictures)))]
     numbers += [(number, True) for number in worst]
     return [
-        Example(number, bad, _fills(bench, model, methods, masks, number))
+        Example(number, bad, _fills(context, model, methods, masks, number))
         for number, bad in numbers
     ]
 
 
 def _fills(
-    bench: Bench, model: Method | None, methods: Sequence[Method], masks: MaskSet, number: int
+    context: EvaluationContext,
+    model: Method | None,
+    methods: Sequence[Method],
+    masks: MaskSet,
+    number: int,
 ) -> dict[str, ImageU8]:
-    picture = bench.pictures[number].permute(1, 2, 0).contiguous().numpy()
+    picture = context.pictures[number].permute(1, 2, 0).contiguous().numpy()
     hole = masks.holes[number, 0].numpy()
     fills = {"original": picture, "hole": np.where(hole[..., None], np.uint8(255), picture)}
     if model is not None:

@@ -19,7 +19,11 @@ from inpaint_model.document.arrays import BoolMask, Float64Array, ImageU8
 from inpaint_model.evaluation.mask_sets import MaskSet
 from inpaint_model.evaluation.methods import Filled, Method, Samples, draw_all, fill_all
 from inpaint_model.evaluation.metrics.eyes import eye_difference
-from inpaint_model.evaluation.metrics.feature_networks import Judges, features_of, meshes_of
+from inpaint_model.evaluation.metrics.feature_networks import (
+    EvaluationNetworks,
+    features_of,
+    meshes_of,
+)
 from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
 from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 
@@ -36,10 +40,10 @@ class Measurement:
     meshes: Float64Array | None = None  # face landmarks [N, 468, 3] in units of the picture's side
 
 
-class Bench:
+class EvaluationContext:
     """The pictures and the judges of an evaluation, and a folder of earlier measurements."""
 
-    def __init__(self, pictures: Tensor, judges: Judges, cache: Path) -> None:
+    def __init__(self, pictures: Tensor, judges: EvaluationNetworks, cache: Path) -> None:
         self.pictures = pictures  # uint8 [N, 3, R, R]
         self.judges = judges
         self._cache = cache

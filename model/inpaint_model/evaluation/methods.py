@@ -60,17 +60,17 @@ class NavierStokes:
         return Filled(_opencv(picture, hole, cv2.INPAINT_NS))
 
 
-class MeanColour:
-    """The mean of the known pixels; mid-grey where nothing is known."""
+class MeanColor:
+    """The mean of the known pixels; mid-gray where nothing is known."""
 
-    name = "mean colour"
-    key = "mean-colour"
+    name = "mean color"
+    key = "mean-color"
 
     def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Fill `hole` with the mean color of what is known, or gray; the seed does not matter."""
         known = picture[~hole]
-        colour = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
-        return Filled(np.where(hole[..., None], colour.astype(np.uint8), picture))
+        color = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
+        return Filled(np.where(hole[..., None], color.astype(np.uint8), picture))
 
 
 class Identity:
@@ -129,7 +129,7 @@ class Samples:
         return picture
 
 
-BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColour())
+BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColor())
 
 
 def candidate_seed(seed: int, picture: int, candidate: int = 0) -> int:

@@ -47,7 +47,7 @@ def to_html(report: Report) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>Evaluation</title><style>{STYLE}</style></head><body>"
-        f"<h1>Evaluation</h1><dl>{about}</dl>{_samples(report)}{_anchors(report)}{sections}</body></html>\n"
+        f"<h1>Evaluation</h1><dl>{about}</dl>{_samples(report)}{_sanity_rows(report)}{sections}</body></html>\n"
     )
 
 
@@ -62,7 +62,7 @@ def _samples(report: Report) -> str:
     )
 
 
-def _anchors(report: Report) -> str:
+def _sanity_rows(report: Report) -> str:
     if not report.anchors:
         return ""
     return (

@@ -11,9 +11,16 @@ import numpy as np
 from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.examples import Example, examples
 from inpaint_model.evaluation.mask_sets import MaskSet, mask_set
-from inpaint_model.evaluation.measure import Bench, Measurement
+from inpaint_model.evaluation.measure import EvaluationContext, Measurement
 from inpaint_model.evaluation.methods import BASELINES, Method, Samples, draw_all
-from inpaint_model.evaluation.scores import Row, diversity, halves, originals_row, over_seeds, score
+from inpaint_model.evaluation.scores import (
+    Row,
+    diversity,
+    originals_row,
+    over_seeds,
+    score,
+    split_half,
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,9 @@ class Report:
         return over_seeds(self.rows)
 
 
-def run(bench: Bench, plan: Plan, about: Mapping[str, str], out: Path) -> Report:
+def run(context: EvaluationContext, plan: Plan, about: Mapping[str, str], out: Path) -> Report:
     """Measure everything that `plan` asks for. Masks are stored in `out`/masks."""
-    count, resolution = len(bench.pictures), bench.pictures.shape[2]
+    count, resolution = len(context.pictures), context.pictures.shape[2]
     rows: list[Row] = []
     all_masks: list[MaskSet] = []
     shown: dict[str, list[Example]] = {}
@@ -59,19 +66,19 @@ def run(bench: Bench, plan: Plan, about: Mapping[str, str], out: Path) -> Report
         for seed in plan.seeds:
             masks = mask_set(name, seed, count, resolution, out / "masks")
             all_masks.append(masks)
-            measured = {m.name: bench.measure(m, masks) for m in _methods(plan, masks)}
+            measured = {m.name: context.measure(m, masks) for m in _methods(plan, masks)}
             for method, measurement in measured.items():
-                numbers, intervals = score(bench.originals, measurement)
+                numbers, intervals = score(context.originals, measurement)
                 if method == "model" and plan.model and seed == plan.seeds[0]:
-                    numbers |= diversity(bench, plan.model, masks, min(plan.diversity, count))
+                    numbers |= diversity(context, plan.model, masks, min(plan.diversity, count))
                 rows.append(Row(name, seed, method, numbers, intervals))
             if plan.samples is not None:
-                rows.append(_samples_row(bench, plan.samples, plan.count or count, masks))
+                rows.append(_samples_row(context, plan.samples, plan.count or count, masks))
             if seed == plan.seeds[0]:
                 worst = _worst(measured.get("model"), plan.worst)
                 methods = _methods(plan, masks)
-                shown[name] = examples(bench, plan.model, methods, masks, plan.typical, worst)
-    anchors = [originals_row(bench.originals), halves(bench.originals)]
+                shown[name] = examples(context, plan.model, methods, masks, plan.typical, worst)
+    anchors = [originals_row(context.originals), split_half(context.originals)]
     sheet = None
     if plan.samples is not None:
         sheet = draw_all(plan.samples.untruncated(), plan.seeds[0], plan.shown)
@@ -86,10 +93,10 @@ def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
     return methods
 
 
-def _samples_row(bench: Bench, samples: Samples, count: int, masks: MaskSet) -> Row:
+def _samples_row(context: EvaluationContext, samples: Samples, count: int, masks: MaskSet) -> Row:
     """New pictures, the same for every set of one seed."""
-    measured = bench.samples(samples, masks.seed, count)
-    numbers, intervals = score(bench.originals, measured, paired=False)
+    measured = context.samples(samples, masks.seed, count)
+    numbers, intervals = score(context.originals, measured, paired=False)
     return Row(masks.name, masks.seed, samples.name, numbers, intervals)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.mask_sets import MaskSet
-from inpaint_model.evaluation.measure import Bench, Measurement
+from inpaint_model.evaluation.measure import EvaluationContext, Measurement
 from inpaint_model.evaluation.methods import Identity, Method, candidate_seed
 from inpaint_model.evaluation.metrics.asymmetry import MIN_FACES, RealFaces
 from inpaint_model.evaluation.metrics.detection import detected_share
@@ -86,7 +86,7 @@ def originals_row(originals: Measurement) -> Row:
     return Row("", 0, Identity.name, kept, intervals)
 
 
-def halves(originals: Measurement, seed: int = 0) -> Row:
+def split_half(originals: Measurement, seed: int = 0) -> Row:
     """Return the originals against themselves: how the distances of a perfect set look."""
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
@@ -116,17 +116,17 @@ def _set_distances(
 
 @torch.inference_mode()
 def diversity(
-    bench: Bench, model: Method, masks: MaskSet, pictures: int, candidates: int = 4
+    context: EvaluationContext, model: Method, masks: MaskSet, pictures: int, candidates: int = 4
 ) -> dict[str, float]:
     """Return how different the candidates of one hole are, inside it; {} without a network to tell.
 
     `diversity` is the mean feature distance of two candidates, `diversity_relative` the same over
     that of two unrelated pictures in the same holes: 0 is no choice at all, 1 is strangers.
     """
-    maps = bench.judges.maps
+    maps = context.judges.maps
     if maps is None or pictures < 2:
         return {}
-    chosen = bench.pictures[:pictures]
+    chosen = context.pictures[:pictures]
     holes = masks.holes[:pictures]
     own = [
         candidate_diversity(

@@ -51,9 +51,9 @@ class FramerConfig:
 class Proposals(NamedTuple):
     """Frames in view coordinates (-1..1 across the view), one a view or one a cell."""
 
-    centre: Tensor  # [..., 2]
+    center: Tensor  # [..., 2]
     log_side: Tensor  # [...]: log2 of the frame's side over the view's
-    direction: Tensor  # [..., 2]: (cos, sin) of the frame's angle, not normalised
+    direction: Tensor  # [..., 2]: (cos, sin) of the frame's angle, not normalized
     logit: Tensor  # [...]: of the confidence
 
 
@@ -100,7 +100,7 @@ class Framer(nn.Module):
         weight, cells = self.votes(views)
         share = weight[..., None]
         return Proposals(
-            (share * cells.centre).sum(1),
+            (share * cells.center).sum(1),
             (weight * cells.log_side).sum(1),
             (share * cells.direction).sum(1),
             confidence_logit(cells),

@@ -53,7 +53,7 @@ def is_cheap(model: Reconstructor) -> bool:
     return model.device.type != "cpu"
 
 
-def neighbours(frame: Frame) -> list[Frame]:
+def neighbors(frame: Frame) -> list[Frame]:
     """Return the frame and slightly larger, smaller, turned and moved ones."""
     step = _MOVED * frame.side
     turn = math.radians(frame.angle)
@@ -125,4 +125,4 @@ def refine_by_reconstruction(
         return reconstruction_error(model, picture, hole, frame, overview)
 
     best = min(proposed, key=error)
-    return min(neighbours(best), key=error)
+    return min(neighbors(best), key=error)

@@ -32,7 +32,7 @@ _KEPT = 3  # proposals that are looked at again
 _SECOND_LOOKS = 2
 _SECOND_VIEW = 1.6  # side of a second view over the proposal's
 _MOST_OCTAVES = 6.0  # between the side of a view and that of a proposal
-_NEAR = 0.15  # of the side: proposals with centres so near may be of the same thing
+_NEAR = 0.15  # of the side: proposals with centers so near may be of the same thing
 _AS_LARGE = 0.3  # the same for the logarithm of the side
 _AS_UPRIGHT = 15.0  # and for the angle, degrees
 
@@ -91,7 +91,7 @@ def _pooled_confidence(proposals: Sequence[Proposal]) -> float:
 def average_nearby(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
     """Return the mean of a frame and the proposals near it, weighted by their confidence.
 
-    Looks err in different directions. A frame is near if centre, side and angle differ by no more
+    Looks err in different directions. A frame is near if center, side and angle differ by no more
     than looks at the same thing do.
     """
     turns = [(p.frame.angle - frame.angle + 180) % 360 - 180 for p in proposals]
@@ -120,8 +120,8 @@ def first_views(box: Box, coarsest: DocumentPicture) -> list[Frame]:
     largest = max(1.1 * max(width, height), smallest)
     count = min(1 + math.ceil(math.log(largest / smallest, _LADDER)), _MOST_VIEWS)
     sides = np.geomspace(smallest, largest, count)
-    centre = box.x + box.width / 2, box.y + box.height / 2
-    return [Frame(*centre, float(side)) for side in sides]
+    center = box.x + box.width / 2, box.y + box.height / 2
+    return [Frame(*center, float(side)) for side in sides]
 
 
 def coarse_view(
@@ -142,7 +142,7 @@ def coarse_view(
     )
     rows, columns, channels = picture.pixels.shape
     index, known = _nearest(matrix, size * density, columns, rows)
-    colour, alpha = display_from_document(
+    color, alpha = display_from_document(
         picture.pixels.reshape(-1, channels).take(index, axis=0), picture.linear
     )
     if alpha is not None:
@@ -150,7 +150,7 @@ def coarse_view(
     if hole is not None:
         known &= ~Hole(hole.coverage.take(index)).mask
     # One axis after the other, whole rows first: ten times faster than both at once.
-    sums = colour.clip(0, 1).reshape(size, density, -1).sum(axis=1)
+    sums = color.clip(0, 1).reshape(size, density, -1).sum(axis=1)
     shown = np.einsum("ycpk->yck", sums.reshape(size, size, density, 3))
     whole = np.logical_and.reduce(known.reshape(size, density, -1), axis=1)
     seen = np.logical_and.reduce(whole.reshape(size, size, density), axis=2)
@@ -179,10 +179,10 @@ def _propose(framer: Framer, shown: Sequence[Layer], frames: Sequence[Frame]) ->
     with torch.inference_mode():
         found = framer(torch.stack(views).to(device).float())
     # Weights that are not numbers make a proposal, too: an unsure one.
-    centre, log_side, direction, logit = (part.nan_to_num(0.0) for part in found)
+    center, log_side, direction, logit = (part.nan_to_num(0.0) for part in found)
     log_side = log_side.clamp(-_MOST_OCTAVES, _MOST_OCTAVES)
     angle = torch.rad2deg(torch.atan2(direction[:, 1], direction[:, 0]))
-    numbers = torch.cat([centre, torch.stack([2**log_side, angle, logit.sigmoid()], 1)], 1)
+    numbers = torch.cat([center, torch.stack([2**log_side, angle, logit.sigmoid()], 1)], 1)
     return [
         Proposal(_in_document(frame, *row[:4]), row[4])
         for frame, row in zip(frames, numbers.cpu().tolist(), strict=True)
@@ -202,12 +202,12 @@ def _view(layered: Sequence[Layer], frame: Frame, size: int) -> Tensor:
         known = np.where(reached, known, far_known)
         reached |= _reached(layer.picture, frame, size)
     seen = torch.from_numpy(known).float()
-    colour = torch.from_numpy(shown).permute(2, 0, 1) * 2 - 1
-    return torch.cat([colour * seen, seen[None]])
+    color = torch.from_numpy(shown).permute(2, 0, 1) * 2 - 1
+    return torch.cat([color * seen, seen[None]])
 
 
 def _reached(picture: DocumentPicture, frame: Frame, size: int) -> BoolMask:
-    """Return which pixels of a view [S, S] have their centre inside a picture."""
+    """Return which pixels of a view [S, S] have their center inside a picture."""
     matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
     return reached_by_picture(picture.pixels.shape, matrix, size)
 

@@ -23,7 +23,7 @@ from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 
-MAX_FILE_BYTES = 4 * 2**30  # a 1024 px training checkpoint with its optimisers has some 1 GiB
+MAX_FILE_BYTES = 4 * 2**30  # a 1024 px training checkpoint with its optimizers has some 1 GiB
 ZIP_MAGIC = b"PK\x03\x04"
 OFTEN_MISTAKEN = {  # what a download may leave in place of the file
     b"<": "is a web page, not a checkpoint; download the file itself",

@@ -66,16 +66,16 @@ def _networks(
     prefixes = [*layouts, *critics]
     own = contents.within(prefix, prefixes)
     others = [p for p, layout in critics.items() if layout is layouts[prefix]]
-    critic = min(others, key=_is_averaged, default=None)
-    theirs = {} if critic is None else contents.within(critic, prefixes)
+    discriminator = min(others, key=_is_averaged, default=None)
+    theirs = {} if discriminator is None else contents.within(discriminator, prefixes)
     if layouts[prefix] is nvidia:
-        networks = _nvidia(contents, (prefix, own), (critic, theirs), notes)
+        networks = _nvidia(contents, (prefix, own), (discriminator, theirs), notes)
         used = set()
     else:
         mean = _mean(contents, prefix)
-        networks = _rosinality(contents, (prefix, own), (critic, theirs), mean, notes)
+        networks = _rosinality(contents, (prefix, own), (discriminator, theirs), mean, notes)
         used = {mean} if mean else set()
-    used |= {prefix + name for name in own} | {f"{critic}{name}" for name in theirs}
+    used |= {prefix + name for name in own} | {f"{discriminator}{name}" for name in theirs}
     return networks._replace(ignored=(*contents.top_names(used), *_classes(contents)))
 
 

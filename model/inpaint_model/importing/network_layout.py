@@ -212,7 +212,7 @@ def build_discriminator(
 
 @torch.no_grad()
 def estimate_w_avg(generator: Generator) -> torch.Tensor:
-    """Return the mean of w [w_dim], which is what truncation draws towards.
+    """Return the mean of w [w_dim], which is what truncation draws toward.
 
     It is taken over 10,000 z (and, with labels, uniformly drawn classes) of a fixed seed.
     """

@@ -1,6 +1,6 @@
 """The two containers of `torch.save`: a zip (since torch 1.6), and a row of pickles before it.
 
-Tensors stay on disk until they are asked for, so what an importer does not need (optimisers, an
+Tensors stay on disk until they are asked for, so what an importer does not need (optimizers, an
 encoder) is never read. Every size that a file declares is compared with what it holds.
 """
 

@@ -16,7 +16,7 @@ from typing import IO
 from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import MAX_BITS, Global, Opaque, build, construct
 
-MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with its optimisers needs less than a tenth
+MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with its optimizers needs less than a tenth
 MAX_NAME = 256  # bytes of a line that names a class
 TENSORFLOW = "dnnlib.tflib"
 TRUNCATED = "is truncated: its end is missing; download or copy it once more"

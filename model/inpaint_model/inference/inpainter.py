@@ -134,7 +134,7 @@ class Inpainter:
         Args:
             encoding: what `encode` returned.
             seeds: N numbers from 0 to 2^32 - 1.
-            truncation_psi: draws the sampled code (not the encoder's) towards the mean: 1 = full
+            truncation_psi: draws the sampled code (not the encoder's) toward the mean: 1 = full
                 variety, 0 = none.
 
         Raises:

@@ -67,7 +67,7 @@ def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical")
         resolution=resolution,
         channels=channel_table(resolution, 8 * resolution, 16),
     )
-    with torch.random.fork_rng():  # initialisation draws from the global generator
+    with torch.random.fork_rng():  # initialization draws from the global generator
         torch.manual_seed(seed)
         model = InpaintingModel(inpainting_config(sizes, arch, generator))
     with torch.no_grad():
@@ -80,5 +80,5 @@ def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical")
             ),
             beta=0.0,
         )
-        model.measure_latents(256)
+        model.estimate_w_statistics(256)
     return model.eval().requires_grad_(False)

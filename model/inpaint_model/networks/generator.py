@@ -23,7 +23,7 @@ NoiseSource = Callable[[int, int], Tensor]  # (N, resolution) -> [N, 1, resoluti
 
 
 class MappingNetwork(nn.Module):
-    """z (and label c) -> w, repeated for every style, drawn towards its mean by truncation."""
+    """z (and label c) -> w, repeated for every style, drawn toward its mean by truncation."""
 
     w_avg: Tensor
 
@@ -92,7 +92,7 @@ class MappingNetwork(nn.Module):
 
     @torch.no_grad()
     def track_w_avg(self, w: Tensor, beta: float = 0.998) -> None:
-        """Move w_avg towards the mean of a batch w [N, w_dim] (training)."""
+        """Move w_avg toward the mean of a batch w [N, w_dim] (training)."""
         self.w_avg.copy_(w.detach().float().mean(dim=0).lerp(self.w_avg, beta))
 
 

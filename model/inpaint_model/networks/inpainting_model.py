@@ -79,7 +79,7 @@ class InpaintingModel(nn.Module):
                 self.second_encoder = Body(7, widths, units, config.encoder.norm)
 
     @torch.no_grad()
-    def measure_latents(self, samples: int = 10_000, seed: int = 0) -> None:
+    def estimate_w_statistics(self, samples: int = 10_000, seed: int = 0) -> None:
         """Measure mean and spread of the generator's w, and give them to the mixer.
 
         Args:

@@ -24,7 +24,7 @@ class StyleMLP(nn.Module):
         self.fc1 = nn.Linear(w_dim, w_dim)
         self.gate = nn.Linear(in_tokens * w_dim, w_dim) if gated else None
         nn.init.kaiming_normal_(self.fc0.weight, nonlinearity="relu")
-        # Small and centred: an untrained mixer answers with codes near w_avg.
+        # Small and centered: an untrained mixer answers with codes near w_avg.
         nn.init.normal_(self.fc1.weight, std=0.3 / w_dim**0.5)
         nn.init.zeros_(self.fc0.bias)
         nn.init.zeros_(self.fc1.bias)
@@ -46,7 +46,7 @@ class StyleMLP(nn.Module):
 class Mixer(nn.Module):
     """W_rand [N, num_ws, w_dim] and W_enc [N, t * num_ws, w_dim] -> W_out [N, num_ws, w_dim].
 
-    Codes are normalised by the generator's mean and spread (`w_avg`, `w_std`) on the way in and
+    Codes are normalized by the generator's mean and spread (`w_avg`, `w_std`) on the way in and
     out; the encoder's tokens are in these units already. That is the paper's function class with
     numbers of order one inside.
     """

@@ -155,7 +155,7 @@ def normalize_2nd_moment(x: Tensor) -> Tensor:
 
 
 class FullyConnectedLayer(nn.Module):
-    """Linear layer with equalised learning rate: [N, in_features] -> [N, out_features]."""
+    """Linear layer with equalized learning rate: [N, in_features] -> [N, out_features]."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class FullyConnectedLayer(nn.Module):
 
 
 class Conv2dLayer(nn.Module):
-    """Convolution with equalised learning rate, bias and activation: [N, I, H, W] -> [N, O, h, w].
+    """Convolution with equalized learning rate, bias and activation: [N, I, H, W] -> [N, O, h, w].
 
     With `down` the size halves, through the FIR.
     """

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 COARSE, MIDDLE, FINE = slice(0, 3), slice(3, 7), slice(7, None)
-LEVELS: Mapping[str, slice] = {"structure": COARSE, "features": MIDDLE, "colours": FINE}
+LEVELS: Mapping[str, slice] = {"structure": COARSE, "features": MIDDLE, "colors": FINE}
+_FORMER = {"colours": "colors"}  # as earlier versions wrote it
 
 
 def parse_styles(text: str, num_ws: int) -> tuple[int, ...]:
@@ -23,7 +24,8 @@ def parse_styles(text: str, num_ws: int) -> tuple[int, ...]:
         ValueError: the text is none of these, or names a style that the generator does not have.
     """
     styles: set[int] = set()
-    for part in text.replace(" ", "").split(","):
+    for written in text.replace(" ", "").split(","):
+        part = _FORMER.get(written, written)
         if part == "all" or part in LEVELS:
             styles |= set(range(num_ws)[LEVELS.get(part, slice(None))])
             continue

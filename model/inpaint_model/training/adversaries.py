@@ -16,7 +16,7 @@ from inpaint_model.data.transfer import read_scalars, upload
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.training import losses
 from inpaint_model.training.augment.pipe import AdaController, AugmentPipe
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.optimizers import lazy_adam
 from inpaint_model.training.phases import Graphs, Phase, Tensors
 from inpaint_model.training.progress import Stats
@@ -64,7 +64,7 @@ class Adversary(Protocol):
         """Return what steps its trained parameters."""
 
     @property
-    def learns_in_loss(self) -> list[nn.Parameter]:
+    def trained_in_loss(self) -> list[nn.Parameter]:
         """Return the parameters whose gradient `loss` leaves."""
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
@@ -73,13 +73,14 @@ class Adversary(Protocol):
         labels: theirs, [N, c_dim]; None = they have none.
         """
 
-    def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
+    def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
         """Return the random choices of `loss` for so many pictures."""
 
-    def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+    def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
         """Return what the generator minimizes for its pictures [N, 3, R, R].
 
-        chance: what `chance` returned, and the pictures' `labels` [N, c_dim] if they have any.
+        random_inputs: what `random_inputs` returned, and the images' `labels` [N, c_dim] if
+        they have any.
         Its gradient belongs to the pictures: call `backward` with the generator's parameters as
         `inputs`, so that none of it reaches the adversary's.
         """
@@ -113,7 +114,7 @@ class StyleGAN2Adversary:
         draw: Callable[[Moment], tuple[Tensor, Tensor | None]],
         dtype: torch.dtype,
         stats: Stats,
-        world: World,
+        world: DistributedContext,
     ) -> None:
         """Take the discriminator and what it plays with.
 
@@ -137,7 +138,7 @@ class StyleGAN2Adversary:
         self._draw, self._dtype, self._stats, self._world = draw, dtype, stats, world
 
     @property
-    def learns_in_loss(self) -> list[nn.Parameter]:
+    def trained_in_loss(self) -> list[nn.Parameter]:
         """None: it learns in `prepare`."""
         return []
 
@@ -170,16 +171,16 @@ class StyleGAN2Adversary:
             self.ada.update()
             self.augment.p = self.ada.p
 
-    def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
+    def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
         """Return the seed of the augmentation, on the CPU."""
         return {"D seed": torch.tensor(self._generator(now, "G").initial_seed())}
 
-    def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+    def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
         """Return the logistic loss of the generator for its pictures [N, 3, R, R]."""
         self.network.requires_grad_(False)
-        generator = torch.Generator().manual_seed(int(chance["D seed"]))
+        generator = torch.Generator().manual_seed(int(random_inputs["D seed"]))
         seen = self.augment(fake, generator).to(self._dtype)
-        logits = self.network(seen, chance.get("labels"))
+        logits = self.network(seen, random_inputs.get("labels"))
         return Verdict(losses.g_nonsaturating(logits), {})
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
@@ -227,7 +228,7 @@ class ProjectedAdversary:
         blur_kimg: float,
         seed: int,
         stats: Stats,
-        world: World,
+        world: DistributedContext,
         graphs: Graphs | None = None,
     ) -> None:
         """Take the discriminators and what they play with.
@@ -251,25 +252,25 @@ class ProjectedAdversary:
         self._on_real = Phase(self._learn_real, self._parameters, graphs)
 
     @property
-    def learns_in_loss(self) -> list[nn.Parameter]:
+    def trained_in_loss(self) -> list[nn.Parameter]:
         """The parameters of the heads."""
         return self._parameters
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
         """Do nothing: they learn in `learn`."""
 
-    def chance(self, now: Moment, count: int) -> dict[str, Tensor]:
+    def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
         """Return the choices of the augmentation, and the taps of the blur while there is one."""
-        return self._chance(now, count, "fake")
+        return self._random_inputs(now, count, "fake")
 
-    def loss(self, fake: Tensor, chance: Tensors) -> Verdict:
+    def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
         """Return the hinge loss of the generator for its pictures [N, 3, R, R].
 
         The heads' gradient for these pictures is taken at the same time.
         """
         for parameter in self._parameters:
             parameter.grad = None
-        logits = self.network(self._seen(fake, chance))
+        logits = self.network(self._seen(fake, random_inputs))
         d_fake = losses.d_hinge_fake(logits)
         d_fake.backward(inputs=self._parameters, retain_graph=True)
         numbers = {"logits_fake": logits.detach().mean(), "loss_heads": d_fake.detach()}
@@ -284,13 +285,13 @@ class ProjectedAdversary:
         on_fakes = [p.grad for p in self._parameters if p.grad is not None]
         if len(on_fakes) < len(self._parameters):
             raise RuntimeError("projected discriminators learn from what `loss` saw: call it first")
-        said = self._on_real({"real": real, **self._chance(now, len(real), "real")})
+        metrics = self._on_real({"real": real, **self._random_inputs(now, len(real), "real")})
         on_reals = [p.grad for p in self._parameters if p.grad is not None]
         torch._foreach_add_(on_reals, on_fakes)
         self._world.step(self.optimizer, self._parameters)
-        self._stats.add("loss_heads", numbers["loss_heads"] + said["loss"])
+        self._stats.add("loss_heads", numbers["loss_heads"] + metrics["loss"])
         self._stats.add("logits_fake", numbers["logits_fake"])
-        self._stats.add("logits_real", said["logits"])
+        self._stats.add("logits_real", metrics["logits"])
 
     def numbers(self) -> dict[str, Any]:
         """Return nothing: all there is are tensors."""
@@ -307,15 +308,19 @@ class ProjectedAdversary:
         loss.backward(inputs=self._parameters)
         return {"loss": loss.detach(), "logits": logits.detach().mean()}
 
-    def _chance(self, now: Moment, count: int, purpose: str) -> dict[str, Tensor]:
+    def _random_inputs(self, now: Moment, count: int, purpose: str) -> dict[str, Tensor]:
         """Return the choices of the augmentation, and the taps of the blur while there is one."""
         name = f"projected {purpose} {self._world.rank}"
         drawn = random_changes(count, generator_for(self._seed, now.nimg, name))
         taps = gaussian_taps(fading_sigma(BLUR, now.nimg, self._blur_kimg), _REACH)
-        chance = {"P changes": upload(drawn, self._device)}
-        return chance if taps is None else chance | {"P taps": upload(taps, self._device)}
+        random_inputs = {"P changes": upload(drawn, self._device)}
+        return (
+            random_inputs
+            if taps is None
+            else random_inputs | {"P taps": upload(taps, self._device)}
+        )
 
-    def _seen(self, images: Tensor, chance: Tensors) -> Tensor:
+    def _seen(self, images: Tensor, random_inputs: Tensors) -> Tensor:
         """Pictures as the networks see them."""
-        images = blurred(images, chance.get("P taps"))
-        return changed(images, chance["P changes"], self._augment_p)
+        images = blurred(images, random_inputs.get("P taps"))
+        return changed(images, random_inputs["P changes"], self._augment_p)

@@ -58,7 +58,7 @@ class Reconstruction(NamedTuple):
     rate: Tensor  # nats of information about a picture in its code, mean over the batch
 
 
-def code_rate(mean: Tensor, log_variance: Tensor) -> Tensor:
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL divergence of N(mean, variance) from N(0, 1) in nats: [N, z_dim] twice -> [N]."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
 
@@ -87,7 +87,7 @@ def reconstruct(
     distance = F.mse_loss(output, images)
     if perceptual is not None:
         distance = distance + perceptual(output, images, window)
-    return Reconstruction(output, distance, code_rate(mean, log_variance).mean())
+    return Reconstruction(output, distance, kl_divergence(mean, log_variance).mean())
 
 
 def autoencoding_loss(result: Reconstruction, price: float) -> Tensor:

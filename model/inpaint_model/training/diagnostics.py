@@ -24,8 +24,9 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
     """Four figures, from one batch of at least two pictures.
 
     diversity: distance of two candidates inside the hole / distance of two random pictures there.
-    by_encoder, by_z: how far W_out moves (in units of w's spread) when the picture, or the sampled
-    code, is exchanged. by_confidence: the same when only every second encoder token is.
+    sensitivity_encoder, sensitivity_z: how far W_out moves, in standard deviations of w, when the
+    picture or the sampled code is exchanged. sensitivity_confidence: the same when only every
+    second encoder token is exchanged.
     """
     encoding = model.encode(batch.same, batch.hole)
     spread = model.mixer.w_std
@@ -43,21 +44,23 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
     exchanged = encoding._replace(tokens=encoding.tokens.roll(1, 0))
     result = {
         "diversity": distance(first, second) / random.clamp_min(1e-6),
-        "by_encoder": moved(model.mix(exchanged, batch.w_new)),
-        "by_z": moved(other),
+        "sensitivity_encoder": moved(model.mix(exchanged, batch.w_new)),
+        "sensitivity_z": moved(other),
     }
     if model.config.mixer.tokens_per_style == 2:
         tokens = encoding.tokens.clone()
         tokens[:, 1::2] = tokens[:, 1::2].roll(1, 0)
-        result["by_confidence"] = moved(model.mix(encoding._replace(tokens=tokens), batch.w_new))
+        result["sensitivity_confidence"] = moved(
+            model.mix(encoding._replace(tokens=tokens), batch.w_new)
+        )
     return dict(zip(result, read_scalars(*result.values()), strict=True))
 
 
 def warnings_of(dependence: Mapping[str, float]) -> list[str]:
     """One sentence for each collapse, with the remedy."""
     found = []
-    if dependence["by_encoder"] < MIN_DEPENDENCE:
-        found.append("the fill ignores the picture; raise --lambda-new or train longer")
-    if dependence["by_z"] < MIN_DEPENDENCE or dependence["diversity"] < MIN_DIVERSITY:
-        found.append("all candidates are alike; raise --lambda-same or lower --lambda-new")
+    if dependence["sensitivity_encoder"] < MIN_DEPENDENCE:
+        found.append("the fill ignores the picture; raise --lambda-rr or train longer")
+    if dependence["sensitivity_z"] < MIN_DEPENDENCE or dependence["diversity"] < MIN_DIVERSITY:
+        found.append("all candidates are alike; raise --lambda-rg or lower --lambda-rr")
     return found

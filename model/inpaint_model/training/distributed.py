@@ -17,7 +17,7 @@ from inpaint_model.data.devices import BACKENDS
 
 
 @dataclass(frozen=True)
-class World:
+class DistributedContext:
     """This process among all of them."""
 
     rank: int = 0
@@ -77,24 +77,26 @@ class World:
         return value / self.size
 
 
-def start(device_type: str) -> World:
+def start(device_type: str) -> DistributedContext:
     """Join the group that torchrun describes in the environment.
 
     Tensors on GPUs go through nccl or xccl; those of the processor, such as the answers of
     `agree`, through gloo, so that no GPU is waited for. ValueError for MPS, which has neither.
     """
     if "RANK" not in os.environ:
-        return World()
+        return DistributedContext()
     if device_type == "mps":
         raise ValueError("several processes cannot train on MPS together: start one, or use CPUs")
     group = "cpu:gloo"
     if device_type in BACKENDS:
         group += f",{device_type}:{BACKENDS[device_type]}"
     dist.init_process_group(group)
-    return World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+    return DistributedContext(
+        dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0"))
+    )
 
 
-def stop(world: World) -> None:
+def stop(world: DistributedContext) -> None:
     """Leave the group, once every process has come here.
 
     The barrier is the group's last work because it holds no tensor. gloo's threads let go of a

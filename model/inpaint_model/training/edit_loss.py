@@ -26,7 +26,7 @@ def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
 
     Args:
         w: codes [B, num_ws, w_dim] to start from.
-        other: codes [B, num_ws, w_dim] to go towards.
+        other: codes [B, num_ws, w_dim] to go toward.
         draws: uniform numbers [B, 3]: where the range begins and ends, and how far to go.
 
     Returns:
@@ -46,7 +46,7 @@ def edit_loss(
     """Return the error of an edit's change in the hole, compared with no skip encoder.
 
     Squared, octave by octave, down from the resolution at which the skip encoder works: shapes
-    change a picture by much less than colours do, and would not count in one sum.
+    change a picture by much less than colors do, and would not count in one sum.
 
     Args:
         model: the model in training.

@@ -27,7 +27,7 @@ def update_ema(
     ema_kimg: float,
     rampup: float | None = EMA_RAMPUP,
 ) -> None:
-    """Move `ema` towards `module` after a step of `batch_size` images; buffers are copied.
+    """Move `ema` toward `module` after a step of `batch_size` images; buffers are copied.
 
     By the functions that torch's own averages use (`torch.optim.swa_utils`), whose decay, unlike
     that of its `AveragedModel`, may be another at every step: one launch for all weights.

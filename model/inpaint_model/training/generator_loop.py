@@ -34,7 +34,7 @@ from inpaint_model.training.adversaries import (
 from inpaint_model.training.autoencoding import VariationalEncoder, reconstruct, save_encoder
 from inpaint_model.training.compiling import compiled
 from inpaint_model.training.deadline import Deadline, Snapshots
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.ema import EMA_RAMPUP, frozen_copy, update_ema
 from inpaint_model.training.generator_phases import (
     GeneratorDraws,
@@ -119,7 +119,7 @@ def train_generator(
     weights: Tensor | None = None,
     card: Card | None = None,
     device: torch.device | None = None,
-    world: World | None = None,
+    world: DistributedContext | None = None,
     start_nimg: int = 0,
     pretrained: bool = False,
     deadline: Deadline | None = None,
@@ -135,7 +135,7 @@ def train_generator(
         pictures: what to learn from.
         run: where everything is saved.
         P: another adversary. Its heads are calibrated if they have not been.
-        E: the encoder for `options.autoencoder_weight`.
+        E: the encoder for `options.vae_weight`.
         perceptual: what reconstructions are compared by besides their pixels.
         weights: how often each picture is drawn, [M]; None = equally.
         card: of the bundle.
@@ -151,7 +151,7 @@ def train_generator(
     _check(options, G, D, P, E, pictures)
     deadline = deadline or Deadline(options.max_minutes)
     card = card or Card(name=run.path.name)
-    device, world = device or torch.device("cpu"), world or World()
+    device, world = device or torch.device("cpu"), world or DistributedContext()
     local, stats = world.share_of(options.batch_size), Stats()
     pictures = pictures.on(device)
     typical = torch.arange(min(len(pictures), CALIBRATION))
@@ -180,10 +180,12 @@ def train_generator(
         options, G, state.adversaries, E, perceptual, synthesis, pl_weight, world
     )
     of_G, of_E = list(G.parameters()), list(E.parameters()) if E is not None else []
-    judged = [p for adversary in state.adversaries for p in adversary.learns_in_loss]
+    judged = [p for adversary in state.adversaries for p in adversary.trained_in_loss]
     recordable = all(adversary.recordable for adversary in state.adversaries)
-    pleasing = Phase(phases.please, [*of_G, *of_E, *judged], graphs if recordable else None)
-    evening = Phase(phases.even_out, of_G)
+    generator_phase = Phase(
+        phases.generator_step, [*of_G, *of_E, *judged], graphs if recordable else None
+    )
+    path_length_phase = Phase(phases.path_length_step, of_G)
 
     # Whatever the folder already holds.
     if not state.resume(run) and P is not None and not P.calibrated:
@@ -193,33 +195,35 @@ def train_generator(
 
     while state.cur_nimg < options.total_kimg * 1000 and world.agree(not deadline.passed):
         now = Moment(state.cur_nimg, state.step)
-        played = now.nimg - state.start_nimg - options.warm_start_kimg * 1000
-        learns = played >= options.discriminator_kimg * 1000
-        players = state.adversaries if played >= 0 else []
+        adversarial_nimg = now.nimg - state.start_nimg - options.reconstruction_only_kimg * 1000
+        train_G = adversarial_nimg >= options.d_warmup_kimg * 1000
+        active = state.adversaries if adversarial_nimg >= 0 else []
         real, labels = draws.real(now.nimg)
 
         # Adversaries that learn first, the generator, adversaries that learn from what they saw.
-        for adversary in players:
+        for adversary in active:
             adversary.prepare(now, real, labels)
-        inputs = _main_inputs(draws, now, players, given_back=None if E is None else (real, labels))
-        said = pleasing(inputs, bool(players), learns)
+        inputs = _main_inputs(
+            draws, now, active, reconstructed=None if E is None else (real, labels)
+        )
+        metrics = generator_phase(inputs, bool(active), train_G)
         if state.encoder_optimizer is not None:
             world.step(state.encoder_optimizer, of_E)
-        if learns or E is not None:
+        if train_G or E is not None:
             world.step(state.optimizer, of_G)
-        stats.add_all({n: said[n] for n in ("loss_g", "distance", "nats") if n in said})
-        for adversary in players:
-            adversary.learn(now, real, _said_by(adversary, said))
+        stats.add_all({n: metrics[n] for n in ("loss_g", "distance", "nats") if n in metrics})
+        for adversary in active:
+            adversary.learn(now, real, _metrics_of(adversary, metrics))
 
         # Lazy path-length regularization.
-        if learns and pl_weight and now.step % options.pl_interval == 0:
-            chance = draws.path_lengths(now.nimg, max(local // options.pl_batch_shrink, 1))
-            said = evening({**chance, "pl_mean": state.pl_mean})
+        if train_G and pl_weight and now.step % options.pl_interval == 0:
+            random_inputs = draws.path_lengths(now.nimg, max(local // options.pl_batch_shrink, 1))
+            metrics = path_length_phase({**random_inputs, "pl_mean": state.pl_mean})
             world.step(state.optimizer, of_G)
-            state.pl_mean = said["pl_mean"]
-            stats.add("path_length", said["path_length"])
+            state.pl_mean = metrics["pl_mean"]
+            stats.add("path_length", metrics["path_length"])
 
-        if learns or E is not None:
+        if train_G or E is not None:
             rampup = None if pretrained else EMA_RAMPUP
             update_ema(
                 state.G_ema, G, options.batch_size, now.nimg, options.ema_kimg, rampup=rampup
@@ -249,12 +253,10 @@ def _check(
     pictures: PictureSet,
 ) -> None:
     """ValueError unless everything that the options need is there."""
-    if options.autoencoder_weight and E is None:
-        raise ValueError("autoencoder_weight needs an encoder")
-    if options.warm_start_kimg and not options.autoencoder_weight:
-        raise ValueError(
-            "a warm start learns by reconstruction: give autoencoder_weight too, 2 say"
-        )
+    if options.vae_weight and E is None:
+        raise ValueError("vae_weight needs an encoder")
+    if options.reconstruction_only_kimg and not options.vae_weight:
+        raise ValueError("a warm start learns by reconstruction: give vae_weight too, 2 say")
     if D is None and P is None:
         raise ValueError("a generator needs an adversary: a StyleGAN2 discriminator, or heads")
     if options.random_noise and options.random_noise_side > G.config.resolution:
@@ -353,31 +355,31 @@ def _synthesis(options: GeneratorTraining, draws: GeneratorDraws) -> Synthesis:
 def _main_inputs(
     draws: GeneratorDraws,
     now: Moment,
-    players: Sequence[Adversary],
-    given_back: tuple[Tensor, Tensor | None] | None,
+    active: Sequence[Adversary],
+    reconstructed: tuple[Tensor, Tensor | None] | None,
 ) -> dict[str, Tensor]:
     """Return what the main phase takes.
 
     Args:
         draws: what draws.
         now: where the training is.
-        players: adversaries that judge pictures in this step.
-        given_back: pictures to give back, and their labels; None where there is no encoder.
+        active: adversaries that judge pictures in this step.
+        reconstructed: pictures to give back, and their labels; None where there is no encoder.
     """
-    inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if players else {}
-    for adversary in players:
-        inputs |= adversary.chance(now, len(inputs["z"]))
-    if given_back is not None:
-        real, labels = given_back
+    inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if active else {}
+    for adversary in active:
+        inputs |= adversary.random_inputs(now, len(inputs["z"]))
+    if reconstructed is not None:
+        real, labels = reconstructed
         inputs |= {"real": real, **draws.codes(now.nimg)}
         inputs |= {} if labels is None else {"real labels": labels}
     return inputs
 
 
-def _said_by(adversary: Adversary, said: Tensors) -> dict[str, Tensor]:
+def _metrics_of(adversary: Adversary, metrics: Tensors) -> dict[str, Tensor]:
     """Return the numbers of an adversary's verdict, of all that the main phase said."""
     prefix = f"{adversary.name} "
-    return {n.removeprefix(prefix): x for n, x in said.items() if n.startswith(prefix)}
+    return {n.removeprefix(prefix): x for n, x in metrics.items() if n.startswith(prefix)}
 
 
 def _save(
@@ -430,6 +432,6 @@ def _reconstructions(
     """Return a sheet of pictures [N, 3, R, R], each beside what is given back of it."""
     rng = torch.Generator().manual_seed(0)
     draw = torch.randn(len(images), G.config.z_dim, generator=rng).to(images.device)
-    given_back = reconstruct(E, G, images, draw, c=labels).images
-    pairs = torch.stack([images, given_back], dim=1).flatten(0, 1)
+    reconstructed = reconstruct(E, G, images, draw, c=labels).images
+    pairs = torch.stack([images, reconstructed], dim=1).flatten(0, 1)
     return contact_sheet(to_uint8(pairs), columns=8)

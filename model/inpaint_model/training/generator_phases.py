@@ -19,7 +19,7 @@ from inpaint_model.networks.generator import Generator, NoiseMode
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Adversary
 from inpaint_model.training.autoencoding import VariationalEncoder, autoencoding_loss, reconstruct
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.perceptual_loss import PerceptualLoss
 from inpaint_model.training.phases import Tensors
 from inpaint_model.training.randomness import generator_for, sharded_noise
@@ -34,7 +34,7 @@ def mixed_styles(
 ) -> Tensor:
     """Return styles [N, num_ws, w_dim] of the latents z [N, 2, z_dim].
 
-    The mapping's average moves towards those of the first latents.
+    The mapping's average moves toward those of the first latents.
 
     Args:
         G: the generator.
@@ -108,7 +108,7 @@ class GeneratorDraws:
     sampler: Sampler
     mixing: float  # share of pictures whose styles come from two latents
     perceptual: PerceptualLoss | None
-    world: World
+    world: DistributedContext
     device: torch.device
 
     def real(self, nimg: int) -> tuple[Tensor, Tensor | None]:
@@ -184,27 +184,29 @@ class GeneratorPhases:
     perceptual: PerceptualLoss | None
     synthesis: Synthesis  # perhaps compiled
     pl_weight: float
-    world: World
+    world: DistributedContext
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the convolutions."""
         return torch.bfloat16 if self.options.bf16 else torch.float32
 
-    def please(self, inputs: Tensors, plays: bool, learns: bool) -> dict[str, Tensor]:
+    def generator_step(
+        self, inputs: Tensors, adversarial: bool, train_G: bool
+    ) -> dict[str, Tensor]:
         """Leave the gradient of the main losses: please the adversaries, give pictures back.
 
         Args:
             inputs: what `GeneratorDraws` and the adversaries drew; pictures as `real`.
-            plays: whether the adversaries judge pictures.
-            learns: whether the generator learns from what they say.
+            adversarial: whether the adversaries judge pictures.
+            train_G: whether the generator learns from what they say.
         """
-        said = self._play(inputs, learns) if plays else {}
+        metrics = self._adversarial_loss(inputs, train_G) if adversarial else {}
         if self.E is not None:
-            said |= self._give_back(self.E, inputs)
-        return said
+            metrics |= self._reconstruct(self.E, inputs)
+        return metrics
 
-    def even_out(self, inputs: Tensors) -> dict[str, Tensor]:
+    def path_length_step(self, inputs: Tensors) -> dict[str, Tensor]:
         """Leave the gradient of path-length regularization.
 
         No CUDA graph can hold it: processes exchange a mean in it.
@@ -222,20 +224,20 @@ class GeneratorPhases:
         (penalty * (self.pl_weight * self.options.pl_interval)).backward()
         return {"path_length": mean, "pl_mean": running}
 
-    def _play(self, inputs: Tensors, learns: bool) -> dict[str, Tensor]:
-        with torch.set_grad_enabled(learns):
-            synthesis = self.synthesis if learns else synthesize
+    def _adversarial_loss(self, inputs: Tensors, train_G: bool) -> dict[str, Tensor]:
+        with torch.set_grad_enabled(train_G):
+            synthesis = self.synthesis if train_G else synthesize
             fake, _ = generate(self.G, inputs, self.dtype, synthesis)
         verdicts = [adversary.loss(fake, inputs) for adversary in self.adversaries]
         loss = torch.stack([verdict.loss for verdict in verdicts]).sum()
-        if learns:
+        if train_G:
             loss.backward(inputs=[p for p in self.G.parameters() if p.requires_grad])
-        said = {"loss_g": loss.detach()}
+        metrics = {"loss_g": loss.detach()}
         for adversary, verdict in zip(self.adversaries, verdicts, strict=True):
-            said |= {f"{adversary.name} {n}": x for n, x in verdict.numbers.items()}
-        return said
+            metrics |= {f"{adversary.name} {n}": x for n, x in verdict.numbers.items()}
+        return metrics
 
-    def _give_back(self, E: VariationalEncoder, inputs: Tensors) -> dict[str, Tensor]:
+    def _reconstruct(self, E: VariationalEncoder, inputs: Tensors) -> dict[str, Tensor]:
         result = reconstruct(
             E,
             self.G,
@@ -246,6 +248,6 @@ class GeneratorPhases:
             self.dtype,
             inputs.get("real labels"),
         )
-        loss = autoencoding_loss(result, self.options.price_of_nat)
-        (loss * self.options.autoencoder_weight).backward()
+        loss = autoencoding_loss(result, self.options.kl_weight)
+        (loss * self.options.vae_weight).backward()
         return {"distance": result.distance.detach(), "nats": result.rate.detach()}

@@ -32,7 +32,7 @@ from inpaint_model.networks.ops import channels_last
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.deadline import Deadline, Snapshots
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.edit_loss import SHARE
 from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.inpainter_phases import InpainterPhases, pictures_of
@@ -117,7 +117,7 @@ def train_inpainter(
     weights: Tensor | None = None,
     card: Card | None = None,
     device: torch.device | None = None,
-    world: World | None = None,
+    world: DistributedContext | None = None,
     start_nimg: int = 0,
     directions_from: Sequence[Path] = (),
     deadline: Deadline | None = None,
@@ -147,7 +147,11 @@ def train_inpainter(
     """
     _check(options, model, D, P, pictures)
     deadline = deadline or Deadline(options.max_minutes)
-    device, world, card = device or torch.device("cpu"), world or World(), card or Card("inpainter")
+    device, world, card = (
+        device or torch.device("cpu"),
+        world or DistributedContext(),
+        card or Card("inpainter"),
+    )
     batch, local, stats = options.batch_size, world.share_of(options.batch_size), Stats()
     directions = Directions.of(model.generator, directions_from)
     graphs = Graphs(device) if options.cuda_graphs else None
@@ -167,8 +171,13 @@ def train_inpainter(
     edited = max(local // SHARE, 1)  # pictures in which edits are compared
     phases = InpainterPhases(options, model, D, heads, perceptual, edited)
     trained, of_D = trained_parameters(model), list(D.parameters()) if D is not None else []
-    filling = Phase(phases.fill, [*trained, *(heads.learns_in_loss if heads else ())], graphs)
-    telling, smoothing = Phase(phases.tell_apart, of_D, graphs), Phase(phases.smooth, of_D, graphs)
+    generator_phase = Phase(
+        phases.generator_step, [*trained, *(heads.trained_in_loss if heads else ())], graphs
+    )
+    discriminator_phase, r1_phase = (
+        Phase(phases.discriminator_step, of_D, graphs),
+        Phase(phases.r1_step, of_D, graphs),
+    )
 
     # Fixed pictures: one batch to measure ranges of features by, one to show and to diagnose.
     _calibrate(run, perceptual, P, _fixed_batch(inputs, model, pictures, device, 2).same, world)
@@ -186,24 +195,26 @@ def train_inpainter(
         given = _on_device(next(drawn), pictures, device)
         given |= _choices(inputs, perceptual, now, ramp, edited, device)
         if heads is not None:
-            given |= heads.chance(now, 2 * local)
-        said = filling(given, ramp > 0)
+            given |= heads.random_inputs(now, 2 * local)
+        metrics = generator_phase(given, ramp > 0)
         world.step(state.optimizer, trained)
-        both, new = said.pop("both"), said.pop("new")
-        stats.add_all({n: x for n, x in said.items() if n.startswith("loss") and n != "loss_heads"})
+        both, new = metrics.pop("both"), metrics.pop("new")
+        stats.add_all(
+            {n: x for n, x in metrics.items() if n.startswith("loss") and n != "loss_heads"}
+        )
 
         # Discriminators: whole pictures are their real class now (generated ones, and the share of
         # photographs), composites their fakes.
         if heads is not None:
-            heads.learn(now, new, said)
+            heads.learn(now, new, metrics)
         if state.D_optimizer is not None:
             c: dict[str, Tensor] = {n: x for n, x in given.items() if "labels" in n}
-            said = telling({"both": both, "new": new, **c})
+            metrics = discriminator_phase({"both": both, "new": new, **c})
             world.step(state.D_optimizer, of_D)
             if now.step % options.r1_interval == 0:
-                said |= smoothing({"new": new, **c})
+                metrics |= r1_phase({"new": new, **c})
                 world.step(state.D_optimizer, of_D)
-            stats.add_all(said)
+            stats.add_all(metrics)
 
         update_ema(state.ema, model, batch, now.nimg - state.start_nimg, options.ema_kimg)
         state.cur_nimg, state.step = now.nimg + batch, now.step + 1
@@ -282,7 +293,7 @@ def _heads(
     options: InpainterTraining,
     P: ProjectedDiscriminator,
     stats: Stats,
-    world: World,
+    world: DistributedContext,
     device: torch.device,
     graphs: Graphs | None,
 ) -> ProjectedAdversary:
@@ -298,7 +309,7 @@ def _calibrate(
     perceptual: PerceptualLoss,
     P: ProjectedDiscriminator | None,
     typical: Tensor,
-    world: World,
+    world: DistributedContext,
 ) -> None:
     """Measure ranges of features on pictures [N, 3, R, R]; heads that were measured stay so."""
     if P is not None and not P.calibrated:
@@ -308,7 +319,7 @@ def _calibrate(
 
 def _ramp(options: InpainterTraining, seen: int) -> float:
     """Return how much the adversaries count after `seen` images of this training: 0..1."""
-    risen = seen / 1000 - options.discriminator_kimg
+    risen = seen / 1000 - options.d_warmup_kimg
     return min(max(risen / max(options.ramp_kimg, 1e-9), 0.0), 1.0)
 
 

@@ -81,7 +81,7 @@ class InpainterPhases:
         """Of the convolutions."""
         return torch.bfloat16 if self.options.bf16 else torch.float32
 
-    def fill(self, given: Tensors, judged: bool) -> dict[str, Tensor]:
+    def generator_step(self, given: Tensors, judged: bool) -> dict[str, Tensor]:
         """Leave the gradient of encoder, mixer and skip encoder.
 
         Args:
@@ -94,7 +94,7 @@ class InpainterPhases:
         terms = self._reconstruct(data, fills, given)
         # Composites of both branches. The losses are sums over the two, hence twice the means.
         both = torch.cat([fills.composite_same, fills.composite_new])
-        said = {}
+        metrics = {}
         if judged and self.D is not None:
             self.D.requires_grad_(False)
             logits = self.D(both.to(self.dtype), _labels_of_both(given))
@@ -106,13 +106,13 @@ class InpainterPhases:
             verdict = self.heads.loss(both, given)
             weight = self.options.lambda_projected * given["ramp"]
             terms["loss_projected"] = weight, 2 * verdict.loss
-            said = verdict.numbers
+            metrics = verdict.numbers
         loss = reduce(add, (weight * term for weight, term in terms.values()))
         loss.backward(inputs=trained_parameters(self.model))
-        said = {name: term for name, (_, term) in terms.items()} | said
-        return {name: x.detach() for name, x in {**said, "both": both, "new": data.new}.items()}
+        metrics = {name: term for name, (_, term) in terms.items()} | metrics
+        return {name: x.detach() for name, x in {**metrics, "both": both, "new": data.new}.items()}
 
-    def tell_apart(self, given: Tensors) -> dict[str, Tensor]:
+    def discriminator_step(self, given: Tensors) -> dict[str, Tensor]:
         """Leave the gradient of D. Whole pictures are its real class, composites its fakes."""
         assert self.D is not None
         self.D.requires_grad_(True)
@@ -126,7 +126,7 @@ class InpainterPhases:
             "sign_fake": fake_logits.detach().sign().mean(),
         }
 
-    def smooth(self, given: Tensors) -> dict[str, Tensor]:
+    def r1_step(self, given: Tensors) -> dict[str, Tensor]:
         """Leave the gradient of D's R1 penalty."""
         assert self.D is not None
         self.D.requires_grad_(True)  # here too: a replay of another phase leaves it as it is
@@ -141,8 +141,8 @@ class InpainterPhases:
         windows = given.get("window of same"), given.get("window of new")
         same, new = reconstruction(data, fills, perceptual, weight, windows)
         terms: dict[str, Term] = {
-            "loss_same": (options.lambda_same, same),
-            "loss_new": (options.lambda_new, new),
+            "loss_rg": (options.lambda_rg, same),
+            "loss_rr": (options.lambda_rr, new),
         }
         if options.lambda_coarse:
             terms["loss_coarse"] = options.lambda_coarse, coarse_loss(data, fills)

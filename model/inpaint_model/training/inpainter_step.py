@@ -127,7 +127,7 @@ def _of_known_pixels(
 def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
     """Squared error of the new branch's composites against the whole pictures, at `side` px.
 
-    Not the paper's: its adversarial loss alone sees to it that a fill has the light and colour of
+    Not the paper's: its adversarial loss alone sees to it that a fill has the light and color of
     its surroundings, which takes long. In cells of R / 8 px the surroundings say much about the
     hole, and details remain the code's.
     """

@@ -22,7 +22,7 @@ from inpaint_model.data.devices import ACCELERATORS
 from inpaint_model.data.masks import training_holes
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.config import GeneratorConfig
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import InpainterTraining
 
@@ -53,7 +53,7 @@ class InpainterInputs:
 
     options: InpainterTraining
     config: GeneratorConfig
-    world: World
+    world: DistributedContext
     sampler: Sampler | None = None
 
     def __call__(self, nimg: int) -> InpainterDraws:

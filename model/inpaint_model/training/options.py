@@ -15,15 +15,16 @@ T = TypeVar("T")
 Options = TypeVar("Options")
 
 
-def option(default: T, meaning: str, least: int = 0) -> T:
+def option(default: T, meaning: str, least: int = 0, former: str = "") -> T:
     """Return a field of an options class.
 
     Args:
         default: its default.
         meaning: one sentence with the unit.
         least: the smallest value that makes sense.
+        former: the name that earlier versions gave the option; the command line still takes it.
     """
-    return field(default=default, metadata={"help": meaning, "least": least})
+    return field(default=default, metadata={"help": meaning, "least": least, "former": former})
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
@@ -47,6 +48,14 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
             metavar="N" if kind is int else "X",
             help=f"{meaning} (default: {default})",
         )
+        if former := entry.metadata["former"]:
+            parser.add_argument(
+                "--" + former.replace("_", "-"),
+                dest=entry.name,
+                type=whole(least) if kind is int else real(least),
+                default=argparse.SUPPRESS,
+                help=argparse.SUPPRESS,
+            )
 
 
 def options_from(args: argparse.Namespace, cls: type[Options]) -> Options:

@@ -22,18 +22,26 @@ class GeneratorTraining:
     max_minutes: float = option(0.0, MAX_MINUTES)
     batch_size: int = option(16, "Over all processes.", least=1)
     seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
-    autoencoder_weight: float = option(
-        0.0, "Weight of giving back real pictures through a variational encoder; 0 = none."
+    vae_weight: float = option(
+        0.0,
+        "Weight of reconstructing real images through a variational encoder; 0 = none.",
+        former="autoencoder_weight",
     )
-    price_of_nat: float = option(
-        0.003, "Price of a nat of what the code holds, in units of the distance of pictures."
+    kl_weight: float = option(
+        0.003,
+        "Weight of the KL term, per nat, relative to the reconstruction loss.",
+        former="price_of_nat",
     )
     perceptual_side: int = option(64, PERCEPTUAL_SIDE)
-    warm_start_kimg: float = option(
-        0.0, "Learn by reconstruction alone for this many thousand images, before all else."
+    reconstruction_only_kimg: float = option(
+        0.0,
+        "Train with the reconstruction loss alone for this many thousand images first.",
+        former="warm_start_kimg",
     )
-    discriminator_kimg: float = option(
-        0.0, "Then only the discriminators learn for this many thousand images, after growing say."
+    d_warmup_kimg: float = option(
+        0.0,
+        "Then train only the discriminators for this many thousand images, e.g. after growing.",
+        former="discriminator_kimg",
     )
     lr: float = option(0.0025, "Adam's learning rate of both networks.")
     lr_discriminator: float | None = option(
@@ -49,7 +57,7 @@ class GeneratorTraining:
         "a start from random weights.",
     )
     r1_gamma: float | None = option(None, "Weight of R1; None = 0.0002 R^2 / batch.")
-    r1_interval: int = option(16, "Steps between R1 penalties (lazy regularisation).", least=1)
+    r1_interval: int = option(16, "Steps between R1 penalties (lazy regularization).", least=1)
     pl_weight: float | None = option(
         None, "Weight of path-length regularization; None = 2, 0 with projected discriminators."
     )
@@ -125,8 +133,12 @@ class InpainterTraining:
     lambda_projected: float = option(
         0.0, "Weight of the adversarial loss by projected discriminators (--feature-networks)."
     )
-    lambda_same: float = option(1.0, "Weight of L_rg: the picture's own code, every pixel.")
-    lambda_new: float = option(1.0, "Weight of L_rr: another code, known pixels.")
+    lambda_rg: float = option(
+        1.0, "Weight of L_rg: the picture's own code, every pixel.", former="lambda_same"
+    )
+    lambda_rr: float = option(
+        1.0, "Weight of L_rr: another code, known pixels.", former="lambda_new"
+    )
     lambda_coarse: float = option(
         0.0, "Weight of L_rr's addition: other codes' fills keep the picture's tones, at 8 px."
     )
@@ -147,8 +159,10 @@ class InpainterTraining:
     perceptual_side: int = option(0, PERCEPTUAL_SIDE)
     r1_gamma: float = option(1.0, "Weight of R1.")
     r1_interval: int = option(16, "Steps between R1 penalties.", least=1)
-    discriminator_kimg: float = option(
-        10.0, "Only the discriminator learns, to swap its classes, for this many thousand images."
+    d_warmup_kimg: float = option(
+        10.0,
+        "Only the discriminator learns, to swap its classes, for this many thousand images.",
+        former="discriminator_kimg",
     )
     ramp_kimg: float = option(
         40.0, "Then the adversarial weight rises from 0 over this many thousand images."

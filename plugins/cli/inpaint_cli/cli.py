@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inpaint_client import Frame, FrameMode
 
 SMOOTH = ("auto", "always", "never")
 MOST = 1000  # candidates; the daemon may allow fewer
-LEVELS = ("structure", "features", "colours")
+LEVELS = ("structure", "features", "colors")
 DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
 EPILOG = """\
 examples:
@@ -109,7 +109,10 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
         help="one more candidate, filled from the surroundings without the model: where that is "
         "likely to be better (auto, the default), always or never",
     )
-    fill.add_argument("--raw", action="store_true", help="no blending beyond the mask's softness")
+    fill.add_argument(
+        "--no-blend", action="store_true", help="do not blend beyond the softness of the mask"
+    )
+    _add_former(fill, "--raw", dest="no_blend", action="store_true")
     _add_common(fill)
 
 
@@ -119,33 +122,45 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
     edit.add_argument("--mask", type=Path)
     other = edit.add_mutually_exclusive_group()
     other.add_argument(
-        "--mix",
+        "--style-recipe",
         type=Path,
         metavar="RECIPE",
         help="take styles from this candidate of the same model",
     )
     other.add_argument(
-        "--like",
+        "--style-image",
         type=Path,
-        metavar="PICTURE",
-        help="look like this picture: take its styles (it is of the same size, as a layer is)",
+        metavar="IMAGE",
+        help="take styles from this image, which must have the same size as the document",
     )
+    _add_former(other, "--mix", dest="style_recipe", type=Path)
+    _add_former(other, "--like", dest="style_image", type=Path)
     edit.add_argument(
         "--levels",
         type=_levels,
         default=(),
         metavar="LEVEL[,LEVEL]",
-        help=f"which styles are taken: {', '.join(LEVELS)} (default: all with --mix, colours with "
-        "--like)",
+        help=f"which styles to take: {', '.join(LEVELS)} (default: all with --style-recipe, colors "
+        "with --style-image)",
     )
     edit.add_argument(
-        "--amount",
+        "--strength",
         type=_share,
         default=1.0,
         metavar="0..1",
-        help="how far it goes: 0.5 is half way between the two (default 1)",
+        help="how much of the styles to take; 0.5 is halfway between the two (default 1)",
     )
+    _add_former(edit, "--amount", dest="strength", type=_share)
     _add_common(edit)
+
+
+def _add_former(
+    command: argparse._ActionsContainer,
+    name: str,
+    **arguments: Any,  # noqa: ANN401 (those of add_argument)
+) -> None:
+    """Accept the name that an earlier version gave an option, without showing it."""
+    command.add_argument(name, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **arguments)
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
@@ -232,11 +247,11 @@ def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
         line.error("--image and --mask belong together")
     if (
         options.command == "edit"
-        and options.mix is None
-        and options.like is None
-        and (options.levels or options.amount != 1)
+        and options.style_recipe is None
+        and options.style_image is None
+        and (options.levels or options.strength != 1)
     ):
-        line.error("--levels and --amount say what --mix or --like takes")
+        line.error("--levels and --strength need --style-recipe or --style-image")
     if options.command in ("fill", "edit"):
         names = [name for name, _ in options.edit]
         if len(set(names)) < len(names):
@@ -257,7 +272,8 @@ def _edit(text: str) -> tuple[str, float]:
 
 
 def _levels(text: str) -> tuple[str, ...]:
-    levels = tuple(part.strip() for part in text.split(","))
+    parts = (part.strip() for part in text.split(","))
+    levels = tuple("colors" if part == "colours" else part for part in parts)
     if not set(levels) <= set(LEVELS):
         raise argparse.ArgumentTypeError(f"{text!r}: there are {', '.join(LEVELS)}")
     return levels

@@ -114,20 +114,22 @@ def edit(options: Namespace) -> int:
 
 def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
     levels = tuple(StyleLevel[level.upper()] for level in options.levels)
-    if options.mix is not None:
-        return Mixing(recipe=_read_text(options.mix), levels=levels, amount=options.amount)
-    if options.like is None:
+    if options.style_recipe is not None:
+        return Mixing(
+            recipe=_read_text(options.style_recipe), levels=levels, amount=options.strength
+        )
+    if options.style_image is None:
         return None
-    like = read_document(options.like)
-    if (like.width, like.height) != prepared.capture.document:
+    style = read_document(options.style_image)
+    if (style.width, like.height) != prepared.capture.document:
         width, height = prepared.capture.document
         raise UnusableImageError(
-            f"{options.like} is {like.width} x {like.height} px; like a layer, it must have the "
+            f"{options.style_image} is {style.width} x {style.height} px; like a layer, it must have the "
             f"size of what is edited, {width} x {height} px"
             + (" (without --image that is the model's square)" if options.image is None else "")
         )
-    picture, box = mixed_picture(like, prepared.capture.crop_box)
-    return Mixing(levels=levels, amount=options.amount, picture=picture, picture_box=box)
+    picture, box = mixed_picture(style, prepared.capture.crop_box)
+    return Mixing(levels=levels, amount=options.strength, picture=picture, picture_box=box)
 
 
 def source_of(recipe: Path) -> Path:

@@ -37,6 +37,6 @@ def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
         edits=options.edit,
         variants=tuple(options.variant),
         frame=options.frame,
-        blending=RAW if options.raw else Blending(),
+        blending=RAW if options.no_blend else Blending(),
         smooth=SmoothFill[options.smooth.upper()],
     )

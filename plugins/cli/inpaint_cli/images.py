@@ -1,7 +1,7 @@
 """Picture files in and out, at the depth they have.
 
 Pillow reads 8-bit pictures; 16-bit PNG goes through imagecodecs and TIFF through tifffile, because
-Pillow reduces 16-bit colour to 8 bits without a word (docs/decisions/0012). What stands beside the
+Pillow reduces 16-bit color to 8 bits without a word (docs/decisions/0012). What stands beside the
 pixels is in `metadata`.
 """
 
@@ -187,7 +187,7 @@ def _read_png(path: Path) -> Document | None:
         _upright(document.pixels, orientation),
         found.icc,
         exif_bytes,
-        Metadata(xmp=xmp, dpi=found.dpi, texts=tuple(found.texts), png_colour=tuple(found.colour)),
+        Metadata(xmp=xmp, dpi=found.dpi, texts=tuple(found.texts), png_color=tuple(found.color)),
         tuple(found.notes),
     )
 
@@ -248,8 +248,8 @@ def _with_fitting_profile(document: Document) -> Document:
     """Return a document without a profile that is not of its pixels."""
     if not document.icc:
         return document
-    colours = document.pixels.shape[2] - document.has_alpha
-    icc, note = profiles.fitting(document.icc, profiles.RGB if colours == 3 else profiles.GRAY)
+    colors = document.pixels.shape[2] - document.has_alpha
+    icc, note = profiles.fitting(document.icc, profiles.RGB if colors == 3 else profiles.GRAY)
     return replace(document, icc=icc, notes=(*document.notes, note) if note else document.notes)
 
 
@@ -298,7 +298,7 @@ def _write_png(path: Path, document: Document) -> tuple[str, ...]:
             xmp=beside.xmp,
             dpi=beside.dpi,
             texts=beside.texts,
-            colour=beside.png_colour,
+            color=beside.png_color,
         )
     )
     return ()

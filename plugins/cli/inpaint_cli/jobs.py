@@ -18,9 +18,9 @@ from inpaint_client import (
 )
 from inpaint_client.geometry import MIXED_SIDE, OVERVIEW_SIDE, reducing_step
 from inpaint_client.pixels import bounding_box
-from inpaint_model.document.color import FULL_SCALE, quantise
+from inpaint_model.document.color import FULL_SCALE, quantize
 
-from .colour import ColourSpace, is_linear, space_of, wire_pixels
+from .color import ColorSpace, is_linear, space_of, wire_pixels
 from .images import Document, Pixels
 
 SAMPLE_TYPES = {"uint8": SampleType.U8, "uint16": SampleType.U16, "float32": SampleType.F32}
@@ -31,7 +31,7 @@ class Prepared:
     """The part of a document that travels, as the daemon takes it."""
 
     document: Document
-    space: ColourSpace
+    space: ColorSpace
     coverage: npt.NDArray[np.uint8]  # [H, W] of the whole document
     wire: Pixels  # [H, W, 1|3|4] of the whole document, as it is sent
     capture: Capture
@@ -43,7 +43,7 @@ class Prepared:
 
 
 def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits) -> Prepared:
-    """Convert the colours and cut the crop. BadInput if the hole is too large for one crop."""
+    """Convert the colors and cut the crop. BadInput if the hole is too large for one crop."""
     space = space_of(document)
     wire = wire_pixels(document, space)
     extent = Extent(document.width, document.height)
@@ -106,4 +106,4 @@ def reduced(wire: Pixels, longest: int) -> Pixels:
         return np.ascontiguousarray(wire[::step, ::step][:longest, :longest])
     squares = wire[: height * step, : width * step].reshape(height, step, width, step, -1)
     means = squares.mean(axis=(1, 3), dtype=np.float32)
-    return quantise(means / np.float32(FULL_SCALE[wire.dtype]), wire.dtype)
+    return quantize(means / np.float32(FULL_SCALE[wire.dtype]), wire.dtype)

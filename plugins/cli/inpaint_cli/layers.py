@@ -30,7 +30,7 @@ def array_of(picture: Picture) -> Pixels:
 
 
 def raw_patch(patch: Patch) -> ArrayPatch:
-    """Return the arrays of a patch, in the wire's colours."""
+    """Return the arrays of a patch, in the wire's colors."""
     coverage = array_of(patch.coverage)[..., 0]
     return ArrayPatch(array_of(patch.fill), coverage, Box(*patch.box))
 
@@ -38,18 +38,18 @@ def raw_patch(patch: Patch) -> ArrayPatch:
 def layer_picture(document: Pixels, patches: Sequence[ArrayPatch]) -> Pixels:
     """Return the patches alone on the document's canvas, transparent outside of the hole.
 
-    Gray becomes gray with alpha, colour RGBA; the alpha is the coverage (times the fill's own).
+    Gray becomes gray with alpha, color RGBA; the alpha is the coverage (times the fill's own).
     """
     has_alpha = document.shape[2] in (2, 4)
-    colours = document.shape[2] - has_alpha
-    result = np.zeros((*document.shape[:2], colours + 1), document.dtype)
+    colors = document.shape[2] - has_alpha
+    result = np.zeros((*document.shape[:2], colors + 1), document.dtype)
     white = FULL_SCALE[document.dtype]
     for patch in patches:
         part = patch.box.cut(result)
         covered = patch.covered
-        part[covered, :colours] = patch.fill[covered][:, :colours]
+        part[covered, :colors] = patch.fill[covered][:, :colors]
         alpha = patch.coverage[covered] / 255 * white
         if has_alpha:
             alpha = alpha * (patch.fill[covered][:, -1] / white)
-        part[covered, colours] = np.rint(alpha) if document.dtype.kind == "u" else alpha
+        part[covered, colors] = np.rint(alpha) if document.dtype.kind == "u" else alpha
     return result

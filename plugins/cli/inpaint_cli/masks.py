@@ -25,7 +25,7 @@ White = Literal["fill", "keep"]
 _LABELS = 20  # integers up to this one are numbers of classes, if there are several
 _FAINT = 0.9  # of white: below it, that the brightest value was taken for white is told
 _LOSSY = 1 / 16  # how far JPEG's noise goes from black and from white
-_COLOURS = 64  # of 4096; a mask's paint has fewer, a photograph more
+_COLORS = 64  # of 4096; a mask's paint has fewer, a photograph more
 _MOSTLY = 0.5  # of the picture
 
 
@@ -83,30 +83,30 @@ def read_mask(path: Path, width: int, height: int, white: White | None = None) -
 def _painted(path: Path, document: Document) -> tuple[Values, str]:
     """Return how bright the paint is, 0 or more, [H, W], and what there is to say of it."""
     pixels = document.pixels
-    colours = pixels[..., :-1] if document.has_alpha else pixels
+    colors = pixels[..., :-1] if document.has_alpha else pixels
     if pixels.dtype.kind == "f":
-        colours = np.nan_to_num(colours, nan=0, posinf=1, neginf=0).clip(0, None)
-    _check_labels(path, colours)
+        colors = np.nan_to_num(colors, nan=0, posinf=1, neginf=0).clip(0, None)
+    _check_labels(path, colors)
     full = np.float32(FULL_SCALE[pixels.dtype])
-    bright: Values = colours.max(axis=2).astype(np.float32) / full
+    bright: Values = colors.max(axis=2).astype(np.float32) / full
     if not document.has_alpha:
         if bright.any():
             return bright, ""
         return _palette_numbers(path, bright), ""
     alpha: Values = pixels[..., -1].astype(np.float32) / full
     visible = alpha > 0
-    is_one_colour = not visible.any() or not np.ptp(colours[visible], axis=0).any()
-    if is_one_colour and visible.any() and np.ptp(alpha):
+    is_one_color = not visible.any() or not np.ptp(colors[visible], axis=0).any()
+    if is_one_color and visible.any() and np.ptp(alpha):
         dark = not bright[visible].any()
         note = "the mask is one color; what is painted is filled, what is transparent stays"
         return alpha, note if dark else ""
     return bright * alpha, ""
 
 
-def _check_labels(path: Path, colours: npt.NDArray[np.generic]) -> None:
-    if colours.dtype.kind != "u" or int(colours.max()) > _LABELS:
+def _check_labels(path: Path, colors: npt.NDArray[np.generic]) -> None:
+    if colors.dtype.kind != "u" or int(colors.max()) > _LABELS:
         return
-    numbers = np.unique(colours)
+    numbers = np.unique(colors)
     if len(numbers[numbers > 0]) > 1:
         listed = ", ".join(map(str, numbers[numbers > 0][:4]))
         raise UnusableImageError(
@@ -128,11 +128,11 @@ def _looks_like_a_photograph(document: Document) -> bool:
     if document.pixels.shape[2] < 3:
         return False
     full = FULL_SCALE[document.pixels.dtype]
-    colours = document.pixels[..., :3].astype(np.float32) * np.float32(15.99 / full)
-    steps = np.nan_to_num(colours).clip(0, 15).astype(np.int32)
-    colourful = np.ptp(steps, axis=2) > 1
-    numbers = (steps[..., 0] << 8 | steps[..., 1] << 4 | steps[..., 2])[colourful]
-    return len(np.unique(numbers)) > _COLOURS
+    colors = document.pixels[..., :3].astype(np.float32) * np.float32(15.99 / full)
+    steps = np.nan_to_num(colors).clip(0, 15).astype(np.int32)
+    colorful = np.ptp(steps, axis=2) > 1
+    numbers = (steps[..., 0] << 8 | steps[..., 1] << 4 | steps[..., 2])[colorful]
+    return len(np.unique(numbers)) > _COLORS
 
 
 def _is_lossy(path: Path) -> bool:

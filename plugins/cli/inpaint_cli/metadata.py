@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 from .png_chunks import Chunk
 
 ORIENTATION, COMMENT = 0x0112, 0x9286
-X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETRE = 0x011A, 0x011B, 0x0128, 2, 3
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 0x011A, 0x011B, 0x0128, 2, 3
 MAKER_NOTE = 0x927C
 EXIF_PREFIX = b"Exif\0\0"
 TIFF_HEAD = b"II*\0\x08\0\0\0"
@@ -38,7 +38,7 @@ class Metadata:
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     texts: tuple[tuple[str, str], ...] = ()  # keyword and text
-    png_colour: tuple[Chunk, ...] = ()  # what a PNG says of its colours without a profile
+    png_color: tuple[Chunk, ...] = ()  # what a PNG says of its colors without a profile
 
 
 def exif_of(data: bytes) -> Image.Exif:
@@ -112,7 +112,7 @@ def packed(exif: Image.Exif) -> bytes:
 def dpi_of(exif: Image.Exif) -> tuple[float, float] | None:
     """Return what EXIF (or a TIFF's directory) says of the resolution, dots per inch."""
     x, y = exif.get(X_RESOLUTION), exif.get(Y_RESOLUTION)
-    scale = {INCH: 1.0, CENTIMETRE: 2.54}.get(exif.get(RESOLUTION_UNIT, INCH))
+    scale = {INCH: 1.0, CENTIMETER: 2.54}.get(exif.get(RESOLUTION_UNIT, INCH))
     return None if scale is None else usable_dpi((x, y), scale)
 
 

@@ -23,7 +23,7 @@ from inpaint_client import (
 from inpaint_model.document.compositing import Patch, composite
 from tqdm import tqdm
 
-from .colour import document_pixels, thumbnail_pixels
+from .color import document_pixels, thumbnail_pixels
 from .images import (
     Document,
     UnusableImageError,
@@ -159,7 +159,7 @@ class Writer:
             exif=b"",
             beside=Metadata(
                 dpi=self._prepared.document.beside.dpi,
-                png_colour=self._prepared.document.beside.png_colour,
+                png_color=self._prepared.document.beside.png_color,
             ),
         )
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST = 16 << 20  # bytes that one chunk may unpack to; what is larger is left out
 LARGEST_SUM = 64 << 20
-COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # what colours mean, no profile
-_TAKEN = (b"iCCP", b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt", *COLOUR)
+COLOR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # what colors mean, no profile
+_TAKEN = (b"iCCP", b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt", *COLOR)
 _LONG = 1 << 10  # bytes from which a text is compressed
 _READABLE = 1 << 20  # bytes that other programs unpack; longer texts are not compressed
 XMP = "XML:com.adobe.xmp"
-METRE = 0.0254  # of an inch
+METER = 0.0254  # of an inch
 
 Chunk = tuple[bytes, bytes]
 
@@ -34,7 +34,7 @@ class Ancillary:
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     texts: list[tuple[str, str]] = field(default_factory=list)
-    colour: list[Chunk] = field(default_factory=list)
+    color: list[Chunk] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -46,8 +46,8 @@ def split(data: bytes) -> Ancillary:
         if name not in _TAKEN:
             kept.append(whole)
             continue
-        if name in COLOUR:
-            found.colour.append((name, content))
+        if name in COLOR:
+            found.color.append((name, content))
             continue
         try:
             budget -= _take(found, name, content, min(LARGEST, budget))
@@ -80,7 +80,7 @@ def _take(found: Ancillary, name: bytes, content: bytes, limit: int) -> int:
     if name == b"pHYs":
         x, y, unit = struct.unpack(">IIB", content)
         if unit == 1 and x and y:
-            found.dpi = x * METRE, y * METRE
+            found.dpi = x * METER, y * METER
         return 0
     if name == b"eXIf":
         found.exif = content
@@ -136,16 +136,16 @@ def joined(
     xmp: bytes,
     dpi: tuple[float, float] | None,
     texts: Iterable[tuple[str, str]],
-    colour: Iterable[Chunk],
+    color: Iterable[Chunk],
 ) -> bytes:
     """Return a PNG with what is to stand beside its pixels, which come without anything."""
     extra = []
     if icc:
         extra.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
     else:
-        extra += [chunk(*one) for one in colour]
+        extra += [chunk(*one) for one in color]
     if dpi:
-        x, y = (min(max(round(value / METRE), 1), 2**31 - 1) for value in dpi)
+        x, y = (min(max(round(value / METER), 1), 2**31 - 1) for value in dpi)
         extra.append(chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
     if exif:
         extra.append(chunk(b"eXIf", exif))

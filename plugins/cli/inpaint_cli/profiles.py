@@ -29,7 +29,7 @@ class Profile(NamedTuple):
 class IccSpace:
     """The space of an ICC profile, gray or RGB, by matrix or by table.
 
-    Colours that sRGB does not hold become the nearest that it does, channel by channel.
+    Colors that sRGB does not hold become the nearest that it does, channel by channel.
     """
 
     def __init__(self, icc: bytes, channels: int) -> None:
@@ -56,8 +56,8 @@ class IccSpace:
         Raises:
             imagecodecs.CmsError: as `to_srgb`, or the profile describes one direction only.
         """
-        colours = np.broadcast_to(values, (*values.shape[:2], 3))
-        result = _transformed(colours, self._srgb, "rgb", self._icc, self._kind)
+        colors = np.broadcast_to(values, (*values.shape[:2], 3))
+        result = _transformed(colors, self._srgb, "rgb", self._icc, self._kind)
         return result.reshape(values.shape)
 
 

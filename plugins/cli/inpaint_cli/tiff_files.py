@@ -8,11 +8,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from inpaint_model.document.color import quantise, unit_values
+from inpaint_model.document.color import quantize, unit_values
 from PIL import ExifTags, Image
 
 from .metadata import (
-    CENTIMETRE,
+    CENTIMETER,
     DESCRIPTIVE,
     INCH,
     RESOLUTION_UNIT,
@@ -98,14 +98,14 @@ def _pixels(page: TiffPage) -> Pixels | None:
 
 
 def _straight(pixels: Pixels) -> Pixels:
-    """Colours that were multiplied by alpha, divided by it."""
+    """Colors that were multiplied by alpha, divided by it."""
     values = unit_values(pixels)
     values[..., :-1] /= np.maximum(values[..., -1:], 1e-6)
-    return quantise(values, pixels.dtype)
+    return quantize(values, pixels.dtype)
 
 
 def _dpi(page: TiffPage) -> tuple[float, float] | None:
-    scale = {INCH: 1.0, CENTIMETRE: 2.54}.get(int(page.tags.valueof(RESOLUTION_UNIT, INCH)))
+    scale = {INCH: 1.0, CENTIMETER: 2.54}.get(int(page.tags.valueof(RESOLUTION_UNIT, INCH)))
     stored = [page.tags.valueof(tag) for tag in (X_RESOLUTION, Y_RESOLUTION)]
     if scale is None or not all(isinstance(one, tuple) and one[1] for one in stored):
         return None

@@ -37,7 +37,7 @@ def rearrange(
         rearrange(patch.fill.data, "RGB", "BGRA", coverage=patch.coverage.data)
     """
     if "Y" in target and "Y" not in source:
-        raise ValueError(f"colour ({source}) becomes gray ({target}) in the host or the daemon")
+        raise ValueError(f"color ({source}) becomes gray ({target}) in the host or the daemon")
     if source == target and coverage is None:
         return bytes(data)
     size = sample_type.size

@@ -38,7 +38,8 @@ class StyleLevel(IntEnum):
 
     STRUCTURE = 1  # pose and shape
     FEATURES = 2  # eyes, mouth, hair
-    COLOURS = 3  # light, colour, texture
+    COLORS = 3  # light, color, texture
+    COLOURS = 3  # the same, as earlier versions wrote it
 
 
 Edits = Mapping[str, float]
@@ -106,7 +107,7 @@ class Mixing:
     """
 
     recipe: str = ""
-    levels: tuple[StyleLevel, ...] = ()  # none = all of a candidate's, COLOURS of a picture's
+    levels: tuple[StyleLevel, ...] = ()  # none = all of a candidate's, COLORS of a picture's
     amount: float = 1.0  # 0..1: 0 = this candidate, 1 = the other
     picture: Picture | None = None
     picture_box: Box | None = None  # document px: what it shows; may reach beyond the document

@@ -1,7 +1,7 @@
 """`inpaint plugins install|status|uninstall gimp`: every GIMP 3 of this user, by asking each.
 
 GIMP itself says where its plug-ins go (that differs between versions, packages and settings), and
-GIMP itself says whether it knows ours afterwards: each one found is started without a window.
+GIMP itself says whether it knows ours afterward: each one found is started without a window.
 """
 
 from __future__ import annotations

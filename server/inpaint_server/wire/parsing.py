@@ -50,7 +50,7 @@ SAMPLE_TYPES: Mapping[np.dtype[Any], pb.SampleType] = {
 LEVELS = {
     pb.STYLE_LEVEL_STRUCTURE: "structure",
     pb.STYLE_LEVEL_FEATURES: "features",
-    pb.STYLE_LEVEL_COLOURS: "colours",
+    pb.STYLE_LEVEL_COLOURS: "colors",
 }
 SMOOTH_CHOICES: Mapping[int, SmoothChoice] = {
     pb.SMOOTH_FILL_UNSPECIFIED: "never",
@@ -350,7 +350,7 @@ def _mixed_picture(message: pb.Mixing, limits: Limits) -> DocumentPicture:
 def _levels(numbers: Sequence[int]) -> tuple[str, ...]:
     for k, number in enumerate(numbers):
         if number not in LEVELS:
-            raise InvalidRequest(f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLOURS")
+            raise InvalidRequest(f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLORS")
     return tuple(name for number, name in LEVELS.items() if number in numbers)
 
 

@@ -1,6 +1,6 @@
 """Open a picture in the live window and call a procedure as the menu does, with its dialog.
 
-Leaves the image open; `layers` looks at it afterwards.
+Leaves the image open; `layers` looks at it afterward.
 """
 
 import kit

@@ -30,7 +30,7 @@ def main(out):
         status, error = kit.call(kit.EDIT, image, [layer], **values)
         results[name] = [status, error, kit.tree(group.get_children())]
 
-    attempt("result", first, mix=second.get_name(), levels="colours", amount=0.25)
+    attempt("result", first, mix=second.get_name(), levels="colors", amount=0.25)
     results["selection_is_as_before"] = kit.get(image.get_selection(), "Y u8") == selection
     kit.save(image, f"{out}/mixed.xcf")
     image.delete()

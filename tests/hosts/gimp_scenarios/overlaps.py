@@ -8,9 +8,9 @@ def main(out, selection=None, seed=0, at=None):
     if selection:
         image = Gimp.get_images()[0]
         selected = [layer.get_name() for layer in image.get_selected_layers()]
-        tree, colour = fill(image, image.get_selected_layers(), seed, selection, at)
+        tree, color = fill(image, image.get_selected_layers(), seed, selection, at)
         Gimp.displays_flush()
-        return {"selected": selected, "tree": tree, "colour": colour}
+        return {"selected": selected, "tree": tree, "color": color}
     image = kit.new_image(80, 60)
     base = image.get_layers()[0]
     seen = [fill(image, [base], 3, [20, 10, 30, 20]), fill(image, [base], 5, [20, 10, 30, 20])]
@@ -29,7 +29,7 @@ def main(out, selection=None, seed=0, at=None):
 
 
 def fill(image, drawables, seed, box, at=(40, 20), **values):
-    """Two candidates; the layers then, and the image's colour at a place."""
+    """Two candidates; the layers then, and the image's color at a place."""
     image.select_rectangle(Gimp.ChannelOps.REPLACE, *box)
     kit.fill(image, drawables, candidates=2, new_seed=False, seed=seed, **values)
     return [kit.tree(image.get_layers()), look(image, at)]

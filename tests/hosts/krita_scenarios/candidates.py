@@ -42,7 +42,7 @@ def steps(stage):
     mask, before, steps_before = coverage(document), pixels(document), len(history())
     seen = {}
 
-    def colour():
+    def color():
         start = 4 * (90 * WIDTH + 140)
         return list(pixels(document)[start : start + 3])
 
@@ -83,7 +83,7 @@ def steps(stage):
     assert pixels(document) == first
     assert steps_made() == 2, history()
     results.grid.chosen.emit(4)
-    seen["more"] = colour()
+    seen["more"] = color()
     with_more = pixels(document)
     layers = tree(document)
     group = next(each for each in layers if each[1] == "grouplayer")
@@ -95,14 +95,14 @@ def steps(stage):
     ], group
     yield from undo()
     yield from shows_run([5, 6, 7], 7, "the addition undone")
-    seen["more undone"] = colour()
+    seen["more undone"] = color()
     yield from redo()
     yield from shows_run([5, 6, 7, 8, 9], 9, "the addition redone")
     yield from shows(document, with_more)
 
     # -- deleting, with the key: Krita's own Delete would clear pixels -------------------------
     results.grid.chosen.emit(1)
-    seen["second"] = colour()
+    seen["second"] = color()
     second = pixels(document)
     docker.panel.window().activateWindow()
     results.grid.setFocus()
@@ -113,7 +113,7 @@ def steps(stage):
     yield 200
     assert bytes(base.pixelData(0, 0, WIDTH, 240)) == untouched, "Krita took the key"
     assert (seeds(), chosen()) == ([5, 7, 8, 9], 7)
-    seen["its neighbor"] = colour()
+    seen["its neighbor"] = color()
     assert steps_made() == 3, history()
     yield from undo()
     yield from shows_run([5, 6, 7, 8, 9], 6, "the deletion undone")
@@ -174,11 +174,11 @@ def steps(stage):
 
     # -- a kept one goes on ------------------------------------------------------------------
     results.grid.chosen.emit(0)
-    seen["kept"] = colour()
+    seen["kept"] = color()
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
     yield from until(lambda: control.state.run.results[0].edits, 20, "the slider")
     yield 100
-    seen["kept and edited"] = colour()
+    seen["kept and edited"] = color()
     yield 1000  # Krita crashes if its layers docker still has something to draw anew
     yield from close(document)
     again = app.openDocument(str(stage.out / "kept.kra"))

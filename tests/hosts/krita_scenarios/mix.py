@@ -25,7 +25,7 @@ def steps(stage):
     yield from select(document, 100, 60, 80, 60)
     yield from inpaint(docker)
 
-    def colour():
+    def color():
         run = control.state.run
         node = control._session.document.find(run.results[0].layer)
         return list(bytes(node.pixelData(140, 90, 1, 1)))
@@ -36,16 +36,16 @@ def steps(stage):
         form.other.activated.emit(form.other.currentIndex())
         yield from until(lambda: not control.is_busy)
 
-    seen = {"plain": colour()}
+    seen = {"plain": color()}
     yield from mix_with("2 · seed 6")
-    seen["half"] = colour()
+    seen["half"] = color()
     form.amount.spin.setValue(1.0)
-    yield from until(lambda: colour() != seen["half"], what="the other candidate's colour")
-    seen["other"] = colour()
+    yield from until(lambda: color() != seen["half"], what="the other candidate's color")
+    seen["other"] = color()
     yield from mix_with("Layer: Reference")
-    seen["layer"] = colour()
+    seen["layer"] = color()
     yield from mix_with("Layer: Empty")
     seen["notice"] = control.state.notice.text
     yield from mix_with("With nothing")
-    seen["back"] = colour()
+    seen["back"] = color()
     return seen

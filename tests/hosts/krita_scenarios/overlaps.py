@@ -28,7 +28,7 @@ def steps(stage):
     control.document_changed()
     base = document.topLevelNodes()[0]
 
-    def colour(x=140, y=90):
+    def color(x=140, y=90):
         start = 4 * (y * WIDTH + x)
         return list(pixels(document)[start : start + 3])
 
@@ -46,16 +46,16 @@ def steps(stage):
 
     seen = {}
     yield from fill(5, 100, 60, 80, 60)
-    seen["first"] = colour()
+    seen["first"] = color()
     first_only = pixels(document)
 
     # -- the same selection again ------------------------------------------------------------
     yield from activate(base)
     yield from fill(7, 100, 60, 80, 60)
     assert names() == ["Background", "5", "7"], names()
-    seen["second"] = colour()
+    seen["second"] = color()
     grid.chosen.emit(1)
-    seen["another candidate"] = colour()
+    seen["another candidate"] = color()
     grid.chosen.emit(0)
     second = pixels(document)
     yield from undo()
@@ -70,15 +70,15 @@ def steps(stage):
     assert names() == ["Background", "5", "7", "9"], names()
     mask = coverage(document)
     assert outside_is(second, pixels(document), mask)
-    seen["third"] = colour()
+    seen["third"] = color()
     grid.chosen.emit(1)
-    seen["another candidate of the third"] = colour()
+    seen["another candidate of the third"] = color()
 
     # -- elsewhere: above the active layer, as ever ------------------------------------------
     yield from activate(base)
     yield from fill(11, 10, 150, 50, 40)
     assert names() == ["Background", "11", "5", "7", "9"], names()
-    seen["elsewhere"] = colour(30, 170)
+    seen["elsewhere"] = color(30, 170)
 
     # -- what was kept is an earlier fill, too -----------------------------------------------
     docker.panel.results.keep.clicked.emit()
@@ -86,5 +86,5 @@ def steps(stage):
     yield from activate(base)
     yield from fill(13, 10, 150, 50, 40)
     assert names() == ["Background", "11", "13", "5", "7", "9"], names()
-    seen["above the kept one"] = colour(30, 170)
+    seen["above the kept one"] = color(30, 170)
     return seen

@@ -32,12 +32,12 @@ def marked(document, box, image):
     region = client_region(document, box)
     scale = image.width() / region[2]
     found = []
-    for left, top, colour in MARKS:
+    for left, top, color in MARKS:
         cx = x + (left + 0.125) * width
         cy = y + (top + 0.125) * height
         place = round((cx - region[0]) * scale), round((cy - region[1]) * scale)
         seen = image.pixelColor(*place)
-        found.append([[seen.red(), seen.green(), seen.blue()], list(colour)])
+        found.append([[seen.red(), seen.green(), seen.blue()], list(color)])
     return found
 
 
@@ -58,7 +58,7 @@ def client_region(document, box):
 
 
 def paint_marks(layer, box):
-    """A colour in each corner of the box, a quarter of it wide and high; gray between."""
+    """A color in each corner of the box, a quarter of it wide and high; gray between."""
     x, y, width, height = box
     data = bytearray(bytes([128, 128, 128, 255]) * (width * height))
     for left, top, (red, green, blue) in MARKS:

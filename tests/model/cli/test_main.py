@@ -65,7 +65,7 @@ def test_import_info_and_sample(
     tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle, grid = tmp_path / "bundle", tmp_path / "grid.png"
-    done = run("import", checkpoint, "--out", bundle, "--licence", "CC0-1.0", "--title", "Faces")
+    done = run("import", checkpoint, "--out", bundle, "--license", "CC0-1.0", "--title", "Faces")
     assert (done.returncode, done.stderr) == (0, "")
     assert "32 px" in done.stdout
 

@@ -134,9 +134,9 @@ def test_pictures_of_the_right_size_keep_their_bytes(tmp_path: Path) -> None:
     assert load_pictures(tmp_path, 33).enlarged == 1
 
 
-def test_the_crop_is_centred_and_the_colours_stay() -> None:
+def test_the_crop_is_centered_and_the_colors_stay() -> None:
     pixels = np.zeros((60, 100, 3), np.uint8)
-    pixels[:, 20:80] = (200, 100, 50)  # the centred square, and nothing beside it
+    pixels[:, 20:80] = (200, 100, 50)  # the centered square, and nothing beside it
     assert (
         np.asarray(square(Image.fromarray(pixels), 16)).reshape(-1, 3).tolist()
         == [[200, 100, 50]] * 256
@@ -149,7 +149,7 @@ def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
     assert load_pictures(tmp_path, 8).pixels.shape == (1, 3, 8, 8)
 
 
-def test_sixteen_bit_grey_keeps_its_brightness(tmp_path: Path) -> None:
+def test_sixteen_bit_gray_keeps_its_brightness(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 32896, np.uint16)).save(tmp_path / "x.png")
     assert load_pictures(tmp_path, 8).pixels.unique().tolist() == [128]
 

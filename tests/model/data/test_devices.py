@@ -166,7 +166,7 @@ def test_processes_exchange_gradients_where_they_are(
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert distributed.start(kind) == distributed.World(1, 2, 1)
+    assert distributed.start(kind) == distributed.DistributedContext(1, 2, 1)
     assert started == [group]
 
 

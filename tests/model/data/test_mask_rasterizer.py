@@ -1,4 +1,4 @@
-"""The rasteriser against testing each pixel's centre against each shape."""
+"""The rasterizer against testing each pixel's center against each shape."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from inpaint_model.data.mask_rasterizer import (
     join,
     mirror,
     quads_only,
-    rasterise,
+    rasterize,
     strokes,
 )
 
 
 def pixel_by_pixel(shapes: Shapes, count: int, resolution: int) -> np.ndarray:
     mask = np.zeros((count, 1, resolution, resolution), np.float32)
-    centre = (np.arange(resolution) + 0.5) / resolution
-    x, y = np.meshgrid(centre, centre)
+    center = (np.arange(resolution) + 0.5) / resolution
+    x, y = np.meshgrid(center, center)
     for quad, owner in zip(shapes.quads.double().numpy(), shapes.quad_owner, strict=True):
         sides = [
             (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
@@ -38,9 +38,9 @@ def pixel_by_pixel(shapes: Shapes, count: int, resolution: int) -> np.ndarray:
 
 
 def disagreement(shapes: Shapes, count: int, resolution: int) -> float:
-    """Share of pixels that differ: 0 but for centres that an outline meets to the last digit."""
+    """Share of pixels that differ: 0 but for centers that an outline meets to the last digit."""
     reference = pixel_by_pixel(shapes, count, resolution)
-    return float(np.abs(rasterise(shapes, count, resolution).numpy() - reference).mean())
+    return float(np.abs(rasterize(shapes, count, resolution).numpy() - reference).mean())
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_triangles_in_either_direction(seed: int, clockwise: bool) -> None:
 
 def test_boxes_on_the_pixel_grid_are_half_open_and_exact() -> None:
     left, top, right, bottom = (torch.tensor([value / 8]) for value in (1, 2, 4, 8))
-    mask = rasterise(boxes(left, top, right, bottom, torch.tensor([0])), 1, 8)
+    mask = rasterize(boxes(left, top, right, bottom, torch.tensor([0])), 1, 8)
     expected = torch.zeros(1, 1, 8, 8)
     expected[:, :, 2:8, 1:4] = 1
     assert torch.equal(mask, expected)
@@ -80,7 +80,7 @@ def test_boxes_on_the_pixel_grid_are_half_open_and_exact() -> None:
 def test_shapes_without_area_cover_nothing(size: tuple[float, float]) -> None:
     x, y = torch.tensor([0.25]), torch.tensor([0.25])
     flat = boxes(x, y, x + size[0], y + size[1], torch.tensor([0]))
-    assert rasterise(flat, 1, 16).sum() == 0
+    assert rasterize(flat, 1, 16).sum() == 0
 
 
 def test_mirroring_the_shapes_mirrors_the_mask() -> None:
@@ -88,6 +88,6 @@ def test_mirroring_the_shapes_mirrors_the_mask() -> None:
     points, radius = torch.rand(2, 5, 2, generator=g), torch.tensor([0.1, 0.05])
     shapes = strokes(points, torch.tensor([4, 3]), radius, torch.tensor([0, 1]))
     flipped = mirror(shapes, torch.tensor([True, False]), torch.tensor([False, True]))
-    plain = rasterise(shapes, 2, 64)
+    plain = rasterize(shapes, 2, 64)
     expected = torch.stack([plain[0].flip(2), plain[1].flip(1)])
-    assert (rasterise(flipped, 2, 64) - expected).abs().mean() < 1e-3
+    assert (rasterize(flipped, 2, 64) - expected).abs().mean() < 1e-3

@@ -67,7 +67,7 @@ def test_useless_weights_are_refused(weights: torch.Tensor) -> None:
         Sampler(3, 0, weights)
 
 
-def test_seeds_of_neighbours_differ() -> None:
+def test_seeds_of_neighbors_differ() -> None:
     seeds = {derived_seed(a, b) for a in range(30) for b in range(30)}
     assert len(seeds) == 900
     assert all(0 <= seed < 2**64 for seed in seeds)
@@ -75,7 +75,7 @@ def test_seeds_of_neighbours_differ() -> None:
 
 def test_weights_from_a_table(tmp_path: Path) -> None:
     table = tmp_path / "manifest.csv"
-    table.write_text("file,crop_px,licence\na.png,300,MIT\nb.png,>=128,MIT\nc.png,256,MIT\n")
+    table.write_text("file,crop_px,license\na.png,300,MIT\nb.png,>=128,MIT\nc.png,256,MIT\n")
     names = ["c.png", "a.png", "b.png"]
     assert weights_from_csv(table, names, "crop_px").tolist() == [256, 300, 128]
     assert weights_from_csv(table, names, "crop_px", 256).tolist() == [1, 1, 0]
@@ -83,7 +83,7 @@ def test_weights_from_a_table(tmp_path: Path) -> None:
     for column, wanted, message in [
         ("crop", names, "needs a header"),
         ("crop_px", ["d.png"], r"does not list d\.png"),
-        ("licence", names, "could not convert"),
+        ("license", names, "could not convert"),
     ]:
         with pytest.raises(ValueError, match=message):
             weights_from_csv(table, wanted, column)

@@ -68,7 +68,7 @@ CHANGES: dict[str, tuple[Tensor, Tensor]] = {
     "background_saturation": (face(), face(behind=(0.3, 0.5, 0.6))),
     "light_direction": (face(), face(light=1.0)),
     "contrast": (face(gain=0.5, light=1.0), face(light=1.0)),
-    "colour_temperature": (
+    "color_temperature": (
         face(behind=(0.4, 0.5, 0.6), skin=(0.7, 0.6, 0.6)),
         face(behind=(0.6, 0.5, 0.4)),
     ),

@@ -76,7 +76,7 @@ def test_auto_fits_and_checks_what_varies(
     folder = tmp_path / "hair"
     save_bundle(folder, hair_model()[0].generator, Card("hair"))
     auto = ["directions", "auto", str(folder), "--out", str(tmp_path / "out"), "--count", "4"]
-    auto += ["--fit-samples", "100", "--fit-count", "24", "--again", "4"]
+    auto += ["--fit-samples", "100", "--fit-count", "24", "--refine-count", "4"]
     auto += ["--samples", "50", "--page", str(tmp_path / "edits.md")]
     assert main(auto) == 0
     said = capsys.readouterr().out
@@ -242,7 +242,7 @@ def test_what_a_network_scores_can_be_fitted_to(bundle: Path, tmp_path: Path) ->
         (["svm", "--extremes", "0.7"], "--extremes"),
         (["svm", "--scorer", "beard"], "give NAME=FILE"),
         (["svm", "--scorer", "beard=nowhere.pt"], "is not a file"),
-        (["svm", "--judge", "beard=nowhere.pt"], "is not a file"),
+        (["svm", "--validation-scorer", "beard=nowhere.pt"], "is not a file"),
         (["check", "beard", "--out", "nowhere"], "no direction 'beard'; there are: hair_lightness"),
         (["auto", "--out", "x", "--images", "a", "--fit-images", "a"], "must not see its judges"),
         (["list", "--remove", "beard"], "no direction 'beard'"),

@@ -41,7 +41,7 @@ def subjects(kept: float | None = None) -> list[Subject]:
     ]
 
 
-DIRECTION = Direction("redder", "colour", (0,), 0.2, (-3.0, 3.0))
+DIRECTION = Direction("redder", "color", (0,), 0.2, (-3.0, 3.0))
 SPREADS = {"red": 0.2, "green": 0.2}
 SCORES = {"red": red, "green": green}
 
@@ -108,10 +108,10 @@ def test_the_range_ends_where_pictures_clip_or_the_critic_objects() -> None:
     assert -2.5 <= clipping.minimum <= -1.5
     assert 1.5 <= clipping.maximum <= 2.5
 
-    def critic(pictures: Tensor) -> Tensor:
+    def discriminator(pictures: Tensor) -> Tensor:
         return -10 * red(pictures).clamp(min=0.3)
 
-    judged = with_range(direction, vector, 1.0, subjects(), critic)
+    judged = with_range(direction, vector, 1.0, subjects(), discriminator)
     assert judged.minimum == clipping.minimum
     assert judged.maximum < clipping.maximum
 

@@ -69,9 +69,9 @@ def test_pca_finds_the_widest_axis_first() -> None:
     rng = np.random.default_rng(0)
     truth = unit(1)
     w = rng.normal(size=(3000, D)) * 0.3 + rng.normal(size=(3000, 1)) * 2 * truth
-    vectors, spreads = pca(w, 3)
+    vectors, std_devs = pca(w, 3)
     assert abs(vectors[0] @ truth) > 0.99
-    assert spreads[0] == pytest.approx(np.hypot(2, 0.3), rel=0.05)
+    assert std_devs[0] == pytest.approx(np.hypot(2, 0.3), rel=0.05)
     np.testing.assert_allclose(vectors @ vectors.T, np.eye(3), atol=1e-12)
 
 

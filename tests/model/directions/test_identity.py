@@ -20,17 +20,17 @@ from torch import Tensor
 NETWORK, PORTRAITS = "metrics/MobileFaceNet.onnx", "faces/portraits256.zip"
 
 
-def by_colour(pictures: Tensor) -> Tensor:
+def by_color(pictures: Tensor) -> Tensor:
     return torch.nn.functional.normalize(pictures.mean(dim=(2, 3)), dim=1)
 
 
 def test_a_change_is_told_on_the_scale_of_strangers() -> None:
     red, green = torch.eye(3)[:2, :, None, None].expand(-1, -1, 4, 4)
-    same = Likeness(by_colour, strangers=0.0)
+    same = Likeness(by_color, strangers=0.0)
     assert same.change(torch.stack([red, red, red])) == pytest.approx(0)
     assert same.change(torch.stack([red, green, green])) == pytest.approx(1)
     assert same.change(torch.stack([red, red, green])) == pytest.approx(0.5)
-    alike = Likeness(by_colour, strangers=0.5)  # strangers look alike: each change counts more
+    alike = Likeness(by_color, strangers=0.5)  # strangers look alike: each change counts more
     assert alike.change(torch.stack([red, red, green])) == pytest.approx(1)
 
 

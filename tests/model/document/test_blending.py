@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document import detail_matching
 from inpaint_model.document.blending import RAW, BlendContext, BlendSettings
-from inpaint_model.document.color import quantise
+from inpaint_model.document.color import quantize
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
@@ -53,7 +53,7 @@ def true_view(picture: np.ndarray) -> np.ndarray:
 
 
 def other_light(view: np.ndarray) -> np.ndarray:
-    """The view as a model that got colour, contrast and light wrong would return it."""
+    """The view as a model that got color, contrast and light wrong would return it."""
     x = np.linspace(-1, 1, RESOLUTION, dtype=np.float32)[:, None]
     tint = np.array([0.08, 0.0, -0.05], np.float32)
     changed: np.ndarray = 0.85 * (view - 0.4) + 0.4 + tint + 0.04 * x
@@ -87,7 +87,7 @@ def test_no_setting_touches_a_known_pixel(
     how: BlendSettings, dtype: Any, channels: int, linear: bool
 ) -> None:
     random = np.random.default_rng(0)
-    pixels = quantise(random.random((SIDE, SIDE, channels), np.float32) * 1.2, dtype)
+    pixels = quantize(random.random((SIDE, SIDE, channels), np.float32) * 1.2, dtype)
     placement = placed(pixels, linear)
     result = filled(placement, random.random((RESOLUTION, RESOLUTION, 3), np.float32), how)
     known = coverage() == 0
@@ -99,7 +99,7 @@ def test_no_setting_touches_a_known_pixel(
 def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     """An edit that changes what the model shows everywhere, on the ring too, as "blonde" does."""
     picture = scenery(noise=0.01)
-    placement = placed(quantise(picture, np.uint8))
+    placement = placed(quantize(picture, np.uint8))
     plain = other_light(true_view(picture))
     edit = np.array([0.16, 0.12, 0.04], np.float32)
     before = display(filled(placement, plain, None))
@@ -118,7 +118,7 @@ def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
     picture = scenery(noise=0.01)
     beyond = coverage()
     beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the picture; the frame begins below
-    placement = place(DocumentPicture(quantise(picture, np.uint8)), Hole(beyond), FRAME, RESOLUTION)
+    placement = place(DocumentPicture(quantize(picture, np.uint8)), Hole(beyond), FRAME, RESOLUTION)
     how = BlendSettings(colour_match=False, grain=False)
     output = other_light(true_view(picture))
     output[:10] += 0.25  # wrong just where it meets what is left
@@ -134,7 +134,7 @@ def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
 
 def test_golden_seams_stay_below_what_can_be_seen() -> None:
     picture = scenery(noise=0.01)
-    placement = placed(quantise(picture, np.uint8))
+    placement = placed(quantize(picture, np.uint8))
     output = other_light(true_view(picture))
     selected = coverage() > 0
     seam = {

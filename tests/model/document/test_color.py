@@ -12,7 +12,7 @@ from inpaint_model.document.color import (
     display_from_document,
     document_from_display,
     linear_from_srgb,
-    quantise,
+    quantize,
     srgb_from_linear,
 )
 
@@ -42,11 +42,11 @@ def test_the_way_there_and_back_keeps_every_value(dtype: Any, channels: int, lin
         samples = np.linspace(-0.5, 16, 4096).astype(dtype)
     pixels = np.repeat(samples.reshape(-1, 16)[..., None], channels, axis=2)
     if channels == 4:
-        pixels[..., 3] = quantise(np.ones(1, np.float32), dtype)
-    colour, alpha = display_from_document(pixels, linear)
-    assert colour.shape == (*pixels.shape[:2], 3)
+        pixels[..., 3] = quantize(np.ones(1, np.float32), dtype)
+    color, alpha = display_from_document(pixels, linear)
+    assert color.shape == (*pixels.shape[:2], 3)
     assert (alpha is None) == (channels != 4)
-    back = document_from_display(colour, dtype, channels, linear)
+    back = document_from_display(color, dtype, channels, linear)
     assert back.dtype == dtype
     if np.dtype(dtype).kind == "u":
         assert np.array_equal(back, pixels)
@@ -55,22 +55,22 @@ def test_the_way_there_and_back_keeps_every_value(dtype: Any, channels: int, lin
 
 
 def test_gray_is_the_luma_of_the_result() -> None:
-    colour = np.array([[[1.0, 0.5, 0.25]]], np.float32)
-    gray = document_from_display(colour, np.uint8, 1, linear=False)
+    color = np.array([[[1.0, 0.5, 0.25]]], np.float32)
+    gray = document_from_display(color, np.uint8, 1, linear=False)
     assert gray.shape == (1, 1, 1)
     assert gray[0, 0, 0] == round((0.2126 + 0.5 * 0.7152 + 0.25 * 0.0722) * 255)
 
 
 def test_rounding_is_half_to_even_and_clipped() -> None:
     values = np.array([0.5, 1.5, 2.5, -3, 300], np.float32) / np.float32(255)
-    assert quantise(values, np.uint8).tolist() == [0, 2, 2, 0, 255]
+    assert quantize(values, np.uint8).tolist() == [0, 2, 2, 0, 255]
 
 
 def test_no_sample_of_a_broken_float_picture_is_lost_in_infinity() -> None:
     broken = np.array([[[np.nan, np.inf, -np.inf]]], np.float32)
-    colour, _ = display_from_document(broken, linear=True)
-    assert np.isfinite(colour).all()
-    assert np.isfinite(document_from_display(colour, np.float16, 3, linear=True)).all()
+    color, _ = display_from_document(broken, linear=True)
+    assert np.isfinite(color).all()
+    assert np.isfinite(document_from_display(color, np.float16, 3, linear=True)).all()
 
 
 @pytest.mark.parametrize("source", DTYPES)

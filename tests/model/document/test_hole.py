@@ -35,11 +35,11 @@ def test_every_covered_pixel_is_in_the_models_hole(
             assert seen[row, column]
     # ... and nothing far from a covered pixel is.
     reach = 0.71 + 0.71 * side / resolution
-    centres = np.argwhere(hole)[:, ::-1] + 0.5
+    centers = np.argwhere(hole)[:, ::-1] + 0.5
     to_document = geometry.document_from_model(frame, resolution)
     for row, column in np.argwhere(seen):
         point = geometry.transform_points(to_document, [(column + 0.5, row + 0.5)])
-        assert np.linalg.norm(centres - point, axis=1).min() <= reach
+        assert np.linalg.norm(centers - point, axis=1).min() <= reach
 
 
 def test_points_through_a_matrix_are_the_matrix_product() -> None:

@@ -31,7 +31,7 @@ HOLES = {"eyes": (0.5, 0.48, 0.3, 0.1), "mouth": (0.5, 0.76, 0.2, 0.16)}
 
 
 def wrong_light(pixels: np.ndarray, frame: Frame) -> np.ndarray:
-    """The true pixels at model resolution, softer, with another colour, contrast and light."""
+    """The true pixels at model resolution, softer, with another color, contrast and light."""
     matrix = geometry.document_from_model(frame, RESOLUTION)
     view = resample(pixels.astype(np.float32) / np.float32(255), matrix, RESOLUTION, RESOLUTION)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))

@@ -11,7 +11,7 @@ from compositing import composited, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.document.blending import RAW
-from inpaint_model.document.color import quantise, srgb_from_linear
+from inpaint_model.document.color import quantize, srgb_from_linear
 from inpaint_model.document.document_image import DocumentPicture
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
@@ -81,7 +81,7 @@ def test_only_the_hole_changes_at_any_depth(dtype: Any, channels: int, linear: b
     )
 )
 def test_a_model_that_returns_what_it_sees_returns_the_picture(frame: Frame) -> None:
-    pixels = quantise(smooth_picture(200, 160), np.uint16)
+    pixels = quantize(smooth_picture(200, 160), np.uint16)
     picture = DocumentPicture(pixels)
     dot = Hole(box_coverage(200, 160, Box(int(frame.cx), int(frame.cy), 1, 1), 1))
     seen = place(picture, dot, frame, 128).source.erased.astype(np.float32) / np.float32(255)
@@ -117,7 +117,7 @@ def test_a_linear_document_shows_the_model_the_same_picture() -> None:
     kinds = [
         DocumentPicture(linear, linear=True),
         DocumentPicture(srgb_from_linear(linear)),
-        DocumentPicture(quantise(srgb_from_linear(linear), np.uint8)),
+        DocumentPicture(quantize(srgb_from_linear(linear), np.uint8)),
     ]
     views = [place(k, Hole(coverage), Frame(45, 35, 50, 10), 32).source.erased for k in kinds]
     for view in views[1:]:
@@ -125,7 +125,7 @@ def test_a_linear_document_shows_the_model_the_same_picture() -> None:
 
 
 def test_transparent_pixels_are_a_hole_for_the_model_and_stay_transparent() -> None:
-    pixels = quantise(smooth_picture(90, 70, 4), np.uint8)
+    pixels = quantize(smooth_picture(90, 70, 4), np.uint8)
     pixels[:, :30] = 0
     coverage = box_coverage(90, 70, Box(40, 30, 10, 10))
     picture = DocumentPicture(pixels)
@@ -137,7 +137,7 @@ def test_transparent_pixels_are_a_hole_for_the_model_and_stay_transparent() -> N
     assert (result[coverage > 0][:, 3] == 255).all()
 
 
-def test_a_fill_over_transparency_takes_its_own_colour() -> None:
+def test_a_fill_over_transparency_takes_its_own_color() -> None:
     pixels = np.zeros((40, 40, 4), np.uint8)
     coverage = box_coverage(40, 40, Box(10, 10, 20, 20), 128)
     picture = DocumentPicture(pixels)
@@ -147,7 +147,7 @@ def test_a_fill_over_transparency_takes_its_own_colour() -> None:
 
 
 def test_beyond_the_document_and_the_crop_is_hole_unless_the_overview_shows_it() -> None:
-    whole = quantise(smooth_picture(400, 300), np.uint8)
+    whole = quantize(smooth_picture(400, 300), np.uint8)
     crop = DocumentPicture(whole[100:200, 150:250], origin=(150, 100), size=(400, 300))
     coverage = box_coverage(100, 100, Box(45, 45, 10, 10))
     frame = Frame(200, 150, 320, 0)  # reaches 10 px beyond the top and the bottom
@@ -238,7 +238,7 @@ def test_any_size_and_any_selection_can_be_filled(
     width: int, height: int, channels: int, dtype: Any, seed: int, side: float
 ) -> None:
     random = np.random.default_rng(seed)
-    pixels = quantise(random.random((height, width, channels), np.float32), dtype)
+    pixels = quantize(random.random((height, width, channels), np.float32), dtype)
     coverage = (random.random((height, width)) < 0.1).astype(np.uint8) * np.uint8(200)
     coverage[random.integers(height), random.integers(width)] = 255
     y, x = np.argwhere(coverage)[0]

@@ -25,7 +25,7 @@ frames_strategy = st.builds(
 
 
 def position_coded(width: int, height: int) -> FloatImage:
-    """A picture whose channels are the x and the y of each pixel's centre."""
+    """A picture whose channels are the x and the y of each pixel's center."""
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     return np.stack([x, y], axis=2).astype(np.float32)
 

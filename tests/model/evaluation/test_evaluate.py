@@ -16,11 +16,11 @@ from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.mask_sets import MASK_SETS, mask_set
-from inpaint_model.evaluation.measure import Bench
+from inpaint_model.evaluation.measure import EvaluationContext
 from inpaint_model.evaluation.methods import (
     BASELINES,
     Identity,
-    MeanColour,
+    MeanColor,
     Model,
     Samples,
     candidate_seed,
@@ -163,7 +163,7 @@ def test_everything_is_measured_written_and_shown(
     assert status == 0
     report = json.loads((out / "report.json").read_text("utf-8"))
     rows = {(row["set"], row["seed"], row["method"]): row for row in report["rows"]}
-    filled = {"model", "samples", "Telea", "Navier-Stokes", "mean colour"}
+    filled = {"model", "samples", "Telea", "Navier-Stokes", "mean color"}
     assert {key[2] for key in rows if key[:2] == ("easy", 1)} == filled
     assert {key[2] for key in rows if key[0] == "whole"} == {"model", "samples"}
     model = rows["easy", 0, "model"]
@@ -175,10 +175,14 @@ def test_everything_is_measured_written_and_shown(
     assert {"precision768", "recall768"} <= set(model["numbers"])
     # the generator's own pictures do not depend on the masks
     assert rows["easy", 0, "samples"]["numbers"] == rows["whole", 0, "samples"]["numbers"]
-    original, halves = report["anchors"]
+    original, split_half = report["anchors"]
     assert original["numbers"]["kid768_x1000"] == pytest.approx(0, abs=1e-6)
     assert original["numbers"]["fid768"] == pytest.approx(0, abs=1e-6)
-    assert halves["intervals"]["kid768_x1000"][0] <= 0 <= halves["intervals"]["kid768_x1000"][1]
+    assert (
+        split_half["intervals"]["kid768_x1000"][0]
+        <= 0
+        <= split_half["intervals"]["kid768_x1000"][1]
+    )
     assert {entry["set"] for entry in report["against_baselines"]} == {"easy", "tenths"}
     printed = capsys.readouterr().out
     assert "KID768 x1000" in printed
@@ -216,7 +220,7 @@ def test_without_judges_and_without_a_bundle_there_are_still_baselines(
     out = tmp_path / "out"
     assert command("--images", images, "--out", out, "--resolution", 16, "--sets", "easy") == 0
     report = json.loads((out / "report.json").read_text("utf-8"))
-    assert {row["method"] for row in report["rows"]} == {"Telea", "Navier-Stokes", "mean colour"}
+    assert {row["method"] for row in report["rows"]} == {"Telea", "Navier-Stokes", "mean color"}
     assert report["rows"][0]["numbers"]["psnr"] > 10
     assert len(report["masks"]) == 3
 
@@ -276,9 +280,11 @@ def test_more_samples_than_originals_are_drawn_from_the_same_seeds(
     assert not np.array_equal(draw_all(flat, 0, 3), few)
     assert np.array_equal(draw_all(flat.untruncated(), 0, 3), few)
     pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
-    bench = Bench(pictures, feature_networks.load_judges([judges]), tmp_path / "cache")
+    context = EvaluationContext(
+        pictures, feature_networks.load_evaluation_networks([judges]), tmp_path / "cache"
+    )
     for count in (3, 5, 5):
-        assert len(bench.samples(samples, 0, count).features["768"]) == count
+        assert len(context.samples(samples, 0, count).features["768"]) == count
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 2
 
 
@@ -357,12 +363,12 @@ def test_baselines_fill_the_hole_and_nothing_else(method: Identity) -> None:
         assert everything.min() == everything.max() == 128
 
 
-def test_mean_colour_is_the_mean_of_the_known_pixels() -> None:
+def test_mean_color_is_the_mean_of_the_known_pixels() -> None:
     picture = np.zeros((4, 4, 3), np.uint8)
     picture[0] = 100
     hole = np.zeros((4, 4), bool)
     hole[1:3] = True
-    assert MeanColour().fill(picture, hole, 0).composite[1, 0].tolist() == [50, 50, 50]
+    assert MeanColor().fill(picture, hole, 0).composite[1, 0].tolist() == [50, 50, 50]
 
 
 def test_every_picture_and_candidate_has_a_seed_of_its_own() -> None:
@@ -381,23 +387,23 @@ def test_every_picture_and_candidate_has_a_seed_of_its_own() -> None:
 def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path) -> None:
     pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
     masks = mask_set("easy", 0, 4, RESOLUTION, tmp_path)
-    bench = Bench(pictures, feature_networks.Judges(), tmp_path / "cache")
+    context = EvaluationContext(pictures, feature_networks.EvaluationNetworks(), tmp_path / "cache")
 
     def files() -> int:
         return len(list((tmp_path / "cache").glob("*.npz")))
 
-    first = bench.measure(MeanColour(), masks)
+    first = context.measure(MeanColor(), masks)
     assert files() == 1
-    assert bench.measure(MeanColour(), masks).values.keys() == first.values.keys()
+    assert context.measure(MeanColor(), masks).values.keys() == first.values.keys()
     assert files() == 1
-    bench.measure(Identity(), masks)
-    bench.measure(MeanColour(), replace(masks, sha256="other"))
-    Bench(pictures.flip(3), feature_networks.Judges(), tmp_path / "cache").measure(
-        MeanColour(), masks
-    )
-    Bench(pictures, feature_networks.Judges({"file": "other"}), tmp_path / "cache").measure(
-        MeanColour(), masks
-    )
+    context.measure(Identity(), masks)
+    context.measure(MeanColor(), replace(masks, sha256="other"))
+    EvaluationContext(
+        pictures.flip(3), feature_networks.EvaluationNetworks(), tmp_path / "cache"
+    ).measure(MeanColor(), masks)
+    EvaluationContext(
+        pictures, feature_networks.EvaluationNetworks({"file": "other"}), tmp_path / "cache"
+    ).measure(MeanColor(), masks)
     assert files() == 5
 
 

@@ -60,7 +60,7 @@ def test_a_scene_shows_the_picture_where_it_says() -> None:
     assert scenes.views.shape == (200, 4, 64, 64)
     assert 0.5 < scenes.present.float().mean() < 0.8
     side = 2**scenes.log_side
-    inside = frame_coordinates(scenes.centre, side, scenes.angle, 64)
+    inside = frame_coordinates(scenes.center, side, scenes.angle, 64)
     disc = (inside[..., 0] ** 2 + (inside[..., 1] - 0.3) ** 2 < 0.1) & (scenes.views[:, 3] > 0)
     large = side * 64 > 20
     darkness = [
@@ -82,8 +82,8 @@ def test_scrambled_pictures_keep_their_pixels_but_not_their_places() -> None:
 
 def test_the_frame_in_a_scene_is_the_frame_of_the_document() -> None:
     """The scenes' convention (-1..1 across the view, radians) against the document's matrix."""
-    centre, side, angle = torch.tensor([[0.2, -0.1]]), torch.tensor([0.4]), torch.tensor([0.5])
-    inside = frame_coordinates(centre, side, angle, 64)[0].reshape(-1, 2).numpy()
+    center, side, angle = torch.tensor([[0.2, -0.1]]), torch.tensor([0.4]), torch.tensor([0.5])
+    inside = frame_coordinates(center, side, angle, 64)[0].reshape(-1, 2).numpy()
     frame = Frame(32 + 0.2 * 32, 32 - 0.1 * 32, 0.4 * 64, math.degrees(0.5))
     x, y = np.meshgrid(np.arange(64) + 0.5, np.arange(64) + 0.5)
     points = np.stack([x.ravel(), y.ravel()], axis=1)
@@ -116,7 +116,7 @@ def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
     options = FramerTraining(total_kimg=1.024, batch_size=32, snapshot_kimg=0.256, lr=0.004)
     whole = train_framer(options, SMALL, pictures, RunFolder(tmp_path / "whole"))
     lines = (tmp_path / "whole" / "stats.jsonl").read_text().splitlines()
-    first, last = (float(line.split('"centre": ')[1].split(",")[0]) for line in lines[::3])
+    first, last = (float(line.split('"center": ')[1].split(",")[0]) for line in lines[::3])
     assert last < 0.8 * first
 
     deadline, folder = Deadline(), RunFolder(tmp_path / "cut")
@@ -605,9 +605,9 @@ def test_refining_finds_the_frame_that_the_model_reproduces(wrong: Frame) -> Non
     assert found == pytest.approx(model.truth, abs=1e-6)
 
 
-def test_all_neighbours_of_a_frame_are_near_it() -> None:
+def test_all_neighbors_of_a_frame_are_near_it() -> None:
     frame = Frame(10, 20, 100, 30)
-    for other in refining.neighbours(frame):
+    for other in refining.neighbors(frame):
         assert math.hypot(other.cx - frame.cx, other.cy - frame.cy) <= 3.001
         assert other.side == pytest.approx(frame.side, rel=0.071)
         assert abs(other.angle - frame.angle) <= 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inpaint_model.importing import CheckpointError, import_checkpoint
 
 TINY = Sizes()
-LABELLED = Sizes(c_dim=3, z_dim=10)
+LABELED = Sizes(c_dim=3, z_dim=10)
 
 
 def close(output: torch.Tensor, expected: torch.Tensor) -> bool:
@@ -28,7 +28,7 @@ def latents(sizes: Sizes, count: int) -> tuple[torch.Tensor, torch.Tensor | None
     return z, c
 
 
-@pytest.mark.parametrize("sizes", [TINY, LABELLED], ids=["plain", "labels"])
+@pytest.mark.parametrize("sizes", [TINY, LABELED], ids=["plain", "labels"])
 @pytest.mark.parametrize("conv_clamp", [None, 1.5], ids=["fp32", "clamped"])
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
 def test_both_networks_compute_what_the_file_says(
@@ -160,7 +160,7 @@ def test_the_embedded_source_never_runs(tmp_path: Path) -> None:
     ("other", "reason"),
     [
         (Sizes(64, (8, 8, 6, 4, 4)), "has a discriminator of 64 px beside a generator of 32 px"),
-        (LABELLED, "has a discriminator of 3 classes beside a generator of 0"),
+        (LABELED, "has a discriminator of 3 classes beside a generator of 0"),
     ],
 )
 def test_networks_must_belong_together(tmp_path: Path, other: Sizes, reason: str) -> None:

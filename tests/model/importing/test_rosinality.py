@@ -23,7 +23,7 @@ def latents(sizes: Sizes, count: int = 4) -> torch.Tensor:
 
 
 def training_checkpoint(g: Tensors, d: Tensors) -> dict[str, object]:
-    """What train.py saves: optimisers, options as an argparse.Namespace, and no mean latent."""
+    """What train.py saves: optimizers, options as an argparse.Namespace, and no mean latent."""
     adam = {
         "state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.zeros(4)}},
         "param_groups": [{"lr": 0.002, "betas": (0.0, 0.99), "params": [0], "amsgrad": False}],

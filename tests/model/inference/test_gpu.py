@@ -93,7 +93,7 @@ def test_a_code_does_not_depend_on_its_companions() -> None:
 
 
 def test_work_that_cannot_be_recorded_runs_without_a_graph() -> None:
-    """A read in the middle is what CUDA forbids; the device works on afterwards."""
+    """A read in the middle is what CUDA forbids; the device works on afterward."""
 
     class Reading(EagerPasses):
         def render(self, encoding: Encoding, ws: torch.Tensor) -> torch.Tensor:
@@ -154,7 +154,7 @@ def test_both_trainings_run(bf16: bool, tmp_path: Path) -> None:
     options = replace(options, ada_target=0.0, pl_weight=0.0 if bf16 else 2.0)
     train_generator(options, G, D, pictures, RunFolder(tmp_path / "g"), device=device)
     fill = InpainterTraining(total_kimg=0.064, tick_kimg=0.016, bf16=bf16, real_fraction=0.5)
-    fill = replace(fill, discriminator_kimg=0.016, ramp_kimg=0.016)
+    fill = replace(fill, d_warmup_kimg=0.016, ramp_kimg=0.016)
     perceptual = PerceptualLoss(discriminator_features(D.to(device)))
     folder = RunFolder(tmp_path / "i")
     train_inpainter(fill, tiny_model(), D, perceptual, folder, pictures=pictures, device=device)

@@ -34,7 +34,7 @@ def upfirdn_reference(x: Tensor, up: int, down: int, padding: int, gain: float) 
 def modulated_reference(
     x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, up: bool
 ) -> Tensor:
-    """StyleGAN2, equations 1 and 3: scale the weights, normalise them, one sample at a time."""
+    """StyleGAN2, equations 1 and 3: scale the weights, normalize them, one sample at a time."""
     outputs = []
     for sample, style in zip(x, styles, strict=True):
         w = weight * style[None, :, None, None]
@@ -55,7 +55,7 @@ def rand(*shape: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("size", [4, 7, 8])
 def test_upsample_inserts_zeros_and_filters(size: int) -> None:
     x = rand(2, 3, size, size)
-    # padding (2, 1) on each axis: the filter's centre lies between two samples
+    # padding (2, 1) on each axis: the filter's center lies between two samples
     expected = upfirdn_reference(F.pad(x, [0, 0, 0, 0]), 2, 1, 2, 4.0)[..., :-1, :-1]
     torch.testing.assert_close(ops.upsample2d(x), expected)
 
@@ -111,7 +111,7 @@ def test_bias_act() -> None:
     torch.testing.assert_close(ops.bias_act(x, bias, linear=True), y)
 
 
-def test_equalised_learning_rate_keeps_unit_variance() -> None:
+def test_equalized_learning_rate_keeps_unit_variance() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         layer = ops.FullyConnectedLayer(256, 256, lr_multiplier=0.01)
@@ -120,6 +120,6 @@ def test_equalised_learning_rate_keeps_unit_variance() -> None:
     assert layer.weight.std().item() == pytest.approx(100, rel=0.1)
 
 
-def test_normalised_latents_have_unit_mean_square() -> None:
+def test_normalized_latents_have_unit_mean_square() -> None:
     x = ops.normalize_2nd_moment(rand(5, 16) * 7)
     torch.testing.assert_close(x.square().mean(dim=1), torch.ones(5, dtype=torch.float64))

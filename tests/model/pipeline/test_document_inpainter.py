@@ -149,7 +149,7 @@ def test_recipes_that_do_not_belong(document: DocumentInpainter, inpainter: Inpa
     other = DocumentInpainter(tiny_inpainter(seed=1))
     theirs = read_recipe(first(other, other.open(picture, mask)).recipe)
     with pytest.raises(OtherModelError, match="only candidates of one model can be mixed"):
-        document.edit(session, session.candidates[0], {}, mixing=Mixing(theirs, ("colours",)))
+        document.edit(session, session.candidates[0], {}, mixing=Mixing(theirs, ("colors",)))
     with pytest.raises(OtherModelError, match=r"^the recipe was made with the model 'tiny', not"):
         other.reopen(recipe, session.attachment())
     content = json.loads(recipe)
@@ -167,21 +167,21 @@ def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainte
         session,
         one.candidate,
         {},
-        mixing=Mixing(read_recipe(two.recipe), ("structure", "features", "colours")),
+        mixing=Mixing(read_recipe(two.recipe), ("structure", "features", "colors")),
     )
     np.testing.assert_allclose(whole.candidate.codes[0], two.candidate.codes[0], atol=1e-6)
     half = document.edit(
-        session, one.candidate, {}, mixing=Mixing(read_recipe(two.recipe), ("colours",), 0.5)
+        session, one.candidate, {}, mixing=Mixing(read_recipe(two.recipe), ("colors",), 0.5)
     )
     np.testing.assert_array_equal(half.candidate.codes[0][:7], one.candidate.codes[0][:7])
     assert half.candidate.mixing is not None
     assert half.candidate.mixing.amount == 0.5
     photograph = DocumentPicture(noise(60, 50, 3))
-    taken = document.edit(session, one.candidate, {}, mixing=Mixing(photograph, ("colours",)))
+    taken = document.edit(session, one.candidate, {}, mixing=Mixing(photograph, ("colors",)))
     assert taken.composite.tobytes() != one.composite.tobytes()
     beside = DocumentPicture(noise(20, 20, 3), origin=(900, 900))
     with pytest.raises(ValueError, match=r"^the picture to mix shows nothing"):
-        document.edit(session, one.candidate, {}, mixing=Mixing(beside, ("colours",)))
+        document.edit(session, one.candidate, {}, mixing=Mixing(beside, ("colors",)))
 
 
 def test_holes_far_apart_are_filled_each_through_its_own_frame(

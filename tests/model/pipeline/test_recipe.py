@@ -41,7 +41,7 @@ recipes = st.builds(
     seed=st.integers(0, 2**32 - 1),
     truncation_psi=st.floats(0, 1),
     edits=st.dictionaries(st.text(max_size=8), st.floats(-9, 9), max_size=3),
-    mixing=st.none() | st.builds(MixingNote, st.just(("structure", "colours")), st.floats(0, 1)),
+    mixing=st.none() | st.builds(MixingNote, st.just(("structure", "colors")), st.floats(0, 1)),
     document=st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
     box=boxes,
     blending=st.builds(

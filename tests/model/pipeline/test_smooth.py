@@ -85,7 +85,7 @@ def test_its_recipe_makes_it_again(document: DocumentInpainter) -> None:
 def test_it_cannot_be_edited_drawn_again_or_mixed(document: DocumentInpainter) -> None:
     session = document.open(wall(), spot())
     fill, other = document.smooth(session), next(document.fill(session, [3]))
-    mixing = Mixing(read_recipe(other.recipe), ("colours",))
+    mixing = Mixing(read_recipe(other.recipe), ("colors",))
     changes: list[tuple[dict[str, float], dict[str, Any]]] = [
         ({"brighter": 1.0}, {}),
         ({}, {"seed": 4}),
@@ -97,7 +97,7 @@ def test_it_cannot_be_edited_drawn_again_or_mixed(document: DocumentInpainter) -
             document.edit(session, fill.candidate, edits, **how)
     with pytest.raises(RecipeError, match="smooth fill, which has no styles"):
         document.edit(
-            session, other.candidate, {}, mixing=Mixing(read_recipe(fill.recipe), ("colours",))
+            session, other.candidate, {}, mixing=Mixing(read_recipe(fill.recipe), ("colors",))
         )
     same = document.edit(session, fill.candidate, {"brighter": 0.0})
     np.testing.assert_array_equal(same.composite, fill.composite)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.progress import Stats
 from inpaint_model.training.projected.diffaugment import (
     blurred,
@@ -32,7 +32,7 @@ class TestProjectedAdversary:
     def adversary(self, network: Path) -> ProjectedAdversary:
         P = tiny_projected(network).train()
         P.calibrate(rand(8, 3, 32, 32))
-        return ProjectedAdversary(P, 0.01, 0.7, 1.0, 3, Stats(), World())
+        return ProjectedAdversary(P, 0.01, 0.7, 1.0, 3, Stats(), DistributedContext())
 
     @pytest.mark.slow
     def test_gradients_go_where_they_belong(self, network: Path) -> None:
@@ -59,7 +59,7 @@ class TestProjectedAdversary:
             found = [p.grad for p in adversary.network.heads.parameters()]
             return [gradient.clone() for gradient in found if gradient is not None]
 
-        loss, said = adversary.loss(G, adversary.chance(now, len(G)))
+        loss, said = adversary.loss(G, adversary.random_inputs(now, len(G)))
         assert G.grad is None  # the heads' gradient stays with the heads
         for found, wanted in zip(grads(), on_fakes, strict=True):
             torch.testing.assert_close(found, wanted)
@@ -88,7 +88,7 @@ class TestProjectedAdversary:
         fake, real, states = rand(4, 3, 32, 32), rand(4, 3, 32, 32, seed=1), []
         for fakes in (fake, fake.clone().requires_grad_(True)):
             adversary = self.adversary(network)
-            verdict = adversary.loss(fakes, adversary.chance(Moment(0, 0), len(fakes)))
+            verdict = adversary.loss(fakes, adversary.random_inputs(Moment(0, 0), len(fakes)))
             adversary.learn(Moment(0, 0), real, verdict.numbers)
             states.append(adversary.network.state_dict())
         assert all(torch.equal(x, states[1][name]) for name, x in states[0].items())
@@ -98,13 +98,13 @@ class TestProjectedAdversary:
         """Their loss falls below that of guessing, 2: noise is not what blobs are."""
         stats = Stats()
         adversary = ProjectedAdversary(
-            self.adversary(network).network, 0.01, 0.5, 0.0, 3, stats, World()
+            self.adversary(network).network, 0.01, 0.5, 0.0, 3, stats, DistributedContext()
         )
         means = []
         for step in range(40):
             real = F.interpolate(rand(8, 3, 4, 4, seed=step), size=(32, 32), mode="bilinear")
             now, fake = Moment(8 * step, step), rand(8, 3, 32, 32, seed=100 + step)
-            verdict = adversary.loss(fake, adversary.chance(now, 8))
+            verdict = adversary.loss(fake, adversary.random_inputs(now, 8))
             adversary.learn(now, real, verdict.numbers)
             means.append(stats.take(Path("state"), 0))
         last = {name: sum(m[name] for m in means[-8:]) / 8 for name in means[0]}

@@ -13,17 +13,17 @@ from inpaint_model.training.augment.filters import octave_bands
 from inpaint_model.training.augment.pipe import (
     AdaController,
     AugmentPipe,
-    Draw,
+    RandomBatch,
     add_noise,
     amplified,
     blitted,
     cut_out,
     random_affine,
     random_blit,
-    random_colour,
+    random_color,
     random_gains,
-    recolour,
-    recoloured,
+    recolor,
+    recolored,
     resampled,
     sampled,
 )
@@ -82,7 +82,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
     def double_pipe(x: Tensor) -> Tensor:
         moved = blitted(x, torch.tensor([1, 0]), torch.tensor([3, 1]), torch.tensor([[1, 0]] * 2))
-        return cut_out(moved * 2, Draw(1.0, 2, generator(4)))
+        return cut_out(moved * 2, RandomBatch(1.0, 2, generator(4)))
 
     assert torch.autograd.gradcheck(double_pipe, images)
     single = pictures(2, 16).requires_grad_()
@@ -137,12 +137,12 @@ def test_blits_are_mirror_quarter_turns_and_shift() -> None:
 
 
 def test_blits_are_drawn_as_in_the_paper() -> None:
-    flip, turn, shift = random_blit(Draw(1.0, 20000, generator()), 64)
+    flip, turn, shift = random_blit(RandomBatch(1.0, 20000, generator()), 64)
     assert flip.float().mean() == pytest.approx(0.5, abs=0.02)
     assert torch.bincount(turn, minlength=4) / 20000 == pytest.approx([0.25] * 4, abs=0.02)
     assert shift.abs().max() == 8
     assert shift.float().std().item() == pytest.approx(16 / math.sqrt(12), rel=0.03)
-    flip, turn, shift = random_blit(Draw(0.2, 20000, generator()), 64)
+    flip, turn, shift = random_blit(RandomBatch(0.2, 20000, generator()), 64)
     assert flip.float().mean() == pytest.approx(0.1, abs=0.01)
     assert (turn != 0).float().mean() == pytest.approx(0.15, abs=0.01)
 
@@ -165,7 +165,7 @@ def resampled_slowly(channel: NDArray[np.float64], matrix: NDArray[np.float64]) 
     doubled[::2, ::2] = wide
     for axis in (0, 1):
         doubled = ndimage.convolve1d(doubled, taps / taps.sum() * 2, axis=axis, origin=-1)
-    # Sample k of the doubled row lies at (k + 0.5) / 2 pixels; convolve1d's even kernel is centred
+    # Sample k of the doubled row lies at (k + 0.5) / 2 pixels; convolve1d's even kernel is centered
     # between two samples, and origin -1 chooses the upper one of them.
     inverse = np.linalg.inv(matrix[:, :2])
     at = (np.arange(-6, 2 * size + 6) + 0.5) / size - 1
@@ -217,7 +217,7 @@ def test_sampling_and_its_two_derivatives_agree_with_gathering_and_weighting() -
 
 def test_warping_agrees_with_filtering_and_sampling_step_by_step() -> None:
     images = pictures(6, 16)
-    matrix, _ = random_affine(Draw(1.0, 6, generator(3)))
+    matrix, _ = random_affine(RandomBatch(1.0, 6, generator(3)))
     moved = resampled(images, matrix)
     for n in range(6):
         for channel in range(3):
@@ -243,13 +243,13 @@ def test_a_shift_moves_the_picture_the_right_way() -> None:
 
 def test_shrinking_does_not_alias() -> None:
     stripes = torch.ones(1, 3, 64, 64)
-    stripes[..., ::2] = -1  # the finest there are; halved they can only be grey
+    stripes[..., ::2] = -1  # the finest there are; halved they can only be gray
     half = torch.tensor([[[0.5, 0, 0], [0, 0.5, 0]]])
     assert resampled(stripes, half).abs().mean() < 0.03
 
 
 def test_geometry_is_drawn_as_in_the_paper() -> None:
-    matrix, changed = random_affine(Draw(1.0, 20000, generator()))
+    matrix, changed = random_affine(RandomBatch(1.0, 20000, generator()))
     assert changed.all()
     linear, shift = matrix[:, :, :2].double(), matrix[:, :, 2] / 2
     size = torch.linalg.det(linear).log2() / 2
@@ -259,23 +259,23 @@ def test_geometry_is_drawn_as_in_the_paper() -> None:
     assert stretch.square().mean().sqrt().item() == pytest.approx(0.2, rel=0.03)
     assert shift.std(dim=0).tolist() == pytest.approx([0.125, 0.125], rel=0.03)
     p = 0.3
-    matrix, changed = random_affine(Draw(p, 20000, generator()))
+    matrix, changed = random_affine(RandomBatch(p, 20000, generator()))
     assert changed.float().mean().item() == pytest.approx(1 - (1 - p) ** 4, abs=0.01)
 
 
-# --- colour -------------------------------------------------------------------------------------
+# --- color -------------------------------------------------------------------------------------
 
 
-def test_colour_is_brightness_contrast_flip_hue_and_saturation_in_turn() -> None:
+def test_color_is_brightness_contrast_flip_hue_and_saturation_in_turn() -> None:
     count, p = 40, 0.6
     images = pictures(count, 4)
-    matrix, offset, _ = random_colour(Draw(p, count, generator(1)))
-    draw = Draw(p, count, generator(1))
-    brightness = draw.chance(draw.normal(0.2), 0).numpy()
-    contrast = draw.chance(draw.octaves(0.5), 1).numpy()
-    flip = draw.chance(draw.integer(2), 0).numpy()
-    hue = draw.chance(draw.uniform(-math.pi, math.pi), 0).numpy()
-    saturation = draw.chance(draw.octaves(1.0), 1).numpy()
+    matrix, offset, _ = random_color(RandomBatch(p, count, generator(1)))
+    draw = RandomBatch(p, count, generator(1))
+    brightness = draw.with_probability(draw.normal(0.2), 0).numpy()
+    contrast = draw.with_probability(draw.octaves(0.5), 1).numpy()
+    flip = draw.with_probability(draw.integer(2), 0).numpy()
+    hue = draw.with_probability(draw.uniform(-math.pi, math.pi), 0).numpy()
+    saturation = draw.with_probability(draw.octaves(1.0), 1).numpy()
     axis = np.ones(3) / math.sqrt(3)
     for n in range(count):
         pixels = images[n].flatten(1).T.double().numpy()  # [R * R, 3]
@@ -283,15 +283,15 @@ def test_colour_is_brightness_contrast_flip_hue_and_saturation_in_turn() -> None
         if flip[n]:
             pixels = pixels - 2 * pixels.mean(axis=1, keepdims=True)
         pixels = Rotation.from_rotvec(hue[n] * axis).apply(pixels)
-        grey = pixels.mean(axis=1, keepdims=True)
-        pixels = grey + (pixels - grey) * saturation[n]
-        ours = recoloured(images[n : n + 1], matrix[n : n + 1], offset[n : n + 1])
+        gray = pixels.mean(axis=1, keepdims=True)
+        pixels = gray + (pixels - gray) * saturation[n]
+        ours = recolored(images[n : n + 1], matrix[n : n + 1], offset[n : n + 1])
         assert ours[0].flatten(1).T.numpy() == pytest.approx(pixels, abs=1e-4)
 
 
-def test_colour_leaves_the_share_of_pictures_alone_that_it_should() -> None:
+def test_color_leaves_the_share_of_pictures_alone_that_it_should() -> None:
     images = pictures(4000, 2)
-    changed = (recolour(images, Draw(0.3, 4000, generator())) != images).flatten(1).any(dim=1)
+    changed = (recolor(images, RandomBatch(0.3, 4000, generator())) != images).flatten(1).any(dim=1)
     untouched = 0.7**4 * (1 - 0.15)
     assert 1 - changed.float().mean().item() == pytest.approx(untouched, abs=0.025)
 
@@ -323,12 +323,12 @@ def test_amplifying_is_filtering_each_axis_with_the_gains() -> None:
 
 
 def test_gains_keep_the_expected_power() -> None:
-    gains, changed = random_gains(Draw(1.0, 5000, generator()))
+    gains, changed = random_gains(RandomBatch(1.0, 5000, generator()))
     power = (torch.tensor([10.0, 1, 1, 1]) / 13 * gains.square()).sum(dim=1)
     assert changed.all()
     assert power.min().item() == pytest.approx(1, abs=1e-4)
     assert power.max().item() == pytest.approx(1, abs=1e-4)
-    _, changed = random_gains(Draw(0.1, 5000, generator()))
+    _, changed = random_gains(RandomBatch(0.1, 5000, generator()))
     assert changed.float().mean().item() == pytest.approx(1 - 0.9**4, abs=0.02)
 
 
@@ -337,23 +337,23 @@ def test_gains_keep_the_expected_power() -> None:
 
 def test_noise_is_half_normal_in_strength() -> None:
     images = torch.zeros(3000, 3, 8, 8)
-    strength = add_noise(images, Draw(1.0, 3000, generator())).flatten(1).std(dim=1)
+    strength = add_noise(images, RandomBatch(1.0, 3000, generator())).flatten(1).std(dim=1)
     assert strength.square().mean().sqrt().item() == pytest.approx(0.1, rel=0.05)
     assert strength.median().item() == pytest.approx(0.0674, rel=0.06)
-    noisy = add_noise(images, Draw(0.25, 3000, generator())).flatten(1).any(dim=1)
+    noisy = add_noise(images, RandomBatch(0.25, 3000, generator())).flatten(1).any(dim=1)
     assert noisy.float().mean().item() == pytest.approx(0.25, abs=0.03)
 
 
-def test_cutout_greys_a_square_of_half_the_side() -> None:
+def test_cutout_grays_a_square_of_half_the_side() -> None:
     images = torch.ones(400, 3, 32, 32)
-    hidden = cut_out(images, Draw(1.0, 400, generator()))[:, 0] == 0
+    hidden = cut_out(images, RandomBatch(1.0, 400, generator()))[:, 0] == 0
     for mask in hidden:
         rows, columns = mask.any(dim=1), mask.any(dim=0)
         assert torch.equal(mask, rows[:, None] & columns[None, :])  # a rectangle
         assert 8 <= rows.sum() <= 16
         assert 8 <= columns.sum() <= 16
     assert hidden.float().mean().item() == pytest.approx((0.5 * 0.875) ** 2, abs=0.02)
-    some = cut_out(images, Draw(0.25, 400, generator()))[:, 0] == 0
+    some = cut_out(images, RandomBatch(0.25, 400, generator()))[:, 0] == 0
     assert some.flatten(1).any(dim=1).float().mean().item() == pytest.approx(0.25, abs=0.07)
 
 

@@ -16,8 +16,8 @@ from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.training.autoencoding import (
     VariationalEncoder,
-    code_rate,
     find_encoder,
+    kl_divergence,
     reconstruct,
     save_encoder,
 )
@@ -36,14 +36,14 @@ ALONE = GeneratorTraining(
     pl_weight=0,
     tick_kimg=0.08,
     snapshot_kimg=1,
-    autoencoder_weight=1,
-    warm_start_kimg=1,
+    vae_weight=1,
+    reconstruction_only_kimg=1,
     random_noise=False,
     ema_kimg=0.02,
 )
 
 
-def two_colours(count: int = 16, R: int = 32) -> PictureSet:
+def two_colors(count: int = 16, R: int = 32) -> PictureSet:
     """Light and dark pictures: a code of one bit tells all about them."""
     pixels = torch.full((count, 3, R, R), 40, dtype=torch.uint8)
     pixels[::2] = 215
@@ -64,14 +64,14 @@ def code_of(E: VariationalEncoder, images: Tensor) -> Tensor:
 
 class TestRate:
     def test_the_prior_itself_costs_nothing(self) -> None:
-        assert torch.equal(code_rate(torch.zeros(3, 5), torch.zeros(3, 5)), torch.zeros(3))
+        assert torch.equal(kl_divergence(torch.zeros(3, 5), torch.zeros(3, 5)), torch.zeros(3))
 
     def test_against_the_divergence_of_torch(self) -> None:
         rng = torch.Generator().manual_seed(0)
         mean, log_variance = torch.randn(2, 6, 9, generator=rng)
         normal = torch.distributions.Normal(mean, (log_variance / 2).exp())
         wanted = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0.0, 1.0))
-        assert torch.allclose(code_rate(mean, log_variance), wanted.sum(dim=1), atol=1e-5)
+        assert torch.allclose(kl_divergence(mean, log_variance), wanted.sum(dim=1), atol=1e-5)
 
 
 class TestEncoder:
@@ -95,7 +95,7 @@ class TestTraining:
     @pytest.mark.slow
     def test_codes_tell_pictures_apart(self, tmp_path: Path) -> None:
         G, D, E = networks()
-        pictures = two_colours()
+        pictures = two_colors()
         G_ema = train_generator(ALONE, G, D, pictures, RunFolder(tmp_path), E=E)
         images = pictures.batch(torch.arange(16))
         draw = torch.randn(16, G.config.z_dim, generator=torch.Generator().manual_seed(0))
@@ -112,17 +112,17 @@ class TestTraining:
         options = replace(
             ALONE,
             total_kimg=0.064,
-            warm_start_kimg=0.016,
-            discriminator_kimg=0.016,
+            reconstruction_only_kimg=0.016,
+            d_warmup_kimg=0.016,
             tick_kimg=0.008,
             snapshot_kimg=0.016,
         )
         whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
         G, D, E = networks()
-        train_generator(options, G, D, two_colours(), whole, E=E)
+        train_generator(options, G, D, two_colors(), whole, E=E)
         for kimg in (0.032, 0.064):
             G, D, E = networks()
-            train_generator(replace(options, total_kimg=kimg), G, D, two_colours(), parts, E=E)
+            train_generator(replace(options, total_kimg=kimg), G, D, two_colors(), parts, E=E)
         first, second = load_file(whole.state_path), load_file(parts.state_path)
         assert first.keys() == second.keys()
         assert all(torch.equal(first[key], second[key]) for key in first)
@@ -132,23 +132,23 @@ class TestTraining:
         G, D, E = networks()
         before = {name: value.clone() for name, value in D.state_dict().items()}
         options = replace(ALONE, total_kimg=0.016)
-        train_generator(options, G, D, two_colours(), RunFolder(tmp_path), E=E)
+        train_generator(options, G, D, two_colors(), RunFolder(tmp_path), E=E)
         assert all(torch.equal(value, before[name]) for name, value in D.state_dict().items())
 
     def test_needs_its_encoder(self, tmp_path: Path) -> None:
         G, D, _ = networks()
         with pytest.raises(ValueError, match="needs an encoder"):
-            train_generator(ALONE, G, D, two_colours(), RunFolder(tmp_path))
+            train_generator(ALONE, G, D, two_colors(), RunFolder(tmp_path))
 
     def test_a_warm_start_without_reconstruction_would_learn_nothing(self, tmp_path: Path) -> None:
         G, D, E = networks()
-        options = replace(ALONE, autoencoder_weight=0)
-        with pytest.raises(ValueError, match="give autoencoder_weight"):
-            train_generator(options, G, D, two_colours(), RunFolder(tmp_path), E=E)
+        options = replace(ALONE, vae_weight=0)
+        with pytest.raises(ValueError, match="give vae_weight"):
+            train_generator(options, G, D, two_colors(), RunFolder(tmp_path), E=E)
 
     def test_looking_changes_nothing(self) -> None:
         G, _, E = networks()
-        images, draw = two_colours().batch(torch.arange(4)), torch.zeros(4, G.config.z_dim)
+        images, draw = two_colors().batch(torch.arange(4)), torch.zeros(4, G.config.z_dim)
         before = G.mapping.w_avg.clone()
         reconstruct(E, G.eval(), images, draw)
         assert torch.equal(G.mapping.w_avg, before)
@@ -166,9 +166,11 @@ def test_from_the_command_line_and_on_at_twice_the_size(
         Image.new("RGB", (32, 32), (30 * index,) * 3).save(data / f"{index}.png")
     common = ["train", "generator", "--data", str(data), "--device", "cpu"]
     common += ["--preset", "compact-128"]
-    common += ["--autoencoder-weight", "1", "--total-kimg", "0.016", "--batch-size", "8"]
+    common += ["--vae-weight", "1", "--total-kimg", "0.016", "--batch-size", "8"]
     half, full = tmp_path / "half", tmp_path / "full"
-    assert main([*common, "--reduce", "4", "--warm-start-kimg", "1", "--out", str(half)]) == 0
+    assert (
+        main([*common, "--reduce", "4", "--reconstruction-only-kimg", "1", "--out", str(half)]) == 0
+    )
     common[common.index("0.016")] = "0.032"
     grow = ["--reduce", "2", "--grow-from", str(half / "bundle")]
     assert main([*common, *grow, "--out", str(full)]) == 0
@@ -182,4 +184,4 @@ def test_features_without_reconstruction_are_refused(
 ) -> None:
     arguments = ["train", "generator", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
     assert main([*arguments, "--features", "vgg.pt"]) == 2
-    assert "--autoencoder-weight as well" in capsys.readouterr().err
+    assert "--vae-weight as well" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.presets import preset
 from inpaint_model.training.autoencoding import VariationalEncoder
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.generator_phases import GeneratorDraws, mixed_styles
 from inpaint_model.training.inpainter_loop import train_inpainter
@@ -58,7 +58,7 @@ def two_classes(count: int = 24, R: int = 32) -> PictureSet:
     return PictureSet(names, pixels.to(torch.uint8), classes=classes, class_count=2)
 
 
-def labelled_zip(path: Path, count: int = 24) -> Path:
+def labeled_zip(path: Path, count: int = 24) -> Path:
     """The same pictures as NVIDIA's tools write them."""
     data = two_classes(count)
     assert data.classes is not None
@@ -96,16 +96,16 @@ def test_labels_are_drawn_as_often_as_the_pictures() -> None:
     weights = torch.tensor([3.0, 1.0] * 12)
     data, cpu = two_classes(), torch.device("cpu")
 
-    def drawn(world: World, nimg: int) -> Tensor:
+    def drawn(world: DistributedContext, nimg: int) -> Tensor:
         sampler = Sampler(24, 0, weights)
         draws = GeneratorDraws(options, G, data, sampler, 0.9, None, world, cpu)
         return draws.fakes(nimg, "G")["labels"]
 
-    steps = torch.cat([drawn(World(), 64 * step) for step in range(40)])
+    steps = torch.cat([drawn(DistributedContext(), 64 * step) for step in range(40)])
     assert steps.sum(dim=1).unique().tolist() == [1]
     assert steps[:, 0].mean().item() == pytest.approx(0.75, abs=0.03)
-    parts = [drawn(World(rank, 2), 0) for rank in range(2)]
-    assert torch.equal(torch.stack(parts, dim=1).flatten(0, 1), drawn(World(), 0))
+    parts = [drawn(DistributedContext(rank, 2), 0) for rank in range(2)]
+    assert torch.equal(torch.stack(parts, dim=1).flatten(0, 1), drawn(DistributedContext(), 0))
 
 
 def test_both_latents_of_a_picture_have_its_class() -> None:
@@ -144,7 +144,7 @@ def test_the_discriminators_logit_is_a_projection_on_its_class() -> None:
 @pytest.mark.parametrize("kind", ["D", "DE"])
 def test_continued_equals_uninterrupted(kind: str, tmp_path: Path) -> None:
     options = replace(SHORT, total_kimg=0.032, pl_interval=2, r1_interval=2, snapshot_kimg=9.0)
-    options = replace(options, autoencoder_weight=1.0 if "E" in kind else 0.0)
+    options = replace(options, vae_weight=1.0 if "E" in kind else 0.0)
     whole = train(tmp_path / "whole", options, kind)
     train(tmp_path / "parts", replace(options, total_kimg=0.016), kind)
     parts = train(tmp_path / "parts", options, kind, seed=5)  # the state overrides these
@@ -190,7 +190,7 @@ class TestInpainter:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = InpaintingModel(replace(tiny_model().config, generator=G.config), G)
-        model.measure_latents()
+        model.estimate_w_statistics()
         return model, D
 
     @pytest.mark.slow
@@ -201,7 +201,7 @@ class TestInpainter:
         D.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
         perceptual = PerceptualLoss(discriminator_features(conditional_networks(seed=3)[1]))
         options = replace(FILL, total_kimg=0.016, real_fraction=1.0, r1_interval=2)
-        options = replace(options, discriminator_kimg=0.0, ramp_kimg=0.0)
+        options = replace(options, d_warmup_kimg=0.0, ramp_kimg=0.0)
         before = D.mapping.embed.weight.detach().clone()
         run = RunFolder(tmp_path / "run")
         data = two_classes()
@@ -237,7 +237,7 @@ class TestCommand:
     def test_from_a_zip_to_samples_and_on(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        data, first, second = labelled_zip(tmp_path / "a.zip"), tmp_path / "1", tmp_path / "2"
+        data, first, second = labeled_zip(tmp_path / "a.zip"), tmp_path / "1", tmp_path / "2"
         assert main(self.command("--data", data, "--cond", "--out", first)) == 0
         assert "they are of 2 classes" in capsys.readouterr().out
         (line,) = (first / "options.jsonl").read_text("utf-8").splitlines()
@@ -294,7 +294,7 @@ class TestCommand:
     ) -> None:
         G, D = conditional_networks()
         bundle = save_bundle(tmp_path / "g", G, Card("g"), discriminator=D).folder
-        data, out = labelled_zip(tmp_path / "a.zip"), tmp_path / "fill"
+        data, out = labeled_zip(tmp_path / "a.zip"), tmp_path / "fill"
         command = ["train", "inpainter", "--generator", str(bundle), "--preset", "tiny"]
         command += ["--device", "cpu", "--total-kimg", "0.016", "--real-fraction", "0.5"]
         assert main([*command, "--data", str(data), "--out", str(out)]) == 0

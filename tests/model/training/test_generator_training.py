@@ -131,7 +131,7 @@ class TestProjectedGenerator:
             torch.manual_seed(seed)
             E = VariationalEncoder(G.config.z_dim) if "E" in kind else None
         weight = 1.0 if E is not None else 0.0
-        options = replace(SHORT, snapshot_kimg=9.0, autoencoder_weight=weight, **changes)
+        options = replace(SHORT, snapshot_kimg=9.0, vae_weight=weight, **changes)
         options = replace(options, total_kimg=kimg)
         P = tiny_projected(network, seed=seed)
         train_generator(options, G, D if "D" in kind else None, pictures(), run, P=P, E=E)
@@ -163,14 +163,14 @@ class TestProjectedGenerator:
 
     def test_at_first_the_heads_learn_alone(self, network: Path, tmp_path: Path) -> None:
         G, start = tiny_networks()[0], tiny_projected(network)
-        run = self.train(network, tmp_path / "run", "P", kimg=0.024, discriminator_kimg=0.024)
+        run = self.train(network, tmp_path / "run", "P", kimg=0.024, d_warmup_kimg=0.024)
         state = load_file(run.state_path)
         parameters = dict(G.named_parameters())
         assert all(torch.equal(x.detach(), state[f"G/{n}"]) for n, x in parameters.items())
         assert all(torch.equal(x.detach(), state[f"G_ema/{n}"]) for n, x in parameters.items())
         heads = dict(start.heads.named_parameters())
         assert not any(torch.equal(x, state[f"P/heads.{n}"]) for n, x in heads.items())
-        run = self.train(network, tmp_path / "run", "P", kimg=0.032, discriminator_kimg=0.024)
+        run = self.train(network, tmp_path / "run", "P", kimg=0.032, d_warmup_kimg=0.024)
         state = load_file(run.state_path)
         assert not all(torch.equal(x.detach(), state[f"G/{n}"]) for n, x in parameters.items())
 

@@ -17,7 +17,7 @@ from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.diagnostics import measure_dependence, warnings_of
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.edit_loss import edit_loss, moves, octaves, relative_error
 from inpaint_model.training.inpainter_loop import train_inpainter
 from inpaint_model.training.inpainter_step import (
@@ -66,7 +66,9 @@ class TestInpainter:
         for part in ("encoder.", "mixer.") + (("skip.",) if model.skip is not None else ()):
             assert any(k.startswith(part) for k in changed)
         last = records_of(run)[-1]
-        assert {"diversity", "by_encoder", "by_z", "loss_same", "loss_new"} <= set(last)
+        assert {"diversity", "sensitivity_encoder", "sensitivity_z", "loss_rg", "loss_rr"} <= set(
+            last
+        )
 
     @pytest.mark.slow
     def test_the_losses_fall(self, tmp_path: Path) -> None:
@@ -78,7 +80,7 @@ class TestInpainter:
         run = RunFolder(tmp_path / "run")
         train_inpainter(options, model, D, PerceptualLoss(discriminator_features(D)), run)
         records = records_of(run)
-        losses_ = [r["loss_same"] + r["loss_new"] for r in records if "loss_same" in r]
+        losses_ = [r["loss_rg"] + r["loss_rr"] for r in records if "loss_rg" in r]
         assert losses_[-1] < 0.8 * losses_[0]
 
     @pytest.mark.slow
@@ -130,7 +132,7 @@ class TestInpainter:
         """At places that differ; where the batch does not divide, right on average."""
         options = replace(FILL, batch_size=8, real_fraction=fraction)
         config = tiny_model().config.generator
-        draw = InpainterInputs(options, config, World(), Sampler(24, 0))
+        draw = InpainterInputs(options, config, DistributedContext(), Sampler(24, 0))
         steps = [draw(8 * step) for step in range(300)]
         found = [len(step.real) for step in steps]
         assert set(found) == counts
@@ -241,20 +243,20 @@ class TestInpainter:
         assert model.skip.get_parameter("leave.bias").grad is not None
         assert edit_loss(model, encoding, ws, move, 0 * hole).item() == 0
 
-    def test_a_lost_shape_counts_beside_a_kept_colour(self) -> None:
+    def test_a_lost_shape_counts_beside_a_kept_color(self) -> None:
         """Each octave of a change is compared by itself, and their sum is the change."""
-        colour = torch.full((1, 3, 32, 32), 0.8)
+        color = torch.full((1, 3, 32, 32), 0.8)
         shape = torch.zeros(1, 3, 32, 32)
         shape[..., 12:20, 8:24] = 0.05
-        bands = octaves(colour + shape, 16)
+        bands = octaves(color + shape, 16)
         assert [band.shape[-1] for band in bands] == [16, 8, 4]
         together = bands[-1]
         for band in reversed(bands[:-1]):
             together = band + F.interpolate(together, scale_factor=2.0)
-        assert torch.allclose(together, F.avg_pool2d(colour + shape, 2), atol=1e-6)
-        assert relative_error(colour + shape, colour + shape, 16) == 0
-        assert relative_error(colour, colour + shape, 16) > 0.3
-        assert relative_error(shape, colour + shape, 16) == pytest.approx(1 / 3, abs=0.02)
+        assert torch.allclose(together, F.avg_pool2d(color + shape, 2), atol=1e-6)
+        assert relative_error(color + shape, color + shape, 16) == 0
+        assert relative_error(color, color + shape, 16) > 0.3
+        assert relative_error(shape, color + shape, 16) == pytest.approx(1 / 3, abs=0.02)
 
     def test_moves_go_part_of_the_way_in_a_range_of_styles(self) -> None:
         w, other = rand(64, 8, 4), rand(64, 8, 4, seed=1)
@@ -292,7 +294,7 @@ class TestInpainter:
             "the fill ignores the picture",
             "all candidates are alike",
         ]
-        assert warnings_of({"by_encoder": 1, "by_z": 1, "diversity": 0.5}) == []
+        assert warnings_of({"sensitivity_encoder": 1, "sensitivity_z": 1, "diversity": 0.5}) == []
 
 
 @pytest.mark.slow
@@ -353,7 +355,7 @@ class TestProjectedInpainter:
         states = []
         for weight in (0.1, 10.0):
             folder = tmp_path / f"{weight}"
-            run = self.train(network, folder, 0.0, weight, 0.008, discriminator_kimg=-1.0)
+            run = self.train(network, folder, 0.0, weight, 0.008, d_warmup_kimg=-1.0)
             states.append(load_file(run.state_path))
         names = [n for n in states[0] if n.startswith("model/mixer") and states[0][n].ndim > 1]
         assert any(not torch.equal(states[0][n], states[1][n]) for n in names)

@@ -11,7 +11,7 @@ import torch
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.generator import Generator
 from inpaint_model.training.compiling import compiled
-from inpaint_model.training.distributed import World
+from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.generator_phases import GeneratorDraws, layer_noise, synthesize
 from inpaint_model.training.run_folder import RunFolder
@@ -35,7 +35,7 @@ def draws_of(G: Generator, random: bool = True, side: int = 4) -> GeneratorDraws
     options = replace(SHORT, random_noise=random, random_noise_side=side)
     sampler = Sampler(8, 0, None)
     cpu = torch.device("cpu")
-    return GeneratorDraws(options, G, pictures(), sampler, 0.0, None, World(), cpu)
+    return GeneratorDraws(options, G, pictures(), sampler, 0.0, None, DistributedContext(), cpu)
 
 
 def test_noise_is_drawn_from_a_side_on_and_constant_below(G: Generator) -> None:

@@ -52,7 +52,7 @@ def generator_run(
         with torch.random.fork_rng():
             torch.manual_seed(0)
             E = VariationalEncoder(G.config.z_dim)
-        options = replace(options, autoencoder_weight=1.0)
+        options = replace(options, vae_weight=1.0)
         perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1]), side=16)
     dtype = torch.bfloat16 if options.bf16 else torch.float32
     P = tiny_projected(network, dtype=dtype)
@@ -91,9 +91,9 @@ class TestTrainings:
             ("P", {"random_noise": False, "style_mixing_prob": 0.9}, 2),
             ("P", {"bf16": True}, 2),
             ("P", {"heads_blur_kimg": 0.035}, 4),  # with the blur and without
-            ("P", {"discriminator_kimg": 0.04}, 3),  # the generator's phase twice
+            ("P", {"d_warmup_kimg": 0.04}, 3),  # the generator's phase twice
             ("P", {"pl_weight": 2.0}, 2),
-            ("PE", {"warm_start_kimg": 0.04}, 3),
+            ("PE", {"reconstruction_only_kimg": 0.04}, 3),
             ("PD", {}, 1),  # the heads on real pictures only
         ],
     )
@@ -118,9 +118,9 @@ class TestTrainings:
     @pytest.mark.parametrize(
         ("changes", "recordings"),
         [
-            ({"discriminator_kimg": 0.0}, 4),  # filling, heads, D, R1
+            ({"d_warmup_kimg": 0.0}, 4),  # filling, heads, D, R1
             ({"real_fraction": 0.5, "edit_std": 0.3, "style_mixing_prob": 0.5}, 4),
-            ({"lambda_projected": 0.0, "discriminator_kimg": 0.04, "ramp_kimg": 0.1}, 4),
+            ({"lambda_projected": 0.0, "d_warmup_kimg": 0.04, "ramp_kimg": 0.1}, 4),
             ({"lambda_adversarial": 0.0, "lambda_edit": 0.0, "lambda_coarse": 0.0}, 2),
         ],
     )

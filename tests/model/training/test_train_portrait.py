@@ -149,7 +149,7 @@ def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     assert (generator / "autoencoder.safetensors").exists()
     assert read_bundle(tmp_path / "runs" / "inpainter-32" / "bundle").has_framer
     asked = json.loads((generator / "options.jsonl").read_text())
-    assert (asked["bf16"], asked["autoencoder_weight"]) == (False, 5)
+    assert (asked["bf16"], asked["vae_weight"]) == (False, 5)
 
 
 @pytest.mark.slow
@@ -327,7 +327,7 @@ class TestSchedule:
         assert "--heads-blur-kimg" in half  # from random weights alone
         assert "--heads-blur-kimg" not in full
         assert "--reduce 1" in full
-        assert f"--grow-from {tmp_path}/generator-128/bundle --discriminator-kimg 2.0" in full
+        assert f"--grow-from {tmp_path}/generator-128/bundle --d-warmup-kimg 2.0" in full
         assert "--ema-kimg 10" in full
         assert "--no-random-noise" in half
         assert "--no-random-noise" not in full
@@ -344,7 +344,7 @@ class TestSchedule:
     ) -> None:
         G, D = tiny_networks()  # 32 px
         info = save_bundle(tmp_path / "finished", G, Card("finished"), discriminator=D)
-        start = f"{info.folder} --warm-start-kimg 2"
+        start = f"{info.folder} --reconstruction-only-kimg 2"
         plan = stages(PRESET="compact-64", CONTINUE=str(info.folder))
         assert plan[0].folder.name == "generator-64"
         assert f"--grow-from {start}" in " ".join(plan[0].options)

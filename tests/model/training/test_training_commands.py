@@ -58,7 +58,7 @@ train_generator(GeneratorTraining(**short), G, D, pictures, run, P=P, world=worl
 kept = {"generator/G": G, "generator/P": P}
 _, D = tiny_networks()
 model, P = tiny_model(), tiny_projected(network, seed=1)
-options = InpainterTraining(**short, lambda_projected=0.1, discriminator_kimg=0.0, ramp_kimg=0.0)
+options = InpainterTraining(**short, lambda_projected=0.1, d_warmup_kimg=0.0, ramp_kimg=0.0)
 perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]))
 train_inpainter(options, model, D, perceptual, RunFolder(out / "fill"), P=P, world=world)
 kept |= {"inpainter/model": model, "inpainter/P": P}

@@ -49,7 +49,7 @@ GENERATOR = GeneratorTraining(
     total_kimg=0.08, batch_size=8, tick_kimg=0.008, snapshot_kimg=9.0, random_noise=False
 )
 INPAINTER = InpainterTraining(
-    total_kimg=0.08, tick_kimg=0.008, snapshot_kimg=9.0, discriminator_kimg=0.0, ramp_kimg=0.0,
+    total_kimg=0.08, tick_kimg=0.008, snapshot_kimg=9.0, d_warmup_kimg=0.0, ramp_kimg=0.0,
     lambda_projected=0.1, lambda_edit=0.1, lambda_coarse=0.1, lambda_whole=0.1, lambda_codes=0.1,
     real_fraction=0.5, r1_interval=2,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from krita_docker import (
     Docker,
     add_more,
     bgra,
-    centre,
+    center,
     chosen_seed,
     click,
     fill,
@@ -22,13 +22,13 @@ def test_more_candidates_join_the_run(docker: Docker, daemon: FakeDaemon) -> Non
     fill(docker)
     click(docker.panel.results.grid, docker.panel.results.grid.star_box(1).center())
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0) and not docker.controller.is_busy)
+    until(lambda: center(docker, 0) == bgra(5, 1.0) and not docker.controller.is_busy)
     asked = len(daemon.service.edits)
     docker.controller.wish(candidates=2, edits_for_new=True)
     add_more(docker)
     assert docker.controller.state.notice is None
     assert seeds(docker) == [5, 6, 7, 8, 9]
-    assert [centre(docker, i) for i in range(5)] == [
+    assert [center(docker, i) for i in range(5)] == [
         bgra(5, 1.0), bgra(6), bgra(7), bgra(8, 1.0), bgra(9, 1.0)
     ]  # fmt: skip
     assert chosen_seed(docker) == 5
@@ -46,7 +46,7 @@ def test_more_candidates_join_the_run(docker: Docker, daemon: FakeDaemon) -> Non
     assert all(edit.session_id and not edit.HasField("source") for edit in sent)
     docker.controller.choose(4)
     docker.panel.edits.sliders["smile"].spin.setValue(2.0)  # by its recipe
-    until(lambda: centre(docker, 4) == bgra(9, 2.0))
+    until(lambda: center(docker, 4) == bgra(9, 2.0))
     add_more(docker)
     assert seeds(docker) == [5, 6, 7, 8, 9, 10, 11]
 
@@ -57,7 +57,7 @@ def test_more_candidates_each_with_and_without_edits(docker: Docker) -> None:
     fill(docker)
     docker.controller.choose(1)
     add_more(docker)
-    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
+    assert [center(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
     run = docker.controller.state.run
     assert run is not None
     assert [(each.index, each.variant) for each in run.results] == [
@@ -71,9 +71,9 @@ def test_more_candidates_each_with_and_without_edits(docker: Docker) -> None:
 def test_more_candidates_are_plain_unless_asked_for(docker: Docker) -> None:
     fill(docker)
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0) and not docker.controller.is_busy)
+    until(lambda: center(docker, 0) == bgra(5, 1.0) and not docker.controller.is_busy)
     add_more(docker)
-    assert [centre(docker, i) for i in (0, 3)] == [bgra(5, 1.0), bgra(8)]
+    assert [center(docker, i) for i in (0, 3)] == [bgra(5, 1.0), bgra(8)]
 
 
 def test_a_daemon_that_has_forgotten_the_run_adds_to_it_by_the_recipe(
@@ -83,7 +83,7 @@ def test_a_daemon_that_has_forgotten_the_run_adds_to_it_by_the_recipe(
     daemon.service.sessions.clear()
     add_more(docker)
     assert docker.controller.state.notice is None
-    assert [centre(docker, i) for i in range(3, 6)] == [bgra(8), bgra(9), bgra(10)]
+    assert [center(docker, i) for i in range(3, 6)] == [bgra(8), bgra(9), bgra(10)]
     assert [edit.HasField("source") for edit in daemon.service.edits] == [False, True, False, False]
 
 
@@ -179,15 +179,15 @@ def test_keep_takes_all_that_are_starred(docker: Docker) -> None:
     names = [layer.title for layer in docker.document.root.children]
     assert names[0] == "Background"
     assert sorted(names[1:]) == [
-        "Seed 6 · Inpaint · Constant colours",
-        "Seed 9 · Inpaint · Constant colours",
+        "Seed 6 · Inpaint · Constant colors",
+        "Seed 9 · Inpaint · Constant colors",
     ]
     assert seeds(docker) == [6, 9]
     assert chosen_seed(docker) == 9  # next to the one that was chosen, which is not kept
     assert {layer.title for layer in group.children} == {"1 · seed 5", "3 · seed 7"}
     assert not keep.isEnabled()
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 1) == bgra(9, 1.0))
+    until(lambda: center(docker, 1) == bgra(9, 1.0))
 
 
 def test_keep_takes_the_only_one_that_is_starred(docker: Docker) -> None:

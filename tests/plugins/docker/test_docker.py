@@ -26,7 +26,7 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 from krita_docker import (
     Docker,
     bgra,
-    centre,
+    center,
     click,
     fill,
     mix_with,
@@ -46,7 +46,7 @@ def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
     group = docker.document.root.children[1]
     assert [layer.title for layer in group.children] == ["3 · seed 7", "2 · seed 6", "1 · seed 5"]
     assert [layer.is_visible for layer in group.children] == [False, False, True]
-    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
     assert all(image is not None for image in state.strip.thumbnails)
     assert len(docker.document.annotations) == 1
 
@@ -65,8 +65,8 @@ def test_the_daemon_chooses_among_its_models_until_the_artist_does(
     models.setCurrentIndex(1)
     models.activated.emit(1)
     fill(docker)
-    assert docker.controller.state.run.model == "Constant colours"
-    assert "Constant colours" in docker.controller.state.run.title
+    assert docker.controller.state.run.model == "Constant colors"
+    assert "Constant colors" in docker.controller.state.run.title
     models.setCurrentIndex(0)
     models.activated.emit(0)
     assert docker.controller.state.wishes.model == ""
@@ -114,22 +114,22 @@ def test_a_slider_renders_again_and_only_its_last_place_counts(
     for value in (0.2, 0.4, 0.6, 0.8, 1.0):
         slider.spin.setValue(value)
         until(lambda: docker.controller.state.is_editing)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: center(docker, 0) == bgra(5, 1.0))
     until(lambda: not docker.controller.state.is_editing)
     run = docker.controller.state.run
     assert run is not None
     assert run.results[0].edits == {"smile": 1.0}
-    assert centre(docker, 1) == bgra(6)
+    assert center(docker, 1) == bgra(6)
 
 
 def test_an_edit_stays_with_its_candidate(docker: Docker, daemon: FakeDaemon) -> None:
     fill(docker)
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: center(docker, 0) == bgra(5, 1.0))
     until(lambda: not docker.controller.is_busy)
     assert not docker.panel.run_row.remark.isVisible()
     fill(docker)
-    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
     assert not daemon.service.fills[-1].edits
     assert docker.panel.edits.sliders["smile"].value == 0
     # A slider that was just moved, and another candidate before the edit was sent.
@@ -139,7 +139,7 @@ def test_an_edit_stays_with_its_candidate(docker: Docker, daemon: FakeDaemon) ->
     time.sleep(0.1)
     QtWidgets.QApplication.processEvents()
     assert not docker.controller.is_busy
-    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
 
 
 def test_edits_of_new_candidates_are_asked_for_and_told(docker: Docker) -> None:
@@ -153,13 +153,13 @@ def test_edits_of_new_candidates_are_asked_for_and_told(docker: Docker) -> None:
     until(docker.panel.run_row.remark.isVisible)
     assert docker.panel.run_row.remark.text() == "New candidates get these edits: Smile +1.0"
     fill(docker)
-    assert [centre(docker, i) for i in range(3)] == [bgra(each, 1.0) for each in (5, 6, 7)]
+    assert [center(docker, i) for i in range(3)] == [bgra(each, 1.0) for each in (5, 6, 7)]
     assert docker.controller.state.run is not None
     assert docker.controller.state.run.results[1].edits == {"smile": 1.0}
     edits.apply.click()
     assert not docker.panel.run_row.remark.isVisible()
     fill(docker)
-    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
 
 
 def test_the_wheel_changes_no_control_that_it_passes_over(docker: Docker) -> None:
@@ -240,16 +240,16 @@ def test_keep_makes_one_layer_and_the_sliders_go_on(docker: Docker) -> None:
     assert [layer.kind for layer in docker.document.root.children] == ["paintlayer"] * 2
     assert "Seed 7" in docker.document.root.children[1].title
     docker.panel.edits.sliders["smile"].spin.setValue(2.0)
-    until(lambda: centre(docker, 2) == bgra(7, 2.0))
+    until(lambda: center(docker, 2) == bgra(7, 2.0))
 
 
 def test_both_versions(docker: Docker) -> None:
     fill(docker)
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: center(docker, 0) == bgra(5, 1.0))
     docker.controller.edit("smile", 2.0)
     docker.controller.add_variant()
-    until(lambda: centre(docker, 3) == bgra(5, 2.0))
+    until(lambda: center(docker, 3) == bgra(5, 2.0))
     assert len(docker.document.root.children[1].children) == 4
 
 
@@ -257,7 +257,7 @@ def test_variants_come_with_every_candidate(docker: Docker) -> None:
     docker.controller.wish(edits_for_new=True, also_without_edits=True, candidates=2)
     docker.controller.edit("smile", 1.0)
     fill(docker)
-    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
+    assert [center(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
     titles = [layer.title for layer in reversed(docker.document.root.children[1].children)]
     assert titles == ["1 · seed 5", "1 · seed 5 · edited", "2 · seed 6", "2 · seed 6 · edited"]
 
@@ -299,7 +299,7 @@ def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
     docker.controller.dismiss()
     fill(docker)
     assert docker.controller.state.notice is None
-    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
 
 
 def test_a_widget_that_fails_at_every_painting_is_told_once(
@@ -364,7 +364,7 @@ def test_a_selection_that_was_just_drawn_is_waited_for(docker: Docker) -> None:
     until(lambda: docker.controller.state.run is not None)
     until(lambda: not docker.controller.is_busy)
     assert docker.controller.state.notice is None
-    assert [centre(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
+    assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
 
 
 def test_waiting_for_a_selection_can_be_cancelled(docker: Docker) -> None:
@@ -406,7 +406,7 @@ def test_reopened_documents_remember_their_runs(docker: Docker, tmp_path: Path) 
     assert run is not None
     assert len(run.results) == 3
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker._replace(document=copy), 0) == bgra(5, 1.0))
+    until(lambda: center(docker._replace(document=copy), 0) == bgra(5, 1.0))
 
 
 def half_way(one: bytes, other: bytes) -> tuple[int, ...]:
@@ -422,13 +422,13 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     fill(docker)
     assert docker.panel.sections["mix"].isVisibleTo(docker.panel)
     mix_with(docker, "3 · seed 7")
-    until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bgra(7))))
+    until(lambda: is_near(center(docker, 0), half_way(bgra(5), bgra(7))))
     docker.panel.mix.amount.spin.setValue(1.0)
-    until(lambda: is_near(centre(docker, 0), tuple(bgra(7))))
+    until(lambda: is_near(center(docker, 0), tuple(bgra(7))))
     docker.panel.mix.levels[StyleLevel.STRUCTURE].click()
     until(lambda: len(daemon.service.edits) == 3 and not docker.controller.is_busy)
     sent = daemon.service.edits[-1].mixing
-    assert [StyleLevel(each) for each in sent.levels] == [StyleLevel.FEATURES, StyleLevel.COLOURS]
+    assert [StyleLevel(each) for each in sent.levels] == [StyleLevel.FEATURES, StyleLevel.COLORS]
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)  # edits come on top
     until(lambda: len(daemon.service.edits) == 4 and not docker.controller.is_busy)
     assert daemon.service.edits[-1].mixing == sent
@@ -437,7 +437,7 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     docker.controller.choose(0)
     assert docker.panel.mix.other.currentText() == "3 · seed 7"
     mix_with(docker, "With nothing")
-    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: center(docker, 0) == bgra(5, 1.0))
 
 
 @pytest.mark.slow
@@ -447,12 +447,12 @@ def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None
     docker.document.add_paint("An empty one")
     until(lambda: docker.panel.mix.other.findText("Layer: A green one") > 0)
     mix_with(docker, "Layer: A green one")
-    until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bytes([0, 200, 0, 255]))))
+    until(lambda: is_near(center(docker, 0), half_way(bgra(5), bytes([0, 200, 0, 255]))))
     sent = daemon.service.edits[-1].mixing
     assert (sent.picture.width, sent.picture.height, sent.picture.channels) == (30, 20, 4)
     box = sent.picture_box
     assert (box.x, box.y, box.width, box.height) == green.box
-    assert [StyleLevel(each) for each in sent.levels] == [StyleLevel.COLOURS]
+    assert [StyleLevel(each) for each in sent.levels] == [StyleLevel.COLORS]
     mix_with(docker, "Layer: An empty one")
     notice = docker.controller.state.notice
     assert notice is not None
@@ -461,7 +461,7 @@ def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None
     docker.document.root.children.remove(green)
     until(lambda: docker.panel.mix.other.currentText() == "A layer that was deleted")
     mix_with(docker, "With nothing")
-    until(lambda: centre(docker, 0) == bgra(5))
+    until(lambda: center(docker, 0) == bgra(5))
 
 
 def test_a_reopened_document_mixes_from_what_was_there_before(
@@ -469,7 +469,7 @@ def test_a_reopened_document_mixes_from_what_was_there_before(
 ) -> None:
     fill(docker)
     mix_with(docker, "2 · seed 6")
-    until(lambda: is_near(centre(docker, 0), half_way(bgra(5), bgra(6))))
+    until(lambda: is_near(center(docker, 0), half_way(bgra(5), bgra(6))))
     until(lambda: not docker.controller.is_busy)
     copy = FakeDocument()
     copy.annotations = docker.document.annotations
@@ -597,7 +597,7 @@ def test_a_message_stays_in_sight_until_it_is_dismissed(docker: Docker, script: 
     bar.setValue(bar.maximum())
     docker.controller.choose(2)
     panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: centre(docker, 2) == bgra(7, 1.0))
+    until(lambda: center(docker, 2) == bgra(7, 1.0))
     until(lambda: not docker.controller.is_busy)
     assert in_sight()
     script.fail = "INTERNAL"
@@ -712,7 +712,7 @@ def _drag(widget: QtWidgets.QWidget, start: QtCore.QPointF, way: QtCore.QPointF)
 
 def test_the_fitting_of_the_fill_can_be_switched(docker: Docker) -> None:
     fitting = docker.panel.form.fitting
-    assert fitting.text() == "Colours, Edges, Grain"
+    assert fitting.text() == "Colors, Edges, Grain"
     fitting.switches["gradient"].trigger()
-    assert fitting.text() == "Colours, Grain"
+    assert fitting.text() == "Colors, Grain"
     assert docker.controller.state.wishes.blending.gradient is False

@@ -122,8 +122,8 @@ def test_the_disabled_button_is_readable(docker: Docker, button: str, text: str)
     """In Krita's dark theme and in its bright one."""
     palette = docker.panel.palette()
     role = QtGui.QPalette.ColorRole
-    for each, colour in ((role.Button, button), (role.ButtonText, text), (role.Mid, "#3c3c3c")):
-        palette.setColor(each, QtGui.QColor(colour))
+    for each, color in ((role.Button, button), (role.ButtonText, text), (role.Mid, "#3c3c3c")):
+        palette.setColor(each, QtGui.QColor(color))
     go = docker.panel.run_row.go
     docker.panel.setPalette(palette)
     go.setEnabled(False)
@@ -138,9 +138,9 @@ def test_the_disabled_button_is_readable(docker: Docker, button: str, text: str)
     assert (max(lights) + 0.05) / (min(lights) + 0.05) > 3  # what WCAG asks of controls
 
 
-def luminance(colour: QtGui.QColor) -> float:
+def luminance(color: QtGui.QColor) -> float:
     linear = [
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-        for value in (colour.redF(), colour.greenF(), colour.blueF())
+        for value in (color.redF(), color.greenF(), color.blueF())
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

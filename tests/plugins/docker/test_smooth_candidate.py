@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_daemon import SMOOTH_COLOUR, FakeDaemon, Script
+from fake_daemon import SMOOTH_COLOR, FakeDaemon, Script
 from fake_krita import FakeDocument
 from inpaint_client.requests import SmoothFill
 from inpaint_krita.ui.results import caption_of
@@ -11,7 +11,7 @@ from krita_docker import (
     Docker,
     add_more,
     bgra,
-    centre,
+    center,
     fill,
     mix_with,
     seeds,
@@ -20,7 +20,7 @@ from krita_docker import (
 
 
 def smooth_bgra() -> bytes:
-    red, green, blue = (round(255 * each) for each in SMOOTH_COLOUR)
+    red, green, blue = (round(255 * each) for each in SMOOTH_COLOR)
     return bytes([blue, green, red, 255])
 
 
@@ -55,7 +55,7 @@ def test_a_smooth_candidate_is_the_last(docker: Docker, daemon: FakeDaemon) -> N
         "1 · seed 5",
     ]
     assert [layer.is_visible for layer in group.children] == [False, False, False, True]
-    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(6), bgra(7), smooth_bgra()]
+    assert [center(docker, i) for i in range(4)] == [bgra(5), bgra(6), bgra(7), smooth_bgra()]
     run = docker.controller.state.run
     assert run is not None
     assert is_smooth(docker) == [False, False, False, True]
@@ -87,7 +87,7 @@ def test_a_smooth_candidate_follows_edited_ones_and_is_plain(docker: Docker) -> 
     )
     docker.controller.edit("smile", 1.0)
     fill(docker)
-    assert [centre(docker, i) for i in range(5)] == [
+    assert [center(docker, i) for i in range(5)] == [
         bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0), smooth_bgra()
     ]  # fmt: skip
     run = docker.controller.state.run
@@ -120,7 +120,7 @@ def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
     docker.controller.add_variant()
     assert not docker.controller.is_busy
     assert not daemon.service.edits
-    assert [centre(docker, i) for i in range(4)] == [bgra(5), bgra(6), bgra(7), smooth_bgra()]
+    assert [center(docker, i) for i in range(4)] == [bgra(5), bgra(6), bgra(7), smooth_bgra()]
     docker.controller.choose(0)
     assert edits.sliders["smile"].isEnabled()
     assert mix.other.isEnabled()
@@ -140,7 +140,7 @@ def test_more_candidates_come_from_another_one_than_the_smooth(
     add_more(docker)
     assert docker.controller.state.notice is None
     assert is_smooth(docker) == [False, False, True, False, False]
-    assert [centre(docker, i) for i in range(5)] == [
+    assert [center(docker, i) for i in range(5)] == [
         bgra(5), bgra(6), smooth_bgra(), bgra(7), bgra(8)
     ]  # fmt: skip
     run = docker.controller.state.run

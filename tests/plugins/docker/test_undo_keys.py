@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
-from krita_docker import Docker, bgra, centre, fill, mix_with, until
+from krita_docker import Docker, bgra, center, fill, mix_with, until
 
 CTRL = QtCore.Qt.KeyboardModifier.ControlModifier
 SHIFT = QtCore.Qt.KeyboardModifier.ShiftModifier
@@ -42,18 +42,18 @@ def test_one_drag_is_one_step_back(docker: Docker) -> None:
     grid, sliders = docker.panel.results.grid, docker.panel.edits.sliders
     drag(docker, "smile", 0.5, 1.0, 2.0)
     drag(docker, "age", -1.0)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: center(docker, 0) == bgra(5, 1.0))
     assert keys(grid, CTRL)
-    until(lambda: centre(docker, 0) == bgra(5, 2.0))
+    until(lambda: center(docker, 0) == bgra(5, 2.0))
     assert sliders["age"].value == 0
     assert keys(sliders["smile"].slider, CTRL)
-    until(lambda: centre(docker, 0) == bgra(5))
+    until(lambda: center(docker, 0) == bgra(5))
     assert sliders["smile"].value == 0
     assert not keys(grid, CTRL), "now it is Krita's"
     assert keys(grid, CTRL | SHIFT)
-    until(lambda: centre(docker, 0) == bgra(5, 2.0))
+    until(lambda: center(docker, 0) == bgra(5, 2.0))
     assert keys(grid, CTRL | SHIFT)
-    until(lambda: centre(docker, 0) == bgra(5, 1.0))
+    until(lambda: center(docker, 0) == bgra(5, 1.0))
     assert not keys(grid, CTRL | SHIFT)
 
 
@@ -64,10 +64,10 @@ def test_the_candidate_that_was_changed_is_shown_again(docker: Docker) -> None:
     mix_with(docker, "2 · seed 6")
     rest(docker)
     assert keys(docker.panel.results.grid, CTRL)
-    until(lambda: centre(docker, 2) == bgra(7))
+    until(lambda: center(docker, 2) == bgra(7))
     assert docker.panel.mix.other.currentText() == "With nothing"
     assert keys(docker.panel.results.grid, CTRL)
-    until(lambda: centre(docker, 0) == bgra(5))
+    until(lambda: center(docker, 0) == bgra(5))
     run = docker.controller.state.run
     assert run is not None
     assert run.chosen == 0

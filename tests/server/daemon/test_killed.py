@@ -1,4 +1,4 @@
-"""A daemon that is killed at work, or runs out of memory, and what is told of it afterwards."""
+"""A daemon that is killed at work, or runs out of memory, and what is told of it afterward."""
 
 from __future__ import annotations
 

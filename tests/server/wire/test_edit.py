@@ -146,7 +146,7 @@ def test_the_fine_styles_of_another_picture(
     expected = codes(candidate).copy()
     expected[styles] += 0.5 * (tiny_inpainter().invert(square) - expected)[styles]
     np.testing.assert_allclose(codes(made), expected, atol=1e-5)
-    names = ["features", "colours"] if levels else ["colours"]
+    names = ["features", "colors"] if levels else ["colors"]
     assert json.loads(made.recipe)["mixing"] == {"levels": names, "amount": 0.5}
 
 

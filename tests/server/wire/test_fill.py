@@ -306,7 +306,7 @@ def test_the_sample_types_here_are_the_contracts() -> None:
 
 
 def test_a_selection_of_specks_is_filled_in_a_moment(caller: Caller) -> None:
-    """Fifty thousand regions, as a colour range of a noisy picture gives them."""
+    """Fifty thousand regions, as a color range of a noisy picture gives them."""
     hole = (np.random.default_rng(0).random((1024, 1024)) < 0.2).astype(np.uint8) * np.uint8(255)
     fill = header(noise(1024, 1024), hole, seeds=[1])
     check_patches(fill, caller.fill(fill).candidates[0])

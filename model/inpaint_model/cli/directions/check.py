@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inpaint_model.bundle.directions import Direction
     from inpaint_model.bundle.manifest import BundleInfo
     from inpaint_model.directions.checking import Checked, Instruments
-    from inpaint_model.directions.context import Workbench
+    from inpaint_model.directions.context import DirectionContext
     from inpaint_model.directions.effects import Subject
 
 FIRST_SEED = 2**31  # samples that no fit has seen
@@ -49,7 +49,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
         "--identity",
         type=Path,
         metavar="FILE.onnx",
-        help="a face recognition network (RGB [1, 3, 112, 112], normalised as ImageNet is): how "
+        help="a face recognition network (RGB [1, 3, 112, 112], normalized as ImageNet is): how "
         "much another person the face becomes; without it that is not measured",
     )
     parser.add_argument(
@@ -66,15 +66,15 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     from inpaint_model.bundle.direction_store import load_vectors, write_directions
     from inpaint_model.directions.checking import check
-    from inpaint_model.directions.context import open_workbench
+    from inpaint_model.directions.context import open_context
     from inpaint_model.directions.report import file_name, rows_of, steps_picture
 
     args.device = devices.measuring_device(args.device)
-    bench = open_workbench(args.bundle, args.device)
-    vectors = load_vectors(bench.info)
-    wanted = _wanted(bench.info, args.names)
-    instruments = _instruments(bench, args)
-    subjects = _subjects(bench, args)
+    context = open_context(args.bundle, args.device)
+    vectors = load_vectors(context.info)
+    wanted = _wanted(context.info, args.names)
+    instruments = _instruments(context, args)
+    subjects = _subjects(context, args)
     args.out.mkdir(parents=True, exist_ok=True)
     checked = []
     for direction in wanted:
@@ -85,11 +85,11 @@ def run(args: argparse.Namespace) -> int:
         picture = steps_picture(subjects, rows, one.step, one.response.values)
         picture.save(args.out / f"{file_name(direction.name)}.png")
     report = {
-        "bundle": bench.info.name,
-        "generator_sha256": bench.info.generator_sha256,
+        "bundle": context.info.name,
+        "generator_sha256": context.info.generator_sha256,
         "pictures": args.images or "samples",
         "identity": args.identity.name if args.identity else "not measured (no --identity)",
-        "spreads": instruments.spreads,
+        "spreads": instruments.std_devs,
         "directions": [one.entry for one in checked],
     }
     (args.out / "directions.json").write_text(json.dumps(report, indent=2), "utf-8")
@@ -97,10 +97,10 @@ def run(args: argparse.Namespace) -> int:
         print("change of identity: not measured; give --identity a face recognition network")
     if not args.no_store:
         by_name = {one.direction.name: one.direction for one in checked}
-        kept = [by_name.get(direction.name, direction) for direction in bench.info.directions]
-        write_directions(bench.info, kept, vectors)
+        kept = [by_name.get(direction.name, direction) for direction in context.info.directions]
+        write_directions(context.info, kept, vectors)
     if args.page is not None:
-        _write_page(bench, args, checked, instruments)
+        _write_page(context, args, checked, instruments)
     return 0
 
 
@@ -116,7 +116,7 @@ def _wanted(info: BundleInfo, names: Sequence[str]) -> list[Direction]:
     return [known[name] for name in names or known]
 
 
-def _instruments(bench: Workbench, args: argparse.Namespace) -> Instruments:
+def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instruments:
     """Judges with their spreads over samples, and the measure of identity if there is one."""
     import torch
 
@@ -125,36 +125,36 @@ def _instruments(bench: Workbench, args: argparse.Namespace) -> Instruments:
     from inpaint_model.directions.identity import FACES, likeness
     from inpaint_model.directions.samples import codes, draw, pictures
 
-    attributes = known_attributes(bench.info, args.scorer, args.judge, args.device)
+    attributes = known_attributes(context.info, args.scorer, args.validation_scorer, args.device)
     if not attributes:
         raise ValueError("nothing can be measured in this alignment; give a --scorer")
-    if args.identity is not None and bench.info.card.alignment != "ffhq":
+    if args.identity is not None and context.info.card.alignment != "ffhq":
         raise ValueError("--identity needs faces in the alignment of FFHQ")
     measure = None
     if args.identity is not None:
-        w = codes(bench.generator, FACES, FIRST_SEED, 0.8)
-        faces = torch.cat(list(pictures(bench.generator, w, FACES)))
+        w = codes(context.generator, FACES, FIRST_SEED, 0.8)
+        faces = torch.cat(list(pictures(context.generator, w, FACES)))
         measure = likeness(args.identity, faces)
     judges = {attribute.name: attribute.judge for attribute in attributes}
-    samples = draw(bench.generator, judges, args.samples, seed=FIRST_SEED, truncation_psi=0.8)
-    spreads = {name: max(float(values.std()), 1e-6) for name, values in samples.scores.items()}
-    return Instruments(attributes, spreads, measure)
+    samples = draw(context.generator, judges, args.samples, seed=FIRST_SEED, truncation_psi=0.8)
+    std_devs = {name: max(float(values.std()), 1e-6) for name, values in samples.scores.items()}
+    return Instruments(attributes, std_devs, measure)
 
 
-def _subjects(bench: Workbench, args: argparse.Namespace) -> list[Subject]:
+def _subjects(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
     """Fills of `--images`, half a face and hair in turn; or samples."""
     from inpaint_model.directions.subjects import photographs, sampled
 
     if args.images is None:
-        return sampled(bench.generator, args.count, FIRST_SEED + args.samples)
+        return sampled(context.generator, args.count, FIRST_SEED + args.samples)
     from inpaint_model.inference.inpainter import load_bundle
 
-    inpainter = load_bundle(bench.info.folder, args.device)
+    inpainter = load_bundle(context.info.folder, args.device)
     return photographs(inpainter, evenly(args.images, inpainter.resolution, args.count))
 
 
 def _write_page(
-    bench: Workbench,
+    context: DirectionContext,
     args: argparse.Namespace,
     checked: Sequence[Checked],
     instruments: Instruments,
@@ -163,11 +163,11 @@ def _write_page(
     from inpaint_model.directions.subjects import imagined, sampled
     from inpaint_model.inference.inpainter import load_bundle
 
-    if bench.info.kind == "inpainter":
-        inpainter = load_bundle(bench.info.folder, args.device)
-        subjects = imagined(inpainter, bench.generator, SHOWN, FIRST_SEED)
+    if context.info.kind == "inpainter":
+        inpainter = load_bundle(context.info.folder, args.device)
+        subjects = imagined(inpainter, context.generator, SHOWN, FIRST_SEED)
     else:
-        subjects = sampled(bench.generator, SHOWN, FIRST_SEED)
+        subjects = sampled(context.generator, SHOWN, FIRST_SEED)
     judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
     write_page(args.page, checked, subjects, judges)
 

@@ -33,20 +33,22 @@ def store(
     Nobody knows what they mean: they are named by method and number, until a person names them.
     """
     from inpaint_model.bundle.direction_store import add_directions
-    from inpaint_model.directions.context import open_workbench
+    from inpaint_model.directions.context import open_context
     from inpaint_model.directions.samples import codes
     from inpaint_model.networks.style_levels import parse_styles
 
     args.device = devices.measuring_device(args.device)
-    bench = open_workbench(args.bundle, args.device)
-    layers = parse_styles(args.layers, bench.generator.config.num_ws)
-    w = codes(bench.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
-    subjects = bench.subjects(args.seed + args.samples)
+    context = open_context(args.bundle, args.device)
+    layers = parse_styles(args.layers, context.generator.config.num_ws)
+    w = codes(context.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
+    subjects = context.subjects(args.seed + args.samples)
     names = f"{method} {args.layers} component"
     found = [
-        bench.finish(bench.draft(f"{names} {k}", "components", layers, source), vector, w, subjects)
-        for k, vector in enumerate(find(bench.generator, layers, w))
+        context.finish(
+            context.draft(f"{names} {k}", "components", layers, source), vector, w, subjects
+        )
+        for k, vector in enumerate(find(context.generator, layers, w))
     ]
-    add_directions(bench.info.folder, found)
+    add_directions(context.info.folder, found)
     print(f"{len(found)} components stored; look at them with `inpaint-model directions check`")
     return 0

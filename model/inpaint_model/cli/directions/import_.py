@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--attribute", default="", metavar="NAME", help="the attribute that it shall be judged by"
     )
-    parser.add_argument("--licence", default="unknown", help="of the direction")
+    parser.add_argument("--license", default="unknown", help="license of the direction")
+    parser.add_argument(  # as earlier versions spelled it
+        "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
     parser.add_argument(
         "--foreign",
         action="store_true",
@@ -70,14 +73,14 @@ def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]
 def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
     from dataclasses import replace
 
-    from inpaint_model.directions.context import open_workbench
+    from inpaint_model.directions.context import open_context
     from inpaint_model.directions.published import read_published
     from inpaint_model.directions.samples import codes
     from inpaint_model.networks.style_levels import parse_styles
 
     args.device = devices.measuring_device(args.device)
-    bench = open_workbench(args.bundle, args.device)
-    config = bench.generator.config
+    context = open_context(args.bundle, args.device)
+    config = context.generator.config
     layers = parse_styles(args.layers, config.num_ws)
     published = read_published(args.source, config.num_ws, config.w_dim)
     if not args.foreign:
@@ -85,14 +88,14 @@ def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
             f"{args.source} does not say which generator it belongs to, and directions of another "
             "do nothing useful; --foreign takes it all the same and lets its check decide"
         )
-    w = codes(bench.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
-    subjects = bench.subjects(args.seed + args.samples)
+    w = codes(context.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
+    subjects = context.subjects(args.seed + args.samples)
     found = []
     for entry in published:
         name = args.name or entry.name
         if args.name and len(published) > 1:
             name = f"{args.name} {entry.name}"
-        draft = bench.draft(name, args.group, layers, args.source.name, args.attribute)
-        draft = replace(draft, foreign=True, licence=args.licence)
-        found.append(bench.finish(draft, entry.vector, w, subjects))
+        draft = context.draft(name, args.group, layers, args.source.name, args.attribute)
+        draft = replace(draft, foreign=True, licence=args.license)
+        found.append(context.finish(draft, entry.vector, w, subjects))
     return found

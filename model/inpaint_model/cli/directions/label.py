@@ -10,7 +10,7 @@ from inpaint_model.cli.directions.options import add_layers, add_sampling, posit
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.directions.context import Workbench
+    from inpaint_model.directions.context import DirectionContext
 
 MIN_ACCURACY = 0.75  # of marks left out in turn; below, the direction is not offered
 
@@ -29,31 +29,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
-    from inpaint_model.directions.context import open_workbench
+    from inpaint_model.directions.context import open_context
 
     args.device = devices.measuring_device(args.device)
-    bench = open_workbench(args.bundle, args.device)
-    return _write_page(bench, args) if args.page else _fit(bench, args)
+    context = open_context(args.bundle, args.device)
+    return _write_page(context, args) if args.page else _fit(context, args)
 
 
-def _write_page(bench: Workbench, args: argparse.Namespace) -> int:
+def _write_page(context: DirectionContext, args: argparse.Namespace) -> int:
     from inpaint_model.data.image_tensors import to_uint8
     from inpaint_model.directions.labeling_page import contact_page
     from inpaint_model.directions.samples import codes, pictures
     from inpaint_model.inference.inpainter import seed_sequence
 
-    w = codes(bench.generator, args.count, args.seed, args.truncation)
+    w = codes(context.generator, args.count, args.seed, args.truncation)
     images = [
-        image for part in pictures(bench.generator, w, 8, "samples") for image in to_uint8(part)
+        image for part in pictures(context.generator, w, 8, "samples") for image in to_uint8(part)
     ]
     seeds = seed_sequence(args.seed, args.count)
-    sha256 = bench.info.generator_sha256
+    sha256 = context.info.generator_sha256
     args.page.write_text(contact_page(args.name, sha256, args.truncation, seeds, images), "utf-8")
     print(f"open {args.page} in a browser, mark samples, save, and give the file to --marks")
     return 0
 
 
-def _fit(bench: Workbench, args: argparse.Namespace) -> int:
+def _fit(context: DirectionContext, args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     import numpy as np
@@ -66,25 +66,25 @@ def _fit(bench: Workbench, args: argparse.Namespace) -> int:
     from inpaint_model.networks.style_levels import parse_styles
 
     marks = read_marks(args.marks)
-    if marks.generator_sha256 != bench.info.generator_sha256:
+    if marks.generator_sha256 != context.info.generator_sha256:
         raise ValueError(
             f"{args.marks} is of samples of another generator ({marks.generator_sha256[:12]}; this "
-            f"one is {bench.info.generator_sha256[:12]})"
+            f"one is {context.info.generator_sha256[:12]})"
         )
-    layers = parse_styles(args.layers, bench.generator.config.num_ws)
+    layers = parse_styles(args.layers, context.generator.config.num_ws)
     psi = marks.truncation_psi
     marked = torch.cat(
-        [codes(bench.generator, 1, seed, psi) for seed in (*marks.more, *marks.less)]
-        or [torch.zeros(0, bench.generator.config.w_dim)]
+        [codes(context.generator, 1, seed, psi) for seed in (*marks.more, *marks.less)]
+        or [torch.zeros(0, context.generator.config.w_dim)]
     )
     more = np.arange(len(marked)) < len(marks.more)
-    w = codes(bench.generator, args.samples, args.seed, psi).cpu().double().numpy()
+    w = codes(context.generator, args.samples, args.seed, psi).cpu().double().numpy()
     fit = fit_marks(w, marked.cpu().double().numpy(), more)
     source = f"{len(marked)} marked samples, {fit.accuracy:.0%} right when left out"
-    draft = bench.draft(args.name, args.group, layers, source)
+    draft = context.draft(args.name, args.group, layers, source)
     offered = fit.accuracy >= MIN_ACCURACY
     draft = replace(draft, offered=offered, effects={"accuracy": round(fit.accuracy, 3)})
-    found = bench.finish(draft, fit.vector, w, bench.subjects(args.seed + args.samples))
-    add_directions(bench.info.folder, [found])
+    found = context.finish(draft, fit.vector, w, context.subjects(args.seed + args.samples))
+    add_directions(context.info.folder, [found])
     print(f"{args.name}: {source}; " + ("offered" if offered else "not offered: mark more samples"))
     return 0

@@ -35,7 +35,7 @@ def add_layers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers",
         default="all",
-        help="styles to act on: all, structure, features, colours, or such as 0-3,7 (default all)",
+        help="styles to act on: all, structure, features, colors, or such as 0-3,7 (default all)",
     )
 
 
@@ -50,11 +50,14 @@ def add_scorers(parser: argparse.ArgumentParser) -> None:
         "[N, 3, H, W] in -1..1; may be repeated",
     )
     parser.add_argument(
-        "--judge",
+        "--validation-scorer",
         action="append",
         default=[],
         metavar="NAME=FILE[:K]",
-        help="another network for the same attribute, which directions are checked with",
+        help="another network for the same attribute, with which directions are checked",
+    )
+    parser.add_argument(  # as earlier versions called it
+        "--judge", dest="validation_scorer", action="append", default=[], help=argparse.SUPPRESS
     )
 
 

@@ -43,41 +43,41 @@ def run(args: argparse.Namespace) -> int:
 
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.directions.attributes import chosen
-    from inpaint_model.directions.context import known_attributes, open_workbench
+    from inpaint_model.directions.context import known_attributes, open_context
     from inpaint_model.directions.fitting import fit_attributes
     from inpaint_model.directions.samples import draw
     from inpaint_model.networks.style_levels import parse_styles
 
     args.device = devices.measuring_device(args.device)
-    bench = open_workbench(args.bundle, args.device)
-    known = known_attributes(bench.info, args.scorer, args.judge, args.device)
+    context = open_context(args.bundle, args.device)
+    known = known_attributes(context.info, args.scorer, args.validation_scorer, args.device)
     if not known:
         raise ValueError(
-            f"the alignment of {bench.info.name} is {bench.info.card.alignment!r}, for which there "
-            "are no attributes; give one with --scorer"
+            f"the alignment of {context.info.name} is {context.info.card.alignment!r}, for which "
+            "there are no attributes; give one with --scorer"
         )
     wanted = chosen(args.attributes, known)
     removed = chosen(args.remove, known) if args.remove else ()
-    layers = parse_styles(args.layers, bench.generator.config.num_ws)
+    layers = parse_styles(args.layers, context.generator.config.num_ws)
     needed = {attribute.name: attribute.score for attribute in (*wanted, *removed)}
     samples = draw(
-        bench.generator, needed, args.samples, seed=args.seed, truncation_psi=args.truncation
+        context.generator, needed, args.samples, seed=args.seed, truncation_psi=args.truncation
     )
     flat = [name for name, values in samples.scores.items() if float(np.ptp(values)) < FLAT]
     for name in flat:
         print(f"{name}: left out, the same for every sample")
     wanted = tuple(a for a in wanted if a.name not in flat)
     removed = tuple(a for a in removed if a.name not in flat)
-    subjects = bench.subjects(args.seed + args.samples)
+    subjects = context.subjects(args.seed + args.samples)
     found = []
     for direction, vector in fit_attributes(
-        bench, wanted, removed, samples, subjects, args.extremes, layers
+        context, wanted, removed, samples, subjects, args.extremes, layers
     ):
         found.append((direction, vector))
         styles = f"styles {direction.layers[0]} to {direction.layers[-1]}"
         print(f"{direction.name}: {styles}; {direction.source}", flush=True)
     if not found:
         raise ValueError("no score varies over the samples, so there is nothing to fit to")
-    add_directions(bench.info.folder, found)
+    add_directions(context.info.folder, found)
     print(f"{len(found)} directions stored; `inpaint-model directions check` decides on them")
     return 0

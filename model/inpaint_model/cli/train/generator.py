@@ -4,7 +4,7 @@
   inpaint-model train generator --data faces.zip:train --from runs/faces/bundle --out runs/more
   inpaint-model train generator --data faces.zip:train more.zip:train --weights weights.csv ...
   inpaint-model train generator --data faces.zip:train --feature-networks lite0.pt --out runs/faces
-  inpaint-model train generator --data labelled.zip --cond --preset compact-256 --out runs/classes
+  inpaint-model train generator --data labeled.zip --cond --preset compact-256 --out runs/classes
   torchrun --nproc-per-node 4 -m inpaint_model.cli.main train generator ...
 
 Started again with the same --out, a run continues where it was.
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features",
         type=Path,
         metavar="FILE",
-        help="TorchScript network by which --autoencoder-weight compares pictures",
+        help="TorchScript network by which --vae-weight compares pictures",
     )
     parser.add_argument(
         "--cond",
@@ -85,10 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
     options = options_from(args, GeneratorTraining)
     deadline = Deadline(options.max_minutes)  # loading counts
-    if args.features and not options.autoencoder_weight:
-        raise ValueError(
-            "--features compares reconstructions: give --autoencoder-weight as well, 2 say"
-        )
+    if args.features and not options.vae_weight:
+        raise ValueError("--features compares reconstructions: give --vae-weight as well, 2 say")
     if args.with_discriminator and not args.feature_networks:
         raise ValueError("--with-discriminator adds to --feature-networks: give those as well")
     if args.cond and args.feature_networks and not args.with_discriminator:
@@ -120,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         pictures = classes.given_to(pictures)
         print(f"they are of {classes.count} classes")
     E, perceptual = None, None
-    if options.autoencoder_weight:
+    if options.vae_weight:
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
             E = VariationalEncoder(G.config.z_dim)
@@ -145,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
             perceptual=perceptual,
             weights=weights,
             card=Card(
-                name=args.name or args.out.name, licence=args.licence, provenance=args.provenance
+                name=args.name or args.out.name, licence=args.license, provenance=args.provenance
             ),
             device=device,
             world=world,
@@ -168,19 +166,21 @@ def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generato
     from inpaint_model.training.growing import grow_discriminator, grow_generator
 
     sizes = reduced(preset(args.preset), args.reduce)
-    critic = replace(sizes.discriminator, c_dim=c_dim)
-    critic = replace(critic, cmap_dim=critic.channels[0] if c_dim else 0)
+    discriminator = replace(sizes.discriminator, c_dim=c_dim)
+    discriminator = replace(discriminator, cmap_dim=discriminator.channels[0] if c_dim else 0)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        G, D = Generator(replace(sizes.generator, c_dim=c_dim)), Discriminator(critic)
+        G, D = Generator(replace(sizes.generator, c_dim=c_dim)), Discriminator(discriminator)
         if args.start:
             checkpoint = import_checkpoint(args.start)
             G = checkpoint.generator
             _check_classes(args.start, G.config.c_dim, c_dim)
             R, channels = G.config.resolution, G.config.channels
             cmap_dim = channels[0] if c_dim else 0
-            critic = replace(critic, resolution=R, channels=channels, cmap_dim=cmap_dim)
-            D = checkpoint.discriminator or Discriminator(critic)
+            discriminator = replace(
+                discriminator, resolution=R, channels=channels, cmap_dim=cmap_dim
+            )
+            D = checkpoint.discriminator or Discriminator(discriminator)
         elif args.grow_from:
             checkpoint = import_checkpoint(args.grow_from)
             _check_classes(args.grow_from, checkpoint.generator.config.c_dim, c_dim)

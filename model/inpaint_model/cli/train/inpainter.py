@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
                 fresh += len(copy_matching(part, earlier[name]))
         print(f"started from {args.init}; {fresh} tensors are new")
         nimg = int(info.card.trained_kimg * 1000)
-    model.measure_latents()
+    model.estimate_w_statistics()
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {"generator": args.generator, "arch": args.arch, "init": args.init}
     plan["feature_networks"] = args.feature_networks
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
             pictures=pictures,
             weights=weights,
             card=Card(
-                name=args.name or args.out.name, licence=args.licence, provenance=args.provenance
+                name=args.name or args.out.name, licence=args.license, provenance=args.provenance
             ),
             device=device,
             world=world,

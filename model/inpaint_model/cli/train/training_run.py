@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inpaint_model.data.dataset import PictureSet
     from inpaint_model.training.deadline import Deadline
-    from inpaint_model.training.distributed import World
+    from inpaint_model.training.distributed import DistributedContext
     from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
 
 
@@ -31,7 +31,10 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=whole(1, 1024), metavar="N", help="processor threads to use"
     )
     parser.add_argument("--name", default="", help="name of the bundle (default: the folder's)")
-    parser.add_argument("--licence", default="unknown", help="licence of the weights")
+    parser.add_argument("--license", default="unknown", help="license of the weights")
+    parser.add_argument(  # as earlier versions spelled it
+        "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
     parser.add_argument("--provenance", default="unknown", help="where the data come from")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be done, and do nothing"
@@ -144,7 +147,7 @@ def projected_discriminator(
     return P
 
 
-def start_device(args: argparse.Namespace) -> tuple[torch.device, World]:
+def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedContext]:
     """Return the device and this process's place among those that torchrun started."""
     import torch
 

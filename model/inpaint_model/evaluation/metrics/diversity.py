@@ -25,7 +25,7 @@ def candidate_diversity(maps: Maps, candidates: Tensor, hole: Tensor) -> float:
 def stranger_distance(maps: Maps, pictures: Tensor, holes: Tensor) -> float:
     """Return the yardstick: mean distance inside hole i of picture i and a quite different picture.
 
-    `pictures` uint8 [N, 3, R, R] are compared with their neighbours in a ring, inside `holes`
+    `pictures` uint8 [N, 3, R, R] are compared with their neighbors in a ring, inside `holes`
     [N, 1, R, R].
     """
     features = maps(pictures)

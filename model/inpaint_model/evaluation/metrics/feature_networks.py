@@ -47,7 +47,7 @@ class FeatureNetwork:
 
 
 @dataclass(frozen=True)
-class Judges:
+class EvaluationNetworks:
     """The networks that the given weight files allow; None where a file is missing."""
 
     sha256: Mapping[str, str] = field(default_factory=dict)  # of each file that judges, by name
@@ -68,7 +68,9 @@ class Judges:
         return next((network.maps for network in self.inception if network.maps), None)
 
 
-def load_judges(folders: Sequence[Path], device: torch.device | str = "cpu") -> Judges:
+def load_evaluation_networks(
+    folders: Sequence[Path], device: torch.device | str = "cpu"
+) -> EvaluationNetworks:
     """Load every network whose file lies in one of `folders`; the first that has it counts.
 
     ValueError for a folder that has none of the files.
@@ -86,7 +88,7 @@ def load_judges(folders: Sequence[Path], device: torch.device | str = "cpu") -> 
         inception.append(_inception_2048(files[INCEPTION_2048], device))
     if INCEPTION_768 in files:
         inception.append(_inception_768(files[INCEPTION_768], device))
-    return Judges(
+    return EvaluationNetworks(
         {name: file_sha256(path) for name, path in files.items()},
         tuple(inception),
         _vgg_taps(files[VGG_TAPS], device) if VGG_TAPS in files else None,

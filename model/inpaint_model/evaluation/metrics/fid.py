@@ -10,7 +10,7 @@ from inpaint_model.document.arrays import Float64Array
 def frechet_distance(first: Float64Array, second: Float64Array) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of features [N, D] and [M, D].
 
-    The trace of the root is the sum of the singular values of A B^T, where A and B are the centred
+    The trace of the root is the sum of the singular values of A B^T, where A and B are the centered
     features over sqrt(N - 1) and sqrt(M - 1). That needs neither covariance nor matrix root, and
     stays exact with fewer pictures than dimensions.
     """
@@ -23,7 +23,7 @@ def frechet_distance(first: Float64Array, second: Float64Array) -> float:
 
 def _factor(features: Float64Array) -> Float64Array:
     """Return a with A^T A = covariance, and no more rows than columns."""
-    centred: Float64Array = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
-    if len(centred) <= centred.shape[1]:
-        return centred
-    return np.linalg.qr(centred)[1]
+    centered: Float64Array = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    if len(centered) <= centered.shape[1]:
+        return centered
+    return np.linalg.qr(centered)[1]

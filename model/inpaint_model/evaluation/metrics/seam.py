@@ -1,4 +1,4 @@
-"""How visible the border of a fill is: the colour step across it, in CIEDE2000.
+"""How visible the border of a fill is: the color step across it, in CIEDE2000.
 
 Bands of a few pixels on both sides of the border are compared place by place, and the same step on
 the untouched picture is subtracted, since pictures have edges of their own there.

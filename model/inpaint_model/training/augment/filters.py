@@ -19,7 +19,7 @@ _BLOCK = 32  # outputs that are computed together
 
 
 class Span(NamedTuple):
-    """Some neighbouring outputs of a filter, and the few inputs that they depend on."""
+    """Some neighboring outputs of a filter, and the few inputs that they depend on."""
 
     first: int
     last: int  # exclusive

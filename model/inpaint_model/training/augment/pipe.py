@@ -37,7 +37,7 @@ class AugmentPipe:
     p: float = 0.0  # the strength: probability of each change, 0..1
     blit: bool = True  # mirror, quarter turns, whole-pixel shifts
     geometry: bool = True  # scale, rotate, stretch, shift
-    colour: bool = True  # brightness, contrast, luma flip, hue, saturation
+    color: bool = True  # brightness, contrast, luma flip, hue, saturation
     filtering: bool = False  # amplify octave bands; the paper found no use for it, nor for
     corruption: bool = False  # noise and cutout
 
@@ -51,21 +51,21 @@ class AugmentPipe:
         if self.p <= 0:
             return images
         images = images.float()  # filters and sampling positions want all of float32
-        draw = Draw(self.p, len(images), generator)
+        draw = RandomBatch(self.p, len(images), generator)
         if self.blit:
             images = blit(images, draw)
         if self.geometry:
             images = warp(images, draw)
-        if self.colour:
-            images = recolour(images, draw)
+        if self.color:
+            images = recolor(images, draw)
         if self.filtering:
-            images = equalise(images, draw)
+            images = equalize(images, draw)
         if self.corruption:
             images = cut_out(add_noise(images, draw), draw)
         return images
 
 
-class Draw:
+class RandomBatch:
     """Random numbers for a batch of N pictures; `chance` says which of them a change applies to."""
 
     def __init__(self, p: float, count: int, generator: Generator) -> None:
@@ -91,12 +91,12 @@ class Draw:
         """0 .. count - 1, int64 [N]."""
         return self.uniform(0, count).long().clamp(max=count - 1)
 
-    def chance(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
+    def with_probability(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
         """`value` [N] with probability p for each picture, `otherwise` for the rest."""
         return torch.where(self.uniform(0, 1) < (self.p if p is None else p), value, otherwise)
 
 
-def blit(images: Tensor, draw: Draw) -> Tensor:
+def blit(images: Tensor, draw: RandomBatch) -> Tensor:
     """Mirror, turn by quarters, shift by up to 1/8 in whole pixels: pixels move, none changes."""
     flip, turn, shift = random_blit(draw, images.shape[2])
     changed = (flip != 0) | (turn != 0) | (shift != 0).any(dim=0)
@@ -107,10 +107,10 @@ def blit(images: Tensor, draw: Draw) -> Tensor:
     return _where(changed, images, move)
 
 
-def random_blit(draw: Draw, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def random_blit(draw: RandomBatch, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mirror or not [N], quarter turns clockwise [N], shift in pixels [2, N] (x, y); all int64."""
-    flip = draw.chance(draw.integer(2), 0)
-    turn = draw.chance(draw.integer(4), 0)
+    flip = draw.with_probability(draw.integer(2), 0)
+    turn = draw.with_probability(draw.integer(4), 0)
     moved = draw.uniform(0, 1) < draw.p
     shift = torch.stack([draw.uniform(-0.125, 0.125), draw.uniform(-0.125, 0.125)])
     return flip, turn, (shift * size).round().long() * moved
@@ -133,19 +133,19 @@ def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor
     return images.flatten(2).gather(2, index.expand(-1, 3, -1)).reshape(images.shape)
 
 
-def warp(images: Tensor, draw: Draw) -> Tensor:
+def warp(images: Tensor, draw: RandomBatch) -> Tensor:
     """Scale, rotate, stretch along any direction and shift, as one resampling without aliasing."""
     matrix, changed = random_affine(draw)
     return _where(changed, images, lambda some, chosen: resampled(some, matrix[chosen]))
 
 
-def random_affine(draw: Draw) -> tuple[Tensor, Tensor]:
+def random_affine(draw: RandomBatch) -> tuple[Tensor, Tensor]:
     """Where pixels go, in coordinates of -1..1: float32 [N, 2, 3]; and for which it matters [N]."""
     p_rotate = 1 - math.sqrt(1 - min(draw.p, 1.0))  # so that one of two rotations has chance p
-    size = draw.chance(draw.octaves(0.2), 1)
-    first = draw.chance(draw.uniform(-math.pi, math.pi), 0, p_rotate)
-    stretch = draw.chance(draw.octaves(0.2), 1)
-    second = draw.chance(draw.uniform(-math.pi, math.pi), 0, p_rotate)
+    size = draw.with_probability(draw.octaves(0.2), 1)
+    first = draw.with_probability(draw.uniform(-math.pi, math.pi), 0, p_rotate)
+    stretch = draw.with_probability(draw.octaves(0.2), 1)
+    second = draw.with_probability(draw.uniform(-math.pi, math.pi), 0, p_rotate)
     moved = draw.uniform(0, 1) < draw.p
     shift = torch.stack([draw.normal(0.125), draw.normal(0.125)], dim=1) * 2 * moved[:, None]
     scale = torch.diag_embed(torch.stack([stretch * size, size / stretch], dim=1))
@@ -184,39 +184,39 @@ def sampled(images: Tensor, grid: Tensor) -> Tensor:
     return result.to(images.device)
 
 
-def recolour(images: Tensor, draw: Draw) -> Tensor:
+def recolor(images: Tensor, draw: RandomBatch) -> Tensor:
     """Brightness, contrast, luma flip, hue and saturation as one affine map of RGB."""
-    matrix, offset, changed = random_colour(draw)
+    matrix, offset, changed = random_color(draw)
 
     def mix(some: Tensor, chosen: Tensor) -> Tensor:
-        return recoloured(some, matrix[chosen], offset[chosen])
+        return recolored(some, matrix[chosen], offset[chosen])
 
     return _where(changed, images, mix)
 
 
-def recoloured(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
+def recolored(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     """`matrix` [N, 3, 3] times the RGB of [N, 3, R, R], plus `offset` [N, 3, 1]."""
     matrix, offset = uploaded((matrix, offset), images.device)
     return torch.baddbmm(offset, matrix, images.flatten(2)).reshape(images.shape)
 
 
-def random_colour(draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
     """The matrix [N, 3, 3] and offset [N, 3, 1] on RGB, and for which pictures they matter [N]."""
-    brightness = draw.chance(draw.normal(0.2), 0)
-    contrast = draw.chance(draw.octaves(0.5), 1)
-    flip = draw.chance(draw.integer(2), 0)
-    hue = draw.chance(draw.uniform(-math.pi, math.pi), 0)
-    saturation = draw.chance(draw.octaves(1.0), 1)
-    identity, grey = torch.eye(3, device=hue.device), torch.full((3, 3), 1 / 3, device=hue.device)
+    brightness = draw.with_probability(draw.normal(0.2), 0)
+    contrast = draw.with_probability(draw.octaves(0.5), 1)
+    flip = draw.with_probability(draw.integer(2), 0)
+    hue = draw.with_probability(draw.uniform(-math.pi, math.pi), 0)
+    saturation = draw.with_probability(draw.octaves(1.0), 1)
+    identity, gray = torch.eye(3, device=hue.device), torch.full((3, 3), 1 / 3, device=hue.device)
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=hue.device) / math.sqrt(3)
-    colours = identity - grey  # the part of RGB that is not grey
+    colors = identity - gray  # the part of RGB that is not gray
 
     def each(value: Tensor) -> Tensor:
         return value[:, None, None]
 
-    turned = grey + each(hue.cos()) * colours + each(hue.sin()) * cross  # about the grey axis
-    saturated = grey + each(saturation) * colours
-    flipped = identity - 2 * each(flip) * grey
+    turned = gray + each(hue.cos()) * colors + each(hue.sin()) * cross  # about the gray axis
+    saturated = gray + each(saturation) * colors
+    flipped = identity - 2 * each(flip) * gray
     linear = saturated @ turned @ flipped
     scale = each(contrast)
     changed = (brightness != 0) | (contrast != 1) | (flip != 0) | (hue != 0) | (saturation != 1)
@@ -224,7 +224,7 @@ def random_colour(draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
     return linear * scale, offset, changed
 
 
-def equalise(images: Tensor, draw: Draw) -> Tensor:
+def equalize(images: Tensor, draw: RandomBatch) -> Tensor:
     """Amplify four octave bands at random; the expected power of the picture stays."""
     gains, changed = random_gains(draw)
 
@@ -238,20 +238,20 @@ def amplified(images: Tensor, gains: Tensor) -> Tensor:
     return matrix @ images @ matrix.mT
 
 
-def random_gains(draw: Draw) -> tuple[Tensor, Tensor]:
+def random_gains(draw: RandomBatch) -> tuple[Tensor, Tensor]:
     """Gains of the four bands [N, 4], and for which pictures they matter [N]."""
     power = torch.tensor([10.0, 1, 1, 1], device=draw.generator.device) / 13  # 1/f pictures
     gains = torch.ones(draw.count, 4, device=power.device)
     for band in range(4):
-        gains[:, band] = draw.chance(draw.octaves(1.0), 1)
+        gains[:, band] = draw.with_probability(draw.octaves(1.0), 1)
     changed = (gains != 1).any(dim=1)
-    # Normalised once for all bands (the paper: after each), so that the power stays exactly.
+    # Normalized once for all bands (the paper: after each), so that the power stays exactly.
     return gains / (power * gains.square()).sum(dim=1, keepdim=True).sqrt(), changed
 
 
-def add_noise(images: Tensor, draw: Draw) -> Tensor:
+def add_noise(images: Tensor, draw: RandomBatch) -> Tensor:
     """Gaussian noise whose deviation is half-normal with 0.1."""
-    deviation = draw.chance(draw.normal(0.1).abs(), 0)
+    deviation = draw.with_probability(draw.normal(0.1).abs(), 0)
 
     def disturb(some: Tensor, chosen: Tensor) -> Tensor:
         noise = torch.randn(some.shape, generator=draw.generator, device=draw.generator.device)
@@ -260,12 +260,12 @@ def add_noise(images: Tensor, draw: Draw) -> Tensor:
     return _where(deviation != 0, images, disturb)
 
 
-def cut_out(images: Tensor, draw: Draw) -> Tensor:
-    """Grey out a square of half the side, centred anywhere."""
-    reach = draw.chance(torch.full((draw.count,), 0.25, device=draw.generator.device), 0)
-    centre = torch.stack([draw.uniform(0, 1), draw.uniform(0, 1)])  # [2, N]
-    at = (torch.arange(images.shape[2], device=centre.device) + 0.5) / images.shape[2]
-    near = (at - centre[..., None]).abs() < reach[:, None]  # [2, N, R]
+def cut_out(images: Tensor, draw: RandomBatch) -> Tensor:
+    """Gray out a square of half the side, centered anywhere."""
+    reach = draw.with_probability(torch.full((draw.count,), 0.25, device=draw.generator.device), 0)
+    center = torch.stack([draw.uniform(0, 1), draw.uniform(0, 1)])  # [2, N]
+    at = (torch.arange(images.shape[2], device=center.device) + 0.5) / images.shape[2]
+    near = (at - center[..., None]).abs() < reach[:, None]  # [2, N, R]
     near = upload(near, images.device)
     hidden = near[1, :, None, :, None] & near[0, :, None, None, :]
     return images.masked_fill(hidden, 0.0)
@@ -319,6 +319,6 @@ def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], T
 
 
 def _rotation(angle: Tensor) -> Tensor:
-    """[N] radians, from x towards y, to [N, 2, 2]."""
+    """[N] radians, from x toward y, to [N, 2, 2]."""
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([cos, -sin, sin, cos], dim=1).reshape(-1, 2, 2)

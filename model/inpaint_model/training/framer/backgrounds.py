@@ -1,7 +1,7 @@
 """Backgrounds for the framer's training scenes: anything that is not an aligned picture.
 
-All of them come from a random generator and, for their colours and textures, from pieces of the
-training pictures that are too small, turned or shuffled to be recognised. No other data is needed.
+All of them come from a random generator and, for their colors and textures, from pieces of the
+training pictures that are too small, turned or shuffled to be recognized. No other data is needed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def uniform(low: float, high: float, shape: tuple[int, ...], generator: Generato
 
 
 def coordinates(size: int) -> tuple[Tensor, Tensor]:
-    """Return x and y of the pixels' centres, -1..1, [S, S] each."""
+    """Return x and y of the pixels' centers, -1..1, [S, S] each."""
     steps = (torch.arange(size) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     return x, y
 
 
 def plain(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """One colour, often near white or black, with a slight gradient."""
+    """One color, often near white or black, with a slight gradient."""
     n = len(pictures)
     x, y = coordinates(size)
     level = uniform(0, 1, (n, 1, 1, 1), generator)
@@ -41,7 +41,7 @@ def plain(pictures: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def noise(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """Noise with a spectrum of 1 / f^a, from clouds to grain, in related colours."""
+    """Noise with a spectrum of 1 / f^a, from clouds to grain, in related colors."""
     n = len(pictures)
     fy, fx = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     frequency = (fx**2 + fy**2).sqrt().clamp(min=1 / size)
@@ -55,7 +55,7 @@ def noise(pictures: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def waves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """Stripes and checks of two colours."""
+    """Stripes and checks of two colors."""
     n = len(pictures)
     x, y = coordinates(size)
     turn = uniform(0, math.pi, (n, 1, 1), generator)
@@ -71,16 +71,16 @@ def waves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def leaves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """Overlapping ellipses and rectangles, each a flat colour or a texture (dead leaves)."""
+    """Overlapping ellipses and rectangles, each a flat color or a texture (dead leaves)."""
     n = len(pictures)
     x, y = coordinates(size)
     canvas = pieces(pictures, size, generator)
     for _ in range(int(torch.randint(4, 16, (), generator=generator))):
-        centre = uniform(-1.1, 1.1, (2, n, 1, 1), generator)
+        center = uniform(-1.1, 1.1, (2, n, 1, 1), generator)
         turn = uniform(0, math.pi, (n, 1, 1), generator)
         radius = 0.06 / uniform(0.05, 1, (2, n, 1, 1), generator)
-        u = ((x - centre[0]) * turn.cos() + (y - centre[1]) * turn.sin()) / radius[0]
-        v = ((y - centre[1]) * turn.cos() - (x - centre[0]) * turn.sin()) / radius[1]
+        u = ((x - center[0]) * turn.cos() + (y - center[1]) * turn.sin()) / radius[0]
+        v = ((y - center[1]) * turn.cos() - (x - center[0]) * turn.sin()) / radius[1]
         round_ = torch.rand((n, 1, 1), generator=generator) < 0.5
         inside = torch.where(round_, u**2 + v**2 < 1, (u.abs() < 1) & (v.abs() < 1))[:, None]
         flat = uniform(0, 1, (n, 3, 1, 1), generator) + 0.15 * (u * 0.5 + v * 0.3)[:, None]

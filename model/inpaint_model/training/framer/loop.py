@@ -23,7 +23,7 @@ from inpaint_model.training.settings import FramerTraining
 FRAMER = FramerConfig()  # sizes of the framers that the command trains
 PICTURE_PX = 128  # side of the aligned pictures that scenes are made of
 _WARM_UP = 5000  # scenes
-_VOTING = 0.25  # of the side: how far from the frame's centre cells are to vote
+_VOTING = 0.25  # of the side: how far from the frame's center cells are to vote
 
 
 class Losses:
@@ -38,14 +38,14 @@ class Losses:
         shows = scenes.present
         share = weight[shows]
         side = 2.0 ** scenes.log_side[shows, None]
-        away = (framer.cells - scenes.centre[shows, None]).norm(dim=-1)
+        away = (framer.cells - scenes.center[shows, None]).norm(dim=-1)
         wanted = (-0.5 * (away / (_VOTING * side)).square()).softmax(dim=1)
         direction = torch.stack([scenes.angle.cos(), scenes.angle.sin()], dim=1)[shows, None]
-        moved = (cells.centre[shows] - scenes.centre[shows, None]).norm(dim=-1) / (2 * side)
+        moved = (cells.center[shows] - scenes.center[shows, None]).norm(dim=-1) / (2 * side)
         resized = (cells.log_side[shows] - scenes.log_side[shows, None]).abs()
         turned = (cells.direction[shows] - direction).norm(dim=-1)
         self.voting = -(wanted * share.clamp(min=1e-9).log()).sum(1).mean()
-        self.centre = (wanted * moved.clamp(max=2)).sum(1).mean()
+        self.center = (wanted * moved.clamp(max=2)).sum(1).mean()
         self.side = (wanted * resized).sum(1).mean()
         self.angle = (wanted * turned).sum(1).mean()
         self.presence = F.binary_cross_entropy_with_logits(confidence_logit(cells), shows.float())
@@ -53,7 +53,7 @@ class Losses:
     @property
     def total(self) -> Tensor:
         """Their weighted sum, a scalar."""
-        where = self.voting + 4 * self.centre + 1.5 * self.side + 2 * self.angle
+        where = self.voting + 4 * self.center + 1.5 * self.side + 2 * self.angle
         total: Tensor = where + self.presence
         return total
 

@@ -32,7 +32,7 @@ class Scenes(NamedTuple):
     """Views with what they show; coordinates are -1..1 across the view."""
 
     views: Tensor  # [N, 4, S, S]: erased RGB in -1..1, then 1 - hole
-    centre: Tensor  # [N, 2]
+    center: Tensor  # [N, 2]
     log_side: Tensor  # [N]: log2 of the frame's side over the view's
     angle: Tensor  # [N]: radians
     present: Tensor  # [N], bool: whether the view shows an aligned picture at all
@@ -70,10 +70,10 @@ def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator)
     """`count` scenes with views of `size` px."""
     indices, others = pictures.draw(count, generator), pictures.draw(count, generator)
     present = torch.rand(count, generator=generator) < POSITIVES
-    centre, side, angle = _draw_frames(count, generator)
+    center, side, angle = _draw_frames(count, generator)
     texture = pictures.levels[-2][others].float() / 255
     canvas = draw_backgrounds(texture, size, generator)
-    inside = frame_coordinates(centre, side, angle, size)
+    inside = frame_coordinates(center, side, angle, size)
 
     decoy = ~present & (torch.rand(count, generator=generator) < DECOYS)
     shown = _seen(pictures, indices, inside, side * size, decoy, generator)
@@ -82,7 +82,7 @@ def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator)
     canvas = _photographed(canvas, generator)
     known = 1 - _draw_hidden(inside, size, generator)
     views = torch.cat([(canvas * 2 - 1) * known, known], dim=1)
-    return Scenes(views, centre, torch.log2(side), angle, present)
+    return Scenes(views, center, torch.log2(side), angle, present)
 
 
 def _seen(
@@ -116,10 +116,10 @@ def _seen(
     return shown
 
 
-def frame_coordinates(centre: Tensor, side: Tensor, angle: Tensor, size: int) -> Tensor:
+def frame_coordinates(center: Tensor, side: Tensor, angle: Tensor, size: int) -> Tensor:
     """Return where the view's pixels lie in the frames, -1..1 inside: [N, S, S, 2]."""
     x, y = coordinates(size)
-    dx, dy = x - centre[:, 0, None, None], y - centre[:, 1, None, None]
+    dx, dy = x - center[:, 0, None, None], y - center[:, 1, None, None]
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
     scale = side[:, None, None]
     return torch.stack([(dx * c - dy * s) / scale, (dx * s + dy * c) / scale], dim=-1)
@@ -163,7 +163,7 @@ def _draw_mattes(inside: Tensor, generator: Generator) -> Tensor:
 
 
 def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
-    """Light, colour, contrast, focus and grain as cameras and painters vary them."""
+    """Light, color, contrast, focus and grain as cameras and painters vary them."""
     n = len(canvas)
     gain = uniform(0.75, 1.25, (n, 1, 1, 1), generator)
     cast = uniform(0.88, 1.12, (n, 3, 1, 1), generator)
@@ -171,8 +171,8 @@ def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
     canvas = (canvas.clamp(1e-4, 1) ** gamma - 0.5) * gain + 0.5
     canvas = canvas * cast + uniform(-0.1, 0.1, (n, 1, 1, 1), generator)
     gray = canvas.mean(dim=1, keepdim=True).expand_as(canvas)
-    colourful = uniform(0, 1.3, (n, 1, 1, 1), generator).clamp(max=1.1)
-    canvas = gray + (canvas - gray) * colourful
+    colorful = uniform(0, 1.3, (n, 1, 1, 1), generator).clamp(max=1.1)
+    canvas = gray + (canvas - gray) * colorful
     soft = F.avg_pool2d(F.pad(canvas, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     canvas = torch.where(torch.rand(n, 1, 1, 1, generator=generator) < 0.3, soft, canvas)
     grain = torch.rand(n, 1, 1, 1, generator=generator) ** 3 * 0.07

@@ -45,8 +45,8 @@ def leaves(hole: Box, frame: Frame) -> bool:
     return False
 
 
-def _inside(centre: float, side: float, length: int) -> float:
+def _inside(center: float, side: float, length: int) -> float:
     """Return the center of a side that is moved inside a length, or centered if it is longer."""
     if side >= length:
         return length / 2
-    return min(max(centre, side / 2), length - side / 2)
+    return min(max(center, side / 2), length - side / 2)

@@ -36,7 +36,7 @@ class StyleMix(Generic[Key]):
     def with_other(self, other: Key | None, is_result: bool) -> StyleMix[Key]:
         """Return the mix with another one: all styles of a result, a picture's colors only."""
         return replace(
-            self, other=other, levels=tuple(StyleLevel) if is_result else (StyleLevel.COLOURS,)
+            self, other=other, levels=tuple(StyleLevel) if is_result else (StyleLevel.COLORS,)
         )
 
     def request(

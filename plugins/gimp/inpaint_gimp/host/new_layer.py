@@ -9,7 +9,7 @@ from inpaint_client.session.history import PastRun
 
 
 class Pixels(NamedTuple):
-    """A rectangle of colours with alpha, ready for a layer."""
+    """A rectangle of colors with alpha, ready for a layer."""
 
     box: Box  # in the image
     data: bytes | bytearray

@@ -11,7 +11,7 @@ class SampleFormat(NamedTuple):
     """One way of storing samples.
 
     A babl format without a space means sRGB primaries, so that reading and writing through `babl()`
-    is all the colour management there is to do, whatever profile the image has.
+    is all the color management there is to do, whatever profile the image has.
     """
 
     sample_type: SampleType

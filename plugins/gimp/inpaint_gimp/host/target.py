@@ -39,7 +39,7 @@ def check_mode(base_type: str) -> None:
     """`base_type` is "rgb", "gray" or "indexed"."""
     if base_type == "indexed":
         raise BadInput(
-            _("An indexed image has too few colours for a fill."),
+            _("An indexed image has too few colors for a fill."),
             _("Convert it first: Image > Mode > RGB."),
         )
 

@@ -120,7 +120,7 @@ def fill_arguments() -> tuple[Argument, ...]:
             Kind.TEXT,
             _("Frame s_quare"),
             _(
-                "With a given frame: centre, side and angle of the square as “X, Y, SIDE, "
+                "With a given frame: center, side and angle of the square as “X, Y, SIDE, "
                 "ANGLE” in pixels and degrees"
             ),
             "",
@@ -160,10 +160,10 @@ def fill_arguments() -> tuple[Argument, ...]:
             True,
         ),
         Argument(
-            "colour-match",
+            "color-match",
             Kind.FLAG,
-            _("M_atch colours"),
-            _("Fit the fill's colours and light to its surroundings"),
+            _("M_atch colors"),
+            _("Fit the fill's colors and light to its surroundings"),
             True,
         ),
         Argument(
@@ -224,8 +224,8 @@ def edit_arguments() -> tuple[Argument, ...]:
             Kind.TEXT,
             _("_Levels"),
             _(
-                "Which styles are taken: “structure, features, colours” or some of them; empty "
-                "for all of a fill's, and for the colours of another layer's"
+                "Which styles are taken: “structure, features, colors” or some of them; empty "
+                "for all of a fill's, and for the colors of another layer's"
             ),
             "",
         ),
@@ -289,7 +289,7 @@ class FillSettings:
             smooth=SmoothFill[text("smooth").upper()],
             group=bool(value_of("group")),
             blending=Blending(
-                colour_match=bool(value_of("colour-match")),
+                colour_match=bool(value_of("color-match")),
                 gradient=bool(value_of("gradient")),
                 grain=bool(value_of("grain")),
                 feather_px=_real(value_of("feather")),

@@ -1,7 +1,7 @@
 """Edits, variants and levels as the text that GIMP keeps, shows and passes to scripts.
 
 Edits: "smile=1.5, age=-1". Variants: such lists separated by semicolons. Levels: "structure,
-colours". A frame: "X, Y, SIDE, ANGLE".
+colors". A frame: "X, Y, SIDE, ANGLE".
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ def parse_levels(text: str) -> tuple[StyleLevel, ...]:
     Raises:
         BadInput: a part is not the name of a level.
     """
-    known = {level.name.lower(): level for level in StyleLevel}
+    known = {name.lower(): level for name, level in StyleLevel.__members__.items()}
     names = list(filter(None, (part.strip().lower() for part in text.split(","))))
     for name in names:
         if name not in known:
             raise BadInput(
                 _("“{part}” is not a level.").format(part=name),
-                _("Write levels as a list of structure, features and colours."),
+                _("Write levels as a list of structure, features and colors."),
             )
-    return tuple(level for name, level in known.items() if name in names)
+    return tuple(sorted({known[name] for name in names}))
 
 
 def format_levels(levels: Iterable[StyleLevel]) -> str:
@@ -81,5 +81,5 @@ def parse_frame(text: str) -> Frame:
         pass
     raise BadInput(
         _("“{part}” is not a frame.").format(part=text),
-        _("Write the square's centre, side and angle as X, Y, SIDE, ANGLE in pixels and degrees."),
+        _("Write the square's center, side and angle as X, Y, SIDE, ANGLE in pixels and degrees."),
     )

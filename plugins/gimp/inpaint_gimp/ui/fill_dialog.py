@@ -16,10 +16,10 @@ from ..translation import _, say_error
 from .gtk import GimpUi, GObject, Gtk
 from .reading import Reading
 from .results_dialog import ResultsDialog
-from .widgets import labelled, parts_of
+from .widgets import labeled, parts_of
 
 _MAIN = ("candidates", "new-seed", "seed", "truncation", "source", "context")
-_MORE = ("frame", "variants", "smooth", "group", "colour-match", "gradient", "grain", "feather")
+_MORE = ("frame", "variants", "smooth", "group", "color-match", "gradient", "grain", "feather")
 
 
 def fill_with_dialog(call: Call) -> None:
@@ -187,7 +187,7 @@ class FillDialog(ResultsDialog):
 
     def _build(self) -> None:
         self._dialog.set_ok_label(_("_Fill"))  # before GIMP warns of a key that "OK" has, too
-        self._form.pack_start(labelled(_("_Model"), self._models, self._labels), False, False, 0)
+        self._form.pack_start(labeled(_("_Model"), self._models, self._labels), False, False, 0)
         for name in _MAIN:
             self._form.pack_start(self._argument(name), False, False, 0)
         more = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_start=12)
@@ -196,7 +196,7 @@ class FillDialog(ResultsDialog):
         program = Gtk.Button(label=_("Choose program…"))
         program.set_tooltip_text(_("Say where inpaint-server is"))
         program.connect("clicked", lambda button: self._choose_program())
-        more.pack_start(labelled(_("Fill service"), program, self._labels), False, False, 0)
+        more.pack_start(labeled(_("Fill service"), program, self._labels), False, False, 0)
         expander = Gtk.Expander(label=_("More settings"))
         expander.set_tooltip_text(_("More and less common settings"))
         expander.add(more)
@@ -229,7 +229,7 @@ class FillDialog(ResultsDialog):
             return self._in_line(self._dialog.get_scale_entry(name, 1.0))
         if name == "seed":  # GIMP 3.0 has no widget for unsigned numbers
             spin = GimpUi.prop_spin_button_new(self._config, name, 1, 100, 0)
-            row = labelled(_("S_eed"), spin, self._labels)
+            row = labeled(_("S_eed"), spin, self._labels)
             self._config.bind_property(
                 "new-seed",
                 row,
@@ -240,7 +240,7 @@ class FillDialog(ResultsDialog):
         if name in ("frame", "variants"):
             entry = GimpUi.prop_entry_new(self._config, name, -1)
             text = _("Frame s_quare") if name == "frame" else _("Varian_ts")
-            return labelled(text, entry, self._labels)
+            return labeled(text, entry, self._labels)
         return self._in_line(self._dialog.get_widget(name, GObject.TYPE_NONE))
 
     def _in_line(self, widget: Gtk.Widget) -> Gtk.Widget:

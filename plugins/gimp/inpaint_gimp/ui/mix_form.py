@@ -10,7 +10,7 @@ from inpaint_client import StyleLevel
 from ..runs.mixing import NOTHING, Mix, Other, with_other
 from ..translation import _
 from .gtk import GimpUi, GLib, Gtk, Pango
-from .widgets import SLIDE_PAUSE_MS, describe, labelled, widen
+from .widgets import SLIDE_PAUSE_MS, describe, labeled, widen
 
 
 class MixForm(Gtk.Box):  # type: ignore[misc]
@@ -38,7 +38,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._checks = {
             StyleLevel.STRUCTURE: _check(_("Structure"), _("Pose and shape")),
             StyleLevel.FEATURES: _check(_("Features"), _("Eyes, mouth, hair")),
-            StyleLevel.COLOURS: _check(_("Colours"), _("Light, colour, texture")),
+            StyleLevel.COLORS: _check(_("Colors"), _("Light, color, texture")),
         }
         checks = Gtk.Box(spacing=12)
         for box in self._checks.values():
@@ -50,7 +50,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         describe(self._amount, _("Amount"), _("0 = this result, 1 = the other one"))
         self._amount.connect("value-changed", lambda entry: self._moved())
         labels.add_widget(self._amount.get_label())
-        self.pack_start(labelled(_("Mi_x"), self._combo, labels), False, False, 0)
+        self.pack_start(labeled(_("Mi_x"), self._combo, labels), False, False, 0)
         self.pack_start(checks, False, False, 0)
         self.pack_start(self._amount, False, False, 0)
         self._draw_others()

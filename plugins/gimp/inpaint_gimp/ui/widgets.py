@@ -136,7 +136,7 @@ def _dress(child: Gtk.FlowBoxChild, result: Result) -> None:
     child.get_accessible().set_name(result.name)
 
 
-def labelled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
+def labeled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
     """A row: the label with its mnemonic, as wide as all `labels`, and what it belongs to."""
     row = Gtk.Box(spacing=6)
     label = Gtk.Label(label=text, use_underline=True, xalign=0, mnemonic_widget=widget)

@@ -9,7 +9,7 @@ from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
 from inpaint_client.session.history import PastRun
 
-from ..host.colour import route
+from ..host.color import route
 from ..host.document_protocol import Document
 from ..host.layer_placement import Node, source_of, spot_above
 from ..host.scratch import Scratch

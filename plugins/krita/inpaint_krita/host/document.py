@@ -8,7 +8,7 @@ from typing import Any
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import thin
 
-from .colour import SRGB, SRGB_NAMES, Space
+from .color import SRGB, SRGB_NAMES, Space
 from .document_protocol import Painting
 from .guard import later
 from .layer_placement import Node, Source, Spot

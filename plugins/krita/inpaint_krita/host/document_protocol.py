@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from inpaint_client.geometry import Box, Extent
 
-from .colour import Space
+from .color import Space
 from .layer_placement import Node, Source, Spot
 from .qt import QtGui
 from .scratch import Scratch
@@ -38,7 +38,7 @@ class Pixels(Protocol):
         ...
 
     def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
-        """The same colours in another space."""
+        """The same colors in another space."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The docker's first place; afterwards Krita remembers the one that the artist gave it."""
+"""The docker's first place; afterward Krita remembers the one that the artist gave it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .colour import Space
+from .color import Space
 
 _OPAQUE = {
     "U8": b"\xff",

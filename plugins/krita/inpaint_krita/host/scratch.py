@@ -1,4 +1,4 @@
-"""Colour conversion by Krita, in documents that nobody sees.
+"""Color conversion by Krita, in documents that nobody sees.
 
 `setColorSpace` on any node of the artist's document, attached or not, leaves a step in its undo
 history. A scratch document has a history of its own and goes away with it.
@@ -10,7 +10,7 @@ from typing import Any
 
 from inpaint_client.geometry import Extent
 
-from .colour import Space
+from .color import Space
 from .qt import QtCore
 
 MOST_DOCUMENTS = 4  # a candidate's strips, the last and lower one, and its thumbnail
@@ -24,7 +24,7 @@ class Scratch:
         self._documents: dict[tuple[Extent, Space], Any] = {}
 
     def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
-        """The same colours in another space; straight alpha stays."""
+        """The same colors in another space; straight alpha stays."""
         if source == target:
             return data
         layer = self._document(extent, source).topLevelNodes()[0]

@@ -18,7 +18,7 @@ from inpaint_client.session.history import PastRun
 from inpaint_client.session.live_edit import Cancellable
 from inpaint_client.session.run_status import RunStatus, Stage
 
-from ..host.colour import Space
+from ..host.color import Space
 from ..host.document_protocol import Painting
 from ..host.layer_placement import Spot
 from ..host.qt import QtCore

@@ -21,11 +21,11 @@ from inpaint_client.info import Limits
 from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.pixels import encode_coverage, rearrange, shrink
 
-from ..host.colour import Route, route
+from ..host.color import Route, route
 from ..host.document_protocol import Pixels
 
 STRIP_BYTES = 1 << 20  # read and rearranged in some 5 ms
-CONVERT_BYTES = 1 << 18  # Krita's colour conversion is ten times slower than copying
+CONVERT_BYTES = 1 << 18  # Krita's color conversion is ten times slower than copying
 
 
 def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:

@@ -17,7 +17,7 @@ from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
 from inpaint_client.session.history import Mix, PastRun, attachment_of
 from inpaint_client.session.live_edit import Cancellable, LiveEdit, Session
 
-from ..host.colour import Space
+from ..host.color import Space
 from ..host.document_protocol import Pixels
 from ..host.qt import QtCore
 from ..host.selection import KeptSelection, box_of

@@ -1,4 +1,4 @@
-"""From the daemon's patches to the bytes of a layer, in the document's own colour space."""
+"""From the daemon's patches to the bytes of a layer, in the document's own color space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inpaint_client.geometry import Extent
 from inpaint_client.patches import pieces
 from inpaint_client.pixels import rearrange
 
-from ..host.colour import Space, space_of
+from ..host.color import Space, space_of
 from ..host.document_protocol import Painting
 
 Convert = Callable[[bytes, Extent, Space, Space], bytes]

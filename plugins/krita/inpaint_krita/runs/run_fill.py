@@ -29,7 +29,7 @@ from inpaint_client.session import layer_names
 from inpaint_client.session.history import PastRun, Result
 from inpaint_client.session.run_status import Stage
 
-from ..host.colour import Space
+from ..host.color import Space
 from ..host.document_protocol import Pixels
 from ..host.layer_placement import Spot
 from ..host.qt import QtCore

@@ -19,7 +19,7 @@ from inpaint_client.session.live_edit import Session
 from inpaint_client.session.run_status import Stage
 from inpaint_client.session.strip import seeds_after
 
-from ..host.colour import Space
+from ..host.color import Space
 from ..host.guard import later
 from ..host.qt import QtCore
 from ..text import say, tr

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from inpaint_client.events import Patch
 
-from ..host.colour import Space
+from ..host.color import Space
 from ..host.document_protocol import Painting
 from .paint import Convert, paintings
 from .stepper import Steps

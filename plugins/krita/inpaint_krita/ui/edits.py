@@ -150,7 +150,7 @@ class Edits(QtWidgets.QWidget):
 
 
 def in_words(edits: EditValues) -> str:
-    """Return "Smile +1.0, Hair colour -0.5"."""
+    """Return "Smile +1.0, Hair color -0.5"."""
     return ", ".join(f"{_title(name)} {value:+.1f}" for name, value in edits.items() if value)
 
 
@@ -190,6 +190,6 @@ def _heading(group: str) -> QtWidgets.QLabel:
 
 
 def _title(name: str) -> str:
-    """Return "Hair colour" for "hair_colour", translated where the catalogue knows it."""
+    """Return "Hair color" for "hair_color", translated where the catalog knows it."""
     words = name.replace("_", " ").replace("-", " ").strip()
     return tr(words[:1].upper() + words[1:])

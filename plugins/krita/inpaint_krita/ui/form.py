@@ -192,7 +192,7 @@ class Form(QtWidgets.QWidget):
             is_wanted = state.wishes.model == chosen.name or len(models) == 1
             self.model.setCurrentIndex(self.model.findData(chosen.name if is_wanted else ""))
             self.model.setToolTip(
-                tr("{resolution} px, licence: {licence}").format(
+                tr("{resolution} px, license: {licence}").format(
                     resolution=chosen.resolution, licence=chosen.licence or "?"
                 )
             )
@@ -231,7 +231,7 @@ class _Fitting(ElidedMenuButton):
         menu = QtWidgets.QMenu(self)
         self.switches: dict[str, QAction] = {}
         for field, words, tip in (
-            ("colour_match", tr("Colours"), tr("Match colour and light of the surroundings")),
+            ("colour_match", tr("Colors"), tr("Match color and light of the surroundings")),
             ("gradient", tr("Edges"), tr("Continue the surroundings smoothly into the fill")),
             ("grain", tr("Grain"), tr("Match grain and sharpness of the surroundings")),
         ):

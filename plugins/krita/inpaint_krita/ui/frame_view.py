@@ -94,11 +94,11 @@ class FramePicture(QtWidgets.QWidget):
             dx, dy = (place.x() - start.x()) / scale, (place.y() - start.y()) / scale
             changed = frame._replace(cx=frame.cx + dx, cy=frame.cy + dy)
         else:
-            centre = self._to_screen(frame.cx, frame.cy)
-            ratio = _distance(centre, place) / max(1.0, _distance(centre, start))
+            center = self._to_screen(frame.cx, frame.cy)
+            ratio = _distance(center, place) / max(1.0, _distance(center, start))
             changed = frame._replace(side=max(MIN_SIDE, frame.side * ratio))
             if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                turn = _angle(centre, start) - _angle(centre, place)
+                turn = _angle(center, start) - _angle(center, place)
                 changed = changed._replace(angle=(frame.angle + turn + 180) % 360 - 180)
         self.show_frame(changed)
         self.moved.emit(changed)
@@ -140,7 +140,7 @@ class FrameView(QtWidgets.QWidget):
         layout = column(self)
         layout.addWidget(self.picture)
         layout.addWidget(
-            FoldingRow(_labelled(tr("Side"), self.side), _labelled(tr("Turn"), self.angle))
+            FoldingRow(_labeled(tr("Side"), self.side), _labeled(tr("Turn"), self.angle))
         )
 
     def show_picture(self, image: QtGui.QImage, extent: Extent) -> None:
@@ -159,7 +159,7 @@ class FrameView(QtWidgets.QWidget):
         self.moved.emit(frame.cx, frame.cy, self.side.value(), self.angle.value())
 
 
-def _labelled(title: str, spin: QtWidgets.QDoubleSpinBox) -> QtWidgets.QWidget:
+def _labeled(title: str, spin: QtWidgets.QDoubleSpinBox) -> QtWidgets.QWidget:
     whole = QtWidgets.QWidget()
     parts = row(whole)
     parts.addWidget(QtWidgets.QLabel(title))
@@ -180,5 +180,5 @@ def _distance(a: QtCore.QPointF, b: QtCore.QPointF) -> float:
     return hypot(a.x() - b.x(), a.y() - b.y())
 
 
-def _angle(centre: QtCore.QPointF, place: QtCore.QPointF) -> float:
-    return degrees(atan2(place.y() - centre.y(), place.x() - centre.x()))
+def _angle(center: QtCore.QPointF, place: QtCore.QPointF) -> float:
+    return degrees(atan2(place.y() - center.y(), place.x() - center.x()))

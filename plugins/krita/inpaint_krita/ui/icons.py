@@ -1,4 +1,4 @@
-"""Small pictures, drawn in the colour of the text: sharp at every size, right in every theme."""
+"""Small pictures, drawn in the color of the text: sharp at every size, right in every theme."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def icon(name: str, palette: QtGui.QPalette) -> QtGui.QIcon:
     """An icon by name, with its disabled state."""
     result = QtGui.QIcon()
     group = QtGui.QPalette.ColorGroup
-    for mode, colours in (
+    for mode, colors in (
         (QtGui.QIcon.Mode.Normal, group.Active),
         (QtGui.QIcon.Mode.Disabled, group.Disabled),
     ):
-        colour = palette.color(colours, QtGui.QPalette.ColorRole.ButtonText)
+        color = palette.color(colors, QtGui.QPalette.ColorRole.ButtonText)
         for size in (16, 32):
-            result.addPixmap(_pixmap(_PICTURES[name], colour, size), mode)
+            result.addPixmap(_pixmap(_PICTURES[name], color, size), mode)
     return result
 
 
@@ -41,30 +41,30 @@ def paint_star(painter: QtGui.QPainter, box: QtCore.QRectF, filled: bool) -> Non
     painter.restore()
 
 
-def _pixmap(draw: Draw, colour: QtGui.QColor, size: int) -> QtGui.QPixmap:
+def _pixmap(draw: Draw, color: QtGui.QColor, size: int) -> QtGui.QPixmap:
     pixmap = QtGui.QPixmap(size, size)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QtGui.QPainter(pixmap)
     painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
     painter.scale(size / _GRID, size / _GRID)
-    pen = QtGui.QPen(colour, 1.3)
+    pen = QtGui.QPen(color, 1.3)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     painter.setPen(pen)
-    draw(painter, colour)
+    draw(painter, color)
     painter.end()
     return pixmap
 
 
-def _dice(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _dice(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     painter.drawRoundedRect(QtCore.QRectF(2, 2, 12, 12), 2.5, 2.5)
-    painter.setBrush(colour)
+    painter.setBrush(color)
     painter.setPen(Qt.PenStyle.NoPen)
     for x, y in ((5.2, 5.2), (10.8, 5.2), (8, 8), (5.2, 10.8), (10.8, 10.8)):
         painter.drawEllipse(QtCore.QPointF(x, y), 1.1, 1.1)
 
 
-def _copy(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _copy(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     painter.drawRoundedRect(QtCore.QRectF(5.5, 5.5, 8.5, 8.5), 1.5, 1.5)
     path = QtGui.QPainterPath(QtCore.QPointF(3.2, 10.5))
     path.lineTo(2, 10.5)
@@ -74,7 +74,7 @@ def _copy(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
     painter.drawPath(path)
 
 
-def _reset(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _reset(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     painter.drawArc(QtCore.QRectF(3, 3, 10, 10), 120 * 16, -290 * 16)
     painter.drawPolyline(
         QtGui.QPolygonF(
@@ -83,40 +83,40 @@ def _reset(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
     )
 
 
-def _eye(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _eye(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     path = QtGui.QPainterPath(QtCore.QPointF(1.5, 8))
     path.quadTo(8, 0.5, 14.5, 8)
     path.quadTo(8, 15.5, 1.5, 8)
     painter.drawPath(path)
-    painter.setBrush(colour)
+    painter.setBrush(color)
     painter.drawEllipse(QtCore.QPointF(8, 8), 1.9, 1.9)
 
 
-def _check(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _check(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     painter.drawPolyline(
         QtGui.QPolygonF([QtCore.QPointF(3, 8.5), QtCore.QPointF(6.5, 12), QtCore.QPointF(13, 4)])
     )
 
 
-def _plus(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _plus(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     painter.drawLine(QtCore.QPointF(8, 3), QtCore.QPointF(8, 13))
     painter.drawLine(QtCore.QPointF(3, 8), QtCore.QPointF(13, 8))
 
 
-def _cross(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _cross(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     painter.drawLine(QtCore.QPointF(4, 4), QtCore.QPointF(12, 12))
     painter.drawLine(QtCore.QPointF(12, 4), QtCore.QPointF(4, 12))
 
 
-def _sliders(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _sliders(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     for y, knob in ((4, 10.5), (8, 5.0), (12, 9.0)):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawLine(QtCore.QPointF(2, y), QtCore.QPointF(14, y))
-        painter.setBrush(colour)
+        painter.setBrush(color)
         painter.drawEllipse(QtCore.QPointF(knob, y), 1.5, 1.5)
 
 
-def _star(painter: QtGui.QPainter, colour: QtGui.QColor) -> None:
+def _star(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
     painter.drawPath(_star_path())
 
 

@@ -34,7 +34,7 @@ class MixForm(QtWidgets.QWidget):
         self.levels = {
             StyleLevel.STRUCTURE: _check(tr("Structure"), tr("Pose and shape")),
             StyleLevel.FEATURES: _check(tr("Features"), tr("Eyes, mouth, hair")),
-            StyleLevel.COLOURS: _check(tr("Colours"), tr("Light, colour, texture")),
+            StyleLevel.COLORS: _check(tr("Colors"), tr("Light, color, texture")),
         }
         for box in self.levels.values():
             connect(box.clicked, self._levels_changed)

@@ -16,7 +16,7 @@ class NoticeBar(QtWidgets.QFrame):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._colour = QtGui.QColor("#4a90d9")
+        self._color = QtGui.QColor("#4a90d9")
         self.words = QtWidgets.QLabel()
         self.words.setWordWrap(True)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -36,7 +36,7 @@ class NoticeBar(QtWidgets.QFrame):
         self.setVisible(notice is not None)
         if notice is None:
             return
-        self._colour = QtGui.QColor("#dd4b3e" if notice.is_problem else "#4a90d9")
+        self._color = QtGui.QColor("#dd4b3e" if notice.is_problem else "#4a90d9")
         self.words.setText(notice.text)
         self.button.setVisible(bool(notice.offer_label))
         self.button.setText(notice.offer_label)
@@ -48,9 +48,9 @@ class NoticeBar(QtWidgets.QFrame):
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        tint = QtGui.QColor(self._colour)
+        tint = QtGui.QColor(self._color)
         tint.setAlpha(38)
         painter.setBrush(tint)
         painter.drawRoundedRect(QtCore.QRectF(self.rect()), 4, 4)
-        painter.setBrush(self._colour)
+        painter.setBrush(self._color)
         painter.drawRoundedRect(QtCore.QRectF(0, 0, 3, self.height()), 1.5, 1.5)

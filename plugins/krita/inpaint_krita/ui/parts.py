@@ -47,15 +47,15 @@ class IconButton(QtWidgets.QToolButton):
         named(self, tip, tip)
         self.setAutoRaise(True)
         self.setIconSize(QtCore.QSize(16, 16))
-        self._colour()
+        self._color()
 
     @guarded
     def changeEvent(self, event: QtCore.QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:
-            self._colour()
+            self._color()
 
-    def _colour(self) -> None:
+    def _color(self) -> None:
         self.setIcon(icon(self._name, self.palette()))
 
 

@@ -244,11 +244,11 @@ class Results(QtWidgets.QWidget):
         connect(self.grid.chosen, self.chosen)
         connect(self.grid.starred, self.starred)
         connect(self.grid.deleted, self.deleted)
-        self.compare = _LabelledButton("eye", tr("Hold to compare"))
+        self.compare = _LabeledButton("eye", tr("Hold to compare"))
         self.compare.setToolTip(tr("Shows the picture without the fill while you hold it down."))
         connect(self.compare.pressed, lambda: self.compared.emit(True))
         connect(self.compare.released, lambda: self.compared.emit(False))
-        self.keep = _LabelledButton("check", tr("Keep this one"))
+        self.keep = _LabeledButton("check", tr("Keep this one"))
         connect(self.keep.clicked, lambda: self.kept.emit())
         self.more = ElidedButton(tr("More candidates"))
         self.more.setToolTip(tr("Adds candidates to these, as many as are set, with other seeds."))
@@ -295,7 +295,7 @@ class Results(QtWidgets.QWidget):
             )
 
 
-class _LabelledButton(ElidedButton):
+class _LabeledButton(ElidedButton):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
         self._name = name

@@ -92,12 +92,12 @@ class RunRow(QtWidgets.QWidget):
     def changeEvent(self, event: QtCore.QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QtCore.QEvent.Type.PaletteChange:
-            self._emphasise()
+            self._emphasize()
 
     @guarded
     def showEvent(self, event: QtGui.QShowEvent | None) -> None:
         super().showEvent(event)
-        self._emphasise()
+        self._emphasize()
 
     @guarded_or(False)
     def eventFilter(self, watched: QtCore.QObject | None, event: QtCore.QEvent | None) -> bool:
@@ -112,7 +112,7 @@ class RunRow(QtWidgets.QWidget):
             return True
         return False
 
-    def _emphasise(self) -> None:
+    def _emphasize(self) -> None:
         """The one main action, in the theme's own accent."""
         palette = self.palette()
         role = QtGui.QPalette.ColorRole

@@ -9,7 +9,7 @@ from ..text import tr
 from .narrow import ElidedButton, ElidedLabel, FoldingRow
 from .parts import IconButton, row
 
-_COLOURS = {
+_COLORS = {
     Phase.LOOKING: "#8a8a8a",
     Phase.MISSING: "#8a8a8a",
     Phase.STARTING: "#e6a100",
@@ -22,10 +22,10 @@ class _Dot(QtWidgets.QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setFixedSize(12, 12)
-        self._colour = QtGui.QColor(_COLOURS[Phase.LOOKING])
+        self._color = QtGui.QColor(_COLORS[Phase.LOOKING])
 
-    def show_colour(self, name: str) -> None:
-        self._colour = QtGui.QColor(name)
+    def show_color(self, name: str) -> None:
+        self._color = QtGui.QColor(name)
         self.update()
 
     @guarded
@@ -33,7 +33,7 @@ class _Dot(QtWidgets.QWidget):
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._colour)
+        painter.setBrush(self._color)
         painter.drawEllipse(QtCore.QRectF(2, 2, 8, 8))
 
 
@@ -61,7 +61,7 @@ class StatusRow(QtWidgets.QWidget):
         layout.addWidget(gear, 0, Qt.AlignmentFlag.AlignTop)
 
     def draw(self, connection: Connection) -> None:
-        self._dot.show_colour(_COLOURS[connection.phase])
+        self._dot.show_color(_COLORS[connection.phase])
         self.words.setText(connection.words)
         self.setToolTip(connection.explanation or connection.words)
         self.button.setToolTip(connection.explanation or connection.words)

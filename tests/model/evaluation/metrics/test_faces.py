@@ -15,7 +15,7 @@ from inpaint_model.evaluation.metrics import feature_networks
 from inpaint_model.evaluation.metrics.asymmetry import RealFaces, mirror, mirror_residuals
 from inpaint_model.evaluation.metrics.detection import detected_share, load_detector
 from inpaint_model.evaluation.metrics.eyes import eye_difference, eye_pairs
-from inpaint_model.evaluation.metrics.feature_networks import load_judges, meshes_of
+from inpaint_model.evaluation.metrics.feature_networks import load_evaluation_networks, meshes_of
 from inpaint_model.evaluation.metrics.mesh_pairs import MIRROR
 from scipy.spatial.transform import Rotation
 from shared_files import SHARED
@@ -169,7 +169,7 @@ def portraits() -> Tensor:
 @pytest.mark.slow
 @shared
 def test_the_detector_finds_faces_in_portraits_and_none_in_noise(portraits: Tensor) -> None:
-    detect = load_judges(FOLDERS).detect
+    detect = load_evaluation_networks(FOLDERS).detect
     assert detect is not None
     assert detected_share(detect(portraits)) > 0.95
     assert detected_share(detect(torch.randint_like(portraits[:10], 256))) == 0
@@ -181,7 +181,7 @@ def test_the_detector_finds_faces_in_portraits_and_none_in_noise(portraits: Tens
 @pytest.mark.slow
 @shared
 def test_the_table_of_pairs_is_that_of_the_network(portraits: Tensor) -> None:
-    mesh = load_judges(FOLDERS).mesh
+    mesh = load_evaluation_networks(FOLDERS).mesh
     assert mesh is not None
     mean = meshes_of(mesh, portraits).mean(axis=0)
     mirrored = meshes_of(mesh, portraits.flip(3)).mean(axis=0) * (-1, 1, 1) + (1, 0, 0)
@@ -193,7 +193,7 @@ def test_the_table_of_pairs_is_that_of_the_network(portraits: Tensor) -> None:
 @pytest.mark.slow
 @shared
 def test_planted_asymmetry_is_seen(portraits: Tensor) -> None:
-    judges = load_judges(FOLDERS)
+    judges = load_evaluation_networks(FOLDERS)
     assert judges.mesh is not None
     assert judges.maps is not None
     meshes = meshes_of(judges.mesh, portraits)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.evaluation.metrics import feature_networks
-from inpaint_model.evaluation.metrics.feature_networks import features_of, load_judges
+from inpaint_model.evaluation.metrics.feature_networks import features_of, load_evaluation_networks
 from shared_files import SHARED
 from torch import Tensor, nn
 
@@ -34,12 +34,12 @@ class Vgg(nn.Module):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # making the stand-ins
 def test_files_that_are_there_decide_what_is_measured(tmp_path: Path) -> None:
-    assert load_judges([]).inception == ()
+    assert load_evaluation_networks([]).inception == ()
     with pytest.raises(ValueError, match="none of the metric networks"):
-        load_judges([tmp_path])
+        load_evaluation_networks([tmp_path])
     torch.jit.script(Inception()).save(str(tmp_path / feature_networks.INCEPTION_2048))
     torch.jit.script(Vgg()).save(str(tmp_path / feature_networks.LPIPS_VGG))
-    judges = load_judges([tmp_path])
+    judges = load_evaluation_networks([tmp_path])
     assert [network.suffix for network in judges.inception] == [""]
     assert judges.vgg_taps is None
     assert judges.maps is None
@@ -62,28 +62,28 @@ def test_the_first_folder_that_has_a_file_provides_it(tmp_path: Path) -> None:
     torch.jit.script(Vgg()).save(str(second / feature_networks.LPIPS_VGG))
     (first / feature_networks.LPIPS_VGG).write_bytes(b"comes first")
     with pytest.raises(ValueError, match=re.escape(str(first / feature_networks.LPIPS_VGG))):
-        load_judges([first, second])
-    judges = load_judges([second, first])
+        load_evaluation_networks([first, second])
+    judges = load_evaluation_networks([second, first])
     assert judges.sha256 == {
         name: hashlib.sha256((second / name).read_bytes()).hexdigest()
         for name in (feature_networks.INCEPTION_2048, feature_networks.LPIPS_VGG)
     }
     (second / feature_networks.LPIPS_VGG).unlink()
-    assert load_judges([second]).key != judges.key
+    assert load_evaluation_networks([second]).key != judges.key
     with pytest.raises(ValueError, match=f"{tmp_path.name} holds none"):
-        load_judges([second, tmp_path])
+        load_evaluation_networks([second, tmp_path])
 
 
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / feature_networks.VGG_TAPS).write_bytes(b"no torchscript")
     with pytest.raises(ValueError, match=feature_networks.VGG_TAPS):
-        load_judges([tmp_path])
+        load_evaluation_networks([tmp_path])
 
 
 @pytest.mark.slow
 @pytest.mark.shared("metrics")
 def test_the_offline_networks_answer_as_described() -> None:
-    judges = load_judges([SHARED / "metrics"])
+    judges = load_evaluation_networks([SHARED / "metrics"])
     (inception,) = judges.inception
     assert inception.suffix == "768"
     picture = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)

@@ -114,7 +114,7 @@ def test_diversity_is_the_mean_over_pairs_and_0_for_equal_candidates() -> None:
     assert candidate_diversity(maps, candidates[:1].expand(4, -1, -1, -1), hole) == 0
 
 
-def test_strangers_are_neighbours_in_a_ring() -> None:
+def test_strangers_are_neighbors_in_a_ring() -> None:
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randint(256, (3, 3, 16, 16), generator=generator, dtype=torch.uint8)
     holes = torch.ones(3, 1, 16, 16)

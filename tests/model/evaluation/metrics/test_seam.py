@@ -38,10 +38,10 @@ def test_published_differences(
     assert deltaE_ciede2000(np.array(two), np.array(one)) == pytest.approx(expected, abs=1e-4)
 
 
-def test_lab_of_known_colours() -> None:
-    colours = np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32)
+def test_lab_of_known_colors() -> None:
+    colors = np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32)
     expected = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [32.30, 79.19, -107.86]]
-    assert rgb2lab(colours) == pytest.approx(np.array(expected), abs=0.02)
+    assert rgb2lab(colors) == pytest.approx(np.array(expected), abs=0.02)
 
 
 def test_a_step_in_lightness_is_the_measured_seam() -> None:

@@ -102,11 +102,11 @@ def test_the_bootstrap_interval_covers_the_truth_about_as_often_as_it_says() -> 
 @pytest.mark.slow
 def test_large_sets_are_cut_into_blocks() -> None:
     a, b = features(2400, 3, 0), features(2400, 3, 1, 0.1)
-    halves = [
+    split_half = [
         paired_kernel_distance(a[half], b[half]).value for half in np.split(np.arange(2400), 2)
     ]
     estimate = paired_kernel_distance(a, b)
-    assert estimate.value == pytest.approx(np.mean(halves))
+    assert estimate.value == pytest.approx(np.mean(split_half))
     assert estimate.low < estimate.value < estimate.high
 
 

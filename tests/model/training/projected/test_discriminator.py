@@ -170,7 +170,7 @@ class TestNetworksThatDoNotFit:
             ProjectedDiscriminator([FeatureNetwork(Named())], 32)
 
 
-def test_norms_improve_by_one_iteration_a_judgement_while_it_trains(path: Path) -> None:
+def test_norms_improve_by_one_iteration_a_judgment_while_it_trains(path: Path) -> None:
     """And only then; a convolution does not add one of its own."""
     P = tiny_projected(path)
     P.calibrate(pictures())

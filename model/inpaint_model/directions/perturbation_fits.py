@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from inpaint_model.bundle.direction_store import Found
 from inpaint_model.directions.attributes import Attribute
-from inpaint_model.directions.context import Workbench
-from inpaint_model.directions.decoupling import (
+from inpaint_model.directions.context import DirectionContext
+from inpaint_model.directions.disentangle import (
     Axes,
     Trials,
     axes_of,
@@ -34,12 +34,12 @@ class Plan:
 
     moves: int = 16  # random ones, each with its opposite, on every picture
     rounds: int = 2  # of trying what was found, and fitting again
-    again: int = 32  # pictures on which it is tried
+    refine_count: int = 32  # images on which it is tried
     seed: int = 0
 
 
-def fit_measured(
-    bench: Workbench,
+def fit_by_perturbation(
+    context: DirectionContext,
     attributes: Sequence[Attribute],
     samples: Samples,
     pictures: Sequence[Subject],
@@ -53,11 +53,11 @@ def fit_measured(
     did. calibration: samples to find unit and range on. One that no move achieves is left out.
     """
     scores = measures(attributes)
-    spreads = {name: max(float(samples.scores[name].std()), 1e-6) for name in scores}
-    axes = axes_of(samples.w, bench.generator.config.num_ws)
+    std_devs = {name: max(float(samples.scores[name].std()), 1e-6) for name in scores}
+    axes = axes_of(samples.w, context.generator.config.num_ws)
     rng = np.random.default_rng(plan.seed)
     trials = [
-        try_moves(each, random_moves(plan.moves, axes, rng), axes, scores, spreads)
+        try_moves(each, random_moves(plan.moves, axes, rng), axes, scores, std_devs)
         for each in tqdm(pictures, "moves", disable=None, leave=False)
     ]
     found = _moves(attributes, trials, list(scores))
@@ -65,14 +65,14 @@ def fit_measured(
         tried = np.array([shortened(move) for move in found.values()])
         if len(tried):
             trials += [
-                try_moves(each, tried, axes, scores, spreads, TRUST)
-                for each in tqdm(pictures[: plan.again], "again", disable=None, leave=False)
+                try_moves(each, tried, axes, scores, std_devs, TRUST)
+                for each in tqdm(pictures[: plan.refine_count], "refine", disable=None, leave=False)
             ]
         found = _moves(attributes, trials, list(scores))
     how = f"least move in {len(pictures)} pictures, {plan.moves} random moves of each"
     for attribute in attributes:
         if attribute.name in found:
-            yield _finish(bench, attribute, found, axes, samples, calibration, how)
+            yield _finish(context, attribute, found, axes, samples, calibration, how)
 
 
 def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
@@ -107,7 +107,7 @@ def _moves(
 
 
 def _finish(
-    bench: Workbench,
+    context: DirectionContext,
     attribute: Attribute,
     found: Mapping[str, np.ndarray],
     axes: Axes,
@@ -119,6 +119,6 @@ def _finish(
     vector = step / np.linalg.norm(step, axis=1).max()
     layers = tuple(range(axes.num_ws))
     name = attribute.name
-    draft = bench.draft(name, attribute.group, layers, how, name, attribute.description)
+    draft = context.draft(name, attribute.group, layers, how, name, attribute.description)
     spread = float(samples.scores[name].std())
-    return bench.finish(draft, vector, samples.w, calibration, attribute.score, spread)
+    return context.finish(draft, vector, samples.w, calibration, attribute.score, spread)

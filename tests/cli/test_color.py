@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from inpaint_cli.colour import (
-    ColourSpace,
+from inpaint_cli.color import (
+    ColorSpace,
     Srgb,
     document_pixels,
     space_of,
@@ -21,7 +21,7 @@ from inpaint_cli.colour import (
 )
 from inpaint_cli.images import Document
 from inpaint_cli.profiles import IccSpace
-from inpaint_model.document.color import quantise
+from inpaint_model.document.color import quantize
 from PIL import Image, ImageCms
 
 RNG = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def table_profile(red: Triple, green: Triple, blue: Triple, gamma: float) -> byt
 
 
 def lut16(matrix: Any, curve_in: Any, corners: Any, curve_out: Any) -> bytes:
-    """A matrix, a curve for all channels, a table of 2 x 2 x 2 colours, another curve."""
+    """A matrix, a curve for all channels, a table of 2 x 2 x 2 colors, another curve."""
 
     def words(values: Any) -> bytes:
         rounded: np.ndarray = np.rint(np.clip(values, 0, 1) * 65535).astype(">u2")
@@ -118,10 +118,10 @@ PROFILES = {
 }
 
 
-def inside_srgb(space: ColourSpace, channels: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def inside_srgb(space: ColorSpace, channels: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Pixels of a document [40, 50, channels] that sRGB can hold."""
-    colours = RNG.uniform(0.05, 0.95, (40, 50, channels)).astype(np.float32)
-    return quantise(space.from_srgb(colours), np.dtype(dtype))
+    colors = RNG.uniform(0.05, 0.95, (40, 50, channels)).astype(np.float32)
+    return quantize(space.from_srgb(colors), np.dtype(dtype))
 
 
 @pytest.mark.parametrize("name", ["display-p3", "adobe-rgb", "sampled-curves"])
@@ -144,19 +144,19 @@ def test_eight_bits_agree_with_pillows_littlecms(name: str) -> None:
 @pytest.mark.parametrize("icc", PROFILES.values(), ids=PROFILES.keys())
 def test_there_and_back(icc: bytes, dtype: str, close: float) -> None:
     space = IccSpace(icc, 3)
-    colours = inside_srgb(space, 3, dtype)
-    pixels = np.concatenate([colours, colours[..., :1]], axis=2)  # with alpha
+    colors = inside_srgb(space, 3, dtype)
+    pixels = np.concatenate([colors, colors[..., :1]], axis=2)  # with alpha
     document = Document(pixels, icc)
     sent = wire_pixels(document, space_of(document))
     back = document_pixels(sent, document, space_of(document))
     assert (sent.dtype, back.dtype) == (pixels.dtype, pixels.dtype)
-    assert np.abs(sent[..., :3].astype(float) - colours).max() > 10 * close
+    assert np.abs(sent[..., :3].astype(float) - colors).max() > 10 * close
     assert np.abs(back.astype(float) - pixels).max() <= close
     assert (sent[..., 3] == pixels[..., 3]).all()
     assert (back[..., 3] == pixels[..., 3]).all()
 
 
-COLOURS = np.array(
+COLORS = np.array(
     [[[0.2, 0.2, 0.2], [0.8, 0.6, 0.5], [0.3, 0.25, 0.2], [0.4, 0.5, 0.6], [0.75, 0.7, 0.4]]],
     np.float32,
 )
@@ -182,15 +182,15 @@ def test_matrix_profiles_give_what_they_gave(
 ) -> None:
     """Against our own matrices and curves, which littleCMS replaced (docs/decisions/0033)."""
     space = IccSpace(PROFILES[name], 3)
-    np.testing.assert_allclose(space.to_srgb(COLOURS)[0], to_srgb, atol=5e-4)
-    np.testing.assert_allclose(space.from_srgb(COLOURS)[0], from_srgb, atol=5e-4)
+    np.testing.assert_allclose(space.to_srgb(COLORS)[0], to_srgb, atol=5e-4)
+    np.testing.assert_allclose(space.from_srgb(COLORS)[0], from_srgb, atol=5e-4)
 
 
 def test_a_table_says_what_the_matrix_says() -> None:
     gamma = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(1.8 * 256)) + b"\0\0"
     table, matrix = IccSpace(PROFILES["tables"], 3), IccSpace(profile(*WIDE, gamma), 3)
-    np.testing.assert_allclose(table.to_srgb(COLOURS), matrix.to_srgb(COLOURS), atol=1e-3)
-    np.testing.assert_allclose(table.from_srgb(COLOURS), matrix.from_srgb(COLOURS), atol=1e-3)
+    np.testing.assert_allclose(table.to_srgb(COLORS), matrix.to_srgb(COLORS), atol=1e-3)
+    np.testing.assert_allclose(table.from_srgb(COLORS), matrix.from_srgb(COLORS), atol=1e-3)
 
 
 @pytest.mark.parametrize("curve", [GAMMA_22, TABLE], ids=["gamma", "table"])

@@ -41,17 +41,17 @@ def test_copies_stand_out(published: bool, tmp_path: Path) -> None:
     for index in range(3):
         Image.new("RGB", (32, 32), (60 * index, 90, 200)).save(other / f"plain{index}.png")
     out = tmp_path / "out"
-    command = ["neighbours", str(tmp_path / "bundle"), "--data", str(data), str(other)]
+    command = ["nearest", str(tmp_path / "bundle"), "--data", str(data), str(other)]
     command += ["--samples", "16"]
     assert main([*command, "--identity", str(network), "--out", str(out)]) == 0
-    report = json.loads((out / "neighbours.json").read_text())
+    report = json.loads((out / "nearest.json").read_text())
     copies = {(sample, name) for sample, name, cosine in report["pairs"] if cosine > 0.98}
     assert {(index, f"copied{index}.png") for index in range(3)} <= copies
     assert report["closest"]["highest"] > 0.98 > report["closest"]["5%"]
-    assert (out / "neighbours.png").exists()
+    assert (out / "nearest.png").exists()
 
 
 def test_bad_counts_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--data", "x", "--identity", "y", "--out", str(tmp_path), "--samples", "0"]
-    assert main(["neighbours", "tiny", *arguments]) == 2
+    assert main(["nearest", "tiny", *arguments]) == 2
     assert "--samples" in capsys.readouterr().err

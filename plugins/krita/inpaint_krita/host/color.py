@@ -1,6 +1,6 @@
-"""In which colour space pixels travel to the daemon, for every space that a document can have.
+"""In which color space pixels travel to the daemon, for every space that a document can have.
 
-The wire knows sRGB primaries, gamma or linear, gray or colour. Where the document's own bytes mean
+The wire knows sRGB primaries, gamma or linear, gray or color. Where the document's own bytes mean
 just that, they travel as they are. Everything else is converted by Krita, in a scratch document.
 """
 
@@ -15,7 +15,7 @@ SRGB_LINEAR = "sRGB-elle-V2-g10.icc"
 GRAY = "Gray-D50-elle-V2-srgbtrc.icc"
 GRAY_LINEAR = "Gray-D50-elle-V2-g10.icc"
 
-# Krita names profiles by their description; these are the same colours under other names.
+# Krita names profiles by their description; these are the same colors under other names.
 SRGB_NAMES = frozenset(
     {SRGB, "sRGB-elle-V4-srgbtrc.icc", "sRGB built-in", "sRGB IEC61966-2.1", "sRGB"}
 )
@@ -39,7 +39,7 @@ _CHANNELS = {"GRAYA": 2, "RGBA": 4, "CMYKA": 5, "LABA": 4, "XYZA": 4, "YCbCrA": 
 
 
 class Space(NamedTuple):
-    """A colour space as Krita names it, for instance ("RGBA", "U8", "sRGB built-in")."""
+    """A color space as Krita names it, for instance ("RGBA", "U8", "sRGB built-in")."""
 
     model: str
     depth: str

@@ -53,8 +53,8 @@ class Axes(NamedTuple):
 
 def axes_of(w: Float64Array, num_ws: int) -> Axes:
     """Return the principal axes of codes w [N, w_dim]."""
-    rows, spreads = pca(w, min(AXES, w.shape[1]))
-    return Axes(rows * spreads[:, None], num_ws)
+    rows, std_devs = pca(w, min(AXES, w.shape[1]))
+    return Axes(rows * std_devs[:, None], num_ws)
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,18 @@ def try_moves(
     moves: Float64Array,
     axes: Axes,
     scores: Mapping[str, Score],
-    spreads: Mapping[str, float],
+    std_devs: Mapping[str, float],
     weight: float = 1.0,
 ) -> Trials:
     """Move a picture by each of `moves` [K, levels * P] and by its opposite, and measure.
 
-    spreads: the standard deviations of the scores.
+    std_devs: the standard deviations of the scores.
     """
     both = np.array([-1.0, 1.0])
     shown = [walk(subject, _tensor(axes.step(move)), both) for move in moves]
     answers = measure(scores, torch.cat(shown))
     changes = [
-        np.diff(values.reshape(-1, 2))[:, 0] / 2 / spreads[k] for k, values in answers.items()
+        np.diff(values.reshape(-1, 2))[:, 0] / 2 / std_devs[k] for k, values in answers.items()
     ]
     return Trials(moves, np.stack(changes, axis=1), weight)
 

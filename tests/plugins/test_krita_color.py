@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from inpaint_client.pictures import Picture, SampleType, Transfer
-from inpaint_krita.host.colour import (
+from inpaint_krita.host.color import (
     GRAY,
     GRAY_LINEAR,
     SRGB,

@@ -1,11 +1,11 @@
-"""Moves that change one measurement alone, on a generator whose colours are linear in its codes."""
+"""Moves that change one measurement alone, on a generator whose colors are linear in its codes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from inpaint_model.directions.decoupling import (
+from inpaint_model.directions.disentangle import (
     LONGEST,
     Axes,
     Trials,
@@ -25,9 +25,9 @@ AXES = Axes(np.eye(3), STYLES)
 
 
 def paint(ws: Tensor) -> Tensor:
-    """Structure moves red and green together; features mix them; colours move red alone."""
-    structure, features, colours = ws[:, 0], ws[:, 4], ws[:, 8]
-    red = structure[:, 0] + features[:, 0] + colours[:, 0]
+    """Structure moves red and green together; features mix them; colors move red alone."""
+    structure, features, colors = ws[:, 0], ws[:, 4], ws[:, 8]
+    red = structure[:, 0] + features[:, 0] + colors[:, 0]
     green = structure[:, 0] + 0.5 * features[:, 0] + features[:, 1]
     return torch.stack([red, green, 0 * red], dim=1)[:, :, None, None].expand(-1, -1, R, R)
 
@@ -41,7 +41,7 @@ def green(pictures: Tensor) -> Tensor:
 
 
 SCORES = {"red": red, "green": green}
-TRUTH = np.zeros((9, 2))  # structure, features, colours of three axes; deviations of red and green
+TRUTH = np.zeros((9, 2))  # structure, features, colors of three axes; deviations of red and green
 TRUTH[0], TRUTH[3], TRUTH[4], TRUTH[6] = (2, 4), (2, 2), (0, 4), (2, 0)
 
 
@@ -101,7 +101,7 @@ def test_the_least_move_changes_one_measurement_alone() -> None:
     change = move @ TRUTH
     assert change[0] == pytest.approx(1)
     assert abs(change[1]) < 0.03
-    assert np.abs(move[6]) > 2 * np.abs(move[0])  # colours move red alone; structure both
+    assert np.abs(move[6]) > 2 * np.abs(move[0])  # colors move red alone; structure both
     alone = least_move(TRUTH[:, 0], np.empty((0, 9)))
     assert np.linalg.norm(alone) < np.linalg.norm(move)
     np.testing.assert_allclose(alone, TRUTH[:, 0] / (TRUTH[:, 0] @ TRUTH[:, 0]), rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Between a document's colours and the wire's: sRGB primaries, on the sRGB curve or linear.
+"""Between a document's colors and the wire's: sRGB primaries, on the sRGB curve or linear.
 
 Only a fill is converted back, never a known pixel.
 """
@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from inpaint_model.document.color import LUMA, quantise, srgb_from_linear, unit_values
+from inpaint_model.document.color import LUMA, quantize, srgb_from_linear, unit_values
 
 from .images import Document, Pixels
 from .profiles import Floats, IccSpace
@@ -17,7 +17,7 @@ from .profiles import Floats, IccSpace
 NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB itself; 1 is white
 
 
-class ColourSpace(Protocol):
+class ColorSpace(Protocol):
     """Display values [H, W, 1 or 3] in 0..1 of a document's space, to sRGB's and back."""
 
     def to_srgb(self, values: Floats) -> Floats:
@@ -39,8 +39,8 @@ class Srgb:
         return values
 
 
-def space_of(document: Document) -> ColourSpace:
-    """Return the colour space that a document's profile names; sRGB without one.
+def space_of(document: Document) -> ColorSpace:
+    """Return the color space that a document's profile names; sRGB without one.
 
     A profile that cannot be used (a broken one, or a printer's) counts as sRGB, as it does in other
     programs. So does one that hardly differs from sRGB: then integers survive exactly.
@@ -64,7 +64,7 @@ def space_of(document: Document) -> ColourSpace:
     return space if is_usable and not is_near else Srgb()
 
 
-def wire_pixels(document: Document, space: ColourSpace) -> Pixels:
+def wire_pixels(document: Document, space: ColorSpace) -> Pixels:
     """Return what is sent: sRGB at the document's own depth; gray with alpha becomes RGBA."""
     pixels = document.pixels
     if isinstance(space, Srgb):
@@ -72,25 +72,25 @@ def wire_pixels(document: Document, space: ColourSpace) -> Pixels:
             return pixels
         return np.ascontiguousarray(pixels[..., [0, 0, 0, 1]])
     alpha = pixels[..., -1:] if document.has_alpha else None
-    colour = unit_values(pixels[..., :-1] if document.has_alpha else pixels)
-    colour = quantise(space.to_srgb(colour), pixels.dtype)
+    color = unit_values(pixels[..., :-1] if document.has_alpha else pixels)
+    color = quantize(space.to_srgb(color), pixels.dtype)
     if alpha is None:
-        return colour
-    colour = np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour
-    return np.concatenate([colour, alpha], axis=2)
+        return color
+    color = np.repeat(color, 3, axis=2) if color.shape[2] == 1 else color
+    return np.concatenate([color, alpha], axis=2)
 
 
-def document_pixels(fill: Pixels, document: Document, space: ColourSpace) -> Pixels:
-    """Return a fill as it came back, in the document's colours and channels."""
+def document_pixels(fill: Pixels, document: Document, space: ColorSpace) -> Pixels:
+    """Return a fill as it came back, in the document's colors and channels."""
     if document.pixels.shape[2] == 2:
         values = unit_values(fill)
         gray = space.from_srgb((values[..., :3] @ LUMA)[..., None])
-        return quantise(np.concatenate([gray, values[..., 3:]], axis=2), fill.dtype)
+        return quantize(np.concatenate([gray, values[..., 3:]], axis=2), fill.dtype)
     if isinstance(space, Srgb):
         return fill
-    colours = fill.shape[2] - 1 if document.has_alpha else fill.shape[2]
-    converted = quantise(space.from_srgb(unit_values(fill[..., :colours])), fill.dtype)
-    return np.concatenate([converted, fill[..., colours:]], axis=2)
+    colors = fill.shape[2] - 1 if document.has_alpha else fill.shape[2]
+    converted = quantize(space.from_srgb(unit_values(fill[..., :colors])), fill.dtype)
+    return np.concatenate([converted, fill[..., colors:]], axis=2)
 
 
 def is_linear(document: Document) -> bool:
@@ -102,7 +102,7 @@ def thumbnail_pixels(pixels: Pixels, *, linear: bool) -> npt.NDArray[np.uint8]:
     """8-bit RGB(A) or gray for looking at, from pixels as they are sent."""
     values = unit_values(pixels)
     if linear:
-        colours = 3 if pixels.shape[2] >= 3 else 1
-        values[..., :colours] = srgb_from_linear(values[..., :colours].clip(0, 1))
-    result: npt.NDArray[np.uint8] = quantise(values, np.dtype(np.uint8))
+        colors = 3 if pixels.shape[2] >= 3 else 1
+        values[..., :colors] = srgb_from_linear(values[..., :colors].clip(0, 1))
+    result: npt.NDArray[np.uint8] = quantize(values, np.dtype(np.uint8))
     return result

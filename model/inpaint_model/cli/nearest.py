@@ -1,8 +1,8 @@
-"""`inpaint-model neighbours`: does a generator copy the people it was trained on?
+"""`inpaint-model nearest`: does a generator copy the people it was trained on?
 
 Samples and training pictures are embedded by a face recognition network. A sample is a near-copy
 if it is as close to a training picture as two pictures of one person are; what that means in this
-network is shown by the training pictures' own closest neighbours (the same person, photographed
+network is shown by the training pictures' own closest neighbors (the same person, photographed
 again) and by their mirror images.
 """
 
@@ -26,7 +26,7 @@ SHOWN = 12  # pairs on the sheet
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `neighbours`."""
+    """Add the options of `nearest`."""
     parser.add_argument("source", metavar="BUNDLE_OR_FILE", help="a bundle or a checkpoint")
     picture_options.add_sources(parser, "--data", "what it was trained on", required=True)
     picture_options.add_replacements(parser, "--data")
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     order = closest.argsort(descending=True)
     args.out.mkdir(parents=True, exist_ok=True)
     pairs = torch.stack([samples[order[:SHOWN]], trained[index[order[:SHOWN]]]], dim=1)
-    contact_sheet(to_uint8(pairs.flatten(0, 1)), columns=8).save(args.out / "neighbours.png")
+    contact_sheet(to_uint8(pairs.flatten(0, 1)), columns=8).save(args.out / "nearest.png")
     report = {
         "samples": args.samples,
         "closest": _quantiles(closest),
@@ -85,10 +85,10 @@ def run(args: argparse.Namespace) -> int:
             for i in order[:SHOWN]
         ],
     }
-    (args.out / "neighbours.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
+    (args.out / "nearest.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
     for name in ("closest", "closest_among_training_pictures", "same_picture_mirrored"):
         print(f"{name.replace('_', ' '):34} {report[name]}")
-    print(f"the closest pairs, sample and training picture: {args.out / 'neighbours.png'}")
+    print(f"the closest pairs, sample and training picture: {args.out / 'nearest.png'}")
     return 0
 
 
