@@ -121,10 +121,10 @@ def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
     if options.style_image is None:
         return None
     style = read_document(options.style_image)
-    if (style.width, like.height) != prepared.capture.document:
+    if (style.width, style.height) != prepared.capture.document:
         width, height = prepared.capture.document
         raise UnusableImageError(
-            f"{options.style_image} is {style.width} x {style.height} px; like a layer, it must have the "
+            f"{options.style_image} is {style.width} x {style.height} px; it must have the "
             f"size of what is edited, {width} x {height} px"
             + (" (without --image that is the model's square)" if options.image is None else "")
         )
