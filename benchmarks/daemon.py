@@ -1,6 +1,6 @@
 """What the daemon adds to a fill, and how fast it answers: `python -m benchmarks.daemon`.
 
-A 512 px hole in a 1024 px crop, RGB, with `--no-blend` (no blending beyond coverage), four candidates:
+A 512 px hole in a 1024 px crop, RGB, with `--no-blend`, four candidates:
 in the process, and through the socket with grpcio and with the pure-Python client. The ways take
 turns, in a new order each time, so that other work on the machine meets all of them alike. What one
 costs over another is the median of their differences within a turn, with the quartiles: where these

@@ -49,7 +49,7 @@ from inpaint_client import (
 )
 from inpaint_client.client import Client
 from inpaint_client.discovery import read_runtime_file
-from inpaint_client.errors import Exhausted
+from inpaint_client.errors import ResourceExhaustedError
 from inpaint_client.events import Accepted
 
 HERE = Path(__file__).resolve().parents[1]
@@ -156,7 +156,7 @@ class Artist:
                             self.firsts.append(time.monotonic() - began)
                         first = False
                 self.fills.append(time.monotonic() - began)
-            except Exhausted:
+            except ResourceExhaustedError:
                 self.refused += 1
                 await asyncio.sleep(random.uniform(0.5, 1.5) * RETRY_S)  # noqa: S311
                 continue

@@ -31,7 +31,7 @@ from inpaint_model.pipeline.session import Candidate as Made
 from inpaint_model.pipeline.session import FillSession, Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling.filling import ServedSession
-from inpaint_server.models.registry import BundleLoader, Entry, ModelRegistry
+from inpaint_server.models.registry import BundleLoader, ModelRegistry, RegisteredModel
 from inpaint_server.wire.messages import candidate_event
 
 RESOLUTION = 32
@@ -56,7 +56,7 @@ class Document(NamedTuple):
 
 
 @cache
-def tiny() -> Entry:
+def tiny() -> RegisteredModel:
     return ModelRegistry(["tiny"], BundleLoader(torch.device("cpu"))).find("")
 
 

@@ -17,8 +17,21 @@ from inpaint_protos.sentences import ERRORS, NOTICES, SENTENCES
 
 GERMAN = read_catalog(Path(inpaint_client.__file__).parent / "locale" / "de.po")
 CODE = re.compile(r"[A-Z_]{6,}")
-CARRIERS = {"Notice", "RefusalError", "_notice", "RequestError", "InvalidRequest", "TooMuch"} | {
-    *("OutOfMemory", "WrongModel", "Unavailable", "DeadlinePassed", "UnknownMethod")
+CARRIERS = {
+    "Notice",
+    "RefusalError",
+    "_notice",
+    "RequestError",
+    "InvalidRequestErrorError",
+    "ResourceExhaustedError",
+} | {
+    *(
+        "OutOfMemory",
+        "WrongModelErrorError",
+        "Unavailable",
+        "DeadlineExceededError",
+        "UnknownMethodErrorError",
+    )
 }
 PLACE = re.compile(r"\{(\w+)\}")
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "formats" / "messages.md"
@@ -43,8 +56,8 @@ def test_the_model_says_what_the_catalog_says() -> None:
 
 
 def test_the_catalog_has_the_codes_of_the_daemon_and_no_others() -> None:
-    # Made from parts: `NotFound` puts its kind behind UNKNOWN, two kinds of error have one code
-    # each, and what is not a `RequestError` has one of two.
+    # Made from parts: `NotFoundError` puts its kind behind UNKNOWN, two kinds of error have one
+    # code each, and what is not a `RequestError` has one of two.
     kinds = {
         f"UNKNOWN_{kind}" for kind in ("MODEL", "DIRECTION", "SESSION", "CANDIDATE", "SERVICE")
     }

@@ -1,20 +1,19 @@
 """What the daemon answers with when it cannot do what was asked.
 
 RequestError                what a client is told; `interceptor.py` maps each to one status
-├── InvalidRequest          a field is wrong: names the field and the reason
-├── MalformedMessage        bytes that are no message of the type that the call takes
-├── NotFound                no such model, direction or session: names the known ones
-├── TooMuch                 the queue, a size or the memory: says what would fit
-│   └── OutOfMemory         the device's memory did not suffice even for one candidate
-├── WrongModel              a recipe of a model that is not here
+├── InvalidRequestError          a field is wrong: names the field and the reason
+├── MalformedMessageError        bytes that are no message of the type that the call takes
+├── NotFoundError                no such model, direction or session: names the known ones
+├── ResourceExhaustedError                 the queue, a size or the memory: says what would fit
+│   └── DeviceOutOfMemoryError         the device's memory did not suffice even for one candidate
+├── WrongModelError              a recipe of a model that is not here
 ├── Unavailable             stopping, or the device has failed
-├── UnknownMethod           no such call
-└── DeadlinePassed          the client's deadline passed before the work was done
+├── UnknownMethodError           no such call
+└── DeadlineExceededError          the client's deadline passed before the work was done
 
 ConfigurationError          the daemon cannot start as it was told to: exit status 2
-└── AlreadyRunning          another daemon uses the same runtime file
+└── AlreadyRunningError          another daemon uses the same runtime file
 """
-# ruff: noqa: N818 (the names say what happened; "Error" would add nothing)
 
 from __future__ import annotations
 
@@ -64,7 +63,7 @@ class RequestError(Exception):
         return RETRY_AFTER_S.get(self.code)
 
 
-class InvalidRequest(RequestError):
+class InvalidRequestError(RequestError):
     """A field of the request is wrong; the English text begins with its name."""
 
     def __init__(self, field: str, reason: str, code: str = "INVALID_FIELD") -> None:
@@ -72,7 +71,7 @@ class InvalidRequest(RequestError):
         self.field = field
 
     @classmethod
-    def because(cls, field: str, error: ValueError) -> InvalidRequest:
+    def because(cls, field: str, error: ValueError) -> InvalidRequestError:
         """Return what a client is told of an error of the model: with its code, if it has one."""
         refused = cls(field, str(error))
         if isinstance(error, RefusalError):
@@ -80,7 +79,7 @@ class InvalidRequest(RequestError):
         return refused
 
 
-class MalformedMessage(RequestError):
+class MalformedMessageError(RequestError):
     """The bytes of a message cannot be read."""
 
     def __init__(self, deserialize: object) -> None:
@@ -90,7 +89,7 @@ class MalformedMessage(RequestError):
         super().__init__("MALFORMED_MESSAGE", type=name)
 
 
-class NotFound(RequestError):
+class NotFoundError(RequestError):
     """The request names something that this daemon does not have."""
 
     def __init__(
@@ -103,31 +102,31 @@ class NotFound(RequestError):
         super().__init__(f"UNKNOWN_{kind.upper()}", name=name, known=names)
 
 
-class TooMuch(RequestError):
+class ResourceExhaustedError(RequestError):
     """The request asks for more than there is room for."""
 
 
-class OutOfMemory(TooMuch):
+class DeviceOutOfMemoryError(ResourceExhaustedError):
     """The device's memory does not suffice."""
 
 
-class WrongModel(RequestError):
+class WrongModelError(RequestError):
     """A recipe belongs to another model."""
 
 
-class Unavailable(RequestError):
+class UnavailableError(RequestError):
     """The daemon cannot work now: it stops, or its device has failed."""
 
-    def again(self) -> Unavailable:
+    def again(self) -> UnavailableError:
         """Return the same for another request: an exception that is raised keeps its trace."""
-        return Unavailable(self.code, str(self), **self.values)
+        return UnavailableError(self.code, str(self), **self.values)
 
 
-class UnknownMethod(RequestError):
+class UnknownMethodError(RequestError):
     """This daemon has no such call."""
 
 
-class DeadlinePassed(RequestError):
+class DeadlineExceededError(RequestError):
     """The client's deadline passed."""
 
 
@@ -135,5 +134,5 @@ class ConfigurationError(Exception):
     """The daemon cannot start with these settings; the message says what to change."""
 
 
-class AlreadyRunning(ConfigurationError):
+class AlreadyRunningError(ConfigurationError):
     """Another daemon holds the runtime file."""

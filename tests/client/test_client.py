@@ -23,7 +23,8 @@ from inpaint_client import (
     Candidate,
     Capture,
     Client,
-    ConnectionLost,
+    ConnectionLostError,
+    DaemonNotFoundError,
     Done,
     EditJob,
     Extent,
@@ -31,16 +32,15 @@ from inpaint_client import (
     FillJob,
     FrameChosen,
     InpaintError,
-    InvalidInput,
-    NoDaemon,
-    NotFound,
+    InvalidRequestError,
+    NotFoundError,
     Picture,
     Progress,
     RecipeSource,
+    RequestTimeoutError,
     SampleType,
-    Timeout,
     TlsFiles,
-    Unauthenticated,
+    UnauthenticatedError,
     errors,
     parse_endpoint,
 )
@@ -121,7 +121,7 @@ def test_the_other_requests(daemon: FakeDaemon) -> None:
         assert client.unload_model("fake")
         assert not client.info().models[0].loaded
         assert client.load_model("fake").name == "fake"
-        with pytest.raises(NotFound, match="known: fake"):
+        with pytest.raises(NotFoundError, match="known: fake"):
             client.load_model("absent")
     assert (info.version, info.limits.max_side) == ("0.0-fake", 8192)
     model = info.model()
@@ -145,7 +145,7 @@ def test_edit_by_session_and_by_recipe(daemon: FakeDaemon, job: Jobs) -> None:
         )
         by_session = list(client.edit(EditJob(session_id=session, edits=edits)))
         by_recipe = list(client.edit(EditJob(source=source, edits=edits)))
-        with pytest.raises(NotFound, match="expired"):
+        with pytest.raises(NotFoundError, match="expired"):
             list(client.edit(EditJob(session_id="gone")))
         sent = len(daemon.service.edits)
         both = EditJob(session_id=session, source=source, edits=edits)
@@ -170,7 +170,7 @@ def test_unix_socket(tmp_path: Path, job: Jobs) -> None:
         assert daemon.address.startswith("unix:")
         with connect(daemon.address, "t") as client:
             assert isinstance(list(client.fill(job()))[-1], Done)
-    with connect(daemon.address) as client, pytest.raises(NoDaemon, match=r"s\.sock"):
+    with connect(daemon.address) as client, pytest.raises(DaemonNotFoundError, match=r"s\.sock"):
         client.info()
 
 
@@ -203,12 +203,15 @@ def test_tls(certificates: Path, job: Jobs) -> None:
     with FakeDaemon(Script(token="t"), listening) as daemon:
         with connect(daemon.address, "t", TlsFiles(str(certificates / "ca.pem"))) as client:
             assert isinstance(list(client.fill(job()))[-1], Done)
-        with connect(daemon.address, "t") as client, pytest.raises(NoDaemon, match="not trusted"):
+        with (
+            connect(daemon.address, "t") as client,
+            pytest.raises(DaemonNotFoundError, match="not trusted"),
+        ):
             client.info()
         plain = daemon.address.removeprefix("tls://")
         with connect(plain) as client, pytest.raises(InpaintError) as caught:
             client.info()
-        assert isinstance(caught.value, (NoDaemon, ConnectionLost))
+        assert isinstance(caught.value, (DaemonNotFoundError, ConnectionLostError))
 
 
 def test_mutual_tls(certificates: Path, job: Jobs) -> None:
@@ -245,11 +248,11 @@ def test_all_connections_of_a_program_have_one_name() -> None:
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_token_missing_or_wrong(slow_daemon: FakeDaemon, job: Jobs, token: str) -> None:
     with connect(slow_daemon.address, token) as client:
-        with pytest.raises(Unauthenticated, match="INPAINT_TOKEN"):
+        with pytest.raises(UnauthenticatedError, match="INPAINT_TOKEN"):
             client.info()
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(UnauthenticatedError):
             list(client.fill(job()))
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(UnauthenticatedError):
             client.is_serving()
     assert not slow_daemon.service.fills
 
@@ -257,16 +260,16 @@ def test_token_missing_or_wrong(slow_daemon: FakeDaemon, job: Jobs, token: str) 
 # --- mishaps -------------------------------------------------------------------------------------
 
 REFUSALS = {
-    "INVALID_ARGUMENT": errors.InvalidInput,
-    "NOT_FOUND": errors.NotFound,
-    "RESOURCE_EXHAUSTED": errors.Exhausted,
-    "FAILED_PRECONDITION": errors.WrongModel,
-    "UNAUTHENTICATED": errors.Unauthenticated,
-    "CANCELLED": errors.Cancelled,
-    "DEADLINE_EXCEEDED": errors.Timeout,
-    "UNAVAILABLE": errors.Unavailable,
-    "INTERNAL": errors.DaemonFault,
-    "UNKNOWN": errors.DaemonFault,
+    "INVALID_ARGUMENT": errors.InvalidRequestError,
+    "NOT_FOUND": errors.NotFoundError,
+    "RESOURCE_EXHAUSTED": errors.ResourceExhaustedError,
+    "FAILED_PRECONDITION": errors.WrongModelError,
+    "UNAUTHENTICATED": errors.UnauthenticatedError,
+    "CANCELLED": errors.RequestCancelledError,
+    "DEADLINE_EXCEEDED": errors.RequestTimeoutError,
+    "UNAVAILABLE": errors.UnavailableError,
+    "INTERNAL": errors.DaemonInternalError,
+    "UNKNOWN": errors.DaemonInternalError,
 }
 
 
@@ -287,7 +290,7 @@ def test_each_status_arrives_as_its_error(
 def test_an_answer_without_its_end_is_no_answer(daemon: FakeDaemon, job: Jobs) -> None:
     """What is missing is asked for once more."""
     with connect(daemon.address) as client:
-        with pytest.raises(ConnectionLost, match="ended twice") as caught:
+        with pytest.raises(ConnectionLostError, match="ended twice") as caught:
             list(client.fill(job(model="fail:END:0")))
         assert "too early" in str(caught.value.__cause__)
         events = list(client.fill(job(model="fail:END:2", count=4)))
@@ -297,9 +300,9 @@ def test_an_answer_without_its_end_is_no_answer(daemon: FakeDaemon, job: Jobs) -
 
 def test_the_networks_timeout_is_not_the_deadlines() -> None:
     endpoint = parse_endpoint("127.0.0.1:1")
-    with pytest.raises(NoDaemon, match="does not answer"), _translated(endpoint):
+    with pytest.raises(DaemonNotFoundError, match="does not answer"), _translated(endpoint):
         raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
-    with pytest.raises(Timeout), _translated(endpoint):
+    with pytest.raises(RequestTimeoutError), _translated(endpoint):
         raise TimeoutError
 
 
@@ -308,9 +311,9 @@ def test_a_host_that_swallows_everything(job: Jobs) -> None:
 
     async def ask(endpoint: Endpoint) -> None:
         async with Client(endpoint, connect_timeout_s=0.3) as client:
-            with pytest.raises(NoDaemon, match="did not answer within"):
+            with pytest.raises(DaemonNotFoundError, match="did not answer within"):
                 await client.info()
-            with pytest.raises(NoDaemon, match="did not answer within"):
+            with pytest.raises(DaemonNotFoundError, match="did not answer within"):
                 await anext(client.fill(job()))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -327,7 +330,7 @@ def test_a_daemon_that_refuses_early_is_heard_during_the_upload(
     extent = Extent(side, side)
     box = Box.of_extent(extent)
     big = FillJob(capture=Capture(crop=crop, hole=hole, crop_box=box, document=extent))
-    with connect(slow_daemon.address, "wrong") as client, pytest.raises(Unauthenticated):
+    with connect(slow_daemon.address, "wrong") as client, pytest.raises(UnauthenticatedError):
         list(client.fill(big))
 
 
@@ -336,7 +339,7 @@ def test_what_the_client_did_not_check_the_daemon_names(daemon: FakeDaemon, job:
         def __post_init__(self) -> None:
             pass
 
-    with connect(daemon.address) as client, pytest.raises(InvalidInput, match=r"crop\.data"):
+    with connect(daemon.address) as client, pytest.raises(InvalidRequestError, match=r"crop\.data"):
         list(client.fill(job(crop=Odd(64, 48, 3, b"too short"))))
 
 
@@ -371,7 +374,7 @@ def test_cancelling_the_task_cancels_on_the_daemon(slow_daemon: FakeDaemon, job:
 
 def test_a_deadline_ends_the_fill_here_and_there(slow_daemon: FakeDaemon, job: Jobs) -> None:
     with connect(slow_daemon.address, "secret") as client:
-        with pytest.raises(Timeout, match="in time"):
+        with pytest.raises(RequestTimeoutError, match="in time"):
             list(client.fill(job(count=50), timeout_s=0.5))
         assert eventually(lambda: slow_daemon.service.cancelled == ["session-1"])
 
@@ -383,9 +386,9 @@ def test_the_daemon_is_killed_in_the_middle(start_daemon: Callable[..., Any], jo
         while not isinstance(next(events), Candidate):
             pass
         process.kill()
-        with pytest.raises(ConnectionLost, match="log"):
+        with pytest.raises(ConnectionLostError, match="log"):
             list(events)
-        with pytest.raises(NoDaemon, match="inpaint-server"):
+        with pytest.raises(DaemonNotFoundError, match="inpaint-server"):
             client.info()
 
 
@@ -402,11 +405,11 @@ def test_the_daemon_comes_back_at_the_same_address(
 
 def test_nobody_there(job: Jobs) -> None:
     with connect("127.0.0.1:1") as client:
-        with pytest.raises(NoDaemon, match=r"127\.0\.0\.1:1"):
+        with pytest.raises(DaemonNotFoundError, match=r"127\.0\.0\.1:1"):
             client.info()
-        with pytest.raises(NoDaemon):
+        with pytest.raises(DaemonNotFoundError):
             list(client.fill(job()))
-    with connect("unix:/nowhere/x.sock") as client, pytest.raises(NoDaemon):
+    with connect("unix:/nowhere/x.sock") as client, pytest.raises(DaemonNotFoundError):
         client.info()
 
 
@@ -425,9 +428,9 @@ def test_something_else_listens_there(greeting: bytes, job: Jobs) -> None:
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         with connect(f"127.0.0.1:{server.getsockname()[1]}") as client:
-            with pytest.raises(ConnectionLost):
+            with pytest.raises(ConnectionLostError):
                 client.info()
-            with pytest.raises(ConnectionLost):
+            with pytest.raises(ConnectionLostError):
                 list(client.fill(job()))
         finished.append(True)
         socket.create_connection(server.getsockname()).close()

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from inpaint_client import (
     BlockingClient,
-    Cancelled,
     ConnectionSettings,
-    NoDaemon,
-    ProgramNotFound,
-    StartFailed,
+    DaemonNotFoundError,
+    ProgramNotFoundError,
+    RequestCancelledError,
+    StartFailedError,
     Starting,
     ensure_daemon,
     find_daemon,
@@ -84,14 +84,14 @@ def test_the_hosts_python_variables_stay_in_the_host(
     monkeypatch.setenv("PYTHONHOME", "/krita")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/krita/lib")
     program(home / "bin/inpaint-server", 'echo "[$PYTHONHOME$LD_LIBRARY_PATH]"; exit 3')
-    with pytest.raises(StartFailed, match=r"\[\]"):
+    with pytest.raises(StartFailedError, match=r"\[\]"):
         ensure_daemon(ConnectionSettings())
 
 
 def test_its_last_words_are_passed_on(home: Path) -> None:
     lines = ("echo started", "echo 'inpaint-server: no GPU 7; there are GPUs 0, 1' >&2", "exit 2")
     program(home / "bin/inpaint-server", *lines)
-    with pytest.raises(StartFailed, match="ended at once: inpaint-server: no GPU 7"):
+    with pytest.raises(StartFailedError, match="ended at once: inpaint-server: no GPU 7"):
         ensure_daemon(ConnectionSettings())
     assert log_file().read_text().startswith("started")
 
@@ -106,29 +106,31 @@ def test_two_hosts_start_it_at_the_same_time(home: Path, server: Path) -> None:
 
 def test_a_silent_death(home: Path) -> None:
     program(home / "bin/inpaint-server", "exit 5")
-    with pytest.raises(StartFailed, match="exit status 5"):
+    with pytest.raises(StartFailedError, match="exit status 5"):
         ensure_daemon(ConnectionSettings())
 
 
 def test_one_that_never_comes_up(home: Path) -> None:
     program(home / "bin/inpaint-server", "echo still loading", "exec /bin/sleep 5")
-    with pytest.raises(StartFailed, match=r"within 0 s\. It last said: “still loading”\. Its log"):
+    with pytest.raises(
+        StartFailedError, match=r"within 0 s\. It last said: “still loading”\. Its log"
+    ):
         ensure_daemon(ConnectionSettings(), timeout_s=0.4)
 
 
 def test_the_wait_can_be_given_up(home: Path) -> None:
     program(home / "bin/inpaint-server", "exec /bin/sleep 5")
-    with pytest.raises(Cancelled):
+    with pytest.raises(RequestCancelledError):
         ensure_daemon(ConnectionSettings(), is_wanted=lambda: False)
 
 
 def test_it_is_not_installed(home: Path) -> None:
-    with pytest.raises(ProgramNotFound, match=r"not found.*pip install"):
+    with pytest.raises(ProgramNotFoundError, match=r"not found.*pip install"):
         find_command(beside=home / "site-packages/inpaint_client/daemon.py")
 
 
 def test_starting_is_forbidden_or_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NoDaemon, match="No daemon runs"):
+    with pytest.raises(DaemonNotFoundError, match="No daemon runs"):
         ensure_daemon(ConnectionSettings(start_daemon=False))
     remote = ConnectionSettings(address="tls://gpu.example:1")
     assert str(ensure_daemon(remote)) == "tls://gpu.example:1"
@@ -138,7 +140,7 @@ def test_where_the_program_is_looked_for(home: Path, server: Path) -> None:
     assert find_command() == [str(server)]
     own = program(home / "elsewhere/inpaint-server")
     assert find_command(str(own)) == [str(own)]
-    with pytest.raises(ProgramNotFound, match="Choose another program"):
+    with pytest.raises(ProgramNotFoundError, match="Choose another program"):
         find_command("/nowhere/inpaint-server")
     server.unlink()
     site = home / "venv/lib/python3.13/site-packages/inpaint_client/daemon.py"
@@ -187,7 +189,7 @@ def test_inside_flatpak(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         lambda path, *rest: real(info if path.name == ".flatpak-info" else path, *rest),
     )
     info.write_text("[Context]\nshared=network;\n")
-    with pytest.raises(StartFailed, match="inside Flatpak"):
+    with pytest.raises(StartFailedError, match="inside Flatpak"):
         find_command()
     info.write_text("[Session Bus Policy]\norg.freedesktop.Flatpak=talk\n")
     program(home / "bin/flatpak-spawn")

@@ -20,7 +20,7 @@ from inpaint_client import (
     Candidate,
     Capture,
     Client,
-    ConnectionLost,
+    ConnectionLostError,
     Done,
     Endpoint,
     Extent,
@@ -28,7 +28,7 @@ from inpaint_client import (
     FillEvent,
     FillJob,
     Message,
-    NotAnswering,
+    NotRespondingError,
     Picture,
     Resumed,
     Worker,
@@ -123,7 +123,7 @@ def test_a_fill_that_kills_every_daemon_ends_with_what_helps(tmp_path: Path) -> 
                 killed += 1
         worker.close()
     assert killed == 2
-    assert type(message.error) is ConnectionLost
+    assert type(message.error) is ConnectionLostError
     assert "ended twice" in str(message.error)
     assert "memory" in str(message.error)
 
@@ -138,7 +138,7 @@ def test_without_another_daemon_the_first_end_is_told(tmp_path: Path) -> None:
             if isinstance(message, Candidate):
                 some.kill()
         worker.close()
-    assert type(message.error) is ConnectionLost
+    assert type(message.error) is ConnectionLostError
     assert "broke" in str(message.error)
 
 
@@ -155,12 +155,12 @@ def test_a_stopped_daemon_is_told_from_a_slow_one(tmp_path: Path) -> None:
     async def body() -> None:
         async with Client(endpoint(daemon), quiet_s=0.2) as client:
             for timeout_s in (None, 1.5):
-                with pytest.raises(NotAnswering) as caught:
+                with pytest.raises(NotRespondingError) as caught:
                     await fill(client, stop=True, timeout_s=timeout_s)
                 assert "does not answer" in str(caught.value)
                 assert "end the process inpaint-server" in str(caught.value)
                 assert "fewer candidates" not in str(caught.value)
-                with pytest.raises(NotAnswering):
+                with pytest.raises(NotRespondingError):
                     await client.info(timeout_s=0.5)
                 daemon.process.send_signal(signal.SIGCONT)
             # Each rendering takes longer than what counts as quiet, and is waited for.

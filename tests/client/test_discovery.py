@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from inpaint_client import (
     ConnectionSettings,
+    DaemonNotFoundError,
     Endpoint,
-    NoDaemon,
     connection_file,
     find_daemon,
 )
@@ -55,7 +55,7 @@ def write(folder: Path, **changes: Any) -> Path:
 
 
 def test_nothing_anywhere() -> None:
-    with pytest.raises(NoDaemon, match=r"No daemon runs.*inpaint-server"):
+    with pytest.raises(DaemonNotFoundError, match=r"No daemon runs.*inpaint-server"):
         find_daemon()
 
 
@@ -86,7 +86,7 @@ def test_a_dead_process_is_stale_though_somebody_took_its_port(home: Path, liste
     os.waitpid(pid, 0)
     assert not process_exists(pid)
     write(home / "run", address=listener, pid=pid)
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon()
 
 
@@ -97,12 +97,12 @@ def test_a_lock_that_nobody_holds_is_stale_though_number_and_port_are_in_use(
     write(home / "run", address=listener)
     lock = home / "run" / "inpaint" / "server.lock"
     lock.touch()
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon()
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert str(find_daemon()) == listener
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon()
 
 
@@ -125,7 +125,9 @@ def test_a_sandbox_looks_in_the_real_home_too(home: Path, monkeypatch: pytest.Mo
 def test_inside_flatpak_the_remedy_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery_module, "is_flatpak", lambda: True)
     monkeypatch.setenv("FLATPAK_ID", "org.kde.krita")
-    with pytest.raises(NoDaemon, match=r"flatpak override .*xdg-run/inpaint.* org\.kde\.krita"):
+    with pytest.raises(
+        DaemonNotFoundError, match=r"flatpak override .*xdg-run/inpaint.* org\.kde\.krita"
+    ):
         find_daemon()
 
 
@@ -134,7 +136,7 @@ def test_a_unix_socket(home: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         write(home / "run", address=f"unix:{path}")
-        with pytest.raises(NoDaemon):
+        with pytest.raises(DaemonNotFoundError):
             find_daemon()  # nobody listens yet
         server.listen()
         assert find_daemon() == Endpoint(path=str(path), token=Secret("t"))
@@ -158,7 +160,7 @@ def test_a_broken_file(home: Path, content: bytes) -> None:
 def test_a_file_of_another_user_is_not_trusted(home: Path, listener: str) -> None:
     path = write(home / "run", address=listener)
     os.chown(path, 65534, 65534)
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon()
 
 
@@ -178,7 +180,7 @@ def test_the_order_of_precedence(
 def test_the_users_settings_count_unless_others_are_given(home: Path) -> None:
     connection_file().save(ConnectionSettings(address="tls://saved.example:3"))
     assert find_daemon().host == "saved.example"
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon(ConnectionSettings())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, Endpoint, TlsFiles, parse_endpoint
+from inpaint_client import Endpoint, InputError, TlsFiles, parse_endpoint
 from inpaint_protos.secret import Secret
 
 
@@ -47,7 +47,7 @@ def test_addresses(text: str, expected: Endpoint) -> None:
     ],
 )
 def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         parse_endpoint(text)
 
 
@@ -55,13 +55,13 @@ def test_what_is_no_address(text: str) -> None:
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     try:
         endpoint = parse_endpoint(text)
-    except BadInput:
+    except InputError:
         return
     assert endpoint.path or 0 < endpoint.port < 65536
 
 
 def test_a_token_never_crosses_a_network_in_the_clear() -> None:
-    with pytest.raises(BadInput, match=r"tls://gpu\.studio:7"):
+    with pytest.raises(InputError, match=r"tls://gpu\.studio:7"):
         parse_endpoint("gpu.studio:7", token="secret")
     for safe in ("tls://gpu.studio:7", "127.0.0.2:7", "localhost:7", "[::1]:7", "unix:/x"):
         assert parse_endpoint(safe, token="secret").token == Secret("secret")
@@ -72,5 +72,5 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     nonsense = tmp_path / "ca.pem"
     nonsense.write_text("nonsense")
     for files in (TlsFiles(ca=str(nonsense)), TlsFiles(ca=str(tmp_path / "absent.pem"))):
-        with pytest.raises(BadInput, match="TLS files"):
+        with pytest.raises(InputError, match="TLS files"):
             files.context()

@@ -10,19 +10,19 @@ from inpaint_client import errors
 from inpaint_client.errors import InpaintError, from_status
 
 CODES = {
-    grpc.StatusCode.CANCELLED: errors.Cancelled,
-    grpc.StatusCode.UNKNOWN: errors.DaemonFault,
-    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidInput,
-    grpc.StatusCode.DEADLINE_EXCEEDED: errors.Timeout,
-    grpc.StatusCode.NOT_FOUND: errors.NotFound,
-    grpc.StatusCode.PERMISSION_DENIED: errors.Unauthenticated,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Exhausted,
-    grpc.StatusCode.FAILED_PRECONDITION: errors.WrongModel,
-    grpc.StatusCode.OUT_OF_RANGE: errors.InvalidInput,
-    grpc.StatusCode.UNIMPLEMENTED: errors.DaemonFault,
-    grpc.StatusCode.INTERNAL: errors.DaemonFault,
-    grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
-    grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,
+    grpc.StatusCode.CANCELLED: errors.RequestCancelledError,
+    grpc.StatusCode.UNKNOWN: errors.DaemonInternalError,
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequestError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.RequestTimeoutError,
+    grpc.StatusCode.NOT_FOUND: errors.NotFoundError,
+    grpc.StatusCode.PERMISSION_DENIED: errors.UnauthenticatedError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.ResourceExhaustedError,
+    grpc.StatusCode.FAILED_PRECONDITION: errors.WrongModelError,
+    grpc.StatusCode.OUT_OF_RANGE: errors.InvalidRequestError,
+    grpc.StatusCode.UNIMPLEMENTED: errors.DaemonInternalError,
+    grpc.StatusCode.INTERNAL: errors.DaemonInternalError,
+    grpc.StatusCode.UNAVAILABLE: errors.UnavailableError,
+    grpc.StatusCode.UNAUTHENTICATED: errors.UnauthenticatedError,
 }
 
 
@@ -39,7 +39,7 @@ def test_each_status_has_its_error(code: grpc.StatusCode) -> None:
 @pytest.mark.parametrize("code", list(CODES))
 def test_each_says_what_to_do_next(code: grpc.StatusCode) -> None:
     error = from_status(code.value[0], "the reason")
-    assert error.remedy or isinstance(error, errors.Cancelled)
+    assert error.remedy or isinstance(error, errors.RequestCancelledError)
     assert str(error).endswith(error.remedy)
 
 
@@ -66,8 +66,8 @@ def test_the_drawing_shows_every_class_under_its_parent() -> None:
 
 
 def test_the_text_is_the_message_and_then_the_remedy() -> None:
-    error = errors.NoDaemon("Nobody is there.")
+    error = errors.DaemonNotFoundError("Nobody is there.")
     assert str(error) == f"Nobody is there. {error.remedy}"
     assert "inpaint-server" in error.remedy
-    assert str(errors.Cancelled("Cancelled.")) == "Cancelled."
-    assert str(errors.NoDaemon("Nobody.", "Do this.")) == "Nobody. Do this."
+    assert str(errors.RequestCancelledError("Cancelled.")) == "Cancelled."
+    assert str(errors.DaemonNotFoundError("Nobody.", "Do this.")) == "Nobody. Do this."

@@ -7,7 +7,7 @@ from math import dist, isclose
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, Box, Extent, Frame, crop_for_hole
+from inpaint_client import Box, Extent, Frame, InputError, crop_for_hole
 from inpaint_client.geometry import (
     CONTEXT_SIDE,
     NEAR_PX,
@@ -106,15 +106,15 @@ def test_a_hole_beyond_the_canvas_is_cut_to_it() -> None:
 
 @pytest.mark.parametrize("hole", [Box(0, 0, 0, 0), Box(-9, 0, 9, 9), Box(100, 0, 5, 5)])
 def test_nothing_to_fill_is_refused(hole: Box) -> None:
-    with pytest.raises(BadInput, match="Select the region"):
+    with pytest.raises(InputError, match="Select the region"):
         crop_for_hole(hole, Box(0, 0, 100, 100))
 
 
 def test_a_hole_too_large_names_the_largest_size() -> None:
     canvas = Box(0, 0, 20_000, 20_000)
-    with pytest.raises(BadInput, match="at most 8192 x 8192 px"):
+    with pytest.raises(InputError, match="at most 8192 x 8192 px"):
         crop_for_hole(Box(0, 0, 8193, 10), canvas)
-    with pytest.raises(BadInput, match="at most 5792 x 5792 px"):  # float RGBA, 512 MiB
+    with pytest.raises(InputError, match="at most 5792 x 5792 px"):  # float RGBA, 512 MiB
         crop_for_hole(Box(0, 0, 6000, 10), canvas, pixel_bytes=16)
     assert crop_for_hole(Box(0, 0, 5792, 10), canvas, pixel_bytes=16).extent == (5792, 5792)
 

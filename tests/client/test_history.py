@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, Box, Extent, Method, StyleLevel, StyleMix
+from inpaint_client import Box, Extent, InputError, Method, StyleLevel, StyleMix
 from inpaint_client.session.history import PastRun, Result, attachment_of, pack, unpack
 
 RUN = PastRun(
@@ -102,7 +102,7 @@ def test_a_variant_shares_its_candidates_attachment() -> None:
     "data", [b"", b"{}", b"[1]", b'{"format":2}', b"\xff\xfe", pack(RUN)[:-9], b'"text"']
 )
 def test_damaged_bytes_are_refused_in_words(data: bytes) -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         unpack(data)
 
 
@@ -116,7 +116,7 @@ JSON = st.recursive(
 @given(st.sampled_from(sorted(json.loads(pack(RUN)))), JSON)
 def test_a_key_of_any_value_is_read_or_refused_in_words(key: str, value: object) -> None:
     content = {**json.loads(pack(RUN)), key: value}
-    with contextlib.suppress(BadInput):
+    with contextlib.suppress(InputError):
         unpack(json.dumps(content).encode())
 
 
@@ -124,11 +124,11 @@ def test_a_key_of_any_value_is_read_or_refused_in_words(key: str, value: object)
 def test_a_results_key_of_any_value_is_read_or_refused_in_words(key: str, value: object) -> None:
     content = json.loads(pack(RUN))
     content["results"][2][key] = value
-    with contextlib.suppress(BadInput):
+    with contextlib.suppress(InputError):
         unpack(json.dumps(content).encode())
 
 
 def test_a_coverage_bomb_is_refused() -> None:
     bomb = pack(replace(RUN, coverage=bytes(50_000_000)))
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         unpack(bomb)

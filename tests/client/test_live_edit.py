@@ -8,15 +8,15 @@ from typing import NamedTuple
 import pytest
 from inpaint_client import (
     Accepted,
-    BadInput,
     Candidate,
     Done,
     EditJob,
     Failed,
     InpaintError,
+    InputError,
     Message,
     Mixing,
-    NotFound,
+    NotFoundError,
     RecipeSource,
 )
 from inpaint_client.requests import Edits
@@ -85,7 +85,7 @@ class Host:
 
     def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:
         if wanted.result == self.unusable:
-            raise BadInput("The picture was resized.")
+            raise InputError("The picture was resized.")
         source = RecipeSource(recipe=wanted.result, attachment=b"x")
         self.later(lambda: give(source))
 
@@ -160,7 +160,7 @@ def test_a_session_that_the_daemon_forgot_gives_way_to_the_recipe() -> None:
     host = remembering("a")
     host.live.request(Wanted("a", 1.0))
     host.live.request(Wanted("a", 2.0))
-    host.runs[0].fail(NotFound("There is no session."))
+    host.runs[0].fail(NotFoundError("There is no session."))
     assert host.runs[1].job.source is not None
     assert smiles(host) == [1.0, 1.0], "what is under way is finished first"
     host.runs[1].answer("new")
@@ -172,7 +172,7 @@ def test_a_recipe_that_the_daemon_does_not_know_is_refused() -> None:
     host = Host()
     host.live.request(Wanted("a", 1.0))
     host.live.request(Wanted("a", 2.0))
-    error = NotFound("There is no model.")
+    error = NotFoundError("There is no model.")
     host.runs[0].fail(error)
     assert host.errors == [error]
     assert len(host.runs) == 1, "what waits is given up too"
@@ -258,7 +258,7 @@ def test_a_picture_that_cannot_be_shown_is_refused() -> None:
     host.live.remember("a", Session("fill", 0))
     host.live.request(Wanted("a", 1.0))
     host.runs[0].answer()
-    host.live.refuse(BadInput("The layer is gone."))
+    host.live.refuse(InputError("The layer is gone."))
     assert not host.live.is_busy
     host.pending[0]()
     assert host.busy == [True, False]

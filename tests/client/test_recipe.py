@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, Method, parse_recipe
+from inpaint_client import InputError, Method, parse_recipe
 
 RECIPE = {"format": 1, "model": "portrait", "seed": 7, "edits": {"smile": 1.5}, "other": [1, 2]}
 
@@ -44,11 +44,11 @@ def test_a_recipe_tells_a_smooth_fill_apart() -> None:
     ],
 )
 def test_what_is_no_recipe(text: str, says: str) -> None:
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(InputError, match=says):
         parse_recipe(text)
 
 
 @given(st.text() | st.recursive(st.none() | st.integers(), st.lists).map(json.dumps))
 def test_no_text_does_more_than_be_refused(text: str) -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         parse_recipe(text)

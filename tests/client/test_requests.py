@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_client import (
     MAX_SEED,
-    BadInput,
     Box,
     EditJob,
     FillJob,
     Frame,
     FrameMode,
+    InputError,
     Picture,
     SampleType,
     seed_sequence,
@@ -41,31 +41,31 @@ def test_a_picture_knows_its_size() -> None:
 def test_an_impossible_picture(
     width: int, height: int, channels: int, size: int, says: str
 ) -> None:
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(InputError, match=says):
         Picture(width, height, channels, bytes(size))
 
 
 def test_hole_crop_and_box_have_one_size(job: Callable[..., FillJob]) -> None:
-    with pytest.raises(BadInput, match="differ in size"):
+    with pytest.raises(InputError, match="differ in size"):
         job(hole=Picture(2, 2, 1, bytes(4)))
-    with pytest.raises(BadInput, match="differ in size"):
+    with pytest.raises(InputError, match="differ in size"):
         job(crop_box=Box(0, 0, 1, 1))
-    with pytest.raises(BadInput, match="one channel"):
+    with pytest.raises(InputError, match="one channel"):
         job(hole=Picture(64, 48, 3, bytes(64 * 48 * 3)))
 
 
 @pytest.mark.parametrize("seed", [-1, 1 << 32])
 def test_seeds_out_of_range(job: Callable[..., FillJob], seed: int) -> None:
-    with pytest.raises(BadInput, match="0 to 4294967295"):
+    with pytest.raises(InputError, match="0 to 4294967295"):
         job(seeds=(seed,))
-    with pytest.raises(BadInput, match="0 to 4294967295"):
+    with pytest.raises(InputError, match="0 to 4294967295"):
         EditJob(session_id="s", seed=seed)
 
 
 def test_the_frame_is_a_mode_or_the_square_itself(job: Callable[..., FillJob]) -> None:
     for frame in (FrameMode.AUTO, FrameMode.BOX, Frame(1, 2, 3)):
         assert job(frame=frame).frame == frame
-    with pytest.raises(BadInput, match="given as a Frame"):
+    with pytest.raises(InputError, match="given as a Frame"):
         job(frame=FrameMode.EXPLICIT)
 
 
@@ -85,5 +85,5 @@ def test_a_capture_knows_where_its_hole_is(job: Callable[..., FillJob], box: Box
 
 
 def test_an_edit_of_nothing() -> None:
-    with pytest.raises(BadInput, match="session"):
+    with pytest.raises(InputError, match="session"):
         EditJob()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, ConnectionSettings, SettingsFile
+from inpaint_client import ConnectionSettings, InputError, SettingsFile
 from inpaint_client.endpoint import Endpoint, parse_endpoint
 from inpaint_protos.secret import Secret
 
@@ -40,7 +40,7 @@ def test_copies_are_the_same_and_pickles_are_refused() -> None:
 
 @pytest.mark.parametrize("bad", [f"{WORD}\nmore", f"{WORD}\x00", f"{WORD}é", "\ud800" + WORD])
 def test_what_cannot_be_sent_is_refused_without_showing_it(bad: str) -> None:
-    with pytest.raises(BadInput, match="cannot be sent") as refused:
+    with pytest.raises(InputError, match="cannot be sent") as refused:
         parse_endpoint("127.0.0.1:7", bad)
     assert WORD not in "".join(traceback.format_exception(refused.value))
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_sent_is_refused_without_showing_it(bad: str) -> None:
 def test_what_can_be_sent_is_a_header(text: str) -> None:
     try:
         endpoint = parse_endpoint("127.0.0.1:7", text)
-    except BadInput:
+    except InputError:
         return
     header = endpoint.token.reveal().encode("ascii")
     assert header == header.strip()

@@ -12,17 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inpaint_client import (
     RAW,
-    BadInput,
     Blending,
     Box,
     Candidate,
-    DaemonFault,
+    DaemonInternalError,
     EditJob,
     Extent,
     FillJob,
     Frame,
     FrameChosen,
     FrameMode,
+    InputError,
     Mixing,
     Picture,
     RecipeSource,
@@ -157,7 +157,7 @@ def test_a_picture_to_mix_travels_in_the_header() -> None:
     ],
 )
 def test_mixing_that_makes_no_sense(fields: dict[str, Any]) -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         Mixing(**fields)
 
 
@@ -186,7 +186,7 @@ def test_an_inconsistent_answer_is_the_daemons_fault() -> None:
     patch = pb.Patch(
         fill=pb.Picture(width=9, height=9, channels=3, sample_type=pb.SAMPLE_TYPE_U8, data=b"x")
     )
-    with pytest.raises(DaemonFault, match="inconsistent"):
+    with pytest.raises(DaemonInternalError, match="inconsistent"):
         event(pb.FillEvent(candidate=pb.Candidate(patches=[patch])))
 
 

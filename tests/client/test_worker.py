@@ -12,20 +12,20 @@ from eventually import eventually
 from fake_daemon import FakeDaemon, Script
 from inpaint_client import (
     BlockingClient,
-    Cancelled,
     Candidate,
-    ConnectionLost,
+    ConnectionLostError,
+    DaemonNotFoundError,
     Done,
     Endpoint,
-    Exhausted,
     Failed,
     FillJob,
     InpaintError,
     Message,
-    NoDaemon,
     Progress,
+    RequestCancelledError,
+    ResourceExhaustedError,
     Run,
-    Unavailable,
+    UnavailableError,
     Waiting,
     Worker,
     parse_endpoint,
@@ -92,7 +92,7 @@ def test_cancel_takes_effect_at_once(slow_daemon: FakeDaemon, job: Jobs, inbox: 
     *late, ending = inbox.messages[seen:]
     assert len(late) <= 1  # of 50 candidates: what came while `cancel` was called
     assert isinstance(ending, Failed)
-    assert isinstance(ending.error, Cancelled)
+    assert isinstance(ending.error, RequestCancelledError)
     run.cancel()  # once more does no harm
     worker.close()
     assert eventually(lambda: slow_daemon.service.cancelled == ["session-1"])
@@ -155,7 +155,7 @@ def test_a_daemon_that_ended_after_it_was_found_is_looked_for_once_more(
         assert isinstance(inbox.messages[-1], ending)
     last = inbox.messages[-1]
     assert isinstance(last, Failed)
-    assert isinstance(last.error, NoDaemon)
+    assert isinstance(last.error, DaemonNotFoundError)
 
 
 def test_cancel_before_it_has_begun(slow_daemon: FakeDaemon, job: Jobs, inbox: Inbox) -> None:
@@ -246,7 +246,7 @@ def test_patience_ends(job: Jobs, inbox: Inbox) -> None:
         worker.close()
         assert len(daemon.service.fills) == 1 + len(list(_delays(0.3)))
     assert isinstance(inbox.messages[-1], Failed)
-    assert type(inbox.messages[-1].error) is Unavailable
+    assert type(inbox.messages[-1].error) is UnavailableError
 
 
 def test_a_run_asks_a_busy_daemon_again_and_says_so(job: Jobs, inbox: Inbox) -> None:
@@ -268,7 +268,7 @@ def test_a_daemon_that_stays_busy_is_told(job: Jobs, inbox: Inbox) -> None:
         worker.close()
     failed = inbox.messages[-1]
     assert isinstance(failed, Failed)
-    assert isinstance(failed.error, Exhausted)
+    assert isinstance(failed.error, ResourceExhaustedError)
     assert failed.error.code == "QUEUE_FULL"
     assert str(failed.error) == "The queue is full: 3 requests wait. Try again in a moment."
 
@@ -284,7 +284,7 @@ def test_what_has_begun_ends_if_no_other_daemon_comes(
     assert run.wait(20)
     worker.close()
     assert isinstance(inbox.messages[-1], Failed)
-    assert type(inbox.messages[-1].error) is ConnectionLost
+    assert type(inbox.messages[-1].error) is ConnectionLostError
 
 
 def test_a_daemon_restarted_elsewhere_is_found_again(job: Jobs) -> None:
@@ -299,16 +299,16 @@ def test_a_daemon_restarted_elsewhere_is_found_again(job: Jobs) -> None:
 
 def test_errors_of_the_search_reach_the_caller(job: Jobs, inbox: Inbox) -> None:
     def locate() -> Endpoint:
-        raise NoDaemon("Nobody.")
+        raise DaemonNotFoundError("Nobody.")
 
     worker = Worker(locate)
     assert worker.submit(job(), inbox).wait(20)
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         worker.call(lambda client: client.info()).result(20)
     worker.close()
     [message] = inbox.messages
     assert isinstance(message, Failed)
-    assert isinstance(message.error, NoDaemon)
+    assert isinstance(message.error, DaemonNotFoundError)
 
 
 def test_a_bug_inside_still_ends_the_run(job: Jobs, inbox: Inbox) -> None:

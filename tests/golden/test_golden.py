@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from daemons import DaemonProcess
-from inpaint_client.errors import BadInput
+from inpaint_client.errors import InputError
 from inpaint_client.events import Accepted, Candidate, Done, FrameChosen, Progress
 from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.pictures import Picture, SampleType
@@ -45,7 +45,7 @@ from inpaint_protos.secret import Secret
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import Limits, ServerConfig, TlsConfig, read_config
 from inpaint_server.errors import ConfigurationError
-from inpaint_server.wire.parsing import edit_order, fill_order
+from inpaint_server.wire.parsing import edit_spec, fill_spec
 from PIL import Image
 
 GOLDEN = Path(__file__).parent / "format-1"
@@ -159,7 +159,7 @@ class TestRecipe:
         newer = json.dumps({**content, "format": 3})
         with pytest.raises(RecipeError, match="is not a recipe of format 1 or 2"):
             read_recipe(newer)
-        with pytest.raises(BadInput, match=r"has format 3. Update this program"):
+        with pytest.raises(InputError, match=r"has format 3. Update this program"):
             parse_recipe(newer)
 
     def test_says_the_same_to_the_clients(self) -> None:
@@ -203,12 +203,12 @@ class TestKritaAnnotation:
 
     def test_a_newer_format_is_refused(self) -> None:
         content = json.loads((GOLDEN / "krita-annotation.json").read_bytes())
-        with pytest.raises(BadInput, match="was written by a newer version"):
+        with pytest.raises(InputError, match="was written by a newer version"):
             unpack(json.dumps({**content, "format": 2}).encode())
 
     def test_a_number_beyond_all_bounds_is_refused(self) -> None:
         data = (GOLDEN / "krita-annotation.json").read_text("utf-8")
-        with pytest.raises(BadInput, match="cannot be read"):
+        with pytest.raises(InputError, match="cannot be read"):
             unpack(data.replace('"chosen":1', '"chosen":1e999').encode())
 
 
@@ -339,14 +339,14 @@ class TestWire:
 
     def test_a_fill_asks_for_what_it_asked_for(self) -> None:
         header, *pieces = map(pb.FillRequest.FromString, wire("fill")[0])
-        order = fill_order(header.header, Limits())
-        assert (tuple(order.placing.box), order.placing.document) == ((32, 16, 48, 48), (96, 80))
-        assert (order.placing.crop.channels, order.placing.hole.channels) == (3, 1)
-        assert [shape.num_bytes for shape in order.shapes] == [48 * 48 * 3, 48 * 48]
-        assert (order.model, order.seeds, order.truncation_psi) == ("golden", (7,), 0.75)
-        assert (order.edits, order.variants) == ({"brighter": 0.5}, ({"brighter": -1.0},))
-        assert order.frame == ModelFrame(54, 39, 44, 10)
-        assert order.blending == BlendSettings(
+        spec = fill_spec(header.header, Limits())
+        assert (tuple(spec.geometry.box), spec.geometry.document) == ((32, 16, 48, 48), (96, 80))
+        assert (spec.geometry.crop.channels, spec.geometry.hole.channels) == (3, 1)
+        assert [shape.num_bytes for shape in spec.shapes] == [48 * 48 * 3, 48 * 48]
+        assert (spec.model, spec.seeds, spec.truncation_psi) == ("golden", (7,), 0.75)
+        assert (spec.edits, spec.variants) == ({"brighter": 0.5}, ({"brighter": -1.0},))
+        assert spec.frame == ModelFrame(54, 39, 44, 10)
+        assert spec.blending == BlendSettings(
             colour_match=True, gradient=False, feather_px=2.0, grain=False
         )
         sizes = dict.fromkeys((pb.Chunk.TARGET_CROP, pb.Chunk.TARGET_HOLE), 0)
@@ -356,19 +356,19 @@ class TestWire:
 
     def test_an_edit_asks_for_what_it_asked_for(self) -> None:
         header = pb.EditRequest.FromString(wire("edit")[0][0])
-        order = edit_order(header.header, Limits())
-        assert order.source is not None
-        assert order.source.recipe == (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
-        assert order.source.attachment == (GOLDEN / "fill/recipe-00.source.png").read_bytes()
-        assert order.source.placing is not None
-        assert tuple(order.source.placing.box) == (32, 16, 48, 48)
-        assert (order.edits, order.truncation_psi, order.seed) == ({"brighter": -1.5}, 0.5, 9)
-        assert order.mixing is not None
-        assert isinstance(order.mixing.other, Recipe)
+        spec = edit_spec(header.header, Limits())
+        assert spec.source is not None
+        assert spec.source.recipe == (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
+        assert spec.source.attachment == (GOLDEN / "fill/recipe-00.source.png").read_bytes()
+        assert spec.source.geometry is not None
+        assert tuple(spec.source.geometry.box) == (32, 16, 48, 48)
+        assert (spec.edits, spec.truncation_psi, spec.seed) == ({"brighter": -1.5}, 0.5, 9)
+        assert spec.mixing is not None
+        assert isinstance(spec.mixing.other, Recipe)
         mixed = read_recipe((GOLDEN / "fill/recipe-01.json").read_text("utf-8"))
-        assert write_recipe(order.mixing.other) == write_recipe(mixed)
-        assert (order.mixing.levels, order.mixing.amount) == (("features", "colors"), 0.25)
-        assert (order.blending, order.output_dtype) == (None, np.dtype("u2"))
+        assert write_recipe(spec.mixing.other) == write_recipe(mixed)
+        assert (spec.mixing.levels, spec.mixing.amount) == (("features", "colors"), 0.25)
+        assert (spec.blending, spec.output_dtype) == (None, np.dtype("u2"))
 
     def test_an_answer_says_what_it_said(self) -> None:
         events = [event(pb.FillEvent.FromString(data)) for data in wire("fill")[1]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from inpaint_client import BadInput, Box, Extent, FrameMode, Limits, SampleType, Transfer
+from inpaint_client import Box, Extent, FrameMode, InputError, Limits, SampleType, Transfer
 from inpaint_gimp.host.precision import SampleFormat
 from inpaint_gimp.host.target import Item, Kind, choose_item
 from inpaint_gimp.runs.arguments import FillSettings
@@ -227,7 +227,7 @@ def test_without_a_selection_what_is_transparent_is_filled() -> None:
 def test_what_cannot_be_filled_is_said_in_one_sentence_with_the_remedy(
     image: FakeImage, from_layer: bool, words: str
 ) -> None:
-    with pytest.raises(BadInput, match=words) as caught:
+    with pytest.raises(InputError, match=words) as caught:
         read(image, from_layer)
     assert caught.value.remedy
     assert "\n" not in str(caught.value)

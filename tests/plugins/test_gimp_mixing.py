@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import BadInput, Box, Extent, Mixing, Picture, StyleLevel
+from inpaint_client import Box, Extent, InputError, Mixing, Picture, StyleLevel
 from inpaint_client.session.history import PastRun, Result
 from inpaint_gimp.host.image_protocol import PaintLayer
 from inpaint_gimp.host.parasites import parasites, read
@@ -121,7 +121,7 @@ def test_a_remembered_result_is_found_again_or_offered_by_its_seed() -> None:
 def test_a_remembered_layer_keeps_its_number() -> None:
     layers = ImageLayers(Image(), AROUND, mixed=Mixed(recipe(1), COLORS, 0.3, tattoo=12))
     assert layers.remembered() == Mix(12, COLORS, 0.3)
-    with pytest.raises(BadInput, match="empty or was deleted"):
+    with pytest.raises(InputError, match="empty or was deleted"):
         layers.look(12)
 
 
@@ -146,7 +146,7 @@ def test_a_large_layer_is_reduced_in_whole_squares(x: int, y: int, width: int, h
     seen = around.clamp(layer.box)
     try:
         picture, box = ImageLayers(Image([layer]), around).look(1)
-    except BadInput:  # nothing of it is there, or less than one square
+    except InputError:  # nothing of it is there, or less than one square
         assert min(seen.extent) < 2 * 3 - 1
         return
     step = box.width // picture.width
@@ -170,7 +170,7 @@ def test_a_layer_is_read_once_until_the_others_are_asked_for_again() -> None:
 
 def test_a_transparent_layer_shows_nothing() -> None:
     image = Image([Layer("empty", np.zeros((9, 9, 4), np.uint8))])
-    with pytest.raises(BadInput, match="empty"):
+    with pytest.raises(InputError, match="empty"):
         ImageLayers(image, AROUND).look(1)
 
 
@@ -214,9 +214,9 @@ def test_scripts_name_a_layer() -> None:
     assert read("photo", "colors,structure") == Mix(
         8, (StyleLevel.STRUCTURE, StyleLevel.COLORS), 1.0
     )
-    with pytest.raises(BadInput, match=r"“two”.*another layer"):
+    with pytest.raises(InputError, match=r"“two”.*another layer"):
         read("two")
-    with pytest.raises(BadInput, match="“shape” is not a level"):
+    with pytest.raises(InputError, match="“shape” is not a level"):
         read("one", "shape")
 
 

@@ -16,13 +16,13 @@ from inpaint_client import (
     Box,
     Capture,
     DaemonInfo,
+    DaemonNotFoundError,
     Edits,
     Endpoint,
     FillJob,
     Method,
-    NoDaemon,
     Picture,
-    ProgramNotFound,
+    ProgramNotFoundError,
     RecipeSource,
     SmoothFill,
     StyleLevel,
@@ -164,7 +164,7 @@ def test_connecting_shows_what_the_daemon_can_do(presenter: Presenter, window: W
 
 def test_no_daemon_is_said_with_the_remedy(window: Window) -> None:
     def locate() -> Endpoint:
-        raise NoDaemon("No daemon runs on this machine.", "Start it.")
+        raise DaemonNotFoundError("No daemon runs on this machine.", "Start it.")
 
     worker = Worker(locate)
     presenter = Presenter(window, worker, window.turns.put)
@@ -178,7 +178,7 @@ def test_no_daemon_is_said_with_the_remedy(window: Window) -> None:
 
 def test_a_missing_program_can_be_chosen(window: Window) -> None:
     def locate() -> Endpoint:
-        raise ProgramNotFound("inpaint-server was not found.")
+        raise ProgramNotFoundError("inpaint-server was not found.")
 
     worker = Worker(locate)
     presenter = Presenter(window, worker, window.turns.put)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client import (
-    BadInput,
     Box,
     Extent,
     Frame,
     FrameMode,
+    InputError,
     SampleType,
     SmoothFill,
     StyleMix,
@@ -99,13 +99,13 @@ def test_all_values_arrive() -> None:
 
 @pytest.mark.parametrize("text", ["smile", "smile=", "=1", "smile=much", "a=1,b"])
 def test_what_is_no_edit_is_named(text: str) -> None:
-    with pytest.raises(BadInput, match="NAME=VALUE"):
+    with pytest.raises(InputError, match="NAME=VALUE"):
         parse_edits(text)
 
 
 @pytest.mark.parametrize("text", ["", "1,2", "1,2,0", "1,2,-3", "1,2,3,4,5", "a,b,c"])
 def test_what_is_no_frame_is_named(text: str) -> None:
-    with pytest.raises(BadInput, match="X, Y, SIDE, ANGLE"):
+    with pytest.raises(InputError, match="X, Y, SIDE, ANGLE"):
         parse_frame(text)
 
 

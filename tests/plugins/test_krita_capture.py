@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client.capture import Capture
-from inpaint_client.errors import BadInput
+from inpaint_client.errors import InputError
 from inpaint_client.events import Patch
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
@@ -166,7 +166,7 @@ def test_a_selection_beyond_the_canvas_is_cut_or_refused() -> None:
     memory = document(Extent(50, 40), Space("RGBA", "U8", SRGB), Box(-10, -10, 30, 30))
     result: Capture = finish(capture(memory, Box(-10, -10, 30, 30), Limits()))[0]
     assert result.hole_box == Box(0, 0, 20, 20)
-    with pytest.raises(BadInput, match="outside"):
+    with pytest.raises(InputError, match="outside"):
         finish(capture(memory, Box(100, 100, 5, 5), Limits()))
 
 

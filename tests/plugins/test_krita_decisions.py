@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 from inpaint_client.capture import Capture
 from inpaint_client.errors import (
-    BadInput,
-    Cancelled,
-    ConnectionLost,
+    ConnectionLostError,
+    DaemonNotFoundError,
     InpaintError,
-    NoDaemon,
-    NotAnswering,
-    ProgramNotFound,
-    StartFailed,
-    Unauthenticated,
+    InputError,
+    NotRespondingError,
+    ProgramNotFoundError,
+    RequestCancelledError,
+    StartFailedError,
+    UnauthenticatedError,
 )
 from inpaint_client.geometry import Box, Extent, Frame
 from inpaint_client.info import DaemonInfo, Direction, Model
@@ -220,14 +220,14 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("error", "is_remote", "phase", "mend"),
         [
-            (NoDaemon("none"), False, Phase.MISSING, Mend.START),
-            (NoDaemon("none"), True, Phase.FAILED, Mend.RECONNECT),
-            (ProgramNotFound("no program"), False, Phase.FAILED, Mend.CHOOSE_PROGRAM),
-            (StartFailed("ended at once"), False, Phase.FAILED, Mend.SHOW_LOG),
-            (Unauthenticated("no token"), True, Phase.FAILED, Mend.SETTINGS),
-            (BadInput("no address"), False, Phase.FAILED, Mend.SETTINGS),
-            (ConnectionLost("broke"), False, Phase.FAILED, Mend.RECONNECT),
-            (NotAnswering("Nothing comes."), False, Phase.FAILED, Mend.RECONNECT),
+            (DaemonNotFoundError("none"), False, Phase.MISSING, Mend.START),
+            (DaemonNotFoundError("none"), True, Phase.FAILED, Mend.RECONNECT),
+            (ProgramNotFoundError("no program"), False, Phase.FAILED, Mend.CHOOSE_PROGRAM),
+            (StartFailedError("ended at once"), False, Phase.FAILED, Mend.SHOW_LOG),
+            (UnauthenticatedError("no token"), True, Phase.FAILED, Mend.SETTINGS),
+            (InputError("no address"), False, Phase.FAILED, Mend.SETTINGS),
+            (ConnectionLostError("broke"), False, Phase.FAILED, Mend.RECONNECT),
+            (NotRespondingError("Nothing comes."), False, Phase.FAILED, Mend.RECONNECT),
         ],
     )
     def test_each_failure_has_words_and_a_button(
@@ -298,8 +298,8 @@ class TestWishes:
 def test_cancelling_is_no_problem() -> None:
     from inpaint_krita.app.notices import notice_of
 
-    assert not notice_of(Cancelled("x")).is_problem
-    assert notice_of(NoDaemon("Nobody.")).offer_label
+    assert not notice_of(RequestCancelledError("x")).is_problem
+    assert notice_of(DaemonNotFoundError("Nobody.")).offer_label
 
 
 def test_a_message_does_not_take_the_place_of_one_that_was_not_dismissed() -> None:

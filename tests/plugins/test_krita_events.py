@@ -22,7 +22,7 @@ from fake_krita import FakeDocument, FakeHost, FakeLayer
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from inpaint_client.errors import BadInput, ConnectionLost, InpaintError, NotFound
+from inpaint_client.errors import ConnectionLostError, InpaintError, InputError, NotFoundError
 from inpaint_client.events import Method
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import StyleLevel
@@ -40,9 +40,9 @@ pytestmark = pytest.mark.slow
 APPLICATION = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["test"])
 REST_S = 0.045  # longer than a slider that is dragged rests
 FAILURES: tuple[InpaintError, ...] = (
-    ConnectionLost("The daemon went away."),
-    NotFound("The session has expired."),
-    BadInput("The hole is too large."),
+    ConnectionLostError("The daemon went away."),
+    NotFoundError("The session has expired."),
+    InputError("The hole is too large."),
 )
 ARTIST = (
     "cancel",

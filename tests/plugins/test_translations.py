@@ -10,7 +10,7 @@ from pathlib import Path
 import inpaint_gimp
 import inpaint_krita
 import pytest
-from inpaint_client.errors import Exhausted, NoDaemon, Reason, from_status
+from inpaint_client.errors import DaemonNotFoundError, Reason, ResourceExhaustedError, from_status
 from inpaint_client.sentence import Sentence
 from inpaint_client.session.translation import CLIENT, read_catalog
 from inpaint_gimp.runs.arguments import fill_arguments
@@ -97,16 +97,18 @@ def test_the_clients_catalog_is_complete_and_has_nothing_else() -> None:
 
 def test_what_the_client_raises_is_said_in_german() -> None:
     CATALOG.use_languages(["de"])
-    error = NoDaemon(Sentence("No daemon answers at {endpoint}.", endpoint="127.0.0.1:1"))
+    error = DaemonNotFoundError(
+        Sentence("No daemon answers at {endpoint}.", endpoint="127.0.0.1:1")
+    )
     assert str(error).startswith("No daemon answers at 127.0.0.1:1. Start it")
     assert say_error(error).startswith("Unter 127.0.0.1:1 antwortet kein Dienst. Starten Sie ihn")
-    assert say_error(NoDaemon("Plain words.", "")) == "Plain words."
+    assert say_error(DaemonNotFoundError("Plain words.", "")) == "Plain words."
 
 
 def test_what_the_daemon_refuses_is_said_in_german_if_its_code_is_known() -> None:
     CATALOG.use_languages(["de"])
     known = from_status(8, "English.", Reason("QUEUE_FULL", {"limit": "32"}))
-    assert type(known) is Exhausted
+    assert type(known) is ResourceExhaustedError
     assert say_error(known).startswith("Die Warteschlange ist voll: 32 Anfragen warten.")
     assert "The queue is full: 32" in str(known)
     for reason in (Reason("OF_A_NEWER_ONE", {}), Reason("QUEUE_FULL", {}), None):

@@ -36,7 +36,7 @@ with client_module.BlockingClient(lambda: client_module.parse_endpoint(address))
     try:
         client.load_model("absent")
         raise SystemExit("a model that does not exist was loaded")
-    except client_module.NotFound:
+    except client_module.NotFoundError:
         pass
 candidates = [event for event in events if isinstance(event, client_module.Candidate)]
 assert [candidate.seed for candidate in candidates] == [3, 4, 5]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from inpaint_server.scheduling.engine import Engine, Steps, Ticket
+from inpaint_server.scheduling.engine import Engine, Job, Steps
 
 
 def run(
@@ -36,6 +36,6 @@ def count_to(n: int) -> Steps[int]:
     yield from range(n)
 
 
-async def everything(ticket: Ticket[str, Any]) -> list[Any]:
+async def everything(job: Job[str, Any]) -> list[Any]:
     """All results of a piece of work."""
-    return [result async for result in ticket.results()]
+    return [result async for result in job.results()]

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from inpaint_client.capture import Capture
-from inpaint_client.errors import Cancelled, ConnectionLost, InpaintError
+from inpaint_client.errors import ConnectionLostError, InpaintError, RequestCancelledError
 from inpaint_client.events import (
     Accepted,
     Candidate,
@@ -86,7 +86,7 @@ class ScriptedJob:
     def cancel(self) -> None:
         """As the client does: the last message is `Failed`, in a later turn of the event loop."""
         if self._left:
-            self._left = deque([Failed(Cancelled("Cancelled."))])
+            self._left = deque([Failed(RequestCancelledError("Cancelled."))])
 
 
 class ScriptedLink(QtCore.QObject):
@@ -130,7 +130,7 @@ class ScriptedLink(QtCore.QObject):
         pass
 
     def failed(self, error: InpaintError) -> None:
-        if isinstance(error, ConnectionLost):
+        if isinstance(error, ConnectionLostError):
             self.changed.emit()
 
     def use(self, settings: ConnectionSettings) -> None:

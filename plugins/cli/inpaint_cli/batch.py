@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from inpaint_client import BlockingClient, InpaintError, NoDaemon
+from inpaint_client import BlockingClient, DaemonNotFoundError, InpaintError
 from tqdm import tqdm
 
 from .exit_status import status_of
@@ -31,7 +31,8 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
     """Fill every picture of a folder with the mask of the same name, each into its own folder.
 
     What is complete, and was made of the same picture and mask with the same options, is not made
-    again. Returns the worst exit status. NoDaemon ends the batch: nothing after it could succeed.
+    again. Returns the worst exit status. DaemonNotFoundError ends the
+    batch: nothing after it could succeed.
     """
     pictures = _pictures_in(options.image, options.out)
     if not pictures:
@@ -54,7 +55,7 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
                         bar.write(f"inpaint: {picture}: {note}", file=sys.stderr)
                     record = json.dumps({**wanted, "result": result})
                     write_bytes(folder / DONE, record.encode())
-            except NoDaemon:
+            except DaemonNotFoundError:
                 raise
             except (UnusableImageError, InpaintError, OSError, MemoryError) as error:
                 worst = max(worst, status_of(error))

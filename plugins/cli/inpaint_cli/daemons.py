@@ -11,13 +11,20 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
-from inpaint_client import BadInput, BlockingClient, DaemonInfo, Model, NoDaemon, find_daemon
+from inpaint_client import (
+    BlockingClient,
+    DaemonInfo,
+    DaemonNotFoundError,
+    InputError,
+    Model,
+    find_daemon,
+)
 from inpaint_client.discovery import RuntimeFile, process_exists, runtime_files
 
 from .exit_status import DONE, REFUSED
 
 STOP_S = 60.0  # longer than a daemon lets fills go on, unless its settings say otherwise
-LOOK_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 
 
 def ps(options: Namespace) -> int:
@@ -88,7 +95,7 @@ def _spoken(seconds: float) -> str:
 def stop(options: Namespace) -> int:
     """`inpaint stop`: ask the daemon to end, and wait until it has."""
     if sys.platform == "win32":
-        raise BadInput("Windows cannot ask a program to end.", "Press Ctrl-C where it runs.")
+        raise InputError("Windows cannot ask a program to end.", "Press Ctrl-C where it runs.")
     here = _of_this_user()
     name = f"inpaint-server {here.version} at {here.address}, process {here.pid}"
     print(f"stopping {name}", flush=True)
@@ -97,13 +104,15 @@ def stop(options: Namespace) -> int:
     except ProcessLookupError:  # it was about to end
         pass
     except PermissionError as error:
-        raise BadInput(f"{name} belongs to another user.", "Only that user can stop it.") from error
+        raise InputError(
+            f"{name} belongs to another user.", "Only that user can stop it."
+        ) from error
     until = time.monotonic() + STOP_S
     while not here.is_stale() and process_exists(here.pid):
         if time.monotonic() > until:
             print(f"inpaint: {name} is still finishing what runs", file=sys.stderr)
             return REFUSED
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_INTERVAL_S)
     print("stopped")
     return DONE
 
@@ -112,8 +121,8 @@ def _of_this_user() -> RuntimeFile:
     """Return what the daemon that settings and environment name says of itself.
 
     Raises:
-        NoDaemon: none runs.
-        BadInput: it is not this user's on this machine.
+        DaemonNotFoundError: none runs.
+        InputError: it is not this user's on this machine.
     """
     address = str(find_daemon())
     for runtime in runtime_files():  # those of this user
@@ -122,8 +131,8 @@ def _of_this_user() -> RuntimeFile:
                 break
             return runtime
     else:
-        raise BadInput(
+        raise InputError(
             f"The daemon at {address} was not started by this user on this machine.",
             "Stop it where it runs.",
         )
-    raise NoDaemon(f"No daemon answers at {address}.", "")
+    raise DaemonNotFoundError(f"No daemon answers at {address}.", "")

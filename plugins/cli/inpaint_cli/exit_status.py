@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from inpaint_client import BadInput, InpaintError, NoDaemon
+from inpaint_client import DaemonNotFoundError, InpaintError, InputError
 
 DONE, BAD_INPUT, NO_DAEMON, REFUSED, INTERRUPTED = 0, 2, 3, 4, 130
 
 
 def status_of(error: Exception) -> int:
     """Return the exit status for an error that was told in one line."""
-    if isinstance(error, NoDaemon):
+    if isinstance(error, DaemonNotFoundError):
         return NO_DAEMON
-    if isinstance(error, InpaintError) and not isinstance(error, BadInput):
+    if isinstance(error, InpaintError) and not isinstance(error, InputError):
         return REFUSED
     return BAD_INPUT

@@ -43,7 +43,7 @@ class Prepared:
 
 
 def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits) -> Prepared:
-    """Convert the colors and cut the crop. BadInput if the hole is too large for one crop."""
+    """Convert the colors and cut the crop. InputError if the hole is too large for one crop."""
     space = space_of(document)
     wire = wire_pixels(document, space)
     extent = Extent(document.width, document.height)

@@ -57,7 +57,7 @@ class BlockingClient:
         """Bring a model into the daemon's memory.
 
         Raises:
-            NotFound: `info` does not list it.
+            NotFoundError: `info` does not list it.
         """
         return self._call(lambda client: client.load_model(name))
 

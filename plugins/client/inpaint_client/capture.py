@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from .errors import BadInput
+from .errors import InputError
 from .geometry import Box, Extent
 from .pictures import Picture, SampleType
 from .pixels import bounding_box
@@ -29,7 +29,7 @@ class Capture:
     document, none is needed.
 
     Raises:
-        BadInput: crop, hole and box differ in size, or the hole is not 1 channel of U8.
+        InputError: crop, hole and box differ in size, or the hole is not 1 channel of U8.
     """
 
     crop: Picture
@@ -41,9 +41,9 @@ class Capture:
 
     def __post_init__(self) -> None:
         if self.hole.channels != 1 or self.hole.sample_type is not SampleType.U8:
-            raise BadInput("The hole has one channel of U8.")
+            raise InputError("The hole has one channel of U8.")
         if not self.crop.extent == self.hole.extent == self.crop_box.extent:
-            raise BadInput(
+            raise InputError(
                 f"Crop {tuple(self.crop.extent)}, hole {tuple(self.hole.extent)} and box "
                 f"{tuple(self.crop_box.extent)} differ in size."
             )

@@ -31,12 +31,12 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 from .channel import PictureChannel, ReasonCodec
 from .endpoint import Endpoint
 from .errors import (
-    ConnectionLost,
+    ConnectionLostError,
+    DaemonNotFoundError,
     InpaintError,
-    NoDaemon,
-    NotAnswering,
-    NotFound,
-    Timeout,
+    NotFoundError,
+    NotRespondingError,
+    RequestTimeoutError,
     from_status,
 )
 from .events import Done, FillEvent, Sending
@@ -58,7 +58,9 @@ _THIS_PROGRAM = secrets.token_urlsafe(12)
 CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 300.0
-QUIET_S = 10.0  # a daemon that renders may be quiet for longer, but then answers when it is asked
+SILENCE_TIMEOUT_S = (
+    10.0  # a daemon that renders may be quiet for longer, but then answers when it is asked
+)
 _SMALL_TIMEOUT_S = 5.0  # for an answer that takes no time
 
 
@@ -73,7 +75,7 @@ class Client:
         self,
         endpoint: Endpoint,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
-        quiet_s: float = QUIET_S,
+        quiet_s: float = SILENCE_TIMEOUT_S,
         name: str = _THIS_PROGRAM,
     ) -> None:
         """Talk to a daemon.
@@ -109,7 +111,7 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Cut the connection; requests under way end with ConnectionLost."""
+        """Cut the connection; requests under way end with ConnectionLostError."""
         transport = self._transport()
         self._channel.close()
         if transport is not None:
@@ -122,7 +124,7 @@ class Client:
         return daemon_info(await self._unary("Info", pb.InfoRequest(), pb.InfoResponse, timeout_s))
 
     async def load_model(self, name: str, timeout_s: float | None = LOAD_TIMEOUT_S) -> Model:
-        """Bring a model into memory; NotFound unless `info` lists it."""
+        """Bring a model into memory; NotFoundError unless `info` lists it."""
         request = pb.LoadModelRequest(name=name)
         return model(
             (await self._unary("LoadModel", request, pb.LoadModelResponse, timeout_s)).model
@@ -171,7 +173,7 @@ class Client:
                     async for value in events:
                         begun = begun or not isinstance(value, Sending)
                         yield value
-            except NotFound as error:
+            except NotFoundError as error:
                 is_lost = error.code in ("", "UNKNOWN_SESSION")  # older daemons tell no codes
                 if begun or attempt is attempts[-1] or not is_lost:
                     raise
@@ -191,8 +193,8 @@ class Client:
         try:
             with _translated(self.endpoint):
                 return await method(request, timeout=timeout_s, metadata=self._metadata)
-        except Timeout as error:
-            if type(error) is not Timeout or await self._answers(_SMALL_TIMEOUT_S):
+        except RequestTimeoutError as error:
+            if type(error) is not RequestTimeoutError or await self._answers(_SMALL_TIMEOUT_S):
                 raise
             raise _not_answering(self.endpoint) from error
 
@@ -216,7 +218,7 @@ class Client:
         return True
 
     async def _watched(self, step: Awaitable[T]) -> T:
-        """Return a step's result; NotAnswering if the daemon answers nothing meanwhile."""
+        """Return a step's result; NotRespondingError if the daemon answers nothing meanwhile."""
         task = asyncio.ensure_future(step)
         try:
             while not (await asyncio.wait({task}, timeout=self._quiet_s))[0]:
@@ -236,8 +238,8 @@ class Client:
         try:
             with _translated(self.endpoint):
                 await asyncio.wait_for(self._channel.__connect__(), self._connect_timeout_s)
-        except Timeout as error:
-            raise NoDaemon(
+        except RequestTimeoutError as error:
+            raise DaemonNotFoundError(
                 Sentence(
                     "{endpoint} did not answer within {seconds:.0f} s.",
                     endpoint=self.endpoint,
@@ -276,15 +278,17 @@ class Client:
                         finished = isinstance(value, Done)
                         yield value
         if not finished:
-            raise ConnectionLost(
+            raise ConnectionLostError(
                 Sentence(
                     "The daemon at {endpoint} ended its answer too early.", endpoint=self.endpoint
                 )
             )
 
 
-def _not_answering(endpoint: Endpoint) -> NotAnswering:
-    return NotAnswering(Sentence("The daemon at {endpoint} does not answer.", endpoint=endpoint))
+def _not_answering(endpoint: Endpoint) -> NotRespondingError:
+    return NotRespondingError(
+        Sentence("The daemon at {endpoint} does not answer.", endpoint=endpoint)
+    )
 
 
 def _authorization(token: Secret) -> dict[str, str]:
@@ -332,12 +336,14 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
         raise from_status(error.status.value, error.message, error.details) from error
     except _TIMEOUTS as error:
         if getattr(error, "errno", None):  # the network's, not the deadline's
-            raise NoDaemon(Sentence("{endpoint} does not answer.", endpoint=endpoint)) from error
-        raise Timeout(
+            raise DaemonNotFoundError(
+                Sentence("{endpoint} does not answer.", endpoint=endpoint)
+            ) from error
+        raise RequestTimeoutError(
             Sentence("The daemon at {endpoint} did not answer in time.", endpoint=endpoint)
         ) from error
     except ssl.SSLError as error:
-        raise NoDaemon(
+        raise DaemonNotFoundError(
             Sentence(
                 "The daemon at {endpoint} is not trusted ({reason}).",
                 endpoint=endpoint,
@@ -346,8 +352,10 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
             Sentence("Name the authority of its certificate in the settings."),
         ) from error
     except (StreamTerminatedError, ProtocolError, H2Error, *_BROKEN) as error:
-        raise ConnectionLost(
+        raise ConnectionLostError(
             Sentence("The connection to the daemon at {endpoint} broke.", endpoint=endpoint)
         ) from error
     except OSError as error:
-        raise NoDaemon(Sentence("No daemon answers at {endpoint}.", endpoint=endpoint)) from error
+        raise DaemonNotFoundError(
+            Sentence("No daemon answers at {endpoint}.", endpoint=endpoint)
+        ) from error

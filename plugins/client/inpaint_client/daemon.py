@@ -19,7 +19,12 @@ from typing import NamedTuple
 
 from .discovery import find_daemon, flatpak_remedy, is_local_choice
 from .endpoint import Endpoint
-from .errors import Cancelled, NoDaemon, ProgramNotFound, StartFailed
+from .errors import (
+    DaemonNotFoundError,
+    ProgramNotFoundError,
+    RequestCancelledError,
+    StartFailedError,
+)
 from .folders import cache_folder, home, is_flatpak
 from .sentence import Sentence
 from .settings import ConnectionSettings, connection_file
@@ -56,13 +61,13 @@ def ensure_daemon(
     second; when it says no, the wait ends with Cancelled and the daemon goes on starting.
 
     Raises:
-        NoDaemon: none runs, and the settings forbid to start one.
-        StartFailed: it is not installed, ended at once, or took longer than `timeout_s`.
+        DaemonNotFoundError: none runs, and the settings forbid to start one.
+        StartFailedError: it is not installed, ended at once, or took longer than `timeout_s`.
     """
     settings = settings or connection_file().load()
     try:
         return find_daemon(settings)
-    except NoDaemon:
+    except DaemonNotFoundError:
         if not settings.start_daemon or not is_local_choice(settings):
             raise
     return start_daemon(find_command(settings.executable), settings, progress, is_wanted, timeout_s)
@@ -84,14 +89,14 @@ def start_daemon(
         ended = process.poll() is not None
         try:
             return find_daemon(settings)
-        except NoDaemon:
+        except DaemonNotFoundError:
             if ended and _ALREADY not in last_line(log_path):
-                raise StartFailed(_why(command, process.returncode, log_path)) from None
+                raise StartFailedError(_why(command, process.returncode, log_path)) from None
         if not is_wanted():
-            raise Cancelled(Sentence("Cancelled while the daemon was starting."))
+            raise RequestCancelledError(Sentence("Cancelled while the daemon was starting."))
         progress(Starting(elapsed, last_line(log_path)))
         time.sleep(_TURN_S)
-    raise StartFailed(
+    raise StartFailedError(
         Sentence(
             "The daemon did not come up within {seconds:.0f} s. It last said: “{line}”.",
             seconds=timeout_s,
@@ -112,14 +117,14 @@ def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[st
         beside: a file in an environment that may hold the daemon.
 
     Raises:
-        ProgramNotFound: there is none.
-        StartFailed: this program runs in a sandbox and may start no others.
+        ProgramNotFoundError: there is none.
+        StartFailedError: this program runs in a sandbox and may start no others.
     """
     if is_flatpak():
         return _command_outside_flatpak(executable or _noted(beside))
     if executable:
         if not os.access(executable, os.X_OK):
-            raise ProgramNotFound(
+            raise ProgramNotFoundError(
                 Sentence("{executable} cannot be run.", executable=executable),
                 Sentence("Choose another program."),
             )
@@ -127,7 +132,7 @@ def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[st
     for candidate in _candidates(beside):
         if candidate and os.access(candidate, os.X_OK):
             return [str(candidate)]
-    raise ProgramNotFound(Sentence("{program} was not found.", program=PROGRAM), _NOT_FOUND)
+    raise ProgramNotFoundError(Sentence("{program} was not found.", program=PROGRAM), _NOT_FOUND)
 
 
 def log_file() -> Path:
@@ -168,7 +173,7 @@ def _candidates(beside: Path) -> Iterator[Path | str | None]:
 def _command_outside_flatpak(executable: str) -> list[str]:
     info = Path("/.flatpak-info").read_text("utf-8", "replace")
     if "org.freedesktop.Flatpak=talk" not in info or not shutil.which("flatpak-spawn"):
-        raise StartFailed(
+        raise StartFailedError(
             Sentence("This program runs inside Flatpak and may not start others."),
             flatpak_remedy(),
         )
@@ -179,7 +184,7 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
     try:
         log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StartFailed(
+        raise StartFailedError(
             Sentence(
                 "The folder {folder} cannot be made ({error}).",
                 folder=log_path.parent,
@@ -206,7 +211,7 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
                 cwd=home() if home().is_dir() else Path("/"),
             )
     except OSError as error:
-        raise StartFailed(
+        raise StartFailedError(
             Sentence("{command} cannot be run ({error}).", command=command[0], error=error)
         ) from error
     # Somebody must take the exit status of a child that ends before its host does.

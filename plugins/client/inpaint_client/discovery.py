@@ -17,7 +17,7 @@ from pathlib import Path
 from inpaint_protos.secret import Secret
 
 from .endpoint import Endpoint, TlsFiles, parse_endpoint
-from .errors import InpaintError, NoDaemon
+from .errors import DaemonNotFoundError, InpaintError
 from .folders import is_flatpak, is_sandboxed, runtime_folders
 from .sentence import Sentence
 from .settings import ConnectionSettings, connection_file
@@ -59,8 +59,8 @@ def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
     Without `settings` those of the user's connection file count.
 
     Raises:
-        NoDaemon: nothing is set, and no daemon runs on this machine.
-        BadInput: an address is malformed.
+        DaemonNotFoundError: nothing is set, and no daemon runs on this machine.
+        InputError: an address is malformed.
     """
     settings = settings or connection_file().load()
     address = os.environ.get("INPAINT_SERVER", "") or settings.address
@@ -72,8 +72,10 @@ def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
             return runtime.endpoint(settings.tls)
         log.info("%s is stale: no daemon answers at %s", runtime.path, runtime.address)
     if is_flatpak():
-        raise NoDaemon(Sentence("No daemon is to be seen from inside Flatpak."), flatpak_remedy())
-    raise NoDaemon(
+        raise DaemonNotFoundError(
+            Sentence("No daemon is to be seen from inside Flatpak."), flatpak_remedy()
+        )
+    raise DaemonNotFoundError(
         Sentence("No daemon runs on this machine."), Sentence("Start it with `inpaint-server`.")
     )
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from inpaint_protos.secret import Secret
 
-from .errors import BadInput
+from .errors import InputError
 from .sentence import Sentence
 
 _EXAMPLES = Sentence("Write host:port, tls://host:port or unix:/path/of/the/socket.")
@@ -27,14 +27,14 @@ class TlsFiles:
         """Return a client context for HTTP/2.
 
         Raises:
-            BadInput: a file cannot be read or does not hold what it should.
+            InputError: a file cannot be read or does not hold what it should.
         """
         try:
             context = ssl.create_default_context(cafile=self.ca or None)
             if self.certificate:
                 context.load_cert_chain(self.certificate, self.key or None)
         except OSError as error:  # ssl.SSLError is one
-            raise BadInput(
+            raise InputError(
                 Sentence("The TLS files cannot be used ({error}).", error=error),
                 Sentence(
                     "Name PEM files: the authority, and for mutual TLS a certificate and its key."
@@ -73,13 +73,13 @@ def parse_endpoint(address: str, token: Secret | str = "", tls: TlsFiles | None 
     `tls` names the files for `tls://`; it is not used for the others.
 
     Raises:
-        BadInput: not an address, or one that would carry the token over a network in the clear; or
-            a token that cannot be sent.
+        InputError: it is not an address, or it would carry the token over a network in the clear;
+            or the token cannot be sent.
     """
     if not isinstance(token, Secret):
         token = Secret(token)
     if not token.can_be_sent:
-        raise BadInput(
+        raise InputError(
             Sentence(
                 "The token cannot be sent: it holds a line break or a character that is not ASCII."
             ),
@@ -89,9 +89,9 @@ def parse_endpoint(address: str, token: Secret | str = "", tls: TlsFiles | None 
     if text.startswith("unix:"):
         path = text.removeprefix("unix:").removeprefix("//")
         if not path:
-            raise BadInput(Sentence("{address!r} names no socket.", address=address), _EXAMPLES)
+            raise InputError(Sentence("{address!r} names no socket.", address=address), _EXAMPLES)
         if sys.platform == "win32":
-            raise BadInput(
+            raise InputError(
                 Sentence("Windows has no Unix sockets that Python can use."),
                 Sentence("Use host:port."),
             )
@@ -100,14 +100,14 @@ def parse_endpoint(address: str, token: Secret | str = "", tls: TlsFiles | None 
     host, colon, port = text.removeprefix("tls://").rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isascii() or not port.isdigit() or "/" in host:
-        raise BadInput(Sentence("{address!r} is not an address.", address=address), _EXAMPLES)
+        raise InputError(Sentence("{address!r} is not an address.", address=address), _EXAMPLES)
     if not 0 < int(port) < 65536:
-        raise BadInput(
+        raise InputError(
             Sentence("{address!r} has no possible port.", address=address),
             Sentence("Ports are 1 to 65535."),
         )
     if token and not secure and not _is_loopback(host):
-        raise BadInput(
+        raise InputError(
             Sentence(
                 "{address!r} would send the token over the network in the clear.", address=address
             ),

@@ -1,26 +1,25 @@
 """What can go wrong, as a person would sort it.
 
     InpaintError
-    ├── BadInput           found here, before anything was sent
-    ├── NoDaemon           nobody answers at the address
-    │   └── StartFailed    it was started and did not come up
-    │       └── ProgramNotFound   there is no program to start
-    ├── DaemonRefused      it answered: no
-    │   ├── InvalidInput       INVALID_ARGUMENT
-    │   ├── NotFound           NOT_FOUND: model, direction or session
+    ├── InputError           found here, before anything was sent
+    ├── DaemonNotFoundError           nobody answers at the address
+    │   └── StartFailedError    it was started and did not come up
+    │       └── ProgramNotFoundError   there is no program to start
+    ├── RefusedError      it answered: no
+    │   ├── InvalidRequestError       INVALID_ARGUMENT
+    │   ├── NotFoundError           NOT_FOUND: model, direction or session
     │   ├── Exhausted          RESOURCE_EXHAUSTED: queue, size or memory
-    │   ├── WrongModel         FAILED_PRECONDITION: a recipe of another model
+    │   ├── WrongModelError         FAILED_PRECONDITION: a recipe of another model
     │   └── Unauthenticated    UNAUTHENTICATED: token missing or wrong
     ├── Unavailable        UNAVAILABLE: it is loading or stopping
-    │   └── ConnectionLost     it went away in the middle
+    │   └── ConnectionLostError     it went away in the middle
     ├── Cancelled          somebody cancelled
     ├── Timeout            DEADLINE_EXCEEDED: it took longer than allowed
-    │   └── NotAnswering       it is there and answers nothing: it hangs or was stopped
-    └── DaemonFault        a bug there, or a daemon that speaks another version
+    │   └── NotRespondingError       it is there and answers nothing: it hangs or was stopped
+    └── DaemonInternalError        a bug there, or a daemon that speaks another version
 
 `str(error)` is for people: what happened, then what to do. The parts are `message` and `remedy`.
 """
-# ruff: noqa: N818 (the names say what happened, as in the drawing; "Error" would add nothing)
 
 from __future__ import annotations
 
@@ -43,11 +42,11 @@ class InpaintError(Exception):
         super().__init__(f"{self.message} {self.remedy}".rstrip())
 
 
-class BadInput(InpaintError, ValueError):
+class InputError(InpaintError, ValueError):
     """The request cannot be right; nothing was sent."""
 
 
-class NoDaemon(InpaintError):
+class DaemonNotFoundError(InpaintError):
     """Nobody answers at the address."""
 
     remedy_by_default = Sentence(
@@ -55,35 +54,35 @@ class NoDaemon(InpaintError):
     )
 
 
-class StartFailed(NoDaemon):
+class StartFailedError(DaemonNotFoundError):
     """The daemon was started and did not come up."""
 
     remedy_by_default = Sentence("Start `inpaint-server` in a terminal to see why.")
 
 
-class ProgramNotFound(StartFailed):
+class ProgramNotFoundError(StartFailedError):
     """There is no `inpaint-server` to start, or the one of the settings cannot be run."""
 
     remedy_by_default = Sentence("Install it, or choose the program in the settings.")
 
 
-class DaemonRefused(InpaintError):
+class RefusedError(InpaintError):
     """The daemon understood and said no."""
 
 
-class InvalidInput(DaemonRefused):
+class InvalidRequestError(RefusedError):
     """A field of the request is out of range or inconsistent; the message names it."""
 
     remedy_by_default = Sentence("Change what is named here, and repeat.")
 
 
-class NotFound(DaemonRefused):
+class NotFoundError(RefusedError):
     """No such model, direction or session; the message names those that exist."""
 
     remedy_by_default = Sentence("Choose a known one, or fill again.")
 
 
-class Exhausted(DaemonRefused):
+class ResourceExhaustedError(RefusedError):
     """The queue is full, or the request needs more memory than there is."""
 
     remedy_by_default = Sentence(
@@ -91,13 +90,13 @@ class Exhausted(DaemonRefused):
     )
 
 
-class WrongModel(DaemonRefused):
+class WrongModelError(RefusedError):
     """The recipe was made with another model."""
 
     remedy_by_default = Sentence("Load the model that the recipe names.")
 
 
-class Unauthenticated(DaemonRefused):
+class UnauthenticatedError(RefusedError):
     """The token is missing or wrong."""
 
     remedy_by_default = Sentence(
@@ -106,29 +105,29 @@ class Unauthenticated(DaemonRefused):
     )
 
 
-class Unavailable(InpaintError):
+class UnavailableError(InpaintError):
     """The daemon is loading a model or stopping."""
 
     remedy_by_default = Sentence("Try again in a moment.")
 
 
-class ConnectionLost(Unavailable):
+class ConnectionLostError(UnavailableError):
     """The connection broke before the answer was complete."""
 
     remedy_by_default = Sentence("See the daemon's log for the reason, start it again and repeat.")
 
 
-class Cancelled(InpaintError):
+class RequestCancelledError(InpaintError):
     """Somebody cancelled; not a failure."""
 
 
-class Timeout(InpaintError):
+class RequestTimeoutError(InpaintError):
     """The answer took longer than allowed."""
 
     remedy_by_default = Sentence("Allow more time in the settings, or ask for fewer candidates.")
 
 
-class NotAnswering(Timeout):
+class NotRespondingError(RequestTimeoutError):
     """The daemon is there and says nothing, not even to small questions."""
 
     remedy_by_default = Sentence(
@@ -136,7 +135,7 @@ class NotAnswering(Timeout):
     )
 
 
-class DaemonFault(InpaintError):
+class DaemonInternalError(InpaintError):
     """A bug in the daemon, or a daemon of another version."""
 
     remedy_by_default = Sentence("The daemon's log has the details; please report them.")
@@ -144,20 +143,20 @@ class DaemonFault(InpaintError):
 
 # gRPC's status codes by number, so that this module needs no gRPC.
 _BY_STATUS: dict[int, tuple[type[InpaintError], str]] = {
-    1: (Cancelled, Sentence("The request was cancelled.")),
-    3: (InvalidInput, Sentence("The daemon found the request invalid.")),
-    4: (Timeout, Sentence("The daemon did not finish in time.")),
-    5: (NotFound, Sentence("The daemon does not have what was asked for.")),
-    7: (Unauthenticated, Sentence("The daemon does not permit this.")),
-    8: (Exhausted, Sentence("The daemon has no room for this request.")),
-    9: (WrongModel, Sentence("The recipe does not belong to this model.")),
-    11: (InvalidInput, Sentence("The daemon found a value out of range.")),
+    1: (RequestCancelledError, Sentence("The request was cancelled.")),
+    3: (InvalidRequestError, Sentence("The daemon found the request invalid.")),
+    4: (RequestTimeoutError, Sentence("The daemon did not finish in time.")),
+    5: (NotFoundError, Sentence("The daemon does not have what was asked for.")),
+    7: (UnauthenticatedError, Sentence("The daemon does not permit this.")),
+    8: (ResourceExhaustedError, Sentence("The daemon has no room for this request.")),
+    9: (WrongModelError, Sentence("The recipe does not belong to this model.")),
+    11: (InvalidRequestError, Sentence("The daemon found a value out of range.")),
     12: (
-        DaemonFault,
+        DaemonInternalError,
         Sentence("The daemon does not know this request: its version differs from this one."),
     ),
-    14: (Unavailable, Sentence("The daemon is not ready.")),
-    16: (Unauthenticated, Sentence("The daemon asks for a token.")),
+    14: (UnavailableError, Sentence("The daemon is not ready.")),
+    16: (UnauthenticatedError, Sentence("The daemon asks for a token.")),
 }
 
 
@@ -181,7 +180,7 @@ def from_status(code: int, message: str | None, reason: Reason | None = None) ->
 
 
 def _from_status(code: int, message: str | None, reason: Reason | None) -> InpaintError:
-    kind, sentence = _BY_STATUS.get(code, (DaemonFault, Sentence("The daemon failed.")))
+    kind, sentence = _BY_STATUS.get(code, (DaemonInternalError, Sentence("The daemon failed.")))
     text = (message or "").strip()
     if reason is not None:
         told = of_daemon(reason.code, reason.values, text)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from math import cos, isqrt, radians, sin
 from typing import NamedTuple
 
-from .errors import BadInput
+from .errors import InputError
 from .sentence import Sentence
 
 CROP_GROWTH = 4  # a crop is this many times the larger side of the hole's box ...
@@ -190,17 +190,17 @@ def crop_for_hole(
         max_bytes: the daemon's limit of a picture (`DaemonInfo.limits`).
 
     Raises:
-        BadInput: the hole is empty, lies outside the canvas, or is too large for one crop.
+        InputError: the hole is empty, lies outside the canvas, or is too large for one crop.
     """
     hole = canvas.clamp(hole)
     if hole.is_empty:
-        raise BadInput(
+        raise InputError(
             Sentence("The selection is empty or lies outside the canvas."),
             Sentence("Select the region to fill."),
         )
     limit = largest_side(pixel_bytes, max_side, max_bytes)
     if hole.extent.longest > limit:
-        raise BadInput(
+        raise InputError(
             Sentence(
                 "The selection is {width} x {height} px, and at most {limit} x {limit} px "
                 "can be filled at once in this document.",
@@ -253,7 +253,7 @@ def parts_for_hole(
         max_context_side: the daemon's limit of a context, px; 0 = it does not know of any.
 
     Raises:
-        BadInput: as `crop_for_hole`.
+        InputError: as `crop_for_hole`.
     """
     wide = crop_for_hole(hole, canvas, pixel_bytes, max_side, max_bytes)
     if not max_context_side or wide.extent.area * pixel_bytes <= WHOLE_CROP_BYTES:

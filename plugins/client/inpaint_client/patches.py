@@ -10,10 +10,10 @@ from .geometry import Box
 from .pictures import Picture
 from .pixels import bounding_box, crop, paste, select
 
-PIECE_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
-def pieces(patches: Sequence[Patch], max_bytes: int = PIECE_BYTES) -> Iterator[Patch]:
+def pieces(patches: Sequence[Patch], max_bytes: int = CHUNK_BYTES) -> Iterator[Patch]:
     """Yield the patches in strips of whole rows, each a patch of its own.
 
     The boxes of two groups of the hole may overlap, while their coverage never does: no pixel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from .errors import BadInput
+from .errors import InputError
 from .geometry import Extent
 
 
@@ -47,12 +47,12 @@ class Picture:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
-            raise BadInput(f"A picture of {self.width} x {self.height} px has no pixels.")
+            raise InputError(f"A picture of {self.width} x {self.height} px has no pixels.")
         if self.channels not in (1, 3, 4):
-            raise BadInput(f"A picture has 1, 3 or 4 channels, not {self.channels}.")
+            raise InputError(f"A picture has 1, 3 or 4 channels, not {self.channels}.")
         expected = self.width * self.height * self.pixel_bytes
         if len(self.data) != expected:
-            raise BadInput(
+            raise InputError(
                 f"A picture of {self.width} x {self.height} px, {self.channels} channels of "
                 f"{self.sample_type.name}, has {expected} bytes, not {len(self.data)}."
             )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import BadInput
+from .errors import InputError
 from .events import Method
 from .requests import Edits
 from .sentence import Sentence
@@ -42,17 +42,17 @@ def parse_recipe(text: str) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        BadInput: too large, not JSON, of a newer format, or without the fields shown here.
+        InputError: too large, not JSON, of a newer format, or without the fields shown here.
     """
     if len(text.encode("utf-8", "replace")) > MAX_RECIPE_BYTES:
-        raise BadInput(Sentence("The recipe is larger than 64 KiB."), _NOT_OURS)
+        raise InputError(Sentence("The recipe is larger than 64 KiB."), _NOT_OURS)
     try:
         content = json.loads(text)
         version = content["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(Sentence("This is not a recipe."), _NOT_OURS) from error
+        raise InputError(Sentence("This is not a recipe."), _NOT_OURS) from error
     if version not in FORMATS:
-        raise BadInput(
+        raise InputError(
             Sentence("The recipe has format {version}.", version=version),
             Sentence("Update this program to read it."),
         )
@@ -66,6 +66,6 @@ def parse_recipe(text: str) -> Recipe:
             Method.SMOOTH if content.get("method") == "smooth" else Method.MODEL,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise BadInput(
+        raise InputError(
             Sentence("The recipe is incomplete ({error!r}).", error=error), _NOT_OURS
         ) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from .capture import Capture
-from .errors import BadInput
+from .errors import InputError
 from .geometry import MIXED_SIDE, Box, Frame
 from .pictures import Picture, SampleType
 
@@ -79,7 +79,7 @@ class FillJob:
 
     def __post_init__(self) -> None:
         if self.frame is FrameMode.EXPLICIT:
-            raise BadInput("An explicit frame is given as a Frame.")
+            raise InputError("An explicit frame is given as a Frame.")
         for seed in self.seeds:
             check_seed(seed)
 
@@ -114,21 +114,21 @@ class Mixing:
 
     def __post_init__(self) -> None:
         if (self.picture is None) == (not self.recipe):
-            raise BadInput("Mixing takes either another candidate or a picture.")
+            raise InputError("Mixing takes either another candidate or a picture.")
         if not 0 <= self.amount <= 1:
-            raise BadInput(f"An amount of {self.amount:g} is not between 0 and 1.")
+            raise InputError(f"An amount of {self.amount:g} is not between 0 and 1.")
         if self.picture is None:
             return
         if self.picture_box is None:
-            raise BadInput("A picture to mix needs its place in the document.")
+            raise InputError("A picture to mix needs its place in the document.")
         width, height = self.picture.extent
         if self.picture.extent.longest > MIXED_SIDE:
-            raise BadInput(
+            raise InputError(
                 f"A picture of {width} x {height} px is too large to mix.",
                 f"Reduce it to at most {MIXED_SIDE} px.",
             )
         if width > self.picture_box.width or height > self.picture_box.height:
-            raise BadInput("A picture to mix has more pixels than its place in the document.")
+            raise InputError("A picture to mix has more pixels than its place in the document.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ class EditJob:
 
     def __post_init__(self) -> None:
         if not self.session_id and self.source is None:
-            raise BadInput("An edit needs the session of a fill, or a recipe with its picture.")
+            raise InputError("An edit needs the session of a fill, or a recipe with its picture.")
         if self.seed is not None:
             check_seed(self.seed)
 
@@ -164,6 +164,8 @@ def seed_sequence(first: int, count: int) -> tuple[int, ...]:
 
 
 def check_seed(seed: int) -> None:
-    """Raise BadInput unless 0 <= seed < 2**32."""
+    """Raise InputError unless 0 <= seed < 2**32."""
     if not 0 <= seed <= MAX_SEED:
-        raise BadInput(f"Seed {seed} is out of range.", f"Use a whole number from 0 to {MAX_SEED}.")
+        raise InputError(
+            f"Seed {seed} is out of range.", f"Use a whole number from 0 to {MAX_SEED}."
+        )

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from .errors import DaemonFault
+from .errors import DaemonInternalError
 from .events import (
     Accepted,
     Candidate,
@@ -39,14 +39,14 @@ Numbers = TypeVar("Numbers", Limits, Activity)
 
 # Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
 # the daemon reads the last; and memory of this size is taken from the heap, not from the system.
-PIECE_BYTES = 512 << 10
+CHUNK_BYTES = 512 << 10
 SAMPLE_BYTES = {int(kind): kind.size for kind in SampleType}
 
 
-def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.FillRequest]:
-    """Yield the header, then the chunks, of at most `piece_bytes` each."""
+def fill_requests(job: FillJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.FillRequest]:
+    """Yield the header, then the chunks, of at most `chunk_bytes` each."""
     seen = job.capture
-    inline = _fits(piece_bytes, seen.crop, seen.hole, seen.overview)
+    inline = _fits(chunk_bytes, seen.crop, seen.hole, seen.overview)
     header = pb.FillHeader(
         crop=_picture(seen.crop, inline),
         hole=_picture(seen.hole, inline),
@@ -69,15 +69,15 @@ def fill_requests(job: FillJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.F
     )
     yield pb.FillRequest(header=header)
     if not inline:
-        for chunk in _chunks(piece_bytes, seen.crop, seen.hole, seen.overview):
+        for chunk in _chunks(chunk_bytes, seen.crop, seen.hole, seen.overview):
             yield pb.FillRequest(chunk=chunk)
 
 
-def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.EditRequest]:
-    """Yield the header, then the chunks of the pictures, of at most `piece_bytes` each."""
+def edit_requests(job: EditJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.EditRequest]:
+    """Yield the header, then the chunks of the pictures, of at most `chunk_bytes` each."""
     source = job.source
     seen = source.capture if source else None
-    inline = seen is None or _fits(piece_bytes, seen.crop, seen.hole)
+    inline = seen is None or _fits(chunk_bytes, seen.crop, seen.hole)
     header = pb.EditHeader(
         session_id=job.session_id,
         source=_source(source, inline) if source else None,
@@ -92,7 +92,7 @@ def edit_requests(job: EditJob, piece_bytes: int = PIECE_BYTES) -> Iterator[pb.E
     )
     yield pb.EditRequest(header=header)
     if seen is not None and not inline:
-        for chunk in _chunks(piece_bytes, seen.crop, seen.hole):
+        for chunk in _chunks(chunk_bytes, seen.crop, seen.hole):
             yield pb.EditRequest(chunk=chunk)
 
 
@@ -107,11 +107,11 @@ class Answer:
         """Return the client's form of a message; None while nothing is complete.
 
         Raises:
-            DaemonFault: the chunks are not what the candidate announced.
+            DaemonInternalError: the chunks are not what the candidate announced.
         """
         kind = message.WhichOneof("event")
         if (kind == "candidate_chunk") != (self._candidate is not None):
-            raise DaemonFault(Sentence("The daemon sent an incomplete candidate."))
+            raise DaemonInternalError(Sentence("The daemon sent an incomplete candidate."))
         if kind == "candidate" and message.candidate.chunked_bytes:
             self._candidate = message.candidate
             return None
@@ -135,7 +135,7 @@ def _joined(candidate: pb.Candidate, data: bytearray) -> pb.Candidate:
             picture.data = bytes(memoryview(data)[start : start + size])
             start += size
     if not start <= len(data) == candidate.chunked_bytes:
-        raise DaemonFault(Sentence("The daemon sent an incomplete candidate."))
+        raise DaemonInternalError(Sentence("The daemon sent an incomplete candidate."))
     candidate.attachment = bytes(memoryview(data)[start:])
     return candidate
 
@@ -254,18 +254,18 @@ def _read_picture(message: pb.Picture) -> Picture:
             SampleType(message.sample_type),
             Transfer(message.transfer or Transfer.SRGB),
         )
-    except ValueError as error:  # BadInput is one too
-        raise DaemonFault(
+    except ValueError as error:  # InputError is one too
+        raise DaemonInternalError(
             Sentence("The daemon sent an inconsistent picture: {error}.", error=error)
         ) from error
 
 
-def _fits(piece_bytes: int, *pictures: Picture | None) -> bool:
-    return sum(len(picture.data) for picture in pictures if picture) <= piece_bytes
+def _fits(chunk_bytes: int, *pictures: Picture | None) -> bool:
+    return sum(len(picture.data) for picture in pictures if picture) <= chunk_bytes
 
 
 def _chunks(
-    piece_bytes: int, crop: Picture, hole: Picture, overview: Picture | None = None
+    chunk_bytes: int, crop: Picture, hole: Picture, overview: Picture | None = None
 ) -> Iterator[pb.Chunk]:
     for target, picture in (
         (pb.Chunk.TARGET_CROP, crop),
@@ -273,8 +273,8 @@ def _chunks(
         (pb.Chunk.TARGET_OVERVIEW, overview),
     ):
         data = memoryview(picture.data if picture else b"")
-        for start in range(0, len(data), piece_bytes):
-            yield pb.Chunk(target=target, data=bytes(data[start : start + piece_bytes]))
+        for start in range(0, len(data), chunk_bytes):
+            yield pb.Chunk(target=target, data=bytes(data[start : start + chunk_bytes]))
 
 
 def _picture(picture: Picture, inline: bool) -> pb.Picture:

@@ -22,13 +22,13 @@ from typing import TypeVar
 from .client import Client
 from .endpoint import Endpoint
 from .errors import (
-    Cancelled,
-    ConnectionLost,
-    Exhausted,
+    ConnectionLostError,
+    DaemonNotFoundError,
     InpaintError,
-    NoDaemon,
-    StartFailed,
-    Unavailable,
+    RequestCancelledError,
+    ResourceExhaustedError,
+    StartFailedError,
+    UnavailableError,
 )
 from .events import Done, Failed, FillEvent, Message, Resumed, Sending, Waiting
 from .requests import EditJob, FillJob, Job
@@ -109,7 +109,7 @@ class Run:
             log.exception("a run failed inside the client")
             ending = Failed(InpaintError(f"The client failed: {error!r}."))
         if ending is None or self.is_cancelled:
-            ending = Failed(Cancelled(Sentence("Cancelled.")))
+            ending = Failed(RequestCancelledError(Sentence("Cancelled.")))
         try:
             self._receive(ending)
         finally:
@@ -185,7 +185,7 @@ class Worker:
                     told = fill.taken(event) if fill else event
                     if told is not None:
                         yield told
-        except ConnectionLost as lost:
+        except ConnectionLostError as lost:
             if fill is None or not fill.has_begun:
                 raise
             rest = fill.rest()
@@ -198,7 +198,7 @@ class Worker:
                     yield event
 
     async def _rest(
-        self, fill: Resumable, rest: FillJob, timeout_s: float | None, lost: ConnectionLost
+        self, fill: Resumable, rest: FillJob, timeout_s: float | None, lost: ConnectionLostError
     ) -> AsyncGenerator[FillEvent, None]:
         """The events that are missing. `lost`: how the first daemon ended."""
         begun = False
@@ -211,12 +211,12 @@ class Worker:
                     told = fill.taken(event)
                     if told is not None:
                         yield told
-        except StartFailed:
+        except StartFailedError:
             raise
-        except NoDaemon as error:
+        except DaemonNotFoundError as error:
             raise lost from error
-        except ConnectionLost as error:
-            raise (ConnectionLost(_TWICE, _TWICE_REMEDY) if begun else lost) from error
+        except ConnectionLostError as error:
+            raise (ConnectionLostError(_TWICE, _TWICE_REMEDY) if begun else lost) from error
 
     async def _attempts(
         self,
@@ -241,16 +241,16 @@ class Worker:
                     async for event in events:
                         begun = begun or not isinstance(event, Sending | Waiting)
                         yield event
-            except StartFailed:
+            except StartFailedError:
                 raise
-            except (Unavailable, NoDaemon) as error:
+            except (UnavailableError, DaemonNotFoundError) as error:
                 delay = next(delays, None)
-                if isinstance(error, NoDaemon) and not waits_for_daemon:
+                if isinstance(error, DaemonNotFoundError) and not waits_for_daemon:
                     delay = None if gone else 0.0  # it ended after it was found: find it once more
                     gone = True
                 if begun or delay is None:
                     raise
-            except Exhausted as error:
+            except ResourceExhaustedError as error:
                 refusals += 1
                 if begun or error.retry_after_s is None or refusals > RETRIES:
                     raise

@@ -12,7 +12,7 @@ import gi
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib  # noqa: E402
-from inpaint_client import Cancelled, InpaintError  # noqa: E402
+from inpaint_client import InpaintError, RequestCancelledError  # noqa: E402
 
 from .actions import run_again, run_edit, run_fill  # noqa: E402
 from .app import procedures  # noqa: E402
@@ -50,7 +50,7 @@ def answer(
     """Run a procedure. Errors are return values: the user sees their text, never a trace."""
     try:
         _RUNS[procedure.get_name()](Call(procedure, run_mode, image, list(drawables), config))
-    except Cancelled:
+    except RequestCancelledError:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
     except InpaintError as error:
         return _failure(procedure, say_error(error))

@@ -11,11 +11,11 @@ from inpaint_client import (
     Candidate,
     Capture,
     DaemonInfo,
+    DaemonNotFoundError,
     Endpoint,
     Extent,
     FillJob,
     InpaintError,
-    NoDaemon,
     Picture,
     connection_file,
     ensure_daemon,
@@ -62,7 +62,7 @@ def examine_daemon() -> Iterator[Finding]:
     settings = connection_file().load()
     try:
         endpoint, was_running = find_daemon(settings), True
-    except NoDaemon as error:
+    except DaemonNotFoundError as error:
         if not is_local_choice(settings):
             yield _problem("daemon", error)
             return

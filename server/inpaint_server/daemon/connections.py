@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 FIRST_CALL_S = 10.0  # how long a connection may be there without a valid call
 MOST_SILENT = 64  # connections of one address without a valid call, however short
 SPARED_S = 1.0  # the age up to which a connection counts for none of this: its call is on its way
-LOOK_EVERY_S = 0.5
-TOLD_EVERY_S = 60.0
+POLL_INTERVAL_S = 0.5
+LOG_INTERVAL_S = 60.0
 KEPT_FILES = 256  # of those that the process may open: for models, devices and logs
 MOST_CONNECTIONS = 16_384
 
@@ -90,12 +90,12 @@ class ConnectionGuard:
 
     async def watch(self) -> None:
         """Look again and again, until cancelled. The log has one line a minute of it."""
-        ended, told = 0, time.monotonic() - TOLD_EVERY_S
+        ended, told = 0, time.monotonic() - LOG_INTERVAL_S
         try:
             while True:
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(POLL_INTERVAL_S)
                 ended += self.look()
-                if ended and time.monotonic() - told >= TOLD_EVERY_S:
+                if ended and time.monotonic() - told >= LOG_INTERVAL_S:
                     log.warning("connections_without_a_call=%d ended=true", ended)
                     ended, told = 0, time.monotonic()
         finally:

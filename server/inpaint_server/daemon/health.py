@@ -18,19 +18,19 @@ from contextlib import suppress
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ..errors import NotFound, Unavailable
+from ..errors import NotFoundError, UnavailableError
 from ..models.device import probe
 from ..models.device_models import DeviceModels
 from ..scheduling.engine import Engine, Steps
-from ..scheduling.shares import Urgency
+from ..scheduling.shares import Priority
 
 log = logging.getLogger(__name__)
 
 READINESS = ("", "inpaint.v1.Inpaint")
 LIVENESS = ("liveness",)
 STALL_S = 120.0  # the longest credible step: loading a large model from a slow disk
-PROBE_EVERY_S = 10.0
-LOOK_EVERY_S = 0.5
+PROBE_INTERVAL_S = 10.0
+POLL_INTERVAL_S = 0.5
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
@@ -51,7 +51,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     ) -> health_pb2.HealthCheckResponse:
         """Return the status of a service."""
         if request.service not in self._serving:
-            raise NotFound("service", request.service, filter(None, self._serving))
+            raise NotFoundError("service", request.service, filter(None, self._serving))
         return self._response(request.service)
 
     async def Watch(  # noqa: N802 (the name in the contract)
@@ -92,9 +92,9 @@ class HealthMonitor:
         while True:
             self._tell()
             if self._ready and loop.time() >= next_probe:
-                next_probe = loop.time() + PROBE_EVERY_S
+                next_probe = loop.time() + PROBE_INTERVAL_S
                 self._submit_probes()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     def loaded(self) -> None:
         """The default model is there: requests will be answered without delay."""
@@ -107,17 +107,20 @@ class HealthMonitor:
         self._tell()
 
     def _tell(self) -> None:
-        trouble = self._engine.trouble(STALL_S)
-        self.servicer.tell(LIVENESS, trouble is None)
+        health_problem = self._engine.health_problem(STALL_S)
+        self.servicer.tell(LIVENESS, health_problem is None)
         if not self._ready:
-            trouble = trouble or "the model is being loaded"
+            health_problem = health_problem or "the model is being loaded"
         if self._draining:
-            trouble = "the daemon is stopping"
-        if trouble == self._told:
+            health_problem = "the daemon is stopping"
+        if health_problem == self._told:
             return
-        self._told = trouble
-        log.info("health=%s", "SERVING" if trouble is None else f"NOT_SERVING reason={trouble!r}")
-        self.servicer.tell(READINESS, trouble is None)
+        self._told = health_problem
+        log.info(
+            "health=%s",
+            "SERVING" if health_problem is None else f"NOT_SERVING reason={health_problem!r}",
+        )
+        self.servicer.tell(READINESS, health_problem is None)
 
     def _submit_probes(self) -> None:
         def steps(models: DeviceModels) -> Steps[None]:
@@ -127,6 +130,6 @@ class HealthMonitor:
                 self._engine.lose_device(error)
             yield None
 
-        with suppress(Unavailable):  # the trouble is told in the next round
+        with suppress(UnavailableError):  # the trouble is told in the next round
             for home in self._engine.homes:
-                self._engine.submit(steps, Urgency.BACKGROUND, home=home)
+                self._engine.submit(steps, Priority.BACKGROUND, home=home)

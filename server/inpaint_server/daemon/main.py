@@ -34,10 +34,10 @@ from ..models.device_models import DeviceModels
 from ..models.registry import BundleLoader, Loader, ModelInfo, ModelRegistry, default_sources
 from ..scheduling.admission import Admission
 from ..scheduling.engine import Engine
-from ..scheduling.shares import Urgency
+from ..scheduling.shares import Priority
 from ..wire.interceptor import StatusInterceptor, TokenInterceptor
 from ..wire.limits import MAX_CALLS, MAX_MESSAGE_BYTES
-from ..wire.request_log import Accounts
+from ..wire.request_log import RequestLog
 from ..wire.service import InpaintService, Parts
 from .access import Access
 from .connections import FIRST_CALL_S, ConnectionGuard, raise_file_limit
@@ -49,9 +49,9 @@ from .runtime_file import Predecessor, RuntimeFile
 log = logging.getLogger(__name__)
 
 CPU_LANES = 4  # workers of a processor: requests that are filled at the same time
-TIDY_EVERY_S = 5.0
+HOUSEKEEPING_INTERVAL_S = 5.0
 LOST_GRACE_S = 2.0  # for the answers of requests whose device is lost
-FAREWELL_S = 1.0  # for the last answers to leave, and for clients that only watch the health
+FLUSH_S = 1.0  # for the last answers to leave, and for clients that only watch the health
 
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -131,7 +131,7 @@ async def running(
     *,
     access: Access | None = None,
     devices: Sequence[torch.device] | None = None,
-    tidy_every_s: float = TIDY_EVERY_S,
+    tidy_every_s: float = HOUSEKEEPING_INTERVAL_S,
 ) -> AsyncIterator[str]:
     """The daemon while the block runs; gives its address. Leaving drains it.
 
@@ -149,10 +149,10 @@ async def running(
         parts = _parts(config, chosen, make_loader, engine, runtime)
         stack.callback(parts.pixels.shutdown, wait=False, cancel_futures=True)
         monitor = HealthMonitor(parts.engine)
-        tokens = TokenInterceptor(lambda: access.token, parts.accounts.refused)
+        tokens = TokenInterceptor(lambda: access.token, parts.request_log.refused)
         server = _server(parts, monitor, tokens)
         address = await stack.enter_async_context(listening(server, config, access.credentials()))
-        background = [monitor.watch(), _warm_up(parts, monitor), _tidy(parts, tidy_every_s)]
+        background = [monitor.watch(), _warm_up(parts, monitor), _housekeeping(parts, tidy_every_s)]
         if not address.startswith("unix:") and sys.platform != "win32":
             guard = ConnectionGuard(host_and_port(address.removeprefix("tls://"))[1])
             tokens.on_admission = guard.admit
@@ -160,7 +160,7 @@ async def running(
         if config.metrics:
             from .metrics import Metrics  # its library costs 50 ms, and few ask for metrics
 
-            metrics = Metrics(parts.accounts, parts.engine, parts.models, parts.sessions)
+            metrics = Metrics(parts.request_log, parts.engine, parts.models, parts.sessions)
             stack.callback((await metrics.serve(config.metrics)).close)
         parts.engine.start()
         stack.callback(parts.engine.stop)
@@ -229,7 +229,7 @@ def _parts(
         sessions=sessions,
         admission=Admission(requests, limits.max_queue, sessions),
         pixels=_pixel_threads(threads),
-        accounts=Accounts(),
+        request_log=RequestLog(),
         marker=runtime.marker,
         killed=runtime.left_behind(),
     )
@@ -307,14 +307,14 @@ async def _drain(
     """
     if parts.engine.has_failed:
         grace_s = min(grace_s, LOST_GRACE_S)
-    log.info("stopping=true running=%d grace_s=%.0f", parts.accounts.running, grace_s)
+    log.info("stopping=true running=%d grace_s=%.0f", parts.request_log.running, grace_s)
     monitor.drain()
     with suppress(TimeoutError):
-        await asyncio.wait_for(parts.accounts.drain(), grace_s)
+        await asyncio.wait_for(parts.request_log.drain(), grace_s)
     if parts.engine.has_failed:
         # A client that reads the end of the connection together with its answer may miss why.
-        await asyncio.sleep(FAREWELL_S)
-    await server.stop(FAREWELL_S)
+        await asyncio.sleep(FLUSH_S)
+    await server.stop(FLUSH_S)
 
 
 async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:
@@ -325,11 +325,11 @@ async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:
 async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels) -> None:
     entry = parts.models.find("")
     try:
-        ticket, _ = parts.engine.submit(
-            lambda models: warm_up_steps(models, entry), Urgency.BACKGROUND, home=home
+        job, _ = parts.engine.submit(
+            lambda models: warm_up_steps(models, entry), Priority.BACKGROUND, home=home
         )
         with parts.marker.during("LoadModel", {"model": entry.name}):
-            async for _ in ticket.results():
+            async for _ in job.results():
                 monitor.loaded()  # what follows the first step is only for speed
     except RequestError as error:
         log.error(  # noqa: TRY400 (the sentence says it all; a trace would say nothing more)
@@ -339,7 +339,7 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
         log.exception("model=%s cannot be used", entry.name)
 
 
-async def _tidy(parts: Parts, every_s: float) -> None:
+async def _housekeeping(parts: Parts, every_s: float) -> None:
     """Expired sessions and idle models give their memory back; without clients, all of them do."""
     idle_s, alone_s = parts.config.idle_unload_s, parts.config.alone_unload_s
     tidied = (0, 0, 0)
@@ -350,22 +350,22 @@ async def _tidy(parts: Parts, every_s: float) -> None:
         await asyncio.sleep(every_s)
         parts.sessions.expire()
         now = time.monotonic()
-        if parts.accounts.running or parts.accounts.num_requests != asked:
-            asked, last_asked = parts.accounts.num_requests, now
+        if parts.request_log.running or parts.request_log.num_requests != asked:
+            asked, last_asked = parts.request_log.num_requests, now
         is_alone = bool(alone_s) and now - last_asked >= alone_s
         if is_alone:
             parts.sessions.clear()
         models = parts.models.entries.values()
         loaded = sum(home.is_loaded(model) for home in parts.engine.homes for model in models)
-        state = parts.accounts.num_requests, len(parts.sessions), loaded
-        if state != tidied and not parts.accounts.running:
+        state = parts.request_log.num_requests, len(parts.sessions), loaded
+        if state != tidied and not parts.request_log.running:
             tidied = state
             await asyncio.to_thread(return_freed_memory)
         if is_alone or idle_s:
             free = partial(DeviceModels.unload_idle, idle_s=0.0 if is_alone else idle_s)
             with suppress(RequestError):
                 for home in parts.engine.homes:
-                    parts.engine.submit(free, Urgency.BACKGROUND, home=home)
+                    parts.engine.submit(free, Priority.BACKGROUND, home=home)
 
 
 def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:

@@ -29,7 +29,7 @@ from ..filling.sessions import SessionCache
 from ..models.device_models import DeviceModels
 from ..models.registry import ModelRegistry
 from ..scheduling.engine import Engine
-from ..wire.request_log import BUCKETS_S, Accounts
+from ..wire.request_log import BUCKETS_S, RequestLog
 from .health import STALL_S
 
 ANSWERS_S, MOST_CONNECTIONS = 10.0, 32  # everybody on this machine can connect
@@ -40,12 +40,12 @@ class Metrics(Collector):
 
     def __init__(
         self,
-        accounts: Accounts,
+        request_log: RequestLog,
         engine: Engine[DeviceModels],
         models: ModelRegistry,
         sessions: SessionCache,
     ) -> None:
-        self._accounts = accounts
+        self._accounts = request_log
         self._engine = engine
         self._models = models
         self._sessions = sessions
@@ -153,8 +153,12 @@ class Metrics(Collector):
         if not hosts or not is_loopback(re.sub(r":\d+$", "", hosts[0])):
             return "403 Forbidden", "only this machine may ask\n"
         if request.startswith("GET /live "):
-            trouble = self._engine.trouble(STALL_S)
-            return ("503 Service Unavailable", f"{trouble}\n") if trouble else ("200 OK", "alive\n")
+            health_problem = self._engine.health_problem(STALL_S)
+            return (
+                ("503 Service Unavailable", f"{health_problem}\n")
+                if health_problem
+                else ("200 OK", "alive\n")
+            )
         if not request.startswith("GET /metrics "):
             return "404 Not Found", "ask for /metrics or /live\n"
         return "200 OK", self.text()

@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 from inpaint_protos.secret import Secret
 
 from .. import __version__
-from ..errors import AlreadyRunning, ConfigurationError
+from ..errors import AlreadyRunningError, ConfigurationError
 from ..scheduling.work_marker import Killed, WorkMarker
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class RuntimeFile:
             ) from error
         if not _lock(self._lock):
             self._lock.close()
-            raise AlreadyRunning(_whose(self.path))
+            raise AlreadyRunningError(_whose(self.path))
         if self._held is not None:
             self.predecessor = _predecessor(self.path)
             self.marker.remove()  # it replaced itself: nobody killed it

@@ -30,13 +30,13 @@ from inpaint_model.pipeline.session import (
 from inpaint_model.pipeline.smooth_offer import is_worth_smoothing
 from inpaint_model.pipeline.style_mixing import UnseenPictureError
 
-from ..errors import InvalidRequest, NotFound, OutOfMemory
+from ..errors import DeviceOutOfMemoryError, InvalidRequestError, NotFoundError
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
 from ..models.device_models import DeviceModels
-from ..models.registry import Entry, suited
+from ..models.registry import RegisteredModel, select_model
 from ..scheduling.engine import PAUSE, Joint, Pause, Steps
-from .orders import EditOrder, FillOrder
 from .recipe_errors import recipe_in
+from .specs import EditSpec, FillSpec
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 class ServedSession:
     """A session with the model that it needs, and how its fills are sent."""
 
-    entry: Entry
+    entry: RegisteredModel
     session: FillSession
     output_dtype: np.dtype[Any]
 
@@ -56,7 +56,7 @@ class ServedSession:
         return home if isinstance(home, DeviceModels) else None
 
 
-class Placed(NamedTuple):
+class Encoded(NamedTuple):
     """The frames are chosen and the encoder has run."""
 
     served: ServedSession
@@ -79,42 +79,42 @@ class RenderJoint(Joint):
 
 
 # None: nothing to tell, but a good moment to stop.
-Event = Placed | list[Rendering] | RenderJoint | Pause | None
+Event = Encoded | list[Rendering] | RenderJoint | Pause | None
 
 
-def _document(models: DeviceModels, entry: Entry) -> DocumentInpainter:
+def _document(models: DeviceModels, entry: RegisteredModel) -> DocumentInpainter:
     """Return the pipeline around a model, which is loaded when a step needs it."""
     return DocumentInpainter(partial(models.use, entry), home=models)
 
 
 def fill_steps(
     models: DeviceModels,
-    choices: Sequence[Entry],
-    order: FillOrder,
+    candidate_models: Sequence[RegisteredModel],
+    spec: FillSpec,
     picture: DocumentPicture,
     hole: Hole,
     overview: DocumentPicture | None,
 ) -> Steps[Event]:
     """Load the model if need be, choose the frames, encode, render all candidates.
 
-    choices: the models that may answer; which one does is decided by what the frames show.
+    candidate_models: the models that may answer; which one does is decided by what the frames show.
     """
 
-    def framed(entry: Entry) -> FillSession:
+    def framed(entry: RegisteredModel) -> FillSession:
         try:
             return _document(models, entry).open(
-                picture, hole, frame=order.frame, overview=overview, blending=order.blending
+                picture, hole, frame=spec.frame, overview=overview, blending=spec.blending
             )
         except ValueError as error:
-            raise InvalidRequest.because("hole", error) from error
+            raise InvalidRequestError.because("hole", error) from error
 
-    entry = next(filter(models.is_loaded, choices), choices[0])
+    entry = next(filter(models.is_loaded, candidate_models), candidate_models[0])
     models.use(entry)
     yield None
     began = time.monotonic()
     session = framed(entry)
     side = max(placement.full_resolution for placement in session.placements)
-    best = suited(choices, side, models.is_loaded)
+    best = select_model(candidate_models, side, models.is_loaded)
     if best is not entry:
         yield None
         entry = best
@@ -123,34 +123,34 @@ def fill_steps(
         session = framed(entry)
     document = _document(models, entry)
     yield from document.encode(session)
-    smooth = _wants_smooth(order, session)
-    served = ServedSession(entry, session, order.output_dtype)
-    yield Placed(served, time.monotonic() - began, smooth)
+    smooth = _wants_smooth(spec, session)
+    served = ServedSession(entry, session, spec.output_dtype)
+    yield Encoded(served, time.monotonic() - began, smooth)
     batch_size = models.batch_size(entry)
     tasks = document.tasks(
-        session, order.seeds, order.truncation_psi, order.edits, order.variants, batch_size
+        session, spec.seeds, spec.truncation_psi, spec.edits, spec.variants, batch_size
     )
     yield from _render(models, entry, session, tasks, batch_size)
     if smooth:
-        yield [session.smooth(len(order.seeds))]
+        yield [session.smooth(len(spec.seeds))]
 
 
-def _wants_smooth(order: FillOrder, session: FillSession) -> bool:
-    """Return whether a smooth candidate is to follow; InvalidRequest if it cannot be made."""
-    if order.smooth == "always" and not session.has_surroundings:
-        raise InvalidRequest.because("smooth", RefusalError("NOTHING_AROUND"))
-    if order.smooth != "auto":
-        return order.smooth == "always"
+def _wants_smooth(spec: FillSpec, session: FillSession) -> bool:
+    """Return whether a smooth candidate is to follow; InvalidRequestError if it cannot be made."""
+    if spec.smooth == "always" and not session.has_surroundings:
+        raise InvalidRequestError.because("smooth", RefusalError("NOTHING_AROUND"))
+    if spec.smooth != "auto":
+        return spec.smooth == "always"
     return is_worth_smoothing(session.placements) and session.has_surroundings
 
 
 def edit_steps(
-    models: DeviceModels, served: ServedSession, index: int, order: EditOrder
+    models: DeviceModels, served: ServedSession, index: int, spec: EditSpec
 ) -> Steps[Event]:
     """Render one candidate of a session again, with changes. The session stays as it is."""
     entry, session = served.entry, served.session
     if index not in session.candidates:
-        raise NotFound("candidate", str(index), map(str, session.candidates))
+        raise NotFoundError("candidate", str(index), map(str, session.candidates))
     candidate = session.candidates[index]
     began = time.monotonic()
     document = _document(models, entry)
@@ -162,20 +162,20 @@ def edit_steps(
     try:
         with recipe_in("mixing.recipe"):
             candidate = document.changed(
-                session, candidate, order.seed, order.truncation_psi, order.mixing
+                session, candidate, spec.seed, spec.truncation_psi, spec.mixing
             )
-        task = Task(index, -1, candidate.edited(order.edits))
+        task = Task(index, -1, candidate.edited(spec.edits))
     except UnseenPictureError as error:
-        raise InvalidRequest("mixing.picture", error.reason, "UNSEEN_PICTURE") from None
+        raise InvalidRequestError("mixing.picture", error.reason, "UNSEEN_PICTURE") from None
     except UneditableError as error:
-        raise InvalidRequest("index", error.reason, "SMOOTH_IS_FIXED") from None
-    yield Placed(served, time.monotonic() - began)
+        raise InvalidRequestError("index", error.reason, "SMOOTH_IS_FIXED") from None
+    yield Encoded(served, time.monotonic() - began)
     yield from _render(models, entry, session, iter([task]), models.batch_size(entry))
 
 
 def _render(
     models: DeviceModels,
-    entry: Entry,
+    entry: RegisteredModel,
     session: FillSession,
     tasks: Iterator[Task],
     batch_size: int,
@@ -215,17 +215,19 @@ def _render(
         first = False
 
 
-def _less_memory(models: DeviceModels, entry: Entry, batch_size: int, error: Exception) -> int:
-    """Return the batch size to try next; OutOfMemory when nothing is left to give up."""
+def _less_memory(
+    models: DeviceModels, entry: RegisteredModel, batch_size: int, error: Exception
+) -> int:
+    """Return the batch size to try next; DeviceOutOfMemoryError when nothing is left to give up."""
     free_cached_memory(models.device)
     if batch_size > 1:
         return batch_size // 2
     if models.unload_oldest(entry):
         return 1
-    raise OutOfMemory("DEVICE_MEMORY") from error
+    raise DeviceOutOfMemoryError("DEVICE_MEMORY") from error
 
 
-def warm_up_steps(models: DeviceModels, entry: Entry) -> Steps[None]:
+def warm_up_steps(models: DeviceModels, entry: RegisteredModel) -> Steps[None]:
     """Load a model and let every kernel run once, before anybody waits for it.
 
     The largest batch comes first: the graphs of the smaller ones then fit into its memory.

@@ -9,9 +9,9 @@ from inpaint_model.document.geometry import Box
 from inpaint_model.pipeline.memory_price import largest_side, working_bytes
 from inpaint_model.pipeline.session import UNEDITED_KEPT
 
-from ..errors import TooMuch
+from ..errors import ResourceExhaustedError
 from .filling import ServedSession
-from .orders import EditOrder, FillOrder, Placing, SourceOrder
+from .specs import CropGeometry, EditSpec, FillSpec, SourceSpec
 
 _RGB_FLOATS = 12  # bytes of a pixel of the network's output
 _EDIT_FLOATS = 3 * _RGB_FLOATS  # an edit, the candidate without it, and what they are fitted to
@@ -40,68 +40,70 @@ class Price:
         """Return the price when the box of the hole is known."""
         return replace(self, hole=hole)
 
-    def refusal(self, budget: int) -> TooMuch:
+    def refusal(self, budget: int) -> ResourceExhaustedError:
         """Return what a client is told if the request can never fit."""
         side = largest_side(budget - self.others, self.picture_bytes, self.pixel_bytes)
-        return TooMuch("REQUEST_TOO_LARGE", needed=self.total >> 20, limit=budget >> 20, side=side)
+        return ResourceExhaustedError(
+            "REQUEST_TOO_LARGE", needed=self.total >> 20, limit=budget >> 20, side=side
+        )
 
 
-def price_of_fill(order: FillOrder, resolution: int, present: int) -> Price:
+def price_of_fill(spec: FillSpec, resolution: int, present: int) -> Price:
     """Return the price of a fill.
 
     Args:
-        order: what is asked for.
+        spec: what is asked for.
         resolution: of the model, px.
         present: bytes of the pictures that came with the header.
     """
-    others = order.context.pixels.nbytes if order.context else 0
-    others += order.overview.num_bytes if order.overview else 0
-    kept = min(len(order.seeds), UNEDITED_KEPT) + 1 + len(order.variants)
+    others = spec.context.pixels.nbytes if spec.context else 0
+    others += spec.overview.num_bytes if spec.overview else 0
+    kept = min(len(spec.seeds), UNEDITED_KEPT) + 1 + len(spec.variants)
     # So that each of its candidates can be edited, too, by a recipe and its attachment.
     others += max(kept * _RGB_FLOATS, _EDIT_FLOATS + _ATTACHMENT) * resolution**2
-    return _price(order.placing, order.output_dtype.itemsize, others, present)
+    return _price(spec.geometry, spec.output_dtype.itemsize, others, present)
 
 
-def price_of_source(source: SourceOrder, order: EditOrder, resolution: int, present: int) -> Price:
+def price_of_source(source: SourceSpec, spec: EditSpec, resolution: int, present: int) -> Price:
     """Return the price of an edit that brings its picture, or means that of the attachment.
 
     Args:
         source: what it brings.
-        order: what is asked for.
+        spec: what is asked for.
         resolution: of the model, px.
         present: bytes of the pictures that came with the header.
     """
-    others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(order)
-    if source.placing is None:
+    others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(spec)
+    if source.geometry is None:
         square = Box(0, 0, resolution, resolution)
         return Price(square, square, 4, 4, others)
-    itemsize = (order.output_dtype or source.placing.crop.dtype).itemsize
-    return _price(source.placing, itemsize, others, present)
+    itemsize = (spec.output_dtype or source.geometry.crop.dtype).itemsize
+    return _price(source.geometry, itemsize, others, present)
 
 
-def price_of_edit(served: ServedSession, order: EditOrder) -> int:
+def price_of_edit(served: ServedSession, spec: EditSpec) -> int:
     """Return what an edit of a kept session takes, with the session."""
     session = served.session
     height, width, channels = session.picture.pixels.shape
     crop = Box(*session.picture.origin, width, height)
-    itemsize = (order.output_dtype or served.output_dtype).itemsize
+    itemsize = (spec.output_dtype or served.output_dtype).itemsize
     hole = session.hole.bounds or crop
     working = working_bytes(crop, hole, channels * itemsize + 1)
-    return session.num_bytes + working + _mixed_bytes(order)
+    return session.num_bytes + working + _mixed_bytes(spec)
 
 
-def _mixed_bytes(order: EditOrder) -> int:
+def _mixed_bytes(spec: EditSpec) -> int:
     """Return the bytes of a picture whose styles are taken."""
-    other = order.mixing.other if order.mixing else None
+    other = spec.mixing.other if spec.mixing else None
     return other.pixels.nbytes if isinstance(other, DocumentPicture) else 0
 
 
-def _price(placing: Placing, output_itemsize: int, others: int, present: int) -> Price:
-    crop = placing.crop
+def _price(geometry: CropGeometry, output_itemsize: int, others: int, present: int) -> Price:
+    crop = geometry.crop
     of_pictures = crop.channels * crop.dtype.itemsize + 1
     return Price(
-        placing.box,
-        placing.box,
+        geometry.box,
+        geometry.box,
         of_pictures * (2 if present else 1),
         crop.channels * output_itemsize + 1,
         others,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from inpaint_model.pipeline.recipe import OtherModelError, RecipeError
 
-from ..errors import InvalidRequest, WrongModel
+from ..errors import InvalidRequestError, WrongModelError
 
 
 @contextmanager
@@ -16,6 +16,6 @@ def recipe_in(field: str) -> Iterator[None]:
     try:
         yield
     except OtherModelError as error:
-        raise WrongModel("MIX_OF_OTHER_MODEL", f"{field} {error.reason}") from None
+        raise WrongModelError("MIX_OF_OTHER_MODEL", f"{field} {error.reason}") from None
     except RecipeError as error:
-        raise InvalidRequest(field, error.reason, "UNUSABLE_RECIPE") from None
+        raise InvalidRequestError(field, error.reason, "UNUSABLE_RECIPE") from None

@@ -14,10 +14,10 @@ from collections.abc import Callable, Generator
 import torch
 from inpaint_model import Inpainter
 
-from ..errors import OutOfMemory
+from ..errors import DeviceOutOfMemoryError
 from .budget import Budget
 from .device import free_cached_memory, is_out_of_memory
-from .registry import Entry, Loader
+from .registry import Loader, RegisteredModel
 
 log = logging.getLogger(__name__)
 
@@ -42,27 +42,27 @@ class DeviceModels:
         self._on_unload = on_unload
         self._clock = clock
         self._lock = threading.RLock()  # of the device's workers
-        self._loaded: dict[Entry, Inpainter] = {}
-        self._last_used: dict[Entry, float] = {}
+        self._loaded: dict[RegisteredModel, Inpainter] = {}
+        self._last_used: dict[RegisteredModel, float] = {}
 
     @property
     def device(self) -> torch.device:
         """The device that the models are on."""
         return self._loader.device
 
-    def is_loaded(self, entry: Entry) -> bool:
+    def is_loaded(self, entry: RegisteredModel) -> bool:
         """Return whether the model is on the device now."""
         return entry in self._loaded
 
-    def batch_size(self, entry: Entry) -> int:
+    def batch_size(self, entry: RegisteredModel) -> int:
         """Return how many renderings at a time the budget has room for."""
         return self._budget.batch_size(entry.info)
 
-    def needed(self, entry: Entry) -> int:
+    def needed(self, entry: RegisteredModel) -> int:
         """Return bytes that the model takes while it works, as computed from its configuration."""
         return self._budget.at_work(entry.info)
 
-    def use(self, entry: Entry) -> Inpainter:
+    def use(self, entry: RegisteredModel) -> Inpainter:
         """Return the model, loaded if it is not; others leave when they do not fit beside it."""
         with self._lock:
             self._last_used[entry] = self._clock()
@@ -74,7 +74,7 @@ class DeviceModels:
                 self._loaded[entry] = self._load(entry)
             return self._loaded[entry]
 
-    def _load(self, entry: Entry) -> Inpainter:
+    def _load(self, entry: RegisteredModel) -> Inpainter:
         while True:
             began = time.monotonic()
             try:
@@ -83,7 +83,7 @@ class DeviceModels:
                 if not is_out_of_memory(error):
                     raise
                 if not self.unload_oldest(entry):
-                    raise OutOfMemory("MODEL_MEMORY", model=entry.name) from error
+                    raise DeviceOutOfMemoryError("MODEL_MEMORY", model=entry.name) from error
                 continue
             seconds = time.monotonic() - began
             log.info(
@@ -91,7 +91,7 @@ class DeviceModels:
             )
             return inpainter
 
-    def unload(self, entry: Entry) -> bool:
+    def unload(self, entry: RegisteredModel) -> bool:
         """Free the model's memory; False if it was not loaded."""
         with self._lock:
             if self._loaded.pop(entry, None) is None:
@@ -101,7 +101,7 @@ class DeviceModels:
         log.info("model=%s loaded=false device=%s", entry.name, self.device)
         return True
 
-    def unload_oldest(self, keep: Entry) -> bool:
+    def unload_oldest(self, keep: RegisteredModel) -> bool:
         """Free the least recently used model other than `keep`; False if there is none."""
         with self._lock:
             others = [entry for entry in self._loaded if entry is not keep]

@@ -18,7 +18,7 @@ from inpaint_model.networks.config import InpaintingConfig
 from inpaint_model.networks.precision import DTYPES
 from inpaint_model.pipeline.recipe import ModelIdentity
 
-from ..errors import ConfigurationError, NotFound, WrongModel
+from ..errors import ConfigurationError, NotFoundError, WrongModelError
 
 TINY = "tiny"  # untrained, random weights: for tests and trials
 
@@ -110,7 +110,7 @@ class BundleLoader:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class RegisteredModel:
     """One model of the registry, the same one on all devices."""
 
     source: str
@@ -126,13 +126,13 @@ class ModelRegistry:
     """Models by name; the first is the default. May be asked from anywhere."""
 
     def __init__(self, sources: Iterable[str], loader: Loader) -> None:
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, RegisteredModel] = {}
         for source in sources:
             self._add(source, loader)
 
     def _add(self, source: str, loader: Loader) -> None:
         try:
-            entry = Entry(source, loader.describe(source))
+            entry = RegisteredModel(source, loader.describe(source))
         except (ValueError, OSError) as error:
             raise ConfigurationError(f"model {source}: {error}") from error
         if entry.name in self.entries:
@@ -142,41 +142,51 @@ class ModelRegistry:
             )
         self.entries[entry.name] = entry
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> RegisteredModel:
         """Return the model of that name, or the default if it is empty."""
         if not name:
             return next(iter(self.entries.values()))
         if name not in self.entries:
-            raise NotFound("model", name, self.entries)
+            raise NotFoundError("model", name, self.entries)
         return self.entries[name]
 
-    def find_weights(self, weights_sha256: str, name: str) -> Entry:
-        """The model with these weights; WrongModel if none has them. `name` is for the message."""
+    def find_weights(self, weights_sha256: str, name: str) -> RegisteredModel:
+        """Return the model with these weights.
+
+        Args:
+            weights_sha256: of the weights.
+            name: of the model, for the message.
+
+        Raises:
+            WrongModelError: no model has these weights.
+        """
         for entry in self.entries.values():
             if entry.info.weights_sha256 == weights_sha256:
                 return entry
-        raise WrongModel(
+        raise WrongModelError(
             "RECIPE_OF_OTHER_MODEL",
             model=name,
             weights=weights_sha256[:12],
             known=", ".join(self.entries),
         )
 
-    def check_edits(self, entry: Entry, names: Iterable[str]) -> None:
-        """NotFound for a direction that the model does not have."""
+    def check_edits(self, entry: RegisteredModel, names: Iterable[str]) -> None:
+        """NotFoundError for a direction that the model does not have."""
         known = [direction.name for direction in entry.info.directions]
         for name in names:
             if name not in known:
-                raise NotFound("direction", name, known)
+                raise NotFoundError("direction", name, known)
 
-    def choices(self, name: str, directions: Collection[str]) -> tuple[Entry, ...]:
+    def candidate_models(
+        self, name: str, directions: Collection[str]
+    ) -> tuple[RegisteredModel, ...]:
         """Return the models that may answer a fill, the preferred one first.
 
         They are the named one alone, or the default and those that could take over from it: of the
         same alignment, with more detail, and with all the directions that the fill names.
 
         Raises:
-            NotFound: a model or a direction is not here.
+            NotFoundError: a model or a direction is not here.
         """
         first = self.find(name)
         self.check_edits(first, directions)
@@ -185,7 +195,9 @@ class ModelRegistry:
         return (first, *(e for e in self.entries.values() if _can_replace(e, first, directions)))
 
 
-def _can_replace(entry: Entry, first: Entry, directions: Collection[str]) -> bool:
+def _can_replace(
+    entry: RegisteredModel, first: RegisteredModel, directions: Collection[str]
+) -> bool:
     known = {direction.name for direction in entry.info.directions}
     return (
         entry.info.alignment == first.info.alignment
@@ -194,7 +206,11 @@ def _can_replace(entry: Entry, first: Entry, directions: Collection[str]) -> boo
     )
 
 
-def suited(choices: Sequence[Entry], side: float, is_loaded: Callable[[Entry], bool]) -> Entry:
+def select_model(
+    candidate_models: Sequence[RegisteredModel],
+    side: float,
+    is_loaded: Callable[[RegisteredModel], bool],
+) -> RegisteredModel:
     """Return the model for a frame of `side` document px.
 
     `is_loaded` tells of the device that will fill.
@@ -203,11 +219,11 @@ def suited(choices: Sequence[Entry], side: float, is_loaded: Callable[[Entry], b
     largest. Among equals a loaded one, then the earlier one. All that the daemon was given count,
     loaded or not: the same request gives the same fill, whatever was used before.
     """
-    if choices[0].info.resolution >= side:
-        return choices[0]
-    enough = [e.info.resolution for e in choices if e.info.resolution >= side]
-    wanted = min(enough) if enough else max(e.info.resolution for e in choices)
-    equals = [entry for entry in choices if entry.info.resolution == wanted]
+    if candidate_models[0].info.resolution >= side:
+        return candidate_models[0]
+    enough = [e.info.resolution for e in candidate_models if e.info.resolution >= side]
+    wanted = min(enough) if enough else max(e.info.resolution for e in candidate_models)
+    equals = [entry for entry in candidate_models if entry.info.resolution == wanted]
     return next((entry for entry in equals if is_loaded(entry)), equals[0])
 
 

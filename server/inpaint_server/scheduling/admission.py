@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from ..errors import RequestError, TooMuch
-from .shares import Urgency
+from ..errors import RequestError, ResourceExhaustedError
+from .shares import Priority
 
 PATIENCE_S = 10.0  # so long the oldest request that waits lets more urgent ones go first
 
@@ -57,7 +57,7 @@ class Admission:
     async def open(
         self,
         num_bytes: int,
-        urgency: Urgency = Urgency.FILL,
+        priority: Priority = Priority.FILL,
         *,
         present: int = 0,
         session_id: str = "",
@@ -67,34 +67,34 @@ class Admission:
 
         Args:
             num_bytes: what the request takes at most.
-            urgency: more urgent ones go first, but not for long.
+            priority: more urgent ones go first, but not for long.
             present: bytes that came with its header and are here while it waits.
             session_id: of a kept session that it uses; its bytes are part of `num_bytes`.
             too_large: makes the error for what can never fit, from the budget.
 
         Raises:
             RequestError: the request can never fit.
-            TooMuch: too many wait already, or what came with them leaves no room.
+            ResourceExhaustedError: too many wait already, or what came with them leaves no room.
         """
         if num_bytes > self.max_bytes:
             raise too_large(self.max_bytes) if too_large else self._no_room(num_bytes)
         reservation = Reservation(self, num_bytes, session_id)
-        await self._admitted(reservation, urgency, present)
+        await self._admitted(reservation, priority, present)
         try:
             yield reservation
         finally:
             self._held.remove(reservation)
             self.admit()
 
-    async def _admitted(self, reservation: Reservation, urgency: Urgency, present: int) -> None:
-        waiting = _Waiting(reservation, urgency, present, self._clock())
+    async def _admitted(self, reservation: Reservation, priority: Priority, present: int) -> None:
+        waiting = _Waiting(reservation, priority, present, self._clock())
         self._waiting.append(waiting)
         self.admit()
         if waiting.turn.done():
             return
         try:
             if len(self._waiting) > self._max_waiting:
-                raise TooMuch("QUEUE_FULL", limit=self._max_waiting)
+                raise ResourceExhaustedError("QUEUE_FULL", limit=self._max_waiting)
             if self.reserved + sum(each.present for each in self._waiting) > self.max_bytes:
                 raise self._no_room(reservation.num_bytes)
             await waiting.turn
@@ -124,10 +124,12 @@ class Admission:
         oldest = self._waiting[0]
         if self._clock() - oldest.since >= PATIENCE_S:
             return oldest
-        return min(self._waiting, key=lambda each: each.urgency)
+        return min(self._waiting, key=lambda each: each.priority)
 
-    def _no_room(self, num_bytes: int) -> TooMuch:
-        return TooMuch("REQUESTS_TOO_LARGE", needed=num_bytes >> 20, held=self.reserved >> 20)
+    def _no_room(self, num_bytes: int) -> ResourceExhaustedError:
+        return ResourceExhaustedError(
+            "REQUESTS_TOO_LARGE", needed=num_bytes >> 20, held=self.reserved >> 20
+        )
 
 
 class Reservation:
@@ -146,10 +148,10 @@ class Reservation:
 
 class _Waiting:
     def __init__(
-        self, reservation: Reservation, urgency: Urgency, present: int, since: float
+        self, reservation: Reservation, priority: Priority, present: int, since: float
     ) -> None:
         self.reservation = reservation
-        self.urgency = urgency
+        self.priority = priority
         self.present = present
         self.since = since
         self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

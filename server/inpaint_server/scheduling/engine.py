@@ -33,15 +33,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
-from ..errors import DeadlinePassed, TooMuch, Unavailable
-from .shares import TURN_S, Shares, Urgency
+from ..errors import DeadlineExceededError, ResourceExhaustedError, UnavailableError
+from .shares import TURN_S, Priority, Shares
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 H = TypeVar("H")
 Steps = Generator[T, Any, None]
 
-MAX_UNREAD = 4  # results that a slow reader may leave lying before its work is set aside
+MAX_IN_FLIGHT = 4  # results that a slow reader may leave lying before its work is set aside
 PATIENCE_S = 0.5
 
 
@@ -71,7 +71,7 @@ class Joint(ABC):
         """Do it together with others; return what this one made, then what each of them made."""
 
 
-class Ticket(Generic[H, T]):
+class Job(Generic[H, T]):
     """Submitted work, seen from the event loop: iterate it for what the steps yield.
 
     Whoever submits must call `cancel` in the end (it does nothing after the last step).
@@ -81,7 +81,7 @@ class Ticket(Generic[H, T]):
         self,
         engine: Engine[H],
         steps: Callable[[H], Steps[T]],
-        urgency: Urgency,
+        priority: Priority,
         deadline: float | None,
         arrival: int,
         home: H | None,
@@ -89,7 +89,7 @@ class Ticket(Generic[H, T]):
     ) -> None:
         self.home = home  # of the only device that may take the next step; None: any may
         self.client = client
-        self.urgency = urgency
+        self.priority = priority
         self.arrival = arrival
         self.deadline = deadline  # of time.monotonic(); None: none
         self.submitted = time.monotonic()
@@ -106,18 +106,18 @@ class Ticket(Generic[H, T]):
         self._loop = asyncio.get_running_loop()
         self._results: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue()
 
-    def __lt__(self, other: Ticket[Any, Any]) -> bool:
-        return (self.urgency, self.arrival) < (other.urgency, other.arrival)
+    def __lt__(self, other: Job[Any, Any]) -> bool:
+        return (self.priority, self.arrival) < (other.priority, other.arrival)
 
     @property
-    def awaits_reader(self) -> bool:
+    def awaits_acknowledgment(self) -> bool:
         """Whether the next step must not be taken yet. Asked under the engine's lock."""
-        return not self.cancelled and self.unread >= (1 if self.paused else MAX_UNREAD)
+        return not self.cancelled and self.unread >= (1 if self.paused else MAX_IN_FLIGHT)
 
     def cancel(self) -> None:
         """Stop before the next step. Safe from any thread."""
         self.cancelled = True
-        self._engine.reader_came(self, 0)
+        self._engine.acknowledge(self, 0)
 
     async def results(self) -> AsyncIterator[T]:
         """Yield what the steps yield, as it comes; raise what they raise."""
@@ -131,7 +131,7 @@ class Ticket(Generic[H, T]):
                 finally:
                     del result  # an error that refers to this frame, which would refer to it
             yield result
-            self._engine.reader_came(self, 1)  # back for more: this one is dealt with
+            self._engine.acknowledge(self, 1)  # back for more: this one is dealt with
 
     # The worker's side.
 
@@ -142,7 +142,7 @@ class Ticket(Generic[H, T]):
             return False
         try:
             if self.deadline is not None and time.monotonic() > self.deadline:
-                raise DeadlinePassed("DEADLINE_PASSED")
+                raise DeadlineExceededError("DEADLINE_PASSED")
             if self._make_steps is not None:
                 self.started = time.monotonic()
                 self._steps = self._make_steps(home)
@@ -157,12 +157,12 @@ class Ticket(Generic[H, T]):
             return False
         self.paused = result is PAUSE
         self.joint = result if isinstance(result, Joint) else None
-        if self.is_read:
+        if self.acknowledged:
             self._send(False, result)
         return True
 
     @property
-    def is_read(self) -> bool:
+    def acknowledged(self) -> bool:
         """Whether its reader is told of the last step."""
         return not self.paused and self.joint is None
 
@@ -220,14 +220,14 @@ class Engine(Generic[H]):
         self._patience_s = patience_s
         self._lock = threading.Condition()
         self._shares = [Shares(turn_s) for _ in self.homes]
-        self._ready: list[Ticket[H, Any]] = []  # what may take its next step
-        self._open: set[Ticket[H, Any]] = set()  # all that have not ended
+        self._ready: list[Job[H, Any]] = []  # what may take its next step
+        self._open: set[Job[H, Any]] = set()  # all that have not ended
         self._arrivals = 0
         self._lanes = lanes
         self._steps_began: list[float | None] = [None] * (lanes * len(self.homes))
-        self._taken: list[list[Ticket[H, Any]]] = [[] for _ in self._steps_began]  # by worker
+        self._taken: list[list[Job[H, Any]]] = [[] for _ in self._steps_began]  # by worker
         self._stopping = False
-        self._failure: Unavailable | None = None
+        self._failure: UnavailableError | None = None
         self._threads = [
             threading.Thread(target=self._work, args=(k,), name=f"device-{k}", daemon=True)
             for k in range(len(self._steps_began))
@@ -238,47 +238,49 @@ class Engine(Generic[H]):
         for thread in self._threads:
             thread.start()
 
-    def check_room(self, urgency: Urgency = Urgency.FILL, client: Hashable = "") -> None:
+    def check_room(self, priority: Priority = Priority.FILL, client: Hashable = "") -> None:
         """Raise what `submit` would raise now."""
         with self._lock:
-            self._check_room(urgency, client)
+            self._check_room(priority, client)
 
     def submit(
         self,
         steps: Callable[[H], Steps[T]],
-        urgency: Urgency = Urgency.FILL,
+        priority: Priority = Priority.FILL,
         deadline: float | None = None,
         home: H | None = None,
         client: Hashable = "",
-    ) -> tuple[Ticket[H, T], int]:
+    ) -> tuple[Job[H, T], int]:
         """Queue work, on the event loop; returns its ticket and about how much work is before it.
 
         steps: given the home of the worker that takes them. home: of the device that must. client:
         whose work it is; all clients have the same share of a device.
 
-        Raises TooMuch when the queue is full, Unavailable when the engine stops or has failed.
+        Raises:
+            ResourceExhaustedError: the queue is full.
+            UnavailableError: the engine is stopping or has failed.
         """
         with self._lock:
-            self._check_room(urgency, client)
+            self._check_room(priority, client)
             self._arrivals += 1
-            ticket = Ticket(self, steps, urgency, deadline, self._arrivals, home, client)
-            before = self._before(ticket)
-            self._open.add(ticket)
-            self._make_ready(ticket)
-        return ticket, before
+            job = Job(self, steps, priority, deadline, self._arrivals, home, client)
+            before = self._before(job)
+            self._open.add(job)
+            self._make_ready(job)
+        return job, before
 
-    def reader_came(self, ticket: Ticket[H, Any], finished: int) -> None:
+    def acknowledge(self, job: Job[H, Any], finished: int) -> None:
         """The reader dealt with results (or left): work that waited for it goes on."""
         with self._lock:
-            ticket.unread -= finished
-            if ticket.set_aside and not ticket.awaits_reader:
-                ticket.set_aside = False
-                self._make_ready(ticket)
+            job.unread -= finished
+            if job.set_aside and not job.awaits_acknowledgment:
+                job.set_aside = False
+                self._make_ready(job)
 
-    def forget(self, ticket: Ticket[H, Any]) -> None:
+    def forget(self, job: Job[H, Any]) -> None:
         """The ticket ends: it is counted no more."""
         with self._lock:
-            self._open.discard(ticket)
+            self._open.discard(job)
 
     @property
     def queue_length(self) -> int:
@@ -304,7 +306,7 @@ class Engine(Generic[H]):
         with self._lock:
             return sum(began is not None for began in self._steps_began)
 
-    def trouble(self, stall_s: float) -> str | None:
+    def health_problem(self, stall_s: float) -> str | None:
         """Return why a worker is not healthy, or None. `stall_s`: the longest credible step."""
         with self._lock:
             if self._failure is not None:
@@ -321,7 +323,7 @@ class Engine(Generic[H]):
         """Whether a device was lost, so that all work is refused."""
         return self._failure is not None
 
-    def lose_device(self, error: BaseException) -> Unavailable:
+    def lose_device(self, error: BaseException) -> UnavailableError:
         """Refuse all work, waiting and to come: a device cannot be used any more.
 
         Returns what clients are told: the first such error, and the remedy.
@@ -331,7 +333,7 @@ class Engine(Generic[H]):
             first = self._failure is None
             if self._failure is None:
                 text = f"the device failed ({reason}); {self._remedy}"
-                self._failure = Unavailable("DEVICE_LOST", text, reason=reason)
+                self._failure = UnavailableError("DEVICE_LOST", text, reason=reason)
                 self._lock.notify_all()
             failure = self._failure
         if first:
@@ -353,13 +355,13 @@ class Engine(Generic[H]):
             if thread.ident is not None:
                 thread.join(max(0.0, until - time.monotonic()))
 
-    def _check_room(self, urgency: Urgency, client: Hashable) -> None:
+    def _check_room(self, priority: Priority, client: Hashable) -> None:
         if self._failure is not None:
             raise self._failure.again()
         if self._stopping:
-            raise Unavailable("STOPPING")
-        if urgency != Urgency.BACKGROUND and self._is_full(client):
-            raise TooMuch("QUEUE_FULL", limit=self.max_queue)
+            raise UnavailableError("STOPPING")
+        if priority != Priority.BACKGROUND and self._is_full(client):
+            raise ResourceExhaustedError("QUEUE_FULL", limit=self.max_queue)
 
     def _waiting(self) -> int:
         return sum(map(_waits, self._open))
@@ -380,19 +382,19 @@ class Engine(Generic[H]):
         has_some = any(_waits(t) and t.client == client for t in self._open)
         return has_some or waiting >= room + self.max_queue
 
-    def _before(self, ticket: Ticket[H, Any]) -> int:
+    def _before(self, job: Job[H, Any]) -> int:
         """Count what goes before new work: its client's own, and as much of each other client."""
-        ahead = Counter(t.client for t in self._open if not t.cancelled and t < ticket)
-        own = ahead.pop(ticket.client, 0)
-        if ticket.urgency == Urgency.BACKGROUND:
+        ahead = Counter(t.client for t in self._open if not t.cancelled and t < job)
+        own = ahead.pop(job.client, 0)
+        if job.priority == Priority.BACKGROUND:
             return own + ahead.total()
         return own + sum(min(count, own + 1) for count in ahead.values())
 
-    def _make_ready(self, ticket: Ticket[H, Any]) -> None:
-        self._ready.append(ticket)
+    def _make_ready(self, job: Job[H, Any]) -> None:
+        self._ready.append(job)
         self._lock.notify_all()  # only the worker that may take it knows that it may
 
-    def _next(self, number: int) -> list[Ticket[H, Any]]:
+    def _next(self, number: int) -> list[Job[H, Any]]:
         """What a worker takes up next: one piece of work, and what goes together with it.
 
         The caller holds the lock.
@@ -425,10 +427,10 @@ class Engine(Generic[H]):
                     taken.append(other)
         return taken
 
-    def _running(self, number: int) -> Iterator[Ticket[H, Any]]:
+    def _running(self, number: int) -> Iterator[Job[H, Any]]:
         """What the workers of the same device are at."""
         for taken in self._taken[number % len(self.homes) :: len(self.homes)]:
-            yield from (t for t in taken if t.urgency != Urgency.BACKGROUND)
+            yield from (t for t in taken if t.priority != Priority.BACKGROUND)
 
     def _home(self, number: int) -> H:
         return self.homes[number % len(self.homes)]
@@ -442,12 +444,12 @@ class Engine(Generic[H]):
                     self._lock.wait(self._patience_s if self._ready else None)
                 if self._stopping:
                     break
-                for ticket in taken:
-                    self._ready.remove(ticket)
-                    ticket.home = home
+                for job in taken:
+                    self._ready.remove(job)
+                    job.home = home
                 self._taken[number] = taken
                 began = self._steps_began[number] = time.monotonic()
-                clients = [t.client for t in taken if t.urgency != Urgency.BACKGROUND]
+                clients = [t.client for t in taken if t.priority != Priority.BACKGROUND]
                 shares = self._shares[number % len(self.homes)]
                 expected = {client: shares.begin(client) for client in clients}
                 busy = self._busy_lanes(number)
@@ -462,19 +464,19 @@ class Engine(Generic[H]):
                 for client, expected_s in expected.items():
                     part = clients.count(client) / len(clients)
                     shares.end(client, expected_s, (now - began) * part)
-                for ticket in going_on:
-                    ticket.stepped = now
-                    ticket.unread += ticket.is_read
-                    ticket.set_aside = ticket.awaits_reader
-                    if not ticket.set_aside:
-                        self._make_ready(ticket)
+                for job in going_on:
+                    job.stepped = now
+                    job.unread += job.acknowledged
+                    job.set_aside = job.awaits_acknowledgment
+                    if not job.set_aside:
+                        self._make_ready(job)
         with self._lock:
             # Another worker ends those that are not of this device, or that it is at itself.
             left = [t for t in self._open if t.home is None or t.home is home]
             left = [t for t in left if not any(t in taken for taken in self._taken)]
             self._open.difference_update(left)
-        for ticket in left:
-            ticket.end(Unavailable("STOPPING"))
+        for job in left:
+            job.end(UnavailableError("STOPPING"))
 
     def _busy_lanes(self, number: int) -> int:
         """Count the workers of this one's device that have or will have something to do."""
@@ -486,15 +488,15 @@ class Engine(Generic[H]):
             self._lanes, at_work + sum(t.home is None or t.home is home for t in self._ready)
         )
 
-    def _step(self, taken: Sequence[Ticket[H, Any]], home: H) -> list[Ticket[H, Any]]:
+    def _step(self, taken: Sequence[Job[H, Any]], home: H) -> list[Job[H, Any]]:
         """Take a step of all that was taken; return what goes on."""
         if self._failure is not None:
-            for ticket in taken:
-                ticket.end(self._failure.again())
+            for job in taken:
+                job.end(self._failure.again())
             return []
         shared: Sequence[object] = [None] * len(taken)
         if len(taken) > 1:
-            joint, *others = (ticket.joint for ticket in taken)
+            joint, *others = (job.joint for job in taken)
             try:
                 assert joint is not None
                 shared = joint.together(others)
@@ -504,16 +506,16 @@ class Engine(Generic[H]):
         return [t for t, made in zip(taken, shared, strict=True) if t.step(home, made)]
 
 
-def _waits(ticket: Ticket[Any, Any]) -> bool:
+def _waits(job: Job[Any, Any]) -> bool:
     """Return whether it is a request that has not begun."""
-    is_request = ticket.urgency != Urgency.BACKGROUND
-    return is_request and ticket.started is None and not ticket.cancelled
+    is_request = job.priority != Priority.BACKGROUND
+    return is_request and job.started is None and not job.cancelled
 
 
-def _is_one_matter(paused: Ticket[Any, Any], ticket: Ticket[Any, Any]) -> bool:
+def _is_one_matter(paused: Job[Any, Any], job: Job[Any, Any]) -> bool:
     """Return whether work that pauses keeps this waiting."""
-    return paused.client == ticket.client or ticket.urgency == Urgency.BACKGROUND
+    return paused.client == job.client or job.priority == Priority.BACKGROUND
 
 
-def _goes_with(ticket: Ticket[Any, Any], joint: Joint) -> bool:
-    return not ticket.cancelled and ticket.joint is not None and ticket.joint.kind == joint.kind
+def _goes_with(job: Job[Any, Any], joint: Joint) -> bool:
+    return not job.cancelled and job.joint is not None and job.joint.kind == joint.kind

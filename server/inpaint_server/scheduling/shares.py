@@ -28,7 +28,7 @@ EDIT_HEAD_START_S = 0.6
 SMOOTHING = 0.2  # of the typical length of a step
 
 
-class Urgency(IntEnum):
+class Priority(IntEnum):
     """Smaller goes first among one client's work; equal ones in the order of their arrival."""
 
     EDIT = 0
@@ -36,7 +36,7 @@ class Urgency(IntEnum):
     BACKGROUND = 2  # of no client: when nothing else waits
 
 
-class Job(Protocol):
+class Schedulable(Protocol):
     """What waits for its next step."""
 
     @property
@@ -44,7 +44,7 @@ class Job(Protocol):
         """Whose work it is."""
 
     @property
-    def urgency(self) -> Urgency:
+    def priority(self) -> Priority:
         """How it stands to the other work of its client."""
 
     @property
@@ -52,7 +52,7 @@ class Job(Protocol):
         """Greater for what came later."""
 
 
-J = TypeVar("J", bound=Job)
+J = TypeVar("J", bound=Schedulable)
 
 
 def longest_wait(
@@ -88,7 +88,7 @@ class Shares:
         busy: clients with work that does not wait, since one of its steps runs or its reader has to
         deal with the last one: they are still there. worker: which of the device's will do it.
         """
-        foreground = [job for job in waiting if job.urgency != Urgency.BACKGROUND]
+        foreground = [job for job in waiting if job.priority != Priority.BACKGROUND]
         if not foreground:
             return min(waiting, key=_order)
         self._meet({job.client for job in foreground}.union(busy))
@@ -96,7 +96,7 @@ class Shares:
         for job in sorted(foreground, key=_order):
             firsts.setdefault(job.client, job)
         chosen = min(firsts.values(), key=lambda job: (self._rank(job, worker), job.arrival))
-        if chosen.urgency == Urgency.FILL:
+        if chosen.priority == Priority.FILL:
             self._turns[worker] = chosen.client
         return chosen
 
@@ -127,10 +127,10 @@ class Shares:
         if client in self._times:  # background work is nobody's
             self._times[client] += seconds
 
-    def _rank(self, job: Job, worker: int) -> float:
+    def _rank(self, job: Schedulable, worker: int) -> float:
         """Return its client's time, less what it may run ahead. The smallest is next."""
         ahead = 0.0
-        if job.urgency == Urgency.EDIT:
+        if job.priority == Priority.EDIT:
             ahead = self._edit_head_start_s
         elif job.client == self._turns.get(worker):
             ahead = self._turn_s
@@ -151,5 +151,5 @@ class Shares:
         return min(max(self._even, min(times)), max(times))
 
 
-def _order(job: Job) -> tuple[int, int]:
-    return job.urgency, job.arrival
+def _order(job: Schedulable) -> tuple[int, int]:
+    return job.priority, job.arrival

@@ -23,15 +23,15 @@ from inpaint_protos.sentences import DOMAIN, ERROR_INFO, RETRY_INFO
 from inpaint_protos.status.v1 import status_pb2
 
 from ..errors import (
-    DeadlinePassed,
-    InvalidRequest,
-    MalformedMessage,
-    NotFound,
+    DeadlineExceededError,
+    InvalidRequestError,
+    MalformedMessageError,
+    NotFoundError,
     RequestError,
-    TooMuch,
-    Unavailable,
-    UnknownMethod,
-    WrongModel,
+    ResourceExhaustedError,
+    UnavailableError,
+    UnknownMethodError,
+    WrongModelError,
 )
 from ..models.device import is_out_of_memory
 
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATUS: dict[type[RequestError], grpc.StatusCode] = {
-    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
-    MalformedMessage: grpc.StatusCode.INVALID_ARGUMENT,
-    NotFound: grpc.StatusCode.NOT_FOUND,
-    TooMuch: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    WrongModel: grpc.StatusCode.FAILED_PRECONDITION,
-    Unavailable: grpc.StatusCode.UNAVAILABLE,
-    UnknownMethod: grpc.StatusCode.UNIMPLEMENTED,
-    DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+    InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
+    MalformedMessageError: grpc.StatusCode.INVALID_ARGUMENT,
+    NotFoundError: grpc.StatusCode.NOT_FOUND,
+    ResourceExhaustedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    WrongModelError: grpc.StatusCode.FAILED_PRECONDITION,
+    UnavailableError: grpc.StatusCode.UNAVAILABLE,
+    UnknownMethodError: grpc.StatusCode.UNIMPLEMENTED,
+    DeadlineExceededError: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
 HEALTH = "/grpc.health.v1.Health/"
@@ -73,7 +73,7 @@ def status_of(error: BaseException) -> grpc.StatusCode:
     return grpc.StatusCode.INTERNAL
 
 
-def told_to_client(error: BaseException) -> RequestError:
+def client_message(error: BaseException) -> RequestError:
     """Return what the client is told. The details of what only we can understand go to the log."""
     if isinstance(error, RequestError):
         return error
@@ -186,14 +186,14 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             self._open += weight
             try:
                 if weight and self._open > self._max_calls:
-                    raise TooMuch("TOO_MANY_CALLS", limit=self._max_calls)
+                    raise ResourceExhaustedError("TOO_MANY_CALLS", limit=self._max_calls)
                 await method(requests, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
             except Exception as error:
                 if is_departure(error):
                     raise asyncio.CancelledError from None
-                await refuse(context, status_of(error), told_to_client(error))
+                await refuse(context, status_of(error), client_message(error))
             finally:
                 self._open -= weight
 
@@ -204,9 +204,9 @@ def read(message: Any) -> Any:
     """Return a message that came, or None at the end of a stream.
 
     Raises:
-        MalformedMessage: the bytes are none of the type that the method takes.
+        MalformedMessageError: the bytes are none of the type that the method takes.
     """
-    if isinstance(message, MalformedMessage):
+    if isinstance(message, MalformedMessageError):
         raise message
     return None if message is grpc.aio.EOF else message
 
@@ -218,7 +218,7 @@ def _reader(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         try:
             return deserialize(data)
         except DecodeError:
-            return MalformedMessage(deserialize)
+            return MalformedMessageError(deserialize)
 
     return reader
 
@@ -250,9 +250,9 @@ async def _only_message(context: Context, idle_s: float) -> Any:
         async with asyncio.timeout(idle_s):
             message = read(await context.read())
     except TimeoutError:
-        raise DeadlinePassed("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
+        raise DeadlineExceededError("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
     if message is None:
-        raise InvalidRequest("message", "is missing; this call takes one")
+        raise InvalidRequestError("message", "is missing; this call takes one")
     return message
 
 
@@ -263,6 +263,6 @@ async def _checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 def _unknown(name: str) -> Streaming:
     async def unknown(requests: AsyncIterator[bytes], context: Context) -> None:
-        raise UnknownMethod("UNKNOWN_METHOD", name=name)
+        raise UnknownMethodError("UNKNOWN_METHOD", name=name)
 
     return unknown

@@ -26,9 +26,9 @@ from inpaint_model.pipeline.style_mixing import Mixing
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..config import Limits
-from ..errors import InvalidRequest, TooMuch
-from ..filling.orders import EditOrder, FillOrder, PictureShape, Placing, SmoothChoice, SourceOrder
+from ..errors import InvalidRequestError, ResourceExhaustedError
 from ..filling.recipe_errors import recipe_in
+from ..filling.specs import CropGeometry, EditSpec, FillSpec, ImageHeader, SmoothChoice, SourceSpec
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
 MAX_OVERVIEW_SIDE = 512  # px
@@ -70,17 +70,17 @@ FRAME_MODE_NUMBERS = {
 # Headers
 
 
-def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
+def fill_spec(header: pb.FillHeader, limits: Limits) -> FillSpec:
     """Check everything that a FillHeader says about itself."""
-    placing = _placing(header, limits, "")
+    geometry = _crop_geometry(header, limits, "")
     seeds = _seeds(header, limits)
     if len(header.variants) > limits.max_variants:
-        raise InvalidRequest(
+        raise InvalidRequestError(
             "variants", f"{len(header.variants)} are too many; at most {limits.max_variants}"
         )
-    return FillOrder(
-        placing=placing,
-        context=_context(header, limits, placing),
+    return FillSpec(
+        geometry=geometry,
+        context=_context(header, limits, geometry),
         overview=_overview(header, limits),
         model=header.model,
         seeds=seeds,
@@ -97,31 +97,31 @@ def fill_order(header: pb.FillHeader, limits: Limits) -> FillOrder:
         frame=_frame_choice(header),
         blending=_blending(header.blending),
         smooth=_smooth(header.smooth),
-        output_dtype=_output_dtype(header.output_sample_type) or placing.crop.dtype,
+        output_dtype=_output_dtype(header.output_sample_type) or geometry.crop.dtype,
         accepts_chunks=header.accepts_chunks,
     )
 
 
-def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
+def edit_spec(header: pb.EditHeader, limits: Limits) -> EditSpec:
     """Check everything that an EditHeader says about itself."""
     if not header.session_id and not header.HasField("source"):
-        raise InvalidRequest("session_id", "is empty; give a session or a source")
+        raise InvalidRequestError("session_id", "is empty; give a session or a source")
     if len(header.session_id) > 64:
-        raise InvalidRequest("session_id", "is not an id that a fill returned")
+        raise InvalidRequestError("session_id", "is not an id that a fill returned")
     source = header.source
     if header.HasField("source"):
         if not source.recipe:
-            raise InvalidRequest("source.recipe", "is empty")
+            raise InvalidRequestError("source.recipe", "is empty")
         if not 0 < len(source.attachment) <= MAX_ATTACHMENT_BYTES:
-            raise InvalidRequest("source.attachment", f"has {len(source.attachment)} bytes")
+            raise InvalidRequestError("source.attachment", f"has {len(source.attachment)} bytes")
         if source.HasField("crop") != source.HasField("hole"):
-            raise InvalidRequest("source", "has only one of crop and hole; give both or none")
-    return EditOrder(
+            raise InvalidRequestError("source", "has only one of crop and hole; give both or none")
+    return EditSpec(
         session_id=header.session_id,
-        source=SourceOrder(
+        source=SourceSpec(
             source.recipe,
             source.attachment,
-            _placing(source, limits, "source.") if source.HasField("crop") else None,
+            _crop_geometry(source, limits, "source.") if source.HasField("crop") else None,
         )
         if header.HasField("source")
         else None,
@@ -136,27 +136,29 @@ def edit_order(header: pb.EditHeader, limits: Limits) -> EditOrder:
     )
 
 
-def _placing(message: pb.FillHeader | pb.RecipeSource, limits: Limits, prefix: str) -> Placing:
+def _crop_geometry(
+    message: pb.FillHeader | pb.RecipeSource, limits: Limits, prefix: str
+) -> CropGeometry:
     """Crop, hole, crop_box and document, which FillHeader and RecipeSource share."""
     crop = _picture(message.crop, prefix + "crop", limits)
     hole = _picture(message.hole, prefix + "hole", limits)
     if hole.channels != 1:
-        raise InvalidRequest(hole.field + ".channels", f"is {hole.channels}; a hole has 1")
+        raise InvalidRequestError(hole.field + ".channels", f"is {hole.channels}; a hole has 1")
     if hole.dtype != DTYPES[pb.SAMPLE_TYPE_U8]:
-        raise InvalidRequest(hole.field + ".sample_type", "must be U8")
+        raise InvalidRequestError(hole.field + ".sample_type", "must be U8")
     for name in ("width", "height"):
         if getattr(hole, name) != getattr(crop, name):
-            raise InvalidRequest(
+            raise InvalidRequestError(
                 f"{hole.field}.{name}",
                 f"is {getattr(hole, name)}, but crop.{name} is {getattr(crop, name)}",
             )
     if not message.HasField("crop_box"):
-        raise InvalidRequest(prefix + "crop_box", "is missing")
+        raise InvalidRequestError(prefix + "crop_box", "is missing")
     if not message.HasField("document"):
-        raise InvalidRequest(prefix + "document", "is missing")
+        raise InvalidRequestError(prefix + "document", "is missing")
     document = message.document.width, message.document.height
     if not all(1 <= side <= MAX_DOCUMENT_SIDE for side in document):
-        raise InvalidRequest(
+        raise InvalidRequestError(
             prefix + "document",
             f"{document[0]} x {document[1]} px is not within 1..{MAX_DOCUMENT_SIDE}",
         )
@@ -164,31 +166,33 @@ def _placing(message: pb.FillHeader | pb.RecipeSource, limits: Limits, prefix: s
         message.crop_box.x, message.crop_box.y, message.crop_box.width, message.crop_box.height
     )
     if (box.width, box.height) != (crop.width, crop.height):
-        raise InvalidRequest(
+        raise InvalidRequestError(
             prefix + "crop_box",
             f"is {box.width} x {box.height} px, but crop is {crop.width} x {crop.height}",
         )
     if box.x < 0 or box.y < 0 or box.right > document[0] or box.bottom > document[1]:
-        raise InvalidRequest(
+        raise InvalidRequestError(
             prefix + "crop_box", f"reaches outside the document of {document[0]} x {document[1]} px"
         )
-    return Placing(crop, hole, box, document)
+    return CropGeometry(crop, hole, box, document)
 
 
-def _picture(message: pb.Picture, field: str, limits: Limits) -> PictureShape:
+def _picture(message: pb.Picture, field: str, limits: Limits) -> ImageHeader:
     if message.channels not in (1, 3, 4):
-        raise InvalidRequest(field + ".channels", f"is {message.channels}; must be 1, 3 or 4")
+        raise InvalidRequestError(field + ".channels", f"is {message.channels}; must be 1, 3 or 4")
     if message.sample_type not in DTYPES:
-        raise InvalidRequest(field + ".sample_type", "must be U8, U16, F16 or F32")
+        raise InvalidRequestError(field + ".sample_type", "must be U8, U16, F16 or F32")
     if message.transfer not in pb.Transfer.values():
-        raise InvalidRequest(field + ".transfer", "must be SRGB or LINEAR")
+        raise InvalidRequestError(field + ".transfer", "must be SRGB or LINEAR")
     for name in ("width", "height"):
         side = getattr(message, name)
         if side < 1:
-            raise InvalidRequest(f"{field}.{name}", "is 0; must be at least 1")
+            raise InvalidRequestError(f"{field}.{name}", "is 0; must be at least 1")
         if side > limits.max_side:
-            raise TooMuch("PICTURE_SIDE", field=f"{field}.{name}", side=side, limit=limits.max_side)
-    shape = PictureShape(
+            raise ResourceExhaustedError(
+                "PICTURE_SIDE", field=f"{field}.{name}", side=side, limit=limits.max_side
+            )
+    shape = ImageHeader(
         field,
         message.width,
         message.height,
@@ -197,12 +201,12 @@ def _picture(message: pb.Picture, field: str, limits: Limits) -> PictureShape:
         message.transfer == pb.TRANSFER_LINEAR,
     )
     if shape.num_bytes > limits.max_picture_bytes:
-        raise TooMuch(
+        raise ResourceExhaustedError(
             "PICTURE_BYTES", field=field, bytes=shape.num_bytes, limit=limits.max_picture_bytes
         )
     num_bytes = len(message.data)
     if num_bytes not in (0, shape.num_bytes):
-        raise InvalidRequest(
+        raise InvalidRequestError(
             field + ".data",
             f"has {num_bytes} bytes; {shape.width} x {shape.height} px of "
             f"{shape.channels} x {shape.dtype.itemsize} bytes make {shape.num_bytes}",
@@ -210,12 +214,12 @@ def _picture(message: pb.Picture, field: str, limits: Limits) -> PictureShape:
     return shape
 
 
-def _overview(header: pb.FillHeader, limits: Limits) -> PictureShape | None:
+def _overview(header: pb.FillHeader, limits: Limits) -> ImageHeader | None:
     if not header.HasField("overview"):
         return None
     shape = _picture(header.overview, "overview", limits)
     if max(shape.width, shape.height) > MAX_OVERVIEW_SIDE:
-        raise InvalidRequest(
+        raise InvalidRequestError(
             "overview",
             f"is {shape.width} x {shape.height} px; its longest side is at most "
             f"{MAX_OVERVIEW_SIDE} px",
@@ -223,28 +227,30 @@ def _overview(header: pb.FillHeader, limits: Limits) -> PictureShape | None:
     return shape
 
 
-def _context(header: pb.FillHeader, limits: Limits, placing: Placing) -> DocumentPicture | None:
+def _context(
+    header: pb.FillHeader, limits: Limits, geometry: CropGeometry
+) -> DocumentPicture | None:
     """Return what lies around the crop, which came with the header."""
     if not header.HasField("context"):
         return None
     shape = _picture(header.context, "context", limits)
     if max(shape.width, shape.height) > MAX_CONTEXT_SIDE:
-        raise InvalidRequest(
+        raise InvalidRequestError(
             shape.field,
             f"is {shape.width} x {shape.height} px; its longest side is at most "
             f"{MAX_CONTEXT_SIDE} px",
         )
     if not header.context.data:
-        raise InvalidRequest(shape.field + ".data", "is empty; this picture is never chunked")
+        raise InvalidRequestError(shape.field + ".data", "is empty; this picture is never chunked")
     if not header.HasField("context_box"):
-        raise InvalidRequest("context_box", "is missing")
-    box, document = header.context_box, placing.document
+        raise InvalidRequestError("context_box", "is missing")
+    box, document = header.context_box, geometry.document
     if min(box.x, box.y) < 0 or box.x + box.width > document[0] or box.y + box.height > document[1]:
-        raise InvalidRequest(
+        raise InvalidRequestError(
             "context_box", f"reaches outside the document of {document[0]} x {document[1]} px"
         )
     if shape.width > box.width or shape.height > box.height:
-        raise InvalidRequest("context_box", "is smaller than context, px for px")
+        raise InvalidRequestError("context_box", "is smaller than context, px for px")
     return DocumentPicture(
         pixels=shape.pixels(header.context.data),
         linear=shape.linear,
@@ -257,12 +263,14 @@ def _context(header: pb.FillHeader, limits: Limits, placing: Placing) -> Documen
 def _seeds(header: pb.FillHeader, limits: Limits) -> tuple[int, ...]:
     count = header.count or max(len(header.seeds), 1)
     if max(count, len(header.seeds)) > limits.max_seeds:
-        raise InvalidRequest(
+        raise InvalidRequestError(
             "seeds", f"{max(count, len(header.seeds))} are too many; at most {limits.max_seeds}"
         )
     if len(header.seeds) > 1:
         if count != len(header.seeds):
-            raise InvalidRequest("count", f"is {count}, but there are {len(header.seeds)} seeds")
+            raise InvalidRequestError(
+                "count", f"is {count}, but there are {len(header.seeds)} seeds"
+            )
         return tuple(header.seeds)
     first = header.seeds[0] if header.seeds else secrets.randbits(32)
     return seed_sequence(first, count)
@@ -275,15 +283,15 @@ def _frame_choice(header: pb.FillHeader) -> FrameChoice:
     if mode == pb.FRAME_MODE_BOX:
         return "box"
     if mode != pb.FRAME_MODE_EXPLICIT:
-        raise InvalidRequest("frame_mode", f"{mode} is unknown")
+        raise InvalidRequestError("frame_mode", f"{mode} is unknown")
     if not header.HasField("frame"):
-        raise InvalidRequest("frame", "is missing; frame_mode EXPLICIT needs it")
+        raise InvalidRequestError("frame", "is missing; frame_mode EXPLICIT needs it")
     return _frame(header.frame, "frame")
 
 
 def _smooth(number: int) -> SmoothChoice:
     if number not in SMOOTH_CHOICES:
-        raise InvalidRequest("smooth", "must be AUTO, ALWAYS or NEVER")
+        raise InvalidRequestError("smooth", "must be AUTO, ALWAYS or NEVER")
     return SMOOTH_CHOICES[number]
 
 
@@ -293,13 +301,13 @@ def _psi(value: float) -> float:
 
 def _edits(messages: Sequence[pb.Edit], field: str) -> Edits:
     if len(messages) > MAX_EDITS:
-        raise InvalidRequest(field, f"{len(messages)} are too many; at most {MAX_EDITS}")
+        raise InvalidRequestError(field, f"{len(messages)} are too many; at most {MAX_EDITS}")
     edits: dict[str, float] = {}
     for k, message in enumerate(messages):
         if not message.name:
-            raise InvalidRequest(f"{field}[{k}].name", "is empty")
+            raise InvalidRequestError(f"{field}[{k}].name", "is empty")
         if message.name in edits:
-            raise InvalidRequest(f"{field}[{k}].name", f"{message.name!r} is given twice")
+            raise InvalidRequestError(f"{field}[{k}].name", f"{message.name!r} is given twice")
         edits[message.name] = _number(
             message.value, f"{field}[{k}].value", -MAX_EDIT_VALUE, MAX_EDIT_VALUE
         )
@@ -314,7 +322,7 @@ def _mixing(message: pb.Mixing, limits: Limits) -> Mixing:
             other = read_recipe(message.recipe)
         return Mixing(other, levels or tuple(LEVELS.values()), amount)
     if message.recipe:
-        raise InvalidRequest("mixing", "has both recipe and picture; give one of them")
+        raise InvalidRequestError("mixing", "has both recipe and picture; give one of them")
     fine = (LEVELS[pb.STYLE_LEVEL_COLOURS],)
     return Mixing(_mixed_picture(message, limits), levels or fine, amount)
 
@@ -323,18 +331,18 @@ def _mixed_picture(message: pb.Mixing, limits: Limits) -> DocumentPicture:
     """Return a picture that came with the header, and where it lies in the document."""
     shape = _picture(message.picture, "mixing.picture", limits)
     if max(shape.width, shape.height) > MAX_MIXED_SIDE:
-        raise InvalidRequest(
+        raise InvalidRequestError(
             shape.field,
             f"is {shape.width} x {shape.height} px; reduce it to at most {MAX_MIXED_SIDE} px",
         )
     if not message.picture.data:
-        raise InvalidRequest(shape.field + ".data", "is empty; this picture is never chunked")
+        raise InvalidRequestError(shape.field + ".data", "is empty; this picture is never chunked")
     if not message.HasField("picture_box"):
-        raise InvalidRequest("mixing.picture_box", "is missing")
+        raise InvalidRequestError("mixing.picture_box", "is missing")
     box = message.picture_box
     for name, side in (("width", shape.width), ("height", shape.height)):
         if not side <= getattr(box, name) <= MAX_DOCUMENT_SIDE:
-            raise InvalidRequest(
+            raise InvalidRequestError(
                 f"mixing.picture_box.{name}",
                 f"is {getattr(box, name)}; must lie within {side} (the picture's own) and "
                 f"{MAX_DOCUMENT_SIDE}",
@@ -350,7 +358,9 @@ def _mixed_picture(message: pb.Mixing, limits: Limits) -> DocumentPicture:
 def _levels(numbers: Sequence[int]) -> tuple[str, ...]:
     for k, number in enumerate(numbers):
         if number not in LEVELS:
-            raise InvalidRequest(f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLORS")
+            raise InvalidRequestError(
+                f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLORS"
+            )
     return tuple(name for number, name in LEVELS.items() if number in numbers)
 
 
@@ -370,7 +380,7 @@ def _blending(message: pb.Blending) -> BlendSettings:
 
 def _number(value: float, field: str, low: float, high: float) -> float:
     if not math.isfinite(value) or not low <= value <= high:
-        raise InvalidRequest(field, f"is {value:g}; must lie within {low:g}..{high:g}")
+        raise InvalidRequestError(field, f"is {value:g}; must lie within {low:g}..{high:g}")
     return value
 
 
@@ -378,7 +388,7 @@ def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
     if sample_type == pb.SAMPLE_TYPE_UNSPECIFIED:
         return None
     if sample_type not in DTYPES:
-        raise InvalidRequest("output_sample_type", "must be U8, U16, F16 or F32")
+        raise InvalidRequestError("output_sample_type", "must be U8, U16, F16 or F32")
     return DTYPES[sample_type]
 
 
@@ -387,30 +397,30 @@ def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
 
 
 def document_picture(
-    placing: Placing, crop: bytes | bytearray, context: DocumentPicture | None = None
+    geometry: CropGeometry, crop: bytes | bytearray, context: DocumentPicture | None = None
 ) -> DocumentPicture:
     """Return the crop, with what lies around it, as the model's pipeline takes it."""
     return DocumentPicture(
-        pixels=placing.crop.pixels(crop),
-        linear=placing.crop.linear,
-        origin=(placing.box.x, placing.box.y),
-        size=placing.document,
+        pixels=geometry.crop.pixels(crop),
+        linear=geometry.crop.linear,
+        origin=(geometry.box.x, geometry.box.y),
+        size=geometry.document,
         context=context,
     )
 
 
 def overview_picture(
-    shape: PictureShape, data: bytes | bytearray, document: tuple[int, int]
+    shape: ImageHeader, data: bytes | bytearray, document: tuple[int, int]
 ) -> DocumentPicture:
     """Return the overview: the whole document, smaller."""
     return DocumentPicture.overview(shape.pixels(data), document, shape.linear)
 
 
-def hole(placing: Placing, data: bytes | bytearray) -> Hole:
-    """Return the selection, where the crop lies; InvalidRequest if nothing is selected."""
-    selection = Hole(placing.hole.pixels(data)[..., 0], (placing.box.x, placing.box.y))
+def hole(geometry: CropGeometry, data: bytes | bytearray) -> Hole:
+    """Return the selection, where the crop lies; InvalidRequestError if nothing is selected."""
+    selection = Hole(geometry.hole.pixels(data)[..., 0], (geometry.box.x, geometry.box.y))
     if selection.bounds is None:
-        raise InvalidRequest.because(placing.hole.field, RefusalError("NOTHING_SELECTED"))
+        raise InvalidRequestError.because(geometry.hole.field, RefusalError("NOTHING_SELECTED"))
     return selection
 
 

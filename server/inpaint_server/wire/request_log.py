@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import Unavailable
+from ..errors import UnavailableError
 from .interceptor import is_departure, status_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 @dataclass
-class Account:
+class LoggedRequest:
     """What is known of one request, filled in while it runs."""
 
     method: str
@@ -33,7 +33,7 @@ class Account:
     candidates: int = 0
 
 
-class Accounts:
+class RequestLog:
     """All requests since the start."""
 
     def __init__(self) -> None:
@@ -53,17 +53,17 @@ class Accounts:
         return self.requests.total()
 
     @asynccontextmanager
-    async def open(self, method: str, context: Context) -> AsyncIterator[Account]:
+    async def open(self, method: str, context: Context) -> AsyncIterator[LoggedRequest]:
         """Account for one request, whatever becomes of it. Unavailable while draining."""
-        account = Account(method)
+        logged = LoggedRequest(method)
         began = time.monotonic()
         status = "OK"
         self.running += 1
         self._idle.clear()
         try:
             if self._draining:
-                raise Unavailable("STOPPING")
-            yield account
+                raise UnavailableError("STOPPING")
+            yield logged
         except BaseException as error:
             status = _departure(context) if is_departure(error) else status_of(error).name
             raise
@@ -71,7 +71,7 @@ class Accounts:
             self.running -= 1
             if not self.running:
                 self._idle.set()
-            self._close(account, status, time.monotonic() - began, context)
+            self._close(logged, status, time.monotonic() - began, context)
 
     async def drain(self) -> None:
         """Refuse new requests from now on, and wait for the end of those that run."""
@@ -80,33 +80,33 @@ class Accounts:
 
     def refused(self, method: str, context: Context) -> None:
         """A call that was turned away for its token: counted, and logged unless there are many."""
-        account = Account(method)
+        logged = LoggedRequest(method)
         before = self._refusals.passed()
         if before:
-            account.facts["not_logged"] = before
-        self._close(account, "UNAUTHENTICATED", 0.0, context, is_logged=before is not None)
+            logged.facts["not_logged"] = before
+        self._close(logged, "UNAUTHENTICATED", 0.0, context, is_logged=before is not None)
 
     def _close(
         self,
-        account: Account,
+        logged: LoggedRequest,
         status: str,
         seconds: float,
         context: Context,
         *,
         is_logged: bool = True,
     ) -> None:
-        self.requests[account.method, status] += 1
-        self.candidates += account.candidates
-        if account.method == "Fill" and status != "UNAUTHENTICATED":
+        self.requests[logged.method, status] += 1
+        self.candidates += logged.candidates
+        if logged.method == "Fill" and status != "UNAUTHENTICATED":
             self.duration_sum_s += seconds
             self.durations[next((b for b in BUCKETS_S if seconds <= b), float("inf"))] += 1
         if not is_logged:
             return
         facts = {
-            "request": account.method,
+            "request": logged.method,
             "status": status,
-            **account.facts,
-            "candidates": account.candidates,
+            **logged.facts,
+            "candidates": logged.candidates,
             "total_ms": round(seconds * 1000, 1),
             "peer": context.peer(),
         }

@@ -21,30 +21,30 @@ from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 
 from .. import __version__
 from ..config import ServerConfig
-from ..errors import DeadlinePassed, InvalidRequest, NotFound
+from ..errors import DeadlineExceededError, InvalidRequestError, NotFoundError
 from ..filling.filling import (
+    Encoded,
     Event,
-    Placed,
     ServedSession,
     edit_steps,
     fill_steps,
 )
-from ..filling.orders import EditOrder, FillOrder, SourceOrder
 from ..filling.prices import Price, price_of_edit, price_of_fill, price_of_source
 from ..filling.recipe_errors import recipe_in
 from ..filling.sessions import SessionCache
+from ..filling.specs import EditSpec, FillSpec, SourceSpec
 from ..models.device import device_names
 from ..models.device_models import DeviceModels
-from ..models.registry import Entry, ModelRegistry
+from ..models.registry import ModelRegistry, RegisteredModel
 from ..scheduling.admission import Admission, Reservation
-from ..scheduling.engine import Engine, Steps, Ticket
-from ..scheduling.shares import Urgency
+from ..scheduling.engine import Engine, Job, Steps
+from ..scheduling.shares import Priority
 from ..scheduling.work_marker import Killed, WorkMarker
 from . import parsing
 from .clients import client_of
 from .limits import limits_message
 from .messages import candidate_event, frames_chosen, in_chunks
-from .request_log import Account, Accounts
+from .request_log import LoggedRequest, RequestLog
 from .uploads import Complete, first_message, receive_pictures
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Parts:
     sessions: SessionCache
     admission: Admission
     pixels: Executor  # threads for conversion and blending
-    accounts: Accounts
+    request_log: RequestLog
     marker: WorkMarker
     killed: Killed | None  # how the daemon before this one ended
 
@@ -86,59 +86,59 @@ class InpaintService(pb_grpc.InpaintServicer):
         self, requests: AsyncIterator[pb.FillRequest], context: Context
     ) -> None:
         """Frames, candidates and variants of one hole, each as soon as it is there."""
-        async with self._parts.accounts.open("Fill", context) as account:
+        async with self._parts.request_log.open("Fill", context) as logged:
             header = await first_message(context, pb.FillHeader, self._config.idle_s)
-            order = parsing.fill_order(header, self._limits)
-            names = {name for edits in (order.edits, *order.variants) for name in edits}
-            choices = self._parts.models.choices(order.model, names)
-            crop = order.placing.crop
-            account.facts.update(
+            spec = parsing.fill_spec(header, self._limits)
+            names = {name for edits in (spec.edits, *spec.variants) for name in edits}
+            choices = self._parts.models.candidate_models(spec.model, names)
+            crop = spec.geometry.crop
+            logged.facts.update(
                 model=choices[0].name,  # another one may turn out to suit the frame better
                 crop=f"{crop.width}x{crop.height}x{crop.channels}",
-                seeds=len(order.seeds),
-                variants=len(order.variants),
+                seeds=len(spec.seeds),
+                variants=len(spec.variants),
             )
             client = client_of(context)
             self._parts.engine.check_room(
                 client=client
             )  # told before the pictures are on their way
             resolution = max(choice.info.resolution for choice in choices)
-            price = price_of_fill(order, resolution, _inline_bytes(header))
+            price = price_of_fill(spec, resolution, _inline_bytes(header))
             session_id = SessionCache.new_id()
-            async with self._room(price, Urgency.FILL, session_id, account) as memory:
-                pictures = await self._pictures(context, header, order)
+            async with self._room(price, Priority.FILL, session_id, logged) as memory:
+                pictures = await self._pictures(context, header, spec)
                 bounds = pictures[1].bounds
                 assert bounds is not None  # `parsing.hole` refused it
                 memory.shrink(price.of_hole(bounds).total)
-                ticket, position = self._parts.engine.submit(
-                    lambda models: fill_steps(models, choices, order, *pictures),
-                    Urgency.FILL,
+                job, position = self._parts.engine.submit(
+                    lambda models: fill_steps(models, choices, spec, *pictures),
+                    Priority.FILL,
                     _deadline(context),
                     client=client,
                 )
-                total = len(order.seeds) * (1 + len(order.variants))
+                total = len(spec.seeds) * (1 + len(spec.variants))
                 with Complete(context) as answers:
                     await self._answer(
-                        ticket,
+                        job,
                         position,
                         session_id,
                         total,
                         answers,
-                        account,
-                        accepts_chunks=order.accepts_chunks,
+                        logged,
+                        accepts_chunks=spec.accepts_chunks,
                     )
 
     async def _pictures(
-        self, context: Context, header: pb.FillHeader, order: FillOrder
+        self, context: Context, header: pb.FillHeader, spec: FillSpec
     ) -> tuple[DocumentPicture, Hole, DocumentPicture | None]:
         """Crop, hole and overview, once all their bytes are here."""
-        inline = [getattr(header, shape.field).data for shape in order.shapes]
-        data = await receive_pictures(context, order.shapes, inline, self._config.idle_s)
-        placing, overview = order.placing, order.overview
+        inline = [getattr(header, shape.field).data for shape in spec.shapes]
+        data = await receive_pictures(context, spec.shapes, inline, self._config.idle_s)
+        geometry, overview = spec.geometry, spec.overview
         return (
-            parsing.document_picture(placing, data[0], order.context),
-            await self._in_thread(parsing.hole, placing, data[1]),
-            parsing.overview_picture(overview, data[2], placing.document) if overview else None,
+            parsing.document_picture(geometry, data[0], spec.context),
+            await self._in_thread(parsing.hole, geometry, data[1]),
+            parsing.overview_picture(overview, data[2], geometry.document) if overview else None,
         )
 
     # -- Edit -----------------------------------------------------------------------------------
@@ -147,117 +147,119 @@ class InpaintService(pb_grpc.InpaintServicer):
         self, requests: AsyncIterator[pb.EditRequest], context: Context
     ) -> None:
         """One candidate again, with changes: from its session, or from recipe and attachment."""
-        async with self._parts.accounts.open("Edit", context) as account:
+        async with self._parts.request_log.open("Edit", context) as logged:
             header = await first_message(context, pb.EditHeader, self._config.idle_s)
-            order = parsing.edit_order(header, self._limits)
-            served = self._parts.sessions.get(order.session_id) if order.session_id else None
+            spec = parsing.edit_spec(header, self._limits)
+            served = self._parts.sessions.get(spec.session_id) if spec.session_id else None
             if served is not None:
-                known = price_of_edit(served, order)
-                async with self._room(known, Urgency.EDIT, order.session_id, account):
-                    await self._edit(served, order, order.index, order.session_id, context, account)
+                known = price_of_edit(served, spec)
+                async with self._room(known, Priority.EDIT, spec.session_id, logged):
+                    await self._edit(served, spec, spec.index, spec.session_id, context, logged)
                 return
-            if order.source is None:
-                raise NotFound("session", order.session_id)
-            self._parts.engine.check_room(Urgency.EDIT, client_of(context))
+            if spec.source is None:
+                raise NotFoundError("session", spec.session_id)
+            self._parts.engine.check_room(Priority.EDIT, client_of(context))
             session_id = SessionCache.new_id()
             resolution = max(e.info.resolution for e in self._parts.models.entries.values())
-            price = price_of_source(order.source, order, resolution, _inline_bytes(header.source))
-            async with self._room(price, Urgency.EDIT, session_id, account) as memory:
-                placing = order.source.placing
-                shapes = [placing.crop, placing.hole] if placing else []
-                inline = [header.source.crop.data, header.source.hole.data] if placing else []
+            price = price_of_source(spec.source, spec, resolution, _inline_bytes(header.source))
+            async with self._room(price, Priority.EDIT, session_id, logged) as memory:
+                geometry = spec.source.geometry
+                shapes = [geometry.crop, geometry.hole] if geometry else []
+                inline = [header.source.crop.data, header.source.hole.data] if geometry else []
                 data = await receive_pictures(context, shapes, inline, self._config.idle_s)
-                served = await self._in_thread(self._reopened, order.source, data)
+                served = await self._in_thread(self._reopened, spec.source, data)
                 bounds = served.session.hole.bounds
-                if bounds is not None and order.source.placing is not None:
+                if bounds is not None and spec.source.geometry is not None:
                     memory.shrink(price.of_hole(bounds).total)
-                await self._edit(served, order, 0, session_id, context, account)
+                await self._edit(served, spec, 0, session_id, context, logged)
 
     @asynccontextmanager
     async def _room(
-        self, price: Price | int, urgency: Urgency, session_id: str, account: Account
+        self, price: Price | int, priority: Priority, session_id: str, logged: LoggedRequest
     ) -> AsyncIterator[Reservation]:
         """Room for a request as long as it runs; its pictures may still have to come."""
         if isinstance(price, Price):
             room = self._admission.open(
                 price.total,
-                urgency,
+                priority,
                 present=price.present,
                 session_id=session_id,
                 too_large=price.refusal,
             )
         else:
-            room = self._admission.open(price, urgency, session_id=session_id)
+            room = self._admission.open(price, priority, session_id=session_id)
         async with room as memory:
-            with self._parts.marker.during(account.method, account.facts):
+            with self._parts.marker.during(logged.method, logged.facts):
                 yield memory
 
-    def _reopened(self, source: SourceOrder, data: list[bytes | bytearray]) -> ServedSession:
+    def _reopened(self, source: SourceSpec, data: list[bytes | bytearray]) -> ServedSession:
         """The session of a recipe, for the picture sent with it or for its attachment's."""
         with recipe_in("source.recipe"):
             recipe = read_recipe(source.recipe)
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
         picture = hole = None
         dtype = np.dtype(np.uint8)
-        if source.placing:
-            picture = parsing.document_picture(source.placing, data[0])
-            hole = parsing.hole(source.placing, data[1])
-            dtype = source.placing.crop.dtype
+        if source.geometry:
+            picture = parsing.document_picture(source.geometry, data[0])
+            hole = parsing.hole(source.geometry, data[1])
+            dtype = source.geometry.crop.dtype
         try:
             with recipe_in("source.recipe"):
                 session = reopened(recipe, source.attachment, entry.info, picture, hole)
         except AttachmentError as error:
-            raise InvalidRequest("source.attachment", error.reason, "UNUSABLE_RECIPE") from None
+            raise InvalidRequestError(
+                "source.attachment", error.reason, "UNUSABLE_RECIPE"
+            ) from None
         except ValueError as error:
-            raise InvalidRequest.because("source.hole", error) from error
+            raise InvalidRequestError.because("source.hole", error) from error
         return ServedSession(entry, session, dtype)
 
     async def _edit(
         self,
         served: ServedSession,
-        order: EditOrder,
+        spec: EditSpec,
         index: int,
         session_id: str,
         context: Context,
-        account: Account,
+        logged: LoggedRequest,
     ) -> None:
-        self._parts.models.check_edits(served.entry, order.edits)
-        account.facts.update(model=served.entry.name, session=session_id[:6])
+        self._parts.models.check_edits(served.entry, spec.edits)
+        logged.facts.update(model=served.entry.name, session=session_id[:6])
         session = served.session
         shown = replace(
             served,
-            session=replace(session, blending=order.blending or session.blending),
-            output_dtype=order.output_dtype or served.output_dtype,
+            session=replace(session, blending=spec.blending or session.blending),
+            output_dtype=spec.output_dtype or served.output_dtype,
         )
-        ticket, position = self._parts.engine.submit(
-            lambda models: edit_steps(models, served, index, order),
-            Urgency.EDIT,
+        job, position = self._parts.engine.submit(
+            lambda models: edit_steps(models, served, index, spec),
+            Priority.EDIT,
             _deadline(context),
             served.home,
             client_of(context),
         )
         with Complete(context) as answers:
             await self._answer(
-                ticket,
+                job,
                 position,
                 session_id,
                 1,
                 answers,
-                account,
+                logged,
                 shown,
-                accepts_chunks=order.accepts_chunks,
+                accepts_chunks=spec.accepts_chunks,
             )
 
     # -- Answers --------------------------------------------------------------------------------
 
     async def _answer(
         self,
-        ticket: Ticket[DeviceModels, Event],
+        job: Job[DeviceModels, Event],
         position: int,
         session_id: str,
         total: int,
         context: Complete,
-        account: Account,
+        logged: LoggedRequest,
         shown: ServedSession | None = None,
         *,
         accepts_chunks: bool = False,
@@ -272,11 +274,11 @@ class InpaintService(pb_grpc.InpaintServicer):
             accepted = pb.Accepted(session_id=session_id, queue_position=position)
             await self._send(context, pb.FillEvent(accepted=accepted))
             kept, answered = None, shown
-            async for event in ticket.results():
-                if isinstance(event, Placed):
+            async for event in job.results():
+                if isinstance(event, Encoded):
                     self._parts.sessions.put(session_id, event.served)
                     kept, answered = event.served.session, shown or event.served
-                    account.facts["model"] = answered.entry.name
+                    logged.facts["model"] = answered.entry.name
                     timings.encode_ms = 1000 * event.encode_s
                     for frame in frames_chosen(answered, event.smooth):
                         await self._send(context, pb.FillEvent(frame_chosen=frame))
@@ -296,21 +298,21 @@ class InpaintService(pb_grpc.InpaintServicer):
                         candidate.candidate.attachment = attachment
                     for part in in_chunks(candidate) if accepts_chunks else (candidate,):
                         await self._send(context, part)
-                    account.candidates += 1
-                    if account.candidates == 1:
-                        timings.first_candidate_ms = _ms_since(ticket.started)
-                    progress = pb.Progress(done=account.candidates, total=total)
+                    logged.candidates += 1
+                    if logged.candidates == 1:
+                        timings.first_candidate_ms = _ms_since(job.started)
+                    progress = pb.Progress(done=logged.candidates, total=total)
                     await self._send(context, pb.FillEvent(progress=progress))
-            timings.queue_ms = 1000 * ((ticket.started or ticket.submitted) - ticket.submitted)
-            timings.total_ms = _ms_since(ticket.started)
-            account.facts.update(
+            timings.queue_ms = 1000 * ((job.started or job.submitted) - job.submitted)
+            timings.total_ms = _ms_since(job.started)
+            logged.facts.update(
                 queue_ms=round(timings.queue_ms, 1),
                 encode_ms=round(timings.encode_ms, 1),
                 first_candidate_ms=round(timings.first_candidate_ms, 1),
             )
             await self._send(context, pb.FillEvent(done=pb.Done(timings=timings)))
         finally:
-            ticket.cancel()
+            job.cancel()
 
     async def _send(self, context: Complete, event: pb.FillEvent) -> None:
         try:
@@ -318,7 +320,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 await context.write(event)
         except TimeoutError:
             seconds = f"{self._config.idle_s:.0f}"
-            raise DeadlinePassed("CLIENT_READ_NOTHING", seconds=seconds) from None
+            raise DeadlineExceededError("CLIENT_READ_NOTHING", seconds=seconds) from None
 
     async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         loop = asyncio.get_running_loop()
@@ -332,7 +334,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         """Return what this daemon is and can do."""
         parts = self._parts
         devices = [home.device for home in parts.engine.homes]
-        async with parts.accounts.open("Info", context):
+        async with parts.request_log.open("Info", context):
             return pb.InfoResponse(
                 version=__version__,
                 device=device_names(devices),
@@ -350,7 +352,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     def _activity(self) -> pb.Activity:
         engine = self._parts.engine
         return pb.Activity(
-            calls=self._parts.accounts.running,
+            calls=self._parts.request_log.running,
             busy_workers=engine.busy_workers,
             workers=engine.workers,
             sessions=len(self._parts.sessions),
@@ -362,15 +364,15 @@ class InpaintService(pb_grpc.InpaintServicer):
         self, request: pb.LoadModelRequest, context: Context
     ) -> pb.LoadModelResponse:
         """Bring a model into the memory of every device."""
-        async with self._parts.accounts.open("LoadModel", context) as account:
+        async with self._parts.request_log.open("LoadModel", context) as logged:
             entry = self._parts.models.find(request.name)
-            account.facts.update(model=entry.name)
+            logged.facts.update(model=entry.name)
 
             def steps(models: DeviceModels) -> Steps[None]:
                 models.use(entry)
                 yield None
 
-            with self._parts.marker.during("LoadModel", account.facts):
+            with self._parts.marker.during("LoadModel", logged.facts):
                 await self._everywhere(steps, context)
             return pb.LoadModelResponse(model=self._model_message(entry))
 
@@ -378,9 +380,9 @@ class InpaintService(pb_grpc.InpaintServicer):
         self, request: pb.UnloadModelRequest, context: Context
     ) -> pb.UnloadModelResponse:
         """Free a model's memory on every device."""
-        async with self._parts.accounts.open("UnloadModel", context) as account:
+        async with self._parts.request_log.open("UnloadModel", context) as logged:
             entry = self._parts.models.find(request.name)
-            account.facts.update(model=entry.name)
+            logged.facts.update(model=entry.name)
 
             def steps(models: DeviceModels) -> Steps[bool]:
                 yield models.unload(entry)
@@ -392,16 +394,16 @@ class InpaintService(pb_grpc.InpaintServicer):
     ) -> list[T]:
         """Everything that the steps yield, on all devices; given up if the client is."""
         engine, deadline, client = self._parts.engine, _deadline(context), client_of(context)
-        tickets: list[Ticket[DeviceModels, T]] = []
+        jobs: list[Job[DeviceModels, T]] = []
         try:
             for home in engine.homes:
-                tickets.append(engine.submit(steps, Urgency.FILL, deadline, home, client)[0])
-            return [result for ticket in tickets async for result in ticket.results()]
+                jobs.append(engine.submit(steps, Priority.FILL, deadline, home, client)[0])
+            return [result for job in jobs async for result in job.results()]
         finally:
-            for ticket in tickets:
-                ticket.cancel()
+            for job in jobs:
+                job.cancel()
 
-    def _model_message(self, entry: Entry) -> pb.Model:
+    def _model_message(self, entry: RegisteredModel) -> pb.Model:
         info = entry.info
         return pb.Model(
             name=info.name,

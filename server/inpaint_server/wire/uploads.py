@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from ..errors import DeadlinePassed, InvalidRequest
-from ..filling.orders import PictureShape
+from ..errors import DeadlineExceededError, InvalidRequestError
+from ..filling.specs import ImageHeader
 from .interceptor import read
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ async def first_message(context: Context, kind: type[Header], idle_s: float) -> 
         idle_s: how long to wait for it, seconds.
 
     Raises:
-        InvalidRequest: the stream begins with something else, or is empty.
-        DeadlinePassed: nothing came for so long.
+        InvalidRequestError: the stream begins with something else, or is empty.
+        DeadlineExceededError: nothing came for so long.
     """
     request = await _next(context, idle_s)
     if request is None or request.WhichOneof("message") != "header":
-        raise InvalidRequest("header", "is missing; it must be the first message")
+        raise InvalidRequestError("header", "is missing; it must be the first message")
     header = request.header
     assert isinstance(header, kind)
     return header
@@ -48,7 +48,7 @@ async def first_message(context: Context, kind: type[Header], idle_s: float) -> 
 
 async def receive_pictures(
     context: Context,
-    shapes: Sequence[PictureShape],
+    shapes: Sequence[ImageHeader],
     inline: Sequence[bytes],
     idle_s: float,
 ) -> list[bytes | bytearray]:
@@ -66,8 +66,8 @@ class Complete:
     """The context of a call whose request is complete: answers go through it.
 
     A client need not say that it has sent everything; but if anything else comes, the next answer
-    raises InvalidRequest or MalformedMessage. (Nothing is cancelled in the middle: gRPC may be
-    writing.)
+    raises InvalidRequestError or MalformedMessageError. (Nothing is cancelled in the middle: gRPC
+    may be writing.)
     """
 
     def __init__(self, context: Context) -> None:
@@ -98,34 +98,34 @@ async def _refuse_more(context: Context) -> None:
     message = read(await context.read())
     if message is not None:
         kind = message.WhichOneof("message") or "message"
-        raise InvalidRequest(kind, "came after the last byte of the pictures")
+        raise InvalidRequestError(kind, "came after the last byte of the pictures")
 
 
-async def _from_chunks(context: Context, shape: PictureShape, idle_s: float) -> bytearray:
+async def _from_chunks(context: Context, shape: ImageHeader, idle_s: float) -> bytearray:
     target = TARGETS[shape.field.rpartition(".")[2]]
     data = bytearray()
     while len(data) < shape.num_bytes:
         request = await _next(context, idle_s)
         if request is None:
-            raise InvalidRequest(
+            raise InvalidRequestError(
                 shape.field + ".data", f"ends after {len(data)} of {shape.num_bytes} bytes"
             )
         if request.WhichOneof("message") != "chunk":
-            raise InvalidRequest("header", "came twice; only the first message is a header")
+            raise InvalidRequestError("header", "came twice; only the first message is a header")
         if request.chunk.target != target:
-            raise InvalidRequest(
+            raise InvalidRequestError(
                 "chunk.target",
                 f"is {_target_name(request.chunk.target)} while the bytes of {shape.field} are "
                 "not complete; pictures come in the order crop, hole, overview",
             )
         piece = request.chunk.data  # a copy, each time that it is asked for
         if not 0 < len(piece) <= MAX_CHUNK_BYTES:
-            raise InvalidRequest(
+            raise InvalidRequestError(
                 "chunk.data",
                 f"has {len(piece)} bytes; a chunk has at least 1 and at most {MAX_CHUNK_BYTES}",
             )
         if len(data) + len(piece) > shape.num_bytes:
-            raise InvalidRequest(
+            raise InvalidRequestError(
                 shape.field + ".data", f"has more than the {shape.num_bytes} bytes of its size"
             )
         data += piece
@@ -146,5 +146,5 @@ async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequ
         async with asyncio.timeout(idle_s):
             message: pb.FillRequest | pb.EditRequest | None = read(await context.read())
     except TimeoutError:
-        raise DeadlinePassed("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
+        raise DeadlineExceededError("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
     return message

@@ -14,7 +14,7 @@ from daemons import DaemonProcess, header
 from eventually import eventually
 from inpaint_server.daemon.metrics import Metrics
 from inpaint_server.scheduling.engine import Engine
-from inpaint_server.wire.request_log import Accounts
+from inpaint_server.wire.request_log import RequestLog
 
 # As the daemon served it before prometheus_client wrote the text, after the requests below.
 SERVED = """\
@@ -153,7 +153,7 @@ def test_whether_it_lives(daemon: DaemonProcess, address: str) -> None:
 def test_a_worker_that_does_not_run_is_no_life() -> None:
     """An engine that was never started stands for one whose thread has died."""
     engine: Engine[Any] = Engine([object()], max_queue=1)
-    metrics = Metrics(Accounts(), engine, None, None)  # type: ignore[arg-type] # not asked
+    metrics = Metrics(RequestLog(), engine, None, None)  # type: ignore[arg-type] # not asked
     status, body = metrics._response("GET /live HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
     assert (status, body) == ("503 Service Unavailable", "the worker does not run\n")
 

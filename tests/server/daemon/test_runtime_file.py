@@ -18,16 +18,16 @@ from typing import NoReturn
 
 import pytest
 from daemons import DaemonProcess
-from inpaint_client import BlockingClient, ConnectionSettings, NoDaemon, find_daemon
+from inpaint_client import BlockingClient, ConnectionSettings, DaemonNotFoundError, find_daemon
 from inpaint_client import discovery as discovery_module
 from inpaint_client import folders as folders_module
 from inpaint_client.daemon import start_daemon
 from inpaint_client.discovery import is_locked, read_runtime_file
-from inpaint_client.errors import StartFailed
+from inpaint_client.errors import StartFailedError
 from inpaint_protos.secret import Secret
 from inpaint_server import __version__
 from inpaint_server.daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
-from inpaint_server.errors import AlreadyRunning, ConfigurationError
+from inpaint_server.errors import AlreadyRunningError, ConfigurationError
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def daemon(folder: Path, home: Path, *arguments: str) -> DaemonProcess:
 
 @pytest.mark.usefixtures("flatpak")
 def test_a_program_inside_flatpak_finds_and_uses_the_daemon(home: Path) -> None:
-    with pytest.raises(NoDaemon, match="inside Flatpak"):
+    with pytest.raises(DaemonNotFoundError, match="inside Flatpak"):
         find_daemon()
     with daemon(session_of(home), home) as process:
         process.runtime()
@@ -81,7 +81,7 @@ def test_a_program_inside_flatpak_finds_and_uses_the_daemon(home: Path) -> None:
         process.process.terminate()
         assert process.ended() == 0
     assert not copy.exists()
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon()
 
 
@@ -93,7 +93,7 @@ def test_a_copy_left_by_a_killed_daemon_is_stale_and_then_replaced(home: Path) -
         process.process.send_signal(signal.SIGKILL)
         process.ended()
     assert copy_of(home).exists()
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon()
     with daemon(folder, home) as process:
         token = process.runtime()["token"]
@@ -132,7 +132,7 @@ def test_the_first_daemon_keeps_the_copy(tmp_path: Path, caplog: pytest.LogCaptu
             assert json.loads(copy.read_text())["token"] == "first"
         assert "inside Flatpak cannot find this daemon" in caplog.text
         assert json.loads(copy.read_text())["token"] == "first"
-        with pytest.raises(AlreadyRunning), RuntimeFile(first.path, copy):
+        with pytest.raises(AlreadyRunningError), RuntimeFile(first.path, copy):
             pass
     assert not copy.exists()
     assert not first.path.exists()
@@ -217,7 +217,7 @@ def test_a_user_without_a_home_has_a_runtime_folder(
     path = default_runtime_file()
     assert path == tmp_path / "inpaint" / "server.json"
     assert visible_copy(Path("/run/user/1000/inpaint/server.json")) is None
-    with pytest.raises(NoDaemon):
+    with pytest.raises(DaemonNotFoundError):
         find_daemon()
     with RuntimeFile(path) as runtime, socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
@@ -231,7 +231,7 @@ def test_a_user_without_any_folder_is_told_what_to_set(
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with pytest.raises(ConfigurationError, match="no home folder; set HOME or XDG_RUNTIME_DIR"):
         default_runtime_file()
-    with pytest.raises(StartFailed, match=r"cannot be made \(Not a directory\)"):
+    with pytest.raises(StartFailedError, match=r"cannot be made \(Not a directory\)"):
         start_daemon(["true"], ConnectionSettings(), lambda starting: None, lambda: True, 1.0)
 
 

@@ -17,10 +17,10 @@ from inpaint_model.document.hole import Hole
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.config import Limits
-from inpaint_server.errors import OutOfMemory
+from inpaint_server.errors import DeviceOutOfMemoryError
 from inpaint_server.filling.filling import (
+    Encoded,
     Event,
-    Placed,
     RenderJoint,
     edit_steps,
     fill_steps,
@@ -29,7 +29,7 @@ from inpaint_server.filling.filling import (
 from inpaint_server.models.budget import Budget
 from inpaint_server.models.device_models import DeviceModels
 from inpaint_server.models.registry import BundleLoader, ModelRegistry
-from inpaint_server.scheduling.engine import PAUSE, Engine, Steps, Ticket
+from inpaint_server.scheduling.engine import PAUSE, Engine, Job, Steps
 from inpaint_server.wire import parsing
 
 EDIT = pb.Edit(name="brighter", value=2.0)
@@ -68,18 +68,18 @@ class Counting(BundleLoader):
 
 def steps_of(loader: Counting, count: int) -> Callable[[DeviceModels], Steps[Event]]:
     """A fill with so many candidates."""
-    order = parsing.fill_order(header(seeds=[1], count=count), Limits())
-    choices = ModelRegistry(["tiny"], loader).choices("", ())
+    spec = parsing.fill_spec(header(seeds=[1], count=count), Limits())
+    choices = ModelRegistry(["tiny"], loader).candidate_models("", ())
     picture, hole = DocumentPicture(noise(48, 40)), Hole(square_hole(48, 40))
-    return lambda models: fill_steps(models, choices, order, picture, hole, None)
+    return lambda models: fill_steps(models, choices, spec, picture, hole, None)
 
 
 def events_of(loader: Counting, count: int, batch_size: int) -> list[Event]:
     return list(steps_of(loader, count)(DeviceModels(loader, Budget(largest_batch=batch_size))))
 
 
-async def everything(ticket: Ticket[Any, Any]) -> list[Any]:
-    return [result async for result in ticket.results()]
+async def everything(job: Job[Any, Any]) -> list[Any]:
+    return [result async for result in job.results()]
 
 
 def iter_once() -> Steps[None]:
@@ -132,15 +132,15 @@ def test_batches_that_do_not_fit_are_halved_and_stay_small() -> None:
 
 
 def test_without_room_for_one_candidate() -> None:
-    with pytest.raises(OutOfMemory, match="does not suffice for one candidate"):
+    with pytest.raises(DeviceOutOfMemoryError, match="does not suffice for one candidate"):
         events_of(Counting(room=0), 4, 8)
 
 
 def test_seeds_are_sampled_like_they_are_rendered() -> None:
     """The first alone, so that it is there early; the codes do not depend on the batches."""
-    (alone,) = [e.served.session for e in events_of(Counting(), 6, 1) if isinstance(e, Placed)]
+    (alone,) = [e.served.session for e in events_of(Counting(), 6, 1) if isinstance(e, Encoded)]
     loader = Counting()
-    (batched,) = [e.served.session for e in events_of(loader, 6, 4) if isinstance(e, Placed)]
+    (batched,) = [e.served.session for e in events_of(loader, 6, 4) if isinstance(e, Encoded)]
     assert loader.samples == [1, 4, 1]
     for k, made in alone.candidates.items():
         np.testing.assert_array_equal(batched.candidates[k].codes, made.codes)
@@ -159,10 +159,10 @@ def test_after_a_cancel_no_further_batch_is_rendered() -> None:
         loader = Slow()
         engine = Engine([DeviceModels(loader, Budget(largest_batch=4))], 4)
         engine.start()
-        ticket, _ = engine.submit(steps_of(loader, 40))
-        reader = asyncio.create_task(everything(ticket))
+        job, _ = engine.submit(steps_of(loader, 40))
+        reader = asyncio.create_task(everything(job))
         assert await asyncio.to_thread(rendering.wait, 20)
-        ticket.cancel()
+        job.cancel()
         go_on.set()
         events = await asyncio.wait_for(reader, 20)
         await everything(engine.submit(lambda models: iter_once())[0])
@@ -197,16 +197,16 @@ def test_candidates_of_several_requests_are_rendered_together() -> None:
 def test_an_edit_rides_along_and_keeps_what_it_is_fitted_to() -> None:
     loader = Counting()
     models = DeviceModels(loader, Budget(largest_batch=8))
-    (served,) = [e.served for e in steps_of(loader, 1)(models) if isinstance(e, Placed)]
-    order = parsing.edit_order(pb.EditHeader(session_id="s", edits=[EDIT]), Limits())
-    edit, fill = edit_steps(models, served, 0, order), steps_of(loader, 1)(models)
+    (served,) = [e.served for e in steps_of(loader, 1)(models) if isinstance(e, Encoded)]
+    spec = parsing.edit_spec(pb.EditHeader(session_id="s", edits=[EDIT]), Limits())
+    edit, fill = edit_steps(models, served, 0, spec), steps_of(loader, 1)(models)
     joints = [next(e for e in work if isinstance(e, RenderJoint)) for work in (edit, fill)]
     (edited,), (plain,) = joints[1].together([joints[0]])[::-1]
     assert edited.unedited is not None
     assert np.abs(edited.unedited[0] - plain.outputs[0]).max() <= 1 / 255
     assert np.abs(edited.outputs[0] - plain.outputs[0]).max() > 1 / 255
     (alone,) = [
-        e[0] for e in edit_steps(DeviceModels(loader), served, 0, order) if isinstance(e, list)
+        e[0] for e in edit_steps(DeviceModels(loader), served, 0, spec) if isinstance(e, list)
     ]
     assert np.abs(edited.outputs[0] - alone.outputs[0]).max() <= 1 / 255
 
@@ -216,12 +216,12 @@ def test_an_edit_on_another_device_encodes_for_itself() -> None:
     loader = Counting()
     home, other = DeviceModels(loader), DeviceModels(Counting())
     events = list(steps_of(loader, 1)(home))
-    (served,) = [e.served for e in events if isinstance(e, Placed)]
+    (served,) = [e.served for e in events if isinstance(e, Encoded)]
     assert served.home is home
-    order = parsing.edit_order(pb.EditHeader(session_id="s"), Limits())
+    spec = parsing.edit_spec(pb.EditHeader(session_id="s"), Limits())
     pictures = []
     for models in (home, other, home):
-        results = [e for e in edit_steps(models, served, 0, order) if isinstance(e, list)]
+        results = [e for e in edit_steps(models, served, 0, spec) if isinstance(e, list)]
         pictures.append(results[0][0].outputs[0])
         assert served.home is models
     np.testing.assert_array_equal(pictures[0], pictures[1])
@@ -229,7 +229,7 @@ def test_an_edit_on_another_device_encodes_for_itself() -> None:
 
 
 def test_what_a_session_keeps_is_counted() -> None:
-    (session,) = [e.served.session for e in events_of(Counting(), 2, 1) if isinstance(e, Placed)]
+    (session,) = [e.served.session for e in events_of(Counting(), 2, 1) if isinstance(e, Encoded)]
     assert session.encodings
     encoded = sum(part.nbytes for part in session.encodings.groups[0])
     pictures = session.picture.pixels.nbytes + session.hole.coverage.nbytes

@@ -9,7 +9,12 @@ import pytest
 import torch
 from inpaint_model import Inpainter
 from inpaint_model.inference.tiny import tiny_inpainter
-from inpaint_server.errors import ConfigurationError, NotFound, OutOfMemory, WrongModel
+from inpaint_server.errors import (
+    ConfigurationError,
+    DeviceOutOfMemoryError,
+    NotFoundError,
+    WrongModelError,
+)
 from inpaint_server.filling.sessions import SessionCache
 from inpaint_server.models.budget import Budget
 from inpaint_server.models.device_models import DeviceModels
@@ -149,7 +154,7 @@ def test_the_least_recently_used_model_makes_room(room: int, limit: int) -> None
 
 def test_a_model_that_fits_nowhere() -> None:
     registry, models = shelf(Clock(), room=0)
-    with pytest.raises(OutOfMemory, match="“a” does not fit"):
+    with pytest.raises(DeviceOutOfMemoryError, match="“a” does not fit"):
         models.use(registry.find("a"))
 
 
@@ -168,9 +173,9 @@ def test_finding_models() -> None:
     models, _ = shelf(Clock())
     assert models.find("").name == "a"
     assert models.find_weights("ccc", "c").name == "c"
-    with pytest.raises(NotFound, match=r"“d”\. Choose one of these: a, b, c"):
+    with pytest.raises(NotFoundError, match=r"“d”\. Choose one of these: a, b, c"):
         models.find("d")
-    with pytest.raises(WrongModel, match="a, b, c"):
+    with pytest.raises(WrongModelError, match="a, b, c"):
         models.find_weights("ddd", "d")
     with pytest.raises(ConfigurationError, match="both called 'a'"):
         ModelRegistry("aa", Shelf())

@@ -17,8 +17,14 @@ from inpaint_model.bundle.manifest import Card
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_protos.v1 import inpaint_pb2 as pb
-from inpaint_server.errors import NotFound
-from inpaint_server.models.registry import BundleLoader, Entry, ModelInfo, ModelRegistry, suited
+from inpaint_server.errors import NotFoundError
+from inpaint_server.models.registry import (
+    BundleLoader,
+    ModelInfo,
+    ModelRegistry,
+    RegisteredModel,
+    select_model,
+)
 
 
 class Described(BundleLoader):
@@ -44,23 +50,23 @@ def registry(*sources: str) -> ModelRegistry:
     return ModelRegistry(sources, Described())
 
 
-def names(entries: tuple[Entry, ...]) -> list[str]:
+def names(entries: tuple[RegisteredModel, ...]) -> list[str]:
     return [entry.name for entry in entries]
 
 
 def test_only_larger_models_of_the_defaults_alignment_take_over() -> None:
     models = registry("m:256", "s:128", "twin:256", "cats:512:afhq", "l:512", "xl:1024")
-    assert names(models.choices("", ())) == ["m", "l", "xl"]
-    assert names(models.choices("l", ())) == ["l"]
-    assert names(registry("a:256:", "b:512:").choices("", ())) == ["a"]
+    assert names(models.candidate_models("", ())) == ["m", "l", "xl"]
+    assert names(models.candidate_models("l", ())) == ["l"]
+    assert names(registry("a:256:", "b:512:").candidate_models("", ())) == ["a"]
 
 
 def test_a_model_without_a_direction_of_the_fill_does_not_take_over() -> None:
     models = registry("m:256", "l:512:ffhq:warmer")
-    assert names(models.choices("", {"warmer"})) == ["m", "l"]
-    assert names(models.choices("", {"warmer", "brighter"})) == ["m"]
-    with pytest.raises(NotFound, match="smile"):
-        models.choices("", {"smile"})
+    assert names(models.candidate_models("", {"warmer"})) == ["m", "l"]
+    assert names(models.candidate_models("", {"warmer", "brighter"})) == ["m"]
+    with pytest.raises(NotFoundError, match="smile"):
+        models.candidate_models("", {"smile"})
 
 
 @pytest.mark.parametrize(
@@ -69,12 +75,15 @@ def test_a_model_without_a_direction_of_the_fill_does_not_take_over() -> None:
 )
 def test_the_smallest_that_need_not_be_enlarged_else_the_largest(side: float, name: str) -> None:
     models = registry("m:256", "xl:1024", "l:512", "l2:512")
-    assert suited(models.choices("", ()), side, lambda entry: False).name == name
+    assert select_model(models.candidate_models("", ()), side, lambda entry: False).name == name
 
 
 def test_among_equals_a_loaded_one() -> None:
     models = registry("m:256", "l:512", "l2:512")
-    assert suited(models.choices("", ()), 400, lambda entry: entry.name == "l2").name == "l2"
+    assert (
+        select_model(models.candidate_models("", ()), 400, lambda entry: entry.name == "l2").name
+        == "l2"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Collection
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_server.errors import TooMuch
+from inpaint_server.errors import ResourceExhaustedError
 from inpaint_server.scheduling.admission import PATIENCE_S, Admission
-from inpaint_server.scheduling.shares import Urgency
+from inpaint_server.scheduling.shares import Priority
 
 Body = Callable[[], Awaitable[None]]
 
@@ -40,14 +40,14 @@ class Requests:
         self,
         name: str,
         num_bytes: int,
-        urgency: Urgency = Urgency.FILL,
+        priority: Priority = Priority.FILL,
         present: int = 0,
         session_id: str = "",
     ) -> None:
         end = self._ends[name] = asyncio.Event()
 
         async def stay() -> None:
-            room = self.admission.open(num_bytes, urgency, present=present, session_id=session_id)
+            room = self.admission.open(num_bytes, priority, present=present, session_id=session_id)
             async with room:
                 self.admitted.append(name)
                 await end.wait()
@@ -65,9 +65,9 @@ class Requests:
         await asyncio.gather(self.tasks[name], return_exceptions=True)
         await settle()
 
-    async def refused(self, name: str) -> TooMuch:
+    async def refused(self, name: str) -> ResourceExhaustedError:
         error = (await asyncio.gather(self.tasks[name], return_exceptions=True))[0]
-        assert isinstance(error, TooMuch)
+        assert isinstance(error, ResourceExhaustedError)
         return error
 
 
@@ -93,11 +93,11 @@ def test_what_does_not_fit_waits_in_the_order_of_its_arrival() -> None:
 
 def test_what_can_never_fit_is_refused_at_once_though_it_is_alone() -> None:
     async def body() -> None:
-        def too_large(budget: int) -> TooMuch:
-            return TooMuch("REQUEST_TOO_LARGE", needed=101, limit=budget, side=7)
+        def too_large(budget: int) -> ResourceExhaustedError:
+            return ResourceExhaustedError("REQUEST_TOO_LARGE", needed=101, limit=budget, side=7)
 
         admission = Admission(100, 9)
-        with pytest.raises(TooMuch, match=r"at most 7 px"):
+        with pytest.raises(ResourceExhaustedError, match=r"at most 7 px"):
             async with admission.open(101, too_large=too_large):
                 pass
         async with admission.open(100):
@@ -112,11 +112,11 @@ def test_an_edit_goes_before_fills_that_wait_but_not_for_long() -> None:
         requests = Requests(Admission(100, 9, clock=lambda: now[0]))
         await requests.come("a", 100)
         await requests.come("fill", 100)
-        await requests.come("edit", 60, Urgency.EDIT)
+        await requests.come("edit", 60, Priority.EDIT)
         await requests.go("a")
         assert requests.admitted == ["a", "edit"]
         now[0] = PATIENCE_S
-        await requests.come("second edit", 60, Urgency.EDIT)
+        await requests.come("second edit", 60, Priority.EDIT)
         await requests.go("edit")
         assert requests.admitted == ["a", "edit", "fill"]
 
@@ -157,7 +157,7 @@ def test_sessions_leave_for_what_needs_their_room_but_those_in_use_stay() -> Non
     async def body() -> None:
         kept = Kept(old=30, used=30, new=30)
         requests = Requests(Admission(100, 9, kept))
-        await requests.come("edit", 40, Urgency.EDIT, session_id="used")
+        await requests.come("edit", 40, Priority.EDIT, session_id="used")
         assert list(kept.sizes) == ["old", "used", "new"]
         await requests.come("fill", 30)
         assert list(kept.sizes) == ["used", "new"]
@@ -186,7 +186,7 @@ def test_the_budget_is_never_passed_and_everybody_gets_a_turn(
     async def body() -> None:
         requests = Requests(Admission(100, 99))
         for k, (size, is_edit, leaves) in enumerate(comers):
-            await requests.come(str(k), size, Urgency.EDIT if is_edit else Urgency.FILL)
+            await requests.come(str(k), size, Priority.EDIT if is_edit else Priority.FILL)
             assert requests.admission.reserved <= 100
             if leaves:
                 await requests.cancel(str(k))

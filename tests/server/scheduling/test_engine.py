@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 from engines import count_to, everything, run
 from eventually import eventually_async
-from inpaint_server.errors import DeadlinePassed, TooMuch, Unavailable
+from inpaint_server.errors import DeadlineExceededError, ResourceExhaustedError, UnavailableError
 from inpaint_server.scheduling.engine import (
-    MAX_UNREAD,
+    MAX_IN_FLIGHT,
     PAUSE,
     Engine,
+    Job,
     Pause,
     Steps,
-    Ticket,
 )
-from inpaint_server.scheduling.shares import Urgency
+from inpaint_server.scheduling.shares import Priority
 
 
 def refuses(engine: Engine[str]) -> bool:
     """Whether it takes no more work."""
     try:
-        engine.submit(lambda home: count_to(1), Urgency.BACKGROUND)
-    except Unavailable:
+        engine.submit(lambda home: count_to(1), Priority.BACKGROUND)
+    except UnavailableError:
         return True
     return False
 
@@ -43,17 +43,17 @@ class Gate:
         assert self.open.wait(20)
         yield "gate"
 
-    async def hold(self, engine: Engine[str]) -> Ticket[str, str]:
-        ticket, _ = engine.submit(self.steps)
+    async def hold(self, engine: Engine[str]) -> Job[str, str]:
+        job, _ = engine.submit(self.steps)
         await asyncio.to_thread(self.entered.wait, 20)
-        return ticket
+        return job
 
 
 def test_results_arrive_in_order() -> None:
     async def body(engine: Engine[str]) -> None:
-        ticket, before = engine.submit(lambda home: count_to(50))
+        job, before = engine.submit(lambda home: count_to(50))
         assert before == 0
-        assert await everything(ticket) == list(range(50))
+        assert await everything(job) == list(range(50))
         assert engine.queue_length == 0
 
     run(body)
@@ -73,16 +73,16 @@ def test_edits_go_before_fills_and_fills_before_background_work() -> None:
     async def body(engine: Engine[str]) -> None:
         gate = Gate()
         await gate.hold(engine)
-        tickets = [
-            engine.submit(named("background"), Urgency.BACKGROUND),
+        jobs = [
+            engine.submit(named("background"), Priority.BACKGROUND),
             engine.submit(named("first fill")),
             engine.submit(named("second fill")),
-            engine.submit(named("edit"), Urgency.EDIT),
+            engine.submit(named("edit"), Priority.EDIT),
         ]
-        assert [before for _, before in tickets] == [1, 1, 2, 0]
+        assert [before for _, before in jobs] == [1, 1, 2, 0]
         gate.open.set()
-        for ticket, _ in tickets:
-            await everything(ticket)
+        for job, _ in jobs:
+            await everything(job)
         assert order == [
             n for n in ("edit", "first fill", "second fill", "background") for _ in "12"
         ]
@@ -110,7 +110,7 @@ def test_an_edit_interrupts_a_fill_between_two_steps() -> None:
 
         first, _ = engine.submit(fill)
         await asyncio.to_thread(gate.entered.wait, 20)
-        second, _ = engine.submit(edit, Urgency.EDIT)
+        second, _ = engine.submit(edit, Priority.EDIT)
         gate.open.set()
         await everything(second)
         await everything(first)
@@ -122,13 +122,13 @@ def test_an_edit_interrupts_a_fill_between_two_steps() -> None:
 def test_a_burst_may_come_before_an_idle_worker_wakes() -> None:
     async def body() -> None:
         engine = Engine(["one"], max_queue=4)
-        tickets = [engine.submit(lambda home: count_to(1))[0] for _ in range(5)]
-        with pytest.raises(TooMuch, match="queue is full"):
+        jobs = [engine.submit(lambda home: count_to(1))[0] for _ in range(5)]
+        with pytest.raises(ResourceExhaustedError, match="queue is full"):
             engine.submit(lambda home: count_to(1))
         engine.start()
         try:
-            for ticket in tickets:
-                assert await asyncio.wait_for(everything(ticket), 20) == [0]
+            for job in jobs:
+                assert await asyncio.wait_for(everything(job), 20) == [0]
         finally:
             engine.stop()
 
@@ -141,15 +141,15 @@ def test_a_full_queue_refuses_and_later_accepts() -> None:
         held = await gate.hold(engine)
         waiting = [engine.submit(lambda home: count_to(1))[0] for _ in range(4)]
         assert engine.queue_length == 4
-        with pytest.raises(TooMuch, match="queue is full"):
+        with pytest.raises(ResourceExhaustedError, match="queue is full"):
             engine.submit(lambda home: count_to(1))
-        engine.submit(lambda home: count_to(1), Urgency.BACKGROUND)
+        engine.submit(lambda home: count_to(1), Priority.BACKGROUND)
         waiting[0].cancel()
         waiting.append(engine.submit(lambda home: count_to(1))[0])
         gate.open.set()
         assert await everything(held) == ["gate"]
-        for ticket in waiting[1:]:
-            assert await everything(ticket) == [0]
+        for job in waiting[1:]:
+            assert await everything(job) == [0]
 
     run(body)
 
@@ -167,13 +167,13 @@ def test_cancel_stops_between_steps_and_closes_the_generator() -> None:
             closed.set()
 
     async def body(engine: Engine[str]) -> None:
-        ticket, _ = engine.submit(steps)
-        async for result in ticket.results():
+        job, _ = engine.submit(steps)
+        async for result in job.results():
             if result == 3:
                 break
-        ticket.cancel()
+        job.cancel()
         assert await asyncio.to_thread(closed.wait, 20)
-        assert len(taken) <= 4 + MAX_UNREAD + 1
+        assert len(taken) <= 4 + MAX_IN_FLIGHT + 1
         other, _ = engine.submit(lambda home: count_to(2))
         assert await everything(other) == [0, 1]
 
@@ -190,8 +190,8 @@ def test_cancelled_before_its_start_it_never_runs() -> None:
             started.set()
             yield None
 
-        ticket, _ = engine.submit(steps)
-        ticket.cancel()
+        job, _ = engine.submit(steps)
+        job.cancel()
         gate.open.set()
         after, _ = engine.submit(lambda home: count_to(1))
         await everything(after)
@@ -202,9 +202,9 @@ def test_cancelled_before_its_start_it_never_runs() -> None:
 
 def test_a_passed_deadline_ends_it() -> None:
     async def body(engine: Engine[str]) -> None:
-        ticket, _ = engine.submit(lambda home: count_to(1), deadline=time.monotonic() - 1)
-        with pytest.raises(DeadlinePassed):
-            await everything(ticket)
+        job, _ = engine.submit(lambda home: count_to(1), deadline=time.monotonic() - 1)
+        with pytest.raises(DeadlineExceededError):
+            await everything(job)
 
     run(body)
 
@@ -221,7 +221,7 @@ def test_a_reader_that_does_not_read_holds_up_nobody_else() -> None:
         unread, _ = engine.submit(steps)
         other, _ = engine.submit(lambda home: count_to(3))
         assert await everything(other) == [0, 1, 2]
-        assert len(taken) == MAX_UNREAD
+        assert len(taken) == MAX_IN_FLIGHT
         assert await everything(unread) == list(range(20))
 
     run(body)
@@ -244,13 +244,13 @@ def test_a_pause_lasts_until_the_reader_has_dealt_with_what_came_before() -> Non
         return steps
 
     async def body(engine: Engine[str]) -> None:
-        ticket, _ = engine.submit(pausing)
+        job, _ = engine.submit(pausing)
         later, _ = engine.submit(named("later"))
         seen = []
-        async for result in ticket.results():
+        async for result in job.results():
             seen.append(result)
             if result == "first":
-                await everything(engine.submit(named("edit"), Urgency.EDIT)[0])
+                await everything(engine.submit(named("edit"), Priority.EDIT)[0])
                 order.append("dealt with")
         await everything(later)
         assert seen == ["first", "second"]
@@ -292,10 +292,10 @@ def test_a_pause_goes_before_later_work() -> None:
         yield None
 
     async def body(engine: Engine[str]) -> None:
-        ticket, _ = engine.submit(pausing)
+        job, _ = engine.submit(pausing)
         other, _ = engine.submit(later)
         gate.open.set()
-        await everything(ticket)
+        await everything(job)
         await everything(other)
         assert order == ["goes on", "later"]
 
@@ -309,8 +309,8 @@ def test_nothing_unread_needs_no_pause() -> None:
         yield 1
 
     async def body(engine: Engine[str]) -> None:
-        ticket, _ = engine.submit(steps)
-        assert await everything(ticket) == [1]
+        job, _ = engine.submit(steps)
+        assert await everything(job) == [1]
 
     run(body)
 
@@ -328,11 +328,11 @@ def test_cancelled_in_a_pause_it_ends() -> None:
             closed.set()
 
     async def body(engine: Engine[str]) -> None:
-        ticket, _ = engine.submit(steps)
-        async for _ in ticket.results():
+        job, _ = engine.submit(steps)
+        async for _ in job.results():
             await everything(engine.submit(lambda home: count_to(1))[0])
             break
-        ticket.cancel()
+        job.cancel()
         assert await asyncio.to_thread(closed.wait, 20)
         assert await everything(engine.submit(lambda home: count_to(1))[0]) == [0]
 
@@ -361,12 +361,12 @@ def test_an_error_in_a_step_reaches_its_reader_and_the_worker_goes_on() -> None:
         raise ZeroDivisionError("planted")
 
     async def body(engine: Engine[str]) -> None:
-        ticket, _ = engine.submit(steps)
+        job, _ = engine.submit(steps)
         with pytest.raises(ZeroDivisionError, match="planted"):
-            await everything(ticket)
+            await everything(job)
         after, _ = engine.submit(lambda home: count_to(1))
         assert await everything(after) == [0]
-        assert engine.trouble(60) is None
+        assert engine.health_problem(60) is None
 
     run(body)
 
@@ -390,22 +390,22 @@ def test_a_lost_device_ends_all_work_and_is_reported_once() -> None:
         gates = Gate(), Gate()
         losers = [engine.submit(losing, home=home)[0] for home in engine.homes]
         for gate, home in zip(gates, engine.homes, strict=True):
-            engine.submit(gate.steps, Urgency.EDIT, home=home)
+            engine.submit(gate.steps, Priority.EDIT, home=home)
         waiting, _ = engine.submit(lambda home: count_to(1))
         engine.start()
         try:
             for gate in gates:
                 assert await asyncio.to_thread(gate.entered.wait, 20)
                 gate.open.set()
-            tickets: list[Ticket[Any, Any]] = [*losers, waiting]
-            for ticket in tickets:
-                with pytest.raises(Unavailable) as raised:
-                    await asyncio.wait_for(everything(ticket), 20)
+            jobs: list[Job[Any, Any]] = [*losers, waiting]
+            for job in jobs:
+                with pytest.raises(UnavailableError) as raised:
+                    await asyncio.wait_for(everything(job), 20)
                 assert str(raised.value) == sentence
-            with pytest.raises(Unavailable, match="try again"):
+            with pytest.raises(UnavailableError, match="try again"):
                 engine.submit(lambda home: count_to(1))
             assert engine.has_failed
-            assert engine.trouble(60) == sentence
+            assert engine.health_problem(60) == sentence
             assert reported == [sentence]
         finally:
             engine.stop()
@@ -428,9 +428,9 @@ def test_two_workers_share_one_queue() -> None:
         return steps
 
     async def body(engine: Engine[str]) -> None:
-        tickets = [engine.submit(named(name))[0] for name in homes]
-        for ticket in tickets:
-            await everything(ticket)
+        jobs = [engine.submit(named(name))[0] for name in homes]
+        for job in jobs:
+            await everything(job)
         assert sorted(set(homes["a"] + homes["b"])) == ["one", "other"]
         assert [len(set(taken)) for taken in homes.values()] == [1, 1]
 
@@ -448,7 +448,7 @@ def test_work_that_belongs_to_a_worker_waits_for_it() -> None:
         gate = Gate()
         held, _ = engine.submit(gate.steps, home="one")
         assert await asyncio.to_thread(gate.entered.wait, 20)
-        bound, _ = engine.submit(noting, Urgency.EDIT, home="one")
+        bound, _ = engine.submit(noting, Priority.EDIT, home="one")
         free, _ = engine.submit(noting)
         assert await everything(free) == ["other"], "an idle worker takes what anybody may take"
         assert engine.busy == [True, False]
@@ -464,8 +464,8 @@ def test_a_stalled_step_is_trouble() -> None:
     async def body(engine: Engine[str]) -> None:
         gate = Gate()
         held = await gate.hold(engine)
-        assert engine.trouble(60) is None
-        assert "more than" in (engine.trouble(-1) or "")
+        assert engine.health_problem(60) is None
+        assert "more than" in (engine.health_problem(-1) or "")
         gate.open.set()
         await everything(held)
 
@@ -481,9 +481,9 @@ def test_stopping_refuses_what_waits() -> None:
         assert await eventually_async(lambda: refuses(engine))
         gate.open.set()
         await stopped
-        with pytest.raises(Unavailable, match="stopping"):
+        with pytest.raises(UnavailableError, match="stopping"):
             await everything(waiting)
-        with pytest.raises(Unavailable, match="stopping"):
+        with pytest.raises(UnavailableError, match="stopping"):
             engine.submit(lambda home: count_to(1))
 
     run(body)

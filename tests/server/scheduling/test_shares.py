@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from inpaint_server.scheduling.shares import (
     EDIT_HEAD_START_S,
     TURN_S,
+    Priority,
     Shares,
-    Urgency,
     longest_wait,
 )
 
-EDIT, FILL, BACKGROUND = Urgency
+EDIT, FILL, BACKGROUND = Priority
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class Work:
     """A request: how long each of its steps takes."""
 
     client: str
-    urgency: Urgency
+    priority: Priority
     steps: list[float]
     submitted: float = 0.0
     arrival: int = 0
@@ -103,11 +103,11 @@ class Simulation:
         if work in self.and_then:
             self.and_then.pop(work)(work)
 
-    def all_the_time(self, client: str, urgency: Urgency, steps: list[float]) -> None:
+    def all_the_time(self, client: str, priority: Priority, steps: list[float]) -> None:
         """Let a client submit the same again and again."""
 
         def again(_: Work | None = None) -> None:
-            self.submit(Work(client, urgency, list(steps)), again)
+            self.submit(Work(client, priority, list(steps)), again)
 
         self.at(0.0, again)
 
@@ -272,12 +272,12 @@ def test_what_is_kept_of_clients_that_left_is_little() -> None:
 
 @st.composite
 def arrivals(draw: st.DrawFn) -> Iterator[Work]:
-    urgency = draw(st.sampled_from([EDIT, FILL, FILL, BACKGROUND]))
-    client = "" if urgency == BACKGROUND else draw(st.sampled_from("abcdef"))
-    most = 3 if urgency == EDIT else 30
+    priority = draw(st.sampled_from([EDIT, FILL, FILL, BACKGROUND]))
+    client = "" if priority == BACKGROUND else draw(st.sampled_from("abcdef"))
+    most = 3 if priority == EDIT else 30
     steps = draw(st.lists(st.floats(0.001, 0.2), min_size=1, max_size=most))
     submitted = draw(st.floats(0.0, 6.0))
-    return Work(client, urgency, steps, submitted)  # type: ignore[return-value]
+    return Work(client, priority, steps, submitted)  # type: ignore[return-value]
 
 
 @settings(max_examples=150, deadline=None)
@@ -290,7 +290,7 @@ def test_the_promise_holds(works: list[Work], workers: int) -> None:
     assert len(world.done) == len(works), "everything is done"
     longest = max(max(work.steps) for work in works)
     for work in works:
-        if work.urgency == BACKGROUND:
+        if work.priority == BACKGROUND:
             continue
         assert work.ended is not None
         meanwhile = [
@@ -300,12 +300,12 @@ def test_the_promise_holds(works: list[Work], workers: int) -> None:
             and other.ended > work.submitted
             and other.submitted < work.ended
         ]
-        clients = {other.client for other in meanwhile if other.urgency != BACKGROUND}
+        clients = {other.client for other in meanwhile if other.priority != BACKGROUND}
         own = sum(
             sum(other.steps)
             for other in meanwhile
             if other.client == work.client
-            and (other.urgency, other.arrival) <= (work.urgency, work.arrival)
+            and (other.priority, other.arrival) <= (work.priority, work.arrival)
         )
         extra = (workers - 1) * longest * len(clients)
         assert work.took <= longest_wait(len(clients), own, longest) + extra + 1e-6
@@ -324,13 +324,13 @@ def test_the_promise_holds(works: list[Work], workers: int) -> None:
     )
 )
 def test_clients_that_always_have_work_have_the_same(
-    clients: dict[str, tuple[Urgency, list[float], int]],
+    clients: dict[str, tuple[Priority, list[float], int]],
 ) -> None:
     """Whatever they ask for, how long it is and how many requests they send at a time."""
     world = Simulation()
-    for client, (urgency, steps, at_once) in clients.items():
+    for client, (priority, steps, at_once) in clients.items():
         for _ in range(at_once):
-            world.all_the_time(client, urgency, steps)
+            world.all_the_time(client, priority, steps)
     world.run(30.0)
     given_s = [world.given[client] for client in clients]
     assert max(given_s) - min(given_s) <= EDIT_HEAD_START_S + 0.1 + 1e-6

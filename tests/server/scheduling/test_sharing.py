@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from engines import count_to, everything, run
-from inpaint_server.errors import TooMuch, Unavailable
-from inpaint_server.scheduling.engine import PAUSE, Engine, Joint, Pause, Steps, Ticket
-from inpaint_server.scheduling.shares import Urgency
+from inpaint_server.errors import ResourceExhaustedError, UnavailableError
+from inpaint_server.scheduling.engine import PAUSE, Engine, Job, Joint, Pause, Steps
+from inpaint_server.scheduling.shares import Priority
 
 run_stopped = partial(run, max_queue=8, is_started=False)  # until all work waits
 
@@ -36,12 +36,12 @@ def test_workers_are_counted_on_all_devices() -> None:
             yield None
 
         assert (engine.busy_workers, engine.workers) == (0, 6)
-        ticket, _ = engine.submit(hold)
+        job, _ = engine.submit(hold)
         await asyncio.to_thread(entered.wait, 10)
         assert (engine.busy_workers, engine.workers) == (1, 6)
         assert sorted(engine.busy) == [False, True]
         gate.set()
-        await everything(ticket)
+        await everything(job)
 
     run_stopped(body, homes=("one", "two"), lanes=3)
 
@@ -80,18 +80,18 @@ def test_a_long_request_does_not_keep_another_client_waiting() -> None:
 
 def test_a_client_that_waits_for_nothing_has_room_in_a_full_queue() -> None:
     async def body(engine: Engine[str]) -> None:
-        tickets = [engine.submit(nothing, client="a")[0] for _ in range(4)]
+        jobs = [engine.submit(nothing, client="a")[0] for _ in range(4)]
         for client in "abcd":
             if client == "a":
-                with pytest.raises(TooMuch, match="queue is full"):
+                with pytest.raises(ResourceExhaustedError, match="queue is full"):
                     engine.submit(nothing, client=client)
             else:
-                tickets.append(engine.submit(nothing, client=client)[0])
-        with pytest.raises(TooMuch, match="queue is full"):
+                jobs.append(engine.submit(nothing, client=client)[0])
+        with pytest.raises(ResourceExhaustedError, match="queue is full"):
             engine.submit(nothing, client="e")
         engine.start()
-        for ticket in tickets:
-            await everything(ticket)
+        for job in jobs:
+            await everything(job)
 
     run_stopped(body, max_queue=3)
 
@@ -100,7 +100,7 @@ def test_the_position_counts_as_much_of_others_as_of_oneself() -> None:
     async def body(engine: Engine[str]) -> None:
         positions = [engine.submit(nothing, client=client)[1] for client in "aaaabba"]
         assert positions == [0, 1, 2, 3, 1, 3, 6]
-        assert engine.submit(nothing, Urgency.EDIT, client="c")[1] == 0
+        assert engine.submit(nothing, Priority.EDIT, client="c")[1] == 0
         assert engine.submit(nothing, client="c")[1] == 1 + 2 + 2
 
     run_stopped(body)
@@ -135,10 +135,10 @@ def test_two_workers_of_one_device_work_at_the_same_time() -> None:
             yield home
 
     async def body(engine: Engine[str]) -> None:
-        tickets = [engine.submit(steps)[0] for _ in range(2)]
+        jobs = [engine.submit(steps)[0] for _ in range(2)]
         engine.start()
-        for ticket in tickets:
-            assert await everything(ticket) == ["one"] * 3
+        for job in jobs:
+            assert await everything(job) == ["one"] * 3
 
     run_stopped(body, lanes=2, on_lanes=lambda home, count: told.append(count))
     assert 2 in told
@@ -158,8 +158,8 @@ def test_a_request_is_at_one_worker_at_a_time() -> None:
 
     async def body(engine: Engine[str]) -> None:
         engine.start()
-        ticket, _ = engine.submit(steps)
-        assert await everything(ticket) == list(range(50))
+        job, _ = engine.submit(steps)
+        assert await everything(job) == list(range(50))
         assert most == 1
 
     run_stopped(body, lanes=4)
@@ -190,7 +190,7 @@ def test_stopping_waits_for_the_step_of_every_lane() -> None:
             closed.append(home)
 
     async def body(engine: Engine[str]) -> None:
-        tickets = [engine.submit(steps)[0] for _ in range(2)]
+        jobs = [engine.submit(steps)[0] for _ in range(2)]
         waiting, _ = engine.submit(nothing)
         engine.start()
         await asyncio.to_thread(entered.wait, 20)
@@ -198,10 +198,10 @@ def test_stopping_waits_for_the_step_of_every_lane() -> None:
         await asyncio.sleep(0.05)
         go_on.set()
         await stopped
-        left: list[Ticket[str, Any]] = [*tickets, waiting]
-        for ticket in left:
-            with pytest.raises(Unavailable, match="stopping"):
-                await everything(ticket)
+        left: list[Job[str, Any]] = [*jobs, waiting]
+        for job in left:
+            with pytest.raises(UnavailableError, match="stopping"):
+                await everything(job)
         assert closed == ["one", "one"]
 
     run_stopped(body, lanes=2)
@@ -241,9 +241,9 @@ def writing(
 
 async def written(engine: Engine[str], *works: Callable[[str], Steps[Any]]) -> list[list[str]]:
     """What each made, where all come to their joints before the first of them goes on."""
-    tickets = [engine.submit(work, client=str(k))[0] for k, work in enumerate(works)]
+    jobs = [engine.submit(work, client=str(k))[0] for k, work in enumerate(works)]
     engine.start()
-    return [await everything(ticket) for ticket in tickets]
+    return [await everything(job) for job in jobs]
 
 
 def test_steps_of_one_kind_are_taken_together() -> None:

@@ -15,7 +15,7 @@ from inpaint_client import (
     Box,
     Candidate,
     Capture,
-    DaemonFault,
+    DaemonInternalError,
     EditJob,
     Extent,
     FillJob,
@@ -84,7 +84,7 @@ def test_chunks_that_do_not_fit_are_a_fault_of_the_daemon(
         sent.append(sent[position])
     else:
         sent[0].candidate.patches[0].fill.width += 1000
-    with pytest.raises(DaemonFault):
+    with pytest.raises(DaemonInternalError):
         list(map(Answer().event, sent))
 
 

@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import BadInput
+from ..errors import InputError
 from ..events import Method
 from ..geometry import Box, Extent
 from ..recipe import parse_recipe
@@ -132,12 +132,12 @@ def unpack(data: bytes, key: str = "") -> PastRun:
     """Read a run that `pack` wrote.
 
     Raises:
-        BadInput: not ours, damaged, or of a newer version.
+        InputError: not ours, damaged, or of a newer version.
     """
     try:
         content = json.loads(data)
         if content["format"] != FORMAT:
-            raise BadInput(
+            raise InputError(
                 Sentence("This document's history of fills was written by a newer version."),
                 Sentence("Update the plug-in to use it."),
             )
@@ -167,9 +167,11 @@ def unpack(data: bytes, key: str = "") -> PastRun:
         OverflowError,
         zlib.error,
     ) as error:
-        if isinstance(error, BadInput):
+        if isinstance(error, InputError):
             raise
-        raise BadInput(Sentence("This document's history of fills cannot be read."), "") from error
+        raise InputError(
+            Sentence("This document's history of fills cannot be read."), ""
+        ) from error
 
 
 def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
@@ -194,7 +196,7 @@ def _method(recipe: str) -> Method:
     """Return what made a result; a recipe that cannot be read is the daemon's to refuse."""
     try:
         return parse_recipe(recipe).method
-    except BadInput:
+    except InputError:
         return Method.MODEL
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from ..errors import InpaintError, NotFound
+from ..errors import InpaintError, NotFoundError
 from ..events import Accepted, Candidate, Done, Failed, Message
 from ..requests import EditJob, Edits, Mixing, RecipeSource
 
@@ -171,7 +171,7 @@ class LiveEdit(Generic[W]):
                 self._finish()
         elif isinstance(message, Failed):
             self._run = None
-            if job.session_id and isinstance(message.error, NotFound):
+            if job.session_id and isinstance(message.error, NotFoundError):
                 self._sessions.pop(key, None)  # the daemon forgot it, or was restarted
                 self._ask(wanted, None)
             else:

@@ -14,7 +14,6 @@ from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
 from inpaint_client import (
-    Cancelled,
     Candidate,
     DaemonInfo,
     EditJob,
@@ -26,8 +25,9 @@ from inpaint_client import (
     Job,
     Message,
     Mixing,
-    ProgramNotFound,
+    ProgramNotFoundError,
     RecipeSource,
+    RequestCancelledError,
     Resumed,
     Run,
     SmoothFill,
@@ -153,7 +153,7 @@ class Presenter:
         try:
             info = future.result()
         except InpaintError as error:
-            lacks = isinstance(error, ProgramNotFound)
+            lacks = isinstance(error, ProgramNotFoundError)
             self._show(
                 State(Phase.UNREACHABLE, say_error(error), is_error=True, lacks_program=lacks)
             )
@@ -276,7 +276,7 @@ class Presenter:
     ) -> None:
         """`there` is what the strip had before, `number` that of the first new candidate."""
         if isinstance(message, Failed):
-            stopped = isinstance(message.error, Cancelled)
+            stopped = isinstance(message.error, RequestCancelledError)
             text = _("Stopped.") if stopped else say_error(message.error)
             phase = Phase.READY if self._slots else Phase.IDLE
             self._show(State(phase, text, is_error=not stopped))

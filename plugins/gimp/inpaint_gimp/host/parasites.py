@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from inpaint_client import BadInput, Box, Extent, StyleLevel, StyleMix, parse_recipe
+from inpaint_client import Box, Extent, InputError, StyleLevel, StyleMix, parse_recipe
 from inpaint_client.session.history import PastRun, Result, pack, unpack
 
 FILL = "inpaint-fill"  # JSON: the run
@@ -51,7 +51,7 @@ def read_without_attachment(parasite: Lookup) -> PastRun | None:
             return None
         tattoo_of(run.source)
         tattoo_of(run.results[0].mix.other)
-    except (BadInput, ValueError):
+    except (InputError, ValueError):
         return None
     return run
 

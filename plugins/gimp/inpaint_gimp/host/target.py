@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-from inpaint_client import BadInput, Box
+from inpaint_client import Box, InputError
 
 from ..translation import _
 
@@ -38,7 +38,7 @@ class Hole(NamedTuple):
 def check_mode(base_type: str) -> None:
     """`base_type` is "rgb", "gray" or "indexed"."""
     if base_type == "indexed":
-        raise BadInput(
+        raise InputError(
             _("An indexed image has too few colors for a fill."),
             _("Convert it first: Image > Mode > RGB."),
         )
@@ -47,16 +47,16 @@ def check_mode(base_type: str) -> None:
 def choose_item(items: Sequence[Item], from_layer: bool) -> int | None:
     """Which of the selected items to fill, as an index; None: the image as a whole.
 
-    `from_layer` says that the model shall see that layer alone. Raises BadInput with the remedy.
+    `from_layer` says that the model shall see that layer alone. Raises InputError with the remedy.
     """
     if any(item.kind is Kind.FLOATING for item in items):
-        raise BadInput(
+        raise InputError(
             _("There is a floating selection."),
             _("Anchor it or make it a layer first (Layer menu)."),
         )
     layers = [index for index, item in enumerate(items) if item.kind is not Kind.CHANNEL]
     if from_layer and len(layers) != 1:
-        raise BadInput(
+        raise InputError(
             _("{count} layers are selected, and the source is “This layer”.").format(
                 count=len(layers)
             ),
@@ -68,12 +68,12 @@ def choose_item(items: Sequence[Item], from_layer: bool) -> int | None:
 def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer: bool) -> Hole:
     """The hole: the selection, or without one the transparent part of the layer.
 
-    `selection` is the box of the selection, None if nothing is selected. Raises BadInput.
+    `selection` is the box of the selection, None if nothing is selected. Raises InputError.
     """
     if selection is not None:
         box = canvas.clamp(selection)
         if from_layer and item is not None and item.box.clamp(box).is_empty:
-            raise BadInput(
+            raise InputError(
                 _("The selection lies outside the layer “{layer}”.").format(layer=item.name),
                 _("Select another layer, or take “All visible layers” as the source."),
             )
@@ -82,15 +82,15 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
         raise nothing_selected()
     box = canvas.clamp(item.box)
     if box.is_empty:
-        raise BadInput(
+        raise InputError(
             _("The layer “{layer}” lies outside the canvas.").format(layer=item.name),
             _("Move it onto the canvas or select another layer."),
         )
     return Hole(box, from_transparency=True)
 
 
-def nothing_selected() -> BadInput:
-    return BadInput(
+def nothing_selected() -> InputError:
+    return InputError(
         _("Nothing is selected."),
         _("Select the region to fill, for example with the free select tool, or erase it."),
     )

@@ -269,7 +269,7 @@ class FillSettings:
         """From a procedure's values, looked up by argument name.
 
         Raises:
-            BadInput: a text cannot be read; the message says which and how to write it.
+            InputError: a text cannot be read; the message says which and how to write it.
         """
 
         def text(name: str) -> str:

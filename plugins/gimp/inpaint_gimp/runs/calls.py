@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gi.repository import Gimp
-from inpaint_client import BadInput, parse_recipe
+from inpaint_client import InputError, parse_recipe
 
 from ..host.image import GimpImage
 from ..translation import _
@@ -38,10 +38,10 @@ def insert(
     """Put the layers of a finished run into the image, as one step of the history.
 
     Raises:
-        BadInput: the image was closed meanwhile.
+        InputError: the image was closed meanwhile.
     """
     if not image.image.is_valid():
-        raise BadInput(_("The image was closed meanwhile."), "")
+        raise InputError(_("The image was closed meanwhile."), "")
     above = image.layer_at(captured.item)
     tattoo = above.get_tattoo() if above is not None and settings.from_layer else 0
     layers = stacked(renderings, chosen, captured.capture.document, tattoo)

@@ -69,7 +69,7 @@ class Glance(NamedTuple):
 
 
 def find_target(image: Readable, from_layer: bool) -> Target:
-    """Find what there is to fill. Raises BadInput when there is nothing that could be filled."""
+    """Find what there is to fill. Raises InputError when there is nothing that could be filled."""
     check_mode(image.base_type)
     items = image.items()
     index = choose_item(items, from_layer)
@@ -82,7 +82,7 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
     """Read what a fill needs, a part between two turns of the window's loop.
 
     Raises:
-        BadInput: nothing is transparent in the layer, or the hole is too large.
+        InputError: nothing is transparent in the layer, or the hole is too large.
     """
     canvas = Box.of_extent(image.extent)
     selected = yield from _selected(image, target)
@@ -115,7 +115,7 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
 
 
 def glance(image: Readable, target: Target) -> Generator[None, None, Glance]:
-    """Read only a small view of what would be filled. Raises BadInput as `capture` does."""
+    """Read only a small view of what would be filled. Raises InputError as `capture` does."""
     selected = yield from _selected(image, target)
     with image.pixels(target.item if target.from_layer else None) as source:
         yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inpaint_client import BadInput, Edits, Frame, StyleLevel
+from inpaint_client import Edits, Frame, InputError, StyleLevel
 
 from ..translation import _
 
@@ -17,7 +17,7 @@ def parse_edits(text: str) -> Edits:
     """The edits in `text`, none if it is blank; the last of a repeated name counts.
 
     Raises:
-        BadInput: a part is not NAME=VALUE.
+        InputError: a part is not NAME=VALUE.
     """
     values: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -27,7 +27,7 @@ def parse_edits(text: str) -> Edits:
         except ValueError:
             equals = ""
         if not (name and equals):
-            raise BadInput(
+            raise InputError(
                 _("“{part}” is not an edit.").format(part=part),
                 _("Write edits as NAME=VALUE, separated by commas, for example yaw=1.5."),
             )
@@ -53,13 +53,13 @@ def parse_levels(text: str) -> tuple[StyleLevel, ...]:
     """The levels in `text`, in their own order; none if it is blank.
 
     Raises:
-        BadInput: a part is not the name of a level.
+        InputError: a part is not the name of a level.
     """
     known = {name.lower(): level for name, level in StyleLevel.__members__.items()}
     names = list(filter(None, (part.strip().lower() for part in text.split(","))))
     for name in names:
         if name not in known:
-            raise BadInput(
+            raise InputError(
                 _("“{part}” is not a level.").format(part=name),
                 _("Write levels as a list of structure, features and colors."),
             )
@@ -79,7 +79,7 @@ def parse_frame(text: str) -> Frame:
             return Frame(*numbers)
     except ValueError:
         pass
-    raise BadInput(
+    raise InputError(
         _("“{part}” is not a frame.").format(part=text),
         _("Write the square's center, side and angle as X, Y, SIDE, ANGLE in pixels and degrees."),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from inpaint_client import BadInput, Box, Method, Picture, parse_recipe
+from inpaint_client import Box, InputError, Method, Picture, parse_recipe
 from inpaint_client.geometry import reducing_step
 
 from ..host.image_protocol import PaintLayer, Reader
@@ -108,7 +108,7 @@ def _styles_of(recipe: str) -> object:
     """
     try:
         parsed = parse_recipe(recipe)
-    except BadInput:
+    except InputError:
         return None
     if parsed.method is Method.SMOOTH:
         return None

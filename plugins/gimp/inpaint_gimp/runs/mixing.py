@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from inpaint_client import BadInput, Box, Mixing, Picture, StyleLevel, StyleMix
+from inpaint_client import Box, InputError, Mixing, Picture, StyleLevel, StyleMix
 from inpaint_client.session.history import Result
 
 from ..host.parasites import named, tattoo_of
@@ -66,7 +66,7 @@ class Layers(Protocol):
         """Those that a result with this recipe can be mixed with."""
 
     def look(self, key: int) -> tuple[Picture, Box]:
-        """What a layer shows around the hole, and where. Raises BadInput if that is nothing."""
+        """What a layer shows around the hole, and where. Raises InputError if that is nothing."""
 
 
 class NoLayers:
@@ -79,8 +79,8 @@ class NoLayers:
         raise nothing_there()
 
 
-def nothing_there() -> BadInput:
-    return BadInput(_("The layer to mix with is empty or was deleted."))
+def nothing_there() -> InputError:
+    return InputError(_("The layer to mix with is empty or was deleted."))
 
 
 def with_other(mix: Mix, other: Other) -> Mix:
@@ -92,14 +92,14 @@ def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
     """From the values of the edit procedure, looked up by argument name.
 
     Raises:
-        BadInput: there is no such layer, or the levels cannot be read.
+        InputError: there is no such layer, or the levels cannot be read.
     """
     name = str(value_of("mix") or "")
     if not name.strip():
         return NOTHING
     other = next((each for each in others if each.name == name), None)
     if other is None:
-        raise BadInput(
+        raise InputError(
             _("There is no layer “{layer}” to mix with.").format(layer=name),
             _("Name another layer of the image; it cannot be a group."),
         )
@@ -124,7 +124,7 @@ def mixing_of(mix: Mix, others: Sequence[Other], look: Look) -> Mixing | None:
     """What the daemon is asked for; None where nothing is mixed.
 
     Raises:
-        BadInput: the other one is gone, or shows nothing around the hole.
+        InputError: the other one is gone, or shows nothing around the hole.
     """
     recipes = (each.recipe for each in others if each.key == mix.other)
     return mix.request(next(recipes, ""), look)

@@ -7,10 +7,10 @@ from functools import cached_property
 
 from gi.repository import Gimp
 from inpaint_client import (
-    BadInput,
     Box,
     Candidate,
     Capture,
+    InputError,
     Patch,
     Picture,
     RecipeSource,
@@ -115,12 +115,12 @@ class Opened:
 
 
 def reopen(image: GimpImage) -> Opened:
-    """The fill that is selected, or the only visible one. Raises BadInput if there is none."""
+    """The fill that is selected, or the only visible one. Raises InputError if there is none."""
     layer, run = _find(image)
     box = run.hole_box
     x, y = layer.get_offsets()[1:]
     if (layer.get_width(), layer.get_height()) != tuple(box.extent):
-        raise BadInput(
+        raise InputError(
             _("The layer “{layer}” was scaled or cropped since it was filled.").format(
                 layer=layer.get_name()
             ),
@@ -159,7 +159,7 @@ def _find(image: GimpImage) -> tuple[Gimp.Layer, PastRun]:
     for candidates in (image.selected_fills(), image.visible_fills()):
         if len(candidates) == 1:
             return candidates[0]
-    raise BadInput(
+    raise InputError(
         _("No single fill is selected."),
         _("Select one layer that Inpaint (StyleGAN) made."),
     )

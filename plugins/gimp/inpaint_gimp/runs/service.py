@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from inpaint_client import (
     BlockingClient,
+    DaemonNotFoundError,
     EditJob,
     Endpoint,
     Job,
     Limits,
-    NoDaemon,
     Starting,
     connection_file,
     ensure_daemon,
@@ -56,7 +56,7 @@ def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Re
     report(0.0, _("Looking for the fill service…"))
     try:
         find_daemon(connection_file().load())
-    except NoDaemon:
+    except DaemonNotFoundError:
         report(0.0, _("Starting the fill service…"))
     with BlockingClient(Locator(lambda text: None)) as client:
         limits = client.info().limits

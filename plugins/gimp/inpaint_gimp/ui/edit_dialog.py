@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from inpaint_client import Cancelled, DaemonInfo, InpaintError, RecipeSource, parse_recipe
+from inpaint_client import (
+    DaemonInfo,
+    InpaintError,
+    RecipeSource,
+    RequestCancelledError,
+    parse_recipe,
+)
 
 from ..app.presenter import Phase, State
 from ..runs.calls import Call
@@ -23,7 +29,7 @@ def edit_with_dialog(call: Call, opened: Opened) -> None:
     dialog = EditDialog(call, opened)
     try:
         if not dialog.run():
-            raise Cancelled("Cancelled.")
+            raise RequestCancelledError("Cancelled.")
         dialog.finish()
     finally:
         dialog.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inpaint_client import BadInput, Cancelled, DaemonInfo, InpaintError, RecipeSource
+from inpaint_client import DaemonInfo, InpaintError, InputError, RecipeSource, RequestCancelledError
 
 from ..app.presenter import Phase, State
 from ..host.image import GimpImage
@@ -27,7 +27,7 @@ def fill_with_dialog(call: Call) -> None:
     image = GimpImage(call.image, call.drawables)
     try:
         find_target(image, call.config.get_property("source") == "layer")
-    except BadInput:
+    except InputError:
         # The source used last time does not suit this time: it can be chosen in the dialog. What
         # cannot be filled at all is said before any window opens.
         find_target(image, from_layer=False)
@@ -35,7 +35,7 @@ def fill_with_dialog(call: Call) -> None:
     dialog = FillDialog(call, image)
     try:
         if not dialog.run():
-            raise Cancelled("Cancelled.")
+            raise RequestCancelledError("Cancelled.")
         dialog.insert()
     finally:
         dialog.close()

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from inpaint_client.errors import (
-    BadInput,
+    DaemonNotFoundError,
     InpaintError,
-    NoDaemon,
-    NotAnswering,
-    ProgramNotFound,
-    StartFailed,
-    Unauthenticated,
-    Unavailable,
+    InputError,
+    NotRespondingError,
+    ProgramNotFoundError,
+    StartFailedError,
+    UnauthenticatedError,
+    UnavailableError,
 )
 from inpaint_client.info import DaemonInfo
 
@@ -85,11 +85,11 @@ class Connection:
             return Mend.START
         if self.phase is not Phase.FAILED:
             return Mend.NONE
-        if isinstance(self.error, (Unauthenticated, BadInput)):
+        if isinstance(self.error, (UnauthenticatedError, InputError)):
             return Mend.SETTINGS
-        if isinstance(self.error, ProgramNotFound):
+        if isinstance(self.error, ProgramNotFoundError):
             return Mend.CHOOSE_PROGRAM
-        if isinstance(self.error, StartFailed):
+        if isinstance(self.error, StartFailedError):
             return Mend.SHOW_LOG
         return Mend.RECONNECT
 
@@ -106,21 +106,25 @@ class Connection:
 
 
 def _heading(error: InpaintError | None) -> str:
-    if isinstance(error, StartFailed):
+    if isinstance(error, StartFailedError):
         return tr("The daemon did not start")
-    if isinstance(error, NoDaemon):
+    if isinstance(error, DaemonNotFoundError):
         return tr("No daemon answers")
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, UnauthenticatedError):
         return tr("The daemon asks for a token")
-    if isinstance(error, Unavailable):
+    if isinstance(error, UnavailableError):
         return tr("The daemon went away")
-    if isinstance(error, NotAnswering):
+    if isinstance(error, NotRespondingError):
         return tr("The daemon does not answer")
     return tr("The daemon cannot be used")
 
 
 def after_failure(error: InpaintError, is_remote: bool) -> Connection:
     """What is known after a request for Info failed."""
-    if isinstance(error, NoDaemon) and not isinstance(error, StartFailed) and not is_remote:
+    if (
+        isinstance(error, DaemonNotFoundError)
+        and not isinstance(error, StartFailedError)
+        and not is_remote
+    ):
         return Connection(Phase.MISSING)
     return Connection(Phase.FAILED, error=error, is_remote=is_remote)

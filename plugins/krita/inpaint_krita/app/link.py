@@ -14,7 +14,13 @@ from functools import partial
 from inpaint_client.daemon import Starting, ensure_daemon
 from inpaint_client.discovery import find_daemon, is_local_choice
 from inpaint_client.endpoint import Endpoint
-from inpaint_client.errors import Cancelled, InpaintError, NoDaemon, NotAnswering, Unavailable
+from inpaint_client.errors import (
+    DaemonNotFoundError,
+    InpaintError,
+    NotRespondingError,
+    RequestCancelledError,
+    UnavailableError,
+)
 from inpaint_client.events import Done, Failed, Message
 from inpaint_client.info import DaemonInfo
 from inpaint_client.requests import Job
@@ -26,7 +32,7 @@ from ..host.qt import QtCore
 from .connection import Connection, Phase, after_failure
 
 log = logging.getLogger(__name__)
-LOOK_EVERY_MS = 4000  # a daemon that was started or stopped by hand is noticed
+POLL_INTERVAL_MS = 4000  # a daemon that was started or stopped by hand is noticed
 
 
 class Link(QtCore.QObject):
@@ -53,7 +59,7 @@ class Link(QtCore.QObject):
         connect(self._starting, self._take_starting)
         connect(self._arrived, self._take_message)
         self._timer = QtCore.QTimer(self)
-        self._timer.setInterval(LOOK_EVERY_MS)
+        self._timer.setInterval(POLL_INTERVAL_MS)
         connect(self._timer.timeout, self._look_again)
 
     @property
@@ -104,9 +110,9 @@ class Link(QtCore.QObject):
 
     def failed(self, error: InpaintError) -> None:
         """A run failed: if that tells about the daemon, say so and look again."""
-        if isinstance(error, Cancelled):
+        if isinstance(error, RequestCancelledError):
             return
-        if isinstance(error, (NoDaemon, NotAnswering, Unavailable)):
+        if isinstance(error, (DaemonNotFoundError, NotRespondingError, UnavailableError)):
             self._set(Connection(Phase.FAILED, error=error, is_remote=self.is_remote))
 
     def close(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from inpaint_client.errors import (
-    BadInput,
-    Cancelled,
     InpaintError,
-    ProgramNotFound,
-    StartFailed,
-    Unauthenticated,
+    InputError,
+    ProgramNotFoundError,
+    RequestCancelledError,
+    StartFailedError,
+    UnauthenticatedError,
 )
 
 from ..text import say_error, tr
@@ -17,16 +17,16 @@ from .state import Notice, Offer
 
 def notice_of(error: InpaintError) -> Notice:
     """A failure as one sentence with what helps."""
-    if isinstance(error, Cancelled):
+    if isinstance(error, RequestCancelledError):
         return Notice(tr("Cancelled."), is_problem=False)
-    if isinstance(error, ProgramNotFound):
+    if isinstance(error, ProgramNotFoundError):
         label = tr("Choose program …")
         return Notice(say_error(error), offer=Offer.CHOOSE_PROGRAM, offer_label=label)
-    if isinstance(error, StartFailed):
+    if isinstance(error, StartFailedError):
         return Notice(say_error(error), offer=Offer.SHOW_LOG, offer_label=tr("Show log"))
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, UnauthenticatedError):
         return Notice(say_error(error), offer=Offer.SETTINGS, offer_label=tr("Settings …"))
-    if isinstance(error, BadInput):
+    if isinstance(error, InputError):
         return Notice(say_error(error))
     return Notice(say_error(error), offer=Offer.AGAIN, offer_label=tr("Try again"))
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-from inpaint_client.errors import BadInput, InpaintError
+from inpaint_client.errors import InpaintError, InputError
 from inpaint_client.events import FrameChosen
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
@@ -437,7 +437,9 @@ class DocumentSession(QtCore.QObject):
             self._take_failure(error)
         else:
             log.error("keeping a result failed", exc_info=error)
-            self._take_failure(BadInput(tr("Krita did not merge the group; nothing was changed.")))
+            self._take_failure(
+                InputError(tr("Krita did not merge the group; nothing was changed."))
+            )
 
     # -- sliders -----------------------------------------------------------------------------
 
@@ -501,7 +503,7 @@ class DocumentSession(QtCore.QObject):
             return
         try:
             mixing = mixing_of(self.mix, run, self.document, self._scratch)
-        except BadInput as error:
+        except InputError as error:
             self.mix = run.results[run.chosen].mix  # what the layer shows
             self._take_failure(error)
             return

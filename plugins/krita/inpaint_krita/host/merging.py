@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator
 from typing import Protocol
 
-from inpaint_client.errors import BadInput
+from inpaint_client.errors import InputError
 
 from ..text import tr
 
@@ -36,13 +36,13 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     leaves one. It works on the active layer, and in its own time: hence the turns.
 
     Raises:
-        BadInput: the group, or what it was merged to, is no longer in the picture.
+        InputError: the group, or what it was merged to, is no longer in the picture.
         TimeoutError: Krita did not do it.
     """
     before = document.active_id()
     known = {layer for layer, _ in document.paint_layers()}
     if not document.activate(group):
-        raise BadInput(tr("The layers of this run are no longer in the picture."))
+        raise InputError(tr("The layers of this run are no longer in the picture."))
     yield from _until(lambda: document.active_id() == group)
     document.flatten_active()
     yield from _until(lambda: not document.is_attached(group))
@@ -51,7 +51,7 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     document.settle()
     yield _TURN_MS
     if not (new := _new(document, known)):  # undone at once
-        raise BadInput(tr("The layers of this run are no longer in the picture."))
+        raise InputError(tr("The layers of this run are no longer in the picture."))
     (merged,) = new
     if document.is_attached(before):
         document.activate(before)
@@ -68,11 +68,11 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
     in threads of its own.
 
     Raises:
-        BadInput: the group is no longer in the picture, or changes how its layers look.
+        InputError: the group is no longer in the picture, or changes how its layers look.
         TimeoutError: Krita did not do it.
     """
     if not document.is_attached(group):
-        raise BadInput(tr("The layers of this run are no longer in the picture."))
+        raise InputError(tr("The layers of this run are no longer in the picture."))
     before = document.active_id()
     document.settle()
     inner = [
@@ -82,7 +82,7 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
     ]
     groups = [*inner, group]
     if not all(map(document.is_plain_group, groups)):
-        raise BadInput(
+        raise InputError(
             tr("The group of this run has a mask, an opacity or a blending mode of its own."),
             tr("Give these to the layers in it, or star only one of them."),
         )

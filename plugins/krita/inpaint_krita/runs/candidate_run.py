@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from inpaint_client.errors import BadInput, Cancelled, InpaintError
+from inpaint_client.errors import InpaintError, InputError, RequestCancelledError
 from inpaint_client.events import Candidate, Message
 from inpaint_client.geometry import Frame
 from inpaint_client.requests import Edits, Job
@@ -80,7 +80,7 @@ class CandidateRun(QtCore.QObject):
 
     def cancel(self) -> None:
         """Stop at once. Candidates that have arrived stay, layers still empty go."""
-        self._end(Cancelled(tr("Cancelled.")))
+        self._end(RequestCancelledError(tr("Cancelled.")))
 
     def abandon(self) -> None:
         """The document is closed: touch it no more, and say nothing."""
@@ -101,7 +101,7 @@ class CandidateRun(QtCore.QObject):
         Sets `_group` and `_first`.
 
         Raises:
-            BadInput: there is no place for them any more.
+            InputError: there is no place for them any more.
         """
 
     @abstractmethod
@@ -130,7 +130,7 @@ class CandidateRun(QtCore.QObject):
         if self.past is None:
             try:
                 self.past = self._insert()
-            except BadInput as error:
+            except InputError as error:
                 self._end(error)
                 return
             self.inserted.emit()
@@ -172,7 +172,7 @@ class CandidateRun(QtCore.QObject):
 
     def _stumble(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):
-            error = BadInput(
+            error = InputError(
                 tr("The picture could not be read or written ({error}).").format(error=error)
             )
         self._end(error)

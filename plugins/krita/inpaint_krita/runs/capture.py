@@ -32,7 +32,7 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
     """Read crop, hole and what lies around them, for a selection whose box is `selection`.
 
     Raises:
-        BadInput: nothing is selected on the canvas, or it is too large for one crop.
+        InputError: nothing is selected on the canvas, or it is too large for one crop.
     """
     canvas = Box.of_extent(pixels.extent)
     way = route(pixels.space)
@@ -57,7 +57,7 @@ def capture_again(pixels: Pixels, selection: Box, limits: Limits) -> Generator[N
     """Read what rendering a fill again takes: what its encoder saw is kept beside its recipe.
 
     Raises:
-        BadInput: as `capture`.
+        InputError: as `capture`.
     """
     way = route(pixels.space)
     wide = crop_for_hole(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from inpaint_client.capture import Capture
-from inpaint_client.errors import BadInput, InpaintError
+from inpaint_client.errors import InpaintError, InputError
 from inpaint_client.events import Candidate, Message
 from inpaint_client.info import Limits
 from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
@@ -130,7 +130,7 @@ class LayerEdits(QtCore.QObject):
         """Call `give` with what rendering a result again needs without a session, at once or later.
 
         Raises:
-            BadInput: the picture is no longer of the size that it had. What comes later goes to
+            InputError: the picture is no longer of the size that it had. What comes later goes to
                 `failed`.
         """
         result = run.results[position]
@@ -152,7 +152,7 @@ class LayerEdits(QtCore.QObject):
         selection = KeptSelection(run.hole_box, run.coverage)
         pixels = self._read(run, selection)
         if pixels.extent != run.document:
-            raise BadInput(
+            raise InputError(
                 tr("The picture was resized or cropped since this fill was made."),
                 tr("Undo that, or make a new fill."),
             )
@@ -180,7 +180,7 @@ class LayerEdits(QtCore.QObject):
 
     def _stumble(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):
-            error = BadInput(
+            error = InputError(
                 tr("The picture could not be read or written ({error}).").format(error=error)
             )
         self._live.refuse(error)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from inpaint_client.errors import BadInput
+from inpaint_client.errors import InputError
 from inpaint_client.geometry import Box, crop_for_hole, reducing_step
 from inpaint_client.pictures import Picture
 from inpaint_client.pixels import rearrange
@@ -68,7 +68,7 @@ def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixin
     """What the daemon is asked for; None where nothing is mixed.
 
     Raises:
-        BadInput: the layer shows nothing around the hole.
+        InputError: the layer shows nothing around the hole.
     """
     return mix.request(_recipe(run, mix.other), lambda layer: _picture(layer, run, layers, scratch))
 
@@ -84,7 +84,7 @@ def _picture(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tupl
     around = crop_for_hole(run.hole_box, Box.of_extent(run.document))
     box = Box(0, 0, 0, 0) if bounds is None else bounds.clamp(around)
     if box.is_empty:
-        raise BadInput(tr("The layer to mix with is empty or was deleted."))
+        raise InputError(tr("The layer to mix with is empty or was deleted."))
     step = reducing_step(box.extent, LAYER_SIDE)
     image = layers.layer_view(layer, box, scratch).scaled(
         max(1, box.width // step),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from inpaint_client.errors import BadInput
+from inpaint_client.errors import InputError
 from inpaint_client.session.history import PastRun, pack, unpack
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class RunBook:
         for name in sorted(names):  # keys begin with the time: oldest first
             try:
                 self.runs.append(_read(name, document.annotation(name)))
-            except BadInput as error:
+            except InputError as error:
                 log.warning("%s: %s", name, error)
 
     @property
@@ -66,9 +66,9 @@ def _read(name: str, data: bytes) -> PastRun:
     """Return the run of an annotation.
 
     Raises:
-        BadInput: it cannot be read, or has no selection: only GIMP's layers do without.
+        InputError: it cannot be read, or has no selection: only GIMP's layers do without.
     """
     run = unpack(data, name.removeprefix(PREFIX))
     if not run.coverage:
-        raise BadInput("This document's history of fills has no selection.", "")
+        raise InputError("This document's history of fills has no selection.", "")
     return run

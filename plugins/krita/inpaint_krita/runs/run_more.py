@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from inpaint_client.errors import BadInput, InpaintError, NotFound
+from inpaint_client.errors import InpaintError, InputError, NotFoundError
 from inpaint_client.events import Accepted, Candidate, Done, Failed, Message, Progress
 from inpaint_client.requests import EditJob, Edits, RecipeSource
 from inpaint_client.session import layer_names
@@ -132,7 +132,7 @@ class MoreRun(CandidateRun):
             else:
                 self._all_sent()
         elif isinstance(message, Failed):
-            if self._daemon_session is not None and isinstance(message.error, NotFound):
+            if self._daemon_session is not None and isinstance(message.error, NotFoundError):
                 self._daemon_session = None  # it forgot it, or was restarted
                 self._ask()
             else:
@@ -152,7 +152,7 @@ class MoreRun(CandidateRun):
         title = say(layer_names.more(wanted[0].seed))
         made = self._canvas.insert_more(run.group, title, names)
         if made is None:
-            raise BadInput(tr("The layers of this run are no longer in the picture."))
+            raise InputError(tr("The layers of this run are no longer in the picture."))
         self._group, layers = made
         self._first = len(run.results)
         attachment = attachment_of(run, run.results[self._plan.position])

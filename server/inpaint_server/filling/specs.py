@@ -15,7 +15,7 @@ from inpaint_model.pipeline.style_mixing import Mixing
 
 
 @dataclass(frozen=True)
-class PictureShape:
+class ImageHeader:
     """A picture of the header, checked; its bytes may follow."""
 
     field: str
@@ -37,11 +37,11 @@ class PictureShape:
 
 
 @dataclass(frozen=True)
-class Placing:
+class CropGeometry:
     """Where crop and hole lie, and how they were sent."""
 
-    crop: PictureShape
-    hole: PictureShape
+    crop: ImageHeader
+    hole: ImageHeader
     box: Box
     document: tuple[int, int]
 
@@ -51,12 +51,12 @@ SmoothChoice = Literal["auto", "always", "never"]
 
 
 @dataclass(frozen=True)
-class FillOrder:
+class FillSpec:
     """A FillHeader, checked: everything but the pixels."""
 
-    placing: Placing
+    geometry: CropGeometry
     context: DocumentPicture | None  # came with the header
-    overview: PictureShape | None
+    overview: ImageHeader | None
     model: str
     seeds: tuple[int, ...]
     truncation_psi: float
@@ -69,27 +69,27 @@ class FillOrder:
     accepts_chunks: bool = False  # of large candidates
 
     @property
-    def shapes(self) -> list[PictureShape]:
+    def shapes(self) -> list[ImageHeader]:
         """The pictures in the order in which their bytes come."""
-        pictures = [self.placing.crop, self.placing.hole]
+        pictures = [self.geometry.crop, self.geometry.hole]
         return pictures + [self.overview] if self.overview else pictures
 
 
 @dataclass(frozen=True)
-class SourceOrder:
+class SourceSpec:
     """A RecipeSource, checked: everything but the pixels."""
 
     recipe: str
     attachment: bytes
-    placing: Placing | None  # None: fit to the attachment's own picture
+    geometry: CropGeometry | None  # None: fit to the attachment's own picture
 
 
 @dataclass(frozen=True)
-class EditOrder:
+class EditSpec:
     """An EditHeader, checked: everything but the pixels."""
 
     session_id: str
-    source: SourceOrder | None
+    source: SourceSpec | None
     index: int
     edits: Edits
     truncation_psi: float | None
