@@ -28,7 +28,7 @@ from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import event
 from inpaint_gimp.host.parasites import FILL, MIXED, ORIGIN, read, read_without_attachment
 from inpaint_gimp.runs.mixing import Mixed
-from inpaint_krita.runs.wishes import Wishes
+from inpaint_krita.runs.fill_settings import FillSettings
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.manifest import BundleError, read_bundle
 from inpaint_model.bundle.weights import check_weights, load_discriminator, load_model
@@ -289,8 +289,8 @@ class TestSettings:
         assert connection == ConnectionSettings(
             "tls://gpu.studio:50099", Secret("a token"), "ca.pem", start_daemon=False
         )
-        wishes = SettingsFile(GOLDEN / "krita.json", Wishes).load()
-        assert wishes == Wishes(
+        fill_settings = SettingsFile(GOLDEN / "krita.json", FillSettings).load()
+        assert fill_settings == FillSettings(
             "portrait", 3, 99, False, 0.5, context="frame", frame_cx=10.5, frame_side=64.0
         )
 

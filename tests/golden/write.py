@@ -42,7 +42,7 @@ from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.wire import edit_requests, fill_requests
 from inpaint_gimp.host.parasites import parasites
 from inpaint_gimp.runs.mixing import Mixed
-from inpaint_krita.runs.wishes import Wishes
+from inpaint_krita.runs.fill_settings import FillSettings
 from inpaint_model.bundle.direction_store import add_directions
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.bundle.manifest import Card, read_bundle
@@ -203,8 +203,8 @@ def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
             "tls://gpu.studio:50099", Secret("a token"), "ca.pem", start_daemon=False
         )
     )
-    SettingsFile(folder / "krita.json", Wishes).save(
-        Wishes("portrait", 3, 99, False, 0.5, context="frame", frame_cx=10.5, frame_side=64.0)
+    SettingsFile(folder / "krita.json", FillSettings).save(
+        FillSettings("portrait", 3, 99, False, 0.5, context="frame", frame_cx=10.5, frame_side=64.0)
     )
 
 

@@ -29,8 +29,8 @@ from inpaint_client.requests import FillJob, SmoothFill
 from inpaint_client.session.history import unpack
 from inpaint_krita.host.selection import KeptSelection, box_of
 from inpaint_krita.runs.capture import capture
-from inpaint_krita.runs.run_book import PREFIX
-from inpaint_krita.runs.wishes import Wishes, fill_job
+from inpaint_krita.runs.fill_settings import FillSettings, fill_job
+from inpaint_krita.runs.run_history import PREFIX
 from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
 from PIL import Image
@@ -113,7 +113,7 @@ def job_of(before: np.ndarray, mask: np.ndarray, extent: Extent) -> FillJob:
         try:
             next(steps)
         except StopIteration as stop:
-            return fill_job(Wishes(seed=5, candidates=3, smooth="always"), stop.value, {})
+            return fill_job(FillSettings(seed=5, candidates=3, smooth="always"), stop.value, {})
 
 
 def check_layer(
@@ -298,7 +298,7 @@ def test_no_mistake_of_ours_stops_the_artist(run_krita: RunKrita) -> None:
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         log = str(run_krita("guard", environment).value)
-    for place in ("Grid.paintEvent", "Controller._look_at_document", "InpaintDocker.canvasChanged"):
+    for place in ("Grid.paintEvent", "Controller._check_document", "InpaintDocker.canvasChanged"):
         assert f"{place} failed" in log
     assert "Traceback (most recent call last)" in log
 

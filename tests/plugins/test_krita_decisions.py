@@ -27,12 +27,12 @@ from inpaint_client.session.history import (
     pack,
 )
 from inpaint_client.session.run_status import RunStatus, Stage
-from inpaint_krita.app.connection import Connection, Mend, Phase, after_failure
+from inpaint_krita.app.connection_state import ConnectionState, Phase, RecoveryAction, after_failure
 from inpaint_krita.app.progress import describe
-from inpaint_krita.app.state import Notice, Offer
-from inpaint_krita.host.layer_placement import source_of, spot_above
-from inpaint_krita.runs.run_book import MAX_RUNS, PREFIX, RunBook
-from inpaint_krita.runs.wishes import Wishes, fill_job, usable_edits
+from inpaint_krita.app.state import Notice, NoticeAction
+from inpaint_krita.host.layer_placement import position_above, source_of
+from inpaint_krita.runs.fill_settings import FillSettings, fill_job, usable_edits
+from inpaint_krita.runs.run_history import MAX_RUNS, PREFIX, RunHistory
 
 
 @dataclass(eq=False)
@@ -82,32 +82,32 @@ def no_fill(_: object) -> Box | None:
 class TestSpot:
     def test_above_the_active_layer(self) -> None:
         layer = Layer("face", parent=ROOT)
-        assert spot_above(layer, HOLE, no_fill) == (ROOT, layer, "")
+        assert position_above(layer, HOLE, no_fill) == (ROOT, layer, "")
 
     def test_a_locked_or_hidden_layer_is_no_obstacle_itself(self) -> None:
         layer = Layer("face", parent=ROOT, is_locked=True, is_visible=False)
-        assert spot_above(layer, HOLE, no_fill) == (ROOT, layer, "")
+        assert position_above(layer, HOLE, no_fill) == (ROOT, layer, "")
 
     def test_a_mask_counts_as_its_layer(self) -> None:
         layer = Layer("face", parent=ROOT)
-        assert spot_above(Layer("m", "transparencymask", layer), HOLE, no_fill).above is layer
+        assert position_above(Layer("m", "transparencymask", layer), HOLE, no_fill).above is layer
 
     @pytest.mark.parametrize("flaw", ["hidden", "locked"])
     def test_not_inside_a_group_where_it_could_not_be_seen_or_changed(self, flaw: str) -> None:
         group = Layer("g", "grouplayer", ROOT, flaw != "hidden", flaw == "locked")
         inner = Layer("inner", "grouplayer", group)
-        spot = spot_above(Layer("face", parent=inner), HOLE, no_fill)
-        assert (spot.parent, spot.above) == (ROOT, group)
-        assert flaw in spot.notice
-        assert "“g”" in spot.notice
+        insert_position = position_above(Layer("face", parent=inner), HOLE, no_fill)
+        assert (insert_position.parent, insert_position.above) == (ROOT, group)
+        assert flaw in insert_position.notice
+        assert "“g”" in insert_position.notice
 
     def test_never_inside_the_group_of_an_earlier_run(self) -> None:
         group = Layer("run", "grouplayer", ROOT)
         far = Box(100, 100, 5, 5)
-        spot = spot_above(
+        insert_position = position_above(
             Layer("Seed 5", parent=group), HOLE, lambda node: far if node is group else None
         )
-        assert (spot.parent, spot.above) == (ROOT, group)
+        assert (insert_position.parent, insert_position.above) == (ROOT, group)
 
     def test_above_the_highest_earlier_fill_that_it_overlaps(self) -> None:
         root = Layer("root", "grouplayer")
@@ -124,23 +124,23 @@ class TestSpot:
         def fill_box(layer: object) -> Box | None:
             return boxes.get(layer)
 
-        assert spot_above(face, HOLE, fill_box) == (root, second, "")
-        assert spot_above(Layer("Seed 5", parent=first), HOLE, fill_box).above is second
-        assert spot_above(far, HOLE, fill_box).above is far
+        assert position_above(face, HOLE, fill_box) == (root, second, "")
+        assert position_above(Layer("Seed 5", parent=first), HOLE, fill_box).above is second
+        assert position_above(far, HOLE, fill_box).above is far
 
     def test_above_the_earlier_fill_beside_the_hidden_group(self) -> None:
         root = Layer("root", "grouplayer")
         group = Layer("g", "grouplayer", root, is_visible=False)
         fill = Layer("run", "grouplayer", root)
-        spot = spot_above(
+        insert_position = position_above(
             Layer("face", parent=group), HOLE, lambda node: HOLE if node is fill else None
         )
-        assert (spot.parent, spot.above) == (root, fill)
-        assert "“g”" in spot.notice
+        assert (insert_position.parent, insert_position.above) == (root, fill)
+        assert "“g”" in insert_position.notice
 
     def test_the_root_has_no_place_above_it(self) -> None:
         with pytest.raises(ValueError, match="root"):
-            spot_above(ROOT, HOLE, no_fill)
+            position_above(ROOT, HOLE, no_fill)
 
 
 class TestSource:
@@ -200,14 +200,14 @@ class TestRunBook:
     def test_reads_our_annotations_oldest_first_and_leaves_what_is_damaged(self) -> None:
         without_selection = pack(replace(RUN, coverage=b""))
         document = Annotations(k2=pack(RUN), k1=pack(RUN), k0=b"{", k3=without_selection)
-        book = RunBook(document)
+        book = RunHistory(document)
         assert [run.key for run in book.runs] == ["k1", "k2"]
         assert book.last == replace(RUN, key="k2")
         assert len(document.stored) == 5
 
     def test_the_oldest_runs_are_forgotten(self) -> None:
         document = Annotations()
-        book = RunBook(document)
+        book = RunHistory(document)
         for number in range(MAX_RUNS + 2):
             book.put(replace(RUN, key=f"{number:03}"))
         assert len(book.runs) == MAX_RUNS
@@ -220,28 +220,33 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("error", "is_remote", "phase", "mend"),
         [
-            (DaemonNotFoundError("none"), False, Phase.MISSING, Mend.START),
-            (DaemonNotFoundError("none"), True, Phase.FAILED, Mend.RECONNECT),
-            (ProgramNotFoundError("no program"), False, Phase.FAILED, Mend.CHOOSE_PROGRAM),
-            (StartFailedError("ended at once"), False, Phase.FAILED, Mend.SHOW_LOG),
-            (UnauthenticatedError("no token"), True, Phase.FAILED, Mend.SETTINGS),
-            (InputError("no address"), False, Phase.FAILED, Mend.SETTINGS),
-            (ConnectionLostError("broke"), False, Phase.FAILED, Mend.RECONNECT),
-            (NotRespondingError("Nothing comes."), False, Phase.FAILED, Mend.RECONNECT),
+            (DaemonNotFoundError("none"), False, Phase.MISSING, RecoveryAction.START),
+            (DaemonNotFoundError("none"), True, Phase.FAILED, RecoveryAction.RECONNECT),
+            (
+                ProgramNotFoundError("no program"),
+                False,
+                Phase.FAILED,
+                RecoveryAction.CHOOSE_PROGRAM,
+            ),
+            (StartFailedError("ended at once"), False, Phase.FAILED, RecoveryAction.SHOW_LOG),
+            (UnauthenticatedError("no token"), True, Phase.FAILED, RecoveryAction.SETTINGS),
+            (InputError("no address"), False, Phase.FAILED, RecoveryAction.SETTINGS),
+            (ConnectionLostError("broke"), False, Phase.FAILED, RecoveryAction.RECONNECT),
+            (NotRespondingError("Nothing comes."), False, Phase.FAILED, RecoveryAction.RECONNECT),
         ],
     )
     def test_each_failure_has_words_and_a_button(
-        self, error: InpaintError, is_remote: bool, phase: Phase, mend: Mend
+        self, error: InpaintError, is_remote: bool, phase: Phase, recover: RecoveryAction
     ) -> None:
         connection = after_failure(error, is_remote)
-        assert (connection.phase, connection.mend) == (phase, mend)
+        assert (connection.phase, connection.recover) == (phase, recover)
         assert connection.words
-        assert connection.mend_label
+        assert connection.recovery_label
 
     def test_ready_names_the_device_and_needs_no_mending(self) -> None:
-        connection = Connection(Phase.READY, DaemonInfo(device="the GPU", version="1"))
+        connection = ConnectionState(Phase.READY, DaemonInfo(device="the GPU", version="1"))
         assert "the GPU" in connection.words
-        assert connection.mend_label == ""
+        assert connection.recovery_label == ""
 
 
 class TestProgress:
@@ -262,7 +267,7 @@ class TestProgress:
 
 class TestWishes:
     def test_seeds_follow_each_other_round_the_end(self) -> None:
-        assert Wishes(seed=MAX_SEED, candidates=3).seeds == (MAX_SEED, 0, 1)
+        assert FillSettings(seed=MAX_SEED, candidates=3).seeds == (MAX_SEED, 0, 1)
 
     def test_only_sliders_that_the_model_has_and_that_are_off_zero(self) -> None:
         model = Model("m", directions=(Direction("smile", "", -1, 1), Direction("age", "", -1, 1)))
@@ -278,7 +283,7 @@ class TestWishes:
             document=Extent(4, 4),
         )
         edits = {"smile": 1.0}
-        job = fill_job(Wishes(candidates=2, seed=9, variety=0.5), captured, edits)
+        job = fill_job(FillSettings(candidates=2, seed=9, variety=0.5), captured, edits)
         assert (job.seeds, job.truncation_psi, job.edits, job.variants) == (
             (9, 10),
             0.5,
@@ -287,31 +292,31 @@ class TestWishes:
         )
         assert job.capture is captured
         assert job.frame is FrameMode.AUTO
-        both = fill_job(Wishes(also_without_edits=True), captured, edits)
+        both = fill_job(FillSettings(also_without_edits=True), captured, edits)
         assert both.edits == {}
         assert both.variants == (edits,)
-        framed = fill_job(Wishes(context="frame", frame_side=3.0), captured, {})
+        framed = fill_job(FillSettings(context="frame", frame_side=3.0), captured, {})
         assert framed.frame == Frame(0.0, 0.0, 3.0)
-        assert fill_job(Wishes(context="frame"), captured, {}).frame is FrameMode.AUTO
+        assert fill_job(FillSettings(context="frame"), captured, {}).frame is FrameMode.AUTO
 
 
 def test_cancelling_is_no_problem() -> None:
     from inpaint_krita.app.notices import notice_of
 
     assert not notice_of(RequestCancelledError("x")).is_problem
-    assert notice_of(DaemonNotFoundError("Nobody.")).offer_label
+    assert notice_of(DaemonNotFoundError("Nobody.")).action_label
 
 
 def test_a_message_does_not_take_the_place_of_one_that_was_not_dismissed() -> None:
     remark = Notice("Only a part is filled.", is_problem=False)
     cancelled = Notice("Cancelled.", is_problem=False)
-    failed = Notice("It failed.", offer=Offer.AGAIN, offer_label="Try again")
+    failed = Notice("It failed.", action=NoticeAction.AGAIN, action_label="Try again")
     assert remark.after(None) == remark
     both = cancelled.after(remark)
     assert both == Notice("Only a part is filled. Cancelled.", is_problem=False)
     assert cancelled.after(both) == both
     mixed = failed.after(remark)
     assert mixed.text == "Only a part is filled. It failed."
-    assert (mixed.is_problem, mixed.offer) == (True, Offer.AGAIN)
-    assert remark.after(failed).offer is Offer.AGAIN
+    assert (mixed.is_problem, mixed.action) == (True, NoticeAction.AGAIN)
+    assert remark.after(failed).action is NoticeAction.AGAIN
     assert Notice("It failed again.").after(failed).text == "It failed again."

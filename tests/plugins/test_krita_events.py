@@ -29,12 +29,12 @@ from inpaint_client.requests import StyleLevel
 from inpaint_client.session.history import Mix
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_krita.app.controller import Controller
-from inpaint_krita.app.link import Link
+from inpaint_krita.app.daemon_connection import DaemonConnection
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
-from inpaint_krita.runs.wishes import Wishes
+from inpaint_krita.runs.fill_settings import FillSettings
 from inpaint_krita.ui.panel import Panel
 from krita_alarms import Listening
-from scripted_link import ScriptedJob, ScriptedLink
+from scripted_connection import ScriptedConnection, ScriptedJob
 
 pytestmark = pytest.mark.slow
 APPLICATION = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["test"])
@@ -82,11 +82,13 @@ class Docker(RuleBasedStateMachine):
         self.documents = [FakeDocument(), FakeDocument()]
         self.undone: dict[int, list[tuple[FakeLayer, int]]] = {0: [], 1: []}
         self.host = FakeHost(self.documents[0])
-        self.link = ScriptedLink()
-        wishes = SettingsFile(folder / "krita.json", Wishes)
-        wishes.save(Wishes(seed=5, new_seed=False, candidates=3))
+        self.daemon_connection = ScriptedConnection()
+        fill_settings = SettingsFile(folder / "krita.json", FillSettings)
+        fill_settings.save(FillSettings(seed=5, new_seed=False, candidates=3))
         connections = SettingsFile(folder / "connection.json", ConnectionSettings)
-        self.controller = Controller(self.host, cast(Link, self.link), wishes, connections)
+        self.controller = Controller(
+            self.host, cast(DaemonConnection, self.daemon_connection), fill_settings, connections
+        )
         self.panel = Panel(self.controller)
         self.controller.state_changed.connect(self.panel.draw)
         self.panel.resize(300, 720)
@@ -106,7 +108,7 @@ class Docker(RuleBasedStateMachine):
 
     @property
     def open_jobs(self) -> list[ScriptedJob]:
-        return [job for job in self.link.jobs if not job.is_over]
+        return [job for job in self.daemon_connection.jobs if not job.is_over]
 
     @property
     def smooth_place(self) -> int | None:
@@ -154,7 +156,7 @@ class Docker(RuleBasedStateMachine):
     )
     def start(self, count: int, edited: bool, plain_too: bool, smooth: str, is_read: bool) -> None:
         """Another run; the daemon may have its request already, or not."""
-        self.controller.wish(
+        self.controller.set_option(
             candidates=count, edits_for_new=edited, also_without_edits=plain_too, smooth=smooth
         )
         self.panel.run_row.go.click()
@@ -274,7 +276,7 @@ class Docker(RuleBasedStateMachine):
             self.document.active = self.document.root.children[0]
 
     def _look(self) -> None:
-        self.controller._look_at_document()
+        self.controller._check_document()
 
     def _other_document(self) -> None:
         self.host.document = self.documents[1 - self._number]
@@ -336,7 +338,7 @@ class Docker(RuleBasedStateMachine):
             self.controller.document_changed()
             self._settle()
             document.selected = FakeDocument().selected
-            self.controller.wish(candidates=2, also_without_edits=False, smooth="always")
+            self.controller.set_option(candidates=2, also_without_edits=False, smooth="always")
             before = self.controller.state.run
             self.panel.run_row.go.click()
             self._settle()

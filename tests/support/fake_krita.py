@@ -13,7 +13,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import crop, paste
 from inpaint_krita.host.color import SRGB, Space
 from inpaint_krita.host.document_protocol import Painting
-from inpaint_krita.host.layer_placement import Source, Spot
+from inpaint_krita.host.layer_placement import InsertPosition, Source
 from inpaint_krita.host.qt import QtGui
 from inpaint_krita.host.selection import KeptSelection, Selection
 
@@ -101,14 +101,16 @@ class FakeDocument:
         image.fill(QtGui.QColor(120, 90, 60))
         return image
 
-    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]:
-        parent: Any = spot.parent
+    def insert_run(
+        self, insert_position: InsertPosition, title: str, names: list[str]
+    ) -> tuple[str, list[str]]:
+        parent: Any = insert_position.parent
         group = FakeLayer(title, "grouplayer", parent)
         layers = [FakeLayer(name, parent=group) for name in names]
         for layer in layers[1:]:
             layer.is_visible = False
         group.children = list(reversed(layers))
-        above: Any = spot.above
+        above: Any = insert_position.above
         at = parent.children.index(above) + 1 if above in parent.children else len(parent.children)
         parent.children.insert(at, group)
         for layer in (group, *layers):

@@ -64,10 +64,10 @@ class GimpHost:
 def find(release: str = "trixie") -> GimpHost:
     """The GIMP of a chroot; HostMissing says why there is none."""
     host = GimpHost(chroot_of(release))
-    link = host.root / host.root.relative_to("/")
-    if not link.is_symlink():
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to("/")
+    daemon_connection = host.root / host.root.relative_to("/")
+    if not daemon_connection.is_symlink():
+        daemon_connection.parent.mkdir(parents=True, exist_ok=True)
+        daemon_connection.symlink_to("/")
     return host
 
 

@@ -11,16 +11,16 @@ from fake_daemon import color_of
 from fake_krita import FakeDocument, FakeHost
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_krita.app.controller import Controller
-from inpaint_krita.app.link import Link
+from inpaint_krita.app.daemon_connection import DaemonConnection
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
-from inpaint_krita.runs.wishes import Wishes
+from inpaint_krita.runs.fill_settings import FillSettings
 from inpaint_krita.ui.panel import Panel
 
 
 class Docker(NamedTuple):
     document: FakeDocument
     host: FakeHost
-    link: Link
+    daemon_connection: DaemonConnection
     controller: Controller
     panel: Panel
 
@@ -38,21 +38,21 @@ def open_docker(folder: Path, settings: ConnectionSettings, has_document: bool =
     host = FakeHost(document if has_document else None)
     connection = SettingsFile(folder / "connection.json", ConnectionSettings)
     connection.save(settings)
-    link = Link(connection)
-    wishes = SettingsFile(folder / "krita.json", Wishes)
-    wishes.save(Wishes(seed=5, new_seed=False, candidates=3))
-    controller = Controller(host, link, wishes, connection)
+    daemon_connection = DaemonConnection(connection)
+    fill_settings = SettingsFile(folder / "krita.json", FillSettings)
+    fill_settings.save(FillSettings(seed=5, new_seed=False, candidates=3))
+    controller = Controller(host, daemon_connection, fill_settings, connection)
     panel = Panel(controller)
     controller.state_changed.connect(panel.draw)
     panel.resize(300, 720)
     panel.show()
     controller.open()
-    return Docker(document, host, link, controller, panel)
+    return Docker(document, host, daemon_connection, controller, panel)
 
 
 def shut(docker: Docker) -> None:
     docker.controller.close()
-    docker.link.close()
+    docker.daemon_connection.close()
     docker.panel.close()
     QtWidgets.QApplication.processEvents()
 

@@ -8,11 +8,11 @@ from typing import Any
 from inpaint_client.settings import connection_file
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
-from .app.link import Link
+from .app.daemon_connection import DaemonConnection
 from .host.application import KritaHost
 from .host.guard import connect, guarded
 from .host.plugin_log import keep_log
-from .runs.wishes import wishes_file
+from .runs.fill_settings import fill_settings_file
 from .text import CATALOG, tr
 from .ui.docker import DOCKER_ID, InpaintDocker
 
@@ -82,15 +82,17 @@ class InpaintExtension(Extension):  # type: ignore[misc]
     def _close(self) -> None:
         for docker in InpaintDocker.instances:
             docker.controller.close()
-        InpaintDocker.link.close()
+        InpaintDocker.daemon_connection.close()
 
 
 def register() -> None:
     """Called once, when Krita loads the plug-in."""
     keep_log()
     application = Krita.instance()
-    CATALOG.use_languages([wishes_file().load().language or KritaHost(application).language()])
-    InpaintDocker.link = Link(connection_file())
+    CATALOG.use_languages(
+        [fill_settings_file().load().language or KritaHost(application).language()]
+    )
+    InpaintDocker.daemon_connection = DaemonConnection(connection_file())
     application.addExtension(InpaintExtension(application))
     position = getattr(DockWidgetFactoryBase, "DockRight", None)
     if position is None:  # PyQt6 scopes enums

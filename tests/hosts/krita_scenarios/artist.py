@@ -15,12 +15,12 @@ from studio import (
     redo,
     save,
     select,
+    set_option,
     show,
     shows,
     tree,
     undo,
     until,
-    wish,
 )
 
 
@@ -29,7 +29,7 @@ def steps(stage):
     control, panel = docker.controller, docker.panel
     document = yield from picture()
     control.document_changed()
-    wish(docker, candidates=3, smooth="always")
+    set_option(docker, candidates=3, smooth="always")
     yield from select(document, 200, 150, 180, 160, feather=6)
     mask, before, steps_before = coverage(document), pixels(document), history()
     (stage.out / "mask.raw").write_bytes(mask)
@@ -59,14 +59,14 @@ def steps(stage):
     yield from undo()
     yield from shows(document, before)
     assert len(tree(document)) == 1
-    control._look_at_document()
+    control._check_document()
     assert not control.state.run_is_attached
     assert "Krita can bring it back" in panel.results.note.text()
     assert not panel.results.grid.isEnabled()
     yield from redo()
     yield from shows(document, filled)
     assert tree(document) == layers
-    control._look_at_document()
+    control._check_document()
     assert control.state.run_is_attached
 
     # -- the smooth candidate: nothing changes it --------------------------------------------

@@ -21,11 +21,11 @@ from studio import (
     redo,
     save,
     select,
+    set_option,
     shows,
     tree,
     undo,
     until,
-    wish,
 )
 
 QtGui = sys.modules.get("PyQt5.QtGui") or sys.modules["PyQt6.QtGui"]
@@ -37,7 +37,7 @@ def steps(stage):
     control, results = docker.controller, docker.panel.results
     document = yield from picture(WIDTH, 240)
     control.document_changed()
-    wish(docker, candidates=3)
+    set_option(docker, candidates=3)
     yield from select(document, 100, 60, 80, 60)
     mask, before, steps_before = coverage(document), pixels(document), len(history())
     seen = {}
@@ -73,7 +73,7 @@ def steps(stage):
     yield from inpaint(docker)
     yield from base_is_active()
     first = pixels(document)
-    wish(docker, candidates=2)
+    set_option(docker, candidates=2)
     results.more.click()
     assert control.state.progress.is_running
     yield from until(lambda: not control.is_busy, 60, "more candidates")

@@ -14,7 +14,7 @@ from studio import (
     ready,
     save,
     select,
-    wish,
+    set_option,
 )
 
 LINEAR = "sRGB-elle-V2-g10.icc"
@@ -39,7 +39,7 @@ KINDS = [  # model, depth, profile; whether the daemon's bytes come through as t
 def steps(stage):
     docker = yield from ready()
     control = docker.controller
-    wish(docker, candidates=1)
+    set_option(docker, candidates=1)
     answers = []
     for number, (model, depth, profile, direct) in enumerate(KINDS):
         document, size = yield from flat_picture(model, depth, profile)

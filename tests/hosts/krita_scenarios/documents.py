@@ -12,16 +12,16 @@ from studio import (
     pixels,
     ready,
     select,
+    set_option,
     tree,
     until,
-    wish,
 )
 
 
 def steps(stage):
     docker = yield from ready()
     control = docker.controller
-    wish(docker, candidates=3)
+    set_option(docker, candidates=3)
 
     # -- a run goes on in its own document while the artist works in another ---------------------
     first = yield from picture(300, 200)

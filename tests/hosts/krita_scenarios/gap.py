@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from studio import QtCore, app, plugin, ready, select, show, until, wish
+from studio import QtCore, app, plugin, ready, select, set_option, show, until
 
 SIDE = 4096
 
@@ -52,7 +52,7 @@ def steps(stage):
     )
     yield from show(document)
     control.document_changed()
-    wish(docker, candidates=3)
+    set_option(docker, candidates=3)
     yield from select(document, 1500, 1500, 1000, 1000, feather=8)
     yield 1000
     # What Krita itself takes for the two calls that cannot be cut into strips.
@@ -70,7 +70,7 @@ def steps(stage):
     idle.stop()
 
     turns = []
-    steps_of = plugin("runs.stepper").Steps
+    steps_of = plugin("runs.cooperative_task").CooperativeTask
     go_on = steps_of._go_on
 
     def timed(self):

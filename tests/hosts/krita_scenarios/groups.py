@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio import QtCore, Selection, inpaint, no_problem, picture, ready, save, until, wish
+from studio import QtCore, Selection, inpaint, no_problem, picture, ready, save, set_option, until
 
 
 def steps(stage):
@@ -16,7 +16,7 @@ def steps(stage):
     document.setSelection(selection)
     document.waitForDone()
     yield 50
-    wish(docker, candidates=1)
+    set_option(docker, candidates=1)
     yield from inpaint(docker)
     no_problem(docker)
     save(document, stage.out / "filled.kra")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from studio import QtWidgets, inpaint, picture, plugin, ready, select, until, wish
+from studio import QtWidgets, inpaint, picture, plugin, ready, select, set_option, until
 
 
 def broken(*_):
@@ -16,10 +16,10 @@ def steps(stage):
     control, panel = docker.controller, docker.panel
     document = yield from picture()
     control.document_changed()
-    wish(docker, candidates=4)
+    set_option(docker, candidates=4)
     yield from select(document, 200, 150, 180, 160)
     yield from inpaint(docker)
-    wish(docker, candidates=2)
+    set_option(docker, candidates=2)
     yield from inpaint(docker)  # fewer than before: the strip changes while it is painted
     assert control.state.strip.count == 2
     stage.failures = []
@@ -28,14 +28,14 @@ def steps(stage):
     painted, grid._paint_cell = grid._paint_cell, broken  # an overridden method
     panel.results.grid.repaint()
     yield from told(stage, control, panel, "Grid.paintEvent")
-    wish(docker, candidates=3)
+    set_option(docker, candidates=3)
     yield from inpaint(docker)
     grid._paint_cell = painted
     control.dismiss()
 
     session = type(control._session)
     check, session.check_layers = session.check_layers, broken  # a timer's slot
-    yield from told(stage, control, panel, "Controller._look_at_document")
+    yield from told(stage, control, panel, "Controller._check_document")
     session.check_layers = check
     control.dismiss()
 

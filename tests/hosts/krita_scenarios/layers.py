@@ -16,18 +16,18 @@ from studio import (
     pixels,
     ready,
     select,
+    set_option,
     shows,
     tree,
     undo,
     until,
-    wish,
 )
 
 
 def steps(stage):
     docker = yield from ready()
     control = docker.controller
-    wish(docker, candidates=1)
+    set_option(docker, candidates=1)
 
     # -- no document, no selection, a selection beyond the canvas ----------------------------
     control.run()
@@ -38,7 +38,7 @@ def steps(stage):
     yield from until(lambda: control.state.notice is not None, 5, "the notice")
     notice = control.state.notice
     assert notice.text.startswith("Nothing is selected"), notice
-    assert notice.offer_label, notice
+    assert notice.action_label, notice
     assert docker.panel.notice.isVisible()
     assert len(tree(document)) == 1
     yield from select(document, 1000, 1000, 50, 50)
@@ -89,7 +89,7 @@ def steps(stage):
     yield 100
     answers = {}
     for source in (True, False):
-        wish(docker, candidates=1, all_visible=source)
+        set_option(docker, candidates=1, all_visible=source)
         for node in (base, inner, group, vector, mask_node, hidden, locked, invert):
             document.setActiveNode(node)
             document.waitForDone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio import QtCore, inpaint, picture, ready, select, until, wish
+from studio import QtCore, inpaint, picture, ready, select, set_option, until
 
 RED = bytes([20, 40, 220, 255])  # BGRA
 
@@ -21,7 +21,7 @@ def steps(stage):
     document.setActiveNode(document.topLevelNodes()[0])
     document.waitForDone()
     yield 100
-    wish(docker, candidates=2)
+    set_option(docker, candidates=2)
     yield from select(document, 100, 60, 80, 60)
     yield from inpaint(docker)
 

@@ -11,11 +11,11 @@ from studio import (
     ready,
     redo,
     select,
+    set_option,
     shows,
     tree,
     undo,
     until,
-    wish,
 )
 
 WIDTH = 320
@@ -33,7 +33,7 @@ def steps(stage):
         return list(pixels(document)[start : start + 3])
 
     def fill(seed, *box):
-        wish(docker, candidates=2, seed=seed)
+        set_option(docker, candidates=2, seed=seed)
         yield from select(document, *box)
         yield from inpaint(docker)
 

@@ -13,11 +13,11 @@ from studio import (
     pixels,
     ready,
     select,
+    set_option,
     shows,
     tree,
     undo,
     until,
-    wish,
 )
 
 
@@ -26,7 +26,7 @@ def steps(stage):
     control, panel = docker.controller, docker.panel
     document = yield from picture(400, 300)
     control.document_changed()
-    wish(docker, candidates=5)
+    set_option(docker, candidates=5)
     yield from select(document, 120, 80, 100, 90, feather=3)
     mask, before, steps_before = coverage(document), pixels(document), history()
 

@@ -10,9 +10,9 @@ from studio import (
     no_problem,
     ready,
     select,
+    set_option,
     show,
     until,
-    wish,
 )
 
 KEPT = ("KisLayerBox", "ToolBox", "inpaint_stylegan_docker")
@@ -32,7 +32,7 @@ def steps(stage):
     below_layers(window, docker)
     window.resizeDocks([docker], [300], QtCore.Qt.Orientation.Horizontal)
     control.document_changed()
-    wish(docker, candidates=4)
+    set_option(docker, candidates=4)
     docker.panel.sections["settings"].set_open(False)
     yield from select(document, *stage.arguments["box"], feather=10)
 
@@ -52,7 +52,7 @@ def steps(stage):
         control.edit(name, value)
         yield from until(lambda: not control.is_busy, what=name)
     yield from shoot("results")
-    wish(docker, context="frame", smooth="auto")
+    set_option(docker, context="frame", smooth="auto")
     control.propose_frame()
     docker.panel.sections["settings"].set_open(True)
     yield 300

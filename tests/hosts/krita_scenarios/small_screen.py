@@ -17,8 +17,8 @@ from studio import (
     plugin,
     ready,
     select,
+    set_option,
     until,
-    wish,
 )
 
 QtGui = sys.modules.get("PyQt5.QtGui") or sys.modules["PyQt6.QtGui"]
@@ -63,7 +63,7 @@ def steps(stage):
         if each not in (docker, layers) and window.dockWidgetArea(each) == 2:
             each.setVisible(False)
     control.document_changed()
-    wish(docker, candidates=3, sections_closed="")
+    set_option(docker, candidates=3, sections_closed="")
     yield from select(document, 200, 150, 180, 160)
     yield from inpaint(docker)
     window.resizeDocks([docker], [240], QtCore.Qt.Orientation.Horizontal)
@@ -83,7 +83,7 @@ def steps(stage):
     # -- what the button will do ---------------------------------------------------------------
     tip, go = panel.frame_tip, panel.run_row.go
     for context in ("auto", "box"):
-        wish(docker, context=context)
+        set_option(docker, context=context)
         place = go.rect().center()
         event = QtGui.QHelpEvent(QtCore.QEvent.Type.ToolTip, place, go.mapToGlobal(place))
         QtWidgets.QApplication.sendEvent(go, event)
@@ -91,7 +91,7 @@ def steps(stage):
         assert (tip.picture.frame.side > 0) == (context == "box")
         yield 200
         window.screen().grabWindow(0).save(str(stage.out / f"tip-{context}.png"))
-    wish(docker, context="auto")
+    set_option(docker, context="auto")
     QtWidgets.QApplication.sendEvent(go, QtCore.QEvent(QtCore.QEvent.Type.Leave))
     assert not tip.isVisible()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio import app, docker, menu_action, picture, select, tree, until, wish
+from studio import app, docker, menu_action, picture, select, set_option, tree, until
 
 
 def steps(stage):
@@ -16,7 +16,7 @@ def steps(stage):
     app.activeWindow().qwindow().grab().save(str(stage.out / "missing.png"))
     document = yield from picture(320, 240)
     control.document_changed()
-    wish(found, candidates=2)
+    set_option(found, candidates=2)
     yield from select(document, 100, 80, 90, 80)
 
     # -- it cannot be started ------------------------------------------------------------------
@@ -28,7 +28,7 @@ def steps(stage):
     yield 200
     notice = control.state.notice
     assert "/nowhere/inpaint-server" in notice.text, notice
-    assert notice.offer_label == "Choose program …", notice
+    assert notice.action_label == "Choose program …", notice
     assert len(tree(document)) == 1
 
     # -- it can ---------------------------------------------------------------------------------

@@ -175,9 +175,9 @@ def outside_is(before, after, mask, pixel_bytes=4):
     return True
 
 
-def wish(docker, **changes):
+def set_option(docker, **changes):
     """Set these, and what a scenario can count on: the seeds, and no candidate beside theirs."""
-    docker.controller.wish(**{"new_seed": False, "seed": 5, "smooth": "never", **changes})
+    docker.controller.set_option(**{"new_seed": False, "seed": 5, "smooth": "never", **changes})
 
 
 def save(document, path):

@@ -11,8 +11,8 @@ from studio import (
     no_problem,
     ready,
     select,
+    set_option,
     until,
-    wish,
 )
 
 # Neither the box nor its corner lies on Krita's tiles of 64 px; the first one spans several.
@@ -75,7 +75,7 @@ def steps(stage):
     for box in BOXES:
         document, _ = yield from flat_picture(*KINDS[0], 300, 200)
         control.document_changed()
-        wish(docker, candidates=2)
+        set_option(docker, candidates=2)
         yield from select(document, *box)
         yield from inpaint(docker)
         no_problem(docker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from studio import QtCore, app, client, plugin, ready, select, show, until, wish
+from studio import QtCore, app, client, plugin, ready, select, set_option, show, until
 
 
 def steps(stage):
@@ -21,12 +21,12 @@ def steps(stage):
     document.waitForDone()
     yield from show(document)
     control.document_changed()
-    wish(docker, candidates=4)
+    set_option(docker, candidates=4)
     yield from select(document, *stage.arguments["box"], feather=16)
     yield 2000
     at, turns, done = {}, [0.0], []
 
-    steps_of = plugin("runs.stepper").Steps
+    steps_of = plugin("runs.cooperative_task").CooperativeTask
     go_on = steps_of._go_on
 
     def timed(self):

@@ -16,11 +16,11 @@ from studio import (
     ready,
     redo,
     select,
+    set_option,
     shows,
     tree,
     undo,
     until,
-    wish,
 )
 
 
@@ -29,7 +29,7 @@ def steps(stage):
     control, panel = docker.controller, docker.panel
     document = yield from picture(400, 300)
     control.document_changed()
-    wish(docker, candidates=6)
+    set_option(docker, candidates=6)
     yield from select(document, 120, 80, 100, 90, feather=3)
     mask, before, steps_before = coverage(document), pixels(document), history()
 

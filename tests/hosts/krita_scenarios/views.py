@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from studio import QtCore, app, below_layers, ready, select, show, until, wish
+from studio import QtCore, app, below_layers, ready, select, set_option, show, until
 
 
 def steps(stage):
@@ -36,7 +36,7 @@ def steps(stage):
     control.document_changed()
     x, y, width, height = stage.arguments["selection"]
     yield from select(document, x, y, width, height, feather=max(2, width // 20))
-    wish(docker, candidates=4, seed=stage.arguments.get("seed", 5), sections_closed="")
+    set_option(docker, candidates=4, seed=stage.arguments.get("seed", 5), sections_closed="")
     yield 1200
     photograph("idle")
 
@@ -45,7 +45,7 @@ def steps(stage):
     yield 300
     photograph("running")
     yield from until(lambda: not control.is_busy, 60, "the run")
-    wish(docker, sections_closed="settings")
+    set_option(docker, sections_closed="settings")
     control.choose(1)
     control.star(1)
     yield 200
@@ -57,7 +57,7 @@ def steps(stage):
     yield 500
     photograph("results")
 
-    wish(docker, candidates=2)
+    set_option(docker, candidates=2)
     panel.results.more.click()
     yield from until(lambda: not control.is_busy, 60, "more candidates")
     control.star(4)
@@ -65,24 +65,24 @@ def steps(stage):
     yield 500
     photograph("more", panel.results.more)
 
-    wish(docker, candidates=2, smooth="always")
+    set_option(docker, candidates=2, smooth="always")
     control.run()
     yield from until(lambda: not control.is_busy, 60, "a run with a smooth candidate")
     control.choose(2)
     control.dismiss()
     yield 500
     photograph("smooth", panel.mix)
-    wish(docker, candidates=4)
+    set_option(docker, candidates=4)
 
-    wish(docker, sections_closed="results,edits", context="frame", smooth="auto")
+    set_option(docker, sections_closed="results,edits", context="frame", smooth="auto")
     panel._propose_frame()
     yield 300
     photograph("frame")
-    wish(docker, sections_closed="settings", context="auto", smooth="auto")
+    set_option(docker, sections_closed="settings", context="auto", smooth="auto")
 
     os.kill(stage.arguments["pid"], signal.SIGKILL)
     yield from until(lambda: control.state.connection.phase.name != "READY", 30, "it is noticed")
-    wish(docker, sections_closed="", smooth="auto")
+    set_option(docker, sections_closed="", smooth="auto")
     yield 300
     photograph("no-daemon")
     return [panel.status.words.text(), panel.status.button.text()]

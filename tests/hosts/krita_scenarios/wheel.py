@@ -5,7 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from studio import QtCore, QtWidgets, app, inpaint, picture, plugin, ready, select, until, wish
+from studio import (
+    QtCore,
+    QtWidgets,
+    app,
+    inpaint,
+    picture,
+    plugin,
+    ready,
+    select,
+    set_option,
+    until,
+)
 
 UP, DOWN = "4", "5"  # the X server's buttons
 
@@ -24,13 +35,13 @@ def steps(stage):
     docker.setVisible(True)
     window.resizeDocks([docker], [300], QtCore.Qt.Orientation.Horizontal)
     control.document_changed()
-    wish(docker, candidates=3, sections_closed="")
+    set_option(docker, candidates=3, sections_closed="")
     yield from select(document, 200, 150, 180, 160)
     yield from inpaint(docker)
     panel.results.grid.setFocus()
     bar = panel._scroll.verticalScrollBar()
     yield from until(lambda: bar.maximum() > 100, 5, "something to scroll")
-    wishes, edits = control.state.wishes, control.state.edits
+    fill_settings, edits = control.state.fill_settings, control.state.edits
     seen = []
     for each in controls(panel):
         panel._scroll.ensureWidgetVisible(each)
@@ -40,7 +51,7 @@ def steps(stage):
         yield from mouse(each, "click", button)
         seen.append([type(each).__name__, button, bar.value() - before, shown(each) == value])
     yield 200  # longer than a slider rests
-    assert control.state.wishes == wishes
+    assert control.state.fill_settings == fill_settings
     assert control.state.edits == edits
     assert not control.is_busy
 

@@ -15,7 +15,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from fake_daemon import FakeDaemon, Script
 from inpaint_client.settings import ConnectionSettings
-from inpaint_krita.app.connection import Phase
+from inpaint_krita.app.connection_state import Phase
 from inpaint_krita.host.qt import QtCore, QtWidgets
 from krita_alarms import alarms
 from krita_docker import Docker, open_docker, shut, until
@@ -27,7 +27,7 @@ def application() -> QtCore.QCoreApplication:
 
 
 @pytest.fixture(autouse=True)
-def went_wrong() -> Iterator[list[str]]:
+def failure_notice() -> Iterator[list[str]]:
     """The exceptions that end at the guard: none, unless a test takes them out of the list."""
     with alarms() as seen:
         yield seen
@@ -56,7 +56,7 @@ def docker(
     application: QtCore.QCoreApplication,
     tmp_path: Path,
     daemon: FakeDaemon,
-    went_wrong: list[str],
+    failure_notice: list[str],
 ) -> Iterator[Docker]:
     opened = open_docker(tmp_path, ConnectionSettings(address=daemon.address))
     until(lambda: opened.controller.state.connection.phase is Phase.READY)

@@ -24,7 +24,7 @@ def test_more_candidates_join_the_run(docker: Docker, daemon: FakeDaemon) -> Non
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
     until(lambda: center(docker, 0) == bgra(5, 1.0) and not docker.controller.is_busy)
     asked = len(daemon.service.edits)
-    docker.controller.wish(candidates=2, edits_for_new=True)
+    docker.controller.set_option(candidates=2, edits_for_new=True)
     add_more(docker)
     assert docker.controller.state.notice is None
     assert seeds(docker) == [5, 6, 7, 8, 9]
@@ -52,7 +52,7 @@ def test_more_candidates_join_the_run(docker: Docker, daemon: FakeDaemon) -> Non
 
 
 def test_more_candidates_each_with_and_without_edits(docker: Docker) -> None:
-    docker.controller.wish(edits_for_new=True, also_without_edits=True, candidates=1)
+    docker.controller.set_option(edits_for_new=True, also_without_edits=True, candidates=1)
     docker.controller.edit("smile", 1.0)
     fill(docker)
     docker.controller.choose(1)
@@ -141,31 +141,31 @@ def test_an_undone_deletion_brings_the_candidate_back(docker: Docker) -> None:
     docker.controller.delete(0)
     assert (seeds(docker), chosen_seed(docker)) == ([6, 7], 6)
     group.children[:] = before  # as Krita's undo does
-    docker.controller._look_at_document()
+    docker.controller._check_document()
     assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7], 5)
     docker.controller.delete(2)
     group.children[:] = before
-    docker.controller._look_at_document()
+    docker.controller._check_document()
     assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7], 5)
 
 
 def test_undone_additions_are_not_listed(docker: Docker) -> None:
     fill(docker)
-    docker.controller.wish(candidates=1)
+    docker.controller.set_option(candidates=1)
     add_more(docker)
     group = docker.document.root.children[1]
     docker.controller.choose(3)
     more = group.children.pop()
-    docker.controller._look_at_document()
+    docker.controller._check_document()
     assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7], 7)
     group.children.append(more)
-    docker.controller._look_at_document()
+    docker.controller._check_document()
     assert (seeds(docker), chosen_seed(docker)) == ([5, 6, 7, 8], 8)
 
 
 def test_keep_takes_all_that_are_starred(docker: Docker) -> None:
     fill(docker)
-    docker.controller.wish(candidates=2)
+    docker.controller.set_option(candidates=2)
     add_more(docker)
     keep = docker.panel.results.keep
     assert keep.text() == "Keep this one"

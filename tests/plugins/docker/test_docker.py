@@ -13,10 +13,10 @@ from inpaint_client.geometry import Box
 from inpaint_client.requests import StyleLevel
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_krita import text
-from inpaint_krita.app.connection import Mend, Phase
-from inpaint_krita.app.state import Offer
+from inpaint_krita.app.connection_state import Phase, RecoveryAction
+from inpaint_krita.app.state import NoticeAction
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
-from inpaint_krita.runs.wishes import Wishes
+from inpaint_krita.runs.fill_settings import FillSettings
 from inpaint_krita.ui.quiet_wheel import CONTROLS
 from inpaint_krita.ui.settings_dialog import SettingsDialog
 from inpaint_protos.secret import Secret
@@ -69,14 +69,14 @@ def test_the_daemon_chooses_among_its_models_until_the_artist_does(
     assert "Constant colors" in docker.controller.state.run.title
     models.setCurrentIndex(0)
     models.activated.emit(0)
-    assert docker.controller.state.wishes.model == ""
+    assert docker.controller.state.fill_settings.model == ""
     assert models.currentData() == ""
 
 
 def test_a_run_with_fewer_candidates_while_the_docker_is_painted(docker: Docker) -> None:
-    docker.controller.wish(candidates=4)
+    docker.controller.set_option(candidates=4)
     fill(docker)
-    docker.controller.wish(candidates=2)
+    docker.controller.set_option(candidates=2)
     docker.panel.run_row.go.click()
     grid = docker.panel.results.grid
 
@@ -165,9 +165,9 @@ def test_edits_of_new_candidates_are_asked_for_and_told(docker: Docker) -> None:
 def test_the_wheel_changes_no_control_that_it_passes_over(docker: Docker) -> None:
     """What the docker does with it is tested in Krita, with a real wheel."""
     fill(docker)
-    docker.controller.wish(context="frame")
+    docker.controller.set_option(context="frame")
     docker.controller.propose_frame()
-    wishes = docker.controller.state.wishes
+    fill_settings = docker.controller.state.fill_settings
     docker.panel.status.setFocus()
     dialog = SettingsDialog(ConnectionSettings(), docker.panel)
     for root, least in ((docker.panel, 15), (dialog, 0)):
@@ -180,7 +180,7 @@ def test_the_wheel_changes_no_control_that_it_passes_over(docker: Docker) -> Non
             assert _value(control) == before
             assert control.focusPolicy() != QtCore.Qt.FocusPolicy.WheelFocus
     dialog.close()
-    assert docker.controller.state.wishes == wishes
+    assert docker.controller.state.fill_settings == fill_settings
 
 
 def _value(control: QtWidgets.QWidget) -> object:
@@ -199,7 +199,7 @@ def test_a_control_with_the_focus_takes_the_wheel(docker: Docker) -> None:
     until(docker.panel.isActiveWindow)
     candidates.setFocus()
     _wheel(candidates, 120)
-    assert docker.controller.state.wishes.candidates == 4
+    assert docker.controller.state.fill_settings.candidates == 4
     slider.setFocus()
     before = slider.value()
     _wheel(slider, 120)
@@ -254,7 +254,7 @@ def test_both_versions(docker: Docker) -> None:
 
 
 def test_variants_come_with_every_candidate(docker: Docker) -> None:
-    docker.controller.wish(edits_for_new=True, also_without_edits=True, candidates=2)
+    docker.controller.set_option(edits_for_new=True, also_without_edits=True, candidates=2)
     docker.controller.edit("smile", 1.0)
     fill(docker)
     assert [center(docker, i) for i in range(4)] == [bgra(5), bgra(5, 1.0), bgra(6), bgra(6, 1.0)]
@@ -278,7 +278,7 @@ def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script)
 
 
 def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
-    docker: Docker, went_wrong: list[str], monkeypatch: pytest.MonkeyPatch
+    docker: Docker, failure_notice: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> list[tuple[str, str]]:
         raise ZeroDivisionError("on demand")
@@ -287,10 +287,10 @@ def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
     until(lambda: docker.controller.state.progress.is_running)
     with monkeypatch.context() as patch:
         patch.setattr(docker.document, "paint_layers", broken)
-        until(lambda: went_wrong)
+        until(lambda: failure_notice)
     until(lambda: not docker.controller.is_busy)
-    assert "ZeroDivisionError: on demand" in went_wrong[0]
-    went_wrong.clear()
+    assert "ZeroDivisionError: on demand" in failure_notice[0]
+    failure_notice.clear()
     until(docker.panel.notice.isVisible)
     assert "inside the plug-in" in docker.panel.notice.words.text()
     docker.panel.notice.button.click()
@@ -303,7 +303,7 @@ def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
 
 
 def test_a_widget_that_fails_at_every_painting_is_told_once(
-    docker: Docker, went_wrong: list[str], monkeypatch: pytest.MonkeyPatch
+    docker: Docker, failure_notice: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("on demand")
@@ -315,9 +315,9 @@ def test_a_widget_that_fails_at_every_painting_is_told_once(
     for _ in range(5):
         docker.panel.results.grid.repaint()
         QtWidgets.QApplication.processEvents()
-    assert len(went_wrong) >= 5
+    assert len(failure_notice) >= 5
     assert len(drawn) <= 2
-    went_wrong.clear()
+    failure_notice.clear()
 
 
 @pytest.mark.parametrize("script", [Script(fail="INTERNAL:1")])
@@ -325,7 +325,7 @@ def test_a_failure_in_the_middle_is_a_sentence_with_a_way_on(docker: Docker) -> 
     fill(docker)
     state = docker.controller.state
     assert state.notice is not None
-    assert state.notice.offer is Offer.AGAIN
+    assert state.notice.action is NoticeAction.AGAIN
     assert docker.panel.notice.isVisible()
     assert state.run is not None
     assert len(state.run.results) == 1
@@ -338,12 +338,12 @@ def test_nothing_selected(docker: Docker) -> None:
     until(lambda: docker.controller.state.notice)
     notice = docker.controller.state.notice
     assert notice is not None
-    assert notice.offer is Offer.SELECT_TRANSPARENT
+    assert notice.action is NoticeAction.SELECT_TRANSPARENT
     docker.panel.notice.button.click()
     assert docker.document.selected is None
     notice = docker.controller.state.notice
     assert notice is not None
-    assert notice.offer is Offer.NONE
+    assert notice.action is NoticeAction.NONE
     assert "Nothing is transparent" in notice.text
     docker.document.is_opaque = False
     docker.panel.run_row.go.click()
@@ -388,7 +388,7 @@ def test_settings_that_were_stored_meanwhile_are_used(
             right = ConnectionSettings(address=daemon.address, token=Secret("right"))
             SettingsFile(tmp_path / "connection.json", ConnectionSettings).save(right)
             assert opened.controller.connection_settings() == right  # what the dialog shows
-            opened.link.start()
+            opened.daemon_connection.start()
             until(lambda: opened.controller.state.connection.phase is Phase.READY)
         finally:
             shut(opened)
@@ -488,7 +488,7 @@ def test_settings_survive(docker: Docker, tmp_path: Path) -> None:
     docker.panel.form.candidates.setValue(7)
     docker.panel.form.variety.spin.setValue(0.5)
     docker.panel.form.dice.click()
-    stored = SettingsFile(tmp_path / "krita.json", Wishes).load()
+    stored = SettingsFile(tmp_path / "krita.json", FillSettings).load()
     assert (stored.candidates, stored.variety, stored.new_seed) == (7, 0.5, True)
 
 
@@ -498,13 +498,13 @@ def test_large_seeds_can_be_typed_and_copied(docker: Docker) -> None:
     assert edit is not None
     edit.setText("4294967295")
     box.editingFinished.emit()
-    assert docker.controller.state.wishes.seed == 4294967295
+    assert docker.controller.state.fill_settings.seed == 4294967295
     docker.panel.form.copy.click()
     clipboard = QtWidgets.QApplication.clipboard()
     assert clipboard is not None
     assert clipboard.text() == "4294967295"
     box.stepBy(1)
-    assert docker.controller.state.wishes.seed == 0
+    assert docker.controller.state.fill_settings.seed == 0
 
 
 def test_no_daemon_says_so_and_offers_to_start(
@@ -520,18 +520,18 @@ def test_no_daemon_says_so_and_offers_to_start(
         notice = opened.controller.state.notice
         assert notice is not None
         assert "/nowhere/inpaint-server" in notice.text
-        assert notice.offer is Offer.CHOOSE_PROGRAM
+        assert notice.action is NoticeAction.CHOOSE_PROGRAM
         assert opened.panel.status.button.text() == "Choose program …"
 
-        opened.controller.mend()  # the artist looks, and cancels
+        opened.controller.recover()  # the artist looks, and cancels
         assert opened.controller.connection_settings().executable == "/nowhere/inpaint-server"
         server = tmp_path / "inpaint-server"
         server.write_text("#!/bin/sh\necho no GPU 7; exit 2\n")
         server.chmod(0o755)
         opened.host.program = str(server)
-        opened.controller.accept_offer()
+        opened.controller.run_notice_action()
         assert opened.controller.connection_settings().executable == str(server)
-        until(lambda: opened.controller.state.connection.mend is Mend.SHOW_LOG)
+        until(lambda: opened.controller.state.connection.recover is RecoveryAction.SHOW_LOG)
         assert "no GPU 7" in opened.controller.state.connection.explanation
     finally:
         shut(opened)
@@ -681,21 +681,21 @@ def test_the_rectangle_is_proposed_dragged_and_sent(docker: Docker) -> None:
     form = docker.panel.form
     form.context.setCurrentIndex(2)
     form.context.activated.emit(2)
-    wishes = docker.controller.state.wishes
-    assert wishes.context == "frame"
-    assert wishes.frame.side == 48  # twice the selection
-    assert (wishes.frame.cx, wishes.frame.cy) == (42, 28)
+    fill_settings = docker.controller.state.fill_settings
+    assert fill_settings.context == "frame"
+    assert fill_settings.frame.side == 48  # twice the selection
+    assert (fill_settings.frame.cx, fill_settings.frame.cy) == (42, 28)
     QtWidgets.QApplication.processEvents()
     picture = form.frame.picture
     scale = picture._scale()
     _drag(picture, picture._to_screen(42, 28), QtCore.QPointF(5 * scale, 0))
-    assert docker.controller.state.wishes.frame.cx == pytest.approx(47, abs=1 / scale)
+    assert docker.controller.state.fill_settings.frame.cx == pytest.approx(47, abs=1 / scale)
     corner = picture._to_screen(*picture.frame.corners()[2])
     _drag(picture, corner, (picture._to_screen(*picture.frame[:2]) - corner) / 2)
-    assert docker.controller.state.wishes.frame.side == pytest.approx(24, abs=2 / scale)
+    assert docker.controller.state.fill_settings.frame.side == pytest.approx(24, abs=2 / scale)
     form.frame.angle.setValue(30)
     fill(docker)
-    assert docker.controller.state.wishes.frame.angle == 30
+    assert docker.controller.state.fill_settings.frame.angle == 30
 
 
 def _drag(widget: QtWidgets.QWidget, start: QtCore.QPointF, way: QtCore.QPointF) -> None:
@@ -715,4 +715,4 @@ def test_the_fitting_of_the_fill_can_be_switched(docker: Docker) -> None:
     assert fitting.text() == "Colors, Edges, Grain"
     fitting.switches["gradient"].trigger()
     assert fitting.text() == "Colors, Grain"
-    assert docker.controller.state.wishes.blending.gradient is False
+    assert docker.controller.state.fill_settings.blending.gradient is False

@@ -15,7 +15,7 @@ def rest_on_the_button(docker: Docker) -> None:
 
 
 def test_the_square_around_the_selection(docker: Docker) -> None:
-    docker.controller.wish(context="box")
+    docker.controller.set_option(context="box")
     rest_on_the_button(docker)
     tip = docker.panel.frame_tip
     assert tip.isVisible()
@@ -35,7 +35,7 @@ def test_what_the_daemon_will_find_is_not_shown(docker: Docker) -> None:
 
 def test_a_selection_that_leaves_the_drawn_square_is_a_warning(docker: Docker) -> None:
     frame = {"frame_cx": 42.0, "frame_cy": 28.0, "frame_side": 30.0}
-    docker.controller.wish(context="frame", **frame)
+    docker.controller.set_option(context="frame", **frame)
     rest_on_the_button(docker)
     words = docker.panel.frame_tip.words
     assert words.text() == "The model looks at the square that is drawn."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fake_daemon import Script
 from inpaint_krita import text
-from inpaint_krita.app.state import Notice, Offer
+from inpaint_krita.app.state import Notice, NoticeAction
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
 from inpaint_krita.ui.narrow import (
     ElidedButton,
@@ -44,7 +44,9 @@ def narrow(language: str, docker: Docker) -> Docker:
     """As much as can be seen at once."""
     fill(docker)
     controller, panel = docker.controller, docker.panel
-    controller.wish(context="frame", edits_for_new=True, also_without_edits=True, smooth="always")
+    controller.set_option(
+        context="frame", edits_for_new=True, also_without_edits=True, smooth="always"
+    )
     controller.propose_frame()
     controller.star(0)
     controller.star(1)
@@ -121,7 +123,9 @@ def test_nothing_is_cut_while_a_run_goes_on(language: str, docker: Docker, scrip
 
 def test_nothing_is_cut_in_a_message(narrow: Docker) -> None:
     narrow.panel.notice.draw(
-        Notice("One long sentence. " * 8, offer=Offer.AGAIN, offer_label="A long label " * 5)
+        Notice(
+            "One long sentence. " * 8, action=NoticeAction.AGAIN, action_label="A long label " * 5
+        )
     )
     settle()
     check_nothing_is_cut(narrow.panel)
@@ -162,7 +166,9 @@ def _point_at(widget: QtWidgets.QWidget) -> None:
 
 def test_every_control_says_what_it_is(narrow: Docker) -> None:
     """To those who point at it, and to those who have the docker read out."""
-    narrow.panel.notice.draw(Notice("It failed.", offer=Offer.AGAIN, offer_label="Try again"))
+    narrow.panel.notice.draw(
+        Notice("It failed.", action=NoticeAction.AGAIN, action_label="Try again")
+    )
     controls = [each for kind in CONTROLS for each in shown_or_not(narrow.panel, kind)]
     assert len(controls) > 30
     nameless = [each for each in controls if not (each.accessibleName() or each.property("text"))]

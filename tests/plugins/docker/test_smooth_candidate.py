@@ -67,7 +67,7 @@ def test_a_smooth_candidate_is_the_last(docker: Docker, daemon: FakeDaemon) -> N
 
 
 def test_a_smooth_candidate_that_is_awaited_has_its_caption(docker: Docker, script: Script) -> None:
-    docker.controller.wish(smooth="always", candidates=1)
+    docker.controller.set_option(smooth="always", candidates=1)
     script.delay_s = 0.3
     docker.panel.run_row.go.click()
     until(lambda: docker.controller.state.strip.count == 2)
@@ -82,7 +82,7 @@ def test_a_smooth_candidate_that_is_awaited_has_its_caption(docker: Docker, scri
 
 
 def test_a_smooth_candidate_follows_edited_ones_and_is_plain(docker: Docker) -> None:
-    docker.controller.wish(
+    docker.controller.set_option(
         smooth="always", candidates=2, edits_for_new=True, also_without_edits=True
     )
     docker.controller.edit("smile", 1.0)
@@ -99,7 +99,7 @@ def test_a_smooth_candidate_follows_edited_ones_and_is_plain(docker: Docker) -> 
 def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
     docker: Docker, daemon: FakeDaemon
 ) -> None:
-    docker.controller.wish(smooth="always")
+    docker.controller.set_option(smooth="always")
     fill(docker)
     edits, mix = docker.panel.edits, docker.panel.mix
     assert mix.other.findText("4 · smooth") < 0
@@ -132,7 +132,7 @@ def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
 def test_more_candidates_come_from_another_one_than_the_smooth(
     docker: Docker, daemon: FakeDaemon, is_forgotten: bool
 ) -> None:
-    docker.controller.wish(smooth="always", candidates=2)
+    docker.controller.set_option(smooth="always", candidates=2)
     fill(docker)
     docker.controller.choose(2)
     if is_forgotten:
@@ -149,7 +149,7 @@ def test_more_candidates_come_from_another_one_than_the_smooth(
 
 
 def test_more_candidates_when_only_the_smooth_one_is_left(docker: Docker) -> None:
-    docker.controller.wish(smooth="always", candidates=1)
+    docker.controller.set_option(smooth="always", candidates=1)
     fill(docker)
     docker.controller.delete(0)
     assert is_smooth(docker) == [True]
@@ -159,7 +159,7 @@ def test_more_candidates_when_only_the_smooth_one_is_left(docker: Docker) -> Non
 
 
 def test_a_smooth_candidate_is_kept_and_found_again(docker: Docker) -> None:
-    docker.controller.wish(smooth="always")
+    docker.controller.set_option(smooth="always")
     fill(docker)
     docker.controller.choose(3)
     docker.panel.results.keep.click()

@@ -18,14 +18,14 @@ from ..host.guard import connect, on_failure
 from ..host.qt import QtCore, QtGui
 from ..host.scratch import Scratch
 from ..host.selection import box_of
-from ..runs.wishes import Wishes, draw_seed
+from ..runs.fill_settings import FillSettings, draw_seed
 from ..text import tr
-from .connection import Mend
-from .link import Link
-from .notices import went_wrong
+from .connection_state import RecoveryAction
+from .daemon_connection import DaemonConnection
+from .notices import failure_notice
 from .preview import Preview, preview
 from .session import DocumentSession
-from .state import Notice, Offer, State
+from .state import Notice, NoticeAction, State
 
 log = logging.getLogger(__name__)
 WATCH_MS = 700  # undo and redo are noticed within this
@@ -51,33 +51,33 @@ class Controller(QtCore.QObject):
     def __init__(
         self,
         host: Host,
-        link: Link,
-        wishes_file: SettingsFile[Wishes],
+        daemon_connection: DaemonConnection,
+        fill_settings_file: SettingsFile[FillSettings],
         connection_file: SettingsFile[ConnectionSettings],
         parent: QtCore.QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._host = host
-        self._link = link
-        self._wishes_file = wishes_file
+        self._daemon = daemon_connection
+        self._wishes_file = fill_settings_file
         self._connection_file = connection_file
-        self._wishes = wishes_file.load()
+        self._wishes = fill_settings_file.load()
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
         self._last_killed = KilledNews()
-        connect(link.changed, self._look_at_daemon)
+        connect(daemon_connection.changed, self._check_daemon)
         on_failure(self._say_what_happened)
         self._watch = QtCore.QTimer(self)
         self._watch.setInterval(WATCH_MS)
-        connect(self._watch.timeout, self._look_at_document)
+        connect(self._watch.timeout, self._check_document)
         self._watch.start()
 
     @property
     def state(self) -> State:
         session = self._session
         common: dict[str, Any] = {
-            "connection": self._link.connection,
+            "connection": self._daemon.connection,
             "wishes": self._wishes,
         }
         if session is None:
@@ -107,7 +107,7 @@ class Controller(QtCore.QObject):
 
     def open(self) -> None:
         """The docker is visible: see what is there."""
-        self._link.look()
+        self._daemon.look()
         self.document_changed()
 
     def run(self) -> None:
@@ -119,14 +119,14 @@ class Controller(QtCore.QObject):
             self._publish()
             return
         if self._wishes.new_seed:
-            self.wish(seed=draw_seed())
+            self.set_option(seed=draw_seed())
         self._session.start(self._wishes, self.state.model)
 
     def cancel(self) -> None:
         if self._session is not None:
             self._session.cancel()
 
-    def wish(self, **changes: Any) -> None:
+    def set_option(self, **changes: Any) -> None:
         """Change settings by the names of their fields."""
         self._wishes = replace(self._wishes, **changes)
         try:
@@ -218,34 +218,41 @@ class Controller(QtCore.QObject):
         if self._session is not None:
             self._session.show_run(key)
 
-    def mend(self) -> None:
+    def recover(self) -> None:
         """The button beside the daemon's state."""
-        mend = self._link.connection.mend
-        if mend is Mend.SETTINGS:
+        recover = self._daemon.connection.recover
+        if recover is RecoveryAction.SETTINGS:
             self.settings_wanted.emit()
-        elif mend is Mend.CHOOSE_PROGRAM:
+        elif recover is RecoveryAction.CHOOSE_PROGRAM:
             self._choose_program()
-        elif mend is Mend.SHOW_LOG:
+        elif recover is RecoveryAction.SHOW_LOG:
             self._host.show_log()
-        elif mend is not Mend.NONE:
-            self._link.start()
+        elif recover is not RecoveryAction.NONE:
+            self._daemon.start()
 
-    def accept_offer(self) -> None:
+    def run_notice_action(self) -> None:
         """The button in the notice."""
         notice = self.state.notice
-        offer = notice.offer if notice else Offer.NONE
-        if offer in (Offer.SHOW_LOG, Offer.SHOW_PLUGIN_LOG):  # which answers nothing by itself
-            show = self._host.show_log if offer is Offer.SHOW_LOG else self._host.show_plugin_log
+        action = notice.action if notice else NoticeAction.NONE
+        if action in (
+            NoticeAction.SHOW_LOG,
+            NoticeAction.SHOW_PLUGIN_LOG,
+        ):  # which answers nothing by itself
+            show = (
+                self._host.show_log
+                if action is NoticeAction.SHOW_LOG
+                else self._host.show_plugin_log
+            )
             show()
             return
         self.dismiss()
-        if offer is Offer.SELECT_TRANSPARENT and self._session is not None:
+        if action is NoticeAction.SELECT_TRANSPARENT and self._session is not None:
             self._session.select_transparent_part()
-        elif offer is Offer.SETTINGS:
+        elif action is NoticeAction.SETTINGS:
             self.settings_wanted.emit()
-        elif offer is Offer.CHOOSE_PROGRAM:
+        elif action is NoticeAction.CHOOSE_PROGRAM:
             self._choose_program()
-        elif offer is Offer.AGAIN:
+        elif action is NoticeAction.AGAIN:
             self.run()
 
     def dismiss(self) -> None:
@@ -258,7 +265,7 @@ class Controller(QtCore.QObject):
 
     def _say_what_happened(self) -> None:
         """Once: a widget that fails whenever it is drawn must not be drawn for ever."""
-        notice = went_wrong()
+        notice = failure_notice()
         if self._notice != notice:
             self._notice = notice
             self._publish()
@@ -267,20 +274,20 @@ class Controller(QtCore.QObject):
         """Let the artist say where `inpaint-server` is, and start it."""
         path = self._host.choose_program()
         if path:
-            self.use_connection(replace(self._link.settings, executable=path))
-            self._link.start()
+            self.use_connection(replace(self._daemon.settings, executable=path))
+            self._daemon.start()
 
     def connection_settings(self) -> ConnectionSettings:
         """What the dialog begins with: as stored, perhaps by another program."""
-        self._link.read_settings()
-        return self._link.settings
+        self._daemon.read_settings()
+        return self._daemon.settings
 
     def use_connection(self, settings: ConnectionSettings) -> None:
         try:
             self._connection_file.save(settings)
         except OSError as error:
             log.warning("the settings cannot be saved: %s", error)
-        self._link.use(settings)
+        self._daemon.use(settings)
 
     # -- pictures for the docker -------------------------------------------------------------
 
@@ -319,7 +326,7 @@ class Controller(QtCore.QObject):
                 cx = selection.x() + selection.width() / 2
                 cy = selection.y() + selection.height() / 2
                 side = min(side, 2.0 * max(selection.width(), selection.height()))
-        self.wish(frame_cx=cx, frame_cy=cy, frame_side=side, frame_angle=angle)
+        self.set_option(frame_cx=cx, frame_cy=cy, frame_side=side, frame_angle=angle)
 
     # -- documents ---------------------------------------------------------------------------
 
@@ -339,10 +346,10 @@ class Controller(QtCore.QObject):
 
     def _open(self, document: Document) -> DocumentSession:
         session = DocumentSession(
-            document, self._host.scratch(), self._link.submit, self._limits, self
+            document, self._host.scratch(), self._daemon.submit, self._limits, self
         )
         connect(session.changed, self._publish)
-        connect(session.failed, self._link.failed)
+        connect(session.failed, self._daemon.failed)
         self._sessions.append(session)
         return session
 
@@ -355,17 +362,17 @@ class Controller(QtCore.QObject):
         self._session = None
 
     def _limits(self) -> Limits:
-        info = self._link.connection.info
+        info = self._daemon.connection.info
         return info.limits if info else Limits()
 
-    def _look_at_daemon(self) -> None:
+    def _check_daemon(self) -> None:
         if self._session is not None:
-            sentence = self._last_killed.news(self._link.connection.info)
+            sentence = self._last_killed.news(self._daemon.connection.info)
             if sentence is not None:
                 self._session.tell(sentence)
         self._publish()
 
-    def _look_at_document(self) -> None:
+    def _check_document(self) -> None:
         session = self._session
         if session is not None:
             if not session.document.is_open:

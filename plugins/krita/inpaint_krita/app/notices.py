@@ -12,7 +12,7 @@ from inpaint_client.errors import (
 )
 
 from ..text import say_error, tr
-from .state import Notice, Offer
+from .state import Notice, NoticeAction
 
 
 def notice_of(error: InpaintError) -> Notice:
@@ -21,25 +21,25 @@ def notice_of(error: InpaintError) -> Notice:
         return Notice(tr("Cancelled."), is_problem=False)
     if isinstance(error, ProgramNotFoundError):
         label = tr("Choose program …")
-        return Notice(say_error(error), offer=Offer.CHOOSE_PROGRAM, offer_label=label)
+        return Notice(say_error(error), action=NoticeAction.CHOOSE_PROGRAM, action_label=label)
     if isinstance(error, StartFailedError):
-        return Notice(say_error(error), offer=Offer.SHOW_LOG, offer_label=tr("Show log"))
+        return Notice(say_error(error), action=NoticeAction.SHOW_LOG, action_label=tr("Show log"))
     if isinstance(error, UnauthenticatedError):
-        return Notice(say_error(error), offer=Offer.SETTINGS, offer_label=tr("Settings …"))
+        return Notice(say_error(error), action=NoticeAction.SETTINGS, action_label=tr("Settings …"))
     if isinstance(error, InputError):
         return Notice(say_error(error))
-    return Notice(say_error(error), offer=Offer.AGAIN, offer_label=tr("Try again"))
+    return Notice(say_error(error), action=NoticeAction.AGAIN, action_label=tr("Try again"))
 
 
-def went_wrong() -> Notice:
+def failure_notice() -> Notice:
     """An exception that nothing expected; it was logged."""
     return Notice(
         tr(
             "Something went wrong inside the plug-in; the log has the details. "
             "You can go on; if it happens again, save your picture and restart Krita."
         ),
-        offer=Offer.SHOW_PLUGIN_LOG,
-        offer_label=tr("Show log"),
+        action=NoticeAction.SHOW_PLUGIN_LOG,
+        action_label=tr("Show log"),
     )
 
 
@@ -48,8 +48,8 @@ def merging() -> Notice:
     return Notice(
         tr("Krita is still merging the candidate that you keep. Try again in a moment."),
         is_problem=False,
-        offer=Offer.AGAIN,
-        offer_label=tr("Try again"),
+        action=NoticeAction.AGAIN,
+        action_label=tr("Try again"),
     )
 
 
@@ -68,6 +68,6 @@ def nothing_selected(is_outside: bool) -> Notice:
     return Notice(
         tr("Nothing is selected. Select the region to fill, or take what is transparent."),
         is_problem=False,
-        offer=Offer.SELECT_TRANSPARENT,
-        offer_label=tr("Select the transparent part"),
+        action=NoticeAction.SELECT_TRANSPARENT,
+        action_label=tr("Select the transparent part"),
     )

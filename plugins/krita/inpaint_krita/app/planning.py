@@ -11,11 +11,11 @@ from inpaint_client.session.history import PastRun
 
 from ..host.color import route
 from ..host.document_protocol import Document
-from ..host.layer_placement import Node, source_of, spot_above
+from ..host.layer_placement import Node, position_above, source_of
 from ..host.scratch import Scratch
 from ..host.selection import box_of
+from ..runs.fill_settings import FillSettings
 from ..runs.run_fill import Plan
-from ..runs.wishes import Wishes
 from ..text import tr
 from .notices import nothing_selected
 from .state import Notice
@@ -24,7 +24,7 @@ from .state import Notice
 def plan_run(
     document: Document,
     scratch: Scratch,
-    wishes: Wishes,
+    fill_settings: FillSettings,
     model: Model | None,
     edits: Edits,
     limits: Limits,
@@ -44,24 +44,24 @@ def plan_run(
         return None, nothing_selected(not box.is_empty)
     try:
         route(document.space)
-        spot = spot_above(active, box, _fill_box(document, earlier))
+        insert_position = position_above(active, box, _fill_box(document, earlier))
     except (KeyError, ValueError):
         return None, Notice(
             tr("This kind of picture cannot be filled. Convert it to RGB, gray or CMYK.")
         )
-    source = source_of(active, wishes.all_visible)
-    remark = source.notice or spot.notice
+    source = source_of(active, fill_settings.all_visible)
+    remark = source.notice or insert_position.notice
     plan = Plan(
         pixels=document.pixels(source, selection, scratch),
         selection=box,
         space=document.space,
-        spot=spot,
+        insert_position=insert_position,
         source="" if source.node is None else document.id_of(source.node),
-        wishes=wishes,
+        fill_settings=fill_settings,
         edits=edits,
         limits=limits,
-        model_name=model.name if model else wishes.model,
-        model_title=(model.title or model.name) if model else wishes.model,
+        model_name=model.name if model else fill_settings.model,
+        model_title=(model.title or model.name) if model else fill_settings.model,
     )
     return plan, Notice(remark, is_problem=False) if remark else None
 

@@ -9,7 +9,7 @@ from inpaint_client.requests import FrameMode
 from inpaint_client.session.frame_preview import leaves, square_around
 
 from ..host.qt import QtGui
-from ..runs.wishes import Wishes
+from ..runs.fill_settings import FillSettings
 from ..text import tr
 
 
@@ -25,10 +25,14 @@ class Preview:
 
 
 def preview(
-    image: QtGui.QImage, extent: Extent, selection: Box | None, wishes: Wishes, resolution: int
+    image: QtGui.QImage,
+    extent: Extent,
+    selection: Box | None,
+    fill_settings: FillSettings,
+    resolution: int,
 ) -> Preview:
     """Return what is known of the frame that a run with these wishes would use."""
-    choice = wishes.frame_choice
+    choice = fill_settings.frame_choice
     if selection is None or selection.is_empty:
         return Preview(image, extent, None, tr("Nothing is selected."), is_warning=True)
     if isinstance(choice, Frame):

@@ -26,14 +26,14 @@ from ..host.qt import QtCore
 from ..host.scratch import Scratch
 from ..host.selection import KeptSelection, box_of
 from ..runs.candidate_run import CandidateRun, Submit, layer_name
+from ..runs.cooperative_task import CooperativeTask
+from ..runs.fill_settings import FillSettings, edits_of_new, usable_edits
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
-from ..runs.run_book import RunBook
 from ..runs.run_fill import FillRun
+from ..runs.run_history import RunHistory
 from ..runs.run_more import MorePlan, MoreRun, additions
-from ..runs.stepper import Steps
 from ..runs.thumbnails import Thumbnails
-from ..runs.wishes import Wishes, edits_of_new, usable_edits
 from ..text import say, tr
 from .notices import merging, nothing_transparent, notice_of
 from .planning import plan_run
@@ -60,7 +60,7 @@ class DocumentSession(QtCore.QObject):
     ) -> None:
         super().__init__(parent)
         self.document = document
-        self.book = RunBook(document)
+        self.book = RunHistory(document)
         self.shown: PastRun | None = self.book.last
         self.missing: frozenset[str] = frozenset()
         # Layers that were not in the picture when it was opened, so that no undo brings them back.
@@ -83,10 +83,12 @@ class DocumentSession(QtCore.QObject):
         self._submit = submit
         self._limits = limits
         self._thumbnails = Thumbnails(document, scratch)
-        self._finding: Steps[None] | None = None  # waits for a selection that was just drawn
-        self._keeping: Steps[str] | Steps[None] | None = None
+        self._finding: CooperativeTask[None] | None = (
+            None  # waits for a selection that was just drawn
+        )
+        self._keeping: CooperativeTask[str] | CooperativeTask[None] | None = None
         self._followed: tuple[str, frozenset[str]] = ("", frozenset())  # a run, and its `missing`
-        self._drawing: Steps[None] | None = None
+        self._drawing: CooperativeTask[None] | None = None
         self._compares = False
         self._asked = 0.0  # when the artist asked for the run that waits for its selection
         self.live = LayerEdits(
@@ -123,7 +125,7 @@ class DocumentSession(QtCore.QObject):
         """Whether a run, an edit or a merge is under way, its writing included."""
         return self.is_filling or self.live.is_busy or self._keeping is not None
 
-    def start(self, wishes: Wishes, model: Model | None) -> None:
+    def start(self, fill_settings: FillSettings, model: Model | None) -> None:
         """Fill the selection; if that is not possible, `notice` says why."""
         if self.is_filling:
             return
@@ -134,12 +136,12 @@ class DocumentSession(QtCore.QObject):
         self.document.settle()
         self.live.stop()
         if self._is_selected():
-            self._begin(wishes, model)
+            self._begin(fill_settings, model)
             return
         self.notice = None
         self._asked = time.monotonic()
-        self._finding = Steps(
-            self._wait_for_selection(), lambda _: self._begin(wishes, model), self._not_found
+        self._finding = CooperativeTask(
+            self._wait_for_selection(), lambda _: self._begin(fill_settings, model), self._not_found
         )
         self.changed.emit()
 
@@ -161,17 +163,19 @@ class DocumentSession(QtCore.QObject):
         log.error("looking for the selection failed", exc_info=error)
         self.changed.emit()
 
-    def _begin(self, wishes: Wishes, model: Model | None) -> None:
+    def _begin(self, fill_settings: FillSettings, model: Model | None) -> None:
         """Fill the selection as it is now."""
         self._finding = None
-        if model is not None and wishes.model != model.name:
-            wishes = replace(wishes, model="")  # a name from another day that this daemon lacks
+        if model is not None and fill_settings.model != model.name:
+            fill_settings = replace(
+                fill_settings, model=""
+            )  # a name from another day that this daemon lacks
         plan, self.notice = plan_run(
             self.document,
             self._scratch,
-            wishes,
+            fill_settings,
             model,
-            edits_of_new(wishes, self.edits, model),
+            edits_of_new(fill_settings, self.edits, model),
             self._limits(),
             self.book.runs,
         )
@@ -180,7 +184,7 @@ class DocumentSession(QtCore.QObject):
             self._watch(FillRun(self.document, plan, self._submit, self._scratch.convert, self))
         self.changed.emit()
 
-    def add_candidates(self, wishes: Wishes, model: Model | None) -> None:
+    def add_candidates(self, fill_settings: FillSettings, model: Model | None) -> None:
         """Add candidates with new seeds to the run that is shown, as many as are set."""
         run = self.shown
         if run is None or not self.left or self.is_filling or self._keeping is not None:
@@ -200,9 +204,9 @@ class DocumentSession(QtCore.QObject):
             position=position,
             wanted=additions(
                 run,
-                wishes.candidates,
-                edits_of_new(wishes, self.edits, model),
-                wishes.also_without_edits,
+                fill_settings.candidates,
+                edits_of_new(fill_settings, self.edits, model),
+                fill_settings.also_without_edits,
             ),
             space=self.document.space,
             session=session,
@@ -406,10 +410,12 @@ class DocumentSession(QtCore.QObject):
         if len(starred) > 1:
             layers = [run.results[i].layer for i in starred]
             steps = keep_some(self.document, run.group, layers)
-            self._keeping = Steps(steps, lambda _: self._kept(starred), self._not_kept)
+            self._keeping = CooperativeTask(steps, lambda _: self._kept(starred), self._not_kept)
         else:
             merge = keep_visible(self.document, run.group)
-            self._keeping = Steps(merge, lambda layer: self._kept([chosen], layer), self._not_kept)
+            self._keeping = CooperativeTask(
+                merge, lambda layer: self._kept([chosen], layer), self._not_kept
+            )
 
     def _kept(self, positions: list[int], merged: str = "") -> None:
         """These results are layers of their own now; a single one is the merged layer."""
@@ -660,7 +666,7 @@ class DocumentSession(QtCore.QObject):
         if self._drawing is not None:
             self._drawing.cancel()
         if run is not None:
-            self._drawing = Steps(self._draw_all(run), self._drawn, self._not_drawn)
+            self._drawing = CooperativeTask(self._draw_all(run), self._drawn, self._not_drawn)
 
     def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
         for position in range(len(run.results)):

@@ -11,12 +11,12 @@ from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.session.run_status import RunStatus
 
 from ..host.qt import QtGui
+from ..runs.fill_settings import FillSettings, edits_of_new
 from ..runs.mixing import Choice
-from ..runs.wishes import Wishes, edits_of_new
-from .connection import Connection
+from .connection_state import ConnectionState
 
 
-class Offer(Enum):
+class NoticeAction(Enum):
     """What the button in a notice does."""
 
     NONE = auto()
@@ -34,8 +34,8 @@ class Notice:
 
     text: str
     is_problem: bool = True
-    offer: Offer = Offer.NONE
-    offer_label: str = ""
+    action: NoticeAction = NoticeAction.NONE
+    action_label: str = ""
 
     def after(self, before: Notice | None) -> Notice:
         """This one, behind what was said before and not dismissed; a problem ends an older one."""
@@ -43,12 +43,12 @@ class Notice:
             return self
         if self.text in before.text:
             return before
-        offers = self if self.offer is not Offer.NONE else before
+        offers = self if self.action is not NoticeAction.NONE else before
         return Notice(
             f"{before.text} {self.text}",
             before.is_problem or self.is_problem,
-            offers.offer,
-            offers.offer_label,
+            offers.action,
+            offers.action_label,
         )
 
 
@@ -69,8 +69,8 @@ class Strip:
 
 @dataclass(frozen=True)
 class State:
-    connection: Connection = field(default_factory=Connection)
-    wishes: Wishes = field(default_factory=Wishes)
+    connection: ConnectionState = field(default_factory=ConnectionState)
+    fill_settings: FillSettings = field(default_factory=FillSettings)
     has_document: bool = False
     progress: RunStatus = field(default_factory=RunStatus)
     notice: Notice | None = None
@@ -100,18 +100,18 @@ class State:
         info = self.connection.info
         if info is None:
             return None
-        return info.model(self.wishes.model) or info.model()
+        return info.model(self.fill_settings.model) or info.model()
 
     @property
     def new_edits(self) -> Edits:
         """The edits that new candidates will begin with."""
-        return edits_of_new(self.wishes, self.edits, self.model)
+        return edits_of_new(self.fill_settings, self.edits, self.model)
 
     @property
     def can_edit(self) -> bool:
         """Whether the sliders act on anything: the chosen candidate, or those of the next run."""
         is_wanted = (self.run_is_attached and not self.is_smooth_chosen) or (
-            self.has_document and self.wishes.edits_for_new
+            self.has_document and self.fill_settings.edits_for_new
         )
         return is_wanted and not self.progress.is_running
 

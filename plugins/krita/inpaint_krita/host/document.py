@@ -11,7 +11,7 @@ from inpaint_client.pixels import thin
 from .color import SRGB, SRGB_NAMES, Space
 from .document_protocol import Painting
 from .guard import later
-from .layer_placement import Node, Source, Spot
+from .layer_placement import InsertPosition, Node, Source
 from .opacity import is_opaque
 from .qt import QtCore, QtGui
 from .scratch import Scratch
@@ -111,7 +111,9 @@ class KritaDocument:
 
     # -- the layers of a run -----------------------------------------------------------------
 
-    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]:
+    def insert_run(
+        self, insert_position: InsertPosition, title: str, names: list[str]
+    ) -> tuple[str, list[str]]:
         """A group with empty layers, the first one on top and visible, in ONE undo step.
 
         Adding a child makes a step of its own, except that a group which is not yet in the picture
@@ -121,7 +123,7 @@ class KritaDocument:
         before = self._document.activeNode()
         group, layers = self._detached_group(title, names)
         layers[0].setVisible(True)
-        spot.parent.addChildNode(group, spot.above)  # type: ignore[attr-defined]
+        insert_position.parent.addChildNode(group, insert_position.above)  # type: ignore[attr-defined]
         if group.parentNode() is None:  # the artist has deleted the layer meanwhile
             self._document.rootNode().addChildNode(group, None)
         self._stay_on(before, group)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from inpaint_client.geometry import Box, Extent
 
 from .color import Space
-from .layer_placement import Node, Source, Spot
+from .layer_placement import InsertPosition, Node, Source
 from .qt import QtGui
 from .scratch import Scratch
 from .selection import Selection
@@ -65,7 +65,9 @@ class Document(Protocol):
     def select_transparent_part(self) -> bool: ...
     def pixels(self, source: Source, selection: Selection, scratch: Scratch) -> Pixels: ...
     def view(self, box: Box, extent: Extent) -> QtGui.QImage: ...
-    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]: ...
+    def insert_run(
+        self, insert_position: InsertPosition, title: str, names: list[str]
+    ) -> tuple[str, list[str]]: ...
     def add_layer(self, group_id: str, name: str) -> str | None: ...
     def insert_more(
         self, group_id: str, title: str, names: list[str]

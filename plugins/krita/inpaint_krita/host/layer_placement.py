@@ -27,7 +27,7 @@ class Node(Protocol):
         ...
 
 
-class Spot(NamedTuple):
+class InsertPosition(NamedTuple):
     """New layers go into `parent`, directly above `above`."""
 
     parent: Node
@@ -52,7 +52,9 @@ def layer_of(node: Node) -> Node:
     return node
 
 
-def spot_above(active: Node, box: Box, fill_box: Callable[[Node], Box | None]) -> Spot:
+def position_above(
+    active: Node, box: Box, fill_box: Callable[[Node], Box | None]
+) -> InsertPosition:
     """Above the active layer, and where the result is seen and can be changed.
 
     Args:
@@ -85,7 +87,7 @@ def spot_above(active: Node, box: Box, fill_box: Callable[[Node], Box | None]) -
         raise ValueError("the root has no place above it")
     siblings = list(parent.childNodes())
     higher = siblings[siblings.index(above) + 1 :]
-    return Spot(parent, seen_above(above, higher, box, fill_box), notice)
+    return InsertPosition(parent, seen_above(above, higher, box, fill_box), notice)
 
 
 def _path(node: Node) -> list[Node]:

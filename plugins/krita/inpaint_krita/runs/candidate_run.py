@@ -20,7 +20,7 @@ from inpaint_client.session.run_status import RunStatus, Stage
 
 from ..host.color import Space
 from ..host.document_protocol import Painting
-from ..host.layer_placement import Spot
+from ..host.layer_placement import InsertPosition
 from ..host.qt import QtCore
 from ..text import say, tr
 from .paint import Convert
@@ -32,7 +32,9 @@ Submit = Callable[[Job, Callable[[Message], None]], Cancellable]
 class RunCanvas(Protocol):
     """The part of a document that a run changes."""
 
-    def insert_run(self, spot: Spot, title: str, names: list[str]) -> tuple[str, list[str]]: ...
+    def insert_run(
+        self, insert_position: InsertPosition, title: str, names: list[str]
+    ) -> tuple[str, list[str]]: ...
     def insert_more(
         self, group_id: str, title: str, names: list[str]
     ) -> tuple[str, list[str]] | None: ...
@@ -76,7 +78,7 @@ class CandidateRun(QtCore.QObject):
         self._filled: set[int] = set()
         self._waiting: deque[Message] = deque()
         self._is_taking = False
-        self._writer = Writer(canvas, convert, self._stumble)
+        self._writer = Writer(canvas, convert, self._on_error)
 
     def cancel(self) -> None:
         """Stop at once. Candidates that have arrived stay, layers still empty go."""
@@ -170,7 +172,7 @@ class CandidateRun(QtCore.QObject):
 
     # -- the end -----------------------------------------------------------------------------
 
-    def _stumble(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):
             error = InputError(
                 tr("The picture could not be read or written ({error}).").format(error=error)

@@ -24,8 +24,8 @@ from ..host.selection import KeptSelection, box_of
 from ..text import tr
 from .candidate_run import Submit
 from .capture import capture_again
+from .cooperative_task import CooperativeTask
 from .paint import Convert
-from .stepper import Steps
 from .writer import Canvas, Order, Writer
 
 
@@ -80,9 +80,9 @@ class LayerEdits(QtCore.QObject):
         self._space = space
         self._limits = limits
         self._submit = submit
-        self._writer = Writer(canvas, convert, self._stumble)
+        self._writer = Writer(canvas, convert, self._on_error)
         self._captures: dict[str, Capture] = {}
-        self._steps: Steps[Capture] | None = None
+        self._steps: CooperativeTask[Capture] | None = None
         self._live: LiveEdit[Wanted] = LiveEdit(self)
 
     @property
@@ -118,7 +118,7 @@ class LayerEdits(QtCore.QObject):
         return wanted.edits, wanted.mixing
 
     def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:
-        self.read_source(wanted.run, wanted.position, give, self._stumble)
+        self.read_source(wanted.run, wanted.position, give, self._on_error)
 
     def read_source(
         self,
@@ -157,7 +157,7 @@ class LayerEdits(QtCore.QObject):
                 tr("Undo that, or make a new fill."),
             )
         reading = capture_again(pixels, box_of(selection), self._limits())
-        self._steps = Steps(reading, take, failed)
+        self._steps = CooperativeTask(reading, take, failed)
 
     def submit(self, job: EditJob, receive: Callable[[Message], None]) -> Cancellable:
         return self._submit(job, receive)
@@ -178,7 +178,7 @@ class LayerEdits(QtCore.QObject):
     def busy_changed(self) -> None:
         self.changed.emit()
 
-    def _stumble(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):
             error = InputError(
                 tr("The picture could not be read or written ({error}).").format(error=error)

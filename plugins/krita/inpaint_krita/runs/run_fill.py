@@ -31,14 +31,14 @@ from inpaint_client.session.run_status import Stage
 
 from ..host.color import Space
 from ..host.document_protocol import Pixels
-from ..host.layer_placement import Spot
+from ..host.layer_placement import InsertPosition
 from ..host.qt import QtCore
 from ..text import say
 from .candidate_run import CandidateRun, RunCanvas, Submit, layer_name
 from .capture import capture
+from .cooperative_task import CooperativeTask
+from .fill_settings import FillSettings, fill_job
 from .paint import Convert
-from .stepper import Steps
-from .wishes import Wishes, fill_job
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Plan:
     pixels: Pixels
     selection: Box
     space: Space  # of the document
-    spot: Spot
+    insert_position: InsertPosition
     source: str  # id of the layer that is read; empty = all visible ones
-    wishes: Wishes
+    fill_settings: FillSettings
     edits: Edits
     limits: Limits
     model_name: str  # that is likely to fill; the daemon may take one with more detail
@@ -73,14 +73,16 @@ class FillRun(CandidateRun):
         self._model = plan.model_title  # for people
         self._capture: Capture | None = None
         reading = capture(plan.pixels, plan.selection, plan.limits)
-        self._steps: Steps[Capture] | None = Steps(reading, self._send, self._stumble)
+        self._steps: CooperativeTask[Capture] | None = CooperativeTask(
+            reading, self._send, self._on_error
+        )
 
     def _send(self, captured: Capture) -> None:
         self._steps = None
         self._capture = captured
         self._advance(replace(self.progress, stage=Stage.CONNECTING))
         try:
-            job: FillJob = fill_job(self._plan.wishes, captured, self._plan.edits)
+            job: FillJob = fill_job(self._plan.fill_settings, captured, self._plan.edits)
         except InpaintError as error:
             self._end(error)
             return
@@ -114,7 +116,7 @@ class FillRun(CandidateRun):
     @property
     def _variants(self) -> int:
         """How many variants follow each candidate."""
-        return int(self._plan.wishes.also_without_edits and bool(self._plan.edits))
+        return int(self._plan.fill_settings.also_without_edits and bool(self._plan.edits))
 
     def _position(self, candidate: Candidate) -> int:
         return candidate.index * (1 + self._variants) + candidate.variant + 1
@@ -126,22 +128,22 @@ class FillRun(CandidateRun):
     @property
     def _has_smooth(self) -> bool:
         """Whether one more comes than was asked for: the daemon says so before the first one."""
-        return self.progress.total > len(self._plan.wishes.seeds) * (1 + self._variants)
+        return self.progress.total > len(self._plan.fill_settings.seeds) * (1 + self._variants)
 
     def _insert(self) -> PastRun:
         assert self._capture is not None
         plan = self._plan
         names, empty = [], []
-        for index, own in enumerate(plan.wishes.seeds):
+        for index, own in enumerate(plan.fill_settings.seeds):
             for variant in range(-1, self._variants):
                 names.append(layer_name(index, own, variant))
                 empty.append(Result(own, "", "", index, variant))
         if self._has_smooth:
-            names.append(say(layer_names.smooth(len(plan.wishes.seeds) + 1)))
-            empty.append(Result(0, "", "", len(plan.wishes.seeds), method=Method.SMOOTH))
-        seed = plan.wishes.seed
+            names.append(say(layer_names.smooth(len(plan.fill_settings.seeds) + 1)))
+            empty.append(Result(0, "", "", len(plan.fill_settings.seeds), method=Method.SMOOTH))
+        seed = plan.fill_settings.seed
         title = say(layer_names.run(seed, self._model))
-        self._group, layers = self._canvas.insert_run(plan.spot, title, names)
+        self._group, layers = self._canvas.insert_run(plan.insert_position, title, names)
         box, crop_box = self._capture.hole_box, self._capture.crop_box
         now = datetime.now().astimezone()
         return PastRun(

@@ -92,7 +92,7 @@ class MoreRun(CandidateRun):
             return
         if self._daemon_session is None and self._source is None:
             try:
-                self._plan.give_source(self._take_source, self._stumble)
+                self._plan.give_source(self._take_source, self._on_error)
             except InpaintError as error:
                 self._end(error)
             return

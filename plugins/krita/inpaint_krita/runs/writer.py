@@ -10,8 +10,8 @@ from inpaint_client.events import Patch
 
 from ..host.color import Space
 from ..host.document_protocol import Painting
+from .cooperative_task import CooperativeTask
 from .paint import Convert, paintings
-from .stepper import Steps
 
 
 class Canvas(Protocol):
@@ -37,7 +37,7 @@ class Writer:
         self._convert = convert
         self._failed = failed
         self._orders: deque[Order] = deque()
-        self._steps: Steps[None] | None = None
+        self._steps: CooperativeTask[None] | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -69,7 +69,7 @@ class Writer:
             self.stop()
             self._failed(error)
 
-        self._steps = Steps(self._write(order), done, failed)
+        self._steps = CooperativeTask(self._write(order), done, failed)
 
     def _write(self, order: Order) -> Generator[None, None, None]:
         for painting in paintings(order.patches, order.space, self._convert):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from krita import DockWidget, Krita
 
 from ..app.controller import Controller
-from ..app.link import Link
+from ..app.daemon_connection import DaemonConnection
 from ..host.application import KritaHost
 from ..host.first_place import take_first_place
 from ..host.guard import connect, guarded, later
-from ..runs.wishes import wishes_file
+from ..runs.fill_settings import fill_settings_file
 from ..text import tr
 from .panel import Panel
 
@@ -20,7 +20,7 @@ DOCKER_ID = "inpaint_stylegan_docker"
 class InpaintDocker(DockWidget):  # type: ignore[misc]
     """Krita makes one for each window."""
 
-    link: Link  # set by the extension before the first docker is made
+    daemon_connection: DaemonConnection  # set by the extension before the first docker is made
     instances: list[InpaintDocker] = []  # noqa: RUF012 (all dockers, so that actions find theirs)
 
     def __init__(self) -> None:
@@ -28,10 +28,16 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
         from inpaint_client.settings import connection_file
 
         self.setWindowTitle(tr("Inpaint (StyleGAN)"))
-        wishes = wishes_file()
-        self._is_new = not wishes.path.exists()  # nothing was ever set: this is the first use
+        fill_settings = fill_settings_file()
+        self._is_new = (
+            not fill_settings.path.exists()
+        )  # nothing was ever set: this is the first use
         self.controller = Controller(
-            KritaHost(Krita.instance()), self.link, wishes, connection_file(), self
+            KritaHost(Krita.instance()),
+            self.daemon_connection,
+            fill_settings,
+            connection_file(),
+            self,
         )
         self.panel = Panel(self.controller)
         connect(self.controller.state_changed, self.panel.draw)
@@ -61,7 +67,7 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
 
     def _take_place(self) -> None:
         take_first_place(self)
-        self.controller.wish()  # stored: from now on the place is the artist's
+        self.controller.set_option()  # stored: from now on the place is the artist's
 
 
 def _forget(docker: InpaintDocker) -> None:

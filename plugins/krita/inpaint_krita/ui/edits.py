@@ -78,9 +78,9 @@ class Edits(QtWidgets.QWidget):
         self._empty.setText(_hint(state))
         self._empty.setVisible(bool(self._empty.text()))
         self.apply.setVisible(has)
-        self.apply.setChecked(state.wishes.edits_for_new)
-        self.both.setVisible(has and state.wishes.edits_for_new)
-        self.both.setChecked(state.wishes.also_without_edits)
+        self.apply.setChecked(state.fill_settings.edits_for_new)
+        self.both.setVisible(has and state.fill_settings.edits_for_new)
+        self.both.setChecked(state.fill_settings.also_without_edits)
         can_add = state.run is not None and state.run_is_attached and not state.run_is_kept
         self.add.setVisible(has and can_add and not state.progress.is_running)
         self.add.setEnabled(

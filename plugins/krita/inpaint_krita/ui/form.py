@@ -7,7 +7,7 @@ from inpaint_client.requests import MAX_SEED
 from ..app.state import State
 from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import QAction, Qt, QtCore, QtWidgets
-from ..runs.wishes import MAX_CANDIDATES, Wishes, draw_seed
+from ..runs.fill_settings import MAX_CANDIDATES, FillSettings, draw_seed
 from ..text import tr
 from .frame_view import FrameView
 from .narrow import FOLDING_GAP, ElidedList, ElidedMenuButton, FoldingRow
@@ -71,15 +71,15 @@ class Form(QtWidgets.QWidget):
         super().__init__(parent)
         self.model = named(ElidedList(), tr("Model"), tr("The model that fills"))
         self.model.setObjectName("model")
-        connect(self.model.activated, lambda _: self._wish(model=self.model.currentData()))
+        connect(self.model.activated, lambda _: self._set_option(model=self.model.currentData()))
         self.candidates = QtWidgets.QSpinBox()
         named(self.candidates, tr("Candidates"), tr("How many there will be to choose from"))
         self.candidates.setRange(1, MAX_CANDIDATES)
         self.candidates.setMinimumWidth(52)
-        connect(self.candidates.valueChanged, lambda value: self._wish(candidates=value))
+        connect(self.candidates.valueChanged, lambda value: self._set_option(candidates=value))
         self.seed = SeedBox()
         named(self.seed, tr("Seed"), tr("The same seed makes the same candidate again"))
-        connect(self.seed.changed, lambda value: self._wish(seed=value, new_seed=False))
+        connect(self.seed.changed, lambda value: self._set_option(seed=value, new_seed=False))
         self.dice = IconButton(
             "dice", tr("Draw a new seed for every run; turn it off to use this one again")
         )
@@ -92,7 +92,7 @@ class Form(QtWidgets.QWidget):
             tr("Variety"),
             tr("Low: typical, safe faces. High: more variety, with now and then a strange one."),
         )
-        connect(self.variety.changed, lambda value: self._wish(variety=value))
+        connect(self.variety.changed, lambda value: self._set_option(variety=value))
         self.context = ElidedList()
         for label, key in (
             (tr("Find the face"), "auto"),
@@ -111,7 +111,9 @@ class Form(QtWidgets.QWidget):
         self.source = named(ElidedList(), tr("Source"), tr("What the model sees of the picture"))
         self.source.addItem(tr("All visible layers"), True)
         self.source.addItem(tr("The active layer"), False)
-        connect(self.source.activated, lambda _: self._wish(all_visible=self.source.currentData()))
+        connect(
+            self.source.activated, lambda _: self._set_option(all_visible=self.source.currentData())
+        )
         self.fitting = _Fitting()
         connect(self.fitting.wished, self.wished)
         self.smooth = named(
@@ -122,7 +124,7 @@ class Form(QtWidgets.QWidget):
         for at, (label, key, tip) in enumerate(_smooth_choices()):
             self.smooth.addItem(label, key)
             self.smooth.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
-        connect(self.smooth.activated, lambda _: self._wish(smooth=self.smooth.currentData()))
+        connect(self.smooth.activated, lambda _: self._set_option(smooth=self.smooth.currentData()))
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -156,20 +158,20 @@ class Form(QtWidgets.QWidget):
         layout.addWidget(self.frame)
 
     def draw(self, state: State) -> None:
-        wishes = state.wishes
+        fill_settings = state.fill_settings
         self._draw_models(state)
-        _quietly(self.candidates, lambda: self.candidates.setValue(wishes.candidates))
-        self.seed.show_value(wishes.seed)
-        self.dice.setChecked(wishes.new_seed)
-        self.variety.show_value(wishes.variety)
-        self.context.setCurrentIndex(self.context.findData(wishes.context))
-        self.source.setCurrentIndex(self.source.findData(wishes.all_visible))
-        self.fitting.draw(wishes)
-        self.smooth.setCurrentIndex(max(0, self.smooth.findData(wishes.smooth)))
-        is_frame = wishes.context == "frame" and state.has_document
+        _quietly(self.candidates, lambda: self.candidates.setValue(fill_settings.candidates))
+        self.seed.show_value(fill_settings.seed)
+        self.dice.setChecked(fill_settings.new_seed)
+        self.variety.show_value(fill_settings.variety)
+        self.context.setCurrentIndex(self.context.findData(fill_settings.context))
+        self.source.setCurrentIndex(self.source.findData(fill_settings.all_visible))
+        self.fitting.draw(fill_settings)
+        self.smooth.setCurrentIndex(max(0, self.smooth.findData(fill_settings.smooth)))
+        is_frame = fill_settings.context == "frame" and state.has_document
         self.frame.setVisible(is_frame)
         if is_frame:
-            self.frame.show_frame(wishes.frame)
+            self.frame.show_frame(fill_settings.frame)
 
     def _draw_models(self, state: State) -> None:
         info = state.connection.info
@@ -181,7 +183,7 @@ class Form(QtWidgets.QWidget):
             (self.model.itemText(i), self.model.itemData(i)) for i in range(self.model.count())
         ]
         if not shown:
-            shown = [(state.wishes.model or tr("the daemon's"), state.wishes.model)]
+            shown = [(state.fill_settings.model or tr("the daemon's"), state.fill_settings.model)]
         if shown != current:
             self.model.clear()
             for label, name in shown:
@@ -189,7 +191,7 @@ class Form(QtWidgets.QWidget):
         self.model.setEnabled(len(shown) > 1)
         chosen = state.model
         if chosen is not None:
-            is_wanted = state.wishes.model == chosen.name or len(models) == 1
+            is_wanted = state.fill_settings.model == chosen.name or len(models) == 1
             self.model.setCurrentIndex(self.model.findData(chosen.name if is_wanted else ""))
             self.model.setToolTip(
                 tr("{resolution} px, license: {licence}").format(
@@ -199,9 +201,9 @@ class Form(QtWidgets.QWidget):
 
     def _throw(self, is_on: bool) -> None:
         if is_on:
-            self._wish(new_seed=True, seed=draw_seed())
+            self._set_option(new_seed=True, seed=draw_seed())
         else:
-            self._wish(new_seed=False)
+            self._set_option(new_seed=False)
 
     def _copy_seed(self) -> None:
         clipboard = QtWidgets.QApplication.clipboard()
@@ -209,14 +211,14 @@ class Form(QtWidgets.QWidget):
             clipboard.setText(str(self.seed.value))
 
     def _choose_context(self, _index: int) -> None:
-        self._wish(context=self.context.currentData())
+        self._set_option(context=self.context.currentData())
         if self.context.currentData() == "frame":
             self.frame_wanted.emit()
 
     def _move_frame(self, cx: float, cy: float, side: float, angle: float) -> None:
-        self._wish(frame_cx=cx, frame_cy=cy, frame_side=side, frame_angle=angle)
+        self._set_option(frame_cx=cx, frame_cy=cy, frame_side=side, frame_angle=angle)
 
-    def _wish(self, **changes: object) -> None:
+    def _set_option(self, **changes: object) -> None:
         self.wished.emit(changes)
 
 
@@ -244,9 +246,9 @@ class _Fitting(ElidedMenuButton):
         menu.setToolTipsVisible(True)
         self.setMenu(menu)
 
-    def draw(self, wishes: Wishes) -> None:
+    def draw(self, fill_settings: FillSettings) -> None:
         for field, switch in self.switches.items():
-            switch.setChecked(getattr(wishes, field))
+            switch.setChecked(getattr(fill_settings, field))
         on = [switch.text() for switch in self.switches.values() if switch.isChecked()]
         self.setText(", ".join(on) or tr("none"))
 

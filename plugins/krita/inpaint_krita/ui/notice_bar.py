@@ -11,7 +11,7 @@ from .parts import IconButton, column, row
 
 
 class NoticeBar(QtWidgets.QFrame):
-    offer = QtCore.pyqtSignal()
+    action = QtCore.pyqtSignal()
     dismiss = QtCore.pyqtSignal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
@@ -21,7 +21,7 @@ class NoticeBar(QtWidgets.QFrame):
         self.words.setWordWrap(True)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.button = ElidedButton()
-        connect(self.button.clicked, lambda: self.offer.emit())
+        connect(self.button.clicked, lambda: self.action.emit())
         close = IconButton("cross", tr("Dismiss"))
         connect(close.clicked, lambda: self.dismiss.emit())
         top = row()
@@ -38,8 +38,8 @@ class NoticeBar(QtWidgets.QFrame):
             return
         self._color = QtGui.QColor("#dd4b3e" if notice.is_problem else "#4a90d9")
         self.words.setText(notice.text)
-        self.button.setVisible(bool(notice.offer_label))
-        self.button.setText(notice.offer_label)
+        self.button.setVisible(bool(notice.action_label))
+        self.button.setText(notice.action_label)
         self.button.setToolTip(notice.text)
         self.update()
 

@@ -35,7 +35,7 @@ class Intents(Protocol):
 
     def run(self) -> None: ...
     def cancel(self) -> None: ...
-    def wish(self, **changes: Any) -> None: ...
+    def set_option(self, **changes: Any) -> None: ...
     def choose(self, position: int) -> None: ...
     def star(self, position: int) -> None: ...
     def delete(self, place: int) -> None: ...
@@ -51,8 +51,8 @@ class Intents(Protocol):
     def remix(self, mix: Mix) -> None: ...
     def add_variant(self) -> None: ...
     def show_run(self, key: str) -> None: ...
-    def mend(self) -> None: ...
-    def accept_offer(self) -> None: ...
+    def recover(self) -> None: ...
+    def run_notice_action(self) -> None: ...
     def dismiss(self) -> None: ...
     def propose_frame(self) -> None: ...
     def preview(self) -> Preview | None: ...
@@ -120,15 +120,15 @@ class Panel(QtWidgets.QWidget):
 
     def _connect(self) -> None:
         intents = self._intents
-        connect(self.status.mend, intents.mend)
+        connect(self.status.recover, intents.recover)
         connect(self.status.settings, self.open_settings)
-        connect(self.notice.offer, intents.accept_offer)
+        connect(self.notice.action, intents.run_notice_action)
         connect(self.notice.dismiss, intents.dismiss)
         connect(self.run_row.run, intents.run)
         connect(self.run_row.cancel, intents.cancel)
         connect(self.run_row.considered, self._show_preview)
         connect(self.run_row.left, self.frame_tip.hide)
-        connect(self.form.wished, lambda changes: intents.wish(**changes))
+        connect(self.form.wished, lambda changes: intents.set_option(**changes))
         connect(self.form.frame_wanted, self._propose_frame)
         connect(self.results.chosen, intents.choose)
         connect(self.results.starred, intents.star)
@@ -144,8 +144,8 @@ class Panel(QtWidgets.QWidget):
         connect(self._keys.redo, intents.redo)
         connect(self.mix.other_chosen, intents.mix_with)
         connect(self.mix.changed, intents.remix)
-        connect(self.edits.for_new, lambda on: intents.wish(edits_for_new=on))
-        connect(self.edits.plain_too, lambda on: intents.wish(also_without_edits=on))
+        connect(self.edits.for_new, lambda on: intents.set_option(edits_for_new=on))
+        connect(self.edits.plain_too, lambda on: intents.set_option(also_without_edits=on))
         connect(self.reset.clicked, lambda: intents.reset_edits())
         connect(self.history.activated, lambda _: intents.show_run(self.history.currentData()))
         for section in self.sections.values():
@@ -166,7 +166,7 @@ class Panel(QtWidgets.QWidget):
         self.sections["mix"].setVisible(state.run_is_attached)
         self.reset.setEnabled(any(state.edits.values()) and state.can_edit)
         self._draw_history(state)
-        closed = set(state.wishes.sections_closed.split(","))
+        closed = set(state.fill_settings.sections_closed.split(","))
         for name, section in self.sections.items():
             section.blockSignals(True)
             section.set_open(name not in closed)
@@ -220,7 +220,7 @@ class Panel(QtWidgets.QWidget):
 
     def _remember_sections(self) -> None:
         closed = [name for name, section in self.sections.items() if not section.is_open]
-        self._intents.wish(sections_closed=",".join(closed))
+        self._intents.set_option(sections_closed=",".join(closed))
 
 
 def _caption(run: PastRun) -> str:

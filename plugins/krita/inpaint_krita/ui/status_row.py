@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..app.connection import Connection, Phase
+from ..app.connection_state import ConnectionState, Phase
 from ..host.guard import connect, guarded
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
@@ -38,7 +38,7 @@ class _Dot(QtWidgets.QWidget):
 
 
 class StatusRow(QtWidgets.QWidget):
-    mend = QtCore.pyqtSignal()
+    recover = QtCore.pyqtSignal()
     settings = QtCore.pyqtSignal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
@@ -46,7 +46,7 @@ class StatusRow(QtWidgets.QWidget):
         self._dot = _Dot()
         self.words = ElidedLabel()
         self.button = ElidedButton()
-        connect(self.button.clicked, lambda: self.mend.emit())
+        connect(self.button.clicked, lambda: self.recover.emit())
         gear = IconButton("sliders", tr("Connection settings"))
         connect(gear.clicked, lambda: self.settings.emit())
         sentence = QtWidgets.QWidget()
@@ -60,10 +60,10 @@ class StatusRow(QtWidgets.QWidget):
         layout.addWidget(FoldingRow(sentence, self.button), 1)
         layout.addWidget(gear, 0, Qt.AlignmentFlag.AlignTop)
 
-    def draw(self, connection: Connection) -> None:
+    def draw(self, connection: ConnectionState) -> None:
         self._dot.show_color(_COLORS[connection.phase])
         self.words.setText(connection.words)
         self.setToolTip(connection.explanation or connection.words)
         self.button.setToolTip(connection.explanation or connection.words)
-        self.button.setVisible(bool(connection.mend_label))
-        self.button.setText(connection.mend_label)
+        self.button.setVisible(bool(connection.recovery_label))
+        self.button.setText(connection.recovery_label)

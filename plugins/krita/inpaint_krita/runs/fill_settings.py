@@ -25,7 +25,7 @@ MAX_CANDIDATES = 16  # that fit a docker; the daemon's own limit may be lower
 
 
 @dataclass(frozen=True)
-class Wishes:
+class FillSettings:
     """Defaults are those of a first start."""
 
     model: str = ""  # empty = the daemon chooses
@@ -78,33 +78,33 @@ class Wishes:
         )
 
 
-def wishes_file() -> SettingsFile[Wishes]:
-    return SettingsFile(config_folder() / "krita.json", Wishes)
+def fill_settings_file() -> SettingsFile[FillSettings]:
+    return SettingsFile(config_folder() / "krita.json", FillSettings)
 
 
 def draw_seed() -> int:
     return secrets.randbelow(MAX_SEED + 1)
 
 
-def fill_job(wishes: Wishes, capture: Capture, edits: Edits) -> FillJob:
+def fill_job(fill_settings: FillSettings, capture: Capture, edits: Edits) -> FillJob:
     """The request for a run."""
-    plain_too = wishes.also_without_edits and bool(edits)
+    plain_too = fill_settings.also_without_edits and bool(edits)
     return FillJob(
         capture=capture,
-        model=wishes.model,
-        seeds=wishes.seeds,
-        truncation_psi=wishes.variety,
+        model=fill_settings.model,
+        seeds=fill_settings.seeds,
+        truncation_psi=fill_settings.variety,
         edits={} if plain_too else edits,
         variants=(edits,) if plain_too else (),
-        frame=wishes.frame_choice,
-        blending=wishes.blending,
-        smooth=wishes.smooth_fill,
+        frame=fill_settings.frame_choice,
+        blending=fill_settings.blending,
+        smooth=fill_settings.smooth_fill,
     )
 
 
-def edits_of_new(wishes: Wishes, values: Edits, model: Model | None) -> Edits:
+def edits_of_new(fill_settings: FillSettings, values: Edits, model: Model | None) -> Edits:
     """What new candidates begin with: an edit is one candidate's, unless the artist says else."""
-    return usable_edits(values, model) if wishes.edits_for_new else {}
+    return usable_edits(values, model) if fill_settings.edits_for_new else {}
 
 
 def usable_edits(values: Edits, model: Model | None) -> Edits:

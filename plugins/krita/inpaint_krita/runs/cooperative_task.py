@@ -14,7 +14,7 @@ T = TypeVar("T")
 TURN_S = 0.012  # with the longest step on top far below what a hand on a pen notices
 
 
-class Steps(Generic[T]):
+class CooperativeTask(Generic[T]):
     """One generator under way. What it yields is how long to wait, in ms; None = go on."""
 
     def __init__(

@@ -24,7 +24,7 @@ class Annotations(Protocol):
     def remove_annotation(self, name: str) -> None: ...
 
 
-class RunBook:
+class RunHistory:
     """Oldest first. Every change goes into the document at once: the artist may save any time."""
 
     def __init__(self, document: Annotations) -> None:

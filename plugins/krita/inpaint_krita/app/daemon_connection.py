@@ -29,13 +29,13 @@ from inpaint_client.worker import Run, Worker
 
 from ..host.guard import connect
 from ..host.qt import QtCore
-from .connection import Connection, Phase, after_failure
+from .connection_state import ConnectionState, Phase, after_failure
 
 log = logging.getLogger(__name__)
 POLL_INTERVAL_MS = 4000  # a daemon that was started or stopped by hand is noticed
 
 
-class Link(QtCore.QObject):
+class DaemonConnection(QtCore.QObject):
     """One for the whole plug-in. `close` it when Krita ends."""
 
     changed = QtCore.pyqtSignal()
@@ -49,7 +49,7 @@ class Link(QtCore.QObject):
         super().__init__(parent)
         self._file = file
         self._stored = self.settings = file.load()
-        self.connection = Connection()
+        self.connection = ConnectionState()
         self._is_start_wanted = False  # by the button
         self._runs = 0  # under way; they want it, too
         self._is_closed = False
@@ -60,7 +60,7 @@ class Link(QtCore.QObject):
         connect(self._arrived, self._take_message)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(POLL_INTERVAL_MS)
-        connect(self._timer.timeout, self._look_again)
+        connect(self._timer.timeout, self._check_again)
 
     @property
     def is_remote(self) -> bool:
@@ -87,7 +87,7 @@ class Link(QtCore.QObject):
         """From now on start the local daemon when there is none; and look for it."""
         self._is_start_wanted = True
         if self.connection.phase is not Phase.READY:
-            self._set(Connection(Phase.LOOKING))
+            self._set(ConnectionState(Phase.LOOKING))
         self._is_asking = False  # an answer under way did not start one
         self.look()
 
@@ -104,7 +104,7 @@ class Link(QtCore.QObject):
     def use(self, settings: ConnectionSettings) -> None:
         """Other settings: look again."""
         self.settings = settings
-        self._set(Connection(Phase.LOOKING))
+        self._set(ConnectionState(Phase.LOOKING))
         self._is_asking = False
         self.look()
 
@@ -113,7 +113,7 @@ class Link(QtCore.QObject):
         if isinstance(error, RequestCancelledError):
             return
         if isinstance(error, (DaemonNotFoundError, NotRespondingError, UnavailableError)):
-            self._set(Connection(Phase.FAILED, error=error, is_remote=self.is_remote))
+            self._set(ConnectionState(Phase.FAILED, error=error, is_remote=self.is_remote))
 
     def close(self) -> None:
         self._is_closed = True
@@ -126,7 +126,7 @@ class Link(QtCore.QObject):
             return find_daemon(self.settings)
         return ensure_daemon(self.settings, self._starting.emit, lambda: not self._is_closed)
 
-    def _look_again(self) -> None:
+    def _check_again(self) -> None:
         phase = self.connection.phase
         if phase in (Phase.READY, Phase.MISSING) or (phase is Phase.FAILED and not self.is_remote):
             self.look()
@@ -139,7 +139,7 @@ class Link(QtCore.QObject):
         receive(message)
 
     def _take_starting(self, starting: Starting) -> None:
-        self._set(Connection(Phase.STARTING, detail=starting.last_line))
+        self._set(ConnectionState(Phase.STARTING, detail=starting.last_line))
 
     def _take_answer(self, future: Future[DaemonInfo]) -> None:
         self._is_asking = False
@@ -148,14 +148,14 @@ class Link(QtCore.QObject):
         self._is_start_wanted = False
         error = future.exception()
         if error is None:
-            self._set(Connection(Phase.READY, info=future.result(), is_remote=self.is_remote))
+            self._set(ConnectionState(Phase.READY, info=future.result(), is_remote=self.is_remote))
         elif isinstance(error, InpaintError):
             self._set(after_failure(error, self.is_remote))
         else:
             log.error("the client failed", exc_info=error)
             self._set(after_failure(InpaintError(f"The client failed: {error!r}."), True))
 
-    def _set(self, connection: Connection) -> None:
+    def _set(self, connection: ConnectionState) -> None:
         if connection != self.connection:
             self.connection = replace(connection)
             self.changed.emit()

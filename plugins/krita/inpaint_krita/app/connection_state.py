@@ -28,7 +28,7 @@ class Phase(Enum):
     FAILED = auto()  # it did not start, refused, or went away
 
 
-class Mend(Enum):
+class RecoveryAction(Enum):
     """What the button beside the words does."""
 
     NONE = auto()
@@ -40,7 +40,7 @@ class Mend(Enum):
 
 
 @dataclass(frozen=True)
-class Connection:
+class ConnectionState:
     """How things stand with the daemon."""
 
     phase: Phase = Phase.LOOKING
@@ -80,29 +80,29 @@ class Connection:
         return self.detail
 
     @property
-    def mend(self) -> Mend:
+    def recover(self) -> RecoveryAction:
         if self.phase is Phase.MISSING:
-            return Mend.START
+            return RecoveryAction.START
         if self.phase is not Phase.FAILED:
-            return Mend.NONE
+            return RecoveryAction.NONE
         if isinstance(self.error, (UnauthenticatedError, InputError)):
-            return Mend.SETTINGS
+            return RecoveryAction.SETTINGS
         if isinstance(self.error, ProgramNotFoundError):
-            return Mend.CHOOSE_PROGRAM
+            return RecoveryAction.CHOOSE_PROGRAM
         if isinstance(self.error, StartFailedError):
-            return Mend.SHOW_LOG
-        return Mend.RECONNECT
+            return RecoveryAction.SHOW_LOG
+        return RecoveryAction.RECONNECT
 
     @property
-    def mend_label(self) -> str:
+    def recovery_label(self) -> str:
         return {
-            Mend.NONE: "",
-            Mend.START: tr("Start"),
-            Mend.RECONNECT: tr("Reconnect"),
-            Mend.SETTINGS: tr("Settings …"),
-            Mend.CHOOSE_PROGRAM: tr("Choose program …"),
-            Mend.SHOW_LOG: tr("Show log"),
-        }[self.mend]
+            RecoveryAction.NONE: "",
+            RecoveryAction.START: tr("Start"),
+            RecoveryAction.RECONNECT: tr("Reconnect"),
+            RecoveryAction.SETTINGS: tr("Settings …"),
+            RecoveryAction.CHOOSE_PROGRAM: tr("Choose program …"),
+            RecoveryAction.SHOW_LOG: tr("Show log"),
+        }[self.recover]
 
 
 def _heading(error: InpaintError | None) -> str:
@@ -119,12 +119,12 @@ def _heading(error: InpaintError | None) -> str:
     return tr("The daemon cannot be used")
 
 
-def after_failure(error: InpaintError, is_remote: bool) -> Connection:
+def after_failure(error: InpaintError, is_remote: bool) -> ConnectionState:
     """What is known after a request for Info failed."""
     if (
         isinstance(error, DaemonNotFoundError)
         and not isinstance(error, StartFailedError)
         and not is_remote
     ):
-        return Connection(Phase.MISSING)
-    return Connection(Phase.FAILED, error=error, is_remote=is_remote)
+        return ConnectionState(Phase.MISSING)
+    return ConnectionState(Phase.FAILED, error=error, is_remote=is_remote)

@@ -29,7 +29,7 @@ from inpaint_client.pixels import crop
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import EditJob, FillJob, FrameMode, Job, SmoothFill
 from inpaint_client.settings import ConnectionSettings
-from inpaint_krita.app.connection import Connection, Phase
+from inpaint_krita.app.connection_state import ConnectionState, Phase
 from inpaint_krita.host.qt import QtCore
 
 MODEL = Model(
@@ -89,7 +89,7 @@ class ScriptedJob:
             self._left = deque([Failed(RequestCancelledError("Cancelled."))])
 
 
-class ScriptedLink(QtCore.QObject):
+class ScriptedConnection(QtCore.QObject):
     """Has the parts of `Link` that a controller uses."""
 
     changed = QtCore.pyqtSignal()
@@ -97,7 +97,7 @@ class ScriptedLink(QtCore.QObject):
     def __init__(self) -> None:
         super().__init__()
         self.settings = ConnectionSettings()
-        self.connection = Connection(Phase.READY, info=DaemonInfo(models=(MODEL,)))
+        self.connection = ConnectionState(Phase.READY, info=DaemonInfo(models=(MODEL,)))
         self.jobs: list[ScriptedJob] = []
         self._captures: dict[str, Capture] = {}
         self._smooth: dict[str, int] = {}  # index of a session's smooth candidate
