@@ -74,7 +74,7 @@ def test_all_values_arrive() -> None:
         source="layer",
         smooth="never",
         group=False,
-        colour_match=False,
+        color_match=False,
         gradient=False,
         grain=False,
         feather=12.0,

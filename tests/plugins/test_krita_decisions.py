@@ -218,7 +218,7 @@ class TestRunBook:
 
 class TestConnection:
     @pytest.mark.parametrize(
-        ("error", "is_remote", "phase", "mend"),
+        ("error", "is_remote", "phase", "recover"),
         [
             (DaemonNotFoundError("none"), False, Phase.MISSING, RecoveryAction.START),
             (DaemonNotFoundError("none"), True, Phase.FAILED, RecoveryAction.RECONNECT),

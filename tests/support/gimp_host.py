@@ -252,12 +252,12 @@ class LiveGimp:
     def find_window(self, title: str, timeout_s: float = 30) -> str:
         found: list[str] = []
 
-        def extract_model_view() -> bool:
+        def find_window() -> bool:
             answer = self.xdotool("search", "--onlyvisible", "--name", title, may_fail=True)
             found[:] = answer.split()
             return bool(found)
 
-        wait_for(extract_model_view, f"the window “{title}”", timeout_s)
+        wait_for(find_window, f"the window “{title}”", timeout_s)
         return found[-1]
 
     def has_window(self, title: str) -> bool:

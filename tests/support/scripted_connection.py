@@ -123,7 +123,7 @@ class ScriptedConnection(QtCore.QObject):
             return parse_recipe(job.source.recipe).method is Method.MODEL
         return self._smooth.get(job.session_id) != job.index
 
-    def extract_model_view(self) -> None:
+    def check(self) -> None:
         pass
 
     def start(self) -> None:

@@ -138,7 +138,7 @@ def steps(stage):
     before = history()
     control.run()
     yield from until(lambda: control.state.notice is not None, 5, "the offer")
-    docker.panel.notice.offer.emit()
+    docker.panel.notice.action.emit()
     assert "Nothing is transparent" in control.state.notice.text, control.state.notice
     assert document.selection() is None
     assert history() == before
@@ -151,7 +151,7 @@ def steps(stage):
     control.document_changed()
     control.run()
     yield from until(lambda: control.state.notice is not None, 5, "the offer")
-    docker.panel.notice.offer.emit()
+    docker.panel.notice.action.emit()
     yield from until(lambda: document.selection() is not None, what="the selection")
     yield 100
     yield from inpaint(docker)

@@ -61,7 +61,7 @@ class Controller(QtCore.QObject):
         self._daemon = daemon_connection
         self._wishes_file = fill_settings_file
         self._connection_file = connection_file
-        self._wishes = fill_settings_file.load()
+        self._fill_settings = fill_settings_file.load()
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
@@ -78,7 +78,7 @@ class Controller(QtCore.QObject):
         session = self._session
         common: dict[str, Any] = {
             "connection": self._daemon.connection,
-            "wishes": self._wishes,
+            "fill_settings": self._fill_settings,
         }
         if session is None:
             return State(**common, notice=self._notice)
@@ -107,7 +107,7 @@ class Controller(QtCore.QObject):
 
     def open(self) -> None:
         """The docker is visible: see what is there."""
-        self._daemon.look()
+        self._daemon.check()
         self.document_changed()
 
     def run(self) -> None:
@@ -118,9 +118,9 @@ class Controller(QtCore.QObject):
             self._notice = Notice(tr("Open a picture first."), is_problem=False)
             self._publish()
             return
-        if self._wishes.new_seed:
+        if self._fill_settings.new_seed:
             self.set_option(seed=draw_seed())
-        self._session.start(self._wishes, self.state.model)
+        self._session.start(self._fill_settings, self.state.model)
 
     def cancel(self) -> None:
         if self._session is not None:
@@ -128,9 +128,9 @@ class Controller(QtCore.QObject):
 
     def set_option(self, **changes: Any) -> None:
         """Change settings by the names of their fields."""
-        self._wishes = replace(self._wishes, **changes)
+        self._fill_settings = replace(self._fill_settings, **changes)
         try:
-            self._wishes_file.save(self._wishes)
+            self._wishes_file.save(self._fill_settings)
         except OSError as error:
             log.warning("the settings cannot be saved: %s", error)
         self._publish()
@@ -164,7 +164,7 @@ class Controller(QtCore.QObject):
         """Add candidates with new seeds to the run that is shown."""
         if self._session is not None:
             self._notice = None
-            self._session.add_candidates(self._wishes, self.state.model)
+            self._session.add_candidates(self._fill_settings, self.state.model)
 
     def compare(self, with_original: bool) -> None:
         if self._session is not None:
@@ -309,7 +309,7 @@ class Controller(QtCore.QObject):
         selection = session.document.selection()
         box = None if selection is None else box_of(selection)
         model = self.state.model
-        return preview(*canvas, box, self._wishes, model.resolution if model else 0)
+        return preview(*canvas, box, self._fill_settings, model.resolution if model else 0)
 
     def propose_frame(self) -> None:
         """Set the adjustable rectangle to the last frame, or to a square around the selection."""

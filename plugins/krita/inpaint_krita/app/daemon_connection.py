@@ -66,7 +66,7 @@ class DaemonConnection(QtCore.QObject):
     def is_remote(self) -> bool:
         return not is_local_choice(self.settings)
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Ask what the daemon is; the answer comes as `changed`. Starts none."""
         if self._is_asking or self._is_closed:
             return
@@ -89,7 +89,7 @@ class DaemonConnection(QtCore.QObject):
         if self.connection.phase is not Phase.READY:
             self._set(ConnectionState(Phase.LOOKING))
         self._is_asking = False  # an answer under way did not start one
-        self.look()
+        self.check()
 
     def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
         """Send a job; `receive` is called in the window's thread. Starts the daemon if need be."""
@@ -106,7 +106,7 @@ class DaemonConnection(QtCore.QObject):
         self.settings = settings
         self._set(ConnectionState(Phase.LOOKING))
         self._is_asking = False
-        self.look()
+        self.check()
 
     def failed(self, error: InpaintError) -> None:
         """A run failed: if that tells about the daemon, say so and look again."""
@@ -129,13 +129,13 @@ class DaemonConnection(QtCore.QObject):
     def _check_again(self) -> None:
         phase = self.connection.phase
         if phase in (Phase.READY, Phase.MISSING) or (phase is Phase.FAILED and not self.is_remote):
-            self.look()
+            self.check()
 
     def _take_message(self, receive: Callable[[Message], None], message: Message) -> None:
         if isinstance(message, (Done, Failed)):
             self._runs -= 1
         elif self.connection.phase is not Phase.READY:
-            self.look()  # it answers: say so
+            self.check()  # it answers: say so
         receive(message)
 
     def _take_starting(self, starting: Starting) -> None:
