@@ -66,7 +66,7 @@ buf: setup  ## the wire contract by buf's rules, which comes from npm
 	npm install --prefix build/buf --no-save --silent --ignore-scripts @bufbuild/buf@1.75.0
 	BUF=build/buf/node_modules/.bin/buf $(PY) -m pytest tests/test_contract.py
 
-demo: setup  ## start a daemon, fill the example picture through it, stop the daemon
+demo: setup  ## start a daemon, fill the example image through it, stop the daemon
 	$(PY) examples/demo.py
 
 run: setup plugins  ## install the plug-ins into the Krita and GIMP found, run the daemon in front
@@ -79,7 +79,7 @@ coverage: setup  ## the tests again, with the share of lines and branches that t
 dist: setup  ## what a release consists of, in dist: sdist, wheel, plug-ins, bill of materials, checksums
 	scripts/make-dist
 
-fuzz: setup  ## more than 10,000 hostile requests to a real daemon, 10,000 mutated checkpoints, and 10,000 mutated pictures
+fuzz: setup  ## more than 10,000 hostile requests to a real daemon, 10,000 mutated checkpoints, and 10,000 mutated images
 	FUZZ_EXAMPLES=1500 $(PY) -m pytest tests/server/wire/test_fuzz.py
 	FUZZ_CHECKPOINTS=10000 $(PY) -m pytest tests/model/importing/test_fuzz.py
 	FUZZ_PICTURES=10000 $(PY) -m pytest tests/cli/test_fuzz_pictures.py

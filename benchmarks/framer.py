@@ -22,17 +22,17 @@ import numpy as np
 import skimage
 import torch
 from inpaint_model import load_bundle
-from inpaint_model.data.dataset import load_pictures
+from inpaint_model.data.dataset import load_images
 from inpaint_model.document import geometry
 from inpaint_model.document.color import quantize
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.resampling import resample
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.search import propose
 from inpaint_model.training.framer.backgrounds import draw_backgrounds
-from inpaint_model.training.framer.scenes import Pictures
+from inpaint_model.training.framer.scenes import Images
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
@@ -80,7 +80,7 @@ def true_frame(pixels: NDArray[np.uint8], detector: str) -> Frame | None:
 def transformed(
     pixels: NDArray[np.uint8], truth: Frame, side: float, turn: float, background: int = 255
 ) -> tuple[NDArray[np.uint8], Frame]:
-    """The picture turned counter-clockwise by `turn` degrees, its frame `side` px wide."""
+    """The image turned counter-clockwise by `turn` degrees, its frame `side` px wide."""
     scale = side / truth.side
     width, height = pixels.shape[1], pixels.shape[0]
     box_side = math.ceil(scale * math.hypot(width, height) * 0.9)
@@ -129,12 +129,12 @@ def portraits(shared: Path, seed: int, part: str = "val") -> Iterator[Case]:
     """The validation portraits on canvases of one color, turned and scaled as the photographs."""
     random = np.random.default_rng(seed)
     archive = f"{shared / 'faces/portraits256.zip'}:{part}"
-    faces = load_pictures(archive, 256, limit=251, spread=True, progress=False)
-    for index, picture in enumerate(faces.pixels.permute(0, 2, 3, 1).numpy()):
+    faces = load_images(archive, 256, limit=251, spread=True, progress=False)
+    for index, image in enumerate(faces.pixels.permute(0, 2, 3, 1).numpy()):
         side = float(np.exp(random.uniform(np.log(150), np.log(1100))))
         whole = Frame(128, 128, 256, 0)
         shown, frame = transformed(
-            picture, whole, side, random.uniform(-30, 30), int(random.integers(0, 256))
+            image, whole, side, random.uniform(-30, 30), int(random.integers(0, 256))
         )
         yield Case(shown, selection(shown.shape, frame, random, index % 2 == 0), frame)
 
@@ -145,7 +145,7 @@ def training_portraits(shared: Path, seed: int) -> Iterator[Case]:
 
 
 def without_faces(shared: Path, seed: int) -> Iterator[Case]:
-    """Yield 100 crops of pictures that show no face.
+    """Yield 100 crops of images that show no face.
 
     They are photographs and micrographs that come with scikit-image and scikit-learn (a sky, a
     flower, a cup, grass, bricks, coins, a cat, text, stars ...), clothes, and generated noise.
@@ -154,18 +154,18 @@ def without_faces(shared: Path, seed: int) -> Iterator[Case]:
     folder = Path(skimage.__file__).parent / "data"
     names = "coffee.png gravel.png brick.png text.png hubble_deep_field.jpg moon.png grass.png"
     names += " retina.jpg ihc.png chelsea.png coins.png rocket.jpg motorcycle_left.png page.png"
-    pictures = [np.asarray(Image.open(folder / n).convert("RGB")) for n in names.split()]
-    pictures += load_sample_images().images
+    images = [np.asarray(Image.open(folder / n).convert("RGB")) for n in names.split()]
+    images += load_sample_images().images
     clothes = [
         np.asarray(Image.open(path).convert("RGB"))[1100:]
         for path in sorted((shared / "photos").glob("*.jpg"))[:20]
     ]
-    source = Pictures(load_pictures(f"{shared / 'faces/portraits256.zip'}:val", 64).pixels)
+    source = Images(load_images(f"{shared / 'faces/portraits256.zip'}:val", 64).pixels)
     texture = source.levels[0].float() / 255
     made = draw_backgrounds(texture[:20], 512, torch.Generator().manual_seed(seed + 99))
     noise = list((made * 255).byte().permute(0, 2, 3, 1).numpy())
     for index in range(100):
-        pool = pictures if index < 60 else clothes if index < 80 else noise
+        pool = images if index < 60 else clothes if index < 80 else noise
         whole = pool[index % len(pool)]
         side = int(random.uniform(0.4, 1) * min(whole.shape[:2]))
         x = int(random.integers(0, whole.shape[1] - side + 1))
@@ -204,12 +204,12 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
     """Return how good a framer's best proposals are, and how long they take."""
     rows, ratios, confidences, times = [], [], [], []
     for case in cases:
-        picture = DocumentPicture(case.pixels)
+        image = DocumentImage(case.pixels)
         time.sleep(0.2)  # numpy's threads, which helped to make the case, spin for a while
         start, used = time.perf_counter(), time.process_time()
         box = case.hole.bounds
         assert box is not None
-        best = propose(framer, picture, case.hole, box)[0]
+        best = propose(framer, image, case.hole, box)[0]
         times.append((time.perf_counter() - start, time.process_time() - used))
         confidences.append(best.confidence)
         if case.truth is not None:

@@ -42,7 +42,7 @@ def milliseconds(part: Callable[[], object], images: int, rounds: int) -> float:
 
 
 def with_gradient(network: nn.Module, images: Tensor) -> Callable[[], object]:
-    """Forward and backward of a feature network, from all of its maps to the pictures."""
+    """Forward and backward of a feature network, from all of its maps to the images."""
     with torch.no_grad():
         seeds = [torch.randn_like(x) for x in network(images)]
     return lambda: torch.autograd.backward(network(images), seeds)
@@ -118,11 +118,11 @@ def main(arguments: list[str] | None = None) -> None:
             augmented(real),
             augmented(fake).sum().backward(),
         ),
-        "features of generated pictures, with gradient": lambda: torch.autograd.backward(
+        "features of generated images, with gradient": lambda: torch.autograd.backward(
             P.features(fake), seeds
         ),
         "heads on them: generator's and their own gradient": heads_of_fakes,
-        "features of real pictures": frozen,
+        "features of real images": frozen,
         "heads on them, with gradient": heads_of_reals,
         "optimizers": optimizers,
     }

@@ -40,7 +40,7 @@ from inpaint_model.bundle.direction_store import add_directions
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.bundle.manifest import Card
 from inpaint_model.bundle.writer import save_bundle
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, channel_table
 from inpaint_model.networks.discriminator import Discriminator
@@ -269,7 +269,7 @@ def learning(
         loaded = [load_feature_network(path, torch.bfloat16) for path in feature_networks]
         P = ProjectedDiscriminator(loaded, R, torch.bfloat16)
     pixels = torch.randint(0, 256, (256, 3, R, R), dtype=torch.uint8)
-    pictures = PictureSet(tuple(map(str, range(len(pixels)))), pixels)
+    images = ImageSet(tuple(map(str, range(len(pixels)))), pixels)
     deadline = StartedLate(LEARNING)
     common: dict[str, Any] = {"batch_size": batch, "tick_kimg": 2 * batch / 1000, "bf16": True}
     common |= how
@@ -278,7 +278,7 @@ def learning(
         if kind == "generator":
             options = GeneratorTraining(**common, random_noise=P is None)
             judge = None if P else D
-            train_generator(options, G, judge, pictures, run, P=P, device=device, deadline=deadline)
+            train_generator(options, G, judge, images, run, P=P, device=device, deadline=deadline)
         else:
             fill = InpainterTraining(
                 **common,
@@ -300,7 +300,7 @@ def learning(
                 perceptual,
                 run,
                 P=P,
-                pictures=pictures,
+                images=images,
                 device=device,
                 deadline=deadline,
             )

@@ -2,8 +2,8 @@
 
     python -m benchmarks.inputs [--preset portrait-256] [--batch-size 64] [--threads 1 2]
 
-A GPU that trains at N pictures a second needs N masks in that time, and, where the pictures do not
-fit into its memory, N pictures.
+A GPU that trains at N images a second needs N masks in that time, and, where the images do not
+fit into its memory, N images.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from itertools import count
 
 import torch
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.masks import training_holes
 from inpaint_model.networks.presets import preset
 from inpaint_model.training.distributed import DistributedContext
@@ -24,7 +24,7 @@ from inpaint_model.training.settings import InpainterTraining
 
 
 def rate(make: Callable[[], object], batch: int, seconds: float) -> float:
-    """Pictures a second by the wall clock; the first call is not counted."""
+    """Images a second by the wall clock; the first call is not counted."""
     make()
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     config, batch = preset(args.preset).generator, args.batch_size
     R, numbers = config.resolution, count()
     pixels = torch.randint(0, 256, (512, 3, R, R), dtype=torch.uint8)
-    pictures = PictureSet(tuple(map(str, range(len(pixels)))), pixels)
+    images = ImageSet(tuple(map(str, range(len(pixels)))), pixels)
 
     def masks() -> object:
         return training_holes(batch, R, generator_for(0, next(numbers), "holes"))
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
         return pixels[torch.randint(len(pixels), (batch,))]
 
     def floats() -> object:
-        return pictures.batch(torch.randint(len(pixels), (batch,)), torch.rand(batch) < 0.5)
+        return images.batch(torch.randint(len(pixels), (batch,)), torch.rand(batch) < 0.5)
 
     def draws(threads: int) -> float:
         inputs = InpainterInputs(InpainterTraining(batch_size=batch), config, DistributedContext())
@@ -63,10 +63,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     rows = {
         "masks, one core": masks,
-        "pictures as bytes, for a GPU, one core": gathered,
-        "pictures as mirrored float32, one core": floats,
+        "images as bytes, for a GPU, one core": gathered,
+        "images as mirrored float32, one core": floats,
     }
-    print(f"{args.preset}, {R} px, batch {batch}, pictures a second")
+    print(f"{args.preset}, {R} px, batch {batch}, images a second")
     for name, make in rows.items():
         print(f"{rate(make, batch, args.seconds):8.0f}  {name}", flush=True)
     for threads in (0, *args.threads):

@@ -54,7 +54,7 @@ def main() -> int:
     gaps = ", ".join(f"{name.lower()} {gap:.0f}" for name, gap in value["gaps_ms"].items())
     print(f"  longest gap of the event loop: {gaps}; with nothing to do {value['idle_ms']:.0f}")
     print(f"  single calls of Krita's: add a layer {value['add_layer_ms']:.0f}, ", end="")
-    print(f"draw the picture anew {value['refresh_ms']:.0f}")
+    print(f"draw the image anew {value['refresh_ms']:.0f}")
     return 0
 
 

@@ -75,8 +75,8 @@ class Case(NamedTuple):
         margin = (self.side - self.hole) // 2
         hole = ModelBox(margin, margin, self.hole, self.hole)
         size = self.bits // 8
-        pictures = self.side**2 * (self.channels * size + 1)
-        return pictures + working_bytes(crop, hole, self.channels * size + 1)
+        images = self.side**2 * (self.channels * size + 1)
+        return images + working_bytes(crop, hole, self.channels * size + 1)
 
 
 def job(case: Case) -> FillJob:

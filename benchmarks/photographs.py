@@ -4,7 +4,7 @@ Needs ../shared; starts a daemon of its own. Each photograph gets three holes (e
 hair and forehead), which the daemon fills with a frame that the framer finds, with the true one,
 and with the true one and no blending. Telea's and the Navier-Stokes method fill the same holes.
 Judged are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
-original, and the color step at the hole's border. The pictures stay in DIR, to be looked at, and a
+original, and the color step at the hole's border. The images stay in DIR, to be looked at, and a
 run that was cut goes on from them.
 """
 
@@ -112,7 +112,7 @@ def classical(flag: int) -> Method:
 
 
 def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
-    """Return the picture in a frame, uint8 [CROP, CROP, 3]."""
+    """Return the image in a frame, uint8 [CROP, CROP, 3]."""
     matrix = geometry.document_from_model(frame, CROP)
     display = pixels.astype(np.float32) / np.float32(255)
     return quantize(resample(display, matrix, CROP, CROP), np.uint8)
@@ -163,9 +163,9 @@ class Judged:
         return row
 
 
-def features(network: FeatureNetwork, pictures: list[Bytes]) -> NDArray[np.float64]:
-    """Return the features [N, D] of pictures."""
-    return features_of(network, torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), "")
+def features(network: FeatureNetwork, images: list[Bytes]) -> NDArray[np.float64]:
+    """Return the features [N, D] of images."""
+    return features_of(network, torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2), "")
 
 
 def vgg_distances(
@@ -184,13 +184,13 @@ def vgg_distances(
 
 def kept(stem: Path, fill: Callable[[], Filled]) -> Filled:
     """A fill from its files, or made now and written to them: a run that was cut goes on."""
-    picture, frame = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".json")
+    image, frame = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".json")
     if not frame.exists():
         filled = fill()
-        Image.fromarray(filled.pixels).save(picture, compress_level=1)
+        Image.fromarray(filled.pixels).save(image, compress_level=1)
         frame.write_text(json.dumps(filled.frame))
         return filled
-    return Filled(np.asarray(Image.open(picture)), json.loads(frame.read_text()))
+    return Filled(np.asarray(Image.open(image)), json.loads(frame.read_text()))
 
 
 def fill_all(

@@ -59,8 +59,8 @@ def change(
     scores = {"score": attribute.score, "judge": attribute.judge}
     moved = []
     for subject, render in zip(subjects, renders, strict=True):
-        pictures = subject.shown(render(torch.stack([subject.ws - step, subject.ws + step])))
-        moved.append({k: np.diff(v)[0] / 2 for k, v in measure(scores, pictures).items()})
+        images = subject.shown(render(torch.stack([subject.ws - step, subject.ws + step])))
+        moved.append({k: np.diff(v)[0] / 2 for k, v in measure(scores, images).items()})
     names = attribute.name, judged(attribute.name)
     return Change(
         *(
@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("bundles", nargs="*", default=["portrait"], metavar="BUNDLE")
     parser.add_argument(
-        "--images", nargs="+", help="pictures to fill; samples of the generator without it"
+        "--images", nargs="+", help="images to fill; samples of the generator without it"
     )
     parser.add_argument("--count", type=int, default=24, help="fills (default 24)")
     parser.add_argument("--samples", type=int, default=800, help="for the directions (default 800)")

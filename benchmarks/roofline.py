@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -208,17 +208,17 @@ class Networks(NamedTuple):
     G: Generator
     D: Discriminator
     P: ProjectedDiscriminator | None
-    pictures: PictureSet
+    images: ImageSet
 
 
 def networks(sizes: Preset, feature_networks: list[Path]) -> Networks:
-    """Random weights and black pictures."""
+    """Random weights and black images."""
     R = sizes.generator.resolution
     P = None
     if feature_networks:
         P = ProjectedDiscriminator([load_feature_network(path) for path in feature_networks], R)
-    pictures = PictureSet(("0", "1"), torch.zeros(2, 3, R, R, dtype=torch.uint8))
-    return Networks(Generator(sizes.generator), Discriminator(sizes.discriminator), P, pictures)
+    images = ImageSet(("0", "1"), torch.zeros(2, 3, R, R, dtype=torch.uint8))
+    return Networks(Generator(sizes.generator), Discriminator(sizes.discriminator), P, images)
 
 
 def training(
@@ -229,15 +229,15 @@ def training(
     length: dict[str, Any] = {"total_kimg": kimg, "tick_kimg": 2 * kimg, "batch_size": batch}
 
     def generator(heads: bool, **changes: bool) -> tuple[Callable[[], object], list[nn.Module]]:
-        G, D, P, pictures = networks(sizes, feature_networks if heads else [])
+        G, D, P, images = networks(sizes, feature_networks if heads else [])
         options = GeneratorTraining(**length, random_noise=not heads, **changes)
         judge, run = None if heads else D, RunFolder(folder)
         return lambda: train_generator(
-            options, G, judge, pictures, run, P=P, device=META, world=Silent()
+            options, G, judge, images, run, P=P, device=META, world=Silent()
         ), [G, P or D]
 
     def inpainter(heads: bool, **changes: bool) -> tuple[Callable[[], object], list[nn.Module]]:
-        G, D, P, pictures = networks(sizes, feature_networks if heads else [])
+        G, D, P, images = networks(sizes, feature_networks if heads else [])
         model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
         options = InpainterTraining(
             **length,
@@ -250,7 +250,7 @@ def training(
         perceptual = PerceptualLoss(discriminator_features(D.to(META)))
         judge, run = None if heads else D, RunFolder(folder)
         return lambda: train_inpainter(
-            options, model, judge, perceptual, run, P=P, pictures=pictures, device=META,
+            options, model, judge, perceptual, run, P=P, images=images, device=META,
             world=Silent(),
         ), [model, P or D]  # fmt: skip
 

@@ -4,7 +4,7 @@ Each photograph gets three holes (eyes, mouth and chin, hair and forehead). With
 is simulated: the true pixels at 256 px, with another color, contrast and light, and softer, so
 that blending is measured apart from any model; with one, the model fills. Raw paste and every
 blending step are measured in the same run: the color step across the border (CIEDE2000, the
-untouched picture's own subtracted) and the error inside the hole.
+untouched image's own subtracted) and the error inside the hole.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage
 from inpaint_model.document.blending import RAW, BlendSettings
 from inpaint_model.document.compositing import composite
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import BlendFit, Placement, place
@@ -109,7 +109,7 @@ class Fills:
         """
         if self.document is None:
             random = np.random.default_rng(zlib.crc32(name.encode()))
-            placement = place(DocumentPicture(pixels), hole, frame, SIMULATED)
+            placement = place(DocumentImage(pixels), hole, frame, SIMULATED)
             return placement, simulated(pixels, frame, random)
         session = self.document.open(pixels, hole, frame=frame)
         fill = next(self.document.fill(session, seeds=[0]))
@@ -128,7 +128,7 @@ class Measured(NamedTuple):
 def measure(
     fills: Fills, photographs: Iterable[tuple[str, NDArray[np.uint8], Frame]], out: Path | None
 ) -> Iterator[Measured]:
-    """Every hole of every photograph with every blending; the pictures go to `out`."""
+    """Every hole of every photograph with every blending; the images go to `out`."""
     for name, pixels, frame in photographs:
         for region, axes in HOLES.items():
             hole = ellipse(pixels.shape, frame, axes)
@@ -163,7 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--model", help="a bundle's name or folder; its fills instead of simulated")
-    parser.add_argument("--out", type=Path, help="write the pictures here")
+    parser.add_argument("--out", type=Path, help="write the images here")
     parser.add_argument("--limit", type=int, default=1000, help="photographs")
     args = parser.parse_args()
     if args.out is not None:

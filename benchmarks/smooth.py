@@ -5,7 +5,7 @@ filled by every method; and holes of growing size anywhere on the face, filled s
 model, to see up to which size the smooth fill is mostly nearer to the photograph. Judged are VGG
 distance around the hole and the mean absolute difference inside it. With --frames, the model fills
 the holes of `benchmarks.seam` through frames that are larger than the true one. The figures are in
-docs/decisions/0038 and docs/real-pictures.md.
+docs/decisions/0038 and docs/real-images.md.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Score(NamedTuple):
 
 
 def around(hole: Hole, pixels: Bytes, margin: int) -> Box:
-    """Return the box of a hole with a margin, inside the picture."""
+    """Return the box of a hole with a margin, inside the image."""
     assert hole.bounds is not None
     return hole.bounds.grown(margin).clipped(pixels.shape[1], pixels.shape[0])
 

@@ -143,7 +143,7 @@ def run(minutes: float, clients: int, model: str) -> int:
     """Soak a daemon of our own; the exit status."""
     with tempfile.TemporaryDirectory(prefix="inpaint-soak-") as folder:
         config = Path(folder, "soak.yaml")
-        config.write_text("session_ttl_s: 3\n")  # cached pictures are gone when memory is read
+        config.write_text("session_ttl_s: 3\n")  # cached images are gone when memory is read
         choice = ["--model", model] if model else []
         daemon = subprocess.Popen(  # noqa: S603 (our own daemon)
             [sys.executable, "-m", "inpaint_server", "--config", str(config), *choice],

@@ -87,7 +87,7 @@ def milliseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[s
 
 
 def untrained(sizes: Preset, arch: Arch, device: torch.device, dtype: str) -> Inpainter:
-    """Random weights do for speed; their pictures get the contrast of photographs."""
+    """Random weights do for speed; their images get the contrast of photographs."""
     torch.manual_seed(0)
     model = InpaintingModel(inpainting_config(sizes, arch))
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Several trainings of the inpainter around one generator, judged alike: what comparisons share.
 
 Each variant is trained with each seed, `--jobs` at a time, and judged by `inpaint-model evaluate`.
-Started again, it goes on where it was. Trainings share the holes and pictures of their seed, so
+Started again, it goes on where it was. Trainings share the holes and images of their seed, so
 that variants are compared on the same ones.
 """
 

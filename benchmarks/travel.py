@@ -1,9 +1,9 @@
-"""How long an artist waits while a picture travels: `python -m benchmarks.travel`.
+"""How long an artist waits while an image travels: `python -m benchmarks.travel`.
 
 In the real Krita and GIMP, with the shipped model on this processor: from the click to GIMP's
 dialog, from *Fill* to the first layer and to the last, what the daemon itself needs of that, how
 long the plug-in keeps the window from answering, and how many bytes go up and come down. The
-picture is a portrait that takes half of it, enlarged, with grain; the holes are its eyes and half
+image is a portrait that takes half of it, enlarged, with grain; the holes are its eyes and half
 of its head. Needs both editors on this machine (scripts/setup-hosts).
 """
 
@@ -31,7 +31,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "plugins/krita")]
 
-FACE = 0.56  # side of the face's square over that of the picture
+FACE = 0.56  # side of the face's square over that of the image
 HOLES = {  # in the face's square: left, top, width, height
     "eyes": (0.2, 0.38, 0.6, 0.2),
     "half": (0.12, 0.06, 0.38, 0.9),
@@ -42,7 +42,7 @@ _CLOCK = ROOT / "tests/hosts/gimp_scenarios/clock_entry.py"
 
 
 class Case(NamedTuple):
-    """One picture and one selection."""
+    """One image and one selection."""
 
     side: int
     bits: int
@@ -60,7 +60,7 @@ class Case(NamedTuple):
 
 
 def draw(path: Path, side: int, bits: int) -> None:
-    """A portrait of half the picture's side, with grain, as a PNG of 8 or 16 bits a sample."""
+    """A portrait of half the image's side, with grain, as a PNG of 8 or 16 bits a sample."""
     with Image.open(ROOT / "examples/portrait.png") as portrait:
         small = np.asarray(portrait.convert("RGB"))
     margin = round(len(small) * (1 / FACE - 1) / 2)
@@ -73,7 +73,7 @@ def draw(path: Path, side: int, bits: int) -> None:
 
 
 def as_krita_stores(png: Path) -> Path:
-    """The same picture as the bytes of a layer of Krita's, beside it."""
+    """The same image as the bytes of a layer of Krita's, beside it."""
     path = png.with_suffix(".bgra")
     if not path.exists():
         rgb = imagecodecs.png_decode(png.read_bytes())
@@ -165,7 +165,7 @@ def print_row(editor: str, case: Case, found: dict[str, Any], counter: Counter) 
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def gimp(cases: Sequence[Case], pictures: dict[tuple[int, int], Path], folder: Path) -> None:
+def gimp(cases: Sequence[Case], images: dict[tuple[int, int], Path], folder: Path) -> None:
     """Measure in a live GIMP."""
     from gimp_host import find, new_profile, wait_for
     from inpaint_install.gimp import unpack
@@ -195,9 +195,9 @@ def gimp(cases: Sequence[Case], pictures: dict[tuple[int, int], Path], folder: P
             for case in cases:
                 local = profile.folder / f"{case.side}-{case.bits}.png"
                 if not local.exists():
-                    local.write_bytes(pictures[case.side, case.bits].read_bytes())
+                    local.write_bytes(images[case.side, case.bits].read_bytes())
                 log.unlink(missing_ok=True)
-                answer = live.start("interactive", picture=str(local), selection=case.box, soft=16)
+                answer = live.start("interactive", image=str(local), selection=case.box, soft=16)
                 wait_for(lambda: has("state", "IDLE"), "the dialog", PATIENCE_S)
                 time.sleep(1)
                 daemon.counter.reset()
@@ -225,7 +225,7 @@ def _first(events: Sequence[dict[str, Any]], what: str) -> float:
     return float(next(e["at"] for e in events if e["what"] == what))
 
 
-def krita(cases: Sequence[Case], pictures: dict[tuple[int, int], Path], folder: Path) -> None:
+def krita(cases: Sequence[Case], images: dict[tuple[int, int], Path], folder: Path) -> None:
     """Measure in Krita, each case in one of its own."""
     from krita_host import find, profile, run_scenario
     from xvfb import display
@@ -243,7 +243,7 @@ def krita(cases: Sequence[Case], pictures: dict[tuple[int, int], Path], folder: 
                 "travel",
                 home=profile(host, screen),
                 plugin=folder / "plugin",
-                files={"picture.bgra": as_krita_stores(pictures[case.side, case.bits])},
+                files={"image.bgra": as_krita_stores(images[case.side, case.bits])},
                 arguments={"box": case.box, "side": case.side, "depth": f"U{case.bits}"},
                 environment=daemon.environment,
                 settings="useOpenGL=false\ncanvasState=OPENGL_FAILED",
@@ -268,14 +268,14 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pictures = {}
+        images = {}
         for side, bits in {(case.side, case.bits) for case in cases}:
-            pictures[side, bits] = folder / f"{side}-{bits}.png"
-            draw(pictures[side, bits], side, bits)
+            images[side, bits] = folder / f"{side}-{bits}.png"
+            draw(images[side, bits], side, bits)
         for editor, measure in (("gimp", gimp), ("krita", krita)):
             if editor in args.editors:
                 (folder / editor).mkdir()
-                measure(cases, pictures, folder / editor)
+                measure(cases, images, folder / editor)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make demo`: a daemon, the example picture, four candidates with two variants each.
+"""`make demo`: a daemon, the example image, four candidates with two variants each.
 
 Everything happens in out/demo and in a daemon of its own, which is stopped in the end.
 """
@@ -82,7 +82,7 @@ def fill(environment: dict[str, str]) -> int:
     result: dict[str, Any] = json.loads(told.splitlines()[-1])
     timings = result["timings"]
     print(
-        f"== {len(result['candidates'])} pictures; first candidate after "
+        f"== {len(result['candidates'])} images; first candidate after "
         f"{timings['first_candidate']:.0f} ms, all after {timings['total']:.0f} ms"
     )
     print(f"== look at {Path(result['sheet']).resolve()}")
@@ -101,7 +101,7 @@ def run(environment: dict[str, str], *arguments: str) -> str:
 
 
 def example() -> tuple[Path, Path]:
-    """The example picture and its mask; stand-ins are drawn where there is none yet."""
+    """The example image and its mask; stand-ins are drawn where there is none yet."""
     image, mask = HERE / "portrait.png", HERE / "portrait-mask.png"
     if not image.exists():
         image = OUT / "test-card.png"
@@ -109,8 +109,8 @@ def example() -> tuple[Path, Path]:
         Image.fromarray((np.dstack([x, y, 1 - x]) * 255).astype(np.uint8)).save(image)
     if not mask.exists():
         mask = OUT / "mask.png"
-        with Image.open(image) as picture:
-            width, height = picture.size
+        with Image.open(image) as opened:
+            width, height = opened.size
         drawn = Image.new("L", (width, height))
         ImageDraw.Draw(drawn).ellipse(
             (0.22 * width, 0.42 * height, 0.62 * width, 0.80 * height), fill=255

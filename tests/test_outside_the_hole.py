@@ -1,7 +1,7 @@
 """Not a bit outside the hole changes, on the way that every fill takes to its document.
 
 From the model's output to the daemon's message, over the wire, and into what each client makes of
-it: the picture and the layer of the `inpaint` command, and the layers of Krita and GIMP, which the
+it: the image and the layer of the `inpaint` command, and the layers of Krita and GIMP, which the
 hosts composite themselves by the layers' alpha.
 """
 
@@ -17,14 +17,14 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from inpaint_cli.layers import layer_picture, raw_patch
+from inpaint_cli.layers import layer_image, raw_patch
 from inpaint_client import Box, Candidate, Extent, Patch, Transfer, wire
 from inpaint_gimp.runs.layers import layer_pixels
 from inpaint_krita.host.color import GRAY, GRAY_LINEAR, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.runs.paint import paintings
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import composite
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
 from inpaint_model.framing.frame_holes import Model, frame_holes
 from inpaint_model.pipeline.session import Candidate as Made
@@ -47,7 +47,7 @@ class Stub:
 
 
 class Document(NamedTuple):
-    """A picture with a hole; the daemon sees the crop at `origin`."""
+    """An image with a hole; the daemon sees the crop at `origin`."""
 
     pixels: np.ndarray  # [H, W, C]
     linear: bool
@@ -105,15 +105,15 @@ def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) ->
     """Return a candidate as a client receives it; the model's output is noise."""
     random = np.random.default_rng(1)
     height, width = document.coverage.shape
-    picture = DocumentPicture(
+    image = DocumentImage(
         np.ascontiguousarray(cut(document.pixels, document.crop)),
         document.linear,
         origin=(document.crop.x, document.crop.y),
         size=(width, height),
     )
-    hole = Hole(np.ascontiguousarray(cut(document.coverage, document.crop)), picture.origin)
-    placements = frame_holes(cast(Model, Stub()), picture, hole, frame="box")
-    session = FillSession(tiny().info, picture, hole, placements, how)
+    hole = Hole(np.ascontiguousarray(cut(document.coverage, document.crop)), image.origin)
+    placements = frame_holes(cast(Model, Stub()), image, hole, frame="box")
+    session = FillSession(tiny().info, image, hole, placements, how)
     shape = (RESOLUTION, RESOLUTION, 3)
     outputs = tuple(random.random(shape, np.float32) for _ in placements)
     codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)
@@ -152,7 +152,7 @@ def test_the_command_changes_covered_pixels_only(document: Document, how: BlendS
         assert (made <= np.maximum(known, layer.fill) + TINY)[covered].all()
         if document.pixels.shape[2] < 4:
             assert (made[whole] == layer.fill[whole]).all()
-    alone = layer_picture(document.pixels, layers)
+    alone = layer_image(document.pixels, layers)
     assert not alone[outside].any()
 
 

@@ -1,13 +1,13 @@
 """Diverse portrait inpainting with StyleGAN2 inversion: the networks, their training and their use.
 
-Load a model and fill a hole in a picture of any size:
+Load a model and fill a hole in an image of any size:
 
     from inpaint_model import DocumentInpainter, load_bundle
 
     document = DocumentInpainter(load_bundle("portrait"))  # or a bundle's folder
-    session = document.open(picture, mask)  # [H, W, C], and [H, W] with 255 = fill this
+    session = document.open(image, mask)  # [H, W, C], and [H, W] with 255 = fill this
     fills = list(document.fill(session, seeds=[0, 1, 2, 3]))
-    fills[0].composite  # [H, W, C]: outside the mask the picture's own bytes
+    fills[0].composite  # [H, W, C]: outside the mask the image's own bytes
 
 The rooms, from what knows least to what knows most:
 
@@ -15,9 +15,9 @@ The rooms, from what knows least to what knows most:
     document     an image of any size and depth: what the model sees of it, how a fill goes back
     framing      the network that finds the face around a hole
     bundle       a model on disk: YAML and safetensors
-    data         training pictures, holes, random draws, devices
+    data         training images, holes, random draws, devices
     inference    `Inpainter`: a square image and a hole in, fills out
-    pipeline     `DocumentInpainter`: a picture of any size in; patches, recipes and sessions out
+    pipeline     `DocumentInpainter`: an image of any size in; patches, recipes and sessions out
     importing    checkpoints of other implementations, read without running a byte of them
     training     generators, inpainting models and framers
     evaluation   fixed masks, other methods, metrics and the report

@@ -47,7 +47,7 @@ ERRORS: Final[dict[str, str]] = {
         "The smooth fill was made without the model and cannot be edited; edit another candidate."
     ),
     "UNSEEN_PICTURE": (
-        "The picture to mix shows nothing in the candidate's frame; move it over the hole."
+        "The image to mix shows nothing in the candidate's frame; move it over the hole."
     ),
     "RECIPE_OF_OTHER_MODEL": (
         "The recipe was made with the model “{model}” (weights {weights}); this daemon has "

@@ -58,14 +58,14 @@ SomeSeconds = Annotated[Finite, Interval(ge=0.1, le=1e9)]
 class Limits:
     """What a request may ask for; anything larger is refused before it is allocated."""
 
-    max_picture_bytes: Bytes = 512 * MIB  # of one picture
-    max_side: Pixels = 8192  # px of a picture
+    max_picture_bytes: Bytes = 512 * MIB  # of one image
+    max_side: Pixels = 8192  # px of an image
     max_seeds: Count = 64  # candidates of one request
     max_variants: CountOrNone = 64  # variants of one request
     max_queue: CountOrNone = 32  # requests that wait for the device
     max_pending_bytes: BytesOrNone = 0  # of requests and kept sessions together; 0: by what is free
     max_sessions: CountOrNone = 64  # cached for Edit; the least recently used goes first
-    max_session_bytes: BytesOrNone = 1024 * MIB  # pictures of all cached sessions together
+    max_session_bytes: BytesOrNone = 1024 * MIB  # images of all cached sessions together
 
 
 @closed

@@ -229,8 +229,8 @@ def test_gray_with_alpha_travels_as_rgba() -> None:
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("space", [b"CMYK", b"Lab ", b"XYZ ", b"RGB ", b"GRAY"])
-def test_profiles_of_other_pictures_count_as_none(space: bytes, channels: int) -> None:
-    """A gray picture with an RGB profile, say, or one whose profile is of a printer."""
+def test_profiles_of_other_images_count_as_none(space: bytes, channels: int) -> None:
+    """A gray image with an RGB profile, say, or one whose profile is of a printer."""
     icc = bytearray(PROFILES["tables"] if space != b"GRAY" else gray_profile(GAMMA_22))
     icc[16:20] = space
     document = Document(RNG.random((4, 5, channels), np.float32), bytes(icc))

@@ -16,7 +16,7 @@ import pytest
 from daemons import DaemonProcess
 from inpaint_cli.commands import _info_lines
 from inpaint_cli.images import Document, read_document, write_document
-from inpaint_cli.jobs import mixed_picture
+from inpaint_cli.jobs import mixed_image
 from inpaint_client import Box, DaemonInfo, LastKilled
 from PIL import Image, ImageCms
 
@@ -27,7 +27,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 def make(
     folder: Path, channels: int = 3, dtype: str = "uint8", extension: str = ".png", name: str = "p"
 ) -> tuple[Path, Path, npt.NDArray[Any], npt.NDArray[np.uint8]]:
-    """A picture and a mask with a soft edge, as files and as arrays."""
+    """An image and a mask with a soft edge, as files and as arrays."""
     rng = np.random.default_rng(7)
     pixels: npt.NDArray[Any]
     if dtype == "float32":
@@ -199,7 +199,7 @@ def test_edit_continues_from_a_recipe(inpaint: Command, tmp_path: Path) -> None:
     assert pixels("variant/candidate-00.png") == pixels("warm/candidate-00.png")
 
 
-def test_edit_without_the_picture_gives_the_models_square(inpaint: Command, tmp_path: Path) -> None:
+def test_edit_without_the_image_gives_the_models_square(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
     ended = inpaint("edit", "out/recipe-00.json", "--edit", "brighter=2", "--out", "edited")
@@ -237,7 +237,7 @@ def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> None:
+def test_edit_looks_like_another_image(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
     rng = np.random.default_rng(3)
@@ -258,7 +258,7 @@ def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> No
     more = pixels("more", *over, *like, "--levels", "features,colors")
     assert len({own, alike, more}) == 3
     again: list[str | Path] = ["edit", "alike/recipe-00.json", "--image", image, "--mask", mask]
-    assert pixels("again", *again) == alike  # the recipe needs the picture no more
+    assert pixels("again", *again) == alike  # the recipe needs the image no more
 
     both = inpaint(*over, *like, "--style-recipe", "out/recipe-00.json", "--out", "wrong")
     assert both.returncode == 2
@@ -273,14 +273,14 @@ def test_edit_looks_like_another_picture(inpaint: Command, tmp_path: Path) -> No
 def test_a_large_layer_is_sent_in_part_and_reduced() -> None:
     pixels = np.zeros((3000, 2600, 3), np.uint8)
     pixels[400:2600, 100:2500] = (40, 80, 120)
-    shown, box = mixed_picture(Document(pixels), Box(100, 400, 2400, 2200))
+    shown, box = mixed_image(Document(pixels), Box(100, 400, 2400, 2200))
     assert (shown.width, shown.height) == (800, 733)
     assert box == Box(100, 400, 2400, 2199)
     assert shown.data == bytes((40, 80, 120)) * (800 * 733)
 
 
 @pytest.mark.slow
-def test_a_large_picture_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: Path) -> None:
+def test_a_large_image_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (2100, 2500, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "large.png", compress_level=1)
@@ -297,16 +297,16 @@ def test_a_large_picture_sends_a_crop_and_an_overview(inpaint: Command, tmp_path
 
 
 def test_a_folder_goes_on_after_failures_and_resumes(inpaint: Command, tmp_path: Path) -> None:
-    pictures, masks = tmp_path / "pictures", tmp_path / "masks"
-    pictures.mkdir()
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    images.mkdir()
     masks.mkdir()
     for name in ("a", "b", "c"):
         image, mask, *_ = make(tmp_path, name=name)
-        image.rename(pictures / image.name)
+        image.rename(images / image.name)
         mask.rename(masks / f"{name}.png")
-    (pictures / "b.png").write_text("not a picture")
+    (images / "b.png").write_text("not an image")
     (masks / "c.png").unlink()
-    fill = ["fill", "pictures", "--mask", "masks", "--out", "out", "-n", "1"]
+    fill = ["fill", "images", "--mask", "masks", "--out", "out", "-n", "1"]
     ended = inpaint(*fill)
     assert ended.returncode == 2
     lines = ended.stderr.splitlines()
@@ -318,12 +318,12 @@ def test_a_folder_goes_on_after_failures_and_resumes(inpaint: Command, tmp_path:
 
     for name in ("b", "c"):
         image, mask, *_ = make(tmp_path, name=name)
-        image.rename(pictures / image.name)
+        image.rename(images / image.name)
         mask.rename(masks / f"{name}.png")
     ended = inpaint(*fill, "--json")
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout.splitlines()[-1])
-    assert [Path(p["image"]).name for p in result["pictures"]] == ["a.png", "b.png", "c.png"]
+    assert [Path(p["image"]).name for p in result["images"]] == ["a.png", "b.png", "c.png"]
     assert result["failed"] == 0
     assert (tmp_path / "out/a/candidate-00.png").stat().st_mtime_ns == first
     assert inpaint(*fill, "--seed", "9").returncode == 0

@@ -15,10 +15,10 @@ from inpaint_cli.batch import _folder_names
 from PIL import Image
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-FILL = ["fill", "pictures", "--mask", "masks", "--out", "out", "-n", "1", "--smooth", "never"]
+FILL = ["fill", "images", "--mask", "masks", "--out", "out", "-n", "1", "--smooth", "never"]
 
 
-def picture(path: Path, shade: int = 0) -> None:
+def image(path: Path, shade: int = 0) -> None:
     path.parent.mkdir(exist_ok=True)
     rng = np.random.default_rng(shade)
     Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(path)
@@ -32,7 +32,7 @@ def mask(path: Path, left: int = 10) -> None:
 
 
 def pair(folder: Path, name: str) -> None:
-    picture(folder / "pictures" / f"{name}.png")
+    image(folder / "images" / f"{name}.png")
     mask(folder / "masks" / f"{name}.png")
 
 
@@ -44,13 +44,13 @@ def run(inpaint: Command, *more: str) -> dict[str, Any]:
     return result
 
 
-def test_what_is_no_picture_is_passed_over(inpaint: Command, tmp_path: Path) -> None:
+def test_what_is_no_image_is_passed_over(inpaint: Command, tmp_path: Path) -> None:
     pair(tmp_path, "a")
     for name in ("._a.png", ".hidden.png", "Thumbs.db", "notes.txt"):
-        (tmp_path / "pictures" / name).write_bytes(b"\0\5\x16\7")
+        (tmp_path / "images" / name).write_bytes(b"\0\5\x16\7")
     for name in ("a.json", "a.txt", "._a.png"):
         (tmp_path / "masks" / name).write_text("{}")
-    assert [Path(one["image"]).name for one in run(inpaint)["pictures"]] == ["a.png"]
+    assert [Path(one["image"]).name for one in run(inpaint)["images"]] == ["a.png"]
 
 
 def test_a_bad_file_never_stops_the_others(inpaint: Command, tmp_path: Path) -> None:
@@ -58,12 +58,12 @@ def test_a_bad_file_never_stops_the_others(inpaint: Command, tmp_path: Path) -> 
         pair(tmp_path, name)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a").write_text("a file where a folder should be")
-    (tmp_path / "pictures" / "b.png").unlink()
-    (tmp_path / "pictures" / "b.png").symlink_to("nowhere.png")
+    (tmp_path / "images" / "b.png").unlink()
+    (tmp_path / "images" / "b.png").symlink_to("nowhere.png")
     Image.new("CMYK", (50, 40)).save(
-        tmp_path / "pictures" / "c.jpg", icc_profile=b"no profile at all"
+        tmp_path / "images" / "c.jpg", icc_profile=b"no profile at all"
     )
-    (tmp_path / "pictures" / "c.png").unlink()
+    (tmp_path / "images" / "c.png").unlink()
     Image.new("L", (50, 40)).save(tmp_path / "masks" / "d.png")
     ended = inpaint(*FILL, "--json")
     assert ended.returncode == 2
@@ -74,7 +74,7 @@ def test_a_bad_file_never_stops_the_others(inpaint: Command, tmp_path: Path) -> 
     assert "profile is damaged and is ignored" in lines[2]
     assert "empty" in lines[3]
     result = json.loads(ended.stdout)
-    assert [Path(one["image"]).name for one in result["pictures"]] == ["c.jpg", "e.png"]
+    assert [Path(one["image"]).name for one in result["images"]] == ["c.jpg", "e.png"]
     assert result["failed"] == 3
 
 
@@ -92,7 +92,7 @@ def test_a_second_run_makes_anew_what_has_changed(inpaint: Command, tmp_path: Pa
     run(inpaint, "-n", "2")
     second = made.read_bytes()
     assert second != first
-    picture(tmp_path / "pictures" / "a.png", shade=1)
+    image(tmp_path / "images" / "a.png", shade=1)
     run(inpaint, "-n", "2")
     assert made.read_bytes() != second
     assert (tmp_path / "out/b/candidate-00.png").stat().st_mtime_ns == kept
@@ -111,11 +111,11 @@ def test_a_second_run_makes_anew_what_has_changed(inpaint: Command, tmp_path: Pa
 def test_links_are_followed_and_folders_named(inpaint: Command, tmp_path: Path) -> None:
     pair(tmp_path, "a")
     (tmp_path / "elsewhere").mkdir()
-    for kind in ("pictures", "masks"):
+    for kind in ("images", "masks"):
         (tmp_path / kind / "a.png").rename(tmp_path / "elsewhere" / f"{kind}.png")
         (tmp_path / kind / "a.png").symlink_to(tmp_path / "elsewhere" / f"{kind}.png")
-    (tmp_path / "pictures" / "more").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "link").symlink_to(tmp_path / "pictures")
+    (tmp_path / "images" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "link").symlink_to(tmp_path / "images")
     ended = inpaint("fill", "link", *FILL[2:])
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.split() == ["out/a"]
@@ -126,10 +126,10 @@ def test_links_are_followed_and_folders_named(inpaint: Command, tmp_path: Path) 
 def test_names_that_are_alike_do_not_overwrite_each_other(inpaint: Command, tmp_path: Path) -> None:
     names = ["a.png", "a.jpg", "B.png", "b.png", "e\N{COMBINING ACUTE ACCENT}.png", "肖像.png"]
     for number, name in enumerate(names):
-        picture(tmp_path / "pictures" / name, shade=number)
+        image(tmp_path / "images" / name, shade=number)
     for name in ("a", "B", "b", "\N{LATIN SMALL LETTER E WITH ACUTE}", "肖像"):
         mask(tmp_path / "masks" / f"{name}.png")
-    result = run(inpaint)["pictures"]
+    result = run(inpaint)["images"]
     sheets = [Path(one["sheet"]).parent.name.casefold() for one in result]
     assert len(set(sheets)) == len(names)
     assert {Path(one["image"]).name for one in result} == set(names)
@@ -145,11 +145,11 @@ def test_names_that_are_alike_do_not_overwrite_each_other(inpaint: Command, tmp_
         (["\u00e9.png", "e\u0301.png"], ["\u00e9.png", "e\u0301.png-2"]),
     ],
 )
-def test_folders_of_pictures(names: list[str], folders: list[str]) -> None:
+def test_folders_of_images(names: list[str], folders: list[str]) -> None:
     assert _folder_names([Path(name) for name in names]) == folders
 
 
-def test_several_masks_for_one_picture_are_refused(inpaint: Command, tmp_path: Path) -> None:
+def test_several_masks_for_one_image_are_refused(inpaint: Command, tmp_path: Path) -> None:
     pair(tmp_path, "a")
     (tmp_path / "masks" / "a.png").rename(tmp_path / "masks" / "a.tif")
     mask(tmp_path / "masks" / "a.webp")

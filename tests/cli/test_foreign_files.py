@@ -1,4 +1,4 @@
-"""Pictures and masks of other programs: ImageMagick and libtiff's tools (`foreign/make.sh`)."""
+"""Images and masks of other programs: ImageMagick and libtiff's tools (`foreign/make.sh`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inpaint_cli.masks import read_mask
 from PIL import Image
 
 FOREIGN = Path(__file__).parent / "foreign"
-PICTURES = sorted(
+IMAGES = sorted(
     path.name
     for path in FOREIGN.iterdir()
     if path.suffix in {".png", ".jpg", ".tif", ".webp"} and not path.name.startswith("mask")
@@ -20,8 +20,8 @@ FEW_COLORS = {"palette.tif", "palette.png", "lab.tif"}
 WHITE = {1: 255.0, 2: 65535.0, 4: 1.0}  # by the size of a sample
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_is_what_it_was_made_of(name: str) -> None:
+@pytest.mark.parametrize("name", IMAGES)
+def test_an_image_is_what_it_was_made_of(name: str) -> None:
     source = np.asarray(Image.open(FOREIGN / "source.png")) / 255
     read = read_document(FOREIGN / name)
     pixels = read.pixels / WHITE[read.pixels.dtype.itemsize]

@@ -1,4 +1,4 @@
-"""Picture files: what is read is what was written, at every depth, with its metadata."""
+"""Image files: what is read is what was written, at every depth, with its metadata."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DEPTHS = [
 def test_pixels_and_profile_come_back(
     tmp_path: Path, extension: str, dtype: str, channels: int
 ) -> None:
-    path = tmp_path / f"picture{extension}"
+    path = tmp_path / f"image{extension}"
     icc = SRGB if channels >= 3 else cms_profile("gray", gamma=2.2)
     written = Document(noise(channels, dtype), icc=icc)
     if channels == 4 and extension == ".webp":
@@ -83,7 +83,7 @@ def test_jpeg_is_read_and_written_with_its_metadata(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_upright(tmp_path: Path, orientation: int) -> None:
+def test_images_are_upright(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "turned.png"
     pixels = noise(3, "uint8")
     exif = Image.Exif()
@@ -103,7 +103,7 @@ def test_pictures_are_upright(tmp_path: Path, orientation: int) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_every_mode_is_read(tmp_path: Path, mode: str) -> None:
     extension = "tif" if mode == "CMYK" else "png"
-    path = tmp_path / f"picture.{extension}"
+    path = tmp_path / f"image.{extension}"
     base = Image.fromarray(noise(3, "uint8"))
     image = base.convert("L").convert("I;16") if mode == "I;16" else base.convert(mode)
     image.save(path)

@@ -132,8 +132,8 @@ def photograph() -> npt.NDArray[np.uint8]:
     ("pixels", "words"),
     [
         (np.zeros((SIDE, SIDE), np.uint8), ["empty", "white marks what to fill"]),
-        (np.full((SIDE, SIDE), 255, np.uint8), ["covers the whole picture"]),
-        (np.full((SIDE, SIDE), 1, np.uint8), ["covers the whole picture"]),
+        (np.full((SIDE, SIDE), 255, np.uint8), ["covers the whole image"]),
+        (np.full((SIDE, SIDE), 1, np.uint8), ["covers the whole image"]),
         (255 - ellipse(), ["white all around", "--white keep", "--white fill"]),
         (photograph(), ["looks like a photograph"]),
         (ellipse(0, 1) + ellipse(0, 1) * (np.arange(SIDE) > 32), ["numbers 1, 2", "classes"]),
@@ -163,7 +163,7 @@ def test_white_may_be_said_to_stay(tmp_path: Path) -> None:
 
 def test_another_size_is_refused(tmp_path: Path) -> None:
     Image.new("L", (5, 4), 255).save(tmp_path / "mask.png")
-    with pytest.raises(UnusableImageError, match="5 x 4 px and the picture 4 x 4"):
+    with pytest.raises(UnusableImageError, match="5 x 4 px and the image 4 x 4"):
         read_mask(tmp_path / "mask.png", 4, 4)
 
 

@@ -39,7 +39,7 @@ def exif(orientation: int = 6) -> Image.Exif:
 
 
 def turned(channels: int = 3) -> np.ndarray:
-    """A picture that a camera has turned: 24 x 16 px, upright 16 x 24."""
+    """An image that a camera has turned: 24 x 16 px, upright 16 x 24."""
     y, x = np.mgrid[:16, :24]
     planes = [x * 9, y * 12, (x + y) * 5, 255 - x * 4]
     return np.stack(planes[:channels], axis=2).astype(np.uint8)

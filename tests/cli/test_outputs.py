@@ -20,14 +20,14 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    """A picture and its mask."""
+    """An image and its mask."""
     rng = np.random.default_rng(0)
-    picture, mask = tmp_path / "p.png", tmp_path / "m.png"
-    Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)).save(picture)
+    image, mask = tmp_path / "p.png", tmp_path / "m.png"
+    Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)).save(image)
     hole = np.zeros((96, 96), np.uint8)
     hole[30:60, 30:60] = 255
     Image.fromarray(hole).save(mask)
-    return picture, mask
+    return image, mask
 
 
 @pytest.mark.parametrize("out", ["file", "file/below", "file/far/below"])

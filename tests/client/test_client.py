@@ -82,7 +82,7 @@ def test_a_fill_from_beginning_to_end(daemon: FakeDaemon, job: Jobs) -> None:
 
 @pytest.mark.parametrize("sample_type", list(SampleType))
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_every_kind_of_picture(
+def test_every_kind_of_image(
     daemon: FakeDaemon, job: Jobs, sample_type: SampleType, channels: int
 ) -> None:
     data = bytes(64 * 48 * channels * sample_type.size)
@@ -95,7 +95,7 @@ def test_every_kind_of_picture(
     assert (fill.channels, fill.sample_type) == (channels, sample_type)
 
 
-def test_large_pictures_up_and_down(daemon: FakeDaemon) -> None:
+def test_large_images_up_and_down(daemon: FakeDaemon) -> None:
     """25 MiB up in chunks and as much down in one message."""
     side = 2560
     crop = Picture(side, side, 3, b"\1\2\3" * (side * side))

@@ -23,7 +23,7 @@ RUN = PastRun(
     coverage=bytes(i % 256 for i in range(1200)),
     source="{s}",
     results=(
-        Result(5, "{a}", '{"seed":5}', 0, -1, b"picture", {}, True),
+        Result(5, "{a}", '{"seed":5}', 0, -1, b"image", {}, True),
         Result(5, "{b}", '{"seed":5}', 0, 0, b"", {"smile": 1.5}),
         Result(
             6,
@@ -31,7 +31,7 @@ RUN = PastRun(
             '{"seed":6}',
             1,
             -1,
-            b"picture",
+            b"image",
             mix=StyleMix("{a}", (StyleLevel.FEATURES,), 0.25),
             unmixed='{"seed":6,"mixing":null}',
             mixed_recipe='{"seed":5}',
@@ -95,7 +95,7 @@ def test_equal_attachments_are_stored_once() -> None:
 
 
 def test_a_variant_shares_its_candidates_attachment() -> None:
-    assert attachment_of(RUN, RUN.results[1]) == b"picture"
+    assert attachment_of(RUN, RUN.results[1]) == b"image"
 
 
 @pytest.mark.parametrize(

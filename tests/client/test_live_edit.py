@@ -85,7 +85,7 @@ class Host:
 
     def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:
         if wanted.result == self.unusable:
-            raise InputError("The picture was resized.")
+            raise InputError("The image was resized.")
         source = RecipeSource(recipe=wanted.result, attachment=b"x")
         self.later(lambda: give(source))
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_asked_for_is_refused() -> None:
     host = Host()
     host.unusable = "a"
     host.live.request(Wanted("a", 1.0))
-    assert [str(error) for error in host.errors] == ["The picture was resized."]
+    assert [str(error) for error in host.errors] == ["The image was resized."]
     assert host.runs == []
     assert host.busy == [True, False]
 
@@ -253,7 +253,7 @@ def test_an_empty_session_is_none() -> None:
     assert host.runs[1].job.source is not None
 
 
-def test_a_picture_that_cannot_be_shown_is_refused() -> None:
+def test_an_image_that_cannot_be_shown_is_refused() -> None:
     host = Host(slow=True)
     host.live.remember("a", Session("fill", 0))
     host.live.request(Wanted("a", 1.0))

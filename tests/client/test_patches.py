@@ -34,9 +34,9 @@ def candidates(draw: st.DrawFn) -> tuple[list[Patch], np.ndarray, np.ndarray]:
         own = random.integers(0, 256, (height, width, pixel_bytes), np.uint8)
         fill[part][covered > 0] = own[covered > 0]
         coverage[part] |= covered
-        picture = Picture(width, height, channels, own.tobytes(), kind)
+        image = Picture(width, height, channels, own.tobytes(), kind)
         patches.append(
-            Patch(picture, Picture(width, height, 1, covered.tobytes()), Box(x, y, width, height))
+            Patch(image, Picture(width, height, 1, covered.tobytes()), Box(x, y, width, height))
         )
     return patches, fill, coverage
 

@@ -79,17 +79,17 @@ def test_coverage_spans_the_range(kind: SampleType) -> None:
 def test_crop_and_paste(
     random: object, data: st.DataObject, width: int, height: int, channels: int
 ) -> None:
-    picture = random.randbytes(width * height * channels)  # type: ignore[attr-defined]
+    image = random.randbytes(width * height * channels)  # type: ignore[attr-defined]
     x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     box = Box(x, y, data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y)))
     extent = Extent(width, height)
-    piece = pixels.crop(picture, extent, box, channels)
+    piece = pixels.crop(image, extent, box, channels)
     assert piece == b"".join(
-        picture[(row * width + column) * channels :][:channels]
+        image[(row * width + column) * channels :][:channels]
         for row in range(box.y, box.bottom)
         for column in range(box.x, box.right)
     )
-    blank = bytes(len(picture))
+    blank = bytes(len(image))
     pasted = pixels.paste(blank, extent, piece, box, channels)
     assert pixels.crop(bytes(pasted), extent, box, channels) == piece
     assert pixels.paste(pasted, extent, bytes(len(piece)), box, channels) == blank

@@ -22,10 +22,10 @@ from inpaint_client import (
 )
 
 
-def test_a_picture_knows_its_size() -> None:
-    picture = Picture(3, 2, 4, bytes(3 * 2 * 4 * 2), SampleType.F16)
-    assert picture.pixel_bytes == 8
-    assert "data" not in repr(picture)
+def test_an_image_knows_its_size() -> None:
+    image = Picture(3, 2, 4, bytes(3 * 2 * 4 * 2), SampleType.F16)
+    assert image.pixel_bytes == 8
+    assert "data" not in repr(image)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,7 @@ def test_a_picture_knows_its_size() -> None:
         (2, 2, 3, 13, "has 12 bytes, not 13"),
     ],
 )
-def test_an_impossible_picture(
-    width: int, height: int, channels: int, size: int, says: str
-) -> None:
+def test_an_impossible_image(width: int, height: int, channels: int, size: int, says: str) -> None:
     with pytest.raises(InputError, match=says):
         Picture(width, height, channels, bytes(size))
 

@@ -5,30 +5,30 @@ from __future__ import annotations
 import pytest
 from inpaint_client import Box, Mixing, Picture, StyleLevel, StyleMix
 
-PICTURE, BOX = Picture(2, 1, 3, bytes(6)), Box(3, 4, 2, 1)
+IMAGE, BOX = Picture(2, 1, 3, bytes(6)), Box(3, 4, 2, 1)
 
 
-def picture_of(key: int) -> tuple[Picture, Box]:
+def image_of(key: int) -> tuple[Picture, Box]:
     assert key == 8
-    return PICTURE, BOX
+    return IMAGE, BOX
 
 
 def never(key: int) -> tuple[Picture, Box]:
-    raise AssertionError("a result's picture is not read")
+    raise AssertionError("a result's image is not read")
 
 
-def test_a_result_gives_all_its_styles_and_a_picture_its_colors() -> None:
+def test_a_result_gives_all_its_styles_and_an_image_its_colors() -> None:
     mix = StyleMix[int](amount=0.25)
     assert mix.with_other(8, is_result=True) == StyleMix(8, tuple(StyleLevel), 0.25)
     assert mix.with_other(8, is_result=False) == StyleMix(8, (StyleLevel.COLORS,), 0.25)
 
 
-def test_the_request_names_the_recipe_or_shows_the_picture() -> None:
+def test_the_request_names_the_recipe_or_shows_the_image() -> None:
     levels = (StyleLevel.FEATURES,)
     mix = StyleMix(8, levels, 0.25)
     assert mix.request("{}", never) == Mixing(recipe="{}", levels=levels, amount=0.25)
-    assert mix.request("", picture_of) == Mixing(
-        levels=levels, amount=0.25, picture=PICTURE, picture_box=BOX
+    assert mix.request("", image_of) == Mixing(
+        levels=levels, amount=0.25, image=IMAGE, image_box=BOX
     )
 
 

@@ -97,7 +97,7 @@ def test_zero_and_false_are_sent(job: Callable[..., FillJob]) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), piece=st.integers(100, 10_000))
-def test_large_pictures_travel_in_chunks(
+def test_large_images_travel_in_chunks(
     job: Callable[..., FillJob], data: st.DataObject, piece: int
 ) -> None:
     overview = data.draw(st.none() | st.just(Picture(5, 5, 3, bytes(range(75)))))
@@ -132,8 +132,8 @@ def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
     assert request.header.index == 2
 
 
-def test_a_picture_to_mix_travels_in_the_header() -> None:
-    mixing = Mixing(picture=Picture(2, 1, 3, b"abcdef"), picture_box=Box(-3, 4, 20, 10))
+def test_an_image_to_mix_travels_in_the_header() -> None:
+    mixing = Mixing(image=Picture(2, 1, 3, b"abcdef"), image_box=Box(-3, 4, 20, 10))
     [request] = edit_requests(EditJob(session_id="s", mixing=mixing))
     sent = request.header.mixing
     assert sent.picture.data == b"abcdef"
@@ -148,10 +148,10 @@ def test_a_picture_to_mix_travels_in_the_header() -> None:
     "fields",
     [
         {},
-        {"recipe": "other", "picture": Picture(1, 1, 1, b"a"), "picture_box": Box(0, 0, 1, 1)},
-        {"picture": Picture(1, 1, 1, b"a")},
-        {"picture": Picture(2, 1, 1, b"ab"), "picture_box": Box(0, 0, 1, 1)},
-        {"picture": Picture(1, 1025, 1, bytes(1025)), "picture_box": Box(0, 0, 1, 1025)},
+        {"recipe": "other", "image": Picture(1, 1, 1, b"a"), "image_box": Box(0, 0, 1, 1)},
+        {"image": Picture(1, 1, 1, b"a")},
+        {"image": Picture(2, 1, 1, b"ab"), "image_box": Box(0, 0, 1, 1)},
+        {"image": Picture(1, 1025, 1, bytes(1025)), "image_box": Box(0, 0, 1, 1025)},
         {"recipe": "other", "amount": 1.1},
         {"recipe": "other", "amount": float("nan")},
     ],
@@ -161,8 +161,8 @@ def test_mixing_that_makes_no_sense(fields: dict[str, Any]) -> None:
         Mixing(**fields)
 
 
-def test_linear_float_pictures_come_back_as_they_are() -> None:
-    picture = pb.Picture(
+def test_linear_float_images_come_back_as_they_are() -> None:
+    image = pb.Picture(
         width=1,
         height=2,
         channels=1,
@@ -171,7 +171,7 @@ def test_linear_float_pictures_come_back_as_they_are() -> None:
         data=b"1234",
     )
     coverage = pb.Picture(width=1, height=2, channels=1, sample_type=pb.SAMPLE_TYPE_U8, data=b"ab")
-    patch = pb.Patch(fill=picture, coverage=coverage, box=pb.Box(x=-3, y=4, width=1, height=2))
+    patch = pb.Patch(fill=image, coverage=coverage, box=pb.Box(x=-3, y=4, width=1, height=2))
     value = event(
         pb.FillEvent(candidate=pb.Candidate(index=1, variant=-1, seed=9, patches=[patch]))
     )

@@ -20,7 +20,7 @@ from daemons import DaemonProcess
 from inpaint_client.errors import InputError
 from inpaint_client.events import Accepted, Candidate, Done, FrameChosen, Progress
 from inpaint_client.geometry import Box, Extent, Frame
-from inpaint_client.pictures import Picture, SampleType
+from inpaint_client.images import Picture, SampleType
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import FrameMode, StyleLevel
 from inpaint_client.session.history import Mix, PastRun, unpack
@@ -410,7 +410,7 @@ def candidates(messages: list[bytes]) -> list[Candidate]:
     return [each for each in events if isinstance(each, Candidate)]
 
 
-def samples(picture: Picture) -> np.ndarray[Any, np.dtype[np.float64]]:
+def samples(image: Picture) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the samples, flat, 0..1."""
-    dtype = np.dtype("u1" if picture.sample_type is SampleType.U8 else "<u2")
-    return np.frombuffer(picture.data, dtype).astype(np.float64) / np.iinfo(dtype).max
+    dtype = np.dtype("u1" if image.sample_type is SampleType.U8 else "<u2")
+    return np.frombuffer(image.data, dtype).astype(np.float64) / np.iinfo(dtype).max

@@ -28,7 +28,7 @@ import torch
 from daemons import Caller, DaemonProcess
 from inpaint_client.capture import Capture
 from inpaint_client.geometry import Box, Extent, Frame
-from inpaint_client.pictures import Picture, SampleType
+from inpaint_client.images import Picture, SampleType
 from inpaint_client.requests import (
     Blending,
     EditJob,
@@ -56,8 +56,8 @@ from PIL import Image
 
 WIDTH, HEIGHT = 96, 80
 HOLE = (40, 24, 28, 30)  # x, y, width, height, px
-CROP = Box(32, 16, 48, 48)  # of the pictures in messages
-PIECE_BYTES = 4096  # small, so that the pictures of the messages travel in pieces
+CROP = Box(32, 16, 48, 48)  # of the images in messages
+PIECE_BYTES = 4096  # small, so that the images of the messages travel in pieces
 SERVER = """\
 listen: 0.0.0.0:7860
 device: cpu
@@ -132,13 +132,13 @@ def write_unclamped_skips(folder: Path) -> None:
 
 
 def waves() -> torch.Tensor:
-    """Pictures [4, 3, 32, 32] to judge."""
+    """Images [4, 3, 32, 32] to judge."""
     x = torch.linspace(-1, 1, 4 * 3 * 32 * 32).sin().reshape(4, 3, 32, 32)
     return (x * 9).sin()
 
 
-def write_pictures(folder: Path) -> None:
-    """Write a picture and a mask whose edge is soft on one side."""
+def write_images(folder: Path) -> None:
+    """Write an image and a mask whose edge is soft on one side."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     rgb = np.stack([x * 2 + 20, y * 3, (x * y) // 40], axis=-1).astype(np.uint8)
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -267,7 +267,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True)
     write_bundle(folder / "bundle")
-    write_pictures(folder)
+    write_images(folder)
     with tempfile.TemporaryDirectory() as runtime:
         os.environ["XDG_RUNTIME_DIR"] = runtime
         with DaemonProcess(Path(runtime), "--model", str(folder / "bundle")) as daemon:

@@ -1,9 +1,9 @@
-"""Take the pictures of docs/gimp.md: the dialogs in a live GIMP, on a given picture and model.
+"""Take the images of docs/gimp.md: the dialogs in a live GIMP, on a given image and model.
 
-    .venv/bin/python tests/hosts/gimp_screenshots.py PICTURE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
+    .venv/bin/python tests/hosts/gimp_screenshots.py IMAGE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
 
 Needs what `make test-hosts` needs. The ellipse in the given box is what will be filled. Look at the
-pictures before you commit them.
+images before you commit them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ EDIT_DIALOG = "^Edit fill"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take the pictures of docs/gimp.md.")
-    parser.add_argument("picture", type=Path)
+    parser = argparse.ArgumentParser(description="Take the images of docs/gimp.md.")
+    parser.add_argument("image", type=Path)
     parser.add_argument("box", help="X,Y,WIDTH,HEIGHT of the ellipse that is selected")
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="tiny", help="a bundle")
@@ -43,8 +43,8 @@ def main() -> None:
     subprocess.run([sys.executable, ROOT / "plugins/build.py", "gimp"], check=True)
     profile = new_profile(find())
     unpack(ROOT / "build/plugins/inpaint-gimp.zip", profile.plug_ins / "inpaint-gimp")
-    picture = profile.folder / "picture.png"
-    Image.open(arguments.picture).convert("RGB").save(picture)
+    image = profile.folder / "image.png"
+    Image.open(arguments.image).convert("RGB").save(image)
     selection = [int(part) for part in arguments.box.split(",")]
     arguments.out.mkdir(parents=True, exist_ok=True)
     with (
@@ -57,13 +57,13 @@ def main() -> None:
             INPAINT_SERVER=runtime["address"], INPAINT_TOKEN=runtime["token"]
         )
         with profile.window(screen) as live:
-            shoot(live, str(picture), selection, arguments.out)
+            shoot(live, str(image), selection, arguments.out)
     shutil.rmtree(profile.folder)
 
 
-def shoot(live: LiveGimp, picture: str, selection: list[int], out: Path) -> None:
+def shoot(live: LiveGimp, image: str, selection: list[int], out: Path) -> None:
     live.move_away()
-    answer = live.start("interactive", picture=picture, selection=selection, soft=16)
+    answer = live.start("interactive", image=image, selection=selection, soft=16)
     live.find_window(FILL_DIALOG)
     settle(live)
     grab(live, FILL_DIALOG, out / "gimp-idle.png")

@@ -1,8 +1,8 @@
-"""Take the pictures of docs/krita.md: the docker in a live Krita, on a given picture and model.
+"""Take the images of docs/krita.md: the docker in a live Krita, on a given image and model.
 
-    .venv/bin/python tests/hosts/krita_screenshots.py PICTURE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
+    .venv/bin/python tests/hosts/krita_screenshots.py IMAGE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
 
-Needs what `make test-hosts` needs. The rectangle is what will be filled. Look at the pictures
+Needs what `make test-hosts` needs. The rectangle is what will be filled. Look at the images
 before you commit them.
 """
 
@@ -25,8 +25,8 @@ from xvfb import display  # noqa: E402
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take the pictures of docs/krita.md.")
-    parser.add_argument("picture", type=Path, help="a PNG file")
+    parser = argparse.ArgumentParser(description="Take the images of docs/krita.md.")
+    parser.add_argument("image", type=Path, help="a PNG file")
     parser.add_argument("box", help="X,Y,WIDTH,HEIGHT of the rectangle that is selected")
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="tiny", help="a bundle")
@@ -50,7 +50,7 @@ def main() -> None:
             "screenshots",
             home=profile(host, screen),
             plugin=plugin,
-            files={"picture.png": arguments.picture},
+            files={"image.png": arguments.image},
             arguments={
                 "box": [int(part) for part in arguments.box.split(",")],
                 "edits": {name: float(value) for name, value in arguments.edit},
@@ -61,8 +61,8 @@ def main() -> None:
             },
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for picture in sorted(run.out.glob("krita-*.png")):
-        print(shutil.copy(picture, arguments.out))
+    for image in sorted(run.out.glob("krita-*.png")):
+        print(shutil.copy(image, arguments.out))
 
 
 if __name__ == "__main__":

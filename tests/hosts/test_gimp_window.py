@@ -50,32 +50,32 @@ def live(
 ) -> Iterator[LiveGimp]:
     environment = {"INPAINT_SERVER": slow.address}
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
-    draw_picture(profile.folder / "picture.png")
+    draw_image(profile.folder / "image.png")
     with profile.window(screen) as running:
         running.move_away()
         yield running
         look(running, "end")  # for whoever wants to know why a test failed
 
 
-def draw_picture(path: Path) -> None:
+def draw_image(path: Path) -> None:
     """Something that is not plain: a soft gradient with a disc."""
     y, x = np.mgrid[0:300, 0:400]
-    picture = np.stack([x * 255 / 400, y * 255 / 300, 90 + 0 * x], -1)
-    picture[(x - 200) ** 2 + (y - 150) ** 2 < 70**2] = (225, 190, 170)
-    Image.fromarray(picture.astype(np.uint8)).save(path)
+    image = np.stack([x * 255 / 400, y * 255 / 300, 90 + 0 * x], -1)
+    image[(x - 200) ** 2 + (y - 150) ** 2 < 70**2] = (225, 190, 170)
+    Image.fromarray(image.astype(np.uint8)).save(path)
 
 
 def begin(live: LiveGimp, **values: object) -> Path:
-    picture = str(live.profile.folder / "picture.png")
-    return live.start("interactive", picture=picture, selection=[160, 110, 80, 80], **values)
+    image = str(live.profile.folder / "image.png")
+    return live.start("interactive", image=image, selection=[160, 110, 80, 80], **values)
 
 
 def look(live: LiveGimp, name: str = "") -> NDArray[np.uint8]:
     """The screen; also as a file for whoever wants to see it."""
-    picture = ImageGrab.grab(xdisplay=live.variables["DISPLAY"]).convert("RGB")
+    image = ImageGrab.grab(xdisplay=live.variables["DISPLAY"]).convert("RGB")
     if name:
-        picture.save(live.profile.out / f"{name}.png")
-    return np.asarray(picture)
+        image.save(live.profile.out / f"{name}.png")
+    return np.asarray(image)
 
 
 def places(live: LiveGimp, seed: int, **edits: float) -> NDArray[np.intp]:
@@ -259,7 +259,7 @@ def test_the_program_is_chosen_where_none_is_found(
 ) -> None:
     """As in a GIMP that was started from the desktop, with the daemon in an environment."""
     profile = new_profile(gimp, plug_in, like=warm)
-    draw_picture(profile.folder / "picture.png")
+    draw_image(profile.folder / "image.png")
     runtime = profile.runtime / "inpaint/server.json"
     server = profile.folder / "studio/bin/inpaint-server"
     server.parent.mkdir(parents=True)
@@ -435,7 +435,7 @@ def test_both_dialogs_fit_a_small_screen(
     """768 px with a title bar and a panel, and with a message in the dialog."""
     environment = {"INPAINT_SERVER": warning.address, "LANGUAGE": language}
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
-    draw_picture(profile.folder / "picture.png")
+    draw_image(profile.folder / "image.png")
     with profile.window(screen) as live:
         live.move_away()
         answer = begin(live, smooth="always")
@@ -460,7 +460,7 @@ def test_a_message_stays_until_it_is_dismissed(
 ) -> None:
     environment = {"INPAINT_SERVER": warning.address}
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
-    draw_picture(profile.folder / "picture.png")
+    draw_image(profile.folder / "image.png")
     with profile.window(screen) as live:
         live.move_away()
         remember_seed(live, 7)
@@ -474,12 +474,12 @@ def test_a_message_stays_until_it_is_dismissed(
         message = look(live, "message")[NOTICE]
         assert not np.array_equal(message, nothing)
         live.key(DIALOG, "alt+j", "End")
-        wait_for(lambda: len(places(live, 7, smile=3)) > 2000, "the slider's picture", 30)
+        wait_for(lambda: len(places(live, 7, smile=3)) > 2000, "the slider's image", 30)
         assert np.array_equal(look(live)[NOTICE], message)
         live.click(*DISMISS)
         wait_for(lambda: np.array_equal(look(live)[NOTICE], nothing), "the message to go", 10)
         live.key(DIALOG, "alt+j", "Home")
-        wait_for(lambda: len(places(live, 7, smile=-3)) > 2000, "the slider's picture", 30)
+        wait_for(lambda: len(places(live, 7, smile=-3)) > 2000, "the slider's image", 30)
         assert np.array_equal(look(live)[NOTICE], nothing)
         live.key(DIALOG, "Escape")
         live.result(answer)
@@ -522,7 +522,7 @@ def test_the_smooth_candidate_cannot_be_changed_and_says_why(
 def test_an_exception_in_a_callback_is_logged_and_told(lonely: Profile, screen: str) -> None:
     broken = lonely.plug_ins / "inpaint-gimp/inpaint_gimp/ui/program.py"
     broken.write_text("def choose_program(parent):\n    raise RuntimeError('broken on demand')\n")
-    draw_picture(lonely.folder / "picture.png")
+    draw_image(lonely.folder / "image.png")
     with lonely.window(screen) as live:
         live.move_away()
         answer = begin(live)
@@ -585,7 +585,7 @@ def test_every_control_has_a_name_and_a_tip_and_help_is_ours(
 ) -> None:
     environment = {"INPAINT_SERVER": slow.address}
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
-    draw_picture(profile.folder / "picture.png")
+    draw_image(profile.folder / "image.png")
     manual = profile.plug_ins / "inpaint-gimp/inpaint_gimp/ui/manual.py"
     out = profile.out / "widgets.json"
     with profile.window(screen) as live:
@@ -641,7 +641,7 @@ def test_help_opens_the_manual_in_the_browser(
 ) -> None:
     environment = {"INPAINT_SERVER": slow.address}
     profile = new_profile(gimp, plug_in, like=warm, environment=environment)
-    draw_picture(profile.folder / "picture.png")
+    draw_image(profile.folder / "image.png")
     opened = profile.out / "opened"
     browser = profile.folder / "bin/browser"
     browser.parent.mkdir(exist_ok=True)

@@ -221,7 +221,7 @@ def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> No
             assert answer[:2] == [parent, below], (name, answer)
             assert answer[3] == name, (name, answer)  # the active layer stays
     assert "hidden" in answers["hidden layer"][2]
-    assert "no picture of its own" in answers["a filter layer layer"][2]
+    assert "no image of its own" in answers["a filter layer layer"][2]
 
 
 def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
@@ -408,14 +408,14 @@ def test_the_docker_is_photographed(
     """Its main states in both themes.
 
     INPAINT_SCREENSHOTS=FOLDER keeps them; INPAINT_SCREENSHOT_MODEL (a bundle) and
-    INPAINT_SCREENSHOT_PICTURE make those of the manual, with a model that was trained.
+    INPAINT_SCREENSHOT_IMAGE make those of the manual, with a model that was trained.
     """
-    picture = tmp_path / "picture.png"
-    if given := os.environ.get("INPAINT_SCREENSHOT_PICTURE"):
-        shutil.copy(given, picture)
+    image = tmp_path / "image.png"
+    if given := os.environ.get("INPAINT_SCREENSHOT_IMAGE"):
+        shutil.copy(given, image)
     else:
-        portrait(picture)
-    with Image.open(picture) as opened:
+        portrait(image)
+    with Image.open(image) as opened:
         width, height = opened.size
     model = os.environ.get("INPAINT_SCREENSHOT_MODEL", "tiny")
     with DaemonProcess(tmp_path, "--model", model, slow_s=0.4) as daemon:
@@ -426,7 +426,7 @@ def test_the_docker_is_photographed(
                 "pid": daemon.process.pid,
                 "selection": [3 * width // 10, height // 3, 4 * width // 10, height // 4],
             },
-            files={"picture.png": picture},
+            files={"image.png": image},
             settings=f"[theme]\nTheme={theme}\n",
         )
     for name in ("idle", "running", "results", "more", "smooth", "frame", "no-daemon"):
@@ -444,7 +444,7 @@ def test_the_docker_is_photographed(
 def portrait(path: Path) -> None:
     """Something like a face in front of a wall."""
     y, x = np.mgrid[0:640, 0:512]
-    picture = np.stack([180 - x * 0.1, 165 - y * 0.05, 150 - y * 0.08], -1)
+    image = np.stack([180 - x * 0.1, 165 - y * 0.05, 150 - y * 0.08], -1)
     for cx, cy, rx, ry, color in (
         (256, 300, 190, 240, (70, 50, 40)),
         (256, 620, 240, 160, (60, 80, 110)),
@@ -454,8 +454,8 @@ def portrait(path: Path) -> None:
         (256, 400, 50, 16, (170, 90, 90)),
     ):
         inside = ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2
-        picture += np.clip(1.06 - inside, 0, 0.12)[..., None] / 0.12 * (color - picture)
-    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
+        image += np.clip(1.06 - inside, 0, 0.12)[..., None] / 0.12 * (color - image)
+    Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(path)
 
 
 def test_kritas_own_importer_takes_the_zip(

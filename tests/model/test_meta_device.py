@@ -13,7 +13,7 @@ import pytest
 import torch
 from fake_recorder import FakeRecorder
 from inpaint_model.data import transfer
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.framing.refining import neighbors, refine_by_reconstruction
@@ -32,7 +32,7 @@ from inpaint_model.training.phases import WARM_UPS, Graphs, Phase
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from meta_device import META, MetaRecorder, MixedDevicesError, Silent, meta_device
-from short_trainings import TORCHSCRIPT, pictures, rand
+from short_trainings import TORCHSCRIPT, images, rand
 from tiny_feature_networks import tiny_feature_network, tiny_projected
 from tiny_networks import tiny_networks
 
@@ -55,7 +55,7 @@ def generator_reads(
             asked,
             G,
             D if with_D else None,
-            pictures(),
+            images(),
             RunFolder(tmp_path / "run"),
             P=P,
             E=E,
@@ -132,7 +132,7 @@ def inpainter_reads(
             perceptual,
             RunFolder(tmp_path / "run"),
             P=P,
-            pictures=pictures(),
+            images=images(),
             device=META,
             world=Silent(),
         )
@@ -228,7 +228,7 @@ class TestFilling:
     @pytest.mark.slow
     @pytest.mark.parametrize("arch", ARCHS)
     @pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
-    def test_codes_and_pictures_are_read_once_each(self, arch: Arch, dtype: str) -> None:
+    def test_codes_and_images_are_read_once_each(self, arch: Arch, dtype: str) -> None:
         info = tiny_inpainter(arch=arch).info
         vectors = {direction.name: rand(16) for direction in info.directions}
         image, hole = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 255, np.uint8)
@@ -240,8 +240,8 @@ class TestFilling:
             assert (codes.shape, reads.count) == ((3, inpainter.num_ws, 16), 1)
             mixed = np.where(np.arange(inpainter.num_ws)[:, None] > 3, codes[:1], codes[1:])
             edited = inpainter.edit(mixed, {"brighter": 1.0})
-            pictures = inpainter.render(encoding, edited)
-            assert (pictures.shape, reads.count) == ((2, 32, 32, 3), 2)
+            images = inpainter.render(encoding, edited)
+            assert (images.shape, reads.count) == ((2, 32, 32, 3), 2)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("arch", ARCHS)
@@ -253,20 +253,20 @@ class TestFilling:
             inpainter._passes = GraphedPasses(EagerPasses(inpainter._model), recorder)
             encoding = inpainter.encode(image, hole)
             codes = inpainter.sample(encoding, [0, 1, 2], 0.7)
-            pictures = inpainter.render(encoding, codes)
-        assert (pictures.shape, reads.count) == ((3, 32, 32, 3), 2)
+            images = inpainter.render(encoding, codes)
+        assert (images.shape, reads.count) == ((3, 32, 32, 3), 2)
         assert (recorder.recordings, recorder.replays) == (4, 1 + 3 + 2)
 
     @pytest.mark.slow
     def test_choosing_a_frame_reads_each_candidate(self) -> None:
-        picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
+        image = DocumentImage(np.zeros((60, 70, 3), np.uint8))
         hole = Hole(np.zeros((60, 70), np.uint8))
         hole.coverage[20:30, 20:30] = 255
         frame = Frame(35.0, 30.0, 40.0)
         with meta_device() as reads:
             inpainter = Inpainter(tiny_model(), tiny_inpainter().info, META, "fp32")
-            refine_by_reconstruction(inpainter, picture, hole, [frame])
-        assert reads.count == 2 * (1 + len(neighbors(frame)))  # codes and picture of each
+            refine_by_reconstruction(inpainter, image, hole, [frame])
+        assert reads.count == 2 * (1 + len(neighbors(frame)))  # codes and image of each
 
 
 class TestThatItIsNoticed:

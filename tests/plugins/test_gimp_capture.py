@@ -133,7 +133,7 @@ def test_of_a_large_crop_only_what_is_near_the_hole_travels_in_full() -> None:
     assert seen.overview is None
     assert seen.context is not None
     assert seen.context.box == Box(0, 0, 3000, 2598)
-    assert seen.context.picture.extent == Extent(1000, 866)
+    assert seen.context.image.extent == Extent(1000, 866)
     assert around == Box(0, 0, 3000, 2600)
     assert view.box.contains(hole)
     assert len(view.pixels) == 4 * view.extent.area == 4 * len(view.coverage)

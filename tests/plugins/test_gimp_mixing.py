@@ -128,10 +128,10 @@ def test_a_remembered_layer_keeps_its_number() -> None:
 def test_a_layer_is_seen_around_the_hole_only_and_in_the_recipes_coordinates() -> None:
     photo = noise(300, 200)
     image = Image([Layer("photo", photo, x=-50, y=20)])
-    picture, box = ImageLayers(image, Box(0, 0, 100, 100), shift=(7, 5)).look(1)
+    view, box = ImageLayers(image, Box(0, 0, 100, 100), shift=(7, 5)).look(1)
     assert box == Box(0, 15, 100, 85)  # the image's 7..107, 20..105
-    assert picture.extent == Extent(100, 85)
-    assert picture.data == photo[:85, 57:157].tobytes()
+    assert view.extent == Extent(100, 85)
+    assert view.data == photo[:85, 57:157].tobytes()
 
 
 @given(
@@ -145,17 +145,17 @@ def test_a_large_layer_is_reduced_in_whole_squares(x: int, y: int, width: int, h
     around = Box(0, 0, 1400, 1300)
     seen = around.clamp(layer.box)
     try:
-        picture, box = ImageLayers(Image([layer]), around).look(1)
+        image, box = ImageLayers(Image([layer]), around).look(1)
     except InputError:  # nothing of it is there, or less than one square
         assert min(seen.extent) < 2 * 3 - 1
         return
-    step = box.width // picture.width
+    step = box.width // image.width
     assert seen.contains(box)
-    assert picture.extent == Extent(box.width // step, box.height // step)
-    assert picture.extent.longest <= 512
+    assert image.extent == Extent(box.width // step, box.height // step)
+    assert image.extent.longest <= 512
     for side, reduced in zip(seen.extent, box.extent, strict=True):
         assert side - reduced <= 2 * (step - 1)
-    Mixing(picture=picture, picture_box=box)  # the wire takes it
+    Mixing(image=image, image_box=box)  # the wire takes it
 
 
 def test_a_layer_is_read_once_until_the_others_are_asked_for_again() -> None:
@@ -194,7 +194,7 @@ def test_what_is_asked_for_is_remembered() -> None:
     mix = with_other(Mix(), PHOTO)
     mixing = mixing_of(mix, (RESULT, PHOTO), looked)
     assert mixing is not None
-    assert mixing.picture_box == Box(0, 0, 1, 1)
+    assert mixing.image_box == Box(0, 0, 1, 1)
     assert mixed_of("before", mix, mixing) == Mixed("before", COLORS, 0.5, "", 8)
     assert mixing_of(Mix(), (RESULT,), looked) is None
     assert mixed_of("before", Mix(), None) is None

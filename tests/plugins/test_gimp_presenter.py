@@ -228,7 +228,7 @@ def test_a_slider_renders_the_chosen_one_again(
     assert window.renderings[0].edits == {"smile": 2.0}
     assert window.renderings[0].candidate.attachment
     assert daemon.service.edits[-1].session_id == "session-1"
-    assert not daemon.service.edits[-1].HasField("source")  # the picture travels only once
+    assert not daemon.service.edits[-1].HasField("source")  # the image travels only once
 
 
 def test_only_the_last_position_of_a_moving_slider_counts(

@@ -14,8 +14,8 @@ from inpaint_client.capture import Capture
 from inpaint_client.errors import InputError
 from inpaint_client.events import Patch
 from inpaint_client.geometry import Box, Extent
+from inpaint_client.images import Picture, SampleType, Transfer
 from inpaint_client.info import Limits
-from inpaint_client.pictures import Picture, SampleType, Transfer
 from inpaint_client.pixels import crop
 from inpaint_krita.host.color import GRAY, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.host.document_protocol import Painting
@@ -82,7 +82,7 @@ def document(extent: Extent, space: Space, box: Box, alpha: int = 255) -> Memory
     return Memory(extent, space, bytes(data), selection)
 
 
-def test_a_small_picture_travels_whole_with_the_channels_in_order() -> None:
+def test_a_small_image_travels_whole_with_the_channels_in_order() -> None:
     memory = document(Extent(50, 40), Space("RGBA", "U8", SRGB), Box(10, 5, 20, 10))
     result, _ = finish(capture(memory, Box(10, 5, 20, 10), Limits()))
     assert result.crop_box == Box(0, 0, 50, 40)
@@ -109,7 +109,7 @@ def test_gray_travels_as_gray() -> None:
     assert (result.crop.channels, result.crop.data) == (1, memory.data[::2])
 
 
-def test_a_large_picture_is_read_in_strips_and_only_around_the_hole() -> None:
+def test_a_large_image_is_read_in_strips_and_only_around_the_hole() -> None:
     extent = Extent(3000, 2600)
     memory = document(extent, Space("RGBA", "U8", SRGB), Box(1200, 900, 300, 200))
     result, turns = finish(capture(memory, Box(1200, 900, 300, 200), Limits()))
@@ -133,8 +133,8 @@ def test_of_a_large_crop_only_what_is_near_the_hole_travels_in_full() -> None:
     assert result.overview is None
     assert result.context is not None
     assert result.context.box == Box(0, 0, 3000, 2598)
-    assert result.context.picture.extent == Extent(1000, 866)
-    assert result.context.picture.data[:3] == bytes([10, 20, 30])
+    assert result.context.image.extent == Extent(1000, 866)
+    assert result.context.image.data[:3] == bytes([10, 20, 30])
     assert max(memory.reads) <= STRIP_BYTES
     again, _ = finish(capture_again(memory, hole, Limits()))
     assert (again.crop_box, again.context, again.overview) == (result.crop_box, None, None)

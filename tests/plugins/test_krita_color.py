@@ -1,9 +1,9 @@
-"""In which space pixels travel, and what a picture from the wire means to a document."""
+"""In which space pixels travel, and what an image from the wire means to a document."""
 
 from __future__ import annotations
 
 import pytest
-from inpaint_client.pictures import Picture, SampleType, Transfer
+from inpaint_client.images import Picture, SampleType, Transfer
 from inpaint_krita.host.color import (
     GRAY,
     GRAY_LINEAR,
@@ -59,7 +59,7 @@ def test_a_reply_is_the_documents_own_space_only_if_it_means_the_same(
     depth: str, channels: int, model: str, transfer: Transfer
 ) -> None:
     kind = SampleType[depth]
-    picture = Picture(1, 1, channels, bytes(channels * kind.size), kind, transfer)
+    image = Picture(1, 1, channels, bytes(channels * kind.size), kind, transfer)
     for other_depth in DEPTHS:
         for like in (
             Space("RGBA", other_depth, SRGB),
@@ -67,7 +67,7 @@ def test_a_reply_is_the_documents_own_space_only_if_it_means_the_same(
             Space("GRAYA", other_depth, GRAY),
             Space("RGBA", other_depth, "Adobe RGB"),
         ):
-            found = space_of(picture, like)
+            found = space_of(image, like)
             assert (found.model, found.depth) == (model, depth)
             means_the_same = (
                 like.model == model

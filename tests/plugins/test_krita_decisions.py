@@ -18,8 +18,8 @@ from inpaint_client.errors import (
     UnauthenticatedError,
 )
 from inpaint_client.geometry import Box, Extent, Frame
+from inpaint_client.images import Picture
 from inpaint_client.info import DaemonInfo, Direction, Model
-from inpaint_client.pictures import Picture
 from inpaint_client.requests import MAX_SEED, FrameMode
 from inpaint_client.session.history import (
     PastRun,
@@ -158,7 +158,7 @@ class TestSource:
         layer = Layer("face", parent=ROOT)
         assert source_of(Layer("m", "filtermask", layer), False).node is layer
 
-    def test_a_filter_layer_has_no_picture(self) -> None:
+    def test_a_filter_layer_has_no_image(self) -> None:
         source = source_of(Layer("blur", "filterlayer", ROOT), False)
         assert source.node is None
         assert "“blur”" in source.notice

@@ -194,7 +194,7 @@ def noise(
     sample_type: pb.SampleType = pb.SAMPLE_TYPE_U8,
     seed: int = 0,
 ) -> npt.NDArray[Any]:
-    """A picture [H, W, C] in which every pixel is different."""
+    """An image [H, W, C] in which every pixel is different."""
     rng = np.random.default_rng(seed)
     dtype = DTYPES[sample_type]
     if dtype.kind == "f":
@@ -211,7 +211,7 @@ def square_hole(width: int, height: int) -> npt.NDArray[np.uint8]:
     return hole
 
 
-def picture(pixels: npt.NDArray[Any], linear: bool = False) -> pb.Picture:
+def image(pixels: npt.NDArray[Any], linear: bool = False) -> pb.Picture:
     planes = pixels if pixels.ndim == 3 else pixels[..., None]
     return pb.Picture(
         width=planes.shape[1],
@@ -237,14 +237,14 @@ def header(
     document: tuple[int, int] | None = None,
     **fields: Any,
 ) -> pb.FillHeader:
-    """A FillHeader of small pictures; `fields` are its further fields."""
+    """A FillHeader of small images; `fields` are its further fields."""
     crop = noise(48, 40) if crop is None else crop
     height, width = crop.shape[:2]
     hole = square_hole(width, height) if hole is None else hole
     size = document or (width, height)
     return pb.FillHeader(
-        crop=picture(crop, linear),
-        hole=picture(hole),
+        crop=image(crop, linear),
+        hole=image(hole),
         crop_box=pb.Box(x=at[0], y=at[1], width=width, height=height),
         document=pb.Size(width=size[0], height=size[1]),
         **fields,

@@ -1,4 +1,4 @@
-"""Portraits drawn by rule, in the alignment of FFHQ: for tests that need a picture of somebody."""
+"""Portraits drawn by rule, in the alignment of FFHQ: for tests that need an image of somebody."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     hair, clothes, wall = rng.uniform(0.05, 0.9, (3, 3)).astype(np.float32)
     wide = float(rng.uniform(0.85, 1.15))
 
-    picture: Floats = wall * (0.8 + 0.4 * _texture(side, rng, 0.15))[..., None]
+    image: Floats = wall * (0.8 + 0.4 * _texture(side, rng, 0.15))[..., None]
 
     def paint(color: Floats, cx: float, cy: float, rx: float, ry: float) -> None:
         distance = np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)
         cover = ((1 - distance) * min(rx, ry) * 60 + 0.5).clip(0, 1)[..., None]
-        picture[:] = picture * (1 - cover) + color * cover
+        image[:] = image * (1 - cover) + color * cover
 
     paint(clothes, 0.5, 1.1, 0.5 * wide, 0.25)
     paint(hair, 0.5, 0.45, 0.34 * wide, 0.42)
@@ -39,10 +39,10 @@ def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     paint(np.array([0.65, 0.3, 0.3], np.float32), 0.5, 0.74, 0.085, 0.025)
 
     light = 0.85 + 0.3 * _texture(side, rng, 0.25) + 0.15 * (0.5 - x) + 0.1 * (0.5 - y)
-    picture *= light[..., None]
-    picture *= (0.94 + 0.12 * _texture(side, rng, 0.01))[..., None]
-    picture += rng.normal(0, 0.008, picture.shape).astype(np.float32)
-    return (picture.clip(0, 1) * 255).round().astype(np.uint8)
+    image *= light[..., None]
+    image *= (0.94 + 0.12 * _texture(side, rng, 0.01))[..., None]
+    image += rng.normal(0, 0.008, image.shape).astype(np.float32)
+    return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def _texture(side: int, rng: np.random.Generator, scale: float) -> Floats:

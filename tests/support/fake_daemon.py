@@ -104,7 +104,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
     """The service; remembers what it was asked."""
 
     script: Script = field(default_factory=Script)
-    fills: list[pb.FillHeader] = field(default_factory=list)  # pictures joined
+    fills: list[pb.FillHeader] = field(default_factory=list)  # images joined
     edits: list[pb.EditHeader] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -280,13 +280,13 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         return header
 
 
-async def _check(picture: pb.Picture, name: str, context: Any) -> None:
-    size = DTYPES[picture.sample_type][0].itemsize
-    expected = picture.width * picture.height * picture.channels * size
-    if len(picture.data) != expected:
+async def _check(image: pb.Picture, name: str, context: Any) -> None:
+    size = DTYPES[image.sample_type][0].itemsize
+    expected = image.width * image.height * image.channels * size
+    if len(image.data) != expected:
         await context.abort(
             grpc.StatusCode.INVALID_ARGUMENT,
-            f"{name}.data has {len(picture.data)} bytes, expected {expected}",
+            f"{name}.data has {len(image.data)} bytes, expected {expected}",
         )
 
 
@@ -316,7 +316,7 @@ async def _fail(context: Any, status: str, reason: pb_status.ErrorInfo | None = 
 
 
 def _other_color(mixing: pb.Mixing) -> list[float]:
-    """The other candidate's color, or that of the picture's first pixel."""
+    """The other candidate's color, or that of the image's first pixel."""
     if mixing.HasField("picture"):
         return [value / 255 for value in mixing.picture.data[:3]]
     return list(color_of(json.loads(mixing.recipe)["seed"]))

@@ -1,6 +1,6 @@
 """A generator that can do one thing: the lightness of the hair is linear in one latent direction.
 
-Its pictures are gray, but for the crown and the temples of the alignment.
+Its images are gray, but for the crown and the temples of the alignment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read a .kra file without Krita: the merged picture and every layer's own pixels.
+"""Read a .kra file without Krita: the merged image and every layer's own pixels.
 
 A .kra is a zip. Paint layers are stored as 64 x 64 tiles; a tile's bytes are ordered plane by
 plane and packed with LZF.

@@ -23,8 +23,8 @@ from inpaint_client.events import (
     Progress,
 )
 from inpaint_client.geometry import Frame
+from inpaint_client.images import Picture
 from inpaint_client.info import DaemonInfo, Direction, Model
-from inpaint_client.pictures import Picture
 from inpaint_client.pixels import crop
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import EditJob, FillJob, FrameMode, Job, SmoothFill

@@ -1,4 +1,4 @@
-"""Trainings of a few steps on small random pictures, and what tests ask about their folders."""
+"""Trainings of a few steps on small random images, and what tests ask about their folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from safetensors import safe_open
@@ -35,11 +35,11 @@ def rand(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def pictures(count: int = 24, R: int = 32) -> PictureSet:
+def images(count: int = 24, R: int = 32) -> ImageSet:
     """Random pixels."""
     rng = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (count, 3, R, R), generator=rng, dtype=torch.uint8)
-    return PictureSet(tuple(f"{i}.png" for i in range(count)), pixels)
+    return ImageSet(tuple(f"{i}.png" for i in range(count)), pixels)
 
 
 def same_tensors(a: Path, b: Path) -> bool:

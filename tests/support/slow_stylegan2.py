@@ -34,7 +34,7 @@ def nvidia_map(t: Tensors, z: Tensor | None, c: Tensor | None, lr_multiplier: fl
 def nvidia_synthesize(
     t: Tensors, ws: Tensor, resolution: int, noise: bool = True, clamp: float | None = None
 ) -> Tensor:
-    """ws [num_ws, w_dim] -> picture [3, R, R]."""
+    """ws [num_ws, w_dim] -> image [3, R, R]."""
     x, image, index = t["synthesis.b4.const"].double(), None, 0
     r = 4
     while r <= resolution:
@@ -92,7 +92,7 @@ def rosinality_map(t: Tensors, z: Tensor) -> Tensor:
 
 
 def rosinality_synthesize(t: Tensors, ws: Tensor, resolution: int) -> Tensor:
-    """ws [num_ws, style_dim] -> picture [3, R, R], with the stored noises."""
+    """ws [num_ws, style_dim] -> image [3, R, R], with the stored noises."""
     x = _rosinality_layer(t, "conv1", t["input.input"][0].double(), ws[0], 0)
     image = _rosinality_to_rgb(t, "to_rgb1", x, ws[1])
     for k in range(resolution.bit_length() - 3):

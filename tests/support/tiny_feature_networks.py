@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class TinyNetwork(nn.Module):
-    """Pictures -> maps at 1/4, 1/8, ... of their size, by strided depthwise convolutions."""
+    """Images -> maps at 1/4, 1/8, ... of their size, by strided depthwise convolutions."""
 
     def __init__(self, channels: Sequence[int] = (4, 6, 8, 8)) -> None:
         super().__init__()

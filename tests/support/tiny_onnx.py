@@ -15,8 +15,8 @@ SIDE, CELL, CHANNELS = 112, 14, 16
 def tiny_recognition(path: Path, seed: int = 0) -> Path:
     """Write a network with the calls of face recognition; returns `path`.
 
-    Pictures [1, 3, 112, 112] to [1, 1024]: 16 random patterns, compared with each of 8 x 8 cells.
-    The patterns sum to zero, so that the light of a picture does not count.
+    Images [1, 3, 112, 112] to [1, 1024]: 16 random patterns, compared with each of 8 x 8 cells.
+    The patterns sum to zero, so that the light of an image does not count.
     """
     weight = np.random.default_rng(seed).standard_normal((CHANNELS, 3, CELL, CELL))
     weight -= weight.mean(axis=(2, 3), keepdims=True)
@@ -24,14 +24,12 @@ def tiny_recognition(path: Path, seed: int = 0) -> Path:
     graph = _message(
         (
             1,
-            _node(
-                "Conv", ["picture", "weight"], "maps", kernel_shape=[CELL] * 2, strides=[CELL] * 2
-            ),
+            _node("Conv", ["image", "weight"], "maps", kernel_shape=[CELL] * 2, strides=[CELL] * 2),
         ),
         (1, _node("Flatten", ["maps"], "embedding")),
         (2, b"tiny"),
         (5, _tensor("weight", weight.astype("<f4"))),
-        (11, _value("picture", (1, 3, SIDE, SIDE))),
+        (11, _value("image", (1, 3, SIDE, SIDE))),
         (12, _value("embedding", (1, CHANNELS * cells**2))),
     )
     operators = _message((2, 13))  # the version of their set

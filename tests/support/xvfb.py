@@ -1,4 +1,4 @@
-"""A screen of our own for hosts with windows, and pictures of it."""
+"""A screen of our own for hosts with windows, and images of it."""
 
 from __future__ import annotations
 

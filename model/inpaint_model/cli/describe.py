@@ -62,7 +62,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Description:
         "format": source.format,
         "kind": "generator",
         "sha256": source.sha256,
-        "pictures": f"{config.resolution} px, RGB",
+        "images": f"{config.resolution} px, RGB",
         "labels": f"{config.c_dim} classes" if config.c_dim else "none",
         "clamps": _clamps(checkpoint),
         "precision": source.precision,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model.cli import picture_options
+from inpaint_model.cli import image_options
 from inpaint_model.data import devices
 from inpaint_model.training.ranges import real, whole
 
@@ -23,12 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         nargs="?",
         help="a bundle's folder or a bundled model's name; one of a generator is judged by its own "
-        "pictures; without one only the baselines are judged",
+        "images; without one only the baselines are judged",
     )
-    picture_options.add_sources(
-        parser, "--images", "the originals, pictures that the model was not trained on", True
+    image_options.add_sources(
+        parser, "--images", "the originals, images that the model was not trained on", True
     )
-    picture_options.add_replacements(parser, "--images")
+    image_options.add_replacements(parser, "--images")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     parser.add_argument(
         "--metrics-dir",
@@ -56,11 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--samples",
         type=whole(1),
         metavar="N",
-        help="samples of the generator to judge (default: as many as there are pictures)",
+        help="samples of the generator to judge (default: as many as there are images)",
     )
-    parser.add_argument(
-        "--limit", type=whole(1), metavar="N", help="take the first N pictures only"
-    )
+    parser.add_argument("--limit", type=whole(1), metavar="N", help="take the first N images only")
     parser.add_argument(
         "--no-baselines", action="store_true", help="leave out Telea, Navier-Stokes, mean color"
     )
@@ -69,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(),
         default=24,
         metavar="N",
-        help="pictures of each set of which 4 candidates are compared; 0 for none (default 24)",
+        help="images of each set of which 4 candidates are compared; 0 for none (default 24)",
     )
     parser.add_argument(
         "--truncation", type=real(), default=1.0, metavar="PSI", help="(default 1: full variety)"
@@ -103,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if args.samples is not None and args.bundle is None:
         raise ValueError("--samples needs a bundle, whose generator makes them")
 
-    from inpaint_model.data.dataset import load_pictures
+    from inpaint_model.data.dataset import load_images
     from inpaint_model.evaluation import page, report
     from inpaint_model.evaluation.measure import EvaluationContext
     from inpaint_model.evaluation.metrics.feature_networks import load_evaluation_networks
@@ -112,21 +110,21 @@ def run(args: argparse.Namespace) -> int:
     args.device = devices.measuring_device(args.device)
     plan, resolution, about = _subject(args, sets)
     judges = load_evaluation_networks(args.metrics_dir, args.device)
-    pictures = load_pictures(args.images, resolution, replacements=args.replace, limit=args.limit)
-    sources = picture_options.file_names(args.images)
+    images = load_images(args.images, resolution, replacements=args.replace, limit=args.limit)
+    sources = image_options.file_names(args.images)
     if args.replace:
-        sources += f" with copies from {picture_options.file_names([args.replace])}"
-    if len(pictures) < 2:
-        raise ValueError(f"{sources}: this is one picture only; sets of them are compared")
-    context = EvaluationContext(pictures.pixels, judges, args.cache or args.out / "cache")
+        sources += f" with copies from {image_options.file_names([args.replace])}"
+    if len(images) < 2:
+        raise ValueError(f"{sources}: this is one image only; sets of them are compared")
+    context = EvaluationContext(images.pixels, judges, args.cache or args.out / "cache")
     about |= {
-        "pictures": f"{len(pictures)} of {sources} at {resolution} px, sha256 {context.sha256}",
-        "left out": f"{len(pictures.skipped)} unreadable pictures",
+        "images": f"{len(images)} of {sources} at {resolution} px, sha256 {context.sha256}",
+        "left out": f"{len(images.skipped)} unreadable images",
         "judges": ", ".join(network.name for network in judges.inception) or "none",
         "truncation": f"{args.truncation:g}",
     }
     if plan.samples is not None:
-        about["samples"] = f"{plan.count or len(pictures)} of the generator for each mask seed"
+        about["samples"] = f"{plan.count or len(images)} of the generator for each mask seed"
     about |= {f"judge {name}": f"sha256 {digest}" for name, digest in judges.sha256.items()}
     result = evaluate(context, plan, about, args.out)
     text = report.to_text(result)

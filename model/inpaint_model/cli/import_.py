@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument(
-        "--alignment", default="ffhq", help="how its training pictures were framed (default: ffhq)"
+        "--alignment", default="ffhq", help="how its training images were framed (default: ffhq)"
     )
     parser.add_argument("--replace", action="store_true", help="replace an earlier bundle")
 

@@ -29,13 +29,13 @@ COMMANDS = (
     Command("import", "inpaint_model.cli.import_", "make a bundle of a published checkpoint"),
     Command("info", "inpaint_model.cli.info", "say what a bundle or a checkpoint holds"),
     Command("train", "inpaint_model.cli.train", "train a generator, an inpainter or a framer"),
-    Command("sample", "inpaint_model.cli.sample", "draw a grid of a generator's pictures"),
+    Command("sample", "inpaint_model.cli.sample", "draw a grid of a generator's images"),
     Command("directions", "inpaint_model.cli.directions", "find and check a bundle's edits"),
     Command("evaluate", "inpaint_model.cli.evaluate", "measure how good a model's fills are"),
     Command(
         "nearest",
         "inpaint_model.cli.nearest",
-        "show the training pictures closest to a generator's",
+        "show the training images closest to a generator's",
     ),
 )
 FORMER_COMMANDS = {"neighbours": "nearest"}  # names that earlier versions gave them

@@ -1,8 +1,8 @@
 """`inpaint-model nearest`: does a generator copy the people it was trained on?
 
-Samples and training pictures are embedded by a face recognition network. A sample is a near-copy
-if it is as close to a training picture as two pictures of one person are; what that means in this
-network is shown by the training pictures' own closest neighbors (the same person, photographed
+Samples and training images are embedded by a face recognition network. A sample is a near-copy
+if it is as close to a training image as two images of one person are; what that means in this
+network is shown by the training images' own closest neighbors (the same person, photographed
 again) and by their mirror images.
 """
 
@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inpaint_model.cli import picture_options
+from inpaint_model.cli import image_options
 from inpaint_model.training.ranges import SEEDS, whole
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ SHOWN = 12  # pairs on the sheet
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `nearest`."""
     parser.add_argument("source", metavar="BUNDLE_OR_FILE", help="a bundle or a checkpoint")
-    picture_options.add_sources(parser, "--data", "what it was trained on", required=True)
-    picture_options.add_replacements(parser, "--data")
+    image_options.add_sources(parser, "--data", "what it was trained on", required=True)
+    image_options.add_replacements(parser, "--data")
     parser.add_argument(
         "--identity", type=Path, required=True, metavar="ONNX", help="face recognition network"
     )
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=whole(0, SEEDS), default=0, help="of the samples (default 0)"
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded images here")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     import torch
 
-    from inpaint_model.data.dataset import load_pictures
+    from inpaint_model.data.dataset import load_images
     from inpaint_model.data.image_grid import contact_sheet
     from inpaint_model.data.image_tensors import from_uint8, to_uint8
     from inpaint_model.directions.identity import load_identity
@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
 
     generator = import_checkpoint(find_source(args.source)).generator
     embed = load_identity(args.identity)
-    pictures = load_pictures(
+    images = load_images(
         args.data, generator.config.resolution, replacements=args.replace, cache=args.cache
     )
-    trained = from_uint8(pictures.pixels.permute(0, 2, 3, 1))
-    people = _embedded(embed, trained, "training pictures")
+    trained = from_uint8(images.pixels.permute(0, 2, 3, 1))
+    people = _embedded(embed, trained, "training images")
     samples = _samples(generator, args.samples, args.seed)
     drawn = _embedded(embed, samples, "samples")
 
@@ -76,19 +76,19 @@ def run(args: argparse.Namespace) -> int:
     report = {
         "samples": args.samples,
         "closest": _quantiles(closest),
-        "closest_among_training_pictures": _quantiles(among.max(dim=1).values),
-        "same_picture_mirrored": _quantiles(
+        "closest_among_training_images": _quantiles(among.max(dim=1).values),
+        "same_image_mirrored": _quantiles(
             (_embedded(embed, trained[:100].flip(3), "mirrored") * people[:100]).sum(dim=1)
         ),
         "pairs": [
-            [int(i), pictures.names[int(index[i])], round(float(closest[i]), 3)]
+            [int(i), images.names[int(index[i])], round(float(closest[i]), 3)]
             for i in order[:SHOWN]
         ],
     }
     (args.out / "nearest.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
-    for name in ("closest", "closest_among_training_pictures", "same_picture_mirrored"):
+    for name in ("closest", "closest_among_training_images", "same_image_mirrored"):
         print(f"{name.replace('_', ' '):34} {report[name]}")
-    print(f"the closest pairs, sample and training picture: {args.out / 'nearest.png'}")
+    print(f"the closest pairs, sample and training image: {args.out / 'nearest.png'}")
     return 0
 
 
@@ -101,7 +101,7 @@ def _embedded(embed: Embed, images: Tensor, what: str) -> Tensor:
 
 
 def _samples(generator: Generator, count: int, seed: int) -> Tensor:
-    """Return the generator's pictures without truncation, [count, 3, R, R]."""
+    """Return the generator's images without truncation, [count, 3, R, R]."""
     import torch
 
     rng = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""`inpaint-model sample`: a grid of a generator's pictures."""
+"""`inpaint-model sample`: a grid of a generator's images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inpaint_model.document.arrays import ImageU8
     from inpaint_model.networks.generator import Generator
 
-MAX_PICTURES = 4096
+MAX_IMAGES = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="GRID.png", help="file to write")
     parser.add_argument(
-        "--seed", type=whole(0, SEEDS), default=0, help="seed of the first picture (default 0)"
+        "--seed", type=whole(0, SEEDS), default=0, help="seed of the first image (default 0)"
     )
     parser.add_argument("--rows", type=whole(1, 100), default=3, help="(default 3)")
     parser.add_argument("--cols", type=whole(1, 100), default=6, help="(default 6)")
@@ -34,21 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=real(),
         default=0.8,
         metavar="PSI",
-        help="1 = full variety, 0 = the mean picture (default 0.8)",
+        help="1 = full variety, 0 = the mean image (default 0.8)",
     )
     parser.add_argument(
         "--label",
         type=whole(),
         metavar="CLASS",
-        help="class of all pictures, where the generator has classes (default: each in turn)",
+        help="class of all images, where the generator has classes (default: each in turn)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     out: Path = args.out
-    if args.rows < 1 or args.cols < 1 or args.rows * args.cols > MAX_PICTURES:
-        raise ValueError(f"--rows times --cols must lie between 1 and {MAX_PICTURES}")
+    if args.rows < 1 or args.cols < 1 or args.rows * args.cols > MAX_IMAGES:
+        raise ValueError(f"--rows times --cols must lie between 1 and {MAX_IMAGES}")
     if not out.absolute().parent.is_dir():
         raise ValueError(f"{out.parent} is not a folder; make it first")
     if out.is_dir():
@@ -64,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
     for note in checkpoint.source.notes:
         print(f"note: {note}", file=sys.stderr)
     seeds = seed_sequence(args.seed, args.rows * args.cols)
-    pictures = _draw(checkpoint.generator, seeds, args.truncation, args.label)
+    images = _draw(checkpoint.generator, seeds, args.truncation, args.label)
     temporary = out.with_name(out.name + ".writing")
-    contact_sheet(np.stack(pictures), args.cols).save(temporary, format="PNG")
+    contact_sheet(np.stack(images), args.cols).save(temporary, format="PNG")
     temporary.replace(out)
     return 0
 
@@ -84,12 +84,12 @@ def _draw(
     config = generator.config
     if label is not None and not 0 <= label < config.c_dim:
         raise ValueError(f"--label {label}: this generator has {config.c_dim or 'no'} classes")
-    pictures = []
+    images = []
     with torch.inference_mode():
-        for seed in tqdm(seeds, unit="picture", disable=None):  # None: only on a terminal
+        for seed in tqdm(seeds, unit="image", disable=None):  # None: only on a terminal
             c = None
             if config.c_dim:
                 c = torch.eye(config.c_dim)[None, seed % config.c_dim if label is None else label]
             z = latent_of_seed(seed, config.z_dim)[None]
-            pictures.append(to_uint8(generator(z, c, truncation_psi))[0])
-    return pictures
+            images.append(to_uint8(generator(z, c, truncation_psi))[0])
+    return images

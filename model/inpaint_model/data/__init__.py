@@ -1,1 +1,1 @@
-"""What networks are fed: pictures, holes, random draws, and the devices they are fed on."""
+"""What networks are fed: images, holes, random draws, and the devices they are fed on."""

@@ -1,6 +1,6 @@
-"""Pictures for training and evaluation: folders and zips become one uint8 tensor in memory.
+"""Images for training and evaluation: folders and zips become one uint8 tensor in memory.
 
-Decoding happens once. 2,395 pictures take 118 MB at 128 px, 471 MB at 256 px.
+Decoding happens once. 2,395 images take 118 MB at 128 px, 471 MB at 256 px.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from tqdm import tqdm
 
 from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.data.devices import free_memory
-from inpaint_model.data.picture_files import PictureFiles, Source, open_pictures
+from inpaint_model.data.image_files import ImageFiles, Source, open_images
 from inpaint_model.data.transfer import upload
 
 log = logging.getLogger(__name__)
 
-_UNREADABLE = (  # what damaged pictures raise, and entries of zips that are damaged or encrypted
+_UNREADABLE = (  # what damaged images raise, and entries of zips that are damaged or encrypted
     OSError, SyntaxError, ValueError, EOFError, RuntimeError, NotImplementedError, struct.error,
     zipfile.BadZipFile, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class PictureSet:
-    """Square RGB pictures of one size, in the order of their names."""
+class ImageSet:
+    """Square RGB images of one size, in the order of their names."""
 
     names: tuple[str, ...]  # paths inside the folders and zips, the prefix included; all differ
     pixels: Tensor  # uint8 [N, 3, R, R]
@@ -59,14 +59,14 @@ class PictureSet:
         """R, the side in pixels."""
         return int(self.pixels.shape[2])
 
-    def on(self, device: torch.device) -> PictureSet:
-        """Return the same pictures, in a GPU's memory if they take at most half of what is free."""
+    def on(self, device: torch.device) -> ImageSet:
+        """Return the same images, in a GPU's memory if they take at most half of what is free."""
         if self.pixels.nbytes > free_memory(device) / 2:
             return self
         return replace(self, pixels=self.pixels.to(device))
 
     def labels(self, indices: Tensor) -> Tensor:
-        """Return the classes of pictures `indices` [B] as float32 [B, class_count], one-hot."""
+        """Return the classes of images `indices` [B] as float32 [B, class_count], one-hot."""
         if self.classes is None:
             return torch.zeros(len(indices), 0)
         return F.one_hot(self.classes[indices], self.class_count).float()
@@ -77,7 +77,7 @@ class PictureSet:
         mirrored: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> Tensor:
-        """Return pictures `indices` [B] in -1..1, [B, 3, R, R]; flipped where `mirrored` [B]."""
+        """Return images `indices` [B] in -1..1, [B, 3, R, R]; flipped where `mirrored` [B]."""
         pixels = upload(self.pixels[upload(indices, self.pixels.device)], device)
         if mirrored is not None:
             flip = upload(mirrored, device)[:, None, None, None]
@@ -85,7 +85,7 @@ class PictureSet:
         return pixels.float() / 127.5 - 1
 
 
-def load_pictures(
+def load_images(
     sources: Source | Sequence[Source],
     resolution: int,
     *,
@@ -94,26 +94,26 @@ def load_pictures(
     spread: bool = False,
     cache: str | Path | None = None,
     progress: bool = True,
-) -> PictureSet:
-    """Read all pictures of `sources`, center-cropped to squares and resized to `resolution`.
+) -> ImageSet:
+    """Read all images of `sources`, center-cropped to squares and resized to `resolution`.
 
     A source is a folder or a zip, optionally with `:prefix` of a folder inside (`faces.zip:train`).
-    Several become one set in the order of names, whichever source a picture is in; no two sources
-    may hold the same name. Pictures of `replacements` take the place of those with the same names.
+    Several become one set in the order of names, whichever source an image is in; no two sources
+    may hold the same name. Images of `replacements` take the place of those with the same names.
 
     Any format that Pillow reads will do; transparency is dropped, gray becomes RGB. Files that
-    cannot be read are named in the log and in `skipped`. With `limit` only the first pictures in
+    cannot be read are named in the log and in `skipped`. With `limit` only the first images in
     the order of names are taken, or with `spread` as many in equal distances over all names: sets
-    are often sorted by source. `cache` is a folder for the decoded pictures.
+    are often sorted by source. `cache` is a folder for the decoded images.
 
     ValueError if a source holds nothing to read, if two hold the same name, if no replacement has
-    the name of a picture, or for a resolution or limit that is not a positive number.
+    the name of an image, or for a resolution or limit that is not a positive number.
     """
     if resolution < 1:
         raise ValueError(f"the resolution is {resolution}; it must be a positive number of pixels")
     if limit is not None and limit < 1:
-        raise ValueError(f"the limit is {limit}; it must be a positive number of pictures")
-    with open_pictures(sources, replacements) as files:
+        raise ValueError(f"the limit is {limit}; it must be a positive number of images")
+    with open_images(sources, replacements) as files:
         names = files.names()
         if spread and limit is not None and limit < len(names):
             names = [names[k * len(names) // limit] for k in range(limit)]
@@ -121,16 +121,16 @@ def load_pictures(
         if cache is None:
             return _decode(files, names, resolution, progress)
         key = hashlib.sha256(files.fingerprint(names).encode()).hexdigest()[:16]
-        path = Path(cache) / f"pictures-{resolution}-{key}.safetensors"
+        path = Path(cache) / f"images-{resolution}-{key}.safetensors"
         if path.exists():
             return _read_cache(path)
-        pictures = _decode(files, names, resolution, progress)
-    _write_cache(path, pictures)
-    return pictures
+        images = _decode(files, names, resolution, progress)
+    _write_cache(path, images)
+    return images
 
 
 def square(image: Image.Image, resolution: int) -> Image.Image:
-    """Return the largest centered square of a picture, in RGB, at `resolution` (Lanczos)."""
+    """Return the largest centered square of an image, in RGB, at `resolution` (Lanczos)."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip to 8
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
@@ -144,13 +144,11 @@ def square(image: Image.Image, resolution: int) -> Image.Image:
     crop = image.crop((left, top, left + side, top + side))
     if side == resolution:
         return crop
-    # A whole-number box reduction first where the picture is much larger: as sharp, far cheaper.
+    # A whole-number box reduction first where the image is much larger: as sharp, far cheaper.
     return crop.resize((resolution,) * 2, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _decode(
-    files: PictureFiles, names: Sequence[str], resolution: int, progress: bool
-) -> PictureSet:
+def _decode(files: ImageFiles, names: Sequence[str], resolution: int, progress: bool) -> ImageSet:
     pixels = np.empty((len(names), resolution, resolution, 3), np.uint8)
 
     def decode(index: int) -> tuple[bool, bool]:
@@ -167,7 +165,7 @@ def _decode(
         outcomes = list(
             tqdm(
                 pool.map(decode, range(len(names))),
-                "reading pictures",
+                "reading images",
                 len(names),
                 disable=None if progress else True,
             )
@@ -176,14 +174,14 @@ def _decode(
     skipped = tuple(name for name, read in zip(names, readable, strict=True) if not read)
     if not readable.any():
         raise ValueError(
-            f"none of the {len(names)} pictures could be read, not even {names[0]}; "
+            f"none of the {len(names)} images could be read, not even {names[0]}; "
             "give whole files in a format that Pillow reads"
         )
     if skipped:
-        log.warning("%d of %d pictures could not be read", len(skipped), len(names))
+        log.warning("%d of %d images could not be read", len(skipped), len(names))
         pixels = pixels[readable]
     kept = tuple(name for name, read in zip(names, readable, strict=True) if read)
-    return PictureSet(
+    return ImageSet(
         kept,
         torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(),
         skipped,
@@ -192,23 +190,23 @@ def _decode(
     )
 
 
-def _read_cache(path: Path) -> PictureSet:
+def _read_cache(path: Path) -> ImageSet:
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["about"])
         pixels = file.get_tensor("pixels")
     counts = about["enlarged"], about["replaced"]
-    return PictureSet(tuple(about["names"]), pixels, tuple(about["skipped"]), *counts)
+    return ImageSet(tuple(about["names"]), pixels, tuple(about["skipped"]), *counts)
 
 
-def _write_cache(path: Path, pictures: PictureSet) -> None:
+def _write_cache(path: Path, images: ImageSet) -> None:
     """All or nothing, so that an interrupted run leaves no half file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {
-        "names": pictures.names,
-        "skipped": pictures.skipped,
-        "enlarged": pictures.enlarged,
-        "replaced": pictures.replaced,
+        "names": images.names,
+        "skipped": images.skipped,
+        "enlarged": images.enlarged,
+        "replaced": images.replaced,
     }
     part = path.with_suffix(f".{os.getpid()}.part")
-    write_tensors({"pixels": pictures.pixels}, part, {"about": json.dumps(about)})
+    write_tensors({"pixels": images.pixels}, part, {"about": json.dumps(about)})
     part.replace(path)

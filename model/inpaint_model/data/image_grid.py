@@ -1,4 +1,4 @@
-"""Contact sheets of pictures."""
+"""Contact sheets of images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inpaint_model.document.arrays import ImageU8
 
 
 def contact_sheet(images: ImageU8, columns: int, gap: int = 2) -> Image.Image:
-    """Arrange pictures uint8 [N, H, W, 3] row by row, on white."""
+    """Arrange images uint8 [N, H, W, 3] row by row, on white."""
     N, H, W, _ = images.shape
     rows = -(-N // columns)
     sheet = np.full((rows * (H + gap) - gap, columns * (W + gap) - gap, 3), 255, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Pictures as uint8 arrays and as float tensors of -1..1."""
+"""Images as uint8 arrays and as float tensors of -1..1."""
 
 from __future__ import annotations
 

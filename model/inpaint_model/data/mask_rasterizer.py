@@ -1,4 +1,4 @@
-"""Convex shapes to binary masks, many pictures at once, on any device.
+"""Convex shapes to binary masks, many images at once, on any device.
 
 A convex shape covers one run of pixels in each row. So a shape is drawn by writing +1 where its run
 begins and -1 behind its end, and a running sum along the rows then counts the shapes over each

@@ -4,8 +4,8 @@ The convention of the whole project: **1 is hole, 0 is known**. Masks are float3
 Everything random comes from the `torch.Generator` that is passed in, and all of it happens on the
 processor: the same generator gives the same masks everywhere.
 
-All sizes are relative to the picture. A stroke that is 30 px wide at 256 px is 15 px wide at 128 px
-and 60 px at 512 px, so the share of the picture in the hole does not depend on the resolution.
+All sizes are relative to the image. A stroke that is 30 px wide at 256 px is 15 px wide at 128 px
+and 60 px at 512 px, so the share of the image in the hole does not depend on the resolution.
 (CoModGAN keeps its widths in pixels, which makes holes at 512 px smaller; `frame_px=512` repeats
 that.)
 """
@@ -123,7 +123,7 @@ def brush(count: int, generator: Generator) -> Shapes:
 
 
 def box(count: int, generator: Generator) -> Shapes:
-    """Draw one rectangle that lies inside, with sides of 10 to 80 % of the picture's."""
+    """Draw one rectangle that lies inside, with sides of 10 to 80 % of the image's."""
     size = 0.1 + 0.7 * _uniform((2, count), generator)
     corner = _uniform((2, count), generator) * (1 - size)
     far = corner + size
@@ -147,7 +147,7 @@ def border(count: int, generator: Generator) -> Shapes:
 
 
 def half(count: int, generator: Generator) -> Shapes:
-    """Draw one side of the picture: left, right, upper or lower half."""
+    """Draw one side of the image: left, right, upper or lower half."""
     side = torch.randint(4, (count,), generator=generator)
     left, top = 0.5 * (side == 1), 0.5 * (side == 3)
     right, bottom = 1 - 0.5 * (side == 0), 1 - 0.5 * (side == 2)
@@ -155,7 +155,7 @@ def half(count: int, generator: Generator) -> Shapes:
 
 
 def whole(count: int, generator: Generator) -> Shapes:
-    """Make everything hole: the model then paints a new picture. Uses no randomness."""
+    """Make everything hole: the model then paints a new image. Uses no randomness."""
     zero, one = torch.zeros(count), torch.ones(count)
     return boxes(zero, zero, one, one, torch.arange(count))
 
@@ -221,7 +221,7 @@ def draw_holes(
         if tries > 200 + 200 * count:
             raise ValueError(
                 f"this mask recipe hardly ever makes holes between {low:g} and {high:g} of the "
-                "picture; choose a wider range or another recipe"
+                "image; choose a wider range or another recipe"
             )
         amount = max(missing, 16)
         masks = rasterize(recipe(amount, generator), amount, resolution)
@@ -264,7 +264,7 @@ def training_holes(
 
 
 def hole_ratio(holes: Tensor) -> Tensor:
-    """Return the share of each picture that is hole, float32 [N], of masks [N, 1, R, R]."""
+    """Return the share of each image that is hole, float32 [N], of masks [N, 1, R, R]."""
     return holes.mean(dim=(1, 2, 3))
 
 

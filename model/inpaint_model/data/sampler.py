@@ -1,7 +1,7 @@
-"""Which pictures a training step sees: a function of the seed and of the images seen so far.
+"""Which images a training step sees: a function of the seed and of the images seen so far.
 
 Nothing is remembered between steps, so a resumed run, and any number of processes that share a
-batch, see exactly the pictures that one uninterrupted process would.
+batch, see exactly the images that one uninterrupted process would.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch import Tensor
 
 
 class Sampler:
-    """An endless, weighted, shuffled walk through `count` pictures.
+    """An endless, weighted, shuffled walk through `count` images.
 
-    The walk consists of epochs of `count` draws. In each of them picture i occurs
+    The walk consists of epochs of `count` draws. In each of them image i occurs
     `count * weight[i] / sum(weight)` times, rounded up or down at random; with equal weights,
     exactly once. Epochs are shuffled anew.
     """
@@ -30,16 +30,16 @@ class Sampler:
         """`weights` [count] must not be negative; ValueError otherwise, or if all are 0."""
         weights = torch.ones(count) if weights is None else weights
         if weights.shape != (count,):
-            raise ValueError(f"{tuple(weights.shape)} weights for {count} pictures")
+            raise ValueError(f"{tuple(weights.shape)} weights for {count} images")
         if count == 0 or weights.min() < 0 or weights.sum() == 0:
-            raise ValueError("no picture is left to train on; lower the demands on the pictures")
+            raise ValueError("no image is left to train on; lower the demands on the images")
         self._weights = weights.double() / weights.sum()
         self._count = count
         self._seed = seed
         self._drawn: dict[int, tuple[Tensor, Tensor]] = {}  # the latest epochs
 
     def draw(self, cur_nimg: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Draw the pictures numbered `cur_nimg` to `cur_nimg + batch` of the walk.
+        """Draw the images numbered `cur_nimg` to `cur_nimg + batch` of the walk.
 
         Returns:
             Their indices, int64 [batch], and whether they are to be mirrored, bool [batch].
@@ -55,7 +55,7 @@ class Sampler:
         return torch.cat(indices), torch.cat(mirrored)
 
     def independent(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return the indices (int64 [count]) of pictures drawn one by one, as the weights say."""
+        """Return the indices (int64 [count]) of images drawn one by one, as the weights say."""
         return torch.multinomial(self._weights, count, replacement=True, generator=generator)
 
     def _epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
@@ -89,20 +89,20 @@ def weights_from_csv(
     minimum: float | None = None,
     below: float = 0.0,
 ) -> Tensor:
-    """Read sampling weights for pictures from tables with a `file` column, float32 [N].
+    """Read sampling weights for images from tables with a `file` column, float32 [N].
 
     Of several tables a later one overrides what earlier ones say of the same file.
 
     Args:
         paths: the tables.
-        names: of the N pictures.
+        names: of the N images.
         column: holds the weight itself, or what `minimum` is compared with. A lower bound, written
             as `>=128`, counts as that number.
-        minimum: pictures that reach it weigh 1, the others `below`.
-        below: the weight of pictures that do not reach it.
+        minimum: images that reach it weigh 1, the others `below`.
+        below: the weight of images that do not reach it.
 
     Raises:
-        ValueError: a column or a picture is missing, or a cell is no number.
+        ValueError: a column or an image is missing, or a cell is no number.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     cells = {row["file"]: (path, row[column]) for path in paths for row in _rows(path, column)}
@@ -122,14 +122,14 @@ def weights_from_csv(
 
 
 def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
-    """Read sampling weights for pictures from a table of patterns, float32 [N].
+    """Read sampling weights for images from a table of patterns, float32 [N].
 
-    The table has the columns `file`, a picture's name or a shell pattern (`train/fk_*`; `*` matches
-    slashes too), and `weight`. The last row that matches a picture decides; where none does, the
+    The table has the columns `file`, an image's name or a shell pattern (`train/fk_*`; `*` matches
+    slashes too), and `weight`. The last row that matches an image decides; where none does, the
     weight is 1.
 
     Raises:
-        ValueError: a column is missing, a row matches no picture (a typing error must not pass for
+        ValueError: a column is missing, a row matches no image (a typing error must not pass for
             a weight), or a weight is not a number of 0 or more.
     """
     index = {name: i for i, name in enumerate(names)}
@@ -143,7 +143,7 @@ def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
             matching = [i for name, i in index.items() if matches(name)]
         if not matching:
             raise ValueError(
-                f"{path}: '{pattern}' matches no picture, while {names[0]} is one; correct the row "
+                f"{path}: '{pattern}' matches no image, while {names[0]} is one; correct the row "
                 "or leave it out"
             )
         try:

@@ -16,7 +16,7 @@ from inpaint_model.directions.measurements import Score
 
 @dataclass(frozen=True)
 class Attribute:
-    """A measurable property of a picture."""
+    """A measurable property of an image."""
 
     name: str
     group: str  # for the user interface
@@ -59,16 +59,16 @@ PORTRAIT: tuple[Attribute, ...] = (
               of.tint(at.CORNERS), of.log_tint(at.SIDES), ("background_saturation",)),
     Attribute("background_detail", "background", "a busier background",
               of.fine_detail(at.CORNERS), of.squared_steps(at.SIDES)),
-    Attribute("light_direction", "light", "light from the left of the picture",
+    Attribute("light_direction", "light", "light from the left of the image",
               of.balance(at.LEFT_CHEEK, at.RIGHT_CHEEK),
               of.log_balance(at.LEFT_BROW, at.RIGHT_BROW)),
     Attribute("contrast", "light", "more contrast in the face",
               of.luma_deviation(at.UPPER_FACE), of.luma_span(at.LOWER_FACE)),
-    Attribute("color_temperature", "light", "a warmer picture",
+    Attribute("color_temperature", "light", "a warmer image",
               of.warmth(at.WHOLE), of.bright_red_to_blue,
               ("hair_warmth", "hair_saturation", "skin_warmth", "background_warmth",
                "background_saturation", "saturation")),
-    Attribute("saturation", "light", "a more colorful picture",
+    Attribute("saturation", "light", "a more colorful image",
               of.mean_saturation(at.WHOLE), of.opponent_chroma(at.WHOLE),
               ("hair_saturation", "background_saturation")),
     Attribute("yaw", "pose", "head turned so that the nose points right",

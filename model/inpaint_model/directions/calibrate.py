@@ -1,4 +1,4 @@
-"""The unit of a direction, and the range in which its pictures stay natural."""
+"""The unit of a direction, and the range in which its images stay natural."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def with_range(
     subjects: Sequence[Subject],
     discriminator: SanityCheck | None = None,
 ) -> Direction:
-    """Return the direction with the range in which pictures stay natural.
+    """Return the direction with the range in which images stay natural.
 
     There few values are clipped, codes stay among the samples, and the critic (the discriminator,
-    where there is one) does not think less of pictures than of a sample that is one standard
+    where there is one) does not think less of images than of a sample that is one standard
     deviation worse than the mean.
     """
     step = step_of(direction, vector, len(subjects[0].ws))
@@ -78,10 +78,10 @@ def _furthest(
     series = np.concatenate([[0.0], values])
     clipped, opinions = [], []
     for subject in subjects:
-        pictures = walk(subject, step, series)
-        clipped.append((pictures.abs() > 1).float().mean(dim=(1, 2, 3)).cpu().numpy())
+        images = walk(subject, step, series)
+        clipped.append((images.abs() > 1).float().mean(dim=(1, 2, 3)).cpu().numpy())
         if discriminator is not None:
-            opinions.append(discriminator(pictures).flatten().float().cpu().numpy())
+            opinions.append(discriminator(images).flatten().float().cpu().numpy())
     rise = np.mean(clipped, axis=0)
     natural = rise[1:] - rise[0] <= MAX_CLIPPED
     if opinions:

@@ -1,4 +1,4 @@
-"""The check of one direction: move pictures along it, measure, decide, and say why."""
+"""The check of one direction: move images along it, measure, decide, and say why."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from inpaint_model.directions.subjects import sampled
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.networks.generator import Generator
 
-CALIBRATION = 12  # pictures
+CALIBRATION = 12  # images
 UNCHECKED = (-3.0, 3.0)
 
 

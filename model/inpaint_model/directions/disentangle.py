@@ -1,6 +1,6 @@
 """The smallest move of the codes that changes one measurement, and hardly any other.
 
-Pictures are moved at random, each level of styles by itself, and what that does to every
+Images are moved at random, each level of styles by itself, and what that does to every
 measurement is regressed on the moves. Least squares then find the move for one deviation of one
 measurement and none of the others, and a price on its length keeps it short: that asks least of
 what was measured with noise, and stays among the codes that the generator knows.
@@ -26,7 +26,7 @@ from inpaint_model.networks.style_levels import LEVELS
 AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a small generator
 LENGTH = 0.7  # of random moves along each axis, in standard deviations
 RIDGE = 60.0  # of the regression: as if so many moves had been seen to change nothing
-UNSEEN = 0.03  # deviations: a picture whose measurement never changes more does not show it
+UNSEEN = 0.03  # deviations: an image whose measurement never changes more does not show it
 PRICE = 0.03  # of a move's length, against squared changes; relative to the squared slope
 LEAST = 0.05  # deviations of the own measurement: what changes it less is noise
 LONGEST = 6.0  # standard deviations that a move may be long to be tried
@@ -59,7 +59,7 @@ def axes_of(w: Float64Array, num_ws: int) -> Axes:
 
 @dataclass(frozen=True)
 class Trials:
-    """Moves of one picture, and what they did."""
+    """Moves of one image, and what they did."""
 
     moves: Float64Array  # [K, levels * P]
     # [K, M]: half of what lies between the move and its opposite, in deviations
@@ -67,7 +67,7 @@ class Trials:
     weight: float = 1.0
 
     def shows(self, measurement: int) -> bool:
-        """Return whether the picture's hole shows what is measured."""
+        """Return whether the image's hole shows what is measured."""
         return bool(np.abs(self.changes[:, measurement]).max() > UNSEEN)
 
 
@@ -80,7 +80,7 @@ def try_moves(
     std_devs: Mapping[str, float],
     weight: float = 1.0,
 ) -> Trials:
-    """Move a picture by each of `moves` [K, levels * P] and by its opposite, and measure.
+    """Move an image by each of `moves` [K, levels * P] and by its opposite, and measure.
 
     std_devs: the standard deviations of the scores.
     """
@@ -101,11 +101,11 @@ def random_moves(count: int, axes: Axes, rng: np.random.Generator) -> Float64Arr
 def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
     """Change of every measurement [levels * P, M] by one of each number of a move.
 
-    Ridge regression over the pictures that show the measurement `own`. ValueError if none does.
+    Ridge regression over the images that show the measurement `own`. ValueError if none does.
     """
     shown = [each for each in trials if each.shows(own)]
     if not shown:
-        raise ValueError("no picture shows it")
+        raise ValueError("no image shows it")
     X = np.concatenate([each.weight * each.moves for each in shown])
     Y = np.concatenate([each.weight * each.changes for each in shown])
     found: Float64Array = np.linalg.solve(X.T @ X + RIDGE * np.eye(X.shape[1]), X.T @ Y)
@@ -136,7 +136,7 @@ def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
 
 
 def shortened(move: Float64Array) -> Float64Array:
-    """Return a move no longer than one that can be tried: its pictures are to be faces still."""
+    """Return a move no longer than one that can be tried: its images are to be faces still."""
     shorter: Float64Array = move * min(1.0, LONGEST / float(np.linalg.norm(move)))
     return shorter
 

@@ -1,4 +1,4 @@
-"""What a direction does to pictures.
+"""What a direction does to images.
 
 They are moved step by step, and measured by scores that the direction was not fitted to.
 """
@@ -19,7 +19,7 @@ from inpaint_model.directions.samples import measure
 from inpaint_model.document.arrays import Float64Array
 
 STEPS = 7
-MIN_SPEARMAN = 0.9  # of the judge over the steps, the median of the pictures
+MIN_SPEARMAN = 0.9  # of the judge over the steps, the median of the images
 MIN_EFFECT = 0.25  # of the judge a unit, in its standard deviations
 MAX_LEAK = 0.5  # of any other judge, relative to that
 MIN_RETENTION = 0.5
@@ -30,7 +30,7 @@ Render = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Subject:
-    """A picture to be edited: codes, and what makes pictures of codes."""
+    """An image to be edited: codes, and what makes images of codes."""
 
     ws: Tensor  # [num_ws, w_dim]
     render: Render  # [K, num_ws, w_dim] -> the model's outputs, [K, 3, R, R] in -1..1
@@ -47,7 +47,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Response:
-    """How scores answered on S pictures over V values."""
+    """How scores answered on S images over V values."""
 
     values: Float64Array  # [V], units
     curves: Mapping[str, Float64Array]  # [S, V] each
@@ -64,7 +64,7 @@ class Verdict:
     per_unit: float  # standard deviations of the judge
     leaks: Mapping[str, float]  # change of the others relative to it, each in its own deviations
     retention: float | None
-    seen: int  # pictures whose hole the judge can see
+    seen: int  # images whose hole the judge can see
     reasons: tuple[str, ...]
     identity: float | None = None  # its change is told, not judged: a turned head is no fault
 
@@ -124,14 +124,14 @@ def respond(
     series = np.array([0.0, *values])
     for index, subject in enumerate(subjects):
         outputs = subject.render(moved(subject, step, series))
-        pictures = subject.shown(outputs)
-        for name, row in measure(scores, pictures[1:]).items():
+        images = subject.shown(outputs)
+        for name, row in measure(scores, images[1:]).items():
             rows[name].append(row)
-        clipped.append((pictures[1:].abs() > 1).float().mean(dim=(1, 2, 3)).cpu().numpy())
+        clipped.append((images[1:].abs() > 1).float().mean(dim=(1, 2, 3)).cpu().numpy())
         ends = [0, 1, len(values)]
         kept.extend(_retained(subject, step, series[ends], outputs[ends]))
         if likeness is not None and index < FACES:
-            strange.append(likeness.change(pictures[ends]))
+            strange.append(likeness.change(images[ends]))
     curves = {name: np.stack(row) for name, row in rows.items()}
     retention = float(np.mean(kept)) if kept else None
     identity = float(np.mean(strange)) if strange else None

@@ -1,4 +1,4 @@
-"""Where things lie in a picture of the FFHQ alignment: eyes at 0.47 of the height, mouth at 0.74.
+"""Where things lie in an image of the FFHQ alignment: eyes at 0.47 of the height, mouth at 0.74.
 
 Boxes are (left, top, right, bottom) as shares of the side. Hair, skin and background are
 scored on one region and judged on another that does not overlap it.
@@ -52,14 +52,14 @@ OUTER_CLOTHES: Region = both((0.0, 0.92, 0.14, 1.0))
 INNER_CLOTHES: Region = both((0.14, 0.94, 0.30, 1.0))
 
 
-def crop(pictures: Tensor, box: Box) -> Tensor:
-    """Cut a box of pictures [N, 3, H, W] in -1..1: [N, 3, h, w] in 0..1, h and w at least 1."""
-    H, W = pictures.shape[2:]
+def crop(images: Tensor, box: Box) -> Tensor:
+    """Cut a box of images [N, 3, H, W] in -1..1: [N, 3, h, w] in 0..1, h and w at least 1."""
+    H, W = images.shape[2:]
     left, top = round(box[0] * W), round(box[1] * H)
     right, bottom = max(round(box[2] * W), left + 1), max(round(box[3] * H), top + 1)
-    return pictures[:, :, top:bottom, left:right].clamp(-1, 1).float().add(1).mul(0.5)
+    return images[:, :, top:bottom, left:right].clamp(-1, 1).float().add(1).mul(0.5)
 
 
-def pixels(pictures: Tensor, region: Region) -> Tensor:
-    """Return the pixels of a region of pictures [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
-    return torch.cat([crop(pictures, box).flatten(2) for box in region], dim=2)
+def pixels(images: Tensor, region: Region) -> Tensor:
+    """Return the pixels of a region of images [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
+    return torch.cat([crop(images, box).flatten(2) for box in region], dim=2)

@@ -1,4 +1,4 @@
-"""A page about a bundle's directions: their figures, and grids of generated pictures only."""
+"""A page about a bundle's directions: their figures, and grids of generated images only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from PIL import Image
 from inpaint_model.directions.checking import Checked
 from inpaint_model.directions.effects import UNSEEN, Subject, values_of, walk
 from inpaint_model.directions.measurements import Score
-from inpaint_model.directions.report import file_name, steps_picture
+from inpaint_model.directions.report import file_name, steps_image
 
 BEGIN, END = "<!-- directions: begin -->", "<!-- directions: end -->"
-PICTURES = Path("images/edits")  # beside the page
+IMAGES = Path("images/edits")  # beside the page
 ROWS = 3
 
 
@@ -24,7 +24,7 @@ def write_page(
 ) -> None:
     """Table, grids and reasons, between the two marks of a page (a new page is all of it).
 
-    subjects: made of generated pictures. ValueError if an existing page has no marks.
+    subjects: made of generated images. ValueError if an existing page has no marks.
     """
     old = page.read_text("utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     head, begin, rest = old.partition(BEGIN)
@@ -32,12 +32,12 @@ def write_page(
     if not begin or not end:
         raise ValueError(f"{page} has no lines {BEGIN} and {END} to write between")
     lines = [*_table(checked), ""]
-    (page.parent / PICTURES).mkdir(parents=True, exist_ok=True)
+    (page.parent / IMAGES).mkdir(parents=True, exist_ok=True)
     for one in checked:
         if not one.direction.offered:
             continue
         name = one.direction.name
-        path = PICTURES / f"{file_name(name)}.webp"
+        path = IMAGES / f"{file_name(name)}.webp"
         grid(one, subjects, judges).save(page.parent / path, quality=80, method=6)
         lines += [f"**{name}**: {one.direction.description or name}", "", f"![{name}]({path})", ""]
     lines += [
@@ -50,7 +50,7 @@ def write_page(
 
 @torch.inference_mode()
 def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score]) -> Image.Image:
-    """Seven steps of the first pictures whose hole shows the edit; last, where it shows least."""
+    """Seven steps of the first images whose hole shows the edit; last, where it shows least."""
     values = values_of(one.direction)
     score = judges.get(one.direction.attribute)
     rows = list(range(min(ROWS, len(subjects))))
@@ -63,7 +63,7 @@ def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score])
         if len(seeing) >= ROWS:
             worst = seeing[ROWS - 1 :][gains[seeing[ROWS - 1 :]].argmin()]
             rows = [*seeing[: ROWS - 1].tolist(), int(worst)]
-    return steps_picture(subjects, rows, one.step, values)
+    return steps_image(subjects, rows, one.step, values)
 
 
 def _table(checked: Sequence[Checked]) -> list[str]:

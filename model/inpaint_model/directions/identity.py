@@ -25,7 +25,7 @@ FACE: Box = (0.128, 0.128, 0.872, 0.872)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Embed = Callable[[Tensor], Tensor]
-"""Pictures [N, 3, H, W] in -1..1 of the FFHQ alignment to embeddings [N, K] of length 1."""
+"""Images [N, 3, H, W] in -1..1 of the FFHQ alignment to embeddings [N, K] of length 1."""
 
 
 def load_identity(path: Path) -> Embed:
@@ -33,9 +33,9 @@ def load_identity(path: Path) -> Embed:
     network = load_onnx(path)
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
 
-    def embed(pictures: Tensor) -> Tensor:
+    def embed(images: Tensor) -> Tensor:
         faces = F.interpolate(
-            crop(pictures.cpu(), FACE), (SIDE, SIDE), mode="bilinear", antialias=True
+            crop(images.cpu(), FACE), (SIDE, SIDE), mode="bilinear", antialias=True
         )
         rows = []
         for face in (faces - mean) / std:
@@ -50,24 +50,24 @@ def load_identity(path: Path) -> Embed:
 
 @dataclass(frozen=True)
 class Likeness:
-    """What measures whether two pictures show the same person."""
+    """What measures whether two images show the same person."""
 
     embed: Embed
     strangers: float  # mean cosine of different people
 
-    def change(self, pictures: Tensor) -> float:
-        """Return how far all other pictures [V, 3, H, W] are from the first, on average.
+    def change(self, images: Tensor) -> float:
+        """Return how far all other images [V, 3, H, W] are from the first, on average.
 
         0: the same person; 1: as different as strangers are.
         """
-        first, *others = self.embed(pictures)
+        first, *others = self.embed(images)
         cosine = float(torch.stack(others).mean(dim=0) @ first)
         return (1 - cosine) / max(1 - self.strangers, 1e-6)
 
 
-def likeness(path: Path, pictures: Tensor) -> Likeness:
-    """Make a likeness of a file's network; pictures [N, 3, H, W] are of N different people."""
+def likeness(path: Path, images: Tensor) -> Likeness:
+    """Make a likeness of a file's network; images [N, 3, H, W] are of N different people."""
     embed = load_identity(path)
-    rows = embed(pictures)
+    rows = embed(images)
     apart = ~torch.eye(len(rows), dtype=torch.bool)
     return Likeness(embed, float((rows @ rows.T)[apart].mean()))

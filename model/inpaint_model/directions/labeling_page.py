@@ -76,13 +76,13 @@ def contact_page(
     generator_sha256: str,
     truncation_psi: float,
     seeds: Sequence[int],
-    pictures: Sequence[ImageU8],
+    images: Sequence[ImageU8],
 ) -> str:
     """Return the page for samples uint8 [R, R, 3] of `seeds`."""
     cells = "\n".join(
         f'<button data-seed="{seed}" data-mark="" aria-label="sample {seed}">'
-        f'<img alt="" src="data:image/png;base64,{_png(picture)}"></button>'
-        for seed, picture in zip(seeds, pictures, strict=True)
+        f'<img alt="" src="data:image/png;base64,{_png(image)}"></button>'
+        for seed, image in zip(seeds, images, strict=True)
     )
     about = {
         "format": FORMAT,
@@ -90,7 +90,7 @@ def contact_page(
         "generator_sha256": generator_sha256,
         "truncation_psi": truncation_psi,
     }
-    side = min(max(pictures[0].shape[0], 96), 192)
+    side = min(max(images[0].shape[0], 96), 192)
     script = json.dumps(about).replace("<", "\\u003c")  # a name must not end the script
     return _PAGE.format(name=html.escape(name), side=side, cells=cells, about=script)
 
@@ -124,7 +124,7 @@ def read_marks(path: Path) -> Marks:
         raise ValueError(f"{path} is not a file of marks: {reason}") from None
 
 
-def _png(picture: ImageU8) -> str:
+def _png(image: ImageU8) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
+    Image.fromarray(image).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Measurements of aligned pictures [N, 3, H, W] in -1..1, one number a picture: [N].
+"""Measurements of aligned images [N, 3, H, W] in -1..1, one number an image: [N].
 
 Colors are sRGB in 0..1. No network is involved, so any generator of the alignment can be
 measured, and what is measured can be said in a sentence.
@@ -17,7 +17,7 @@ from inpaint_model.directions.face_regions import Region, crop, pixels
 from inpaint_model.document.color import LUMA_WEIGHTS
 
 Score = Callable[[Tensor], Tensor]
-"""Pictures [N, 3, H, W] in -1..1 to numbers [N]."""
+"""Images [N, 3, H, W] in -1..1 to numbers [N]."""
 DARK = 0.05  # keeps ratios of dark colors finite
 
 
@@ -27,9 +27,9 @@ def luma(colors: Tensor) -> Tensor:
     return red + green + blue
 
 
-def _color(pictures: Tensor, region: Region) -> tuple[Tensor, ...]:
+def _color(images: Tensor, region: Region) -> tuple[Tensor, ...]:
     """Median red, green and blue of a region, [N] each."""
-    return pixels(pictures, region).median(dim=2).values.unbind(1)
+    return pixels(images, region).median(dim=2).values.unbind(1)
 
 
 def mean_luma(region: Region) -> Score:
@@ -85,7 +85,7 @@ def opponent_chroma(region: Region) -> Score:
 
 
 def balance(left: Region, right: Region) -> Score:
-    """Light from the left of the picture: difference of mean lumas over their sum."""
+    """Light from the left of the image: difference of mean lumas over their sum."""
 
     def score(x: Tensor) -> Tensor:
         a, b = mean_luma(left)(x), mean_luma(right)(x)
@@ -115,7 +115,7 @@ def luma_span(region: Region) -> Score:
 
 
 def bright_red_to_blue(x: Tensor) -> Tensor:
-    """Color temperature: log ratio of red to blue over the brighter half of the picture."""
+    """Color temperature: log ratio of red to blue over the brighter half of the image."""
     colors = pixels(x, face_regions.WHOLE)
     values = luma(colors)
     bright = (values >= values.median(dim=1, keepdim=True).values)[:, None]

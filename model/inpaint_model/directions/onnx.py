@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One picture [1, 3, H, W] to the network's first output [1, K]."""
+"""One image [1, 3, H, W] to the network's first output [1, K]."""
 
 
 def load_onnx(path: Path) -> Network:
@@ -35,7 +35,7 @@ def _by_onnxruntime(path: Path) -> Network:
     except Exception as error:  # its exceptions have no common class
         raise ValueError(f"{path} is not an ONNX network: {_first_line(error)}") from error
     name = session.get_inputs()[0].name
-    return lambda picture: np.asarray(session.run(None, {name: picture})[0])
+    return lambda image: np.asarray(session.run(None, {name: image})[0])
 
 
 def _by_opencv(path: Path) -> Network:
@@ -46,8 +46,8 @@ def _by_opencv(path: Path) -> Network:
     except cv2.error as error:
         raise ValueError(f"{path} is not an ONNX network: {_first_line(error)}") from error
 
-    def run(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        network.setInput(picture)
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        network.setInput(image)
         return np.asarray(network.forward(), dtype=np.float32)
 
     return run

@@ -1,4 +1,4 @@
-"""Directions for attributes from what moves of the codes do to pictures that are edited."""
+"""Directions for attributes from what moves of the codes do to images that are edited."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TRUST = 4.0  # weight of a direction that was tried, against a random move
 class Plan:
     """How much is tried."""
 
-    moves: int = 16  # random ones, each with its opposite, on every picture
+    moves: int = 16  # random ones, each with its opposite, on every image
     rounds: int = 2  # of trying what was found, and fitting again
     refine_count: int = 32  # images on which it is tried
     seed: int = 0
@@ -42,14 +42,14 @@ def fit_by_perturbation(
     context: DirectionContext,
     attributes: Sequence[Attribute],
     samples: Samples,
-    pictures: Sequence[Subject],
+    images: Sequence[Subject],
     calibration: Sequence[Subject],
     plan: Plan,
 ) -> Iterator[Found]:
-    """A direction for each attribute that leaves all others alone in `pictures`.
+    """A direction for each attribute that leaves all others alone in `images`.
 
     samples: measured as `measures` says, for the axes of the codes and the scores' deviations.
-    pictures: fills, or samples; what is found is tried on the first ones and corrected by what that
+    images: fills, or samples; what is found is tried on the first ones and corrected by what that
     did. calibration: samples to find unit and range on. One that no move achieves is left out.
     """
     scores = measures(attributes)
@@ -58,7 +58,7 @@ def fit_by_perturbation(
     rng = np.random.default_rng(plan.seed)
     trials = [
         try_moves(each, random_moves(plan.moves, axes, rng), axes, scores, std_devs)
-        for each in tqdm(pictures, "moves", disable=None, leave=False)
+        for each in tqdm(images, "moves", disable=None, leave=False)
     ]
     found = _moves(attributes, trials, list(scores))
     for _ in range(plan.rounds):
@@ -66,20 +66,20 @@ def fit_by_perturbation(
         if len(tried):
             trials += [
                 try_moves(each, tried, axes, scores, std_devs, TRUST)
-                for each in tqdm(pictures[: plan.refine_count], "refine", disable=None, leave=False)
+                for each in tqdm(images[: plan.refine_count], "refine", disable=None, leave=False)
             ]
         found = _moves(attributes, trials, list(scores))
-    how = f"least move in {len(pictures)} pictures, {plan.moves} random moves of each"
+    how = f"least move in {len(images)} images, {plan.moves} random moves of each"
     for attribute in attributes:
         if attribute.name in found:
             yield _finish(context, attribute, found, axes, samples, calibration, how)
 
 
 def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
-    """Return what pictures are measured by: the score of every attribute, and its judge.
+    """Return what images are measured by: the score of every attribute, and its judge.
 
     A judge never decides on what a direction does to its own attribute, only on what others do
-    to it: their check, on other pictures, is by the same judge.
+    to it: their check, on other images, is by the same judge.
     """
     scores = {a.name: a.score for a in attributes}
     return scores | {judged(a.name): a.judge for a in attributes}

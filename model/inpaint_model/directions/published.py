@@ -44,7 +44,7 @@ def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
     for name, values in arrays.items():
         if name in CODES:
             raise ValueError(
-                f"{path} holds a projected code ({name!r}), which is a picture, not a direction"
+                f"{path} holds a projected code ({name!r}), which is an image, not a direction"
             )
         found.append(Published(name, _vector(path, values, num_ws, w_dim)))
     if not found:

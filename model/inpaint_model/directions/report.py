@@ -1,4 +1,4 @@
-"""What a check found: one JSON object, and a picture of the steps for each direction."""
+"""What a check found: one JSON object, and an image of the steps for each direction."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ROWS = 6
 
 
 def entry(direction: Direction, response: Response, verdict: Verdict | None) -> dict[str, Any]:
-    """Return the figures of one direction. Curves are means over the pictures."""
+    """Return the figures of one direction. Curves are means over the images."""
     return {
         "name": direction.name,
         "attribute": direction.attribute,
         "offered": direction.offered,
         "reasons": list(verdict.reasons) if verdict else ["no score exists for it"],
-        "pictures": len(next(iter(response.curves.values()))),
-        "pictures_seen": verdict.seen if verdict else None,
+        "images": len(next(iter(response.curves.values()))),
+        "images_seen": verdict.seen if verdict else None,
         "spearman": verdict.spearman if verdict else None,
         "per_unit": verdict.per_unit if verdict else None,
         "changes_of_others": dict(verdict.leaks) if verdict else None,
@@ -41,7 +41,7 @@ def entry(direction: Direction, response: Response, verdict: Verdict | None) -> 
 
 
 def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
-    """Which pictures to show: the first ones, and last the one that follows the edit least."""
+    """Which images to show: the first ones, and last the one that follows the edit least."""
     curves: Mapping[str, Float64Array] = response.curves
     total = len(next(iter(curves.values())))
     shown = list(range(min(count, total)))
@@ -52,17 +52,17 @@ def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
 
 
 @torch.inference_mode()
-def steps_picture(
+def steps_image(
     subjects: Sequence[Subject], rows: Sequence[int], step: Tensor, values: Float64Array
 ) -> Image.Image:
-    """One row a picture, one column a step; first the erased picture where there is a hole."""
-    pictures = []
+    """One row an image, one column a step; first the erased image where there is a hole."""
+    images = []
     for row in rows:
         subject = subjects[row]
         if subject.known is not None and subject.hole is not None:
-            pictures.append(to_uint8(subject.known * (1 - subject.hole)))
-        pictures.append(to_uint8(walk(subject, step, values)))
-    strip = np.concatenate(pictures)
+            images.append(to_uint8(subject.known * (1 - subject.hole)))
+        images.append(to_uint8(walk(subject, step, values)))
+    strip = np.concatenate(images)
     return contact_sheet(strip, len(strip) // len(rows))
 
 

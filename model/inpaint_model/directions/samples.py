@@ -1,4 +1,4 @@
-"""A generator's samples: their codes, and what scores say of their pictures."""
+"""A generator's samples: their codes, and what scores say of their images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from inpaint_model.networks.precision import DTYPES
 
 @dataclass(frozen=True)
 class Samples:
-    """N codes and the scores of their pictures."""
+    """N codes and the scores of their images."""
 
     w: Float64Array  # [N, w_dim]
     scores: Mapping[str, Float64Array]  # [N] each
@@ -44,15 +44,15 @@ def codes(
 
 
 @torch.inference_mode()
-def pictures(generator: Generator, w: Tensor, batch: int, title: str = "") -> Iterator[Tensor]:
-    """Pictures [B, 3, R, R] in -1..1 of codes [N, w_dim], batch by batch, with a bar."""
+def images(generator: Generator, w: Tensor, batch: int, title: str = "") -> Iterator[Tensor]:
+    """Images [B, 3, R, R] in -1..1 of codes [N, w_dim], batch by batch, with a bar."""
     ws = w[:, None].expand(-1, generator.config.num_ws, -1)
     for part in tqdm(ws.split(batch), title, disable=None if title else True, leave=False):
         yield generator.synthesis(part, "const", None, fast(part.device)).float()
 
 
 def fast(device: torch.device) -> torch.dtype:
-    """Return the precision in which a device makes pictures fast and good enough to measure."""
+    """Return the precision in which a device makes images fast and good enough to measure."""
     return DTYPES[best_dtype(device)]
 
 
@@ -65,20 +65,20 @@ def draw(
     truncation_psi: float = 1.0,
     batch: int = 16,
 ) -> Samples:
-    """Sample, look, and keep codes and scores; no picture is kept."""
+    """Sample, look, and keep codes and scores; no image is kept."""
     w = codes(generator, count, seed, truncation_psi)
-    parts = [measure(scores, part) for part in pictures(generator, w, batch, "samples")]
+    parts = [measure(scores, part) for part in images(generator, w, batch, "samples")]
     values = {name: np.concatenate([part[name] for part in parts]) for name in scores}
     return Samples(w.cpu().double().numpy(), values)
 
 
 @torch.inference_mode()
-def measure(scores: Mapping[str, Score], pictures: Tensor) -> dict[str, Float64Array]:
-    """Every score of pictures [N, 3, H, W]: [N] each. ValueError for one that is not finite."""
+def measure(scores: Mapping[str, Score], images: Tensor) -> dict[str, Float64Array]:
+    """Every score of images [N, 3, H, W]: [N] each. ValueError for one that is not finite."""
     values = {}
     for name, score in scores.items():
-        value = score(pictures).cpu().double().numpy()
-        if value.shape != (len(pictures),) or not np.isfinite(value).all():
-            raise ValueError(f"the score {name!r} does not give one finite number a picture")
+        value = score(images).cpu().double().numpy()
+        if value.shape != (len(images),) or not np.isfinite(value).all():
+            raise ValueError(f"the score {name!r} does not give one finite number an image")
         values[name] = value
     return values

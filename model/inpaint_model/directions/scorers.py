@@ -29,14 +29,14 @@ def load_scorer(argument: str, device: torch.device | str = "cpu") -> tuple[str,
     if Path(path).suffix.lower() == ".onnx":
         return name, _onnx(Path(path), int(index))
     network = load_torchscript(Path(path), device)
-    return name, lambda pictures: _output(network(pictures.float()), int(index), path)
+    return name, lambda images: _output(network(images.float()), int(index), path)
 
 
 def _onnx(path: Path, index: int) -> Score:
     network = load_onnx(path)
 
-    def score(pictures: Tensor) -> Tensor:
-        rows = [network(one[None].float().cpu().numpy()) for one in pictures]
+    def score(images: Tensor) -> Tensor:
+        rows = [network(one[None].float().cpu().numpy()) for one in images]
         return _output(torch.as_tensor(np.concatenate(rows)), index, str(path))
 
     return score
@@ -44,7 +44,7 @@ def _onnx(path: Path, index: int) -> Score:
 
 def _output(values: object, index: int, path: str) -> Tensor:
     if not isinstance(values, Tensor) or values.ndim not in (1, 2):
-        raise ValueError(f"{path} does not give [N] or [N, K] for pictures [N, 3, H, W]")
+        raise ValueError(f"{path} does not give [N] or [N, K] for images [N, 3, H, W]")
     if values.ndim == 1 and index == 0:
         return values
     if values.ndim == 1 or index >= values.shape[1]:

@@ -1,4 +1,4 @@
-"""Pictures to try directions on: a generator's samples, or fills of photographs."""
+"""Images to try directions on: a generator's samples, or fills of photographs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inpaint_model.networks.generator import Generator
 def sampled(
     generator: Generator, count: int, seed: int = 0, truncation_psi: float = 0.8
 ) -> list[Subject]:
-    """Samples of the seeds from `seed` on; the whole picture changes."""
+    """Samples of the seeds from `seed` on; the whole image changes."""
 
     def render(ws: Tensor) -> Tensor:
         images: Tensor = generator.synthesis(ws, "const", None, fast(ws.device))
@@ -31,21 +31,19 @@ def sampled(
 
 
 def filled(
-    inpainter: Inpainter, pictures: Sequence[ImageU8], holes: Sequence[MaskU8], seed: int = 0
+    inpainter: Inpainter, images: Sequence[ImageU8], holes: Sequence[MaskU8], seed: int = 0
 ) -> list[Subject]:
-    """Fills of pictures [R, R, 3] in holes [R, R]; known pixels stay what they are."""
+    """Fills of images [R, R, 3] in holes [R, R]; known pixels stay what they are."""
     return [
-        _fill(inpainter, picture, hole, own)
-        for picture, hole, own in zip(
-            pictures, holes, seed_sequence(seed, len(pictures)), strict=True
-        )
+        _fill(inpainter, image, hole, own)
+        for image, hole, own in zip(images, holes, seed_sequence(seed, len(images)), strict=True)
     ]
 
 
-def _fill(inpainter: Inpainter, picture: ImageU8, hole: MaskU8, seed: int) -> Subject:
-    encoding = inpainter.encode(picture, hole)
+def _fill(inpainter: Inpainter, image: ImageU8, hole: MaskU8, seed: int) -> Subject:
+    encoding = inpainter.encode(image, hole)
     ws = torch.from_numpy(inpainter.sample(encoding, [seed], 0.8)[0])
-    known = from_uint8(picture[None])
+    known = from_uint8(image[None])
     mask = torch.from_numpy(hole > 0).float()[None, None]
 
     def render(ws: Tensor) -> Tensor:
@@ -59,21 +57,21 @@ def _fill(inpainter: Inpainter, picture: ImageU8, hole: MaskU8, seed: int) -> Su
     return Subject(ws, render, bare if has_skip else None, mask, known)
 
 
-def photographs(inpainter: Inpainter, pictures: Sequence[ImageU8], seed: int = 0) -> list[Subject]:
-    """Fills of pictures [R, R, 3] in the hair and in half of the face by turns."""
+def photographs(inpainter: Inpainter, images: Sequence[ImageU8], seed: int = 0) -> list[Subject]:
+    """Fills of images [R, R, 3] in the hair and in half of the face by turns."""
     R = inpainter.resolution
-    holes = [hair_hole(R) if k % 2 else half_hole(R, k // 2) for k in range(len(pictures))]
-    return filled(inpainter, pictures, holes, seed)
+    holes = [hair_hole(R) if k % 2 else half_hole(R, k // 2) for k in range(len(images))]
+    return filled(inpainter, images, holes, seed)
 
 
 @torch.inference_mode()
 def imagined(
     inpainter: Inpainter, generator: Generator, count: int, seed: int = 0
 ) -> list[Subject]:
-    """Return the same of pictures that the generator makes of the seeds from `seed` on."""
+    """Return the same of images that the generator makes of the seeds from `seed` on."""
     own = sampled(generator, count, seed)
-    pictures = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
-    return photographs(inpainter, pictures, seed + count)
+    images = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
+    return photographs(inpainter, images, seed + count)
 
 
 def half_hole(R: int, number: int) -> MaskU8:

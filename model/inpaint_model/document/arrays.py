@@ -14,13 +14,13 @@ Pixels = NDArray[Any]
 """A document's own samples: uint8, uint16, float16 or float32, [H, W, C]."""
 
 ImageU8 = NDArray[np.uint8]
-"""RGB or gray pictures, 0..255."""
+"""RGB or gray images, 0..255."""
 
 MaskU8 = NDArray[np.uint8]
-"""A hole or its coverage: 0 where the picture is known, up to 255 where it is filled, [H, W]."""
+"""A hole or its coverage: 0 where the image is known, up to 255 where it is filled, [H, W]."""
 
 BoolMask = NDArray[np.bool_]
-"""Which pixels of a picture, or which points of a plane."""
+"""Which pixels of an image, or which points of a plane."""
 
 
 def covered(coverage: MaskU8) -> BoolMask:

@@ -22,7 +22,7 @@ def distance_to(mask: Tensor) -> Tensor:
 def distance_within(mask: Tensor, reach: float) -> Tensor:
     """Return the distance of `distance_to` where it is at most `reach` px, more elsewhere, [H, W].
 
-    Some rows at a time: of a whole picture it takes 40 bytes a pixel.
+    Some rows at a time: of a whole image it takes 40 bytes a pixel.
     """
     around = int(reach) + 1
     step = max(512, 2 * around)

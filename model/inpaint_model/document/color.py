@@ -1,6 +1,6 @@
 """Pixels of any document as display values, and back.
 
-The networks know pictures coded with the sRGB curve. Everything between document and network
+The networks know images coded with the sRGB curve. Everything between document and network
 therefore works on *display values*: float32 RGB on the sRGB curve, nominally 0..1. Linear
 documents pass through the curve, which is continued above 1 (and mirrored below 0), so that
 highlights beyond white survive the way there and back.

@@ -17,17 +17,17 @@ from inpaint_model.document.pyramid import known_block_means
 
 
 class ColorTransform(NamedTuple):
-    """A change of contrast, color and light: color * gain + a plane over the picture."""
+    """A change of contrast, color and light: color * gain + a plane over the image."""
 
     gain: Tensor  # [3]
     plane: Tensor  # [3, 3]: of each channel, at the center and the slopes along x and y (-1..1)
 
-    def applied(self, picture: Tensor) -> Tensor:
-        """Return the picture [3, H, W] so changed."""
-        rows, columns = picture.shape[1:]
+    def applied(self, image: Tensor) -> Tensor:
+        """Return the image [3, H, W] so changed."""
+        rows, columns = image.shape[1:]
         y, x = torch.linspace(-1, 1, rows)[:, None], torch.linspace(-1, 1, columns)
         offset, slope_x, slope_y = self.plane[..., None, None].unbind(1)
-        return picture * self.gain[:, None, None] + (offset + slope_x * x) + slope_y * y
+        return image * self.gain[:, None, None] + (offset + slope_x * x) + slope_y * y
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +41,11 @@ class RingStatistics:
     colors: Tensor  # [3, n]
 
     @classmethod
-    def of(cls, picture: Tensor, ring: Tensor, upscale_factor: float) -> RingStatistics:
-        """Return those of a picture.
+    def of(cls, image: Tensor, ring: Tensor, upscale_factor: float) -> RingStatistics:
+        """Return those of an image.
 
         Args:
-            picture: [3, H, W], display values.
+            image: [3, H, W], display values.
             ring: bool [H, W].
             upscale_factor: document px per model px.
         """
@@ -55,7 +55,7 @@ class RingStatistics:
         rows, columns = ring.shape
         x = ((column + 0.5) * block * 2 / columns - 1).clamp(max=1)
         y = ((row + 0.5) * block * 2 / rows - 1).clamp(max=1)
-        colors = known_block_means(picture.clamp(0, 1), ring, block)[0][:, at]
+        colors = known_block_means(image.clamp(0, 1), ring, block)[0][:, at]
         return cls(ring, block, at, torch.stack([x, y]), colors)
 
     def tone(self, fill: Tensor) -> ColorTransform:

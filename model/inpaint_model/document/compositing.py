@@ -1,4 +1,4 @@
-"""Put patches over a picture: known + (fill - known) * coverage.
+"""Put patches over an image: known + (fill - known) * coverage.
 
 The one function of its kind, for the library and for the `inpaint` command (docs/decisions/0036).
 It loads nothing but numpy, so that the command starts fast.
@@ -17,9 +17,9 @@ from inpaint_model.document.geometry import Box
 
 
 class Patch(NamedTuple):
-    """The pixels of one group of holes, in the picture's own colors, channels and sample type.
+    """The pixels of one group of holes, in the image's own colors, channels and sample type.
 
-    `fill` [h, w, C] is valid in the hole and holds the picture's own pixels elsewhere;
+    `fill` [h, w, C] is valid in the hole and holds the image's own pixels elsewhere;
     `coverage` is not applied to it.
     """
 
@@ -33,21 +33,19 @@ class Patch(NamedTuple):
         return covered(self.coverage)
 
 
-def composite(
-    picture: Pixels, patches: Sequence[Patch], origin: tuple[int, int] = (0, 0)
-) -> Pixels:
-    """Return the picture with the patches over it. Pixels that none covers keep their bytes.
+def composite(image: Pixels, patches: Sequence[Patch], origin: tuple[int, int] = (0, 0)) -> Pixels:
+    """Return the image with the patches over it. Pixels that none covers keep their bytes.
 
     Where there is alpha, colors are weighted by it, as an opaque layer with a mask would be.
 
     Args:
-        picture: [H, W, C]; two and four channels end with alpha.
-        patches: of the same channels and sample type, with boxes inside the picture.
-        origin: where the picture's top left corner lies in the document, px.
+        image: [H, W, C]; two and four channels end with alpha.
+        patches: of the same channels and sample type, with boxes inside the image.
+        origin: where the image's top left corner lies in the document, px.
     """
     x, y = origin
-    result = picture.copy()
-    has_alpha = picture.shape[2] in (2, 4)
+    result = image.copy()
+    has_alpha = image.shape[2] in (2, 4)
     for patch in patches:
         part = patch.box.moved(-x, -y).cut(result)
         covered = patch.covered
@@ -56,7 +54,7 @@ def composite(
         fill = patch.fill[covered].astype(np.float64)
         weight = amount
         if has_alpha:
-            white = FULL_SCALE[picture.dtype]
+            white = FULL_SCALE[image.dtype]
             # Floats may hold alphas beyond 0..1, which as weights would shoot past both colors.
             under = (known[:, -1:] / white).clip(0, 1)
             over = (fill[:, -1:] / white).clip(0, 1) * amount
@@ -65,5 +63,5 @@ def composite(
         if has_alpha:
             mixed[:, -1:] = known[:, -1:] + (fill[:, -1:] - known[:, -1:]) * amount
         mixed = np.where(amount == 1, fill, mixed)
-        part[covered] = mixed if picture.dtype.kind == "f" else np.rint(mixed)
+        part[covered] = mixed if image.dtype.kind == "f" else np.rint(mixed)
     return result

@@ -1,6 +1,6 @@
 """Sharpness and grain, band by band.
 
-A picture is divided into octaves of detail (a Laplacian pyramid, Burt and Adelson 1983), as many as
+An image is divided into octaves of detail (a Laplacian pyramid, Burt and Adelson 1983), as many as
 an enlarged fill lacks. On the ring around a hole, model and document show the same things, so the
 ratio of their detail there says how much too soft or too sharp the fill is. Detail is raised only
 as far as the two agree there: what a model draws beside the document's lines would be made worse.
@@ -53,16 +53,16 @@ def known_detail(
         document: [3, H, W], display values.
         hole: bool [H, W].
         ring: bool [H, W], the known pixels around the hole.
-        count: of octaves, at most; fewer where the picture is small.
+        count: of octaves, at most; fewer where the image is small.
         seed: of the grain.
     """
     generator = Generator().manual_seed(seed)
-    picture, around, inside = document.clamp(0, 1), ring[None].float(), hole[None].float()
+    image, around, inside = document.clamp(0, 1), ring[None].float(), hole[None].float()
     result = []
     for _ in range(count):
-        if min(picture.shape[1:]) < 2 * _BLOCK:
+        if min(image.shape[1:]) < 2 * _BLOCK:
             break
-        low, band = split(picture)
+        low, band = split(image)
         white = torch.randn(band.shape, generator=generator)
         noise = split(white)[1]
         result.append(
@@ -75,7 +75,7 @@ def known_detail(
                 noise / noise.std(),
             )
         )
-        picture, around, inside = low, block_means(around, 2), block_means(inside, 2)
+        image, around, inside = low, block_means(around, 2), block_means(inside, 2)
     return result
 
 
@@ -195,7 +195,7 @@ def _flattest(strength: Tensor) -> Tensor:
 
 
 class BlockNoise:
-    """What `noise_floor` needs of a picture that is seen in parts, whose edges cut no block."""
+    """What `noise_floor` needs of an image that is seen in parts, whose edges cut no block."""
 
     def __init__(self) -> None:
         self._strengths: list[Tensor] = []
@@ -230,7 +230,7 @@ def root(covariance: Tensor) -> Tensor:
     return root
 
 
-def split(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the picture at half the resolution, and the octave that this leaves out."""
-    low = block_means(picture, 2)
-    return low, picture - doubled(low, *picture.shape[1:])
+def split(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the image at half the resolution, and the octave that this leaves out."""
+    low = block_means(image, 2)
+    return low, image - doubled(low, *image.shape[1:])

@@ -14,7 +14,7 @@ OPAQUE = 0.5
 
 
 @dataclass(frozen=True)
-class DocumentPicture:
+class DocumentImage:
     """Pixels of a document: the whole, a crop at full resolution, or a reduced part of it.
 
     `origin` is where the top left corner of `pixels` lies in the document, `size` the document's
@@ -28,13 +28,13 @@ class DocumentPicture:
     origin: tuple[int, int] = (0, 0)
     size: tuple[int, int] | None = None
     scale: tuple[float, float] = (1.0, 1.0)
-    context: DocumentPicture | None = None
+    context: DocumentImage | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
         if len(shape) != 3 or shape[2] not in (1, 3, 4) or 0 in shape:
             raise ValueError(
-                f"A picture must be [height, width, 1, 3 or 4 channels], not {list(shape)}."
+                f"An image must be [height, width, 1, 3 or 4 channels], not {list(shape)}."
             )
         if self.pixels.dtype not in FULL_SCALE:
             raise ValueError(
@@ -43,10 +43,8 @@ class DocumentPicture:
             )
 
     @classmethod
-    def overview(
-        cls, pixels: Pixels, size: tuple[int, int], linear: bool = False
-    ) -> DocumentPicture:
-        """Return a small picture of a whole document of `size` (width, height)."""
+    def overview(cls, pixels: Pixels, size: tuple[int, int], linear: bool = False) -> DocumentImage:
+        """Return a small image of a whole document of `size` (width, height)."""
         scale = (pixels.shape[1] / size[0], pixels.shape[0] / size[1])
         return cls(pixels, linear, (0, 0), size, scale)
 

@@ -54,7 +54,7 @@ class Box(NamedTuple):
         return Box(self.x + x, self.y + y, self.width, self.height)
 
     def clipped(self, width: int, height: int) -> Box:
-        """Return the part inside a picture of `width` x `height` px, which may be empty."""
+        """Return the part inside an image of `width` x `height` px, which may be empty."""
         left, right = (min(max(v, 0), width) for v in (self.x, self.right))
         top, bottom = (min(max(v, 0), height) for v in (self.y, self.bottom))
         return Box(left, top, right - left, bottom - top)
@@ -65,12 +65,12 @@ class Box(NamedTuple):
         right = max(left, min(self.right, other.right))
         return Box(left, top, right - left, max(top, min(self.bottom, other.bottom)) - top)
 
-    def cut(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the pixels of the box in a picture [H, W, ...], as a view.
+    def cut(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the pixels of the box in an image [H, W, ...], as a view.
 
-        The box must lie inside the picture.
+        The box must lie inside the image.
         """
-        return picture[self.y : self.bottom, self.x : self.right]
+        return image[self.y : self.bottom, self.x : self.right]
 
 
 def document_from_model(frame: Frame, resolution: int) -> Matrix:

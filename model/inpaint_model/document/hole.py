@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import BoolMask, Coordinates, MaskU8, Matrix, Points, covered
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import Choice, Part, are_scratches, grouped
 
@@ -67,19 +67,19 @@ class Hole:
         part = self.cut(self.bounds)._only(inside_frame(frame, self.bounds))
         return None if part.bounds is None else part.cut(part.bounds)
 
-    def reduced(self, picture: DocumentPicture) -> Hole:
-        """Return the hole as it lies in a reduced picture, in that picture's own pixels.
+    def reduced(self, image: DocumentImage) -> Hole:
+        """Return the hole as it lies in a reduced image, in that image's own pixels.
 
         A pixel belongs to it if any of the hole falls into it, so that nothing of the hole's old
         content shows beside it.
         """
-        height, width = picture.pixels.shape[:2]
+        height, width = image.pixels.shape[:2]
         coverage = np.zeros((height, width), np.uint8)
         if self.bounds is None:
             return Hole(coverage)
-        x, y = self.bounds.x - picture.origin[0], self.bounds.y - picture.origin[1]
-        columns = np.floor((x + 0.5 + np.arange(self.bounds.width)) * picture.scale[0])
-        rows = np.floor((y + 0.5 + np.arange(self.bounds.height)) * picture.scale[1])
+        x, y = self.bounds.x - image.origin[0], self.bounds.y - image.origin[1]
+        columns = np.floor((x + 0.5 + np.arange(self.bounds.width)) * image.scale[0])
+        rows = np.floor((y + 0.5 + np.arange(self.bounds.height)) * image.scale[1])
         across, down = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
         mask = self.cut(self.bounds).mask[down][:, across]
         if not mask.size:
@@ -195,7 +195,7 @@ class Components(NamedTuple):
 def components(mask: BoolMask) -> Components:
     """Return the connected parts of a mask; pixels that touch at a corner are connected.
 
-    A selection of specks (a color range of a noisy picture) has millions of them. Where there are
+    A selection of specks (a color range of a noisy image) has millions of them. Where there are
     more than a thousand, parts near each other count as one: the nearest that suffice.
     """
     box = _bounds(mask)
@@ -238,40 +238,38 @@ def _bounds(mask: BoolMask) -> Box | None:
     return Box(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
 
 
-def seen_by_model(mask: BoolMask, picture_from_model: Matrix, resolution: int) -> BoolMask:
+def seen_by_model(mask: BoolMask, image_from_model: Matrix, resolution: int) -> BoolMask:
     """Return a mask at model resolution, bool [resolution, resolution], by maximum.
 
     A model pixel is True if the center of any pixel that is True falls into it, or if its own
     center falls into one; so at every scale each pixel of a hole is in the model's hole.
 
     Args:
-        mask: bool [H, W], pixels of a picture.
-        picture_from_model: from model px to the coordinates of `mask`.
+        mask: bool [H, W], pixels of an image.
+        image_from_model: from model px to the coordinates of `mask`.
         resolution: the model's side, px.
     """
     seen = np.zeros((resolution, resolution), np.bool_)
-    model_from_picture = geometry.inverse(picture_from_model)
+    model_from_image = geometry.inverse(image_from_model)
     for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
         y, x = np.nonzero(mask[top : top + _ROWS_AT_ONCE])
-        centers = geometry.transform_xy(model_from_picture, x + 0.5, y + (top + 0.5))
+        centers = geometry.transform_xy(model_from_image, x + 0.5, y + (top + 0.5))
         column, row, inside = _pixels_at(centers, seen.shape)
         seen[row[inside], column[inside]] = True
-    column, row, inside = _pixels_at(_centers(seen.shape, picture_from_model), mask.shape)
+    column, row, inside = _pixels_at(_centers(seen.shape, image_from_model), mask.shape)
     seen[inside] |= mask[row[inside], column[inside]]
     return seen
 
 
-def reached_by_picture(
-    shape: tuple[int, ...], picture_from_model: Matrix, resolution: int
-) -> BoolMask:
-    """Return which model pixels have their center inside a picture, bool [resolution, resolution].
+def reached_by_image(shape: tuple[int, ...], image_from_model: Matrix, resolution: int) -> BoolMask:
+    """Return which model pixels have their center inside an image, bool [resolution, resolution].
 
     Args:
-        shape: of the picture (rows, columns).
-        picture_from_model: from model px to px of the picture.
+        shape: of the image (rows, columns).
+        image_from_model: from model px to px of the image.
         resolution: the model's side, px.
     """
-    _, _, inside = _pixels_at(_centers((resolution, resolution), picture_from_model), shape)
+    _, _, inside = _pixels_at(_centers((resolution, resolution), image_from_model), shape)
     return inside
 
 
@@ -297,7 +295,7 @@ def inside_frame(frame: Frame, box: Box) -> BoolMask:
 
 
 def _centers(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
-    """Return x and y [rows, columns] of the centers of a picture's pixels, through a matrix."""
+    """Return x and y [rows, columns] of the centers of an image's pixels, through a matrix."""
     return geometry.transform_xy(
         matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5
     )

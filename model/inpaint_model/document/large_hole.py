@@ -90,7 +90,7 @@ class Tile(NamedTuple):
 
 
 def halved(box: Box, octave: int) -> Box:
-    """Return a box, whose corner is a multiple of 2^octave, in a picture halved so often."""
+    """Return a box, whose corner is a multiple of 2^octave, in an image halved so often."""
     x, y = box.x >> octave, box.y >> octave
     return Box(x, y, -(-box.right >> octave) - x, -(-box.bottom >> octave) - y)
 
@@ -234,15 +234,15 @@ class LargeHole:
         noises = [BlockNoise() for _ in range(count)]
         for tile in self._tiles(_AROUND) if count else ():
             part = self.cut(tile.around)
-            picture, around = part.color.clamp(0, 1), ring(part)[None].float()
+            image, around = part.color.clamp(0, 1), ring(part)[None].float()
             if not bool(around.any()):
                 continue
             for k in range(count):
-                low, detail = split(picture)
+                low, detail = split(image)
                 inner, weight = tile.inner(detail, k), tile.inner(around, k)
                 energies[k] += (inner.square() * weight).sum((1, 2))
                 noises[k].add(inner, weight[0] > 0.999)
-                picture, around = low, block_means(around, 2)
+                image, around = low, block_means(around, 2)
         floors = [noise.floor() for noise in noises]
         return [Known(*each) for each in zip(energies, floors, strict=True)]
 
@@ -256,10 +256,10 @@ class LargeHole:
             if not known:
                 continue
             part = self.cut(tile.around)
-            picture = part.color.clamp(0, 1)
+            image = part.color.clamp(0, 1)
             around, inside = part.ring[None].float(), part.hole[None].float()
             for k, each in enumerate(own):
-                (fill, detail), (picture, document) = split(fill), split(picture)
+                (fill, detail), (image, document) = split(fill), split(image)
                 each.add(*(tile.inner(x, k) for x in (detail, document, around, inside)))
                 around, inside = block_means(around, 2), block_means(inside, 2)
         return small, own

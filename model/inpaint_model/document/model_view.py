@@ -11,10 +11,10 @@ from torch import Tensor
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import BoolMask, FloatImage, ImageU8, MaskU8, Matrix, Pixels
 from inpaint_model.document.color import display_from_document, quantize
-from inpaint_model.document.document_image import OPAQUE, DocumentPicture
+from inpaint_model.document.document_image import OPAQUE, DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.harmonic_fill import harmonic_fill
-from inpaint_model.document.hole import Hole, reached_by_picture, seen_by_model
+from inpaint_model.document.hole import Hole, reached_by_image, seen_by_model
 from inpaint_model.document.pyramid import known_block_means
 from inpaint_model.document.resampling import averaging_factor, resample
 
@@ -24,23 +24,23 @@ _ROWS_AT_ONCE = 512
 class Layer(NamedTuple):
     """Something that shows of a document, and the hole in it."""
 
-    picture: DocumentPicture
-    hole: Hole | None  # of the picture's size; None: the picture shows everywhere
+    image: DocumentImage
+    hole: Hole | None  # of the image's size; None: the image shows everywhere
 
 
 def visible_layers(
-    picture: DocumentPicture, hole: Hole | None, overview: DocumentPicture | None = None
+    image: DocumentImage, hole: Hole | None, overview: DocumentImage | None = None
 ) -> list[Layer]:
     """Return what shows of a document, the finest first; each counts where none before it reaches.
 
     Args:
-        picture: the document, or the crop around the hole.
-        hole: of the picture's size and origin.
+        image: the document, or the crop around the hole.
+        hole: of the image's size and origin.
         overview: the whole document at low resolution.
     """
-    found = [Layer(picture, hole)]
-    if picture.context is not None:
-        found.append(Layer(picture.context, hole and hole.reduced(picture.context)))
+    found = [Layer(image, hole)]
+    if image.context is not None:
+        found.append(Layer(image.context, hole and hole.reduced(image.context)))
     if overview is not None:
         found.append(Layer(overview, None))
     return found
@@ -54,27 +54,27 @@ class ModelInput(NamedTuple):
 
 
 def extract_model_view(
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole | None,
     frame: Frame,
     resolution: int,
-    overview: DocumentPicture | None = None,
+    overview: DocumentImage | None = None,
 ) -> ModelInput:
     """Return what the model sees through a frame.
 
     Nothing of the hole's old content shows in the known pixels: before the document is reduced, the
-    hole is filled smoothly from its surroundings. Transparent pixels, and what neither the picture
+    hole is filled smoothly from its surroundings. Transparent pixels, and what neither the image
     nor its context nor the overview reaches, count as hole.
 
     Args:
-        picture: the document, or the crop around the hole.
-        hole: of the picture's size and origin; None: the picture shows everywhere.
+        image: the document, or the crop around the hole.
+        hole: of the image's size and origin; None: the image shows everywhere.
         frame: document px.
         resolution: R, the model's side, px.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
     to_document = geometry.document_from_model(frame, resolution)
-    first, *others = visible_layers(picture, hole, overview)
+    first, *others = visible_layers(image, hole, overview)
     view, hidden, reached = _seen(*first, to_document, resolution)
     for layer in others:
         if reached.all():
@@ -89,12 +89,12 @@ def extract_model_view(
 
 
 def _seen(
-    picture: DocumentPicture, hole: Hole | None, document_from_model: Matrix, resolution: int
+    image: DocumentImage, hole: Hole | None, document_from_model: Matrix, resolution: int
 ) -> tuple[FloatImage, BoolMask, BoolMask]:
-    """Through a frame: display values [R, R, 3], what is hidden, and what the picture reaches."""
-    matrix = geometry.compose(picture.from_document, document_from_model)
-    rows, columns = picture.pixels.shape[:2]
-    reached = reached_by_picture((rows, columns), matrix, resolution)
+    """Through a frame: display values [R, R, 3], what is hidden, and what the image reaches."""
+    matrix = geometry.compose(image.from_document, document_from_model)
+    rows, columns = image.pixels.shape[:2]
+    reached = reached_by_image((rows, columns), matrix, resolution)
     margin = resolution // 16 + 8  # model px: more than the reducing kernel sees
     low, high = -margin, resolution + margin
     seen = geometry.transform_points(matrix, [(low, low), (high, low), (high, high), (low, high)])
@@ -107,7 +107,7 @@ def _seen(
     known = np.ones((region.height, region.width), np.bool_)
     if hole is not None:
         known = ~hole.cut(region.moved(*hole.origin)).mask
-    shown, lit, visible = _averaged(region.cut(picture.pixels), known, picture.linear, factor)
+    shown, lit, visible = _averaged(region.cut(image.pixels), known, image.linear, factor)
     hidden = seen_by_model(~visible, matrix, resolution)
     smooth = harmonic_fill(shown, lit, sweeps=1).permute(1, 2, 0).contiguous().numpy()
     reduced = geometry.compose(geometry.scaling(1 / factor, 1 / factor), matrix)

@@ -21,7 +21,7 @@ from inpaint_model.document.blending import BlendContext, BlendSettings, RegionF
 from inpaint_model.document.borders import distance_within, fading_in
 from inpaint_model.document.color import display_from_document, document_from_display
 from inpaint_model.document.compositing import Patch
-from inpaint_model.document.document_image import OPAQUE, DocumentPicture
+from inpaint_model.document.document_image import OPAQUE, DocumentImage
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.large_hole import LARGE, LargeFit, LargeHole
@@ -39,14 +39,14 @@ _TRANSITION = 0.1  # of a frame's side: where the hole goes on beyond it, the fi
 class Placement:
     """One group of holes with its frame: what goes into the model and where its output belongs."""
 
-    picture: DocumentPicture
+    image: DocumentImage
     hole: Hole  # what of the group is filled, cut to its bounds
     frame: Frame
     mode: Mode  # how the frame was found; "box" where "auto" fell back
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     notices: tuple[Notice, ...]  # what the user should know
     source: ModelInput = field(repr=False)
-    filled: Hole = field(repr=False)  # of all groups, of the picture's size and origin
+    filled: Hole = field(repr=False)  # of all groups, of the image's size and origin
     whole: bool  # whether all of the group is filled, also where it reaches beyond the frame
     most_px: int | None = None  # that fills are fitted in at once; None: as many as one hole may
 
@@ -78,7 +78,7 @@ class Placement:
         for; what counts is the square that the hole asks for.
         """
         if self.mode == "box":
-            return geometry.box_frame(self.box, *self.picture.document_size).side
+            return geometry.box_frame(self.box, *self.image.document_size).side
         return self.frame.side
 
     @property
@@ -96,14 +96,14 @@ class Placement:
     @cached_property
     def document(self) -> Pixels:
         """The document's own pixels inside the box."""
-        x, y = self.picture.origin
-        return self.box.moved(-x, -y).cut(self.picture.pixels)
+        x, y = self.image.origin
+        return self.box.moved(-x, -y).cut(self.image.pixels)
 
     @cached_property
     def region(self) -> Box:
         """The box with the ring of known pixels that fills are fitted to, document px."""
-        x, y = self.picture.origin
-        height, width = self.picture.pixels.shape[:2]
+        x, y = self.image.origin
+        height, width = self.image.pixels.shape[:2]
         grown = self.box.grown(ring_px(self.upscale_factor)).moved(-x, -y)
         return grown.clipped(width, height).moved(x, y)
 
@@ -137,9 +137,9 @@ class Placement:
 
     def _surroundings(self, region: Box) -> BlendContext:
         """Return the surroundings of the hole in a part of the region, document px."""
-        x, y = self.picture.origin
+        x, y = self.image.origin
         part = region.moved(-x, -y)
-        color, alpha = display_from_document(part.cut(self.picture.pixels), self.picture.linear)
+        color, alpha = display_from_document(part.cut(self.image.pixels), self.image.linear)
         hole = np.zeros((region.height, region.width), np.bool_)
         shared = self.box.intersection(region)
         shared.moved(-region.x, -region.y).cut(hole)[...] = self.hole.cut(shared).mask
@@ -160,7 +160,7 @@ class Placement:
 
 
 def place(
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole,
     frame: Frame,
     resolution: int,
@@ -169,20 +169,20 @@ def place(
     confidence: float = 1.0,
     notices: tuple[Notice, ...] = (),
     selection: Hole | None = None,
-    overview: DocumentPicture | None = None,
+    overview: DocumentImage | None = None,
     whole: bool = False,
 ) -> Placement:
     """Return the placement of one group of holes with a known frame (a recipe's, or the user's).
 
     Args:
-        picture: the document, or the crop around the hole.
-        hole: the group, of the picture's size and origin unless `selection` is given.
+        image: the document, or the crop around the hole.
+        hole: the group, of the image's size and origin unless `selection` is given.
         frame: document px.
         resolution: the model's side, px.
         mode: how the frame was found.
         confidence: 0..1 that the frame shows what the model knows.
         notices: what the user should know of it already.
-        selection: the whole selection, of the picture's size and origin, where the group is a part
+        selection: the whole selection, of the image's size and origin, where the group is a part
             of it: other groups do not show either.
         overview: the whole document at low resolution, for what lies beyond a crop.
         whole: what to do with the part of the group that lies outside the frame. True: the fill
@@ -190,13 +190,13 @@ def place(
             before the frame ends.
 
     Raises:
-        ValueError: the selection is empty or not where the picture is, its side is out of range, or
+        ValueError: the selection is empty or not where the image is, its side is out of range, or
             the frame does not meet it although only what lies inside is to be filled.
     """
     if selection is None:
         selection = hole
-    check_hole(picture, selection)
-    _check_frame(frame, picture)
+    check_hole(image, selection)
+    _check_frame(frame, image)
     told = list(notices)
     group, filled = _trimmed(hole), selection
     if not inside_frame(frame, group.box)[group.mask].all():
@@ -213,9 +213,9 @@ def place(
         told.append(
             Notice("ENLARGED", {"resolution": str(resolution), "times": f"{upscale_factor:.1f}"})
         )
-    source = extract_model_view(picture, selection, frame, resolution, overview)
+    source = extract_model_view(image, selection, frame, resolution, overview)
     return Placement(
-        picture,
+        image,
         group,
         frame,
         mode,
@@ -335,36 +335,36 @@ def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> P
         inner = shared.moved(-part.x, -part.y)
         color = np.ascontiguousarray(inner.cut(values.permute(1, 2, 0).numpy()))
         to_patch = document_from_display(
-            color, document.dtype, document.shape[2], placement.picture.linear
+            color, document.dtype, document.shape[2], placement.image.linear
         )
         there = shared.moved(-box.x, -box.y).cut(fill)
         np.copyto(there, to_patch, where=hole.cut(shared).mask[..., None])
     return Patch(fill, hole.coverage, hole.box)
 
 
-def check_hole(picture: DocumentPicture, hole: Hole) -> None:
-    """Check that a hole covers something of a picture, and is of its size and origin.
+def check_hole(image: DocumentImage, hole: Hole) -> None:
+    """Check that a hole covers something of an image, and is of its size and origin.
 
     Raises:
         ValueError: it is empty, of another size, or somewhere else.
     """
-    if hole.coverage.shape != picture.pixels.shape[:2]:
+    if hole.coverage.shape != image.pixels.shape[:2]:
         raise ValueError(
             f"The selection is {hole.coverage.shape[1]} x {hole.coverage.shape[0]} px, "
-            f"the picture {picture.pixels.shape[1]} x {picture.pixels.shape[0]}; "
+            f"the image {image.pixels.shape[1]} x {image.pixels.shape[0]}; "
             "they must be of the same size."
         )
-    if hole.origin != picture.origin:
+    if hole.origin != image.origin:
         raise ValueError(
-            f"The selection's top left corner is at {hole.origin}, the picture's at "
-            f"{picture.origin}; they must be at the same place."
+            f"The selection's top left corner is at {hole.origin}, the image's at "
+            f"{image.origin}; they must be at the same place."
         )
     if hole.bounds is None:
         raise RefusalError("NOTHING_SELECTED")
 
 
-def _check_frame(frame: Frame, picture: DocumentPicture) -> None:
-    largest = _LARGEST_FRAME * max(picture.document_size)
+def _check_frame(frame: Frame, image: DocumentImage) -> None:
+    largest = _LARGEST_FRAME * max(image.document_size)
     if not np.isfinite(frame).all() or not _SMALLEST_FRAME <= frame.side <= largest:
         raise RefusalError(
             "FRAME_SIZE",

@@ -1,6 +1,6 @@
 """Down and up a pyramid of resolutions.
 
-Both by adding slices of whole pictures. On a processor that takes a quarter of the time of
+Both by adding slices of whole images. On a processor that takes a quarter of the time of
 `avg_pool2d` and half of that of `interpolate` in torch, which do it pixel by pixel.
 """
 

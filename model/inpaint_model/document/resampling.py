@@ -1,13 +1,13 @@
 """Resampling between document and model: one function for both directions.
 
-`resample` evaluates a picture on another grid through an affine matrix (a similarity). Where the
+`resample` evaluates an image on another grid through an affine matrix (a similarity). Where the
 target is coarser it is prefiltered: the source is averaged in whole pixels to some three to six
 samples per target pixel, sampled on a finer, rotated grid, and reduced by an antialiased cubic
 kernel. Where the target is finer, the source is first refined with the cardinal cubic spline, so
 that what remains for the rotated sampling is smooth. Both ways reproduce linear ramps exactly,
 also at the border, which is what keeps pixels where they are.
 
-All of it runs on display values (the sRGB curve): the networks were trained on pictures that were
+All of it runs on display values (the sRGB curve): the networks were trained on images that were
 reduced that way, and the same document in linear light gives the same network input.
 """
 
@@ -38,11 +38,11 @@ _REDUCTION_MARGIN = 3  # target px around the result that the reducing kernel ma
 _FINEST = 3.0  # samples per target px that averaging leaves
 
 
-def resample(picture: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
-    """Return a picture seen through a matrix.
+def resample(image: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
+    """Return an image seen through a matrix.
 
     Args:
-        picture: float32 [H, W, C]. Beyond its edges the edge pixels are continued.
+        image: float32 [H, W, C]. Beyond its edges the edge pixels are continued.
         matrix: from target px to source px (continuous coordinates); a similarity, up to the
             slightly different scales of x and y that whole-pixel overviews have.
         width: of the target, px.
@@ -51,8 +51,8 @@ def resample(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Fl
     Returns:
         float32 [height, width, C].
     """
-    region = _needed_region(picture, matrix, width, height)
-    source = torch.from_numpy(np.ascontiguousarray(region.cut(picture))).permute(2, 0, 1)[None]
+    region = _needed_region(image, matrix, width, height)
+    source = torch.from_numpy(np.ascontiguousarray(region.cut(image))).permute(2, 0, 1)[None]
     matrix = compose(translation(-region.x, -region.y), matrix)
 
     scale = pixels_per_pixel(matrix)
@@ -81,12 +81,12 @@ def averaging_factor(matrix: Matrix) -> int:
     return max(1, math.floor(pixels_per_pixel(matrix) / _FINEST))
 
 
-def _needed_region(picture: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
+def _needed_region(image: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
     """Return the part of the source that the target and its filters see; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin
     seen = transform_points(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])
-    rows, columns = picture.shape[:2]
+    rows, columns = image.shape[:2]
     region = bounding_box(seen).grown(_REACH + 2).clipped(columns, rows)
     x, y = min(region.x, columns - 1), min(region.y, rows - 1)
     return Box(x, y, max(region.width, 1), max(region.height, 1))

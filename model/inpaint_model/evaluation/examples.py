@@ -1,4 +1,4 @@
-"""Rows of pictures to look at: numbers alone have praised many a gray blob."""
+"""Rows of images to look at: numbers alone have praised many a gray blob."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CANDIDATES = 4
 
 @dataclass(frozen=True)
 class Example:
-    """One picture, its hole, and what the methods made of it."""
+    """One image, its hole, and what the methods made of it."""
 
-    number: int  # in the order of the pictures
+    number: int  # in the order of the images
     worst: bool  # chosen because the model did badly
-    pictures: Mapping[str, ImageU8]  # title -> uint8 [R, R, 3], in the order of the columns
+    images: Mapping[str, ImageU8]  # title -> uint8 [R, R, 3], in the order of the columns
 
 
 def examples(
@@ -32,8 +32,8 @@ def examples(
     typical: int,
     worst: Sequence[int],
 ) -> list[Example]:
-    """Return the first `typical` pictures, which nobody chose, and those numbered in `worst`."""
-    numbers = [(number, False) for number in range(min(typical, len(context.pictures)))]
+    """Return the first `typical` images, which nobody chose, and those numbered in `worst`."""
+    numbers = [(number, False) for number in range(min(typical, len(context.images)))]
     numbers += [(number, True) for number in worst]
     return [
         Example(number, bad, _fills(context, model, methods, masks, number))
@@ -48,14 +48,14 @@ def _fills(
     masks: MaskSet,
     number: int,
 ) -> dict[str, ImageU8]:
-    picture = context.pictures[number].permute(1, 2, 0).contiguous().numpy()
+    image = context.images[number].permute(1, 2, 0).contiguous().numpy()
     hole = masks.holes[number, 0].numpy()
-    fills = {"original": picture, "hole": np.where(hole[..., None], np.uint8(255), picture)}
+    fills = {"original": image, "hole": np.where(hole[..., None], np.uint8(255), image)}
     if model is not None:
         for k in range(CANDIDATES):
             seed = candidate_seed(masks.seed, number, k)
-            fills[f"candidate {k + 1}"] = model.fill(picture, hole, seed).composite
+            fills[f"candidate {k + 1}"] = model.fill(image, hole, seed).composite
     for method in methods:
         if method is not model:
-            fills[method.name] = method.fill(picture, hole, 0).composite
+            fills[method.name] = method.fill(image, hole, 0).composite
     return fills

@@ -34,18 +34,18 @@ def _tenths(count: int, resolution: int, generator: Generator) -> Tensor:
 
 
 MASK_SETS: dict[str, tuple[str, Draw]] = {
-    "easy": ("free-form, 0 to 0.4 of the picture", _comodgan(0, 0.4)),
-    "hard": ("free-form, 0.4 to 1 of the picture", _comodgan(0.4, 1)),
-    "all": ("free-form, any share of the picture", _comodgan(0, 1)),
-    "tenths": ("free-form, each tenth of the picture equally often", _tenths),
-    "whole": ("the whole picture", lambda n, r, g: draw_holes(RECIPES["whole"], n, r, g)),
-    "half": ("one half of the picture", lambda n, r, g: draw_holes(RECIPES["half"], n, r, g)),
+    "easy": ("free-form, 0 to 0.4 of the image", _comodgan(0, 0.4)),
+    "hard": ("free-form, 0.4 to 1 of the image", _comodgan(0.4, 1)),
+    "all": ("free-form, any share of the image", _comodgan(0, 1)),
+    "tenths": ("free-form, each tenth of the image equally often", _tenths),
+    "whole": ("the whole image", lambda n, r, g: draw_holes(RECIPES["whole"], n, r, g)),
+    "half": ("one half of the image", lambda n, r, g: draw_holes(RECIPES["half"], n, r, g)),
 }
 
 
 @dataclass(frozen=True)
 class MaskSet:
-    """One mask for each picture."""
+    """One mask for each image."""
 
     name: str
     seed: int
@@ -59,14 +59,14 @@ class MaskSet:
 
     @property
     def mean_hole_ratio(self) -> float:
-        """The mean share of the pictures that is hole."""
+        """The mean share of the images that is hole."""
         return float(hole_ratio(self.holes.float()).mean())
 
 
 def mask_set(name: str, seed: int, count: int, resolution: int, folder: Path) -> MaskSet:
     """Return the set from `folder`, where it is drawn and stored the first time.
 
-    ValueError if the stored one is for other pictures, or was changed.
+    ValueError if the stored one is for other images, or was changed.
     """
     path = folder / f"{name}-{seed}.npz"
     if path.exists():

@@ -27,41 +27,41 @@ from inpaint_model.evaluation.metrics.feature_networks import (
 from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
 from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 
-VGG_SIDE = 128  # px; larger pictures are halved for the VGG distance, which costs most by far
+VGG_SIDE = 128  # px; larger images are halved for the VGG distance, which costs most by far
 VERSION = 2  # of what is measured; raise it to forget what is kept
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Of N fills: features of the composites, and one value a picture for each metric."""
+    """Of N fills: features of the composites, and one value an image for each metric."""
 
     features: dict[str, Float64Array]  # network's suffix -> [N, D]
-    values: dict[str, Float64Array]  # metric's name -> [N]; NaN where a picture has none
-    meshes: Float64Array | None = None  # face landmarks [N, 468, 3] in units of the picture's side
+    values: dict[str, Float64Array]  # metric's name -> [N]; NaN where an image has none
+    meshes: Float64Array | None = None  # face landmarks [N, 468, 3] in units of the image's side
 
 
 class EvaluationContext:
-    """The pictures and the judges of an evaluation, and a folder of earlier measurements."""
+    """The images and the judges of an evaluation, and a folder of earlier measurements."""
 
-    def __init__(self, pictures: Tensor, judges: EvaluationNetworks, cache: Path) -> None:
-        self.pictures = pictures  # uint8 [N, 3, R, R]
+    def __init__(self, images: Tensor, judges: EvaluationNetworks, cache: Path) -> None:
+        self.images = images  # uint8 [N, 3, R, R]
         self.judges = judges
         self._cache = cache
 
     @cached_property
     def sha256(self) -> str:
-        """Hash over the pictures."""
-        digest = hashlib.sha256(repr(tuple(self.pictures.shape)).encode())
-        digest.update(self.pictures.numpy().tobytes())
+        """Hash over the images."""
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        digest.update(self.images.numpy().tobytes())
         return digest.hexdigest()
 
     @cached_property
     def originals(self) -> Measurement:
         """What can be said of the originals alone."""
-        return self._kept("originals", make=lambda: self._of_faces(self.pictures))
+        return self._kept("originals", make=lambda: self._of_faces(self.images))
 
     def samples(self, samples: Samples, seed: int, count: int) -> Measurement:
-        """Draw `count` pictures of a generator and measure them, unless that is known already."""
+        """Draw `count` images of a generator and measure them, unless that is known already."""
         return self._kept(
             samples.key,
             str(seed),
@@ -78,38 +78,38 @@ class EvaluationContext:
         )
 
     def _of_fills(self, method: Method, masks: MaskSet) -> Measurement:
-        composites = np.empty((len(self.pictures), *self.pictures.shape[2:], 3), np.uint8)
+        composites = np.empty((len(self.images), *self.images.shape[2:], 3), np.uint8)
         values: list[dict[str, float]] = []
-        fills = fill_all(method, self.pictures, masks.holes, masks.seed)
+        fills = fill_all(method, self.images, masks.holes, masks.seed)
         for number, filled in enumerate(fills):
-            original = self.pictures[number].permute(1, 2, 0).contiguous().numpy()
+            original = self.images[number].permute(1, 2, 0).contiguous().numpy()
             values.append(_pixel_values(original, masks.holes[number, 0].numpy(), filled))
             composites[number] = filled.composite
         tensor = torch.from_numpy(composites).permute(0, 3, 1, 2)
-        judged = self._of_pictures(tensor)
+        judged = self._of_images(tensor)
         found = {name: np.array([value[name] for value in values]) for name in values[0]}
         return replace(judged, values=judged.values | found | self._perceptual(tensor))
 
-    def _of_faces(self, pictures: Tensor) -> Measurement:
+    def _of_faces(self, images: Tensor) -> Measurement:
         """With the likeness of eyes, which takes the Inception network twice as long again."""
-        judged = self._of_pictures(pictures)
+        judged = self._of_images(images)
         if judged.meshes is None or self.judges.maps is None:
             return judged
-        eyes = eye_difference(self.judges.maps, pictures, judged.meshes)
+        eyes = eye_difference(self.judges.maps, images, judged.meshes)
         return replace(judged, values=judged.values | {"eyes": eyes})
 
-    def _of_pictures(self, pictures: Tensor) -> Measurement:
-        """Return what needs no original beside it; pictures uint8 [N, 3, R, R]."""
+    def _of_images(self, images: Tensor) -> Measurement:
+        """Return what needs no original beside it; images uint8 [N, 3, R, R]."""
         judges = self.judges
         return Measurement(
-            self._features(pictures),
-            {} if judges.detect is None else {"face_score": judges.detect(pictures)},
-            None if judges.mesh is None else meshes_of(judges.mesh, pictures),
+            self._features(images),
+            {} if judges.detect is None else {"face_score": judges.detect(images)},
+            None if judges.mesh is None else meshes_of(judges.mesh, images),
         )
 
-    def _features(self, pictures: Tensor) -> dict[str, Float64Array]:
+    def _features(self, images: Tensor) -> dict[str, Float64Array]:
         return {
-            network.suffix: features_of(network, pictures, f"judging with {network.name}")
+            network.suffix: features_of(network, images, f"judging with {network.name}")
             for network in self.judges.inception
         }
 
@@ -121,7 +121,7 @@ class EvaluationContext:
         if vgg is None and lpips is None:
             return {}
         pairs: Iterable[tuple[Tensor, Tensor]] = zip(
-            self.pictures.split(batch), composites.split(batch), strict=True
+            self.images.split(batch), composites.split(batch), strict=True
         )
         total = -(-len(composites) // batch)
         for pair in tqdm(pairs, "perceptual distances", total, disable=None, leave=False):
@@ -145,9 +145,9 @@ class EvaluationContext:
         return measurement
 
 
-def _shrink(pictures: Tensor, side: int) -> Tensor:
+def _shrink(images: Tensor, side: int) -> Tensor:
     """[N, C, R, R] to at most `side`, by the mean of each cell."""
-    return pictures if pictures.shape[2] <= side else F.adaptive_avg_pool2d(pictures, side)
+    return images if images.shape[2] <= side else F.adaptive_avg_pool2d(images, side)
 
 
 def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str, float]:
@@ -157,7 +157,7 @@ def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str
         "psnr": psnr(original, composite),
         "ssim": ssim(original, composite),
         # Of a composite the known region is exact; what the network itself made of it says how
-        # well it understood the picture.
+        # well it understood the image.
         "psnr_known": nothing if output is None else psnr(original, output, ~hole),
         "ssim_known": nothing if output is None else ssim(original, output, ~hole),
         "known_changed": float((composite != original)[~hole].any()),

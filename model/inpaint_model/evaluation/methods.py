@@ -18,7 +18,7 @@ from inpaint_model.networks.generator import Generator
 
 
 class Filled(NamedTuple):
-    """One picture after filling, uint8 [R, R, 3]."""
+    """One image after filling, uint8 [R, R, 3]."""
 
     composite: ImageU8
     output: ImageU8 | None = None  # what a network painted everywhere, known pixels included
@@ -28,10 +28,10 @@ class Method(Protocol):
     """A way to fill a hole."""
 
     name: str  # in tables
-    key: str  # everything that decides the result beyond picture, hole and seed: names caches
+    key: str  # everything that decides the result beyond image, hole and seed: names caches
 
-    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Fill `hole` [R, R] of `picture` [R, R, 3]."""
+    def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
+        """Fill `hole` [R, R] of `image` [R, R, 3]."""
 
 
 class Telea:
@@ -40,11 +40,11 @@ class Telea:
     name = "Telea"
     key = "telea-3"
 
-    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+    def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Fill `hole` from its border inwards; the seed does not matter."""
         import cv2
 
-        return Filled(_opencv(picture, hole, cv2.INPAINT_TELEA))
+        return Filled(_opencv(image, hole, cv2.INPAINT_TELEA))
 
 
 class NavierStokes:
@@ -53,11 +53,11 @@ class NavierStokes:
     name = "Navier-Stokes"
     key = "navier-stokes-3"
 
-    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+    def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Fill `hole` by continuing lines of equal brightness; the seed does not matter."""
         import cv2
 
-        return Filled(_opencv(picture, hole, cv2.INPAINT_NS))
+        return Filled(_opencv(image, hole, cv2.INPAINT_NS))
 
 
 class MeanColor:
@@ -66,11 +66,11 @@ class MeanColor:
     name = "mean color"
     key = "mean-color"
 
-    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+    def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Fill `hole` with the mean color of what is known, or gray; the seed does not matter."""
-        known = picture[~hole]
+        known = image[~hole]
         color = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
-        return Filled(np.where(hole[..., None], color.astype(np.uint8), picture))
+        return Filled(np.where(hole[..., None], color.astype(np.uint8), image))
 
 
 class Identity:
@@ -79,9 +79,9 @@ class Identity:
     name = "original"
     key = "identity"
 
-    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Return the picture as it is."""
-        return Filled(picture)
+    def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
+        """Return the image as it is."""
+        return Filled(image)
 
 
 class Model:
@@ -95,16 +95,16 @@ class Model:
         info = inpainter.info
         self.key = f"model-{info.weights_sha256}-{truncation_psi}-{inpainter.dtype}"
 
-    def fill(self, picture: ImageU8, hole: BoolMask, seed: int) -> Filled:
+    def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Fill `hole` with the model's candidate of this seed."""
         (fill,) = self._inpainter.fill(
-            np.ascontiguousarray(picture), hole.astype(np.uint8), [seed], self._truncation_psi
+            np.ascontiguousarray(image), hole.astype(np.uint8), [seed], self._truncation_psi
         )
         return Filled(fill.composite, fill.output)
 
 
 class Samples:
-    """The generator alone: new pictures."""
+    """The generator alone: new images."""
 
     name = "samples"
 
@@ -120,41 +120,41 @@ class Samples:
 
     @torch.inference_mode()
     def draw(self, seed: int) -> ImageU8:
-        """One picture, uint8 [R, R, 3]."""
+        """One image, uint8 [R, R, 3]."""
         mapping = self._generator.mapping
         device = mapping.w_avg.device
         z = latent_of_seed(seed, mapping.z_dim)[None].to(device)
         labels = torch.zeros(1, mapping.c_dim, device=device) if mapping.c_dim else None
-        picture: ImageU8 = to_uint8(self._generator(z, labels, self._truncation_psi))[0]
-        return picture
+        image: ImageU8 = to_uint8(self._generator(z, labels, self._truncation_psi))[0]
+        return image
 
 
 BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColor())
 
 
-def candidate_seed(seed: int, picture: int, candidate: int = 0) -> int:
-    """Return the model's seed for one candidate of one picture under a mask seed."""
-    return derived_seed(seed, picture, candidate) % 2**32
+def candidate_seed(seed: int, image: int, candidate: int = 0) -> int:
+    """Return the model's seed for one candidate of one image under a mask seed."""
+    return derived_seed(seed, image, candidate) % 2**32
 
 
-def fill_all(method: Method, pictures: Tensor, holes: Tensor, seed: int) -> Iterator[Filled]:
-    """Fill all `pictures` uint8 [N, 3, R, R] in their `holes` bool [N, 1, R, R], one by one."""
-    numbers = tqdm(range(len(pictures)), method.name, disable=None, leave=False)
+def fill_all(method: Method, images: Tensor, holes: Tensor, seed: int) -> Iterator[Filled]:
+    """Fill all `images` uint8 [N, 3, R, R] in their `holes` bool [N, 1, R, R], one by one."""
+    numbers = tqdm(range(len(images)), method.name, disable=None, leave=False)
     for number in numbers:
-        picture = pictures[number].permute(1, 2, 0).contiguous().numpy()
-        yield method.fill(picture, holes[number, 0].numpy(), candidate_seed(seed, number))
+        image = images[number].permute(1, 2, 0).contiguous().numpy()
+        yield method.fill(image, holes[number, 0].numpy(), candidate_seed(seed, number))
 
 
 def draw_all(samples: Samples, seed: int, count: int) -> ImageU8:
-    """Return the first `count` pictures of a generator under a mask seed, uint8 [N, R, R, 3]."""
+    """Return the first `count` images of a generator under a mask seed, uint8 [N, R, R, 3]."""
     numbers = tqdm(range(count), samples.name, disable=None, leave=False)
     return np.stack([samples.draw(candidate_seed(seed, number)) for number in numbers])
 
 
-def _opencv(picture: ImageU8, hole: BoolMask, algorithm: int) -> ImageU8:
+def _opencv(image: ImageU8, hole: BoolMask, algorithm: int) -> ImageU8:
     import cv2
 
     if hole.all():
-        return np.full_like(picture, 128)  # nothing to continue
-    filled = cv2.inpaint(np.ascontiguousarray(picture), hole.astype(np.uint8), 3, algorithm)
-    return np.where(hole[..., None], np.asarray(filled, dtype=np.uint8), picture)
+        return np.full_like(image, 128)  # nothing to continue
+    filled = cv2.inpaint(np.ascontiguousarray(image), hole.astype(np.uint8), 3, algorithm)
+    return np.where(hole[..., None], np.asarray(filled, dtype=np.uint8), image)

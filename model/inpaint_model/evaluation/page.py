@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no other: tables, pictures, worst cases."""
+"""The report as one HTML file that needs no other: tables, images, worst cases."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ th { font-weight: 600; }
 .best { font-weight: 700; }
 .interval { opacity: .65; font-size: .85em; }
 .scroll { overflow-x: auto; }
-.pictures { display: grid; gap: 4px; margin: 1rem 0; }
-.pictures img { width: 100%; display: block; image-rendering: auto; }
-.pictures div { font-size: .85em; text-align: center; }
+.images { display: grid; gap: 4px; margin: 1rem 0; }
+.images img { width: 100%; display: block; image-rendering: auto; }
+.images div { font-size: .85em; text-align: center; }
 .sheet { max-width: 100%; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; }
 dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
@@ -66,7 +66,7 @@ def _sanity_rows(report: Report) -> str:
     if not report.anchors:
         return ""
     return (
-        "<h2>How to read the numbers</h2><p>Distances between sets of pictures are 0 for a perfect "
+        "<h2>How to read the numbers</h2><p>Distances between sets of images are 0 for a perfect "
         "method; brackets are 95&nbsp;% bootstrap intervals, the widest over the mask seeds. "
         "The originals against themselves:</p>" + _table(report.anchors)
     )
@@ -78,9 +78,9 @@ def _section(report: Report, name: str) -> str:
     hashes = ", ".join(f"seed {m.seed}: {m.sha256[:12]}" for m in masks)
     ratio = sum(m.mean_hole_ratio for m in masks) / len(masks)
     text = f"<h2>{escape(name)}: {escape(MASK_SETS[name][0])}</h2>"
-    text += f"<p>Mean hole {ratio:.0%} of the picture; masks {escape(hashes)}.</p>{_table(rows)}"
+    text += f"<p>Mean hole {ratio:.0%} of the image; masks {escape(hashes)}.</p>{_table(rows)}"
     shown = report.examples.get(name, ())
-    text += _grid("The first pictures", [example for example in shown if not example.worst])
+    text += _grid("The first images", [example for example in shown if not example.worst])
     return text + _grid("The worst", [example for example in shown if example.worst])
 
 
@@ -109,16 +109,16 @@ def _cell(row: Row, column: Column, rows: Sequence[Row]) -> str:
 def _grid(title: str, shown: Sequence[Example]) -> str:
     if not shown:
         return ""
-    titles = list(shown[0].pictures)
+    titles = list(shown[0].images)
     cells = "".join(f"<div>{escape(name)}</div>" for name in titles)
     for example in shown:
         cells += "".join(
-            f'<div><img alt="picture {example.number}, {escape(name)}" src="{_data(pixels)}"></div>'
-            for name, pixels in example.pictures.items()
+            f'<div><img alt="image {example.number}, {escape(name)}" src="{_data(pixels)}"></div>'
+            for name, pixels in example.images.items()
         )
     return (
         f"<h3>{escape(title)}</h3>"
-        f'<div class="pictures" style="grid-template-columns: repeat({len(titles)}, 1fr)">'
+        f'<div class="images" style="grid-template-columns: repeat({len(titles)}, 1fr)">'
         f"{cells}</div>"
     )
 

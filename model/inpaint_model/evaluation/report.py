@@ -99,7 +99,7 @@ def to_json(report: Report) -> str:
         "rows": [_plain(row) for row in report.rows],
         "mean_over_seeds": [_plain(row) for row in report.summary],
         "anchors": [_plain(row) for row in report.anchors],
-        "worst_pictures": {
+        "worst_images": {
             name: [example.number for example in shown if example.worst]
             for name, shown in report.examples.items()
         },

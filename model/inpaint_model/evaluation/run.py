@@ -1,4 +1,4 @@
-"""The evaluation from pictures to report."""
+"""The evaluation from images to report."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Plan:
     seeds: Sequence[int]  # mask seeds; they also decide the candidates' seeds
     model: Method | None = None
     samples: Samples | None = None  # the generator alone
-    count: int | None = None  # samples to judge; None: as many as there are pictures
+    count: int | None = None  # samples to judge; None: as many as there are images
     baselines: bool = True
-    diversity: int = 24  # pictures of each set (first seed) whose candidates are compared; 0: none
+    diversity: int = 24  # images of each set (first seed) whose candidates are compared; 0: none
     typical: int = 6  # rows of examples on the page
     worst: int = 4  # ... and of worst cases
     shown: int = 64  # samples on the contact sheet
@@ -58,7 +58,7 @@ class Report:
 
 def run(context: EvaluationContext, plan: Plan, about: Mapping[str, str], out: Path) -> Report:
     """Measure everything that `plan` asks for. Masks are stored in `out`/masks."""
-    count, resolution = len(context.pictures), context.pictures.shape[2]
+    count, resolution = len(context.images), context.images.shape[2]
     rows: list[Row] = []
     all_masks: list[MaskSet] = []
     shown: dict[str, list[Example]] = {}
@@ -94,14 +94,14 @@ def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
 
 
 def _samples_row(context: EvaluationContext, samples: Samples, count: int, masks: MaskSet) -> Row:
-    """New pictures, the same for every set of one seed."""
+    """New images, the same for every set of one seed."""
     measured = context.samples(samples, masks.seed, count)
     numbers, intervals = score(context.originals, measured, paired=False)
     return Row(masks.name, masks.seed, samples.name, numbers, intervals)
 
 
 def _worst(measurement: Measurement | None, count: int) -> list[int]:
-    """Return the pictures that came out farthest from their originals, the worst first."""
+    """Return the images that came out farthest from their originals, the worst first."""
     if measurement is None:
         return []
     values = measurement.values

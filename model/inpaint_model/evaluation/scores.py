@@ -22,7 +22,7 @@ from inpaint_model.evaluation.metrics.kid import Estimate, kernel_distance, pair
 from inpaint_model.evaluation.metrics.precision_recall import K, precision_recall
 
 FOLDS = 5
-FACE_VALUES = ("face_score", "eyes")  # of each picture: shares and quantiles of them are told
+FACE_VALUES = ("face_score", "eyes")  # of each image: shares and quantiles of them are told
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def score(
 
 
 def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
-    """Return what the face networks say of each picture alone."""
+    """Return what the face networks say of each image alone."""
     numbers: dict[str, float] = {}
     if "face_score" in measured.values:
         numbers["detected"] = 100 * detected_share(measured.values["face_score"])
@@ -116,23 +116,23 @@ def _set_distances(
 
 @torch.inference_mode()
 def diversity(
-    context: EvaluationContext, model: Method, masks: MaskSet, pictures: int, candidates: int = 4
+    context: EvaluationContext, model: Method, masks: MaskSet, images: int, candidates: int = 4
 ) -> dict[str, float]:
     """Return how different the candidates of one hole are, inside it; {} without a network to tell.
 
     `diversity` is the mean feature distance of two candidates, `diversity_relative` the same over
-    that of two unrelated pictures in the same holes: 0 is no choice at all, 1 is strangers.
+    that of two unrelated images in the same holes: 0 is no choice at all, 1 is strangers.
     """
     maps = context.judges.maps
-    if maps is None or pictures < 2:
+    if maps is None or images < 2:
         return {}
-    chosen = context.pictures[:pictures]
-    holes = masks.holes[:pictures]
+    chosen = context.images[:images]
+    holes = masks.holes[:images]
     own = [
         candidate_diversity(
-            maps, _candidates(model, picture, hole, masks.seed, number, candidates), hole
+            maps, _candidates(model, image, hole, masks.seed, number, candidates), hole
         )
-        for number, (picture, hole) in enumerate(zip(chosen, holes, strict=True))
+        for number, (image, hole) in enumerate(zip(chosen, holes, strict=True))
         if hole.any()
     ]
     strangers = stranger_distance(maps, chosen, holes)
@@ -141,10 +141,10 @@ def diversity(
 
 
 def _candidates(
-    model: Method, picture: Tensor, hole: Tensor, seed: int, number: int, count: int
+    model: Method, image: Tensor, hole: Tensor, seed: int, number: int, count: int
 ) -> Tensor:
-    """Composites uint8 [count, 3, R, R] of one picture."""
-    pixels, mask = picture.permute(1, 2, 0).contiguous().numpy(), hole[0].numpy()
+    """Composites uint8 [count, 3, R, R] of one image."""
+    pixels, mask = image.permute(1, 2, 0).contiguous().numpy(), hole[0].numpy()
     fills = [model.fill(pixels, mask, candidate_seed(seed, number, k)) for k in range(count)]
     return torch.from_numpy(np.stack([fill.composite for fill in fills])).permute(0, 3, 1, 2)
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Protocol
 
 from inpaint_model.document import geometry
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.grouping import Choice
 from inpaint_model.document.hole import Hole, inside_frame
@@ -16,7 +16,7 @@ from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reconstructor, is_cheap, refine_by_reconstruction
 from inpaint_model.framing.search import propose
 
-_MOST_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-pictures.md)
+_MOST_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-images.md)
 _LEAST_INSIDE = 0.1
 """Share of a hole that must lie inside a frame that was found; else it fills too little."""
 _THIN = 0.02  # of the document's smaller side: what is no wider is a speck or a hairline
@@ -33,18 +33,18 @@ class Model(Reconstructor, Protocol):
 
 def frame_holes(
     model: Model,
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole,
     *,
     frame: FrameChoice = "auto",
-    overview: DocumentPicture | None = None,
+    overview: DocumentImage | None = None,
 ) -> list[Placement]:
     """Find a frame for each group of the hole and look through it.
 
     Args:
         model: the inpainter that will fill.
-        picture: the document, or the crop of it around the hole.
-        hole: of the picture's size and origin.
+        image: the document, or the crop of it around the hole.
+        hole: of the image's size and origin.
         frame: "auto" asks the model's framer and falls back to "box" where it is unsure; "box" is
             the square around the selection with context; or the frame itself, document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
@@ -54,15 +54,15 @@ def frame_holes(
 
     Raises:
         ValueError: the selection is empty, does not meet the frame, or falls into too many groups;
-            or it is not of the picture's size and origin.
+            or it is not of the image's size and origin.
     """
-    check_hole(picture, hole)
+    check_hole(image, hole)
     if isinstance(frame, Frame):
-        return [place(picture, hole, frame, model.resolution, overview=overview)]
-    choose = partial(_choice, model, picture, hole, overview, search=frame == "auto")
+        return [place(image, hole, frame, model.resolution, overview=overview)]
+    choose = partial(_choice, model, image, hole, overview, search=frame == "auto")
     placements = [
         place(
-            picture,
+            image,
             group,
             chosen.frame,
             model.resolution,
@@ -73,43 +73,43 @@ def frame_holes(
             overview=overview,
             whole=True,
         )
-        for group, chosen in hole.groups(choose, thin=_thin_px(picture))
+        for group, chosen in hole.groups(choose, thin=_thin_px(image))
     ]
     return sharing_memory(placements)
 
 
-def _thin_px(picture: DocumentPicture) -> int:
+def _thin_px(image: DocumentImage) -> int:
     """Return the width up to which a part of a hole is a speck or a hairline, px."""
-    return max(round(_THIN * min(picture.document_size)), _LEAST_THIN)
+    return max(round(_THIN * min(image.document_size)), _LEAST_THIN)
 
 
 def _choice(
     model: Model,
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole,
-    overview: DocumentPicture | None,
+    overview: DocumentImage | None,
     box: Box,
     search: bool,
 ) -> Choice:
     """Return the frame of the parts in a box: by the framer if `search`, else the square around."""
-    square = geometry.box_frame(box, *picture.document_size, model.resolution)
+    square = geometry.box_frame(box, *image.document_size, model.resolution)
     if not search:
         return Choice(square, "box", 1.0)
     if model.framer is None:
         return Choice(square, "box", 0.0, (Notice("NO_FRAMER"),))
-    proposals = propose(model.framer, picture, hole, box, overview)
+    proposals = propose(model.framer, image, hole, box, overview)
     best = proposals[0]
     if best.confidence < model.framer.config.threshold:
         return Choice(square, "box", best.confidence, (Notice("UNKNOWN_CONTENT"),))
     part = hole.cut(box)
     share = inside_frame(best.frame, box)[part.mask].mean()
     # What of scratches lies beyond a frame is filled smoothly, which is good for all of them.
-    enough = share > 0 if part.is_thin(_thin_px(picture)) else share >= _LEAST_INSIDE
+    enough = share > 0 if part.is_thin(_thin_px(image)) else share >= _LEAST_INSIDE
     if not enough:
         return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
     frame = best.frame
     if is_cheap(model):
-        frame = refine_by_reconstruction(model, picture, hole, [frame], overview)
+        frame = refine_by_reconstruction(model, image, hole, [frame], overview)
     return Choice(_expand_to_contain(frame, box), "auto", best.confidence)
 
 

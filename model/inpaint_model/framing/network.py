@@ -1,7 +1,7 @@
 """The framer network: from a coarse view and the hole to a frame and a confidence.
 
 A convolutional network of some 500 thousand parameters. It sees a square view of 64 px as the
-inpainting encoder does: the erased picture and what is known. Each cell of a coarse grid votes for
+inpainting encoder does: the erased image and what is known. Each cell of a coarse grid votes for
 a frame; the votes' weights are learnt with them, so that hidden and empty cells have no say. It is
 applied to views at several scales and then to a view around its own proposal, so that one small
 network serves every size.
@@ -33,7 +33,7 @@ class FramerConfig:
     view: Count = 64  # side of its view, px
     widths: Several[Count] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
     threshold: Finite = 0.945  # confidence below which a proposal is not used: as measured
-    side_bias: Finite = 1.04  # sides as found over true ones: the same, on training pictures
+    side_bias: Finite = 1.04  # sides as found over true ones: the same, on training images
 
     def __post_init__(self) -> None:
         if len(self.widths) <= _GRID_LEVEL or any(width % 8 for width in self.widths):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.model_view import extract_model_view
@@ -26,14 +26,14 @@ class Reconstructor(Protocol):
 
     @property
     def resolution(self) -> int:
-        """Side of its pictures, px."""
+        """Side of its images, px."""
 
     @property
     def device(self) -> torch.device:
         """Where its networks run."""
 
     def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
-        """Return the encoding of a picture uint8 [R, R, 3] with a hole uint8 [R, R]."""
+        """Return the encoding of an image uint8 [R, R, 3] with a hole uint8 [R, R]."""
 
     def sample(
         self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
@@ -41,7 +41,7 @@ class Reconstructor(Protocol):
         """Return the codes [N, num_ws, w_dim] of N seeds."""
 
     def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
-        """Return pictures float32 [N, R, R, 3] of codes [N, num_ws, w_dim], nominally 0..1."""
+        """Return images float32 [N, R, R, 3] of codes [N, num_ws, w_dim], nominally 0..1."""
 
 
 def is_cheap(model: Reconstructor) -> bool:
@@ -72,26 +72,26 @@ def neighbors(frame: Frame) -> list[Frame]:
 
 def reconstruction_error(
     model: Reconstructor,
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole,
     frame: Frame,
-    overview: DocumentPicture | None = None,
+    overview: DocumentImage | None = None,
 ) -> float:
     """Return the mean absolute difference between model and document on the known pixels.
 
-    It is relative to how much the pixels vary, since smaller frames show smoother pictures.
+    It is relative to how much the pixels vary, since smaller frames show smoother images.
 
     Args:
         model: the inpainter.
-        picture: the document, or the crop around the selection.
-        hole: of the picture's size and origin.
+        image: the document, or the crop around the selection.
+        hole: of the image's size and origin.
         frame: through which the model looks.
         overview: the whole document at low resolution, for what lies beyond a crop.
 
     Returns:
         0 or more, without a unit; infinite where nothing is known.
     """
-    source = extract_model_view(picture, hole, frame, model.resolution, overview)
+    source = extract_model_view(image, hole, frame, model.resolution, overview)
     known = source.hole == 0
     if not known.any():
         return math.inf
@@ -104,10 +104,10 @@ def reconstruction_error(
 
 def refine_by_reconstruction(
     model: Reconstructor,
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole,
     proposed: Sequence[Frame],
-    overview: DocumentPicture | None = None,
+    overview: DocumentImage | None = None,
 ) -> Frame:
     """Return the frame through which the model reproduces the known pixels best.
 
@@ -115,14 +115,14 @@ def refine_by_reconstruction(
 
     Args:
         model: the inpainter.
-        picture: the document, or the crop around the selection.
-        hole: of the picture's size and origin.
+        image: the document, or the crop around the selection.
+        hole: of the image's size and origin.
         proposed: one or more frames.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
 
     def error(frame: Frame) -> float:
-        return reconstruction_error(model, picture, hole, frame, overview)
+        return reconstruction_error(model, image, hole, frame, overview)
 
     best = min(proposed, key=error)
     return min(neighbors(best), key=error)

@@ -20,9 +20,9 @@ from torch import Tensor
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import BoolMask, FloatImage, Matrix
 from inpaint_model.document.color import display_from_document
-from inpaint_model.document.document_image import OPAQUE, DocumentPicture
+from inpaint_model.document.document_image import OPAQUE, DocumentImage
 from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.hole import Hole, reached_by_picture
+from inpaint_model.document.hole import Hole, reached_by_image
 from inpaint_model.document.model_view import Layer, visible_layers
 from inpaint_model.framing.network import Framer
 
@@ -46,22 +46,22 @@ class Proposal(NamedTuple):
 
 def propose(
     framer: Framer,
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole,
     box: Box,
-    overview: DocumentPicture | None = None,
+    overview: DocumentImage | None = None,
 ) -> list[Proposal]:
     """Propose frames for a hole, the best first.
 
     Args:
         framer: the model's.
-        picture: the document, or the crop around the selection.
-        hole: of the picture's size and origin; there the picture does not show.
+        image: the document, or the crop around the selection.
+        hole: of the image's size and origin; there the image does not show.
         box: around the parts of the hole that the frame is wanted for, document px.
         overview: the whole document at low resolution, for what lies beyond a crop.
     """
-    shown = visible_layers(picture, hole, overview)
-    frames = first_views(box, shown[-1].picture)
+    shown = visible_layers(image, hole, overview)
+    frames = first_views(box, shown[-1].image)
     seen = _propose(framer, shown, frames)
     rounds = [sorted(seen, key=lambda p: -p.confidence)[:_KEPT]]
     for _ in range(_SECOND_LOOKS):
@@ -81,7 +81,7 @@ def propose(
 def _pooled_confidence(proposals: Sequence[Proposal]) -> float:
     """Return how sure the framer is of a frame after several looks: the geometric mean of the odds.
 
-    What resembles the model's pictures by chance in one look seldom does so in the others.
+    What resembles the model's images by chance in one look seldom does so in the others.
     """
     sure = np.array([p.confidence for p in proposals]).clip(1e-6, 1 - 1e-6)
     odds = float(np.exp(np.log(sure / (1 - sure)).mean()))
@@ -108,7 +108,7 @@ def average_nearby(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
     return Frame(cx, cy, frame.side * math.exp(growth), frame.angle + turn)
 
 
-def first_views(box: Box, coarsest: DocumentPicture) -> list[Frame]:
+def first_views(box: Box, coarsest: DocumentImage) -> list[Frame]:
     """Return upright squares around a box, from little context to everything there is.
 
     Args:
@@ -125,25 +125,25 @@ def first_views(box: Box, coarsest: DocumentPicture) -> list[Frame]:
 
 
 def coarse_view(
-    picture: DocumentPicture, hole: Hole | None, frame: Frame, size: int
+    image: DocumentImage, hole: Hole | None, frame: Frame, size: int
 ) -> tuple[FloatImage, BoolMask]:
     """Return a frame's pixels [S, S, 3] (display values) and which of them are known [S, S].
 
     Args:
-        picture: the document, a crop or an overview of it.
-        hole: of the picture's size and origin; None: the picture shows everywhere.
+        image: the document, a crop or an overview of it.
+        hole: of the image's size and origin; None: the image shows everywhere.
         frame: document px.
         size: S, px.
     """
-    scale = frame.side / size * math.sqrt(picture.scale[0] * picture.scale[1])
+    scale = frame.side / size * math.sqrt(image.scale[0] * image.scale[1])
     density = min(max(math.ceil(scale / 2), 1), 4)
     matrix = geometry.compose(
-        picture.from_document, geometry.document_from_model(frame, size * density)
+        image.from_document, geometry.document_from_model(frame, size * density)
     )
-    rows, columns, channels = picture.pixels.shape
+    rows, columns, channels = image.pixels.shape
     index, known = _nearest(matrix, size * density, columns, rows)
     color, alpha = display_from_document(
-        picture.pixels.reshape(-1, channels).take(index, axis=0), picture.linear
+        image.pixels.reshape(-1, channels).take(index, axis=0), image.linear
     )
     if alpha is not None:
         known &= alpha >= OPAQUE
@@ -160,7 +160,7 @@ def coarse_view(
 def _nearest(
     matrix: Matrix, points: int, columns: int, rows: int
 ) -> tuple[npt.NDArray[np.intp], BoolMask]:
-    """Return the pixels of a picture that a grid [points, points] falls on.
+    """Return the pixels of an image that a grid [points, points] falls on.
 
     They are counted row by row. The other array says which points fall on any; those that fall on
     none are given pixel 0.
@@ -193,23 +193,23 @@ def _view(layered: Sequence[Layer], frame: Frame, size: int) -> Tensor:
     """Return what the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
     first, *others = layered
     shown, known = coarse_view(*first, frame, size)
-    reached = _reached(first.picture, frame, size)
+    reached = _reached(first.image, frame, size)
     for layer in others:
         if reached.all():
             break
         far, far_known = coarse_view(*layer, frame, size)
         shown = np.where(reached[..., None], shown, far)
         known = np.where(reached, known, far_known)
-        reached |= _reached(layer.picture, frame, size)
+        reached |= _reached(layer.image, frame, size)
     seen = torch.from_numpy(known).float()
     color = torch.from_numpy(shown).permute(2, 0, 1) * 2 - 1
     return torch.cat([color * seen, seen[None]])
 
 
-def _reached(picture: DocumentPicture, frame: Frame, size: int) -> BoolMask:
-    """Return which pixels of a view [S, S] have their center inside a picture."""
-    matrix = geometry.compose(picture.from_document, geometry.document_from_model(frame, size))
-    return reached_by_picture(picture.pixels.shape, matrix, size)
+def _reached(image: DocumentImage, frame: Frame, size: int) -> BoolMask:
+    """Return which pixels of a view [S, S] have their center inside an image."""
+    matrix = geometry.compose(image.from_document, geometry.document_from_model(frame, size))
+    return reached_by_image(image.pixels.shape, matrix, size)
 
 
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:

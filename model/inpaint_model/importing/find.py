@@ -104,7 +104,7 @@ def _facts(contents: Contents, family: str) -> dict[str, str]:
     for module in contents.modules:
         side, channels = (module.attributes.get(f"img_{x}") for x in ("resolution", "channels"))
         if type(side) is int and type(channels) is int and 0 < side < 2**16 > channels > 0:
-            facts["pictures"] = f"{side} px, {channels} channels"
+            facts["images"] = f"{side} px, {channels} channels"
             break
     facts["holds"] = ", ".join(contents.top_names(set()))
     return facts

@@ -118,7 +118,7 @@ def generator_config(
     )
     rgb = _shape(tensors, f"synthesis.b{resolution}.to_rgb.weight", 4)[0]
     if rgb != 3:
-        raise CheckpointError(f"makes pictures of {rgb} channels; only RGB is supported")
+        raise CheckpointError(f"makes images of {rgb} channels; only RGB is supported")
     w_dim = _shape(tensors, "synthesis.b4.conv1.affine.weight", 2)[1]
     c_dim = _label_width(tensors)
     z_dim = _shape(tensors, "mapping.fc0.weight", 2)[1] - (w_dim if c_dim else 0)

@@ -134,7 +134,7 @@ def _unsupported(modules: Sequence[Module], architecture: str) -> str | None:
         if attributes.get("architecture", architecture) != architecture:
             return f"its architecture is not {architecture!r}"
         if attributes.get("img_channels", 3) != 3:
-            return "its pictures are not RGB"
+            return "its images are not RGB"
         expected = "linear" if module.name.endswith(_LINEAR) else "lrelu"
         if attributes.get("activation", expected) != expected:
             return f"{quoted(module.name)} does not have the activation {expected!r}"

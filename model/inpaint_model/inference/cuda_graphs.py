@@ -4,7 +4,7 @@ Operation by operation a fill is some eight hundred small launches, which bound 
 on a GPU. Each pass is recorded once for each of its batch sizes and replayed from then on.
 
 Batch sizes are powers of two. A batch of three runs as two and one: padded to four it would render
-a picture that nobody wants, while one more replay costs microseconds. The code graph makes one code
+an image that nobody wants, while one more replay costs microseconds. The code graph makes one code
 and is replayed for every seed, so that a seed's code never depends on the others.
 
 All graphs of a model share one pool of memory: what one of them needs while it runs the next one
@@ -104,12 +104,12 @@ class GraphedPasses:
         self._graphs: dict[tuple[str, int], _Recorded | None] = {}  # None: could not be recorded
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Return the encoding of a picture uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
+        """Return the encoding of an image uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
         given = {"image": image, "hole": hole}
         return Encoding(*self._run("encode", 1, self._passes.encode, given))
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
-        """Return ws_out [1, num_ws, w_dim] of an encoding of one picture and z [1, z_dim]."""
+        """Return ws_out [1, num_ws, w_dim] of an encoding of one image and z [1, z_dim]."""
 
         def work(z: Tensor, psi: Tensor, **encoded: Tensor) -> tuple[Tensor]:
             return (self._passes.code(Encoding(**encoded), z, psi),)
@@ -127,12 +127,12 @@ class GraphedPasses:
         encodings = [encoding] * len(sizes)
         if len(encoding.tokens) > 1:
             encodings = encoding.split(sizes)
-        pictures: list[Tensor] = []
+        images: list[Tensor] = []
         for part, own in zip(ws.split(sizes), encodings, strict=True):
             name = "render" if len(own.tokens) == 1 else "render each"
             given = {"ws": part, **own._asdict()}
-            pictures += self._run(name, len(part), work, given)
-        return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
+            images += self._run(name, len(part), work, given)
+        return images[0] if len(images) == 1 else torch.cat(images)
 
     def _run(
         self,

@@ -59,7 +59,7 @@ def seed_sequence(first: int, count: int) -> tuple[int, ...]:
 class Inpainter:
     """A loaded model. `encode` once, then `sample` and `render` candidates as often as you like.
 
-    Pictures are uint8 [R, R, 3] RGB, holes uint8 [R, R] with anything above 0 meaning "fill this".
+    Images are uint8 [R, R, 3] RGB, holes uint8 [R, R] with anything above 0 meaning "fill this".
     """
 
     def __init__(
@@ -103,11 +103,11 @@ class Inpainter:
 
     @torch.inference_mode()
     def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
-        """Return what the encoder makes of a picture with a hole.
+        """Return what the encoder makes of an image with a hole.
 
         Args:
             image: uint8 [R, R, 3] RGB; what it has in the hole does not matter.
-            hole: uint8 [R, R], above 0 where the picture is to be filled.
+            hole: uint8 [R, R], above 0 where the image is to be filled.
 
         Raises:
             ValueError: the shapes are not the model's.
@@ -115,7 +115,7 @@ class Inpainter:
         R = self.resolution
         if image.dtype != np.uint8 or image.shape != (R, R, 3):
             raise ValueError(
-                f"the picture is {image.dtype} {image.shape}; this model takes uint8 ({R}, {R}, 3)"
+                f"the image is {image.dtype} {image.shape}; this model takes uint8 ({R}, {R}, 3)"
             )
         if hole.shape != (R, R):
             raise ValueError(f"the hole is {hole.shape}; this model takes ({R}, {R})")
@@ -150,13 +150,13 @@ class Inpainter:
         return read_array(torch.cat(codes))
 
     def invert(self, image: ImageU8, hole: MaskU8 | None = None) -> CodesF32:
-        """Return the codes [num_ws, w_dim] of a picture, for taking styles from it.
+        """Return the codes [num_ws, w_dim] of an image, for taking styles from it.
 
         What the encoder leaves open is the mean face's.
 
         Args:
             image: uint8 [R, R, 3] RGB.
-            hole: uint8 [R, R], above 0 where the picture is not known; None: all of it is.
+            hole: uint8 [R, R], above 0 where the image is not known; None: all of it is.
 
         Raises:
             ValueError: the shapes are not the model's.
@@ -224,7 +224,7 @@ class Inpainter:
 
         Args:
             image: uint8 [R, R, 3] RGB.
-            hole: uint8 [R, R], above 0 where the picture is to be filled.
+            hole: uint8 [R, R], above 0 where the image is to be filled.
             seeds: numbers from 0 to 2^32 - 1.
             truncation_psi: 1 = full variety, 0 = none.
             edits: by the directions' names, how far, in units.

@@ -1,7 +1,7 @@
 """How much of a device's memory a model takes, computed from its configuration.
 
 Features decide: a convolution at `r` px needs its input, the input scaled by styles and its output
-at once. Around that come pictures and the skip encoder's features. What libraries take for
+at once. Around that come images and the skip encoder's features. What libraries take for
 themselves (their workspaces) and what the allocator rounds up is not counted.
 """
 
@@ -26,7 +26,7 @@ class Footprint:
     """Bytes on a device."""
 
     weights: int  # in the precision of inference, with all that is computed from them in advance
-    encoding: int  # at most, while a picture is encoded
+    encoding: int  # at most, while an image is encoded
     rendering: int  # at most, while one candidate is rendered; a batch of N takes N times as much
     kept: int  # what a graph keeps besides: its inputs and one candidate's result
 
@@ -55,12 +55,12 @@ def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
         widths = 2 * config.encoder.widths[1] + G.channels_at(s) + 3 * config.skip.widths[0]
         skip = widths * s * s * p
     second = body + 7 * E**2 * (FLOAT + p) if config.two_stage else 0
-    held = G.channels_at(s) * s * s * p + 3 * R * R * FLOAT  # features before the skip; a picture
+    held = G.channels_at(s) * s * s * p + 3 * R * R * FLOAT  # features before the skip; an image
     seen = 4 * E**2 + (config.encoder.widths[1] + 1) * s * s
     tokens = (1 + config.mixer.tokens_per_style) * G.num_ws * G.w_dim
     return Footprint(
         weights=weight_bytes(config, dtype),
-        encoding=body + 12 * E**2 * FLOAT,  # picture, hole, and twice what the encoder sees
+        encoding=body + 12 * E**2 * FLOAT,  # image, hole, and twice what the encoder sees
         rendering=held + max(layer, skip, second),
         kept=(seen + tokens + 3 * R * R) * FLOAT,
     )

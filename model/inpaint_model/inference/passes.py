@@ -19,10 +19,10 @@ class Passes(Protocol):
     """The three passes of a fill, all on one device and without gradients."""
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Return the encoding of a picture uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
+        """Return the encoding of an image uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
-        """Return ws_out [1, num_ws, w_dim] of an encoding of one picture and z [1, z_dim].
+        """Return ws_out [1, num_ws, w_dim] of an encoding of one image and z [1, z_dim].
 
         Always one code: in a batch the same code would be rounded differently.
         """
@@ -30,7 +30,7 @@ class Passes(Protocol):
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
         """Return float32 [N, R, R, 3] of 0..1, of N codes ws.
 
-        The encoding is of one picture, or of N: one for each code.
+        The encoding is of one image, or of N: one for each code.
         """
 
 
@@ -41,11 +41,11 @@ class EagerPasses:
         self._model = model
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Return the encoding of a picture uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
+        """Return the encoding of an image uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
         return self._model.encode(from_uint8(image), hole.float()[:, None])
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float | Tensor) -> Tensor:
-        """Return ws_out [1, num_ws, w_dim] of an encoding of one picture and z [1, z_dim].
+        """Return ws_out [1, num_ws, w_dim] of an encoding of one image and z [1, z_dim].
 
         `truncation_psi` may be a float32 scalar on the device, which a graph can read anew.
         """
@@ -56,7 +56,7 @@ class EagerPasses:
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
         """Return float32 [N, R, R, 3] of 0..1, of N codes ws.
 
-        The encoding is of one picture, or of N: one for each code.
+        The encoding is of one image, or of N: one for each code.
         """
         if len(encoding.tokens) != len(ws):
             encoding = encoding.expand(len(ws))

@@ -24,7 +24,7 @@ def tiny_inpainter(
 ) -> Inpainter:
     """Return an untrained model that answers in milliseconds, for tests and demos.
 
-    It knows two directions, "brighter" and "warmer", which change the picture in some way.
+    It knows two directions, "brighter" and "warmer", which change the image in some way.
 
     Args:
         seed: of its weights.

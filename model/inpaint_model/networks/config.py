@@ -29,7 +29,7 @@ Arch = Literal[
 ARCHS: tuple[Arch, ...] = get_args(Arch)  # Table 2, top to bottom
 
 MIN_RESOLUTION, MAX_RESOLUTION = 32, 1024
-ENCODER_MAX_RESOLUTION = 256  # larger pictures are reduced before they are encoded
+ENCODER_MAX_RESOLUTION = 256  # larger images are reduced before they are encoded
 
 # Within reach: a stranger's bundle may name sizes that no machine has memory for.
 Count = Annotated[Whole, Interval(ge=0, le=65_536)]  # of channels, styles, samples of a group
@@ -55,7 +55,7 @@ def resolutions(resolution: int) -> tuple[int, ...]:
 class GeneratorConfig:
     """A StyleGAN2 generator (skip architecture)."""
 
-    resolution: Count  # Side of the picture in px: a power of two, 32..1024.
+    resolution: Count  # Side of the image in px: a power of two, 32..1024.
     z_dim: Count  # Width of the input latent.
     w_dim: Count  # Width of the intermediate latent.
     channels: Several[Count]  # Feature channels at 4, 8, ..., resolution px.
@@ -80,7 +80,7 @@ class GeneratorConfig:
 
     @property
     def num_ws(self) -> int:
-        """Styles a picture takes: 2 a resolution (14 at 256 px)."""
+        """Styles an image takes: 2 a resolution (14 at 256 px)."""
         return 2 * len(self.channels)
 
     def channels_at(self, resolution: int) -> int:
@@ -107,7 +107,7 @@ class DiscriminatorConfig:
 @closed
 @dataclass(frozen=True)
 class EncoderConfig:
-    """The encoder of the erased picture: IR-SE body, feature pyramid, style heads (section 3.1)."""
+    """The encoder of the erased image: IR-SE body, feature pyramid, style heads (section 3.1)."""
 
     widths: tuple[Count, Count, Count, Count] = (64, 128, 256, 512)  # At 1/2, 1/4, ...
     units: tuple[Depth, Depth, Depth, Depth] = (3, 4, 14, 3)  # Residual units of each group.
@@ -145,7 +145,7 @@ class InpaintingConfig:
     encoder: EncoderConfig
     mixer: MixerConfig
     skip: SkipConfig | None  # None: the W+ models
-    two_stage: Flag = False  # The skip features come from a second encoder of the first picture.
+    two_stage: Flag = False  # The skip features come from a second encoder of the first image.
     skip_resolution: Count = 64  # Where features are read and replaced, px.
 
     def __post_init__(self) -> None:
@@ -159,7 +159,7 @@ class InpaintingConfig:
 
     @property
     def encoder_resolution(self) -> int:
-        """Side in px of the picture that the encoder sees."""
+        """Side in px of the image that the encoder sees."""
         return min(self.generator.resolution, ENCODER_MAX_RESOLUTION)
 
     @property

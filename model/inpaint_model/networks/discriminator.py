@@ -13,7 +13,7 @@ from inpaint_model.networks.ops import EPSILON, Conv2dLayer, FullyConnectedLayer
 
 
 class DiscriminatorBlock(nn.Module):
-    """[N, I, r, r] -> [N, O, r/2, r/2]. The block of the picture's size starts from RGB."""
+    """[N, I, r, r] -> [N, O, r/2, r/2]. The block of the image's size starts from RGB."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class DiscriminatorBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, O, r/2, r/2] of features [N, I, r, r], or of a picture [N, 3, r, r]."""
+        """Return [N, O, r/2, r/2] of features [N, I, r, r], or of an image [N, 3, r, r]."""
         if hasattr(self, "from_rgb"):
             x = self.from_rgb(x)
         y: Tensor = self.skip(x, gain=math.sqrt(0.5))
@@ -78,7 +78,7 @@ class DiscriminatorEpilogue(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures [N, 3, R, R] in -1..1 (and labels c [N, c_dim]) -> logits [N, 1]."""
+    """Images [N, 3, R, R] in -1..1 (and labels c [N, c_dim]) -> logits [N, 1]."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -108,18 +108,18 @@ class Discriminator(nn.Module):
         return out
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return logits [N, 1]; the higher, the more real a picture seems.
+        """Return logits [N, 1]; the higher, the more real an image seems.
 
         Args:
             image: [N, 3, R, R] in -1..1.
             c: labels [N, c_dim], which a conditional network needs.
 
         Raises:
-            ValueError: the pictures have another shape, or labels are missing.
+            ValueError: the images have another shape, or labels are missing.
         """
         R = self.config.resolution
         if image.ndim != 4 or image.shape[1:] != (3, R, R):
-            raise ValueError(f"pictures have shape {list(image.shape)}, expected [N, 3, {R}, {R}]")
+            raise ValueError(f"images have shape {list(image.shape)}, expected [N, 3, {R}, {R}]")
         logits: Tensor = self.b4(self.features(image)[-1])
         if self.config.c_dim:
             cmap = self.mapping.map(None, c)

@@ -1,4 +1,4 @@
-"""The encoder of the erased picture: IR-SE body, feature pyramid, one token pair a style.
+"""The encoder of the erased image: IR-SE body, feature pyramid, one token pair a style.
 
 Section 3.1 of the paper takes the architecture of pSp (Richardson et al. 2021), which this follows.
 """
@@ -114,14 +114,14 @@ def _trunk(channels: int, spatial: int) -> nn.Sequential:
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder says of a picture."""
+    """What the encoder says of an image."""
 
     tokens: Tensor  # [N, tokens_per_style * num_ws, w_dim], float32, in the paper's order
     features: Tensor  # [N, widths[1], R / 4, R / 4], for the skip encoder
 
 
 class Encoder(nn.Module):
-    """Erased picture and known mask [N, 4, R, R] -> tokens and features."""
+    """Erased image and known mask [N, 4, R, R] -> tokens and features."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> EncoderOutput:
-        """Return tokens and features of the erased picture and the known mask, [N, 4, R, R]."""
+        """Return tokens and features of the erased image and the known mask, [N, 4, R, R]."""
         _, c1, c2, c3 = self.body(x)
         c3 = self.coarse(c3)
         p2 = self.lateral2(c2) + _double(c3)

@@ -155,7 +155,7 @@ class ToRGBLayer(nn.Module):
         self.weight_gain = 1.0 / math.sqrt(in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Return the RGB picture [N, 3, h, w] of features [N, I, h, w] and a style [N, w_dim]."""
+        """Return the RGB image [N, 3, h, w] of features [N, I, h, w] and a style [N, w_dim]."""
         styles = self.affine(w) * self.weight_gain
         x = modulated_conv2d(x, self.weight, styles, demodulate=False)
         return bias_act(x, self.bias, linear=True, clamp=self.conv_clamp)
@@ -202,11 +202,11 @@ class SynthesisBlock(nn.Module):
         noise_mode: NoiseMode,
         noise: NoiseSource | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return features [N, C, r, r] and the RGB picture so far [N, 3, r, r], float32.
+        """Return features [N, C, r, r] and the RGB image so far [N, 3, r, r], float32.
 
         Args:
             x: what `conv0` (at 4 px `start`) returned, [N, C, r, r].
-            image: the picture of the block before, [N, 3, r/2, r/2]; None at 4 px.
+            image: the image of the block before, [N, 3, r/2, r/2]; None at 4 px.
             w_conv1: the style of `conv1`, [N, w_dim].
             w_rgb: the style of `to_rgb`, [N, w_dim].
             noise_mode: as for `SynthesisLayer`.
@@ -218,7 +218,7 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """ws [N, num_ws, w_dim] -> picture [N, 3, R, R], nominally -1..1.
+    """ws [N, num_ws, w_dim] -> image [N, 3, R, R], nominally -1..1.
 
     Style indices at block r with k = log2(r) - 2: conv0 2k - 1, conv1 2k, to_rgb 2k + 1.
     """
@@ -271,7 +271,7 @@ class SynthesisNetwork(nn.Module):
             dtype: what convolutions compute in.
 
         Returns:
-            Features [N, C, stop, stop] and the RGB picture [N, 3, stop / 2, stop / 2], float32.
+            Features [N, C, stop, stop] and the RGB image [N, 3, stop / 2, stop / 2], float32.
         """
         b4 = self.block(4)
         x, image = b4.finish(
@@ -293,11 +293,11 @@ class SynthesisNetwork(nn.Module):
         noise_mode: NoiseMode = "const",
         noise: NoiseSource | None = None,
     ) -> Tensor:
-        """Run the rest, from what `head` returned; return the picture [N, 3, R, R].
+        """Run the rest, from what `head` returned; return the image [N, 3, R, R].
 
         Args:
             x: features [N, C, stop, stop], as they are or replaced.
-            image: the RGB picture [N, 3, stop / 2, stop / 2].
+            image: the RGB image [N, 3, stop / 2, stop / 2].
             ws: [N, num_ws, w_dim].
             noise_mode: as for `SynthesisLayer`.
             noise: as for `SynthesisLayer`.
@@ -319,7 +319,7 @@ class SynthesisNetwork(nn.Module):
         noise: NoiseSource | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Return pictures [N, 3, R, R], nominally -1..1.
+        """Return images [N, 3, R, R], nominally -1..1.
 
         Args:
             ws: [N, num_ws, w_dim].
@@ -340,7 +340,7 @@ class SynthesisNetwork(nn.Module):
 
 
 class Generator(nn.Module):
-    """A StyleGAN2 generator: z becomes w in `mapping`, w a picture in `synthesis`."""
+    """A StyleGAN2 generator: z becomes w in `mapping`, w an image in `synthesis`."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -362,7 +362,7 @@ class Generator(nn.Module):
         truncation_psi: float = 1.0,
         noise_mode: NoiseMode = "const",
     ) -> Tensor:
-        """Return pictures [N, 3, R, R], nominally -1..1.
+        """Return images [N, 3, R, R], nominally -1..1.
 
         Args:
             z: [N, z_dim].

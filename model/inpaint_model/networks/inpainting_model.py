@@ -20,30 +20,30 @@ from inpaint_model.networks.skip_encoder import SkipEncoder
 
 
 class Encoding(NamedTuple):
-    """What is known of N erased pictures; made once, used for every candidate."""
+    """What is known of N erased images; made once, used for every candidate."""
 
     tokens: Tensor  # [N, t * num_ws, w_dim]
     features: Tensor  # [N, E, s, s]
     hole_fraction: Tensor  # [N, 1, s, s], share of each cell that is hole, 0..1
-    encoder_input: Tensor  # [N, 4, r, r]: erased picture and known mask
+    encoder_input: Tensor  # [N, 4, r, r]: erased image and known mask
 
     def expand(self, count: int) -> Encoding:
-        """Return the encoding of one picture for `count` candidates, without copying it."""
+        """Return the encoding of one image for `count` candidates, without copying it."""
         return Encoding(*(part.expand(count, -1, *part.shape[2:]) for part in self))
 
     def split(self, counts: Sequence[int]) -> list[Encoding]:
-        """Return the encodings of the first so many pictures, the next so many, and so on."""
+        """Return the encodings of the first so many images, the next so many, and so on."""
         parts = zip(*(part.split(list(counts)) for part in self), strict=True)
         return [Encoding(*part) for part in parts]
 
     @classmethod
     def joined(cls, encodings: Sequence[Encoding]) -> Encoding:
-        """Return one encoding of the pictures of all."""
+        """Return one encoding of the images of all."""
         return cls(*(torch.cat(parts) for parts in zip(*encodings, strict=True)))
 
 
 def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
-    """Return what the encoder sees, [N, 4, R, R]: the picture, 0 in the hole, and the known mask.
+    """Return what the encoder sees, [N, 4, R, R]: the image, 0 in the hole, and the known mask.
 
     Args:
         image: [N, 3, R, R] in -1..1.
@@ -54,7 +54,7 @@ def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
 
 
 class InpaintingModel(nn.Module):
-    """Picture and hole -> codes -> picture. Only `encoder`, `mixer` and `skip` are trained."""
+    """Image and hole -> codes -> image. Only `encoder`, `mixer` and `skip` are trained."""
 
     def __init__(self, config: InpaintingConfig, generator: Generator | None = None) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class InpaintingModel(nn.Module):
         if config.skip is not None:
             widths, units = config.encoder.widths[:2], config.encoder.units[:2]
             self.skip = SkipEncoder(config.skip, widths[1], G.channels_at(config.skip_resolution))
-            if config.two_stage:  # sees first picture, erased picture and known mask
+            if config.two_stage:  # sees first image, erased image and known mask
                 self.second_encoder = Body(7, widths, units, config.encoder.norm)
 
     @torch.no_grad()
@@ -97,7 +97,7 @@ class InpaintingModel(nn.Module):
         self.mixer.set_statistics(mapping.w_avg, w.std(dim=0))
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Return what is known of erased pictures.
+        """Return what is known of erased images.
 
         Args:
             image: [N, 3, R, R] in -1..1; what it has in the hole does not matter.
@@ -109,7 +109,7 @@ class InpaintingModel(nn.Module):
         R = self.config.generator.resolution
         if image.shape[1:] != (3, R, R) or hole.shape[1:] != (1, R, R):
             raise ValueError(
-                f"picture {list(image.shape)} and hole {list(hole.shape)} must be "
+                f"image {list(image.shape)} and hole {list(hole.shape)} must be "
                 f"[N, 3, {R}, {R}] and [N, 1, {R}, {R}]"
             )
         given = _shrink(encoder_input(image, hole), self.config.encoder_resolution)
@@ -125,7 +125,7 @@ class InpaintingModel(nn.Module):
         Where no pixel is known there is nothing to mix with: the sampled code is the answer.
 
         Args:
-            encoding: of N pictures.
+            encoding: of N images.
             w_rand: sampled codes, [N, num_ws, w_dim].
         """
         nothing_known = encoding.encoder_input[:, 3].amax(dim=(1, 2)) == 0
@@ -134,12 +134,12 @@ class InpaintingModel(nn.Module):
         )
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return pictures [N, 3, R, R], nominally -1..1.
+        """Return images [N, 3, R, R], nominally -1..1.
 
-        One invocation of the generator; the two-stage archs make a first picture, then another.
+        One invocation of the generator; the two-stage archs make a first image, then another.
 
         Args:
-            encoding: of N pictures.
+            encoding: of N images.
             ws: ws_out, [N, num_ws, w_dim].
         """
         synthesis, dtype = self.generator.synthesis, self.precision
@@ -180,7 +180,7 @@ class InpaintingModel(nn.Module):
             w_rand: sampled codes, [N, num_ws, w_dim].
 
         Raises:
-            ValueError: picture or hole have other shapes.
+            ValueError: image or hole have other shapes.
         """
         encoding = self.encode(image, hole)
         return self.render(encoding, self.mix(encoding, w_rand))

@@ -1,7 +1,7 @@
 """Fill a document: find the frames, encode, sample, mix, edit, render, and fit what was rendered.
 
 The order of operations: codes from seed and truncation, then mixing with another candidate or
-picture, then edits, then one synthesis.
+image, then edits, then one synthesis.
 
 `DocumentInpainter.fill` does all of it. A scheduler that shares a device among several fills takes
 the steps that it is made of (`open`, `encode`, `tasks`, `render`), and may let the model leave the
@@ -20,7 +20,7 @@ import numpy as np
 from inpaint_model.document.arrays import BoolMask, MaskU8, Pixels
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch, composite
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import FrameChoice
 from inpaint_model.document.hole import Hole
 from inpaint_model.framing.frame_holes import frame_holes
@@ -68,9 +68,9 @@ class DocumentFill:
 
     @cached_property
     def composite(self) -> Pixels:
-        """The picture, filled: its own size and sample type, its own bytes outside the hole."""
-        picture = self.session.picture
-        return composite(picture.pixels, self.patches, picture.origin)
+        """The image, filled: its own size and sample type, its own bytes outside the hole."""
+        image = self.session.image
+        return composite(image.pixels, self.patches, image.origin)
 
     @property
     def recipe(self) -> str:
@@ -79,7 +79,7 @@ class DocumentFill:
 
 
 class DocumentInpainter:
-    """Fills holes in pictures of any size, sample type and number of channels.
+    """Fills holes in images of any size, sample type and number of channels.
 
     Example:
         document = DocumentInpainter(load_bundle("portrait"))
@@ -138,7 +138,7 @@ class DocumentInpainter:
         tells where it is likely to be better than the model's fills.
 
         Raises:
-            ValueError: nothing of the picture is left around the hole.
+            ValueError: nothing of the image is left around the hole.
         """
         return DocumentFill(session, session.smooth(max(session.candidates, default=-1) + 1))
 
@@ -175,41 +175,41 @@ class DocumentInpainter:
 
     def open(
         self,
-        picture: DocumentPicture | Pixels,
+        image: DocumentImage | Pixels,
         mask: Hole | MaskU8 | BoolMask,
         *,
         frame: FrameChoice = "auto",
-        overview: DocumentPicture | None = None,
+        overview: DocumentImage | None = None,
         blending: BlendSettings | None = None,
     ) -> FillSession:
         """Find a frame for each group of holes. Nothing is encoded yet.
 
         Args:
-            picture: [H, W, C] of uint8, uint16, float16 or float32 with 1, 3 or 4 channels, sRGB;
-                or a `DocumentPicture`, for linear light and for crops of a document.
-            mask: bool or uint8 [H, W], above 0 where the picture is to be filled; values between
-                are the softness of its edge. Or a `Hole` of the picture's size and origin.
+            image: [H, W, C] of uint8, uint16, float16 or float32 with 1, 3 or 4 channels, sRGB;
+                or a `DocumentImage`, for linear light and for crops of a document.
+            mask: bool or uint8 [H, W], above 0 where the image is to be filled; values between
+                are the softness of its edge. Or a `Hole` of the image's size and origin.
             frame: "auto" lets the model find what it knows; "box" is the square around the hole;
                 or the frame itself, document px.
             overview: the whole document at low resolution, for what lies beyond a crop.
             blending: how fills are fitted to what surrounds them; None: the defaults.
 
         Raises:
-            ValueError: the picture is of another kind, the mask is empty, of another size, does
+            ValueError: the image is of another kind, the mask is empty, of another size, does
                 not meet the frame, or falls into too many groups.
         """
         inpainter = self._model()
-        picture = _as_picture(picture)
-        hole = _as_hole(mask, picture)
-        placements = frame_holes(inpainter, picture, hole, frame=frame, overview=overview)
+        image = _as_image(image)
+        hole = _as_hole(mask, image)
+        placements = frame_holes(inpainter, image, hole, frame=frame, overview=overview)
         model = identity_of(inpainter)
-        return FillSession(model, picture, hole, placements, blending or BlendSettings())
+        return FillSession(model, image, hole, placements, blending or BlendSettings())
 
     def reopen(
         self,
         recipe: str,
         attachment: bytes,
-        picture: DocumentPicture | Pixels | None = None,
+        image: DocumentImage | Pixels | None = None,
         mask: Hole | MaskU8 | BoolMask | None = None,
     ) -> FillSession:
         """Return a session whose candidate 0 is a recipe's.
@@ -217,23 +217,23 @@ class DocumentInpainter:
         Args:
             recipe: of a fill.
             attachment: of the fill's session.
-            picture: what the candidate is fitted to, as in `open`; None: the square that the
+            image: what the candidate is fitted to, as in `open`; None: the square that the
                 encoder saw.
             mask: of the fill.
 
         Raises:
             RecipeError: the recipe cannot be used with this model.
             AttachmentError: the attachment cannot be used.
-            ValueError: the mask is not the recipe's, or only one of picture and mask is given.
+            ValueError: the mask is not the recipe's, or only one of image and mask is given.
         """
-        if (picture is None) != (mask is None):
-            raise ValueError("Give both picture and mask, or neither.")
+        if (image is None) != (mask is None):
+            raise ValueError("Give both image and mask, or neither.")
         model = identity_of(self._model())
-        if picture is None or mask is None:
+        if image is None or mask is None:
             return reopened(read_recipe(recipe), attachment, model)
-        picture = _as_picture(picture)
-        hole = _as_hole(mask, picture)
-        return reopened(read_recipe(recipe), attachment, model, picture, hole)
+        image = _as_image(image)
+        hole = _as_hole(mask, image)
+        return reopened(read_recipe(recipe), attachment, model, image, hole)
 
     def encode(self, session: FillSession) -> Iterator[None]:
         """Encode a session's groups, one a step. What is rendered later does it where need be."""
@@ -378,11 +378,11 @@ class DocumentInpainter:
         return held.groups
 
 
-def _as_picture(picture: DocumentPicture | Pixels) -> DocumentPicture:
-    return picture if isinstance(picture, DocumentPicture) else DocumentPicture(picture)
+def _as_image(image: DocumentImage | Pixels) -> DocumentImage:
+    return image if isinstance(image, DocumentImage) else DocumentImage(image)
 
 
-def _as_hole(mask: Hole | MaskU8 | BoolMask, picture: DocumentPicture) -> Hole:
+def _as_hole(mask: Hole | MaskU8 | BoolMask, image: DocumentImage) -> Hole:
     if isinstance(mask, Hole):
         return mask
     if mask.dtype not in (np.bool_, np.uint8) or mask.ndim != 2:
@@ -392,7 +392,7 @@ def _as_hole(mask: Hole | MaskU8 | BoolMask, picture: DocumentPicture) -> Hole:
     coverage: MaskU8 = mask.astype(np.uint8, copy=False)
     if mask.dtype == np.bool_:
         coverage = coverage * np.uint8(255)
-    return Hole(coverage, picture.origin)
+    return Hole(coverage, image.origin)
 
 
 def identity_of(inpainter: Inpainter) -> ModelIdentity:

@@ -19,10 +19,10 @@ RING_PX = ring_px(float("inf"))  # the widest
 
 
 def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
-    """Return what filling takes on top of the pictures, at most.
+    """Return what filling takes on top of the images, at most.
 
     Args:
-        crop: the box of the pictures.
+        crop: the box of the images.
         hole: the box of the hole in it.
         pixel_bytes: of a candidate's pixels, with coverage.
     """
@@ -32,19 +32,19 @@ def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
     return _ALWAYS + max(_FRAMING * px, blending + _COPIES * px * pixel_bytes)
 
 
-def largest_side(budget: int, picture_bytes: int, pixel_bytes: int) -> int:
+def largest_side(budget: int, image_bytes: int, pixel_bytes: int) -> int:
     """Return the side of the largest square crop that can be filled in so many bytes, px; 0: none.
 
     Args:
         budget: bytes.
-        picture_bytes: of a pixel of crop and hole.
+        image_bytes: of a pixel of crop and hole.
         pixel_bytes: as in `working_bytes`.
     """
     low, high = 0, 1 << 16
     while high - low > 1:
         side = (low + high) // 2
         box = Box(0, 0, side, side)
-        if picture_bytes * side**2 + working_bytes(box, box, pixel_bytes) <= budget:
+        if image_bytes * side**2 + working_bytes(box, box, pixel_bytes) <= budget:
             low = side
         else:
             high = side

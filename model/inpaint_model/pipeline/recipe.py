@@ -22,7 +22,7 @@ ignored the method would make another candidate; all others have the format 1, w
 method.
 
 The attachment is a PNG: for each group, left to right, the square that the encoder saw. RGB is the
-erased picture, alpha is 255 - hole.
+erased image, alpha is 255 - hole.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class RecipeError(UnusableError):
 
 
 class AttachmentError(UnusableError):
-    """The picture that belongs to a recipe cannot be used."""
+    """The image that belongs to a recipe cannot be used."""
 
     subject = "the recipe's attachment"
 
@@ -123,7 +123,7 @@ def _codes(text: str) -> CodesF32:
 
 @dataclass(frozen=True)
 class MixingNote:
-    """That and how another candidate or picture was mixed in; its effect is already in `ws_out`."""
+    """That and how another candidate or image was mixed in; its effect is already in `ws_out`."""
 
     levels: Annotated[Several[Text], Len(1, 3)]
     amount: Share
@@ -281,13 +281,13 @@ def read_attachment(data: bytes, resolution: int, count: int) -> list[ModelInput
         AttachmentError: it is not a PNG, or not of this size.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-            if picture.mode != "RGBA" or picture.size != (resolution * count, resolution):
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
+            if opened.mode != "RGBA" or opened.size != (resolution * count, resolution):
                 raise AttachmentError(
-                    f"is {picture.mode} of {picture.width} x {picture.height} px, "
+                    f"is {opened.mode} of {opened.width} x {opened.height} px, "
                     f"must be RGBA of {resolution * count} x {resolution} px",
                 )
-            rgba = np.asarray(picture)
+            rgba = np.asarray(opened)
     except AttachmentError:
         raise
     except (*_DECODING, Image.DecompressionBombError) as error:

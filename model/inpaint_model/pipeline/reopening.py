@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from inpaint_model.document import geometry
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import Choice, Part
 from inpaint_model.document.hole import Hole
@@ -27,7 +27,7 @@ def reopened(
     recipe: Recipe,
     attachment: bytes,
     model: ModelIdentity,
-    picture: DocumentPicture | None = None,
+    image: DocumentImage | None = None,
     hole: Hole | None = None,
 ) -> FillSession:
     """Return a session whose candidate 0 is the recipe's. The encoder sees what it saw then.
@@ -36,9 +36,9 @@ def reopened(
         recipe: of a candidate.
         attachment: the PNG that was written with it.
         model: which the recipe was made with.
-        picture: what the candidate is fitted to, as the fill's; None: the square that the encoder
+        image: what the candidate is fitted to, as the fill's; None: the square that the encoder
             saw of the first group.
-        hole: of that picture's size and origin.
+        hole: of that image's size and origin.
 
     Raises:
         AttachmentError: the attachment cannot be used.
@@ -50,19 +50,19 @@ def reopened(
         raise OtherModelError(f"was made with the model {recipe.model!r}, not with this one")
     resolution = model.resolution
     sources = read_attachment(attachment, resolution, len(recipe.groups))
-    if picture is None or hole is None:
-        picture, hole = DocumentPicture(sources[0].erased), Hole(sources[0].hole)
+    if image is None or hole is None:
+        image, hole = DocumentImage(sources[0].erased), Hole(sources[0].hole)
         whole = Frame(resolution / 2, resolution / 2, resolution)
         recipe = replace(recipe, groups=(replace(recipe.groups[0], frame=whole),))
         sources = sources[:1]
     placements = [
         replace(
-            place(picture, part, group.frame, resolution, selection=hole, whole=group.whole),
+            place(image, part, group.frame, resolution, selection=hole, whole=group.whole),
             source=source,
         )
         for part, group, source in zip(_parts(hole, recipe), recipe.groups, sources, strict=True)
     ]
-    session = FillSession(model, picture, hole, sharing_memory(placements), recipe.blending)
+    session = FillSession(model, image, hole, sharing_memory(placements), recipe.blending)
     session.candidates[0] = (
         SMOOTH
         if recipe.method == "smooth"

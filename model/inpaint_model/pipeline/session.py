@@ -13,7 +13,7 @@ from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import BlendFit, Placement
@@ -49,7 +49,7 @@ class UneditableError(UnusableError):
 
 
 class Candidate(NamedTuple):
-    """What a picture is rendered from."""
+    """What an image is rendered from."""
 
     seed: int
     truncation_psi: float
@@ -90,7 +90,7 @@ SMOOTH = Candidate(0, 0.0, {}, None, (), "smooth")
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to be rendered."""
+    """An image to be rendered."""
 
     index: int  # of the candidate in its session
     variant: int  # -1: the candidate itself
@@ -124,8 +124,8 @@ class FillSession:
     """
 
     model: ModelIdentity
-    picture: DocumentPicture
-    hole: Hole  # of the picture's size and origin
+    image: DocumentImage
+    hole: Hole  # of the image's size and origin
     placements: Sequence[Placement]  # one a group
     blending: BlendSettings
     encodings: Encodings | None = None  # None when the model has left the device
@@ -152,10 +152,10 @@ class FillSession:
         encoded: int = sum(part.nbytes for parts in groups for part in parts)
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         fitting = FITTING_BYTES * sum(placement.fitted_px for placement in self.placements)
-        pictures = self.picture.pixels.nbytes + self.hole.coverage.nbytes
-        if self.picture.context is not None:
-            pictures += self.picture.context.pixels.nbytes
-        return pictures + codes + encoded + rendered + fitting
+        images = self.image.pixels.nbytes + self.hole.coverage.nbytes
+        if self.image.context is not None:
+            images += self.image.context.pixels.nbytes
+        return images + codes + encoded + rendered + fitting
 
     def keep_unedited(self, candidate: Candidate, outputs: Outputs) -> None:
         """Keep what the network made of a candidate without edits; the oldest go."""
@@ -223,7 +223,7 @@ class FillSession:
             truncation_psi=candidate.truncation_psi,
             edits=candidate.edits,
             mixing=candidate.mixing,
-            document=self.picture.document_size,
+            document=self.image.document_size,
             box=geometry.union([placement.box for placement in self.placements]),
             blending=self.blending,
             groups=tuple(

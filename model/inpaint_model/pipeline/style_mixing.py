@@ -1,4 +1,4 @@
-"""Style mixing: a candidate takes the styles of another candidate, or of another picture.
+"""Style mixing: a candidate takes the styles of another candidate, or of another image.
 
 The levels are the paper's of the generator: coarse styles are structure, the middle ones features,
 the fine ones colors.
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inpaint_model.document.arrays import CodesF32
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.model_view import extract_model_view
 from inpaint_model.inference.inpainter import Inpainter
@@ -26,17 +26,17 @@ from inpaint_model.pipeline.recipe import (
 )
 
 
-class UnseenPictureError(UnusableError):
-    """A picture to mix lies beside the fill."""
+class UnseenImageError(UnusableError):
+    """An image to mix lies beside the fill."""
 
-    subject = "the picture to mix"
+    subject = "the image to mix"
 
 
 @dataclass(frozen=True)
 class Mixing:
     """Whose styles a candidate takes, which of them, and how far."""
 
-    other: Recipe | DocumentPicture  # a picture lies where its coordinates say
+    other: Recipe | DocumentImage  # an image lies where its coordinates say
     levels: tuple[str, ...]  # names of LEVELS, at least one
     amount: float = 1.0  # 0: none of it; 1: the other's styles alone
 
@@ -59,17 +59,17 @@ def codes_to_mix(
     """Return the codes of what is mixed in.
 
     Args:
-        inpainter: the model, for the codes of a picture.
+        inpainter: the model, for the codes of an image.
         model: the same model, for the codes of a recipe.
-        frames: of the candidate; a picture is seen through them, as the candidate was.
+        frames: of the candidate; an image is seen through them, as the candidate was.
         mixing: what is mixed in.
 
     Raises:
         OtherModelError: the recipe was made with another model.
         RecipeError: it has no codes.
-        UnseenPictureError: the picture shows nothing in a frame.
+        UnseenImageError: the image shows nothing in a frame.
     """
-    if isinstance(mixing.other, DocumentPicture):
+    if isinstance(mixing.other, DocumentImage):
         return tuple(_inverted(inpainter, mixing.other, frame) for frame in frames)
     if mixing.other.weights_sha256 != model.weights_sha256:
         raise OtherModelError(
@@ -84,8 +84,8 @@ def codes_to_mix(
     return codes
 
 
-def _inverted(inpainter: Inpainter, picture: DocumentPicture, frame: Frame) -> CodesF32:
-    seen = extract_model_view(picture, None, frame, inpainter.resolution)
+def _inverted(inpainter: Inpainter, image: DocumentImage, frame: Frame) -> CodesF32:
+    seen = extract_model_view(image, None, frame, inpainter.resolution)
     if seen.hole.all():
-        raise UnseenPictureError("shows nothing in the candidate's frame; move it over the hole")
+        raise UnseenImageError("shows nothing in the candidate's frame; move it over the hole")
     return inpainter.invert(seen.erased, seen.hole)

@@ -1,4 +1,4 @@
-"""What judges a generator's pictures while it learns to make them.
+"""What judges a generator's images while it learns to make them.
 
 The StyleGAN2 discriminator and projected discriminators learn at different moments of a step and
 from different losses; here they have one form, so that a training can have either, or both.
@@ -43,14 +43,14 @@ class Moment(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What an adversary says of a generator's pictures."""
+    """What an adversary says of a generator's images."""
 
     loss: Tensor  # a scalar that the generator minimizes
     numbers: dict[str, Tensor]  # scalars by name, without gradient
 
 
 class Adversary(Protocol):
-    """One judge of pictures, its optimizer, and how the two learn."""
+    """One judge of images, its optimizer, and how the two learn."""
 
     name: str  # in the run's state
     recordable: bool  # whether a CUDA graph can hold `loss`
@@ -68,20 +68,20 @@ class Adversary(Protocol):
         """Return the parameters whose gradient `loss` leaves."""
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Learn from real pictures [N, 3, R, R] before the generator's step, if this kind does.
+        """Learn from real images [N, 3, R, R] before the generator's step, if this kind does.
 
         labels: theirs, [N, c_dim]; None = they have none.
         """
 
     def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """Return the random choices of `loss` for so many pictures."""
+        """Return the random choices of `loss` for so many images."""
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
-        """Return what the generator minimizes for its pictures [N, 3, R, R].
+        """Return what the generator minimizes for its images [N, 3, R, R].
 
         random_inputs: what `random_inputs` returned, and the images' `labels` [N, c_dim] if
         they have any.
-        Its gradient belongs to the pictures: call `backward` with the generator's parameters as
+        Its gradient belongs to the images: call `backward` with the generator's parameters as
         `inputs`, so that none of it reaches the adversary's.
         """
 
@@ -101,8 +101,8 @@ class Adversary(Protocol):
 class StyleGAN2Adversary:
     """The StyleGAN2 discriminator: logistic loss, lazy R1, adaptive augmentation.
 
-    It learns before the generator does, from pictures that the generator draws for it. No CUDA
-    graph can hold it: how many pictures a change of the augmentation applies to is random.
+    It learns before the generator does, from images that the generator draws for it. No CUDA
+    graph can hold it: how many images a change of the augmentation applies to is random.
     """
 
     name, recordable = "D", False
@@ -121,7 +121,7 @@ class StyleGAN2Adversary:
         Args:
             D: the discriminator, where it will be trained.
             options: of the training.
-            draw: new pictures of the generator [N, 3, R, R], and the labels of these.
+            draw: new images of the generator [N, 3, R, R], and the labels of these.
             dtype: of the convolutions.
             stats: take the figures of each step.
             world: the processes of the training.
@@ -143,7 +143,7 @@ class StyleGAN2Adversary:
         return []
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Learn from real pictures [N, 3, R, R] and as many of the generator's."""
+        """Learn from real images [N, 3, R, R] and as many of the generator's."""
         D, stats = self.network, self._stats
         D.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
@@ -176,7 +176,7 @@ class StyleGAN2Adversary:
         return {"D seed": torch.tensor(self._generator(now, "G").initial_seed())}
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
-        """Return the logistic loss of the generator for its pictures [N, 3, R, R]."""
+        """Return the logistic loss of the generator for its images [N, 3, R, R]."""
         self.network.requires_grad_(False)
         generator = torch.Generator().manual_seed(int(random_inputs["D seed"]))
         seen = self.augment(fake, generator).to(self._dtype)
@@ -212,9 +212,9 @@ class StyleGAN2Adversary:
 class ProjectedAdversary:
     """Projected discriminators: hinge loss, differentiable augmentation, no regularization.
 
-    They learn from the very pictures and logits that the generator learns from: neither the
-    pictures nor their features are computed twice. The gradient for generated pictures is taken in
-    `loss`, before the generator's own frees the graph; `learn` adds the one for real pictures. Each
+    They learn from the very images and logits that the generator learns from: neither the
+    images nor their features are computed twice. The gradient for generated images is taken in
+    `loss`, before the generator's own frees the graph; `learn` adds the one for real images. Each
     process normalizes by the statistics of its own share of the batch.
     """
 
@@ -264,9 +264,9 @@ class ProjectedAdversary:
         return self._random_inputs(now, count, "fake")
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
-        """Return the hinge loss of the generator for its pictures [N, 3, R, R].
+        """Return the hinge loss of the generator for its images [N, 3, R, R].
 
-        The heads' gradient for these pictures is taken at the same time.
+        The heads' gradient for these images is taken at the same time.
         """
         for parameter in self._parameters:
             parameter.grad = None
@@ -277,7 +277,7 @@ class ProjectedAdversary:
         return Verdict(losses.g_hinge(logits), numbers)
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
-        """Add the gradient for real pictures [N, 3, R, R] to that of `loss`, and step.
+        """Add the gradient for real images [N, 3, R, R] to that of `loss`, and step.
 
         Raises:
             RuntimeError: `loss` was not called before.
@@ -321,6 +321,6 @@ class ProjectedAdversary:
         )
 
     def _seen(self, images: Tensor, random_inputs: Tensors) -> Tensor:
-        """Pictures as the networks see them."""
+        """Images as the networks see them."""
         images = blurred(images, random_inputs.get("P taps"))
         return changed(images, random_inputs["P changes"], self._augment_p)

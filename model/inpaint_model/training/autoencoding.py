@@ -1,9 +1,9 @@
 """Teach a generator by reconstruction as well as by the adversarial game (Larsen et al. 2016).
 
 From few images the adversarial game alone is slow: the discriminator's verdict is one number a
-picture, while a reconstruction says at every pixel what was wrong. A variational encoder maps a
-picture to a distribution of z; the generator must give the picture back from a sample of it. What
-z may hold of a picture has a price in nats (Higgins et al. 2017), so that pictures from the prior,
+image, while a reconstruction says at every pixel what was wrong. A variational encoder maps a
+image to a distribution of z; the generator must give the image back from a sample of it. What
+z may hold of an image has a price in nats (Higgins et al. 2017), so that images from the prior,
 which is what the generator is for, resemble the reconstructions.
 
 The encoder serves this purpose only. It is no part of a bundle.
@@ -27,14 +27,14 @@ from inpaint_model.networks.ops import FullyConnectedLayer
 from inpaint_model.training.perceptual_loss import PerceptualLoss
 
 _CHANNELS = (128, 128, 128, 64, 32)  # of the encoder at 4, 8, ..., 64 px
-_SIDE = 64  # px at which pictures are encoded
+_SIDE = 64  # px at which images are encoded
 _FILE = "autoencoder.safetensors"
 
 
 class VariationalEncoder(nn.Module):
-    """Pictures [N, 3, R, R] in -1..1 -> mean and log variance of z, [N, z_dim] each.
+    """Images [N, 3, R, R] in -1..1 -> mean and log variance of z, [N, z_dim] each.
 
-    The trunk of a discriminator. It sees every picture at 64 px, so that it stays useful when its
+    The trunk of a discriminator. It sees every image at 64 px, so that it stays useful when its
     generator grows.
     """
 
@@ -44,7 +44,7 @@ class VariationalEncoder(nn.Module):
         self.trunk.b4.out = FullyConnectedLayer(_CHANNELS[0], 2 * z_dim)
 
     def forward(self, images: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of z, [N, z_dim] each, of pictures [N, 3, R, R]."""
+        """Return mean and log variance of z, [N, z_dim] each, of images [N, 3, R, R]."""
         small = F.interpolate(images, (_SIDE, _SIDE), mode="area")
         mean, log_variance = self.trunk(small.to(dtype)).chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 4)
@@ -55,7 +55,7 @@ class Reconstruction(NamedTuple):
 
     images: Tensor  # [N, 3, R, R]
     distance: Tensor  # mean squared error, plus the perceptual distance if there is one
-    rate: Tensor  # nats of information about a picture in its code, mean over the batch
+    rate: Tensor  # nats of information about an image in its code, mean over the batch
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -73,10 +73,10 @@ def reconstruct(
     dtype: torch.dtype = torch.float32,
     c: Tensor | None = None,
 ) -> Reconstruction:
-    """Encode pictures [N, 3, R, R], sample a z for each, generate, compare.
+    """Encode images [N, 3, R, R], sample a z for each, generate, compare.
 
     draw: unit normal [N, z_dim], which picks the samples. window: that of `perceptual`.
-    c: the pictures' labels [N, c_dim], for a conditional generator.
+    c: the images' labels [N, c_dim], for a conditional generator.
     A generator that trains counts the codes into its average.
     """
     mean, log_variance = E(images, dtype)

@@ -1,6 +1,6 @@
 """What the fill depends on: the encoder, the sampled code, the second half of the tokens.
 
-A model can collapse two ways without its losses saying so: it ignores the picture (copies the
+A model can collapse two ways without its losses saying so: it ignores the image (copies the
 sampled code), or it ignores the sampled code (all candidates are alike).
 """
 
@@ -15,17 +15,17 @@ from inpaint_model.data.transfer import read_scalars
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.training.inpainter_step import Batch
 
-MIN_DIVERSITY = 0.05  # below this share of two random pictures' distance, candidates are alike
+MIN_DIVERSITY = 0.05  # below this share of two random images' distance, candidates are alike
 MIN_DEPENDENCE = 0.02  # of W_out, in units of w's spread
 
 
 @torch.no_grad()
 def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]:
-    """Four figures, from one batch of at least two pictures.
+    """Four figures, from one batch of at least two images.
 
-    diversity: distance of two candidates inside the hole / distance of two random pictures there.
+    diversity: distance of two candidates inside the hole / distance of two random images there.
     sensitivity_encoder, sensitivity_z: how far W_out moves, in standard deviations of w, when the
-    picture or the sampled code is exchanged. sensitivity_confidence: the same when only every
+    image or the sampled code is exchanged. sensitivity_confidence: the same when only every
     second encoder token is exchanged.
     """
     encoding = model.encode(batch.same, batch.hole)
@@ -60,7 +60,7 @@ def warnings_of(dependence: Mapping[str, float]) -> list[str]:
     """One sentence for each collapse, with the remedy."""
     found = []
     if dependence["sensitivity_encoder"] < MIN_DEPENDENCE:
-        found.append("the fill ignores the picture; raise --lambda-rr or train longer")
+        found.append("the fill ignores the image; raise --lambda-rr or train longer")
     if dependence["sensitivity_z"] < MIN_DEPENDENCE or dependence["diversity"] < MIN_DIVERSITY:
         found.append("all candidates are alike; raise --lambda-rg or lower --lambda-rr")
     return found

@@ -2,7 +2,7 @@
 
 Not the paper's. Its losses reward a skip encoder that continues what the surroundings show, such as
 the outline of hair, against what the codes say; an edit of shapes then moves the codes and not the
-picture.
+image.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
-SHARE = 4  # of a step's pictures, every fourth is enough
+SHARE = 4  # of a step's images, every fourth is enough
 _LAST = 4  # px, the side of the last octave
 _FLOOR = 1e-5  # of a change's mean square: about half a step of 8 bits; less counts for nothing
 
@@ -21,7 +21,7 @@ _FLOOR = 1e-5  # of a change's mean square: about half a step of 8 bits; less co
 def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
     """Return edits to learn from: part of the way from one code to another, in a range of styles.
 
-    Differences of sampled codes change what pictures of the generator differ in, shapes too; a
+    Differences of sampled codes change what images of the generator differ in, shapes too; a
     random vector hardly does.
 
     Args:
@@ -46,17 +46,17 @@ def edit_loss(
     """Return the error of an edit's change in the hole, compared with no skip encoder.
 
     Squared, octave by octave, down from the resolution at which the skip encoder works: shapes
-    change a picture by much less than colors do, and would not count in one sum.
+    change an image by much less than colors do, and would not count in one sum.
 
     Args:
         model: the model in training.
-        encoding: of N erased pictures.
+        encoding: of N erased images.
         ws: W_out, [N, num_ws, w_dim].
         move: what is added to it, [N, num_ws, w_dim].
         hole: [N, 1, R, R].
 
     Returns:
-        The error relative to the change itself, the mean of octaves and pictures: 0 where the edit
+        The error relative to the change itself, the mean of octaves and images: 0 where the edit
         survives as it is, 1 where it is cancelled.
     """
     both = torch.cat([ws, ws + move])
@@ -68,7 +68,7 @@ def edit_loss(
 
 
 def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
-    """Return squared errors / what is wanted, mean over octaves and pictures [N, C, R, R]."""
+    """Return squared errors / what is wanted, mean over octaves and images [N, C, R, R]."""
     errors = [
         (have - want).square().mean(dim=(1, 2, 3)) / (want.square().mean(dim=(1, 2, 3)) + _FLOOR)
         for have, want in zip(octaves(found, side), octaves(wanted, side), strict=True)
@@ -76,9 +76,9 @@ def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
     return torch.stack(errors).mean()
 
 
-def octaves(pictures: Tensor, side: int) -> list[Tensor]:
-    """Divide pictures [N, C, R, R] from `side` px down: what each octave adds, and what is left."""
-    x = F.adaptive_avg_pool2d(pictures, side)
+def octaves(images: Tensor, side: int) -> list[Tensor]:
+    """Divide images [N, C, R, R] from `side` px down: what each octave adds, and what is left."""
+    x = F.adaptive_avg_pool2d(images, side)
     bands = []
     while x.shape[-1] > _LAST:
         low = F.avg_pool2d(x, 2)

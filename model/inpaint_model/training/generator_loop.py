@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle.manifest import Card
 from inpaint_model.bundle.writer import save_bundle
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.image_grid import contact_sheet
 from inpaint_model.data.image_tensors import to_uint8
 from inpaint_model.data.sampler import Sampler
@@ -53,7 +53,7 @@ from inpaint_model.training.projected.files import save_projected
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 
-CALIBRATION = 64  # pictures by which ranges of feature maps are measured
+CALIBRATION = 64  # images by which ranges of feature maps are measured
 
 
 @dataclass
@@ -63,7 +63,7 @@ class GeneratorState:
     G: Generator
     G_ema: Generator  # its average, which is the result
     optimizer: torch.optim.Optimizer  # the generator's
-    E: VariationalEncoder | None  # gives real pictures back, with the generator
+    E: VariationalEncoder | None  # gives real images back, with the generator
     encoder_optimizer: torch.optim.Optimizer | None
     pl_mean: Tensor  # running mean of path lengths, a scalar
     start_nimg: int  # images that the networks had seen before this training
@@ -110,7 +110,7 @@ def train_generator(
     options: GeneratorTraining,
     G: Generator,
     D: Discriminator | None,
-    pictures: PictureSet,
+    images: ImageSet,
     run: RunFolder,
     *,
     P: ProjectedDiscriminator | None = None,
@@ -132,12 +132,12 @@ def train_generator(
         options: how.
         G: what to train.
         D: an adversary; None leaves it out, if there is P.
-        pictures: what to learn from.
+        images: what to learn from.
         run: where everything is saved.
         P: another adversary. Its heads are calibrated if they have not been.
         E: the encoder for `options.vae_weight`.
         perceptual: what reconstructions are compared by besides their pixels.
-        weights: how often each picture is drawn, [M]; None = equally.
+        weights: how often each image is drawn, [M]; None = equally.
         card: of the bundle.
         device: where to train; None = the processor.
         world: this process among all that train together; None = it is alone.
@@ -148,26 +148,26 @@ def train_generator(
         deadline: ends the training early, with its state saved; by default `options.max_minutes`
             from now.
     """
-    _check(options, G, D, P, E, pictures)
+    _check(options, G, D, P, E, images)
     deadline = deadline or Deadline(options.max_minutes)
     card = card or Card(name=run.path.name)
     device, world = device or torch.device("cpu"), world or DistributedContext()
     local, stats = world.share_of(options.batch_size), Stats()
-    pictures = pictures.on(device)
-    typical = torch.arange(min(len(pictures), CALIBRATION))
+    images = images.on(device)
+    typical = torch.arange(min(len(images), CALIBRATION))
 
     # Networks and optimizers.
     pl_weight = options.path_length_weight(projected=P is not None)
     state = _initial_state(options, G, E, pl_weight, device, start_nimg)
     if perceptual is not None and E is not None:
-        perceptual.calibrate(pictures.batch(typical, None, device))
+        perceptual.calibrate(images.batch(typical, None, device))
 
     # What is random in a step, and what is learned in it.
     draws = GeneratorDraws(
         options,
         G,
-        pictures,
-        Sampler(len(pictures), options.seed, weights),
+        images,
+        Sampler(len(images), options.seed, weights),
         options.mixing(projected=P is not None),
         perceptual,
         world,
@@ -189,7 +189,7 @@ def train_generator(
 
     # Whatever the folder already holds.
     if not state.resume(run) and P is not None and not P.calibrated:
-        P.calibrate(pictures.batch(typical, None, device))
+        P.calibrate(images.batch(typical, None, device))
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
     snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, state.cur_nimg)
 
@@ -235,12 +235,12 @@ def train_generator(
             if world.is_main:
                 progress.write(record)
             if snapshots.due(state.cur_nimg) and world.is_main:
-                _save(state, run, card, pictures, D, P, device)
+                _save(state, run, card, images, D, P, device)
             progress.restart(state.cur_nimg)
 
     stats.take(run.state_path, state.cur_nimg)  # of the steps since the last line of progress
     if world.is_main:
-        _save(state, run, card, pictures, D, P, device)
+        _save(state, run, card, images, D, P, device)
     return state.G_ema
 
 
@@ -250,7 +250,7 @@ def _check(
     D: Discriminator | None,
     P: ProjectedDiscriminator | None,
     E: VariationalEncoder | None,
-    pictures: PictureSet,
+    images: ImageSet,
 ) -> None:
     """ValueError unless everything that the options need is there."""
     if options.vae_weight and E is None:
@@ -265,10 +265,10 @@ def _check(
             f"{G.config.resolution} px: give at most that, or switch random noise off"
         )
     c_dim = G.config.c_dim
-    if c_dim and pictures.class_count != c_dim:
+    if c_dim and images.class_count != c_dim:
         raise ValueError(
-            f"the generator has {c_dim} classes and the pictures {pictures.class_count or 'none'}: "
-            "give pictures with labels of as many classes"
+            f"the generator has {c_dim} classes and the images {images.class_count or 'none'}: "
+            "give images with labels of as many classes"
         )
     if c_dim and D is None:
         raise ValueError(
@@ -363,8 +363,8 @@ def _main_inputs(
     Args:
         draws: what draws.
         now: where the training is.
-        active: adversaries that judge pictures in this step.
-        reconstructed: pictures to give back, and their labels; None where there is no encoder.
+        active: adversaries that judge images in this step.
+        reconstructed: images to give back, and their labels; None where there is no encoder.
     """
     inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if active else {}
     for adversary in active:
@@ -386,18 +386,18 @@ def _save(
     state: GeneratorState,
     run: RunFolder,
     card: Card,
-    pictures: PictureSet,
+    images: ImageSet,
     D: Discriminator | None,
     P: ProjectedDiscriminator | None,
     device: torch.device,
 ) -> None:
-    """Write the state, sheets of pictures, and the averaged generator as a bundle."""
+    """Write the state, sheets of images, and the averaged generator as a bundle."""
     run.save_state(state.modules(), state.optimizers(), state.numbers())
     number = f"{state.cur_nimg // 1000:06d}"
     if state.E is not None:
-        some = torch.arange(min(len(pictures), 24))
-        labels = pictures.labels(some).to(device) if state.G.config.c_dim else None
-        shown = pictures.batch(some, None, device)
+        some = torch.arange(min(len(images), 24))
+        labels = images.labels(some).to(device) if state.G.config.c_dim else None
+        shown = images.batch(some, None, device)
         sheet = _reconstructions(state.E, state.G_ema, shown, labels)
         sheet.save(run.path / f"reconstructions{number}.png")
         save_encoder(state.E, run.path)
@@ -414,7 +414,7 @@ def _save(
 
 @torch.no_grad()
 def _samples(G: Generator, device: torch.device) -> Image.Image:
-    """Return a sheet of 48 pictures, of the same latents and classes at every time."""
+    """Return a sheet of 48 images, of the same latents and classes at every time."""
     z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
     c = None
     if count := G.config.c_dim:  # each column one class, unless there are more classes
@@ -429,7 +429,7 @@ def _samples(G: Generator, device: torch.device) -> Image.Image:
 def _reconstructions(
     E: VariationalEncoder, G: Generator, images: Tensor, labels: Tensor | None
 ) -> Image.Image:
-    """Return a sheet of pictures [N, 3, R, R], each beside what is given back of it."""
+    """Return a sheet of images [N, 3, R, R], each beside what is given back of it."""
     rng = torch.Generator().manual_seed(0)
     draw = torch.randn(len(images), G.config.z_dim, generator=rng).to(images.device)
     reconstructed = reconstruct(E, G, images, draw, c=labels).images

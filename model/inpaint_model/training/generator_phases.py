@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import upload
 from inpaint_model.networks.generator import Generator, NoiseMode
@@ -25,7 +25,7 @@ from inpaint_model.training.phases import Tensors
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.settings import GeneratorTraining
 
-# Makes pictures of a generator, styles, the layers' noise and the convolutions' dtype.
+# Makes images of a generator, styles, the layers' noise and the convolutions' dtype.
 Synthesis = Callable[[Generator, Tensor, Sequence[Tensor], torch.dtype], Tensor]
 
 
@@ -38,9 +38,9 @@ def mixed_styles(
 
     Args:
         G: the generator.
-        z: two latents for each picture.
+        z: two latents for each image.
         first: bool [N, num_ws], which styles are the first latent's; None = all.
-        labels: [N, c_dim], for both latents of each picture; None for unconditional generators.
+        labels: [N, c_dim], for both latents of each image; None for unconditional generators.
     """
     if first is None:
         w = G.mapping.map(z[:, 0], labels)
@@ -53,7 +53,7 @@ def mixed_styles(
 
 
 def synthesize(G: Generator, ws: Tensor, noise: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """Return pictures [N, 3, R, R] of styles ws [N, num_ws, w_dim].
+    """Return images [N, 3, R, R] of styles ws [N, num_ws, w_dim].
 
     Args:
         G: the generator.
@@ -63,8 +63,8 @@ def synthesize(G: Generator, ws: Tensor, noise: Sequence[Tensor], dtype: torch.d
     """
     layers = iter(noise)
     mode: NoiseMode = "random" if noise else "const"
-    pictures: Tensor = G.synthesis(ws, mode, lambda N, resolution: next(layers), dtype)
-    return pictures
+    images: Tensor = G.synthesis(ws, mode, lambda N, resolution: next(layers), dtype)
+    return images
 
 
 def layer_noise(G: Generator, draws: Tensors) -> list[Tensor]:
@@ -85,14 +85,14 @@ def generate(
     synthesis: Synthesis = synthesize,
     share: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return pictures [N, 3, R, R] and their styles [N, num_ws, w_dim].
+    """Return images [N, 3, R, R] and their styles [N, num_ws, w_dim].
 
     Args:
         G: the generator.
         draws: what `GeneratorDraws.fakes` gives.
         dtype: of the convolutions.
         synthesis: `synthesize`, or a faster form of it.
-        share: of how many of the latents pictures are made; None = all.
+        share: of how many of the latents images are made; None = all.
     """
     ws = mixed_styles(G, draws["z"], draws.get("first"), draws.get("labels"))[:share]
     return synthesis(G, ws, layer_noise(G, draws), dtype), ws
@@ -104,31 +104,31 @@ class GeneratorDraws:
 
     options: GeneratorTraining
     G: Generator  # for its sizes
-    pictures: PictureSet
+    images: ImageSet
     sampler: Sampler
-    mixing: float  # share of pictures whose styles come from two latents
+    mixing: float  # share of images whose styles come from two latents
     perceptual: PerceptualLoss | None
     world: DistributedContext
     device: torch.device
 
     def real(self, nimg: int) -> tuple[Tensor, Tensor | None]:
-        """Return the pictures to learn from [N, 3, R, R], and their labels [N, c_dim] if any."""
+        """Return the images to learn from [N, 3, R, R], and their labels [N, c_dim] if any."""
         drawn = self.sampler.draw(nimg, self.options.batch_size)
         index, mirrored = (self.world.shard(x) for x in drawn)
         mirror = mirrored if self.options.mirror else None
-        images = self.pictures.batch(index, mirror, self.device)
+        images = self.images.batch(index, mirror, self.device)
         images = images.contiguous(memory_format=torch.channels_last)
         if not self.G.config.c_dim:
             return images, None
-        return images, upload(self.pictures.labels(index), self.device)
+        return images, upload(self.images.labels(index), self.device)
 
     def fakes(self, nimg: int, purpose: str, share: int | None = None) -> dict[str, Tensor]:
-        """Return what `generate` makes pictures of: latents, labels, where styles change, noise.
+        """Return what `generate` makes images of: latents, labels, where styles change, noise.
 
         Args:
             nimg: images seen so far.
-            purpose: of the pictures; each has choices of its own.
-            share: for how many pictures noise is needed; None = this process's whole share.
+            purpose: of the images; each has choices of its own.
+            share: for how many images noise is needed; None = this process's whole share.
         """
         options, world, config = self.options, self.world, self.G.config
         local = world.share_of(options.batch_size)
@@ -140,10 +140,10 @@ class GeneratorDraws:
         draws = {"z": upload(z, self.device)}
         if self.mixing:
             draws["first"] = upload(first, self.device)
-        if config.c_dim:  # those of the pictures, as often as these are drawn
+        if config.c_dim:  # those of the images, as often as these are drawn
             rng = generator_for(options.seed, nimg, purpose + " labels")
             index = world.shard(self.sampler.independent(options.batch_size, rng))
-            draws["labels"] = upload(self.pictures.labels(index), self.device)
+            draws["labels"] = upload(self.images.labels(index), self.device)
         if options.random_noise:
             rng = generator_for(options.seed, nimg, purpose + " noise", self.device)
             noise = sharded_noise(rng, world.rank, world.size, self.device)
@@ -155,7 +155,7 @@ class GeneratorDraws:
         return draws
 
     def codes(self, nimg: int) -> dict[str, Tensor]:
-        """Return what giving back real pictures takes besides them."""
+        """Return what giving back real images takes besides them."""
         config = self.G.config
         rng = generator_for(self.options.seed, nimg, "code")
         draw = torch.randn(self.options.batch_size, config.z_dim, generator=rng)
@@ -166,11 +166,11 @@ class GeneratorDraws:
         return {name: upload(x, self.device) for name, x in draws.items()}
 
     def path_lengths(self, nimg: int, share: int) -> dict[str, Tensor]:
-        """Return what path-length regularization takes, for `share` pictures."""
-        purpose, R = f"PL picture {self.world.rank}", self.G.config.resolution
+        """Return what path-length regularization takes, for `share` images."""
+        purpose, R = f"PL image {self.world.rank}", self.G.config.resolution
         rng = generator_for(self.options.seed, nimg, purpose, self.device)
         noise = torch.randn(share, 3, R, R, generator=rng, device=self.device)
-        return {**self.fakes(nimg, "PL", share), "noise picture": noise}
+        return {**self.fakes(nimg, "PL", share), "noise image": noise}
 
 
 @dataclass(frozen=True)
@@ -194,11 +194,11 @@ class GeneratorPhases:
     def generator_step(
         self, inputs: Tensors, adversarial: bool, train_G: bool
     ) -> dict[str, Tensor]:
-        """Leave the gradient of the main losses: please the adversaries, give pictures back.
+        """Leave the gradient of the main losses: please the adversaries, give images back.
 
         Args:
-            inputs: what `GeneratorDraws` and the adversaries drew; pictures as `real`.
-            adversarial: whether the adversaries judge pictures.
+            inputs: what `GeneratorDraws` and the adversaries drew; images as `real`.
+            adversarial: whether the adversaries judge images.
             train_G: whether the generator learns from what they say.
         """
         metrics = self._adversarial_loss(inputs, train_G) if adversarial else {}
@@ -215,9 +215,9 @@ class GeneratorPhases:
             inputs: what `GeneratorDraws.path_lengths` gives, and the running mean of path lengths
                 so far, `pl_mean`.
         """
-        share = len(inputs["noise picture"])
+        share = len(inputs["noise image"])
         fake, ws = generate(self.G, inputs, self.dtype, share=share)
-        lengths = losses.path_lengths(fake, ws, inputs["noise picture"])
+        lengths = losses.path_lengths(fake, ws, inputs["noise image"])
         mean = self.world.mean(lengths.detach().mean())
         running = inputs["pl_mean"].lerp(mean, self.options.pl_decay)
         penalty = losses.path_length_penalty(lengths, running)

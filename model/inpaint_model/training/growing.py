@@ -1,7 +1,7 @@
 """Start a network at twice the resolution from one that was trained at the lower one.
 
 Low resolutions learn poses and features several times faster. The new top block of the generator
-starts with a silent RGB layer, so that its first pictures are the old ones, enlarged; the
+starts with a silent RGB layer, so that its first images are the old ones, enlarged; the
 discriminator keeps all but its entrance.
 """
 
@@ -48,5 +48,5 @@ def grow_generator(target: Generator, source: Generator) -> None:
 
 
 def grow_discriminator(target: Discriminator, source: Discriminator) -> None:
-    """Give `target` the blocks of `source`, which saw pictures of half the size."""
+    """Give `target` the blocks of `source`, which saw images of half the size."""
     copy_matching(target, source)

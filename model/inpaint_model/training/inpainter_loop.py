@@ -1,7 +1,7 @@
 """Train encoder, mixer and skip encoder around a frozen generator (section 3.2 of the paper).
 
-Pictures are generated, so no picture set is needed. Every step uses both branches: with the code
-that made the picture every pixel can be right and is penalized; with another code only the known
+Images are generated, so no image set is needed. Every step uses both branches: with the code
+that made the image every pixel can be right and is penalized; with another code only the known
 pixels are. Composites of both are judged by the generator's discriminator, which is trained along
 (the paper's choice), by projected discriminators, or by both kinds.
 """
@@ -22,7 +22,7 @@ from inpaint_model.bundle.direction_store import Found, add_directions, directio
 from inpaint_model.bundle.manifest import Card
 from inpaint_model.bundle.weights import generator_sha256
 from inpaint_model.bundle.writer import save_bundle
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import upload
 from inpaint_model.networks.discriminator import Discriminator
@@ -35,7 +35,7 @@ from inpaint_model.training.diagnostics import measure_dependence, warnings_of
 from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.edit_loss import SHARE
 from inpaint_model.training.ema import frozen_copy, update_ema
-from inpaint_model.training.inpainter_phases import InpainterPhases, pictures_of
+from inpaint_model.training.inpainter_phases import InpainterPhases, images_of
 from inpaint_model.training.inpainter_step import Batch, grid_of, trained_parameters
 from inpaint_model.training.inputs import InpainterDraws, InpainterInputs, ahead
 from inpaint_model.training.optimizers import adam, lazy_adam
@@ -113,7 +113,7 @@ def train_inpainter(
     run: RunFolder,
     *,
     P: ProjectedDiscriminator | None = None,
-    pictures: PictureSet | None = None,
+    images: ImageSet | None = None,
     weights: Tensor | None = None,
     card: Card | None = None,
     device: torch.device | None = None,
@@ -130,10 +130,10 @@ def train_inpainter(
         options: how.
         model: what to train; its generator stays as it is.
         D: judges the composites if `options.lambda_adversarial` is not 0.
-        perceptual: compares pictures; calibrated here.
+        perceptual: compares images; calibrated here.
         run: where everything is saved.
         P: judges the composites if `options.lambda_projected` is not 0.
-        pictures: real ones for `options.real_fraction`.
+        images: real ones for `options.real_fraction`.
         weights: how often each of them is drawn, [M]; None = equally.
         card: of the bundle.
         device: where to train; None = the processor.
@@ -145,7 +145,7 @@ def train_inpainter(
         deadline: ends the training early, with its state saved; by default `options.max_minutes`
             from now.
     """
-    _check(options, model, D, P, pictures)
+    _check(options, model, D, P, images)
     deadline = deadline or Deadline(options.max_minutes)
     device, world, card = (
         device or torch.device("cpu"),
@@ -165,10 +165,10 @@ def train_inpainter(
 
     # What a step sees, and what is learned in it.
     sampler = None
-    if pictures is not None:
-        sampler, pictures = Sampler(len(pictures), options.seed, weights), pictures.on(device)
+    if images is not None:
+        sampler, images = Sampler(len(images), options.seed, weights), images.on(device)
     inputs = InpainterInputs(options, model.generator.config, world, sampler)
-    edited = max(local // SHARE, 1)  # pictures in which edits are compared
+    edited = max(local // SHARE, 1)  # images in which edits are compared
     phases = InpainterPhases(options, model, D, heads, perceptual, edited)
     trained, of_D = trained_parameters(model), list(D.parameters()) if D is not None else []
     generator_phase = Phase(
@@ -179,9 +179,9 @@ def train_inpainter(
         Phase(phases.r1_step, of_D, graphs),
     )
 
-    # Fixed pictures: one batch to measure ranges of features by, one to show and to diagnose.
-    _calibrate(run, perceptual, P, _fixed_batch(inputs, model, pictures, device, 2).same, world)
-    shown = _fixed_batch(inputs, model, pictures, device, 1)
+    # Fixed images: one batch to measure ranges of features by, one to show and to diagnose.
+    _calibrate(run, perceptual, P, _fixed_batch(inputs, model, images, device, 2).same, world)
+    shown = _fixed_batch(inputs, model, images, device, 1)
 
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
     snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, state.cur_nimg)
@@ -192,7 +192,7 @@ def train_inpainter(
         ramp = _ramp(options, now.nimg - state.start_nimg)
 
         # Encoder, mixer, skip encoder.
-        given = _on_device(next(drawn), pictures, device)
+        given = _on_device(next(drawn), images, device)
         given |= _choices(inputs, perceptual, now, ramp, edited, device)
         if heads is not None:
             given |= heads.random_inputs(now, 2 * local)
@@ -203,7 +203,7 @@ def train_inpainter(
             {n: x for n, x in metrics.items() if n.startswith("loss") and n != "loss_heads"}
         )
 
-        # Discriminators: whole pictures are their real class now (generated ones, and the share of
+        # Discriminators: whole images are their real class now (generated ones, and the share of
         # photographs), composites their fakes.
         if heads is not None:
             heads.learn(now, new, metrics)
@@ -239,11 +239,11 @@ def _check(
     model: InpaintingModel,
     D: Discriminator | None,
     P: ProjectedDiscriminator | None,
-    pictures: PictureSet | None,
+    images: ImageSet | None,
 ) -> None:
     """ValueError unless everything that the options need is there."""
-    if options.real_fraction and pictures is None:
-        raise ValueError("real_fraction needs real pictures: give --data")
+    if options.real_fraction and images is None:
+        raise ValueError("real_fraction needs real images: give --data")
     for name in ("lambda_codes", "lambda_edit"):
         if getattr(options, name) and model.skip is None:
             raise ValueError(
@@ -252,10 +252,10 @@ def _check(
     if options.lambda_adversarial and D is None:
         raise ValueError("lambda_adversarial needs a discriminator: give one, or leave it 0")
     c_dim = 0 if D is None or not options.lambda_adversarial else D.config.c_dim
-    if c_dim != 0 and options.real_fraction and pictures and pictures.class_count != c_dim:
+    if c_dim != 0 and options.real_fraction and images and images.class_count != c_dim:
         raise ValueError(
-            f"the discriminator has {c_dim} classes and the real pictures "
-            f"{pictures.class_count or 'none'}: give pictures with labels of as many classes "
+            f"the discriminator has {c_dim} classes and the real images "
+            f"{images.class_count or 'none'}: give images with labels of as many classes "
             "(dataset.json), or leave real_fraction 0"
         )
     if bool(options.lambda_projected) != (P is not None):
@@ -311,7 +311,7 @@ def _calibrate(
     typical: Tensor,
     world: DistributedContext,
 ) -> None:
-    """Measure ranges of features on pictures [N, 3, R, R]; heads that were measured stay so."""
+    """Measure ranges of features on images [N, 3, R, R]; heads that were measured stay so."""
     if P is not None and not P.calibrated:
         P.calibrate(typical, world.mean)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
@@ -324,17 +324,17 @@ def _ramp(options: InpainterTraining, seen: int) -> float:
 
 
 def _on_device(
-    draws: InpainterDraws, pictures: PictureSet | None, device: torch.device
+    draws: InpainterDraws, images: ImageSet | None, device: torch.device
 ) -> dict[str, Tensor]:
-    """Return what a step's pictures are made of (`pictures_of`), on the device."""
+    """Return what a step's images are made of (`images_of`), on the device."""
     names = ("z", "mixed_from", "hole", "real")
     given = {name: upload(getattr(draws, name), device) for name in names}
-    if pictures is not None:
-        given["photographs"] = pictures.batch(draws.picture, draws.mirrored, device)
+    if images is not None:
+        given["photographs"] = images.batch(draws.image, draws.mirrored, device)
     if c_dim := draws.labels.shape[1]:
         labels = new_labels = draws.labels
-        if pictures is not None and pictures.class_count == c_dim:
-            new_labels = labels.index_copy(0, draws.real, pictures.labels(draws.picture))
+        if images is not None and images.class_count == c_dim:
+            new_labels = labels.index_copy(0, draws.real, images.labels(draws.image))
         given["labels"], given["new labels"] = upload(labels, device), upload(new_labels, device)
     return given
 
@@ -369,14 +369,14 @@ def _choices(
 def _fixed_batch(
     inputs: InpainterInputs,
     model: InpaintingModel,
-    pictures: PictureSet | None,
+    images: ImageSet | None,
     device: torch.device,
     number: int,
 ) -> Batch:
-    """Return the same pictures at every time, other ones than those of the steps."""
+    """Return the same images at every time, other ones than those of the steps."""
     seed = inputs.options.seed + number
     draws = replace(inputs, options=replace(inputs.options, seed=seed))(0)
-    return pictures_of(model, _on_device(draws, pictures, device), model.precision)
+    return images_of(model, _on_device(draws, images, device), model.precision)
 
 
 def _save(

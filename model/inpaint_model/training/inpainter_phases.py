@@ -32,13 +32,13 @@ Term = tuple[Tensor | float, Tensor]  # a weight and a loss
 
 
 @torch.no_grad()
-def pictures_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> Batch:
-    """Return the pictures that a step sees: generated ones, a share replaced by photographs.
+def images_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> Batch:
+    """Return the images that a step sees: generated ones, a share replaced by photographs.
 
     Args:
         model: whose generator makes them.
         given: `InpainterDraws` by name, and `photographs` [K, 3, R, R] if there are any; `labels`
-            of generated pictures and `new labels`, those of photographs among them, [B, c_dim]
+            of generated images and `new labels`, those of photographs among them, [B, c_dim]
             each, for conditional generators.
         dtype: of the convolutions.
     """
@@ -74,7 +74,7 @@ class InpainterPhases:
     D: Discriminator | None
     heads: ProjectedAdversary | None
     perceptual: PerceptualLoss
-    edited: int  # pictures in which edits are compared
+    edited: int  # images in which edits are compared
 
     @property
     def dtype(self) -> torch.dtype:
@@ -85,10 +85,10 @@ class InpainterPhases:
         """Leave the gradient of encoder, mixer and skip encoder.
 
         Args:
-            given: what the step's pictures are made of, and its other random choices.
+            given: what the step's images are made of, and its other random choices.
             judged: whether D has a say, if there is one.
         """
-        data = pictures_of(self.model, given, self.dtype)
+        data = images_of(self.model, given, self.dtype)
         shift = given["shift"] * self.model.mixer.w_std if "shift" in given else None
         fills = fill_both(self.model, data, shift)
         terms = self._reconstruct(data, fills, given)
@@ -113,7 +113,7 @@ class InpainterPhases:
         return {name: x.detach() for name, x in {**metrics, "both": both, "new": data.new}.items()}
 
     def discriminator_step(self, given: Tensors) -> dict[str, Tensor]:
-        """Leave the gradient of D. Whole pictures are its real class, composites its fakes."""
+        """Leave the gradient of D. Whole images are its real class, composites its fakes."""
         assert self.D is not None
         self.D.requires_grad_(True)
         fake_logits = self.D(given["both"].to(self.dtype), _labels_of_both(given))
@@ -136,7 +136,7 @@ class InpainterPhases:
         return {"r1": penalty.detach()}
 
     def _reconstruct(self, data: Batch, fills: Fills, given: Tensors) -> dict[str, Term]:
-        """Return the losses that compare with the pictures themselves, and their weights."""
+        """Return the losses that compare with the images themselves, and their weights."""
         options, perceptual, weight = self.options, self.perceptual, self.options.perceptual_weight
         windows = given.get("window of same"), given.get("window of new")
         same, new = reconstruction(data, fills, perceptual, weight, windows)

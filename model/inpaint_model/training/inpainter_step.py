@@ -1,4 +1,4 @@
-"""The parts of one step: the pictures it sees, both branches, their reconstruction losses."""
+"""The parts of one step: the images it sees, both branches, their reconstruction losses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss
 
 
 class Batch(NamedTuple):
-    """One step's B pictures of this process, and what made them."""
+    """One step's B images of this process, and what made them."""
 
-    same: Tensor  # generated pictures [B, 3, R, R]
+    same: Tensor  # generated images [B, 3, R, R]
     new: Tensor  # the same, a share of them replaced by real ones
     hole: Tensor  # [B, 1, R, R]
     w_same: Tensor  # the codes of `same` [B, num_ws, w_dim]
     w_new: Tensor  # other codes
-    real: Tensor  # int64 [K]: where `new` holds a real picture
+    real: Tensor  # int64 [K]: where `new` holds a real image
 
 
 class Fills(NamedTuple):
@@ -43,15 +43,15 @@ def trained_parameters(model: InpaintingModel) -> list[torch.nn.Parameter]:
     return [p for name, p in model.named_parameters() if not name.startswith("generator.")]
 
 
-def composite(output: Tensor, picture: Tensor, hole: Tensor) -> Tensor:
-    """Return I_f = M I + (1 - M) I_o: the picture's own pixels wherever they are known."""
-    return torch.where(hole > 0, output, picture)
+def composite(output: Tensor, image: Tensor, hole: Tensor) -> Tensor:
+    """Return I_f = M I + (1 - M) I_o: the image's own pixels wherever they are known."""
+    return torch.where(hole > 0, output, image)
 
 
 def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None) -> Fills:
     """One encoder pass, then both branches as one batch through mixer and generator.
 
-    Pictures that both branches share are encoded once. shift [B, num_ws, w_dim] is added to the new
+    Images that both branches share are encoded once. shift [B, num_ws, w_dim] is added to the new
     branch's W_out (training against cancelled edits).
     """
     B, real = len(batch.same), batch.real
@@ -104,7 +104,7 @@ def codes_loss(
     """L_rr once more, on what the new branch's codes generate without the skip encoder.
 
     Not the paper's. The skip encoder restores known pixels whatever the codes say, so L_rr alone
-    hardly asks the codes to agree with the picture, and the fill, which only they decide, follows
+    hardly asks the codes to agree with the image, and the fill, which only they decide, follows
     the sampled code: the same mouth in every face.
     """
     bare = model.generator.synthesis(fills.ws_new, dtype=model.precision).float()
@@ -125,27 +125,27 @@ def _of_known_pixels(
 
 
 def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
-    """Squared error of the new branch's composites against the whole pictures, at `side` px.
+    """Squared error of the new branch's composites against the whole images, at `side` px.
 
     Not the paper's: its adversarial loss alone sees to it that a fill has the light and color of
     its surroundings, which takes long. In cells of R / 8 px the surroundings say much about the
     hole, and details remain the code's.
     """
-    fill, picture = (F.adaptive_avg_pool2d(x, side) for x in (fills.composite_new, batch.new))
-    return F.mse_loss(fill, picture)
+    fill, image = (F.adaptive_avg_pool2d(x, side) for x in (fills.composite_new, batch.new))
+    return F.mse_loss(fill, image)
 
 
 def whole_loss(
     batch: Batch, fills: Fills, perceptual: PerceptualLoss, window: Tensor | None = None
 ) -> Tensor:
-    """Perceptual distance of the new branch's composites from the whole pictures.
+    """Perceptual distance of the new branch's composites from the whole images.
 
     Not the paper's. An adversarial loss is content with any face in the hole; hair that changes
     its color at the border, or an eye of another size, it corrects slowly. What was erased is one
     answer that fits, so a fill is drawn toward it by features, and diversity falls: watch it.
 
     Args:
-        batch: the step's pictures.
+        batch: the step's images.
         fills: what was made of them.
         perceptual: what compares.
         window: the place of its window.
@@ -155,15 +155,15 @@ def whole_loss(
 
 @torch.no_grad()
 def grid_of(model: InpaintingModel, batch: Batch) -> Image.Image:
-    """Return a row each: picture, erased, fill with its own code, three with others, output."""
+    """Return a row each: image, erased, fill with its own code, three with others, output."""
     B = min(len(batch.same), 8)
-    picture, hole = batch.same[:B], batch.hole[:B]
-    encoding = model.encode(picture, hole)
-    columns = [picture, picture * (1 - hole)]
+    image, hole = batch.same[:B], batch.hole[:B]
+    encoding = model.encode(image, hole)
+    columns = [image, image * (1 - hole)]
     for shift in range(4):
         w = batch.w_same[:B] if shift == 0 else batch.w_new.roll(shift - 1, 0)[:B]
         output = model.render(encoding, model.mix(encoding, w))
-        columns.append(composite(output, picture, hole))
+        columns.append(composite(output, image, hole))
     columns.append(output)
     rows = torch.stack(columns, dim=1).flatten(0, 1)
     return contact_sheet(to_uint8(rows), columns=len(columns))

@@ -33,14 +33,14 @@ Draws = TypeVar("Draws", bound="InpainterDraws")
 
 
 class InpainterDraws(NamedTuple):
-    """One step's random choices for the B pictures of this process, in the processor's memory."""
+    """One step's random choices for the B images of this process, in the processor's memory."""
 
-    z: Tensor  # [B, 3, z_dim]: of the picture, of the new code, of the code mixed into that
+    z: Tensor  # [B, 3, z_dim]: of the image, of the new code, of the code mixed into that
     mixed_from: Tensor  # int64 [B, 1]: the style from which on the new code is mixed
     labels: Tensor  # float32 [B, c_dim]
     hole: Tensor  # [B, 1, R, R]
-    real: Tensor  # int64 [K]: for which of the B the new-code branch sees a real picture
-    picture: Tensor  # int64 [K]: which one
+    real: Tensor  # int64 [K]: for which of the B the new-code branch sees a real image
+    image: Tensor  # int64 [K]: which one
     mirrored: Tensor  # bool [K]
 
 
@@ -48,7 +48,7 @@ class InpainterDraws(NamedTuple):
 class InpainterInputs:
     """The draws of the step that begins after `nimg` images, for any `nimg`.
 
-    sampler: of real pictures; None where there are none.
+    sampler: of real images; None where there are none.
     """
 
     options: InpainterTraining
@@ -68,19 +68,19 @@ class InpainterInputs:
         hole = training_holes(batch, config.resolution, generator_for(options.seed, nimg, "holes"))
         mixed_from = torch.where(mixed, cut, config.num_ws)
         is_real = torch.zeros(batch) > 0
-        picture, mirrored = torch.zeros(batch, dtype=torch.long), is_real
+        image, mirrored = torch.zeros(batch, dtype=torch.long), is_real
         if self.sampler is not None:
-            picture, mirrored = self.sampler.draw(nimg, batch)
+            image, mirrored = self.sampler.draw(nimg, batch)
             # As many at every step, as far as the batch divides: shapes that stay need no new
             # choice of algorithms, and no other CUDA graph.
             wanted = options.real_fraction * batch
             count = int(wanted) + int(torch.rand((), generator=rng) < wanted % 1)
             is_real[torch.randperm(batch, generator=rng)[:count]] = True
-        z, mixed_from, labels, hole, picture, mirrored, is_real = map(
-            share, (z, mixed_from, labels, hole, picture, mirrored, is_real)
+        z, mixed_from, labels, hole, image, mirrored, is_real = map(
+            share, (z, mixed_from, labels, hole, image, mirrored, is_real)
         )
         real = is_real.nonzero()[:, 0]
-        drawn = (z, mixed_from, labels, hole, real, picture[real], mirrored[real])
+        drawn = (z, mixed_from, labels, hole, real, image[real], mirrored[real])
         return InpainterDraws(*(x.contiguous() for x in drawn))
 
 

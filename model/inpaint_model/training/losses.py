@@ -40,7 +40,7 @@ def d_hinge_fake(fake_logits: Tensor) -> Tensor:
 
 
 def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
-    """Return the mean squared norm of D's gradient at real pictures (Mescheder et al. 2018).
+    """Return the mean squared norm of D's gradient at real images (Mescheder et al. 2018).
 
     real_images [N, 3, H, W] must require gradients and have produced real_logits [N, 1].
     """
@@ -49,7 +49,7 @@ def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
 
 
 def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
-    """Return lengths [N] of the Jacobian's product with random pictures (StyleGAN2, section 3.2).
+    """Return lengths [N] of the Jacobian's product with random images (StyleGAN2, section 3.2).
 
     images [N, 3, H, W] made from ws [N, num_ws, w_dim]; noise like images, unit normal.
     Returns [N].

@@ -1,4 +1,4 @@
-"""Perceptual distance: pictures compared by the features of a frozen network.
+"""Perceptual distance: images compared by the features of a frozen network.
 
 The paper uses VGG16. Three backbones are offered: a weight file of VGG16, any TorchScript network,
 and a frozen copy of the generator's own discriminator, which always exists.
@@ -52,7 +52,7 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the four feature maps, from fine to coarse, of pictures [N, 3, H, W] in -1..1."""
+        """Return the four feature maps, from fine to coarse, of images [N, 3, H, W] in -1..1."""
         x = ((images.to(self.mean.dtype) + 1) / 2 - self.mean) / self.std
         taps: list[Tensor] = []
         for step in self.plan:
@@ -110,8 +110,8 @@ def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32)
 class PerceptualLoss:
     """Mean over layers of the mean squared difference of features.
 
-    Each layer is divided by its mean square over typical pictures (`calibrate`), so that layers
-    weigh alike and backbones can be exchanged without another weight. With `side` larger pictures
+    Each layer is divided by its mean square over typical images (`calibrate`), so that layers
+    weigh alike and backbones can be exchanged without another weight. With `side` larger images
     are compared as wholes reduced to `side` px and in a window of `side` px in full detail, so that
     a network which costs more than the generator costs the same at every size.
     """
@@ -123,7 +123,7 @@ class PerceptualLoss:
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> list[float]:
-        """Measure the layers' mean squares on pictures [N, 3, R, R]; returns them."""
+        """Measure the layers' mean squares on images [N, 3, R, R]; returns them."""
         place = self.window(images.shape[-1], torch.Generator().manual_seed(0))
         views = self._views(images, place if place is None else upload(place, images.device))
         layers = zip(*(self._features(view) for view in views), strict=True)
@@ -132,9 +132,9 @@ class PerceptualLoss:
         return self.scales
 
     def window(self, R: int, rng: torch.Generator) -> Tensor | None:
-        """A place for the window in pictures of R px: its top and left, int64 [2], on the CPU.
+        """A place for the window in images of R px: its top and left, int64 [2], on the CPU.
 
-        None where pictures are not larger than `side`, and so need none. rng: a CPU generator.
+        None where images are not larger than `side`, and so need none. rng: a CPU generator.
         """
         if self.side is None or self.side >= R:
             return None
@@ -143,10 +143,10 @@ class PerceptualLoss:
     def __call__(self, images: Tensor, targets: Tensor, window: Tensor | None = None) -> Tensor:
         """Distance of images [N, 3, R, R] from targets of the same shape; one scalar.
 
-        window: what the method of that name gave, on the pictures' device.
+        window: what the method of that name gave, on the images' device.
         """
         if not self.scales:
-            raise ValueError("calibrate the perceptual loss on typical pictures first")
+            raise ValueError("calibrate the perceptual loss on typical images first")
         views = self._views(torch.cat([images, targets]), window)
         return torch.stack([self._distance(*view.chunk(2)) for view in views]).mean()
 
@@ -163,7 +163,7 @@ class PerceptualLoss:
         if self.side is None or self.side >= images.shape[-1]:
             return [images]
         if window is None:
-            raise ValueError("pictures larger than `side` are compared in a window: give its place")
+            raise ValueError("images larger than `side` are compared in a window: give its place")
         rows, columns = window[:, None] + torch.arange(self.side, device=images.device)
         detail = images.index_select(2, rows).index_select(3, columns)
         return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), detail]

@@ -10,7 +10,7 @@ CUDA_GRAPHS = "Record the phases of a step as CUDA graphs; where that fails, go 
 MAX_MINUTES = "Stop, with everything saved, this many minutes after the start; 0 = never."
 SNAPSHOT_MINUTES = "Minutes between them instead, at the next line of progress; 0 = by images."
 PERCEPTUAL_SIDE = (
-    "Compare features of pictures reduced to this many px, and of a window; 0 = of wholes."
+    "Compare features of images reduced to this many px, and of a window; 0 = of wholes."
 )
 
 
@@ -21,7 +21,7 @@ class GeneratorTraining:
     total_kimg: float = option(25_000.0, "Stop after this many thousand images in all.")
     max_minutes: float = option(0.0, MAX_MINUTES)
     batch_size: int = option(16, "Over all processes.", least=1)
-    seed: int = option(0, "Of latents, noise, the order of pictures and augmentation.")
+    seed: int = option(0, "Of latents, noise, the order of images and augmentation.")
     vae_weight: float = option(
         0.0,
         "Weight of reconstructing real images through a variational encoder; 0 = none.",
@@ -83,7 +83,7 @@ class GeneratorTraining:
         "Keep the strength of the last layer's noise at this; None = learn it. Projected "
         "discriminators do not see the finest grain and let it fade; 0.035 suits photographs.",
     )
-    mirror: bool = option(True, "Flip pictures left to right at random.")
+    mirror: bool = option(True, "Flip images left to right at random.")
     ada_target: float = option(
         0.6, "What the controller aims for; 0 = augmentation of fixed strength."
     )
@@ -117,10 +117,8 @@ class InpainterTraining:
 
     total_kimg: float = option(1000.0, "Stop after this many thousand images in all.")
     max_minutes: float = option(0.0, MAX_MINUTES)
-    batch_size: int = option(
-        8, "Pictures a step, over all processes; each is filled twice.", least=1
-    )
-    seed: int = option(0, "Of latents, holes and the order of real pictures.")
+    batch_size: int = option(8, "Images a step, over all processes; each is filled twice.", least=1)
+    seed: int = option(0, "Of latents, holes and the order of real images.")
     lr: float = option(1e-4, "Adam's learning rate of encoder, mixer and skip encoder.")
     lr_discriminator: float = option(1e-4, "Adam's learning rate of the discriminator.")
     lr_heads: float = option(0.002, "Adam's learning rate of projected discriminators.")
@@ -134,18 +132,18 @@ class InpainterTraining:
         0.0, "Weight of the adversarial loss by projected discriminators (--feature-networks)."
     )
     lambda_rg: float = option(
-        1.0, "Weight of L_rg: the picture's own code, every pixel.", former="lambda_same"
+        1.0, "Weight of L_rg: the image's own code, every pixel.", former="lambda_same"
     )
     lambda_rr: float = option(
         1.0, "Weight of L_rr: another code, known pixels.", former="lambda_new"
     )
     lambda_coarse: float = option(
-        0.0, "Weight of L_rr's addition: other codes' fills keep the picture's tones, at 8 px."
+        0.0, "Weight of L_rr's addition: other codes' fills keep the image's tones, at 8 px."
     )
     lambda_whole: float = option(
         0.0,
-        "Weight of another addition: other codes' fills resemble the picture's own content, by "
-        "the perceptual distance of whole pictures.",
+        "Weight of another addition: other codes' fills resemble the image's own content, by "
+        "the perceptual distance of whole images.",
     )
     lambda_codes: float = option(
         0.0, "Weight of L_rr once more, on what the codes generate without the skip encoder."
@@ -167,7 +165,7 @@ class InpainterTraining:
     ramp_kimg: float = option(
         40.0, "Then the adversarial weight rises from 0 over this many thousand images."
     )
-    real_fraction: float = option(0.0, "Share of the new-code branch that sees real pictures.")
+    real_fraction: float = option(0.0, "Share of the new-code branch that sees real images.")
     style_mixing_prob: float = option(0.0, "Share of sampled codes that mix two latents.")
     edit_std: float = option(
         0.0, "Random shift of W_out in the new-code branch, in units of w's spread."

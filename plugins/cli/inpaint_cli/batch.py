@@ -1,4 +1,4 @@
-"""A folder of pictures: resumable, one line per failure, the others go on."""
+"""A folder of images: resumable, one line per failure, the others go on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .fill import fill_one
 from .images import EXTENSIONS, UnusableImageError
 from .output import write_bytes
 
-DONE = "result.json"  # written last: its presence says that a picture is complete
+DONE = "result.json"  # written last: its presence says that an image is complete
 _OPTIONS = (
     "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "raw", "format",
     "white",
@@ -28,31 +28,31 @@ _OPTIONS = (
 
 
 def fill_folder(client: BlockingClient, options: Namespace) -> int:
-    """Fill every picture of a folder with the mask of the same name, each into its own folder.
+    """Fill every image of a folder with the mask of the same name, each into its own folder.
 
-    What is complete, and was made of the same picture and mask with the same options, is not made
+    What is complete, and was made of the same image and mask with the same options, is not made
     again. Returns the worst exit status. DaemonNotFoundError ends the
     batch: nothing after it could succeed.
     """
-    pictures = _pictures_in(options.image, options.out)
-    if not pictures:
-        raise UnusableImageError(f"{options.image} holds no PNG, JPEG, TIFF or WebP picture")
-    masks = _pictures_in(options.mask) if options.mask.is_dir() else [options.mask]
+    images = _images_in(options.image, options.out)
+    if not images:
+        raise UnusableImageError(f"{options.image} holds no PNG, JPEG, TIFF or WebP image")
+    masks = _images_in(options.mask) if options.mask.is_dir() else [options.mask]
     worst, results = 0, []
-    pairs = list(zip(pictures, _folder_names(pictures), strict=True))
+    pairs = list(zip(images, _folder_names(images), strict=True))
     with tqdm(pairs, desc=options.image.name, disable=None, leave=False) as bar:
-        for picture, name in bar:
+        for image, name in bar:
             folder = options.out / name
             try:
-                mask = _mask_of(picture, options.mask, masks)
-                wanted = _wanted(options, picture, mask)
+                mask = _mask_of(image, options.mask, masks)
+                wanted = _wanted(options, image, mask)
                 result = _finished(folder, wanted)
                 if result is None:
                     _clear(folder)
-                    run = fill_one(client, options, picture, mask, folder)
+                    run = fill_one(client, options, image, mask, folder)
                     result = run.summary()
                     for note in run.notes:
-                        bar.write(f"inpaint: {picture}: {note}", file=sys.stderr)
+                        bar.write(f"inpaint: {image}: {note}", file=sys.stderr)
                     record = json.dumps({**wanted, "result": result})
                     write_bytes(folder / DONE, record.encode())
             except DaemonNotFoundError:
@@ -60,18 +60,18 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
             except (UnusableImageError, InpaintError, OSError, MemoryError) as error:
                 worst = max(worst, status_of(error))
                 reason = "there is not enough memory" if isinstance(error, MemoryError) else error
-                bar.write(f"inpaint: {picture}: {reason}", file=sys.stderr)
+                bar.write(f"inpaint: {image}: {reason}", file=sys.stderr)
                 continue
-            results.append({"image": str(picture), **result})
+            results.append({"image": str(image), **result})
             if not options.json:
                 bar.write(str(folder))
     if options.json:
-        print(json.dumps({"pictures": results, "failed": len(pictures) - len(results)}))
+        print(json.dumps({"images": results, "failed": len(images) - len(results)}))
     return worst
 
 
-def _pictures_in(folder: Path, out: Path | None = None) -> list[Path]:
-    """Return a folder's pictures by name; folders in it are named, hidden files are nothing.
+def _images_in(folder: Path, out: Path | None = None) -> list[Path]:
+    """Return a folder's images by name; folders in it are named, hidden files are nothing.
 
     Links are followed. A link that leads nowhere stays, so that reading it fails and is told.
     """
@@ -95,12 +95,10 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _folder_names(pictures: Sequence[Path]) -> list[str]:
-    """Return a folder for each picture: its stem, or its name where others have the same stem."""
-    stems = Counter(_plain(picture.stem) for picture in pictures)
-    names = [
-        picture.stem if stems[_plain(picture.stem)] == 1 else picture.name for picture in pictures
-    ]
+def _folder_names(images: Sequence[Path]) -> list[str]:
+    """Return a folder for each image: its stem, or its name where others have the same stem."""
+    stems = Counter(_plain(image.stem) for image in images)
+    names = [image.stem if stems[_plain(image.stem)] == 1 else image.name for image in images]
     taken: set[str] = set()
     result = []
     for name in names:
@@ -112,30 +110,30 @@ def _folder_names(pictures: Sequence[Path]) -> list[str]:
     return result
 
 
-def _mask_of(picture: Path, given: Path, masks: Sequence[Path]) -> Path:
-    """The mask of a picture: of the same name in the folder of masks, or the one mask for all."""
+def _mask_of(image: Path, given: Path, masks: Sequence[Path]) -> Path:
+    """The mask of an image: of the same name in the folder of masks, or the one mask for all."""
     if not given.is_dir():
         return given
     for same in (
-        lambda mask: mask.name == picture.name,
-        lambda mask: mask.stem == picture.stem,
-        lambda mask: _plain(mask.stem) == _plain(picture.stem),
+        lambda mask: mask.name == image.name,
+        lambda mask: mask.stem == image.stem,
+        lambda mask: _plain(mask.stem) == _plain(image.stem),
     ):
         found = [mask for mask in masks if same(mask)]
         if len(found) > 1:
             names = ", ".join(mask.name for mask in found)
-            raise UnusableImageError(f"{given} has several masks for {picture.name}: {names}")
+            raise UnusableImageError(f"{given} has several masks for {image.name}: {names}")
         if found:
             return found[0]
-    raise UnusableImageError(f"{given} has no mask called {picture.stem}")
+    raise UnusableImageError(f"{given} has no mask called {image.stem}")
 
 
-def _wanted(options: Namespace, picture: Path, mask: Path) -> dict[str, Any]:
+def _wanted(options: Namespace, image: Path, mask: Path) -> dict[str, Any]:
     """Return what decides the results, as it is kept beside them."""
     kept = {name: getattr(options, name) for name in _OPTIONS}
     return {
         "options": json.loads(json.dumps(kept)),
-        "picture_sha256": _sha256(picture),
+        "image_sha256": _sha256(image),
         "mask_sha256": _sha256(mask),
     }
 
@@ -169,7 +167,7 @@ def _files(record: dict[str, Any]) -> list[Path]:
 
 
 def _finished(folder: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the result of an earlier run of the same picture, mask and options, if it is whole."""
+    """Return the result of an earlier run of the same image, mask and options, if it is whole."""
     record = _record(folder)
     files = _files(record)
     same = all(record.get(name) == value for name, value in wanted.items())
@@ -185,7 +183,7 @@ def _made(folder: Path, file: Path) -> Path:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an earlier run made of another mask, picture or other options."""
+    """Remove what an earlier run made of another mask, image or other options."""
     for file in _files(_record(folder)):
         _made(folder, file).unlink(missing_ok=True)
     (folder / DONE).unlink(missing_ok=True)

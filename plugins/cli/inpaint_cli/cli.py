@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 SMOOTH = ("auto", "always", "never")
 MOST = 1000  # candidates; the daemon may allow fewer
 LEVELS = ("structure", "features", "colors")
-DESCRIPTION = "Fill holes in pictures, and edit the fills, through the inpaint daemon."
+DESCRIPTION = "Fill holes in images, and edit the fills, through the inpaint daemon."
 EPILOG = """\
 examples:
   inpaint fill portrait.png --mask mask.png --out filled -n 4 --variant smile=2
   inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit smile=1 --out new
-  inpaint fill pictures/ --mask masks/ --out filled
+  inpaint fill images/ --mask masks/ --out filled
   inpaint info
   inpaint ps
 
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         description="Stop the daemon of this user on this machine. Fills that are running may "
         "end first (`grace_s` in its settings), and new ones are refused.",
     )
-    _add_fill(commands.add_parser("fill", help="fill a hole in a picture, or in a folder of them"))
+    _add_fill(commands.add_parser("fill", help="fill a hole in an image, or in a folder of them"))
     _add_edit(commands.add_parser("edit", help="render a fill again with other edits"))
     plugins = commands.add_parser(
         "plugins",
@@ -65,9 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_fill(fill: argparse.ArgumentParser) -> None:
-    fill.add_argument(
-        "image", type=Path, metavar="IMAGE", help="a picture, or a folder of pictures"
-    )
+    fill.add_argument("image", type=Path, metavar="IMAGE", help="an image, or a folder of images")
     fill.add_argument(
         "--mask",
         type=Path,
@@ -118,7 +116,7 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
 
 def _add_edit(edit: argparse.ArgumentParser) -> None:
     edit.add_argument("recipe", type=Path, metavar="RECIPE", help="recipe-KK.json of a fill")
-    edit.add_argument("--image", type=Path, help="the picture to lay it over (with --mask)")
+    edit.add_argument("--image", type=Path, help="the image to lay it over (with --mask)")
     edit.add_argument("--mask", type=Path)
     other = edit.add_mutually_exclusive_group()
     other.add_argument(
@@ -179,7 +177,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
     command.add_argument(
-        "--format", choices=["png", "jpeg", "tiff", "webp"], help="of the pictures (default png)"
+        "--format", choices=["png", "jpeg", "tiff", "webp"], help="of the images (default png)"
     )
     command.add_argument("--json", action="store_true", help="end with one JSON object")
 
@@ -223,7 +221,7 @@ def _told(options: argparse.Namespace) -> int:
         return status_of(error)
     except MemoryError:
         print(
-            "inpaint: there is not enough memory for a picture of this size; reduce it, or end "
+            "inpaint: there is not enough memory for an image of this size; reduce it, or end "
             "other programs",
             file=sys.stderr,
         )

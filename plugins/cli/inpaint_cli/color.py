@@ -94,7 +94,7 @@ def document_pixels(fill: Pixels, document: Document, space: ColorSpace) -> Pixe
 
 
 def is_linear(document: Document) -> bool:
-    """Float pictures without a profile hold linear light."""
+    """Float images without a profile hold linear light."""
     return document.pixels.dtype == np.float32 and not document.icc
 
 

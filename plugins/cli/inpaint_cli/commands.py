@@ -23,7 +23,7 @@ from .batch import fill_folder
 from .connection import connect
 from .fill import fill_one
 from .images import UnusableImageError, read_document
-from .jobs import Prepared, mixed_picture, prepare
+from .jobs import Prepared, mixed_image, prepare
 from .masks import read_mask
 from .output import Run, Writer
 
@@ -73,7 +73,7 @@ def _direction_lines(model: Model) -> list[str]:
 
 
 def fill(options: Namespace) -> int:
-    """`inpaint fill`, of one picture or a folder of them."""
+    """`inpaint fill`, of one image or a folder of them."""
     with connect() as client:
         if options.image.is_dir():
             return fill_folder(client, options)
@@ -128,8 +128,8 @@ def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
             f"size of what is edited, {width} x {height} px"
             + (" (without --image that is the model's square)" if options.image is None else "")
         )
-    picture, box = mixed_picture(style, prepared.capture.crop_box)
-    return Mixing(levels=levels, amount=options.strength, picture=picture, picture_box=box)
+    image, box = mixed_image(style, prepared.capture.crop_box)
+    return Mixing(levels=levels, amount=options.strength, image=image, image_box=box)
 
 
 def source_of(recipe: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Fill one picture: read it, ask the daemon, write the results."""
+"""Fill one image: read it, ask the daemon, write the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .output import Run, Writer
 def fill_one(
     client: BlockingClient, options: Namespace, image: Path, mask: Path, folder: Path
 ) -> Run:
-    """Fill one picture and write its files."""
+    """Fill one image and write its files."""
     document = read_document(image)
     marked = read_mask(mask, document.width, document.height, options.white)
     prepared = prepare(document, marked.coverage, client.info().limits)

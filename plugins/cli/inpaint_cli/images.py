@@ -1,6 +1,6 @@
-"""Picture files in and out, at the depth they have.
+"""Image files in and out, at the depth they have.
 
-Pillow reads 8-bit pictures; 16-bit PNG goes through imagecodecs and TIFF through tifffile, because
+Pillow reads 8-bit images; 16-bit PNG goes through imagecodecs and TIFF through tifffile, because
 Pillow reduces 16-bit color to 8 bits without a word (docs/decisions/0012). What stands beside the
 pixels is in `metadata`.
 """
@@ -55,7 +55,7 @@ _UNREADABLE = (  # what the decoders raise on damaged files
     zlib.error,
 )  # fmt: skip
 
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # artists have larger pictures than Pillow expects
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # artists have larger images than Pillow expects
 
 
 class UnusableImageError(Exception):
@@ -64,22 +64,22 @@ class UnusableImageError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A picture, upright, with what must survive beside its pixels."""
+    """An image, upright, with what must survive beside its pixels."""
 
     pixels: Pixels  # [H, W, C]: uint8, uint16 or float32; C: 1 gray, 2 gray + alpha, 3, 4
-    icc: bytes = b""  # empty: sRGB (float pictures: linear light with sRGB's primaries)
+    icc: bytes = b""  # empty: sRGB (float images: linear light with sRGB's primaries)
     exif: bytes = b""  # says that it is upright
     beside: Metadata = NOTHING  # the rest of what stands beside the pixels
     notes: tuple[str, ...] = ()  # what had to be passed over
 
     @property
     def width(self) -> int:
-        """Columns of the picture."""
+        """Columns of the image."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Rows of the picture."""
+        """Rows of the image."""
         return int(self.pixels.shape[0])
 
     @property
@@ -265,7 +265,7 @@ def _checked_depth(path: Path, pixels: Pixels) -> Pixels:
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Return the picture as a viewer shows it; orientations are EXIF's 1..8."""
+    """Return the image as a viewer shows it; orientations are EXIF's 1..8."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

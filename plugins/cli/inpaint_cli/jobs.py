@@ -62,22 +62,22 @@ def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits)
         coverage,
         wire,
         Capture(
-            crop=picture(cut(wire, box), transfer),
-            hole=picture(cut(coverage, box)[..., None], Transfer.SRGB),
+            crop=image(cut(wire, box), transfer),
+            hole=image(cut(coverage, box)[..., None], Transfer.SRGB),
             crop_box=box,
             document=extent,
-            overview=None if box == canvas else picture(reduced(wire, OVERVIEW_SIDE), transfer),
+            overview=None if box == canvas else image(reduced(wire, OVERVIEW_SIDE), transfer),
         ),
     )
 
 
 def cut(pixels: Pixels, box: Box) -> Pixels:
-    """Return the pixels of a box inside a picture [H, W, ...], as a view."""
+    """Return the pixels of a box inside an image [H, W, ...], as a view."""
     return pixels[box.y : box.bottom, box.x : box.right]
 
 
-def picture(pixels: Pixels, transfer: Transfer) -> Picture:
-    """Return pixels [H, W, C] as a message's picture."""
+def image(pixels: Pixels, transfer: Transfer) -> Picture:
+    """Return pixels [H, W, C] as a message's image."""
     little = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
     return Picture(
         width=pixels.shape[1],
@@ -89,17 +89,17 @@ def picture(pixels: Pixels, transfer: Transfer) -> Picture:
     )
 
 
-def mixed_picture(document: Document, box: Box) -> tuple[Picture, Box]:
-    """Return a document's part inside a box, as a picture to mix, and what of the box it shows."""
+def mixed_image(document: Document, box: Box) -> tuple[Picture, Box]:
+    """Return a document's part inside a box, as an image to mix, and what of the box it shows."""
     wire = reduced(cut(wire_pixels(document, space_of(document)), box), MIXED_SIDE)
     step = reducing_step(box.extent, MIXED_SIDE)
     height, width = wire.shape[:2]
     shown = Box(box.x, box.y, min(width * step, box.width), min(height * step, box.height))
-    return picture(wire, Transfer.LINEAR if is_linear(document) else Transfer.SRGB), shown
+    return image(wire, Transfer.LINEAR if is_linear(document) else Transfer.SRGB), shown
 
 
 def reduced(wire: Pixels, longest: int) -> Pixels:
-    """Return the picture, reduced by whole numbers to sides of at most `longest` px."""
+    """Return the image, reduced by whole numbers to sides of at most `longest` px."""
     step = reducing_step(Extent(wire.shape[1], wire.shape[0]), longest)
     height, width = wire.shape[0] // step, wire.shape[1] // step
     if not height or not width:  # a strip thinner than one step

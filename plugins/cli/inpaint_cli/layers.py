@@ -22,10 +22,10 @@ DTYPES: Mapping[SampleType, np.dtype[Any]] = {
 }
 
 
-def array_of(picture: Picture) -> Pixels:
+def array_of(image: Picture) -> Pixels:
     """Return the pixels of a message [H, W, C], in the machine's byte order."""
-    array = np.frombuffer(picture.data, DTYPES[picture.sample_type])
-    array = array.reshape(picture.height, picture.width, picture.channels)
+    array = np.frombuffer(image.data, DTYPES[image.sample_type])
+    array = array.reshape(image.height, image.width, image.channels)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -35,7 +35,7 @@ def raw_patch(patch: Patch) -> ArrayPatch:
     return ArrayPatch(array_of(patch.fill), coverage, Box(*patch.box))
 
 
-def layer_picture(document: Pixels, patches: Sequence[ArrayPatch]) -> Pixels:
+def layer_image(document: Pixels, patches: Sequence[ArrayPatch]) -> Pixels:
     """Return the patches alone on the document's canvas, transparent outside of the hole.
 
     Gray becomes gray with alpha, color RGBA; the alpha is the coverage (times the fill's own).

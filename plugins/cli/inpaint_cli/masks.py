@@ -1,4 +1,4 @@
-"""Masks: which pixels of a picture are to be filled, from whatever a mask was painted with.
+"""Masks: which pixels of an image are to be filled, from whatever a mask was painted with.
 
 White is what to fill and gray is a soft edge. Many programs write masks of other kinds that can
 only mean one thing: values of 0 and 1, red paint, transparency alone. They are taken for what they
@@ -26,7 +26,7 @@ _LABELS = 20  # integers up to this one are numbers of classes, if there are sev
 _FAINT = 0.9  # of white: below it, that the brightest value was taken for white is told
 _LOSSY = 1 / 16  # how far JPEG's noise goes from black and from white
 _COLORS = 64  # of 4096; a mask's paint has fewer, a photograph more
-_MOSTLY = 0.5  # of the picture
+_MOSTLY = 0.5  # of the image
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Mask:
 
 
 def read_mask(path: Path, width: int, height: int, white: White | None = None) -> Mask:
-    """Return the mask of a picture of width x height px.
+    """Return the mask of an image of width x height px.
 
     Args:
-        path: of a picture of the same size.
-        width: of the picture.
-        height: of the picture.
+        path: of an image of the same size.
+        width: of the image.
+        height: of the image.
         white: whether white is what to fill or what to keep; None: what to fill, if the mask does
             not look inverted.
 
@@ -53,13 +53,13 @@ def read_mask(path: Path, width: int, height: int, white: White | None = None) -
     document = read_document(path)
     if (document.width, document.height) != (width, height):
         raise UnusableImageError(
-            f"the mask {path} is {document.width} x {document.height} px and the picture "
+            f"the mask {path} is {document.width} x {document.height} px and the image "
             f"{width} x {height}; they must have the same size"
         )
     notes = []
     if _looks_like_a_photograph(document):
         raise UnusableImageError(
-            f"the mask {path} looks like a photograph; a mask is black where the picture stays "
+            f"the mask {path} looks like a photograph; a mask is black where the image stays "
             "and white where it is to be filled"
         )
     values, note = _painted(path, document)
@@ -146,7 +146,7 @@ def _check(path: Path, coverage: Coverage, white: White | None) -> None:
         raise UnusableImageError(f"the mask {path} is empty: {marks} marks what to fill")
     if coverage.all():
         raise UnusableImageError(
-            f"the mask {path} covers the whole picture, so that nothing is left to go on from; "
+            f"the mask {path} covers the whole image, so that nothing is left to go on from; "
             f"{marks} marks what to fill"
         )
     if white is not None or np.count_nonzero(coverage) <= _MOSTLY * coverage.size:

@@ -1,4 +1,4 @@
-"""What is kept beside a picture's pixels, and how each format holds it (docs/cli.md has the table).
+"""What is kept beside an image's pixels, and how each format holds it (docs/cli.md has the table).
 
 EXIF is the common form: PNG, JPEG and WebP hold it as it is, TIFF as entries of its own. A text
 that a format has no place for goes into EXIF: to the entry of its name, else into the user comment.
@@ -24,7 +24,7 @@ EXIF_PREFIX = b"Exif\0\0"
 TIFF_HEAD = b"II*\0\x08\0\0\0"
 TEXT_TAGS = {"Title": 0x010D, "Description": 0x010E, "Software": 0x0131, "Author": 0x013B,
              "Copyright": 0x8298}  # fmt: skip
-# Of a TIFF's entries those that describe the picture, not how it is stored.
+# Of a TIFF's entries those that describe the image, not how it is stored.
 DESCRIPTIVE = {0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
                0x8298, *range(0x9C9B, 0x9CA0)}  # fmt: skip
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, SyntaxError,
@@ -56,7 +56,7 @@ def exif_of(data: bytes) -> Image.Exif:
 
 
 def tiff_exif(file: IO[bytes], offset: int, *, big: bool, endian: str) -> Image.Exif:
-    """Return what a TIFF's directory says of the picture, as EXIF."""
+    """Return what a TIFF's directory says of the image, as EXIF."""
     exif = Image.Exif()
     found = Image.Exif()
     found.bigtiff, found.endian = big, endian
@@ -84,7 +84,7 @@ def orientation_of(exif: Image.Exif, xmp: bytes) -> int:
 
 
 def upright(exif: Image.Exif, xmp: bytes, orientation: int) -> tuple[bytes, bytes]:
-    """Return EXIF, packed, and XMP of a picture that was turned upright."""
+    """Return EXIF, packed, and XMP of an image that was turned upright."""
     if ORIENTATION in exif:
         exif[ORIENTATION] = 1
     xmp = re.sub(rb'(tiff:Orientation(?:="|>))[1-8]', rb"\g<1>1", xmp)

@@ -32,7 +32,7 @@ from .images import (
     write_document,
 )
 from .jobs import Prepared, cut
-from .layers import layer_picture, raw_patch
+from .layers import layer_image, raw_patch
 from .metadata import Metadata
 from .sheet import Cell, edits_label, write_sheet
 from .whole_files import whole_file
@@ -155,7 +155,7 @@ class Writer:
     def _layer(self, layers: list[Patch]) -> Document:
         return replace(
             self._prepared.document,
-            pixels=layer_picture(self._prepared.document.pixels, layers),
+            pixels=layer_image(self._prepared.document.pixels, layers),
             exif=b"",
             beside=Metadata(
                 dpi=self._prepared.document.beside.dpi,

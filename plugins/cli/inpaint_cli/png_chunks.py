@@ -1,6 +1,6 @@
 """What a PNG holds beside its pixels: read within bounds, and written.
 
-Pillow refuses a picture whose texts or profile unpack to more than a megabyte. Such a picture is
+Pillow refuses an image whose texts or profile unpack to more than a megabyte. Such an image is
 good; so the chunks are read here, and Pillow is given the pixels alone.
 """
 

@@ -93,7 +93,7 @@ def fitting(icc: bytes, kind: str) -> Profile:
 
 
 def rgb_from_cmyk(image: Image.Image, icc: bytes) -> tuple[Image.Image, str]:
-    """Return a CMYK picture as sRGB, by its profile if that can be used, and what there is to say.
+    """Return a CMYK image as sRGB, by its profile if that can be used, and what there is to say.
 
     CMYK is filled, and written, as sRGB.
     """

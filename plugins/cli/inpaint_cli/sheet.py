@@ -29,7 +29,7 @@ class Cell(NamedTuple):
 def write_sheet(
     path: Path, original: UInt8, coverage: UInt8, rows: Sequence[Sequence[Cell]]
 ) -> None:
-    """Rows of thumbnails; the first row shows the picture and where its hole is."""
+    """Rows of thumbnails; the first row shows the image and where its hole is."""
     shown = _image(original)
     marked = Image.composite(
         Image.new("RGB", shown.size, HOLE),

@@ -1,4 +1,4 @@
-"""A recipe without its picture: the square that the model saw stands for the document."""
+"""A recipe without its image: the square that the model saw stands for the document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .images import Document, UnusableImageError
 
 
 def document_of_attachment(attachment: bytes) -> tuple[Document, npt.NDArray[np.uint8]]:
-    """Return the first square of an attachment as a picture with its hole."""
+    """Return the first square of an attachment as an image with its hole."""
     try:
         with Image.open(io.BytesIO(attachment), formats=["PNG"]) as image:
             rgba = np.asarray(image.convert("RGBA"))

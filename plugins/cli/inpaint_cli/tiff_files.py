@@ -40,8 +40,8 @@ _STAND_IN = 1  # tifffile writes no entry that leads to EXIF; one with the next 
 _LARGEST_CLASSIC = 2**32 - 2**25  # bytes; larger files are written as BigTIFF by tifffile
 
 
-class TiffPicture(NamedTuple):
-    """A TIFF's first picture; no pixels where Pillow has to read them."""
+class TiffImage(NamedTuple):
+    """A TIFF's first image; no pixels where Pillow has to read them."""
 
     pixels: Pixels | None
     icc: bytes
@@ -50,8 +50,8 @@ class TiffPicture(NamedTuple):
     dpi: tuple[float, float] | None
 
 
-def read_tiff(path: Path, most_pixels: int) -> TiffPicture | None:
-    """Return the first picture of a TIFF; None for other files.
+def read_tiff(path: Path, most_pixels: int) -> TiffImage | None:
+    """Return the first image of a TIFF; None for other files.
 
     Raises:
         ValueError: it has too many pixels, or is damaged; tifffile raises other errors, too.
@@ -68,7 +68,7 @@ def read_tiff(path: Path, most_pixels: int) -> TiffPicture | None:
             raise ValueError(f"{page.imagewidth} x {page.imagelength} px are too many")
         exif = tiff_exif(file, page.offset, big=tiff.is_bigtiff, endian=tiff.byteorder)
         xmp = page.tags.valueof(XMP, b"")
-        return TiffPicture(
+        return TiffImage(
             _pixels(page),
             bytes(page.iccprofile or b""),
             exif,
@@ -78,7 +78,7 @@ def read_tiff(path: Path, most_pixels: int) -> TiffPicture | None:
 
 
 def _pixels(page: TiffPage) -> Pixels | None:
-    """Return [H, W, C] of a gray or RGB picture; None for kinds and depths that Pillow reads."""
+    """Return [H, W, C] of a gray or RGB image; None for kinds and depths that Pillow reads."""
     is_known = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
     if not is_known or page.dtype is None or page.dtype == np.bool_:
         return None

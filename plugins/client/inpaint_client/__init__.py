@@ -50,8 +50,8 @@ from .events import (
     Waiting,
 )
 from .geometry import Box, Extent, Frame, Point, crop_for_hole
+from .images import Picture, SampleType, Transfer
 from .info import Activity, DaemonInfo, Direction, LastKilled, Limits, Model
-from .pictures import Picture, SampleType, Transfer
 from .recipe import Recipe, parse_recipe
 from .requests import (
     MAX_SEED,

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from .errors import InputError
 from .geometry import Box, Extent
-from .pictures import Picture, SampleType
+from .images import Picture, SampleType
 from .pixels import bounding_box
 
 
 class Context(NamedTuple):
     """What lies around a crop that holds little more than the hole, reduced."""
 
-    picture: Picture
+    image: Picture
     box: Box  # what it shows, document px
 
 
@@ -50,9 +50,9 @@ class Capture:
 
     @property
     def num_bytes(self) -> int:
-        """How many bytes its pictures have that may travel in pieces."""
-        pictures = (self.crop, self.hole, self.overview)
-        return sum(len(picture.data) for picture in pictures if picture)
+        """How many bytes its images have that may travel in pieces."""
+        images = (self.crop, self.hole, self.overview)
+        return sum(len(image.data) for image in images if image)
 
     @cached_property
     def hole_box(self) -> Box:

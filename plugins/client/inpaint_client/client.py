@@ -28,7 +28,7 @@ from inpaint_protos.health.v1 import health_pb2
 from inpaint_protos.secret import Secret
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from .channel import PictureChannel, ReasonCodec
+from .channel import ImageChannel, ReasonCodec
 from .endpoint import Endpoint
 from .errors import (
     ConnectionLostError,
@@ -91,10 +91,10 @@ class Client:
         self._quiet_s = quiet_s
         self._connect_timeout_s = connect_timeout_s
         if endpoint.path:
-            self._channel = PictureChannel(path=endpoint.path, status_details_codec=ReasonCodec())
+            self._channel = ImageChannel(path=endpoint.path, status_details_codec=ReasonCodec())
         else:
             context = endpoint.tls.context() if endpoint.tls else None
-            self._channel = PictureChannel(
+            self._channel = ImageChannel(
                 endpoint.host, endpoint.port, ssl=context, status_details_codec=ReasonCodec()
             )
         self._metadata = {"inpaint-client": name, **_authorization(endpoint.token)}

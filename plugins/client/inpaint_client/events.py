@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from .errors import InpaintError
 from .geometry import Box, Frame
-from .pictures import Picture
+from .images import Picture
 from .requests import FrameMode
 
 
@@ -21,7 +21,7 @@ from .requests import FrameMode
 class Sending:
     """A part of a large request is on its way; said by the client, not by the daemon."""
 
-    fraction: float  # 0..1 of the pictures' bytes
+    fraction: float  # 0..1 of the images' bytes
 
 
 @dataclass(frozen=True)

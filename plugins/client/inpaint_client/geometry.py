@@ -18,11 +18,11 @@ CROP_MIN_SIDE = 1024  # ... but at least this, px
 WHOLE_CANVAS_SIDE = 2048  # up to this the whole canvas is sent, px
 OVERVIEW_SIDE = 512  # longest side of an overview, px
 WHOLE_CROP_BYTES = 16 << 20  # of crops above it only what is near the hole travels in full
-CONTEXT_SIDE = 1024  # longest side of the reduced picture of the rest, px
+CONTEXT_SIDE = 1024  # longest side of the reduced image of the rest, px
 NEAR_PX = 64  # around a hole; the daemon fits fills to as much of the known pixels at most
-MIXED_SIDE = 1024  # longest side of a picture whose styles are taken, px
+MIXED_SIDE = 1024  # longest side of an image whose styles are taken, px
 MAX_SIDE = 8192  # the daemon's default limits; Info tells those in force
-MAX_PICTURE_BYTES = 512 << 20
+MAX_IMAGE_BYTES = 512 << 20
 
 
 class Point(NamedTuple):
@@ -64,7 +64,7 @@ class Box(NamedTuple):
 
     @staticmethod
     def of_extent(extent: Extent) -> Box:
-        """Return the box of a whole picture."""
+        """Return the box of a whole image."""
         return Box(0, 0, *extent)
 
     @property
@@ -164,7 +164,7 @@ class Frame(NamedTuple):
 
 
 def largest_side(
-    pixel_bytes: int, max_side: int = MAX_SIDE, max_bytes: int = MAX_PICTURE_BYTES
+    pixel_bytes: int, max_side: int = MAX_SIDE, max_bytes: int = MAX_IMAGE_BYTES
 ) -> int:
     """Return the longest side of a square crop that the daemon accepts, px."""
     return min(max_side, isqrt(max_bytes // pixel_bytes))
@@ -175,7 +175,7 @@ def crop_for_hole(
     canvas: Box,
     pixel_bytes: int = 4,
     max_side: int = MAX_SIDE,
-    max_bytes: int = MAX_PICTURE_BYTES,
+    max_bytes: int = MAX_IMAGE_BYTES,
 ) -> Box:
     """Return the part of the document to send for a hole: enough for the model's context, no more.
 
@@ -187,7 +187,7 @@ def crop_for_hole(
         canvas: the document, usually `Box.of_extent(extent)`.
         pixel_bytes: bytes of one pixel of the crop as it will be sent.
         max_side: the daemon's limit, px (`DaemonInfo.limits`).
-        max_bytes: the daemon's limit of a picture (`DaemonInfo.limits`).
+        max_bytes: the daemon's limit of an image (`DaemonInfo.limits`).
 
     Raises:
         InputError: the hole is empty, lies outside the canvas, or is too large for one crop.
@@ -236,7 +236,7 @@ def parts_for_hole(
     canvas: Box,
     pixel_bytes: int = 4,
     max_side: int = MAX_SIDE,
-    max_bytes: int = MAX_PICTURE_BYTES,
+    max_bytes: int = MAX_IMAGE_BYTES,
     max_context_side: int = 0,
 ) -> Parts:
     """Return what to send for a hole: the crop of `crop_for_hole`, or of a large one less.
@@ -249,7 +249,7 @@ def parts_for_hole(
         canvas: the document.
         pixel_bytes: of one pixel of the crop as it will be sent.
         max_side: the daemon's limit, px.
-        max_bytes: the daemon's limit of a picture.
+        max_bytes: the daemon's limit of an image.
         max_context_side: the daemon's limit of a context, px; 0 = it does not know of any.
 
     Raises:

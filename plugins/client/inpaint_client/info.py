@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .geometry import MAX_PICTURE_BYTES, MAX_SIDE
+from .geometry import MAX_IMAGE_BYTES, MAX_SIDE
 from .sentence import Sentence
 
 
@@ -41,7 +41,7 @@ class Model:
 class Limits:
     """What a daemon accepts at most."""
 
-    max_picture_bytes: int = MAX_PICTURE_BYTES
+    max_picture_bytes: int = MAX_IMAGE_BYTES
     max_side: int = MAX_SIDE
     max_seeds: int = 64
     max_variants: int = 64
@@ -50,16 +50,16 @@ class Limits:
     max_message_bytes: int = 0  # of one message; here and below 0 = not told
     max_chunk_bytes: int = 0
     max_overview_side: int = 0  # px, of `Capture.overview`
-    max_mixing_side: int = 0  # px, of `Mixing.picture`
+    max_mixing_side: int = 0  # px, of `Mixing.image`
     max_document_side: int = 0  # px
     max_edits: int = 0  # of one candidate
     max_recipe_bytes: int = 0
     max_attachment_bytes: int = 0
     max_regions: int = 0  # of a selection, far apart
-    max_pending_bytes: int = 0  # pictures of all requests together
+    max_pending_bytes: int = 0  # images of all requests together
     max_calls: int = 0  # open at once
     max_sessions: int = 0  # kept for `EditJob.session_id`
-    max_session_bytes: int = 0  # pictures of all sessions together
+    max_session_bytes: int = 0  # images of all sessions together
     session_ttl_s: float = 0.0  # how long an unused session is kept
     idle_s: float = 0.0  # how long a call may neither send nor read
 
@@ -72,7 +72,7 @@ class Activity:
     busy_workers: int = 0  # rendering now
     workers: int = 0
     sessions: int = 0  # kept for `EditJob.session_id`
-    session_bytes: int = 0  # their pictures
+    session_bytes: int = 0  # their images
     memory_bytes: int = 0  # main memory of its process; 0 = not known
 
 

@@ -1,4 +1,4 @@
-"""A candidate's patches as pieces of one picture, for hosts that paint them into a layer."""
+"""A candidate's patches as pieces of one image, for hosts that paint them into a layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .events import Patch
 from .geometry import Box
-from .pictures import Picture
+from .images import Picture
 from .pixels import bounding_box, crop, paste, select
 
 CHUNK_BYTES = 1 << 20
@@ -63,8 +63,8 @@ def _cut(patch: Patch, box: Box) -> Patch:
     """The part of a patch in `box`, document px, which lies inside the patch's own."""
     part = box.relative(patch.box)
 
-    def cut(picture: Picture) -> Picture:
-        data = crop(picture.data, picture.extent, part, picture.pixel_bytes)
-        return replace(picture, width=box.width, height=box.height, data=data)
+    def cut(image: Picture) -> Picture:
+        data = crop(image.data, image.extent, part, image.pixel_bytes)
+        return replace(image, width=box.width, height=box.height, data=data)
 
     return Patch(cut(patch.fill), cut(patch.coverage), box)

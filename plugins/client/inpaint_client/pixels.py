@@ -13,7 +13,7 @@ from collections.abc import MutableSequence
 from functools import cache
 
 from .geometry import Box, Extent
-from .pictures import SampleType
+from .images import SampleType
 
 _CODES = {2: "H", 4: "I"}  # array codes by bytes a sample; no arithmetic, so unsigned
 _OPAQUE = b"\xff"
@@ -89,7 +89,7 @@ def _coverage_tables(sample_type: SampleType) -> tuple[bytes, ...]:
 
 
 def crop(data: bytes | bytearray, extent: Extent, box: Box, pixel_bytes: int = 1) -> bytes:
-    """Return the pixels of `box`, which lies inside a picture of `extent`."""
+    """Return the pixels of `box`, which lies inside an image of `extent`."""
     if box.x == 0 and box.width == extent.width:
         row = extent.width * pixel_bytes
         return bytes(data[box.y * row : box.bottom * row])

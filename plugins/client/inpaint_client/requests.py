@@ -9,7 +9,7 @@ from enum import IntEnum
 from .capture import Capture
 from .errors import InputError
 from .geometry import MIXED_SIDE, Box, Frame
-from .pictures import Picture, SampleType
+from .images import Picture, SampleType
 
 MAX_SEED = 2**32 - 1
 
@@ -34,7 +34,7 @@ class SmoothFill(IntEnum):
 
 
 class StyleLevel(IntEnum):
-    """Which styles mixing takes from the other candidate or picture."""
+    """Which styles mixing takes from the other candidate or image."""
 
     STRUCTURE = 1  # pose and shape
     FEATURES = 2  # eyes, mouth, hair
@@ -88,7 +88,7 @@ class FillJob:
 class RecipeSource:
     """What Edit needs when the daemon no longer has the session, or never had it.
 
-    Without `capture`, the candidate is composited over the attachment's own picture: patches are
+    Without `capture`, the candidate is composited over the attachment's own image: patches are
     then in pixels of the model.
     """
 
@@ -99,36 +99,36 @@ class RecipeSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixing:
-    """Styles of another candidate, of the same model, or of a picture, laid over this candidate.
+    """Styles of another candidate, of the same model, or of an image, laid over this candidate.
 
-    Either `recipe`, or `picture` and `picture_box`: a layer of the same document or a part of one,
+    Either `recipe`, or `image` and `image_box`: a layer of the same document or a part of one,
     reduced to at most `MIXED_SIDE` px. The model sees it through the candidate's own frame;
     transparent pixels, and what it does not reach, are unknown to it.
     """
 
     recipe: str = ""
-    levels: tuple[StyleLevel, ...] = ()  # none = all of a candidate's, COLORS of a picture's
+    levels: tuple[StyleLevel, ...] = ()  # none = all of a candidate's, COLORS of an image's
     amount: float = 1.0  # 0..1: 0 = this candidate, 1 = the other
-    picture: Picture | None = None
-    picture_box: Box | None = None  # document px: what it shows; may reach beyond the document
+    image: Picture | None = None
+    image_box: Box | None = None  # document px: what it shows; may reach beyond the document
 
     def __post_init__(self) -> None:
-        if (self.picture is None) == (not self.recipe):
-            raise InputError("Mixing takes either another candidate or a picture.")
+        if (self.image is None) == (not self.recipe):
+            raise InputError("Mixing takes either another candidate or an image.")
         if not 0 <= self.amount <= 1:
             raise InputError(f"An amount of {self.amount:g} is not between 0 and 1.")
-        if self.picture is None:
+        if self.image is None:
             return
-        if self.picture_box is None:
-            raise InputError("A picture to mix needs its place in the document.")
-        width, height = self.picture.extent
-        if self.picture.extent.longest > MIXED_SIDE:
+        if self.image_box is None:
+            raise InputError("An image to mix needs its place in the document.")
+        width, height = self.image.extent
+        if self.image.extent.longest > MIXED_SIDE:
             raise InputError(
-                f"A picture of {width} x {height} px is too large to mix.",
+                f"An image of {width} x {height} px is too large to mix.",
                 f"Reduce it to at most {MIXED_SIDE} px.",
             )
-        if width > self.picture_box.width or height > self.picture_box.height:
-            raise InputError("A picture to mix has more pixels than its place in the document.")
+        if width > self.image_box.width or height > self.image_box.height:
+            raise InputError("An image to mix has more pixels than its place in the document.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ class EditJob:
 
     def __post_init__(self) -> None:
         if not self.session_id and self.source is None:
-            raise InputError("An edit needs the session of a fill, or a recipe with its picture.")
+            raise InputError("An edit needs the session of a fill, or a recipe with its image.")
         if self.seed is not None:
             check_seed(self.seed)
 

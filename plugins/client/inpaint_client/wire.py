@@ -22,8 +22,8 @@ from .events import (
     Progress,
 )
 from .geometry import Box, Extent, Frame
+from .images import Picture, SampleType, Transfer
 from .info import Activity, DaemonInfo, Direction, LastKilled, Limits, Model
-from .pictures import Picture, SampleType, Transfer
 from .requests import (
     Blending,
     EditJob,
@@ -37,7 +37,7 @@ from .sentence import Sentence, of_daemon
 
 Numbers = TypeVar("Numbers", Limits, Activity)
 
-# Pictures that are larger than a piece, together, travel in pieces: while the next one is packed,
+# Images that are larger than a piece, together, travel in pieces: while the next one is packed,
 # the daemon reads the last; and memory of this size is taken from the heap, not from the system.
 CHUNK_BYTES = 512 << 10
 SAMPLE_BYTES = {int(kind): kind.size for kind in SampleType}
@@ -48,9 +48,9 @@ def fill_requests(job: FillJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.F
     seen = job.capture
     inline = _fits(chunk_bytes, seen.crop, seen.hole, seen.overview)
     header = pb.FillHeader(
-        crop=_picture(seen.crop, inline),
-        hole=_picture(seen.hole, inline),
-        overview=_picture(seen.overview, inline) if seen.overview else None,
+        crop=_image(seen.crop, inline),
+        hole=_image(seen.hole, inline),
+        overview=_image(seen.overview, inline) if seen.overview else None,
         crop_box=_box(seen.crop_box),
         document=_size(seen.document),
         model=job.model,
@@ -63,7 +63,7 @@ def fill_requests(job: FillJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.F
         blending=_blending(job.blending),
         smooth=_number(job.smooth),
         output_sample_type=_number(job.output_sample_type),
-        context=_picture(seen.context.picture, inline=True) if seen.context else None,
+        context=_image(seen.context.image, inline=True) if seen.context else None,
         context_box=_box(seen.context.box) if seen.context else None,
         accepts_chunks=True,
     )
@@ -74,7 +74,7 @@ def fill_requests(job: FillJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.F
 
 
 def edit_requests(job: EditJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.EditRequest]:
-    """Yield the header, then the chunks of the pictures, of at most `chunk_bytes` each."""
+    """Yield the header, then the chunks of the images, of at most `chunk_bytes` each."""
     source = job.source
     seen = source.capture if source else None
     inline = seen is None or _fits(chunk_bytes, seen.crop, seen.hole)
@@ -126,13 +126,13 @@ class Answer:
 
 
 def _joined(candidate: pb.Candidate, data: bytearray) -> pb.Candidate:
-    """Put the bytes that followed a candidate into its pictures and its attachment."""
+    """Put the bytes that followed a candidate into its images and its attachment."""
     start = 0
     for patch in candidate.patches:
-        for picture in (patch.fill, patch.coverage):
-            depth = SAMPLE_BYTES.get(picture.sample_type, 0)
-            size = picture.width * picture.height * picture.channels * depth
-            picture.data = bytes(memoryview(data)[start : start + size])
+        for image in (patch.fill, patch.coverage):
+            depth = SAMPLE_BYTES.get(image.sample_type, 0)
+            size = image.width * image.height * image.channels * depth
+            image.data = bytes(memoryview(data)[start : start + size])
             start += size
     if not start <= len(data) == candidate.chunked_bytes:
         raise DaemonInternalError(Sentence("The daemon sent an incomplete candidate."))
@@ -208,8 +208,8 @@ def _candidate(message: pb.Candidate) -> Candidate:
         seed=message.seed,
         patches=tuple(
             Patch(
-                fill=_read_picture(patch.fill),
-                coverage=_read_picture(patch.coverage),
+                fill=_read_image(patch.fill),
+                coverage=_read_image(patch.coverage),
                 box=Box(patch.box.x, patch.box.y, patch.box.width, patch.box.height),
             )
             for patch in message.patches
@@ -244,7 +244,7 @@ def _notices(message: pb.FrameChosen) -> tuple[Notice, ...]:
     )
 
 
-def _read_picture(message: pb.Picture) -> Picture:
+def _read_image(message: pb.Picture) -> Picture:
     try:
         return Picture(
             message.width,
@@ -256,35 +256,35 @@ def _read_picture(message: pb.Picture) -> Picture:
         )
     except ValueError as error:  # InputError is one too
         raise DaemonInternalError(
-            Sentence("The daemon sent an inconsistent picture: {error}.", error=error)
+            Sentence("The daemon sent an inconsistent image: {error}.", error=error)
         ) from error
 
 
-def _fits(chunk_bytes: int, *pictures: Picture | None) -> bool:
-    return sum(len(picture.data) for picture in pictures if picture) <= chunk_bytes
+def _fits(chunk_bytes: int, *images: Picture | None) -> bool:
+    return sum(len(image.data) for image in images if image) <= chunk_bytes
 
 
 def _chunks(
     chunk_bytes: int, crop: Picture, hole: Picture, overview: Picture | None = None
 ) -> Iterator[pb.Chunk]:
-    for target, picture in (
+    for target, image in (
         (pb.Chunk.TARGET_CROP, crop),
         (pb.Chunk.TARGET_HOLE, hole),
         (pb.Chunk.TARGET_OVERVIEW, overview),
     ):
-        data = memoryview(picture.data if picture else b"")
+        data = memoryview(image.data if image else b"")
         for start in range(0, len(data), chunk_bytes):
             yield pb.Chunk(target=target, data=bytes(data[start : start + chunk_bytes]))
 
 
-def _picture(picture: Picture, inline: bool) -> pb.Picture:
+def _image(image: Picture, inline: bool) -> pb.Picture:
     return pb.Picture(
-        width=picture.width,
-        height=picture.height,
-        channels=picture.channels,
-        sample_type=_number(picture.sample_type),
-        transfer=_number(picture.transfer),
-        data=bytes(picture.data) if inline else b"",
+        width=image.width,
+        height=image.height,
+        channels=image.channels,
+        sample_type=_number(image.sample_type),
+        transfer=_number(image.transfer),
+        data=bytes(image.data) if inline else b"",
     )
 
 
@@ -318,8 +318,8 @@ def _mixing(mixing: Mixing) -> pb.Mixing:
         recipe=mixing.recipe,
         levels=[_number(level) for level in mixing.levels],
         amount=mixing.amount,
-        picture=_picture(mixing.picture, inline=True) if mixing.picture else None,
-        picture_box=_box(mixing.picture_box) if mixing.picture_box else None,
+        picture=_image(mixing.image, inline=True) if mixing.image else None,
+        picture_box=_box(mixing.image_box) if mixing.image_box else None,
     )
 
 
@@ -328,8 +328,8 @@ def _source(source: RecipeSource, inline: bool) -> pb.RecipeSource:
     return pb.RecipeSource(
         recipe=source.recipe,
         attachment=source.attachment,
-        crop=_picture(seen.crop, inline) if seen else None,
-        hole=_picture(seen.hole, inline) if seen else None,
+        crop=_image(seen.crop, inline) if seen else None,
+        hole=_image(seen.hole, inline) if seen else None,
         crop_box=_box(seen.crop_box) if seen else None,
         document=_size(seen.document) if seen else None,
     )

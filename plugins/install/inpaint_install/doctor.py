@@ -28,7 +28,7 @@ from . import gimp, krita
 from .finding import Finding
 
 HOSTS = {"krita": krita.examine, "gimp": gimp.examine}
-_SIDE = 256  # px, of the picture that is filled
+_SIDE = 256  # px, of the image that is filled
 _HOLE = Box(96, 96, 64, 64)
 
 
@@ -58,7 +58,7 @@ def _say(finding: Finding, say: Callable[[str], None]) -> None:
 
 
 def examine_daemon() -> Iterator[Finding]:
-    """Look for the daemon of the settings, start it if need be, and let it fill a small picture."""
+    """Look for the daemon of the settings, start it if need be, and let it fill a small image."""
     settings = connection_file().load()
     try:
         endpoint, was_running = find_daemon(settings), True

@@ -68,7 +68,7 @@ class Metrics(Collector):
             "inpaint_queue_length", "Requests that wait for a device.", self._engine.queue_length
         )
         yield GaugeMetricFamily(
-            "inpaint_sessions", "Fills that can be edited without their picture.",
+            "inpaint_sessions", "Fills that can be edited without their image.",
             len(self._sessions),
         )  # fmt: skip
         yield self._device_busy()

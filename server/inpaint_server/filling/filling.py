@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from inpaint_model import DocumentInpainter
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.inference.cuda_graphs import batch_sizes
@@ -28,7 +28,7 @@ from inpaint_model.pipeline.session import (
     UneditableError,
 )
 from inpaint_model.pipeline.smooth_offer import is_worth_smoothing
-from inpaint_model.pipeline.style_mixing import UnseenPictureError
+from inpaint_model.pipeline.style_mixing import UnseenImageError
 
 from ..errors import DeviceOutOfMemoryError, InvalidRequestError, NotFoundError
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
@@ -91,9 +91,9 @@ def fill_steps(
     models: DeviceModels,
     candidate_models: Sequence[RegisteredModel],
     spec: FillSpec,
-    picture: DocumentPicture,
+    image: DocumentImage,
     hole: Hole,
-    overview: DocumentPicture | None,
+    overview: DocumentImage | None,
 ) -> Steps[Event]:
     """Load the model if need be, choose the frames, encode, render all candidates.
 
@@ -103,7 +103,7 @@ def fill_steps(
     def framed(entry: RegisteredModel) -> FillSession:
         try:
             return _document(models, entry).open(
-                picture, hole, frame=spec.frame, overview=overview, blending=spec.blending
+                image, hole, frame=spec.frame, overview=overview, blending=spec.blending
             )
         except ValueError as error:
             raise InvalidRequestError.because("hole", error) from error
@@ -165,8 +165,8 @@ def edit_steps(
                 session, candidate, spec.seed, spec.truncation_psi, spec.mixing
             )
         task = Task(index, -1, candidate.edited(spec.edits))
-    except UnseenPictureError as error:
-        raise InvalidRequestError("mixing.picture", error.reason, "UNSEEN_PICTURE") from None
+    except UnseenImageError as error:
+        raise InvalidRequestError("mixing.image", error.reason, "UNSEEN_PICTURE") from None
     except UneditableError as error:
         raise InvalidRequestError("index", error.reason, "SMOOTH_IS_FIXED") from None
     yield Encoded(served, time.monotonic() - began)

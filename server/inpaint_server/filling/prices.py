@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box
 from inpaint_model.pipeline.memory_price import largest_side, working_bytes
 from inpaint_model.pipeline.session import UNEDITED_KEPT
@@ -24,17 +24,17 @@ class Price:
 
     crop: Box  # of the document
     hole: Box  # the hole lies in it; the whole crop as long as that is all that is known
-    picture_bytes: int  # of a pixel of crop and hole; twice, if they came with the header
+    image_bytes: int  # of a pixel of crop and hole; twice, if they came with the header
     pixel_bytes: int  # of a candidate's pixel, with coverage
-    others: int  # bytes of further pictures, and of what the network makes
-    present: int = 0  # bytes of pictures that came with the header
+    others: int  # bytes of further images, and of what the network makes
+    present: int = 0  # bytes of images that came with the header
 
     @property
     def total(self) -> int:
         """All of it."""
-        pictures = self.picture_bytes * self.crop.width * self.crop.height
+        images = self.image_bytes * self.crop.width * self.crop.height
         working = working_bytes(self.crop, self.hole, self.pixel_bytes)
-        return pictures + working + self.others
+        return images + working + self.others
 
     def of_hole(self, hole: Box) -> Price:
         """Return the price when the box of the hole is known."""
@@ -42,7 +42,7 @@ class Price:
 
     def refusal(self, budget: int) -> ResourceExhaustedError:
         """Return what a client is told if the request can never fit."""
-        side = largest_side(budget - self.others, self.picture_bytes, self.pixel_bytes)
+        side = largest_side(budget - self.others, self.image_bytes, self.pixel_bytes)
         return ResourceExhaustedError(
             "REQUEST_TOO_LARGE", needed=self.total >> 20, limit=budget >> 20, side=side
         )
@@ -54,7 +54,7 @@ def price_of_fill(spec: FillSpec, resolution: int, present: int) -> Price:
     Args:
         spec: what is asked for.
         resolution: of the model, px.
-        present: bytes of the pictures that came with the header.
+        present: bytes of the images that came with the header.
     """
     others = spec.context.pixels.nbytes if spec.context else 0
     others += spec.overview.num_bytes if spec.overview else 0
@@ -65,13 +65,13 @@ def price_of_fill(spec: FillSpec, resolution: int, present: int) -> Price:
 
 
 def price_of_source(source: SourceSpec, spec: EditSpec, resolution: int, present: int) -> Price:
-    """Return the price of an edit that brings its picture, or means that of the attachment.
+    """Return the price of an edit that brings its image, or means that of the attachment.
 
     Args:
         source: what it brings.
         spec: what is asked for.
         resolution: of the model, px.
-        present: bytes of the pictures that came with the header.
+        present: bytes of the images that came with the header.
     """
     others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(spec)
     if source.geometry is None:
@@ -84,8 +84,8 @@ def price_of_source(source: SourceSpec, spec: EditSpec, resolution: int, present
 def price_of_edit(served: ServedSession, spec: EditSpec) -> int:
     """Return what an edit of a kept session takes, with the session."""
     session = served.session
-    height, width, channels = session.picture.pixels.shape
-    crop = Box(*session.picture.origin, width, height)
+    height, width, channels = session.image.pixels.shape
+    crop = Box(*session.image.origin, width, height)
     itemsize = (spec.output_dtype or served.output_dtype).itemsize
     hole = session.hole.bounds or crop
     working = working_bytes(crop, hole, channels * itemsize + 1)
@@ -93,18 +93,18 @@ def price_of_edit(served: ServedSession, spec: EditSpec) -> int:
 
 
 def _mixed_bytes(spec: EditSpec) -> int:
-    """Return the bytes of a picture whose styles are taken."""
+    """Return the bytes of an image whose styles are taken."""
     other = spec.mixing.other if spec.mixing else None
-    return other.pixels.nbytes if isinstance(other, DocumentPicture) else 0
+    return other.pixels.nbytes if isinstance(other, DocumentImage) else 0
 
 
 def _price(geometry: CropGeometry, output_itemsize: int, others: int, present: int) -> Price:
     crop = geometry.crop
-    of_pictures = crop.channels * crop.dtype.itemsize + 1
+    of_images = crop.channels * crop.dtype.itemsize + 1
     return Price(
         geometry.box,
         geometry.box,
-        of_pictures * (2 if present else 1),
+        of_images * (2 if present else 1),
         crop.channels * output_itemsize + 1,
         others,
         present,

@@ -1,4 +1,4 @@
-"""Fills that can be edited without sending the picture again: bounded, with expiry."""
+"""Fills that can be edited without sending the image again: bounded, with expiry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SessionCache:
 
     @property
     def num_bytes(self) -> int:
-        """The pictures of all sessions together."""
+        """The images of all sessions together."""
         with self._lock:
             return self._num_bytes()
 
@@ -89,7 +89,7 @@ class SessionCache:
                 total -= size
 
     def clear(self) -> None:
-        """Drop all: clients that come back send a recipe with the picture again."""
+        """Drop all: clients that come back send a recipe with the image again."""
         with self._lock:
             self._kept.clear()
 

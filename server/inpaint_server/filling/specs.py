@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from inpaint_model.document.arrays import Pixels
 from inpaint_model.document.blending import BlendSettings
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, FrameChoice
 from inpaint_model.pipeline.session import Edits
 from inpaint_model.pipeline.style_mixing import Mixing
@@ -16,7 +16,7 @@ from inpaint_model.pipeline.style_mixing import Mixing
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """A picture of the header, checked; its bytes may follow."""
+    """An image of the header, checked; its bytes may follow."""
 
     field: str
     width: int
@@ -27,7 +27,7 @@ class ImageHeader:
 
     @property
     def num_bytes(self) -> int:
-        """How many bytes the picture has."""
+        """How many bytes the image has."""
         return self.width * self.height * self.channels * self.dtype.itemsize
 
     def pixels(self, data: bytes | bytearray | memoryview) -> Pixels:
@@ -55,7 +55,7 @@ class FillSpec:
     """A FillHeader, checked: everything but the pixels."""
 
     geometry: CropGeometry
-    context: DocumentPicture | None  # came with the header
+    context: DocumentImage | None  # came with the header
     overview: ImageHeader | None
     model: str
     seeds: tuple[int, ...]
@@ -70,9 +70,9 @@ class FillSpec:
 
     @property
     def shapes(self) -> list[ImageHeader]:
-        """The pictures in the order in which their bytes come."""
-        pictures = [self.geometry.crop, self.geometry.hole]
-        return pictures + [self.overview] if self.overview else pictures
+        """The images in the order in which their bytes come."""
+        images = [self.geometry.crop, self.geometry.hole]
+        return images + [self.overview] if self.overview else images
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SourceSpec:
 
     recipe: str
     attachment: bytes
-    geometry: CropGeometry | None  # None: fit to the attachment's own picture
+    geometry: CropGeometry | None  # None: fit to the attachment's own image
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """All requests together, and the sessions kept for edits, stay within a budget of memory.
 
-A request says what it takes at most, before it sends its pictures. What can never fit is refused;
+A request says what it takes at most, before it sends its images. What can never fit is refused;
 what does not fit now waits for its turn, and kept sessions leave for it. Event loop only.
 """
 

@@ -17,7 +17,7 @@ from .parsing import (
 )
 from .uploads import MAX_CHUNK_BYTES
 
-MAX_MESSAGE_BYTES = 64 << 20  # a header with its pictures inside; larger ones come in chunks
+MAX_MESSAGE_BYTES = 64 << 20  # a header with its images inside; larger ones come in chunks
 MAX_CALLS = 512  # open at once, health watches not counted; far above the queue's length
 
 

@@ -14,7 +14,7 @@ from inpaint_protos.sentences import NOTICES
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..filling.filling import ServedSession
-from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_picture
+from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_image
 
 CHUNK_BYTES = 1 << 20  # of an answer; a client that knows nothing of limits reads 4 MiB
 
@@ -64,8 +64,8 @@ def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent
     for patch in session.patches(rendering):
         message = candidate.patches.add(box=box_message(patch.box))
         fill = converted(patch.fill, served.output_dtype)
-        write_picture(message.fill, fill, session.picture.linear)
-        write_picture(message.coverage, patch.coverage, linear=False)
+        write_image(message.fill, fill, session.image.linear)
+        write_image(message.coverage, patch.coverage, linear=False)
     candidate.recipe = write_recipe(session.recipe(made))
     return event
 
@@ -73,7 +73,7 @@ def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent
 def in_chunks(event: pb.FillEvent, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.FillEvent]:
     """Yield a candidate in messages that every client can read: itself, if it is no larger.
 
-    Else its pictures and its attachment follow it; the event is changed on the way.
+    Else its images and its attachment follow it; the event is changed on the way.
     """
     candidate = event.candidate
     if event.ByteSize() <= chunk_bytes:

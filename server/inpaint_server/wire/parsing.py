@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from inpaint_model.document.arrays import Pixels
 from inpaint_model.document.blending import BlendSettings
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
@@ -33,7 +33,7 @@ from ..filling.specs import CropGeometry, EditSpec, FillSpec, ImageHeader, Smoot
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
 MAX_OVERVIEW_SIDE = 512  # px
 MAX_CONTEXT_SIDE = 2048  # px; of what lies around a crop, reduced
-MAX_MIXED_SIDE = 1024  # px; of a picture whose styles are taken: the networks see no more
+MAX_MIXED_SIDE = 1024  # px; of an image whose styles are taken: the networks see no more
 MAX_EDITS = 256  # of one candidate
 MAX_ATTACHMENT_BYTES = 32 << 20
 
@@ -140,8 +140,8 @@ def _crop_geometry(
     message: pb.FillHeader | pb.RecipeSource, limits: Limits, prefix: str
 ) -> CropGeometry:
     """Crop, hole, crop_box and document, which FillHeader and RecipeSource share."""
-    crop = _picture(message.crop, prefix + "crop", limits)
-    hole = _picture(message.hole, prefix + "hole", limits)
+    crop = _image(message.crop, prefix + "crop", limits)
+    hole = _image(message.hole, prefix + "hole", limits)
     if hole.channels != 1:
         raise InvalidRequestError(hole.field + ".channels", f"is {hole.channels}; a hole has 1")
     if hole.dtype != DTYPES[pb.SAMPLE_TYPE_U8]:
@@ -177,7 +177,7 @@ def _crop_geometry(
     return CropGeometry(crop, hole, box, document)
 
 
-def _picture(message: pb.Picture, field: str, limits: Limits) -> ImageHeader:
+def _image(message: pb.Picture, field: str, limits: Limits) -> ImageHeader:
     if message.channels not in (1, 3, 4):
         raise InvalidRequestError(field + ".channels", f"is {message.channels}; must be 1, 3 or 4")
     if message.sample_type not in DTYPES:
@@ -217,7 +217,7 @@ def _picture(message: pb.Picture, field: str, limits: Limits) -> ImageHeader:
 def _overview(header: pb.FillHeader, limits: Limits) -> ImageHeader | None:
     if not header.HasField("overview"):
         return None
-    shape = _picture(header.overview, "overview", limits)
+    shape = _image(header.overview, "overview", limits)
     if max(shape.width, shape.height) > MAX_OVERVIEW_SIDE:
         raise InvalidRequestError(
             "overview",
@@ -227,13 +227,11 @@ def _overview(header: pb.FillHeader, limits: Limits) -> ImageHeader | None:
     return shape
 
 
-def _context(
-    header: pb.FillHeader, limits: Limits, geometry: CropGeometry
-) -> DocumentPicture | None:
+def _context(header: pb.FillHeader, limits: Limits, geometry: CropGeometry) -> DocumentImage | None:
     """Return what lies around the crop, which came with the header."""
     if not header.HasField("context"):
         return None
-    shape = _picture(header.context, "context", limits)
+    shape = _image(header.context, "context", limits)
     if max(shape.width, shape.height) > MAX_CONTEXT_SIDE:
         raise InvalidRequestError(
             shape.field,
@@ -241,7 +239,7 @@ def _context(
             f"{MAX_CONTEXT_SIDE} px",
         )
     if not header.context.data:
-        raise InvalidRequestError(shape.field + ".data", "is empty; this picture is never chunked")
+        raise InvalidRequestError(shape.field + ".data", "is empty; this image is never chunked")
     if not header.HasField("context_box"):
         raise InvalidRequestError("context_box", "is missing")
     box, document = header.context_box, geometry.document
@@ -251,7 +249,7 @@ def _context(
         )
     if shape.width > box.width or shape.height > box.height:
         raise InvalidRequestError("context_box", "is smaller than context, px for px")
-    return DocumentPicture(
+    return DocumentImage(
         pixels=shape.pixels(header.context.data),
         linear=shape.linear,
         origin=(box.x, box.y),
@@ -322,32 +320,32 @@ def _mixing(message: pb.Mixing, limits: Limits) -> Mixing:
             other = read_recipe(message.recipe)
         return Mixing(other, levels or tuple(LEVELS.values()), amount)
     if message.recipe:
-        raise InvalidRequestError("mixing", "has both recipe and picture; give one of them")
+        raise InvalidRequestError("mixing", "has both recipe and image; give one of them")
     fine = (LEVELS[pb.STYLE_LEVEL_COLOURS],)
-    return Mixing(_mixed_picture(message, limits), levels or fine, amount)
+    return Mixing(_mixed_image(message, limits), levels or fine, amount)
 
 
-def _mixed_picture(message: pb.Mixing, limits: Limits) -> DocumentPicture:
-    """Return a picture that came with the header, and where it lies in the document."""
-    shape = _picture(message.picture, "mixing.picture", limits)
+def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
+    """Return an image that came with the header, and where it lies in the document."""
+    shape = _image(message.picture, "mixing.image", limits)
     if max(shape.width, shape.height) > MAX_MIXED_SIDE:
         raise InvalidRequestError(
             shape.field,
             f"is {shape.width} x {shape.height} px; reduce it to at most {MAX_MIXED_SIDE} px",
         )
     if not message.picture.data:
-        raise InvalidRequestError(shape.field + ".data", "is empty; this picture is never chunked")
+        raise InvalidRequestError(shape.field + ".data", "is empty; this image is never chunked")
     if not message.HasField("picture_box"):
-        raise InvalidRequestError("mixing.picture_box", "is missing")
+        raise InvalidRequestError("mixing.image_box", "is missing")
     box = message.picture_box
     for name, side in (("width", shape.width), ("height", shape.height)):
         if not side <= getattr(box, name) <= MAX_DOCUMENT_SIDE:
             raise InvalidRequestError(
-                f"mixing.picture_box.{name}",
-                f"is {getattr(box, name)}; must lie within {side} (the picture's own) and "
+                f"mixing.image_box.{name}",
+                f"is {getattr(box, name)}; must lie within {side} (the image's own) and "
                 f"{MAX_DOCUMENT_SIDE}",
             )
-    return DocumentPicture(
+    return DocumentImage(
         pixels=shape.pixels(message.picture.data),
         linear=shape.linear,
         origin=(box.x, box.y),
@@ -396,11 +394,11 @@ def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
 # Pixels
 
 
-def document_picture(
-    geometry: CropGeometry, crop: bytes | bytearray, context: DocumentPicture | None = None
-) -> DocumentPicture:
+def document_image(
+    geometry: CropGeometry, crop: bytes | bytearray, context: DocumentImage | None = None
+) -> DocumentImage:
     """Return the crop, with what lies around it, as the model's pipeline takes it."""
-    return DocumentPicture(
+    return DocumentImage(
         pixels=geometry.crop.pixels(crop),
         linear=geometry.crop.linear,
         origin=(geometry.box.x, geometry.box.y),
@@ -409,11 +407,11 @@ def document_picture(
     )
 
 
-def overview_picture(
+def overview_image(
     shape: ImageHeader, data: bytes | bytearray, document: tuple[int, int]
-) -> DocumentPicture:
+) -> DocumentImage:
     """Return the overview: the whole document, smaller."""
-    return DocumentPicture.overview(shape.pixels(data), document, shape.linear)
+    return DocumentImage.overview(shape.pixels(data), document, shape.linear)
 
 
 def hole(geometry: CropGeometry, data: bytes | bytearray) -> Hole:
@@ -424,7 +422,7 @@ def hole(geometry: CropGeometry, data: bytes | bytearray) -> Hole:
     return selection
 
 
-def write_picture(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
+def write_image(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
     """Pixels [H, W] or [H, W, C], put where they belong: a message put into another is a copy."""
     planes = pixels if pixels.ndim == 3 else pixels[..., None]
     dtype = planes.dtype.newbyteorder("<")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 import numpy as np
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
 from inpaint_model.inference.host_memory import resident_bytes
 from inpaint_model.pipeline.recipe import AttachmentError, read_recipe
@@ -45,7 +45,7 @@ from .clients import client_of
 from .limits import limits_message
 from .messages import candidate_event, frames_chosen, in_chunks
 from .request_log import LoggedRequest, RequestLog
-from .uploads import Complete, first_message, receive_pictures
+from .uploads import Complete, first_message, receive_images
 
 if TYPE_CHECKING:
     from .interceptor import Context
@@ -99,19 +99,17 @@ class InpaintService(pb_grpc.InpaintServicer):
                 variants=len(spec.variants),
             )
             client = client_of(context)
-            self._parts.engine.check_room(
-                client=client
-            )  # told before the pictures are on their way
+            self._parts.engine.check_room(client=client)  # told before the images are on their way
             resolution = max(choice.info.resolution for choice in choices)
             price = price_of_fill(spec, resolution, _inline_bytes(header))
             session_id = SessionCache.new_id()
             async with self._room(price, Priority.FILL, session_id, logged) as memory:
-                pictures = await self._pictures(context, header, spec)
-                bounds = pictures[1].bounds
+                images = await self._images(context, header, spec)
+                bounds = images[1].bounds
                 assert bounds is not None  # `parsing.hole` refused it
                 memory.shrink(price.of_hole(bounds).total)
                 job, position = self._parts.engine.submit(
-                    lambda models: fill_steps(models, choices, spec, *pictures),
+                    lambda models: fill_steps(models, choices, spec, *images),
                     Priority.FILL,
                     _deadline(context),
                     client=client,
@@ -128,17 +126,17 @@ class InpaintService(pb_grpc.InpaintServicer):
                         accepts_chunks=spec.accepts_chunks,
                     )
 
-    async def _pictures(
+    async def _images(
         self, context: Context, header: pb.FillHeader, spec: FillSpec
-    ) -> tuple[DocumentPicture, Hole, DocumentPicture | None]:
+    ) -> tuple[DocumentImage, Hole, DocumentImage | None]:
         """Crop, hole and overview, once all their bytes are here."""
         inline = [getattr(header, shape.field).data for shape in spec.shapes]
-        data = await receive_pictures(context, spec.shapes, inline, self._config.idle_s)
+        data = await receive_images(context, spec.shapes, inline, self._config.idle_s)
         geometry, overview = spec.geometry, spec.overview
         return (
-            parsing.document_picture(geometry, data[0], spec.context),
+            parsing.document_image(geometry, data[0], spec.context),
             await self._in_thread(parsing.hole, geometry, data[1]),
-            parsing.overview_picture(overview, data[2], geometry.document) if overview else None,
+            parsing.overview_image(overview, data[2], geometry.document) if overview else None,
         )
 
     # -- Edit -----------------------------------------------------------------------------------
@@ -166,7 +164,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 geometry = spec.source.geometry
                 shapes = [geometry.crop, geometry.hole] if geometry else []
                 inline = [header.source.crop.data, header.source.hole.data] if geometry else []
-                data = await receive_pictures(context, shapes, inline, self._config.idle_s)
+                data = await receive_images(context, shapes, inline, self._config.idle_s)
                 served = await self._in_thread(self._reopened, spec.source, data)
                 bounds = served.session.hole.bounds
                 if bounds is not None and spec.source.geometry is not None:
@@ -177,7 +175,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def _room(
         self, price: Price | int, priority: Priority, session_id: str, logged: LoggedRequest
     ) -> AsyncIterator[Reservation]:
-        """Room for a request as long as it runs; its pictures may still have to come."""
+        """Room for a request as long as it runs; its images may still have to come."""
         if isinstance(price, Price):
             room = self._admission.open(
                 price.total,
@@ -193,19 +191,19 @@ class InpaintService(pb_grpc.InpaintServicer):
                 yield memory
 
     def _reopened(self, source: SourceSpec, data: list[bytes | bytearray]) -> ServedSession:
-        """The session of a recipe, for the picture sent with it or for its attachment's."""
+        """The session of a recipe, for the image sent with it or for its attachment's."""
         with recipe_in("source.recipe"):
             recipe = read_recipe(source.recipe)
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
-        picture = hole = None
+        image = hole = None
         dtype = np.dtype(np.uint8)
         if source.geometry:
-            picture = parsing.document_picture(source.geometry, data[0])
+            image = parsing.document_image(source.geometry, data[0])
             hole = parsing.hole(source.geometry, data[1])
             dtype = source.geometry.crop.dtype
         try:
             with recipe_in("source.recipe"):
-                session = reopened(recipe, source.attachment, entry.info, picture, hole)
+                session = reopened(recipe, source.attachment, entry.info, image, hole)
         except AttachmentError as error:
             raise InvalidRequestError(
                 "source.attachment", error.reason, "UNUSABLE_RECIPE"
@@ -431,7 +429,7 @@ class InpaintService(pb_grpc.InpaintServicer):
 
 
 def _inline_bytes(message: pb.FillHeader | pb.RecipeSource) -> int:
-    """Return the bytes of the pictures that a header carries; the large ones come in chunks."""
+    """Return the bytes of the images that a header carries; the large ones come in chunks."""
     return len(message.crop.data) + len(message.hole.data)
 
 

@@ -1,4 +1,4 @@
-"""Receiving the pictures of a request: header first, then chunks, within a shared memory budget."""
+"""Receiving the images of a request: header first, then chunks, within a shared memory budget."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ async def first_message(context: Context, kind: type[Header], idle_s: float) -> 
     return header
 
 
-async def receive_pictures(
+async def receive_images(
     context: Context,
     shapes: Sequence[ImageHeader],
     inline: Sequence[bytes],
     idle_s: float,
 ) -> list[bytes | bytearray]:
-    """Return the bytes of every picture, in the order of `shapes`.
+    """Return the bytes of every image, in the order of `shapes`.
 
-    `inline` is what the header carried. A picture that has no bytes there is collected from chunks.
+    `inline` is what the header carried. An image that has no bytes there is collected from chunks.
     """
-    pictures: list[bytes | bytearray] = []
+    images: list[bytes | bytearray] = []
     for shape, data in zip(shapes, inline, strict=True):
-        pictures.append(data or await _from_chunks(context, shape, idle_s))
-    return pictures
+        images.append(data or await _from_chunks(context, shape, idle_s))
+    return images
 
 
 class Complete:
@@ -98,7 +98,7 @@ async def _refuse_more(context: Context) -> None:
     message = read(await context.read())
     if message is not None:
         kind = message.WhichOneof("message") or "message"
-        raise InvalidRequestError(kind, "came after the last byte of the pictures")
+        raise InvalidRequestError(kind, "came after the last byte of the images")
 
 
 async def _from_chunks(context: Context, shape: ImageHeader, idle_s: float) -> bytearray:
@@ -116,7 +116,7 @@ async def _from_chunks(context: Context, shape: ImageHeader, idle_s: float) -> b
             raise InvalidRequestError(
                 "chunk.target",
                 f"is {_target_name(request.chunk.target)} while the bytes of {shape.field} are "
-                "not complete; pictures come in the order crop, hole, overview",
+                "not complete; images come in the order crop, hole, overview",
             )
         piece = request.chunk.data  # a copy, each time that it is asked for
         if not 0 < len(piece) <= MAX_CHUNK_BYTES:
@@ -140,7 +140,7 @@ async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequ
     """Return the next message, None at the end of the stream.
 
     Not through the iterator that gRPC hands to the method: begun and not read to its end, that is
-    a reference cycle, which keeps the pictures until the garbage collector comes by.
+    a reference cycle, which keeps the images until the garbage collector comes by.
     """
     try:
         async with asyncio.timeout(idle_s):

@@ -1,4 +1,4 @@
-"""Open a picture in the live window and call a procedure as the menu does, with its dialog.
+"""Open an image in the live window and call a procedure as the menu does, with its dialog.
 
 Leaves the image open; `layers` looks at it afterward.
 """
@@ -7,8 +7,8 @@ import kit
 from gi.repository import Gimp
 
 
-def main(out, picture, selection, procedure=kit.FILL, mode="INTERACTIVE", soft=8, **values):
-    image = kit.load(picture)
+def main(out, image, selection, procedure=kit.FILL, mode="INTERACTIVE", soft=8, **values):
+    image = kit.load(image)
     Gimp.Display.new(image)
     if selection:
         image.select_ellipse(Gimp.ChannelOps.REPLACE, *selection)

@@ -6,10 +6,10 @@ from studio import (
     app,
     coverage,
     history,
+    image,
     inpaint,
     no_problem,
     outside_is,
-    picture,
     pixels,
     ready,
     redo,
@@ -27,7 +27,7 @@ from studio import (
 def steps(stage):
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
-    document = yield from picture()
+    document = yield from image()
     control.document_changed()
     set_option(docker, candidates=3, smooth="always")
     yield from select(document, 200, 150, 180, 160, feather=6)

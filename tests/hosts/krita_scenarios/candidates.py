@@ -12,10 +12,10 @@ from studio import (
     close,
     coverage,
     history,
+    image,
     inpaint,
     no_problem,
     outside_is,
-    picture,
     pixels,
     ready,
     redo,
@@ -35,7 +35,7 @@ WIDTH = 320
 def steps(stage):
     docker = yield from ready()
     control, results = docker.controller, docker.panel.results
-    document = yield from picture(WIDTH, 240)
+    document = yield from image(WIDTH, 240)
     control.document_changed()
     set_option(docker, candidates=3)
     yield from select(document, 100, 60, 80, 60)

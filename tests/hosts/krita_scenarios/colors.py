@@ -6,7 +6,7 @@ from studio import (
     client,
     close,
     coverage,
-    flat_picture,
+    flat_image,
     history,
     inpaint,
     outside_is,
@@ -42,7 +42,7 @@ def steps(stage):
     set_option(docker, candidates=1)
     answers = []
     for number, (model, depth, profile, direct) in enumerate(KINDS):
-        document, size = yield from flat_picture(model, depth, profile)
+        document, size = yield from flat_image(model, depth, profile)
         control.document_changed()
         yield from select(document, 40, 30, 70, 60, feather=4)
         mask, before, steps_before = coverage(document), pixels(document), history()

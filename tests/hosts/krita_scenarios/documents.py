@@ -6,9 +6,9 @@ from studio import (
     app,
     close,
     coverage,
+    image,
     inpaint,
     outside_is,
-    picture,
     pixels,
     ready,
     select,
@@ -24,13 +24,13 @@ def steps(stage):
     set_option(docker, candidates=3)
 
     # -- a run goes on in its own document while the artist works in another ---------------------
-    first = yield from picture(300, 200)
+    first = yield from image(300, 200)
     yield from select(first, 60, 50, 80, 70)
     mask, before = coverage(first), pixels(first)
     control.document_changed()
     control.run()
     yield from until(lambda: control.state.progress.is_running)
-    second = yield from picture(260, 240)
+    second = yield from image(260, 240)
     control.document_changed()
     assert not control.state.progress.is_running
     assert control.state.run is None
@@ -73,7 +73,7 @@ def steps(stage):
     control.document_changed()
     assert control._sessions == []
     assert not control.state.has_document
-    third = yield from picture(200, 160)
+    third = yield from image(200, 160)
     yield from select(third, 60, 50, 80, 70)
     control.document_changed()
     yield from inpaint(docker)

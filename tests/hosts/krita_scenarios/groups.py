@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from studio import QtCore, Selection, inpaint, no_problem, picture, ready, save, set_option, until
+from studio import QtCore, Selection, image, inpaint, no_problem, ready, save, set_option, until
 
 
 def steps(stage):
     docker = yield from ready()
     control = docker.controller
-    document = yield from picture(480, 400)
+    document = yield from image(480, 400)
     control.document_changed()
     selection = Selection()
     mask = (stage.out / "mask.raw").read_bytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from studio import QtWidgets, inpaint, picture, plugin, ready, select, set_option, until
+from studio import QtWidgets, image, inpaint, plugin, ready, select, set_option, until
 
 
 def broken(*_):
@@ -14,7 +14,7 @@ def broken(*_):
 def steps(stage):
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
-    document = yield from picture()
+    document = yield from image()
     control.document_changed()
     set_option(docker, candidates=4)
     yield from select(document, 200, 150, 180, 160)

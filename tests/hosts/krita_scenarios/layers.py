@@ -9,10 +9,10 @@ from studio import (
     close,
     coverage,
     history,
+    image,
     inpaint,
     menu_action,
     outside_is,
-    picture,
     pixels,
     ready,
     select,
@@ -31,8 +31,8 @@ def steps(stage):
 
     # -- no document, no selection, a selection beyond the canvas ----------------------------
     control.run()
-    assert "Open a picture" in control.state.notice.text
-    document = yield from picture(320, 240)
+    assert "Open an image" in control.state.notice.text
+    document = yield from image(320, 240)
     control.document_changed()
     menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
     yield from until(lambda: control.state.notice is not None, 5, "the notice")
@@ -133,7 +133,7 @@ def steps(stage):
     app.action("deselect").trigger()
     document.waitForDone()
     yield from close(document)
-    document = yield from picture(200, 160)
+    document = yield from image(200, 160)
     control.document_changed()
     before = history()
     control.run()
@@ -143,7 +143,7 @@ def steps(stage):
     assert document.selection() is None
     assert history() == before
     yield from close(document)
-    document = yield from picture(200, 160)
+    document = yield from image(200, 160)
     layer = document.topLevelNodes()[0]
     layer.setPixelData(QtCore.QByteArray(bytes(4 * 50 * 40)), 60, 70, 50, 40)
     document.refreshProjection()

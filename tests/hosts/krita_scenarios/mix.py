@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio import QtCore, inpaint, picture, ready, select, set_option, until
+from studio import QtCore, image, inpaint, ready, select, set_option, until
 
 RED = bytes([20, 40, 220, 255])  # BGRA
 
@@ -10,7 +10,7 @@ RED = bytes([20, 40, 220, 255])  # BGRA
 def steps(stage):
     docker = yield from ready()
     control, form = docker.controller, docker.panel.mix
-    document = yield from picture(320, 240)
+    document = yield from image(320, 240)
     control.document_changed()
     layer = document.createNode("Reference", "paintlayer")
     document.rootNode().addChildNode(layer, None)

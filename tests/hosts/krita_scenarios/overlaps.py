@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from studio import (
     coverage,
+    image,
     inpaint,
     outside_is,
-    picture,
     pixels,
     ready,
     redo,
@@ -24,7 +24,7 @@ WIDTH = 320
 def steps(stage):
     docker = yield from ready()
     control, grid = docker.controller, docker.panel.results.grid
-    document = yield from picture(WIDTH, 240)
+    document = yield from image(WIDTH, 240)
     control.document_changed()
     base = document.topLevelNodes()[0]
 

@@ -8,8 +8,8 @@ import signal
 from studio import (
     coverage,
     history,
+    image,
     outside_is,
-    picture,
     pixels,
     ready,
     select,
@@ -24,7 +24,7 @@ from studio import (
 def steps(stage):
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
-    document = yield from picture(400, 300)
+    document = yield from image(400, 300)
     control.document_changed()
     set_option(docker, candidates=5)
     yield from select(document, 120, 80, 100, 90, feather=3)

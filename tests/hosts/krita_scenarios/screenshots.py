@@ -1,4 +1,4 @@
-"""The pictures of docs/krita.md: a run in progress, its results, and the frame set by hand."""
+"""The images of docs/krita.md: a run in progress, its results, and the frame set by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def steps(stage):
             each.hide()
     docker = yield from ready()
     control = docker.controller
-    document = app.openDocument(str(stage.out / "picture.png"))
+    document = app.openDocument(str(stage.out / "image.png"))
     yield from show(document)
     yield 600  # the docker's first place
     below_layers(window, docker)

@@ -10,9 +10,9 @@ from studio import (
     QtWidgets,
     app,
     history,
+    image,
     inpaint,
     menu_action,
-    picture,
     pixels,
     plugin,
     ready,
@@ -38,7 +38,7 @@ def steps(stage):
     window = app.activeWindow().qwindow()
     window.move(0, 0)
     window.resize(1366, HEIGHT)
-    document = yield from picture()
+    document = yield from image()
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
     layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
@@ -88,7 +88,7 @@ def steps(stage):
         event = QtGui.QHelpEvent(QtCore.QEvent.Type.ToolTip, place, go.mapToGlobal(place))
         QtWidgets.QApplication.sendEvent(go, event)
         assert tip.isVisible()
-        assert (tip.picture.frame.side > 0) == (context == "box")
+        assert (tip.image.frame.side > 0) == (context == "box")
         yield 200
         window.screen().grabWindow(0).save(str(stage.out / f"tip-{context}.png"))
     set_option(docker, context="auto")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio import app, docker, menu_action, picture, select, set_option, tree, until
+from studio import app, docker, image, menu_action, select, set_option, tree, until
 
 
 def steps(stage):
@@ -14,7 +14,7 @@ def steps(stage):
     assert panel.status.button.isVisible()
     assert panel.status.button.text() == "Start"
     app.activeWindow().qwindow().grab().save(str(stage.out / "missing.png"))
-    document = yield from picture(320, 240)
+    document = yield from image(320, 240)
     control.document_changed()
     set_option(found, candidates=2)
     yield from select(document, 100, 80, 90, 80)

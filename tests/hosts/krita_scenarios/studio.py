@@ -44,10 +44,10 @@ def show(document):
     yield 100
 
 
-def picture(width=640, height=480):
+def image(width=640, height=480):
     """An 8-bit sRGB document with a pattern, shown."""
     document = app.createDocument(
-        width, height, "picture", "RGBA", "U8", "sRGB-elle-V2-srgbtrc.icc", 300.0
+        width, height, "image", "RGBA", "U8", "sRGB-elle-V2-srgbtrc.icc", 300.0
     )
     layer = document.topLevelNodes()[0]
     data = opaque(pattern(width, height), 4, b"\xff")
@@ -196,9 +196,9 @@ def client(name):
     return plugin(f"_vendor.inpaint_client.{name}")
 
 
-def flat_picture(model, depth, profile, width=160, height=120):
+def flat_image(model, depth, profile, width=160, height=120):
     """A document of any kind, with a pattern that is valid in it, shown."""
-    document = app.createDocument(width, height, "picture", model, depth, profile, 300.0)
+    document = app.createDocument(width, height, "image", model, depth, profile, 300.0)
     layer = document.topLevelNodes()[0]
     size = {"U8": 1, "U16": 2, "F16": 2, "F32": 4}[depth]
     channels = {"GRAYA": 2, "CMYKA": 5}.get(model, 4)

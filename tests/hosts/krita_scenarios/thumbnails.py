@@ -6,7 +6,7 @@ from studio import (
     QtCore,
     app,
     close,
-    flat_picture,
+    flat_image,
     inpaint,
     no_problem,
     ready,
@@ -73,7 +73,7 @@ def steps(stage):
     control = docker.controller
     answer = {"marks": [], "flat": []}
     for box in BOXES:
-        document, _ = yield from flat_picture(*KINDS[0], 300, 200)
+        document, _ = yield from flat_image(*KINDS[0], 300, 200)
         control.document_changed()
         set_option(docker, candidates=2)
         yield from select(document, *box)
@@ -92,7 +92,7 @@ def steps(stage):
         if kind[2] not in app.profiles(kind[0], kind[1]):
             profile = sorted(app.profiles(kind[0], kind[1]))[0]
             kind = (*kind[:2], profile)
-        document, _ = yield from flat_picture(*kind, 300, 200)
+        document, _ = yield from flat_image(*kind, 300, 200)
         control.document_changed()
         yield from select(document, *BOXES[0])
         yield from inpaint(docker)

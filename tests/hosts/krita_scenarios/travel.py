@@ -1,4 +1,4 @@
-"""How long a fill of a given picture takes, and the plug-in's part in it; `benchmarks.travel`."""
+"""How long a fill of a given image takes, and the plug-in's part in it; `benchmarks.travel`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def steps(stage):
     # Not opened from the file: of a PNG of 16 bits without a profile Krita asks what it means.
     side, depth = stage.arguments["side"], stage.arguments["depth"]
     document = app.createDocument(
-        side, side, "picture", "RGBA", depth, "sRGB-elle-V2-srgbtrc.icc", 300.0
+        side, side, "image", "RGBA", depth, "sRGB-elle-V2-srgbtrc.icc", 300.0
     )
-    data = QtCore.QByteArray((stage.out / "picture.bgra").read_bytes())
+    data = QtCore.QByteArray((stage.out / "image.bgra").read_bytes())
     document.topLevelNodes()[0].setPixelData(data, 0, 0, side, side)
     document.refreshProjection()
     document.waitForDone()

@@ -10,8 +10,8 @@ from studio import (
     app,
     coverage,
     history,
+    image,
     outside_is,
-    picture,
     pixels,
     ready,
     redo,
@@ -27,7 +27,7 @@ from studio import (
 def steps(stage):
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
-    document = yield from picture(400, 300)
+    document = yield from image(400, 300)
     control.document_changed()
     set_option(docker, candidates=6)
     yield from select(document, 120, 80, 100, 90, feather=3)

@@ -21,7 +21,7 @@ def steps(stage):
             panel._scroll.ensureWidgetVisible(place)
         window.grab().save(str(stage.out / f"{name}.png"))
 
-    document = app.openDocument(str(stage.out / "picture.png"))
+    document = app.openDocument(str(stage.out / "image.png"))
     yield from show(document)
     for each in app.dockers():  # 5.2 shows them again when the first document opens
         if each is not docker and each.objectName() not in ("KisLayerBox", "ToolBox"):
@@ -29,7 +29,7 @@ def steps(stage):
     layers = next(each for each in app.dockers() if each.objectName() == "KisLayerBox")
     docker.setVisible(True)
     yield 600  # its first place
-    below_layers(window, docker)  # both are in the pictures
+    below_layers(window, docker)  # both are in the images
     yield 200
     window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Orientation.Vertical)
     window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Orientation.Horizontal)

@@ -9,8 +9,8 @@ from studio import (
     QtCore,
     QtWidgets,
     app,
+    image,
     inpaint,
-    picture,
     plugin,
     ready,
     select,
@@ -28,7 +28,7 @@ def steps(stage):
     window.resize(1366, 768)
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
-    document = yield from picture()
+    document = yield from image()
     for each in app.dockers():
         if each is not docker:
             each.setVisible(False)

@@ -113,14 +113,14 @@ def test_a_grid_from_a_file_shows_the_seeds_in_order(tmp_path: Path, checkpoint:
 
 def test_classes_can_be_chosen(tmp_path: Path) -> None:
     path = write_nvidia(tmp_path / "x.pkl", nvidia_generator(Sizes(c_dim=2)))
-    pictures = []
+    images = []
     for label in (["--label", "0"], ["--label", "1"], []):
         out = tmp_path / "grid.png"
         sizes = ["--rows", "1", "--cols", "1", "--seed", "1"]
         assert main(["sample", str(path), "--out", str(out), *sizes, *label]) == 0
-        pictures.append(pixels(out))
-    assert not np.array_equal(pictures[0], pictures[1])
-    assert np.array_equal(pictures[1], pictures[2])  # each in turn: seed 1 is class 1
+        images.append(pixels(out))
+    assert not np.array_equal(images[0], images[1])
+    assert np.array_equal(images[1], images[2])  # each in turn: seed 1 is class 1
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_info_says_on_one_screen_what_a_checkpoint_is(capsys: pytest.CaptureFixt
     assert len(said) == len(out.splitlines()) <= 30
     assert said["family"] == "StyleGAN2, as stylegan2-ada-pytorch and stylegan3 have it"
     assert said["can be imported"] == "yes"
-    assert said["pictures"] == "32 px, RGB"
+    assert said["images"] == "32 px, RGB"
     assert said["labels"] == "3 classes"
     assert said["clamps"] == "1.5 in the generator; 1.5 in the discriminator, but not of its skips"
     assert said["precision"] == "stored in float32, computed in fp16 from 8 px up"
@@ -193,7 +193,7 @@ def test_info_says_why_a_checkpoint_cannot_be_imported(
     assert main(["info", str(PUBLISHED / "stylegan3-t.pkl"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["family"] == "StyleGAN3 (alias-free)"
-    assert said["pictures"] == "32 px, 3 channels"
+    assert said["images"] == "32 px, 3 channels"
     assert said["can_be_imported"] is False
     assert said["because"] == (
         "it holds a StyleGAN3 generator (alias-free); only StyleGAN2 can be used"

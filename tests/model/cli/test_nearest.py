@@ -36,8 +36,8 @@ def test_copies_stand_out(published: bool, tmp_path: Path) -> None:
     data, other = tmp_path / "data", tmp_path / "other"
     data.mkdir()
     other.mkdir()
-    for index, picture in enumerate(to_uint8(copied[:3])):
-        Image.fromarray(picture).save(data / f"copied{index}.png")
+    for index, image in enumerate(to_uint8(copied[:3])):
+        Image.fromarray(image).save(data / f"copied{index}.png")
     for index in range(3):
         Image.new("RGB", (32, 32), (60 * index, 90, 200)).save(other / f"plain{index}.png")
     out = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""Reading picture sets."""
+"""Reading image sets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.data.dataset import load_pictures, square
+from inpaint_model.data.dataset import load_images, square
 from PIL import Image
 
 
-def picture(width: int, height: int, seed: int = 0, mode: str = "RGB") -> Image.Image:
+def image(width: int, height: int, seed: int = 0, mode: str = "RGB") -> Image.Image:
     channels = len(Image.new(mode, (1, 1)).getbands())
     shape = (height, width, channels) if channels > 1 else (height, width)
     pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
@@ -23,26 +23,26 @@ def picture(width: int, height: int, seed: int = 0, mode: str = "RGB") -> Image.
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    root = tmp_path / "pictures"
+    root = tmp_path / "images"
     (root / "train").mkdir(parents=True)
     (root / "val").mkdir()
     for number, name in enumerate(["train/b.png", "train/a.png", "val/c.webp", "val/d.png"]):
-        picture(40 + number, 32, number).save(root / name, lossless=True)
-    (root / "train" / "notes.txt").write_text("not a picture")
+        image(40 + number, 32, number).save(root / name, lossless=True)
+    (root / "train" / "notes.txt").write_text("not an image")
     return root
 
 
 @pytest.fixture
 def archive(folder: Path) -> Path:
-    path = folder.parent / "pictures.zip"
+    path = folder.parent / "images.zip"
     with zipfile.ZipFile(path, "w") as file:
         for member in folder.rglob("*.*"):
             file.write(member, member.relative_to(folder).as_posix())
     return path
 
 
-def test_a_folder_and_its_zip_hold_the_same_pictures(folder: Path, archive: Path) -> None:
-    from_folder, from_zip = load_pictures(folder, 16), load_pictures(archive, 16)
+def test_a_folder_and_its_zip_hold_the_same_images(folder: Path, archive: Path) -> None:
+    from_folder, from_zip = load_images(folder, 16), load_images(archive, 16)
     assert from_folder.names == ("train/a.png", "train/b.png", "val/c.webp", "val/d.png")
     assert from_zip.names == from_folder.names
     assert from_folder.pixels.shape == (4, 3, 16, 16)
@@ -52,14 +52,14 @@ def test_a_folder_and_its_zip_hold_the_same_pictures(folder: Path, archive: Path
 
 def test_a_prefix_names_a_folder_inside(folder: Path, archive: Path) -> None:
     for source in (f"{archive}:train", f"{archive}:train/", f"{folder}:train"):
-        assert load_pictures(source, 8).names == ("train/a.png", "train/b.png")
-    assert load_pictures(f"{archive}:train", 8, limit=1).names == ("train/a.png",)
+        assert load_images(source, 8).names == ("train/a.png", "train/b.png")
+    assert load_images(f"{archive}:train", 8, limit=1).names == ("train/a.png",)
 
 
 def test_a_part_can_be_spread_over_the_set(folder: Path) -> None:
-    spread = load_pictures(folder, 8, limit=2, spread=True)
+    spread = load_images(folder, 8, limit=2, spread=True)
     assert spread.names == ("train/a.png", "val/c.webp")
-    assert load_pictures(folder, 8, limit=9, spread=True).names == load_pictures(folder, 8).names
+    assert load_images(folder, 8, limit=9, spread=True).names == load_images(folder, 8).names
 
 
 @pytest.fixture
@@ -67,40 +67,40 @@ def more(folder: Path) -> Path:
     """A second folder, whose names lie between those of the first."""
     root = folder.parent / "more"
     (root / "train").mkdir(parents=True)
-    picture(32, 32, 10).save(root / "train" / "aa.png")
-    picture(32, 32, 11).save(root / "train" / "c.png")
+    image(32, 32, 10).save(root / "train" / "aa.png")
+    image(32, 32, 11).save(root / "train" / "c.png")
     return root
 
 
 def test_several_sources_become_one_set_in_the_order_of_names(
     folder: Path, archive: Path, more: Path
 ) -> None:
-    both = load_pictures([f"{archive}:train", more], 16)
+    both = load_images([f"{archive}:train", more], 16)
     assert both.names == ("train/a.png", "train/aa.png", "train/b.png", "train/c.png")
     for source in (f"{folder}:train", more):
-        alone = load_pictures(source, 16)
+        alone = load_images(source, 16)
         found = torch.tensor([both.names.index(name) for name in alone.names])
         assert torch.equal(both.pixels[found], alone.pixels)
-    swapped = load_pictures([more, f"{archive}:train"], 16)
+    swapped = load_images([more, f"{archive}:train"], 16)
     assert swapped.names == both.names
     assert torch.equal(swapped.pixels, both.pixels)
-    parts = load_pictures([f"{archive}:train", f"{archive}:val"], 16)
-    assert parts.names == load_pictures(archive, 16).names
+    parts = load_images([f"{archive}:train", f"{archive}:val"], 16)
+    assert parts.names == load_images(archive, 16).names
 
 
 def test_a_limit_holds_over_all_sources(folder: Path, more: Path) -> None:
     sources: list[str | Path] = [f"{folder}:train", more]
-    assert load_pictures(sources, 8, limit=2).names == ("train/a.png", "train/aa.png")
-    spread = load_pictures(sources, 8, limit=2, spread=True)
+    assert load_images(sources, 8, limit=2).names == ("train/a.png", "train/aa.png")
+    spread = load_images(sources, 8, limit=2, spread=True)
     assert spread.names == ("train/a.png", "train/b.png")
 
 
 def test_a_name_in_two_sources_is_refused(folder: Path, archive: Path, more: Path) -> None:
     with pytest.raises(ValueError, match=r"both hold .* and 3 more such names; rename"):
-        load_pictures([folder, archive], 8)
-    picture(8, 8).save(more / "train" / "a.png")
-    with pytest.raises(ValueError, match=r"pictures and .*more both hold train/a\.png; rename"):
-        load_pictures([folder, more], 8)
+        load_images([folder, archive], 8)
+    image(8, 8).save(more / "train" / "a.png")
+    with pytest.raises(ValueError, match=r"images and .*more both hold train/a\.png; rename"):
+        load_images([folder, more], 8)
 
 
 def test_replacements_change_pixels_and_nothing_else(
@@ -109,29 +109,29 @@ def test_replacements_change_pixels_and_nothing_else(
     sharper = tmp_path / "sharper"
     (sharper / "train").mkdir(parents=True)
     for number, name in enumerate(["a.png", "c.png", "elsewhere.png"]):
-        picture(64, 64, 20 + number).save(sharper / "train" / name)
+        image(64, 64, 20 + number).save(sharper / "train" / name)
     sources: list[str | Path] = [f"{folder}:train", more]
-    before = load_pictures(sources, 48)
-    after = load_pictures(sources, 48, replacements=sharper)
+    before = load_images(sources, 48)
+    after = load_images(sources, 48, replacements=sharper)
     assert after.names == before.names
     assert (before.replaced, after.replaced) == (0, 2)
     assert (before.enlarged, after.enlarged) == (4, 2)  # judged by the copies
     changed = (after.pixels != before.pixels).flatten(1).any(dim=1)
     assert changed.tolist() == [True, False, False, True]
-    copies = load_pictures(sharper, 48)
+    copies = load_images(sharper, 48)
     assert torch.equal(after.pixels[changed], copies.pixels[:2])
-    assert load_pictures(sources, 48, replacements=sharper, limit=2).replaced == 1
-    with pytest.raises(ValueError, match=r"no picture in .*sharper has the name .* val/c\.webp"):
-        load_pictures(f"{folder}:val", 8, replacements=sharper)
+    assert load_images(sources, 48, replacements=sharper, limit=2).replaced == 1
+    with pytest.raises(ValueError, match=r"no image in .*sharper has the name .* val/c\.webp"):
+        load_images(f"{folder}:val", 8, replacements=sharper)
 
 
-def test_pictures_of_the_right_size_keep_their_bytes(tmp_path: Path) -> None:
-    original = picture(32, 32)
+def test_images_of_the_right_size_keep_their_bytes(tmp_path: Path) -> None:
+    original = image(32, 32)
     original.save(tmp_path / "a.png")
-    loaded = load_pictures(tmp_path, 32)
+    loaded = load_images(tmp_path, 32)
     assert np.array_equal(loaded.pixels[0].permute(1, 2, 0).numpy(), np.asarray(original))
     assert loaded.enlarged == 0
-    assert load_pictures(tmp_path, 33).enlarged == 1
+    assert load_images(tmp_path, 33).enlarged == 1
 
 
 def test_the_crop_is_centered_and_the_colors_stay() -> None:
@@ -145,36 +145,36 @@ def test_the_crop_is_centered_and_the_colors_stay() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "1", "P", "CMYK", "LA"])
 def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
-    picture(20, 20).convert(mode).save(tmp_path / "x.tiff")
-    assert load_pictures(tmp_path, 8).pixels.shape == (1, 3, 8, 8)
+    image(20, 20).convert(mode).save(tmp_path / "x.tiff")
+    assert load_images(tmp_path, 8).pixels.shape == (1, 3, 8, 8)
 
 
 def test_sixteen_bit_gray_keeps_its_brightness(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 32896, np.uint16)).save(tmp_path / "x.png")
-    assert load_pictures(tmp_path, 8).pixels.unique().tolist() == [128]
+    assert load_images(tmp_path, 8).pixels.unique().tolist() == [128]
 
 
 def test_the_camera_s_rotation_is_respected(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
-    original = picture(16, 16)
+    original = image(16, 16)
     original.save(tmp_path / "x.png", exif=exif)
-    loaded = load_pictures(tmp_path, 16).pixels[0].permute(1, 2, 0).numpy()
+    loaded = load_images(tmp_path, 16).pixels[0].permute(1, 2, 0).numpy()
     assert np.array_equal(loaded, np.asarray(original)[::-1, ::-1])
 
 
-def test_unreadable_pictures_are_named_and_skipped(
+def test_unreadable_images_are_named_and_skipped(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (folder / "train" / "broken.png").write_bytes(b"no picture")
+    (folder / "train" / "broken.png").write_bytes(b"no image")
     whole = (folder / "train" / "a.png").read_bytes()
     (folder / "train" / "half.png").write_bytes(whole[: len(whole) // 2])
     with caplog.at_level(logging.WARNING):
-        loaded = load_pictures(folder, 16)
+        loaded = load_images(folder, 16)
     assert loaded.skipped == ("train/broken.png", "train/half.png")
     assert len(loaded) == 4
     assert "train/broken.png" in caplog.text
-    assert "2 of 6 pictures could not be read" in caplog.text
+    assert "2 of 6 images could not be read" in caplog.text
 
 
 def test_bad_sources_are_refused_with_a_reason(folder: Path, tmp_path: Path) -> None:
@@ -183,34 +183,34 @@ def test_bad_sources_are_refused_with_a_reason(folder: Path, tmp_path: Path) -> 
     (tmp_path / "broken" / "x.png").write_bytes(b"no")
     (tmp_path / "no.zip").write_bytes(b"no zip")
     cases: list[tuple[str | Path, str]] = [
-        (tmp_path / "empty", "no pictures in"),
-        (f"{folder}:nowhere", "no pictures in"),
+        (tmp_path / "empty", "no images in"),
+        (f"{folder}:nowhere", "no images in"),
         (tmp_path / "nowhere", "does not exist"),
-        (tmp_path / "broken", "none of the 1 pictures"),
+        (tmp_path / "broken", "none of the 1 images"),
         (tmp_path / "no.zip", "neither a folder nor a zip"),
     ]
     for source, message in cases:
         with pytest.raises(ValueError, match=message):
-            load_pictures(source, 16)
-    with pytest.raises(ValueError, match=r"no pictures in .*empty"):
-        load_pictures([folder, tmp_path / "empty"], 16)
+            load_images(source, 16)
+    with pytest.raises(ValueError, match=r"no images in .*empty"):
+        load_images([folder, tmp_path / "empty"], 16)
     for resolution, limit in ((0, None), (8, 0)):
         with pytest.raises(ValueError, match="positive"):
-            load_pictures(folder, resolution, limit=limit)
-    with pytest.raises(ValueError, match="no pictures are named"):
-        load_pictures([], 8)
+            load_images(folder, resolution, limit=limit)
+    with pytest.raises(ValueError, match="no images are named"):
+        load_images([], 8)
 
 
 def test_the_cache_returns_the_same_and_notices_changes(folder: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    (folder / "broken.png").write_bytes(b"no picture")
-    first = load_pictures(folder, 16, cache=cache)
-    again = load_pictures(folder, 16, cache=cache)
+    (folder / "broken.png").write_bytes(b"no image")
+    first = load_images(folder, 16, cache=cache)
+    again = load_images(folder, 16, cache=cache)
     assert len(list(cache.iterdir())) == 1
     assert torch.equal(first.pixels, again.pixels)
     assert (first.names, first.skipped) == (again.names, again.skipped)
-    picture(64, 64, seed=9).save(folder / "train" / "a.png")
-    changed = load_pictures(folder, 16, cache=cache)
+    image(64, 64, seed=9).save(folder / "train" / "a.png")
+    changed = load_images(folder, 16, cache=cache)
     assert not torch.equal(changed.pixels, first.pixels)
 
 
@@ -219,22 +219,22 @@ def test_one_cache_entry_holds_all_sources(
 ) -> None:
     cache = tmp_path / "cache"
     sources: list[str | Path] = [f"{archive}:train", more]
-    first = load_pictures(sources, 16, replacements=folder, cache=cache)
-    again = load_pictures(sources[::-1], 16, replacements=folder, cache=cache)
+    first = load_images(sources, 16, replacements=folder, cache=cache)
+    again = load_images(sources[::-1], 16, replacements=folder, cache=cache)
     assert len(list(cache.iterdir())) == 1
     assert (again.names, again.replaced) == (first.names, first.replaced) == (first.names, 2)
     assert torch.equal(first.pixels, again.pixels)
-    load_pictures(sources, 16, cache=cache)
+    load_images(sources, 16, cache=cache)
     assert len(list(cache.iterdir())) == 2  # replacements are part of the key
-    picture(32, 32, seed=9).save(folder / "train" / "a.png")
-    changed = load_pictures(sources, 16, replacements=folder, cache=cache)
+    image(32, 32, seed=9).save(folder / "train" / "a.png")
+    changed = load_images(sources, 16, replacements=folder, cache=cache)
     assert (changed.pixels != first.pixels).flatten(1).any(dim=1).tolist() == [True, *[False] * 3]
 
 
 def test_batches_are_in_minus_one_to_one_and_mirrored_on_demand(folder: Path) -> None:
-    pictures = load_pictures(folder, 8)
-    batch = pictures.batch(torch.tensor([1, 1]), torch.tensor([False, True]))
-    assert torch.equal(batch[0], pictures.pixels[1].float() / 127.5 - 1)
+    images = load_images(folder, 8)
+    batch = images.batch(torch.tensor([1, 1]), torch.tensor([False, True]))
+    assert torch.equal(batch[0], images.pixels[1].float() / 127.5 - 1)
     assert torch.equal(batch[1], batch[0].flip(2))
     assert batch.min() >= -1
     assert batch.max() <= 1
@@ -242,11 +242,11 @@ def test_batches_are_in_minus_one_to_one_and_mirrored_on_demand(folder: Path) ->
 
 def test_entries_of_a_zip_that_cannot_be_read_are_skipped_and_named(tmp_path: Path) -> None:
     """One is damaged, one encrypted, and one packed by Deflate64, which Python cannot read."""
-    path = tmp_path / "pictures.zip"
+    path = tmp_path / "images.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name in ("damaged.png", "encrypted.png", "packed.png", "whole.png"):
             data = io.BytesIO()
-            picture(20, 20).save(data, "PNG")
+            image(20, 20).save(data, "PNG")
             file.writestr(name, data.getvalue())
         entries = {entry.filename: entry for entry in file.infolist()}
     changed = bytearray(path.read_bytes())
@@ -257,7 +257,7 @@ def test_entries_of_a_zip_that_cannot_be_read_are_skipped_and_named(tmp_path: Pa
         directory = changed.rindex(name.encode()) - 46
         changed[directory + place + 2] = value
     path.write_bytes(changed)
-    read = load_pictures(path, 16)
+    read = load_images(path, 16)
     assert read.names == ("whole.png",)
     assert read.skipped == ("damaged.png", "encrypted.png", "packed.png")
 
@@ -266,5 +266,5 @@ def test_entries_of_a_zip_that_cannot_be_read_are_skipped_and_named(tmp_path: Pa
 def test_a_float_tiff_keeps_its_brightness(tmp_path: Path, white: float) -> None:
     values = np.linspace(0, white, 256, dtype=np.float32).reshape(16, 16)
     Image.fromarray(values).save(tmp_path / "float.tif")
-    pixels = load_pictures(tmp_path, 16).pixels[0, 0].numpy().astype(int)
+    pixels = load_images(tmp_path, 16).pixels[0, 0].numpy().astype(int)
     assert np.abs(pixels - np.arange(256).reshape(16, 16)).max() <= 1

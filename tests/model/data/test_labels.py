@@ -1,4 +1,4 @@
-"""Classes of pictures, from dataset.json."""
+"""Classes of images, from dataset.json."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from inpaint_model.data import labels
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.labels import Classes, read_classes
 
 NAMES = ("train/a.png", "train/b.png", "val/c.png")
@@ -36,7 +36,7 @@ def zipped(path: Path) -> Path:
 
 
 def test_folders_and_zips_say_the_same(tmp_path: Path) -> None:
-    """One class more than the largest number, also where only some pictures are taken."""
+    """One class more than the largest number, also where only some images are taken."""
     there = folder(tmp_path / "faces", WHOLE)
     for source in (there, zipped(there), f"{there}:train", f"{zipped(there)}:train"):
         classes = read_classes([source])
@@ -58,14 +58,14 @@ def test_several_sources_share_their_numbers(tmp_path: Path) -> None:
     assert read_classes([first, str(other)]) == Classes({"a.png": 0, "sub/b.png": 4}, 5)
 
 
-def test_pictures_get_their_classes(tmp_path: Path) -> None:
+def test_images_get_their_classes(tmp_path: Path) -> None:
     classes = read_classes(folder(tmp_path / "faces", WHOLE))
     pixels = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
-    pictures = classes.given_to(PictureSet(NAMES[:2], pixels))
-    assert pictures.labels(torch.tensor([1, 0, 0])).tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 1]]
-    assert PictureSet(NAMES[:2], pixels).labels(torch.tensor([1])).shape == (1, 0)
+    images = classes.given_to(ImageSet(NAMES[:2], pixels))
+    assert images.labels(torch.tensor([1, 0, 0])).tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 1]]
+    assert ImageSet(NAMES[:2], pixels).labels(torch.tensor([1])).shape == (1, 0)
     with pytest.raises(ValueError, match=r"no class to val/c.png \(nor to 0 others\); add them"):
-        classes.given_to(PictureSet(NAMES[1:], pixels))
+        classes.given_to(ImageSet(NAMES[1:], pixels))
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_pictures_get_their_classes(tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ('{"labels": ' + "[" * 100_000, "cannot be read"),
         ('{"labels": [["train/a.png", ' + "9" * 5000 + "]]}", "cannot be read"),
-        ("[]", "has no labels; put a dataset.json with .* beside the pictures"),
+        ("[]", "has no labels; put a dataset.json with .* beside the images"),
         ({}, "has no labels"),
         ({"labels": None}, "has no labels"),
-        ({"labels": []}, "no class to any picture"),
-        ({"labels": [["train/a.png", None]]}, "no class to any picture"),
-        ({"labels": {"train/a.png": 0}}, "give pairs of a picture's name and its class"),
+        ({"labels": []}, "no class to any image"),
+        ({"labels": [["train/a.png", None]]}, "no class to any image"),
+        ({"labels": {"train/a.png": 0}}, "give pairs of an image's name and its class"),
         ({"labels": ["train/a.png"]}, 'has the label "train/a.png"; give pairs'),
         ({"labels": [["train/a.png", 0, 1]]}, "give pairs"),
         ({"labels": [[0, "train/a.png"]]}, "give pairs"),

@@ -27,8 +27,8 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def drawn_with_pillow(rng: np.random.Generator, limits: tuple[int, int, int], s: int) -> float:
     """One free-form mask as its authors describe it; returns the hole ratio."""
-    picture = Image.new("L", (s, s), 0)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("L", (s, s), 0)
+    draw = ImageDraw.Draw(image)
     for limit, side in ((limits[0], s // 2), (limits[1], s)):
         for _ in range(rng.integers(limit)):
             w, h = rng.integers(side, size=2)
@@ -51,7 +51,7 @@ def drawn_with_pillow(rng: np.random.Generator, limits: tuple[int, int, int], s:
         draw.line([tuple(point) for point in points], fill=1, width=width)
         for x, y in points:
             draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=1)
-    return float(np.asarray(picture).mean())
+    return float(np.asarray(image).mean())
 
 
 # Measured once with the authors' own generators, several hundred masks each: mean, the 5, 25, 50,
@@ -125,7 +125,7 @@ def test_masks_are_binary_repeatable_and_leave_the_global_state_alone(name: str)
         assert not torch.equal(first, draw_holes(RECIPES[name], 6, 64, generator(2)))
 
 
-# What an editor's users draw: the least and the largest plausible share of the picture, at the
+# What an editor's users draw: the least and the largest plausible share of the image, at the
 # median, and that there is always some hole and something known.
 @pytest.mark.parametrize(
     ("name", "low", "high"),

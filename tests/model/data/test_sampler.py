@@ -1,4 +1,4 @@
-"""The walk through the training pictures."""
+"""The walk through the training images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inpaint_model.data.sampler import (
 )
 
 
-def test_each_epoch_holds_every_picture_once_in_a_new_order() -> None:
+def test_each_epoch_holds_every_image_once_in_a_new_order() -> None:
     sampler = Sampler(50, seed=1)
     first, second = (sampler.draw(start, 50)[0] for start in (0, 50))
     assert first.sort().values.tolist() == list(range(50))
@@ -55,15 +55,15 @@ def test_weights_are_met_in_each_epoch_up_to_rounding() -> None:
 
 
 @pytest.mark.slow
-def test_half_of_the_draws_are_mirrored_independently_of_the_picture() -> None:
+def test_half_of_the_draws_are_mirrored_independently_of_the_image() -> None:
     indices, mirrored = Sampler(4, seed=0).draw(0, 8000)
-    for picture in range(4):
-        assert mirrored[indices == picture].float().mean() == pytest.approx(0.5, abs=0.04)
+    for image in range(4):
+        assert mirrored[indices == image].float().mean() == pytest.approx(0.5, abs=0.04)
 
 
 @pytest.mark.parametrize("weights", [torch.zeros(3), torch.tensor([1.0, -1.0, 1.0]), torch.ones(2)])
 def test_useless_weights_are_refused(weights: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"picture"):
+    with pytest.raises(ValueError, match=r"image"):
         Sampler(3, 0, weights)
 
 
@@ -141,8 +141,8 @@ def test_names_that_look_like_patterns_name_themselves(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,weight\ntrain/fk_*,3\ntrain/fx_*,3\n", r"'train/fx_\*' matches no picture"),
-        ("file,weight\nTRAIN/fk_*,3\n", "matches no picture"),
+        ("file,weight\ntrain/fk_*,3\ntrain/fx_*,3\n", r"'train/fx_\*' matches no image"),
+        ("file,weight\nTRAIN/fk_*,3\n", "matches no image"),
         ("file,weight\ntrain/fk_*,often\n", r"'train/fk_\*' has the weight 'often'"),
         ("file,weight\ntrain/fk_*,-1\n", "has the weight '-1'"),
         ("file,weight\ntrain/fk_*,inf\n", "has the weight 'inf'"),

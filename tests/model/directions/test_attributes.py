@@ -29,21 +29,21 @@ def face(
     """Ellipses on a background: [1, 3, 128, 128] in -1..1."""
     R = 128
     y, x = torch.meshgrid((torch.arange(R) + 0.5) / R, (torch.arange(R) + 0.5) / R, indexing="ij")
-    picture = torch.tensor(behind)[:, None, None].expand(3, R, R)
+    image = torch.tensor(behind)[:, None, None].expand(3, R, R)
     head = (((x - 0.5) / volume) ** 2 + ((y - 0.5) / 0.6) ** 2 < 1) & (y < hem)
     inner = ((x - 0.5 + shift) / width) ** 2 + ((y - 0.58) / 0.36) ** 2 < 1
     lit = torch.tensor(skin)[:, None, None] * (1 + light * (0.5 - x))
     noise = torch.rand(R, R, generator=torch.Generator().manual_seed(0)) - 0.5
-    picture = torch.where((y > 0.9), torch.full_like(picture, clothes), picture + grain * noise)
-    picture = torch.where(head & (y < 0.9), torch.tensor(hair)[:, None, None], picture)
-    picture = torch.where(inner & (y > 0.22 + fringe), lit, picture)
+    image = torch.where((y > 0.9), torch.full_like(image, clothes), image + grain * noise)
+    image = torch.where(head & (y < 0.9), torch.tensor(hair)[:, None, None], image)
+    image = torch.where(inner & (y > 0.22 + fringe), lit, image)
     lips = ((x - 0.5).abs() < 0.08) & ((y - 0.735).abs() < 0.03)
-    picture = torch.where(lips, torch.tensor([0.55, 0.25, 0.25])[:, None, None], picture)
+    image = torch.where(lips, torch.tensor([0.55, 0.25, 0.25])[:, None, None], image)
     between = ((x - 0.5).abs() < 0.06) & ((y - 0.745).abs() < 0.02)
-    picture = torch.where(between, picture + smile * 0.5, picture)
+    image = torch.where(between, image + smile * 0.5, image)
     folds = ((x - 0.5).abs() - 0.14).abs() < 0.03
-    picture = torch.where(folds & ((y - 0.67).abs() < 0.03), picture - smile * 0.3, picture)
-    return ((picture - 0.5) * gain + 0.5)[None].clamp(0, 1) * 2 - 1
+    image = torch.where(folds & ((y - 0.67).abs() < 0.03), image - smile * 0.3, image)
+    return ((image - 0.5) * gain + 0.5)[None].clamp(0, 1) * 2 - 1
 
 
 CHANGES: dict[str, tuple[Tensor, Tensor]] = {
@@ -100,7 +100,7 @@ def test_hair_and_background_do_not_touch_each_other() -> None:
 
 
 @pytest.mark.parametrize("R", [32, 64])
-def test_small_and_flat_pictures_have_finite_scores(R: int) -> None:
+def test_small_and_flat_images_have_finite_scores(R: int) -> None:
     for attribute in PORTRAIT:
         for value in (-1.0, 0.0, 1.0):
             flat = torch.full((1, 3, R, R), value)

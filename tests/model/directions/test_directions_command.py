@@ -105,7 +105,7 @@ def test_a_direction_goes_to_the_inpainter_around_the_same_generator(
     check += ["--page", str(tmp_path / "edits.md")]
     assert main(["directions", "check", str(whole), *check, "--samples", "50", "--count", "4"]) == 0
     entry = json.loads((tmp_path / "out" / "directions.json").read_text())["directions"][0]
-    assert 0 < entry["pictures_seen"] <= 4
+    assert 0 < entry["images_seen"] <= 4
     assert entry["retention"] is not None
     assert entry["offered"] == (f"![{HAIR}]" in (tmp_path / "edits.md").read_text())
 

@@ -32,12 +32,12 @@ def paint(ws: Tensor) -> Tensor:
     return torch.stack([red, green, 0 * red], dim=1)[:, :, None, None].expand(-1, -1, R, R)
 
 
-def red(pictures: Tensor) -> Tensor:
-    return pictures[:, 0].mean(dim=(1, 2))
+def red(images: Tensor) -> Tensor:
+    return images[:, 0].mean(dim=(1, 2))
 
 
-def green(pictures: Tensor) -> Tensor:
-    return pictures[:, 1].mean(dim=(1, 2))
+def green(images: Tensor) -> Tensor:
+    return images[:, 1].mean(dim=(1, 2))
 
 
 SCORES = {"red": red, "green": green}
@@ -45,12 +45,12 @@ TRUTH = np.zeros((9, 2))  # structure, features, colors of three axes; deviation
 TRUTH[0], TRUTH[3], TRUTH[4], TRUTH[6] = (2, 4), (2, 2), (0, 4), (2, 0)
 
 
-def trials(pictures: int = 6, moves: int = 40) -> list[Trials]:
+def trials(images: int = 6, moves: int = 40) -> list[Trials]:
     rng = np.random.default_rng(0)
     subject = Subject(torch.zeros(STYLES, 3), paint)
     return [
         try_moves(subject, random_moves(moves, AXES, rng), AXES, SCORES, SPREADS)
-        for _ in range(pictures)
+        for _ in range(images)
     ]
 
 
@@ -80,14 +80,14 @@ def test_changes_are_half_of_there_and_back_in_deviations() -> None:
 
 
 def test_what_moves_do_is_regressed() -> None:
-    np.testing.assert_allclose(slopes(trials(pictures=100), 0), TRUTH, atol=0.2)
+    np.testing.assert_allclose(slopes(trials(images=100), 0), TRUTH, atol=0.2)
 
 
-def test_pictures_that_do_not_show_a_measurement_do_not_count() -> None:
-    (seen,) = trials(pictures=1, moves=200)
+def test_images_that_do_not_show_a_measurement_do_not_count() -> None:
+    (seen,) = trials(images=1, moves=200)
     unseen = Trials(seen.moves, seen.changes * [0.0, 1.0])
     np.testing.assert_array_equal(slopes([seen, unseen], 0), slopes([seen], 0))
-    with pytest.raises(ValueError, match="no picture shows it"):
+    with pytest.raises(ValueError, match="no image shows it"):
         slopes([unseen], 0)
 
 

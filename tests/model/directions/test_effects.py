@@ -20,16 +20,16 @@ def paint(ws: Tensor) -> Tensor:
     return ws[:, 0, :, None, None].expand(-1, -1, R, R)
 
 
-def red(pictures: Tensor) -> Tensor:
-    return pictures[:, 0].mean(dim=(1, 2))
+def red(images: Tensor) -> Tensor:
+    return images[:, 0].mean(dim=(1, 2))
 
 
-def green(pictures: Tensor) -> Tensor:
-    return pictures[:, 1].mean(dim=(1, 2))
+def green(images: Tensor) -> Tensor:
+    return images[:, 1].mean(dim=(1, 2))
 
 
 def subjects(kept: float | None = None) -> list[Subject]:
-    """Three pictures; with `kept`, a skip encoder that leaves that share of any change."""
+    """Three images; with `kept`, a skip encoder that leaves that share of any change."""
     rng = torch.Generator().manual_seed(0)
     made = [Subject(torch.randn(STYLES, D, generator=rng) * 0.1, paint) for _ in range(3)]
     if kept is None:
@@ -99,7 +99,7 @@ def test_one_unit_moves_the_score_by_one_deviation() -> None:
     assert direction.unit == pytest.approx(1.5)  # it does not move: three deviations of codes
 
 
-def test_the_range_ends_where_pictures_clip_or_the_critic_objects() -> None:
+def test_the_range_ends_where_images_clip_or_the_critic_objects() -> None:
     vector = torch.tensor([1.0, 0.0, 0.0])
     direction = replace(DIRECTION, unit=0.4)
     free = with_range(replace(direction, unit=0.1), vector, 1.0, subjects())
@@ -108,8 +108,8 @@ def test_the_range_ends_where_pictures_clip_or_the_critic_objects() -> None:
     assert -2.5 <= clipping.minimum <= -1.5
     assert 1.5 <= clipping.maximum <= 2.5
 
-    def discriminator(pictures: Tensor) -> Tensor:
-        return -10 * red(pictures).clamp(min=0.3)
+    def discriminator(images: Tensor) -> Tensor:
+        return -10 * red(images).clamp(min=0.3)
 
     judged = with_range(direction, vector, 1.0, subjects(), discriminator)
     assert judged.minimum == clipping.minimum

@@ -63,10 +63,10 @@ def test_scores_are_ratios_of_distances(tmp_path: Path) -> None:
         smile(m, 61, 291, 13, 14) / d(m, 33, 263),
         smile(o, 106, 116, 92, 101) / d(o, 56, 80),
     ]
-    pictures = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
     for output, value in enumerate(expected):
         _, score = load_scorer(f"it={tmp_path / 'scorers.pt'}:{output}")
-        found = score(pictures)
+        found = score(images)
         assert found.shape == (2,)
         assert found.numpy() == pytest.approx([value, value], rel=1e-4)
 
@@ -78,13 +78,13 @@ def test_a_stretched_face_is_broader(tmp_path: Path) -> None:
     scorers_of(SHARED / NETWORK, tmp_path / "scorers.pt")
     face = Image.open(ROOT / "examples" / "portrait.png").convert("RGB")
     w, h = face.size
-    pictures = []
+    images = []
     for stretch in (0.9, 1.0, 1.1):
         crop = face.transform(
             (w, h), Image.Transform.AFFINE, (1 / stretch, 0, w / 2 * (1 - 1 / stretch), 0, 1, 0)
         )
-        pictures.append(np.asarray(crop.resize((256, 256)), np.float32) / 127.5 - 1)
-    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+        images.append(np.asarray(crop.resize((256, 256)), np.float32) / 127.5 - 1)
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     for output in (0, 1):
         _, score = load_scorer(f"face_width={tmp_path / 'scorers.pt'}:{output}")
         narrow, own, broad = score(batch).tolist()

@@ -54,9 +54,9 @@ def test_the_page(tmp_path: Path) -> None:
     )
     assert "**red!**: redder\n\n![red!](images/edits/red.webp)" in text
     assert "not offered: both (it moves green by 1.00 of what it moves itself)" in text
-    pictures = list((tmp_path / "images" / "edits").iterdir())
-    assert [path.name for path in pictures] == ["red.webp"]
-    with Image.open(pictures[0]) as grid:
+    images = list((tmp_path / "images" / "edits").iterdir())
+    assert [path.name for path in images] == ["red.webp"]
+    with Image.open(images[0]) as grid:
         assert grid.size == (8 * (R + 2) - 2, 3 * (R + 2) - 2)  # erased, then seven steps
 
 

@@ -20,8 +20,8 @@ from torch import Tensor
 NETWORK, PORTRAITS = "metrics/MobileFaceNet.onnx", "faces/portraits256.zip"
 
 
-def by_color(pictures: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(pictures.mean(dim=(2, 3)), dim=1)
+def by_color(images: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(images.mean(dim=(2, 3)), dim=1)
 
 
 def test_a_change_is_told_on_the_scale_of_strangers() -> None:
@@ -35,19 +35,19 @@ def test_a_change_is_told_on_the_scale_of_strangers() -> None:
 
 
 def test_no_network_is_one_sentence(tmp_path: Path) -> None:
-    pictures = torch.zeros(2, 3, 32, 32)
+    images = torch.zeros(2, 3, 32, 32)
     with pytest.raises(ValueError, match="is not a file"):
-        likeness(tmp_path / "nothing.onnx", pictures)
+        likeness(tmp_path / "nothing.onnx", images)
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(ValueError, match=r"text.onnx is not an ONNX network|needs ONNX Runtime"):
-        likeness(tmp_path / "text.onnx", pictures)
+        likeness(tmp_path / "text.onnx", images)
 
 
 @pytest.fixture(
     params=["drawn", pytest.param("photographed", marks=pytest.mark.shared(NETWORK, PORTRAITS))]
 )
 def people(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Tensor]:
-    """A recognition network, and pictures [6, 3, R, R] of six people that it tells apart."""
+    """A recognition network, and images [6, 3, R, R] of six people that it tells apart."""
     if request.param == "drawn":
         faces = [portrait(256, seed) for seed in range(6)]
         return tiny_recognition(tmp_path / "tiny.onnx"), from_uint8(np.stack(faces))
@@ -59,9 +59,9 @@ def people(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Tensor
 
 def test_a_network_knows_a_face_again(people: tuple[Path, Tensor]) -> None:
     pytest.importorskip("cv2")
-    network, pictures = people
-    measure = likeness(network, pictures)
+    network, images = people
+    measure = likeness(network, images)
     assert measure.strangers < 0.5
-    lighter = (pictures[:1] * 0.9 + 0.1).clamp(-1, 1)
-    assert measure.change(torch.cat([pictures[:1], lighter])) < 0.35
-    assert measure.change(pictures) > 0.8
+    lighter = (images[:1] * 0.9 + 0.1).clamp(-1, 1)
+    assert measure.change(torch.cat([images[:1], lighter])) < 0.35
+    assert measure.change(images) > 0.8

@@ -10,7 +10,7 @@ from compositing import filled
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from inpaint_model.document.blending import RAW, BlendSettings
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import BlendFit, Placement, place
@@ -23,13 +23,13 @@ def document(dtype: Any = np.uint8, channels: int = 3) -> np.ndarray:
     """A soft slope with grain, and something dark in it that is to go."""
     y, x = np.mgrid[:200, :320]
     rng = np.random.default_rng(0)
-    picture = np.stack([0.5 + x / 1600, 0.6 - y / 1000, 0.4 + (x + y) / 3000], axis=2)
-    picture += rng.normal(0, 0.01, picture.shape)
-    picture[70:130, 90:260] = 0.02
+    image = np.stack([0.5 + x / 1600, 0.6 - y / 1000, 0.4 + (x + y) / 3000], axis=2)
+    image += rng.normal(0, 0.01, image.shape)
+    image[70:130, 90:260] = 0.02
     if channels == 4:
-        picture = np.dstack([picture, np.ones((200, 320))])
+        image = np.dstack([image, np.ones((200, 320))])
     white = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
-    return (picture[..., :channels] * white).astype(dtype)
+    return (image[..., :channels] * white).astype(dtype)
 
 
 def selection() -> np.ndarray:
@@ -42,7 +42,7 @@ def selection() -> np.ndarray:
 
 def placed(pixels: np.ndarray, *, whole: bool, coverage: np.ndarray | None = None) -> Placement:
     hole = Hole(selection() if coverage is None else coverage)
-    return place(DocumentPicture(pixels), hole, FRAME, 64, whole=whole)
+    return place(DocumentImage(pixels), hole, FRAME, 64, whole=whole)
 
 
 def output() -> np.ndarray:
@@ -52,9 +52,9 @@ def output() -> np.ndarray:
     return np.stack([waves + 0.1, waves, waves - 0.05], axis=2).astype(np.float32)
 
 
-def step_across(picture: np.ndarray, column: int) -> float:
+def step_across(image: np.ndarray, column: int) -> float:
     """How much two neighboring columns differ in the middle of the selection, 0..255."""
-    rows = picture[75:125].astype(float)
+    rows = image[75:125].astype(float)
     return float(np.abs(rows[:, column].mean(axis=0) - rows[:, column - 1].mean(axis=0)).max())
 
 
@@ -73,8 +73,8 @@ def test_no_edge_is_left_where_the_frame_ends(how: BlendSettings) -> None:
 
 
 def test_what_lies_beyond_the_frame_has_the_grain_around_it() -> None:
-    def grain(picture: np.ndarray) -> float:
-        part = picture.astype(float)
+    def grain(image: np.ndarray) -> float:
+        part = image.astype(float)
         return float((part[:, 1:] - part[:, :-1]).std())
 
     result = filled(placed(document(), whole=True), output())
@@ -148,7 +148,7 @@ def test_a_drawn_frame_that_holds_the_selection_keeps_its_coverage() -> None:
 def test_nothing_outside_the_selection_changes(frame: Frame, whole: bool) -> None:
     pixels, coverage = document(), selection()
     assume(whole or Hole(coverage).inside(frame) is not None)
-    placement = place(DocumentPicture(pixels), Hole(coverage), frame, 64, whole=whole)
+    placement = place(DocumentImage(pixels), Hole(coverage), frame, 64, whole=whole)
     result = filled(placement, output())
     assert result[coverage == 0].tobytes() == pixels[coverage == 0].tobytes()
     if whole:

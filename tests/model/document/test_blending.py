@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inpaint_model.document import detail_matching
 from inpaint_model.document.blending import RAW, BlendContext, BlendSettings
 from inpaint_model.document.color import quantize
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import BlendFit, Placement, place
@@ -27,15 +27,15 @@ HOLE = Box(130, 110, 80, 70)
 
 
 def scenery(noise: float = 0.0) -> np.ndarray:
-    """A shaded picture with an edge and structure at several scales, display values."""
+    """A shaded image with an edge and structure at several scales, display values."""
     random = np.random.default_rng(1)
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     shade = 0.45 + 0.15 * np.sin(x / 70) + 0.1 * np.cos(y / 55)
     soft = ndimage.gaussian_filter(random.standard_normal((SIDE, SIDE)), 6)
-    picture = np.stack([shade + 0.1, shade, shade - 0.08], axis=2) + soft[..., None] * 0.8
-    picture[y + x / 3 > 220] *= 0.7
-    picture += noise * random.standard_normal(picture.shape)
-    return picture.clip(0, 1).astype(np.float32)
+    image = np.stack([shade + 0.1, shade, shade - 0.08], axis=2) + soft[..., None] * 0.8
+    image[y + x / 3 > 220] *= 0.7
+    image += noise * random.standard_normal(image.shape)
+    return image.clip(0, 1).astype(np.float32)
 
 
 def coverage() -> np.ndarray:
@@ -46,10 +46,10 @@ def coverage() -> np.ndarray:
     return selected
 
 
-def true_view(picture: np.ndarray) -> np.ndarray:
+def true_view(image: np.ndarray) -> np.ndarray:
     from inpaint_model.document.geometry import document_from_model
 
-    return resample(picture, document_from_model(FRAME, RESOLUTION), RESOLUTION, RESOLUTION)
+    return resample(image, document_from_model(FRAME, RESOLUTION), RESOLUTION, RESOLUTION)
 
 
 def other_light(view: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ def display(pixels: np.ndarray) -> np.ndarray:
 
 
 def placed(pixels: np.ndarray, linear: bool = False) -> Placement:
-    return place(DocumentPicture(pixels, linear), Hole(coverage()), FRAME, RESOLUTION)
+    return place(DocumentImage(pixels, linear), Hole(coverage()), FRAME, RESOLUTION)
 
 
 @pytest.mark.slow
@@ -98,47 +98,47 @@ def test_no_setting_touches_a_known_pixel(
 
 def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
     """An edit that changes what the model shows everywhere, on the ring too, as "blonde" does."""
-    picture = scenery(noise=0.01)
-    placement = placed(quantize(picture, np.uint8))
-    plain = other_light(true_view(picture))
+    image = scenery(noise=0.01)
+    placement = placed(quantize(image, np.uint8))
+    plain = other_light(true_view(image))
     edit = np.array([0.16, 0.12, 0.04], np.float32)
     before = display(filled(placement, plain, None))
     alone = display(filled(placement, plain + edit, None))
     patch = BlendFit.of(placement, plain).edit_to_patch(plain + edit)
-    after = display(composited(placement.picture, [patch]))
+    after = display(composited(placement.image, [patch]))
     deep = ndimage.binary_erosion(coverage() == 255, iterations=24)
     kept, kept_alone = ((result - before)[deep].mean(axis=0) / edit for result in (after, alone))
     assert (np.abs(kept - 1) < 0.25).all()
     assert (np.abs(kept_alone) < 0.15).all()
-    assert seam_step(after, picture, coverage() > 0) < 0.5
+    assert seam_step(after, image, coverage() > 0) < 0.5
 
 
 def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
     """What the frame does not reach stays as it is, and the fill has to meet it."""
-    picture = scenery(noise=0.01)
+    image = scenery(noise=0.01)
     beyond = coverage()
-    beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the picture; the frame begins below
-    placement = place(DocumentPicture(quantize(picture, np.uint8)), Hole(beyond), FRAME, RESOLUTION)
+    beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the image; the frame begins below
+    placement = place(DocumentImage(quantize(image, np.uint8)), Hole(beyond), FRAME, RESOLUTION)
     how = BlendSettings(colour_match=False, grain=False)
-    output = other_light(true_view(picture))
+    output = other_light(true_view(image))
     output[:10] += 0.25  # wrong just where it meets what is left
     patch = BlendFit.of(placement, output, how).to_patch()
-    result = display(composited(placement.picture, [patch]))
+    result = display(composited(placement.image, [patch]))
     hole = np.zeros((SIDE, SIDE), bool)
     patch.box.cut(hole)[...] = patch.coverage > 0
     assert np.count_nonzero(beyond[~hole]) > 1000
     at_cut = hole & (np.arange(SIDE)[:, None] < 100)
-    assert seam_step(result, picture, hole) < 0.5
-    assert seam_step(result, picture, at_cut) < 0.5
+    assert seam_step(result, image, hole) < 0.5
+    assert seam_step(result, image, at_cut) < 0.5
 
 
 def test_golden_seams_stay_below_what_can_be_seen() -> None:
-    picture = scenery(noise=0.01)
-    placement = placed(quantize(picture, np.uint8))
-    output = other_light(true_view(picture))
+    image = scenery(noise=0.01)
+    placement = placed(quantize(image, np.uint8))
+    output = other_light(true_view(image))
     selected = coverage() > 0
     seam = {
-        name: seam_step(display(filled(placement, output, how)), picture, selected)
+        name: seam_step(display(filled(placement, output, how)), image, selected)
         for name, how in (("raw", RAW), ("blended", None))
     }
     assert seam["raw"] > 3
@@ -154,19 +154,19 @@ def test_golden_seams_stay_below_what_can_be_seen() -> None:
     ],
 )
 def test_a_wrong_light_is_put_right(how: BlendSettings) -> None:
-    picture = scenery()
-    placement = placed(picture)
-    output = other_light(true_view(picture))
+    image = scenery()
+    placement = placed(image)
+    output = other_light(true_view(image))
     selected = coverage() == 255
-    raw = np.abs(filled(placement, output, RAW) - picture)[selected].mean()
-    fitted = np.abs(filled(placement, output, how) - picture)[selected].mean()
+    raw = np.abs(filled(placement, output, RAW) - image)[selected].mean()
+    fitted = np.abs(filled(placement, output, how) - image)[selected].mean()
     assert fitted < 0.25 * raw
 
 
 def test_a_perfect_fill_is_left_alone() -> None:
-    picture = scenery()
-    placement = placed(picture)
-    output = true_view(picture)
+    image = scenery()
+    placement = placed(image)
+    output = true_view(image)
     raw = filled(placement, output, RAW)
     fitted = filled(placement, output, None)
     assert np.abs(fitted - raw).mean() < 0.003
@@ -185,8 +185,8 @@ def test_highlights_beyond_white_run_on_into_the_hole() -> None:
 
 def test_grain_is_that_of_the_surroundings_and_repeats() -> None:
     noise = 0.04
-    picture = scenery(noise)
-    placement = placed(picture)
+    image = scenery(noise)
+    placement = placed(image)
     output = true_view(scenery())
     fitted = filled(placement, output, BlendSettings(gradient=False))
     plain = filled(placement, output, BlendSettings(gradient=False, grain=False))
@@ -197,16 +197,16 @@ def test_grain_is_that_of_the_surroundings_and_repeats() -> None:
         return float(np.std(fine[ndimage.minimum_filter(at, 5)]))
 
     around = ~(coverage() > 0)
-    assert strength(plain, inside) < 0.3 * strength(picture, around)
-    assert strength(fitted, inside) == pytest.approx(strength(picture, around), rel=0.25)
-    again = filled(placed(picture), output, BlendSettings(gradient=False))
+    assert strength(plain, inside) < 0.3 * strength(image, around)
+    assert strength(fitted, inside) == pytest.approx(strength(image, around), rel=0.25)
+    again = filled(placed(image), output, BlendSettings(gradient=False))
     assert np.array_equal(fitted, again)
 
 
-def test_clean_pictures_get_no_grain() -> None:
-    picture = scenery()
-    placement = placed(picture)
-    output = true_view(picture)
+def test_clean_images_get_no_grain() -> None:
+    image = scenery()
+    placement = placed(image)
+    output = true_view(image)
     with_grain = filled(placement, output, BlendSettings(gradient=False, colour_match=False))
     fine = with_grain - ndimage.gaussian_filter(with_grain, (1, 1, 0))
     assert np.std(fine[coverage() == 255]) < 0.004
@@ -285,6 +285,6 @@ def test_a_feather_out_of_range_is_refused(feather: float) -> None:
 def test_a_hole_without_known_pixels_is_still_filled() -> None:
     pixels = np.zeros((40, 40, 3), np.uint8)
     everywhere = Hole(np.full((40, 40), 255, np.uint8))
-    placement = place(DocumentPicture(pixels), everywhere, Frame(20, 20, 40), 32)
+    placement = place(DocumentImage(pixels), everywhere, Frame(20, 20, 40), 32)
     output = np.full((32, 32, 3), 0.5, np.float32)
     assert (BlendFit.of(placement, output).to_patch().fill == 128).all()

@@ -66,7 +66,7 @@ def test_rounding_is_half_to_even_and_clipped() -> None:
     assert quantize(values, np.uint8).tolist() == [0, 2, 2, 0, 255]
 
 
-def test_no_sample_of_a_broken_float_picture_is_lost_in_infinity() -> None:
+def test_no_sample_of_a_broken_float_image_is_lost_in_infinity() -> None:
     broken = np.array([[[np.nan, np.inf, -np.inf]]], np.float32)
     color, _ = display_from_document(broken, linear=True)
     assert np.isfinite(color).all()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.model_view import extract_model_view
@@ -36,19 +36,19 @@ def coverage() -> NDArray[np.uint8]:
     return np.where(u**2 + v**2 < 1, np.uint8(255), np.uint8(0))
 
 
-def near(pixels: NDArray[np.uint8]) -> tuple[DocumentPicture, Hole]:
+def near(pixels: NDArray[np.uint8]) -> tuple[DocumentImage, Hole]:
     """What is near the hole, with the rest reduced as clients reduce it."""
     squares = pixels.reshape(SIDE // STEP, STEP, SIDE // STEP, STEP, 3)
     means = squares.mean(axis=(1, 3)).astype(np.uint8)
-    context = DocumentPicture(means, size=(SIDE, SIDE), scale=(1 / STEP, 1 / STEP))
+    context = DocumentImage(means, size=(SIDE, SIDE), scale=(1 / STEP, 1 / STEP))
     origin = NEAR.x, NEAR.y
-    picture = DocumentPicture(NEAR.cut(pixels), origin=origin, size=(SIDE, SIDE), context=context)
-    return picture, Hole(NEAR.cut(coverage()), origin)
+    image = DocumentImage(NEAR.cut(pixels), origin=origin, size=(SIDE, SIDE), context=context)
+    return image, Hole(NEAR.cut(coverage()), origin)
 
 
 def test_the_model_sees_the_same_as_of_the_whole_document() -> None:
     pixels = photograph()
-    whole = extract_model_view(DocumentPicture(pixels), Hole(coverage()), FRAME, RESOLUTION)
+    whole = extract_model_view(DocumentImage(pixels), Hole(coverage()), FRAME, RESOLUTION)
     part = extract_model_view(*near(pixels), FRAME, RESOLUTION)
     assert part.hole.tobytes() == whole.hole.tobytes()
     away = np.abs(part.erased.astype(int) - whole.erased)
@@ -57,8 +57,8 @@ def test_the_model_sees_the_same_as_of_the_whole_document() -> None:
 
 
 def test_without_the_context_the_rest_is_unknown() -> None:
-    picture, hole = near(photograph())
-    alone = extract_model_view(replace(picture, context=None), hole, FRAME, RESOLUTION)
+    image, hole = near(photograph())
+    alone = extract_model_view(replace(image, context=None), hole, FRAME, RESOLUTION)
     assert (alone.hole > 0).mean() > 0.5
 
 
@@ -75,7 +75,7 @@ def test_nothing_of_the_hole_shows_in_what_the_model_sees() -> None:
 def test_a_fill_is_fitted_to_the_bit_as_in_the_whole_document() -> None:
     pixels = photograph()
     output = np.random.default_rng(1).random((RESOLUTION, RESOLUTION, 3), np.float32)
-    whole = place(DocumentPicture(pixels), Hole(coverage()), FRAME, RESOLUTION)
+    whole = place(DocumentImage(pixels), Hole(coverage()), FRAME, RESOLUTION)
     part = place(*near(pixels), FRAME, RESOLUTION)
     expected, patch = (BlendFit.of(each, output).to_patch() for each in (whole, part))
     assert patch.box == expected.box
@@ -93,7 +93,7 @@ def test_a_reduced_hole_holds_every_covered_pixel_and_no_more(
 ) -> None:
     covered = (np.random.default_rng(seed).random((13, 17)) < 0.03).astype(np.uint8)
     hole = Hole(covered, origin)
-    context = DocumentPicture(np.zeros((8, 9, 3), np.uint8), scale=(1 / step, 1 / step))
+    context = DocumentImage(np.zeros((8, 9, 3), np.uint8), scale=(1 / step, 1 / step))
     found = {(y, x) for y, x in np.argwhere(hole.reduced(context).coverage).tolist()}
     expected = {
         ((y + origin[1]) // step, (x + origin[0]) // step) for y, x in np.argwhere(covered).tolist()

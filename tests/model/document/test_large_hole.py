@@ -15,7 +15,7 @@ from inpaint_model.document.blending import RAW, BlendContext, BlendSettings
 from inpaint_model.document.borders import distance_to, distance_within
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.detail_matching import BlockNoise, noise_floor
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.large_hole import LargeHole, noise_at
@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def wave(side: int, grain: float) -> npt.NDArray[np.float32]:
-    """A smooth picture [side, side, 3] of 0..1 that shows the same at every size, with grain."""
+    """A smooth image [side, side, 3] of 0..1 that shows the same at every size, with grain."""
     y, x = (np.mgrid[:side, :side] + 0.5) * (SIDE / side)
     planes = [np.sin(x / 60) + np.cos(y / 50), np.sin((x + y) / 70), np.cos(x / 45)]
     noise = np.random.default_rng(0).normal(0, grain, (side, side, 3))
@@ -49,13 +49,13 @@ def ellipse() -> npt.NDArray[np.uint8]:
     return np.where(inside, np.uint8(255), np.uint8(0))
 
 
-PICTURE = DocumentPicture((255 * wave(SIDE, 0.02)).clip(0, 255).astype(np.uint8))
+IMAGE = DocumentImage((255 * wave(SIDE, 0.02)).clip(0, 255).astype(np.uint8))
 OUTPUT = wave(RESOLUTION, 0.0) + np.array([0.06, -0.04, 0.0], np.float32)
 
 
 def patches(hole: npt.NDArray[np.uint8], frame: Frame, blending: BlendSettings) -> list[Patch]:
     """The fill, an edit of it, and the smooth fill."""
-    placed = place(PICTURE, Hole(hole), frame, RESOLUTION, whole=True)
+    placed = place(IMAGE, Hole(hole), frame, RESOLUTION, whole=True)
     fitting = BlendFit.of(placed, OUTPUT, blending)
     edit = OUTPUT.copy()
     edit[10:20, 10:20, 0] += 0.2
@@ -77,17 +77,17 @@ def levels(patch: Patch) -> npt.NDArray[Any]:
 
 
 def test_only_large_regions_are_divided(small: pytest.MonkeyPatch) -> None:
-    placed = place(PICTURE, Hole(ellipse()), WHOLE, RESOLUTION)
+    placed = place(IMAGE, Hole(ellipse()), WHOLE, RESOLUTION)
     assert isinstance(placed.surroundings, LargeHole)
     small.setattr(placement, "LARGE", placed.region.width * placed.region.height)
-    again = place(PICTURE, Hole(ellipse()), WHOLE, RESOLUTION)
+    again = place(IMAGE, Hole(ellipse()), WHOLE, RESOLUTION)
     assert isinstance(again.surroundings, BlendContext)
 
 
 def test_groups_share_what_one_large_hole_may_take(small: pytest.MonkeyPatch) -> None:
     hole = np.zeros((SIDE, SIDE), np.uint8)
     hole[20:60, 20:60] = hole[150:200, 150:200] = 255
-    groups = [place(PICTURE, Hole(hole), WHOLE, RESOLUTION) for _ in range(3)]
+    groups = [place(IMAGE, Hole(hole), WHOLE, RESOLUTION) for _ in range(3)]
     shared = sharing_memory(groups)
     assert sum(each.fitted_px for each in shared) <= 15_000
     assert all(isinstance(each.surroundings, LargeHole) for each in shared)
@@ -161,7 +161,7 @@ def test_the_document_stays_and_the_border_is_met(
     frame = Frame(x + width / 2, y + height / 2, side)
     for patch in patches(hole, frame, BlendSettings(grain=False)):
         known = ~patch.covered
-        assert np.array_equal(patch.fill[known], patch.box.cut(PICTURE.pixels)[known])
+        assert np.array_equal(patch.fill[known], patch.box.cut(IMAGE.pixels)[known])
         assert np.isfinite(patch.fill.astype(float)).all()
 
 

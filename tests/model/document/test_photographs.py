@@ -11,7 +11,7 @@ from compositing import filled
 from drawings import portrait
 from inpaint_model.document import geometry
 from inpaint_model.document.blending import RAW
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import place
@@ -64,17 +64,17 @@ def photographs() -> Iterator[tuple[np.ndarray, Frame]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "pictures", [drawings, pytest.param(photographs, marks=pytest.mark.shared("photos"))]
+    "images", [drawings, pytest.param(photographs, marks=pytest.mark.shared("photos"))]
 )
 def test_seams_stay_below_what_can_be_seen(
-    pictures: Callable[[], Iterator[tuple[np.ndarray, Frame]]],
+    images: Callable[[], Iterator[tuple[np.ndarray, Frame]]],
 ) -> None:
     seams: dict[str, list[float]] = {"raw": [], "blended": []}
-    for pixels, frame in pictures():
+    for pixels, frame in images():
         output = wrong_light(pixels, frame)
         for hole in HOLES.values():
             coverage = selection(pixels.shape, frame, hole)
-            placement = place(DocumentPicture(pixels), Hole(coverage), frame, RESOLUTION)
+            placement = place(DocumentImage(pixels), Hole(coverage), frame, RESOLUTION)
             cut = placement.region.cut
             for kind, how in (("raw", RAW), ("blended", None)):
                 result = filled(placement, output, how)

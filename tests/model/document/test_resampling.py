@@ -25,14 +25,14 @@ frames_strategy = st.builds(
 
 
 def position_coded(width: int, height: int) -> FloatImage:
-    """A picture whose channels are the x and the y of each pixel's center."""
+    """An image whose channels are the x and the y of each pixel's center."""
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     return np.stack([x, y], axis=2).astype(np.float32)
 
 
-def to_model(picture: FloatImage, frame: Frame) -> FloatImage:
+def to_model(image: FloatImage, frame: Frame) -> FloatImage:
     matrix = geometry.document_from_model(frame, RESOLUTION)
-    return resample(picture, matrix, RESOLUTION, RESOLUTION)
+    return resample(image, matrix, RESOLUTION, RESOLUTION)
 
 
 def to_document(view: FloatImage, frame: Frame, box: Box) -> FloatImage:
@@ -61,30 +61,30 @@ def test_the_two_directions_are_inverse(frame: Frame) -> None:
 @pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(frames_strategy)
-def test_a_position_coded_picture_stays_where_it_is(frame: Frame) -> None:
-    picture = position_coded(1100, 1100)
-    view = to_model(picture, frame)
+def test_a_position_coded_image_stays_where_it_is(frame: Frame) -> None:
+    image = position_coded(1100, 1100)
+    view = to_model(image, frame)
     turn = math.radians(frame.angle)
     inscribed = frame.side / (abs(math.cos(turn)) + abs(math.sin(turn)))
     left, top = math.ceil(frame.cx - inscribed / 2), math.ceil(frame.cy - inscribed / 2)
     box = Box(left, top, int(inscribed) - 1, int(inscribed) - 1)
-    moved = to_document(view, frame, box) - box.cut(picture)
+    moved = to_document(view, frame, box) - box.cut(image)
     assert np.abs(moved).max() < 0.05
 
 
 def test_the_same_grid_returns_the_same_pixels() -> None:
-    picture = np.random.default_rng(0).random((40, 50, 3), np.float32)
-    box = resample(picture, geometry.translation(7, 5), 30, 20)
-    assert np.allclose(box, picture[5:25, 7:37], atol=2e-4)
+    image = np.random.default_rng(0).random((40, 50, 3), np.float32)
+    box = resample(image, geometry.translation(7, 5), 30, 20)
+    assert np.allclose(box, image[5:25, 7:37], atol=2e-4)
 
 
 def test_enlarging_agrees_with_the_cubic_spline() -> None:
-    picture = np.random.default_rng(1).random((48, 48, 1), np.float32)
+    image = np.random.default_rng(1).random((48, 48, 1), np.float32)
     matrix = geometry.document_from_model(Frame(24, 24, 20, 30), 160)
-    ours = resample(picture, matrix, 160, 160)[..., 0]
+    ours = resample(image, matrix, 160, 160)[..., 0]
     x, y = np.meshgrid(np.arange(160) + 0.5, np.arange(160) + 0.5)
     at = geometry.transform_points(matrix, np.stack([x.ravel(), y.ravel()], axis=1)) - 0.5
-    reference = ndimage.map_coordinates(picture[..., 0], at.T[::-1], order=3).reshape(160, 160)
+    reference = ndimage.map_coordinates(image[..., 0], at.T[::-1], order=3).reshape(160, 160)
     assert np.abs(ours - reference).mean() < 0.01
     assert np.abs(ours - reference).max() < 0.06
 

@@ -65,7 +65,7 @@ class Inception768(nn.Module):
 
 
 class Mesh(nn.Module):
-    """The calls of the landmark network: a face that follows the picture's brightness."""
+    """The calls of the landmark network: a face that follows the image's brightness."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ def test_originals_come_from_several_sources(images: Path, tmp_path: Path) -> No
     assert command(*several, "--out", tmp_path / "b", *common) == 0
     one, other = (json.loads((tmp_path / n / "report.json").read_text("utf-8")) for n in "ab")
     assert one["rows"] == other["rows"]
-    assert other["about"]["pictures"].startswith("24 of first, second with copies from copies at")
+    assert other["about"]["images"].startswith("24 of first, second with copies from copies at")
 
 
 @pytest.mark.slow
@@ -173,7 +173,7 @@ def test_everything_is_measured_written_and_shown(
     assert model["numbers"]["diversity_relative"] > 0
     assert {"fid768", "vgg", "psnr", "ssim", "psnr_known", "u_ids768_cv"} <= set(model["numbers"])
     assert {"precision768", "recall768"} <= set(model["numbers"])
-    # the generator's own pictures do not depend on the masks
+    # the generator's own images do not depend on the masks
     assert rows["easy", 0, "samples"]["numbers"] == rows["whole", 0, "samples"]["numbers"]
     original, split_half = report["anchors"]
     assert original["numbers"]["kid768_x1000"] == pytest.approx(0, abs=1e-6)
@@ -226,7 +226,7 @@ def test_without_judges_and_without_a_bundle_there_are_still_baselines(
 
 
 @pytest.mark.slow
-def test_a_generator_alone_is_judged_by_its_pictures(
+def test_a_generator_alone_is_judged_by_its_images(
     images: Path, judges: Path, tmp_path: Path
 ) -> None:
     save_bundle(tmp_path / "bundle", tiny_model(resolution=RESOLUTION).generator, Card("tiny"))
@@ -279,9 +279,9 @@ def test_more_samples_than_originals_are_drawn_from_the_same_seeds(
     flat = Samples(generator, "tiny", truncation_psi=0)
     assert not np.array_equal(draw_all(flat, 0, 3), few)
     assert np.array_equal(draw_all(flat.untruncated(), 0, 3), few)
-    pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
+    originals = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
     context = EvaluationContext(
-        pictures, feature_networks.load_evaluation_networks([judges]), tmp_path / "cache"
+        originals, feature_networks.load_evaluation_networks([judges]), tmp_path / "cache"
     )
     for count in (3, 5, 5):
         assert len(context.samples(samples, 0, count).features["768"]) == count
@@ -351,43 +351,43 @@ def test_the_stratified_set_has_each_tenth_equally_often(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("method", [*BASELINES, Identity()], ids=lambda method: method.name)
 def test_baselines_fill_the_hole_and_nothing_else(method: Identity) -> None:
-    picture = portraits(1)[0]
+    image = portraits(1)[0]
     hole = np.zeros((RESOLUTION, RESOLUTION), bool)
     hole[8:20, 10:30] = True
-    filled = method.fill(picture, hole, 0).composite
-    assert np.array_equal(filled[~hole], picture[~hole])
+    filled = method.fill(image, hole, 0).composite
+    assert np.array_equal(filled[~hole], image[~hole])
     assert filled.dtype == np.uint8
     if not isinstance(method, Identity):
-        assert not np.array_equal(filled[hole], picture[hole])
-        everything = method.fill(picture, np.ones_like(hole), 0).composite
+        assert not np.array_equal(filled[hole], image[hole])
+        everything = method.fill(image, np.ones_like(hole), 0).composite
         assert everything.min() == everything.max() == 128
 
 
 def test_mean_color_is_the_mean_of_the_known_pixels() -> None:
-    picture = np.zeros((4, 4, 3), np.uint8)
-    picture[0] = 100
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[0] = 100
     hole = np.zeros((4, 4), bool)
     hole[1:3] = True
-    assert MeanColor().fill(picture, hole, 0).composite[1, 0].tolist() == [50, 50, 50]
+    assert MeanColor().fill(image, hole, 0).composite[1, 0].tolist() == [50, 50, 50]
 
 
-def test_every_picture_and_candidate_has_a_seed_of_its_own() -> None:
+def test_every_image_and_candidate_has_a_seed_of_its_own() -> None:
     seeds = {candidate_seed(s, n, k) for s in range(3) for n in range(20) for k in range(4)}
     assert len(seeds) == 240
     inpainter = tiny_inpainter(resolution=RESOLUTION)
-    pictures = torch.from_numpy(portraits(2)).permute(0, 3, 1, 2)
+    images = torch.from_numpy(portraits(2)).permute(0, 3, 1, 2)
     holes = torch.ones(2, 1, RESOLUTION, RESOLUTION, dtype=torch.bool)
-    fills = [f.composite for f in fill_all(Model(inpainter), pictures, holes, 5)]
+    fills = [f.composite for f in fill_all(Model(inpainter), images, holes, 5)]
     alone = inpainter.fill(
         portraits(2)[1], holes[1, 0].numpy().astype(np.uint8), [candidate_seed(5, 1)]
     )
     assert np.array_equal(fills[1], alone[0].composite)
 
 
-def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path) -> None:
-    pictures = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
+def test_measurements_depend_on_images_method_masks_and_judges(tmp_path: Path) -> None:
+    images = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
     masks = mask_set("easy", 0, 4, RESOLUTION, tmp_path)
-    context = EvaluationContext(pictures, feature_networks.EvaluationNetworks(), tmp_path / "cache")
+    context = EvaluationContext(images, feature_networks.EvaluationNetworks(), tmp_path / "cache")
 
     def files() -> int:
         return len(list((tmp_path / "cache").glob("*.npz")))
@@ -399,10 +399,10 @@ def test_measurements_depend_on_pictures_method_masks_and_judges(tmp_path: Path)
     context.measure(Identity(), masks)
     context.measure(MeanColor(), replace(masks, sha256="other"))
     EvaluationContext(
-        pictures.flip(3), feature_networks.EvaluationNetworks(), tmp_path / "cache"
+        images.flip(3), feature_networks.EvaluationNetworks(), tmp_path / "cache"
     ).measure(MeanColor(), masks)
     EvaluationContext(
-        pictures, feature_networks.EvaluationNetworks({"file": "other"}), tmp_path / "cache"
+        images, feature_networks.EvaluationNetworks({"file": "other"}), tmp_path / "cache"
     ).measure(MeanColor(), masks)
     assert files() == 5
 

@@ -20,7 +20,7 @@ from inpaint_model.bundle.weights import load_tensors
 from inpaint_model.bundle.writer import add_framer, save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.document import geometry
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame
 from inpaint_model.document.grouping import MIN_OVERLAP, Choice, Part, grouped
 from inpaint_model.document.hole import Hole
@@ -34,7 +34,7 @@ from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.framer.backgrounds import scrambled
 from inpaint_model.training.framer.loop import train_framer
-from inpaint_model.training.framer.scenes import Pictures, draw_scenes, frame_coordinates
+from inpaint_model.training.framer.scenes import Images, draw_scenes, frame_coordinates
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 from PIL import Image
@@ -43,20 +43,20 @@ from safetensors import safe_open
 SMALL = FramerConfig(view=32, widths=(8, 16, 24), threshold=0.5, side_bias=1.0)
 
 
-def marked_pictures(count: int = 24, side: int = 64) -> torch.Tensor:
-    """Aligned "pictures" that are easy to find: a bright bar above a dark disc, on gray."""
+def marked_images(count: int = 24, side: int = 64) -> torch.Tensor:
+    """Aligned "images" that are easy to find: a bright bar above a dark disc, on gray."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side] / side
-    pictures = np.full((count, 3, side, side), 128, np.uint8)
-    for picture in pictures:
-        picture[0, (y > 0.15) & (y < 0.35)] = random.integers(220, 256)
-        picture[:, (x - 0.5) ** 2 + (y - 0.65) ** 2 < 0.05] = random.integers(0, 30)
-    return torch.from_numpy(pictures)
+    images = np.full((count, 3, side, side), 128, np.uint8)
+    for image in images:
+        image[0, (y > 0.15) & (y < 0.35)] = random.integers(220, 256)
+        image[:, (x - 0.5) ** 2 + (y - 0.65) ** 2 < 0.05] = random.integers(0, 30)
+    return torch.from_numpy(images)
 
 
-def test_a_scene_shows_the_picture_where_it_says() -> None:
-    """Through the stated frame the pasted picture's disc is in the middle below."""
-    scenes = draw_scenes(Pictures(marked_pictures()), 200, 64, torch.Generator().manual_seed(0))
+def test_a_scene_shows_the_image_where_it_says() -> None:
+    """Through the stated frame the pasted image's disc is in the middle below."""
+    scenes = draw_scenes(Images(marked_images()), 200, 64, torch.Generator().manual_seed(0))
     assert scenes.views.shape == (200, 4, 64, 64)
     assert 0.5 < scenes.present.float().mean() < 0.8
     side = 2**scenes.log_side
@@ -72,12 +72,12 @@ def test_a_scene_shows_the_picture_where_it_says() -> None:
     assert np.median(darkness) < float(others) - 0.3
 
 
-def test_scrambled_pictures_keep_their_pixels_but_not_their_places() -> None:
-    pictures = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+def test_scrambled_images_keep_their_pixels_but_not_their_places() -> None:
+    images = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     for seed in range(6):
-        mixed = scrambled(pictures, torch.Generator().manual_seed(seed))
-        assert (mixed != pictures).float().mean() > 0.8
-        assert torch.equal(mixed.flatten(2).sort()[0], pictures.flatten(2).sort()[0])
+        mixed = scrambled(images, torch.Generator().manual_seed(seed))
+        assert (mixed != images).float().mean() > 0.8
+        assert torch.equal(mixed.flatten(2).sort()[0], images.flatten(2).sort()[0])
 
 
 def test_the_frame_in_a_scene_is_the_frame_of_the_document() -> None:
@@ -92,29 +92,29 @@ def test_the_frame_in_a_scene_is_the_frame_of_the_document() -> None:
 
 
 def test_holes_never_show_and_are_zero() -> None:
-    scenes = draw_scenes(Pictures(marked_pictures()), 64, 32, torch.Generator().manual_seed(1))
+    scenes = draw_scenes(Images(marked_images()), 64, 32, torch.Generator().manual_seed(1))
     known = scenes.views[:, 3:]
     assert set(known.unique().tolist()) == {0.0, 1.0}
     assert (scenes.views[:, :3] * (1 - known) == 0).all()
     assert scenes.views.abs().max() <= 1
 
 
-def test_pictures_are_drawn_as_often_as_their_weights_say() -> None:
+def test_images_are_drawn_as_often_as_their_weights_say() -> None:
     weights = torch.tensor([0.0, 1.0, 3.0])
-    pictures = Pictures(marked_pictures(3), weights)
-    drawn = torch.bincount(pictures.draw(8000, torch.Generator().manual_seed(0)), minlength=3)
+    images = Images(marked_images(3), weights)
+    drawn = torch.bincount(images.draw(8000, torch.Generator().manual_seed(0)), minlength=3)
     assert drawn[0] == 0
     assert drawn[2] / drawn[1] == pytest.approx(3, rel=0.1)
     for useless in (torch.zeros(3), torch.ones(2)):
-        with pytest.raises(ValueError, match="no picture is left"):
-            Pictures(marked_pictures(3), useless)
+        with pytest.raises(ValueError, match="no image is left"):
+            Images(marked_images(3), useless)
 
 
 @pytest.mark.slow
 def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
-    pictures = Pictures(marked_pictures())
+    images = Images(marked_images())
     options = FramerTraining(total_kimg=1.024, batch_size=32, snapshot_kimg=0.256, lr=0.004)
-    whole = train_framer(options, SMALL, pictures, RunFolder(tmp_path / "whole"))
+    whole = train_framer(options, SMALL, images, RunFolder(tmp_path / "whole"))
     lines = (tmp_path / "whole" / "stats.jsonl").read_text().splitlines()
     first, last = (float(line.split('"center": ')[1].split(",")[0]) for line in lines[::3])
     assert last < 0.8 * first
@@ -125,11 +125,11 @@ def test_training_learns_and_continues_where_it_was(tmp_path: Path) -> None:
         if kimg >= 0.5:
             deadline.stop()
 
-    train_framer(options, SMALL, pictures, folder, stop, deadline)
+    train_framer(options, SMALL, images, folder, stop, deadline)
     with safe_open(folder.state_path, framework="pt") as file:
         reached = json.loads(file.metadata()["numbers"])["cur_nimg"]
     assert reached == 512 + 32  # the step after the deadline
-    harmonic_fill = train_framer(options, SMALL, pictures, folder)
+    harmonic_fill = train_framer(options, SMALL, images, folder)
     for one, other in zip(whole.parameters(), harmonic_fill.parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -159,17 +159,17 @@ def test_the_command_trains_on_several_weighted_sources(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_bundle(tmp_path / "bundle", tiny_model(), Card("tiny"))
-    for number, pixels in enumerate(marked_pictures(4)):
+    for number, pixels in enumerate(marked_images(4)):
         (tmp_path / f"{number % 2}").mkdir(exist_ok=True)
-        picture = Image.fromarray(pixels.permute(1, 2, 0).numpy())
-        picture.save(tmp_path / f"{number % 2}" / f"{number}.png")
+        image = Image.fromarray(pixels.permute(1, 2, 0).numpy())
+        image.save(tmp_path / f"{number % 2}" / f"{number}.png")
     (tmp_path / "weights.csv").write_text("file,weight\n[01].png,2\n")
     command = ["train", "framer", "--bundle", str(tmp_path / "bundle")]
     command += ["--out", str(tmp_path / "run"), "--total-kimg", "0.008", "--batch-size", "4"]
     command += ["--threads", "1", "--weights", str(tmp_path / "weights.csv")]
     assert main([*command, "--data", str(tmp_path / "0"), str(tmp_path / "1")]) == 0
     printed = capsys.readouterr().out
-    assert "4 pictures" in printed
+    assert "4 images" in printed
     assert "2 of them have another weight than 1" in printed
     assert read_bundle(tmp_path / "bundle").has_framer
     assert main(command) == 2
@@ -199,16 +199,16 @@ def located(
     *,
     origin: tuple[int, int] = (0, 0),
     size: tuple[int, int] | None = None,
-) -> DocumentPicture:
-    """A picture whose red and green tell where in the document each of its pixels is."""
+) -> DocumentImage:
+    """An image whose red and green tell where in the document each of its pixels is."""
     left, top = origin
     y, x = np.mgrid[top : top + height, left : left + width] + 0.5
     pixels = np.stack([x / SCALE, y / SCALE, np.zeros_like(x)], axis=2).astype(np.float32)
-    return DocumentPicture(pixels, origin=origin, size=size)
+    return DocumentImage(pixels, origin=origin, size=size)
 
 
 def frame_of(view: torch.Tensor) -> Frame:
-    """The frame that a view [4, S, S] of such a picture shows: x = cx + a u + b v, y = cy - b u
+    """The frame that a view [4, S, S] of such an image shows: x = cx + a u + b v, y = cy - b u
     + a v, where u and v are the view's coordinates, -1..1."""
     S = view.shape[-1]
     known = view[3].numpy() > 0
@@ -221,7 +221,7 @@ def frame_of(view: torch.Tensor) -> Frame:
 
 
 class Eye(torch.nn.Module):
-    """A framer that is right: it proposes `target`, from views of a picture made by `located`."""
+    """A framer that is right: it proposes `target`, from views of an image made by `located`."""
 
     def __init__(self, target: Frame) -> None:
         super().__init__()
@@ -260,13 +260,13 @@ class Model:
 
 
 def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
-    picture = located(500, 400, origin=(100, 50), size=(1000, 800))
+    image = located(500, 400, origin=(100, 50), size=(1000, 800))
     coverage = np.zeros((400, 500), np.uint8)
     coverage[150:190, 190:230] = 255  # inside the frame
     coverage[140:145, 235:240] = 255  # also inside: joins
     coverage[350:360, 20:30] = 255  # outside: gets its own, which is not there either
-    hole = Hole(coverage, picture.origin)
-    found, other = frame_holes(Model(eye), picture, hole)  # type: ignore[arg-type]
+    hole = Hole(coverage, image.origin)
+    found, other = frame_holes(Model(eye), image, hole)  # type: ignore[arg-type]
     assert found.mode == "auto"
     assert found.frame == pytest.approx(eye.target, abs=1e-2)
     assert found.confidence > 0.8
@@ -277,11 +277,11 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
 
 def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
     eye.target = Frame(310, 220, 170, 0)
-    picture = located(700, 600)
+    image = located(700, 600)
     for top, side in ((130, 180), (115, 170)):  # the frame's own is at 135
         coverage = np.zeros((600, 700), np.uint8)
         coverage[top:200, 290:330] = 255
-        (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
+        (placement,) = frame_holes(Model(eye), image, Hole(coverage))  # type: ignore[arg-type]
         assert placement.frame.side == pytest.approx(side, abs=0.1)
         assert ("the rest is filled smoothly" in placement.warning) == (side == 170)
         assert placement.box == Box(290, top, 40, 200 - top)
@@ -290,23 +290,23 @@ def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
 def test_a_selection_mostly_beside_the_frame_is_still_its_own(eye: Eye) -> None:
     """Around the selection a model of faces would draw a second one."""
     eye.target = Frame(310, 220, 170, 0)
-    picture = located(700, 600)
+    image = located(700, 600)
     for left, mode in ((320, "auto"), (385, "box")):  # the frame's own end is at 395
         coverage = np.zeros((600, 700), np.uint8)
         coverage[200:240, left:650] = 255
-        (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
+        (placement,) = frame_holes(Model(eye), image, Hole(coverage))  # type: ignore[arg-type]
         assert placement.mode == mode
 
 
 def test_an_outline_around_the_frame_is_judged_by_its_pixels(eye: Eye) -> None:
     """Its box is where the frame is, but nothing of it would be filled by the model."""
     eye.target = Frame(310, 220, 170, 0)
-    picture = located(700, 600)
+    image = located(700, 600)
     for inset, mode in ((100, "box"), (80, "auto")):  # of the outline, from the frame's center
         coverage = np.zeros((600, 700), np.uint8)
         coverage[220 - inset : 220 + inset, 310 - inset : 310 + inset] = 255
         coverage[223 - inset : 217 + inset, 313 - inset : 307 + inset] = 0
-        (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
+        (placement,) = frame_holes(Model(eye), image, Hole(coverage))  # type: ignore[arg-type]
         assert placement.mode == mode
         assert ("beside what the model knows" in placement.warning) == (mode == "box")
 
@@ -414,30 +414,30 @@ def test_whatever_frame_is_chosen_all_of_the_selection_is_filled(
 
 
 def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
-    picture = located(700, 600)
+    image = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
     eye.config = replace(SMALL, side_bias=1.25)
-    best = search.propose(eye, picture, Hole(coverage), Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+    best = search.propose(eye, image, Hole(coverage), Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
     assert best.frame.side == pytest.approx(eye.target.side / 1.25, rel=1e-3)
 
 
 def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
-    picture = located(700, 600)
+    image = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
     for doubted in range(3):
         eye.rounds = [0.01 if k == doubted else 0.9 for k in range(3)]
-        best = search.propose(eye, picture, Hole(coverage), Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
+        best = search.propose(eye, image, Hole(coverage), Box(290, 200, 40, 40))[0]  # type: ignore[arg-type]
         assert 0.3 < best.confidence < 0.5
 
 
 def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
     eye.confidence = 0.2
-    picture = located(700, 600)
+    image = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
-    (placement,) = frame_holes(Model(eye), picture, Hole(coverage))  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(eye), image, Hole(coverage))  # type: ignore[arg-type]
     assert placement.mode == "box"
     assert placement.frame == geometry.box_frame(Box(290, 200, 40, 40), 700, 600, 32)
     assert placement.confidence < 0.5
@@ -449,27 +449,27 @@ def test_a_damaged_framer_is_unsure(weight: float) -> None:
     framer = Framer(SMALL).eval()
     for parameter in framer.parameters():
         torch.nn.init.constant_(parameter, weight)
-    picture = DocumentPicture(np.full((60, 70, 3), 99, np.uint8))
+    image = DocumentImage(np.full((60, 70, 3), 99, np.uint8))
     coverage = np.zeros((60, 70), np.uint8)
     coverage[20:24, 29:33] = 255
-    (placement,) = frame_holes(Model(framer), picture, Hole(coverage))  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(framer), image, Hole(coverage))  # type: ignore[arg-type]
     assert placement.frame.side >= 8
 
 
 def test_without_a_framer_auto_is_box() -> None:
-    picture = DocumentPicture(np.zeros((60, 70, 3), np.uint8))
+    image = DocumentImage(np.zeros((60, 70, 3), np.uint8))
     coverage = np.zeros((60, 70), np.uint8)
     coverage[20:24, 29:33] = 255
-    (placement,) = frame_holes(Model(None), picture, Hole(coverage))  # type: ignore[arg-type]
+    (placement,) = frame_holes(Model(None), image, Hole(coverage))  # type: ignore[arg-type]
     assert placement.mode == "box"
     assert "cannot find frames" in placement.warning
 
 
 def test_the_first_views_reach_from_the_hole_to_the_whole_document() -> None:
-    crop = DocumentPicture(np.zeros((300, 400, 3), np.uint8), origin=(50, 60), size=(3000, 2000))
+    crop = DocumentImage(np.zeros((300, 400, 3), np.uint8), origin=(50, 60), size=(3000, 2000))
     hole = Box(200, 200, 60, 40)
     alone = search.first_views(hole, crop)
-    helped = search.first_views(hole, DocumentPicture.overview(crop.pixels, (3000, 2000)))
+    helped = search.first_views(hole, DocumentImage.overview(crop.pixels, (3000, 2000)))
     assert alone[0].side == helped[0].side == 75
     assert alone[-1].side == pytest.approx(440)
     assert helped[-1].side == pytest.approx(3300)
@@ -481,9 +481,9 @@ def test_a_coarse_view_agrees_with_the_careful_one() -> None:
     pixels = np.stack([x, y, 255 - x], axis=2).clip(0, 255).astype(np.uint8)
     coverage = np.zeros((300, 300), np.uint8)
     coverage[100:140, 120:180] = 9
-    picture, frame = DocumentPicture(pixels), Frame(150, 140, 160, 20)
-    shown, known = search.coarse_view(picture, Hole(coverage), frame, 32)
-    careful = extract_model_view(picture, Hole(coverage), frame, 32)
+    image, frame = DocumentImage(pixels), Frame(150, 140, 160, 20)
+    shown, known = search.coarse_view(image, Hole(coverage), frame, 32)
+    careful = extract_model_view(image, Hole(coverage), frame, 32)
     assert ((careful.hole == 0) == known).mean() > 0.97
     both = known & (careful.hole == 0)
     assert np.abs(shown[both] * 255 - careful.erased[both]).max() < 6
@@ -580,10 +580,10 @@ class Mirror:
         )
 
     @property
-    def document(self) -> DocumentPicture:
+    def document(self) -> DocumentImage:
         y, x = np.mgrid[:200, :200] / 25
         waves = np.stack([np.sin(x + y / 3), np.cos(y - x / 2), np.sin(x * 1.3)], axis=2)
-        return DocumentPicture((waves * 100 + 127).astype(np.uint8))
+        return DocumentImage((waves * 100 + 127).astype(np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -621,7 +621,7 @@ def test_other_groups_do_not_show_in_a_groups_view() -> None:
     both = coverage.copy()
     both[40:60, 160:180] = 255
     frame = Frame(110, 50, 160, 0)
-    placement = place(DocumentPicture(pixels), Hole(coverage), frame, 32, selection=Hole(both))
+    placement = place(DocumentImage(pixels), Hole(coverage), frame, 32, selection=Hole(both))
     assert placement.source.erased.max() == 0
     assert placement.source.hole[16, 26] == 255
     assert replace(placement, notices=()).box == Box(40, 40, 20, 20)

@@ -215,7 +215,7 @@ def broken(change: str) -> dict[str, torch.Tensor]:
         ("shape", "has the tensor synthesis.b16.conv1.weight of its generator in the shape"),
         ("nan", "has values in the tensor synthesis.b32.to_rgb.bias that are not finite"),
         ("integers", "has the tensor mapping.fc0.bias as torch.int64"),
-        ("gray", "makes pictures of 1 channels"),
+        ("gray", "makes images of 1 channels"),
         ("small", "holds no StyleGAN2 generator of 32 to 1024 px"),
         ("wide", "has a layer of width 9000"),
         ("empty", "has a layer of width 0"),

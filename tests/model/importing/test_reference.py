@@ -50,7 +50,7 @@ def test_nvidia_mapping_and_truncation(nvidia: Stored) -> None:
     assert nvidia.agrees(mapping(nvidia.input("z"), truncation_psi=0.7), "ws_psi07")
 
 
-def test_nvidia_pictures(nvidia: Stored) -> None:
+def test_nvidia_images(nvidia: Stored) -> None:
     synthesis = nvidia.checkpoint.generator.synthesis
     assert nvidia.agrees(synthesis(nvidia.input("ws"), noise_mode="const"), "img_const")
     assert nvidia.agrees(
@@ -73,7 +73,7 @@ def test_nvidia_discriminator(nvidia: Stored) -> None:
     assert nvidia.agrees(discriminator(nvidia.input("img_const")), "d_logits")
 
 
-def test_rosinality_mapping_and_pictures(rosinality: Stored) -> None:
+def test_rosinality_mapping_and_images(rosinality: Stored) -> None:
     generator = rosinality.checkpoint.generator
     ws = generator.mapping(rosinality.input("z"))
     assert rosinality.agrees(ws, "ws")

@@ -24,7 +24,7 @@ def graphed(recorder: FakeRecorder, arch: Arch = "hierarchical", largest: int = 
 
 
 def fill_all(inpainter: Inpainter) -> list[Any]:
-    """Two pictures, seeds alone and together, with and without truncation, several batches."""
+    """Two images, seeds alone and together, with and without truncation, several batches."""
     rng = np.random.default_rng(0)
     results: list[Any] = []
     encodings = []
@@ -52,7 +52,7 @@ def test_replays_give_what_the_operations_give(arch: Arch) -> None:
 
 
 @pytest.mark.parametrize("arch", ARCHS)
-def test_codes_of_several_pictures_go_together(arch: Arch) -> None:
+def test_codes_of_several_images_go_together(arch: Arch) -> None:
     recorder = FakeRecorder()
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (7, 32, 32, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""On a GPU: the same pictures as on the CPU, graphs like eager code, training steps.
+"""On a GPU: the same images as on the CPU, graphs like eager code, training steps.
 
 Skipped where there is none, unless `REQUIRE_GPU=1` (`make test-gpu`) says that there must be one.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.transfer import download, upload
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.inpainter import Inpainter
@@ -62,7 +62,7 @@ def test_fills_agree_with_the_cpu(arch: Arch, dtype: str, least_db: float) -> No
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_replayed_graphs_take_new_inputs(arch: Arch) -> None:
-    """Encodings, codes and pictures, in all batch sizes and in batches that are split."""
+    """Encodings, codes and images, in all batch sizes and in batches that are split."""
     info = tiny_inpainter(resolution=64, arch=arch).info
     replaying = Inpainter(tiny_model(resolution=64, arch=arch), info, "cuda", "fp32")
     eager = Inpainter(tiny_model(resolution=64, arch=arch), info, "cuda", "fp32")
@@ -76,8 +76,8 @@ def test_replayed_graphs_take_new_inputs(arch: Arch) -> None:
             torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
         codes = replaying.sample(encodings[0], seeds, 0.7)
         np.testing.assert_allclose(codes, eager.sample(encodings[0], seeds, 0.7), atol=1e-5)
-        pictures = replaying.render(encodings[0], codes)
-        np.testing.assert_allclose(pictures, eager.render(encodings[0], codes), atol=1e-5)
+        images = replaying.render(encodings[0], codes)
+        np.testing.assert_allclose(images, eager.render(encodings[0], codes), atol=1e-5)
     passes = replaying._passes
     assert isinstance(passes, GraphedPasses)
     assert len(passes._graphs) == len(["encode", "code", 1, 2, 8])
@@ -97,9 +97,9 @@ def test_work_that_cannot_be_recorded_runs_without_a_graph() -> None:
 
     class Reading(EagerPasses):
         def render(self, encoding: Encoding, ws: torch.Tensor) -> torch.Tensor:
-            pictures = super().render(encoding, ws)
-            assert pictures.sum().item() == pictures.sum().item()
-            return pictures
+            images = super().render(encoding, ws)
+            assert images.sum().item() == images.sum().item()
+            return images
 
     inpainter = tiny_inpainter(resolution=64, device="cuda")
     recorder = CudaRecorder(torch.device("cuda"))
@@ -107,13 +107,13 @@ def test_work_that_cannot_be_recorded_runs_without_a_graph() -> None:
     image, hole = np.zeros((64, 64, 3), np.uint8), np.full((64, 64), 255, np.uint8)
     for _ in range(2):
         encoding = inpainter.encode(image, hole)
-        pictures = inpainter.render(encoding, inpainter.sample(encoding, [1, 2, 3]))
-        assert pictures.shape == (3, 64, 64, 3)
-        assert np.isfinite(pictures).all()
+        images = inpainter.render(encoding, inpainter.sample(encoding, [1, 2, 3]))
+        assert images.shape == (3, 64, 64, 3)
+        assert np.isfinite(images).all()
     assert torch.cuda.current_stream() == torch.cuda.default_stream()
 
 
-def test_pictures_travel_unchanged() -> None:
+def test_images_travel_unchanged() -> None:
     rng, device = np.random.default_rng(0), torch.device("cuda")
     arrays = [rng.integers(0, 256, (k + 1, 33, 3), dtype=np.uint8) for k in range(20)]
     there = [upload(array, device) for array in arrays]  # all copies queued before any is read
@@ -149,13 +149,13 @@ def test_both_trainings_run(bf16: bool, tmp_path: Path) -> None:
     sizes, device = preset("tiny"), torch.device("cuda")
     G, D = Generator(sizes.generator), Discriminator(sizes.discriminator)
     pixels = torch.randint(0, 256, (16, 3, 32, 32), dtype=torch.uint8)
-    pictures = PictureSet(tuple(f"{i}" for i in range(16)), pixels)
+    images = ImageSet(tuple(f"{i}" for i in range(16)), pixels)
     options = GeneratorTraining(total_kimg=0.064, tick_kimg=0.016, bf16=bf16, augment_p=0.5)
     options = replace(options, ada_target=0.0, pl_weight=0.0 if bf16 else 2.0)
-    train_generator(options, G, D, pictures, RunFolder(tmp_path / "g"), device=device)
+    train_generator(options, G, D, images, RunFolder(tmp_path / "g"), device=device)
     fill = InpainterTraining(total_kimg=0.064, tick_kimg=0.016, bf16=bf16, real_fraction=0.5)
     fill = replace(fill, d_warmup_kimg=0.016, ramp_kimg=0.016)
     perceptual = PerceptualLoss(discriminator_features(D.to(device)))
     folder = RunFolder(tmp_path / "i")
-    train_inpainter(fill, tiny_model(), D, perceptual, folder, pictures=pictures, device=device)
+    train_inpainter(fill, tiny_model(), D, perceptual, folder, images=images, device=device)
     assert (folder.bundle_path / "model.yaml").exists()

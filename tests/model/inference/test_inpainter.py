@@ -29,7 +29,7 @@ from inpaint_model.networks.presets import inpainting_config, preset
 SIZES = (32, 128, 256, 512, pytest.param(1024, marks=pytest.mark.slow))
 
 
-def picture(R: int, seed: int = 0) -> ImageU8:
+def random_image(R: int, seed: int = 0) -> ImageU8:
     return np.random.default_rng(seed).integers(0, 256, (R, R, 3), dtype=np.uint8)
 
 
@@ -53,7 +53,7 @@ def test_every_arch_and_size_as_a_bundle(arch: Arch, R: int, tmp_path: Path) -> 
     inpainter = load_bundle(saved.folder, dtype="fp32")
     assert inpainter.config.arch == arch
     assert inpainter.resolution == R
-    image, hole = picture(R), some_hole(R)
+    image, hole = random_image(R), some_hole(R)
     together = inpainter.fill(image, hole, [7, 0, 4_294_967_295])
     for result in together:
         assert result.output.shape == (R, R, 3)
@@ -68,7 +68,7 @@ def test_every_arch_and_size_as_a_bundle(arch: Arch, R: int, tmp_path: Path) -> 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_a_batch_renders_like_single_candidates(dtype: str) -> None:
     inpainter = tiny_inpainter(resolution=64, dtype=dtype)
-    encoding = inpainter.encode(picture(64), some_hole(64))
+    encoding = inpainter.encode(random_image(64), some_hole(64))
     codes = inpainter.sample(encoding, [1, 2, 3, 4])
     batch = inpainter.render(encoding, codes)
     single = np.concatenate([inpainter.render(encoding, code[None]) for code in codes])
@@ -77,10 +77,10 @@ def test_a_batch_renders_like_single_candidates(dtype: str) -> None:
 
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-def test_codes_of_several_pictures_render_like_each_alone(dtype: str, arch: Arch) -> None:
+def test_codes_of_several_images_render_like_each_alone(dtype: str, arch: Arch) -> None:
     inpainter = tiny_inpainter(resolution=64, dtype=dtype, arch=arch)
     holes = [some_hole(64), np.full((64, 64), 255, np.uint8), np.zeros((64, 64), np.uint8)]
-    encodings = [inpainter.encode(picture(64), hole) for hole in holes]
+    encodings = [inpainter.encode(random_image(64), hole) for hole in holes]
     codes = np.concatenate([inpainter.sample(e, [k]) for k, e in enumerate(encodings)])
     together = inpainter.render_each(encodings, codes)
     pairs = zip(encodings, codes, strict=True)
@@ -91,7 +91,7 @@ def test_codes_of_several_pictures_render_like_each_alone(dtype: str, arch: Arch
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_reduced_precision_is_close_to_fp32(dtype: str) -> None:
     """At least 45 dB, also where weights are so large that fp16 would overflow as they stand."""
-    image, hole = picture(64), some_hole(64)
+    image, hole = random_image(64), some_hole(64)
     outputs = []
     for precision in ("fp32", dtype):
         model = tiny_model(resolution=64)
@@ -147,7 +147,7 @@ def test_known_pixels_are_exact_for_any_hole(tiny: Inpainter, data: st.DataObjec
 
 
 def test_no_truncation_no_variety(tiny: Inpainter) -> None:
-    encoding = tiny.encode(picture(32), some_hole(32))
+    encoding = tiny.encode(random_image(32), some_hole(32))
     codes = tiny.sample(encoding, [0, 1], truncation_psi=0.0)
     np.testing.assert_array_equal(codes[0], codes[1])
     codes = tiny.sample(encoding, [0, 1], truncation_psi=1.0)
@@ -155,7 +155,7 @@ def test_no_truncation_no_variety(tiny: Inpainter) -> None:
 
 
 def test_edits_add_to_the_codes(tiny: Inpainter) -> None:
-    encoding = tiny.encode(picture(32), some_hole(32))
+    encoding = tiny.encode(random_image(32), some_hole(32))
     codes = tiny.sample(encoding, [0])
     edited = tiny.edit(codes, {"brighter": 2.0, "warmer": -1.0})
     assert not np.array_equal(codes, edited)
@@ -165,26 +165,26 @@ def test_edits_add_to_the_codes(tiny: Inpainter) -> None:
         tiny.edit(codes, {"blonde": 1.0})
 
 
-def test_the_styles_of_a_whole_picture_are_its_own(tiny: Inpainter) -> None:
+def test_the_styles_of_a_whole_image_are_its_own(tiny: Inpainter) -> None:
     R = tiny.resolution
-    one, other = tiny.invert(picture(R, 0)), tiny.invert(picture(R, 1))
+    one, other = tiny.invert(random_image(R, 0)), tiny.invert(random_image(R, 1))
     assert one.shape == (tiny.num_ws, tiny.w_dim)
-    np.testing.assert_array_equal(one, tiny.invert(picture(R, 0)))  # nothing is drawn
+    np.testing.assert_array_equal(one, tiny.invert(random_image(R, 0)))  # nothing is drawn
     assert not np.array_equal(one, other)
     hole = np.zeros((R, R), np.uint8)
-    np.testing.assert_array_equal(one, tiny.invert(picture(R, 0), hole))
+    np.testing.assert_array_equal(one, tiny.invert(random_image(R, 0), hole))
     hole[: R // 2] = 255
-    erased = np.where(hole[..., None], picture(R, 1), picture(R, 0))
-    half = tiny.invert(picture(R, 0), hole)
+    erased = np.where(hole[..., None], random_image(R, 1), random_image(R, 0))
+    half = tiny.invert(random_image(R, 0), hole)
     np.testing.assert_array_equal(half, tiny.invert(erased, hole))  # what is hidden has no say
     assert not np.array_equal(half, one)
 
 
-def test_wrong_pictures_are_explained(tiny: Inpainter) -> None:
+def test_wrong_images_are_explained(tiny: Inpainter) -> None:
     with pytest.raises(ValueError, match=r"takes uint8 \(32, 32, 3\)"):
-        tiny.encode(picture(64), some_hole(64))
+        tiny.encode(random_image(64), some_hole(64))
     with pytest.raises(ValueError, match=r"the hole is \(64, 64\)"):
-        tiny.encode(picture(32), some_hole(64))
+        tiny.encode(random_image(32), some_hole(64))
 
 
 class TestBundle:

@@ -52,6 +52,6 @@ def test_weights_are_those_of_the_frozen_model() -> None:
 
 def test_larger_batches_need_more() -> None:
     need = footprint(inpainting_config(preset("compact-256")), "bf16")
-    assert need.working(1) == need.encoding, "encoding one picture takes more than rendering it"
+    assert need.working(1) == need.encoding, "encoding one image takes more than rendering it"
     assert need.working(8) == 8 * need.rendering
     assert need.working(8) < need.graphs(8) < 2 * need.working(8)

@@ -155,7 +155,7 @@ def test_untrained_codes_are_plausible() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", ARCHS)
 def test_where_nothing_is_known_the_sampled_code_is_the_answer(arch: Arch) -> None:
-    """And one known pixel is mixed with it. In a batch, each picture for itself."""
+    """And one known pixel is mixed with it. In a batch, each image for itself."""
     model = tiny_model(arch=arch)
     hole = torch.ones(2, 1, 32, 32)
     hole[1, :, 5, 5] = 0
@@ -195,9 +195,9 @@ def test_erased_pixels_are_never_seen() -> None:
     model = tiny_model()
     hole = torch.zeros(1, 1, 32, 32)
     hole[..., 5:20, 8:30] = 1
-    picture = rand(1, 3, 32, 32)
-    changed = torch.where(hole > 0, rand(1, 3, 32, 32, seed=1), picture)
-    first, second = model.encode(picture, hole), model.encode(changed, hole)
+    image = rand(1, 3, 32, 32)
+    changed = torch.where(hole > 0, rand(1, 3, 32, 32, seed=1), image)
+    first, second = model.encode(image, hole), model.encode(changed, hole)
     for a, b in zip(first, second, strict=True):
         assert torch.equal(a, b)
 

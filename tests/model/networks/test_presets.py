@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inpaint_model.data.picture_files import open_pictures
+from inpaint_model.data.image_files import open_images
 from inpaint_model.data.sampler import weights_from_patterns
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -50,10 +50,10 @@ def test_portrait_256_fills_while_it_grows(factor: int, skip_resolution: int) ->
     with torch.inference_mode():
         encoding = model.encode(image, hole)
         ws_out = model.mix(encoding, model.generator.mapping(z))
-        picture = model.render(encoding, ws_out)
+        image = model.render(encoding, ws_out)
     assert ws_out.shape == (2, generator.num_ws, 192)
-    assert picture.shape == (2, 3, R, R)
-    assert picture.isfinite().all()
+    assert image.shape == (2, 3, R, R)
+    assert image.isfinite().all()
 
 
 @pytest.mark.shared(TRAINED)
@@ -64,7 +64,7 @@ def test_the_trained_portrait_generator_is_the_preset_s_at_128_px() -> None:
     assert torch.equal(generator.mapping.w_avg, state["Ge"]["mapping.w_avg"])
 
 
-PREFIXES = {  # pictures in train/ and the weight of each, as the sets' page counts and weighs them
+PREFIXES = {  # images in train/ and the weight of each, as the sets' page counts and weighs them
     "fk": (187, 3.0), "if": (77, 3.0), "pf": (127, 2.0), "pf9": (34, 2.0), "fo": (15, 2.0),
     "fo9": (34, 2.0), "dc": (26, 2.0), "dc9": (47, 2.0), "op": (43, 2.0), "em": (28, 2.0),
     "h116": (53, 1.0), "h117": (106, 1.0), "s116": (8, 1.0), "s117": (51, 1.0),
@@ -91,12 +91,12 @@ def test_the_portrait_s_weights_are_those_of_its_sources() -> None:
     ids=["two-packs", "one-zip"],
 )
 def test_the_portrait_s_weights_hit_the_sources_they_mean(files: tuple[str, ...]) -> None:
-    with open_pictures(
+    with open_images(
         [f"{SHARED / file}:train" for file in files], FACES / "replacements256.zip"
-    ) as pictures:
-        names = pictures.names()
+    ) as images:
+        names = images.names()
         assert len(names) == 4059
-        assert len(pictures.replaced) == 91
+        assert len(images.replaced) == 91
     table = weights_from_patterns(ROOT / "scripts" / "portrait-weights.csv", names)
     weights = dict(zip(names, table.tolist(), strict=True))
     assert weights.pop("train/vv_015617.webp") == 0  # also val/vv_095617.webp
@@ -113,14 +113,14 @@ def test_the_portrait_s_weights_hit_the_sources_they_mean(files: tuple[str, ...]
 @pytest.mark.slow
 @pytest.mark.shared("faces")
 def test_what_judges_never_trains() -> None:
-    """No picture of val/ is also one of train/, byte for byte, that is ever drawn."""
+    """No image of val/ is also one of train/, byte for byte, that is ever drawn."""
     packs = [FACES / "portraits256.zip", FACES / "portraits256-b.zip"]
-    with open_pictures([f"{pack}:val" for pack in packs]) as pictures:
-        judging = {hashlib.sha256(pictures.read(name)).digest() for name in pictures.names()}
+    with open_images([f"{pack}:val" for pack in packs]) as images:
+        judging = {hashlib.sha256(images.read(name)).digest() for name in images.names()}
     assert len(judging) == 356
-    with open_pictures([f"{pack}:train" for pack in packs]) as pictures:
-        names = pictures.names()
+    with open_images([f"{pack}:train" for pack in packs]) as images:
+        names = images.names()
         weights = weights_from_patterns(ROOT / "scripts" / "portrait-weights.csv", names)
         for name, weight in zip(names, weights, strict=True):
             drawn = weight > 0
-            assert not (drawn and hashlib.sha256(pictures.read(name)).digest() in judging), name
+            assert not (drawn and hashlib.sha256(images.read(name)).digest() in judging), name

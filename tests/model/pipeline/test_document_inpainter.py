@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model import DocumentInpainter, Inpainter, UnknownDirectionError
 from inpaint_model.document.blending import RAW
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame
 from inpaint_model.document.placement import place
 from inpaint_model.inference.tiny import tiny_inpainter
@@ -62,26 +62,26 @@ def first(document: DocumentInpainter, session: FillSession, **how: Any) -> Docu
     dtype=st.sampled_from(DTYPES),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_the_picture_keeps_its_size_and_type_and_all_outside_the_mask(
+def test_the_image_keeps_its_size_and_type_and_all_outside_the_mask(
     width: int, height: int, channels: int, dtype: np.dtype[Any], seed: int
 ) -> None:
     document = DocumentInpainter(tiny_inpainter())
-    picture, mask = noise(width, height, channels, dtype), square(width, height)
-    before = picture.copy()
-    (fill,) = document.fill(document.open(picture, mask), [seed])
+    image, mask = noise(width, height, channels, dtype), square(width, height)
+    before = image.copy()
+    (fill,) = document.fill(document.open(image, mask), [seed])
     assert (fill.composite.shape, fill.composite.dtype) == (before.shape, before.dtype)
     outside = mask == 0
     assert fill.composite[outside].tobytes() == before[outside].tobytes()
-    assert picture.tobytes() == before.tobytes()
+    assert image.tobytes() == before.tobytes()
     assert (fill.composite[~outside] != before[~outside]).any()
     assert fill.candidate.seed == seed
 
 
 def test_a_mask_of_bools_is_one_of_255(document: DocumentInpainter) -> None:
-    picture, mask = noise(60, 50), square(60, 50)
+    image, mask = noise(60, 50), square(60, 50)
     hard = np.where(mask > 0, np.uint8(255), np.uint8(0))
     by_bools, by_numbers = (
-        first(document, document.open(picture, given)).composite for given in (mask > 0, hard)
+        first(document, document.open(image, given)).composite for given in (mask > 0, hard)
     )
     assert by_bools.tobytes() == by_numbers.tobytes()
 
@@ -114,18 +114,18 @@ def test_an_edit_back_to_nothing_is_the_candidate(document: DocumentInpainter) -
 
 
 def test_a_recipe_makes_its_candidate_again(document: DocumentInpainter) -> None:
-    picture, mask = noise(70, 60, 4, np.uint16), square(70, 60)
-    session = document.open(picture, mask, frame=Frame(35.0, 30.0, 50.0, 8.0))
+    image, mask = noise(70, 60, 4, np.uint16), square(70, 60)
+    session = document.open(image, mask, frame=Frame(35.0, 30.0, 50.0, 8.0))
     fill = first(document, session, edits={"brighter": 1.5})
     elsewhere = DocumentInpainter(tiny_inpainter())
-    reopened = elsewhere.reopen(fill.recipe, session.attachment(), picture, mask)
+    reopened = elsewhere.reopen(fill.recipe, session.attachment(), image, mask)
     candidate = reopened.candidates[0]
     again = elsewhere.edit(reopened, candidate, candidate.edits)
     np.testing.assert_array_equal(again.composite, fill.composite)
     assert again.recipe == fill.recipe
 
 
-def test_a_recipe_without_its_picture_fills_what_the_encoder_saw(
+def test_a_recipe_without_its_image_fills_what_the_encoder_saw(
     document: DocumentInpainter,
 ) -> None:
     session = document.open(noise(70, 60), square(70, 60))
@@ -139,15 +139,15 @@ def test_a_recipe_without_its_picture_fills_what_the_encoder_saw(
 
 
 def test_recipes_that_do_not_belong(document: DocumentInpainter, inpainter: Inpainter) -> None:
-    picture, mask = noise(70, 60), square(70, 60)
-    session = document.open(picture, mask)
+    image, mask = noise(70, 60), square(70, 60)
+    session = document.open(image, mask)
     recipe = first(document, session).recipe
     with pytest.raises(RecipeError, match=r"^the recipe is not JSON"):
         document.reopen("{", session.attachment())
     with pytest.raises(AttachmentError, match=r"^the recipe's attachment is not a readable PNG"):
-        document.reopen(recipe, b"no picture")
+        document.reopen(recipe, b"no image")
     other = DocumentInpainter(tiny_inpainter(seed=1))
-    theirs = read_recipe(first(other, other.open(picture, mask)).recipe)
+    theirs = read_recipe(first(other, other.open(image, mask)).recipe)
     with pytest.raises(OtherModelError, match="only candidates of one model can be mixed"):
         document.edit(session, session.candidates[0], {}, mixing=Mixing(theirs, ("colors",)))
     with pytest.raises(OtherModelError, match=r"^the recipe was made with the model 'tiny', not"):
@@ -156,8 +156,8 @@ def test_recipes_that_do_not_belong(document: DocumentInpainter, inpainter: Inpa
     content["groups"][0]["ws_out"] = ""
     with pytest.raises(RecipeError, match="has 0 numbers in ws_out"):
         document.reopen(json.dumps(content), session.attachment())
-    with pytest.raises(ValueError, match="both picture and mask"):
-        document.reopen(recipe, session.attachment(), picture)
+    with pytest.raises(ValueError, match="both image and mask"):
+        document.reopen(recipe, session.attachment(), image)
 
 
 def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainter) -> None:
@@ -176,56 +176,56 @@ def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainte
     np.testing.assert_array_equal(half.candidate.codes[0][:7], one.candidate.codes[0][:7])
     assert half.candidate.mixing is not None
     assert half.candidate.mixing.amount == 0.5
-    photograph = DocumentPicture(noise(60, 50, 3))
+    photograph = DocumentImage(noise(60, 50, 3))
     taken = document.edit(session, one.candidate, {}, mixing=Mixing(photograph, ("colors",)))
     assert taken.composite.tobytes() != one.composite.tobytes()
-    beside = DocumentPicture(noise(20, 20, 3), origin=(900, 900))
-    with pytest.raises(ValueError, match=r"^the picture to mix shows nothing"):
+    beside = DocumentImage(noise(20, 20, 3), origin=(900, 900))
+    with pytest.raises(ValueError, match=r"^the image to mix shows nothing"):
         document.edit(session, one.candidate, {}, mixing=Mixing(beside, ("colors",)))
 
 
 def test_holes_far_apart_are_filled_each_through_its_own_frame(
     document: DocumentInpainter,
 ) -> None:
-    picture, mask = noise(400, 120), np.zeros((120, 400), np.uint8)
+    image, mask = noise(400, 120), np.zeros((120, 400), np.uint8)
     mask[40:60, 20:50] = mask[60:90, 340:380] = 255
-    session = document.open(picture, mask, frame="box", blending=RAW)
+    session = document.open(image, mask, frame="box", blending=RAW)
     assert len(session.placements) == 2
     fill = first(document, session)
-    assert (fill.composite[mask == 0] == picture[mask == 0]).all()
+    assert (fill.composite[mask == 0] == image[mask == 0]).all()
     for part in (np.s_[40:60, 20:50], np.s_[60:90, 340:380]):
-        assert (fill.composite[part] != picture[part]).mean() > 0.5
-    reopened = document.reopen(fill.recipe, session.attachment(), picture, mask)
+        assert (fill.composite[part] != image[part]).mean() > 0.5
+    reopened = document.reopen(fill.recipe, session.attachment(), image, mask)
     again = document.edit(reopened, reopened.candidates[0], {})
     np.testing.assert_array_equal(again.composite, fill.composite)
     mask[:, 200:] = 0
     with pytest.raises(ValueError, match="into the 2 regions"):
-        document.reopen(fill.recipe, session.attachment(), picture, mask)
+        document.reopen(fill.recipe, session.attachment(), image, mask)
 
 
 def test_what_lies_beyond_the_frame_is_filled_by_the_recipe_too(
     document: DocumentInpainter,
 ) -> None:
-    picture, mask = noise(90, 60), square(90, 60)
-    session = document.open(picture, mask, frame=Frame(30, 30, 30))  # the hole ends at 67
-    placement = place(session.picture, session.hole, Frame(30, 30, 30), 32, whole=True)
-    other = FillSession(session.model, session.picture, session.hole, [placement], session.blending)
+    image, mask = noise(90, 60), square(90, 60)
+    session = document.open(image, mask, frame=Frame(30, 30, 30))  # the hole ends at 67
+    placement = place(session.image, session.hole, Frame(30, 30, 30), 32, whole=True)
+    other = FillSession(session.model, session.image, session.hole, [placement], session.blending)
     cut, whole = first(document, session), first(document, other)
     assert whole.patches[0].box.right == 67
     assert cut.patches[0].box.right == 45
     for fill in (cut, whole):
-        reopened = document.reopen(fill.recipe, session.attachment(), picture, mask)
+        reopened = document.reopen(fill.recipe, session.attachment(), image, mask)
         again = document.edit(reopened, reopened.candidates[0], {})
         np.testing.assert_array_equal(again.composite, fill.composite)
 
 
 def test_a_crop_is_filled_as_the_document_is(document: DocumentInpainter) -> None:
-    picture, mask = noise(120, 100), np.zeros((100, 120), np.uint8)
+    image, mask = noise(120, 100), np.zeros((100, 120), np.uint8)
     mask[40:60, 50:70] = 255
     frame = Frame(60, 50, 48)
-    whole = first(document, document.open(picture, mask, frame=frame))
-    crop = DocumentPicture(
-        np.ascontiguousarray(picture[10:90, 20:100]), origin=(20, 10), size=(120, 100)
+    whole = first(document, document.open(image, mask, frame=frame))
+    crop = DocumentImage(
+        np.ascontiguousarray(image[10:90, 20:100]), origin=(20, 10), size=(120, 100)
     )
     part = np.ascontiguousarray(mask[10:90, 20:100])
     cropped = first(document, document.open(crop, part, frame=frame))
@@ -242,9 +242,9 @@ def test_the_model_may_leave_between_any_two_steps() -> None:
         return loads[-1]
 
     steady, shifting = DocumentInpainter(tiny_inpainter()), DocumentInpainter(load)
-    picture, mask = noise(60, 50), square(60, 50)
-    expected = [f.composite for f in steady.fill(steady.open(picture, mask), [1, 2])]
-    sessions = [shifting.open(picture, mask) for _ in range(2)]
+    image, mask = noise(60, 50), square(60, 50)
+    expected = [f.composite for f in steady.fill(steady.open(image, mask), [1, 2])]
+    sessions = [shifting.open(image, mask) for _ in range(2)]
     streams = [shifting.fill(session, [1, 2]) for session in sessions]
     for k, fills in enumerate(zip(*streams, strict=True)):
         for fill in fills:
@@ -254,7 +254,7 @@ def test_the_model_may_leave_between_any_two_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "mask", "words"),
+    ("image", "mask", "words"),
     [
         (noise(9, 9)[..., :2], square(9, 9), "1, 3 or 4 channels"),
         (noise(9, 9)[..., 0], square(9, 9), "1, 3 or 4 channels"),
@@ -266,7 +266,7 @@ def test_the_model_may_leave_between_any_two_steps() -> None:
     ],
 )
 def test_what_cannot_be_filled_is_named(
-    document: DocumentInpainter, picture: np.ndarray, mask: np.ndarray, words: str
+    document: DocumentInpainter, image: np.ndarray, mask: np.ndarray, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        document.open(picture, mask)
+        document.open(image, mask)

@@ -37,11 +37,11 @@ def check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_picture_larger_than_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = Image.open(ROOT / "examples" / "portrait.png").convert("RGB")
+def test_an_image_larger_than_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.open(ROOT / "examples" / "portrait.png").convert("RGB")
     mask = Image.open(ROOT / "examples" / "portrait-mask.png")
-    size = (picture.width * 3 // 2, picture.height * 3 // 2)
-    picture.resize(size).save(tmp_path / "photo.jpg")
+    size = (image.width * 3 // 2, image.height * 3 // 2)
+    image.resize(size).save(tmp_path / "photo.jpg")
     mask.resize(size).save(tmp_path / "mask.png")
     check(tmp_path, monkeypatch)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from inpaint_model import DocumentInpainter
 from inpaint_model.document.blending import BlendSettings
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame, Mode
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.placement import Placement, place
@@ -51,12 +51,12 @@ def spot() -> np.ndarray:
 def test_a_spot_on_a_wall_is_gone_and_nothing_else_changes(
     document: DocumentInpainter, channels: int, dtype: Any
 ) -> None:
-    picture, mask = wall(channels, dtype), spot()
-    session = document.open(picture, mask)
+    image, mask = wall(channels, dtype), spot()
+    session = document.open(image, mask)
     fill = DocumentInpainter(unloaded).smooth(session)
     result = fill.composite
     assert result.dtype == dtype
-    assert result[mask == 0].tobytes() == picture[mask == 0].tobytes()
+    assert result[mask == 0].tobytes() == image[mask == 0].tobytes()
     white = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
     inside = result[35:45, 45:55, : min(channels, 3)].astype(float) / white
     assert inside.mean() == pytest.approx(0.6, abs=0.02)
@@ -65,8 +65,8 @@ def test_a_spot_on_a_wall_is_gone_and_nothing_else_changes(
 
 
 def test_its_recipe_makes_it_again(document: DocumentInpainter) -> None:
-    picture, mask = wall(), spot()
-    session = document.open(picture, mask)
+    image, mask = wall(), spot()
+    session = document.open(image, mask)
     next(document.fill(session, [7]))
     fill = document.smooth(session)
     assert set(session.candidates) == {0, 1}
@@ -74,7 +74,7 @@ def test_its_recipe_makes_it_again(document: DocumentInpainter) -> None:
     assert (recipe.method, recipe.seed, recipe.edits) == ("smooth", 0, {})
     assert json.loads(fill.recipe)["format"] == 2, "older readers must refuse it"
     elsewhere = DocumentInpainter(tiny_inpainter())
-    reopened = elsewhere.reopen(fill.recipe, session.attachment(), picture, mask)
+    reopened = elsewhere.reopen(fill.recipe, session.attachment(), image, mask)
     again = elsewhere.edit(reopened, reopened.candidates[0], {})
     np.testing.assert_array_equal(again.composite, fill.composite)
     assert again.recipe == fill.recipe
@@ -121,8 +121,8 @@ def placed(side: float, mode: Mode) -> Placement:
     """A hole of 10 px in a frame."""
     coverage = np.zeros((200, 200), np.uint8)
     coverage[95:105, 95:105] = 255
-    picture = DocumentPicture(np.zeros((200, 200, 3), np.uint8))
-    return place(picture, Hole(coverage), Frame(100, 100, side), 32, mode=mode)
+    image = DocumentImage(np.zeros((200, 200, 3), np.uint8))
+    return place(image, Hole(coverage), Frame(100, 100, side), 32, mode=mode)
 
 
 def test_it_is_worth_while_where_the_model_is_out_of_its_depth() -> None:
@@ -136,7 +136,7 @@ def test_it_is_worth_while_where_the_model_is_out_of_its_depth() -> None:
 
 
 def scratched() -> np.ndarray:
-    """A hole, and dust and a hairline over the whole of a picture [300, 400]."""
+    """A hole, and dust and a hairline over the whole of an image [300, 400]."""
     rng = np.random.default_rng(4)
     mask = np.zeros((300, 400), np.uint8)
     for x, y in rng.integers([0, 0], [398, 298], (150, 2)):
@@ -147,26 +147,26 @@ def scratched() -> np.ndarray:
 
 
 @pytest.mark.parametrize("frame", ["auto", "box"])
-def test_a_recipe_of_a_scratched_picture_makes_it_again(
+def test_a_recipe_of_a_scratched_image_makes_it_again(
     document: DocumentInpainter, frame: Any
 ) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
     mask = scratched()
-    session = document.open(picture, mask, frame=frame)
+    session = document.open(image, mask, frame=frame)
     assert 1 < len(session.placements) <= 3
     fill = next(document.fill(session, [7]))
-    assert (fill.composite[mask == 0] == picture[mask == 0]).all()
-    reopened = document.reopen(fill.recipe, session.attachment(), picture, mask)
+    assert (fill.composite[mask == 0] == image[mask == 0]).all()
+    reopened = document.reopen(fill.recipe, session.attachment(), image, mask)
     again = document.edit(reopened, reopened.candidates[0], {})
     np.testing.assert_array_equal(again.composite, fill.composite)
 
 
 @pytest.mark.parametrize(("share", "offered"), [(0.03, True), (0.1, False)])
 def test_a_line_is_offered_a_smooth_fill_however_long_it_is(share: float, offered: bool) -> None:
-    picture = np.zeros((300, 400, 3), np.uint8)
+    image = np.zeros((300, 400, 3), np.uint8)
     coverage = np.zeros((300, 400), np.uint8)
     width = round(share * 200)
     coverage[150 : 150 + width, 110:290] = 255
     hole = Hole(coverage)
-    placed = place(DocumentPicture(picture), hole, Frame(200, 150, 200), 32, mode="auto")
+    placed = place(DocumentImage(image), hole, Frame(200, 150, 200), 32, mode="auto")
     assert is_worth_smoothing([placed]) == offered

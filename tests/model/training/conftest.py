@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from short_trainings import pictures
+from short_trainings import images
 from tiny_feature_networks import tiny_feature_network
 
 
@@ -21,6 +21,6 @@ def data(tmp_path: Path) -> Path:
 
     folder = tmp_path / "data"
     folder.mkdir()
-    for name, image in zip(pictures().names, pictures().pixels, strict=True):
+    for name, image in zip(images().names, images().pixels, strict=True):
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / name)
     return folder

@@ -83,8 +83,8 @@ class TestProjectedAdversary:
         now_buffers = adversary.network.projections.state_dict()
         assert all(torch.equal(x, now_buffers[name]) for name, x in buffers.items())
 
-    def test_heads_learn_from_pictures_without_a_graph(self, network: Path) -> None:
-        """While the generator waits its pictures carry none; the step is the same."""
+    def test_heads_learn_from_images_without_a_graph(self, network: Path) -> None:
+        """While the generator waits its images carry none; the step is the same."""
         fake, real, states = rand(4, 3, 32, 32), rand(4, 3, 32, 32, seed=1), []
         for fakes in (fake, fake.clone().requires_grad_(True)):
             adversary = self.adversary(network)

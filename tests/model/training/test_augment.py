@@ -40,12 +40,12 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pictures(count: int, size: int = 32) -> Tensor:
+def random_images(count: int, size: int = 32) -> Tensor:
     return torch.rand(count, 3, size, size, generator=generator(99)) * 2 - 1
 
 
-def smooth_pictures(count: int, size: int = 32) -> Tensor:
-    rough = pictures(count, size).numpy()
+def smooth_images(count: int, size: int = 32) -> Tensor:
+    rough = random_images(count, size).numpy()
     return torch.from_numpy(ndimage.gaussian_filter(rough, (0, 0, 2, 2)) * 4)
 
 
@@ -53,22 +53,22 @@ def smooth_pictures(count: int, size: int = 32) -> Tensor:
 
 
 def test_strength_0_is_the_identity_bit_for_bit() -> None:
-    images = pictures(4)
+    images = random_images(4)
     pipe = AugmentPipe(0.0, filtering=True, corruption=True)
     assert torch.equal(pipe(images, generator()), images)
 
 
-def test_pictures_that_nothing_happens_to_keep_their_bits() -> None:
-    p, images = 0.1, pictures(3000, 8)
+def test_images_that_nothing_happens_to_keep_their_bits() -> None:
+    p, images = 0.1, random_images(3000, 8)
     changed = (AugmentPipe(p)(images, generator()) != images).flatten(1).any(dim=1)
-    # Eight changes always show. A flip (of the picture, of its luma) does nothing in half of its
+    # Eight changes always show. A flip (of the image, of its luma) does nothing in half of its
     # draws, a quarter turn in one of four; a shift by at most a pixel rounds to none in a quarter.
     untouched = (1 - p) ** 8 * (1 - p / 2) ** 2 * (1 - 3 / 4 * p) ** 2
     assert 1 - changed.float().mean().item() == pytest.approx(untouched, abs=0.025)
 
 
 def test_the_same_generator_gives_the_same_result_and_the_global_state_is_left_alone() -> None:
-    images = pictures(4)
+    images = random_images(4)
     before = torch.get_rng_state()
     first = FULL(images, generator(1))
     assert torch.equal(first, FULL(images, generator(1)))
@@ -78,20 +78,20 @@ def test_the_same_generator_gives_the_same_result_and_the_global_state_is_left_a
 
 @pytest.mark.slow
 def test_gradients_are_those_of_finite_differences() -> None:
-    images = pictures(2, 8).double().requires_grad_()
+    images = random_images(2, 8).double().requires_grad_()
 
     def double_pipe(x: Tensor) -> Tensor:
         moved = blitted(x, torch.tensor([1, 0]), torch.tensor([3, 1]), torch.tensor([[1, 0]] * 2))
         return cut_out(moved * 2, RandomBatch(1.0, 2, generator(4)))
 
     assert torch.autograd.gradcheck(double_pipe, images)
-    single = pictures(2, 16).requires_grad_()
+    single = random_images(2, 16).requires_grad_()
     weight = torch.randn(single.shape, generator=generator(5))
 
     def score(x: Tensor) -> Tensor:
         return (FULL(x, generator(3)) * weight).sum()
 
-    # The pipeline is affine in the picture (its noise is fixed), so differences are exact.
+    # The pipeline is affine in the image (its noise is fixed), so differences are exact.
     (gradient,) = torch.autograd.grad(score(single), single)
     step = torch.randn(single.shape, generator=generator(6))
     difference = (score(single + step) - score(single - step)) / 2
@@ -99,7 +99,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
 
 def test_second_derivatives_exist_for_r1() -> None:
-    images = pictures(2, 16).requires_grad_()
+    images = random_images(2, 16).requires_grad_()
     out = FULL(images, generator()).square().sum()
     (gradient,) = torch.autograd.grad(out, images, create_graph=True)
     gradient.square().sum().backward()
@@ -126,7 +126,7 @@ def blitted_slowly(image: NDArray[np.float32], flip: int, turn: int, dx: int, dy
 
 
 def test_blits_are_mirror_quarter_turns_and_shift() -> None:
-    images = pictures(16, 12)
+    images = random_images(16, 12)
     flip, turn = torch.arange(16) % 2, torch.arange(16) // 2 % 4
     shift = torch.randint(-5, 6, (2, 16), generator=generator())
     moved = blitted(images, flip, turn, shift)
@@ -151,7 +151,7 @@ def test_blits_are_drawn_as_in_the_paper() -> None:
 
 
 def kernel(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The low-pass at distances in samples of the doubled picture."""
+    """The low-pass at distances in samples of the doubled image."""
     window = np.i0(4 * np.sqrt(np.clip(1 - (distance / 6) ** 2, 0, None)))
     return np.where(np.abs(distance) < 6, np.sinc(distance / 2) * window, 0)
 
@@ -216,7 +216,7 @@ def test_sampling_and_its_two_derivatives_agree_with_gathering_and_weighting() -
 
 
 def test_warping_agrees_with_filtering_and_sampling_step_by_step() -> None:
-    images = pictures(6, 16)
+    images = random_images(6, 16)
     matrix, _ = random_affine(RandomBatch(1.0, 6, generator(3)))
     moved = resampled(images, matrix)
     for n in range(6):
@@ -225,8 +225,8 @@ def test_warping_agrees_with_filtering_and_sampling_step_by_step() -> None:
             assert (moved[n, channel] - slow).abs().max() < 2e-3
 
 
-def test_warps_without_effect_and_quarter_turns_keep_smooth_pictures() -> None:
-    images = smooth_pictures(1)
+def test_warps_without_effect_and_quarter_turns_keep_smooth_images() -> None:
+    images = smooth_images(1)
     identity = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]])
     assert (resampled(images, identity) - images).abs().max() < 0.02
     quarter = torch.tensor([[[0.0, -1, 0], [1, 0, 0]]])  # x to y: clockwise, y points down
@@ -234,8 +234,8 @@ def test_warps_without_effect_and_quarter_turns_keep_smooth_pictures() -> None:
     assert (resampled(images, quarter) - expected).abs().max() < 0.02
 
 
-def test_a_shift_moves_the_picture_the_right_way() -> None:
-    images = smooth_pictures(1)
+def test_a_shift_moves_the_image_the_right_way() -> None:
+    images = smooth_images(1)
     right = torch.tensor([[[1.0, 0, 8 / 16], [0, 1, 0]]])  # 8 of 32 pixels
     moved = resampled(images, right)
     assert (moved[..., 8:] - images[..., :-8]).abs().max() < 0.02
@@ -268,7 +268,7 @@ def test_geometry_is_drawn_as_in_the_paper() -> None:
 
 def test_color_is_brightness_contrast_flip_hue_and_saturation_in_turn() -> None:
     count, p = 40, 0.6
-    images = pictures(count, 4)
+    images = random_images(count, 4)
     matrix, offset, _ = random_color(RandomBatch(p, count, generator(1)))
     draw = RandomBatch(p, count, generator(1))
     brightness = draw.with_probability(draw.normal(0.2), 0).numpy()
@@ -289,8 +289,8 @@ def test_color_is_brightness_contrast_flip_hue_and_saturation_in_turn() -> None:
         assert ours[0].flatten(1).T.numpy() == pytest.approx(pixels, abs=1e-4)
 
 
-def test_color_leaves_the_share_of_pictures_alone_that_it_should() -> None:
-    images = pictures(4000, 2)
+def test_color_leaves_the_share_of_images_alone_that_it_should() -> None:
+    images = random_images(4000, 2)
     changed = (recolor(images, RandomBatch(0.3, 4000, generator())) != images).flatten(1).any(dim=1)
     untouched = 0.7**4 * (1 - 0.15)
     assert 1 - changed.float().mean().item() == pytest.approx(untouched, abs=0.025)
@@ -312,7 +312,7 @@ def test_octave_bands_add_up_to_the_identity_and_pass_their_octave() -> None:
 
 
 def test_amplifying_is_filtering_each_axis_with_the_gains() -> None:
-    images = pictures(2, 16)
+    images = random_images(2, 16)
     gains = torch.tensor([[0.5, 2.0, 1.0, 0.1], [1.0, 1.0, 1.0, 1.0]])
     bands = octave_bands(16, torch.device("cpu"))
     line = sum(gain * band for gain, band in zip(gains[0], bands, strict=True))

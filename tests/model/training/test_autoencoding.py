@@ -11,7 +11,7 @@ import torch
 from inpaint_model.bundle.manifest import read_bundle
 from inpaint_model.bundle.weights import load_generator
 from inpaint_model.cli.main import main
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.training.autoencoding import (
@@ -43,11 +43,11 @@ ALONE = GeneratorTraining(
 )
 
 
-def two_colors(count: int = 16, R: int = 32) -> PictureSet:
-    """Light and dark pictures: a code of one bit tells all about them."""
+def two_colors(count: int = 16, R: int = 32) -> ImageSet:
+    """Light and dark images: a code of one bit tells all about them."""
     pixels = torch.full((count, 3, R, R), 40, dtype=torch.uint8)
     pixels[::2] = 215
-    return PictureSet(tuple(f"{i}.png" for i in range(count)), pixels)
+    return ImageSet(tuple(f"{i}.png" for i in range(count)), pixels)
 
 
 def networks() -> tuple[Generator, Discriminator, VariationalEncoder]:
@@ -75,7 +75,7 @@ class TestRate:
 
 
 class TestEncoder:
-    def test_larger_pictures_are_reduced(self) -> None:
+    def test_larger_images_are_reduced(self) -> None:
         E = VariationalEncoder(z_dim=12)
         small = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         large = small.repeat_interleave(2, 2).repeat_interleave(2, 3)
@@ -93,15 +93,15 @@ class TestEncoder:
 
 class TestTraining:
     @pytest.mark.slow
-    def test_codes_tell_pictures_apart(self, tmp_path: Path) -> None:
+    def test_codes_tell_images_apart(self, tmp_path: Path) -> None:
         G, D, E = networks()
-        pictures = two_colors()
-        G_ema = train_generator(ALONE, G, D, pictures, RunFolder(tmp_path), E=E)
-        images = pictures.batch(torch.arange(16))
+        images = two_colors()
+        G_ema = train_generator(ALONE, G, D, images, RunFolder(tmp_path), E=E)
+        batch = images.batch(torch.arange(16))
         draw = torch.randn(16, G.config.z_dim, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
-            result = reconstruct(E, G_ema, images, draw)
-        nothing_known = images.var()  # what the best constant picture would leave
+            result = reconstruct(E, G_ema, batch, draw)
+        nothing_known = batch.var()  # what the best constant image would leave
         assert float(result.distance) < 0.5 * float(nothing_known)
         assert float(result.rate) > math.log(2)
         assert list(tmp_path.glob("reconstructions*.png"))

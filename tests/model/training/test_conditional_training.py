@@ -15,7 +15,7 @@ from inpaint_model.bundle.manifest import Card, read_bundle
 from inpaint_model.bundle.weights import load_discriminator, load_generator
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
-from inpaint_model.data.dataset import PictureSet
+from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.discriminator import Discriminator
@@ -31,11 +31,11 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 from PIL import Image
-from short_trainings import FILL, SHORT, TORCHSCRIPT, pictures, rand, same_tensors
+from short_trainings import FILL, SHORT, TORCHSCRIPT, images, rand, same_tensors
 from tiny_feature_networks import tiny_projected
 from torch import Tensor
 
-BRIGHTNESS = (40, 215)  # of the two classes' pictures
+BRIGHTNESS = (40, 215)  # of the two classes' images
 
 
 def conditional_networks(c_dim: int = 2, seed: int = 0) -> tuple[Generator, Discriminator]:
@@ -48,18 +48,18 @@ def conditional_networks(c_dim: int = 2, seed: int = 0) -> tuple[Generator, Disc
         return G, Discriminator(replace(sizes.discriminator, c_dim=c_dim, cmap_dim=cmap_dim))
 
 
-def two_classes(count: int = 24, R: int = 32) -> PictureSet:
-    """Dark and bright pictures, in turns."""
+def two_classes(count: int = 24, R: int = 32) -> ImageSet:
+    """Dark and bright images, in turns."""
     rng = torch.Generator().manual_seed(1)
     classes = torch.arange(count) % 2
     level = torch.tensor(BRIGHTNESS)[classes][:, None, None, None]
     pixels = level + torch.randint(-30, 30, (count, 3, R, R), generator=rng)
     names = tuple(f"{i:02}.png" for i in range(count))
-    return PictureSet(names, pixels.to(torch.uint8), classes=classes, class_count=2)
+    return ImageSet(names, pixels.to(torch.uint8), classes=classes, class_count=2)
 
 
 def labeled_zip(path: Path, count: int = 24) -> Path:
-    """The same pictures as NVIDIA's tools write them."""
+    """The same images as NVIDIA's tools write them."""
     data = two_classes(count)
     assert data.classes is not None
     with zipfile.ZipFile(path, "w") as file:
@@ -82,14 +82,14 @@ def train(folder: Path, options: GeneratorTraining, kind: str = "D", seed: int =
 
 
 def mean_by_class(G: Generator, count: int = 16) -> list[float]:
-    """How bright pictures of each class are, of the same latents."""
+    """How bright images of each class are, of the same latents."""
     z = rand(count, G.config.z_dim)
     labels = torch.eye(G.config.c_dim)
     with torch.no_grad():
         return [float(G(z, c.expand(count, -1)).mean()) for c in labels]
 
 
-def test_labels_are_drawn_as_often_as_the_pictures() -> None:
+def test_labels_are_drawn_as_often_as_the_images() -> None:
     """By the weights, from a generator of their own, each process its share of one batch."""
     options = replace(SHORT, batch_size=64)
     G, _ = conditional_networks()
@@ -108,7 +108,7 @@ def test_labels_are_drawn_as_often_as_the_pictures() -> None:
     assert torch.equal(torch.stack(parts, dim=1).flatten(0, 1), drawn(DistributedContext(), 0))
 
 
-def test_both_latents_of_a_picture_have_its_class() -> None:
+def test_both_latents_of_an_image_have_its_class() -> None:
     G, _ = conditional_networks()
     z, labels = rand(3, 2, G.config.z_dim), torch.eye(2)[[0, 1, 1]]
     first = torch.zeros(3, G.config.num_ws) > 0
@@ -169,14 +169,14 @@ def test_classes_can_be_told_apart(tmp_path: Path) -> None:
     options = replace(options, style_mixing_prob=0.0, lr=0.01, ema_kimg=0.05)
     run = train(tmp_path / "run", options)
     dark, bright = mean_by_class(load_generator(read_bundle(run.bundle_path)))
-    assert bright - dark > 0.5  # of 1.37 between the pictures
+    assert bright - dark > 0.5  # of 1.37 between the images
 
 
 @TORCHSCRIPT
 def test_what_does_not_fit_is_one_sentence(network: Path, tmp_path: Path) -> None:
     run, (G, D) = RunFolder(tmp_path / "run"), conditional_networks()
-    with pytest.raises(ValueError, match="2 classes and the pictures none"):
-        train_generator(SHORT, G, D, pictures(), run)
+    with pytest.raises(ValueError, match="2 classes and the images none"):
+        train_generator(SHORT, G, D, images(), run)
     with pytest.raises(ValueError, match="do not look at labels"):
         train_generator(SHORT, G, None, two_classes(), run, P=tiny_projected(network))
     with pytest.raises(ValueError, match="discriminator has 3 classes and the generator 2"):
@@ -195,7 +195,7 @@ class TestInpainter:
 
     @pytest.mark.slow
     def test_its_discriminator_sees_the_classes(self, tmp_path: Path) -> None:
-        """Those of generated pictures, and of photographs."""
+        """Those of generated images, and of photographs."""
         model, D = self.model()
         seen: list[Tensor] = []
         D.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
@@ -205,7 +205,7 @@ class TestInpainter:
         before = D.mapping.embed.weight.detach().clone()
         run = RunFolder(tmp_path / "run")
         data = two_classes()
-        train_inpainter(options, model, D, perceptual, run, pictures=data)
+        train_inpainter(options, model, D, perceptual, run, images=data)
         assert not torch.equal(D.mapping.embed.weight, before)
         # Without a say at first: apart twice, R1. Then the fills, and apart twice.
         fakes, whole, smoothed, composites, later_fakes, later_whole = seen
@@ -223,8 +223,8 @@ class TestInpainter:
         model, D = self.model()
         options, folder = replace(FILL, real_fraction=0.5), RunFolder(tmp_path)
         perceptual = PerceptualLoss(discriminator_features(D))
-        with pytest.raises(ValueError, match="2 classes and the real pictures none"):
-            train_inpainter(options, model, D, perceptual, folder, pictures=pictures())
+        with pytest.raises(ValueError, match="2 classes and the real images none"):
+            train_inpainter(options, model, D, perceptual, folder, images=images())
 
 
 class TestCommand:
@@ -280,7 +280,7 @@ class TestCommand:
             new.writestr("00.png", old.read("00.png"))
             new.writestr("dataset.json", '{"labels": [["00.png", 2]]}')
         more = ("--data", three, "--cond")
-        assert "2 classes and the pictures have 3" in complaint("--from", bundle, *more)
+        assert "2 classes and the images have 3" in complaint("--from", bundle, *more)
         heads = ("--feature-networks", "lite0.pt")
         assert "give --with-discriminator too" in complaint(*more, *heads)
         with zipfile.ZipFile(data) as old, zipfile.ZipFile(three, "w") as new:

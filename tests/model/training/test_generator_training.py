@@ -21,7 +21,7 @@ from inpaint_model.training.projected.files import FILE as HEADS
 from inpaint_model.training.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
-from short_trainings import SHORT, TORCHSCRIPT, pictures, rand, records_of, same_tensors
+from short_trainings import SHORT, TORCHSCRIPT, images, rand, records_of, same_tensors
 from tiny_feature_networks import tiny_projected
 from tiny_networks import tiny_networks
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ class TestGenerator:
     @pytest.mark.slow
     def test_the_run_folder_tells_its_story(self, tmp_path: Path) -> None:
         run = RunFolder(tmp_path / "run")
-        train_generator(SHORT, *tiny_networks(), pictures(), run)
+        train_generator(SHORT, *tiny_networks(), images(), run)
         records = records_of(run)
         assert records[-1]["kimg"] == 0.064
         assert {"loss_g", "loss_d", "r1", "sign_real", "images_per_s"} <= set(records[0])
@@ -46,10 +46,10 @@ class TestGenerator:
     @pytest.mark.slow
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
         whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
-        train_generator(SHORT, *tiny_networks(), pictures(), whole)
-        train_generator(replace(SHORT, total_kimg=0.024), *tiny_networks(), pictures(), parts)
+        train_generator(SHORT, *tiny_networks(), images(), whole)
+        train_generator(replace(SHORT, total_kimg=0.024), *tiny_networks(), images(), parts)
         # The state overrides these networks, and the count that the run began with.
-        train_generator(SHORT, *tiny_networks(seed=5), pictures(), parts, start_nimg=5000)
+        train_generator(SHORT, *tiny_networks(seed=5), images(), parts, start_nimg=5000)
         assert same_tensors(whole.state_path, parts.state_path)
 
     @pytest.mark.slow
@@ -61,7 +61,7 @@ class TestGenerator:
         for pretrained in (False, True):
             run = RunFolder(tmp_path / str(pretrained))
             G, D = tiny_networks()
-            average = train_generator(options, G, D, pictures(), run, pretrained=pretrained)
+            average = train_generator(options, G, D, images(), run, pretrained=pretrained)
             moved.append((weights_of(average) - start).norm())
         assert moved[1] < moved[0] / 100
 
@@ -77,20 +77,20 @@ class TestGenerator:
         run = RunFolder(tmp_path / "run")
         options = replace(SHORT, tick_kimg=1.0)  # a line after the first step, then none
         with pytest.raises(TrainingDivergedError, match="lower the learning rate") as caught:
-            train_generator(options, G, D, pictures(), run)
+            train_generator(options, G, D, images(), run)
         assert "no state was written yet" in str(caught.value)
         assert not run.state_path.exists()
 
         # A run that has a state is told which one.
         before = tiny_networks()
-        train_generator(replace(SHORT, total_kimg=0.008), *before, pictures(), run)
+        train_generator(replace(SHORT, total_kimg=0.008), *before, images(), run)
         G, D = tiny_networks()
         D.register_forward_hook(lambda *hooked: hooked[2] * float("nan"))
         with pytest.raises(TrainingDivergedError) as caught:
-            train_generator(options, G, D, pictures(), run)
+            train_generator(options, G, D, images(), run)
         assert f"the last good state is {run.state_path}" in str(caught.value)
 
-    def test_growing_starts_from_the_old_pictures_enlarged(self) -> None:
+    def test_growing_starts_from_the_old_images_enlarged(self) -> None:
         small, small_D = tiny_networks()
         sizes = preset("tiny")
         large = Generator(
@@ -134,7 +134,7 @@ class TestProjectedGenerator:
         options = replace(SHORT, snapshot_kimg=9.0, vae_weight=weight, **changes)
         options = replace(options, total_kimg=kimg)
         P = tiny_projected(network, seed=seed)
-        train_generator(options, G, D if "D" in kind else None, pictures(), run, P=P, E=E)
+        train_generator(options, G, D if "D" in kind else None, images(), run, P=P, E=E)
         return run
 
     @pytest.mark.parametrize("kind", ["P", "PD", "PE"])
@@ -177,13 +177,13 @@ class TestProjectedGenerator:
     def test_in_bfloat16(self, network: Path, tmp_path: Path) -> None:
         run, (G, D) = RunFolder(tmp_path / "run"), tiny_networks()
         P = tiny_projected(network, dtype=torch.bfloat16)
-        train_generator(replace(SHORT, total_kimg=0.016, bf16=True), G, D, pictures(), run, P=P)
+        train_generator(replace(SHORT, total_kimg=0.016, bf16=True), G, D, images(), run, P=P)
         assert all(math.isfinite(value) for record in records_of(run) for value in record.values())
 
-    def test_without_any_adversary_or_with_one_picture(self, network: Path, tmp_path: Path) -> None:
+    def test_without_any_adversary_or_with_one_image(self, network: Path, tmp_path: Path) -> None:
         run, G = RunFolder(tmp_path / "run"), tiny_networks()[0]
         with pytest.raises(ValueError, match="needs an adversary"):
-            train_generator(SHORT, G, None, pictures(), run)
+            train_generator(SHORT, G, None, images(), run)
         with pytest.raises(ValueError, match="batch of two or more"):
             self.train(network, tmp_path / "run", "P", batch_size=1)
 
@@ -192,6 +192,6 @@ class TestProjectedGenerator:
     ) -> None:
         run = RunFolder(tmp_path / "run")
         options = replace(SHORT, total_kimg=0.008)
-        train_generator(options, *tiny_networks(), pictures(), run)
+        train_generator(options, *tiny_networks(), images(), run)
         with pytest.raises(ValueError, match=r"other networks \(it has no P\); continue it with"):
             self.train(network, run.path, "PD")

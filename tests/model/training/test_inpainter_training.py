@@ -38,7 +38,7 @@ from safetensors.torch import load_file
 from short_trainings import (
     FILL,
     TORCHSCRIPT,
-    pictures,
+    images,
     rand,
     reached_kimg,
     records_of,
@@ -72,7 +72,7 @@ class TestInpainter:
 
     @pytest.mark.slow
     def test_the_losses_fall(self, tmp_path: Path) -> None:
-        """Reconstruction from the picture's own code gets better on one fixed task."""
+        """Reconstruction from the image's own code gets better on one fixed task."""
         model, (_, D) = tiny_model(), tiny_networks()
         options = replace(
             FILL, total_kimg=0.6, tick_kimg=0.1, lr=4e-3, lambda_adversarial=0.0, snapshot_kimg=9.0
@@ -109,7 +109,7 @@ class TestInpainter:
                     D,
                     perceptual,
                     folder,
-                    pictures=pictures(),
+                    images=images(),
                     start_nimg=1000 * start,  # the state of the second start overrides it
                     deadline=Stopped(steps),
                 )
@@ -123,12 +123,12 @@ class TestInpainter:
             options = replace(FILL, real_fraction=0.5, lambda_adversarial=0.0)
             options = replace(options, input_threads=threads)
             perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1]))
-            train_inpainter(options, tiny_model(), None, perceptual, run, pictures=pictures())
+            train_inpainter(options, tiny_model(), None, perceptual, run, images=images())
         assert same_tensors(runs[0].state_path, runs[1].state_path)
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("fraction", "counts"), [(0.5, {4}), (0.3, {2, 3}), (0.02, {0, 1})])
-    def test_as_many_real_pictures_at_every_step(self, fraction: float, counts: set[int]) -> None:
+    def test_as_many_real_images_at_every_step(self, fraction: float, counts: set[int]) -> None:
         """At places that differ; where the batch does not divide, right on average."""
         options = replace(FILL, batch_size=8, real_fraction=fraction)
         config = tiny_model().config.generator
@@ -137,7 +137,7 @@ class TestInpainter:
         found = [len(step.real) for step in steps]
         assert set(found) == counts
         assert sum(found) / len(found) == pytest.approx(8 * fraction, abs=0.1)
-        assert all(len(step.picture) == len(step.mirrored) == len(step.real) for step in steps)
+        assert all(len(step.image) == len(step.mirrored) == len(step.real) for step in steps)
         assert {int(i) for step in steps for i in step.real} == set(range(8))
 
     def test_new_codes_are_judged_on_known_pixels_only(self) -> None:
@@ -188,50 +188,50 @@ class TestInpainter:
         assert reconstruction(batch, fills, perceptual, 1.0)[1] != untrained
 
     def test_the_coarse_loss_sees_tones_in_the_hole_and_no_details(self) -> None:
-        picture = torch.zeros(1, 3, 32, 32)
+        image = torch.zeros(1, 3, 32, 32)
         hole = torch.zeros(1, 1, 32, 32)
         hole[:, :, :, 16:] = 1
         codes = torch.zeros(1, 1, 1)
-        batch = Batch(picture, picture, hole, codes, codes, torch.zeros(0, dtype=torch.long))
+        batch = Batch(image, image, hole, codes, codes, torch.zeros(0, dtype=torch.long))
         checks = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * 2.0 - 1
         checks = checks.expand(1, 3, 32, 32)
 
         def loss(output: Tensor) -> float:
-            filled = composite(output, picture, hole)
+            filled = composite(output, image, hole)
             nothing = Encoding(codes, codes, codes, codes)
             fills = Fills(output, output, filled, filled, nothing, codes)
             return float(coarse_loss(batch, fills))
 
         assert loss(checks) == pytest.approx(0, abs=1e-12)  # detail of the mean that is wanted
-        assert loss(picture + 0.5) == pytest.approx(0.25 / 2)  # half of the cells are in the hole
+        assert loss(image + 0.5) == pytest.approx(0.25 / 2)  # half of the cells are in the hole
 
     def test_the_whole_loss_sees_structure_in_the_hole_and_nothing_outside(self) -> None:
-        picture = rand(1, 3, 32, 32).clamp(-1, 1)
+        image = rand(1, 3, 32, 32).clamp(-1, 1)
         hole = torch.zeros(1, 1, 32, 32)
         hole[:, :, :, 16:] = 1
         codes = torch.zeros(1, 1, 1)
-        batch = Batch(picture, picture, hole, codes, codes, torch.zeros(0, dtype=torch.long))
+        batch = Batch(image, image, hole, codes, codes, torch.zeros(0, dtype=torch.long))
         perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1]))
-        perceptual.calibrate(picture)
+        perceptual.calibrate(image)
 
         def loss(output: Tensor) -> float:
-            filled = composite(output, picture, hole)
+            filled = composite(output, image, hole)
             nothing = Encoding(codes, codes, codes, codes)
             fills = Fills(output, output, filled, filled, nothing, codes)
             return float(whole_loss(batch, fills, perceptual))
 
-        mirrored = picture.flip(3)
-        outside = torch.where(hole > 0, picture, mirrored)
-        assert loss(outside) == 0  # known pixels of a composite are the picture's
-        assert loss(torch.where(hole > 0, mirrored, picture)) > 0.1 * perceptual(mirrored, picture)
+        mirrored = image.flip(3)
+        outside = torch.where(hole > 0, image, mirrored)
+        assert loss(outside) == 0  # known pixels of a composite are the image's
+        assert loss(torch.where(hole > 0, mirrored, image)) > 0.1 * perceptual(mirrored, image)
 
     def test_the_edit_loss_is_the_share_of_an_edit_that_is_lost(self) -> None:
         """A skip encoder that replaces the generator's features cancels edits of earlier styles."""
         model = tiny_model()
         assert model.skip is not None
         model.requires_grad_(True)
-        picture, hole = rand(2, 3, 32, 32).clamp(-1, 1), torch.ones(2, 1, 32, 32)
-        encoding = model.encode(picture, hole)
+        image, hole = rand(2, 3, 32, 32).clamp(-1, 1), torch.ones(2, 1, 32, 32)
+        encoding = model.encode(image, hole)
         w = model.generator.mapping(rand(4, model.config.generator.z_dim))
         ws, other = w.chunk(2)
         move = moves(ws, other, torch.tensor([[0.0, 1.0, 1.0], [0.1, 0.9, 0.5]]))
@@ -291,7 +291,7 @@ class TestInpainter:
         batch = Batch(same, same, hole, w, w, torch.zeros(0, dtype=torch.long))
         found = warnings_of(measure_dependence(model, batch))
         assert [line.partition(";")[0] for line in found] == [
-            "the fill ignores the picture",
+            "the fill ignores the image",
             "all candidates are alike",
         ]
         assert warnings_of({"sensitivity_encoder": 1, "sensitivity_z": 1, "diversity": 0.5}) == []
@@ -328,7 +328,7 @@ class TestProjectedInpainter:
             perceptual,
             run,
             P=tiny_projected(network) if projected else None,
-            pictures=pictures(),
+            images=images(),
         )
         return run
 

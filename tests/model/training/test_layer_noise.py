@@ -15,7 +15,7 @@ from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.generator_phases import GeneratorDraws, layer_noise, synthesize
 from inpaint_model.training.run_folder import RunFolder
-from short_trainings import SHORT, pictures
+from short_trainings import SHORT, images
 from tiny_networks import tiny_networks
 
 SIDES = [4, 8, 8, 16, 16, 32, 32]
@@ -35,7 +35,7 @@ def draws_of(G: Generator, random: bool = True, side: int = 4) -> GeneratorDraws
     options = replace(SHORT, random_noise=random, random_noise_side=side)
     sampler = Sampler(8, 0, None)
     cpu = torch.device("cpu")
-    return GeneratorDraws(options, G, pictures(), sampler, 0.0, None, DistributedContext(), cpu)
+    return GeneratorDraws(options, G, images(), sampler, 0.0, None, DistributedContext(), cpu)
 
 
 def test_noise_is_drawn_from_a_side_on_and_constant_below(G: Generator) -> None:
@@ -52,7 +52,7 @@ def test_noise_is_drawn_from_a_side_on_and_constant_below(G: Generator) -> None:
             assert not torch.equal(first[0], first[1])
 
 
-def test_without_random_noise_pictures_are_those_of_filling(G: Generator) -> None:
+def test_without_random_noise_images_are_those_of_filling(G: Generator) -> None:
     assert layer_noise(G, draws_of(G, random=False).fakes(0, "G")) == []
     ws = torch.randn(2, G.config.num_ws, G.config.w_dim)
     filled = G.synthesis(ws, "const")
@@ -75,13 +75,13 @@ def test_all_noise_is_that_of_the_same_stream(G: Generator) -> None:
 def test_a_side_beyond_the_largest_layer_is_refused(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with pytest.raises(ValueError, match=r"random_noise_side is 64, .* 32 px: give at most that"):
-        train_generator(replace(SHORT, random_noise_side=64), *tiny_networks(), pictures(), run)
+        train_generator(replace(SHORT, random_noise_side=64), *tiny_networks(), images(), run)
 
 
 def test_the_last_layers_strength_stays_where_it_was_put(tmp_path: Path) -> None:
     G, D = tiny_networks()
     average = train_generator(
-        replace(SHORT, last_noise_strength=0.25), G, D, pictures(), RunFolder(tmp_path / "run")
+        replace(SHORT, last_noise_strength=0.25), G, D, images(), RunFolder(tmp_path / "run")
     )
     for network in (G, average):
         strengths = [p for n, p in network.named_parameters() if n.endswith("noise_strength")]
@@ -92,7 +92,7 @@ def test_the_last_layers_strength_stays_where_it_was_put(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_compiled_pictures_take_the_noise_of_each_call(G: Generator) -> None:
+def test_compiled_images_take_the_noise_of_each_call(G: Generator) -> None:
     draws = draws_of(G, side=16)
     ws = torch.randn(SHORT.batch_size, G.config.num_ws, G.config.w_dim)
     fast = compiled(synthesize, G, ws, layer_noise(G, draws.fakes(0, "G")), torch.float32)

@@ -35,7 +35,7 @@ class TestPerceptual:
         with pytest.raises(ValueError, match="it lacks"):
             load_vgg16(tmp_path / "empty.pth")
 
-    def test_large_pictures_are_compared_whole_and_in_a_window(self) -> None:
+    def test_large_images_are_compared_whole_and_in_a_window(self) -> None:
         seen: list[Tensor] = []
 
         def features(images: Tensor) -> list[Tensor]:
@@ -57,7 +57,7 @@ class TestPerceptual:
         assert torch.equal(distance, loss(images, targets, window))
         with pytest.raises(ValueError, match="give its place"):
             loss(images, targets)
-        assert loss.window(32, torch.Generator()) is None  # small pictures are compared as wholes
+        assert loss.window(32, torch.Generator()) is None  # small images are compared as wholes
 
     def test_layers_weigh_alike(self) -> None:
         loss = PerceptualLoss(lambda x: [x, 100 * x])

@@ -19,7 +19,7 @@ from inpaint_model.training.phases import MOST, WARM_UPS, Graphs, Phase, Tensors
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
 from recorded_phases import ProcessorRecorder
-from short_trainings import FILL, SHORT, TORCHSCRIPT, pictures, rand, records_of, same_tensors
+from short_trainings import FILL, SHORT, TORCHSCRIPT, images, rand, records_of, same_tensors
 from tiny_feature_networks import tiny_projected
 from tiny_networks import tiny_networks
 from torch import nn
@@ -57,7 +57,7 @@ def generator_run(
     dtype = torch.bfloat16 if options.bf16 else torch.float32
     P = tiny_projected(network, dtype=dtype)
     train_generator(
-        options, G, D if "D" in kind else None, pictures(), run, P=P, E=E, perceptual=perceptual
+        options, G, D if "D" in kind else None, images(), run, P=P, E=E, perceptual=perceptual
     )
     return run
 
@@ -68,7 +68,7 @@ def inpainter_run(
     run, D = RunFolder(folder), tiny_networks()[1]
     P = tiny_projected(network) if options.lambda_projected else None
     perceptual = PerceptualLoss(discriminator_features(tiny_networks(seed=3)[1]), side)
-    train_inpainter(options, tiny_model(), D, perceptual, run, P=P, pictures=pictures())
+    train_inpainter(options, tiny_model(), D, perceptual, run, P=P, images=images())
     return run
 
 
@@ -94,7 +94,7 @@ class TestTrainings:
             ("P", {"d_warmup_kimg": 0.04}, 3),  # the generator's phase twice
             ("P", {"pl_weight": 2.0}, 2),
             ("PE", {"reconstruction_only_kimg": 0.04}, 3),
-            ("PD", {}, 1),  # the heads on real pictures only
+            ("PD", {}, 1),  # the heads on real images only
         ],
     )
     def test_generator(

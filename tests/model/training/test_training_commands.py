@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 
 import torch
-from inpaint_model.data.dataset import load_pictures
+from inpaint_model.data.dataset import load_images
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training import distributed
@@ -49,12 +49,12 @@ from tiny_networks import tiny_networks
 
 data, network, out = map(Path, sys.argv[1:])
 world = distributed.start("cpu")
-pictures = load_pictures([data], 32)
+images = load_images([data], 32)
 run = RunFolder(out / "two")
 G, D = tiny_networks()
 P = tiny_projected(network)
 short = {"total_kimg": 0.016, "batch_size": 8}
-train_generator(GeneratorTraining(**short), G, D, pictures, run, P=P, world=world)
+train_generator(GeneratorTraining(**short), G, D, images, run, P=P, world=world)
 kept = {"generator/G": G, "generator/P": P}
 _, D = tiny_networks()
 model, P = tiny_model(), tiny_projected(network, seed=1)

@@ -23,7 +23,7 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator
 from inpaint_model.training.phases import WARM_UPS, Graphs, Phase, Tensors
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining, InpainterTraining
-from short_trainings import TORCHSCRIPT, pictures, rand, records_of
+from short_trainings import TORCHSCRIPT, images, rand, records_of
 from tiny_feature_networks import tiny_projected
 from tiny_networks import tiny_networks
 from torch import nn
@@ -60,7 +60,7 @@ def generator_run(
 ) -> RunFolder:
     P = tiny_projected(network, dtype=torch.bfloat16 if options.bf16 else torch.float32)
     run, G = RunFolder(folder), tiny_networks()[0]
-    train_generator(options, G, None, pictures(), run, P=P, device=device)
+    train_generator(options, G, None, images(), run, P=P, device=device)
     return run
 
 
@@ -70,9 +70,7 @@ def inpainter_run(
     run, D = RunFolder(folder), tiny_networks()[1].to(device)
     P = tiny_projected(network, dtype=torch.bfloat16 if options.bf16 else torch.float32)
     perceptual = PerceptualLoss(discriminator_features(D), side=16)
-    train_inpainter(
-        options, tiny_model(), D, perceptual, run, P=P, pictures=pictures(), device=device
-    )
+    train_inpainter(options, tiny_model(), D, perceptual, run, P=P, images=images(), device=device)
     return run
 
 

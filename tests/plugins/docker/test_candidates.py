@@ -111,7 +111,7 @@ def test_additions_to_a_run_that_was_undone_meanwhile_are_a_sentence(
     until(lambda: not docker.controller.is_busy)
     notice = docker.controller.state.notice
     assert notice is not None
-    assert "no longer in the picture" in notice.text
+    assert "no longer in the image" in notice.text
     assert seeds(docker) == [5, 6, 7]
 
 

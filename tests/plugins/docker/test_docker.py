@@ -686,12 +686,12 @@ def test_the_rectangle_is_proposed_dragged_and_sent(docker: Docker) -> None:
     assert fill_settings.frame.side == 48  # twice the selection
     assert (fill_settings.frame.cx, fill_settings.frame.cy) == (42, 28)
     QtWidgets.QApplication.processEvents()
-    picture = form.frame.picture
-    scale = picture._scale()
-    _drag(picture, picture._to_screen(42, 28), QtCore.QPointF(5 * scale, 0))
+    image = form.frame.image
+    scale = image._scale()
+    _drag(image, image._to_screen(42, 28), QtCore.QPointF(5 * scale, 0))
     assert docker.controller.state.fill_settings.frame.cx == pytest.approx(47, abs=1 / scale)
-    corner = picture._to_screen(*picture.frame.corners()[2])
-    _drag(picture, corner, (picture._to_screen(*picture.frame[:2]) - corner) / 2)
+    corner = image._to_screen(*image.frame.corners()[2])
+    _drag(image, corner, (image._to_screen(*image.frame[:2]) - corner) / 2)
     assert docker.controller.state.fill_settings.frame.side == pytest.approx(24, abs=2 / scale)
     form.frame.angle.setValue(30)
     fill(docker)

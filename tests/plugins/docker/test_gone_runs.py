@@ -1,4 +1,4 @@
-"""What the docker shows of results whose layers are not in the picture: undone, kept, cut short."""
+"""What the docker shows of results whose layers are not in the image: undone, kept, cut short."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_run_that_is_undone_is_said_to_be_gone_until_it_is_redone(docker: Dock
     results = docker.panel.results
     docker.document.root.children.remove(group)  # as undo does
     until(lambda: not docker.controller.state.run_is_attached)
-    assert "not in the picture" in results.note.text()
+    assert "not in the image" in results.note.text()
     assert "Krita can bring it back" in results.note.text()
     assert results.note.isVisible()
     assert not results.grid.isEnabled()
@@ -64,7 +64,7 @@ def test_redo_leaves_the_layer_that_the_artist_went_to(docker: Docker) -> None:
 
 
 def reopen(docker: Docker) -> None:
-    """Save the picture, close it and open it again: its history of undo is gone."""
+    """Save the image, close it and open it again: its history of undo is gone."""
     copy = FakeDocument()
     copy.annotations = dict(docker.document.annotations)
     copy.root.children = list(docker.document.root.children)
@@ -83,7 +83,7 @@ def all_drawn(docker: Docker) -> bool:
 
 
 @pytest.mark.parametrize(("starred", "kept"), [((), [6]), ((0, 2), [5, 7])])
-def test_what_was_kept_is_all_that_a_reopened_picture_has(
+def test_what_was_kept_is_all_that_a_reopened_image_has(
     docker: Docker, starred: tuple[int, ...], kept: list[int]
 ) -> None:
     fill(docker)
@@ -107,7 +107,7 @@ def test_a_run_that_was_undone_before_saving_is_empty_afterwards(docker: Docker)
     reopen(docker)
     assert seeds(docker) == []
     assert not docker.panel.results.grid.isVisible()
-    assert "no longer in the picture" in docker.panel.results.note.text()
+    assert "no longer in the image" in docker.panel.results.note.text()
     docker.controller.keep()  # all of them do nothing
     docker.controller.add_candidates()
     docker.controller.step(1)

@@ -36,7 +36,7 @@ def gone(kind: type[Any]) -> bool:
 
 
 @pytest.mark.usefixtures("no_collector")
-def test_requests_leave_nothing_that_holds_their_pictures(tmp_path: Path) -> None:
+def test_requests_leave_nothing_that_holds_their_images(tmp_path: Path) -> None:
     write_token(tmp_path / "token", TOKEN)
     config = ServerConfig(
         device="cpu",

@@ -12,7 +12,7 @@ import pytest
 import torch
 from daemons import header, noise, square_hole
 from inpaint_model import Inpainter
-from inpaint_model.document.document_image import DocumentPicture
+from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -70,8 +70,8 @@ def steps_of(loader: Counting, count: int) -> Callable[[DeviceModels], Steps[Eve
     """A fill with so many candidates."""
     spec = parsing.fill_spec(header(seeds=[1], count=count), Limits())
     choices = ModelRegistry(["tiny"], loader).candidate_models("", ())
-    picture, hole = DocumentPicture(noise(48, 40)), Hole(square_hole(48, 40))
-    return lambda models: fill_steps(models, choices, spec, picture, hole, None)
+    image, hole = DocumentImage(noise(48, 40)), Hole(square_hole(48, 40))
+    return lambda models: fill_steps(models, choices, spec, image, hole, None)
 
 
 def events_of(loader: Counting, count: int, batch_size: int) -> list[Event]:
@@ -212,29 +212,29 @@ def test_an_edit_rides_along_and_keeps_what_it_is_fitted_to() -> None:
 
 
 def test_an_edit_on_another_device_encodes_for_itself() -> None:
-    """What is on a device serves only there; the same codes give the same picture."""
+    """What is on a device serves only there; the same codes give the same image."""
     loader = Counting()
     home, other = DeviceModels(loader), DeviceModels(Counting())
     events = list(steps_of(loader, 1)(home))
     (served,) = [e.served for e in events if isinstance(e, Encoded)]
     assert served.home is home
     spec = parsing.edit_spec(pb.EditHeader(session_id="s"), Limits())
-    pictures = []
+    images = []
     for models in (home, other, home):
         results = [e for e in edit_steps(models, served, 0, spec) if isinstance(e, list)]
-        pictures.append(results[0][0].outputs[0])
+        images.append(results[0][0].outputs[0])
         assert served.home is models
-    np.testing.assert_array_equal(pictures[0], pictures[1])
-    np.testing.assert_array_equal(pictures[0], pictures[2])
+    np.testing.assert_array_equal(images[0], images[1])
+    np.testing.assert_array_equal(images[0], images[2])
 
 
 def test_what_a_session_keeps_is_counted() -> None:
     (session,) = [e.served.session for e in events_of(Counting(), 2, 1) if isinstance(e, Encoded)]
     assert session.encodings
     encoded = sum(part.nbytes for part in session.encodings.groups[0])
-    pictures = session.picture.pixels.nbytes + session.hole.coverage.nbytes
+    images = session.image.pixels.nbytes + session.hole.coverage.nbytes
     assert encoded > 0
-    assert session.num_bytes > encoded + pictures + sum(
+    assert session.num_bytes > encoded + images + sum(
         codes.nbytes for made in session.candidates.values() for codes in made.codes
     )
     with_encodings = session.num_bytes

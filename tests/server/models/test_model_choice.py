@@ -112,7 +112,7 @@ def caller(family: DaemonProcess) -> Iterator[Caller]:
 
 
 def fill_of(side: int, **fields: Any) -> pb.FillHeader:
-    """A hole of `side` px in the middle of a picture of 400 px."""
+    """A hole of `side` px in the middle of an image of 400 px."""
     hole = np.zeros((400, 400), np.uint8)
     start = 200 - side // 2
     hole[start : start + side, start : start + side] = 255

@@ -35,7 +35,7 @@ def of_side(side: int, **fields: Any) -> pb.FillHeader:
 
 
 def in_chunks(fill: pb.FillHeader) -> Iterator[pb.FillRequest]:
-    """The header alone, then the pictures."""
+    """The header alone, then the images."""
     bare = pb.FillHeader()
     bare.CopyFrom(fill)
     bare.crop.ClearField("data")
@@ -45,7 +45,7 @@ def in_chunks(fill: pb.FillHeader) -> Iterator[pb.FillRequest]:
     yield pb.FillRequest(chunk=pb.Chunk(target="TARGET_HOLE", data=fill.hole.data))
 
 
-def test_what_can_never_fit_is_refused_before_its_pictures_with_a_size_that_fits(
+def test_what_can_never_fit_is_refused_before_its_images_with_a_size_that_fits(
     tight: Caller,
 ) -> None:
     fill = of_side(1200, seeds=[1])

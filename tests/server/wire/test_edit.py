@@ -16,8 +16,8 @@ from daemons import (
     Caller,
     DaemonProcess,
     header,
+    image,
     noise,
-    picture,
     pixels_of,
     recipe_source,
 )
@@ -117,7 +117,7 @@ def test_mixing_all_of_it_is_the_other_code_in_this_candidate(
 
 
 def smooth(width: int, height: int, seed: int = 9) -> npt.NDArray[np.uint8]:
-    """A picture without fine detail: it looks the same when it is reduced."""
+    """An image without fine detail: it looks the same when it is reduced."""
     spots = Image.fromarray(noise(6, 5, seed=seed)).resize(
         (width, height), Image.Resampling.BICUBIC
     )
@@ -127,17 +127,17 @@ def smooth(width: int, height: int, seed: int = 9) -> npt.NDArray[np.uint8]:
 def like(pixels: npt.NDArray[Any], *box: int, **fields: Any) -> pb.Mixing:
     x, y, width, height = box or (0, 0, pixels.shape[1], pixels.shape[0])
     where = pb.Box(x=x, y=y, width=width, height=height)
-    return pb.Mixing(picture=picture(pixels), picture_box=where, **{"amount": 1.0, **fields})
+    return pb.Mixing(picture=image(pixels), picture_box=where, **{"amount": 1.0, **fields})
 
 
 @pytest.mark.parametrize(
     ("levels", "styles"),
     [([], [7]), ([pb.STYLE_LEVEL_FEATURES, pb.STYLE_LEVEL_COLOURS], [3, 4, 5, 6, 7])],
 )
-def test_the_fine_styles_of_another_picture(
+def test_the_fine_styles_of_another_image(
     caller: Caller, filled: Answer, levels: list[pb.StyleLevel], styles: list[int]
 ) -> None:
-    """Over the attachment the frame is the whole square, so the model sees the picture as it is."""
+    """Over the attachment the frame is the whole square, so the model sees the image as it is."""
     candidate = filled.candidates[0]
     source = pb.RecipeSource(recipe=candidate.recipe, attachment=candidate.attachment)
     square = noise(32, 32, seed=5)
@@ -176,7 +176,7 @@ def test_a_layer_is_seen_through_the_candidates_frame(caller: Caller) -> None:
     assert not np.allclose(mixed(like(opaque)), whole)
 
 
-def test_what_looks_like_a_picture_is_made_again_without_it(
+def test_what_looks_like_an_image_is_made_again_without_it(
     fill: pb.FillHeader, filled: Answer, caller: Caller, other_caller: Caller
 ) -> None:
     levels = [pb.STYLE_LEVEL_FEATURES, pb.STYLE_LEVEL_COLOURS]
@@ -254,7 +254,7 @@ def test_the_source_helps_when_the_session_is_gone(
     assert patch_of(answer) == filled.candidates[0].patches[0].fill.data
 
 
-def test_a_recipe_without_a_picture_is_laid_over_its_attachment(
+def test_a_recipe_without_an_image_is_laid_over_its_attachment(
     filled: Answer, caller: Caller
 ) -> None:
     candidate = filled.candidates[0]

@@ -1,4 +1,4 @@
-"""Fill on a real daemon: events, known pixels, every depth and shape of picture."""
+"""Fill on a real daemon: events, known pixels, every depth and shape of image."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from daemons import (
     Caller,
     DaemonProcess,
     header,
+    image,
     noise,
-    picture,
     pixels_of,
     square_hole,
 )
@@ -140,7 +140,7 @@ def test_holes_far_apart_have_a_patch_and_a_frame_each(caller: Caller) -> None:
     assert [frame.group for frame in answer.frames] == [0, 1]
 
 
-def test_non_finite_floats_in_the_picture_do_no_harm(caller: Caller) -> None:
+def test_non_finite_floats_in_the_image_do_no_harm(caller: Caller) -> None:
     pixels = noise(48, 40, 3, pb.SAMPLE_TYPE_F32)
     pixels[0, :4, 0] = np.nan, np.inf, -np.inf, 1e38
     fill = header(pixels)
@@ -217,20 +217,20 @@ def test_variants_follow_their_candidate_and_add_to_its_edits(caller: Caller) ->
 
 
 def chunks(fill: pb.FillHeader, size: int) -> list[pb.FillRequest]:
-    """The same request with its pictures in pieces."""
-    pictures = [(pb.Chunk.TARGET_CROP, fill.crop.data), (pb.Chunk.TARGET_HOLE, fill.hole.data)]
+    """The same request with its images in pieces."""
+    images = [(pb.Chunk.TARGET_CROP, fill.crop.data), (pb.Chunk.TARGET_HOLE, fill.hole.data)]
     bare = pb.FillHeader()
     bare.CopyFrom(fill)
     bare.crop.data = bare.hole.data = b""
     return [pb.FillRequest(header=bare)] + [
         pb.FillRequest(chunk=pb.Chunk(target=target, data=data[k : k + size]))
-        for target, data in pictures
+        for target, data in images
         for k in range(0, len(data), size)
     ]
 
 
 @pytest.mark.parametrize("size", [1000, 4096, 1 << 20])
-def test_pictures_in_chunks_give_the_same(caller: Caller, size: int) -> None:
+def test_images_in_chunks_give_the_same(caller: Caller, size: int) -> None:
     fill = header(seeds=[5])
     whole, pieces = caller.fill(fill), caller.fill(chunks(fill, size))
     assert whole.candidates[0].patches == pieces.candidates[0].patches
@@ -306,7 +306,7 @@ def test_the_sample_types_here_are_the_contracts() -> None:
 
 
 def test_a_selection_of_specks_is_filled_in_a_moment(caller: Caller) -> None:
-    """Fifty thousand regions, as a color range of a noisy picture gives them."""
+    """Fifty thousand regions, as a color range of a noisy image gives them."""
     hole = (np.random.default_rng(0).random((1024, 1024)) < 0.2).astype(np.uint8) * np.uint8(255)
     fill = header(noise(1024, 1024), hole, seeds=[1])
     check_patches(fill, caller.fill(fill).candidates[0])
@@ -318,7 +318,7 @@ def with_context(side: int = 4000, width: int = 50, box_side: int = 400) -> pb.F
     fill.frame.CopyFrom(pb.Frame(cx=130, cy=130, side=240))
     fill.document.width = fill.document.height = side
     fill.crop_box.x = fill.crop_box.y = 100
-    fill.context.CopyFrom(picture(noise(width, 50)))
+    fill.context.CopyFrom(image(noise(width, 50)))
     fill.context_box.CopyFrom(pb.Box(x=0, y=0, width=box_side, height=400))
     return fill
 

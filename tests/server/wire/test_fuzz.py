@@ -18,8 +18,8 @@ from daemons import (
     Caller,
     DaemonProcess,
     header,
+    image,
     noise,
-    picture,
     pixels_of,
     recipe_source,
 )
@@ -48,7 +48,7 @@ numbers = st.one_of(st.floats(-4, 4), st.floats(), st.sampled_from([0.0, 1.0, 1e
 enums: st.SearchStrategy[Any] = st.integers(0, 5)  # numbers that no enum has, too
 sides = st.integers(1, 40)
 
-pictures = st.builds(
+images = st.builds(
     pb.Picture,
     width=uint32,
     height=uint32,
@@ -83,7 +83,7 @@ def refused_or_filled(call: Any) -> Answer | None:
 
 @st.composite
 def good_headers(draw: st.DrawFn) -> pb.FillHeader:
-    """Consistent pictures of any kind, with any selection."""
+    """Consistent images of any kind, with any selection."""
     width, height = draw(sides), draw(sides)
     crop = noise(width, height, draw(st.sampled_from([1, 3, 4])), draw(st.sampled_from([*DTYPES])))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
@@ -126,7 +126,7 @@ def test_one_wrong_field_is_refused_or_harmless(
 ) -> None:
     field, value = data.draw(
         st.one_of(
-            st.tuples(st.sampled_from(["crop", "hole", "overview"]), pictures),
+            st.tuples(st.sampled_from(["crop", "hole", "overview"]), images),
             st.tuples(st.just("crop_box"), boxes),
             st.tuples(st.just("document"), sizes),
             st.tuples(st.just("frame"), frames),
@@ -144,9 +144,9 @@ def test_one_wrong_field_is_refused_or_harmless(
     fields=st.fixed_dictionaries(
         {},
         optional={
-            "crop": pictures,
-            "hole": pictures,
-            "overview": pictures,
+            "crop": images,
+            "hole": images,
+            "overview": images,
             "crop_box": boxes,
             "document": sizes,
             "model": st.sampled_from(["", "tiny", "../tiny", "\0", "x" * 1000]),
@@ -223,10 +223,10 @@ def test_recipes_with_any_value_replaced(
 
 @hostile
 @given(data=st.data())
-def test_arbitrary_pictures_to_mix(
+def test_arbitrary_images_to_mix(
     caller: Caller, filled: tuple[pb.FillHeader, pb.Candidate], data: st.DataObject
 ) -> None:
-    shown = data.draw(st.builds(picture, st.builds(noise, st.integers(1, 40), st.integers(1, 40))))
+    shown = data.draw(st.builds(image, st.builds(noise, st.integers(1, 40), st.integers(1, 40))))
     x, y = data.draw(st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-60, 60)))
     width, height = data.draw(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 100)))
     mixing = pb.Mixing(

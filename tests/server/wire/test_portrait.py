@@ -14,11 +14,11 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 pytestmark = pytest.mark.slow
 
 SIDE = 256  # of the face, px
-LEFT, TOP = 60, 40  # of the face in the picture
+LEFT, TOP = 60, 40  # of the face in the image
 
 
 @pytest.fixture(scope="module")
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     """A face of the model's own before a gray wall, [420, 560, 3]."""
     document = DocumentInpainter(load_bundle("portrait"))
     blank = np.full((SIDE, SIDE, 3), 128, np.uint8)
@@ -44,9 +44,9 @@ def far_reaching() -> np.ndarray:
     return hole
 
 
-def test_the_whole_selection_is_filled_without_an_edge(picture: np.ndarray, caller: Caller) -> None:
+def test_the_whole_selection_is_filled_without_an_edge(image: np.ndarray, caller: Caller) -> None:
     hole = far_reaching()
-    marked = picture.copy()
+    marked = image.copy()
     marked[hole > 0] = (255, 0, 255)  # what is to go
     fill = header(marked, hole, seeds=[1])
     answer = caller.fill(fill)
@@ -68,11 +68,9 @@ def test_the_whole_selection_is_filled_without_an_edge(picture: np.ndarray, call
     assert steps[edge - 4 : edge + 4].max() < 4
 
 
-def test_only_a_drawn_frame_cuts_and_says_so(picture: np.ndarray, caller: Caller) -> None:
+def test_only_a_drawn_frame_cuts_and_says_so(image: np.ndarray, caller: Caller) -> None:
     frame = pb.Frame(cx=LEFT + SIDE / 2, cy=TOP + SIDE / 2, side=SIDE)
-    fill = header(
-        picture, far_reaching(), seeds=[1], frame_mode=pb.FRAME_MODE_EXPLICIT, frame=frame
-    )
+    fill = header(image, far_reaching(), seeds=[1], frame_mode=pb.FRAME_MODE_EXPLICIT, frame=frame)
     answer = caller.fill(fill)
     assert "only the part inside is filled" in answer.frames[0].warning
     (patch,) = answer.candidates[0].patches
@@ -83,8 +81,8 @@ def test_only_a_drawn_frame_cuts_and_says_so(picture: np.ndarray, caller: Caller
     assert np.diff(alpha).min() > -30
 
 
-def test_the_recipe_fills_the_whole_selection_again(picture: np.ndarray, caller: Caller) -> None:
-    fill = header(picture, far_reaching(), seeds=[1])
+def test_the_recipe_fills_the_whole_selection_again(image: np.ndarray, caller: Caller) -> None:
+    fill = header(image, far_reaching(), seeds=[1])
     candidate = caller.fill(fill).candidates[0]
     (again,) = caller.edit(pb.EditHeader(source=recipe_source(fill, candidate))).candidates
     assert again.patches == candidate.patches
@@ -99,17 +97,17 @@ def test_the_recipe_fills_the_whole_selection_again(picture: np.ndarray, caller:
     ],
 )
 def test_a_smooth_candidate_is_offered_where_the_model_is_out_of_its_depth(
-    picture: np.ndarray, caller: Caller, box: tuple[int, ...], offered: bool
+    image: np.ndarray, caller: Caller, box: tuple[int, ...], offered: bool
 ) -> None:
     x, y, width, height = box
     hole = np.zeros((420, 560), np.uint8)
     hole[y : y + height, x : x + width] = 255
-    answer = caller.fill(header(picture, hole, seeds=[1], smooth=pb.SMOOTH_FILL_AUTO))
+    answer = caller.fill(header(image, hole, seeds=[1], smooth=pb.SMOOTH_FILL_AUTO))
     methods = [candidate.method for candidate in answer.candidates]
     assert methods == [pb.METHOD_MODEL] + [pb.METHOD_SMOOTH] * offered
     if not offered:
         return
-    original = picture[y : y + height, x : x + width].astype(float)
+    original = image[y : y + height, x : x + width].astype(float)
     smooth = pixels_of(answer.candidates[1].patches[0].fill)
     assert np.abs(smooth - original).mean() < 12
     if original.mean() == pytest.approx(150, abs=1):  # on the face, which is its own, it is right

@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
-from daemons import Caller, header, noise, picture, recipe_source
+from daemons import Caller, header, image, noise, recipe_source
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from hypothesis import HealthCheck, Phase, given, settings
@@ -147,8 +147,8 @@ def full_header() -> pb.FillHeader:
     fill.frame.CopyFrom(pb.Frame(cx=6, cy=5, side=12, angle=3))
     fill.edits.add(name="warmer", value=1.0)
     fill.variants.add().edits.add(name="brighter", value=-1.0)
-    fill.overview.CopyFrom(picture(noise(12, 9)))
-    fill.context.CopyFrom(picture(noise(6, 4)))
+    fill.overview.CopyFrom(image(noise(12, 9)))
+    fill.context.CopyFrom(image(noise(6, 4)))
     fill.context_box.CopyFrom(pb.Box(width=12, height=9))
     fill.blending.CopyFrom(pb.Blending(colour_match=True, gradient=True, feather_px=2, grain=True))
     fill.model, fill.output_sample_type = "tiny", pb.SAMPLE_TYPE_U16
@@ -172,7 +172,7 @@ def full_edit() -> pb.EditHeader:
         crop_box=fill.crop_box, document=fill.document,
     )  # fmt: skip
     levels = [pb.STYLE_LEVEL_STRUCTURE, pb.STYLE_LEVEL_FEATURES]
-    mixing = pb.Mixing(amount=0.5, picture=picture(noise(4, 4)), levels=levels)
+    mixing = pb.Mixing(amount=0.5, picture=image(noise(4, 4)), levels=levels)
     mixing.picture_box.CopyFrom(pb.Box(width=8, height=8))
     return pb.EditHeader(
         session_id="gone", source=source, edits=fill.edits, truncation_psi=0.5, seed=3,

@@ -15,8 +15,8 @@ from daemons import (
     Caller,
     DaemonProcess,
     header,
+    image,
     noise,
-    picture,
     recipe_source,
 )
 from eventually import eventually
@@ -154,7 +154,7 @@ def test_unknown_names_are_not_found_and_the_known_ones_are_named(caller: Caller
 
 
 def test_what_is_too_large_is_refused_before_it_is_sent(caller: Caller) -> None:
-    """The pictures' bytes are announced and never come: the answer does not wait for them."""
+    """The images' bytes are announced and never come: the answer does not wait for them."""
     fill = header()
     fill.crop.data = b""
     for name in ("crop", "hole", "crop_box", "document"):
@@ -248,26 +248,26 @@ def test_a_recipe_of_another_model(caller: Caller) -> None:
     ("mixing", "words"),
     [
         ({"recipe": "{}"}, ["mixing", "both"]),
-        ({"picture_box": None}, ["mixing.picture_box", "missing"]),
-        ({"picture_box": pb.Box(width=7, height=8)}, ["mixing.picture_box.width", "7"]),
-        ({"picture_box": pb.Box(width=8, height=1 << 21)}, ["mixing.picture_box.height"]),
-        ({"picture_box": pb.Box(x=900, width=8, height=8)}, ["mixing.picture", "shows nothing"]),
-        ({"picture": pb.Picture(width=8, height=8, channels=3, sample_type=U8)},
-         ["mixing.picture.data", "empty"]),
-        ({"picture": pb.Picture(width=1025, height=1, channels=1, sample_type=U8)},
-         ["mixing.picture", "1024"]),
-        ({"picture": pb.Picture(width=8, height=8, channels=2, sample_type=U8)},
-         ["mixing.picture.channels"]),
-        ({"picture": pb.Picture(width=8, height=8, channels=1, sample_type=U8, data=b"few")},
-         ["mixing.picture.data", "64"]),
+        ({"image_box": None}, ["mixing.image_box", "missing"]),
+        ({"image_box": pb.Box(width=7, height=8)}, ["mixing.image_box.width", "7"]),
+        ({"image_box": pb.Box(width=8, height=1 << 21)}, ["mixing.image_box.height"]),
+        ({"image_box": pb.Box(x=900, width=8, height=8)}, ["mixing.image", "shows nothing"]),
+        ({"image": pb.Picture(width=8, height=8, channels=3, sample_type=U8)},
+         ["mixing.image.data", "empty"]),
+        ({"image": pb.Picture(width=1025, height=1, channels=1, sample_type=U8)},
+         ["mixing.image", "1024"]),
+        ({"image": pb.Picture(width=8, height=8, channels=2, sample_type=U8)},
+         ["mixing.image.channels"]),
+        ({"image": pb.Picture(width=8, height=8, channels=1, sample_type=U8, data=b"few")},
+         ["mixing.image.data", "64"]),
         ({"amount": 1.5}, ["mixing.amount"]),
     ],
 )  # fmt: skip
-def test_pictures_that_cannot_be_mixed(
+def test_images_that_cannot_be_mixed(
     caller: Caller, mixing: dict[str, Any], words: list[str]
 ) -> None:
     session = caller.fill(header(seeds=[1])).session_id
-    good = {"picture": picture(noise(8, 8)), "picture_box": pb.Box(width=8, height=8)}
+    good = {"image": image(noise(8, 8)), "image_box": pb.Box(width=8, height=8)}
     message = pb.Mixing(**{"amount": 1.0, **good, **mixing})
     edit = pb.EditHeader(session_id=session, mixing=message)
     refused(lambda: caller.edit(edit), Code.INVALID_ARGUMENT, *words)

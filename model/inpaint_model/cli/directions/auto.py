@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from inpaint_model.cli import picture_options
+from inpaint_model.cli import image_options
 from inpaint_model.cli.directions import check
 from inpaint_model.cli.directions.options import evenly, positive
 from inpaint_model.data import devices
@@ -23,15 +23,15 @@ FLAT = 1e-6  # a score that varies less has nothing to be fitted to
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `directions auto`."""
     check.add_own_arguments(parser)
-    picture_options.add_sources(
+    image_options.add_sources(
         parser,
         "--fit-images",
-        "pictures whose fills are moved to find the directions, others than --images, without "
-        "which pictures of the generator are filled",
+        "images whose fills are moved to find the directions, others than --images, without "
+        "which images of the generator are filled",
     )
     for option, default, meaning in (
-        ("--fit-count", 192, "pictures to be moved"),
-        ("--moves", 16, "random moves of each picture, and as many back"),
+        ("--fit-count", 192, "images to be moved"),
+        ("--moves", 16, "random moves of each image, and as many back"),
         ("--refine-count", 32, "images on which the result is tried and corrected, twice"),
         ("--fit-samples", 1000, "samples that tell how wide a score is spread"),
     ):
@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     attributes = _varying(attributes, samples)
     plan = Plan(args.moves, refine_count=args.refine_count, seed=args.fit_seed)
     calibration = context.subjects(args.fit_seed + args.fit_samples)
-    pictures = _pictures(context, args)
-    found = list(fit_by_perturbation(context, attributes, samples, pictures, calibration, plan))
+    images = _images(context, args)
+    found = list(fit_by_perturbation(context, attributes, samples, images, calibration, plan))
     if not found:
         raise ValueError("nothing that is measured can be moved in this generator")
     for name in {a.name for a in attributes} - {direction.name for direction, _ in found}:
@@ -90,8 +90,8 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
     return tuple(kept)
 
 
-def _pictures(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
-    """Fills of `--fit-images` or of generated pictures; samples of what cannot fill."""
+def _images(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
+    """Fills of `--fit-images` or of generated images; samples of what cannot fill."""
     from inpaint_model.directions.subjects import imagined, photographs, sampled
     from inpaint_model.inference.inpainter import load_bundle
 

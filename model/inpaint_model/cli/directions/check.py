@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inpaint_model.cli import picture_options
+from inpaint_model.cli import image_options
 from inpaint_model.cli.directions.options import add_device, add_scorers, evenly, positive
 from inpaint_model.data import devices
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inpaint_model.directions.effects import Subject
 
 FIRST_SEED = 2**31  # samples that no fit has seen
-SHOWN = 8  # generated pictures from which a page takes its rows
+SHOWN = 8  # generated images from which a page takes its rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_own_arguments(parser: argparse.ArgumentParser) -> None:
     """All but the names: what `directions auto` has too."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    picture_options.add_sources(
+    image_options.add_sources(
         parser,
         "--images",
-        "pictures to fill in half of the face and in the hair (bundles that fill holes), without "
+        "images to fill in half of the face and in the hair (bundles that fill holes), without "
         "which the generator's own samples are edited",
     )
-    parser.add_argument("--count", type=positive, default=50, help="pictures (default 50)")
+    parser.add_argument("--count", type=positive, default=50, help="images (default 50)")
     parser.add_argument(
         "--samples", type=positive, default=1000, help="that tell how wide a score is spread"
     )
@@ -56,7 +56,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
         "--page",
         type=Path,
         metavar="FILE.md",
-        help="write a table and grids of generated pictures between the marks of this page",
+        help="write a table and grids of generated images between the marks of this page",
     )
     add_scorers(parser)
     add_device(parser)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.direction_store import load_vectors, write_directions
     from inpaint_model.directions.checking import check
     from inpaint_model.directions.context import open_context
-    from inpaint_model.directions.report import file_name, rows_of, steps_picture
+    from inpaint_model.directions.report import file_name, rows_of, steps_image
 
     args.device = devices.measuring_device(args.device)
     context = open_context(args.bundle, args.device)
@@ -82,12 +82,12 @@ def run(args: argparse.Namespace) -> int:
         checked.append(one)
         print(_line(one.entry), flush=True)
         rows = rows_of(one.response, direction.attribute)
-        picture = steps_picture(subjects, rows, one.step, one.response.values)
-        picture.save(args.out / f"{file_name(direction.name)}.png")
+        image = steps_image(subjects, rows, one.step, one.response.values)
+        image.save(args.out / f"{file_name(direction.name)}.png")
     report = {
         "bundle": context.info.name,
         "generator_sha256": context.info.generator_sha256,
-        "pictures": args.images or "samples",
+        "images": args.images or "samples",
         "identity": args.identity.name if args.identity else "not measured (no --identity)",
         "spreads": instruments.std_devs,
         "directions": [one.entry for one in checked],
@@ -123,7 +123,7 @@ def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instrum
     from inpaint_model.directions.checking import Instruments
     from inpaint_model.directions.context import known_attributes
     from inpaint_model.directions.identity import FACES, likeness
-    from inpaint_model.directions.samples import codes, draw, pictures
+    from inpaint_model.directions.samples import codes, draw, images
 
     attributes = known_attributes(context.info, args.scorer, args.validation_scorer, args.device)
     if not attributes:
@@ -133,7 +133,7 @@ def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instrum
     measure = None
     if args.identity is not None:
         w = codes(context.generator, FACES, FIRST_SEED, 0.8)
-        faces = torch.cat(list(pictures(context.generator, w, FACES)))
+        faces = torch.cat(list(images(context.generator, w, FACES)))
         measure = likeness(args.identity, faces)
     judges = {attribute.name: attribute.judge for attribute in attributes}
     samples = draw(context.generator, judges, args.samples, seed=FIRST_SEED, truncation_psi=0.8)

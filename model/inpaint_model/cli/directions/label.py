@@ -38,13 +38,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _write_page(context: DirectionContext, args: argparse.Namespace) -> int:
     from inpaint_model.data.image_tensors import to_uint8
+    from inpaint_model.directions import samples
     from inpaint_model.directions.labeling_page import contact_page
-    from inpaint_model.directions.samples import codes, pictures
     from inpaint_model.inference.inpainter import seed_sequence
 
-    w = codes(context.generator, args.count, args.seed, args.truncation)
+    w = samples.codes(context.generator, args.count, args.seed, args.truncation)
     images = [
-        image for part in pictures(context.generator, w, 8, "samples") for image in to_uint8(part)
+        image
+        for part in samples.images(context.generator, w, 8, "samples")
+        for image in to_uint8(part)
     ]
     seeds = seed_sequence(args.seed, args.count)
     sha256 = context.info.generator_sha256

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
-    """Add how many pictures are sampled, and how."""
+    """Add how many images are sampled, and how."""
     parser.add_argument("--samples", type=positive, default=samples, help="(default %(default)s)")
     parser.add_argument(
         "--seed", type=whole(0, SEEDS), default=0, help="of the first sample (default 0)"
@@ -40,7 +40,7 @@ def add_layers(parser: argparse.ArgumentParser) -> None:
 
 
 def add_scorers(parser: argparse.ArgumentParser) -> None:
-    """Add the networks that score pictures."""
+    """Add the networks that score images."""
     parser.add_argument(
         "--scorer",
         action="append",
@@ -66,8 +66,8 @@ positive = whole(1)
 
 
 def evenly(sources: Sequence[str], resolution: int, count: int) -> list[ImageU8]:
-    """`count` pictures [R, R, 3] of folders and zips, in equal distances over their names."""
-    from inpaint_model.data.dataset import load_pictures
+    """`count` images [R, R, 3] of folders and zips, in equal distances over their names."""
+    from inpaint_model.data.dataset import load_images
 
-    pixels = load_pictures(sources, resolution, limit=count, spread=True).pixels
-    return [picture.contiguous().numpy() for picture in pixels.permute(0, 2, 3, 1)]
+    pixels = load_images(sources, resolution, limit=count, spread=True).pixels
+    return [image.contiguous().numpy() for image in pixels.permute(0, 2, 3, 1)]

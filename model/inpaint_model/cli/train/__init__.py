@@ -9,8 +9,8 @@ from inpaint_model.cli.parts import add_parts, run
 __all__ = ["add_arguments", "run"]
 
 PARTS = {
-    "generator": "StyleGAN2, from a folder of pictures or on from a checkpoint",
-    "inpainter": "encoder, mixing and skip encoder around a generator; needs no pictures",
+    "generator": "StyleGAN2, from a folder of images or on from a checkpoint",
+    "inpainter": "encoder, mixing and skip encoder around a generator; needs no images",
     "framer": "the network that finds the frame around a selection; added to a bundle",
 }
 

@@ -3,7 +3,7 @@
   inpaint-model train framer --bundle runs/fill/bundle --data faces.zip:train --out runs/framer
   inpaint-model train framer --bundle runs/fill/bundle --out runs/framer
 
-It needs no labels: pictures in the generator's alignment, or the generator's own samples without
+It needs no labels: images in the generator's alignment, or the generator's own samples without
 --data, are pasted onto made-up backgrounds. Started again with the same --out, a run continues.
 """
 
@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.manifest import read_bundle
     from inpaint_model.bundle.writer import add_framer
     from inpaint_model.training.deadline import Deadline
-    from inpaint_model.training.framer.loop import FRAMER, PICTURE_PX, train_framer
-    from inpaint_model.training.framer.scenes import Pictures
+    from inpaint_model.training.framer.loop import FRAMER, IMAGE_PX, train_framer
+    from inpaint_model.training.framer.scenes import Images
     from inpaint_model.training.options import options_from
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import FramerTraining
@@ -76,15 +76,15 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.data:
-        aligned, weights = training_run.load_data(args, PICTURE_PX)
-        pictures = Pictures(aligned.pixels, weights)
+        aligned, weights = training_run.load_data(args, IMAGE_PX)
+        images = Images(aligned.pixels, weights)
     else:
-        pictures = Pictures(_samples(info, args.samples, PICTURE_PX, options.seed))
-        print(f"{len(pictures)} aligned pictures")
+        images = Images(_samples(info, args.samples, IMAGE_PX, options.seed))
+        print(f"{len(images)} aligned images")
     folder = RunFolder(args.out)
     folder.write_options(plan)
     with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
-        framer = train_framer(options, FRAMER, pictures, folder, deadline=deadline)
+        framer = train_framer(options, FRAMER, images, folder, deadline=deadline)
     if deadline.stopped:  # to go on later: the bundle keeps the framer it has
         return 0
     add_framer(args.bundle, framer)
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _samples(info: BundleInfo, count: int, side: int, seed: int) -> Tensor:
-    """uint8 [N, 3, side, side]: the bundle's generator's own pictures."""
+    """uint8 [N, 3, side, side]: the bundle's generator's own images."""
     import torch
     import torch.nn.functional as F
     from tqdm import tqdm
@@ -102,12 +102,12 @@ def _samples(info: BundleInfo, count: int, side: int, seed: int) -> Tensor:
 
     generator = load_generator(info)
     random = torch.Generator().manual_seed(seed)
-    pictures = []
+    images = []
     with torch.inference_mode():
         for start in tqdm(range(0, count, 16), "sampling", disable=None):
             z = torch.randn(min(16, count - start), generator.config.z_dim, generator=random)
             labels = torch.zeros(len(z), generator.config.c_dim) if generator.config.c_dim else None
             drawn = generator.synthesis(generator.mapping(z, labels, truncation_psi=0.9))
             sized = F.interpolate(drawn, (side, side), mode="bicubic", antialias=True)
-            pictures.append(((sized.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
-    return torch.cat(pictures)
+            images.append(((sized.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
+    return torch.cat(images)

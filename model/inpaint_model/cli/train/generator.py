@@ -51,12 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features",
         type=Path,
         metavar="FILE",
-        help="TorchScript network by which --vae-weight compares pictures",
+        help="TorchScript network by which --vae-weight compares images",
     )
     parser.add_argument(
         "--cond",
         action="store_true",
-        help="a class for each picture, from the dataset.json beside the pictures",
+        help="a class for each image, from the dataset.json beside the images",
     )
     training_run.add_feature_network_argument(parser)
     parser.add_argument(
@@ -113,9 +113,9 @@ def run(args: argparse.Namespace) -> int:
         print(describe(plan))
         return 0
     device, world = training_run.start_device(args)
-    pictures, weights = training_run.load_data(args, G.config.resolution)
+    images, weights = training_run.load_data(args, G.config.resolution)
     if classes is not None:
-        pictures = classes.given_to(pictures)
+        images = classes.given_to(images)
         print(f"they are of {classes.count} classes")
     E, perceptual = None, None
     if options.vae_weight:
@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
             options,
             G,
             D if P is None or args.with_discriminator else None,
-            pictures,
+            images,
             folder,
             P=P,
             E=E,
@@ -191,15 +191,15 @@ def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generato
 
 
 def _check_classes(start: Path, theirs: int, ours: int) -> None:
-    """ValueError unless a generator to start from has as many classes as the pictures."""
+    """ValueError unless a generator to start from has as many classes as the images."""
     if theirs and not ours:
         raise ValueError(
-            f"{start} is a generator of {theirs} classes: give --cond, and pictures with labels"
+            f"{start} is a generator of {theirs} classes: give --cond, and images with labels"
         )
     if ours and not theirs:
         raise ValueError(f"{start} is a generator without classes: leave out --cond")
     if ours != theirs:
         raise ValueError(
-            f"{start} is a generator of {theirs} classes and the pictures have {ours}: give "
-            "pictures with labels of as many classes"
+            f"{start} is a generator of {theirs} classes and the images have {ours}: give "
+            "images with labels of as many classes"
         )

@@ -1,4 +1,4 @@
-r"""Train a model that fills holes around a generator. Pictures are generated: none are needed.
+r"""Train a model that fills holes around a generator. Images are generated: none are needed.
 
   inpaint-model train inpainter --generator runs/faces/bundle --preset compact-256 --out runs/fill
   inpaint-model train inpainter --generator ffhq256.pkl --preset paper-256 \
@@ -108,12 +108,12 @@ def run(args: argparse.Namespace) -> int:
         folder.write_options(plan)
     features = _features(args, checkpoint.discriminator, device)
     perceptual = PerceptualLoss(features, options.perceptual_side or None)
-    pictures, weights = None, None
+    images, weights = None, None
     if args.data:
-        pictures, weights = training_run.load_data(args, config.generator.resolution)
+        images, weights = training_run.load_data(args, config.generator.resolution)
         D = checkpoint.discriminator
         if D is not None and D.config.c_dim and options.lambda_adversarial:
-            pictures = read_classes(args.data).given_to(pictures)
+            images = read_classes(args.data).given_to(images)
     with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
         train_inpainter(
             options,
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
             perceptual,
             folder,
             P=P,
-            pictures=pictures,
+            images=images,
             weights=weights,
             card=Card(
                 name=args.name or args.out.name, licence=args.license, provenance=args.provenance
@@ -151,7 +151,7 @@ def _check_adversaries(args: argparse.Namespace, D: Discriminator | None) -> Non
         )
     if D is None and not args.vgg16 and not args.features:
         raise ValueError(
-            "pictures are compared by the features of the generator's discriminator, which "
+            "images are compared by the features of the generator's discriminator, which "
             f"{args.generator} does not hold: give --features or --vgg16"
         )
 

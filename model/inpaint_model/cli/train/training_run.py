@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inpaint_model.cli import picture_options
+from inpaint_model.cli import image_options
 from inpaint_model.data import devices
 from inpaint_model.training.ranges import real, whole
 
 if TYPE_CHECKING:
     import torch
 
-    from inpaint_model.data.dataset import PictureSet
+    from inpaint_model.data.dataset import ImageSet
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.distributed import DistributedContext
     from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
@@ -42,23 +42,23 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
-    """Add which pictures a training takes, and how often each.
+    """Add which images a training takes, and how often each.
 
     Args:
         parser: of the training.
-        required: whether it needs pictures.
+        required: whether it needs images.
         use: what it needs them for, for `--help`.
     """
-    picture_options.add_sources(
-        parser, "--data", f"pictures in the generator's alignment, {use}", required
+    image_options.add_sources(
+        parser, "--data", f"images in the generator's alignment, {use}", required
     )
-    picture_options.add_replacements(parser, "--data")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded pictures here")
+    image_options.add_replacements(parser, "--data")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded images here")
     parser.add_argument(
         "--weights",
         type=Path,
         metavar="CSV",
-        help="how often pictures are drawn: a table with the columns file, a name or a pattern "
+        help="how often images are drawn: a table with the columns file, a name or a pattern "
         "such as train/a_*, and weight; the last row that matches counts (default: all 1)",
     )
     parser.add_argument(
@@ -69,39 +69,39 @@ def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str
         help="tables with the columns file and crop_px; later ones override earlier ones",
     )
     parser.add_argument(
-        "--min-crop", type=real(), metavar="PX", help="leave out pictures with a smaller crop_px"
+        "--min-crop", type=real(), metavar="PX", help="leave out images with a smaller crop_px"
     )
 
 
 def data_plan(args: argparse.Namespace) -> dict[str, Any]:
     """Return what the arguments ask for; ValueError if one needs another."""
     if args.data is None and (args.replace or args.weights or args.min_crop is not None):
-        raise ValueError("--replace, --weights and --min-crop choose among pictures: give --data")
+        raise ValueError("--replace, --weights and --min-crop choose among images: give --data")
     if args.min_crop is not None and args.manifest is None:
         raise ValueError("--min-crop needs --manifest, the tables that have the column crop_px")
     return {key: getattr(args, key) for key in ("data", "replace", "weights", "min_crop")}
 
 
-def load_data(args: argparse.Namespace, resolution: int) -> tuple[PictureSet, torch.Tensor | None]:
-    """Return the pictures that the arguments name, and how often each is drawn."""
-    from inpaint_model.data.dataset import load_pictures
+def load_data(args: argparse.Namespace, resolution: int) -> tuple[ImageSet, torch.Tensor | None]:
+    """Return the images that the arguments name, and how often each is drawn."""
+    from inpaint_model.data.dataset import load_images
     from inpaint_model.data.sampler import weights_from_csv, weights_from_patterns
 
-    pictures = load_pictures(args.data, resolution, replacements=args.replace, cache=args.cache)
-    print(f"{len(pictures)} pictures, {len(pictures.skipped)} unreadable ones skipped")
+    images = load_images(args.data, resolution, replacements=args.replace, cache=args.cache)
+    print(f"{len(images)} images, {len(images.skipped)} unreadable ones skipped")
     if args.replace:
-        print(f"{pictures.replaced} of them are replaced by those in {args.replace}")
-    if pictures.enlarged:
-        print(f"{pictures.enlarged} of them are smaller than {resolution} px and will look soft")
+        print(f"{images.replaced} of them are replaced by those in {args.replace}")
+    if images.enlarged:
+        print(f"{images.enlarged} of them are smaller than {resolution} px and will look soft")
     weights = None
     if args.weights:
-        weights = weights_from_patterns(args.weights, pictures.names)
+        weights = weights_from_patterns(args.weights, images.names)
         print(f"{int((weights != 1).sum())} of them have another weight than 1")
     if args.min_crop is not None:
-        large = weights_from_csv(args.manifest, pictures.names, "crop_px", args.min_crop)
+        large = weights_from_csv(args.manifest, images.names, "crop_px", args.min_crop)
         print(f"{int(large.sum())} of them have crop_px of {args.min_crop:g} or more")
         weights = large if weights is None else weights * large
-    return pictures, weights
+    return images, weights
 
 
 def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:

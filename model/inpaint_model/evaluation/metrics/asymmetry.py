@@ -5,7 +5,7 @@ right landmarks, and lay it on itself by the best rotation and translation in 3D
 perfectly symmetrical face, however it is turned, is 0. Distances are in units of the face's size,
 the root mean square distance of its landmarks from their mean.
 
-Meshes from pictures are not that good. A network's depth is a guess, and of a turned head it leaves
+Meshes from images are not that good. A network's depth is a guess, and of a turned head it leaves
 a residual that goes with the angle: in real portraits the two correlate with 0.87. So the part that
 goes with the angle in real faces is taken out by linear regression.
 """
@@ -27,8 +27,8 @@ class Mirrored(NamedTuple):
 
     given: Float64Array  # [N, 468, 3] around their mean
     mirrored: Float64Array  # [N, 468, 3]: the mirror images, laid on `given`
-    axes: Float64Array  # [N, 3, 3]: the columns are the face's own axes in the picture
-    turns: Float64Array  # [N, 2] radians: the head's yaw, and its roll in the picture's plane
+    axes: Float64Array  # [N, 3, 3]: the columns are the face's own axes in the image
+    turns: Float64Array  # [N, 2] radians: the head's yaw, and its roll in the image's plane
 
 
 def mirror(meshes: Float64Array) -> Mirrored:
@@ -88,6 +88,6 @@ class RealFaces:
 
 
 def _terms(turns: Float64Array) -> Float64Array:
-    """Odd functions of the angles only: of a mirrored picture both they and residuals turn over."""
+    """Odd functions of the angles only: of a mirrored image both they and residuals turn over."""
     yaw, roll = turns.T
     return np.stack([yaw, yaw**3, roll], axis=1)

@@ -22,12 +22,12 @@ def candidate_diversity(maps: Maps, candidates: Tensor, hole: Tensor) -> float:
     return float(hole_distance(first, second, weight).mean())
 
 
-def stranger_distance(maps: Maps, pictures: Tensor, holes: Tensor) -> float:
-    """Return the yardstick: mean distance inside hole i of picture i and a quite different picture.
+def stranger_distance(maps: Maps, images: Tensor, holes: Tensor) -> float:
+    """Return the yardstick: mean distance inside hole i of image i and a quite different image.
 
-    `pictures` uint8 [N, 3, R, R] are compared with their neighbors in a ring, inside `holes`
+    `images` uint8 [N, 3, R, R] are compared with their neighbors in a ring, inside `holes`
     [N, 1, R, R].
     """
-    features = maps(pictures)
+    features = maps(images)
     others = [layer.roll(1, dims=0) for layer in features]
     return float(hole_distance(features, others, holes.float().to(features[0].device)).mean())

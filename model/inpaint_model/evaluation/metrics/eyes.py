@@ -24,14 +24,14 @@ from inpaint_model.evaluation.metrics.vgg_distance import hole_distance
 Maps = Callable[[Tensor], Sequence[Tensor]]
 SIDE = 64  # px of a square
 REACH = 0.4  # from an eye to the edge of its square, over the distance of the eyes
-# Corners of the eye on the left and on the right of the picture.
+# Corners of the eye on the left and on the right of the image.
 _LEFT, _RIGHT = (33, 133), (263, 362)
 
 
-def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
+def eye_pairs(images: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
     """Return the eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
 
-    Pictures are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units in which the picture's width
+    Images are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units in which the image's width
     is 1, as all landmarks here.
     """
     faces = mirror(meshes)
@@ -39,7 +39,7 @@ def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
     face = (faces.given + faces.mirrored) / 2 + meshes.mean(axis=1, keepdims=True)
     left, right = (face[:, corners].mean(axis=1) for corners in (_LEFT, _RIGHT))
     reach = REACH * np.linalg.norm(left - right, axis=1)[:, None, None]
-    axes = torch.from_numpy(reach * faces.axes[:, :2, :2])  # of the square, as seen in the picture
+    axes = torch.from_numpy(reach * faces.axes[:, :2, :2])  # of the square, as seen in the image
     line = (torch.arange(SIDE, dtype=torch.float64) + 0.5) / SIDE * 2 - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     pairs = []
@@ -47,7 +47,7 @@ def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
         offsets = torch.einsum("nij,hwj->nhwi", axes, torch.stack([side * x, y], dim=2))
         places = torch.from_numpy(center[:, None, None, :2]) + offsets
         cut = F.grid_sample(
-            pictures.float().cpu(), places.float() * 2 - 1, padding_mode="border",
+            images.float().cpu(), places.float() * 2 - 1, padding_mode="border",
             align_corners=False,
         )  # fmt: skip
         pairs.append(cut.round().to(torch.uint8))
@@ -56,14 +56,14 @@ def eye_pairs(pictures: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def eye_difference(
-    maps: Maps, pictures: Tensor, meshes: Float64Array, batch: int = 8
+    maps: Maps, images: Tensor, meshes: Float64Array, batch: int = 8
 ) -> Float64Array:
     """Return the feature distance of each face's eyes, [N]; 0 where they are mirror images."""
-    numbers = range(0, len(pictures), batch)
+    numbers = range(0, len(images), batch)
     found = []
     for start in tqdm(numbers, "comparing eyes", disable=None, leave=False):
         part = slice(start, start + batch)
-        left, right = (maps(eyes) for eyes in eye_pairs(pictures[part], meshes[part]))
+        left, right = (maps(eyes) for eyes in eye_pairs(images[part], meshes[part]))
         everywhere = torch.ones(len(left[0]), 1, SIDE, SIDE, device=left[0].device)
         found.append(hole_distance(left, right, everywhere).cpu())
     return torch.cat(found).double().numpy()

@@ -34,7 +34,7 @@ MESH_SIDE = 192  # px a side of what the mesh network looks at
 
 @dataclass(frozen=True)
 class FeatureNetwork:
-    """Pictures uint8 [N, 3, H, W] to one feature vector each, float32 [N, D]."""
+    """Images uint8 [N, 3, H, W] to one feature vector each, float32 [N, D]."""
 
     suffix: str  # of the metrics' names: "" for the 2048-d Inception, else the width
     features: Callable[[Tensor], Tensor]
@@ -99,17 +99,17 @@ def load_evaluation_networks(
 
 
 def features_of(
-    network: FeatureNetwork, pictures: Tensor, title: str, batch: int = 16
+    network: FeatureNetwork, images: Tensor, title: str, batch: int = 16
 ) -> Float64Array:
     """Features of uint8 [N, 3, H, W], float64 [N, D], in batches, with a bar on a terminal."""
-    parts = tqdm(pictures.split(batch), title, disable=None, leave=False)
+    parts = tqdm(images.split(batch), title, disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([network.features(part).cpu() for part in parts]).double().numpy()
 
 
-def meshes_of(mesh: Callable[[Tensor], Tensor], pictures: Tensor, batch: int = 16) -> Float64Array:
+def meshes_of(mesh: Callable[[Tensor], Tensor], images: Tensor, batch: int = 16) -> Float64Array:
     """Face landmarks of uint8 [N, 3, H, W], float64 [N, 468, 3], in batches."""
-    parts = tqdm(pictures.split(batch), "finding landmarks", disable=None, leave=False)
+    parts = tqdm(images.split(batch), "finding landmarks", disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([mesh(part).cpu() for part in parts]).double().numpy()
 
@@ -117,8 +117,8 @@ def meshes_of(mesh: Callable[[Tensor], Tensor], pictures: Tensor, batch: int = 1
 def _inception_2048(path: Path, device: torch.device | str) -> FeatureNetwork:
     module = load_torchscript(path, device)
 
-    def features(pictures: Tensor) -> Tensor:
-        result: Tensor = module(pictures.to(device), return_features=True)
+    def features(images: Tensor) -> Tensor:
+        result: Tensor = module(images.to(device), return_features=True)
         return result
 
     return FeatureNetwork("", features)
@@ -127,15 +127,15 @@ def _inception_2048(path: Path, device: torch.device | str) -> FeatureNetwork:
 def _inception_768(path: Path, device: torch.device | str) -> FeatureNetwork:
     module = load_torchscript(path, device)
 
-    def maps(pictures: Tensor) -> list[Tensor]:
+    def maps(images: Tensor) -> list[Tensor]:
         """The network's three stages, 147, 73 and 17 px a side; the third's mean is the feature."""
-        x = F.interpolate(pictures.to(device).float(), (299, 299), mode="bilinear")
+        x = F.interpolate(images.to(device).float(), (299, 299), mode="bilinear")
         first = module.s1((x - 128) / 128)
         second = module.s2(F.max_pool2d(first, 3, 2))
         return [first, second, module.m(F.max_pool2d(second, 3, 2))]
 
-    def features(pictures: Tensor) -> Tensor:
-        result: Tensor = module(pictures.to(device))
+    def features(images: Tensor) -> Tensor:
+        result: Tensor = module(images.to(device))
         return result
 
     return FeatureNetwork("768", features, maps)
@@ -144,8 +144,8 @@ def _inception_768(path: Path, device: torch.device | str) -> FeatureNetwork:
 def _vgg_taps(path: Path, device: torch.device | str) -> Callable[[Tensor], Sequence[Tensor]]:
     module = load_torchscript(path, device)
 
-    def taps(pictures: Tensor) -> Sequence[Tensor]:
-        result: Sequence[Tensor] = module(pictures.to(device))
+    def taps(images: Tensor) -> Sequence[Tensor]:
+        result: Sequence[Tensor] = module(images.to(device))
         return result
 
     return taps
@@ -169,10 +169,10 @@ def _lpips_vgg(path: Path, device: torch.device | str) -> Callable[[Tensor, Tens
 def _mesh(path: Path, device: torch.device | str) -> Callable[[Tensor], Tensor]:
     module = load_torchscript(path, device)
 
-    def mesh(pictures: Tensor) -> Tensor:
-        """x, y and z in units of the picture's side; the origin is its upper left corner."""
+    def mesh(images: Tensor) -> Tensor:
+        """x, y and z in units of the image's side; the origin is its upper left corner."""
         size = (MESH_SIDE, MESH_SIDE)
-        x = pictures.to(device).float() / 127.5 - 1
+        x = images.to(device).float() / 127.5 - 1
         points: Tensor = module(F.interpolate(x, size, mode="bilinear", antialias=True))[0]
         return points.view(-1, 468, 3) / MESH_SIDE
 

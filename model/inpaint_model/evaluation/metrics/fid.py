@@ -12,7 +12,7 @@ def frechet_distance(first: Float64Array, second: Float64Array) -> float:
 
     The trace of the root is the sum of the singular values of A B^T, where A and B are the centered
     features over sqrt(N - 1) and sqrt(M - 1). That needs neither covariance nor matrix root, and
-    stays exact with fewer pictures than dimensions.
+    stays exact with fewer images than dimensions.
     """
     difference = first.mean(axis=0) - second.mean(axis=0)
     a, b = _factor(first), _factor(second)

@@ -13,7 +13,7 @@ class Separability(NamedTuple):
     """Shares from 0 (always told apart) to 0.5 (chance); higher is better."""
 
     p_ids: float  # pairs in which the fill looks more real than its original
-    u_ids: float  # pictures of either kind on the wrong side
+    u_ids: float  # images of either kind on the wrong side
 
 
 def inception_discriminative_score(
@@ -21,8 +21,8 @@ def inception_discriminative_score(
 ) -> Separability:
     """Return the two scores of paired features [N, D], by a linear support vector machine.
 
-    Without `folds` the classifier is judged on the pictures that it was fitted to, as published;
-    with fewer pictures than dimensions that always separates and says nothing. With `folds` each
+    Without `folds` the classifier is judged on the images that it was fitted to, as published;
+    with fewer images than dimensions that always separates and says nothing. With `folds` each
     pair is judged by a classifier that has not seen it.
     """
     scores = np.zeros((2, len(originals)))

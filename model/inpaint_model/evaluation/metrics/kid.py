@@ -13,7 +13,7 @@ import numpy as np
 
 from inpaint_model.document.arrays import Float64Array
 
-BLOCK = 1000  # pictures at a time: larger sets are cut into blocks, whose estimates are averaged
+BLOCK = 1000  # images at a time: larger sets are cut into blocks, whose estimates are averaged
 
 
 class Estimate(NamedTuple):
@@ -54,7 +54,7 @@ def kernel_distance(
 def paired_kernel_distance(
     originals: Float64Array, fills: Float64Array, seed: int = 0, resamples: int = 500
 ) -> Estimate:
-    """Unbiased KID when picture i of one set was made from picture i of the other, both [N, D].
+    """Unbiased KID when image i of one set was made from image i of the other, both [N, D].
 
     A fill resembles its own original. The plain estimate takes such pairs as evidence that the sets
     agree and falls below 0; the paired one (Gretton et al. 2012, lemma 6) leaves them out. A set
@@ -70,7 +70,7 @@ def paired_kernel_distance(
 
 def _paired(a: Float64Array, b: Float64Array, rng: np.random.Generator, resamples: int) -> Estimate:
     cross = polynomial_kernel(a, b)
-    # h(i, j) of the U-statistic; drawing a picture twice must not pair it with itself.
+    # h(i, j) of the U-statistic; drawing an image twice must not pair it with itself.
     statistic = polynomial_kernel(a, a) + polynomial_kernel(b, b) - cross - cross.T
     count = len(a)
     return _bootstrap(
@@ -103,7 +103,7 @@ def _unpaired(
 
 
 def _off_diagonal_mean(matrix: Float64Array, weights: Float64Array) -> float:
-    """Mean over all pairs of different pictures, each as often as the weights say."""
+    """Mean over all pairs of different images, each as often as the weights say."""
     total = weights @ matrix @ weights - weights**2 @ matrix.diagonal()
     return float(total / (weights.sum() ** 2 - (weights**2).sum()))
 

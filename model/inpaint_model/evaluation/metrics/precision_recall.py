@@ -1,8 +1,8 @@
-"""Precision and recall of a set of pictures (Kynkäänniemi et al. 2019, section 2).
+"""Precision and recall of a set of images (Kynkäänniemi et al. 2019, section 2).
 
-Precision is the share of generated pictures that lie among the real ones: it falls with pictures
-that look wrong. Recall is the share of real pictures that lie among the generated ones: it falls
-with kinds of pictures that the generator never makes. A set's surroundings are the balls around its
+Precision is the share of generated images that lie among the real ones: it falls with images
+that look wrong. Recall is the share of real images that lie among the generated ones: it falls
+with kinds of images that the generator never makes. A set's surroundings are the balls around its
 members that just reach each member's k-th neighbor in the same set.
 """
 
@@ -18,14 +18,14 @@ from torch import Tensor
 from inpaint_model.document.arrays import Float64Array
 
 K = 3  # neighbors, as published
-ROWS = 1024  # pictures at a time: distances to all others are held for so many
+ROWS = 1024  # images at a time: distances to all others are held for so many
 
 
 class PrecisionRecall(NamedTuple):
     """Shares from 0 to 1; higher is better."""
 
-    precision: float  # of generated pictures
-    recall: float  # of real pictures
+    precision: float  # of generated images
+    recall: float  # of real images
 
 
 def precision_recall(
@@ -33,18 +33,18 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Improved precision and recall of features [N, D] and [M, D], exact (equations 1 and 2).
 
-    Both numbers depend on how many pictures a set has: its balls shrink as it grows, and there are
+    Both numbers depend on how many images a set has: its balls shrink as it grows, and there are
     more of them. So the two sets must be equally large (the paper uses 50,000 of each), and only
-    numbers from equally many pictures may be compared. Where one set is larger, random parts of it
+    numbers from equally many images may be compared. Where one set is larger, random parts of it
     as large as the smaller set are judged one after another, just enough to cover it, and the mean
     is given.
 
-    ValueError if a set has no more than `k` pictures.
+    ValueError if a set has no more than `k` images.
     """
     size = min(len(real), len(generated))
     if size <= k:
         raise ValueError(
-            f"precision and recall with {k} neighbors need more than {k} pictures of each kind, "
+            f"precision and recall with {k} neighbors need more than {k} images of each kind, "
             f"not {size}"
         )
     rng = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def precision_recall(
 
 
 def _parts(features: Float64Array, size: int, rng: np.random.Generator) -> list[Tensor]:
-    """As few random parts of `size` as hold every picture; the set itself if it has that size."""
+    """As few random parts of `size` as hold every image; the set itself if it has that size."""
     order = rng.permutation(len(features)) if len(features) > size else np.arange(size)
     starts = np.linspace(0, len(features) - size, -(-len(features) // size)).astype(int)
     return [torch.from_numpy(features[order[start : start + size]]) for start in starts]
@@ -82,5 +82,5 @@ def _share_within(points: Tensor, centers: Tensor, radii: Tensor) -> float:
 
 
 def _distances(first: Tensor, second: Tensor) -> Tensor:
-    """Not by way of scalar products, whose rounding would keep equal pictures apart."""
+    """Not by way of scalar products, whose rounding would keep equal images apart."""
     return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")

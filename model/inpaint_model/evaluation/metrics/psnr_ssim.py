@@ -1,6 +1,6 @@
-"""How close a picture is to the original, pixel by pixel: PSNR and SSIM, of a region or whole.
+"""How close an image is to the original, pixel by pixel: PSNR and SSIM, of a region or whole.
 
-Pictures are uint8 [R, R, 3]; a region is bool [R, R], or None for the whole picture. An empty
+Images are uint8 [R, R, 3]; a region is bool [R, R], or None for the whole image. An empty
 region has no value: NaN.
 """
 
@@ -11,9 +11,9 @@ import numpy as np
 from inpaint_model.document.arrays import BoolMask, ImageU8
 
 
-def psnr(original: ImageU8, picture: ImageU8, region: BoolMask | None = None) -> float:
-    """Peak signal-to-noise ratio in dB; 99 for equal pictures (really infinite)."""
-    error = (original.astype(np.float64) - picture) ** 2
+def psnr(original: ImageU8, image: ImageU8, region: BoolMask | None = None) -> float:
+    """Peak signal-to-noise ratio in dB; 99 for equal images (really infinite)."""
+    error = (original.astype(np.float64) - image) ** 2
     if region is not None:
         error = error[region]
     if error.size == 0:
@@ -21,13 +21,13 @@ def psnr(original: ImageU8, picture: ImageU8, region: BoolMask | None = None) ->
     return float(min(10 * np.log10(255**2 / max(error.mean(), 1e-12)), 99.0))
 
 
-def ssim(original: ImageU8, picture: ImageU8, region: BoolMask | None = None) -> float:
+def ssim(original: ImageU8, image: ImageU8, region: BoolMask | None = None) -> float:
     """Structural similarity with the Gaussian window of Wang et al. 2004, mean over the region."""
     from skimage.metrics import structural_similarity
 
     _, similarity = structural_similarity(
         original,
-        picture,
+        image,
         channel_axis=2,
         data_range=255,
         gaussian_weights=True,

@@ -1,7 +1,7 @@
 """How visible the border of a fill is: the color step across it, in CIEDE2000.
 
 Bands of a few pixels on both sides of the border are compared place by place, and the same step on
-the untouched picture is subtracted, since pictures have edges of their own there.
+the untouched image is subtracted, since images have edges of their own there.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ BAND_PX = 3
 _WINDOW = 9  # px of the border that are averaged for one comparison
 
 
-def seam_step(picture: FloatImage, untouched: FloatImage, hole: BoolMask) -> float:
+def seam_step(image: FloatImage, untouched: FloatImage, hole: BoolMask) -> float:
     """Return the mean color step that a fill adds across its border.
 
     Args:
-        picture: [H, W, 3] display values with the fill.
+        image: [H, W, 3] display values with the fill.
         untouched: the same without it.
         hole: bool [H, W].
 
     Returns:
         CIEDE2000 (D65); about 1 is what can just be seen, and below 0 the fill is smoother than
-        the picture was. NaN if the hole has no border.
+        the image was. NaN if the hole has no border.
     """
-    return _step(picture, hole) - _step(untouched, hole)
+    return _step(image, hole) - _step(untouched, hole)
 
 
-def _step(picture: FloatImage, hole: BoolMask) -> float:
+def _step(image: FloatImage, hole: BoolMask) -> float:
     from skimage.color import deltaE_ciede2000, rgb2lab
 
     size = 2 * BAND_PX + 1
     inner = hole & ~ndimage.minimum_filter(hole, size, mode="nearest")
     outer = ~hole & ndimage.maximum_filter(hole, size, mode="nearest")
     border = hole & ~ndimage.minimum_filter(hole, 3, mode="nearest")
-    lab = rgb2lab(picture.astype(np.float64))
+    lab = rgb2lab(image.astype(np.float64))
     one, two = _local_mean(lab, inner)[border], _local_mean(lab, outer)[border]
     both = np.isfinite(one).all(axis=1) & np.isfinite(two).all(axis=1)
     if not both.any():

@@ -1,4 +1,4 @@
-"""Separable filters as matrices, with the picture's reflection at its borders folded in.
+"""Separable filters as matrices, with the image's reflection at its borders folded in.
 
 A filter along one axis of R pixels is a banded matrix [out, R]; both axes are some matrix products.
 That is faster than depthwise convolutions, and needs no padding.

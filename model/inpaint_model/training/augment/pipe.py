@@ -1,11 +1,11 @@
 """Adaptive discriminator augmentation.
 
 After Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B.
-Every picture that the discriminator sees, real or generated, passes through one random,
+Every image that the discriminator sees, real or generated, passes through one random,
 differentiable pipeline of invertible changes. Each change happens with probability p. Because p < 1
 the generator does not learn to produce the changes (they do not leak).
 
-Everything random comes from the generator that is passed in. Pictures that a change leaves alone
+Everything random comes from the generator that is passed in. Images that a change leaves alone
 keep their bits, so p = 0 is the identity.
 """
 
@@ -47,7 +47,7 @@ class AugmentPipe:
         Returns float32, or with p = 0 the very same tensor.
         """
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
-            raise ValueError(f"square RGB pictures expected, got {tuple(images.shape)}")
+            raise ValueError(f"square RGB images expected, got {tuple(images.shape)}")
         if self.p <= 0:
             return images
         images = images.float()  # filters and sampling positions want all of float32
@@ -66,7 +66,7 @@ class AugmentPipe:
 
 
 class RandomBatch:
-    """Random numbers for a batch of N pictures; `chance` says which of them a change applies to."""
+    """Random numbers for a batch of N images; `chance` says which of them a change applies to."""
 
     def __init__(self, p: float, count: int, generator: Generator) -> None:
         self.p = p
@@ -92,7 +92,7 @@ class RandomBatch:
         return self.uniform(0, count).long().clamp(max=count - 1)
 
     def with_probability(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
-        """`value` [N] with probability p for each picture, `otherwise` for the rest."""
+        """`value` [N] with probability p for each image, `otherwise` for the rest."""
         return torch.where(self.uniform(0, 1) < (self.p if p is None else p), value, otherwise)
 
 
@@ -157,7 +157,7 @@ def random_affine(draw: RandomBatch) -> tuple[Tensor, Tensor]:
 def resampled(images: Tensor, matrix: Tensor) -> Tensor:
     """Move the pixels of `images` [N, C, R, R] by `matrix` [N, 2, 3], reflecting at the borders.
 
-    The picture is interpolated to twice its resolution by a low-pass filter, sampled linearly
+    The image is interpolated to twice its resolution by a low-pass filter, sampled linearly
     there, and brought back by the same filter.
     """
     size = images.shape[2]
@@ -201,7 +201,7 @@ def recolored(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
 
 
 def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
-    """The matrix [N, 3, 3] and offset [N, 3, 1] on RGB, and for which pictures they matter [N]."""
+    """The matrix [N, 3, 3] and offset [N, 3, 1] on RGB, and for which images they matter [N]."""
     brightness = draw.with_probability(draw.normal(0.2), 0)
     contrast = draw.with_probability(draw.octaves(0.5), 1)
     flip = draw.with_probability(draw.integer(2), 0)
@@ -225,7 +225,7 @@ def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def equalize(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Amplify four octave bands at random; the expected power of the picture stays."""
+    """Amplify four octave bands at random; the expected power of the image stays."""
     gains, changed = random_gains(draw)
 
     return _where(changed, images, lambda some, chosen: amplified(some, gains[chosen]))
@@ -239,8 +239,8 @@ def amplified(images: Tensor, gains: Tensor) -> Tensor:
 
 
 def random_gains(draw: RandomBatch) -> tuple[Tensor, Tensor]:
-    """Gains of the four bands [N, 4], and for which pictures they matter [N]."""
-    power = torch.tensor([10.0, 1, 1, 1], device=draw.generator.device) / 13  # 1/f pictures
+    """Gains of the four bands [N, 4], and for which images they matter [N]."""
+    power = torch.tensor([10.0, 1, 1, 1], device=draw.generator.device) / 13  # 1/f images
     gains = torch.ones(draw.count, 4, device=power.device)
     for band in range(4):
         gains[:, band] = draw.with_probability(draw.octaves(1.0), 1)
@@ -273,20 +273,20 @@ def cut_out(images: Tensor, draw: RandomBatch) -> Tensor:
 
 @dataclass
 class AdaController:
-    """The target heuristic: raise p while the discriminator is too sure of the real pictures.
+    """The target heuristic: raise p while the discriminator is too sure of the real images.
 
     r_t = E[sign(D(real))] estimates how far the discriminator overfits, 0 not at all, 1 completely.
     Works across processes: the signs of all of them count.
     """
 
     target: float = 0.6  # r_t to aim for
-    speed_kimg: float = 500  # thousands of pictures in which p could go from 0 to 1
+    speed_kimg: float = 500  # thousands of images in which p could go from 0 to 1
     p: float = 0.0
     sign_sum: Tensor | float = 0.0  # stays on the discriminator's device until it is needed
     sign_count: float = 0.0
 
     def observe(self, real_logits: Tensor) -> None:
-        """Take note of the discriminator's outputs for (augmented) real pictures."""
+        """Take note of the discriminator's outputs for (augmented) real images."""
         self.sign_sum = self.sign_sum + real_logits.detach().sign().sum()
         self.sign_count += real_logits.numel()
 
@@ -310,7 +310,7 @@ class AdaController:
 
 
 def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Apply `change(pictures, their numbers)` to those of the pictures that are `changed` [N]."""
+    """Apply `change(images, their numbers)` to those of the images that are `changed` [N]."""
     chosen = changed.nonzero()[:, 0]
     if len(chosen) == 0:
         return images

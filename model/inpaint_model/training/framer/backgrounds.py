@@ -1,7 +1,7 @@
-"""Backgrounds for the framer's training scenes: anything that is not an aligned picture.
+"""Backgrounds for the framer's training scenes: anything that is not an aligned image.
 
 All of them come from a random generator and, for their colors and textures, from pieces of the
-training pictures that are too small, turned or shuffled to be recognized. No other data is needed.
+training images that are too small, turned or shuffled to be recognized. No other data is needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 Painter = Callable[[Tensor, int, Generator], Tensor]
-"""Pictures [n, 3, P, P] in 0..1 to take from, size S, randomness -> [n, 3, S, S] in 0..1."""
+"""Images [n, 3, P, P] in 0..1 to take from, size S, randomness -> [n, 3, S, S] in 0..1."""
 
 
 def uniform(low: float, high: float, shape: tuple[int, ...], generator: Generator) -> Tensor:
@@ -29,9 +29,9 @@ def coordinates(size: int) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def plain(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+def plain(images: Tensor, size: int, generator: Generator) -> Tensor:
     """One color, often near white or black, with a slight gradient."""
-    n = len(pictures)
+    n = len(images)
     x, y = coordinates(size)
     level = uniform(0, 1, (n, 1, 1, 1), generator)
     level = torch.where(uniform(0, 1, (n, 1, 1, 1), generator) < 0.4, level.round(), level)
@@ -40,9 +40,9 @@ def plain(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     return (level + tint + slope[:, :1] * x + slope[:, 1:] * y).clamp(0, 1)
 
 
-def noise(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+def noise(images: Tensor, size: int, generator: Generator) -> Tensor:
     """Noise with a spectrum of 1 / f^a, from clouds to grain, in related colors."""
-    n = len(pictures)
+    n = len(images)
     fy, fx = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     frequency = (fx**2 + fy**2).sqrt().clamp(min=1 / size)
     falloff = frequency ** -uniform(0.2, 2.2, (n, 1, 1, 1), generator)
@@ -54,9 +54,9 @@ def noise(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     return (mean + torch.einsum("nij,njhw->nihw", mixing, shaped) * 0.5).clamp(0, 1)
 
 
-def waves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+def waves(images: Tensor, size: int, generator: Generator) -> Tensor:
     """Stripes and checks of two colors."""
-    n = len(pictures)
+    n = len(images)
     x, y = coordinates(size)
     turn = uniform(0, math.pi, (n, 1, 1), generator)
     rate = 2 ** uniform(0.5, 5.5, (n, 1, 1), generator)
@@ -70,11 +70,11 @@ def waves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     return mixed
 
 
-def leaves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
+def leaves(images: Tensor, size: int, generator: Generator) -> Tensor:
     """Overlapping ellipses and rectangles, each a flat color or a texture (dead leaves)."""
-    n = len(pictures)
+    n = len(images)
     x, y = coordinates(size)
-    canvas = pieces(pictures, size, generator)
+    canvas = pieces(images, size, generator)
     for _ in range(int(torch.randint(4, 16, (), generator=generator))):
         center = uniform(-1.1, 1.1, (2, n, 1, 1), generator)
         turn = uniform(0, math.pi, (n, 1, 1), generator)
@@ -88,9 +88,9 @@ def leaves(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     return canvas
 
 
-def pieces(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """Small pieces of the pictures' borders, much enlarged, turned by anything and soft."""
-    n = len(pictures)
+def pieces(images: Tensor, size: int, generator: Generator) -> Tensor:
+    """Small pieces of the images' borders, much enlarged, turned by anything and soft."""
+    n = len(images)
     zoom = uniform(0.08, 0.28, (n, 1, 1), generator)
     turn = uniform(0, 2 * math.pi, (n, 1, 1), generator)
     edge = uniform(0.6, 0.85, (n, 1, 1), generator)
@@ -99,16 +99,16 @@ def pieces(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     u = zoom * (x * turn.cos() - y * turn.sin()) + edge * where.cos()
     v = zoom * (x * turn.sin() + y * turn.cos()) + edge * where.sin()
     return F.grid_sample(
-        pictures, torch.stack([u, v], dim=-1), padding_mode="reflection", align_corners=False
+        images, torch.stack([u, v], dim=-1), padding_mode="reflection", align_corners=False
     )
 
 
-def shuffled(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """Return the pictures' tiles in another order: their texture without their structure."""
-    n, _, side, _ = pictures.shape
+def shuffled(images: Tensor, size: int, generator: Generator) -> Tensor:
+    """Return the images' tiles in another order: their texture without their structure."""
+    n, _, side, _ = images.shape
     count = int(torch.tensor([4, 8, 16])[torch.randint(3, (), generator=generator)])
     tile = side // count
-    tiles = F.unfold(pictures, tile, stride=tile)
+    tiles = F.unfold(images, tile, stride=tile)
     order = torch.rand(n, 1, tiles.shape[2], generator=generator).argsort(-1)
     mixed = F.fold(tiles.gather(2, order.expand_as(tiles)), (side, side), tile, stride=tile)
     mixed = mixed if torch.rand((), generator=generator) < 0.5 else mixed.flip(2)
@@ -121,15 +121,15 @@ def shuffled(pictures: Tensor, size: int, generator: Generator) -> Tensor:
     return F.grid_sample(mixed, grid, padding_mode="reflection", align_corners=False)
 
 
-def scrambled(pictures: Tensor, generator: Generator) -> Tensor:
-    """Return pictures [n, 3, P, P] upside down, with their quarters or sixteenths exchanged.
+def scrambled(images: Tensor, generator: Generator) -> Tensor:
+    """Return images [n, 3, P, P] upside down, with their quarters or sixteenths exchanged.
 
     Their parts are there, their arrangement is not.
     """
-    side = pictures.shape[2]
+    side = images.shape[2]
     tile = side // int(torch.tensor([1, 2, 4])[torch.randint(3, (), generator=generator)])
-    tiles = F.unfold(pictures.flip(2), tile, stride=tile)
-    order = torch.rand(len(pictures), 1, tiles.shape[2], generator=generator).argsort(-1)
+    tiles = F.unfold(images.flip(2), tile, stride=tile)
+    order = torch.rand(len(images), 1, tiles.shape[2], generator=generator).argsort(-1)
     mixed = tiles.gather(2, order.expand_as(tiles))
     return F.fold(mixed, (side, side), tile, stride=tile)
 
@@ -137,14 +137,14 @@ def scrambled(pictures: Tensor, generator: Generator) -> Tensor:
 PAINTERS: tuple[Painter, ...] = (plain, plain, noise, waves, leaves, leaves, pieces, shuffled)
 
 
-def draw_backgrounds(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    """One background for each of the pictures [n, 3, P, P] in 0..1: [n, 3, S, S] in 0..1.
+def draw_backgrounds(images: Tensor, size: int, generator: Generator) -> Tensor:
+    """One background for each of the images [n, 3, P, P] in 0..1: [n, 3, S, S] in 0..1.
 
     Two painters share each canvas, divided by a soft line.
     """
-    first = _painted(pictures, size, generator)
-    second = _painted(pictures.roll(1, 0), size, generator)
-    n = len(pictures)
+    first = _painted(images, size, generator)
+    second = _painted(images.roll(1, 0), size, generator)
+    n = len(images)
     x, y = coordinates(size)
     turn = uniform(0, 2 * math.pi, (n, 1, 1), generator)
     offset = uniform(-1.5, 1.5, (n, 1, 1), generator)
@@ -153,10 +153,10 @@ def draw_backgrounds(pictures: Tensor, size: int, generator: Generator) -> Tenso
     return first + (second - first) * share
 
 
-def _painted(pictures: Tensor, size: int, generator: Generator) -> Tensor:
-    choice = torch.randint(len(PAINTERS), (len(pictures),), generator=generator)
-    canvas = pictures.new_empty(len(pictures), 3, size, size)
+def _painted(images: Tensor, size: int, generator: Generator) -> Tensor:
+    choice = torch.randint(len(PAINTERS), (len(images),), generator=generator)
+    canvas = images.new_empty(len(images), 3, size, size)
     for index in set(choice.tolist()):
         chosen = choice == index
-        canvas[chosen] = PAINTERS[index](pictures[chosen], size, generator)
+        canvas[chosen] = PAINTERS[index](images[chosen], size, generator)
     return canvas

@@ -1,4 +1,4 @@
-"""Train a framer on scenes that are made as it goes. No labels, no pictures but aligned ones."""
+"""Train a framer on scenes that are made as it goes. No labels, no images but aligned ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from inpaint_model.framing.network import Framer, FramerConfig, confidence_logit
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.ema import frozen_copy, update_ema
-from inpaint_model.training.framer.scenes import Pictures, Scenes, draw_scenes
+from inpaint_model.training.framer.scenes import Images, Scenes, draw_scenes
 from inpaint_model.training.optimizers import adam
 from inpaint_model.training.progress import Progress, Stats
 from inpaint_model.training.randomness import generator_for
@@ -21,7 +21,7 @@ from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 
 FRAMER = FramerConfig()  # sizes of the framers that the command trains
-PICTURE_PX = 128  # side of the aligned pictures that scenes are made of
+IMAGE_PX = 128  # side of the aligned images that scenes are made of
 _WARM_UP = 5000  # scenes
 _VOTING = 0.25  # of the side: how far from the frame's center cells are to vote
 
@@ -61,7 +61,7 @@ class Losses:
 def train_framer(
     options: FramerTraining,
     config: FramerConfig,
-    pictures: Pictures,
+    images: Images,
     folder: RunFolder,
     on_snapshot: Callable[[Framer, float], None] | None = None,
     deadline: Deadline | None = None,
@@ -71,7 +71,7 @@ def train_framer(
     Args:
         options: how.
         config: what to train.
-        pictures: in the generator's alignment.
+        images: in the generator's alignment.
         folder: of the run.
         on_snapshot: called with the averaged framer and the kimg seen after each snapshot.
         deadline: ends the training early, with its state saved; by default `options.max_minutes`
@@ -93,7 +93,7 @@ def train_framer(
     over = deadline.passed
     while cur_nimg < total and not over:
         generator = generator_for(options.seed, cur_nimg, "scenes")
-        scenes = draw_scenes(pictures, options.batch_size, config.view, generator)
+        scenes = draw_scenes(images, options.batch_size, config.view, generator)
         losses = Losses(framer, scenes)
         for group in optimizer.param_groups:
             group["lr"] = options.lr * _schedule(cur_nimg, total)

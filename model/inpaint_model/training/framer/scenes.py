@@ -1,7 +1,7 @@
 """Training scenes for the framer, without labels.
 
-Aligned pictures are pasted by random similarity transforms onto backgrounds, with random holes;
-what the framer shall find is then known exactly. Aligned pictures are squares with a background of
+Aligned images are pasted by random similarity transforms onto backgrounds, with random holes;
+what the framer shall find is then known exactly. Aligned images are squares with a background of
 their own: so that their borders say nothing, they are cut to random soft shapes or run on.
 """
 
@@ -21,10 +21,10 @@ from inpaint_model.training.framer.backgrounds import (
     uniform,
 )
 
-POSITIVES = 0.65  # share of scenes that show an aligned picture
+POSITIVES = 0.65  # share of scenes that show an aligned image
 DECOYS = 0.6  # share of the others that show a scrambled one, pasted the same way
 MOST_HIDDEN = 0.55  # holes that hide more of the frame are left out
-_MIRRORED = 1.35  # pictures run on to here, mirrored, and are smeared beyond
+_MIRRORED = 1.35  # images run on to here, mirrored, and are smeared beyond
 _HOLES = ("lasso", "brush", "box", "mat-256", "empty")
 
 
@@ -35,11 +35,11 @@ class Scenes(NamedTuple):
     center: Tensor  # [N, 2]
     log_side: Tensor  # [N]: log2 of the frame's side over the view's
     angle: Tensor  # [N]: radians
-    present: Tensor  # [N], bool: whether the view shows an aligned picture at all
+    present: Tensor  # [N], bool: whether the view shows an aligned image at all
 
 
-class Pictures:
-    """Aligned pictures at several sizes, so that small ones in a scene do not alias."""
+class Images:
+    """Aligned images at several sizes, so that small ones in a scene do not alias."""
 
     def __init__(self, pixels: Tensor, weights: Tensor | None = None) -> None:
         """Make the smaller sizes.
@@ -49,7 +49,7 @@ class Pictures:
             weights: [N], how often each is drawn relative to the others; all alike without them.
         """
         if weights is not None and (weights.shape != pixels.shape[:1] or not weights.sum() > 0):
-            raise ValueError("no picture is left to train on; lower the demands on the pictures")
+            raise ValueError("no image is left to train on; lower the demands on the images")
         self._weights = weights
         self.levels = [pixels]
         while self.levels[-1].shape[2] > 32:
@@ -60,23 +60,23 @@ class Pictures:
         return len(self.levels[0])
 
     def draw(self, count: int, generator: Generator) -> Tensor:
-        """Indices of `count` random pictures, each drawn anew: int64 [count]."""
+        """Indices of `count` random images, each drawn anew: int64 [count]."""
         if self._weights is None:
             return torch.randint(len(self), (count,), generator=generator)
         return torch.multinomial(self._weights, count, replacement=True, generator=generator)
 
 
-def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator) -> Scenes:
+def draw_scenes(images: Images, count: int, size: int, generator: Generator) -> Scenes:
     """`count` scenes with views of `size` px."""
-    indices, others = pictures.draw(count, generator), pictures.draw(count, generator)
+    indices, others = images.draw(count, generator), images.draw(count, generator)
     present = torch.rand(count, generator=generator) < POSITIVES
     center, side, angle = _draw_frames(count, generator)
-    texture = pictures.levels[-2][others].float() / 255
+    texture = images.levels[-2][others].float() / 255
     canvas = draw_backgrounds(texture, size, generator)
     inside = frame_coordinates(center, side, angle, size)
 
     decoy = ~present & (torch.rand(count, generator=generator) < DECOYS)
-    shown = _seen(pictures, indices, inside, side * size, decoy, generator)
+    shown = _seen(images, indices, inside, side * size, decoy, generator)
     matte = _draw_mattes(inside, generator)[:, None] * (present | decoy)[:, None, None, None]
     canvas = canvas + (shown - canvas) * matte
     canvas = _photographed(canvas, generator)
@@ -86,24 +86,24 @@ def draw_scenes(pictures: Pictures, count: int, size: int, generator: Generator)
 
 
 def _seen(
-    pictures: Pictures,
+    images: Images,
     indices: Tensor,
     inside: Tensor,
     wanted: Tensor,
     decoy: Tensor,
     generator: Generator,
 ) -> Tensor:
-    """The pictures at the frames' coordinates; mirrored a little beyond their borders, then flat.
+    """The images at the frames' coordinates; mirrored a little beyond their borders, then flat.
 
-    wanted: [N], the frames' sides in px, which decide what size of picture is sampled.
+    wanted: [N], the frames' sides in px, which decide what size of image is sampled.
     decoy: bool [N], which of them are scrambled.
     """
-    sizes = torch.tensor([level.shape[2] for level in pictures.levels])
+    sizes = torch.tensor([level.shape[2] for level in images.levels])
     level = (sizes[:, None] >= 0.9 * wanted).sum(0).clamp(min=1) - 1
     shown = inside.new_empty(len(inside), 3, *inside.shape[1:3])
     for index in set(level.tolist()):
         chosen = level == index
-        taken = pictures.levels[index][indices[chosen]].float() / 255
+        taken = images.levels[index][indices[chosen]].float() / 255
         odd = decoy[chosen]
         if odd.any():
             taken[odd] = scrambled(taken[odd], generator)
@@ -142,7 +142,7 @@ def _draw_frames(count: int, generator: Generator) -> tuple[Tensor, Tensor, Tens
 
 
 def _draw_mattes(inside: Tensor, generator: Generator) -> Tensor:
-    """How much of the pasted picture shows [N, S, S]: everywhere, a soft rectangle, or a head."""
+    """How much of the pasted image shows [N, S, S]: everywhere, a soft rectangle, or a head."""
     n = len(inside)
     u, v = inside[..., 0], inside[..., 1]
     edges = uniform(0.6, 1.4, (4, n, 1, 1), generator)

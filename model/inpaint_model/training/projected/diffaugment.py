@@ -1,4 +1,4 @@
-"""What changes pictures before projected discriminators see them.
+"""What changes images before projected discriminators see them.
 
 Differentiable augmentation (Zhao et al. 2020): color, translation and cutout, with the strengths of
 the paper's section 4. Everything random is passed in.
@@ -13,20 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-SHIFT = 1 / 8  # largest translation, of the picture's side
-CUTOUT = 1 / 2  # side of the square that is cut out, of the picture's
+SHIFT = 1 / 8  # largest translation, of the image's side
+CUTOUT = 1 / 2  # side of the square that is cut out, of the image's
 
 
 def random_changes(count: int, generator: Generator) -> Tensor:
-    """Return what `changed` needs for `count` pictures: uniform numbers [10, count]."""
+    """Return what `changed` needs for `count` images: uniform numbers [10, count]."""
     return torch.rand(10, count, generator=generator, device=generator.device)
 
 
 def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
-    """Change pictures [N, 3, R, R] in -1..1; the result may leave the range.
+    """Change images [N, 3, R, R] in -1..1; the result may leave the range.
 
-    drawn: [10, N] in 0..1, on the pictures' device, each row one random choice. p: chance of each
-    of the three changes (color, translation, cutout) for each picture. Below 1 the generator does
+    drawn: [10, N] in 0..1, on the images' device, each row one random choice. p: chance of each
+    of the three changes (color, translation, cutout) for each image. Below 1 the generator does
     not learn to make them itself (Karras et al. 2020, section 2.2). What is moved in from outside,
     and what is cut out, is 0.
     """
@@ -45,7 +45,7 @@ def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
 
 
 def _if(chosen: Tensor, value: Tensor, otherwise: float) -> Tensor:
-    """`value` for the pictures that are chosen [N]: float32 [N, 1, 1, 1]."""
+    """`value` for the images that are chosen [N]: float32 [N, 1, 1, 1]."""
     return torch.where(chosen, value, otherwise)[:, None, None, None]
 
 
@@ -105,7 +105,7 @@ def gaussian_taps(sigma: float, reach: int | None = None) -> Tensor | None:
 def blurred(images: Tensor, taps: Tensor | None) -> Tensor:
     """Filter both axes of [N, C, R, R], mirrored at the borders, by [2 reach + 1] taps.
 
-    Needs R of more than the reach. None: the pictures as they are.
+    Needs R of more than the reach. None: the images as they are.
     """
     if taps is None:
         return images

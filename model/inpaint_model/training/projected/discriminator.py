@@ -18,10 +18,10 @@ PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps, which hold les
 
 
 class Patches(nn.Module):
-    """The picture itself at four octaves, cut into patches, as if a feature network had made it.
+    """The image itself at four octaves, cut into patches, as if a feature network had made it.
 
     Feature networks hardly see color, nor what is finer than their first stride: without any map of
-    the picture itself, colors run away.
+    the image itself, colors run away.
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -33,7 +33,7 @@ class Patches(nn.Module):
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Pictures [N, 3, R, R] in -1..1 -> logits [N, L], from every network and every scale.
+    """Images [N, 3, R, R] in -1..1 -> logits [N, L], from every network and every scale.
 
     Its state dictionary holds the fixed mixing and the heads. The feature networks come from files.
     """
@@ -85,9 +85,9 @@ class ProjectedDiscriminator(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor, mean: Callable[[Tensor], Tensor] = torch.clone) -> None:
-        """Measure the feature maps' ranges on pictures [N, 3, R, R] that are typical.
+        """Measure the feature maps' ranges on images [N, 3, R, R] that are typical.
 
-        mean: over the processes of a training, which must agree though each has other pictures.
+        mean: over the processes of a training, which must agree though each has other images.
         """
         for network, projection in zip(self.networks, self._mixing(), strict=True):
             projection.calibrate(network(images))
@@ -103,11 +103,11 @@ class ProjectedDiscriminator(nn.Module):
     def judge(self, features: Sequence[Tensor]) -> Tensor:
         """Return logits [N, L] of what `features` returned; high is real.
 
-        ValueError for one picture alone, since heads normalize by their batch's statistics.
+        ValueError for one image alone, since heads normalize by their batch's statistics.
         """
         if len(features[0]) < 2:
             raise ValueError(
-                "projected discriminators judge a picture among others: give each process a batch "
+                "projected discriminators judge an image among others: give each process a batch "
                 "of two or more"
             )
         if self.training:
@@ -118,7 +118,7 @@ class ProjectedDiscriminator(nn.Module):
         return torch.cat(logits, dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits [N, L] of pictures [N, 3, R, R] in -1..1; high is real."""
+        """Return logits [N, L] of images [N, 3, R, R] in -1..1; high is real."""
         return self.judge(self.features(images))
 
     def _mixing(self) -> list[Projection]:
@@ -126,7 +126,7 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, int]]:
-    """Channels and side of each of a network's maps for pictures of `resolution` px."""
+    """Channels and side of each of a network's maps for images of `resolution` px."""
     try:
         with torch.no_grad():
             maps = network(torch.zeros(1, 3, resolution, resolution))
@@ -134,14 +134,14 @@ def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, i
     except (RuntimeError, AttributeError) as error:
         reason = str(error).strip().rpartition("\n")[2]
         raise ValueError(
-            f"{name} makes no feature maps of pictures of {resolution} px ({reason}); give one "
+            f"{name} makes no feature maps of images of {resolution} px ({reason}); give one "
             "that maps RGB to four, and leave out --bf16 if it computes in float32 alone"
         ) from error
     sides = [shape[1] for shape in found if len(shape) == 3 and shape[1] == shape[2]]
     wanted = [sides[0] >> level for level in range(len(WIDTHS))] if sides else None
     if len(found) != len(WIDTHS) or sides != wanted:
         raise ValueError(
-            f"{name} gives {', '.join(map(str, found))} for pictures of {resolution} px; projected "
+            f"{name} gives {', '.join(map(str, found))} for images of {resolution} px; projected "
             f"discriminators need {len(WIDTHS)} square maps, each half the size of the one before"
         )
     return [(channels, side) for channels, side, _ in found]

@@ -1,4 +1,4 @@
-"""Frozen feature networks from TorchScript files, with a fast gradient to the picture.
+"""Frozen feature networks from TorchScript files, with a fast gradient to the image.
 
 TorchScript runs a file's graph as a unit, and its gradient is torch's own. On processors that one
 is slow in one place: a strided depthwise convolution, of which small networks have several. So a
@@ -92,7 +92,7 @@ def _strided_depthwise_gradient(
     """
     N, C, H, W = shape
     (height, width), (down, right), (top, left) = weight.shape[2:], stride, padding
-    # Where a full convolution of the padded picture has its samples.
+    # Where a full convolution of the padded image has its samples.
     spread = gradient.new_zeros((N, H + 2 * top - height + 1, W + 2 * left - width + 1, C))
     spread = spread.permute(0, 3, 1, 2)  # channels last
     spread[:, :, ::down, ::right] = gradient
@@ -101,11 +101,11 @@ def _strided_depthwise_gradient(
 
 
 def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> FeatureNetwork:
-    """Load a TorchScript file: pictures [N, 3, H, W] in -1..1 -> list of feature maps.
+    """Load a TorchScript file: images [N, 3, H, W] in -1..1 -> list of feature maps.
 
     dtype: what it computes in. Its weights belong to no state dictionary, since they come from the
     file. A graph that cannot be translated, one with control flow say, runs as it is, by
-    TorchScript; such a one has to convert its pictures to another dtype than float32 by itself.
+    TorchScript; such a one has to convert its images to another dtype than float32 by itself.
     ValueError for a file of another kind.
     """
     script = load_torchscript(path)
@@ -116,7 +116,7 @@ def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> Feat
 
 
 class FeatureNetwork(nn.Module):
-    """Pictures in, a list of maps out, in the network's own precision and evaluation mode."""
+    """Images in, a list of maps out, in the network's own precision and evaluation mode."""
 
     def __init__(self, network: nn.Module, sha256: str = "") -> None:
         """sha256: of the file, by which trained heads know the network they belong to."""
@@ -126,7 +126,7 @@ class FeatureNetwork(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return maps [N, C, h, w], from fine to coarse, of pictures [N, 3, H, W] in -1..1."""
+        """Return maps [N, C, h, w], from fine to coarse, of images [N, 3, H, W] in -1..1."""
         maps = self.network(images.contiguous(memory_format=torch.channels_last))
         return [maps] if isinstance(maps, Tensor) else list(maps)
 

@@ -48,7 +48,7 @@ class Projection(nn.Module):
     def calibrate(self, maps: Sequence[Tensor]) -> None:
         """Measure the standard deviation of each map, by which it is divided from now on.
 
-        maps: of typical pictures. Ranges differ from network to network by a factor of ten.
+        maps: of typical images. Ranges differ from network to network by a factor of ten.
         """
         self.deviation.copy_(torch.stack([x.float().std() for x in maps]).clamp_min(1e-6))
 

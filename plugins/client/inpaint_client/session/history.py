@@ -1,7 +1,7 @@
 """What a document remembers of its fills, in one format for every editor.
 
 A run keeps everything that makes its candidates again: the recipes, the attachments (the erased
-picture and the hole at model resolution), the selection's coverage, and which layers it made.
+image and the hole at model resolution), the selection's coverage, and which layers it made.
 Krita keeps it as an annotation of the document; GIMP keeps one for each layer, as a parasite.
 """
 

@@ -25,7 +25,7 @@ class Stage(Enum):
     IDLE = auto()
     READING = auto()  # the document
     CONNECTING = auto()  # to the daemon, which may have to start
-    SENDING = auto()  # a large picture
+    SENDING = auto()  # a large image
     WAITING = auto()  # the daemon has no room; it is asked again
     QUEUED = auto()
     ENCODING = auto()  # accepted; nothing rendered yet

@@ -10,13 +10,13 @@ from .history import PastRun
 
 
 def positions_left(run: PastRun, missing: Collection[str]) -> tuple[int, ...]:
-    """Return the positions of the results whose layers are in the picture.
+    """Return the positions of the results whose layers are in the image.
 
     A run that is undone as a whole, or merged into one layer, has none: then all are listed.
 
     Args:
         run: the run.
-        missing: layers that are not in the picture.
+        missing: layers that are not in the image.
     """
     left = [i for i, result in enumerate(run.results) if result.layer not in missing]
     return tuple(left or range(len(run.results)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from ..geometry import Box
-from ..pictures import Picture
+from ..images import Picture
 from ..requests import Mixing, StyleLevel
 
 Key = TypeVar("Key")
@@ -30,26 +30,24 @@ class StyleMix(Generic[Key]):
         return bool(self.other and self.levels and self.amount)
 
     def shows_as(self, mix: StyleMix[Key]) -> bool:
-        """Return whether both make the same picture."""
+        """Return whether both make the same image."""
         return self == mix or not (self.is_on or mix.is_on)
 
     def with_other(self, other: Key | None, is_result: bool) -> StyleMix[Key]:
-        """Return the mix with another one: all styles of a result, a picture's colors only."""
+        """Return the mix with another one: all styles of a result, an image's colors only."""
         return replace(
             self, other=other, levels=tuple(StyleLevel) if is_result else (StyleLevel.COLORS,)
         )
 
-    def request(
-        self, recipe: str, picture_of: Callable[[Key], tuple[Picture, Box]]
-    ) -> Mixing | None:
+    def request(self, recipe: str, image_of: Callable[[Key], tuple[Picture, Box]]) -> Mixing | None:
         """Return what the daemon is asked for, or None if nothing is mixed.
 
-        recipe: the other one's if it is a result, or empty: then `picture_of` tells what the layer
+        recipe: the other one's if it is a result, or empty: then `image_of` tells what the layer
         shows around the hole, and where that is.
         """
         if not self.is_on or self.other is None:
             return None
         if recipe:
             return Mixing(recipe=recipe, levels=self.levels, amount=self.amount)
-        picture, box = picture_of(self.other)
-        return Mixing(levels=self.levels, amount=self.amount, picture=picture, picture_box=box)
+        image, box = image_of(self.other)
+        return Mixing(levels=self.levels, amount=self.amount, image=image, image_box=box)

@@ -57,7 +57,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class State:
-    """What the view shows beside the pictures."""
+    """What the view shows beside the images."""
 
     phase: Phase
     status: str
@@ -182,7 +182,7 @@ class Presenter:
     def read(self, cancel: Callable[[], None]) -> None:
         """The image is being read for a fill; `fill` or `unreadable` follows, or `stop` cancels."""
         self._stop_reading = cancel
-        self._show(State(Phase.RUNNING, _("Reading the picture…")))
+        self._show(State(Phase.RUNNING, _("Reading the image…")))
 
     def unreadable(self, error: InpaintError) -> None:
         """The image could not be read: what was there before stays."""
@@ -445,5 +445,5 @@ def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Renderi
 
 
 def _same(first: Edits, second: Edits) -> bool:
-    """Whether both make the same picture: an edit of 0 is none."""
+    """Whether both make the same image: an edit of 0 is none."""
     return all(first.get(name, 0) == second.get(name, 0) for name in {*first, *second})

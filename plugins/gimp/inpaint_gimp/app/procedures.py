@@ -46,7 +46,7 @@ def _texts(name: str) -> tuple[str, str, str]:
             _("_Inpaint (StyleGAN)…"),
             _("Fill the selection with new, varied, editable content"),
             _(
-                "Sends the picture around the selection to the fill service of this computer and "
+                "Sends the image around the selection to the fill service of this computer and "
                 "inserts the candidates as layers above the selected one. Nothing outside the "
                 "selection changes. Without a selection the transparent part of the layer is "
                 "filled."

@@ -283,7 +283,7 @@ def parasite_bytes(parasite: Gimp.Parasite) -> bytes:
 
 
 def _owner(drawable: Gimp.Drawable) -> Gimp.Drawable:
-    """A layer mask is no picture: who has one selected means its layer."""
+    """A layer mask is no image: who has one selected means its layer."""
     if drawable.is_layer_mask():
         return Gimp.Layer.from_mask(drawable)
     return drawable

@@ -16,7 +16,7 @@ from inpaint_client import Box, Extent, InputError, StyleLevel, StyleMix, parse_
 from inpaint_client.session.history import PastRun, Result, pack, unpack
 
 FILL = "inpaint-fill"  # JSON: the run
-ATTACHMENT = "inpaint-attachment"  # PNG: the erased picture and the hole at model resolution
+ATTACHMENT = "inpaint-attachment"  # PNG: the erased image and the hole at model resolution
 # Layers that an earlier version filled have these in place of FILL.
 RECIPE = "inpaint-recipe"  # JSON, as the daemon made it
 ORIGIN = "inpaint-origin"  # JSON: what the model looked at

@@ -41,7 +41,7 @@ _SAMPLE_TYPES = {
     "double": SampleType.F32,
 }
 
-LAYOUTS = {1: "Y", 3: "RGB", 4: "RGBA"}  # of the wire's pictures, by channels
+LAYOUTS = {1: "Y", 3: "RGB", 4: "RGBA"}  # of the wire's images, by channels
 WITH_ALPHA = {1: "YA", 3: "RGBA", 4: "RGBA"}
 
 
@@ -53,5 +53,5 @@ def document_format(precision: str) -> SampleFormat:
     )
 
 
-def picture_format(picture: Picture) -> SampleFormat:
-    return SampleFormat(picture.sample_type, picture.transfer)
+def image_format(image: Picture) -> SampleFormat:
+    return SampleFormat(image.sample_type, image.transfer)

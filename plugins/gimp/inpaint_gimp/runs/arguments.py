@@ -100,7 +100,7 @@ def fill_arguments() -> tuple[Argument, ...]:
             "context",
             Kind.CHOICE,
             _("C_ontext"),
-            _("Which square of the picture the model sees"),
+            _("Which square of the image the model sees"),
             "auto",
             choices=(
                 Choice(
@@ -185,7 +185,7 @@ def fill_arguments() -> tuple[Argument, ...]:
             Kind.REAL,
             _("Feather _width (px)"),
             _(
-                "Width over which the fill gives way to the picture inside the selection; "
+                "Width over which the fill gives way to the image inside the selection; "
                 "nothing outside is ever touched"
             ),
             0.0,

@@ -1,4 +1,4 @@
-"""What is read from the image for one run: the picture around the hole, and the hole."""
+"""What is read from the image for one run: the image around the hole, and the hole."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Captured(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """A small view of the picture around the hole, for the dialogs."""
+    """A small view of the image around the hole, for the dialogs."""
 
     box: Box  # what it shows, in whole squares of `step` px
     step: int
@@ -96,7 +96,7 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
         shown = yield from _glance(source, selected, around)
         hole = selected.coverage(parts.crop)
         yield
-        crop = yield from read_picture(source, parts.crop, stored, gray)
+        crop = yield from read_image(source, parts.crop, stored, gray)
         overview = context = None
         if parts.context is not None:
             data = yield from _read(source, parts.context, _SCREEN, parts.step)
@@ -176,7 +176,7 @@ def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box,
         return box, layer.read(box, "A u8").translate(_INVERT)
 
 
-def read_picture(
+def read_image(
     source: Reader, box: Box, stored: SampleFormat, gray: bool
 ) -> Generator[None, None, Picture]:
     """Read the pixels of `box` for the wire; with alpha only where something is transparent."""
@@ -228,7 +228,7 @@ def _read(source: Reader, box: Box, babl: str, step: int = 1) -> Generator[None,
 
 
 def _opaque(data: bytes, box: Box, step: int) -> Picture:
-    """Return RGBA pixels as a picture, without alpha where all is opaque."""
+    """Return RGBA pixels as an image, without alpha where all is opaque."""
     layout = "RGB" if data[3::4].count(255) == len(data) // 4 else "RGBA"
     plain = rearrange(data, "RGBA", layout)
     return Picture(box.width // step, box.height // step, len(layout), plain)

@@ -44,14 +44,14 @@ class Collector:
         """What the run is doing, in words."""
         run = self.run
         plain = {
-            Stage.CONNECTING: _("Sending the picture…"),
+            Stage.CONNECTING: _("Sending the image…"),
             Stage.WAITING: _("The daemon is busy; trying again…"),
-            Stage.ENCODING: _("Looking at the picture…"),
+            Stage.ENCODING: _("Looking at the image…"),
         }
         if run.stage in plain:
             return plain[run.stage]
         if run.stage is Stage.SENDING:
-            return _("Sending the picture, {share} %…").format(share=round(100 * run.sent))
+            return _("Sending the image, {share} %…").format(share=round(100 * run.sent))
         if run.stage is Stage.QUEUED:
             return _("Waiting, {count} before this one…").format(count=run.queue_position)
         if run.stage is Stage.RENDERING:

@@ -52,19 +52,19 @@ class ImageLayers:
         """Fills of the same model as results, then the other layers; all are looked at anew."""
         self._seen.clear()
         model = _styles_of(recipe)
-        fills, pictures = [], []
+        fills, images = [], []
         for layer in self._image.paint_layers():
             if layer.tattoo == self._own:
                 continue
             if layer.recipe and _styles_of(layer.recipe) == model:
                 fills.append(Other(layer.tattoo, layer.name, layer.recipe))
             else:
-                pictures.append(Other(layer.tattoo, layer.name))
+                images.append(Other(layer.tattoo, layer.name))
         known = self._mixed.recipe if self._mixed else ""
         if known and known not in [fill.recipe for fill in fills]:
             name = _("Seed {seed}").format(seed=parse_recipe(known).seed)
             fills.append(Other(REMEMBERED, name, known))
-        return (*fills, *pictures)
+        return (*fills, *images)
 
     def remembered(self) -> Mix:
         """The mixing that the layer itself tells of."""
@@ -97,8 +97,8 @@ class ImageLayers:
         data = self._image.layer_pixels(key).read(seen, _SCREEN, step)
         if not any(data[3::4]):
             raise nothing_there()
-        picture = Picture(seen.width // step, seen.height // step, 4, data)
-        return picture, seen._replace(x=seen.x - x, y=seen.y - y)
+        image = Picture(seen.width // step, seen.height // step, 4, data)
+        return image, seen._replace(x=seen.x - x, y=seen.y - y)
 
 
 def _styles_of(recipe: str) -> object:

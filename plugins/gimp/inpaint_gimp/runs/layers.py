@@ -14,7 +14,7 @@ from inpaint_client.session.history import PastRun, Result
 
 from ..host.new_layer import NewLayer, Pixels
 from ..host.parasites import named
-from ..host.precision import LAYOUTS, WITH_ALPHA, picture_format
+from ..host.precision import LAYOUTS, WITH_ALPHA, image_format
 from ..translation import _, say
 from .edits import describe_edits
 from .mixing import NOTHING, Mix, Mixed
@@ -59,7 +59,7 @@ def layer_pixels(candidate: Candidate) -> Pixels:
             coverage=piece.coverage.data,
         )
         paste(canvas, box.extent, interleaved, piece.box.relative(box), pixel_bytes)
-    return Pixels(box, bytes(canvas), picture_format(first).babl(layout))
+    return Pixels(box, bytes(canvas), image_format(first).babl(layout))
 
 
 def layer_name(rendering: Rendering) -> str:

@@ -25,7 +25,7 @@ from ..host.image import GimpImage, PixelSource
 from ..host.new_layer import NewLayer
 from ..host.parasites import tattoo_of
 from ..translation import _
-from .capture import Glance, coverage_of, glance_at, read_all, read_picture
+from .capture import Glance, coverage_of, glance_at, read_all, read_image
 from .image_layers import ImageLayers
 from .layers import Rendering, layer_name, layer_pixels, run_of
 from .mixing import Mixed
@@ -137,7 +137,7 @@ def reopen(image: GimpImage) -> Opened:
     coverage = PixelSource(layer).read(Box(x, y, *box.extent), "A u8")
     hole = paste(bytes(crop_box.extent.area), crop_box.extent, coverage, box.relative(crop_box))
     with image.known_pixels(layer, tattoo_of(run.source)) as source:
-        crop = read_all(read_picture(source, here, stored, image.base_type == "gray"))
+        crop = read_all(read_image(source, here, stored, image.base_type == "gray"))
         shown = glance_at(source, box, coverage_of(box, coverage), around, shift)
     return Opened(
         image,

@@ -60,7 +60,7 @@ def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Re
         report(0.0, _("Starting the fill service…"))
     with BlockingClient(Locator(lambda text: None)) as client:
         limits = client.info().limits
-        report(0.0, _("Reading the picture…"))
+        report(0.0, _("Reading the image…"))
         job = make(limits)
         report(0.0, collector.status)
         events = client.edit(job) if isinstance(job, EditJob) else client.fill(job)

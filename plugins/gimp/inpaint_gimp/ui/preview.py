@@ -1,4 +1,4 @@
-"""Small pictures of a fill in its place, for the dialogs."""
+"""Small images of a fill in its place, for the dialogs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _TINT = b"\xe0\x30\x50"  # lies over the hole before there is anything in it
 
 
 class Preview:
-    """A view of the picture around the hole, over which fills can be laid."""
+    """A view of the image around the hole, over which fills can be laid."""
 
     def __init__(self, glance: Glance, size: int) -> None:
-        """`size` is that of the larger side of the pictures to come, px."""
+        """`size` is that of the larger side of the images to come, px."""
         self._view = glance.box
         self._scale = size / glance.box.extent.longest
         self._hole = glance.coverage.translate(_HALF)
         self._extent = glance.extent
-        picture = self._fitted(glance.pixels, glance.extent, self._view)
+        image = self._fitted(glance.pixels, glance.extent, self._view)
         # Transparent places show the checks that GIMP's users know.
-        self.original = picture.composite_color_simple(
-            picture.get_width(),
-            picture.get_height(),
+        self.original = image.composite_color_simple(
+            image.get_width(),
+            image.get_height(),
             GdkPixbuf.InterpType.NEAREST,
             255,
             8,
@@ -36,14 +36,14 @@ class Preview:
         )
 
     def with_hole(self) -> GdkPixbuf.Pixbuf:
-        """The picture with the hole tinted."""
+        """The image with the hole tinted."""
         tint = rearrange(_TINT * self._extent.area, "RGB", "RGBA", coverage=self._hole)
         result = self.original.copy()
         self._lay(result, self._fitted(tint, self._extent, self._view), self._view)
         return result
 
     def with_fill(self, pixels: Pixels) -> GdkPixbuf.Pixbuf:
-        """The picture with these pixels laid over it."""
+        """The image with these pixels laid over it."""
         result = self.original.copy()
         part = self._view.clamp(pixels.box)
         if part.is_empty:
@@ -85,10 +85,10 @@ class Preview:
         )
 
 
-def thumbnail(picture: GdkPixbuf.Pixbuf, size: int) -> GdkPixbuf.Pixbuf:
-    scale = size / max(picture.get_width(), picture.get_height())
-    return picture.scale_simple(
-        max(1, round(picture.get_width() * scale)),
-        max(1, round(picture.get_height() * scale)),
+def thumbnail(image: GdkPixbuf.Pixbuf, size: int) -> GdkPixbuf.Pixbuf:
+    scale = size / max(image.get_width(), image.get_height())
+    return image.scale_simple(
+        max(1, round(image.get_width() * scale)),
+        max(1, round(image.get_height() * scale)),
         GdkPixbuf.InterpType.BILINEAR,
     )

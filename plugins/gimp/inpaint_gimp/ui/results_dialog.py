@@ -152,8 +152,8 @@ class ResultsDialog:
         """The rendering in its place; made once, as the whole strip is shown with each arrival."""
         known = self._results.get(id(rendering))
         if known is None or known[0] is not rendering:
-            picture = self._preview.with_fill(layer_pixels(rendering.candidate))
-            result = Result(picture, short_name(rendering), layer_name(rendering))
+            image = self._preview.with_fill(layer_pixels(rendering.candidate))
+            result = Result(image, short_name(rendering), layer_name(rendering))
             self._results[id(rendering)] = known = (rendering, result)
         return known[1]
 

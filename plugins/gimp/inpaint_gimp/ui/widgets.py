@@ -22,7 +22,7 @@ SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
 class Result(NamedTuple):
     """One thumbnail."""
 
-    picture: GdkPixbuf.Pixbuf
+    image: GdkPixbuf.Pixbuf
     label: str  # below it
     name: str  # when the mouse rests on it, and for screen readers
 
@@ -30,14 +30,14 @@ class Result(NamedTuple):
 class PreviewPane(Gtk.Box):  # type: ignore[misc]
     """The chosen result in its place, large, and all of them as a strip below.
 
-    Holding the mouse button on the large picture shows the original.
+    Holding the mouse button on the large image shows the original.
     """
 
     def __init__(self, choose: Callable[[int], None], beside: Gtk.Widget) -> None:
-        """`beside` goes to the right of the large picture, which saves height."""
+        """`beside` goes to the right of the large image, which saves height."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._choose = choose
-        self._pictures: list[GdkPixbuf.Pixbuf] = []
+        self._images: list[GdkPixbuf.Pixbuf] = []
         self._original: GdkPixbuf.Pixbuf | None = None
         self._image = Gtk.Image()
         self._image.set_size_request(PREVIEW_SIZE, PREVIEW_SIZE)
@@ -70,12 +70,12 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self.pack_start(scroller, False, False, 0)
 
     def show_source(self, original: GdkPixbuf.Pixbuf, shown: GdkPixbuf.Pixbuf) -> None:
-        """The picture before there is any result: `shown` marks the hole."""
+        """The image before there is any result: `shown` marks the hole."""
         self._original = original
         self._image.set_from_pixbuf(shown)
 
     def show_results(self, results: Sequence[Result], chosen: int) -> None:
-        self._pictures = [result.picture for result in results]
+        self._images = [result.image for result in results]
         for child in self._strip.get_children():
             child.destroy()
         for result in results:
@@ -90,8 +90,8 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
             self._show_chosen()
 
     def show_result(self, index: int, result: Result) -> None:
-        """A new picture in the place of another."""
-        self._pictures[index] = result.picture
+        """A new image in the place of another."""
+        self._images[index] = result.image
         _dress(self._strip.get_child_at_index(index), result)
         if index == self._chosen():
             self._show_chosen()
@@ -108,8 +108,8 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
 
     def _show_chosen(self) -> None:
         chosen = self._chosen()
-        if chosen is not None and chosen < len(self._pictures):
-            self._image.set_from_pixbuf(self._pictures[chosen])
+        if chosen is not None and chosen < len(self._images):
+            self._image.set_from_pixbuf(self._images[chosen])
 
     def _show_original(self) -> None:
         if self._original is not None:
@@ -130,7 +130,7 @@ def _thumbnail_widget(result: Result) -> Gtk.FlowBoxChild:
 
 def _dress(child: Gtk.FlowBoxChild, result: Result) -> None:
     image, text = child.get_child().get_children()
-    image.set_from_pixbuf(thumbnail(result.picture, THUMBNAIL_SIZE))
+    image.set_from_pixbuf(thumbnail(result.image, THUMBNAIL_SIZE))
     text.set_text(result.label)
     child.set_tooltip_text(result.name)
     child.get_accessible().set_name(result.name)

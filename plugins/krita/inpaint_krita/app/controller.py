@@ -115,7 +115,7 @@ class Controller(QtCore.QObject):
         self.document_changed()
         self._notice = None
         if self._session is None:
-            self._notice = Notice(tr("Open a picture first."), is_problem=False)
+            self._notice = Notice(tr("Open an image first."), is_problem=False)
             self._publish()
             return
         if self._fill_settings.new_seed:
@@ -289,7 +289,7 @@ class Controller(QtCore.QObject):
             log.warning("the settings cannot be saved: %s", error)
         self._daemon.use(settings)
 
-    # -- pictures for the docker -------------------------------------------------------------
+    # -- images for the docker -------------------------------------------------------------
 
     def canvas(self) -> tuple[QtGui.QImage, Extent] | None:
         """The document, small, for the adjustable rectangle; with its full size."""

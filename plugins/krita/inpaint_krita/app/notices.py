@@ -36,7 +36,7 @@ def failure_notice() -> Notice:
     return Notice(
         tr(
             "Something went wrong inside the plug-in; the log has the details. "
-            "You can go on; if it happens again, save your picture and restart Krita."
+            "You can go on; if it happens again, save your image and restart Krita."
         ),
         action=NoticeAction.SHOW_PLUGIN_LOG,
         action_label=tr("Show log"),
@@ -62,7 +62,7 @@ def nothing_transparent() -> Notice:
 
 
 def nothing_selected(is_outside: bool) -> Notice:
-    """The selection is missing, or lies where there is no picture."""
+    """The selection is missing, or lies where there is no image."""
     if is_outside:
         return Notice(tr("The selection lies outside the canvas. Select the region to fill."))
     return Notice(

@@ -47,7 +47,7 @@ def plan_run(
         insert_position = position_above(active, box, _fill_box(document, earlier))
     except (KeyError, ValueError):
         return None, Notice(
-            tr("This kind of picture cannot be filled. Convert it to RGB, gray or CMYK.")
+            tr("This kind of image cannot be filled. Convert it to RGB, gray or CMYK.")
         )
     source = source_of(active, fill_settings.all_visible)
     remark = source.notice or insert_position.notice

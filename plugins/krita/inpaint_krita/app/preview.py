@@ -15,7 +15,7 @@ from ..text import tr
 
 @dataclass(frozen=True)
 class Preview:
-    """The picture, small, with the frame if it is known, and what there is to say of it."""
+    """The image, small, with the frame if it is known, and what there is to say of it."""
 
     image: QtGui.QImage
     extent: Extent

@@ -63,7 +63,7 @@ class DocumentSession(QtCore.QObject):
         self.book = RunHistory(document)
         self.shown: PastRun | None = self.book.last
         self.missing: frozenset[str] = frozenset()
-        # Layers that were not in the picture when it was opened, so that no undo brings them back.
+        # Layers that were not in the image when it was opened, so that no undo brings them back.
         self._lost = {
             layer
             for run in self.book.runs

@@ -57,7 +57,7 @@ class Strip:
     """The candidates of one run as they are drawn. One value, so that no two runs mix in it."""
 
     run: PastRun | None = None  # with the results that are not deleted
-    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the picture now
+    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the image now
     thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
     can_return: bool = False  # whether undo or redo can bring missing layers back
 
@@ -91,7 +91,7 @@ class State:
 
     @property
     def missing(self) -> frozenset[str]:
-        """Layers of the shown run that are not in the picture now."""
+        """Layers of the shown run that are not in the image now."""
         return self.strip.missing
 
     @property
@@ -138,7 +138,7 @@ class State:
 
     @property
     def run_is_attached(self) -> bool:
-        """Whether any layer of the shown run is in the picture."""
+        """Whether any layer of the shown run is in the image."""
         run = self.run
         if run is None:
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from inpaint_client.pictures import Picture, SampleType, Transfer
+from inpaint_client.images import Picture, SampleType, Transfer
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
 SRGB_LINEAR = "sRGB-elle-V2-g10.icc"
@@ -93,12 +93,12 @@ def route(space: Space) -> Route:
     return Route(Space(model, "U16", GRAY if gray else SRGB), Transfer.SRGB)
 
 
-def space_of(picture: Picture, like: Space) -> Space:
-    """The space of a picture from the wire: `like` itself where its bytes mean the same."""
-    gray = picture.channels == 1
-    linear = picture.transfer is Transfer.LINEAR
+def space_of(image: Picture, like: Space) -> Space:
+    """The space of an image from the wire: `like` itself where its bytes mean the same."""
+    gray = image.channels == 1
+    linear = image.transfer is Transfer.LINEAR
     profile = (GRAY_LINEAR if linear else GRAY) if gray else (SRGB_LINEAR if linear else SRGB)
-    plain = Space("GRAYA" if gray else "RGBA", picture.sample_type.name, profile)
+    plain = Space("GRAYA" if gray else "RGBA", image.sample_type.name, profile)
     way = route(like)
-    same = (plain.model, plain.depth, picture.transfer) == (like.model, like.depth, way.transfer)
+    same = (plain.model, plain.depth, image.transfer) == (like.model, like.depth, way.transfer)
     return like if same and way.is_direct(like) else plain

@@ -31,7 +31,7 @@ class KritaDocument:
     def __init__(self, application: Any, document: Any) -> None:
         self._application = application
         self._document = document
-        # Layers that an undo took out of the picture can still be written to, through these.
+        # Layers that an undo took out of the image can still be written to, through these.
         self._known: dict[str, Any] = {}
 
     def is_same(self, other: KritaDocument) -> bool:
@@ -63,7 +63,7 @@ class KritaDocument:
     # -- selection ---------------------------------------------------------------------------
 
     def selection(self) -> Selection | None:
-        """The selection of the picture, else that of the active layer, else None."""
+        """The selection of the image, else that of the active layer, else None."""
         selection: Selection | None = self._document.selection()
         if selection is None and (node := self._document.activeNode()) is not None:
             for child in node.childNodes():
@@ -116,7 +116,7 @@ class KritaDocument:
     ) -> tuple[str, list[str]]:
         """A group with empty layers, the first one on top and visible, in ONE undo step.
 
-        Adding a child makes a step of its own, except that a group which is not yet in the picture
+        Adding a child makes a step of its own, except that a group which is not yet in the image
         takes its children silently. Writing pixels makes no step either: so the layers go in empty
         and are filled as the candidates arrive.
         """
@@ -146,7 +146,7 @@ class KritaDocument:
         return self._remember(more), [self._remember(layer) for layer in layers]
 
     def _detached_group(self, title: str, names: list[str]) -> tuple[Any, list[Any]]:
-        """A group that is not in the picture yet, with hidden layers, the first one on top."""
+        """A group that is not in the image yet, with hidden layers, the first one on top."""
         group = self._document.createGroupLayer(title)
         layers = [self._document.createNode(name, "paintlayer") for name in names]
         for layer in layers:
@@ -207,7 +207,7 @@ class KritaDocument:
     def arrange(self, group_id: str, layer_ids: list[str]) -> None:
         """Give a group these children, from the lowest to the highest, without an undo step.
 
-        Neither the group nor they have to be in the picture. `setChildNodes` should replace all
+        Neither the group nor they have to be in the image. `setChildNodes` should replace all
         children. Up to Krita 5.2 it takes only the first one out; hence the loop, which does the
         same wherever that is mended.
         """
@@ -255,7 +255,7 @@ class KritaDocument:
         return True
 
     def refresh(self) -> None:
-        """Draw the picture anew: neither writing pixels nor hiding layers does."""
+        """Draw the image anew: neither writing pixels nor hiding layers does."""
         self._document.refreshProjection()
 
     def show(self, layer_id: str, visible: bool) -> bool:
@@ -267,12 +267,12 @@ class KritaDocument:
         return True
 
     def is_shown(self, layer_id: str) -> bool:
-        """Whether the layer is in the picture, and switched on."""
+        """Whether the layer is in the image, and switched on."""
         layer = self.find(layer_id)
         return layer is not None and bool(layer.visible())
 
     def is_attached(self, layer_id: str) -> bool:
-        """Whether the layer is in the picture: not deleted, not undone."""
+        """Whether the layer is in the image: not deleted, not undone."""
         return self.find(layer_id) is not None
 
     def thumbnail(
@@ -297,13 +297,13 @@ class KritaDocument:
         return _view(self.find(layer_id), box, scratch)
 
     def bounds(self, layer_id: str) -> Box | None:
-        """Where a layer of the picture has anything; None if it is empty or gone."""
+        """Where a layer of the image has anything; None if it is empty or gone."""
         layer = self.find(layer_id)
         box = Box(0, 0, 0, 0) if layer is None else _bounds(layer)
         return None if box.is_empty else box
 
     def paint_layers(self) -> list[tuple[str, str]]:
-        """Id and name of every paint layer in the picture."""
+        """Id and name of every paint layer in the image."""
         root = self._document.rootNode()  # None once the document is closed
         nodes = _walk(root) if root is not None else ()
         return [(_id(node), node.name()) for node in nodes if node.type() == "paintlayer"]
@@ -331,7 +331,7 @@ class KritaDocument:
         self._application.action("quick_ungroup").trigger()
 
     def find(self, layer_id: str) -> Any:
-        """The layer in the picture, or None."""
+        """The layer in the image, or None."""
         root = self._document.rootNode()  # None once the document is closed
         for node in _walk(root) if root is not None else ():
             if _id(node) == layer_id:

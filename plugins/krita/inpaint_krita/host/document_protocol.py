@@ -26,7 +26,7 @@ class Pixels(Protocol):
         ...
 
     def read_display(self, box: Box) -> bytes:
-        """The visible picture as 8-bit sRGB, BGRA."""
+        """The visible image as 8-bit sRGB, BGRA."""
         ...
 
     def read_reduced(self, box: Box, step: int) -> bytes:

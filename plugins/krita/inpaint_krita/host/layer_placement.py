@@ -46,7 +46,7 @@ class Source(NamedTuple):
 def layer_of(node: Node) -> Node:
     """A mask belongs to its layer; a layer to itself."""
     while node.type().endswith("mask") and (parent := node.parentNode()) is not None:
-        if parent.parentNode() is None:  # a mask of the whole picture
+        if parent.parentNode() is None:  # a mask of the whole image
             return node
         node = parent
     return node
@@ -110,13 +110,11 @@ def source_of(active: Node, all_visible: bool) -> Source:
         return Source(
             None,
             False,
-            tr("“{name}” has no picture of its own, so all visible layers are used.").format(
+            tr("“{name}” has no image of its own, so all visible layers are used.").format(
                 name=layer.name()
             ),
         )
     notice = ""
     if not layer.visible():
-        notice = tr("“{name}” is hidden; its picture is used all the same.").format(
-            name=layer.name()
-        )
+        notice = tr("“{name}” is hidden; its image is used all the same.").format(name=layer.name())
     return Source(layer, kind != "paintlayer", notice)

@@ -36,13 +36,13 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     leaves one. It works on the active layer, and in its own time: hence the turns.
 
     Raises:
-        InputError: the group, or what it was merged to, is no longer in the picture.
+        InputError: the group, or what it was merged to, is no longer in the image.
         TimeoutError: Krita did not do it.
     """
     before = document.active_id()
     known = {layer for layer, _ in document.paint_layers()}
     if not document.activate(group):
-        raise InputError(tr("The layers of this run are no longer in the picture."))
+        raise InputError(tr("The layers of this run are no longer in the image."))
     yield from _until(lambda: document.active_id() == group)
     document.flatten_active()
     yield from _until(lambda: not document.is_attached(group))
@@ -51,7 +51,7 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     document.settle()
     yield _TURN_MS
     if not (new := _new(document, known)):  # undone at once
-        raise InputError(tr("The layers of this run are no longer in the picture."))
+        raise InputError(tr("The layers of this run are no longer in the image."))
     (merged,) = new
     if document.is_attached(before):
         document.activate(before)
@@ -62,17 +62,17 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
     """Put some of a run's layers in the place of its group, without the others.
 
     Krita's own "Quick Ungroup" leaves one undo step, but keeps all layers. So the others leave the
-    group for a moment, without a step, and return to it when it is no longer in the picture: undo
+    group for a moment, without a step, and return to it when it is no longer in the image: undo
     brings the group back with all of them. Groups within the group go first; Krita makes one step
     of what follows at once. Meanwhile nothing else may be done to these layers: Krita moves them
     in threads of its own.
 
     Raises:
-        InputError: the group is no longer in the picture, or changes how its layers look.
+        InputError: the group is no longer in the image, or changes how its layers look.
         TimeoutError: Krita did not do it.
     """
     if not document.is_attached(group):
-        raise InputError(tr("The layers of this run are no longer in the picture."))
+        raise InputError(tr("The layers of this run are no longer in the image."))
     before = document.active_id()
     document.settle()
     inner = [

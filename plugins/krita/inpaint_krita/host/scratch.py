@@ -34,13 +34,13 @@ class Scratch:
         return bytes(copy.pixelData(0, 0, *extent))
 
     def close(self) -> None:
-        """Until the next picture is converted."""
+        """Until the next image is converted."""
         for document in self._documents.values():
             _close(document)
         self._documents.clear()
 
     def _document(self, extent: Extent, space: Space) -> Any:
-        """Opening one takes 0.1 s, so pictures of the same size share it."""
+        """Opening one takes 0.1 s, so images of the same size share it."""
         document = self._documents.pop((extent, space), None)
         if document is None:
             if len(self._documents) == MOST_DOCUMENTS:

@@ -49,7 +49,7 @@ class CandidateRun(QtCore.QObject):
     progressed = QtCore.pyqtSignal(object)  # RunStatus
     framed = QtCore.pyqtSignal(object)  # FrameChosen
     told = QtCore.pyqtSignal(object)  # a sentence for the artist
-    inserted = QtCore.pyqtSignal()  # the layers are in the picture, empty
+    inserted = QtCore.pyqtSignal()  # the layers are in the image, empty
     arrived = QtCore.pyqtSignal(int)  # position in `past.results`; the layer is written
     finished = QtCore.pyqtSignal(object)  # InpaintError or None
 
@@ -98,7 +98,7 @@ class CandidateRun(QtCore.QObject):
 
     @abstractmethod
     def _insert(self) -> PastRun:
-        """Put empty layers into the picture, and return the run with their results.
+        """Put empty layers into the image, and return the run with their results.
 
         Sets `_group` and `_first`.
 
@@ -175,7 +175,7 @@ class CandidateRun(QtCore.QObject):
     def _on_error(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):
             error = InputError(
-                tr("The picture could not be read or written ({error}).").format(error=error)
+                tr("The image could not be read or written ({error}).").format(error=error)
             )
         self._end(error)
 

@@ -1,7 +1,7 @@
 """Read what the daemon needs from a document, in strips, between turns of the event loop.
 
 `capture` is a generator: each `yield` hands control back to the host, so that reading a large
-picture never stops the window for longer than one strip takes.
+image never stops the window for longer than one strip takes.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from inpaint_client.geometry import (
     overview_step,
     parts_for_hole,
 )
+from inpaint_client.images import Picture, SampleType
 from inpaint_client.info import Limits
-from inpaint_client.pictures import Picture, SampleType
 from inpaint_client.pixels import encode_coverage, rearrange, shrink
 
 from ..host.color import Route, route

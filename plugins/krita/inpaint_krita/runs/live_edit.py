@@ -130,7 +130,7 @@ class LayerEdits(QtCore.QObject):
         """Call `give` with what rendering a result again needs without a session, at once or later.
 
         Raises:
-            InputError: the picture is no longer of the size that it had. What comes later goes to
+            InputError: the image is no longer of the size that it had. What comes later goes to
                 `failed`.
         """
         result = run.results[position]
@@ -153,7 +153,7 @@ class LayerEdits(QtCore.QObject):
         pixels = self._read(run, selection)
         if pixels.extent != run.document:
             raise InputError(
-                tr("The picture was resized or cropped since this fill was made."),
+                tr("The image was resized or cropped since this fill was made."),
                 tr("Undo that, or make a new fill."),
             )
         reading = capture_again(pixels, box_of(selection), self._limits())
@@ -181,7 +181,7 @@ class LayerEdits(QtCore.QObject):
     def _on_error(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):
             error = InputError(
-                tr("The picture could not be read or written ({error}).").format(error=error)
+                tr("The image could not be read or written ({error}).").format(error=error)
             )
         self._live.refuse(error)
 

@@ -1,4 +1,4 @@
-"""Style mixing: a result takes styles of another result, or of any paint layer of the picture."""
+"""Style mixing: a result takes styles of another result, or of any paint layer of the image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from inpaint_client.errors import InputError
 from inpaint_client.geometry import Box, crop_for_hole, reducing_step
-from inpaint_client.pictures import Picture
+from inpaint_client.images import Picture
 from inpaint_client.pixels import rearrange
 from inpaint_client.requests import Mixing
 from inpaint_client.session.history import Mix, PastRun
@@ -70,7 +70,7 @@ def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixin
     Raises:
         InputError: the layer shows nothing around the hole.
     """
-    return mix.request(_recipe(run, mix.other), lambda layer: _picture(layer, run, layers, scratch))
+    return mix.request(_recipe(run, mix.other), lambda layer: _image(layer, run, layers, scratch))
 
 
 def _recipe(run: PastRun, layer: str | None) -> str:
@@ -78,7 +78,7 @@ def _recipe(run: PastRun, layer: str | None) -> str:
     return next((result.recipe for result in run.results if result.layer == layer), "")
 
 
-def _picture(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tuple[Picture, Box]:
+def _image(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tuple[Picture, Box]:
     """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
     bounds = layers.bounds(layer)
     around = crop_for_hole(run.hole_box, Box.of_extent(run.document))

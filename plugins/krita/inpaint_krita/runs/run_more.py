@@ -1,7 +1,7 @@
 """More candidates for a run that is there: a result of it rendered again with other seeds.
 
 The daemon keeps frame, blending and variety of the result; its session answers fastest, and where
-that is gone, the recipe with the picture takes its place.
+that is gone, the recipe with the image takes its place.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class MoreRun(CandidateRun):
         title = say(layer_names.more(wanted[0].seed))
         made = self._canvas.insert_more(run.group, title, names)
         if made is None:
-            raise InputError(tr("The layers of this run are no longer in the picture."))
+            raise InputError(tr("The layers of this run are no longer in the image."))
         self._group, layers = made
         self._first = len(run.results)
         attachment = attachment_of(run, run.results[self._plan.position])

@@ -1,4 +1,4 @@
-"""Small pictures of results: the fill in its surroundings."""
+"""Small images of results: the fill in its surroundings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE = 192  # px; shown at half of it, sharp on screens with two pixels a point
 MARGIN = 0.35  # of the hole's longer side, around it
 
 
-class Pictures(Protocol):
+class Images(Protocol):
     @property
     def extent(self) -> Extent: ...
     def view(self, box: Box, extent: Extent) -> QtGui.QImage: ...
@@ -35,8 +35,8 @@ def region(hole: Box, canvas: Box) -> Box:
 class Thumbnails:
     """Drawn by `draw` only: a widget that is being painted must not touch the document."""
 
-    def __init__(self, pictures: Pictures, scratch: Scratch) -> None:
-        self._pictures = pictures
+    def __init__(self, images: Images, scratch: Scratch) -> None:
+        self._images = images
         self._scratch = scratch
         self._drawn: dict[tuple[str, str], QtGui.QImage] = {}
         self._backdrops: dict[str, QtGui.QImage] = {}
@@ -47,18 +47,18 @@ class Thumbnails:
 
     def draw(self, run: PastRun, position: int) -> None:
         result = run.results[position]
-        area = region(run.hole_box, Box.of_extent(self._pictures.extent))
+        area = region(run.hole_box, Box.of_extent(self._images.extent))
         scale = SIDE / area.extent.longest
         layer = result.layer
-        if run.kept and position == run.chosen and not self._pictures.is_attached(layer):
+        if run.kept and position == run.chosen and not self._images.is_attached(layer):
             layer = run.kept
         box = run.hole_box
         size = Extent(max(1, round(box.width * scale)), max(1, round(box.height * scale)))
-        fill = self._pictures.thumbnail(layer, box, size, self._scratch)
+        fill = self._images.thumbnail(layer, box, size, self._scratch)
         if fill is None:
             return
-        picture = self._backdrop(run, area).copy()
-        painter = QtGui.QPainter(picture)
+        image = self._backdrop(run, area).copy()
+        painter = QtGui.QPainter(image)
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(
             QtCore.QRectF(
@@ -70,7 +70,7 @@ class Thumbnails:
             fill,
         )
         painter.end()
-        self._drawn[run.key, result.layer] = picture
+        self._drawn[run.key, result.layer] = image
 
     def forget(self, run: PastRun) -> None:
         """Take the surroundings anew, as they are now."""
@@ -81,7 +81,7 @@ class Thumbnails:
         if run.key not in self._backdrops:
             scale = SIDE / area.extent.longest
             size = Extent(max(1, round(area.width * scale)), max(1, round(area.height * scale)))
-            image = self._pictures.view(area, size)
+            image = self._images.view(area, size)
             self._backdrops[run.key] = image.convertToFormat(
                 QtGui.QImage.Format.Format_ARGB32_Premultiplied
             )

@@ -103,12 +103,12 @@ class Form(QtWidgets.QWidget):
         named(
             self.context,
             tr("Context"),
-            tr("Which square of the picture the model looks at, and fills a part of."),
+            tr("Which square of the image the model looks at, and fills a part of."),
         )
         connect(self.context.activated, self._choose_context)
         self.frame = FrameView()
         connect(self.frame.moved, self._move_frame)
-        self.source = named(ElidedList(), tr("Source"), tr("What the model sees of the picture"))
+        self.source = named(ElidedList(), tr("Source"), tr("What the model sees of the image"))
         self.source.addItem(tr("All visible layers"), True)
         self.source.addItem(tr("The active layer"), False)
         connect(

@@ -1,7 +1,7 @@
 """The frame of the next run, beside the button that starts it, while the pointer rests there.
 
 Krita's Python interface has no way to draw over the canvas: neither its views nor its canvas take a
-decoration, and a layer made for it would be a step in the undo history. So a small picture of the
+decoration, and a layer made for it would be a step in the undo history. So a small image of the
 document shows the frame.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..app.preview import Preview
 from ..host.qt import Qt, QtCore, QtWidgets
-from .frame_view import FramePicture
+from .frame_view import FrameImage
 from .parts import column
 
 WIDTH = 230  # px
@@ -23,20 +23,20 @@ class FrameTip(QtWidgets.QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFixedWidth(WIDTH)
-        self.picture = FramePicture()
+        self.image = FrameImage()
         self.words = QtWidgets.QLabel()
         self.words.setWordWrap(True)
         layout = column(self, margin=6)
-        layout.addWidget(self.picture)
+        layout.addWidget(self.image)
         layout.addWidget(self.words)
 
     def show_beside(self, button: QtWidgets.QWidget, shown: Preview) -> None:
         """Show it where it covers neither the button nor the docker: to its left, or its right."""
-        self.picture.show_picture(shown.image, shown.extent)
-        self.picture.show_frame(shown.frame)
+        self.image.show_image(shown.image, shown.extent)
+        self.image.show_frame(shown.frame)
         self.words.setText(f"⚠ {shown.words}" if shown.is_warning else shown.words)
         margins = 12
-        height = self.picture.minimumHeight() + self.words.heightForWidth(WIDTH - margins)
+        height = self.image.minimumHeight() + self.words.heightForWidth(WIDTH - margins)
         self.resize(WIDTH, height + 2 * margins)
         corner = button.mapToGlobal(QtCore.QPoint(-WIDTH - GAP, 0))
         screen = button.screen()

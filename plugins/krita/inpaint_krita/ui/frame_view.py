@@ -17,7 +17,7 @@ GRAB = 9.0  # px on screen
 MIN_SIDE = 16.0  # document px
 
 
-class FramePicture(QtWidgets.QWidget):
+class FrameImage(QtWidgets.QWidget):
     """Drag inside the square to move it, a corner to resize and turn it."""
 
     moved = QtCore.pyqtSignal(object)  # Frame
@@ -28,7 +28,7 @@ class FramePicture(QtWidgets.QWidget):
         self.setMouseTracking(True)
         named(
             self,
-            tr("The square in the picture"),
+            tr("The square in the image"),
             tr("Drag the square to move it, a corner to resize it, Shift to turn it."),
         )
         self._image: QtGui.QImage | None = None
@@ -36,7 +36,7 @@ class FramePicture(QtWidgets.QWidget):
         self.frame = Frame(0, 0, 0)
         self._grabbed: tuple[str, QtCore.QPointF, Frame] | None = None
 
-    def show_picture(self, image: QtGui.QImage, extent: Extent) -> None:
+    def show_image(self, image: QtGui.QImage, extent: Extent) -> None:
         self._image, self._extent = image, extent
         self.update()
 
@@ -127,8 +127,8 @@ class FrameView(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self.picture = FramePicture()
-        connect(self.picture.moved, lambda frame: self.moved.emit(*frame))
+        self.image = FrameImage()
+        connect(self.image.moved, lambda frame: self.moved.emit(*frame))
         self.side = named(
             _spin(" px", MIN_SIDE, 100_000), tr("Side"), tr("How wide and high the square is")
         )
@@ -138,24 +138,24 @@ class FrameView(QtWidgets.QWidget):
         connect(self.side.valueChanged, self._typed)
         connect(self.angle.valueChanged, self._typed)
         layout = column(self)
-        layout.addWidget(self.picture)
+        layout.addWidget(self.image)
         layout.addWidget(
             FoldingRow(_labeled(tr("Side"), self.side), _labeled(tr("Turn"), self.angle))
         )
 
-    def show_picture(self, image: QtGui.QImage, extent: Extent) -> None:
-        self.picture.show_picture(image, extent)
+    def show_image(self, image: QtGui.QImage, extent: Extent) -> None:
+        self.image.show_image(image, extent)
 
     def show_frame(self, frame: Frame) -> None:
-        if frame != self.picture.frame:
-            self.picture.show_frame(frame)
+        if frame != self.image.frame:
+            self.image.show_frame(frame)
         for spin, value in ((self.side, frame.side), (self.angle, frame.angle)):
             spin.blockSignals(True)
             spin.setValue(value)
             spin.blockSignals(False)
 
     def _typed(self) -> None:
-        frame = self.picture.frame
+        frame = self.image.frame
         self.moved.emit(frame.cx, frame.cy, self.side.value(), self.angle.value())
 
 

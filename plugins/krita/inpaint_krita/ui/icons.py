@@ -1,4 +1,4 @@
-"""Small pictures, drawn in the color of the text: sharp at every size, right in every theme."""
+"""Small images, drawn in the color of the text: sharp at every size, right in every theme."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import cos, pi, sin
 from ..host.qt import Qt, QtCore, QtGui
 
 Draw = Callable[[QtGui.QPainter, QtGui.QColor], None]
-_GRID = 16.0  # the pictures are drawn on a grid of 16 x 16
+_GRID = 16.0  # the images are drawn on a grid of 16 x 16
 
 
 def icon(name: str, palette: QtGui.QPalette) -> QtGui.QIcon:
@@ -21,12 +21,12 @@ def icon(name: str, palette: QtGui.QPalette) -> QtGui.QIcon:
     ):
         color = palette.color(colors, QtGui.QPalette.ColorRole.ButtonText)
         for size in (16, 32):
-            result.addPixmap(_pixmap(_PICTURES[name], color, size), mode)
+            result.addPixmap(_pixmap(_IMAGES[name], color, size), mode)
     return result
 
 
 def paint_star(painter: QtGui.QPainter, box: QtCore.QRectF, filled: bool) -> None:
-    """A star that can be read on any picture."""
+    """A star that can be read on any image."""
     path = _star_path()
     painter.save()
     painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
@@ -133,7 +133,7 @@ def _star_path() -> QtGui.QPainterPath:
     return path
 
 
-_PICTURES: dict[str, Draw] = {
+_IMAGES: dict[str, Draw] = {
     "dice": _dice,
     "copy": _copy,
     "reset": _reset,

@@ -77,7 +77,7 @@ class Panel(QtWidgets.QWidget):
         self.edits = Edits()
         self.mix = MixForm()
         self.history = ElidedList()
-        named(self.history, tr("Runs"), tr("Earlier runs of this picture"))
+        named(self.history, tr("Runs"), tr("Earlier runs of this image"))
         self.sections = {
             "settings": Section(tr("Settings")),
             "results": Section(tr("Results")),
@@ -216,7 +216,7 @@ class Panel(QtWidgets.QWidget):
     def _show_canvas(self) -> None:
         canvas = self._intents.canvas()
         if canvas is not None:
-            self.form.frame.show_picture(*canvas)
+            self.form.frame.show_image(*canvas)
 
     def _remember_sections(self) -> None:
         closed = [name for name, section in self.sections.items() if not section.is_open]

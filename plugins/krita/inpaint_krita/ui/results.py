@@ -12,7 +12,7 @@ from .icons import paint_star
 from .narrow import ElidedButton, FoldingRow
 from .parts import IconButton, column, named
 
-CELL = 88  # px: a picture's side at least; it grows with the docker
+CELL = 88  # px: an image's side at least; it grows with the docker
 CAPTION = 17
 GAP = 4
 STAR = 18
@@ -105,7 +105,7 @@ class Grid(QtWidgets.QWidget):
     ) -> None:
         result = run.results[position]
         cell = self.cell(position)
-        picture = QtCore.QRect(cell.left(), cell.top(), cell.width(), cell.width())
+        area = QtCore.QRect(cell.left(), cell.top(), cell.width(), cell.width())
         palette = self.palette()
         role = QtGui.QPalette.ColorRole
         chosen = position == run.chosen
@@ -114,16 +114,16 @@ class Grid(QtWidgets.QWidget):
         gone = result.layer in missing and not is_kept
         painter.setOpacity(0.35 if gone else 1.0)
         if image is None:
-            painter.fillRect(picture, palette.color(role.AlternateBase))
+            painter.fillRect(area, palette.color(role.AlternateBase))
             painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Disabled, role.Text))
             if not gone:  # else there is nothing to wait for
-                painter.drawText(picture, int(Qt.AlignmentFlag.AlignCenter), "…")
+                painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), "…")
         else:
             size = image.size()
-            size.scale(picture.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            size.scale(area.size(), Qt.AspectRatioMode.KeepAspectRatio)
             target = QtCore.QRect(QtCore.QPoint(0, 0), size)
-            target.moveCenter(picture.center())
-            painter.fillRect(picture, palette.color(role.AlternateBase))
+            target.moveCenter(area.center())
+            painter.fillRect(area, palette.color(role.AlternateBase))
             painter.drawImage(target, image)
         if chosen or position == self._hover:
             pen = QtGui.QPen(palette.color(role.Highlight), 3 if chosen else 1.5)
@@ -131,10 +131,10 @@ class Grid(QtWidgets.QWidget):
             painter.setPen(pen)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             inset = 1.5 if chosen else 0.75
-            painter.drawRect(QtCore.QRectF(picture).adjusted(inset, inset, -inset, -inset))
+            painter.drawRect(QtCore.QRectF(area).adjusted(inset, inset, -inset, -inset))
         if image is not None and (result.starred or position == self._hover):
             paint_star(painter, QtCore.QRectF(self.star_box(position)), result.starred)
-        caption = QtCore.QRect(cell.left(), picture.bottom() + 1, cell.width(), CAPTION)
+        caption = QtCore.QRect(cell.left(), area.bottom() + 1, cell.width(), CAPTION)
         painter.setPen(palette.color(role.WindowText))
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), caption_of(result))
         painter.setOpacity(1.0)
@@ -245,7 +245,7 @@ class Results(QtWidgets.QWidget):
         connect(self.grid.starred, self.starred)
         connect(self.grid.deleted, self.deleted)
         self.compare = _LabeledButton("eye", tr("Hold to compare"))
-        self.compare.setToolTip(tr("Shows the picture without the fill while you hold it down."))
+        self.compare.setToolTip(tr("Shows the image without the fill while you hold it down."))
         connect(self.compare.pressed, lambda: self.compared.emit(True))
         connect(self.compare.released, lambda: self.compared.emit(False))
         self.keep = _LabeledButton("check", tr("Keep this one"))
@@ -314,12 +314,12 @@ def _note(state: State) -> str:
     run, can_return = state.run, state.strip.can_return
     if run is None:
         if not state.has_document:
-            return tr("Open a picture, select a part of a face, and inpaint it.")
+            return tr("Open an image, select a part of a face, and inpaint it.")
         return tr("Select a part of a face and inpaint it. The candidates appear here.")
     if not state.run_is_attached:
         if can_return:
-            return tr("This run is not in the picture: undone or deleted. Krita can bring it back.")
-        return tr("The layers of this run are no longer in the picture.")
+            return tr("This run is not in the image: undone or deleted. Krita can bring it back.")
+        return tr("The layers of this run are no longer in the image.")
     if not state.run_is_kept:
         return ""
     is_one = bool(run.kept) and run.kept not in state.missing

@@ -72,7 +72,7 @@ class RunRow(QtWidgets.QWidget):
         self.go.setToolTip(
             tr("Fills what is selected with candidates to choose from.")
             if state.has_document
-            else tr("Open a picture first.")
+            else tr("Open an image first.")
         )
         edits = in_words(state.new_edits)
         self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.data.dataset import load_pictures
+from inpaint_model.data.dataset import load_images
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.metrics import feature_networks
 from inpaint_model.evaluation.metrics.asymmetry import RealFaces, mirror, mirror_residuals
@@ -120,12 +120,12 @@ def test_asymmetry_needs_enough_real_faces() -> None:
 # --- eyes ---------------------------------------------------------------------------------------
 
 
-def maps(pictures: Tensor) -> list[Tensor]:
-    return [F.avg_pool2d(pictures.float() / 127.5, 4), F.avg_pool2d(pictures.float() / 127.5, 16)]
+def maps(images: Tensor) -> list[Tensor]:
+    return [F.avg_pool2d(images.float() / 127.5, 4), F.avg_pool2d(images.float() / 127.5, 16)]
 
 
 def upright_meshes(count: int) -> Float64Array:
-    """Eyes a quarter of the picture apart, symmetrical about its middle."""
+    """Eyes a quarter of the image apart, symmetrical about its middle."""
     face = symmetric_face() * 0.2
     for corners, x in (((33, 133), -0.125), ((263, 362), 0.125)):
         face[list(corners)] = (x, 0, 0)
@@ -135,13 +135,13 @@ def upright_meshes(count: int) -> Float64Array:
 def test_eyes_are_cut_out_and_the_right_one_is_mirrored() -> None:
     generator = torch.Generator().manual_seed(0)
     half = torch.randint(256, (2, 3, 64, 32), generator=generator, dtype=torch.uint8)
-    pictures = torch.cat([half, half.flip(3)], dim=3)
-    left, right = eye_pairs(pictures, upright_meshes(2))
+    images = torch.cat([half, half.flip(3)], dim=3)
+    left, right = eye_pairs(images, upright_meshes(2))
     assert left.shape == (2, 3, 64, 64)
     assert (left.int() - right.int()).abs().max() <= 1  # rounding
     assert left.float().std() > 20
-    assert eye_difference(maps, pictures, upright_meshes(2)).max() < 1e-4
-    one_sided = pictures.clone()
+    assert eye_difference(maps, images, upright_meshes(2)).max() < 1e-4
+    one_sided = images.clone()
     one_sided[1, :, :, 32:] = 128  # no right eye
     same, other = eye_difference(maps, one_sided, upright_meshes(2))
     assert same < 1e-4
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_detector_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def portraits() -> Tensor:
-    return load_pictures(f"{SHARED / PORTRAITS}:val", 128, limit=60).pixels
+    return load_images(f"{SHARED / PORTRAITS}:val", 128, limit=60).pixels
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_the_table_of_pairs_is_that_of_the_network(portraits: Tensor) -> None:
     mirrored = meshes_of(mesh, portraits.flip(3)).mean(axis=0) * (-1, 1, 1) + (1, 0, 0)
     distances = np.linalg.norm(mean[:, None] - mirrored, axis=2)
     assert (distances.argmin(axis=0) == MIRROR).mean() > 0.95
-    assert np.median(distances[MIRROR, np.arange(468)]) < 0.005  # of the picture's side
+    assert np.median(distances[MIRROR, np.arange(468)]) < 0.005  # of the image's side
 
 
 @pytest.mark.slow

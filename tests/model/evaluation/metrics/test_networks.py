@@ -48,8 +48,8 @@ def test_files_that_are_there_decide_what_is_measured(tmp_path: Path) -> None:
     assert judges.lpips is not None
     black, white = -torch.ones(2, 3, 8, 8), torch.ones(2, 3, 8, 8)
     assert judges.lpips(black, white).tolist() == pytest.approx([3, 3])
-    pictures = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8)
-    found = features_of(judges.inception[0], pictures, "test", batch=2)
+    images = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8)
+    found = features_of(judges.inception[0], images, "test", batch=2)
     assert found.tolist() == [[n] * 3 for n in range(5)]
 
 
@@ -86,12 +86,12 @@ def test_the_offline_networks_answer_as_described() -> None:
     judges = load_evaluation_networks([SHARED / "metrics"])
     (inception,) = judges.inception
     assert inception.suffix == "768"
-    picture = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
-    features = features_of(inception, picture, "test")
+    image = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
+    features = features_of(inception, image, "test")
     assert features.shape == (2, 768)
     assert inception.maps is not None
     with torch.inference_mode():
-        last = inception.maps(picture)[-1]
+        last = inception.maps(image)[-1]
     assert np.allclose(last.mean(dim=(2, 3)).numpy(), features, atol=1e-4)
     assert judges.vgg_taps is not None
     assert [tap.shape[1] for tap in judges.vgg_taps(torch.zeros(1, 3, 32, 32))] == [64, 128, 256]

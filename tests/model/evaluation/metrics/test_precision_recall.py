@@ -47,7 +47,7 @@ def test_a_dropped_mode_costs_recall_and_outliers_cost_precision() -> None:
     assert precision > 0.8
     assert recall == 0.5
     outliers = real.copy()
-    # Two by two far apart, so that no ball of theirs reaches back over the real pictures.
+    # Two by two far apart, so that no ball of theirs reaches back over the real images.
     outliers[:4] = 1000 * np.eye(4)
     precision, recall = precision_recall(real, outliers)
     assert precision == 0.96
@@ -64,7 +64,7 @@ def test_a_single_outlier_among_the_generated_lifts_recall_only_by_its_own_ball(
 
 @pytest.mark.parametrize("turned", [False, True], ids=["more generated", "more real"])
 def test_of_unequal_sets_parts_of_the_larger_are_judged(turned: bool) -> None:
-    """So a set that only has more pictures of the same kind scores as one of equal size."""
+    """So a set that only has more images of the same kind scores as one of equal size."""
     few, many = cloud(60, 0), cloud(400, 1)
     pair = (many, few) if turned else (few, many)
     unequal = precision_recall(*pair)
@@ -75,6 +75,6 @@ def test_of_unequal_sets_parts_of_the_larger_are_judged(turned: bool) -> None:
     assert abs(whole_set[0 if turned else 1] - unequal[0 if turned else 1]) > 0.05
 
 
-def test_too_few_pictures_are_refused() -> None:
-    with pytest.raises(ValueError, match="more than 3 pictures"):
+def test_too_few_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than 3 images"):
         precision_recall(cloud(3, 0), cloud(10, 1))

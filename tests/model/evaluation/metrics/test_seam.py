@@ -52,7 +52,7 @@ def test_a_step_in_lightness_is_the_measured_seam() -> None:
     expected = deltaE_ciede2000(*rgb2lab(np.array([[0.5] * 3, [0.55] * 3], np.float32)))
     assert seam_step(untouched, untouched, hole) == 0
     assert seam_step(brighter, untouched, hole) == pytest.approx(expected, rel=1e-6)
-    # An edge of the picture's own that the fill continues is no seam.
+    # An edge of the image's own that the fill continues is no seam.
     edge = untouched.copy()
     edge[:, 30:] = 0.8
     assert seam_step(edge, edge, hole) == 0

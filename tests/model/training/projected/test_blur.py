@@ -23,7 +23,7 @@ def test_a_point_becomes_a_gaussian(sigma: float) -> None:
     assert (blurred(point, gaussian_taps(sigma))[0, 0] - wanted).abs().max() < 0.01 * wanted.max()
 
 
-def test_flat_pictures_stay_and_borders_are_mirrored() -> None:
+def test_flat_images_stay_and_borders_are_mirrored() -> None:
     flat = torch.full((2, 3, 16, 16), 0.7)
     assert torch.allclose(blurred(flat, gaussian_taps(2.0)), flat, atol=1e-6)
     images = rand(2, 3, 16, 16)

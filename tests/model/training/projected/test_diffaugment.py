@@ -50,10 +50,10 @@ def test_no_translation_is_the_identity() -> None:
 
 
 class TestStrengths:
-    """Zhao et al. 2020 for pictures in -1..1: +-0.5, 0..2, 0.5..1.5, 1/8 of the side, 1/2 of it."""
+    """Zhao et al. 2020 for images in -1..1: +-0.5, 0..2, 0.5..1.5, 1/8 of the side, 1/2 of it."""
 
     def test_color(self) -> None:
-        """Read off pictures that are a base, checks of +-1 in all channels, red less blue of 1."""
+        """Read off images that are a base, checks of +-1 in all channels, red less blue of 1."""
         count = 4000
         checks = (torch.arange(R)[:, None] + torch.arange(R)) % 2 * 2.0 - 1
         tint = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
@@ -96,7 +96,7 @@ class TestStrengths:
 
 
 def test_nothing_is_mirrored_or_turned() -> None:
-    """A picture that gets brighter to the right does so ever after."""
+    """An image that gets brighter to the right does so ever after."""
     ramp = BASE + torch.arange(R) / R
     for row in diff_augment(ramp.expand(200, 3, R, R), rng()).flatten(0, 2):
         kept = row[row != 0]
@@ -104,7 +104,7 @@ def test_nothing_is_mirrored_or_turned() -> None:
 
 
 def test_it_is_differentiable() -> None:
-    """Affine in the picture for what was drawn: the gradient says what a change does exactly."""
+    """Affine in the image for what was drawn: the gradient says what a change does exactly."""
     images, change, mixture = (rand(3, 3, R, R, seed=seed) for seed in range(3))
     images.requires_grad_(True)
     result = diff_augment(images, rng(4))
@@ -115,7 +115,7 @@ def test_it_is_differentiable() -> None:
 
 
 class TestChance:
-    """Each picture takes each of the three changes with probability p, independently."""
+    """Each image takes each of the three changes with probability p, independently."""
 
     def test_never(self) -> None:
         images = rand(8, 3, R, R)
@@ -151,4 +151,4 @@ def test_only_the_generator_decides() -> None:
     torch.random.set_rng_state(before)
     assert not torch.equal(diff_augment(images, rng(2)), first)
     alike = diff_augment(images[:1].expand(4, 3, R, R), rng(1))
-    assert all(not torch.equal(alike[0], other) for other in alike[1:])  # each picture its own
+    assert all(not torch.equal(alike[0], other) for other in alike[1:])  # each image its own

@@ -22,7 +22,7 @@ def rand(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def pictures(count: int = 4, resolution: int = 32, seed: int = 0) -> Tensor:
+def random_images(count: int = 4, resolution: int = 32, seed: int = 0) -> Tensor:
     return rand(count, 3, resolution, resolution, seed=seed).clamp(-1, 1)
 
 
@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Stub(nn.Module):
-    """Maps of given shapes, whatever the pictures show."""
+    """Maps of given shapes, whatever the images show."""
 
     def __init__(self, *shapes: tuple[int, ...]) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Stub(nn.Module):
 )
 def test_resolutions(path: Path, resolution: int, logits: int) -> None:
     P = tiny_projected(path, resolution).eval()
-    images = pictures(2, resolution)
+    images = random_images(2, resolution)
     P.calibrate(images)
     features = P.features(images)
     assert [x.shape[2] for x in features] == [resolution >> level for level in range(2, 6)] * 2
@@ -62,13 +62,13 @@ def test_several_networks(path: Path, tmp_path: Path) -> None:
     other = tiny_feature_network(tmp_path / "other.pt", channels=(2, 3, 4, 5), seed=1)
     networks = [load_feature_network(path), load_feature_network(other)]
     P = ProjectedDiscriminator(networks, 32)
-    P.calibrate(pictures())
-    assert P(pictures()).shape == (4, 3 * 28)
+    P.calibrate(random_images())
+    assert P(random_images()).shape == (4, 3 * 28)
     assert P.about["networks"] == [x.sha256 for x in networks]
 
 
-def test_patches_are_the_picture_at_four_octaves() -> None:
-    images = pictures(2)
+def test_patches_are_the_image_at_four_octaves() -> None:
+    images = random_images(2)
     maps = Patches()(images)
     assert [tuple(x.shape) for x in maps] == [(2, 48, side, side) for side in (8, 4, 2, 1)]
     for octave, x in enumerate(maps):
@@ -84,27 +84,27 @@ def test_only_heads_are_trained(path: Path) -> None:
     assert all(name.startswith(("heads.", "projections.")) for name in P.state_dict())
     other = tiny_projected(path, seed=1)
     other.load_state_dict(P.state_dict(), strict=True)
-    P.calibrate(pictures())
-    other.calibrate(pictures())
-    assert torch.equal(other.eval()(pictures()), P.eval()(pictures()))
+    P.calibrate(random_images())
+    other.calibrate(random_images())
+    assert torch.equal(other.eval()(random_images()), P.eval()(random_images()))
 
 
 def test_calibration(path: Path) -> None:
     """Deviations of the very maps; the processes of a training agree on their mean."""
     P = tiny_projected(path)
     assert not P.calibrated
-    P.calibrate(pictures())
+    P.calibrate(random_images())
     assert P.calibrated
     network = P.networks[0]
-    for x, deviation in zip(network(pictures()), P.projections[0].deviation, strict=True):
+    for x, deviation in zip(network(random_images()), P.projections[0].deviation, strict=True):
         torch.testing.assert_close(deviation, x.std())
     other = tiny_projected(path)
-    other.calibrate(pictures(), lambda deviation: 2 * deviation)
+    other.calibrate(random_images(), lambda deviation: 2 * deviation)
     assert torch.equal(other.projections[0].deviation, 2 * P.projections[0].deviation)
 
 
-def test_gradients_reach_the_pictures_through_every_map(path: Path) -> None:
-    P, images = tiny_projected(path), pictures().requires_grad_(True)
+def test_gradients_reach_the_images_through_every_map(path: Path) -> None:
+    P, images = tiny_projected(path), random_images().requires_grad_(True)
     P.calibrate(images.detach())
     features = P.features(images)
     for x in features:
@@ -114,7 +114,7 @@ def test_gradients_reach_the_pictures_through_every_map(path: Path) -> None:
 
 def test_bfloat16_judges_alike(path: Path) -> None:
     exact, rough = tiny_projected(path), tiny_projected(path, dtype=torch.bfloat16)
-    images = pictures(16)
+    images = random_images(16)
     for P in (exact, rough):
         P.calibrate(images)
     assert {x.dtype for x in rough.features(images)} == {torch.bfloat16}
@@ -125,16 +125,16 @@ def test_bfloat16_judges_alike(path: Path) -> None:
 
 def test_copies_judge_alike(path: Path) -> None:
     P = tiny_projected(path).eval()
-    P.calibrate(pictures())
+    P.calibrate(random_images())
     for other in (copy.deepcopy(P), frozen_copy(P)):
-        assert torch.equal(other(pictures()), P(pictures()))
+        assert torch.equal(other(random_images()), P(random_images()))
 
 
-def test_one_picture_alone_cannot_be_judged(path: Path) -> None:
+def test_one_image_alone_cannot_be_judged(path: Path) -> None:
     P = tiny_projected(path)
-    P.calibrate(pictures())
+    P.calibrate(random_images())
     with pytest.raises(ValueError, match="batch of two or more"):
-        P(pictures(1))
+        P(random_images(1))
 
 
 class TestNetworksThatDoNotFit:
@@ -173,12 +173,12 @@ class TestNetworksThatDoNotFit:
 def test_norms_improve_by_one_iteration_a_judgment_while_it_trains(path: Path) -> None:
     """And only then; a convolution does not add one of its own."""
     P = tiny_projected(path)
-    P.calibrate(pictures())
+    P.calibrate(random_images())
     again = copy.deepcopy(P)
-    P.train()(pictures())
+    P.train()(random_images())
     improve(spectral_norms(again.heads))
     for one, other in zip(spectral_norms(P), spectral_norms(again), strict=True):
         assert torch.equal(one.v, other.v)
-    P.eval()(pictures())
+    P.eval()(random_images())
     for one, other in zip(spectral_norms(P), spectral_norms(again), strict=True):
         assert torch.equal(one.v, other.v)

@@ -287,7 +287,7 @@ class TestFiles:
         script = torch.jit.load(str(path)).to(torch.bfloat16).eval()
         usual, usual_gradient = results(script, images.bfloat16())
         assert {x.dtype for x in found} == {torch.bfloat16}
-        assert gradient.dtype == torch.float32  # that of the pictures
+        assert gradient.dtype == torch.float32  # that of the images
 
         def lost(x: Tensor, y: Tensor) -> float:
             return float((x.float() - y).norm() / y.norm())
@@ -337,7 +337,7 @@ class TestFiles:
         assert ours.data_ptr() != theirs.data_ptr()
 
     def test_maps_are_channels_last(self, tmp_path: Path) -> None:
-        """Whatever the layout of the pictures: every other layout costs copies."""
+        """Whatever the layout of the images: every other layout costs copies."""
         network = load_feature_network(tiny_feature_network(tmp_path / "n.pt"))
         images = rand(2, 3, 64, 64).requires_grad_(True)
         for x in network(images)[:2]:

@@ -1,4 +1,4 @@
-"""Metrics on pairs of pictures, and on candidates, against plain loops and known values."""
+"""Metrics on pairs of images, and on candidates, against plain loops and known values."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def test_hole_distance_counts_the_hole_only() -> None:
     assert hole_distance(first, changed, hole).tolist() == pytest.approx([0, 0], abs=1e-6)
 
 
-def maps(pictures: Tensor) -> list[Tensor]:
-    x = pictures.float() / 127.5 - 1
+def maps(images: Tensor) -> list[Tensor]:
+    x = images.float() / 127.5 - 1
     return [torch.nn.functional.avg_pool2d(x, 2), torch.nn.functional.avg_pool2d(x, 4)]
 
 
@@ -116,10 +116,10 @@ def test_diversity_is_the_mean_over_pairs_and_0_for_equal_candidates() -> None:
 
 def test_strangers_are_neighbors_in_a_ring() -> None:
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.randint(256, (3, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    images = torch.randint(256, (3, 3, 16, 16), generator=generator, dtype=torch.uint8)
     holes = torch.ones(3, 1, 16, 16)
-    features = [maps(p[None]) for p in pictures]
+    features = [maps(p[None]) for p in images]
     expected = np.mean(
         [float(hole_distance(features[i], features[i - 1], holes[:1])) for i in range(3)]
     )
-    assert stranger_distance(maps, pictures, holes) == pytest.approx(expected, rel=1e-5)
+    assert stranger_distance(maps, images, holes) == pytest.approx(expected, rel=1e-5)

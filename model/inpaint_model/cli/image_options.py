@@ -1,4 +1,4 @@
-"""Options by which commands take pictures: several sources, read as one set."""
+"""Options by which commands take images: several sources, read as one set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 def add_sources(
     parser: argparse.ArgumentParser, flag: str, use: str, required: bool = False
 ) -> None:
-    """`flag` takes one folder or zip, or several; `use` says what the pictures are for."""
+    """`flag` takes one folder or zip, or several; `use` says what the images are for."""
     parser.add_argument(
         flag,
         nargs="+",
@@ -22,11 +22,11 @@ def add_sources(
 
 
 def add_replacements(parser: argparse.ArgumentParser, flag: str) -> None:
-    """--replace, for the pictures of `flag`."""
+    """--replace, for the images of `flag`."""
     parser.add_argument(
         "--replace",
         metavar="ZIP|DIR[:PREFIX]",
-        help=f"sharper copies, which take the place of the pictures in {flag} with the same names",
+        help=f"sharper copies, which take the place of the images in {flag} with the same names",
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads and writes mutated pictures within a limit of memory; a process of its own.
+"""Reads and writes mutated images within a limit of memory; a process of its own.
 
 Arguments: a folder with good files, how many mutants, the seed, MiB. Prints what went wrong, one
 line each, and at last a summary.

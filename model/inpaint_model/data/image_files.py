@@ -1,4 +1,4 @@
-"""Picture files in folders and zips, several of which are read as one collection."""
+"""Image files in folders and zips, several of which are read as one collection."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from PIL import Image
 Source = str | Path  # a folder or zip, optionally with `:prefix` of a folder inside
 
 
-class PictureFiles:
-    """The pictures of several sources, each under a name that no other one has."""
+class ImageFiles:
+    """The images of several sources, each under a name that no other one has."""
 
     def __init__(self, found: dict[str, Archive], replaced: frozenset[str]) -> None:
         self._found = found
-        self.replaced = replaced  # names whose pictures come from the replacements
+        self.replaced = replaced  # names whose images come from the replacements
 
     def names(self) -> list[str]:
         """Return paths inside the folders and zips, prefixes included, sorted over all of them."""
         return sorted(self._found)
 
     def read(self, name: str) -> bytes:
-        """Return the encoded picture; may be called by several threads at once."""
+        """Return the encoded image; may be called by several threads at once."""
         return self._found[name].read(name)
 
     def fingerprint(self, names: Sequence[str]) -> str:
@@ -38,14 +38,14 @@ class PictureFiles:
 
 
 @contextmanager
-def open_pictures(
+def open_images(
     sources: Source | Sequence[Source], replacements: Source | None = None
-) -> Iterator[PictureFiles]:
+) -> Iterator[ImageFiles]:
     """Open one source or several; the order in which they are named does not matter.
 
-    Pictures of `replacements` take the place of those with the same names; its other pictures are
-    not used. ValueError for a source that does not exist or holds no pictures, for a name that
-    two sources hold, and for replacements none of which has the name of a picture.
+    Images of `replacements` take the place of those with the same names; its other images are
+    not used. ValueError for a source that does not exist or holds no images, for a name that
+    two sources hold, and for replacements none of which has the name of an image.
     """
     if isinstance(sources, str | Path):
         sources = [sources]
@@ -58,22 +58,22 @@ def open_pictures(
                 more = f" and {len(twice) - 1} more such names" if len(twice) > 1 else ""
                 raise ValueError(
                     f"{found[twice[0]].source} and {source} both hold {twice[0]}{more}; rename the "
-                    "pictures of one of them, or put both into folders inside one and name that"
+                    "images of one of them, or put both into folders inside one and name that"
                 )
             found |= dict.fromkeys(names, archive)
         if not found:
-            raise ValueError("no pictures are named; give a folder or a zip of pictures")
+            raise ValueError("no images are named; give a folder or a zip of images")
         replaced: frozenset[str] = frozenset()
         if replacements is not None:
             archive = stack.enter_context(Archive(replacements))
             replaced = frozenset(found).intersection(archive.names())
             if not replaced:
                 raise ValueError(
-                    f"no picture in {replacements} has the name of one that it could replace, such "
+                    f"no image in {replacements} has the name of one that it could replace, such "
                     f"as {min(found)}; give replacements the same paths"
                 )
             found |= dict.fromkeys(replaced, archive)
-        yield PictureFiles(found, replaced)
+        yield ImageFiles(found, replaced)
 
 
 class Archive:
@@ -86,7 +86,7 @@ class Archive:
             before, _, prefix = str(source).rpartition(":")
             path, prefix = Path(before), prefix.strip("/") + "/" if prefix.strip("/") else ""
         if not path.exists():
-            raise ValueError(f"{path} does not exist; name a folder or a zip of pictures")
+            raise ValueError(f"{path} does not exist; name a folder or a zip of images")
         try:
             self._zip = None if path.is_dir() else zipfile.ZipFile(path)
         except zipfile.BadZipFile as error:
@@ -107,7 +107,7 @@ class Archive:
             self._zip.close()
 
     def names(self) -> list[str]:
-        """Return the pictures' names below the prefix.
+        """Return the images' names below the prefix.
 
         Raises:
             ValueError: there are none.
@@ -131,7 +131,7 @@ class Archive:
         ]
         if not names:
             raise ValueError(
-                f"no pictures in {self.source}; name a folder or zip with PNG, JPEG, WebP"
+                f"no images in {self.source}; name a folder or zip with PNG, JPEG, WebP"
             )
         return names
 
@@ -141,8 +141,8 @@ class Archive:
             return self._zip.read(name)
         return (self._path / name).read_bytes()
 
-    def beside_pictures(self, name: str, limit: int) -> tuple[str, bytes] | None:
-        """Return a file that is no picture, and its folder as a prefix of names; None without one.
+    def beside_images(self, name: str, limit: int) -> tuple[str, bytes] | None:
+        """Return a file that is no image, and its folder as a prefix of names; None without one.
 
         It lies in the folder that the prefix names, or else at the root. ValueError if it has more
         than `limit` bytes.

@@ -1,4 +1,4 @@
-"""Mutated pictures and masks: refused in a sentence or read, within a limit of memory."""
+"""Mutated images and masks: refused in a sentence or read, within a limit of memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import tifffile
 from imagecodecs import cms_profile
 from PIL import Image, ImageCms
 
-MUTANTS = int(os.environ.get("FUZZ_PICTURES", "200"))
+MUTANTS = int(os.environ.get("FUZZ_IMAGES", "200"))
 LIMIT = 3072  # MiB of addresses; the libraries themselves take more than half a GiB
-SCRIPT = Path(__file__).parents[1] / "support" / "mutated_pictures.py"
+SCRIPT = Path(__file__).parents[1] / "support" / "mutated_images.py"
 
 
 def good_files(folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_frechet_distance_is_the_formula_with_a_matrix_root(
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
-def test_frechet_distance_with_fewer_pictures_than_dimensions() -> None:
+def test_frechet_distance_with_fewer_images_than_dimensions() -> None:
     a, b = features(5, 40, 0), features(7, 40, 1)
     ridge = 1e-10 * np.eye(40)  # lets the textbook root exist
     root = linalg.sqrtm((np.cov(a.T) + ridge) @ (np.cov(b.T) + ridge)).real
@@ -154,7 +154,7 @@ def test_scores_are_those_of_the_classifier_s_own_mistakes() -> None:
     assert score.p_ids == pytest.approx(better.mean())
 
 
-def test_folds_see_through_the_separability_of_few_pictures() -> None:
+def test_folds_see_through_the_separability_of_few_images() -> None:
     a, b = features(40, 200, 0), features(40, 200, 0)[::-1]  # one distribution, other pairs
     assert inception_discriminative_score(a + 0, b + 1e-6 * features(40, 200, 2)).u_ids < 0.6
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Pictures as they travel: raw samples, and how they are stored."""
+"""Images as they travel: raw samples, and how they are stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SampleType(IntEnum):
 
 
 class Transfer(IntEnum):
-    """The curve of a picture's samples; the primaries are always sRGB's."""
+    """The curve of an image's samples; the primaries are always sRGB's."""
 
     SRGB = 1
     LINEAR = 2
@@ -47,13 +47,13 @@ class Picture:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
-            raise InputError(f"A picture of {self.width} x {self.height} px has no pixels.")
+            raise InputError(f"An image of {self.width} x {self.height} px has no pixels.")
         if self.channels not in (1, 3, 4):
-            raise InputError(f"A picture has 1, 3 or 4 channels, not {self.channels}.")
+            raise InputError(f"An image has 1, 3 or 4 channels, not {self.channels}.")
         expected = self.width * self.height * self.pixel_bytes
         if len(self.data) != expected:
             raise InputError(
-                f"A picture of {self.width} x {self.height} px, {self.channels} channels of "
+                f"An image of {self.width} x {self.height} px, {self.channels} channels of "
                 f"{self.sample_type.name}, has {expected} bytes, not {len(self.data)}."
             )
 
