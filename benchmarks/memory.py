@@ -52,7 +52,7 @@ from inpaint_client import (
 )
 from inpaint_client.discovery import read_runtime_file
 from inpaint_model.document.geometry import Box as ModelBox
-from inpaint_model.pipeline.memory_price import working_bytes
+from inpaint_model.pipeline.memory_estimate import working_bytes
 
 MIB = 1 << 20
 GROUPS = Path("/sys/fs/cgroup")

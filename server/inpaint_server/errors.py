@@ -23,7 +23,7 @@ from typing import Literal
 from inpaint_model.document.notices import RefusalError
 from inpaint_protos.sentences import ERRORS
 
-MOST_BYTES, MOST_VALUE_BYTES = 1000, 400
+MAX_BYTES, MAX_VALUE_BYTES = 1000, 400
 """Of a sentence and of a value: what a client sent may be long, and metadata may have 8 KiB."""
 
 RETRY_AFTER_S: Mapping[str, float] = {
@@ -54,8 +54,8 @@ class RequestError(Exception):
     def __init__(self, code: str, text: str = "", **values: object) -> None:
         """Take the sentence of `code`, or `text`, which says it better in English."""
         self.code = code
-        self.values = {name: _cut(str(v), MOST_VALUE_BYTES) for name, v in values.items()}
-        super().__init__(_cut(text or ERRORS[code].format(**self.values), MOST_BYTES))
+        self.values = {name: _cut(str(v), MAX_VALUE_BYTES) for name, v in values.items()}
+        super().__init__(_cut(text or ERRORS[code].format(**self.values), MAX_BYTES))
 
     @property
     def retry_after_s(self) -> float | None:

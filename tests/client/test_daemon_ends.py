@@ -35,7 +35,7 @@ from inpaint_client import (
     parse_endpoint,
 )
 from inpaint_client.daemon import _spawn
-from inpaint_client.session.killed_news import KilledNews
+from inpaint_client.session.killed_notice import KilledNotice
 
 WIDTH, HEIGHT = 48, 40
 JOB = FillJob(
@@ -100,7 +100,7 @@ def test_after_a_kill_the_missing_candidates_come_from_the_next_daemon(tmp_path:
         candidates = [message for message in seen if isinstance(message, Candidate)]
         assert len(candidates) == len(pixels(candidates)) == 8
         info = worker.call(lambda client: client.info()).result(60)
-        news = KilledNews()
+        news = KilledNotice()
         sentence = news.news(info)
         assert sentence is not None
         assert "killed while it worked (Fill model=tiny crop=48x40x3 seeds=4" in sentence

@@ -27,7 +27,7 @@ AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a 
 LENGTH = 0.7  # of random moves along each axis, in standard deviations
 RIDGE = 60.0  # of the regression: as if so many moves had been seen to change nothing
 UNSEEN = 0.03  # deviations: an image whose measurement never changes more does not show it
-PRICE = 0.03  # of a move's length, against squared changes; relative to the squared slope
+LENGTH_PENALTY = 0.03  # of a move's length, against squared changes; relative to the squared slope
 LEAST = 0.05  # deviations of the own measurement: what changes it less is noise
 LONGEST = 6.0  # standard deviations that a move may be long to be tried
 
@@ -127,8 +127,8 @@ def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
     """
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]
-    price = max(PRICE * float(own @ own), 1e-9)
-    move: Float64Array = A.T @ np.linalg.solve(A @ A.T + price * np.eye(len(A)), target)
+    length_penalty = max(LENGTH_PENALTY * float(own @ own), 1e-9)
+    move: Float64Array = A.T @ np.linalg.solve(A @ A.T + length_penalty * np.eye(len(A)), target)
     change = float(own @ move)
     if change < LEAST:
         raise ValueError("no move changes it and leaves the others alone")

@@ -43,7 +43,7 @@ from inpaint_model.document.smooth_fill import smooth_fill
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # px of known border that the membrane is hung on
-_LEAST_RING = 64  # known px below which there is nothing to match
+_MIN_RING = 64  # known px below which there is nothing to match
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class BlendContext:
     @cached_property
     def matchable(self) -> bool:
         """Whether there are enough known pixels near the hole to match fills on."""
-        return int(self.ring.sum()) >= _LEAST_RING
+        return int(self.ring.sum()) >= _MIN_RING
 
     @cached_property
     def border(self) -> Tensor:

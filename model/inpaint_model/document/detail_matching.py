@@ -21,9 +21,9 @@ from torch import Generator, Tensor
 from inpaint_model.document.color import LUMA
 from inpaint_model.document.pyramid import block_means, block_sums, doubled
 
-_MOST_OCTAVES = 4
+_MAX_OCTAVES = 4
 _BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
-_FEWEST_BLOCKS = 6
+_MIN_BLOCKS = 6
 _ENOUGH_BLOCKS = 4096  # of a part, to tell its grain by
 _FLAT = 0.25  # share of the blocks, from the flattest, that count as free of structure
 
@@ -41,7 +41,7 @@ class KnownDetail(NamedTuple):
 
 def octaves(upscale_factor: float) -> int:
     """Return how many octaves a fill is fitted in; `enlargement`: document px per model px."""
-    return min(1 + math.ceil(math.log2(max(upscale_factor, 1.0))), _MOST_OCTAVES)
+    return min(1 + math.ceil(math.log2(max(upscale_factor, 1.0))), _MAX_OCTAVES)
 
 
 def known_detail(
@@ -174,7 +174,7 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
         at: bool [H, W], which pixels count.
     """
     row, column, strength = _blocks(band, at)
-    if len(row) < _FEWEST_BLOCKS:
+    if len(row) < _MIN_BLOCKS:
         return None
     flattest = _flattest(strength)
     blocks = band.unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK)  # [3, h, w, block, block]
@@ -191,7 +191,7 @@ def _blocks(band: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _flattest(strength: Tensor) -> Tensor:
     """Return which blocks count as free of structure, by their strength [n]."""
-    return strength.argsort()[: max(_FEWEST_BLOCKS, int(len(strength) * _FLAT))]
+    return strength.argsort()[: max(_MIN_BLOCKS, int(len(strength) * _FLAT))]
 
 
 class BlockNoise:
@@ -218,7 +218,7 @@ class BlockNoise:
     def floor(self) -> Tensor | None:
         """Return the covariance [3, 3] in the flattest blocks of all; None if there are too few."""
         strength = torch.cat(self._strengths) if self._strengths else torch.empty(0)
-        if len(strength) < _FEWEST_BLOCKS:
+        if len(strength) < _MIN_BLOCKS:
             return None
         return torch.cat(self._products)[_flattest(strength)].mean(0)
 

@@ -14,7 +14,7 @@ from inpaint_model.document.detail_matching import grained, known_detail, octave
 from inpaint_model.document.harmonic_fill import harmonic_fill
 
 RING = 64  # px of known pixels around the hole whose grain is taken
-_LEAST_RING = 64  # known px below which no grain can be told
+_MIN_RING = 64  # known px below which no grain can be told
 OCTAVES_OF = 8.0  # grain has as many octaves as a fill that is enlarged so much
 _BORDER = 2  # px of known border that the grain fades into
 _SWEEPS = 8
@@ -44,7 +44,7 @@ def smooth_fill(
     """
     fill = harmonic_fill(values, known, sweeps=_SWEEPS)
     ring = grown(hole, RING >> octave) & known
-    if not grain or int(ring.sum()) < _LEAST_RING:
+    if not grain or int(ring.sum()) < _MIN_RING:
         return fill
     count = octaves(OCTAVES_OF) - octave
     rough = grained(fill, known_detail(fill, hole, ring, count, seed))

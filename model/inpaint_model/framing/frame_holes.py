@@ -16,11 +16,11 @@ from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reconstructor, is_cheap, refine_by_reconstruction
 from inpaint_model.framing.search import propose
 
-_MOST_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-images.md)
-_LEAST_INSIDE = 0.1
+_MAX_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-images.md)
+_MIN_INSIDE = 0.1
 """Share of a hole that must lie inside a frame that was found; else it fills too little."""
 _THIN = 0.02  # of the document's smaller side: what is no wider is a speck or a hairline
-_LEAST_THIN = 4  # px
+_MIN_THIN = 4  # px
 
 
 class Model(Reconstructor, Protocol):
@@ -80,7 +80,7 @@ def frame_holes(
 
 def _thin_px(image: DocumentImage) -> int:
     """Return the width up to which a part of a hole is a speck or a hairline, px."""
-    return max(round(_THIN * min(image.document_size)), _LEAST_THIN)
+    return max(round(_THIN * min(image.document_size)), _MIN_THIN)
 
 
 def _choice(
@@ -104,7 +104,7 @@ def _choice(
     part = hole.cut(box)
     share = inside_frame(best.frame, box)[part.mask].mean()
     # What of scratches lies beyond a frame is filled smoothly, which is good for all of them.
-    enough = share > 0 if part.is_thin(_thin_px(image)) else share >= _LEAST_INSIDE
+    enough = share > 0 if part.is_thin(_thin_px(image)) else share >= _MIN_INSIDE
     if not enough:
         return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
     frame = best.frame
@@ -120,4 +120,4 @@ def _expand_to_contain(frame: Frame, box: Box) -> Frame:
     what it knows near the frame's edge. What reaches further is filled smoothly (`place`).
     """
     wider = frame._replace(side=frame.side * geometry.scale_to_contain(frame, box))
-    return wider if wider.side <= _MOST_WIDENED * frame.side else frame
+    return wider if wider.side <= _MAX_WIDENED * frame.side else frame

@@ -27,11 +27,11 @@ from inpaint_model.document.model_view import Layer, visible_layers
 from inpaint_model.framing.network import Framer
 
 _LADDER = 1.5  # ratio of the sides of successive first views
-_MOST_VIEWS = 8
+_MAX_VIEWS = 8
 _KEPT = 3  # proposals that are looked at again
 _SECOND_LOOKS = 2
 _SECOND_VIEW = 1.6  # side of a second view over the proposal's
-_MOST_OCTAVES = 6.0  # between the side of a view and that of a proposal
+_MAX_OCTAVES = 6.0  # between the side of a view and that of a proposal
 _NEAR = 0.15  # of the side: proposals with centers so near may be of the same thing
 _AS_LARGE = 0.3  # the same for the logarithm of the side
 _AS_UPRIGHT = 15.0  # and for the angle, degrees
@@ -118,7 +118,7 @@ def first_views(box: Box, coarsest: DocumentImage) -> list[Frame]:
     width, height = coarsest.shown
     smallest = 1.25 * max(box.width, box.height, 8)
     largest = max(1.1 * max(width, height), smallest)
-    count = min(1 + math.ceil(math.log(largest / smallest, _LADDER)), _MOST_VIEWS)
+    count = min(1 + math.ceil(math.log(largest / smallest, _LADDER)), _MAX_VIEWS)
     sides = np.geomspace(smallest, largest, count)
     center = box.x + box.width / 2, box.y + box.height / 2
     return [Frame(*center, float(side)) for side in sides]
@@ -180,7 +180,7 @@ def _propose(framer: Framer, shown: Sequence[Layer], frames: Sequence[Frame]) ->
         found = framer(torch.stack(views).to(device).float())
     # Weights that are not numbers make a proposal, too: an unsure one.
     center, log_side, direction, logit = (part.nan_to_num(0.0) for part in found)
-    log_side = log_side.clamp(-_MOST_OCTAVES, _MOST_OCTAVES)
+    log_side = log_side.clamp(-_MAX_OCTAVES, _MAX_OCTAVES)
     angle = torch.rad2deg(torch.atan2(direction[:, 1], direction[:, 0]))
     numbers = torch.cat([center, torch.stack([2**log_side, angle, logit.sigmoid()], 1)], 1)
     return [

@@ -90,9 +90,9 @@ def reconstruct(
     return Reconstruction(output, distance, kl_divergence(mean, log_variance).mean())
 
 
-def autoencoding_loss(result: Reconstruction, price: float) -> Tensor:
+def autoencoding_loss(result: Reconstruction, kl_weight: float) -> Tensor:
     """Return the distance, and `price` for every nat that the codes hold (a beta-VAE's loss)."""
-    return result.distance + price * result.rate
+    return result.distance + kl_weight * result.rate
 
 
 def save_encoder(E: VariationalEncoder, folder: Path) -> None:

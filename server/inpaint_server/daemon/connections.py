@@ -25,18 +25,18 @@ from .restarting import open_descriptors
 log = logging.getLogger(__name__)
 
 FIRST_CALL_S = 10.0  # how long a connection may be there without a valid call
-MOST_SILENT = 64  # connections of one address without a valid call, however short
+MAX_SILENT = 64  # connections of one address without a valid call, however short
 SPARED_S = 1.0  # the age up to which a connection counts for none of this: its call is on its way
 POLL_INTERVAL_S = 0.5
 LOG_INTERVAL_S = 60.0
 KEPT_FILES = 256  # of those that the process may open: for models, devices and logs
-MOST_CONNECTIONS = 16_384
+MAX_CONNECTIONS = 16_384
 
 
 def raise_file_limit() -> int:
     """Let this process open as many files as it may; return how many connections fit in."""
     if sys.platform == "win32":
-        return MOST_CONNECTIONS
+        return MAX_CONNECTIONS
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -46,8 +46,8 @@ def raise_file_limit() -> int:
     except (OSError, ValueError):  # macOS has a lower limit of its own
         pass
     if soft == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return max(64, min(MOST_CONNECTIONS, soft - KEPT_FILES))
+        return MAX_CONNECTIONS
+    return max(64, min(MAX_CONNECTIONS, soft - KEPT_FILES))
 
 
 class Connection(NamedTuple):
@@ -69,7 +69,7 @@ class ConnectionGuard:
         self,
         port: int,
         first_call_s: float = FIRST_CALL_S,
-        most_silent: int = MOST_SILENT,
+        most_silent: int = MAX_SILENT,
         spared_s: float = SPARED_S,
     ) -> None:
         self._port = port

@@ -32,7 +32,7 @@ from ..scheduling.engine import Engine
 from ..wire.request_log import BUCKETS_S, RequestLog
 from .health import STALL_S
 
-ANSWERS_S, MOST_CONNECTIONS = 10.0, 32  # everybody on this machine can connect
+ANSWERS_S, MAX_CONNECTIONS = 10.0, 32  # everybody on this machine can connect
 
 
 class Metrics(Collector):
@@ -123,7 +123,7 @@ class Metrics(Collector):
             ) from error
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._connections >= MOST_CONNECTIONS:
+        if self._connections >= MAX_CONNECTIONS:
             writer.close()
             return
         self._connections += 1

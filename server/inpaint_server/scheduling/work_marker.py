@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-MOST_CHARACTERS = 200  # of one piece of work
+MAX_CHARACTERS = 200  # of one piece of work
 
 
 class Killed(NamedTuple):
@@ -56,7 +56,7 @@ class WorkMarker:
         """Say that this is done while the block runs."""
         key = object()
         told = " ".join((what, *(f"{name}={value}" for name, value in facts.items())))
-        self._running[key] = told[:MOST_CHARACTERS]
+        self._running[key] = told[:MAX_CHARACTERS]
         self._write()
         try:
             yield

@@ -29,7 +29,12 @@ from ..filling.filling import (
     edit_steps,
     fill_steps,
 )
-from ..filling.prices import Price, price_of_edit, price_of_fill, price_of_source
+from ..filling.memory_estimates import (
+    MemoryEstimate,
+    memory_for_edit,
+    memory_for_fill,
+    memory_for_source,
+)
 from ..filling.recipe_errors import recipe_in
 from ..filling.sessions import SessionCache
 from ..filling.specs import EditSpec, FillSpec, SourceSpec
@@ -101,13 +106,13 @@ class InpaintService(pb_grpc.InpaintServicer):
             client = client_of(context)
             self._parts.engine.check_room(client=client)  # told before the images are on their way
             resolution = max(choice.info.resolution for choice in choices)
-            price = price_of_fill(spec, resolution, _inline_bytes(header))
+            estimate = memory_for_fill(spec, resolution, _inline_bytes(header))
             session_id = SessionCache.new_id()
-            async with self._room(price, Priority.FILL, session_id, logged) as memory:
+            async with self._room(estimate, Priority.FILL, session_id, logged) as memory:
                 images = await self._images(context, header, spec)
                 bounds = images[1].bounds
                 assert bounds is not None  # `parsing.hole` refused it
-                memory.shrink(price.of_hole(bounds).total)
+                memory.shrink(estimate.of_hole(bounds).total)
                 job, position = self._parts.engine.submit(
                     lambda models: fill_steps(models, choices, spec, *images),
                     Priority.FILL,
@@ -150,7 +155,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             spec = parsing.edit_spec(header, self._limits)
             served = self._parts.sessions.get(spec.session_id) if spec.session_id else None
             if served is not None:
-                known = price_of_edit(served, spec)
+                known = memory_for_edit(served, spec)
                 async with self._room(known, Priority.EDIT, spec.session_id, logged):
                     await self._edit(served, spec, spec.index, spec.session_id, context, logged)
                 return
@@ -159,8 +164,10 @@ class InpaintService(pb_grpc.InpaintServicer):
             self._parts.engine.check_room(Priority.EDIT, client_of(context))
             session_id = SessionCache.new_id()
             resolution = max(e.info.resolution for e in self._parts.models.entries.values())
-            price = price_of_source(spec.source, spec, resolution, _inline_bytes(header.source))
-            async with self._room(price, Priority.EDIT, session_id, logged) as memory:
+            estimate = memory_for_source(
+                spec.source, spec, resolution, _inline_bytes(header.source)
+            )
+            async with self._room(estimate, Priority.EDIT, session_id, logged) as memory:
                 geometry = spec.source.geometry
                 shapes = [geometry.crop, geometry.hole] if geometry else []
                 inline = [header.source.crop.data, header.source.hole.data] if geometry else []
@@ -168,24 +175,28 @@ class InpaintService(pb_grpc.InpaintServicer):
                 served = await self._in_thread(self._reopened, spec.source, data)
                 bounds = served.session.hole.bounds
                 if bounds is not None and spec.source.geometry is not None:
-                    memory.shrink(price.of_hole(bounds).total)
+                    memory.shrink(estimate.of_hole(bounds).total)
                 await self._edit(served, spec, 0, session_id, context, logged)
 
     @asynccontextmanager
     async def _room(
-        self, price: Price | int, priority: Priority, session_id: str, logged: LoggedRequest
+        self,
+        estimate: MemoryEstimate | int,
+        priority: Priority,
+        session_id: str,
+        logged: LoggedRequest,
     ) -> AsyncIterator[Reservation]:
         """Room for a request as long as it runs; its images may still have to come."""
-        if isinstance(price, Price):
+        if isinstance(estimate, MemoryEstimate):
             room = self._admission.open(
-                price.total,
+                estimate.total,
                 priority,
-                present=price.present,
+                present=estimate.present,
                 session_id=session_id,
-                too_large=price.refusal,
+                too_large=estimate.refusal,
             )
         else:
-            room = self._admission.open(price, priority, session_id=session_id)
+            room = self._admission.open(estimate, priority, session_id=session_id)
         async with room as memory:
             with self._parts.marker.during(logged.method, logged.facts):
                 yield memory

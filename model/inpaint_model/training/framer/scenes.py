@@ -23,7 +23,7 @@ from inpaint_model.training.framer.backgrounds import (
 
 POSITIVES = 0.65  # share of scenes that show an aligned image
 DECOYS = 0.6  # share of the others that show a scrambled one, pasted the same way
-MOST_HIDDEN = 0.55  # holes that hide more of the frame are left out
+MAX_HIDDEN = 0.55  # holes that hide more of the frame are left out
 _MIRRORED = 1.35  # images run on to here, mirrored, and are smeared beyond
 _HOLES = ("lasso", "brush", "box", "mat-256", "empty")
 
@@ -193,4 +193,4 @@ def _draw_hidden(inside: Tensor, size: int, generator: Generator) -> Tensor:
     holes = torch.where(on_frame, framed, holes)
     core = (inside.abs() < 0.7).all(dim=-1)[:, None].to(holes.dtype)
     hidden = (holes * core).sum((1, 2, 3)) / core.sum((1, 2, 3)).clamp(min=1)
-    return holes * (hidden < MOST_HIDDEN)[:, None, None, None]
+    return holes * (hidden < MAX_HIDDEN)[:, None, None, None]

@@ -33,7 +33,7 @@ from inpaint_client import (
     SmoothFill,
     Worker,
 )
-from inpaint_client.session.killed_news import KilledNews
+from inpaint_client.session.killed_notice import KilledNotice
 from inpaint_client.session.live_edit import LiveEdit, Session
 from inpaint_client.session.strip import seeds_after
 
@@ -121,7 +121,7 @@ class Presenter:
         self.chosen = 0
         self.state = State(Phase.CONNECTING, "")
         self.notice = ""  # what stays to be read while the status changes
-        self._last_killed = KilledNews()
+        self._last_killed = KilledNotice()
 
     @property
     def renderings(self) -> list[Rendering]:

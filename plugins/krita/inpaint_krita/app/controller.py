@@ -10,7 +10,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.requests import Edits
 from inpaint_client.session.history import Mix
-from inpaint_client.session.killed_news import KilledNews
+from inpaint_client.session.killed_notice import KilledNotice
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 
 from ..host.document_protocol import Document
@@ -65,7 +65,7 @@ class Controller(QtCore.QObject):
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
-        self._last_killed = KilledNews()
+        self._last_killed = KilledNotice()
         connect(daemon_connection.changed, self._check_daemon)
         on_failure(self._say_what_happened)
         self._watch = QtCore.QTimer(self)

@@ -13,7 +13,7 @@ from inpaint_client.geometry import Extent
 from .color import Space
 from .qt import QtCore
 
-MOST_DOCUMENTS = 4  # a candidate's strips, the last and lower one, and its thumbnail
+MAX_DOCUMENTS = 4  # a candidate's strips, the last and lower one, and its thumbnail
 
 
 class Scratch:
@@ -43,7 +43,7 @@ class Scratch:
         """Opening one takes 0.1 s, so images of the same size share it."""
         document = self._documents.pop((extent, space), None)
         if document is None:
-            if len(self._documents) == MOST_DOCUMENTS:
+            if len(self._documents) == MAX_DOCUMENTS:
                 _close(self._documents.pop(next(iter(self._documents))))  # the longest unused
             document = self._application.createDocument(*extent, "inpaint-scratch", *space, 72.0)
             document.setBatchmode(True)

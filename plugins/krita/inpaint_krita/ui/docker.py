@@ -7,8 +7,8 @@ from krita import DockWidget, Krita
 from ..app.controller import Controller
 from ..app.daemon_connection import DaemonConnection
 from ..host.application import KritaHost
-from ..host.first_place import take_first_place
 from ..host.guard import connect, guarded, later
+from ..host.initial_place import take_initial_place
 from ..runs.fill_settings import fill_settings_file
 from ..text import tr
 from .panel import Panel
@@ -66,7 +66,7 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
             later(SETTLED_MS, self._take_place)
 
     def _take_place(self) -> None:
-        take_first_place(self)
+        take_initial_place(self)
         self.controller.set_option()  # stored: from now on the place is the artist's
 
 

@@ -8,7 +8,7 @@ LAYERS = "KisLayerBox"  # Krita's name for its docker of layers
 SHARE = 0.6  # of the window's height
 
 
-def take_first_place(docker: QtWidgets.QDockWidget) -> None:
+def take_initial_place(docker: QtWidgets.QDockWidget) -> None:
     """Make the docker a tab beside *Layers*, and high enough for its candidates.
 
     Krita puts a new docker below all others, where some 100 px are left for it.

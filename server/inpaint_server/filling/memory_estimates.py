@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box
-from inpaint_model.pipeline.memory_price import largest_side, working_bytes
+from inpaint_model.pipeline.memory_estimate import largest_side, working_bytes
 from inpaint_model.pipeline.session import UNEDITED_KEPT
 
 from ..errors import ResourceExhaustedError
@@ -19,7 +19,7 @@ _ATTACHMENT = 8  # bytes of a pixel of an attachment, as it comes and decoded
 
 
 @dataclass(frozen=True)
-class Price:
+class MemoryEstimate:
     """Bytes that a request takes at most, from its upload to its last candidate."""
 
     crop: Box  # of the document
@@ -36,7 +36,7 @@ class Price:
         working = working_bytes(self.crop, self.hole, self.pixel_bytes)
         return images + working + self.others
 
-    def of_hole(self, hole: Box) -> Price:
+    def of_hole(self, hole: Box) -> MemoryEstimate:
         """Return the price when the box of the hole is known."""
         return replace(self, hole=hole)
 
@@ -48,7 +48,7 @@ class Price:
         )
 
 
-def price_of_fill(spec: FillSpec, resolution: int, present: int) -> Price:
+def memory_for_fill(spec: FillSpec, resolution: int, present: int) -> MemoryEstimate:
     """Return the price of a fill.
 
     Args:
@@ -61,10 +61,12 @@ def price_of_fill(spec: FillSpec, resolution: int, present: int) -> Price:
     kept = min(len(spec.seeds), UNEDITED_KEPT) + 1 + len(spec.variants)
     # So that each of its candidates can be edited, too, by a recipe and its attachment.
     others += max(kept * _RGB_FLOATS, _EDIT_FLOATS + _ATTACHMENT) * resolution**2
-    return _price(spec.geometry, spec.output_dtype.itemsize, others, present)
+    return _estimate(spec.geometry, spec.output_dtype.itemsize, others, present)
 
 
-def price_of_source(source: SourceSpec, spec: EditSpec, resolution: int, present: int) -> Price:
+def memory_for_source(
+    source: SourceSpec, spec: EditSpec, resolution: int, present: int
+) -> MemoryEstimate:
     """Return the price of an edit that brings its image, or means that of the attachment.
 
     Args:
@@ -76,12 +78,12 @@ def price_of_source(source: SourceSpec, spec: EditSpec, resolution: int, present
     others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(spec)
     if source.geometry is None:
         square = Box(0, 0, resolution, resolution)
-        return Price(square, square, 4, 4, others)
+        return MemoryEstimate(square, square, 4, 4, others)
     itemsize = (spec.output_dtype or source.geometry.crop.dtype).itemsize
-    return _price(source.geometry, itemsize, others, present)
+    return _estimate(source.geometry, itemsize, others, present)
 
 
-def price_of_edit(served: ServedSession, spec: EditSpec) -> int:
+def memory_for_edit(served: ServedSession, spec: EditSpec) -> int:
     """Return what an edit of a kept session takes, with the session."""
     session = served.session
     height, width, channels = session.image.pixels.shape
@@ -98,10 +100,12 @@ def _mixed_bytes(spec: EditSpec) -> int:
     return other.pixels.nbytes if isinstance(other, DocumentImage) else 0
 
 
-def _price(geometry: CropGeometry, output_itemsize: int, others: int, present: int) -> Price:
+def _estimate(
+    geometry: CropGeometry, output_itemsize: int, others: int, present: int
+) -> MemoryEstimate:
     crop = geometry.crop
     of_images = crop.channels * crop.dtype.itemsize + 1
-    return Price(
+    return MemoryEstimate(
         geometry.box,
         geometry.box,
         of_images * (2 if present else 1),

@@ -6,7 +6,7 @@ from ..info import DaemonInfo
 from ..sentence import Sentence
 
 
-class KilledNews:
+class KilledNotice:
     """Remembers which end of a daemon was told of already."""
 
     def __init__(self) -> None:
