@@ -22,15 +22,15 @@ CARRIERS = {
     "RefusalError",
     "_notice",
     "RequestError",
-    "InvalidRequestErrorError",
+    "InvalidRequestError",
     "ResourceExhaustedError",
 } | {
     *(
-        "OutOfMemory",
-        "WrongModelErrorError",
-        "Unavailable",
+        "DeviceOutOfMemoryError",
+        "WrongModelError",
+        "UnavailableError",
         "DeadlineExceededError",
-        "UnknownMethodErrorError",
+        "UnknownMethodError",
     )
 }
 PLACE = re.compile(r"\{(\w+)\}")

@@ -22,7 +22,7 @@ from .output import write_bytes
 
 DONE = "result.json"  # written last: its presence says that an image is complete
 _OPTIONS = (
-    "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "raw", "format",
+    "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "no_blend", "format",
     "white",
 )  # fmt: skip
 
