@@ -46,7 +46,7 @@ examples:
   inpaint-server --model portrait --model /srv/models/cats --config server.yaml
   inpaint-server token new token
 
-All settings: docs/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told, 3 the device
+All settings: docs/reference/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told, 3 the device
 failed too often.
 """
 

@@ -111,7 +111,7 @@ class ServerConfig:
         if not is_local(self.listen) and (self.tls is None or self.token_file is None):
             raise ConfigurationError(
                 f"listen: other machines can reach {self.listen}, which needs both `tls` and "
-                "`token_file` (docs/daemon.md, Other machines)"
+                "`token_file` (docs/reference/daemon.md, Other machines)"
             )
         if self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0]):
             raise ConfigurationError(

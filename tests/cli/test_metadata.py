@@ -1,4 +1,4 @@
-"""What stands beside the pixels, for every pair of formats: the table of docs/cli.md, held."""
+"""What stands beside the pixels, for every pair of formats: the table of docs/guide/command-line.md, held."""
 
 from __future__ import annotations
 

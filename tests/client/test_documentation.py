@@ -1,4 +1,4 @@
-"""The example of docs/client.md, run as it stands."""
+"""The example of docs/guide/scripts.md, run as it stands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fake_daemon import FakeDaemon
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "client.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "scripts.md"
 
 
 def test_the_example_runs(

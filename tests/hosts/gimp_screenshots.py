@@ -1,4 +1,4 @@
-"""Take the images of docs/gimp.md: the dialogs in a live GIMP, on a given image and model.
+"""Take the images of docs/guide/gimp.md: the dialogs in a live GIMP, on a given image and model.
 
     .venv/bin/python tests/hosts/gimp_screenshots.py IMAGE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
 
@@ -34,7 +34,7 @@ EDIT_DIALOG = "^Edit fill"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take the images of docs/gimp.md.")
+    parser = argparse.ArgumentParser(description="Take the images of docs/guide/gimp.md.")
     parser.add_argument("image", type=Path)
     parser.add_argument("box", help="X,Y,WIDTH,HEIGHT of the ellipse that is selected")
     parser.add_argument("out", type=Path)

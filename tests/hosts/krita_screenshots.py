@@ -1,4 +1,4 @@
-"""Take the images of docs/krita.md: the docker in a live Krita, on a given image and model.
+"""Take the images of docs/guide/krita.md: the docker in a live Krita, on a given image and model.
 
     .venv/bin/python tests/hosts/krita_screenshots.py IMAGE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
 
@@ -25,7 +25,7 @@ from xvfb import display  # noqa: E402
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take the images of docs/krita.md.")
+    parser = argparse.ArgumentParser(description="Take the images of docs/guide/krita.md.")
     parser.add_argument("image", type=Path, help="a PNG file")
     parser.add_argument("box", help="X,Y,WIDTH,HEIGHT of the rectangle that is selected")
     parser.add_argument("out", type=Path)

@@ -15,7 +15,7 @@ from PIL import Image
 from xcf import read_xcf
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "docs" / "fill-folder.scm"
+SCRIPT = ROOT / "docs" / "guide" / "fill-folder.scm"
 
 
 @pytest.mark.hosts
@@ -29,7 +29,7 @@ def test_the_script_fills_a_folder(user: Profile) -> None:
         Image.fromarray(pixels).save(photos / f"{number}.png")
     shutil.copy(SCRIPT, photos)
     command = '(load "fill-folder.scm")'
-    assert command in (ROOT / "docs" / "gimp.md").read_text("utf-8")
+    assert command in (ROOT / "docs" / "guide" / "gimp.md").read_text("utf-8")
     status, log = user.batch("plug-in-script-fu-eval", command, photos)
     assert status == 0, log
     for number in range(2):
@@ -44,6 +44,6 @@ def test_the_script_has_five_lines() -> None:
 
 
 def test_the_page_names_every_argument() -> None:
-    page = (ROOT / "docs" / "gimp.md").read_text("utf-8")
+    page = (ROOT / "docs" / "guide" / "gimp.md").read_text("utf-8")
     named = set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))
     assert named == {argument.name for argument in (*fill_arguments(), *edit_arguments())}

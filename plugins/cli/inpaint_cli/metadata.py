@@ -1,4 +1,4 @@
-"""What is kept beside an image's pixels, and how each format holds it (docs/cli.md has the table).
+"""What is kept beside an image's pixels, and how each format holds it (docs/guide/command-line.md has the table).
 
 EXIF is the common form: PNG, JPEG and WebP hold it as it is, TIFF as entries of its own. A text
 that a format has no place for goes into EXIF: to the entry of its name, else into the user comment.

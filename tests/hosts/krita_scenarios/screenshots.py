@@ -1,4 +1,4 @@
-"""The images of docs/krita.md: a run in progress, its results, and the frame set by hand."""
+"""The images of docs/guide/krita.md: a run in progress, its results, and the frame set by hand."""
 
 from __future__ import annotations
 
