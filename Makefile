@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # A worker for each core, of more than a gigabyte each; whole files, whose fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check check-workflows format schemas test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak stress test-container buf coverage dist demo run bench clean
+.PHONY: help setup protos plugins check check-workflows format reference test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak stress test-container buf coverage docs dist demo run bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,8 +35,9 @@ format: setup  ## let ruff mend what it can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-schemas: setup  ## docs/schemas, after editing a dataclass that a file is checked against
+reference: setup  ## docs/schemas and the generated pages of docs/reference, after editing what they show
 	$(PY) scripts/write-schemas
+	$(PY) scripts/write-reference
 
 test: setup  ## every test that needs no Krita and no GIMP
 	$(PY) -m pytest $(PARALLEL) -m "not hosts"
@@ -75,6 +76,9 @@ run: setup plugins  ## install the plug-ins into the Krita and GIMP found, run t
 
 coverage: setup  ## the tests again, with the share of lines and branches that they reach (build/coverage)
 	$(PY) -m pytest $(PARALLEL) -m "not hosts and not full_disk" --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
+
+docs: setup  ## the documentation as a site, in build/site; a dead link is an error
+	$(PY) -m sphinx --fail-on-warning --keep-going --quiet docs build/site
 
 dist: setup  ## what a release consists of, in dist: sdist, wheel, plug-ins, bill of materials, checksums
 	scripts/make-dist

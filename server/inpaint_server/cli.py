@@ -46,8 +46,8 @@ examples:
   inpaint-server --model portrait --model /srv/models/cats --config server.yaml
   inpaint-server token new token
 
-All settings: docs/reference/daemon.md. Exit status: 0 stopped as asked, 2 cannot start as told, 3 the device
-failed too often.
+All settings: docs/reference/daemon-settings.md. Exit status: 0 stopped on request, 2 cannot start
+with these settings, 3 the device failed too often.
 """
 
 

@@ -1,4 +1,4 @@
-"""What stands beside the pixels, for every pair of formats: the table of docs/guide/command-line.md, held."""
+"""Metadata survives, for every pair of formats, as docs/guide/command-line.md says."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ PRESETS: Mapping[str, Preset] = {
         encoder=EncoderConfig((16, 32, 64, 96), (1, 2, 3, 2), 96, "shared", "group"),
         skip=SkipConfig((32, 64, 96)),
     ),
-    # For experiments: what a processor trains in minutes, such as the rows of docs/research/ablation.md.
+    # For experiments that take minutes on a CPU, such as the rows of docs/research/ablation.md.
     "compact-64": _preset(
         64,
         1024,

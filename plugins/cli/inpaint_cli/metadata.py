@@ -1,4 +1,6 @@
-"""What is kept beside an image's pixels, and how each format holds it (docs/guide/command-line.md has the table).
+"""Metadata of images, and how each format stores it.
+
+docs/guide/command-line.md has the table.
 
 EXIF is the common form: PNG, JPEG and WebP hold it as it is, TIFF as entries of its own. A text
 that a format has no place for goes into EXIF: to the entry of its name, else into the user comment.
