@@ -20,8 +20,8 @@ LEVELS = ("structure", "features", "colors")
 DESCRIPTION = "Fill holes in images, and edit the fills, through the inpaint daemon."
 EPILOG = """\
 examples:
-  inpaint fill portrait.png --mask mask.png --out filled -n 4 --variant smile=2
-  inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit smile=1 --out new
+  inpaint fill portrait.png --mask mask.png --out filled -n 4 --variant hair_lightness=1
+  inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit yaw=1 --out new
   inpaint fill images/ --mask masks/ --out filled
   inpaint info
   inpaint ps
@@ -265,7 +265,9 @@ def _edit(text: str) -> tuple[str, float]:
     except ValueError:
         number = math.nan
     if not name or not equals or not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, for example smile=1.5")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=VALUE, for example hair_lightness=1"
+        )
     return name.strip(), number
 
 

@@ -1,0 +1,195 @@
+"""Every command in the documents and help texts is right, and those for artists work as written.
+
+Each command is read to its end by the parser of its program, so that no option, level or
+direction is shown that does not exist. The commands of the guide are then run, in their order,
+against the model that ships. What cannot run here is listed with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from daemons import DaemonProcess
+from documented_commands import PAGES, ROOT, Command, commands_in_help, commands_of
+from inpaint_cli.cli import EPILOG as INPAINT_EPILOG
+from inpaint_cli.cli import parser as inpaint_parser
+from inpaint_model.bundle.manifest import bundled, read_bundle
+from inpaint_model.cli.main import COMMANDS
+from inpaint_model.cli.main import _parser as model_parser
+from inpaint_server.cli import EPILOG as SERVER_EPILOG
+from inpaint_server.cli import parser as server_parser
+
+# Programs of the system. They change it, or are not installed everywhere.
+OTHERS = {
+    "apt-get", "cp", "curl", "docker", "flatpak", "gimp-console-3.0", "git", "kill", "openssl",
+    "pip", "podman", "python3", "systemctl", "systemd-analyze", "unzip", "buf",
+    "~/inpaint/bin/pip", "cosign", "sha256sum",
+}  # fmt: skip
+
+HELP = [
+    *commands_in_help(INPAINT_EPILOG, "inpaint --help"),
+    *commands_in_help(SERVER_EPILOG, "inpaint-server --help"),
+]
+SHOWN = [command for page in PAGES for command in commands_of(page)] + HELP
+OFFERED = {d.name for d in read_bundle(bundled("portrait")).directions if d.offered}
+
+
+def words_of(program: str) -> list[Command]:
+    return [command for command in SHOWN if command.program == program]
+
+
+def test_no_command_escapes() -> None:
+    known = {"inpaint", "inpaint-server", "inpaint-model", "make", "python", ".venv/bin/python"}
+    unknown = [
+        str(command)
+        for command in SHOWN
+        if command.is_whole
+        and command.program not in known | OTHERS
+        and not command.program.startswith("scripts/")
+        and shutil.which(command.program)
+    ]
+    assert not unknown, "\n".join(unknown)
+    assert len(words_of("inpaint")) > 30
+    assert len(words_of("inpaint-model")) > 15
+
+
+@pytest.mark.parametrize("command", words_of("inpaint") + words_of("inpaint-server"), ids=str)
+def test_parser_reads_it(command: Command) -> None:
+    parser = inpaint_parser() if command.program == "inpaint" else server_parser()
+    read(parser, command)
+
+
+@pytest.mark.parametrize("command", words_of("inpaint-model"), ids=str)
+def test_trainer_reads_it(command: Command) -> None:
+    chosen = command.words[1] if command.words[1:] else None
+    assert chosen in {None, "--help"} | {each.name for each in COMMANDS}, f"no command {chosen}"
+    read(model_parser(chosen), command)
+
+
+@pytest.mark.parametrize("command", SHOWN, ids=str)
+def test_it_names_directions_that_the_portrait_model_has(command: Command) -> None:
+    words = command.words
+    if command.program not in ("inpaint", ".venv/bin/inpaint"):
+        return
+    values = [
+        part.partition("=")[0]
+        for option, value in zip(words, words[1:], strict=False)
+        if option in ("--edit", "--variant")
+        for part in value.split(",")
+    ]
+    assert {name for name in values if name.islower()} <= OFFERED, str(command)
+
+
+@pytest.mark.parametrize("command", words_of("make"), ids=str)
+def test_make_knows_the_target(command: Command) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = [word for word in command.words[1:] if re.fullmatch(r"[a-z][a-z-]*", word)]
+    known = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
+    assert set(targets) <= known
+
+
+@pytest.mark.parametrize("command", [c for c in SHOWN if c.program.startswith("scripts/")], ids=str)
+def test_script_is_there_and_has_the_options(command: Command) -> None:
+    path = ROOT / command.program
+    assert os.access(path, os.X_OK), f"{command.program} cannot be run"
+    source = path.read_text("utf-8")
+    for option in (word for word in command.words[1:] if word.startswith("--") and len(word) > 2):
+        name = option.partition("=")[0]
+        # Scripts hand what follows `--` to the trainer.
+        assert name in source or "--" in command.words, f"{command.program} has no {name}"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [c for c in SHOWN if c.words[1:2] == ("-m",) and "python" in c.program],
+    ids=str,
+)
+def test_module_is_there_and_has_the_options(command: Command) -> None:
+    module, *words = command.words[2:]
+    if not module.startswith("benchmarks.") or module == "benchmarks.NAME":
+        return  # pytest, venv, pip; those of ours are read under the names of their commands
+    assert (ROOT / Path(*module.split("."))).with_suffix(".py").exists()
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks").glob("*.py"))
+    own = words[: words.index("--")] if "--" in words else words
+    for option in (word for word in own if word.startswith("--")):
+        assert f'"{option}"' in source, f"{module} has no {option}"
+
+
+def read(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Parse a command; of a part of a sentence only what it names."""
+    words = list(command.words[1:])
+    whole = command.is_whole and "..." not in words and "…" not in words
+    if not whole:
+        words = [word for word in words if word not in ("...", "…")]
+        forgive(parser)
+    try:
+        parser.parse_args(words)
+    except SystemExit as stop:
+        if stop.code != 0:
+            pytest.fail(str(command))
+    except ValueError as error:
+        pytest.fail(f"{command}: {error}")
+
+
+def forgive(parser: argparse.ArgumentParser) -> None:
+    """Require nothing, so that only what is there is checked."""
+    for group in parser._mutually_exclusive_groups:
+        group.required = False
+    for action in parser._actions:
+        action.required = False
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                forgive(each)
+        elif not action.option_strings and action.nargs is None:
+            action.nargs = "?"
+        elif not action.option_strings and action.nargs == "+":
+            action.nargs = "*"
+
+
+# Not for a test: they change the editors of whoever runs it.
+LEFT_OUT = {"plugins"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the guide's commands run: with the files that it names."""
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("guide")
+    portrait = Image.open(ROOT / "examples" / "portrait.png").convert("RGB").resize((384, 384))
+    mask = Image.open(ROOT / "examples" / "portrait-mask.png").convert("L").resize((384, 384))
+    (path / "images").mkdir()
+    (path / "masks").mkdir()
+    for name in ("portrait.png", "portrait.jpg", "layer.png", "photo.jpg", "images/a.png"):
+        portrait.save(path / name)
+    for name in ("mask.png", "hole.png", "masks/a.png"):
+        mask.save(path / name)
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["README.md", "docs/guide/command-line.md", "inpaint --help"])
+def test_commands_for_artists_work(source: str, folder: Path, tmp_path: Path) -> None:
+    shown = HELP if source.endswith("--help") else commands_of(ROOT / source)
+    commands = [
+        command
+        for command in shown
+        if command.program == "inpaint" and command.is_whole and command.words[1] not in LEFT_OUT
+    ]
+    assert len(commands) >= 1
+    with DaemonProcess(tmp_path, "--model", "portrait") as daemon:
+        daemon.runtime()
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+        for command in commands:
+            done = subprocess.run(
+                [sys.executable, "-m", "inpaint_cli", *command.words[1:]],
+                cwd=folder, env=environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
