@@ -8,6 +8,7 @@ against the model that ships. What cannot run here is listed with the reason.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import shutil
@@ -80,7 +81,7 @@ def test_it_names_directions_that_the_portrait_model_has(command: Command) -> No
         return
     values = [
         part.partition("=")[0]
-        for option, value in zip(words, words[1:], strict=False)
+        for option, value in itertools.pairwise(words)
         if option in ("--edit", "--variant")
         for part in value.split(",")
     ]

@@ -74,7 +74,7 @@ def _commands(text: str, place: str) -> Iterator[Command]:
 
 
 def _words(line: str) -> tuple[str, ...]:
-    """Return the words of a line without its comment and leading variables; () if it is no command."""
+    """Return the words of a line without comment and leading variables; () if there are none."""
     try:
         words = shlex.split(line.strip().removeprefix("$ "), comments=True)
     except ValueError:
