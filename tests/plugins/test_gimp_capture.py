@@ -219,7 +219,7 @@ def test_without_a_selection_what_is_transparent_is_filled() -> None:
         (
             FakeImage(Extent(9, 9), [layer(9, 9, x=20, alpha=0)]),
             False,
-            "lies outside the canvas",
+            "is outside the canvas",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -58,7 +58,7 @@ def answer(
         log.exception("%s failed", procedure.get_name())
         return _failure(
             procedure,
-            _("Inpaint (StyleGAN) failed inside the plug-in: {error}").format(error=repr(error)),
+            _("The plug-in Inpaint (StyleGAN) failed: {error}").format(error=repr(error)),
         )
     return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
 

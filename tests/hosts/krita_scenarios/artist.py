@@ -61,7 +61,7 @@ def steps(stage):
     assert len(tree(document)) == 1
     control._check_document()
     assert not control.state.run_is_attached
-    assert "Krita can bring it back" in panel.results.note.text()
+    assert "Krita can restore it" in panel.results.note.text()
     assert not panel.results.grid.isEnabled()
     yield from redo()
     yield from shows(document, filled)

@@ -75,5 +75,5 @@ def told(stage, control, panel, place):
     """It was logged, the docker says so, and no window of Krita's stands in the way."""
     yield from until(lambda: any(f"{place} failed" in each for each in stage.failures), 5, place)
     yield from until(panel.notice.isVisible, 5, "the notice")
-    assert "inside the plug-in" in panel.notice.words.text()
+    assert "in the plug-in" in panel.notice.words.text()
     assert QtWidgets.QApplication.activeModalWidget() is None

@@ -139,7 +139,7 @@ def steps(stage):
     control.run()
     yield from until(lambda: control.state.notice is not None, 5, "the offer")
     docker.panel.notice.action.emit()
-    assert "Nothing is transparent" in control.state.notice.text, control.state.notice
+    assert "no transparent part" in control.state.notice.text, control.state.notice
     assert document.selection() is None
     assert history() == before
     yield from close(document)

@@ -46,6 +46,6 @@ def steps(stage):
     seen["layer"] = color()
     yield from mix_with("Layer: Empty")
     seen["notice"] = control.state.notice.text
-    yield from mix_with("With nothing")
+    yield from mix_with("None")
     seen["back"] = color()
     return seen

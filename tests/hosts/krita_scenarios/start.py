@@ -28,7 +28,7 @@ def steps(stage):
     yield 200
     notice = control.state.notice
     assert "/nowhere/inpaint-server" in notice.text, notice
-    assert notice.action_label == "Choose program …", notice
+    assert notice.action_label == "Choose program…", notice
     assert len(tree(document)) == 1
 
     # -- it can ---------------------------------------------------------------------------------

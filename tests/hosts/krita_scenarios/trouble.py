@@ -62,7 +62,7 @@ def steps(stage):
     assert len(tree(document)[1][3]) == arrived, tree(document)
     assert pixels(document) == first
     assert outside_is(before, first, mask)
-    assert "Cancelled" in control.state.notice.text
+    assert "Canceled" in control.state.notice.text
     assert len(history()) == len(steps_before) + 1, history()
     yield from undo()
     yield from shows(document, before)

@@ -233,10 +233,10 @@ def test_a_candidate_has_a_menu(docker: Docker) -> None:
         return found
 
     star, delete = entries()
-    assert (star.text(), delete.text()) == ("Star", "Delete this candidate")
+    assert (star.text(), delete.text()) == ("Add star", "Delete this candidate")
     star.trigger()
     star, delete = entries()
-    assert star.text() == "Remove the star"
+    assert star.text() == "Remove star"
     delete.trigger()
     assert seeds(docker) == [5, 7]
     assert "(2)" in docker.panel.history.currentText()

@@ -292,7 +292,7 @@ def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
     assert "ZeroDivisionError: on demand" in failure_notice[0]
     failure_notice.clear()
     until(docker.panel.notice.isVisible)
-    assert "inside the plug-in" in docker.panel.notice.words.text()
+    assert "in the plug-in" in docker.panel.notice.words.text()
     docker.panel.notice.button.click()
     assert docker.host.plugin_log_shown
     assert docker.panel.notice.isVisible(), "the log answers nothing"
@@ -344,7 +344,7 @@ def test_nothing_selected(docker: Docker) -> None:
     notice = docker.controller.state.notice
     assert notice is not None
     assert notice.action is NoticeAction.NONE
-    assert "Nothing is transparent" in notice.text
+    assert "no transparent part" in notice.text
     docker.document.is_opaque = False
     docker.panel.run_row.go.click()
     until(docker.panel.notice.button.isVisible)
@@ -433,10 +433,10 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     until(lambda: len(daemon.service.edits) == 4 and not docker.controller.is_busy)
     assert daemon.service.edits[-1].mixing == sent
     docker.controller.choose(1)
-    assert docker.panel.mix.other.currentText() == "With nothing"
+    assert docker.panel.mix.other.currentText() == "None"
     docker.controller.choose(0)
     assert docker.panel.mix.other.currentText() == "3 · seed 7"
-    mix_with(docker, "With nothing")
+    mix_with(docker, "None")
     until(lambda: center(docker, 0) == bgra(5, 1.0))
 
 
@@ -459,8 +459,8 @@ def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None
     assert "empty" in notice.text
     assert docker.panel.mix.other.currentText() == "Layer: A green one"
     docker.document.root.children.remove(green)
-    until(lambda: docker.panel.mix.other.currentText() == "A layer that was deleted")
-    mix_with(docker, "With nothing")
+    until(lambda: docker.panel.mix.other.currentText() == "Deleted layer")
+    mix_with(docker, "None")
     until(lambda: center(docker, 0) == bgra(5))
 
 
@@ -521,7 +521,7 @@ def test_no_daemon_says_so_and_offers_to_start(
         assert notice is not None
         assert "/nowhere/inpaint-server" in notice.text
         assert notice.action is NoticeAction.CHOOSE_PROGRAM
-        assert opened.panel.status.button.text() == "Choose program …"
+        assert opened.panel.status.button.text() == "Choose program…"
 
         opened.controller.recover()  # the artist looks, and cancels
         assert opened.controller.connection_settings().executable == "/nowhere/inpaint-server"
@@ -546,7 +546,7 @@ def test_a_wrong_token_leads_to_the_settings(
         )
         try:
             until(lambda: opened.controller.state.connection.phase is Phase.FAILED)
-            assert opened.panel.status.button.text() == "Settings …"
+            assert opened.panel.status.button.text() == "Settings…"
             opened.controller.use_connection(
                 ConnectionSettings(address=daemon.address, token=Secret("right"))
             )

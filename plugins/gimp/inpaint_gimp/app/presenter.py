@@ -136,7 +136,7 @@ class Presenter:
 
     def connect(self) -> None:
         """Ask the service what it can do, which may start it."""
-        self._show(State(Phase.CONNECTING, _("Looking for the fill service…")))
+        self._show(State(Phase.CONNECTING, _("Looking for the daemon…")))
         future = self._worker.call(lambda client: client.info())
         future.add_done_callback(lambda done: self._post(lambda: self._connected(done)))
 
@@ -364,8 +364,8 @@ class Presenter:
         """Why the chosen one cannot be changed; empty if it can."""
         if self._slots and self._slots[self.chosen].rendering.is_smooth:
             return _(
-                "The smooth candidate was made without the model: "
-                "it has no sliders and cannot be mixed."
+                "The smooth candidate is made without the model, so sliders and mixing do not "
+                "apply to it. To edit, choose another candidate."
             )
         return ""
 

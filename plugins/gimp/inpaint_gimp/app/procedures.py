@@ -44,26 +44,26 @@ def _texts(name: str) -> tuple[str, str, str]:
     return {
         FILL: (
             _("_Inpaint (StyleGAN)…"),
-            _("Fill the selection with new, varied, editable content"),
+            _("Fill the selection with varied, editable content"),
             _(
-                "Sends the image around the selection to the fill service of this computer and "
-                "inserts the candidates as layers above the selected one. Nothing outside the "
-                "selection changes. Without a selection the transparent part of the layer is "
+                "Sends the part of the image around the selection to the daemon and inserts "
+                "the candidates as layers above the selected layer. Nothing outside the "
+                "selection changes. Without a selection, the transparent part of the layer is "
                 "filled."
             ),
         ),
         AGAIN: (
             _("Inpaint _again with a new seed"),
-            _("Fill once more with the last settings and other candidates"),
-            _("Runs Inpaint (StyleGAN) with its last settings, a new seed and no dialog."),
+            _("Fill again with the last settings and a new seed"),
+            _("Runs Inpaint (StyleGAN) with its last settings and a new seed, without a dialog."),
         ),
         EDIT: (
             _("_Edit fill (StyleGAN)…"),
-            _("Open a fill again and change its sliders"),
+            _("Reopen a fill and adjust it"),
             _(
-                "Renders the fill of the selected layer again with other edits, or mixed with "
-                "another layer, from the recipe that the layer carries. Works in images that were "
-                "saved and opened again."
+                "Renders the fill of the selected layer again from the recipe stored in the "
+                "layer, with other edits or mixed with another layer. This also works in "
+                "images that were saved and reopened."
             ),
         ),
     }[name]

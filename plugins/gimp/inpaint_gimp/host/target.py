@@ -52,15 +52,15 @@ def choose_item(items: Sequence[Item], from_layer: bool) -> int | None:
     if any(item.kind is Kind.FLOATING for item in items):
         raise InputError(
             _("There is a floating selection."),
-            _("Anchor it or make it a layer first (Layer menu)."),
+            _("Anchor it, or convert it to a layer (Layer menu)."),
         )
     layers = [index for index, item in enumerate(items) if item.kind is not Kind.CHANNEL]
     if from_layer and len(layers) != 1:
         raise InputError(
-            _("{count} layers are selected, and the source is “This layer”.").format(
+            _("{count} layers are selected, but the source is “Selected layer”.").format(
                 count=len(layers)
             ),
-            _("Select one layer, or take “All visible layers” as the source."),
+            _("Select one layer, or set the source to “All visible layers”."),
         )
     return min(layers, key=lambda index: items[index].path, default=None)
 
@@ -74,8 +74,8 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
         box = canvas.clamp(selection)
         if from_layer and item is not None and item.box.clamp(box).is_empty:
             raise InputError(
-                _("The selection lies outside the layer “{layer}”.").format(layer=item.name),
-                _("Select another layer, or take “All visible layers” as the source."),
+                _("The selection is outside the layer “{layer}”.").format(layer=item.name),
+                _("Select another layer, or set the source to “All visible layers”."),
             )
         return Hole(box, from_transparency=False)
     if item is None or not item.has_alpha:
@@ -83,8 +83,8 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
     box = canvas.clamp(item.box)
     if box.is_empty:
         raise InputError(
-            _("The layer “{layer}” lies outside the canvas.").format(layer=item.name),
-            _("Move it onto the canvas or select another layer."),
+            _("The layer “{layer}” is outside the canvas.").format(layer=item.name),
+            _("Move it onto the canvas, or select another layer."),
         )
     return Hole(box, from_transparency=True)
 
@@ -92,5 +92,5 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
 def nothing_selected() -> InputError:
     return InputError(
         _("Nothing is selected."),
-        _("Select the region to fill, for example with the free select tool, or erase it."),
+        _("Select the region to fill, for example with the Free Select tool, or erase it."),
     )

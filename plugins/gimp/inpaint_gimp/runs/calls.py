@@ -41,7 +41,7 @@ def insert(
         InputError: the image was closed meanwhile.
     """
     if not image.image.is_valid():
-        raise InputError(_("The image was closed meanwhile."), "")
+        raise InputError(_("The image was closed in the meantime."), "")
     above = image.layer_at(captured.item)
     tattoo = above.get_tattoo() if above is not None and settings.from_layer else 0
     layers = stacked(renderings, chosen, captured.capture.document, tattoo)

@@ -45,15 +45,15 @@ class Collector:
         run = self.run
         plain = {
             Stage.CONNECTING: _("Sending the image…"),
-            Stage.WAITING: _("The daemon is busy; trying again…"),
-            Stage.ENCODING: _("Looking at the image…"),
+            Stage.WAITING: _("The daemon is busy, retrying…"),
+            Stage.ENCODING: _("Analyzing the image…"),
         }
         if run.stage in plain:
             return plain[run.stage]
         if run.stage is Stage.SENDING:
-            return _("Sending the image, {share} %…").format(share=round(100 * run.sent))
+            return _("Sending the image… {share}%").format(share=round(100 * run.sent))
         if run.stage is Stage.QUEUED:
-            return _("Waiting, {count} before this one…").format(count=run.queue_position)
+            return _("{count} ahead in the queue…").format(count=run.queue_position)
         if run.stage is Stage.RENDERING:
             left = run.left_s(time.monotonic())
             if left is None:

@@ -101,7 +101,7 @@ def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
     if other is None:
         raise InputError(
             _("There is no layer “{layer}” to mix with.").format(layer=name),
-            _("Name another layer of the image; it cannot be a group."),
+            _("Name another layer of the image that is not a group."),
         )
     mix = with_other(NOTHING, other)
     levels = parse_levels(str(value_of("levels") or ""))

@@ -121,10 +121,10 @@ def reopen(image: GimpImage) -> Opened:
     x, y = layer.get_offsets()[1:]
     if (layer.get_width(), layer.get_height()) != tuple(box.extent):
         raise InputError(
-            _("The layer “{layer}” was scaled or cropped since it was filled.").format(
+            _("The layer “{layer}” was resized or cropped after this fill was made.").format(
                 layer=layer.get_name()
             ),
-            _("Undo that, or fill the region anew."),
+            _("Undo that change, or fill again."),
         )
     shift = (x - box.x, y - box.y)
     # From here on in the coordinates of the recipe, as if the layer had never been moved.
@@ -160,6 +160,6 @@ def _find(image: GimpImage) -> tuple[Gimp.Layer, PastRun]:
         if len(candidates) == 1:
             return candidates[0]
     raise InputError(
-        _("No single fill is selected."),
-        _("Select one layer that Inpaint (StyleGAN) made."),
+        _("No fill, or more than one, is selected."),
+        _("Select one layer created by Inpaint (StyleGAN)."),
     )

@@ -40,9 +40,7 @@ class Locator:
         return ensure_daemon(connection_file().load(), self._starting, self.is_wanted)
 
     def _starting(self, starting: Starting) -> None:
-        self.report(
-            _("Starting the fill service, {seconds} s…").format(seconds=int(starting.elapsed_s))
-        )
+        self.report(_("Starting the daemon… {seconds} s").format(seconds=int(starting.elapsed_s)))
 
 
 def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Report) -> None:
@@ -53,11 +51,11 @@ def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Re
     If GIMP ends this process because somebody pressed Cancel, the connection breaks and the daemon
     stops working for us; nothing was done to the image yet.
     """
-    report(0.0, _("Looking for the fill service…"))
+    report(0.0, _("Looking for the daemon…"))
     try:
         find_daemon(connection_file().load())
     except DaemonNotFoundError:
-        report(0.0, _("Starting the fill service…"))
+        report(0.0, _("Starting the daemon…"))
     with BlockingClient(Locator(lambda text: None)) as client:
         limits = client.info().limits
         report(0.0, _("Reading the image…"))

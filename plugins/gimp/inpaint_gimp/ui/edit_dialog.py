@@ -29,7 +29,7 @@ def edit_with_dialog(call: Call, opened: Opened) -> None:
     dialog = EditDialog(call, opened)
     try:
         if not dialog.run():
-            raise RequestCancelledError("Cancelled.")
+            raise RequestCancelledError("Canceled.")
         dialog.finish()
     finally:
         dialog.close()

@@ -35,7 +35,7 @@ def fill_with_dialog(call: Call) -> None:
     dialog = FillDialog(call, image)
     try:
         if not dialog.run():
-            raise RequestCancelledError("Cancelled.")
+            raise RequestCancelledError("Canceled.")
         dialog.insert()
     finally:
         dialog.close()
@@ -194,30 +194,30 @@ class FillDialog(ResultsDialog):
         for name in _MORE:
             more.pack_start(self._argument(name), False, False, 0)
         program = Gtk.Button(label=_("Choose program…"))
-        program.set_tooltip_text(_("Say where inpaint-server is"))
+        program.set_tooltip_text(_("Choose the program inpaint-server"))
         program.connect("clicked", lambda button: self._choose_program())
-        more.pack_start(labeled(_("Fill service"), program, self._labels), False, False, 0)
+        more.pack_start(labeled(_("Daemon"), program, self._labels), False, False, 0)
         expander = Gtk.Expander(label=_("More settings"))
-        expander.set_tooltip_text(_("More and less common settings"))
+        expander.set_tooltip_text(_("Less common settings"))
         expander.add(more)
         self._form.pack_start(expander, False, False, 0)
         self._add_changes()
-        self._again.set_tooltip_text(_("Drop these candidates and make others"))
+        self._again.set_tooltip_text(_("Discard these candidates and fill again"))
         self._again.connect("clicked", lambda button: self._fill())
         self._keep.set_tooltip_text(
-            _("Keep this result as a layer of its own and go on changing the sliders")
+            _("Keep a copy of this candidate as a separate layer and continue editing")
         )
         self._keep.connect("clicked", lambda button: self._presenter.keep())
         self._more.set_tooltip_text(
-            _("Add candidates of the same selection and settings, with other seeds")
+            _("Add candidates for the same selection and settings, with new seeds")
         )
         self._more.connect("clicked", lambda button: self._add_candidates())
-        self._delete.set_tooltip_text(_("Leave this result out"))
+        self._delete.set_tooltip_text(_("Remove this candidate from the list"))
         self._delete.connect("clicked", lambda button: self._presenter.delete())
         for button in (self._again, self._more, self._keep, self._delete):
             self._buttons.pack_start(button, False, False, 0)
-        self._models.get_accessible().set_name(_("The model that fills"))
-        self._models.set_tooltip_text(_("The model that fills"))
+        self._models.get_accessible().set_name(_("Model used for the fill"))
+        self._models.set_tooltip_text(_("Model used for the fill"))
         super()._build()
         self._models.connect("changed", lambda combo: self._model_chosen())
         self._config.connect("notify::model", lambda *args: self._show_model())

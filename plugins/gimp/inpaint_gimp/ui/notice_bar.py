@@ -15,8 +15,8 @@ class NoticeBar(Gtk.InfoBar):  # type: ignore[misc]
         self._text.show()
         self.get_content_area().pack_start(self._text, True, True, 0)
         for button in _buttons(self):
-            button.set_tooltip_text(_("Dismiss this message"))
-            button.get_accessible().set_name(_("Dismiss this message"))
+            button.set_tooltip_text(_("Dismiss"))
+            button.get_accessible().set_name(_("Dismiss"))
         self.connect("response", lambda bar, response: dismiss())
         self.set_no_show_all(True)
 

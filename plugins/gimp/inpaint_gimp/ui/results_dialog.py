@@ -52,7 +52,7 @@ class ResultsDialog:
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
         self._sliders = Sliders(self._slid)
-        self._zero = Gtk.Button.new_with_mnemonic(_("All to _0"))
+        self._zero = Gtk.Button.new_with_mnemonic(_("Reset all to _0"))
         self._mix = MixForm(self._mixed)
         self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
@@ -79,8 +79,9 @@ class ResultsDialog:
     def _say_what_happened(self) -> None:
         self._presenter.warn(
             _(
-                "Something went wrong inside the plug-in; GIMP's output in a terminal has the "
-                "details. You can go on; if it happens again, cancel and open this window again."
+                "Something went wrong in the plug-in; see GIMP's output in a terminal for "
+                "details. You can keep working. If it happens again, cancel and reopen this "
+                "dialog."
             )
         )
 
@@ -114,7 +115,7 @@ class ResultsDialog:
         """
         theirs = self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)
         ours = Gtk.Button.new_with_mnemonic(theirs.get_label())
-        ours.set_tooltip_text(_("Open the manual of this plug-in"))
+        ours.set_tooltip_text(_("Open the manual for this plug-in"))
         ours.connect("clicked", lambda button: self._help())
         row = theirs.get_parent()
         row.pack_start(ours, False, True, 0)
@@ -229,7 +230,7 @@ class ResultsDialog:
         label = Gtk.Label(
             label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
         )
-        self._zero.set_tooltip_text(_("All sliders back to 0"))
+        self._zero.set_tooltip_text(_("Reset all sliders to 0"))
         self._zero.connect("clicked", lambda button: self._sliders.reset())
         heading.pack_start(label, True, True, 0)
         heading.pack_start(self._zero, False, False, 0)

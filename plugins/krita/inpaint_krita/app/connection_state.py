@@ -53,14 +53,14 @@ class ConnectionState:
     def words(self) -> str:
         """One short line."""
         if self.phase is Phase.LOOKING:
-            return tr("Looking for the daemon …")
+            return tr("Looking for the daemon…")
         if self.phase is Phase.STARTING:
-            return tr("Starting the daemon …")
+            return tr("Starting the daemon…")
         if self.phase is Phase.MISSING:
             return tr("The daemon is not running")
         if self.phase is Phase.READY:
             return tr("Ready on {device}").format(
-                device=self.info.device if self.info else tr("this machine")
+                device=self.info.device if self.info else tr("this computer")
             )
         return _heading(self.error)
 
@@ -70,13 +70,13 @@ class ConnectionState:
         if self.phase is Phase.FAILED and self.error is not None:
             return say_error(self.error)
         if self.phase is Phase.READY and self.info is not None:
-            return tr("Version {version}, {precision}, {queue} waiting").format(
+            return tr("Version {version}, {precision}, {queue} in the queue").format(
                 version=self.info.version,
                 precision=self.info.precision,
                 queue=self.info.queue_length,
             )
         if self.phase is Phase.MISSING:
-            return tr("It starts by itself when you inpaint.")
+            return tr("It starts automatically when you fill a selection.")
         return self.detail
 
     @property
@@ -99,8 +99,8 @@ class ConnectionState:
             RecoveryAction.NONE: "",
             RecoveryAction.START: tr("Start"),
             RecoveryAction.RECONNECT: tr("Reconnect"),
-            RecoveryAction.SETTINGS: tr("Settings …"),
-            RecoveryAction.CHOOSE_PROGRAM: tr("Choose program …"),
+            RecoveryAction.SETTINGS: tr("Settings…"),
+            RecoveryAction.CHOOSE_PROGRAM: tr("Choose program…"),
             RecoveryAction.SHOW_LOG: tr("Show log"),
         }[self.recover]
 
@@ -109,14 +109,14 @@ def _heading(error: InpaintError | None) -> str:
     if isinstance(error, StartFailedError):
         return tr("The daemon did not start")
     if isinstance(error, DaemonNotFoundError):
-        return tr("No daemon answers")
+        return tr("Cannot reach the daemon")
     if isinstance(error, UnauthenticatedError):
-        return tr("The daemon asks for a token")
+        return tr("The daemon requires a token")
     if isinstance(error, UnavailableError):
-        return tr("The daemon went away")
+        return tr("Connection lost")
     if isinstance(error, NotRespondingError):
-        return tr("The daemon does not answer")
-    return tr("The daemon cannot be used")
+        return tr("The daemon does not respond")
+    return tr("Cannot use the daemon")
 
 
 def after_failure(error: InpaintError, is_remote: bool) -> ConnectionState:

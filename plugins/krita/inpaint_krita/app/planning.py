@@ -37,7 +37,7 @@ def plan_run(
     """
     active = document.active_node()
     if active is None:
-        return None, Notice(tr("Click a layer first: the result goes above it."))
+        return None, Notice(tr("Select a layer first. The candidates are placed above it."))
     selection = document.selection()
     box = Box(0, 0, 0, 0) if selection is None else box_of(selection)
     if selection is None or Box.of_extent(document.extent).clamp(box).is_empty:
@@ -47,7 +47,10 @@ def plan_run(
         insert_position = position_above(active, box, _fill_box(document, earlier))
     except (KeyError, ValueError):
         return None, Notice(
-            tr("This kind of image cannot be filled. Convert it to RGB, gray or CMYK.")
+            tr(
+                "Images with this color model cannot be filled. Convert the image to RGB, "
+                "grayscale or CMYK."
+            )
         )
     source = source_of(active, fill_settings.all_visible)
     remark = source.notice or insert_position.notice

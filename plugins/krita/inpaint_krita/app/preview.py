@@ -37,17 +37,19 @@ def preview(
         return Preview(image, extent, None, tr("Nothing is selected."), is_warning=True)
     if isinstance(choice, Frame):
         if leaves(selection, choice):
-            words = tr("The selection leaves the square: only what is inside it is filled.")
+            words = tr(
+                "The selection extends beyond the frame. Only the part inside the frame is filled."
+            )
             return Preview(image, extent, choice, words, is_warning=True)
-        return Preview(image, extent, choice, tr("The model looks at the square that is drawn."))
+        return Preview(image, extent, choice, tr("The model sees the frame shown here."))
     if choice is FrameMode.BOX:
         words = tr(
-            "The model looks at the square around the selection. Parts that are far from each "
-            "other get squares of their own."
+            "The model sees the square around the selection. Parts that are far apart get "
+            "separate frames."
         )
         return Preview(image, extent, square_around(selection, extent, resolution), words)
     words = tr(
-        "The square is found by the daemon while it fills, and cannot be shown before. Where no "
-        "face is found it is the one around the selection."
+        "The daemon finds the frame during the fill, so it cannot be shown yet. If it "
+        "finds no face, it uses the square around the selection."
     )
     return Preview(image, extent, None, words)

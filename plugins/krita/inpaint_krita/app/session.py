@@ -444,7 +444,7 @@ class DocumentSession(QtCore.QObject):
         else:
             log.error("keeping a result failed", exc_info=error)
             self._take_failure(
-                InputError(tr("Krita did not merge the group; nothing was changed."))
+                InputError(tr("Krita did not merge the group. Nothing was changed."))
             )
 
     # -- sliders -----------------------------------------------------------------------------

@@ -38,12 +38,12 @@ class KritaHost:
 
     def show_log(self) -> None:
         """Show what the daemon wrote."""
-        missing = tr("There is no log yet: the daemon was not started from here.")
+        missing = tr("There is no log yet, because the daemon was not started from Krita.")
         self._show_file(log_file(), missing)
 
     def show_plugin_log(self) -> None:
         """Show what went wrong in the plug-in itself."""
-        self._show_file(plugin_log(), tr("There is no log: its folder cannot be written."))
+        self._show_file(plugin_log(), tr("There is no log, because its folder is not writable."))
 
     def _show_file(self, path: Path, missing: str) -> None:
         try:

@@ -75,11 +75,11 @@ def position_above(
             break
         if not ancestor.visible():
             above = ancestor
-            notice = tr("The group “{name}” is hidden, so the result is placed above it.")
+            notice = tr("The group “{name}” is hidden, so the candidates are placed above it.")
             break
         if ancestor.locked():
             above = ancestor
-            notice = tr("The group “{name}” is locked, so the result is placed above it.")
+            notice = tr("The group “{name}” is locked, so the candidates are placed above it.")
             break
     notice = notice.format(name=above.name())
     parent = above.parentNode()
@@ -110,11 +110,9 @@ def source_of(active: Node, all_visible: bool) -> Source:
         return Source(
             None,
             False,
-            tr("“{name}” has no image of its own, so all visible layers are used.").format(
-                name=layer.name()
-            ),
+            tr("“{name}” has no pixels, so all visible layers are used.").format(name=layer.name()),
         )
     notice = ""
     if not layer.visible():
-        notice = tr("“{name}” is hidden; its image is used all the same.").format(name=layer.name())
+        notice = tr("“{name}” is hidden, but its pixels are still used.").format(name=layer.name())
     return Source(layer, kind != "paintlayer", notice)

@@ -83,8 +83,8 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
     groups = [*inner, group]
     if not all(map(document.is_plain_group, groups)):
         raise InputError(
-            tr("The group of this run has a mask, an opacity or a blending mode of its own."),
-            tr("Give these to the layers in it, or star only one of them."),
+            tr("The group of this run has its own mask, opacity or blending mode."),
+            tr("Apply these to the layers in the group instead, or star only one candidate."),
         )
     everything = {each: document.children(each) for each in groups}
     staying = {*kept, *inner}

@@ -82,7 +82,7 @@ class CandidateRun(QtCore.QObject):
 
     def cancel(self) -> None:
         """Stop at once. Candidates that have arrived stay, layers still empty go."""
-        self._end(RequestCancelledError(tr("Cancelled.")))
+        self._end(RequestCancelledError(tr("Canceled.")))
 
     def abandon(self) -> None:
         """The document is closed: touch it no more, and say nothing."""

@@ -153,8 +153,8 @@ class LayerEdits(QtCore.QObject):
         pixels = self._read(run, selection)
         if pixels.extent != run.document:
             raise InputError(
-                tr("The image was resized or cropped since this fill was made."),
-                tr("Undo that, or make a new fill."),
+                tr("The image was resized or cropped after this fill was made."),
+                tr("Undo that change, or fill again."),
             )
         reading = capture_again(pixels, box_of(selection), self._limits())
         self._steps = CooperativeTask(reading, take, failed)

@@ -39,15 +39,15 @@ class Edits(QtWidgets.QWidget):
         self._empty.setEnabled(False)
         self.apply = ElidedCheck(tr("Apply to new candidates"))
         self.apply.setToolTip(
-            tr("The next run begins with these edits. Without it, new candidates are plain.")
+            tr("Start new candidates with these edits. Otherwise they are unedited.")
         )
         connect(self.apply.clicked, self.for_new)
         self.both = ElidedCheck(tr("Also without edits"))
-        self.both.setToolTip(tr("Each new candidate comes twice: plain, and with these edits."))
+        self.both.setToolTip(tr("Each new candidate comes twice: unedited and with these edits."))
         connect(self.both.clicked, self.plain_too)
         self.add = ElidedButton(tr("Keep both versions"))
         self.add.setToolTip(
-            tr("Leaves this result as it was and goes on with the edits in a layer of its own.")
+            tr("Keep this candidate as it was and continue the edits in a new layer")
         )
         connect(self.add.clicked, lambda: self.variant.emit())
         layout = column(self)
@@ -116,8 +116,8 @@ class Edits(QtWidgets.QWidget):
         slider.describe(title, direction.description or title)
         connect(slider.changed, lambda value: self._changed(name, value))
         connect(slider.slider.sliderReleased, self._rest)
-        reset = IconButton("reset", tr("Back to 0"))
-        reset.setAccessibleName(tr("{name} back to 0").format(name=title))
+        reset = IconButton("reset", tr("Reset to 0"))
+        reset.setAccessibleName(tr("Reset {name} to 0").format(name=title))
         connect(reset.clicked, lambda: slider.spin.setValue(0.0))
         control = QtWidgets.QWidget()
         control.setSizePolicy(
@@ -157,7 +157,7 @@ def in_words(edits: EditValues) -> str:
 def _hint(state: State) -> str:
     """Why there are no sliders, or why they do not change what is chosen."""
     if state.model is None:
-        return tr("The sliders appear when the daemon runs.")
+        return tr("The sliders appear once the daemon is running.")
     if not state.model.directions:
         return tr("This model has no sliders.")
     if state.is_smooth_chosen and not state.progress.is_running:
@@ -165,8 +165,7 @@ def _hint(state: State) -> str:
     if state.can_edit or state.progress.is_running:
         return ""
     return tr(
-        "The sliders change the chosen candidate. "
-        "Inpaint first, or let them apply to new candidates."
+        "The sliders change the chosen candidate. Inpaint first, or apply them to new candidates."
     )
 
 

@@ -28,8 +28,11 @@ class FrameImage(QtWidgets.QWidget):
         self.setMouseTracking(True)
         named(
             self,
-            tr("The square in the image"),
-            tr("Drag the square to move it, a corner to resize it, Shift to turn it."),
+            tr("Frame in the image"),
+            tr(
+                "Drag the square to move it. Drag a corner to resize it, with Shift to rotate "
+                "it as well."
+            ),
         )
         self._image: QtGui.QImage | None = None
         self._extent = Extent(1, 1)
@@ -130,17 +133,17 @@ class FrameView(QtWidgets.QWidget):
         self.image = FrameImage()
         connect(self.image.moved, lambda frame: self.moved.emit(*frame))
         self.side = named(
-            _spin(" px", MIN_SIDE, 100_000), tr("Side"), tr("How wide and high the square is")
+            _spin(" px", MIN_SIDE, 100_000), tr("Size"), tr("Width and height of the square")
         )
         self.angle = named(
-            _spin("°", -180, 180), tr("Turn"), tr("How far the square is turned, in degrees")
+            _spin("°", -180, 180), tr("Angle"), tr("Rotation of the square in degrees")
         )
         connect(self.side.valueChanged, self._typed)
         connect(self.angle.valueChanged, self._typed)
         layout = column(self)
         layout.addWidget(self.image)
         layout.addWidget(
-            FoldingRow(_labeled(tr("Side"), self.side), _labeled(tr("Turn"), self.angle))
+            FoldingRow(_labeled(tr("Size"), self.side), _labeled(tr("Angle"), self.angle))
         )
 
     def show_image(self, image: QtGui.QImage, extent: Extent) -> None:

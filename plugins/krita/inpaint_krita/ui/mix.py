@@ -39,7 +39,7 @@ class MixForm(QtWidgets.QWidget):
         for box in self.levels.values():
             connect(box.clicked, self._levels_changed)
         self.amount = ValueSlider(0.0, 1.0, STEP, decimals=2)
-        self.amount.describe(tr("Amount"), tr("0 = this result, 1 = the other one"))
+        self.amount.describe(tr("Amount"), tr("0: this candidate, 1: the other one"))
         connect(self.amount.changed, self._amount_changed)
         connect(self.amount.slider.sliderReleased, self._rest)
         layout = column(self)
@@ -73,10 +73,10 @@ class MixForm(QtWidgets.QWidget):
 
     def _draw_choices(self, state: State) -> None:
         other = state.mix.other or ""
-        wanted = [(tr("With nothing"), "")]
+        wanted = [(tr("None"), "")]
         wanted += [(choice.label, choice.layer) for choice in state.mix_choices]
         if all(layer != other for _, layer in wanted):
-            wanted.append((tr("A layer that was deleted"), other))
+            wanted.append((tr("Deleted layer"), other))
         shown = [
             (self.other.itemText(i), self.other.itemData(i)) for i in range(self.other.count())
         ]
@@ -112,8 +112,8 @@ class MixForm(QtWidgets.QWidget):
 
 def _what_to_mix_with() -> str:
     return tr(
-        "Another result, or a layer that this result shall look like. "
-        "A layer is seen where the fill is: move it there."
+        "Another candidate, or a layer whose style to copy. Only the part of the layer "
+        "over the fill is used, so move its face onto the face in the image."
     )
 
 

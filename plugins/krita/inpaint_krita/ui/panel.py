@@ -77,14 +77,14 @@ class Panel(QtWidgets.QWidget):
         self.edits = Edits()
         self.mix = MixForm()
         self.history = ElidedList()
-        named(self.history, tr("Runs"), tr("Earlier runs of this image"))
+        named(self.history, tr("Runs"), tr("Earlier runs in this image"))
         self.sections = {
             "settings": Section(tr("Settings")),
             "results": Section(tr("Results")),
             "edits": Section(tr("Adjust")),
             "mix": Section(tr("Mix")),
         }
-        self.reset = IconButton("reset", tr("All sliders back to 0"))
+        self.reset = IconButton("reset", tr("Reset all sliders to 0"))
         self.sections["edits"].corner.addWidget(self.reset)
         self._lay_out()
         self._connect()

@@ -69,7 +69,7 @@ class Section(QtWidgets.QWidget):
         self._button = QtWidgets.QToolButton()
         self._button.setText(title)
         self._button.setAutoRaise(True)
-        self._button.setToolTip(tr("Click to fold or unfold this part"))
+        self._button.setToolTip(tr("Click to expand or collapse this section"))
         self._is_open = True
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.setArrowType(Qt.ArrowType.DownArrow)

@@ -36,10 +36,10 @@ class RunRow(QtWidgets.QWidget):
         self.bar = QtWidgets.QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
-        named(self.bar, tr("Progress"), tr("How many of the candidates have arrived"))
+        named(self.bar, tr("Progress"), tr("Progress of the run"))
         self.words = ElidedLabel()
         self.stop = ElidedButton(tr("Cancel"))
-        self.stop.setToolTip(tr("Stop the run; candidates that have arrived stay"))
+        self.stop.setToolTip(tr("Stop the run and keep the candidates received so far"))
         connect(self.stop.clicked, lambda: self.cancel.emit())
         bar = row()
         bar.setSpacing(8)
@@ -70,7 +70,7 @@ class RunRow(QtWidgets.QWidget):
         self.go.setVisible(not running)
         self.go.setEnabled(state.has_document)
         self.go.setToolTip(
-            tr("Fills what is selected with candidates to choose from.")
+            tr("Fill the selection with candidates to choose from")
             if state.has_document
             else tr("Open an image first.")
         )
