@@ -1,4 +1,4 @@
-"""The three procedures as GIMP sees them: names, menus, documentation, arguments."""
+"""Declare the three procedures to GIMP: names, menus, documentation, arguments."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Run = Callable[..., Any]
 
 
 def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
-    """The procedure of that name. All three work on every image and say so where they cannot."""
+    """Create a procedure. All three accept every image and report if they cannot handle it."""
     procedure = Gimp.ImageProcedure.new(plug_in, name, Gimp.PDBProcType.PLUGIN, run, None)
-    # Never grayed out without a word: what cannot be filled gets a sentence that says why.
+    # Never grayed out: an error message explains what is wrong instead.
     procedure.set_image_types("*")
     procedure.set_sensitivity_mask(
         Gimp.ProcedureSensitivityMask.DRAWABLE
@@ -40,7 +40,7 @@ def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
 
 
 def _texts(name: str) -> tuple[str, str, str]:
-    """Menu label, one line, and the long help."""
+    """Return the menu label, the short description and the help text."""
     return {
         FILL: (
             _("_Inpaint (StyleGAN)…"),

@@ -1,4 +1,4 @@
-"""The arguments of the procedures: declared once, for GIMP's dialogs, presets and scripts alike."""
+"""The arguments of the procedures, declared once for GIMP's dialogs, presets and scripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of a procedure. `default` is of the kind's type; a choice's is a nick."""
+    """One argument of a procedure. The `default` of a choice is its nick."""
 
     name: str
     kind: Kind
@@ -42,7 +42,7 @@ class Argument:
 
 
 def fill_arguments() -> tuple[Argument, ...]:
-    """Of the procedure that fills, in the order in which scripts see them."""
+    """Return the arguments of the fill procedure, in the order in which scripts pass them."""
     return (
         Argument(
             "model",
@@ -209,7 +209,7 @@ def edits_argument() -> Argument:
 
 
 def edit_arguments() -> tuple[Argument, ...]:
-    """Of the procedure that opens a fill again."""
+    """Return the arguments of the edit procedure."""
     return (
         edits_argument(),
         Argument(
@@ -257,22 +257,22 @@ class FillSettings:
 
     model: str = ""
     candidates: int = 4
-    seed: int | None = None  # None: to be drawn
+    seed: int | None = None  # None = draw a new one
     truncation: float = 0.8
     edits: Edits = field(default_factory=dict)
     variants: tuple[Edits, ...] = ()
     frame: FrameChoice = FrameMode.AUTO
-    from_layer: bool = False  # the source is the selected layer, not all that is visible
+    from_layer: bool = False  # the source is the selected layer, not all visible layers
     smooth: SmoothFill = SmoothFill.AUTO
     group: bool = True
     blending: Blending = field(default_factory=Blending)
 
     @classmethod
     def read(cls, value_of: Callable[[str], object]) -> FillSettings:
-        """From a procedure's values, looked up by argument name.
+        """Read the settings from a procedure's values, given by argument name.
 
         Raises:
-            InputError: a text cannot be read; the message says which and how to write it.
+            InputError: a text cannot be parsed.
         """
 
         def text(name: str) -> str:
@@ -300,7 +300,7 @@ class FillSettings:
         )
 
     def with_seed(self, draw: Callable[[], int]) -> FillSettings:
-        """These settings with a seed: the given one, or one from `draw`."""
+        """Return these settings with their seed or, if they have none, one from `draw`."""
         return self if self.seed is not None else replace(self, seed=draw())
 
 

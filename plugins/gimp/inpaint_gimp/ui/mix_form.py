@@ -1,4 +1,4 @@
-"""With what a result is mixed, which of its styles are taken, and how far."""
+"""Form for mixing: what to mix with, the style levels and the amount."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .widgets import SLIDE_PAUSE_MS, describe, labeled, widen
 
 
 class MixForm(Gtk.Box):  # type: ignore[misc]
-    """The section "Mix" of a dialog; `changed` is told of every change, as by `Sliders`."""
+    """The section "Mix" of a dialog; it calls `changed` as `Sliders` does."""
 
     def __init__(self, changed: Callable[[Mix], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
@@ -57,7 +57,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._draw_values()
 
     def show_mix(self, mix: Mix) -> None:
-        """Put the controls there; this does not count as a change."""
+        """Set the controls without calling `changed`."""
         self.mix = mix
         if self._timer:
             GLib.source_remove(self._timer)
@@ -71,7 +71,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
             self._draw_others()
 
     def finish(self) -> None:
-        """Tell at once what a timer would tell soon."""
+        """Report a pending change immediately."""
         if self._timer:
             GLib.source_remove(self._timer)
             self._tell()

@@ -1,4 +1,4 @@
-"""Failures and refusals as sentences for the artist, each with what helps."""
+"""Notices for failures and refusals, each with an action that helps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .state import Notice, NoticeAction
 
 
 def notice_of(error: InpaintError) -> Notice:
-    """A failure as one sentence with what helps."""
+    """Return the notice for an error."""
     if isinstance(error, RequestCancelledError):
         return Notice(tr("Canceled."), is_problem=False)
     if isinstance(error, ProgramNotFoundError):
@@ -32,7 +32,7 @@ def notice_of(error: InpaintError) -> Notice:
 
 
 def failure_notice() -> Notice:
-    """An exception that nothing expected; it was logged."""
+    """Return the notice for an unexpected exception, which was logged."""
     return Notice(
         tr(
             "Something went wrong in the plug-in; see the log for details. You can keep "
@@ -44,7 +44,7 @@ def failure_notice() -> Notice:
 
 
 def merging() -> Notice:
-    """A run is wanted while Krita merges the candidate that is kept."""
+    """Return the notice for a run requested while Krita merges a kept candidate."""
     return Notice(
         tr("Krita is still merging the candidate you kept. Try again in a moment."),
         is_problem=False,
@@ -54,7 +54,6 @@ def merging() -> Notice:
 
 
 def nothing_transparent() -> Notice:
-    """The artist wants to fill what is transparent, and nothing is."""
     return Notice(
         tr("The active layer has no transparent part. Select the region to fill."),
         is_problem=False,
@@ -62,7 +61,7 @@ def nothing_transparent() -> Notice:
 
 
 def nothing_selected(is_outside: bool) -> Notice:
-    """The selection is missing, or lies where there is no image."""
+    """Return the notice for a selection that is missing or outside the canvas."""
     if is_outside:
         return Notice(tr("The selection is outside the canvas. Select the region to fill."))
     return Notice(

@@ -1,4 +1,4 @@
-"""What the next run will look at, told before it is started."""
+"""Preview of the frame that the next run will use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..text import tr
 
 @dataclass(frozen=True)
 class Preview:
-    """The image, small, with the frame if it is known, and what there is to say of it."""
+    """A reduced image with the frame, if it is known, and a description."""
 
     image: QtGui.QImage
     extent: Extent
@@ -31,7 +31,15 @@ def preview(
     fill_settings: FillSettings,
     resolution: int,
 ) -> Preview:
-    """Return what is known of the frame that a run with these wishes would use."""
+    """Return what is known about the frame that a run would use.
+
+    Args:
+        image: the reduced document.
+        extent: of the document.
+        selection: box of the selection; None if nothing is selected.
+        fill_settings: settings of the run.
+        resolution: of the model, px a side; 0 = unknown.
+    """
     choice = fill_settings.frame_choice
     if selection is None or selection.is_empty:
         return Preview(image, extent, None, tr("Nothing is selected."), is_warning=True)

@@ -1,4 +1,4 @@
-"""How far a run is, in words."""
+"""The progress of a run in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..text import say, tr
 
 
 def describe(status: RunStatus, now: float) -> str:
-    """One short line with the time that went by and, where it can be told, what is left."""
+    """Return one short line with the elapsed time and, if known, the time left."""
     elapsed = _seconds(now - status.started)
     before = {
         Stage.READING: tr("Reading the image…"),

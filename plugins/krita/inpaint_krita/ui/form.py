@@ -1,4 +1,4 @@
-"""What the next run shall be: model, candidates, seed, variety, context, source."""
+"""Settings of the next run: model, candidates, seed, variety, context, source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .parts import IconButton, ValueSlider, column, named, row
 
 
 class SeedBox(QtWidgets.QAbstractSpinBox):
-    """A spin box for 0 .. 2**32-1: Qt's own ends at 2**31-1."""
+    """A spin box for 0..2**32-1; Qt's own supports only 2**31-1."""
 
     changed = QtCore.pyqtSignal(object)  # int, by the artist
 
@@ -64,8 +64,8 @@ class SeedBox(QtWidgets.QAbstractSpinBox):
 
 
 class Form(QtWidgets.QWidget):
-    wished = QtCore.pyqtSignal(dict)  # fields of Wishes
-    frame_wanted = QtCore.pyqtSignal()  # propose a rectangle
+    wished = QtCore.pyqtSignal(dict)  # changed fields of FillSettings
+    frame_wanted = QtCore.pyqtSignal()  # propose a custom frame
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -152,7 +152,7 @@ class Form(QtWidgets.QWidget):
         grid.addRow(tr("Source"), self.source)
         grid.addRow(tr("Context"), self.context)
         grid.addRow(tr("Blending"), self.fitting)
-        grid.addRow(tr("Smooth"), self.smooth)  # one word: the docker may be narrow
+        grid.addRow(tr("Smooth"), self.smooth)  # one word, since the docker may be narrow
         labels = map(grid.labelForField, (self.model, self.source, self.context, self.fitting))
         width = max(label.sizeHint().width() for label in labels if label is not None)
         variety.setMinimumWidth(width + grid.horizontalSpacing() - FOLDING_GAP)
@@ -181,7 +181,7 @@ class Form(QtWidgets.QWidget):
         models = info.models if info else ()
         shown = [(model.title or model.name, model.name) for model in models]
         if len(models) > 1:
-            shown.insert(0, (tr("Default"), ""))  # it chooses by the size of the frame
+            shown.insert(0, (tr("Default"), ""))  # the daemon chooses by the frame's size
         current = [
             (self.model.itemText(i), self.model.itemData(i)) for i in range(self.model.count())
         ]
@@ -226,7 +226,7 @@ class Form(QtWidgets.QWidget):
 
 
 class _Fitting(ElidedMenuButton):
-    """How the fill is fitted to its surroundings: a menu of switches, and which are on."""
+    """A menu of switches for blending; the button shows which are on."""
 
     wished = QtCore.pyqtSignal(dict)
 
@@ -261,7 +261,7 @@ class _Fitting(ElidedMenuButton):
 
 
 def _smooth_choices() -> tuple[tuple[str, str, str], ...]:
-    """When the smooth candidate is offered: label, value of the wish, and tip."""
+    """Return the choices for the smooth candidate: label, value and tooltip."""
     return (
         (
             tr("When likely better"),

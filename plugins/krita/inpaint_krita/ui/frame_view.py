@@ -1,4 +1,4 @@
-"""The rectangle to adjust: the document, small, with the square that the model will look at."""
+"""Editor for a custom frame, on a small image of the document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_SIDE = 16.0  # document px
 
 
 class FrameImage(QtWidgets.QWidget):
-    """Drag inside the square to move it, a corner to resize and turn it."""
+    """The image with the frame: drag inside to move it, drag a corner to resize or rotate it."""
 
     moved = QtCore.pyqtSignal(object)  # Frame
 
@@ -111,7 +111,7 @@ class FrameImage(QtWidgets.QWidget):
         self._grabbed = None
 
     def _scale(self) -> float:
-        """Screen px per document px."""
+        """Return screen px per document px."""
         return min(self.width() / self._extent.width, self.height() / self._extent.height)
 
     def _target(self) -> QtCore.QRectF:

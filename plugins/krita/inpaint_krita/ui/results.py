@@ -1,4 +1,4 @@
-"""The results of a run as thumbnails, with their seeds and stars."""
+"""The candidates of a run as thumbnails, with seeds and stars."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .icons import paint_star
 from .narrow import ElidedButton, FoldingRow
 from .parts import IconButton, column, named
 
-CELL = 88  # px: an image's side at least; it grows with the docker
+CELL = 88  # px: minimum side of a thumbnail, which grows with the docker
 CAPTION = 17
 GAP = 4
 STAR = 18
 
 
 class Grid(QtWidgets.QWidget):
-    """As many columns as fit; as high as it must be, so that the docker scrolls, not the grid."""
+    """A grid with as many columns as fit. It shows all rows, so that the docker scrolls, not it."""
 
     chosen = QtCore.pyqtSignal(int)
     starred = QtCore.pyqtSignal(int)
@@ -76,7 +76,7 @@ class Grid(QtWidgets.QWidget):
         return QtCore.QSize(CELL, self.heightForWidth(max(self.width(), 2 * CELL)))
 
     def _columns(self, width: int) -> int:
-        """As many as fit, or fewer where that fills the lines: four in two lines, not 3 + 1."""
+        """Return as many columns as fit, or fewer to balance the rows: 2 + 2, not 3 + 1."""
         most = max(1, (width + GAP) // (CELL + GAP))
         count = self.strip.count
         lines = -(-count // most)
@@ -116,7 +116,7 @@ class Grid(QtWidgets.QWidget):
         if image is None:
             painter.fillRect(area, palette.color(role.AlternateBase))
             painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Disabled, role.Text))
-            if not gone:  # else there is nothing to wait for
+            if not gone:  # else no thumbnail will follow
                 painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), "…")
         else:
             size = image.size()
@@ -169,7 +169,7 @@ class Grid(QtWidgets.QWidget):
 
     @guarded_or(False)
     def event(self, event: QtCore.QEvent | None) -> bool:
-        """Keep Krita from taking Delete for its own, which clears pixels of the active layer."""
+        """Override Krita's shortcut Delete, which clears pixels of the active layer."""
         if (
             isinstance(event, QtGui.QKeyEvent)
             and event.type() == QtCore.QEvent.Type.ShortcutOverride
@@ -220,7 +220,7 @@ class Grid(QtWidgets.QWidget):
 
 
 def caption_of(result: Result) -> str:
-    """What stands under a thumbnail."""
+    """Return the caption of a thumbnail."""
     if result.is_smooth:
         return tr("smooth")
     return str(result.seed) + (" ✎" if any(result.edits.values()) else "")

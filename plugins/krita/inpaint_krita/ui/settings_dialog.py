@@ -1,4 +1,4 @@
-"""Where the daemon is."""
+"""Dialog for the connection to the daemon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .quiet_wheel import QuietWheel
 
 
 class SettingsDialog(QtWidgets.QDialog):
-    """`accepted` with `settings`, which are checked as they are typed."""
+    """Emits `accepted` when `settings` are to be applied; input is checked while typing."""
 
     def __init__(
         self, settings: ConnectionSettings, parent: QtWidgets.QWidget | None = None
