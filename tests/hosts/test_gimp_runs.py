@@ -206,7 +206,7 @@ def test_a_plug_in_that_is_killed_frees_the_daemon_and_leaves_the_image_alone(
     untouched(result)
 
 
-def test_another_daemon_goes_on_with_a_fill(lonely: Profile) -> None:
+def test_another_daemon_continues_a_fill(lonely: Profile) -> None:
     with (
         fake_daemon("--delay", "1") as first,
         fake_daemon() as second,
@@ -226,7 +226,7 @@ def test_another_daemon_goes_on_with_a_fill(lonely: Profile) -> None:
     ("fail", "words"),
     [("RESOURCE_EXHAUSTED", "fewer candidates"), ("INTERNAL", "on demand")],
 )
-def test_refusals_arrive_as_they_were_said(lonely: Profile, fail: str, words: str) -> None:
+def test_refusals_arrive_unchanged(lonely: Profile, fail: str, words: str) -> None:
     with fake_daemon("--fail", fail) as daemon:
         lonely.environment["INPAINT_SERVER"] = daemon.address
         result = lonely.console("one_fill").value

@@ -1,4 +1,4 @@
-"""A candidate takes styles of another, then looks like layers, through the docker's own widgets."""
+"""Mix a candidate with another one, then with layers, using the docker's widgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No daemon: the plug-in starts the local one, and says so; or says why it cannot."""
+"""No daemon: the plug-in starts the local one and shows that, or shows why it cannot."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_a_selection_that_leaves_the_drawn_square_is_a_warning(docker: Docker) -
     assert words.text().startswith("⚠ The selection extends beyond the frame")
 
 
-def test_nothing_selected_is_told_before_the_click(docker: Docker) -> None:
+def test_nothing_selected_is_shown_before_the_click(docker: Docker) -> None:
     docker.document.selected = None
     rest_on_the_button(docker)
     assert docker.panel.frame_tip.words.text() == "⚠ Nothing is selected."

@@ -27,7 +27,7 @@ def test_cancel_leaves_the_thumbnails_that_are_there(docker: Docker, script: Scr
         assert None not in state.strip.thumbnails[:2]
 
 
-def test_a_run_that_is_undone_is_said_to_be_gone_until_it_is_redone(docker: Docker) -> None:
+def test_a_run_that_is_undone_is_shown_as_gone_until_it_is_redone(docker: Docker) -> None:
     fill(docker)
     docker.controller.choose(1)
     base, group = docker.document.root.children

@@ -96,7 +96,7 @@ def test_a_smooth_candidate_follows_edited_ones_and_is_plain(docker: Docker) -> 
     assert (run.results[4].index, run.results[4].variant) == (2, -1)
 
 
-def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
+def test_nothing_changes_a_smooth_candidate_and_the_docker_explains_why(
     docker: Docker, daemon: FakeDaemon
 ) -> None:
     docker.controller.set_option(smooth="always")

@@ -1,4 +1,4 @@
-"""Ctrl+Z in the docker takes back sliders and mixing; without any it is Krita's."""
+"""Ctrl+Z in the docker undoes sliders and mixing; without any changes it is Krita's."""
 
 from __future__ import annotations
 
