@@ -221,7 +221,7 @@ def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> No
             assert answer[:2] == [parent, below], (name, answer)
             assert answer[3] == name, (name, answer)  # the active layer stays
     assert "hidden" in answers["hidden layer"][2]
-    assert "no image of its own" in answers["a filter layer layer"][2]
+    assert "has no pixels" in answers["a filter layer layer"][2]
 
 
 def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
