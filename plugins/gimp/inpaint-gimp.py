@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""GIMP starts this file; everything is in the package beside it."""
+"""Entry point for GIMP; the plug-in is the package next to this file."""
 
 import sys
 

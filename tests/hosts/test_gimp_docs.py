@@ -1,4 +1,4 @@
-"""What the documentation tells people to type works."""
+"""The commands in the documentation work."""
 
 from __future__ import annotations
 

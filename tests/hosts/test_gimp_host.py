@@ -37,10 +37,7 @@ def test_the_menus_speak_german(lonely: Profile) -> None:
     lonely.environment["LANGUAGE"] = "de_AT:de"
     known: dict[str, Any] = lonely.console("procedures").value
     assert known[EDIT]["label"] == "Füllung b_earbeiten (StyleGAN) …"
-    assert (
-        known[FILL]["arguments"]["candidates"]
-        == "Wie viele verschiedene Füllungen entstehen sollen"
-    )
+    assert known[FILL]["arguments"]["candidates"] == "Anzahl der Vorschläge"
 
 
 def test_profiles_are_honored_both_ways(lonely: Profile) -> None:

@@ -46,7 +46,7 @@ def test_mixing_by_scripts(user: Profile) -> None:
     assert (told.unmixed, told.mixed_recipe) == (own, other)
     assert told.mix == StyleMix(None, (StyleLevel.COLORS,), 0.25)
 
-    # The whole way, from what it was before the first mixing; then back, then like a layer.
+    # Completely, starting from the unmixed result; then back, then with a layer's style.
     assert results["again"][:2] == ["success", ""]
     assert results["again"][2][0] == "1 · seed 5 · smile +1, mixed"
     new = again.layer("1 · seed 5 · smile +1, mixed")

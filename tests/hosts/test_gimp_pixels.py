@@ -61,7 +61,7 @@ def check_layers(image: Xcf, mask: NDArray[np.uint8], depth: str, gray: bool) ->
 
 
 def check_composite(path: Path, encoding: str, mask: NDArray[np.uint8], depth: str) -> None:
-    """Outside the selection the image looks exactly as it did."""
+    """Outside the selection the image appears exactly as before."""
     channels = encoding.split(maxsplit=1)[0].count("A") + (3 if "G" in encoding else 1)
     dtype = SAMPLES[depth]
     before, control, after = (

@@ -1,4 +1,4 @@
-"""The plug-in and the real daemon with its smallest model, the whole way."""
+"""The plug-in and the real daemon with its smallest model, end to end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_mix(gimp: GimpHost, warm: Profile, plug_in: Path) -> None:
         image.layer(name).pixels.astype(int)
         for name in ("first", "second", "whole", "half", "unmixed", "alike")
     )
-    # All of the other's styles, the whole way: that is the other one, but for rounding.
+    # All of the other one's styles, completely: that is the other one, except for rounding.
     np.testing.assert_allclose(whole, second, atol=1)
     for other in (first, second):
         assert np.abs(half - other).max() > 1

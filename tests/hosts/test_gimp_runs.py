@@ -53,7 +53,7 @@ def test_targets(user: Profile) -> None:
     refused("two_layers_one_as_source", "2 layers", "Select one layer")
     refused("channel_as_source", "Select one layer")
     refused("selection_beside_the_layer", "outside the layer “Small”")
-    refused("layer_off_canvas", "“Away” lies outside the canvas")
+    refused("layer_off_canvas", "“Away” is outside the canvas")
     refused("floating", "floating selection", "Anchor")
     refused("bad_edits", "“smile” is not an edit", "NAME=VALUE")
 
@@ -138,9 +138,9 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
     assert results["group"][:2] == ["success", ""]
     assert results["group"][2][0][1][0] == "1 · seed 5 · age +1"
     assert results["scaled"][0] == "execution-error"
-    assert "scaled or cropped" in results["scaled"][1]
+    assert "resized or cropped" in results["scaled"][1]
     assert results["no_fill"][0] == "execution-error"
-    assert "Select one layer that Inpaint (StyleGAN) made." in results["no_fill"][1]
+    assert "Select one layer created by Inpaint (StyleGAN)." in results["no_fill"][1]
     assert results["copied_layer_keeps_its_recipe"] == ["inpaint-attachment", "inpaint-fill"]
 
 
@@ -206,7 +206,7 @@ def test_a_plug_in_that_is_killed_frees_the_daemon_and_leaves_the_image_alone(
     untouched(result)
 
 
-def test_another_daemon_goes_on_with_a_fill(lonely: Profile) -> None:
+def test_another_daemon_continues_a_fill(lonely: Profile) -> None:
     with (
         fake_daemon("--delay", "1") as first,
         fake_daemon() as second,
@@ -226,7 +226,7 @@ def test_another_daemon_goes_on_with_a_fill(lonely: Profile) -> None:
     ("fail", "words"),
     [("RESOURCE_EXHAUSTED", "fewer candidates"), ("INTERNAL", "on demand")],
 )
-def test_refusals_arrive_as_they_were_said(lonely: Profile, fail: str, words: str) -> None:
+def test_refusals_arrive_unchanged(lonely: Profile, fail: str, words: str) -> None:
     with fake_daemon("--fail", fail) as daemon:
         lonely.environment["INPAINT_SERVER"] = daemon.address
         result = lonely.console("one_fill").value

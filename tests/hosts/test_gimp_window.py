@@ -1,4 +1,4 @@
-"""The dialogs in a live GIMP: driven by keys and clicks, looked at through the screen."""
+"""The dialogs in a live GIMP: driven by keys and clicks, checked on the screen."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def live(
     with profile.window(screen) as running:
         running.move_away()
         yield running
-        look(running, "end")  # for whoever wants to know why a test failed
+        look(running, "end")  # to show why a test failed
 
 
 def draw_image(path: Path) -> None:
@@ -71,7 +71,7 @@ def begin(live: LiveGimp, **values: object) -> Path:
 
 
 def look(live: LiveGimp, name: str = "") -> NDArray[np.uint8]:
-    """The screen; also as a file for whoever wants to see it."""
+    """Return the screen, and save it as a file to view."""
     image = ImageGrab.grab(xdisplay=live.variables["DISPLAY"]).convert("RGB")
     if name:
         image.save(live.profile.out / f"{name}.png")
@@ -287,7 +287,7 @@ def test_the_program_is_chosen_where_none_is_found(
 
 
 def test_a_second_fill_is_seen_after_undo_and_redo(live: LiveGimp, slow: FakeProcess) -> None:
-    """GIMP selects the layers that redo brings back: those of the first fill."""
+    """GIMP selects the layers that redo restores: those of the first fill."""
     filled = begin(live, mode="NONINTERACTIVE", candidates=2, new_seed=False, seed=7)
     tree = live.result(filled)["tree"]
     live.key(IMAGE_WINDOW, "ctrl+z")
@@ -485,7 +485,7 @@ def test_a_message_stays_until_it_is_dismissed(
         live.result(answer)
 
 
-def test_the_smooth_candidate_cannot_be_changed_and_says_why(
+def test_the_smooth_candidate_cannot_be_changed_and_the_dialog_explains_why(
     live: LiveGimp, slow: FakeProcess
 ) -> None:
     remember_seed(live, 7)
@@ -519,7 +519,7 @@ def test_the_smooth_candidate_cannot_be_changed_and_says_why(
     live.result(answer)
 
 
-def test_an_exception_in_a_callback_is_logged_and_told(lonely: Profile, screen: str) -> None:
+def test_an_exception_in_a_callback_is_logged_and_shown(lonely: Profile, screen: str) -> None:
     broken = lonely.plug_ins / "inpaint-gimp/inpaint_gimp/ui/program.py"
     broken.write_text("def choose_program(parent):\n    raise RuntimeError('broken on demand')\n")
     draw_image(lonely.folder / "image.png")
@@ -668,7 +668,7 @@ def test_help_opens_the_manual_in_the_browser(
     assert opened.read_text().strip().endswith("inpaint_gimp/Manual.html")
 
 
-def test_help_says_where_the_manual_is_if_nothing_can_show_it(
+def test_help_shows_the_path_of_the_manual_if_nothing_can_open_it(
     live: LiveGimp, slow: FakeProcess
 ) -> None:
     answer = begin(live)

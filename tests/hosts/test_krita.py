@@ -60,7 +60,7 @@ def test_an_artists_session(run_krita: RunKrita, daemon: DaemonProcess) -> None:
 
 
 def check_files(out: Path, daemon: DaemonProcess, slider: str) -> None:
-    """The saved documents, read without Krita, against what the daemon answers to the same."""
+    """The saved documents, read without Krita, match the daemon's answer to the same request."""
     extent = Extent(640, 480)
     shape = (extent.height, extent.width)
     mask = np.frombuffer((out / "mask.raw").read_bytes(), np.uint8).reshape(shape)
@@ -169,7 +169,7 @@ def test_holes_whose_boxes_overlap_are_all_filled(
 
 
 def test_every_kind_of_document(run_krita: RunKrita) -> None:
-    """With a daemon that answers one known color, so that every conversion can be told."""
+    """With a daemon that returns one known color, so that every conversion is recognizable."""
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         answers = run_krita("colors", environment, timeout=240).value
@@ -221,11 +221,11 @@ def test_selections_and_layers(run_krita: RunKrita, daemon: DaemonProcess) -> No
             assert answer[:2] == [parent, below], (name, answer)
             assert answer[3] == name, (name, answer)  # the active layer stays
     assert "hidden" in answers["hidden layer"][2]
-    assert "no image of its own" in answers["a filter layer layer"][2]
+    assert "has no pixels" in answers["a filter layer layer"][2]
 
 
 def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
-    """With a daemon that answers in the colors of what is mixed."""
+    """With a daemon that returns the colors of what is mixed."""
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         seen = run_krita("mix", environment).value
@@ -314,8 +314,8 @@ def test_a_run_goes_above_every_run_that_it_overlaps(run_krita: RunKrita) -> Non
         seen = run_krita("overlaps", environment).value
         third = daemon.service.fills[2]
     box, crop = third.crop_box, third.crop
-    start = 3 * ((65 - box.y) * crop.width + 110 - box.x)  # beside its hole, in the second run's
-    assert list(crop.data[start : start + 3]) == bgr(7)[::-1], "the model sees what is there"
+    start = 3 * ((65 - box.y) * crop.width + 110 - box.x)  # next to its hole, in the second run's
+    assert list(crop.data[start : start + 3]) == bgr(7)[::-1], "the model sees the current pixels"
     assert seen == {
         "first": bgr(5),
         "second": bgr(7),
@@ -349,7 +349,7 @@ def test_cancel_and_a_daemon_that_dies(run_krita: RunKrita, tmp_path: Path) -> N
     assert value["notice"]
 
 
-def test_another_daemon_goes_on_with_a_fill(run_krita: RunKrita, tmp_path: Path) -> None:
+def test_another_daemon_continues_a_fill(run_krita: RunKrita, tmp_path: Path) -> None:
     """One that is killed in the middle; what it lacked comes into the same group, in one step."""
     token = tmp_path / "token"
     token.touch(mode=0o600)

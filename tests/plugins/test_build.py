@@ -226,7 +226,7 @@ def test_a_fill_from_gimps_folder(out: Path) -> None:
 
 
 @pytest.mark.slow
-def test_beside_another_protobuf_that_asks_for_c(out: Path) -> None:
+def test_next_to_another_protobuf_that_requires_c(out: Path) -> None:
     """The environment may choose the C implementation for the public protobuf, not for ours."""
     code = build._USE.format(
         folder=str(out / "stage/inpaint_krita"),

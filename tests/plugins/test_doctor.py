@@ -77,7 +77,7 @@ def test_all_is_well(home: Path, daemon: DaemonProcess, monkeypatch: pytest.Monk
     assert "runs already" in said[3]
     assert "a candidate arrived after" in said[4]
     said.clear()
-    assert examine(None, said.append) == 0  # nobody needs both
+    assert examine(None, said.append) == 0  # one of them is enough
     assert problems_of(said) == ["GIMP: no GIMP 3 was found"]
 
 
@@ -104,7 +104,9 @@ def test_the_environment_of_the_daemon_is_gone(home: Path) -> None:
     assert f"daemon of Krita (native): {server} cannot be run" in problems_of(said)
 
 
-def test_a_plug_in_that_was_never_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plug_in_that_was_never_configured(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert own_program() is None
     install_krita(home)
     assert "the plug-in will look for it itself" in capsys.readouterr().out

@@ -91,7 +91,7 @@ class FakeImage:
 
 
 def read(image: FakeImage, from_layer: bool, limits: Limits | None = None) -> Captured:
-    """What a fill reads, at once."""
+    """Read what a fill needs, in one go."""
     target = find_target(image, from_layer)
     return read_all(capture(image, target, limits or Limits()))
 
@@ -102,7 +102,7 @@ def layer(width: int, height: int, x: int = 0, y: int = 0, alpha: int = 255) -> 
     return Pixels(rgba, x, y)
 
 
-def test_a_small_image_travels_whole() -> None:
+def test_a_small_image_is_sent_completely() -> None:
     image = FakeImage(Extent(300, 200), [layer(300, 200)], Box(10, 20, 50, 40))
     seen, item, *_ = read(image, from_layer=False)
     assert seen.crop_box == Box(0, 0, 300, 200)
@@ -124,7 +124,7 @@ def test_a_large_image_sends_a_crop_and_an_overview() -> None:
 
 
 @pytest.mark.slow
-def test_of_a_large_crop_only_what_is_near_the_hole_travels_in_full() -> None:
+def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full() -> None:
     hole = Box(1000, 900, 900, 300)
     image = FakeImage(Extent(3000, 2600), [layer(3000, 2600)], hole)
     seen, _, view, around = read(image, False, Limits(max_context_side=2048))
@@ -219,12 +219,12 @@ def test_without_a_selection_what_is_transparent_is_filled() -> None:
         (
             FakeImage(Extent(9, 9), [layer(9, 9, x=20, alpha=0)]),
             False,
-            "lies outside the canvas",
+            "is outside the canvas",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_filled_is_said_in_one_sentence_with_the_remedy(
+def test_what_cannot_be_filled_is_reported_in_one_sentence_with_the_remedy(
     image: FakeImage, from_layer: bool, words: str
 ) -> None:
     with pytest.raises(InputError, match=words) as caught:
@@ -241,7 +241,7 @@ def test_the_results_go_above_the_topmost_selected_layer() -> None:
     assert choose_item([], from_layer=False) is None
 
 
-def test_the_request_says_what_the_settings_say() -> None:
+def test_the_request_matches_the_settings() -> None:
     image = FakeImage(Extent(64, 64), [layer(64, 64)], Box(1, 1, 9, 9))
     seen = read(image, from_layer=False).capture
     job = fill_job(

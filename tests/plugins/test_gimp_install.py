@@ -1,4 +1,4 @@
-"""Installing into every GIMP that is found: programs that answer as GIMP does."""
+"""Installing into every GIMP that is found, with programs that respond as GIMP does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inpaint_install.gimp import (
     unpack,
 )
 
-# Answers like a GIMP: knows our procedure if our folder lies in its own and is executable.
+# Responds like GIMP: it knows our procedure if our folder is in its own and is executable.
 CONSOLE = """#!/bin/sh
 echo "noise on stdout"
 entry={folder}/plug-ins/inpaint-gimp/inpaint-gimp.py
@@ -49,7 +49,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def console(programs: Path, name: str, version: str, loads: str = "true") -> Path:
-    """Install a program called `name`; returns the folder that it tells."""
+    """Install a program called `name`; return the folder that it reports."""
     folder = programs.parent / f"profile-{version}"
     program = programs / name
     program.write_text(
@@ -59,7 +59,7 @@ def console(programs: Path, name: str, version: str, loads: str = "true") -> Pat
     return folder
 
 
-def test_no_gimp_is_said(programs: Path, archive: Path) -> None:
+def test_a_missing_gimp_is_reported(programs: Path, archive: Path) -> None:
     said: list[str] = []
     assert not install_everywhere(archive, said.append)
     assert said == [
@@ -164,7 +164,7 @@ def test_a_gimp_without_python_is_named_and_the_others_go_on(programs: Path, arc
     assert (folder / "plug-ins" / "inpaint-gimp").is_dir()
 
 
-def test_an_older_one_is_replaced_whole(tmp_path: Path, archive: Path) -> None:
+def test_an_older_one_is_replaced_completely(tmp_path: Path, archive: Path) -> None:
     target = tmp_path / "profile" / "plug-ins" / "inpaint-gimp"
     stale = target / "inpaint_gimp" / "stale.py"
     stale.parent.mkdir(parents=True)

@@ -71,7 +71,7 @@ def test_separate_holes_share_a_layer_that_is_transparent_in_between() -> None:
     assert np.count_nonzero(alpha) == np.count_nonzero(one) + np.count_nonzero(two)
 
 
-def test_names_say_seed_and_edits() -> None:
+def test_names_contain_seed_and_edits() -> None:
     assert layer_name(Rendering(candidate(1), {})) == "2 · seed 41"
     edited = Rendering(candidate(), {"smile": 1.5, "age": 0})
     assert layer_name(edited) == "1 · seed 40 · smile +1.5"

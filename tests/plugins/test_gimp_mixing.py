@@ -52,7 +52,7 @@ class Layer:
         return Box(self.x, self.y, self.rgba.shape[1], self.rgba.shape[0])
 
     def read(self, box: Box, babl: str, step: int = 1) -> bytes:
-        """One pixel of every square of `step`; only whole squares of the layer may be asked for."""
+        """One pixel per square of `step`; only full squares of the layer may be requested."""
         assert babl == "R'G'B'A u8"
         here = box.relative(self.box)
         assert self.box.contains(box)
@@ -88,7 +88,7 @@ def noise(width: int, height: int) -> NDArray[np.uint8]:
 SMALL = noise(4, 4)
 
 
-def test_fills_of_the_same_model_are_results_and_all_else_is_looked_at() -> None:
+def test_only_fills_of_the_same_model_are_results() -> None:
     image = Image(
         [
             Layer("own", SMALL, recipe=recipe(1)),
@@ -140,7 +140,7 @@ def test_a_layer_is_seen_around_the_hole_only_and_in_the_recipes_coordinates() -
     st.integers(1, 1500),
     st.integers(1, 1500),
 )
-def test_a_large_layer_is_reduced_in_whole_squares(x: int, y: int, width: int, height: int) -> None:
+def test_a_large_layer_is_reduced_in_full_squares(x: int, y: int, width: int, height: int) -> None:
     layer = Layer("photo", np.full((height, width, 4), 255, np.uint8), x, y)
     around = Box(0, 0, 1400, 1300)
     seen = around.clamp(layer.box)

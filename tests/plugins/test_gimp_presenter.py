@@ -45,7 +45,7 @@ CAPTURE = Capture(crop=CROP, hole=HOLE, crop_box=BOX, document=BOX.extent)
 
 
 class Window:
-    """Remembers what it was told to show; its turns run in the test's thread."""
+    """Records what it is asked to show; its event loop runs in the test's thread."""
 
     def __init__(self) -> None:
         self.turns: queue.Queue[Callable[[], None]] = queue.Queue()
@@ -162,7 +162,7 @@ def test_connecting_shows_what_the_daemon_can_do(presenter: Presenter, window: W
     assert [d.name for d in window.info.models[0].directions] == ["smile", "age", "light"]
 
 
-def test_no_daemon_is_said_with_the_remedy(window: Window) -> None:
+def test_a_missing_daemon_is_reported_with_the_remedy(window: Window) -> None:
     def locate() -> Endpoint:
         raise DaemonNotFoundError("No daemon runs on this machine.", "Start it.")
 
@@ -228,7 +228,7 @@ def test_a_slider_renders_the_chosen_one_again(
     assert window.renderings[0].edits == {"smile": 2.0}
     assert window.renderings[0].candidate.attachment
     assert daemon.service.edits[-1].session_id == "session-1"
-    assert not daemon.service.edits[-1].HasField("source")  # the image travels only once
+    assert not daemon.service.edits[-1].HasField("source")  # the image is sent only once
 
 
 def test_only_the_last_position_of_a_moving_slider_counts(
@@ -326,7 +326,7 @@ def test_after_closing_nothing_is_shown_and_the_daemon_is_free(window: Window) -
 
 
 @pytest.mark.parametrize(("model", "kept"), [("fail:INTERNAL", 0), ("fail:NOT_FOUND:2", 2)])
-def test_a_failed_fill_says_why_and_keeps_what_has_arrived(
+def test_a_failed_fill_shows_why_and_keeps_what_has_arrived(
     presenter: Presenter, window: Window, model: str, kept: int
 ) -> None:
     presenter.fill(job(model=model), source)
@@ -384,7 +384,7 @@ def test_the_daemon_speaks_the_artists_language(
         script.fail, script.reason, script.notices = "", None, ()
 
 
-def test_a_fill_that_went_on_with_another_daemon_says_so(
+def test_a_fill_that_continued_on_another_daemon_is_reported(
     presenter: Presenter, window: Window
 ) -> None:
     CATALOG.use_languages(["de"])
@@ -398,7 +398,7 @@ def test_a_fill_that_went_on_with_another_daemon_says_so(
     assert [each.candidate.seed for each in presenter.renderings] == [7, 8]
 
 
-def test_what_the_last_daemon_was_killed_at_is_said_once(
+def test_what_the_last_daemon_was_killed_at_is_reported_once(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     work = ["Fill model=portrait crop=8192x8192x3 seeds=4"]
@@ -430,7 +430,7 @@ def test_a_smooth_candidate_is_neither_changed_nor_mixed_with(
     assert window.why_fixed == ""
     assert [each.label for each in window.others] == ["2 · seed 8"]
     presenter.choose(2)
-    assert "has no sliders" in window.why_fixed
+    assert "without the model" in window.why_fixed
     assert list(window.others) == []
     presenter.slide({"smile": 1.0})
     assert not presenter.is_rendering
@@ -486,7 +486,7 @@ GREEN = Other(17, "Green")
 
 
 class Layers:
-    """An image with one layer to look like, green, that may be emptied."""
+    """An image with one layer whose style to copy, green, that may be emptied."""
 
     def __init__(self) -> None:
         self.is_empty = False
@@ -665,7 +665,7 @@ def test_a_mixing_of_nothing_asks_for_nothing(
     assert daemon.service.edits == []
 
 
-def test_a_layer_is_looked_at_each_time(
+def test_a_layer_is_read_each_time(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     layers = Layers()

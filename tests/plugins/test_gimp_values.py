@@ -152,7 +152,7 @@ def test_every_argument_is_documented_and_its_default_allowed(argument: Argument
         ("double-linear", SampleType.F32, Transfer.LINEAR, "RGBA float"),
     ],
 )
-def test_precisions_travel_without_loss_of_what_they_can_show(
+def test_precisions_are_sent_without_loss_of_what_they_can_show(
     precision: str, sample_type: SampleType, transfer: Transfer, babl: str
 ) -> None:
     stored = document_format(precision)
@@ -175,7 +175,7 @@ def test_a_fill_survives_its_parasites() -> None:
 
 
 @pytest.mark.parametrize("lost", list(parasites(RUN)))
-def test_a_fill_is_whole_or_none(lost: str) -> None:
+def test_a_fill_is_complete_or_none(lost: str) -> None:
     stored = parasites(RUN)
     del stored[lost]
     assert read(stored.get) is None

@@ -1,4 +1,4 @@
-"""Reading a document in strips, against reading it at once."""
+"""Reading a document in strips gives the same as reading it in one go."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass
 class Memory:
-    """A document's pixels in memory; remembers how much was read at once."""
+    """A document's pixels in memory; records how much each call reads."""
 
     extent: Extent
     space: Space
@@ -82,7 +82,7 @@ def document(extent: Extent, space: Space, box: Box, alpha: int = 255) -> Memory
     return Memory(extent, space, bytes(data), selection)
 
 
-def test_a_small_image_travels_whole_with_the_channels_in_order() -> None:
+def test_a_small_image_is_sent_completely_with_the_channels_in_order() -> None:
     memory = document(Extent(50, 40), Space("RGBA", "U8", SRGB), Box(10, 5, 20, 10))
     result, _ = finish(capture(memory, Box(10, 5, 20, 10), Limits()))
     assert result.crop_box == Box(0, 0, 50, 40)
@@ -96,14 +96,14 @@ def test_a_small_image_travels_whole_with_the_channels_in_order() -> None:
     assert result.hole.data.count(255) == 200
 
 
-def test_alpha_travels_only_where_something_is_transparent() -> None:
+def test_alpha_is_sent_only_if_something_is_transparent() -> None:
     memory = document(Extent(30, 20), Space("RGBA", "U8", SRGB), Box(1, 1, 5, 5), alpha=254)
     result, _ = finish(capture(memory, Box(1, 1, 5, 5), Limits()))
     assert result.crop.channels == 4
     assert result.crop.data[3::4] == b"\xfe" * 600
 
 
-def test_gray_travels_as_gray() -> None:
+def test_gray_is_sent_as_gray() -> None:
     memory = document(Extent(30, 20), Space("GRAYA", "U8", GRAY), Box(1, 1, 5, 5))
     result, _ = finish(capture(memory, Box(1, 1, 5, 5), Limits()))
     assert (result.crop.channels, result.crop.data) == (1, memory.data[::2])
@@ -124,7 +124,7 @@ def test_a_large_image_is_read_in_strips_and_only_around_the_hole() -> None:
     assert result.crop.data[:3] == memory.data[start : start + 3][::-1]
 
 
-def test_of_a_large_crop_only_what_is_near_the_hole_travels_in_full() -> None:
+def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full() -> None:
     extent, hole = Extent(3000, 2600), Box(1000, 900, 900, 300)
     memory = document(extent, Space("RGBA", "U8", SRGB), hole)
     result, _ = finish(capture(memory, hole, Limits(max_context_side=2048)))
@@ -141,7 +141,7 @@ def test_of_a_large_crop_only_what_is_near_the_hole_travels_in_full() -> None:
     assert (again.crop.data, again.hole.data) == (result.crop.data, result.hole.data)
 
 
-def test_an_older_daemon_gets_the_whole_crop() -> None:
+def test_an_older_daemon_gets_the_complete_crop() -> None:
     hole = Box(1000, 900, 900, 300)
     memory = document(Extent(3000, 2600), Space("RGBA", "U8", SRGB), hole)
     result, _ = finish(capture(memory, hole, Limits()))
@@ -156,7 +156,7 @@ def test_other_spaces_are_converted_strip_by_strip() -> None:
     assert {target for _, target in memory.conversions} == {Space("RGBA", "U16", SRGB)}
 
 
-def test_linear_float_says_so() -> None:
+def test_linear_float_is_marked_as_linear() -> None:
     memory = document(Extent(16, 16), Space("RGBA", "F32", SRGB_LINEAR), Box(3, 3, 9, 9))
     result, _ = finish(capture(memory, Box(3, 3, 9, 9), Limits()))
     assert result.crop.transfer is Transfer.LINEAR

@@ -1,4 +1,4 @@
-"""In which space pixels travel, and what an image from the wire means to a document."""
+"""The color space in which pixels are sent, and the space of an image from the wire."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEPTHS = ["U8", "U16", "F16", "F32"]
         (Space("GRAYA", "F32", GRAY_LINEAR), Transfer.LINEAR),
     ],
 )
-def test_srgb_and_gray_travel_as_they_are(space: Space, transfer: Transfer) -> None:
+def test_srgb_and_gray_are_sent_unchanged(space: Space, transfer: Transfer) -> None:
     way = route(space)
     assert way.is_direct(space)
     assert way.transfer is transfer

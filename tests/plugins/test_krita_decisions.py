@@ -1,4 +1,4 @@
-"""Where results go, what is read, what is said: everything decided without Krita."""
+"""Where results are placed, what is read, what is shown: all decisions made without Krita."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from inpaint_krita.runs.run_history import MAX_RUNS, PREFIX, RunHistory
 
 @dataclass(eq=False)
 class Layer:
-    """A node as Krita has it, as far as decisions look."""
+    """A node with the part of Krita's interface that decisions use."""
 
     title: str
     kind: str = "paintlayer"
@@ -128,7 +128,7 @@ class TestSpot:
         assert position_above(Layer("Seed 5", parent=first), HOLE, fill_box).above is second
         assert position_above(far, HOLE, fill_box).above is far
 
-    def test_above_the_earlier_fill_beside_the_hidden_group(self) -> None:
+    def test_above_the_earlier_fill_next_to_the_hidden_group(self) -> None:
         root = Layer("root", "grouplayer")
         group = Layer("g", "grouplayer", root, is_visible=False)
         fill = Layer("run", "grouplayer", root)
@@ -163,7 +163,7 @@ class TestSource:
         assert source.node is None
         assert "“blur”" in source.notice
 
-    def test_a_hidden_layer_is_used_and_said(self) -> None:
+    def test_a_hidden_layer_is_used_with_a_notice(self) -> None:
         source = source_of(Layer("face", parent=ROOT, is_visible=False), False)
         assert source.node is not None
         assert "hidden" in source.notice
@@ -243,25 +243,25 @@ class TestConnection:
         assert connection.words
         assert connection.recovery_label
 
-    def test_ready_names_the_device_and_needs_no_mending(self) -> None:
+    def test_ready_names_the_device_and_needs_no_recovery(self) -> None:
         connection = ConnectionState(Phase.READY, DaemonInfo(device="the GPU", version="1"))
         assert "the GPU" in connection.words
         assert connection.recovery_label == ""
 
 
 class TestProgress:
-    def test_the_rest_is_told_from_the_pace_since_the_first(self) -> None:
+    def test_the_time_left_is_estimated_from_the_pace_since_the_first(self) -> None:
         status = RunStatus(Stage.RENDERING, 0, 3, 7, started=0.0, first_at=8.0, last_at=14.0)
         assert "3 of 7" in describe(status, 14.0)
         assert "about 8 s" in describe(status, 14.0)
         assert "about 5 s" in describe(status, 17.0)
         assert "left" not in describe(status, 22.5)
 
-    def test_nobody_knows_before_the_second(self) -> None:
+    def test_the_time_left_is_unknown_before_the_second(self) -> None:
         status = RunStatus(Stage.RENDERING, 0, 1, 7, started=0.0, first_at=10.0)
         assert "left" not in describe(status, 12.0)
 
-    def test_long_runs_are_told_in_minutes(self) -> None:
+    def test_long_runs_are_shown_in_minutes(self) -> None:
         assert "2:05 min" in describe(RunStatus(Stage.ENCODING), 125.0)
 
 

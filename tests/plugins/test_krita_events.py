@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the docker stays true to what it shows, and never fails.
+"""For any order of events, the docker stays consistent and never fails.
 
 The artist's, Krita's and the daemon's events come in random interleavings, with paintings between
 them. Krita is a document in memory; the daemon is in the test's hands.
@@ -95,7 +95,7 @@ class Docker(RuleBasedStateMachine):
         self.panel.show()
         self.controller.open()
 
-    # -- what the machine looks at ---------------------------------------------------------------
+    # -- what the machine checks -----------------------------------------------------------------
 
     @property
     def document(self) -> FakeDocument:
@@ -332,7 +332,7 @@ class Docker(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def _nothing_stands_still(self) -> None:
-        """Once the daemon has said all it has to say, another run is filled to its end."""
+        """Once the daemon has sent all its messages, another run completes."""
         for document in self.documents:
             self.host.document = document
             self.controller.document_changed()

@@ -143,7 +143,7 @@ def test_a_timer_that_fails_is_logged(seen: list[str]) -> None:
     assert len(seen) == 1
 
 
-def test_a_widget_that_cannot_be_painted_harms_nobody(seen: list[str]) -> None:
+def test_a_widget_that_cannot_be_painted_does_no_harm(seen: list[str]) -> None:
     widget = Broken()
     assert widget.sizeHint() == QtCore.QSize(7, 9)
     widget.show()

@@ -124,7 +124,7 @@ def test_an_old_file_of_the_plugin_does_not_survive_an_update(home: Path, archiv
     assert not old.exists()
 
 
-def test_disabled_by_hand_is_told(
+def test_disabled_by_hand_is_reported(
     home: Path, archive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     install(archive)
@@ -134,7 +134,7 @@ def test_disabled_by_hand_is_told(
     assert "not enabled" in capsys.readouterr().out
 
 
-def test_an_installation_without_the_zip_says_so(
+def test_an_installation_without_the_zip_is_reported(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(krita, "packed", lambda: None)

@@ -45,7 +45,7 @@ def texts_in_source(function: str) -> set[str]:
 
 
 def sentences_of_client() -> set[str]:
-    """Every pattern of the client's own, and the daemon's."""
+    """Every sentence of the client and of the daemon."""
     return set(SENTENCES.values()) | {
         str(node.args[0].value)
         for path in CLIENT.parent.rglob("*.py")
@@ -95,7 +95,7 @@ def test_the_clients_catalog_is_complete_and_has_nothing_else() -> None:
         assert sorted(BLANK.findall(english)) == sorted(BLANK.findall(translated)), english
 
 
-def test_what_the_client_raises_is_said_in_german() -> None:
+def test_errors_of_the_client_are_translated() -> None:
     CATALOG.use_languages(["de"])
     error = DaemonNotFoundError(
         Sentence("No daemon answers at {endpoint}.", endpoint="127.0.0.1:1")
@@ -105,7 +105,7 @@ def test_what_the_client_raises_is_said_in_german() -> None:
     assert say_error(DaemonNotFoundError("Plain words.", "")) == "Plain words."
 
 
-def test_what_the_daemon_refuses_is_said_in_german_if_its_code_is_known() -> None:
+def test_refusals_of_the_daemon_are_translated_if_their_code_is_known() -> None:
     CATALOG.use_languages(["de"])
     known = from_status(8, "English.", Reason("QUEUE_FULL", {"limit": "32"}))
     assert type(known) is ResourceExhaustedError

@@ -1,6 +1,6 @@
-"""The GIMP 3 plug-in: select, fill with Inpaint (StyleGAN), and layers arrive.
+"""The GIMP 3 plug-in: fill a selection with Inpaint (StyleGAN) and insert the candidates as layers.
 
-`host` is GIMP, `runs` a fill or an edit, `app` what the dialogs decide, `ui` the dialogs; `actions`
-says what each procedure does and `plugin` registers them. The plug-in needs the standard library,
-PyGObject and the vendored `inpaint_client`, on Python 3.10 to 3.14.
+`host` adapts GIMP, `runs` runs a fill or an edit, `app` holds the logic of the dialogs and `ui` the
+dialogs. `actions` implements the procedures and `plugin` registers them. The plug-in requires the
+standard library, PyGObject and the vendored `inpaint_client`, on Python 3.10 to 3.14.
 """

@@ -1,4 +1,4 @@
-"""What each procedure does, from the values GIMP passes to the layers in the image."""
+"""Implement the procedures, from GIMP's argument values to the layers in the image."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .runs.service import draw_seed, run_and_wait
 
 
 def run_fill(call: Call) -> None:
-    """Fill the selection: with the dialog if interactive, else straight away."""
+    """Fill the selection: with the dialog if interactive, else directly."""
     if call.is_interactive:
-        from .ui.fill_dialog import fill_with_dialog  # GTK only where there is a screen
+        from .ui.fill_dialog import fill_with_dialog  # GTK requires a display
 
         fill_with_dialog(call)
     else:
@@ -33,14 +33,14 @@ def run_fill(call: Call) -> None:
 
 
 def run_again(call: Call) -> None:
-    """The last settings of the fill procedure, with a seed that was not there before."""
+    """Fill with the last settings of the fill procedure and a new seed."""
     values = read_values(last_record(call.image), fill_arguments()) | {"new-seed": True}
     settings = FillSettings.read(values.__getitem__).with_seed(draw_seed)
     fill_now(GimpImage(call.image, call.drawables), settings)
 
 
 def fill_now(image: GimpImage, settings: FillSettings) -> None:
-    """Fill without a dialog, with GIMP's progress bar; the image changes at the very end."""
+    """Fill without a dialog, with GIMP's progress bar; the image changes only at the end."""
     target = find_target(image, settings.from_layer)
     collector = Collector(settings.edits, settings.variants)
     read: list[Captured] = []
@@ -57,7 +57,7 @@ def fill_now(image: GimpImage, settings: FillSettings) -> None:
 
 
 def run_edit(call: Call) -> None:
-    """Open the fill of the selected layer again."""
+    """Reopen the fill of the selected layer and render it with other edits."""
     image = GimpImage(call.image, call.drawables)
     opened = reopen(image)
     if call.is_interactive:
@@ -81,7 +81,7 @@ def run_edit(call: Call) -> None:
 
 
 def last_record(image: Gimp.Image) -> str:
-    """GIMP's record of how the fill procedure was last used: in this image, or at all, or empty."""
+    """Return GIMP's record of the last fill in this image, else of the last fill, else empty."""
     name = record_name(procedures.FILL)
     parasite = image.get_parasite(f"{name}-last")
     if parasite is not None:

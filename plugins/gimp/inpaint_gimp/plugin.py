@@ -1,4 +1,4 @@
-"""What GIMP calls: the plug-in, its procedures, and the one place where errors become answers."""
+"""Register the plug-in and its procedures with GIMP, and turn errors into return values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RUNS: dict[str, Callable[[Call], None]] = {
 
 class InpaintPlugIn(Gimp.PlugIn):  # type: ignore[misc] # PyGObject has no types
     def do_set_i18n(self, name: str) -> bool:
-        return False  # the texts arrive translated, see `translation`
+        return False  # texts are translated by `translation`
 
     def do_query_procedures(self) -> list[str]:
         return list(_RUNS)
@@ -47,7 +47,7 @@ def answer(
     config: Gimp.ProcedureConfig,
     data: object,
 ) -> Gimp.ValueArray:
-    """Run a procedure. Errors are return values: the user sees their text, never a trace."""
+    """Run a procedure. Return errors as values: the user sees the message, not a traceback."""
     try:
         _RUNS[procedure.get_name()](Call(procedure, run_mode, image, list(drawables), config))
     except RequestCancelledError:
@@ -58,7 +58,7 @@ def answer(
         log.exception("%s failed", procedure.get_name())
         return _failure(
             procedure,
-            _("Inpaint (StyleGAN) failed inside the plug-in: {error}").format(error=repr(error)),
+            _("The plug-in Inpaint (StyleGAN) failed: {error}").format(error=repr(error)),
         )
     return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
 

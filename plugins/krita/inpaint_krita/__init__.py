@@ -1,12 +1,12 @@
-"""Inpaint (StyleGAN) for Krita: fills a selection with candidates from the local daemon."""
+"""Inpaint (StyleGAN) for Krita: fill a selection with candidates from the local daemon."""
 
 from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
 
-if sys.version_info < (3, 10):  # noqa: UP036 (the host's Python is not ours to choose)
-    # Krita shows this as the tool tip of the plug-in that it could not load.
+if sys.version_info < (3, 10):  # noqa: UP036 (Krita chooses the Python version)
+    # Krita shows this as the tooltip of the plug-in that it could not load.
     raise ImportError("Inpaint (StyleGAN) needs Krita 5.2 or newer, with Python 3.10 or newer.")
 
 if find_spec("krita") is not None:

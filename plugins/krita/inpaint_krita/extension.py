@@ -1,4 +1,4 @@
-"""Registers the docker and the actions. All of Krita's life cycle is here."""
+"""Register the docker and the actions, and follow Krita's life cycle."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MENU = "tools/scripts"
 class InpaintExtension(Extension):  # type: ignore[misc]
     @guarded
     def setup(self) -> None:
-        """Krita calls it once, before the first window."""
+        """Set up the plug-in; Krita calls this once, before the first window."""
         notifier = Krita.instance().notifier()
         notifier.setActive(True)
         connect(notifier.applicationClosing, self._close)
 
     @guarded
     def createActions(self, window: Any) -> None:
-        """Krita calls it for every window. The names are those of inpaint_krita.action."""
+        """Create the actions named in inpaint_krita.action; Krita calls this for every window."""
         for name, text, slot in (
             ("inpaint_stylegan", tr("Inpaint (StyleGAN)"), self._run),
             ("inpaint_stylegan_cancel", tr("Inpaint: cancel"), self._cancel),
@@ -43,7 +43,7 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             connect(action.triggered, lambda _=False, slot=slot: slot())
 
     def _docker(self) -> InpaintDocker | None:
-        """The one in the window that the artist works in."""
+        """Return the docker in the active window."""
         window = Krita.instance().activeWindow()
         for docker in window.dockers() if window and hasattr(window, "dockers") else ():
             if docker.objectName() == DOCKER_ID:
@@ -86,7 +86,7 @@ class InpaintExtension(Extension):  # type: ignore[misc]
 
 
 def register() -> None:
-    """Called once, when Krita loads the plug-in."""
+    """Register everything; called once, when Krita loads the plug-in."""
     keep_log()
     application = Krita.instance()
     CATALOG.use_languages(

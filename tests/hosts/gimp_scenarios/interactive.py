@@ -1,6 +1,6 @@
 """Open an image in the live window and call a procedure as the menu does, with its dialog.
 
-Leaves the image open; `layers` looks at it afterward.
+Leaves the image open; `layers` inspects it afterward.
 """
 
 import kit

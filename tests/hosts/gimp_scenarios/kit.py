@@ -94,7 +94,7 @@ def whole(drawable):
 
 
 def composite(image):
-    """(babl encoding, bytes) of the image as it looks, in its own format."""
+    """(babl encoding, bytes) of the visible image, in its own format."""
     layer = Gimp.Layer.new_from_visible(image, image, "composite")
     encoding = Babl.format_get_encoding(layer.get_format())
     data = get(layer, encoding)

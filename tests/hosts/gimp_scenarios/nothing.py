@@ -1,4 +1,4 @@
-"""GIMP starts, looks at its plug-ins, and ends."""
+"""GIMP starts, queries its plug-ins, and exits."""
 
 
 def main(out):

@@ -1,4 +1,4 @@
-"""Fill, save, open again and edit, in some precisions, whatever the daemon."""
+"""Fill, save, reopen and edit, in some precisions, with any daemon."""
 
 import kit
 from gi.repository import Gimp

@@ -1,4 +1,4 @@
-"""Mix a fill with another one, all of it, half, and not at all; then let it look like a layer."""
+"""Mix a fill with another one, completely, by half, and not at all; then with a layer."""
 
 import kit
 

@@ -1,4 +1,4 @@
-"""What people really have selected: masks, groups, channels, offsets, nothing at all."""
+"""What users may have selected: masks, groups, channels, offsets, nothing at all."""
 
 import kit
 from gi.repository import Gimp

@@ -1,4 +1,4 @@
-"""An artist's session: select, fill, look, undo, edit, star, compare, keep, save, open again."""
+"""An artist's session: select, fill, view, undo, edit, star, compare, keep, save, reopen."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def steps(stage):
     assert len(tree(document)) == 1
     control._check_document()
     assert not control.state.run_is_attached
-    assert "Krita can bring it back" in panel.results.note.text()
+    assert "Krita can restore it" in panel.results.note.text()
     assert not panel.results.grid.isEnabled()
     yield from redo()
     yield from shows(document, filled)
@@ -135,7 +135,7 @@ def steps(stage):
     yield from shows(document, edited)
     assert len(tree(document)[1][3]) == 0
 
-    # -- close, open again, go on with the slider --------------------------------------------
+    # -- close, reopen, continue with the slider ---------------------------------------------
     save(document, stage.out / "kept.kra")
     document.close()
     yield 300

@@ -172,14 +172,14 @@ def steps(stage):
     yield from shows(document, starred)
     assert sorted(each[0].split(" · ")[0] for each in tree(document)[1:]) == ["Seed 5", "Seed 9"]
 
-    # -- a kept one goes on ------------------------------------------------------------------
+    # -- a kept one can still be edited ------------------------------------------------------
     results.grid.chosen.emit(0)
     seen["kept"] = color()
     docker.panel.edits.sliders["smile"].spin.setValue(1.0)
     yield from until(lambda: control.state.run.results[0].edits, 20, "the slider")
     yield 100
     seen["kept and edited"] = color()
-    yield 1000  # Krita crashes if its layers docker still has something to draw anew
+    yield 1000  # Krita crashes if its layers docker still has something to redraw
     yield from close(document)
     again = app.openDocument(str(stage.out / "kept.kra"))
     app.activeWindow().addView(again)

@@ -1,4 +1,4 @@
-"""Several documents and views; closing one, or deleting its layers, while a run goes on."""
+"""Several documents and views; closing one, or deleting its layers, during a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def steps(stage):
     control = docker.controller
     set_option(docker, candidates=3)
 
-    # -- a run goes on in its own document while the artist works in another ---------------------
+    # -- a run continues in its own document while the artist works in another -------------------
     first = yield from image(300, 200)
     yield from select(first, 60, 50, 80, 70)
     mask, before = coverage(first), pixels(first)

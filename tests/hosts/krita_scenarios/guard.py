@@ -1,4 +1,4 @@
-"""Mistakes of ours in every kind of handler: the artist goes on working."""
+"""Errors in every kind of handler: the artist can continue working."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def steps(stage):
 
 
 def told(stage, control, panel, place):
-    """It was logged, the docker says so, and no window of Krita's stands in the way."""
+    """It was logged, the docker shows it, and no modal window of Krita is open."""
     yield from until(lambda: any(f"{place} failed" in each for each in stage.failures), 5, place)
     yield from until(panel.notice.isVisible, 5, "the notice")
-    assert "inside the plug-in" in panel.notice.words.text()
+    assert "in the plug-in" in panel.notice.words.text()
     assert QtWidgets.QApplication.activeModalWidget() is None

@@ -1,4 +1,4 @@
-"""Whatever is selected and whichever layer is active: what a person would expect, or a sentence."""
+"""For any selection and active layer: the result that an artist expects, or a notice."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def steps(stage):
             document.waitForDone()
             yield from until(lambda n=node: document.activeNode().name() == n.name())
             before = pixels(document)
-            # Krita 5.2.9 died in here twice in some fifty runs, in its own code: say where.
+            # Krita 5.2.9 crashed here, in its own code, twice in about fifty runs: log where.
             stage.log(node.name(), "visible" if source else "layer", "is filled")
             yield from inpaint(docker)
             yield from until(
@@ -139,7 +139,7 @@ def steps(stage):
     control.run()
     yield from until(lambda: control.state.notice is not None, 5, "the offer")
     docker.panel.notice.action.emit()
-    assert "Nothing is transparent" in control.state.notice.text, control.state.notice
+    assert "no transparent part" in control.state.notice.text, control.state.notice
     assert document.selection() is None
     assert history() == before
     yield from close(document)

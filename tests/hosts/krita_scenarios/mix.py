@@ -1,4 +1,4 @@
-"""A candidate takes styles of another, then looks like layers, through the docker's own widgets."""
+"""Mix a candidate with another one, then with layers, using the docker's widgets."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def steps(stage):
     seen["layer"] = color()
     yield from mix_with("Layer: Empty")
     seen["notice"] = control.state.notice.text
-    yield from mix_with("With nothing")
+    yield from mix_with("None")
     seen["back"] = color()
     return seen

@@ -105,7 +105,7 @@ def steps(stage):
     yield 100
     assert control.state.run.chosen == 0
 
-    # -- Ctrl+Z in the docker takes back the slider, then Krita's step --------------------------
+    # -- Ctrl+Z in the docker undoes the slider, then Krita's step -------------------------------
     steps_before = history()
     window.activateWindow()
     slider = panel.edits.sliders["smile"]

@@ -1,4 +1,4 @@
-"""No daemon: the plug-in starts the local one, and says so; or says why it cannot."""
+"""No daemon: the plug-in starts the local one and shows that, or shows why it cannot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def steps(stage):
     yield 200
     notice = control.state.notice
     assert "/nowhere/inpaint-server" in notice.text, notice
-    assert notice.action_label == "Choose program …", notice
+    assert notice.action_label == "Choose program…", notice
     assert len(tree(document)) == 1
 
     # -- it can ---------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def select(document, x, y, width, height, feather=0):
 
 
 def coverage(document):
-    """The selection over the whole canvas."""
+    """The selection over the entire canvas."""
     return bytes(document.selection().pixelData(0, 0, document.width(), document.height()))
 
 
@@ -104,14 +104,14 @@ def ready():
 
 
 def below_layers(window, docker):
-    """Take the docker out of the tab beside Layers; Qt's `splitDockWidget` refuses that."""
+    """Move the docker out of the tab next to Layers; Qt's `splitDockWidget` refuses that."""
     window.removeDockWidget(docker)
     window.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, docker)
     docker.setVisible(True)
 
 
 def menu_action(*path):
-    """The action at a place in the menu bar, found as a person finds it: by its words."""
+    """Return the action at a path in the menu bar, by its texts."""
     actions = app.activeWindow().qwindow().menuBar().actions()
     for word in path[:-1]:
         menu = next(a for a in actions if a.text().replace("&", "") == word).menu()
@@ -123,7 +123,7 @@ def inpaint(docker, seconds=60.0):
     """Choose Tools > Scripts > Inpaint (StyleGAN), and wait until the run is over."""
     before = len(docker.controller.state.runs)
     menu_action("Tools", "Scripts", "Inpaint (StyleGAN)").trigger()
-    # The action starts the run, or says why not, before it returns.
+    # The action starts the run, or shows why it cannot, before it returns.
     assert docker.controller.state.progress.is_running, docker.controller.state.notice
     yield from until(lambda: not docker.controller.is_busy, seconds, "the run")
     yield 100
@@ -132,7 +132,7 @@ def inpaint(docker, seconds=60.0):
 
 
 def no_problem(docker):
-    """Nothing was said, or only a remark, such as how far the fill is enlarged."""
+    """Return whether there is no notice, or only a remark (how far the fill is enlarged)."""
     notice = docker.controller.state.notice
     assert notice is None or not notice.is_problem, notice
 
@@ -176,7 +176,7 @@ def outside_is(before, after, mask, pixel_bytes=4):
 
 
 def set_option(docker, **changes):
-    """Set these, and what a scenario can count on: the seeds, and no candidate beside theirs."""
+    """Apply these settings, with fixed seeds and without a smooth candidate."""
     docker.controller.set_option(**{"new_seed": False, "seed": 5, "smooth": "never", **changes})
 
 

@@ -1,4 +1,4 @@
-"""What the docker's thumbnails show, beside the layers' own pixels."""
+"""What the docker's thumbnails show, compared with the layers' own pixels."""
 
 from __future__ import annotations
 

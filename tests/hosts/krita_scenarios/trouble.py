@@ -62,7 +62,7 @@ def steps(stage):
     assert len(tree(document)[1][3]) == arrived, tree(document)
     assert pixels(document) == first
     assert outside_is(before, first, mask)
-    assert "Cancelled" in control.state.notice.text
+    assert "Canceled" in control.state.notice.text
     assert len(history()) == len(steps_before) + 1, history()
     yield from undo()
     yield from shows(document, before)
@@ -93,7 +93,7 @@ def steps(stage):
     assert outside_is(before, after, mask)
     app.activeWindow().qwindow().grab().save(str(stage.out / "killed.png"))
 
-    # -- the next run says so, too, in one sentence ----------------------------------------------
+    # -- the next run shows it, too, in one sentence ---------------------------------------------
     control.run()
     yield from until(lambda: not control.is_busy, 60, what="the end of the run")
     yield 100

@@ -199,7 +199,7 @@ def test_keep_takes_the_only_one_that_is_starred(docker: Docker) -> None:
     assert "Seed 7" in docker.document.root.children[1].title
 
 
-def test_keep_refuses_where_the_layers_would_look_different(docker: Docker) -> None:
+def test_keep_refuses_if_the_layers_would_appear_different(docker: Docker) -> None:
     fill(docker)
     group = docker.document.root.children[1]
     mask = type(group)("a mask", "transparencymask", group)
@@ -233,10 +233,10 @@ def test_a_candidate_has_a_menu(docker: Docker) -> None:
         return found
 
     star, delete = entries()
-    assert (star.text(), delete.text()) == ("Star", "Delete this candidate")
+    assert (star.text(), delete.text()) == ("Add star", "Delete this candidate")
     star.trigger()
     star, delete = entries()
-    assert star.text() == "Remove the star"
+    assert star.text() == "Remove star"
     delete.trigger()
     assert seeds(docker) == [5, 7]
     assert "(2)" in docker.panel.history.currentText()

@@ -142,7 +142,7 @@ def test_an_edit_stays_with_its_candidate(docker: Docker, daemon: FakeDaemon) ->
     assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
 
 
-def test_edits_of_new_candidates_are_asked_for_and_told(docker: Docker) -> None:
+def test_edits_of_new_candidates_are_requested_and_shown(docker: Docker) -> None:
     edits = docker.panel.edits
     assert not edits.both.isVisibleTo(edits)
     assert not edits.sliders["smile"].isEnabled()  # there is nothing to edit
@@ -232,7 +232,7 @@ def test_hold_to_compare(docker: Docker) -> None:
     assert group.is_visible
 
 
-def test_keep_makes_one_layer_and_the_sliders_go_on(docker: Docker) -> None:
+def test_keep_makes_one_layer_and_the_sliders_still_work(docker: Docker) -> None:
     fill(docker)
     docker.controller.choose(2)
     docker.panel.results.keep.click()
@@ -277,7 +277,7 @@ def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script)
     assert not state.notice.is_problem
 
 
-def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
+def test_an_error_in_the_plug_in_is_shown_and_the_run_continues(
     docker: Docker, failure_notice: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> list[tuple[str, str]]:
@@ -292,17 +292,17 @@ def test_a_mistake_of_ours_is_told_and_the_run_goes_on(
     assert "ZeroDivisionError: on demand" in failure_notice[0]
     failure_notice.clear()
     until(docker.panel.notice.isVisible)
-    assert "inside the plug-in" in docker.panel.notice.words.text()
+    assert "in the plug-in" in docker.panel.notice.words.text()
     docker.panel.notice.button.click()
     assert docker.host.plugin_log_shown
-    assert docker.panel.notice.isVisible(), "the log answers nothing"
+    assert docker.panel.notice.isVisible(), "showing the log resolves nothing"
     docker.controller.dismiss()
     fill(docker)
     assert docker.controller.state.notice is None
     assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
 
 
-def test_a_widget_that_fails_at_every_painting_is_told_once(
+def test_a_widget_that_always_fails_to_paint_is_reported_once(
     docker: Docker, failure_notice: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -344,7 +344,7 @@ def test_nothing_selected(docker: Docker) -> None:
     notice = docker.controller.state.notice
     assert notice is not None
     assert notice.action is NoticeAction.NONE
-    assert "Nothing is transparent" in notice.text
+    assert "no transparent part" in notice.text
     docker.document.is_opaque = False
     docker.panel.run_row.go.click()
     until(docker.panel.notice.button.isVisible)
@@ -433,15 +433,15 @@ def test_a_result_takes_styles_of_another(docker: Docker, daemon: FakeDaemon) ->
     until(lambda: len(daemon.service.edits) == 4 and not docker.controller.is_busy)
     assert daemon.service.edits[-1].mixing == sent
     docker.controller.choose(1)
-    assert docker.panel.mix.other.currentText() == "With nothing"
+    assert docker.panel.mix.other.currentText() == "None"
     docker.controller.choose(0)
     assert docker.panel.mix.other.currentText() == "3 · seed 7"
-    mix_with(docker, "With nothing")
+    mix_with(docker, "None")
     until(lambda: center(docker, 0) == bgra(5, 1.0))
 
 
 @pytest.mark.slow
-def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None:
+def test_a_result_takes_the_style_of_a_layer(docker: Docker, daemon: FakeDaemon) -> None:
     fill(docker)
     green = docker.document.add_paint("A green one", Box(10, 20, 30, 20), bytes([0, 200, 0, 255]))
     docker.document.add_paint("An empty one")
@@ -459,8 +459,8 @@ def test_a_result_looks_like_a_layer(docker: Docker, daemon: FakeDaemon) -> None
     assert "empty" in notice.text
     assert docker.panel.mix.other.currentText() == "Layer: A green one"
     docker.document.root.children.remove(green)
-    until(lambda: docker.panel.mix.other.currentText() == "A layer that was deleted")
-    mix_with(docker, "With nothing")
+    until(lambda: docker.panel.mix.other.currentText() == "Deleted layer")
+    mix_with(docker, "None")
     until(lambda: center(docker, 0) == bgra(5))
 
 
@@ -507,7 +507,7 @@ def test_large_seeds_can_be_typed_and_copied(docker: Docker) -> None:
     assert docker.controller.state.fill_settings.seed == 0
 
 
-def test_no_daemon_says_so_and_offers_to_start(
+def test_a_missing_daemon_is_reported_with_an_offer_to_start_it(
     application: QtCore.QCoreApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
@@ -521,9 +521,9 @@ def test_no_daemon_says_so_and_offers_to_start(
         assert notice is not None
         assert "/nowhere/inpaint-server" in notice.text
         assert notice.action is NoticeAction.CHOOSE_PROGRAM
-        assert opened.panel.status.button.text() == "Choose program …"
+        assert opened.panel.status.button.text() == "Choose program…"
 
-        opened.controller.recover()  # the artist looks, and cancels
+        opened.controller.recover()  # the artist opens the dialog and cancels
         assert opened.controller.connection_settings().executable == "/nowhere/inpaint-server"
         server = tmp_path / "inpaint-server"
         server.write_text("#!/bin/sh\necho no GPU 7; exit 2\n")
@@ -546,7 +546,7 @@ def test_a_wrong_token_leads_to_the_settings(
         )
         try:
             until(lambda: opened.controller.state.connection.phase is Phase.FAILED)
-            assert opened.panel.status.button.text() == "Settings …"
+            assert opened.panel.status.button.text() == "Settings…"
             opened.controller.use_connection(
                 ConnectionSettings(address=daemon.address, token=Secret("right"))
             )
@@ -623,7 +623,9 @@ def test_what_asks_for_no_decision_is_no_message(docker: Docker, script: Script)
     assert not panel.run_row.details.isVisible()
 
 
-def test_what_the_last_daemon_was_killed_at_is_said_once(docker: Docker, script: Script) -> None:
+def test_what_the_last_daemon_was_killed_at_is_reported_once(
+    docker: Docker, script: Script
+) -> None:
     work = ["Fill model=portrait crop=8192x8192x3 seeds=4"]
     script.last_killed = pb.LastKilled(work=work, began_unix_s=5.0)
     docker.controller.open()

@@ -20,7 +20,7 @@ def test_the_square_around_the_selection(docker: Docker) -> None:
     tip = docker.panel.frame_tip
     assert tip.isVisible()
     assert tip.image.frame == Frame(42, 28, 48)
-    assert tip.words.text().startswith("The model looks at the square around the selection.")
+    assert tip.words.text().startswith("The model sees the square around the selection.")
     QtWidgets.QApplication.sendEvent(
         docker.panel.run_row.go, QtCore.QEvent(QtCore.QEvent.Type.Leave)
     )
@@ -30,7 +30,7 @@ def test_the_square_around_the_selection(docker: Docker) -> None:
 def test_what_the_daemon_will_find_is_not_shown(docker: Docker) -> None:
     rest_on_the_button(docker)
     assert docker.panel.frame_tip.image.frame.side == 0
-    assert "found by the daemon" in docker.panel.frame_tip.words.text()
+    assert "The daemon finds the frame" in docker.panel.frame_tip.words.text()
 
 
 def test_a_selection_that_leaves_the_drawn_square_is_a_warning(docker: Docker) -> None:
@@ -38,14 +38,14 @@ def test_a_selection_that_leaves_the_drawn_square_is_a_warning(docker: Docker) -
     docker.controller.set_option(context="frame", **frame)
     rest_on_the_button(docker)
     words = docker.panel.frame_tip.words
-    assert words.text() == "The model looks at the square that is drawn."
+    assert words.text() == "The model sees the frame shown here."
     assert docker.panel.frame_tip.image.frame == Frame(42, 28, 30)
     docker.document.selected = KeptSelection(Box(30, 20, 40, 16), b"\xff" * (40 * 16))
     rest_on_the_button(docker)
-    assert words.text().startswith("⚠ The selection leaves the square")
+    assert words.text().startswith("⚠ The selection extends beyond the frame")
 
 
-def test_nothing_selected_is_told_before_the_click(docker: Docker) -> None:
+def test_nothing_selected_is_shown_before_the_click(docker: Docker) -> None:
     docker.document.selected = None
     rest_on_the_button(docker)
     assert docker.panel.frame_tip.words.text() == "⚠ Nothing is selected."

@@ -27,15 +27,15 @@ def test_cancel_leaves_the_thumbnails_that_are_there(docker: Docker, script: Scr
         assert None not in state.strip.thumbnails[:2]
 
 
-def test_a_run_that_is_undone_is_said_to_be_gone_until_it_is_redone(docker: Docker) -> None:
+def test_a_run_that_is_undone_is_shown_as_gone_until_it_is_redone(docker: Docker) -> None:
     fill(docker)
     docker.controller.choose(1)
     base, group = docker.document.root.children
     results = docker.panel.results
     docker.document.root.children.remove(group)  # as undo does
     until(lambda: not docker.controller.state.run_is_attached)
-    assert "not in the image" in results.note.text()
-    assert "Krita can bring it back" in results.note.text()
+    assert "was undone or deleted" in results.note.text()
+    assert "Krita can restore it" in results.note.text()
     assert results.note.isVisible()
     assert not results.grid.isEnabled()
     for control in (results.compare, results.keep, results.more):
@@ -92,7 +92,7 @@ def test_what_was_kept_is_all_that_a_reopened_image_has(
         docker.controller.star(place)
     docker.panel.results.keep.click()
     until(lambda: docker.controller.state.run_is_kept and not docker.controller.is_busy)
-    assert "brings the others back" in docker.panel.results.note.text()
+    assert "restores the others" in docker.panel.results.note.text()
     reopen(docker)
     note = docker.panel.results.note.text()
     assert note in ("One candidate was kept.", "These candidates were kept.")

@@ -1,4 +1,4 @@
-"""The docker at its narrowest, in every language: whole, readable, and described."""
+"""The docker at its narrowest, in every language: complete, readable and described."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def narrow(language: str, docker: Docker) -> Docker:
 
 
 def settle() -> None:
-    """Let layouts find their places: one that folds asks its parents again."""
+    """Let layouts settle: one that folds requests a new layout from its parents."""
     for _ in range(20):
         QtWidgets.QApplication.processEvents()
 
@@ -111,7 +111,7 @@ def test_nothing_is_cut_at_240_px(narrow: Docker) -> None:
     check_nothing_is_cut(narrow.panel)
 
 
-def test_nothing_is_cut_while_a_run_goes_on(language: str, docker: Docker, script: Script) -> None:
+def test_nothing_is_cut_during_a_run(language: str, docker: Docker, script: Script) -> None:
     script.delay_s = 0.3
     docker.panel.resize(NARROW, 600)
     docker.panel.run_row.go.click()
@@ -131,7 +131,7 @@ def test_nothing_is_cut_in_a_message(narrow: Docker) -> None:
     check_nothing_is_cut(narrow.panel)
 
 
-def test_the_names_of_sliders_go_above_them_where_there_is_no_room_beside(
+def test_the_names_of_sliders_go_above_them_without_room_next_to_them(
     language: str, docker: Docker
 ) -> None:
     slider = docker.panel.edits.sliders["smile"]
@@ -144,7 +144,7 @@ def test_the_names_of_sliders_go_above_them_where_there_is_no_room_beside(
     assert slider.slider.width() >= LEAST_SLIDER
 
 
-def test_a_text_that_is_cut_is_told_as_a_whole(narrow: Docker) -> None:
+def test_the_tooltip_of_an_elided_text_is_complete(narrow: Docker) -> None:
     button = ElidedButton("A label that cannot fit", narrow.panel)
     button.setToolTip("And what it does.")
     button.resize(60, 24)
@@ -164,8 +164,8 @@ def _point_at(widget: QtWidgets.QWidget) -> None:
     QtWidgets.QApplication.sendEvent(widget, event)
 
 
-def test_every_control_says_what_it_is(narrow: Docker) -> None:
-    """To those who point at it, and to those who have the docker read out."""
+def test_every_control_has_a_description(narrow: Docker) -> None:
+    """With a tooltip, and with a name for screen readers."""
     narrow.panel.notice.draw(
         Notice("It failed.", action=NoticeAction.AGAIN, action_label="Try again")
     )

@@ -39,7 +39,7 @@ def is_smooth(docker: Docker) -> list[bool]:
 
 
 def test_a_smooth_candidate_is_the_last(docker: Docker, daemon: FakeDaemon) -> None:
-    assert docker.panel.form.smooth.currentText() == "Where it is likely better"
+    assert docker.panel.form.smooth.currentText() == "When likely better"
     fill(docker)
     assert SmoothFill(daemon.service.fills[-1].smooth) is SmoothFill.AUTO
     assert is_smooth(docker) == [False] * 3
@@ -96,7 +96,7 @@ def test_a_smooth_candidate_follows_edited_ones_and_is_plain(docker: Docker) -> 
     assert (run.results[4].index, run.results[4].variant) == (2, -1)
 
 
-def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
+def test_nothing_changes_a_smooth_candidate_and_the_docker_explains_why(
     docker: Docker, daemon: FakeDaemon
 ) -> None:
     docker.controller.set_option(smooth="always")
@@ -111,7 +111,7 @@ def test_nothing_changes_a_smooth_candidate_and_the_docker_says_why(
     assert "without the model" in edits._empty.text()
     assert "without the model" in mix.other.toolTip()
     mix_with(docker, "2 · seed 6")
-    assert mix.other.currentText() == "With nothing"
+    assert mix.other.currentText() == "None"
     edits.apply.click()  # now the sliders are those of the next run
     assert edits.sliders["smile"].isEnabled()
     edits.sliders["smile"].spin.setValue(2.0)

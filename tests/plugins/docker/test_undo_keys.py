@@ -1,4 +1,4 @@
-"""Ctrl+Z in the docker takes back sliders and mixing; without any it is Krita's."""
+"""Ctrl+Z in the docker undoes sliders and mixing; without any changes it is Krita's."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_candidate_that_was_changed_is_shown_again(docker: Docker) -> None:
     rest(docker)
     assert keys(docker.panel.results.grid, CTRL)
     until(lambda: center(docker, 2) == bgra(7))
-    assert docker.panel.mix.other.currentText() == "With nothing"
+    assert docker.panel.mix.other.currentText() == "None"
     assert keys(docker.panel.results.grid, CTRL)
     until(lambda: center(docker, 0) == bgra(5))
     run = docker.controller.state.run

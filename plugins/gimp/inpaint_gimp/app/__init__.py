@@ -1,1 +1,1 @@
-"""What GIMP and the dialogs ask for: the procedures, and the state that a dialog shows."""
+"""Application logic: the declarations of the procedures, and the presenter of the dialogs."""

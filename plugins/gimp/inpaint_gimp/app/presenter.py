@@ -1,7 +1,7 @@
-"""What the dialogs do, without a window: phases, renderings, choosing, sliders, keeping.
+"""The logic of the dialogs without a window: phases, renderings, choosing, sliders, keeping.
 
-A view shows what it is told and passes on what the user does; the worker's messages arrive in the
-window's thread through `post`. Nothing here touches the image.
+The view shows the presenter's state and forwards the user's actions. `post` brings the worker's
+messages to the GUI thread. Nothing here changes the image.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ from ..translation import _, say, say_error
 
 log = logging.getLogger(__name__)
 Post = Callable[[Callable[[], None]], None]
-SourceOf = Callable[[Rendering], RecipeSource]  # what an edit needs without a session
+SourceOf = Callable[[Rendering], RecipeSource]  # the source of an edit without a session
 
 
 class Phase(Enum):
-    CONNECTING = auto()  # the service is looked for, or started
-    UNREACHABLE = auto()  # there is none; trying again may help
+    CONNECTING = auto()  # finding or starting the daemon
+    UNREACHABLE = auto()  # no connection; trying again may help
     IDLE = auto()  # nothing to insert yet
-    RUNNING = auto()  # candidates are on their way
-    READY = auto()  # they can be chosen, changed and inserted
+    RUNNING = auto()  # waiting for candidates
+    READY = auto()  # candidates can be chosen, edited and inserted
 
 
 @dataclass(frozen=True)
 class State:
-    """What the view shows beside the images."""
+    """What the view shows in addition to the images."""
 
     phase: Phase
     status: str
     fraction: float = 0.0
     is_error: bool = False
-    lacks_program: bool = False  # the service's program can be chosen by hand
+    lacks_program: bool = False  # offer to choose the daemon's program
 
 
 class View(Protocol):
@@ -80,14 +80,14 @@ class View(Protocol):
 
 @dataclass(eq=False)
 class _Slot:
-    """A place in the strip; its rendering changes when sliders move."""
+    """A position in the strip; its rendering changes with the sliders."""
 
     rendering: Rendering
     key: int  # as `Other.key`
 
 
 class _Wanted(NamedTuple):
-    """Where sliders and mixing stand for a place in the strip."""
+    """The sliders' values and the mix for a slot."""
 
     slot: _Slot
     edits: Edits
@@ -100,7 +100,7 @@ class _Wanted(NamedTuple):
 
 
 class Presenter:
-    """One open dialog. All methods but `report` are for the window's thread."""
+    """The presenter of one dialog. Call all methods except `report` in the GUI thread."""
 
     def __init__(self, view: View, worker: Worker, post: Post) -> None:
         self._view = view
@@ -109,18 +109,20 @@ class Presenter:
         self._source_of: SourceOf | None = None
         self._layers: Layers = NoLayers()
         self._offered_layers: Sequence[Other] = ()
-        self._keys = 0  # of the slots made so far
+        self._keys = 0  # number of slots created so far
         self._job: FillJob | None = None  # the fill whose candidates are in the strip
-        self._seeds: tuple[int, ...] = ()  # asked for so far, those of deleted candidates included
-        self._numbers = 0  # candidates that have arrived, deleted ones included
+        self._seeds: tuple[int, ...] = ()  # requested so far, including deleted candidates
+        self._numbers = 0  # candidates received, including deleted ones
         self._run: Run | None = None
-        self._stop_reading: Callable[[], None] | None = None  # while the image is read for a fill
-        self._serial = 0  # of the run whose messages count
+        self._stop_reading: Callable[[], None] | None = (
+            None  # set while the image is read for a fill
+        )
+        self._serial = 0  # of the current run; messages of earlier runs are ignored
         self._live: LiveEdit[_Wanted] = LiveEdit(self)
         self._slots: list[_Slot] = []
         self.chosen = 0
         self.state = State(Phase.CONNECTING, "")
-        self.notice = ""  # what stays to be read while the status changes
+        self.notice = ""  # stays visible while the status changes
         self._last_killed = KilledNotice()
 
     @property
@@ -129,19 +131,19 @@ class Presenter:
 
     @property
     def is_rendering(self) -> bool:
-        """Whether the daemon still works on what the sliders ask for."""
+        """Whether an edit is still being rendered."""
         return self._live.is_busy
 
-    # --- the service
+    # --- the daemon
 
     def connect(self) -> None:
-        """Ask the service what it can do, which may start it."""
-        self._show(State(Phase.CONNECTING, _("Looking for the fill service…")))
+        """Request the daemon's info, starting the daemon if necessary."""
+        self._show(State(Phase.CONNECTING, _("Looking for the daemon…")))
         future = self._worker.call(lambda client: client.info())
         future.add_done_callback(lambda done: self._post(lambda: self._connected(done)))
 
     def report(self, text: str) -> None:
-        """The service is starting. Any thread may call this."""
+        """Show a status while the daemon starts. May be called from any thread."""
 
         def show() -> None:
             if self.state.phase in (Phase.CONNECTING, Phase.RUNNING):
@@ -164,38 +166,43 @@ class Presenter:
         phase = Phase.READY if self._slots else Phase.IDLE
         self._show(State(phase, _("Ready on {device}.").format(device=info.device)))
 
-    # --- what stays to be read
+    # --- notices
 
     def warn(self, text: str) -> None:
-        """Show a sentence, behind those that are there, until `dismiss` or the next fill."""
+        """Append a sentence to the notice, which stays until `dismiss` or the next fill."""
         if text not in self.notice:
             self.notice = f"{self.notice} {text}".strip()
             self._view.show_notice(self.notice)
 
     def dismiss(self) -> None:
-        """Take away what was to be read."""
         self.notice = ""
         self._view.show_notice("")
 
     # --- filling
 
     def read(self, cancel: Callable[[], None]) -> None:
-        """The image is being read for a fill; `fill` or `unreadable` follows, or `stop` cancels."""
+        """Show that the image is being read. `fill` or `unreadable` follows, or `stop` cancels."""
         self._stop_reading = cancel
         self._show(State(Phase.RUNNING, _("Reading the image…")))
 
     def unreadable(self, error: InpaintError) -> None:
-        """The image could not be read: what was there before stays."""
+        """Show that the image could not be read, and keep the candidates."""
         self._stop_reading = None
         self._show(State(self._phase, say_error(error), is_error=True))
 
     @property
     def _phase(self) -> Phase:
-        """Of a dialog in which nothing is under way."""
+        """The phase while nothing is running."""
         return Phase.READY if self._slots else Phase.IDLE
 
     def fill(self, job: FillJob, source_of: SourceOf, layers: Layers | None = None) -> None:
-        """Start a fill; what was there before is dropped. `layers`: what can be mixed with."""
+        """Start a fill and discard the earlier candidates.
+
+        Args:
+            job: the request.
+            source_of: returns the source for editing a rendering without a session.
+            layers: the image's layers, to mix with.
+        """
         self._stop_reading = None
         self._source_of, self._layers = source_of, layers or NoLayers()
         self._live.stop()
@@ -208,14 +215,14 @@ class Presenter:
         self._ask(job)
 
     def add_candidates(self, count: int, edits: Edits) -> None:
-        """Add candidates of the same fill with other seeds, and with these edits."""
+        """Add candidates to the same fill, with new seeds and these edits."""
         if self._job is not None and self.state.phase is Phase.READY:
             self._live.stop()
             seeds = seeds_after(self._seeds, count)
             self._ask(replace(self._job, seeds=seeds, edits=edits, smooth=SmoothFill.NEVER))
 
     def _ask(self, job: FillJob) -> None:
-        """Candidates go behind what is in the strip, and are numbered on."""
+        """Submit a fill; its candidates are appended to the strip and numbered consecutively."""
         collector = Collector(job.edits, job.variants)
         there, number = tuple(self._slots), self._numbers
         self._seeds += job.seeds
@@ -227,7 +234,7 @@ class Presenter:
         self._show(State(Phase.RUNNING, collector.status))
 
     def open(self, rendering: Rendering, source_of: SourceOf, layers: Layers | None = None) -> None:
-        """Begin with a fill that was made earlier, to change it."""
+        """Start with an existing fill, to edit it; arguments as for `fill`."""
         self._source_of, self._layers = source_of, layers or NoLayers()
         self._slots, self.chosen = [self._slot(rendering)], 0
         self._view.show_renderings(self.renderings, 0)
@@ -235,7 +242,7 @@ class Presenter:
         self._view.show_mix(rendering.mix)
 
     def stop(self) -> None:
-        """End the run; what has arrived can be used."""
+        """Stop the run and keep the candidates received so far."""
         if self._stop_reading is not None:
             self._stop_reading()
             self._stop_reading = None
@@ -245,7 +252,7 @@ class Presenter:
             self._run.cancel()
 
     def close(self) -> None:
-        """The dialog is gone: the daemon is freed, messages that still come are dropped."""
+        """Cancel the run and ignore further messages, since the dialog is closed."""
         self._serial += 1
         if self._stop_reading is not None:
             self._stop_reading()
@@ -253,13 +260,13 @@ class Presenter:
         self.stop()
 
     def _slot(self, rendering: Rendering, session: Session | None = None) -> _Slot:
-        """Return a new place. `session`: where the daemon keeps what is in it."""
+        """Return a new slot; `session` is the daemon's session of its candidate."""
         self._keys += 1
         self._live.remember(-self._keys, session)
         return _Slot(rendering, -self._keys)
 
     def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
-        """Submit a job; what still comes of the last one does not count any more."""
+        """Submit a job and ignore further messages of the previous one."""
         self.stop()
         self._serial += 1
         serial = self._serial
@@ -274,7 +281,14 @@ class Presenter:
     def _fill_message(
         self, collector: Collector, there: tuple[_Slot, ...], number: int, message: Message
     ) -> None:
-        """`there` is what the strip had before, `number` that of the first new candidate."""
+        """Handle a message of a fill.
+
+        Args:
+            collector: collects the events of the fill.
+            there: the slots that were in the strip before.
+            number: of the first new candidate.
+            message: the message.
+        """
         if isinstance(message, Failed):
             stopped = isinstance(message.error, RequestCancelledError)
             text = _("Stopped.") if stopped else say_error(message.error)
@@ -317,13 +331,13 @@ class Presenter:
             self._show_controls()
 
     def _show_controls(self) -> None:
-        """Where they stand for the chosen one."""
+        """Set the controls to the edits and the mix of the chosen rendering."""
         shown = self._slots[self.chosen].rendering
         self._view.show_mix(shown.mix)
         self._view.show_edits(shown.edits)
 
     def keep(self) -> None:
-        """Keep the chosen rendering as it is, beside the one that the sliders go on changing."""
+        """Keep a copy of the chosen rendering; the sliders continue to change the original."""
         if self.state.phase is Phase.READY and self._slots:
             chosen = self._slots[self.chosen]
             index = chosen.rendering.candidate.index
@@ -335,7 +349,7 @@ class Presenter:
             self.offer()
 
     def delete(self) -> None:
-        """Take the chosen rendering out of the strip; the next one is chosen, or the last."""
+        """Remove the chosen rendering from the strip, and choose the next or the last one."""
         if self.state.phase is not Phase.READY or not self._slots:
             return
         self._live.stop()
@@ -349,7 +363,10 @@ class Presenter:
             self._show(State(Phase.IDLE, ""))
 
     def offer(self) -> None:
-        """Say whether the chosen one can be changed, and mixed with what: layers come and go."""
+        """Update whether the chosen one can be edited, and what it can be mixed with.
+
+        The layers of the image may have changed.
+        """
         others: list[Other] = []
         why_fixed = self._why_fixed()
         if self._slots and not why_fixed:
@@ -361,16 +378,16 @@ class Presenter:
         self._view.show_fixed(why_fixed)
 
     def _why_fixed(self) -> str:
-        """Why the chosen one cannot be changed; empty if it can."""
+        """Return why the chosen one cannot be edited; empty if it can."""
         if self._slots and self._slots[self.chosen].rendering.is_smooth:
             return _(
-                "The smooth candidate was made without the model: "
-                "it has no sliders and cannot be mixed."
+                "The smooth candidate is made without the model, so sliders and mixing do not "
+                "apply to it. To edit, choose another candidate."
             )
         return ""
 
     def _results(self) -> list[Other]:
-        """All of the strip that have styles, as they are now."""
+        """Return the renderings in the strip that have styles."""
         return [
             Other(slot.key, layer_name(slot.rendering), slot.rendering.candidate.recipe)
             for slot in self._slots
@@ -378,18 +395,18 @@ class Presenter:
         ]
 
     def slide(self, edits: Edits, mix: Mix = NOTHING) -> None:
-        """The sliders stand at `edits` and `mix`: render the chosen one so.
+        """Render the chosen one with these edits and this mix.
 
-        Of positions that come while the daemon works only the latest counts.
+        While the daemon is rendering, only the latest values are kept.
         """
         if self.state.phase is not Phase.READY or not self._slots or self._why_fixed():
             return
         wanted = _Wanted(self._slots[self.chosen], edits, mix)
         if self.state.is_error and not self.is_rendering and wanted.is_shown:
-            self._show(State(Phase.READY, ""))  # what is wanted is there: nothing is wrong any more
+            self._show(State(Phase.READY, ""))  # already shown, so the error no longer applies
         self._live.request(wanted)
 
-    # --- what `LiveEdit` asks for
+    # --- called by `LiveEdit`
 
     def key(self, wanted: _Wanted) -> int:
         return wanted.slot.key
@@ -413,7 +430,7 @@ class Presenter:
         self._live.shown()
 
     def refused(self, error: InpaintError) -> None:
-        """Nothing was rendered: all controls go back to what is shown."""
+        """Reset the controls to what is shown, since rendering failed."""
         self._show_controls()
         self._show(State(Phase.READY, say_error(error), is_error=True))
 
@@ -427,12 +444,12 @@ class Presenter:
 
 
 def _numbered(rendering: Rendering, index: int) -> Rendering:
-    """The rendering with its candidate's place among all of the strip."""
+    """Return the rendering with its candidate's index in the strip."""
     return rendering._replace(candidate=replace(rendering.candidate, index=index))
 
 
 def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Rendering:
-    """What has arrived, in the old rendering's place."""
+    """Return the new rendering for a slot."""
     old = wanted.slot.rendering
     candidate = replace(
         new,
@@ -445,5 +462,5 @@ def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Renderi
 
 
 def _same(first: Edits, second: Edits) -> bool:
-    """Whether both make the same image: an edit of 0 is none."""
+    """Return whether both give the same image: a value of 0 is no edit."""
     return all(first.get(name, 0) == second.get(name, 0) for name in {*first, *second})

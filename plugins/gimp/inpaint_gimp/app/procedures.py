@@ -1,4 +1,4 @@
-"""The three procedures as GIMP sees them: names, menus, documentation, arguments."""
+"""Declare the three procedures to GIMP: names, menus, documentation, arguments."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Run = Callable[..., Any]
 
 
 def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
-    """The procedure of that name. All three work on every image and say so where they cannot."""
+    """Create a procedure. All three accept every image and report if they cannot handle it."""
     procedure = Gimp.ImageProcedure.new(plug_in, name, Gimp.PDBProcType.PLUGIN, run, None)
-    # Never grayed out without a word: what cannot be filled gets a sentence that says why.
+    # Never grayed out: an error message explains what is wrong instead.
     procedure.set_image_types("*")
     procedure.set_sensitivity_mask(
         Gimp.ProcedureSensitivityMask.DRAWABLE
@@ -40,30 +40,30 @@ def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
 
 
 def _texts(name: str) -> tuple[str, str, str]:
-    """Menu label, one line, and the long help."""
+    """Return the menu label, the short description and the help text."""
     return {
         FILL: (
             _("_Inpaint (StyleGAN)…"),
-            _("Fill the selection with new, varied, editable content"),
+            _("Fill the selection with varied, editable content"),
             _(
-                "Sends the image around the selection to the fill service of this computer and "
-                "inserts the candidates as layers above the selected one. Nothing outside the "
-                "selection changes. Without a selection the transparent part of the layer is "
+                "Sends the part of the image around the selection to the daemon and inserts "
+                "the candidates as layers above the selected layer. Nothing outside the "
+                "selection changes. Without a selection, the transparent part of the layer is "
                 "filled."
             ),
         ),
         AGAIN: (
             _("Inpaint _again with a new seed"),
-            _("Fill once more with the last settings and other candidates"),
-            _("Runs Inpaint (StyleGAN) with its last settings, a new seed and no dialog."),
+            _("Fill again with the last settings and a new seed"),
+            _("Runs Inpaint (StyleGAN) with its last settings and a new seed, without a dialog."),
         ),
         EDIT: (
             _("_Edit fill (StyleGAN)…"),
-            _("Open a fill again and change its sliders"),
+            _("Reopen a fill and adjust it"),
             _(
-                "Renders the fill of the selected layer again with other edits, or mixed with "
-                "another layer, from the recipe that the layer carries. Works in images that were "
-                "saved and opened again."
+                "Renders the fill of the selected layer again from the recipe stored in the "
+                "layer, with other edits or mixed with another layer. This also works in "
+                "images that were saved and reopened."
             ),
         ),
     }[name]

@@ -1,4 +1,4 @@
-"""The image in GIMP: facts, pixels in, layers out. The only module that changes an image."""
+"""The image in GIMP: read its state and pixels, insert layers. Only this module changes images."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _COMPOSITE_SPACES = {
     "non-linear": Gimp.LayerColorSpace.RGB_NON_LINEAR,
     "perceptual": Gimp.LayerColorSpace.RGB_PERCEPTUAL,
 }
-# Survives saving, and an undo takes it away again (GIMP_PARASITE_PERSISTENT | _UNDOABLE).
+# Saved with the image, and removed by undo (GIMP_PARASITE_PERSISTENT | _UNDOABLE).
 _PARASITE_FLAGS = 1 | 2
 
 
 class PixelSource:
-    """A drawable's pixels, addressed in the image's coordinates."""
+    """A drawable's pixels, addressed in image coordinates."""
 
     def __init__(self, drawable: Gimp.Drawable) -> None:
         self._buffer = drawable.get_buffer()
         _, self._x, self._y = drawable.get_offsets()
 
     def read(self, box: Box, babl: str, step: int = 1) -> bytes:
-        """The pixels of `box` in the babl format; with `step` one for each square of that side.
+        """Return the pixels of `box` in a babl format, one per square of `step` px.
 
-        Beyond the drawable there are zeros, which is transparent where the format has alpha.
+        Pixels outside the drawable are zero, which is transparent in formats with alpha.
         """
         x, y = (box.x - self._x) // step, (box.y - self._y) // step
         width, height = max(1, box.width // step), max(1, box.height // step)
@@ -51,7 +51,7 @@ class PixelSource:
 
 
 class GimpImage:
-    """One image and the drawables that were selected in it when the plug-in was called."""
+    """An image and the drawables that were selected when the plug-in was called."""
 
     def __init__(self, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> None:
         self.image = image
@@ -67,7 +67,7 @@ class GimpImage:
 
     @property
     def precision(self) -> str:
-        """GIMP's nick: "u8-non-linear", "half-linear", ..."""
+        """GIMP's nick, for example "u8-non-linear" or "half-linear"."""
         return str(self.image.get_precision().value_nick)
 
     @property
@@ -78,12 +78,12 @@ class GimpImage:
         return [self._item(drawable) for drawable in self.drawables]
 
     def selection(self) -> Box | None:
-        """The box of the selection; None if nothing is selected."""
+        """Return the box of the selection; None if nothing is selected."""
         _, non_empty, x1, y1, x2, y2 = Gimp.Selection.bounds(self.image)
         return Box.from_corners(x1, y1, x2, y2) if non_empty else None
 
     def coverage(self, box: Box, step: int = 1) -> bytes:
-        """Return the selection inside `box`, 8 bit. Linear: a curve would change its softness."""
+        """Return the 8-bit selection in `box`; linear, since a curve would change its softness."""
         return PixelSource(self.image.get_selection()).read(box, "Y u8", step)
 
     def _item(self, drawable: Gimp.Drawable) -> Item:
@@ -106,12 +106,12 @@ class GimpImage:
 
     @contextmanager
     def visible_pixels(self, without: Gimp.Layer | None = None) -> Iterator[PixelSource]:
-        """The image as it looks, if asked as if the layer (or group) `without` were not there."""
+        """Provide the pixels of the visible image, optionally without a layer or group."""
         image = self.image
         if without is None and (alone := _alone(image)) is not None:
             yield PixelSource(alone)
             return
-        if without is not None:  # hiding it in the image itself would be a step in its history
+        if without is not None:  # hiding it in the image itself would create an undo step
             image = self.image.duplicate()
             image.remove_layer(_at(image, self._path(without)))
         layer = Gimp.Layer.new_from_visible(image, image, "Inpaint")
@@ -124,7 +124,7 @@ class GimpImage:
 
     @contextmanager
     def pixels(self, item: int | None) -> Iterator[PixelSource]:
-        """Of the selected item at that index; of all that is visible for None."""
+        """Provide the pixels of the selected item at that index; None = the visible image."""
         if item is not None:
             yield PixelSource(self.drawables[item])
         else:
@@ -133,7 +133,7 @@ class GimpImage:
 
     @contextmanager
     def known_pixels(self, fill: Gimp.Layer, layer_tattoo: int) -> Iterator[PixelSource]:
-        """What a fill's model saw: the layer of that tattoo, or all that is visible below it."""
+        """Provide what the model saw: the layer with that tattoo, or the image without the fill."""
         layer = next((x for x in _all_layers(self.image) if x.get_tattoo() == layer_tattoo), None)
         if layer is not None:
             yield PixelSource(layer)
@@ -142,7 +142,7 @@ class GimpImage:
                 yield source
 
     def paint_layers(self) -> list[PaintLayer]:
-        """All layers but groups, from top to bottom; none once the image is closed."""
+        """Return all layers except groups, from top to bottom; none once the image is closed."""
         if not self.image.is_valid():
             return []
         return [
@@ -152,7 +152,7 @@ class GimpImage:
         ]
 
     def layer_box(self, tattoo: int) -> Box | None:
-        """Where a layer lies; None if there is none of that tattoo."""
+        """Return the box of the layer with that tattoo; None if there is none."""
         layer = self.image.get_layer_by_tattoo(tattoo) if self.image.is_valid() else None
         return None if layer is None else _box_of(layer)
 
@@ -162,28 +162,34 @@ class GimpImage:
     # --- layers
 
     def layer_at(self, item: int | None) -> Gimp.Layer | None:
-        """The selected layer at that index; None if it is gone, or for None."""
+        """Return the selected layer at that index; None if it is gone, or if `item` is None."""
         if item is None or not self.drawables[item].is_valid():
             return None
         return self.drawables[item]
 
     def selected_fills(self) -> list[tuple[Gimp.Layer, PastRun]]:
-        """Of the selected layers, and in selected groups, those that remember a fill."""
+        """Return the selected fills, and the visible ones in selected groups."""
         selected = [drawable for drawable in self.drawables if drawable.is_layer()]
         return _fills(x for x in _below(selected) if x in selected or x.get_visible())
 
     def visible_fills(self) -> list[tuple[Gimp.Layer, PastRun]]:
-        """All layers of the image that remember a fill and can be seen."""
+        """Return all visible fills of the image."""
         return _fills(x for x in _all_layers(self.image) if _is_seen(x))
 
     def insert(
         self, layers: Sequence[NewLayer], above: Gimp.Layer | None, group_name: str
     ) -> list[Gimp.Layer]:
-        """Put `layers` (top to bottom) above a layer, as one step of the history.
+        """Insert layers in one undo step, without changing the selected layers.
 
-        They go above earlier fills that they overlap, too, and never into the group of one. They
-        come as a group of that name, or side by side if it is empty. With `above` None they come
-        to the top of the stack. The layers that were selected stay selected.
+        They are placed above earlier fills that they overlap, and never in the group of a fill.
+
+        Args:
+            layers: the layers, from top to bottom.
+            above: the layer to insert them above; None = at the top of the stack.
+            group_name: the name of a new group for them; empty = no group.
+
+        Returns:
+            The inserted layers.
         """
         image = self.image
         if above is not None:
@@ -191,7 +197,7 @@ class GimpImage:
         parent = above.get_parent() if above is not None else None
         position = image.get_item_position(above) if above is not None else 0
         selected = image.get_selected_layers()
-        made = [self._new_layer(layer) for layer in layers]  # what may fail comes first
+        made = [self._new_layer(layer) for layer in layers]  # first, since this may fail
         with self.one_undo_step():
             if group_name:
                 group = Gimp.GroupLayer.new(image, group_name)
@@ -204,7 +210,7 @@ class GimpImage:
         return made
 
     def put_above(self, layer: Gimp.Layer, plan: NewLayer, replace: bool) -> None:
-        """A new layer above `layer`, which is hidden, or removed; one step of the history."""
+        """Insert a layer above `layer`, which is then hidden or removed, in one undo step."""
         image = self.image
         new = self._new_layer(plan)
         with self.one_undo_step():
@@ -216,7 +222,7 @@ class GimpImage:
             image.set_selected_layers([new])
 
     def _new_layer(self, plan: NewLayer) -> Gimp.Layer:
-        """A layer that is not yet in the image, so that filling it leaves no trace in history."""
+        """Create a layer outside the image, so that filling it creates no undo step."""
         gray = self.base_type == "gray"
         layer = Gimp.Layer.new(
             self.image,
@@ -255,17 +261,17 @@ def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:
 
 def attach(layer: Gimp.Layer, run: PastRun) -> None:
     for name, data in parasites(run).items():
-        signed = array("b", data).tolist()  # the binding takes C's plain, signed char
+        signed = array("b", data).tolist()  # the binding expects signed chars
         layer.attach_parasite(Gimp.Parasite.new(name, _PARASITE_FLAGS, signed))
 
 
 def run_of(layer: Gimp.Layer) -> PastRun | None:
-    """Return what `attach` left on a layer, if it did."""
+    """Return the run stored in a layer by `attach`; None if there is none."""
     return read(_parasites_of(layer))
 
 
 def _recipe_of(layer: Gimp.Layer) -> str:
-    """Return the recipe alone; empty if no fill made the layer."""
+    """Return the recipe stored in a layer; empty if the layer is not a fill."""
     run = read_without_attachment(_parasites_of(layer))
     return run.results[0].recipe if run is not None else ""
 
@@ -283,14 +289,14 @@ def parasite_bytes(parasite: Gimp.Parasite) -> bytes:
 
 
 def _owner(drawable: Gimp.Drawable) -> Gimp.Drawable:
-    """A layer mask is no image: who has one selected means its layer."""
+    """Return the layer of a layer mask, or the drawable itself."""
     if drawable.is_layer_mask():
         return Gimp.Layer.from_mask(drawable)
     return drawable
 
 
 def _below(layers: Iterable[Gimp.Layer]) -> Iterator[Gimp.Layer]:
-    """The layers and all that is in their groups."""
+    """Yield the layers and, recursively, the contents of their groups."""
     for layer in layers:
         yield layer
         if layer.is_group():
@@ -302,7 +308,7 @@ def _all_layers(image: Gimp.Image) -> Iterator[Gimp.Layer]:
 
 
 def _at(image: Gimp.Image, path: tuple[int, ...]) -> Gimp.Layer:
-    """The layer at a path as `Item.path` describes it."""
+    """Return the layer at a path (see `Item.path`)."""
     layer = image.get_layers()[path[0]]
     for position in path[1:]:
         layer = layer.get_children()[position]
@@ -319,10 +325,10 @@ def _is_seen(layer: Gimp.Layer) -> bool:
 
 
 def _alone(image: Gimp.Image) -> Gimp.Layer | None:
-    """Return the only visible layer, if the image looks just like it.
+    """Return the only visible layer if it alone determines the visible image, else None.
 
-    Then no copy of all that is visible is needed, for which the window stands still some tenths of
-    a second where the image is large.
+    This avoids a copy of the visible image, which blocks the window for some tenths of a second if
+    the image is large.
     """
     seen = [layer for layer in image.get_layers() if layer.get_visible()]
     if len(seen) != 1 or image.get_floating_sel() is not None:
@@ -339,19 +345,19 @@ def _alone(image: Gimp.Image) -> Gimp.Layer | None:
 
 
 def _whole_fill(layer: Gimp.Layer) -> Gimp.Layer:
-    """The group of a run if the layer still lies in one, else the layer itself."""
+    """Return the group of a run if the layer is still in one, else the layer itself."""
     group = layer.get_parent()
     return group if group is not None and _is_group_of_fill(group) else layer
 
 
 def _is_group_of_fill(layer: Gimp.Layer) -> bool:
-    """Whether it is a group with nothing but results in it."""
+    """Return whether the layer is a group that contains only fills."""
     children = layer.get_children() if layer.is_group() else []
     return bool(children) and all(_recipe_of(each) for each in children)
 
 
 def _free_of_fills(image: Gimp.Image, target: Gimp.Layer, box: Box) -> Gimp.Layer:
-    """The layer that a new fill of `target` goes directly above."""
+    """Return the layer directly above which a new fill of `target` is inserted."""
     group = target.get_parent()
     while group is not None:
         if _is_group_of_fill(group):
@@ -364,7 +370,7 @@ def _free_of_fills(image: Gimp.Image, target: Gimp.Layer, box: Box) -> Gimp.Laye
 
 
 def _fill_box(layer: Gimp.Layer) -> Box | None:
-    """Where the layer lies if it is a fill or the group of one."""
+    """Return the box of the layer if it is a fill or the group of one, else None."""
     return _box_of(layer) if _is_group_of_fill(layer) or _recipe_of(layer) else None
 
 
@@ -374,9 +380,9 @@ def _box_of(layer: Gimp.Layer) -> Box:
 
 
 def _composite_like_the_document(layer: Gimp.Layer, precision: str) -> None:
-    """Blend soft edges in the document's own curve, as the daemon's other clients do.
+    """Blend soft edges in the document's own transfer curve, as the other clients do.
 
-    GIMP's choice would be linear light always, which shows as a bright or dark rim; and with the
-    document's own curve no pixel below is converted to and fro.
+    GIMP would always use linear light, which shows as a bright or dark rim. The document's own
+    curve also avoids converting the pixels below back and forth.
     """
     layer.set_composite_space(_COMPOSITE_SPACES[precision.partition("-")[2]])

@@ -1,4 +1,4 @@
-"""What the plug-in needs of an image: image.GimpImage, or a fake one in tests."""
+"""The interface of an image: image.GimpImage, or a fake in tests."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .target import Item
 
 
 class PaintLayer(NamedTuple):
-    """A layer with pixels of its own."""
+    """A layer that is not a group."""
 
-    tattoo: int  # GIMP's lasting number
+    tattoo: int  # GIMP's persistent number
     name: str
-    recipe: str  # empty if no fill made it
+    recipe: str  # empty if the layer is not a fill
 
 
 class Reader(Protocol):
-    """Pixels by place in the image; beyond the drawable they are transparent zeros."""
+    """Reads pixels in image coordinates; outside the drawable they are transparent zeros."""
 
     def read(self, box: Box, babl: str, step: int = 1) -> bytes: ...
 
 
 class Readable(Protocol):
-    """What `GimpImage` tells about an image."""
+    """The part of `GimpImage` used for reading."""
 
     @property
     def extent(self) -> Extent: ...
@@ -38,4 +38,4 @@ class Readable(Protocol):
     def selection(self) -> Box | None: ...
     def coverage(self, box: Box, step: int = 1) -> bytes: ...
     def pixels(self, item: int | None) -> AbstractContextManager[Reader]:
-        """Of the selected item at that index; of all that is visible for None."""
+        """Provide the pixels of the selected item at that index; None = the visible image."""

@@ -1,4 +1,4 @@
-"""A layer that is still to be put into the image."""
+"""A layer to be inserted into the image."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ class NewLayer(NamedTuple):
     name: str
     pixels: Pixels
     visible: bool
-    run: PastRun | None  # what it remembers
+    run: PastRun | None  # stored in the layer

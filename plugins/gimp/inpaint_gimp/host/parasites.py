@@ -1,9 +1,8 @@
-"""What a layer remembers of its fill, as parasites: enough to open it again years later.
+"""Store a fill in parasites of its layer, so that it can be reopened, even years later.
 
-A layer holds a run of its own with one result, in the format that all editors share. Layers are
-named by their tattoos, GIMP's lasting numbers; the hole is the layer's alpha, so no coverage is
-stored; and the attachment is a parasite beside it, since every look at the image's layers reads
-their runs.
+Each layer stores a run with one result, in the format shared by all hosts. Layers are identified by
+tattoos, GIMP's persistent numbers. No coverage is stored, since the hole is the layer's alpha. The
+attachment is a separate parasite, since listing the image's layers reads their runs.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from inpaint_client.session.history import PastRun, Result, pack, unpack
 
 FILL = "inpaint-fill"  # JSON: the run
 ATTACHMENT = "inpaint-attachment"  # PNG: the erased image and the hole at model resolution
-# Layers that an earlier version filled have these in place of FILL.
-RECIPE = "inpaint-recipe"  # JSON, as the daemon made it
-ORIGIN = "inpaint-origin"  # JSON: what the model looked at
-MIXED = "inpaint-mixed"  # JSON: what was mixed in; only on fills that are mixed
+# Layers of an earlier version have these instead of FILL.
+RECIPE = "inpaint-recipe"  # JSON from the daemon
+ORIGIN = "inpaint-origin"  # JSON: what the model saw
+MIXED = "inpaint-mixed"  # JSON: what was mixed in; only in mixed fills
 
 Lookup = Callable[[str], bytes | None]  # a parasite's data by its name
 MAX_TATTOO = 2**32 - 1
@@ -34,7 +33,7 @@ def parasites(run: PastRun) -> dict[str, bytes]:
 
 
 def read(parasite: Lookup) -> PastRun | None:
-    """Return the run that a layer remembers; None if it is damaged or of a newer version."""
+    """Return the run stored in a layer; None if missing, damaged or of a newer version."""
     attachment = parasite(ATTACHMENT)
     run = read_without_attachment(parasite)
     if run is None or not attachment:
@@ -43,7 +42,7 @@ def read(parasite: Lookup) -> PastRun | None:
 
 
 def read_without_attachment(parasite: Lookup) -> PastRun | None:
-    """Return the same without the attachment, which is quicker."""
+    """Return the run without its attachment, which is faster."""
     data = parasite(FILL)
     try:
         run = unpack(data) if data else _read_format_before(parasite)
@@ -57,19 +56,19 @@ def read_without_attachment(parasite: Lookup) -> PastRun | None:
 
 
 def tattoo_of(layer: str | None) -> int:
-    """Return the tattoo that a run names a layer by; 0 = none.
+    """Return the tattoo for a layer's name in a run; 0 = none.
 
     Raises:
-        ValueError: it is no tattoo.
+        ValueError: the name is not a tattoo.
     """
     tattoo = int(layer or 0)
     if not 0 <= tattoo <= MAX_TATTOO:
-        raise ValueError(f"{tattoo} is no tattoo")
+        raise ValueError(f"{tattoo} is not a tattoo")
     return tattoo
 
 
 def named(tattoo: int) -> str:
-    """Return a layer's name in a run."""
+    """Return the name in a run for a layer's tattoo."""
     return str(tattoo) if tattoo else ""
 
 
@@ -100,7 +99,7 @@ def _read_format_before(parasite: Lookup) -> PastRun | None:
 
 
 def _with_mixing(result: Result, data: bytes | None) -> Result:
-    """Return the result with the mixing; without one that cannot be read: the fill is whole."""
+    """Return the result with its mixing, or unchanged if the mixing cannot be read."""
     if not data:
         return result
     try:

@@ -1,4 +1,4 @@
-"""How a document's samples travel: GIMP's precisions in the words of babl and of the wire."""
+"""Sample formats for sending pixels: GIMP's precisions in terms of babl and of the wire."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from inpaint_client import Picture, SampleType, Transfer
 
 
 class SampleFormat(NamedTuple):
-    """One way of storing samples.
+    """A sample type with a transfer curve.
 
-    A babl format without a space means sRGB primaries, so that reading and writing through `babl()`
-    is all the color management there is to do, whatever profile the image has.
+    A babl format without a space means sRGB primaries. So reading and writing in a format from
+    `babl()` is all the color management needed, for any profile of the image.
     """
 
     sample_type: SampleType
     transfer: Transfer
 
     def babl(self, layout: str) -> str:
-        """The babl format of the layout "Y", "YA", "RGB" or "RGBA"."""
+        """Return the babl format for the layout "Y", "YA", "RGB" or "RGBA"."""
         model = layout if self.transfer is Transfer.LINEAR else _CURVED[layout]
         return f"{model} {_BABL_TYPES[self.sample_type]}"
 
@@ -31,7 +31,7 @@ _BABL_TYPES = {
     SampleType.F32: "float",
 }
 
-# 32-bit integers and doubles travel as floats: only the fill does, the known pixels stay put.
+# 32-bit integers and doubles are sent as floats; this affects only the fill, not the image.
 _SAMPLE_TYPES = {
     "u8": SampleType.U8,
     "u16": SampleType.U16,
@@ -46,7 +46,7 @@ WITH_ALPHA = {1: "YA", 3: "RGBA", 4: "RGBA"}
 
 
 def document_format(precision: str) -> SampleFormat:
-    """The format for GIMP's precision, given by its nick ("u8-non-linear", "half-linear", ...)."""
+    """Return the format for the nick of a precision, for example "u8-non-linear"."""
     depth, _, curve = precision.partition("-")
     return SampleFormat(
         _SAMPLE_TYPES[depth], Transfer.LINEAR if curve == "linear" else Transfer.SRGB

@@ -1,4 +1,4 @@
-"""GIMP's progress bar, in the image's window. Its Cancel button ends the plug-in's process."""
+"""GIMP's progress bar in the image window. Its Cancel button kills the plug-in's process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ProgressBar:
         return self
 
     def report(self, fraction: float, text: str) -> None:
-        """How far (0..1) and what is going on."""
+        """Show the progress, 0..1, and a status text."""
         Gimp.progress_set_text(text)
         if fraction > 0:
             Gimp.progress_update(fraction)

@@ -1,4 +1,4 @@
-"""What shall be filled: decided from facts about the image, without touching it."""
+"""Decide what to fill, from the state of the image and without changing it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,31 @@ class Kind(Enum):
 
 
 class Item(NamedTuple):
-    """A drawable that the user has selected. A layer mask counts as its layer."""
+    """A selected drawable. A layer mask counts as its layer."""
 
     name: str
     kind: Kind
     box: Box  # in the image
     has_alpha: bool
-    path: tuple[int, ...]  # its place in the stack: positions from the top, group by group
+    path: tuple[int, ...]  # positions from the top, from the outermost group inward
 
 
 class Hole(NamedTuple):
-    """Where the hole comes from, and a box that surely contains it."""
+    """A box that contains the hole, and where the hole comes from."""
 
     box: Box
     from_transparency: bool
 
 
 def check_mode(base_type: str) -> None:
-    """`base_type` is "rgb", "gray" or "indexed"."""
+    """Check that the image can be filled.
+
+    Args:
+        base_type: "rgb", "gray" or "indexed".
+
+    Raises:
+        InputError: the image is indexed.
+    """
     if base_type == "indexed":
         raise InputError(
             _("An indexed image has too few colors for a fill."),
@@ -45,37 +52,52 @@ def check_mode(base_type: str) -> None:
 
 
 def choose_item(items: Sequence[Item], from_layer: bool) -> int | None:
-    """Which of the selected items to fill, as an index; None: the image as a whole.
+    """Choose the selected item to fill.
 
-    `from_layer` says that the model shall see that layer alone. Raises InputError with the remedy.
+    Args:
+        items: the selected items.
+        from_layer: whether the model sees only that layer.
+
+    Returns:
+        The index of the item; None if no layer is selected.
+
+    Raises:
+        InputError: there is a floating selection, or `from_layer` and not exactly one layer.
     """
     if any(item.kind is Kind.FLOATING for item in items):
         raise InputError(
             _("There is a floating selection."),
-            _("Anchor it or make it a layer first (Layer menu)."),
+            _("Anchor it, or convert it to a layer (Layer menu)."),
         )
     layers = [index for index, item in enumerate(items) if item.kind is not Kind.CHANNEL]
     if from_layer and len(layers) != 1:
         raise InputError(
-            _("{count} layers are selected, and the source is “This layer”.").format(
+            _("{count} layers are selected, but the source is “Selected layer”.").format(
                 count=len(layers)
             ),
-            _("Select one layer, or take “All visible layers” as the source."),
+            _("Select one layer, or set the source to “All visible layers”."),
         )
     return min(layers, key=lambda index: items[index].path, default=None)
 
 
 def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer: bool) -> Hole:
-    """The hole: the selection, or without one the transparent part of the layer.
+    """Find the hole: the selection or, without one, the transparent part of the layer.
 
-    `selection` is the box of the selection, None if nothing is selected. Raises InputError.
+    Args:
+        selection: box of the selection; None if nothing is selected.
+        canvas: box of the image.
+        item: the item to fill.
+        from_layer: whether the model sees only that layer.
+
+    Raises:
+        InputError: there is nothing to fill.
     """
     if selection is not None:
         box = canvas.clamp(selection)
         if from_layer and item is not None and item.box.clamp(box).is_empty:
             raise InputError(
-                _("The selection lies outside the layer “{layer}”.").format(layer=item.name),
-                _("Select another layer, or take “All visible layers” as the source."),
+                _("The selection is outside the layer “{layer}”.").format(layer=item.name),
+                _("Select another layer, or set the source to “All visible layers”."),
             )
         return Hole(box, from_transparency=False)
     if item is None or not item.has_alpha:
@@ -83,8 +105,8 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
     box = canvas.clamp(item.box)
     if box.is_empty:
         raise InputError(
-            _("The layer “{layer}” lies outside the canvas.").format(layer=item.name),
-            _("Move it onto the canvas or select another layer."),
+            _("The layer “{layer}” is outside the canvas.").format(layer=item.name),
+            _("Move it onto the canvas, or select another layer."),
         )
     return Hole(box, from_transparency=True)
 
@@ -92,5 +114,5 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
 def nothing_selected() -> InputError:
     return InputError(
         _("Nothing is selected."),
-        _("Select the region to fill, for example with the free select tool, or erase it."),
+        _("Select the region to fill, for example with the Free Select tool, or erase it."),
     )

@@ -1,1 +1,1 @@
-"""One fill or edit from start to end: arguments, reading, the daemon, layers to insert."""
+"""Run a fill or an edit: arguments, reading, the daemon, the layers to insert."""

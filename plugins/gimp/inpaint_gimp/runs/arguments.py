@@ -1,4 +1,4 @@
-"""The arguments of the procedures: declared once, for GIMP's dialogs, presets and scripts alike."""
+"""The arguments of the procedures, declared once for GIMP's dialogs, presets and scripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of a procedure. `default` is of the kind's type; a choice's is a nick."""
+    """One argument of a procedure. The `default` of a choice is its nick."""
 
     name: str
     kind: Kind
@@ -42,7 +42,7 @@ class Argument:
 
 
 def fill_arguments() -> tuple[Argument, ...]:
-    """Of the procedure that fills, in the order in which scripts see them."""
+    """Return the arguments of the fill procedure, in the order in which scripts pass them."""
     return (
         Argument(
             "model",
@@ -55,7 +55,7 @@ def fill_arguments() -> tuple[Argument, ...]:
             "candidates",
             Kind.WHOLE,
             _("Can_didates"),
-            _("How many different fills to make"),
+            _("Number of candidates to create"),
             4,
             1,
             64,
@@ -63,15 +63,15 @@ def fill_arguments() -> tuple[Argument, ...]:
         Argument(
             "new-seed",
             Kind.FLAG,
-            _("_New seed each time"),
-            _("Draw a seed for every run and write it into Seed; off: use Seed as it is"),
+            _("_New seed for each run"),
+            _("Use a new random seed for each run. Turn off to use the one in “Seed”."),
             True,
         ),
         Argument(
             "seed",
             Kind.WHOLE,
             _("S_eed"),
-            _("Seed of the first candidate; the others take the following numbers"),
+            _("Seed of the first candidate; the others use the numbers that follow"),
             0,
             0,
             MAX_SEED,
@@ -80,7 +80,10 @@ def fill_arguments() -> tuple[Argument, ...]:
             "truncation",
             Kind.REAL,
             _("_Variety"),
-            _("0: all candidates near the average; 1: as different as the model can"),
+            _(
+                "Low values give typical faces. High values give more variety, and sometimes "
+                "strange faces."
+            ),
             0.8,
             0.0,
             1.0,
@@ -91,8 +94,8 @@ def fill_arguments() -> tuple[Argument, ...]:
             Kind.TEXT,
             _("Varian_ts"),
             _(
-                "Further renderings of every candidate: lists of edits separated by "
-                "semicolons, for example “hair_lightness=2; yaw=-1, hair_lightness=1”"
+                "More versions of each candidate: lists of edits separated by semicolons, for "
+                "example “hair_lightness=2; yaw=-1, hair_lightness=1”"
             ),
             "",
         ),
@@ -100,19 +103,19 @@ def fill_arguments() -> tuple[Argument, ...]:
             "context",
             Kind.CHOICE,
             _("C_ontext"),
-            _("Which square of the image the model sees"),
+            _("The frame is the square of the image that the model sees."),
             "auto",
             choices=(
                 Choice(
                     "auto",
                     _("Find the face"),
                     _(
-                        "Searched around the selection; a square around the selection "
-                        "where none is found"
+                        "Search around the selection. If no face is found, "
+                        "use the square around it."
                     ),
                 ),
-                Choice("box", _("Around the selection"), _("A square around the selection")),
-                Choice("frame", _("Given frame"), _("The square given as Frame")),
+                Choice("box", _("Around the selection"), _("Use the square around the selection")),
+                Choice("frame", _("Custom frame"), _("Use the square entered as “Frame square”")),
             ),
         ),
         Argument(
@@ -120,8 +123,8 @@ def fill_arguments() -> tuple[Argument, ...]:
             Kind.TEXT,
             _("Frame s_quare"),
             _(
-                "With a given frame: center, side and angle of the square as “X, Y, SIDE, "
-                "ANGLE” in pixels and degrees"
+                "For a custom frame: center, side and angle of the square as “X, Y, SIDE, "
+                "ANGLE”, in pixels and degrees"
             ),
             "",
         ),
@@ -129,26 +132,26 @@ def fill_arguments() -> tuple[Argument, ...]:
             "source",
             Kind.CHOICE,
             _("So_urce"),
-            _("What the model sees around the hole"),
+            _("Layers that the model sees"),
             "visible",
             choices=(
-                Choice("visible", _("All visible layers"), _("The image as it looks")),
-                Choice("layer", _("This layer"), _("The selected layer alone")),
+                Choice("visible", _("All visible layers"), _("The image as displayed")),
+                Choice("layer", _("Selected layer"), _("Only the selected layer")),
             ),
         ),
         Argument(
             "smooth",
             Kind.CHOICE,
             _("Smoot_h candidate"),
-            _("One more candidate that continues the surroundings, without the model"),
+            _("One more candidate that continues the surroundings smoothly, without the model"),
             "auto",
             choices=(
                 Choice(
                     "auto",
-                    _("Where it is likely better"),
-                    _("Where no face is found, and for small selections such as blemishes"),
+                    _("When likely better"),
+                    _("When no face is found, and for small selections such as blemishes"),
                 ),
-                Choice("always", _("Always"), _("After the candidates of every run")),
+                Choice("always", _("Always"), _("After the model's candidates in every run")),
                 Choice("never", _("Never"), _("Only the model's candidates")),
             ),
         ),
@@ -163,21 +166,21 @@ def fill_arguments() -> tuple[Argument, ...]:
             "color-match",
             Kind.FLAG,
             _("M_atch colors"),
-            _("Fit the fill's colors and light to its surroundings"),
+            _("Match the color and light of the surroundings"),
             True,
         ),
         Argument(
             "gradient",
             Kind.FLAG,
-            _("_Blend gradients"),
-            _("Continue brightness across the edge of the selection"),
+            _("_Blend edges"),
+            _("Continue the brightness of the surroundings across the edge of the selection"),
             True,
         ),
         Argument(
             "grain",
             Kind.FLAG,
             _("Match _grain"),
-            _("Fit grain and sharpness to the surroundings"),
+            _("Match the grain and sharpness of the surroundings"),
             True,
         ),
         Argument(
@@ -185,8 +188,8 @@ def fill_arguments() -> tuple[Argument, ...]:
             Kind.REAL,
             _("Feather _width (px)"),
             _(
-                "Width over which the fill gives way to the image inside the selection; "
-                "nothing outside is ever touched"
+                "Width of the soft edge inside the selection. Nothing outside the selection "
+                "changes."
             ),
             0.0,
             0.0,
@@ -200,13 +203,13 @@ def edits_argument() -> Argument:
         "edits",
         Kind.TEXT,
         _("E_dits"),
-        _("Changes along the model's directions, for example “hair_lightness=1.5, yaw=-1”"),
+        _("Edits along the model's directions, for example “hair_lightness=1.5, yaw=-1”"),
         "",
     )
 
 
 def edit_arguments() -> tuple[Argument, ...]:
-    """Of the procedure that opens a fill again."""
+    """Return the arguments of the edit procedure."""
     return (
         edits_argument(),
         Argument(
@@ -214,8 +217,8 @@ def edit_arguments() -> tuple[Argument, ...]:
             Kind.TEXT,
             _("Mi_x"),
             _(
-                "Name of a layer whose styles are mixed in: another fill, or any layer that this "
-                "one shall look like; empty for nothing"
+                "Name of the layer whose styles to mix in: another fill or any other layer; "
+                "empty for none"
             ),
             "",
         ),
@@ -224,8 +227,8 @@ def edit_arguments() -> tuple[Argument, ...]:
             Kind.TEXT,
             _("_Levels"),
             _(
-                "Which styles are taken: “structure, features, colors” or some of them; empty "
-                "for all of a fill's, and for the colors of another layer's"
+                "Styles to mix in: “structure, features, colors” or some of them; empty for "
+                "all styles of a fill, or for the colors of another layer"
             ),
             "",
         ),
@@ -233,7 +236,7 @@ def edit_arguments() -> tuple[Argument, ...]:
             "amount",
             Kind.REAL,
             _("Amount"),
-            _("How far it goes: 0 is this fill, 1 the other one"),
+            _("Strength of the mix: 0 is this fill, 1 is the other layer"),
             1.0,
             0.0,
             1.0,
@@ -242,7 +245,7 @@ def edit_arguments() -> tuple[Argument, ...]:
             "replace",
             Kind.FLAG,
             _("Re_place the layer"),
-            _("On: the layer takes the new pixels; off: a new layer above it"),
+            _("Replace the layer. Turn off to add a new layer above it and hide the old one."),
             False,
         ),
     )
@@ -254,22 +257,22 @@ class FillSettings:
 
     model: str = ""
     candidates: int = 4
-    seed: int | None = None  # None: to be drawn
+    seed: int | None = None  # None = draw a new one
     truncation: float = 0.8
     edits: Edits = field(default_factory=dict)
     variants: tuple[Edits, ...] = ()
     frame: FrameChoice = FrameMode.AUTO
-    from_layer: bool = False  # the source is the selected layer, not all that is visible
+    from_layer: bool = False  # the source is the selected layer, not all visible layers
     smooth: SmoothFill = SmoothFill.AUTO
     group: bool = True
     blending: Blending = field(default_factory=Blending)
 
     @classmethod
     def read(cls, value_of: Callable[[str], object]) -> FillSettings:
-        """From a procedure's values, looked up by argument name.
+        """Read the settings from a procedure's values, given by argument name.
 
         Raises:
-            InputError: a text cannot be read; the message says which and how to write it.
+            InputError: a text cannot be parsed.
         """
 
         def text(name: str) -> str:
@@ -297,7 +300,7 @@ class FillSettings:
         )
 
     def with_seed(self, draw: Callable[[], int]) -> FillSettings:
-        """These settings with a seed: the given one, or one from `draw`."""
+        """Return these settings with their seed or, if they have none, one from `draw`."""
         return self if self.seed is not None else replace(self, seed=draw())
 
 

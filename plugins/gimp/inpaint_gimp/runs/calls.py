@@ -1,4 +1,4 @@
-"""One call of a procedure, and the layers that it leaves in the image."""
+"""A call of a procedure, and inserting its layers into the image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .layers import Rendering, group_name, stacked
 
 
 class Call(NamedTuple):
-    """One call of a procedure, as GIMP makes it."""
+    """The parameters of a call from GIMP."""
 
     procedure: Gimp.Procedure
     run_mode: Gimp.RunMode
@@ -35,13 +35,13 @@ def insert(
     renderings: list[Rendering],
     chosen: int,
 ) -> None:
-    """Put the layers of a finished run into the image, as one step of the history.
+    """Insert the layers of a finished run into the image, in one undo step.
 
     Raises:
-        InputError: the image was closed meanwhile.
+        InputError: the image has been closed.
     """
     if not image.image.is_valid():
-        raise InputError(_("The image was closed meanwhile."), "")
+        raise InputError(_("The image was closed in the meantime."), "")
     above = image.layer_at(captured.item)
     tattoo = above.get_tattoo() if above is not None and settings.from_layer else 0
     layers = stacked(renderings, chosen, captured.capture.document, tattoo)

@@ -1,4 +1,4 @@
-"""What is read from the image for one run: the image around the hole, and the hole."""
+"""Read the hole and the image around it for a run."""
 
 from __future__ import annotations
 
@@ -30,46 +30,50 @@ from .arguments import FillSettings
 _INVERT = bytes(255 - value for value in range(256))
 _OVERVIEW = SampleFormat(SampleType.U8, Transfer.SRGB)
 _SCREEN = "R'G'B'A u8"
-_CONTEXT = 2.2  # a glance shows this many times the hole's larger side
-GLANCE_SIDE = 640  # px, about
-STRIP_PX = 1 << 19  # of the image: GIMP hands them over in some 10 to 30 ms
+_CONTEXT = 2.2  # side of a glance, relative to the hole's longer side
+GLANCE_SIDE = 640  # px, approximate
+STRIP_PX = 1 << 19  # px of the image; GIMP reads them in about 10 to 30 ms
 T = TypeVar("T")
-Coverage = Callable[..., bytes]  # of a box, and of one px in each square of a step, if given
+Coverage = Callable[..., bytes]  # reads a box, with one px per square of an optional step
 
 
 class Target(NamedTuple):
-    """What shall be filled, as far as it is known before any pixel is read."""
+    """What to fill, as known before any pixel is read."""
 
     hole: Hole
-    item: int | None  # index of the selected item that the results go above; None = the top
-    from_layer: bool  # whether the model sees that layer alone
+    item: int | None  # selected item to insert the results above; None = at the top
+    from_layer: bool  # whether the model sees only that layer
 
 
 class Captured(NamedTuple):
-    """What was read of an image for one run."""
+    """What was read from an image for one run."""
 
     capture: Capture
     item: int | None  # as `Target.item`
     glance: Glance
-    around: Box  # what the model may see of the document
+    around: Box  # the part of the document that the model may see
 
 
 class Glance(NamedTuple):
     """A small view of the image around the hole, for the dialogs."""
 
-    box: Box  # what it shows, in whole squares of `step` px
+    box: Box  # the part shown, in full squares of `step` px
     step: int
     pixels: bytes  # 8-bit sRGB, RGBA
     coverage: bytes  # of the hole, 8 bit
 
     @property
     def extent(self) -> Extent:
-        """Its own size, px."""
+        """Its size, px."""
         return Extent(self.box.width // self.step, self.box.height // self.step)
 
 
 def find_target(image: Readable, from_layer: bool) -> Target:
-    """Find what there is to fill. Raises InputError when there is nothing that could be filled."""
+    """Find what to fill.
+
+    Raises:
+        InputError: there is nothing to fill.
+    """
     check_mode(image.base_type)
     items = image.items()
     index = choose_item(items, from_layer)
@@ -79,7 +83,7 @@ def find_target(image: Readable, from_layer: bool) -> Target:
 
 
 def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, None, Captured]:
-    """Read what a fill needs, a part between two turns of the window's loop.
+    """Read what a fill needs, in steps between turns of the event loop.
 
     Raises:
         InputError: nothing is transparent in the layer, or the hole is too large.
@@ -115,7 +119,11 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
 
 
 def glance(image: Readable, target: Target) -> Generator[None, None, Glance]:
-    """Read only a small view of what would be filled. Raises InputError as `capture` does."""
+    """Read only a small view of what would be filled.
+
+    Raises:
+        InputError: nothing is transparent in the layer.
+    """
     selected = yield from _selected(image, target)
     with image.pixels(target.item if target.from_layer else None) as source:
         yield
@@ -123,7 +131,7 @@ def glance(image: Readable, target: Target) -> Generator[None, None, Glance]:
 
 
 class _Selected(NamedTuple):
-    """Where the hole is, and what reads it."""
+    """The box of the hole, and a function that reads its coverage."""
 
     box: Box
     coverage: Coverage
@@ -138,7 +146,7 @@ def _selected(image: Readable, target: Target) -> Generator[None, None, _Selecte
 
 
 def coverage_of(box: Box, data: bytes) -> Coverage:
-    """Return what reads a hole that is already in memory."""
+    """Return a function that reads the coverage of a hole in memory."""
 
     def read(wanted: Box, step: int = 1) -> bytes:
         inside = wanted.clamp(box)
@@ -160,14 +168,14 @@ def _glance(source: Reader, hole: _Selected, around: Box) -> Generator[None, Non
 def glance_at(
     source: Reader, box: Box, coverage: Coverage, around: Box, shift: tuple[int, int]
 ) -> Glance:
-    """Read a glance at a hole `box` at once; the pixels lie `shift` px further right and down."""
+    """Read a glance at the hole `box`, whose pixels are `shift` px further right and down."""
     view, step = glance_box(box, around)
     here = view._replace(x=view.x + shift[0], y=view.y + shift[1])
     return Glance(view, step, read_all(_read(source, here, _SCREEN, step)), coverage(view, step))
 
 
 def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box, bytes]:
-    """The box and the coverage of what is transparent in a layer."""
+    """Return the box and the coverage of the transparent part of a layer."""
     with image.pixels(index) as layer:
         tight = bounding_box(layer.read(found.box, "A u8").translate(_INVERT), found.box.extent)
         if tight.is_empty:
@@ -179,7 +187,7 @@ def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box,
 def read_image(
     source: Reader, box: Box, stored: SampleFormat, gray: bool
 ) -> Generator[None, None, Picture]:
-    """Read the pixels of `box` for the wire; with alpha only where something is transparent."""
+    """Read the pixels of `box` for the wire, with alpha only if something is transparent."""
     alpha = yield from _read(source, box, "A u8")
     channels = 1 if gray else 3
     if alpha.count(255) != len(alpha):
@@ -189,7 +197,7 @@ def read_image(
 
 
 def read_overview(source: Reader, canvas: Box, gray: bool) -> Generator[None, None, Picture]:
-    """Read the whole document, small, so that the daemon can find the face."""
+    """Read the entire document at reduced size, so that the daemon can find the face."""
     step = overview_step(canvas.extent)
     channels = 1 if gray else 3
     extent = Extent(canvas.width // step or 1, canvas.height // step or 1)
@@ -199,7 +207,7 @@ def read_overview(source: Reader, canvas: Box, gray: bool) -> Generator[None, No
 
 
 def glance_box(hole: Box, around: Box) -> tuple[Box, int]:
-    """Return what a glance shows, and how many px a side it has one pixel for."""
+    """Return the box of a glance, and the side in px of the squares it shows as one pixel."""
     side = round(hole.extent.longest * _CONTEXT)
     middle = Box(hole.x + (hole.width - side) // 2, hole.y + (hole.height - side) // 2, side, side)
     view = middle.moved_into(around)
@@ -209,7 +217,7 @@ def glance_box(hole: Box, around: Box) -> tuple[Box, int]:
 
 
 def read_all(steps: Generator[None, None, T]) -> T:
-    """Read at once, where no window waits."""
+    """Run a reading to its end, if no window has to stay responsive."""
     while True:
         try:
             next(steps)
@@ -228,14 +236,14 @@ def _read(source: Reader, box: Box, babl: str, step: int = 1) -> Generator[None,
 
 
 def _opaque(data: bytes, box: Box, step: int) -> Picture:
-    """Return RGBA pixels as an image, without alpha where all is opaque."""
+    """Return RGBA pixels as an image, without alpha if all are opaque."""
     layout = "RGB" if data[3::4].count(255) == len(data) // 4 else "RGBA"
     plain = rearrange(data, "RGBA", layout)
     return Picture(box.width // step, box.height // step, len(layout), plain)
 
 
 def fill_job(capture: Capture, settings: FillSettings) -> FillJob:
-    """The request; `settings` has a seed."""
+    """Return the request for a fill; `settings` must have a seed."""
     assert settings.seed is not None
     return FillJob(
         capture=capture,

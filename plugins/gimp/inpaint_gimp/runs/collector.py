@@ -1,4 +1,4 @@
-"""The events of a run, gathered: what has arrived, how far it is, what to tell the user."""
+"""Collect the events of a run: renderings, progress, status and warnings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .layers import Rendering
 
 
 class Collector:
-    """Give it every event; ask it for the renderings, in the order of the layers."""
+    """Receives the events of a run and returns its renderings in the order of the layers."""
 
     def __init__(self, edits: Edits, variants: Sequence[Edits] = ()) -> None:
         self.run = RunStatus(Stage.CONNECTING)
@@ -23,7 +23,7 @@ class Collector:
 
     @property
     def renderings(self) -> list[Rendering]:
-        """Candidate by candidate, each followed by its variants."""
+        """The candidates received so far, each followed by its variants."""
         return [self._renderings[key] for key in sorted(self._renderings)]
 
     @property
@@ -36,24 +36,24 @@ class Collector:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user should know of the fill, in the user's language."""
+        """Warnings about the fill, in the user's language."""
         return tuple(map(say, self.run.warnings))
 
     @property
     def status(self) -> str:
-        """What the run is doing, in words."""
+        """The status of the run in words."""
         run = self.run
         plain = {
             Stage.CONNECTING: _("Sending the image…"),
-            Stage.WAITING: _("The daemon is busy; trying again…"),
-            Stage.ENCODING: _("Looking at the image…"),
+            Stage.WAITING: _("The daemon is busy, retrying…"),
+            Stage.ENCODING: _("Analyzing the image…"),
         }
         if run.stage in plain:
             return plain[run.stage]
         if run.stage is Stage.SENDING:
-            return _("Sending the image, {share} %…").format(share=round(100 * run.sent))
+            return _("Sending the image… {share}%").format(share=round(100 * run.sent))
         if run.stage is Stage.QUEUED:
-            return _("Waiting, {count} before this one…").format(count=run.queue_position)
+            return _("{count} ahead in the queue…").format(count=run.queue_position)
         if run.stage is Stage.RENDERING:
             left = run.left_s(time.monotonic())
             if left is None:
@@ -70,7 +70,7 @@ class Collector:
             self._renderings[event.index, event.variant] = Rendering(event, edits)
 
     def edits_of(self, candidate: Candidate) -> Edits:
-        """The run's edits, and a variant's own in their place or after them; none if smooth."""
+        """Return a candidate's edits: the run's, overridden by its variant's; none if smooth."""
         if candidate.method is Method.SMOOTH:
             return {}
         own = self._variants[candidate.variant] if candidate.is_variant else {}

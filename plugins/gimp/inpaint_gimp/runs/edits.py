@@ -1,7 +1,7 @@
-"""Edits, variants and levels as the text that GIMP keeps, shows and passes to scripts.
+"""Parse and format edits, variants, levels and frames, which are text in GIMP's arguments.
 
-Edits: "smile=1.5, age=-1". Variants: such lists separated by semicolons. Levels: "structure,
-colors". A frame: "X, Y, SIDE, ANGLE".
+Edits: "smile=1.5, age=-1". Variants: lists of edits separated by semicolons. Levels: "structure,
+colors". Frame: "X, Y, SIDE, ANGLE".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..translation import _
 
 
 def parse_edits(text: str) -> Edits:
-    """The edits in `text`, none if it is blank; the last of a repeated name counts.
+    """Return the edits in `text`; if a name is repeated, its last value counts.
 
     Raises:
         InputError: a part is not NAME=VALUE.
@@ -35,22 +35,22 @@ def parse_edits(text: str) -> Edits:
 
 
 def format_edits(edits: Edits) -> str:
-    """The text that `parse_edits` reads back; edits of value 0 are left out."""
+    """Return text for `parse_edits`, without edits of value 0."""
     return ", ".join(f"{name}={value:g}" for name, value in edits.items() if value)
 
 
 def parse_variants(text: str) -> tuple[Edits, ...]:
-    """The variants in `text`: lists of edits separated by semicolons."""
+    """Return the variants in `text`: lists of edits separated by semicolons."""
     return tuple(edits for part in text.split(";") if (edits := parse_edits(part)))
 
 
 def describe_edits(edits: Edits) -> str:
-    """For a layer's name: "smile +1.5, age -1"."""
+    """Return edits for a layer's name, for example "smile +1.5, age -1"."""
     return ", ".join(f"{name} {value:+g}" for name, value in edits.items() if value)
 
 
 def parse_levels(text: str) -> tuple[StyleLevel, ...]:
-    """The levels in `text`, in their own order; none if it is blank.
+    """Return the levels in `text`, sorted.
 
     Raises:
         InputError: a part is not the name of a level.
@@ -67,12 +67,16 @@ def parse_levels(text: str) -> tuple[StyleLevel, ...]:
 
 
 def format_levels(levels: Iterable[StyleLevel]) -> str:
-    """The text that `parse_levels` reads back."""
+    """Return text for `parse_levels`."""
     return ", ".join(level.name.lower() for level in levels)
 
 
 def parse_frame(text: str) -> Frame:
-    """The frame in "X, Y, SIDE" or "X, Y, SIDE, ANGLE", document pixels and degrees."""
+    """Return the frame in "X, Y, SIDE" or "X, Y, SIDE, ANGLE", in document px and degrees.
+
+    Raises:
+        InputError: the text is not a frame.
+    """
     try:
         numbers = [float(part) for part in text.split(",")]
         if len(numbers) in (3, 4) and numbers[2] > 0:

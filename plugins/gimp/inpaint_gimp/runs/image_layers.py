@@ -1,4 +1,4 @@
-"""The layers of an image as something that a result can be mixed with."""
+"""The layers of an image as sources for style mixing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..host.image_protocol import PaintLayer, Reader
 from ..translation import _
 from .mixing import Mix, Mixed, Other, nothing_there
 
-LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
-REMEMBERED = -(1 << 31)  # the key of a result that is no layer of the image any more
+LAYER_SIDE = 512  # px; the model sees no more detail, and sliders must stay responsive
+REMEMBERED = -(1 << 31)  # key of a result whose layer is no longer in the image
 _SCREEN = "R'G'B'A u8"
 
 
 class Stack(Protocol):
-    """What is needed of an image (image.GimpImage)."""
+    """The part of an image used here (image.GimpImage)."""
 
     def paint_layers(self) -> list[PaintLayer]: ...
     def layer_box(self, tattoo: int) -> Box | None: ...
@@ -26,10 +26,14 @@ class Stack(Protocol):
 
 
 class ImageLayers:
-    """`presenter.Layers` of one image, around one hole.
+    """`mixing.Layers` of one image, around one hole.
 
-    `around` is what the model may see, in the coordinates of the recipe; `shift` leads from there
-    to the image, px; `own` is the layer that is rendered again, `mixed` what it remembers.
+    Args:
+        image: the image.
+        around: the part that the model may see, in the coordinates of the recipe.
+        shift: from these coordinates to the image, px.
+        own: tattoo of the layer that is rendered again.
+        mixed: the mixing stored in that layer.
     """
 
     def __init__(
@@ -46,10 +50,10 @@ class ImageLayers:
         self._shift = shift
         self._own = own
         self._mixed = mixed
-        self._seen: dict[int, tuple[Picture, Box]] = {}  # while an amount moves, no layer does
+        self._seen: dict[int, tuple[Picture, Box]] = {}  # layers do not change while a slider moves
 
     def others(self, recipe: str) -> Sequence[Other]:
-        """Fills of the same model as results, then the other layers; all are looked at anew."""
+        """Return the fills of the same model, then the other layers; reset the cached pixels."""
         self._seen.clear()
         model = _styles_of(recipe)
         fills, images = [], []
@@ -67,7 +71,7 @@ class ImageLayers:
         return (*fills, *images)
 
     def remembered(self) -> Mix:
-        """The mixing that the layer itself tells of."""
+        """Return the mixing stored in the layer itself."""
         mixed = self._mixed
         if mixed is None:
             return Mix()
@@ -79,7 +83,7 @@ class ImageLayers:
         return Mix(key, mixed.levels, mixed.amount)
 
     def look(self, key: int) -> tuple[Picture, Box]:
-        """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
+        """Return a layer's pixels around the hole, as reduced 8-bit sRGB, and their box."""
         if key not in self._seen:
             self._seen[key] = self._look(key)
         return self._seen[key]
@@ -102,9 +106,9 @@ class ImageLayers:
 
 
 def _styles_of(recipe: str) -> object:
-    """What only recipes with styles of the same model share.
+    """Return a key that is equal for recipes with compatible styles.
 
-    None if this is no recipe, or if the fill was made without a model.
+    None if `recipe` is not a recipe, or if the fill was made without a model.
     """
     try:
         parsed = parse_recipe(recipe)
@@ -116,7 +120,7 @@ def _styles_of(recipe: str) -> object:
 
 
 def _whole_steps(box: Box, layer: Box, step: int) -> Box:
-    """The part of `box` that whole squares of the layer cover: it is read in such squares."""
+    """Align `box` to full squares of `step` px in the layer, since reading needs that."""
     left = layer.x - (layer.x - box.x) // step * step
     top = layer.y - (layer.y - box.y) // step * step
     width, height = (box.right - left) // step * step, (box.bottom - top) // step * step

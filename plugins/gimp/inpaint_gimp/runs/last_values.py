@@ -1,7 +1,7 @@
-"""GIMP's record of the values with which a dialog was last used.
+"""GIMP's record of the values last used in a dialog.
 
-GIMP loads it by itself only for the procedure that is called; the binding of GIMP 3.0 offers no way
-to ask for another's. So this reads the lines `(name value)` that GIMP writes.
+GIMP loads the record only for the procedure that is called, and the binding of GIMP 3.0 cannot
+request that of another one. So this module parses the lines `(name value)` that GIMP writes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _NAMED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f", b"v":
 
 
 def record_name(procedure: str) -> str:
-    """What GIMP 3 calls the record: a file NAME.last, and an image's parasite NAME-last."""
+    """Return GIMP 3's NAME of the record: a file NAME.last, and an image's parasite NAME-last."""
     return f"GimpProcedureConfigRun-{procedure}"
 
 
 def read_values(record: str, arguments: Sequence[Argument]) -> dict[str, object]:
-    """The value of every argument: from the record, or its default where that has none."""
+    """Return the value of every argument, from the record or else its default."""
     written = dict(_ENTRY.findall(record))
     return {
         each.name: _value(written[each.name], each) if each.name in written else each.default
@@ -46,7 +46,7 @@ def _value(text: str, argument: Argument) -> object:
 
 
 def _string(text: str) -> str:
-    """A quoted string: C's escapes, bytes beyond ASCII in octal."""
+    """Unquote a string with C's escapes, where bytes beyond ASCII are octal."""
     data = text.removeprefix('"').removesuffix('"').encode()
 
     def plain(match: re.Match[bytes]) -> bytes:

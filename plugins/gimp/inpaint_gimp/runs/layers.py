@@ -1,4 +1,4 @@
-"""Which layers a run leaves behind: their order, names, pixels and what they remember."""
+"""The layers of a run: their order, names, pixels and stored runs."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from .mixing import NOTHING, Mix, Mixed
 
 
 class Rendering(NamedTuple):
-    """A candidate or variant that has arrived, with what it was made with."""
+    """A candidate or variant, with its edits and mixing."""
 
     candidate: Candidate
     edits: Edits
     mix: Mix = NOTHING
-    mixed: Mixed | None = None  # how `mix` was done; None: it is off
-    copy: int = 0  # which copy of its candidate it is; 0: the candidate itself
+    mixed: Mixed | None = None  # the details of `mix`; None = not mixed
+    copy: int = 0  # number of the copy; 0 = the candidate itself
 
     @property
     def is_smooth(self) -> bool:
-        """Whether it was made without the model: then it cannot be edited or mixed."""
+        """Whether it was made without the model, and so cannot be edited or mixed."""
         return self.candidate.method is Method.SMOOTH
 
     @property
     def unmixed(self) -> str:
-        """The recipe that edits and mixing start from."""
+        """The recipe to edit and mix."""
         return self.mixed.unmixed if self.mixed else self.candidate.recipe
 
 
 def layer_pixels(candidate: Candidate) -> Pixels:
-    """The fill with the selection's coverage as alpha: nothing outside the hole.
+    """Return the fill with the selection's coverage as alpha.
 
-    Separate holes have a patch each; they share one layer, transparent in between.
+    Separate holes have one patch each. They share one layer, which is transparent in between.
     """
     first = candidate.patches[0].fill
     layout = WITH_ALPHA[first.channels]
@@ -63,7 +63,7 @@ def layer_pixels(candidate: Candidate) -> Pixels:
 
 
 def layer_name(rendering: Rendering) -> str:
-    """Return such as "2 · seed 43", with its edits, and whether it is mixed."""
+    """Return a name with its edits and mixing, for example "2 · seed 43 · smile +1, mixed"."""
     candidate = rendering.candidate
     number = candidate.index + 1
     if rendering.is_smooth:
@@ -73,7 +73,7 @@ def layer_name(rendering: Rendering) -> str:
 
 
 def short_name(rendering: Rendering) -> str:
-    """Under a thumbnail: the candidate's number, and a sign if it was changed; or "smooth"."""
+    """Return a thumbnail's caption: number or "smooth", copy, and "*" if it was edited."""
     name = _("smooth") if rendering.is_smooth else str(rendering.candidate.index + 1)
     if rendering.copy:
         name = _("{name}, copy {copy}").format(name=name, copy=rendering.copy)
@@ -86,17 +86,21 @@ def _changes(rendering: Rendering) -> str:
 
 
 def group_name(model: str, seed: int) -> str:
-    """The name of a run's layer group; `model` may be unknown (empty)."""
+    """Return the name of a run's layer group; an empty `model` is unknown."""
     return say(layer_names.run(seed, model))
 
 
 def run_of(
     rendering: Rendering, attachment: bytes, box: Box, document: Extent, layer_tattoo: int
 ) -> PastRun:
-    """Return what a rendering's layer remembers: a run with one result.
+    """Return the run to store in a rendering's layer; it has one result.
 
-    box: where the model filled, which is the layer's place unless it was moved since.
-    layer_tattoo: of the one layer that the model saw; 0 = all that is visible.
+    Args:
+        rendering: the rendering.
+        attachment: of its candidate.
+        box: of the hole, which is the layer's box unless the layer was moved.
+        document: size of the image.
+        layer_tattoo: of the layer that the model saw; 0 = all visible layers.
     """
     candidate = rendering.candidate
     result = Result(
@@ -118,7 +122,7 @@ def stacked(
 ) -> list[NewLayer]:
     """Return the new layers, top to bottom; only the rendering at index `chosen` is visible.
 
-    A variant has no attachment of its own on the wire: it takes its candidate's.
+    The wire sends no attachment for a variant, so it gets its candidate's.
     """
     attachments: dict[int, bytes] = {}
     layers = []

@@ -1,4 +1,4 @@
-"""Style mixing: a result takes styles of another result, or of any layer of the image."""
+"""Style mixing: mix the styles of another result, or of any layer of the image, into a result."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..host.parasites import named, tattoo_of
 from ..translation import _
 from .edits import format_levels, parse_levels
 
-Look = Callable[[int], tuple[Picture, Box]]  # what the layer of a key shows around the hole
+Look = Callable[[int], tuple[Picture, Box]]  # from a layer's key to its pixels around the hole
 
 
-Mix = StyleMix[int]  # with the key of an `Other`
+Mix = StyleMix[int]  # refers to the key of an `Other`
 NOTHING = Mix()
 
 
 class Other(NamedTuple):
-    """One whose styles can be taken: a result, or a layer that is looked at."""
+    """A source of styles: a result, or a layer whose pixels are used."""
 
-    key: int  # a layer's tattoo; negative for what is no layer of the image (yet)
+    key: int  # a layer's tattoo; negative for a result that is not a layer (yet)
     name: str
-    recipe: str = ""  # of a result; empty: a layer that is looked at
+    recipe: str = ""  # of a result; empty for a layer whose pixels are used
 
     @property
     def label(self) -> str:
@@ -33,24 +33,24 @@ class Other(NamedTuple):
 
 
 class Mixed(NamedTuple):
-    """What a result remembers of its mixing, so that it can be changed or taken away later."""
+    """The mixing stored with a result, so that it can be changed or removed later."""
 
-    unmixed: str  # the result's own recipe before
+    unmixed: str  # the result's recipe before mixing
     levels: tuple[StyleLevel, ...]
     amount: float
-    recipe: str = ""  # of the other result; or
-    tattoo: int = 0  # GIMP's lasting number of the layer that was looked at
+    recipe: str = ""  # of the other result, or
+    tattoo: int = 0  # of the layer whose pixels were used
 
     @classmethod
     def of(cls, result: Result) -> Mixed | None:
-        """Return what a layer remembers; None if nothing is mixed in."""
+        """Return the mixing stored with a result; None if nothing is mixed in."""
         if not result.unmixed:
             return None
         mix, other = result.mix, tattoo_of(result.mix.other)
         return cls(result.unmixed, mix.levels, mix.amount, result.mixed_recipe, other)
 
     def into(self, result: Result) -> Result:
-        """Return the result of a run that remembers it."""
+        """Return the result with this mixing stored."""
         return replace(
             result,
             mix=StyleMix(named(self.tattoo) or None, self.levels, self.amount),
@@ -60,17 +60,21 @@ class Mixed(NamedTuple):
 
 
 class Layers(Protocol):
-    """The image's layers as something to mix with (image_layers.ImageLayers)."""
+    """The image's layers as sources for mixing (image_layers.ImageLayers)."""
 
     def others(self, recipe: str) -> Sequence[Other]:
-        """Those that a result with this recipe can be mixed with."""
+        """Return the layers that a result with this recipe can be mixed with."""
 
     def look(self, key: int) -> tuple[Picture, Box]:
-        """What a layer shows around the hole, and where. Raises InputError if that is nothing."""
+        """Return a layer's pixels around the hole, and their box.
+
+        Raises:
+            InputError: the layer is gone or has no pixels there.
+        """
 
 
 class NoLayers:
-    """Results can still be mixed with each other."""
+    """No layers: results can be mixed only with each other."""
 
     def others(self, recipe: str) -> Sequence[Other]:
         return ()
@@ -84,15 +88,15 @@ def nothing_there() -> InputError:
 
 
 def with_other(mix: Mix, other: Other) -> Mix:
-    """The styles of another one."""
+    """Return the mix with another source."""
     return mix.with_other(other.key, is_result=bool(other.recipe))
 
 
 def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
-    """From the values of the edit procedure, looked up by argument name.
+    """Read the mix from the values of the edit procedure, given by argument name.
 
     Raises:
-        InputError: there is no such layer, or the levels cannot be read.
+        InputError: there is no layer of that name, or the levels cannot be parsed.
     """
     name = str(value_of("mix") or "")
     if not name.strip():
@@ -101,7 +105,7 @@ def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
     if other is None:
         raise InputError(
             _("There is no layer “{layer}” to mix with.").format(layer=name),
-            _("Name another layer of the image; it cannot be a group."),
+            _("Name another layer of the image that is not a group."),
         )
     mix = with_other(NOTHING, other)
     levels = parse_levels(str(value_of("levels") or ""))
@@ -111,7 +115,7 @@ def read_mix(value_of: Callable[[str], object], others: Sequence[Other]) -> Mix:
 
 
 def mix_values(mix: Mix, others: Sequence[Other]) -> dict[str, object]:
-    """The values that `read_mix` reads back; no name for what is off or gone."""
+    """Return the values for `read_mix`; the name is empty if the mix is off or its source gone."""
     names = [each.name for each in others if each.key == mix.other]
     return {
         "mix": names[0] if names and mix.is_on else "",
@@ -121,17 +125,17 @@ def mix_values(mix: Mix, others: Sequence[Other]) -> dict[str, object]:
 
 
 def mixing_of(mix: Mix, others: Sequence[Other], look: Look) -> Mixing | None:
-    """What the daemon is asked for; None where nothing is mixed.
+    """Return the mixing to request; None if nothing is mixed.
 
     Raises:
-        InputError: the other one is gone, or shows nothing around the hole.
+        InputError: the source is gone, or has no pixels around the hole.
     """
     recipes = (each.recipe for each in others if each.key == mix.other)
     return mix.request(next(recipes, ""), look)
 
 
 def mixed_of(unmixed: str, mix: Mix, mixing: Mixing | None) -> Mixed | None:
-    """What to remember of what the daemon was asked for."""
+    """Return the mixing to store for a request."""
     if mixing is None:
         return None
     tattoo = 0 if mixing.recipe else mix.other or 0

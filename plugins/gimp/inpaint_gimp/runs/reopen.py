@@ -1,4 +1,4 @@
-"""Open a fill again: from a layer and its parasites to a request, and back to a layer."""
+"""Reopen a fill: from a layer and its parasites to a request, and back to a layer."""
 
 from __future__ import annotations
 
@@ -33,19 +33,18 @@ from .mixing import Mixed
 
 @dataclass(frozen=True)
 class Opened:
-    """A fill's layer with all that rendering it again takes."""
+    """A fill's layer with everything needed to render it again."""
 
     image: GimpImage
     layer: Gimp.Layer
     run: PastRun
     capture: Capture  # in the coordinates of the recipe
-    shift: tuple[int, int]  # how far the layer was moved since: from the recipe to the image, px
+    shift: tuple[int, int]  # how far the layer was moved: from the recipe to the image, px
     glance: Glance
-    around: Box  # what the model may have seen of the document
+    around: Box  # the part of the document that the model may have seen
 
     @property
     def result(self) -> Result:
-        """The only result of the layer's run."""
         return self.run.results[0]
 
     def source(self) -> RecipeSource:
@@ -55,12 +54,12 @@ class Opened:
 
     @property
     def unmixed(self) -> str:
-        """The recipe that edits and mixing start from."""
+        """The recipe to edit and mix."""
         return self.result.unmixed or self.result.recipe
 
     @cached_property
     def layers(self) -> ImageLayers:
-        """What the fill can be mixed with."""
+        """The layers that the fill can be mixed with."""
         return ImageLayers(
             self.image,
             self.around,
@@ -70,7 +69,7 @@ class Opened:
         )
 
     def rendering(self) -> Rendering:
-        """The fill as it is in the image, in the coordinates of its recipe."""
+        """Return the fill as it is in the image, in the coordinates of its recipe."""
         recipe = parse_recipe(self.result.recipe)
         box = self.run.hole_box
         x, y = self.layer.get_offsets()[1:]
@@ -97,7 +96,7 @@ class Opened:
         return Rendering(candidate, recipe.edits, self.layers.remembered(), Mixed.of(self.result))
 
     def finish(self, rendering: Rendering, in_place: bool) -> None:
-        """The new rendering as a layer in the old one's place, or above it; one undo step."""
+        """Insert the rendering in place of the old layer, or above it, in one undo step."""
         candidate = replace(rendering.candidate, index=self.result.index)
         rendering = rendering._replace(candidate=candidate)
         pixels = layer_pixels(candidate)
@@ -115,23 +114,27 @@ class Opened:
 
 
 def reopen(image: GimpImage) -> Opened:
-    """The fill that is selected, or the only visible one. Raises InputError if there is none."""
+    """Return the selected fill, or the only visible one.
+
+    Raises:
+        InputError: there is none or more than one, or its layer was resized.
+    """
     layer, run = _find(image)
     box = run.hole_box
     x, y = layer.get_offsets()[1:]
     if (layer.get_width(), layer.get_height()) != tuple(box.extent):
         raise InputError(
-            _("The layer “{layer}” was scaled or cropped since it was filled.").format(
+            _("The layer “{layer}” was resized or cropped after this fill was made.").format(
                 layer=layer.get_name()
             ),
-            _("Undo that, or fill the region anew."),
+            _("Undo that change, or fill again."),
         )
     shift = (x - box.x, y - box.y)
-    # From here on in the coordinates of the recipe, as if the layer had never been moved.
+    # From here on in the coordinates of the recipe, as if the layer had not been moved.
     stored = image.format
     canvas = Box.of_extent(run.document)
     around = crop_for_hole(box, canvas, 4 * stored.sample_type.size)
-    # What the encoder saw is kept beside the recipe: only what fills are fitted to is needed.
+    # The attachment has the encoder's input, so only the pixels for blending are needed.
     crop_box = near_hole(box, around)
     here = Box(crop_box.x + shift[0], crop_box.y + shift[1], crop_box.width, crop_box.height)
     coverage = PixelSource(layer).read(Box(x, y, *box.extent), "A u8")
@@ -160,6 +163,6 @@ def _find(image: GimpImage) -> tuple[Gimp.Layer, PastRun]:
         if len(candidates) == 1:
             return candidates[0]
     raise InputError(
-        _("No single fill is selected."),
-        _("Select one layer that Inpaint (StyleGAN) made."),
+        _("No fill, or more than one, is selected."),
+        _("Select one layer created by Inpaint (StyleGAN)."),
     )

@@ -1,4 +1,4 @@
-"""The fill service as the procedures use it: found or started, asked, waited for."""
+"""Find or start the daemon, and run jobs without a dialog."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inpaint_client import (
 from ..translation import _
 from .collector import Collector
 
-Report = Callable[[float, str], None]  # how far (0..1) and what is going on
+Report = Callable[[float, str], None]  # progress, 0..1, and status
 
 
 def draw_seed() -> int:
@@ -31,7 +31,7 @@ def draw_seed() -> int:
 
 @dataclass(frozen=True)
 class Locator:
-    """Finds the daemon, starts it if need be, and says so. Runs in a thread of the client."""
+    """Finds the daemon, and starts it if necessary. Runs in the client's thread."""
 
     report: Callable[[str], None]
     is_wanted: Callable[[], bool] = lambda: True
@@ -40,24 +40,28 @@ class Locator:
         return ensure_daemon(connection_file().load(), self._starting, self.is_wanted)
 
     def _starting(self, starting: Starting) -> None:
-        self.report(
-            _("Starting the fill service, {seconds} s…").format(seconds=int(starting.elapsed_s))
-        )
+        self.report(_("Starting the daemon… {seconds} s").format(seconds=int(starting.elapsed_s)))
 
 
 def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Report) -> None:
-    """Do a job to its end, for runs without a dialog. Raises InpaintError.
+    """Run a job to its end, without a dialog.
 
-    `make` is asked for it once the daemon has told its limits.
+    If GIMP kills this process because the user pressed Cancel, the connection breaks and the daemon
+    cancels the job; the image has not been changed yet.
 
-    If GIMP ends this process because somebody pressed Cancel, the connection breaks and the daemon
-    stops working for us; nothing was done to the image yet.
+    Args:
+        make: returns the job, given the daemon's limits.
+        collector: receives the events.
+        report: shows the progress.
+
+    Raises:
+        InpaintError: the job failed.
     """
-    report(0.0, _("Looking for the fill service…"))
+    report(0.0, _("Looking for the daemon…"))
     try:
         find_daemon(connection_file().load())
     except DaemonNotFoundError:
-        report(0.0, _("Starting the fill service…"))
+        report(0.0, _("Starting the daemon…"))
     with BlockingClient(Locator(lambda text: None)) as client:
         limits = client.info().limits
         report(0.0, _("Reading the image…"))

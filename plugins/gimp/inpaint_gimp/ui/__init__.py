@@ -1,1 +1,1 @@
-"""What the user sees: GTK dialogs. Imported only where there is a screen."""
+"""GTK dialogs. Imported only if there is a display."""

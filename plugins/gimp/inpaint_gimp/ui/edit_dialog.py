@@ -1,4 +1,4 @@
-"""The dialog of the edit procedure: the sliders of a fill that was made earlier."""
+"""The dialog of the edit procedure: the sliders of an existing fill."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .results_dialog import ResultsDialog
 
 
 def edit_with_dialog(call: Call, opened: Opened) -> None:
-    """Run the dialog until the user accepts or cancels. The image changes only on accepting."""
+    """Run the dialog until the user inserts or cancels. The image changes only on inserting."""
     recipe = parse_recipe(opened.result.recipe)
     call.config.set_property("edits", format_edits(recipe.edits))
     others = opened.layers.others(opened.result.recipe)
@@ -29,7 +29,7 @@ def edit_with_dialog(call: Call, opened: Opened) -> None:
     dialog = EditDialog(call, opened)
     try:
         if not dialog.run():
-            raise RequestCancelledError("Cancelled.")
+            raise RequestCancelledError("Canceled.")
         dialog.finish()
     finally:
         dialog.close()
@@ -40,7 +40,7 @@ class EditDialog(ResultsDialog):
         super().__init__(call.procedure, call.config)
         self._opened = opened
         self._before = opened.rendering()
-        self._written: dict[str, object] = {}  # the mixing as the config was last told
+        self._written: dict[str, object] = {}  # the mixing last written to the config
         self._build()
         self._show_glance(opened.glance)
         self._presenter.open(
@@ -84,12 +84,12 @@ class EditDialog(ResultsDialog):
         super()._mixed(mix)
 
     def _write_mix(self) -> None:
-        """Into the values, for GIMP's Repeat, Reset and presets."""
+        """Write the mixing to the config, for GIMP's Repeat, Reset and presets."""
         self._written = mix_values(self._mix.mix, self._mix.others)
         _write(self._config, self._written)
 
     def _follow_mix(self) -> None:
-        """The values changed: by us, by Reset or a preset."""
+        """Follow a change of the config, unless it was ours: by Reset or a preset."""
         value_of = self._config.get_property
         values = {name: value_of(name) for name in self._written}
         if values == self._written:
@@ -98,7 +98,7 @@ class EditDialog(ResultsDialog):
         try:
             mix = read_mix(value_of, self._opened.layers.others(self._opened.result.recipe))
         except InpaintError:
-            return  # of another image
+            return  # values from another image
         super().show_mix(mix)
         self._presenter.slide(self._sliders.edits(), mix)
 
@@ -116,6 +116,6 @@ class EditDialog(ResultsDialog):
 
 
 def _write(config: GimpUi.ProcedureConfig, values: dict[str, object]) -> None:
-    with config.freeze_notify():  # whoever follows them sees all of them changed
+    with config.freeze_notify():  # listeners see all values changed
         for name, value in values.items():
             config.set_property(name, value)

@@ -1,4 +1,4 @@
-"""The dialog of the fill procedure: settings, candidates as they arrive, sliders, one choice."""
+"""The dialog of the fill procedure: settings, candidates as they arrive, sliders."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def fill_with_dialog(call: Call) -> None:
     try:
         find_target(image, call.config.get_property("source") == "layer")
     except InputError:
-        # The source used last time does not suit this time: it can be chosen in the dialog. What
-        # cannot be filled at all is said before any window opens.
+        # The source used last does not fit this image; the user can choose one in the dialog.
+        # If the image cannot be filled at all, report that before any window opens.
         find_target(image, from_layer=False)
         call.config.set_property("source", "visible")
     dialog = FillDialog(call, image)
     try:
         if not dialog.run():
-            raise RequestCancelledError("Cancelled.")
+            raise RequestCancelledError("Canceled.")
         dialog.insert()
     finally:
         dialog.close()
@@ -45,7 +45,7 @@ class FillDialog(ResultsDialog):
     def __init__(self, call: Call, image: GimpImage) -> None:
         super().__init__(call.procedure, call.config)
         self._image = image
-        self._captured: Captured | None = None  # what the candidates in the strip are made from
+        self._captured: Captured | None = None  # the input of the candidates in the strip
         self._glance: Glance | None = None
         self._reading: Reading[Glance] | Reading[Captured] | None = None
         self._settings: FillSettings | None = None
@@ -60,7 +60,7 @@ class FillDialog(ResultsDialog):
         self._presenter.connect()
 
     def run(self) -> bool:
-        """True when the user wants what is there inserted, False to leave all as it was."""
+        """Run the dialog; return whether the user inserts the candidates."""
         while self._dialog.run():
             if self._presenter.state.phase is not Phase.READY:
                 self._fill()
@@ -90,16 +90,16 @@ class FillDialog(ResultsDialog):
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
         super().show_renderings(renderings, chosen)
-        if not renderings and self._glance is not None:  # all were deleted: the hole is there again
+        if not renderings and self._glance is not None:  # all were deleted: show the hole again
             self._show_glance(self._glance)
 
     def close(self) -> None:
-        """Stop reading, too."""
+        """Stop reading and close the dialog."""
         self._read(None)
         super().close()
 
     def _fill(self) -> None:
-        """Read the image as it is now and send it."""
+        """Read the image and send it."""
         try:
             settings = FillSettings.read(self._config.get_property).with_seed(draw_seed)
             target = find_target(self._image, settings.from_layer)
@@ -131,7 +131,7 @@ class FillDialog(ResultsDialog):
         self._presenter.read(lambda: self._read(None))
 
     def _read(self, reading: Reading[Glance] | Reading[Captured] | None) -> None:
-        """Let this reading take the place of what is being read."""
+        """Cancel the current reading and replace it."""
         if self._reading is not None:
             self._reading.cancel()
         self._reading = reading
@@ -141,18 +141,18 @@ class FillDialog(ResultsDialog):
         self._show_glance(glance)
 
     def _add_candidates(self) -> None:
-        """As many as are set, of the same fill, with the edits as the sliders show them."""
+        """Add the set number of candidates to the fill, with the sliders' edits."""
         if self._finish_editing():
             count = int(self._config.get_property("candidates"))
             self._presenter.add_candidates(count, self._sliders.edits())
 
     def _source_chosen(self) -> None:
-        """Show what the model would see now, as long as there is nothing better to show."""
+        """Update the preview, unless it shows candidates or they are being made."""
         if not self._presenter.renderings and self._presenter.state.phase is not Phase.RUNNING:
             self._look()
 
     def _look(self) -> None:
-        """Show what would be filled; reading it begins when the window is there."""
+        """Show what would be filled; reading starts once the window is open."""
         try:
             target = find_target(self._image, self._config.get_property("source") == "layer")
         except InpaintError as error:
@@ -174,7 +174,7 @@ class FillDialog(ResultsDialog):
             self._config.set_property("model", name)
 
     def _shown_model(self) -> str:
-        """The name of the model that the value "model" stands for."""
+        """Return the name of the model selected by the value "model"."""
         model = self._info.model(self._config.get_property("model") or "")
         return model.name if model else ""
 
@@ -186,7 +186,7 @@ class FillDialog(ResultsDialog):
     # --- building
 
     def _build(self) -> None:
-        self._dialog.set_ok_label(_("_Fill"))  # before GIMP warns of a key that "OK" has, too
+        self._dialog.set_ok_label(_("_Fill"))  # first: GIMP would warn that "OK" shares a mnemonic
         self._form.pack_start(labeled(_("_Model"), self._models, self._labels), False, False, 0)
         for name in _MAIN:
             self._form.pack_start(self._argument(name), False, False, 0)
@@ -194,37 +194,37 @@ class FillDialog(ResultsDialog):
         for name in _MORE:
             more.pack_start(self._argument(name), False, False, 0)
         program = Gtk.Button(label=_("Choose program…"))
-        program.set_tooltip_text(_("Say where inpaint-server is"))
+        program.set_tooltip_text(_("Choose the program inpaint-server"))
         program.connect("clicked", lambda button: self._choose_program())
-        more.pack_start(labeled(_("Fill service"), program, self._labels), False, False, 0)
+        more.pack_start(labeled(_("Daemon"), program, self._labels), False, False, 0)
         expander = Gtk.Expander(label=_("More settings"))
-        expander.set_tooltip_text(_("More and less common settings"))
+        expander.set_tooltip_text(_("Less common settings"))
         expander.add(more)
         self._form.pack_start(expander, False, False, 0)
         self._add_changes()
-        self._again.set_tooltip_text(_("Drop these candidates and make others"))
+        self._again.set_tooltip_text(_("Discard these candidates and fill again"))
         self._again.connect("clicked", lambda button: self._fill())
         self._keep.set_tooltip_text(
-            _("Keep this result as a layer of its own and go on changing the sliders")
+            _("Keep a copy of this candidate as a separate layer and continue editing")
         )
         self._keep.connect("clicked", lambda button: self._presenter.keep())
         self._more.set_tooltip_text(
-            _("Add candidates of the same selection and settings, with other seeds")
+            _("Add candidates for the same selection and settings, with new seeds")
         )
         self._more.connect("clicked", lambda button: self._add_candidates())
-        self._delete.set_tooltip_text(_("Leave this result out"))
+        self._delete.set_tooltip_text(_("Remove this candidate from the list"))
         self._delete.connect("clicked", lambda button: self._presenter.delete())
         for button in (self._again, self._more, self._keep, self._delete):
             self._buttons.pack_start(button, False, False, 0)
-        self._models.get_accessible().set_name(_("The model that fills"))
-        self._models.set_tooltip_text(_("The model that fills"))
+        self._models.get_accessible().set_name(_("Model used for the fill"))
+        self._models.set_tooltip_text(_("Model used for the fill"))
         super()._build()
         self._models.connect("changed", lambda combo: self._model_chosen())
         self._config.connect("notify::model", lambda *args: self._show_model())
         self._config.connect("notify::source", lambda *args: self._source_chosen())
 
     def _argument(self, name: str) -> Gtk.Widget:
-        """The widget that GIMP makes for an argument, where it makes a fitting one."""
+        """Return the widget for an argument: GIMP's if it is suitable, else our own."""
         if name == "truncation":
             return self._in_line(self._dialog.get_scale_entry(name, 1.0))
         if name == "seed":  # GIMP 3.0 has no widget for unsigned numbers
@@ -244,7 +244,7 @@ class FillDialog(ResultsDialog):
         return self._in_line(self._dialog.get_widget(name, GObject.TYPE_NONE))
 
     def _in_line(self, widget: Gtk.Widget) -> Gtk.Widget:
-        """`widget` with its label as wide as the others, if it has one of its own."""
+        """Align the label of a widget with the other labels, if it has one."""
         if isinstance(widget, GimpUi.Labeled):
             label = widget.get_label()
             self._labels.add_widget(label)

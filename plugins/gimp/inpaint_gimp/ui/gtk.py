@@ -1,4 +1,4 @@
-"""GTK and GIMP's widgets, with the versions said once. Imported only where there is a screen."""
+"""GTK and GIMP's widgets, with their versions. Imported only if there is a display."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The boundary at which exceptions of GTK's callbacks end.
+"""Catch exceptions in GTK callbacks.
 
-PyGObject hands them to `sys.excepthook`, which only prints them: the artist would see a button that
-does nothing.
+PyGObject passes them to `sys.excepthook`, which only prints them, so the user would see a button
+that does nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Logs every exception that gets out of a callback and calls `tell`, until `release`."""
+    """Logs every exception that escapes from a callback and calls `tell`, until `release`."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
@@ -28,7 +28,7 @@ class Guard:
     def _failed(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception):  # the process is to end
+        if not isinstance(error, Exception):  # the process should exit
             self._before(kind, error, trace)
             return
         log.error("A callback failed.", exc_info=(kind, error, trace))

@@ -1,4 +1,4 @@
-"""With what a result is mixed, which of its styles are taken, and how far."""
+"""Form for mixing: what to mix with, the style levels and the amount."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .widgets import SLIDE_PAUSE_MS, describe, labeled, widen
 
 
 class MixForm(Gtk.Box):  # type: ignore[misc]
-    """The section "Mix" of a dialog; `changed` is told of every change, as by `Sliders`."""
+    """The section "Mix" of a dialog; it calls `changed` as `Sliders` does."""
 
     def __init__(self, changed: Callable[[Mix], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
@@ -27,11 +27,11 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._combo = Gtk.ComboBoxText()
         self._combo.set_tooltip_text(
             _(
-                "Another result, or a layer that this result shall look like. "
-                "A layer is seen where the fill is: move it there."
+                "Another candidate, or a layer whose style to copy. Only the part of the layer "
+                "over the fill is used, so move its face onto the face in the image."
             )
         )
-        self._combo.get_accessible().set_name(_("What the fill is mixed with"))
+        self._combo.get_accessible().set_name(_("Mix with"))
         for cell in self._combo.get_cells():  # a layer's name may be long
             cell.set_property("ellipsize", Pango.EllipsizeMode.END)
         self._combo.connect("changed", lambda combo: self._choose())
@@ -47,7 +47,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._amount = GimpUi.ScaleEntry.new(_("Amount"), NOTHING.amount, 0.0, 1.0, 2)
         self._amount.set_increments(0.05, 0.25)
         widen(self._amount)
-        describe(self._amount, _("Amount"), _("0 = this result, 1 = the other one"))
+        describe(self._amount, _("Amount"), _("0: this candidate, 1: the other one"))
         self._amount.connect("value-changed", lambda entry: self._moved())
         labels.add_widget(self._amount.get_label())
         self.pack_start(labeled(_("Mi_x"), self._combo, labels), False, False, 0)
@@ -57,7 +57,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._draw_values()
 
     def show_mix(self, mix: Mix) -> None:
-        """Put the controls there; this does not count as a change."""
+        """Set the controls without calling `changed`."""
         self.mix = mix
         if self._timer:
             GLib.source_remove(self._timer)
@@ -71,7 +71,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
             self._draw_others()
 
     def finish(self) -> None:
-        """Tell at once what a timer would tell soon."""
+        """Report a pending change immediately."""
         if self._timer:
             GLib.source_remove(self._timer)
             self._tell()
@@ -79,9 +79,9 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
     def _draw_others(self) -> None:
         self._is_setting = True
         chosen = self.mix.other or 0
-        entries = [(0, _("With nothing")), *((each.key, each.label) for each in self.others)]
+        entries = [(0, _("None")), *((each.key, each.label) for each in self.others)]
         if all(key != chosen for key, label in entries):
-            entries.append((chosen, _("A layer that was deleted")))
+            entries.append((chosen, _("Deleted layer")))
         self._combo.remove_all()
         for key, label in entries:
             self._combo.append(str(key), label)

@@ -1,4 +1,4 @@
-"""Names of directions and groups as people read them: "hair_color" is "Hair color"."""
+"""Display names of directions and groups: "hair_color" is "Hair color"."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from ..translation import _
 
 
 def spoken(name: str) -> str:
-    """The name in words; translated where the catalog knows it (models may bring any)."""
+    """Return the display name, translated if the catalog has it; models may have any names."""
     return _(name.replace("_", " ").replace("-", " ").strip().capitalize())

@@ -1,4 +1,4 @@
-"""What the artist is to know, in one place, until it is dismissed or the next fill begins."""
+"""A bar for notices, which stay until they are dismissed or the next fill starts."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class NoticeBar(Gtk.InfoBar):  # type: ignore[misc]
         self._text.show()
         self.get_content_area().pack_start(self._text, True, True, 0)
         for button in _buttons(self):
-            button.set_tooltip_text(_("Dismiss this message"))
-            button.get_accessible().set_name(_("Dismiss this message"))
+            button.set_tooltip_text(_("Dismiss"))
+            button.get_accessible().set_name(_("Dismiss"))
         self.connect("response", lambda bar, response: dismiss())
         self.set_no_show_all(True)
 
     def show_text(self, text: str) -> None:
-        """Show a text; an empty one takes the bar away."""
+        """Show a text; hide the bar if it is empty."""
         self._text.set_text(text)
         self.set_visible(bool(text))
 
 
 def _buttons(container: Gtk.Container) -> Iterator[Gtk.Button]:
-    """Yield the buttons inside: GTK makes that of a bar itself."""
+    """Yield the buttons inside; GTK creates the one of a bar."""
     for child in container.get_children():
         if isinstance(child, Gtk.Button):
             yield child

@@ -1,4 +1,4 @@
-"""Small images of a fill in its place, for the dialogs."""
+"""Small images of a fill in its surroundings, for the dialogs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..runs.capture import Glance
 
 _SCREEN = "R'G'B'A u8"
 _HALF = bytes(value // 2 for value in range(256))
-_TINT = b"\xe0\x30\x50"  # lies over the hole before there is anything in it
+_TINT = b"\xe0\x30\x50"  # marks the hole before it is filled
 
 
 class Preview:
-    """A view of the image around the hole, over which fills can be laid."""
+    """A view of the image around the hole, onto which fills are composited."""
 
     def __init__(self, glance: Glance, size: int) -> None:
-        """`size` is that of the larger side of the images to come, px."""
+        """Create a preview; `size` is the longer side of its images, px."""
         self._view = glance.box
         self._scale = size / glance.box.extent.longest
         self._hole = glance.coverage.translate(_HALF)
         self._extent = glance.extent
         image = self._fitted(glance.pixels, glance.extent, self._view)
-        # Transparent places show the checks that GIMP's users know.
+        # Show transparency as GIMP's checkerboard.
         self.original = image.composite_color_simple(
             image.get_width(),
             image.get_height(),
@@ -36,14 +36,14 @@ class Preview:
         )
 
     def with_hole(self) -> GdkPixbuf.Pixbuf:
-        """The image with the hole tinted."""
+        """Return the image with the hole tinted."""
         tint = rearrange(_TINT * self._extent.area, "RGB", "RGBA", coverage=self._hole)
         result = self.original.copy()
         self._lay(result, self._fitted(tint, self._extent, self._view), self._view)
         return result
 
     def with_fill(self, pixels: Pixels) -> GdkPixbuf.Pixbuf:
-        """The image with these pixels laid over it."""
+        """Return the image with these pixels composited onto it."""
         result = self.original.copy()
         part = self._view.clamp(pixels.box)
         if part.is_empty:
@@ -62,10 +62,10 @@ class Preview:
             )
 
     def _scaled(self, pixels: Pixels, part: Box) -> GdkPixbuf.Pixbuf:
-        """`part` of the pixels at the view's scale, in the screen's format."""
+        """Return `part` of the pixels at the view's scale, in the screen's format."""
         buffer = Gegl.Buffer.new(pixels.babl, *pixels.box)
         buffer.set(Gegl.Rectangle.new(*pixels.box), pixels.babl, pixels.data)
-        # GEGL converts and shrinks by whole steps, which is cheap; the rest is done nicely below.
+        # GEGL converts and reduces by an integer step, which is cheap; the rest is smoothed below.
         step = max(1, int(0.5 / self._scale))
         width, height = max(1, part.width // step), max(1, part.height // step)
         rectangle = Gegl.Rectangle.new(part.x // step, part.y // step, width, height)
@@ -73,7 +73,7 @@ class Preview:
         return self._fitted(data, Extent(width, height), part)
 
     def _fitted(self, data: bytes, extent: Extent, part: Box) -> GdkPixbuf.Pixbuf:
-        """RGBA pixels of `part` at the view's scale."""
+        """Return RGBA pixels of `part`, scaled to the view."""
         width, height = extent
         shrunk = GdkPixbuf.Pixbuf.new_from_bytes(
             GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width

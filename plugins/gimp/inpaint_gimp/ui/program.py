@@ -1,4 +1,4 @@
-"""The program of the fill service, chosen by hand where it is not found."""
+"""Let the user choose the daemon's program if it is not found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .gtk import Gtk
 
 
 def choose_program(parent: Gtk.Window) -> bool:
-    """Let the user choose `inpaint-server`, and remember it; False if nothing was chosen."""
+    """Let the user choose `inpaint-server`, and store it; return False if none was chosen."""
     chooser = Gtk.FileChooserNative.new(
         _("Choose inpaint-server"), parent, Gtk.FileChooserAction.OPEN, None, None
     )

@@ -1,4 +1,4 @@
-"""The wheel scrolls a dialog; it changes no value that it happens to pass over."""
+"""Make the mouse wheel scroll a dialog instead of changing values under the pointer."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _CONTROLS = (Gtk.ComboBox, Gtk.SpinButton, Gtk.Scale)
 
 
 class QuietWheel:
-    """One handler for all lists, number boxes and sliders of a dialog, GIMP's own included.
+    """A handler for all combo boxes, spin buttons and sliders of a dialog, including GIMP's.
 
-    They take the wheel only while they have the focus, which it does not give them.
+    They accept the wheel only while they have the focus, and the wheel does not focus them.
     """
 
     def __init__(self) -> None:
         self._watched: set[Gtk.Widget] = set()
 
     def watch(self, root: Gtk.Widget) -> None:
-        """Take in every control inside `root`; those that are known already stay as they are."""
+        """Handle the events of every control inside `root`; may be called again."""
         for control in _controls(root):
             if control not in self._watched:
                 self._watched.add(control)
@@ -27,7 +27,7 @@ class QuietWheel:
                 control.connect("destroy", self._watched.discard)
 
     def _scrolled(self, control: Gtk.Widget, event: object) -> bool:
-        """Hand the wheel on to what is around the control, past what its class does with it."""
+        """Pass the wheel on to the surrounding widget, skipping the control's own handler."""
         if not _has_focus(control):
             GObject.signal_stop_emission_by_name(control, "scroll-event")
         return False
@@ -42,7 +42,7 @@ def _controls(root: Gtk.Widget) -> Iterator[Gtk.Widget]:
 
 
 def _has_focus(control: Gtk.Widget) -> bool:
-    """Whether the control, or the part of it that takes the keys, has the focus."""
+    """Return whether the control, or a widget inside it, has the focus."""
     window = control.get_toplevel()
     focus = window.get_focus() if isinstance(window, Gtk.Window) else None
     return focus is not None and (focus is control or focus.is_ancestor(control))

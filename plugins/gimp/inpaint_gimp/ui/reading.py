@@ -1,4 +1,4 @@
-"""Reads an image between turns of GTK's loop, so that the window goes on answering."""
+"""Read an image between turns of GTK's event loop, so that the window stays responsive."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from inpaint_client import InpaintError
 from .gtk import GLib
 
 T = TypeVar("T")
-_TURN_S = 0.012  # with the longest step on top far below what a hand on the mouse notices
+_TURN_S = 0.012  # plus the longest step, still imperceptible
 
 
 class Reading(Generic[T]):
-    """One generator under way. `done` gets what it returns, `failed` its error."""
+    """A running generator. Calls `done` with its result, or `failed` with its error."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Reading(Generic[T]):
         self._source = GLib.idle_add(self._turn)
 
     def cancel(self) -> None:
-        """Neither `done` nor `failed` will be called."""
+        """Stop; neither `done` nor `failed` will be called."""
         if self._source:
             GLib.source_remove(self._source)
             self._source = 0

@@ -1,4 +1,4 @@
-"""What the two dialogs share: results in their place, sliders that change them, the service."""
+"""Base of both dialogs: previews of the results, sliders, mixing, the daemon."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine, scr
 
 _LEFT_WIDTH = 420  # px
 _BUTTONS_WIDTH = 142  # px
-_HEIGHT = 680  # px; on a screen of 768 px the title bar and a panel need the rest
-_PATIENCE_S = 60  # for one rendering, on a slow processor
+_HEIGHT = 680  # px; on a 768 px screen the title bar and a panel need the rest
+_PATIENCE_S = 60  # for one rendering, on a slow CPU
 
 
 class ResultsDialog:
-    """A view of a `Presenter` on GIMP's own procedure dialog, with its Reset, presets and Help.
+    """A view of a `Presenter` in GIMP's procedure dialog, with its Reset, presets and Help.
 
-    The procedure has an argument "edits"; the sliders and its value follow each other.
+    The procedure has an argument "edits", which is kept in sync with the sliders.
     """
 
     def __init__(self, procedure: object, config: GimpUi.ProcedureConfig) -> None:
@@ -52,7 +52,7 @@ class ResultsDialog:
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
         self._sliders = Sliders(self._slid)
-        self._zero = Gtk.Button.new_with_mnemonic(_("All to _0"))
+        self._zero = Gtk.Button.new_with_mnemonic(_("Reset all to _0"))
         self._mix = MixForm(self._mixed)
         self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
@@ -64,12 +64,12 @@ class ResultsDialog:
         self._left.set_size_request(_LEFT_WIDTH, -1)
         self._form = scrolling(self._left)
         config.connect("notify::edits", lambda *args: self._follow_edits())
-        # Whoever comes back from the image may have made, moved or deleted layers there.
+        # The user may have added, moved or deleted layers in the image.
         self._dialog.connect("key-press-event", lambda dialog, event: self._help_key(event))
         self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
 
     def close(self) -> None:
-        """Free the daemon and take the window away."""
+        """Disconnect from the daemon and close the window."""
         self._is_wanted = False
         self._presenter.close()
         self._dialog.destroy()
@@ -79,15 +79,17 @@ class ResultsDialog:
     def _say_what_happened(self) -> None:
         self._presenter.warn(
             _(
-                "Something went wrong inside the plug-in; GIMP's output in a terminal has the "
-                "details. You can go on; if it happens again, cancel and open this window again."
+                "Something went wrong in the plug-in; see GIMP's output in a terminal for "
+                "details. You can keep working. If it happens again, cancel and reopen this "
+                "dialog."
             )
         )
 
     def _finish_editing(self) -> bool:
-        """Wait for what the sliders asked for last, so that what they show is what is inserted.
+        """Wait for the last edit to be rendered, so that the sliders match what is inserted.
 
-        False if that failed: the status says why, and the dialog stays.
+        Returns:
+            False if that failed. The status shows the error, and the dialog stays open.
         """
         self._sliders.finish()
         self._mix.finish()
@@ -108,13 +110,13 @@ class ResultsDialog:
         return bool(event.keyval == Gdk.KEY_F1)
 
     def _take_over_help(self) -> None:
-        """Put our button in the place of GIMP's, which looks for a page in GIMP's own manual.
+        """Replace GIMP's Help button, which opens a page of GIMP's manual, by our own.
 
-        Nothing can come before what GIMP does when its button is pressed.
+        GIMP's handler of its button cannot be overridden.
         """
         theirs = self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)
         ours = Gtk.Button.new_with_mnemonic(theirs.get_label())
-        ours.set_tooltip_text(_("Open the manual of this plug-in"))
+        ours.set_tooltip_text(_("Open the manual for this plug-in"))
         ours.connect("clicked", lambda button: self._help())
         row = theirs.get_parent()
         row.pack_start(ours, False, True, 0)
@@ -124,11 +126,11 @@ class ResultsDialog:
         ours.show()
 
     def _choose_program(self) -> None:
-        """Let the user say where the service's program is, and start it."""
+        """Let the user choose the daemon's program, and start it."""
         if choose_program(self._dialog):
             self._presenter.connect()
 
-    # --- what the presenter shows
+    # --- called by the presenter
 
     def show_info(self, info: DaemonInfo) -> None:
         self._info = info
@@ -149,7 +151,7 @@ class ResultsDialog:
         self._pane.show_result(index, self._result(rendering))
 
     def _result(self, rendering: Rendering) -> Result:
-        """The rendering in its place; made once, as the whole strip is shown with each arrival."""
+        """Return the preview of a rendering; cached, since each arrival redraws the strip."""
         known = self._results.get(id(rendering))
         if known is None or known[0] is not rendering:
             image = self._preview.with_fill(layer_pixels(rendering.candidate))
@@ -199,11 +201,11 @@ class ResultsDialog:
         self._presenter.slide(self._sliders.edits(), mix)
 
     def _follow_edits(self) -> None:
-        """The value "edits" changed: by a slider, Reset, a preset, or the last values."""
+        """Follow the value "edits", which a slider, Reset, a preset or the last values changed."""
         try:
             edits = parse_edits(self._config.get_property("edits") or "")
         except InpaintError:
-            return  # half typed somewhere; the sliders stay
+            return  # incomplete input; keep the sliders
         if format_edits(edits) != format_edits(self._sliders.edits()):
             self._sliders.show_edits(edits)
             self._presenter.slide(edits, self._mix.mix)
@@ -211,7 +213,7 @@ class ResultsDialog:
     def _build(self) -> None:
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         right.pack_start(self._pane, False, False, 0)
-        messages = scrolling(right)  # long ones do not make the window higher
+        messages = scrolling(right)  # so that long messages do not enlarge the window
         messages.pack_start(self._notice, False, False, 0)
         messages.pack_end(self._status, False, False, 0)
         self._buttons.pack_end(self._status.controls, False, False, 0)
@@ -229,7 +231,7 @@ class ResultsDialog:
         label = Gtk.Label(
             label=_("Ad_just"), use_underline=True, xalign=0, mnemonic_widget=self._sliders
         )
-        self._zero.set_tooltip_text(_("All sliders back to 0"))
+        self._zero.set_tooltip_text(_("Reset all sliders to 0"))
         self._zero.connect("clicked", lambda button: self._sliders.reset())
         heading.pack_start(label, True, True, 0)
         heading.pack_start(self._zero, False, False, 0)
@@ -240,7 +242,7 @@ class ResultsDialog:
 
 
 def _post(function: Callable[[], None]) -> None:
-    """Run `function` in the window's thread, soon."""
+    """Run `function` in the GUI thread, soon."""
 
     def once() -> bool:
         function()

@@ -1,4 +1,4 @@
-"""The parts that both dialogs are made of: the preview with its strip, the sliders, the status."""
+"""Widgets of both dialogs: the preview with the strip, the sliders, the status."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from .preview import thumbnail
 
 PREVIEW_SIZE = 320  # px
 THUMBNAIL_SIZE = 84
-SLIDER_WIDTH = 120  # px, at least
-SLIDE_PAUSE_MS = 40  # a moving slider asks for a rendering this often at most
+SLIDER_WIDTH = 120  # px, minimum
+SLIDE_PAUSE_MS = 40  # minimum interval between renderings while a slider moves
 
 
 class Result(NamedTuple):
     """One thumbnail."""
 
     image: GdkPixbuf.Pixbuf
-    label: str  # below it
-    name: str  # when the mouse rests on it, and for screen readers
+    label: str  # the caption
+    name: str  # the tooltip and the name for screen readers
 
 
 class PreviewPane(Gtk.Box):  # type: ignore[misc]
-    """The chosen result in its place, large, and all of them as a strip below.
+    """The chosen result in its surroundings, large, above a strip of all results.
 
     Holding the mouse button on the large image shows the original.
     """
 
     def __init__(self, choose: Callable[[int], None], beside: Gtk.Widget) -> None:
-        """`beside` goes to the right of the large image, which saves height."""
+        """Create the pane; `beside` is placed to the right of the large image, to save height."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._choose = choose
         self._images: list[GdkPixbuf.Pixbuf] = []
@@ -43,7 +43,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._image.set_size_request(PREVIEW_SIZE, PREVIEW_SIZE)
         holder = Gtk.EventBox()
         holder.add(self._image)
-        holder.get_accessible().set_name(_("Zoomed view of the chosen result"))
+        holder.get_accessible().set_name(_("Enlarged view of the chosen candidate"))
         holder.set_tooltip_text(_("Hold the mouse button to see the original"))
         holder.connect("button-press-event", lambda *args: self._show_original())
         holder.connect("button-release-event", lambda *args: self._show_chosen())
@@ -61,7 +61,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         )
         self._strip.get_accessible().set_name(_("Candidates"))
         self._strip.connect("selected-children-changed", lambda strip: self._selected())
-        # A bar that is always there says that there is more to see.
+        # A permanent scroll bar shows that there is more to see.
         self._scroller = scroller = Gtk.ScrolledWindow(
             vscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False
         )
@@ -70,7 +70,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self.pack_start(scroller, False, False, 0)
 
     def show_source(self, original: GdkPixbuf.Pixbuf, shown: GdkPixbuf.Pixbuf) -> None:
-        """The image before there is any result: `shown` marks the hole."""
+        """Show the image before there are results; in `shown`, the hole is marked."""
         self._original = original
         self._image.set_from_pixbuf(shown)
 
@@ -80,7 +80,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
             child.destroy()
         for result in results:
             self._strip.add(_thumbnail_widget(result))
-        self._strip.set_max_children_per_line(max(1, len(results)))  # one line, that scrolls
+        self._strip.set_max_children_per_line(max(1, len(results)))  # one line, which scrolls
         self._strip.set_min_children_per_line(max(1, len(results)))
         self._strip.show_all()
         shown = Gtk.PolicyType.ALWAYS if results else Gtk.PolicyType.AUTOMATIC
@@ -90,7 +90,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
             self._show_chosen()
 
     def show_result(self, index: int, result: Result) -> None:
-        """A new image in the place of another."""
+        """Replace the image of one result."""
         self._images[index] = result.image
         _dress(self._strip.get_child_at_index(index), result)
         if index == self._chosen():
@@ -137,7 +137,7 @@ def _dress(child: Gtk.FlowBoxChild, result: Result) -> None:
 
 
 def labeled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
-    """A row: the label with its mnemonic, as wide as all `labels`, and what it belongs to."""
+    """Return a row of a widget and its label with a mnemonic, aligned with `labels`."""
     row = Gtk.Box(spacing=6)
     label = Gtk.Label(label=text, use_underline=True, xalign=0, mnemonic_widget=widget)
     labels.add_widget(label)
@@ -147,27 +147,27 @@ def labeled(text: str, widget: Gtk.Widget, labels: Gtk.SizeGroup) -> Gtk.Box:
 
 
 def widen(entry: GimpUi.ScaleEntry) -> None:
-    """Leave enough of a slider beside a long name to be set by hand."""
+    """Keep the slider wide enough to use, even next to a long name."""
     entry.get_range().set_size_request(SLIDER_WIDTH, -1)
 
 
 def describe(control: Gtk.Widget, name: str, tip: str) -> None:
-    """Give a control, and the parts of it that take the keys, a name to be read out, and a tip."""
+    """Set the tooltip of a control, and its name and its parts' names for screen readers."""
     control.set_tooltip_text(tip)
     for part in (control, *parts_of(control)):
         part.get_accessible().set_name(name)
 
 
 def parts_of(control: Gtk.Widget) -> list[Gtk.Widget]:
-    """Return the slider and the number of an entry of GIMP's that has both."""
+    """Return the slider and the number entry inside a compound widget of GIMP."""
     inside = control.get_children() if isinstance(control, Gtk.Container) else []
     return [part for part in inside if isinstance(part, Gtk.Scale | Gtk.SpinButton | Gtk.Entry)]
 
 
 def scrolling(column: Gtk.Box) -> Gtk.Box:
-    """Add a box to the column that takes what is left there, and scrolls when it is higher."""
+    """Add a scrolling box to the column that fills the remaining height, and return it."""
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
-    # A bar that is always there says that there is more to see.
+    # A permanent scroll bar shows that there is more to see.
     scroller = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False)
     scroller.add(box)
     column.pack_start(scroller, True, True, 0)
@@ -175,13 +175,13 @@ def scrolling(column: Gtk.Box) -> Gtk.Box:
 
 
 class Sliders(Gtk.Box):  # type: ignore[misc]
-    """One slider with a typed value for each direction of the model, in its groups."""
+    """One slider with an entry for each of the model's directions, in groups."""
 
     def __init__(self, changed: Callable[[Edits], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self._changed = changed
         self._entries: dict[str, GimpUi.ScaleEntry] = {}
-        self._unknown: dict[str, float] = {}  # of another model: kept, not shown
+        self._unknown: dict[str, float] = {}  # edits of another model: kept, not shown
         self._is_setting = False
         self._timer = 0
         self.connect("mnemonic-activate", lambda box, cycling: self._focus())
@@ -227,7 +227,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         return {name: value for name, value in shown.items() if value} | self._unknown
 
     def show_edits(self, edits: Edits) -> None:
-        """Put the sliders there; this does not count as a change."""
+        """Set the sliders without calling `changed`."""
         self._unknown = {name: edits[name] for name in edits if name not in self._entries}
         self._is_setting = True
         for name, entry in self._entries.items():
@@ -239,7 +239,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         self._changed({})
 
     def _focus(self) -> bool:
-        """The key of the heading leads to the first slider."""
+        """Focus the first slider, when the mnemonic of the heading is pressed."""
         for entry in self._entries.values():
             entry.get_range().grab_focus()
             break
@@ -250,7 +250,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
             self._timer = GLib.timeout_add(SLIDE_PAUSE_MS, self._tell)
 
     def finish(self) -> None:
-        """Tell at once what a timer would tell soon."""
+        """Report a pending change immediately."""
         if self._timer:
             GLib.source_remove(self._timer)
             self._tell()
@@ -262,10 +262,10 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
 
 
 class StatusLine(Gtk.Box):  # type: ignore[misc]
-    """What is going on, in words.
+    """The status in words.
 
-    How far it is, and the buttons that stop it, try again, or mend it, are in `controls`, which can
-    be put elsewhere.
+    The progress bar and the buttons to stop, retry or choose the program are in `controls`, which
+    can be placed elsewhere.
     """
 
     def __init__(
@@ -277,16 +277,16 @@ class StatusLine(Gtk.Box):  # type: ignore[misc]
         super().__init__()
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50, selectable=True)
         self._bar = Gtk.ProgressBar()
-        self._bar.set_tooltip_text(_("How far the run is"))
-        self._bar.get_accessible().set_name(_("How far the run is"))
+        self._bar.set_tooltip_text(_("Progress of the run"))
+        self._bar.get_accessible().set_name(_("Progress of the run"))
         self._stop = Gtk.Button.new_with_mnemonic(_("Sto_p"))
-        self._stop.set_tooltip_text(_("Stop this run; what has arrived can be used"))
+        self._stop.set_tooltip_text(_("Stop the run and keep the candidates received so far"))
         self._stop.connect("clicked", lambda button: stop())
         self._retry = Gtk.Button.new_with_mnemonic(_("_Try again"))
-        self._retry.set_tooltip_text(_("Ask the fill service once more"))
+        self._retry.set_tooltip_text(_("Connect to the daemon again"))
         self._retry.connect("clicked", lambda button: retry())
         self._program = Gtk.Button.new_with_mnemonic(_("Choose _program…"))
-        self._program.set_tooltip_text(_("Say where inpaint-server is"))
+        self._program.set_tooltip_text(_("Choose the program inpaint-server"))
         self._program.connect("clicked", lambda button: choose_program())
         self.controls = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         for button in (self._stop, self._retry, self._program):

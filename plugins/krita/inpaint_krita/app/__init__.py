@@ -1,1 +1,1 @@
-"""What the artist does and what the docker shows: one state, made by the controller."""
+"""Application logic: the controller turns the artist's actions into the state that is shown."""

@@ -1,4 +1,4 @@
-"""The daemon's state in words, and what mends it."""
+"""The daemon's state in words, and the action that recovers from it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ..text import say_error, tr
 
 
 class Phase(Enum):
-    LOOKING = auto()  # asking whether one runs
-    MISSING = auto()  # none runs here; it is started when it is needed
+    LOOKING = auto()  # checking whether a daemon is running
+    MISSING = auto()  # no local daemon is running; it is started on demand
     STARTING = auto()
     READY = auto()
-    FAILED = auto()  # it did not start, refused, or went away
+    FAILED = auto()  # the start failed, the daemon refused, or the connection broke
 
 
 class RecoveryAction(Enum):
-    """What the button beside the words does."""
+    """The action of the button next to the status text."""
 
     NONE = auto()
     START = auto()
@@ -41,42 +41,42 @@ class RecoveryAction(Enum):
 
 @dataclass(frozen=True)
 class ConnectionState:
-    """How things stand with the daemon."""
+    """The state of the connection to the daemon."""
 
     phase: Phase = Phase.LOOKING
-    info: DaemonInfo | None = None  # the last that was heard, when READY
+    info: DaemonInfo | None = None  # the latest info, when READY
     error: InpaintError | None = None  # when FAILED
     detail: str = ""  # when STARTING: the last line of its log
     is_remote: bool = False
 
     @property
     def words(self) -> str:
-        """One short line."""
+        """Status text for one short line."""
         if self.phase is Phase.LOOKING:
-            return tr("Looking for the daemon …")
+            return tr("Looking for the daemon…")
         if self.phase is Phase.STARTING:
-            return tr("Starting the daemon …")
+            return tr("Starting the daemon…")
         if self.phase is Phase.MISSING:
             return tr("The daemon is not running")
         if self.phase is Phase.READY:
             return tr("Ready on {device}").format(
-                device=self.info.device if self.info else tr("this machine")
+                device=self.info.device if self.info else tr("this computer")
             )
         return _heading(self.error)
 
     @property
     def explanation(self) -> str:
-        """The whole story, for a tool tip and the message below."""
+        """Explanation for the tooltip."""
         if self.phase is Phase.FAILED and self.error is not None:
             return say_error(self.error)
         if self.phase is Phase.READY and self.info is not None:
-            return tr("Version {version}, {precision}, {queue} waiting").format(
+            return tr("Version {version}, {precision}, {queue} in the queue").format(
                 version=self.info.version,
                 precision=self.info.precision,
                 queue=self.info.queue_length,
             )
         if self.phase is Phase.MISSING:
-            return tr("It starts by itself when you inpaint.")
+            return tr("It starts automatically when you fill a selection.")
         return self.detail
 
     @property
@@ -99,8 +99,8 @@ class ConnectionState:
             RecoveryAction.NONE: "",
             RecoveryAction.START: tr("Start"),
             RecoveryAction.RECONNECT: tr("Reconnect"),
-            RecoveryAction.SETTINGS: tr("Settings …"),
-            RecoveryAction.CHOOSE_PROGRAM: tr("Choose program …"),
+            RecoveryAction.SETTINGS: tr("Settings…"),
+            RecoveryAction.CHOOSE_PROGRAM: tr("Choose program…"),
             RecoveryAction.SHOW_LOG: tr("Show log"),
         }[self.recover]
 
@@ -109,18 +109,18 @@ def _heading(error: InpaintError | None) -> str:
     if isinstance(error, StartFailedError):
         return tr("The daemon did not start")
     if isinstance(error, DaemonNotFoundError):
-        return tr("No daemon answers")
+        return tr("Cannot reach the daemon")
     if isinstance(error, UnauthenticatedError):
-        return tr("The daemon asks for a token")
+        return tr("The daemon requires a token")
     if isinstance(error, UnavailableError):
-        return tr("The daemon went away")
+        return tr("Connection lost")
     if isinstance(error, NotRespondingError):
-        return tr("The daemon does not answer")
-    return tr("The daemon cannot be used")
+        return tr("The daemon does not respond")
+    return tr("Cannot use the daemon")
 
 
 def after_failure(error: InpaintError, is_remote: bool) -> ConnectionState:
-    """What is known after a request for Info failed."""
+    """Return the state after a failed info request."""
     if (
         isinstance(error, DaemonNotFoundError)
         and not isinstance(error, StartFailedError)

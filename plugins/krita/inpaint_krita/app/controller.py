@@ -1,4 +1,4 @@
-"""Between the docker and everything else: takes the artist's intents, makes the state to show."""
+"""Connect the docker to everything else: handle the artist's actions, publish the state."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .session import DocumentSession
 from .state import Notice, NoticeAction, State
 
 log = logging.getLogger(__name__)
-WATCH_MS = 700  # undo and redo are noticed within this
+WATCH_MS = 700  # polling interval for undo and redo, which Krita does not signal
 OVERVIEW_SIDE = 360
 
 
 class Host(Protocol):
-    """What the controller needs of Krita (host.KritaHost)."""
+    """The part of Krita that the controller uses (host.KritaHost)."""
 
     def active_document(self) -> Document | None: ...
     def scratch(self) -> Scratch: ...
@@ -43,7 +43,7 @@ class Host(Protocol):
 
 
 class Controller(QtCore.QObject):
-    """One a window."""
+    """The controller of one window."""
 
     state_changed = QtCore.pyqtSignal(object)  # State
     settings_wanted = QtCore.pyqtSignal()
@@ -100,13 +100,13 @@ class Controller(QtCore.QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is under way in the active document."""
+        """Whether a run, edit or merge is in progress in the active document."""
         return self._session is not None and self._session.is_busy
 
     # -- intents -----------------------------------------------------------------------------
 
     def open(self) -> None:
-        """The docker is visible: see what is there."""
+        """Check the daemon and the active document, since the docker became visible."""
         self._daemon.check()
         self.document_changed()
 
@@ -127,7 +127,7 @@ class Controller(QtCore.QObject):
             self._session.cancel()
 
     def set_option(self, **changes: Any) -> None:
-        """Change settings by the names of their fields."""
+        """Change and save settings, given by field name."""
         self._fill_settings = replace(self._fill_settings, **changes)
         try:
             self._wishes_file.save(self._fill_settings)
@@ -135,14 +135,14 @@ class Controller(QtCore.QObject):
             log.warning("the settings cannot be saved: %s", error)
         self._publish()
 
-    # A place is that in the list that the docker shows, without results that were deleted.
+    # A place is an index into the list in the docker, which omits deleted results.
 
     def choose(self, place: int) -> None:
         if self._session is not None and place in range(len(self._session.left)):
             self._session.choose(self._session.left[place])
 
     def step(self, by: int) -> None:
-        """The next or previous result, round and round."""
+        """Choose the next or previous result, wrapping around."""
         run = self._session.listed if self._session else None
         if run is not None and run.results:
             self.choose((run.chosen + by) % len(run.results))
@@ -161,7 +161,6 @@ class Controller(QtCore.QObject):
             self._session.keep()
 
     def add_candidates(self) -> None:
-        """Add candidates with new seeds to the run that is shown."""
         if self._session is not None:
             self._notice = None
             self._session.add_candidates(self._fill_settings, self.state.model)
@@ -171,7 +170,7 @@ class Controller(QtCore.QObject):
             self._session.compare(with_original)
 
     def edit(self, name: str, value: float) -> None:
-        """A slider moved."""
+        """Set one slider's value."""
         edits = {**self.state.edits, name: value}
         self._edit_all({key: each for key, each in edits.items() if each})
 
@@ -180,12 +179,12 @@ class Controller(QtCore.QObject):
         self.rest()
 
     def rest(self) -> None:
-        """The slider was let go: what it did is one change."""
+        """End a change, since the slider was released: its moves undo as one."""
         if self._session is not None:
             self._session.values.rest()
 
     def undo(self) -> None:
-        """Take back the last change of sliders or mixing; Krita's history is not touched."""
+        """Undo the last change of sliders or mixing, without using Krita's history."""
         if self._session is not None:
             self._session.undo_values(self.state.model)
 
@@ -199,13 +198,13 @@ class Controller(QtCore.QObject):
             self._publish()
 
     def mix_with(self, layer: str) -> None:
-        """Another layer to mix with was chosen; empty = none."""
+        """Choose the layer to mix with; empty = none."""
         if self._session is not None:
             self._session.mix_with(layer, self.state.model)
             self._publish()
 
     def remix(self, mix: Mix) -> None:
-        """Other levels, or another amount."""
+        """Change the levels or the amount of mixing."""
         if self._session is not None:
             self._session.remix(mix, self.state.model)
             self._publish()
@@ -219,7 +218,7 @@ class Controller(QtCore.QObject):
             self._session.show_run(key)
 
     def recover(self) -> None:
-        """The button beside the daemon's state."""
+        """Run the recovery action of the daemon's state."""
         recover = self._daemon.connection.recover
         if recover is RecoveryAction.SETTINGS:
             self.settings_wanted.emit()
@@ -231,13 +230,13 @@ class Controller(QtCore.QObject):
             self._daemon.start()
 
     def run_notice_action(self) -> None:
-        """The button in the notice."""
+        """Run the action of the notice that is shown."""
         notice = self.state.notice
         action = notice.action if notice else NoticeAction.NONE
         if action in (
             NoticeAction.SHOW_LOG,
             NoticeAction.SHOW_PLUGIN_LOG,
-        ):  # which answers nothing by itself
+        ):  # showing a log does not resolve the problem, so keep the notice
             show = (
                 self._host.show_log
                 if action is NoticeAction.SHOW_LOG
@@ -256,7 +255,7 @@ class Controller(QtCore.QObject):
             self.run()
 
     def dismiss(self) -> None:
-        """Take away the notice that is shown; there may be another one below it."""
+        """Remove the notice that is shown; the session's own may follow."""
         if self._notice is not None:
             self._notice = None
         elif self._session is not None:
@@ -264,21 +263,21 @@ class Controller(QtCore.QObject):
         self._publish()
 
     def _say_what_happened(self) -> None:
-        """Once: a widget that fails whenever it is drawn must not be drawn for ever."""
+        """Show the failure notice once, so that a failing widget is not redrawn forever."""
         notice = failure_notice()
         if self._notice != notice:
             self._notice = notice
             self._publish()
 
     def _choose_program(self) -> None:
-        """Let the artist say where `inpaint-server` is, and start it."""
+        """Let the artist choose `inpaint-server`, and start it."""
         path = self._host.choose_program()
         if path:
             self.use_connection(replace(self._daemon.settings, executable=path))
             self._daemon.start()
 
     def connection_settings(self) -> ConnectionSettings:
-        """What the dialog begins with: as stored, perhaps by another program."""
+        """Return the stored settings, which another program may have changed."""
         self._daemon.read_settings()
         return self._daemon.settings
 
@@ -292,7 +291,7 @@ class Controller(QtCore.QObject):
     # -- images for the docker -------------------------------------------------------------
 
     def canvas(self) -> tuple[QtGui.QImage, Extent] | None:
-        """The document, small, for the adjustable rectangle; with its full size."""
+        """Return a reduced view of the document for choosing the frame, and the full extent."""
         if self._session is None:
             return None
         document = self._session.document
@@ -302,7 +301,7 @@ class Controller(QtCore.QObject):
         return document.view(Box.of_extent(extent), size), extent
 
     def preview(self) -> Preview | None:
-        """What the next run would look at; None without a document."""
+        """Return what the next run would see; None without a document."""
         session, canvas = self._session, self.canvas()
         if session is None or canvas is None:
             return None
@@ -312,7 +311,7 @@ class Controller(QtCore.QObject):
         return preview(*canvas, box, self._fill_settings, model.resolution if model else 0)
 
     def propose_frame(self) -> None:
-        """Set the adjustable rectangle to the last frame, or to a square around the selection."""
+        """Set the custom frame to the last frame, or to a square around the selection."""
         session = self._session
         if session is None:
             return
@@ -331,7 +330,7 @@ class Controller(QtCore.QObject):
     # -- documents ---------------------------------------------------------------------------
 
     def document_changed(self) -> None:
-        """Another view is active, or a document was opened or closed."""
+        """Follow the active document; close the sessions of closed ones."""
         document = self._host.active_document()
         for closed in [each for each in self._sessions if not each.document.is_open]:
             self._sessions.remove(closed)
@@ -354,7 +353,7 @@ class Controller(QtCore.QObject):
         return session
 
     def close(self) -> None:
-        """Krita ends, or the window closes."""
+        """Stop everything, since Krita or the window is closing."""
         self._watch.stop()
         for session in self._sessions:
             session.close()

@@ -1,6 +1,6 @@
-"""The connection to the daemon, for Qt: looks for it, starts it, hands out its answers.
+"""Qt's connection to the daemon: find it, start it, deliver its answers.
 
-Everything slow happens in the client's thread; signals bring the answers to the window's.
+Slow work runs in the client's thread. Signals deliver the answers in the GUI thread.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ..host.qt import QtCore
 from .connection_state import ConnectionState, Phase, after_failure
 
 log = logging.getLogger(__name__)
-POLL_INTERVAL_MS = 4000  # a daemon that was started or stopped by hand is noticed
+POLL_INTERVAL_MS = 4000  # to notice a daemon that was started or stopped by hand
 
 
 class DaemonConnection(QtCore.QObject):
-    """One for the whole plug-in. `close` it when Krita ends."""
+    """The only connection of the plug-in. `close` it when Krita closes."""
 
     changed = QtCore.pyqtSignal()
     _answered = QtCore.pyqtSignal(object)
@@ -50,8 +50,8 @@ class DaemonConnection(QtCore.QObject):
         self._file = file
         self._stored = self.settings = file.load()
         self.connection = ConnectionState()
-        self._is_start_wanted = False  # by the button
-        self._runs = 0  # under way; they want it, too
+        self._is_start_wanted = False  # requested with the Start button
+        self._runs = 0  # runs in progress, which need the daemon too
         self._is_closed = False
         self._is_asking = False
         self._worker = Worker(self._locate)
@@ -67,7 +67,7 @@ class DaemonConnection(QtCore.QObject):
         return not is_local_choice(self.settings)
 
     def check(self) -> None:
-        """Ask what the daemon is; the answer comes as `changed`. Starts none."""
+        """Request the daemon's info without starting it; `changed` signals the answer."""
         if self._is_asking or self._is_closed:
             return
         if self.connection.phase is not Phase.READY:
@@ -78,38 +78,38 @@ class DaemonConnection(QtCore.QObject):
         future.add_done_callback(self._answered.emit)
 
     def read_settings(self) -> None:
-        """Take settings that another program has stored meanwhile, before connecting anew."""
+        """Reload settings that another program may have stored since, before reconnecting."""
         stored = self._file.load()
         if stored != self._stored:
             self._stored = self.settings = stored
 
     def start(self) -> None:
-        """From now on start the local daemon when there is none; and look for it."""
+        """Find the local daemon, and start it if necessary."""
         self._is_start_wanted = True
         if self.connection.phase is not Phase.READY:
             self._set(ConnectionState(Phase.LOOKING))
-        self._is_asking = False  # an answer under way did not start one
+        self._is_asking = False  # a request in progress does not start the daemon
         self.check()
 
     def submit(self, job: Job, receive: Callable[[Message], None]) -> Run:
-        """Send a job; `receive` is called in the window's thread. Starts the daemon if need be."""
+        """Send a job, starting the daemon if necessary; call `receive` in the GUI thread."""
         self._runs += 1
         if self.connection.phase is not Phase.READY:
             self.read_settings()
-        # One signal for all runs: PyQt 6 crashed when each had an object of its own, deleted by the
-        # slot of its last message.
+        # All runs share one signal: with one QObject per run, deleted in the slot of its last
+        # message, PyQt 6 crashed.
         timeout_s = self.settings.timeout_s or None
         return self._worker.submit(job, partial(self._arrived.emit, receive), timeout_s)
 
     def use(self, settings: ConnectionSettings) -> None:
-        """Other settings: look again."""
+        """Apply other settings and reconnect."""
         self.settings = settings
         self._set(ConnectionState(Phase.LOOKING))
         self._is_asking = False
         self.check()
 
     def failed(self, error: InpaintError) -> None:
-        """A run failed: if that tells about the daemon, say so and look again."""
+        """Update the state after a run failed, if the error is about the daemon."""
         if isinstance(error, RequestCancelledError):
             return
         if isinstance(error, (DaemonNotFoundError, NotRespondingError, UnavailableError)):
@@ -121,7 +121,7 @@ class DaemonConnection(QtCore.QObject):
         self._worker.close()
 
     def _locate(self) -> Endpoint:
-        """In a thread of the client's."""
+        """Return the daemon's endpoint; runs in the client's thread."""
         if not (self._is_start_wanted or self._runs):
             return find_daemon(self.settings)
         return ensure_daemon(self.settings, self._starting.emit, lambda: not self._is_closed)
@@ -135,7 +135,7 @@ class DaemonConnection(QtCore.QObject):
         if isinstance(message, (Done, Failed)):
             self._runs -= 1
         elif self.connection.phase is not Phase.READY:
-            self.check()  # it answers: say so
+            self.check()  # the daemon responds: update the state
         receive(message)
 
     def _take_starting(self, starting: Starting) -> None:

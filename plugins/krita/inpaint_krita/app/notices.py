@@ -1,4 +1,4 @@
-"""Failures and refusals as sentences for the artist, each with what helps."""
+"""Notices for failures and refusals, each with an action that helps."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .state import Notice, NoticeAction
 
 
 def notice_of(error: InpaintError) -> Notice:
-    """A failure as one sentence with what helps."""
+    """Return the notice for an error."""
     if isinstance(error, RequestCancelledError):
-        return Notice(tr("Cancelled."), is_problem=False)
+        return Notice(tr("Canceled."), is_problem=False)
     if isinstance(error, ProgramNotFoundError):
-        label = tr("Choose program …")
+        label = tr("Choose program…")
         return Notice(say_error(error), action=NoticeAction.CHOOSE_PROGRAM, action_label=label)
     if isinstance(error, StartFailedError):
         return Notice(say_error(error), action=NoticeAction.SHOW_LOG, action_label=tr("Show log"))
     if isinstance(error, UnauthenticatedError):
-        return Notice(say_error(error), action=NoticeAction.SETTINGS, action_label=tr("Settings …"))
+        return Notice(say_error(error), action=NoticeAction.SETTINGS, action_label=tr("Settings…"))
     if isinstance(error, InputError):
         return Notice(say_error(error))
     return Notice(say_error(error), action=NoticeAction.AGAIN, action_label=tr("Try again"))
 
 
 def failure_notice() -> Notice:
-    """An exception that nothing expected; it was logged."""
+    """Return the notice for an unexpected exception, which was logged."""
     return Notice(
         tr(
-            "Something went wrong inside the plug-in; the log has the details. "
-            "You can go on; if it happens again, save your image and restart Krita."
+            "Something went wrong in the plug-in; see the log for details. You can keep "
+            "working. If it happens again, save your image and restart Krita."
         ),
         action=NoticeAction.SHOW_PLUGIN_LOG,
         action_label=tr("Show log"),
@@ -44,9 +44,9 @@ def failure_notice() -> Notice:
 
 
 def merging() -> Notice:
-    """A run is wanted while Krita merges the candidate that is kept."""
+    """Return the notice for a run requested while Krita merges a kept candidate."""
     return Notice(
-        tr("Krita is still merging the candidate that you keep. Try again in a moment."),
+        tr("Krita is still merging the candidate you kept. Try again in a moment."),
         is_problem=False,
         action=NoticeAction.AGAIN,
         action_label=tr("Try again"),
@@ -54,19 +54,21 @@ def merging() -> Notice:
 
 
 def nothing_transparent() -> Notice:
-    """The artist wants to fill what is transparent, and nothing is."""
     return Notice(
-        tr("Nothing is transparent in the active layer. Select the region to fill."),
+        tr("The active layer has no transparent part. Select the region to fill."),
         is_problem=False,
     )
 
 
 def nothing_selected(is_outside: bool) -> Notice:
-    """The selection is missing, or lies where there is no image."""
+    """Return the notice for a selection that is missing or outside the canvas."""
     if is_outside:
-        return Notice(tr("The selection lies outside the canvas. Select the region to fill."))
+        return Notice(tr("The selection is outside the canvas. Select the region to fill."))
     return Notice(
-        tr("Nothing is selected. Select the region to fill, or take what is transparent."),
+        tr(
+            "Nothing is selected. Select the region to fill, or use the transparent part "
+            "of the layer."
+        ),
         is_problem=False,
         action=NoticeAction.SELECT_TRANSPARENT,
         action_label=tr("Select the transparent part"),

@@ -1,4 +1,4 @@
-"""From what the artist has set and selected to a run, or to the sentence why there is none."""
+"""Plan a run from the settings and the selection, or explain why it is impossible."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ def plan_run(
     limits: Limits,
     earlier: Iterable[PastRun],
 ) -> tuple[Plan | None, Notice | None]:
-    """Return the run, and a remark on it; or no run, and the reason.
+    """Plan a run.
 
-    `earlier` are the runs of the document: a new one does not go into their groups, nor below
-    those that it overlaps.
+    The new layers are placed outside the groups of `earlier` runs, and above those they overlap.
+
+    Returns:
+        The plan and an optional remark, or None and the reason.
     """
     active = document.active_node()
     if active is None:
-        return None, Notice(tr("Click a layer first: the result goes above it."))
+        return None, Notice(tr("Select a layer first. The candidates are placed above it."))
     selection = document.selection()
     box = Box(0, 0, 0, 0) if selection is None else box_of(selection)
     if selection is None or Box.of_extent(document.extent).clamp(box).is_empty:
@@ -47,7 +49,10 @@ def plan_run(
         insert_position = position_above(active, box, _fill_box(document, earlier))
     except (KeyError, ValueError):
         return None, Notice(
-            tr("This kind of image cannot be filled. Convert it to RGB, gray or CMYK.")
+            tr(
+                "Images with this color model cannot be filled. Convert the image to RGB, "
+                "grayscale or CMYK."
+            )
         )
     source = source_of(active, fill_settings.all_visible)
     remark = source.notice or insert_position.notice
@@ -67,7 +72,7 @@ def plan_run(
 
 
 def _fill_box(document: Document, runs: Iterable[PastRun]) -> Callable[[Node], Box | None]:
-    """What tells the box of a layer that belongs to a run; None of any other layer."""
+    """Return a function that maps a layer of a run to its box, and any other layer to None."""
     holes = {
         layer: run.hole_box
         for run in runs

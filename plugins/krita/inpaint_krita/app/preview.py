@@ -1,4 +1,4 @@
-"""What the next run will look at, told before it is started."""
+"""Preview of the frame that the next run will use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..text import tr
 
 @dataclass(frozen=True)
 class Preview:
-    """The image, small, with the frame if it is known, and what there is to say of it."""
+    """A reduced image with the frame, if it is known, and a description."""
 
     image: QtGui.QImage
     extent: Extent
@@ -31,23 +31,33 @@ def preview(
     fill_settings: FillSettings,
     resolution: int,
 ) -> Preview:
-    """Return what is known of the frame that a run with these wishes would use."""
+    """Return what is known about the frame that a run would use.
+
+    Args:
+        image: the reduced document.
+        extent: of the document.
+        selection: box of the selection; None if nothing is selected.
+        fill_settings: settings of the run.
+        resolution: of the model, px a side; 0 = unknown.
+    """
     choice = fill_settings.frame_choice
     if selection is None or selection.is_empty:
         return Preview(image, extent, None, tr("Nothing is selected."), is_warning=True)
     if isinstance(choice, Frame):
         if leaves(selection, choice):
-            words = tr("The selection leaves the square: only what is inside it is filled.")
+            words = tr(
+                "The selection extends beyond the frame. Only the part inside the frame is filled."
+            )
             return Preview(image, extent, choice, words, is_warning=True)
-        return Preview(image, extent, choice, tr("The model looks at the square that is drawn."))
+        return Preview(image, extent, choice, tr("The model sees the frame shown here."))
     if choice is FrameMode.BOX:
         words = tr(
-            "The model looks at the square around the selection. Parts that are far from each "
-            "other get squares of their own."
+            "The model sees the square around the selection. Parts that are far apart get "
+            "separate frames."
         )
         return Preview(image, extent, square_around(selection, extent, resolution), words)
     words = tr(
-        "The square is found by the daemon while it fills, and cannot be shown before. Where no "
-        "face is found it is the one around the selection."
+        "The daemon finds the frame during the fill, so it cannot be shown yet. If it "
+        "finds no face, it uses the square around the selection."
     )
     return Preview(image, extent, None, words)

@@ -1,4 +1,4 @@
-"""How far a run is, in words."""
+"""The progress of a run in words."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ..text import say, tr
 
 
 def describe(status: RunStatus, now: float) -> str:
-    """One short line with the time that went by and, where it can be told, what is left."""
+    """Return one short line with the elapsed time and, if known, the time left."""
     elapsed = _seconds(now - status.started)
     before = {
-        Stage.READING: tr("Reading the image …"),
-        Stage.CONNECTING: tr("Waiting for the daemon … {elapsed}"),
-        Stage.SENDING: tr("Sending the image, {share} % … {elapsed}"),
-        Stage.WAITING: tr("The daemon is busy; trying again … {elapsed}"),
-        Stage.QUEUED: tr("{count} before this one … {elapsed}"),
-        Stage.ENCODING: tr("Looking at the image … {elapsed}"),
+        Stage.READING: tr("Reading the image…"),
+        Stage.CONNECTING: tr("Waiting for the daemon… {elapsed}"),
+        Stage.SENDING: tr("Sending the image… {share}%, {elapsed}"),
+        Stage.WAITING: tr("The daemon is busy, retrying… {elapsed}"),
+        Stage.QUEUED: tr("{count} ahead in the queue… {elapsed}"),
+        Stage.ENCODING: tr("Analyzing the image… {elapsed}"),
     }
     if status.stage in before:
         return before[status.stage].format(

@@ -1,4 +1,4 @@
-"""One open document: its runs, the one that is shown, and what the artist does with it."""
+"""One open document: its runs, the run that is shown, and the artist's actions on it."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from .state import Notice, Strip
 
 log = logging.getLogger(__name__)
 SELECTION_MS = 50
-SELECTION_TURNS = 16  # Krita hands a selection on some turns after the pen has drawn it
+SELECTION_TURNS = 16  # Krita applies a selection only some turns after the pen has drawn it
 
 
 class DocumentSession(QtCore.QObject):
-    """`changed` after anything that the docker shows."""
+    """Emits `changed` after a change of anything that the docker shows."""
 
     changed = QtCore.pyqtSignal()
-    failed = QtCore.pyqtSignal(object)  # InpaintError: perhaps it tells about the daemon
+    failed = QtCore.pyqtSignal(object)  # InpaintError; it may be about the daemon
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class DocumentSession(QtCore.QObject):
         self.book = RunHistory(document)
         self.shown: PastRun | None = self.book.last
         self.missing: frozenset[str] = frozenset()
-        # Layers that were not in the image when it was opened, so that no undo brings them back.
+        # Layers that were missing when the image was opened: undo cannot restore them.
         self._lost = {
             layer
             for run in self.book.runs
@@ -71,26 +71,28 @@ class DocumentSession(QtCore.QObject):
             if not document.is_attached(layer)
         }
         self.notice: Notice | None = None
-        self.fill: CandidateRun | None = None  # the run under way
-        self.details: tuple[str, ...] = ()  # how the last run was made, in sentences
-        self.frame: Frame | None = None  # of the last run, for the adjustable rectangle
+        self.fill: CandidateRun | None = None  # the run in progress
+        self.details: tuple[str, ...] = ()  # sentences about the last run
+        self.frame: Frame | None = None  # of the last run, to propose a custom frame
         self.edits: Edits = {}
         self.mix = Mix()
         self.mix_choices: tuple[Choice, ...] = ()
-        # What the sliders were set to, for each candidate: its run and its layer.
+        # History of slider values for each candidate, identified by run and layer.
         self.values: ValueHistory[tuple[str, str], tuple[Edits, Mix]] = ValueHistory()
         self._scratch = scratch
         self._submit = submit
         self._limits = limits
         self._thumbnails = Thumbnails(document, scratch)
-        self._finding: CooperativeTask[None] | None = (
-            None  # waits for a selection that was just drawn
-        )
+        # Waits for a selection that was just drawn.
+        self._finding: CooperativeTask[None] | None = None
         self._keeping: CooperativeTask[str] | CooperativeTask[None] | None = None
-        self._followed: tuple[str, frozenset[str]] = ("", frozenset())  # a run, and its `missing`
+        self._followed: tuple[str, frozenset[str]] = (
+            "",
+            frozenset(),
+        )  # a run and its `missing` layers
         self._drawing: CooperativeTask[None] | None = None
         self._compares = False
-        self._asked = 0.0  # when the artist asked for the run that waits for its selection
+        self._asked = 0.0  # start time of the run that waits for its selection
         self.live = LayerEdits(
             document,
             self._read_again,
@@ -117,19 +119,19 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def is_filling(self) -> bool:
-        """Whether a run is under way, or waits for its selection."""
+        """Whether a run is in progress, or waits for its selection."""
         return self.fill is not None or self._finding is not None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a run, an edit or a merge is under way, its writing included."""
+        """Whether a run, an edit or a merge is in progress, including writing to layers."""
         return self.is_filling or self.live.is_busy or self._keeping is not None
 
     def start(self, fill_settings: FillSettings, model: Model | None) -> None:
-        """Fill the selection; if that is not possible, `notice` says why."""
+        """Fill the selection; if that is impossible, `notice` gives the reason."""
         if self.is_filling:
             return
-        if self._keeping is not None:  # the merged layer is told from others by being new
+        if self._keeping is not None:  # merging recognizes its result as the only new layer
             self.notice = merging()
             self.changed.emit()
             return
@@ -146,7 +148,7 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def _wait_for_selection(self) -> Generator[int, None, None]:
-        """Give Krita the time that it takes to hand on what the artist has just selected."""
+        """Wait until Krita has applied what the artist has just selected."""
         for _turn in range(SELECTION_TURNS):
             if self._is_selected():
                 self.document.settle()
@@ -154,22 +156,21 @@ class DocumentSession(QtCore.QObject):
             yield SELECTION_MS
 
     def _is_selected(self) -> bool:
-        """Whether anything is; a selection of shapes is there before it is drawn, and empty."""
+        """Return whether anything is selected; a vector selection starts out empty."""
         selection = self.document.selection()
         return selection is not None and not box_of(selection).is_empty
 
     def _not_found(self, error: Exception) -> None:
         self._finding = None
-        log.error("looking for the selection failed", exc_info=error)
+        log.error("waiting for the selection failed", exc_info=error)
         self.changed.emit()
 
     def _begin(self, fill_settings: FillSettings, model: Model | None) -> None:
         """Fill the selection as it is now."""
         self._finding = None
         if model is not None and fill_settings.model != model.name:
-            fill_settings = replace(
-                fill_settings, model=""
-            )  # a name from another day that this daemon lacks
+            # A model chosen earlier that this daemon does not have.
+            fill_settings = replace(fill_settings, model="")
         plan, self.notice = plan_run(
             self.document,
             self._scratch,
@@ -191,7 +192,7 @@ class DocumentSession(QtCore.QObject):
             return
         chosen = neighbor(run.chosen, self.left)
         known = (chosen, *self.left, *range(len(run.results)))
-        able = [i for i in known if not run.results[i].is_smooth]  # to be rendered again
+        able = [i for i in known if not run.results[i].is_smooth]  # can be rendered again
         if not able:
             return
         self.document.settle()
@@ -251,7 +252,7 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def tell(self, sentence: str) -> None:
-        """Show the artist a sentence of the client, behind what is shown."""
+        """Append a sentence of the client to the notice."""
         self.notice = Notice(say(sentence), is_problem=False).after(self.notice)
         self.changed.emit()
 
@@ -271,7 +272,7 @@ class DocumentSession(QtCore.QObject):
         if result.variant < 0:
             self.live.remember(fill.past.key, position, fill.session, result.index)
         current = self.book.find(fill.past.key) or fill.past
-        # What was chosen or starred meanwhile stays.
+        # Keep what the artist has chosen or starred meanwhile.
         merged = current.with_result(
             position, replace(result, starred=current.results[position].starred)
         )
@@ -294,7 +295,7 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def _shrink(self, current: PastRun, ended: PastRun) -> None:
-        """A run that was cut short keeps the candidates that had arrived."""
+        """Remove the results of a run that ended early, except those received."""
         layers = {result.layer for result in ended.results}
         kept = tuple(result for result in current.results if result.layer in layers)
         if not kept:
@@ -318,7 +319,7 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def left(self) -> tuple[int, ...]:
-        """Positions of the results that the docker lists: not those that are gone for good."""
+        """Positions of the results that the docker lists: all but those lost for good."""
         run = self.shown
         if run is None:
             return ()
@@ -331,19 +332,19 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def can_return(self) -> bool:
-        """Whether Krita's undo or redo can bring layers of the shown run back."""
+        """Whether Krita's undo or redo can restore layers of the shown run."""
         run = self.shown
         layers = [] if run is None else [result.layer for result in run.results]
         return any(layer in self.missing and layer not in self._lost for layer in layers)
 
     @property
     def listed(self) -> PastRun | None:
-        """The shown run with the results that are left."""
+        """The shown run with its remaining results."""
         return None if self.shown is None else limited_to(self.shown, self.left)
 
     @property
     def runs(self) -> tuple[PastRun, ...]:
-        """All runs of the document, oldest first; the shown one with what is left."""
+        """All runs of the document, oldest first; the shown one with its remaining results."""
         listed = self.listed
         return tuple(
             listed if listed is not None and run.key == listed.key else run
@@ -351,7 +352,7 @@ class DocumentSession(QtCore.QObject):
         )
 
     def choose(self, position: int) -> None:
-        """Show this result on the canvas, hide its siblings."""
+        """Show this result on the canvas and hide the others."""
         run = self.shown
         if run is None or not 0 <= position < len(run.results):
             return
@@ -370,7 +371,7 @@ class DocumentSession(QtCore.QObject):
             self.changed.emit()
 
     def compare(self, with_original: bool) -> None:
-        """Hide the run while the button is held."""
+        """Hide the run while the button is held down."""
         run = self.shown
         if run is None or with_original == self._compares:
             return
@@ -381,7 +382,7 @@ class DocumentSession(QtCore.QObject):
         self.document.refresh()
 
     def delete(self, position: int) -> None:
-        """Delete a result's layer, in one undo step. If it was chosen, a neighbor is."""
+        """Delete a result's layer in one undo step. If it was chosen, choose a neighbor."""
         run = self.shown
         if run is None or self._keeping is not None or self.is_filling:
             return
@@ -396,7 +397,7 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def keep(self) -> None:
-        """Keep the starred results, or the chosen one, as layers; one undo step brings all back."""
+        """Keep the starred results, or the chosen one, as layers, in one undo step."""
         run = self.shown
         if run is None or self._keeping is not None or self.is_filling:
             return
@@ -418,7 +419,7 @@ class DocumentSession(QtCore.QObject):
             )
 
     def _kept(self, positions: list[int], merged: str = "") -> None:
-        """These results are layers of their own now; a single one is the merged layer."""
+        """Rename the kept layers; `merged` is the new layer if only one was kept."""
         self._keeping = None
         run = self.shown
         if run is None:
@@ -444,13 +445,13 @@ class DocumentSession(QtCore.QObject):
         else:
             log.error("keeping a result failed", exc_info=error)
             self._take_failure(
-                InputError(tr("Krita did not merge the group; nothing was changed."))
+                InputError(tr("Krita did not merge the group. Nothing was changed."))
             )
 
     # -- sliders -----------------------------------------------------------------------------
 
     def edit(self, edits: Edits, model: Model | None) -> None:
-        """The sliders moved: render the chosen result again, into the same layer."""
+        """Render the chosen result again with these edits, into the same layer."""
         moved = [
             name for name in {**self.edits, **edits} if self.edits.get(name) != edits.get(name)
         ]
@@ -464,19 +465,19 @@ class DocumentSession(QtCore.QObject):
         self.edits, self.mix = edits, mix
 
     def undo_values(self, model: Model | None) -> None:
-        """Take back the last change of sliders or mixing."""
+        """Undo the last change of sliders or mixing."""
         if (change := self.values.undo()) is not None:
             self._go_to_values(change.place, *change.before, model)
 
     def redo_values(self, model: Model | None) -> None:
-        """Make the change that was taken back last once more."""
+        """Redo the change that was undone last."""
         if (change := self.values.redo()) is not None:
             self._go_to_values(change.place, *change.after, model)
 
     def _go_to_values(
         self, place: tuple[str, str], edits: Edits, mix: Mix, model: Model | None
     ) -> None:
-        """Show the candidate that had these values, and render it with them again."""
+        """Show the candidate that had these values, and render it again with them."""
         key, layer = place
         if self.shown is None or self.shown.key != key:
             self.show_run(key)
@@ -489,12 +490,12 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def mix_with(self, layer: str, model: Model | None) -> None:
-        """Take styles of this layer, another result's or any; of none if it is empty."""
+        """Mix in the styles of a layer, a result's or any other; empty = none."""
         if self.shown is not None:
             self.remix(with_other(self.mix, layer, self.shown), model)
 
     def remix(self, mix: Mix, model: Model | None) -> None:
-        """Other levels, or another amount."""
+        """Change the levels or the amount of mixing."""
         if self.shown is not None and self.shown.results[self.shown.chosen].is_smooth:
             return
         self._set_values(self.edits, mix, "mix")
@@ -510,14 +511,14 @@ class DocumentSession(QtCore.QObject):
         try:
             mixing = mixing_of(self.mix, run, self.document, self._scratch)
         except InputError as error:
-            self.mix = run.results[run.chosen].mix  # what the layer shows
+            self.mix = run.results[run.chosen].mix  # the mixing that the layer shows
             self._take_failure(error)
             return
         edits = usable_edits(self.edits, model)
         self.live.request(Wanted(run, run.chosen, layer, edits, self.mix, mixing))
 
     def add_variant(self, model: Model | None) -> None:
-        """The chosen result as it was, and one more layer with the sliders' edits."""
+        """Keep the chosen result as it was, and add a layer with the sliders' edits."""
         run = self.shown
         if run is None or self.is_filling or self._keeping is not None:
             return
@@ -543,7 +544,7 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def _layer_of_chosen(self, run: PastRun) -> str:
-        """Where the chosen result is now: its own layer, or the one that was kept."""
+        """Return the layer of the chosen result: its own, or the one that was kept."""
         own = run.results[run.chosen].layer
         if self.document.is_attached(own):
             return own
@@ -587,7 +588,7 @@ class DocumentSession(QtCore.QObject):
     # -- history -----------------------------------------------------------------------------
 
     def show_run(self, key: str) -> None:
-        """Show another run of this document in the docker."""
+        """Show another run of this document."""
         run = self.book.find(key)
         if run is not None:
             self.shown = run
@@ -597,13 +598,17 @@ class DocumentSession(QtCore.QObject):
             self._draw_later()
 
     def check_layers(self) -> bool:
-        """Notice undo, redo and deletions, which Krita does not tell; whether anything changed."""
+        """Detect undo, redo and deletions, which Krita does not signal.
+
+        Returns:
+            Whether anything changed.
+        """
         changed = self._look_for_layers()
         self._follow_layers()
         return changed
 
     def _follow_layers(self) -> None:
-        """One result is seen while any is left, whatever was undone, brought back or deleted."""
+        """Keep one result visible after undo, redo or deletion, as long as any remains."""
         run, missing = self.shown, self.missing
         if run is None or self._keeping is not None:
             return
@@ -613,7 +618,7 @@ class DocumentSession(QtCore.QObject):
         if not left or (key, before) == self._followed:
             return
         back = [i for i in left if run.results[i].layer in before] if key == run.key else []
-        if back and run.group in before:  # Krita's redo goes to the group, now or soon
+        if back and run.group in before:  # Krita's redo activates the group, at once or later
             self.document.return_to(run.results[neighbor(run.chosen, left)].layer, {run.group})
         seen = [i for i in back if self.document.is_shown(run.results[i].layer)]
         if run.chosen not in left:
@@ -636,7 +641,7 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def strip(self) -> Strip:
-        """What is left of the shown run, with its thumbnails, as they are now."""
+        """The remaining results of the shown run, with their current thumbnails."""
         run = self.shown
         if run is None:
             return Strip()
@@ -644,7 +649,7 @@ class DocumentSession(QtCore.QObject):
         return Strip(limited_to(run, self.left), self.missing, drawn, self.can_return)
 
     def close(self) -> None:
-        """The document is closed: stop everything that goes on for it."""
+        """Stop all work for the document, which was closed."""
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
@@ -653,7 +658,7 @@ class DocumentSession(QtCore.QObject):
                 steps.cancel()
 
     def _update(self, run: PastRun) -> None:
-        """Remember a new or changed run; show it if it is new."""
+        """Store a new or changed run; show it if it is new."""
         is_new = self.book.find(run.key) is None
         self.book.put(run)
         if is_new or (self.shown is not None and self.shown.key == run.key):
@@ -661,7 +666,7 @@ class DocumentSession(QtCore.QObject):
         self._look_for_layers()
 
     def _draw_later(self) -> None:
-        """The thumbnails of an earlier run, one in each turn of the event loop."""
+        """Draw the thumbnails of an earlier run, one per turn of the event loop."""
         run = self.shown
         if self._drawing is not None:
             self._drawing.cancel()

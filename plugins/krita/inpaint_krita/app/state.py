@@ -1,4 +1,4 @@
-"""All that the docker shows, as one value: the controller makes it, the panel draws it."""
+"""Everything that the docker shows, as one value: built by the controller, drawn by the panel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .connection_state import ConnectionState
 
 
 class NoticeAction(Enum):
-    """What the button in a notice does."""
+    """The action of the button in a notice."""
 
     NONE = auto()
     SELECT_TRANSPARENT = auto()
@@ -30,7 +30,7 @@ class NoticeAction(Enum):
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence for the artist, with what can be done about it."""
+    """One sentence for the artist, with an optional action."""
 
     text: str
     is_problem: bool = True
@@ -38,7 +38,7 @@ class Notice:
     action_label: str = ""
 
     def after(self, before: Notice | None) -> Notice:
-        """This one, behind what was said before and not dismissed; a problem ends an older one."""
+        """Append this notice to one that is still shown; a problem replaces an earlier problem."""
         if before is None or (before.is_problem and self.is_problem):
             return self
         if self.text in before.text:
@@ -54,16 +54,15 @@ class Notice:
 
 @dataclass(frozen=True)
 class Strip:
-    """The candidates of one run as they are drawn. One value, so that no two runs mix in it."""
+    """The candidates of one run as drawn. One value, so that two runs cannot be mixed up."""
 
-    run: PastRun | None = None  # with the results that are not deleted
-    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the image now
+    run: PastRun | None = None  # with its remaining results
+    missing: frozenset[str] = frozenset()  # layers of `run` that are not in the image
     thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
     can_return: bool = False  # whether undo or redo can bring missing layers back
 
     @property
     def count(self) -> int:
-        """How many candidates there are."""
         return 0 if self.run is None else len(self.run.results)
 
 
@@ -77,21 +76,19 @@ class State:
     details: tuple[str, ...] = ()  # how the last run was made, in sentences
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first
     strip: Strip = field(default_factory=Strip)  # of the run that is shown
-    edits: Edits = field(default_factory=dict)  # what the sliders show
-    is_editing: bool = False  # a slider's rendering is under way
-    mix: Mix = field(default_factory=Mix)  # what the chosen result is mixed with
-    mix_choices: tuple[Choice, ...] = ()  # what it could be mixed with
+    edits: Edits = field(default_factory=dict)  # values of the sliders
+    is_editing: bool = False  # an edit is being rendered
+    mix: Mix = field(default_factory=Mix)  # mixing of the chosen result
+    mix_choices: tuple[Choice, ...] = ()  # layers that it can be mixed with
     can_undo: bool = False  # a change of sliders or mixing
     can_redo: bool = False
 
     @property
     def run(self) -> PastRun | None:
-        """The run that is shown."""
         return self.strip.run
 
     @property
     def missing(self) -> frozenset[str]:
-        """Layers of the shown run that are not in the image now."""
         return self.strip.missing
 
     @property
@@ -104,12 +101,12 @@ class State:
 
     @property
     def new_edits(self) -> Edits:
-        """The edits that new candidates will begin with."""
+        """The edits that new candidates start with."""
         return edits_of_new(self.fill_settings, self.edits, self.model)
 
     @property
     def can_edit(self) -> bool:
-        """Whether the sliders act on anything: the chosen candidate, or those of the next run."""
+        """Whether the sliders have an effect: on the chosen candidate or on the next run."""
         is_wanted = (self.run_is_attached and not self.is_smooth_chosen) or (
             self.has_document and self.fill_settings.edits_for_new
         )
@@ -117,13 +114,13 @@ class State:
 
     @property
     def is_smooth_chosen(self) -> bool:
-        """Whether the chosen result is filled without the model, so that nothing changes it."""
+        """Whether the chosen result was filled without the model, and so cannot be edited."""
         run = self.run
         return run is not None and bool(run.results) and run.results[run.chosen].is_smooth
 
     @property
     def run_is_kept(self) -> bool:
-        """Whether results of the shown run are layers of their own, without the others."""
+        """Whether results of the shown run were kept as separate layers."""
         run = self.run
         if run is None:
             return False

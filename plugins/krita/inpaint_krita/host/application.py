@@ -1,4 +1,4 @@
-"""Krita's application and window, as the controller sees them."""
+"""Krita's application and window, as the controller uses them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOG_TAIL = 20_000  # characters
 
 
 class KritaHost:
-    """`application` is Krita.instance()."""
+    """Krita itself; `application` is Krita.instance()."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -32,18 +32,18 @@ class KritaHost:
         return Scratch(self._application)
 
     def language(self) -> str:
-        """The language of Krita's own texts."""
+        """Return the language of Krita's user interface."""
         chosen = str(self._application.readSetting("", "language", ""))
         return chosen or QtCore.QLocale.system().name()
 
     def show_log(self) -> None:
-        """Show what the daemon wrote."""
-        missing = tr("There is no log yet: the daemon was not started from here.")
+        """Show the daemon's log."""
+        missing = tr("There is no log yet, because the daemon was not started from Krita.")
         self._show_file(log_file(), missing)
 
     def show_plugin_log(self) -> None:
-        """Show what went wrong in the plug-in itself."""
-        self._show_file(plugin_log(), tr("There is no log: its folder cannot be written."))
+        """Show the plug-in's own log."""
+        self._show_file(plugin_log(), tr("There is no log, because its folder is not writable."))
 
     def _show_file(self, path: Path, missing: str) -> None:
         try:
@@ -53,7 +53,7 @@ class KritaHost:
         self.show_text(str(path), text)
 
     def choose_program(self) -> str:
-        """Ask for the path of `inpaint-server`; empty if nothing was chosen."""
+        """Ask for the path of `inpaint-server`; return an empty string if none was chosen."""
         window = self._application.activeWindow()
         path, _filter = QtWidgets.QFileDialog.getOpenFileName(
             window.qwindow() if window else None,

@@ -1,7 +1,7 @@
-"""In which color space pixels travel to the daemon, for every space that a document can have.
+"""Choose the color space in which pixels are sent to the daemon, for every document color space.
 
-The wire knows sRGB primaries, gamma or linear, gray or color. Where the document's own bytes mean
-just that, they travel as they are. Everything else is converted by Krita, in a scratch document.
+The wire supports sRGB primaries, gamma-encoded or linear, gray or color. Pixels that already have
+such a space are sent unchanged. All others are converted by Krita in a scratch document.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CHANNELS = {"GRAYA": 2, "RGBA": 4, "CMYKA": 5, "LABA": 4, "XYZA": 4, "YCbCrA": 
 
 
 class Space(NamedTuple):
-    """A color space as Krita names it, for instance ("RGBA", "U8", "sRGB built-in")."""
+    """A color space with Krita's names, for example ("RGBA", "U8", "sRGB built-in")."""
 
     model: str
     depth: str
@@ -55,14 +55,14 @@ class Space(NamedTuple):
 
     @property
     def layout(self) -> str:
-        """The channels in memory, for gray and RGB: integers are stored as BGRA, floats as RGBA."""
+        """Channel order in memory for gray and RGB: BGRA for integers, RGBA for floats."""
         if self.model == "GRAYA":
             return "YA"
         return "BGRA" if self.depth in ("U8", "U16") else "RGBA"
 
 
 class Route(NamedTuple):
-    """How the pixels of a space travel: as `travel`, which the wire calls `transfer`."""
+    """How pixels of a space are sent: in the space `travel`, with the wire's `transfer`."""
 
     travel: Space
     transfer: Transfer
@@ -73,10 +73,10 @@ class Route(NamedTuple):
 
 
 def route(space: Space) -> Route:
-    """The way for pixels of `space` that loses least.
+    """Return the route for pixels of `space` that loses the least precision.
 
     Raises:
-        KeyError: a model or depth that this version does not know.
+        KeyError: the color model or depth is unknown.
     """
     _CHANNELS[space.model], _SAMPLES[space.depth]
     is_float = space.depth in ("F16", "F32")
@@ -87,14 +87,14 @@ def route(space: Space) -> Route:
         if space.profile in (_GRAY_LINEAR_NAMES if gray else _SRGB_LINEAR_NAMES):
             return Route(space, Transfer.LINEAR)
     model = "GRAYA" if gray else "RGBA"
-    if is_float:  # may exceed 1, and only linear values mean something there
+    if is_float:  # values may exceed 1, which is meaningful only in linear light
         return Route(Space(model, "F32", GRAY_LINEAR if gray else SRGB_LINEAR), Transfer.LINEAR)
-    # 16 bits even for 8-bit documents: the detour through another space must not add banding.
+    # 16 bits even for 8-bit documents, so that conversion to another space adds no banding.
     return Route(Space(model, "U16", GRAY if gray else SRGB), Transfer.SRGB)
 
 
 def space_of(image: Picture, like: Space) -> Space:
-    """The space of an image from the wire: `like` itself where its bytes mean the same."""
+    """Return the space of an image from the wire: `like` itself if no conversion is needed."""
     gray = image.channels == 1
     linear = image.transfer is Transfer.LINEAR
     profile = (GRAY_LINEAR if linear else GRAY) if gray else (SRGB_LINEAR if linear else SRGB)

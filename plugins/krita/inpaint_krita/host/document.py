@@ -1,4 +1,4 @@
-"""Krita's Document, as the rest of the plug-in sees it. No decisions are made here."""
+"""Adapt Krita's Document for the rest of the plug-in. No decisions are made here."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .scratch import Scratch
 from .selection import Selection
 
 ACTIVATION_MS = 60
-BAND = 256  # rows that are read at once
-THUMBNAIL_DETAIL = 4  # px that are read for one of a thumbnail: enough to be smooth
+BAND = 256  # rows read at once
+THUMBNAIL_DETAIL = 4  # px read per thumbnail px: enough for smooth scaling
 ACTIVATION_TURNS = 80
-AFTERTHOUGHTS = 25  # turns to watch on after the active layer was put back
-RETURNS = 3  # how often it is put back: whoever goes there more often is the artist
+AFTERTHOUGHTS = 25  # turns to keep watching after the active layer was restored
+RETURNS = 3  # times to restore it: further changes are the artist's
 
 
 class KritaDocument:
-    """One open document. Layers are named by their id, which survives saving and loading."""
+    """One open document. Layers are identified by ids, which survive saving and loading."""
 
     def __init__(self, application: Any, document: Any) -> None:
         self._application = application
         self._document = document
-        # Layers that an undo took out of the image can still be written to, through these.
+        # Keeps layers that an undo removed from the image writable.
         self._known: dict[str, Any] = {}
 
     def is_same(self, other: KritaDocument) -> bool:
-        """Whether both are the same open document, perhaps seen through two views."""
+        """Return whether both are the same open document, possibly in two views."""
         return bool(self._document == other._document)
 
     @property
@@ -52,18 +52,18 @@ class KritaDocument:
         return Space(document.colorModel(), document.colorDepth(), document.colorProfile())
 
     def active_node(self) -> Node | None:
-        """The active layer or mask; None for a moment after opening."""
+        """Return the active layer or mask; None for a moment after opening."""
         node: Node | None = self._document.activeNode()
         return node
 
     def settle(self) -> None:
-        """Wait until Krita has finished what it computes, so that pixels are up to date."""
+        """Wait until Krita has finished its computations, so that pixels are up to date."""
         self._document.waitForDone()
 
     # -- selection ---------------------------------------------------------------------------
 
     def selection(self) -> Selection | None:
-        """The selection of the image, else that of the active layer, else None."""
+        """Return the selection of the image, else of the active layer, else None."""
         selection: Selection | None = self._document.selection()
         if selection is None and (node := self._document.activeNode()) is not None:
             for child in node.childNodes():
@@ -73,9 +73,10 @@ class KritaDocument:
         return selection
 
     def select_transparent_part(self) -> bool:
-        """Select what is transparent in the active layer, as the artist would by the menu.
+        """Select the transparent part of the active layer, as the menu would.
 
-        False if nothing of it is: then the selection stays as it is.
+        Returns:
+            False if nothing is transparent; the selection is then unchanged.
         """
         if self._is_opaque(self._document.activeNode()):
             return False
@@ -85,7 +86,7 @@ class KritaDocument:
         return True
 
     def _is_opaque(self, node: Any) -> bool:
-        """Whether a layer covers all of the canvas; read in bands, since it may be large."""
+        """Return whether a layer covers the canvas; read in bands, since it may be large."""
         if node is None:
             return True
         width, height = self.extent
@@ -101,7 +102,7 @@ class KritaDocument:
         return DocumentPixels(self._document, source.node, source.rendered, selection, scratch)
 
     def view(self, box: Box, extent: Extent) -> QtGui.QImage:
-        """What is visible in `box`, scaled to `extent`, sRGB."""
+        """Return the visible image in `box`, scaled to `extent`, as sRGB."""
         image: QtGui.QImage = self._document.projection(*box)
         return image.scaled(
             *extent,
@@ -114,11 +115,14 @@ class KritaDocument:
     def insert_run(
         self, insert_position: InsertPosition, title: str, names: list[str]
     ) -> tuple[str, list[str]]:
-        """A group with empty layers, the first one on top and visible, in ONE undo step.
+        """Insert a group of empty layers, the first on top and visible, in ONE undo step.
 
-        Adding a child makes a step of its own, except that a group which is not yet in the image
-        takes its children silently. Writing pixels makes no step either: so the layers go in empty
-        and are filled as the candidates arrive.
+        Adding a child to a group creates an undo step, unless the group is not yet in the image.
+        Writing pixels creates none. So the layers are inserted empty and filled as the candidates
+        arrive.
+
+        Returns:
+            The ids of the group and of the layers.
         """
         before = self._document.activeNode()
         group, layers = self._detached_group(title, names)
@@ -132,9 +136,12 @@ class KritaDocument:
     def insert_more(
         self, group_id: str, title: str, names: list[str]
     ) -> tuple[str, list[str]] | None:
-        """A group with empty, hidden layers on top of a run's group, in ONE undo step.
+        """Insert a group of empty, hidden layers at the top of a run's group, in ONE undo step.
 
-        Layers that are added to the run's group itself would make a step each. None if it is gone.
+        Adding the layers to the run's group directly would create one step each.
+
+        Returns:
+            The ids of the new group and of the layers; None if the run's group is gone.
         """
         group = self.find(group_id)
         if group is None:
@@ -146,7 +153,7 @@ class KritaDocument:
         return self._remember(more), [self._remember(layer) for layer in layers]
 
     def _detached_group(self, title: str, names: list[str]) -> tuple[Any, list[Any]]:
-        """A group that is not in the image yet, with hidden layers, the first one on top."""
+        """Create a group of hidden layers, the first on top, without inserting it."""
         group = self._document.createGroupLayer(title)
         layers = [self._document.createNode(name, "paintlayer") for name in names]
         for layer in layers:
@@ -155,7 +162,7 @@ class KritaDocument:
         return group, layers
 
     def remove_layer(self, layer_id: str, group_id: str) -> None:
-        """Delete a layer in one undo step, and the run's group if nothing is left in it."""
+        """Delete a layer in one undo step, along with the run's group if that becomes empty."""
         node = self.find(layer_id)
         if node is None:
             return
@@ -168,7 +175,7 @@ class KritaDocument:
         node.remove()
 
     def add_layer(self, group_id: str, name: str) -> str | None:
-        """One more layer on top of a run's group: an undo step of its own. None if it is gone."""
+        """Add a layer at the top of a run's group, in one undo step; None if it is gone."""
         group = self.find(group_id)
         if group is None:
             return None
@@ -179,7 +186,7 @@ class KritaDocument:
         return self._remember(layer)
 
     def keep_layers(self, group_id: str, layer_ids: list[str]) -> None:
-        """Leave only these layers in the group, without a step: for runs that were cut short."""
+        """Remove all other layers of the group without an undo step, after a run ended early."""
         group = self._known.get(group_id) or self.find(group_id)
         if group is None:
             return
@@ -189,7 +196,7 @@ class KritaDocument:
         self.refresh()
 
     def is_plain_group(self, group_id: str) -> bool:
-        """Whether a group shows what is in it as it would show without the group."""
+        """Return whether the group changes nothing about how its layers appear."""
         group = self.find(group_id)
         return (
             group is not None
@@ -200,16 +207,16 @@ class KritaDocument:
         )
 
     def children(self, group_id: str) -> list[str]:
-        """What lies directly in a group, from the lowest to the highest."""
+        """Return the ids of a group's direct children, from bottom to top."""
         group = self._known.get(group_id) or self.find(group_id)
         return [] if group is None else [self._remember(node) for node in group.childNodes()]
 
     def arrange(self, group_id: str, layer_ids: list[str]) -> None:
-        """Give a group these children, from the lowest to the highest, without an undo step.
+        """Set a group's children, from bottom to top, without an undo step.
 
-        Neither the group nor they have to be in the image. `setChildNodes` should replace all
-        children. Up to Krita 5.2 it takes only the first one out; hence the loop, which does the
-        same wherever that is mended.
+        The group and the children need not be in the image. `setChildNodes` should replace all
+        children, but up to Krita 5.2 it removes only the first one. Hence the loop, which is
+        harmless once that is fixed.
         """
         group = self._known.get(group_id) or self.find(group_id)
         if group is None:
@@ -220,15 +227,15 @@ class KritaDocument:
         group.setChildNodes(nodes)
 
     def _stay_on(self, before: Any, group: Any) -> None:
-        """Krita makes a new layer the active one, 5.1 at once, 5.2 some time later.
+        """Keep `before` active: Krita activates a new layer, 5.1 at once, 5.2 some time later.
 
-        "Again" must read the same layer as before. Only the group's layers are left for it: the
-        artist may have clicked another one.
+        The next run must read the same layer as this one. Other layers than those of the group
+        stay active, since the artist may have clicked one.
         """
         self._return(before, {_id(group), *(_id(node) for node in group.childNodes())})
 
     def return_to(self, layer_id: str, others: Collection[str]) -> None:
-        """Make a layer the active one again while Krita goes to one of the others, now or soon."""
+        """Reactivate a layer if Krita activates one of the others, now or shortly after."""
         if (layer := self.find(layer_id)) is not None:
             self._return(layer, others)
 
@@ -239,7 +246,7 @@ class KritaDocument:
             active = self._document.activeNode()
             if active is not None and _id(active) in ours:
                 self._document.setActiveNode(before)
-                turns = min(turns, AFTERTHOUGHTS)  # it may do so once more, late if it is busy
+                turns = min(turns, AFTERTHOUGHTS)  # Krita may do it again, late if it is busy
                 returns -= 1
             later(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
 
@@ -247,7 +254,7 @@ class KritaDocument:
             go_back(ACTIVATION_TURNS, RETURNS)
 
     def write(self, layer_id: str, painting: Painting) -> bool:
-        """Put pixels into a layer, without an undo step. False if it is gone."""
+        """Write pixels into a layer without an undo step; return False if it is gone."""
         layer = self._known.get(layer_id) or self.find(layer_id)
         if layer is None:
             return False
@@ -255,11 +262,11 @@ class KritaDocument:
         return True
 
     def refresh(self) -> None:
-        """Draw the image anew: neither writing pixels nor hiding layers does."""
+        """Redraw the image, which writing pixels and hiding layers do not."""
         self._document.refreshProjection()
 
     def show(self, layer_id: str, visible: bool) -> bool:
-        """Show or hide a layer, without an undo step. False if it is gone."""
+        """Show or hide a layer without an undo step; return False if it is gone."""
         layer = self.find(layer_id)
         if layer is None:
             return False
@@ -267,20 +274,21 @@ class KritaDocument:
         return True
 
     def is_shown(self, layer_id: str) -> bool:
-        """Whether the layer is in the image, and switched on."""
+        """Return whether the layer is in the image and visible."""
         layer = self.find(layer_id)
         return layer is not None and bool(layer.visible())
 
     def is_attached(self, layer_id: str) -> bool:
-        """Whether the layer is in the image: not deleted, not undone."""
+        """Return whether the layer is in the image: neither deleted nor undone."""
         return self.find(layer_id) is not None
 
     def thumbnail(
         self, layer_id: str, box: Box, extent: Extent, scratch: Scratch
     ) -> QtGui.QImage | None:
-        """A layer's own pixels in a box, scaled to `extent`, as sRGB; None if the layer is gone.
+        """Return a layer's pixels in a box, scaled to `extent`, as sRGB; None if it is gone.
 
-        Krita's own `Node.thumbnail` shows more than the layer's bounds in 5.1: whole tiles.
+        Krita's `Node.thumbnail` is not used: in 5.1 it shows whole tiles, beyond the layer's
+        bounds.
         """
         layer = self._known.get(layer_id) or self.find(layer_id)
         if layer is None:
@@ -293,17 +301,17 @@ class KritaDocument:
         )
 
     def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage:
-        """A layer's own pixels in a box, as sRGB."""
+        """Return a layer's pixels in a box, as sRGB."""
         return _view(self.find(layer_id), box, scratch)
 
     def bounds(self, layer_id: str) -> Box | None:
-        """Where a layer of the image has anything; None if it is empty or gone."""
+        """Return the bounds of a layer's content; None if it is empty or gone."""
         layer = self.find(layer_id)
         box = Box(0, 0, 0, 0) if layer is None else _bounds(layer)
         return None if box.is_empty else box
 
     def paint_layers(self) -> list[tuple[str, str]]:
-        """Id and name of every paint layer in the image."""
+        """Return the id and name of every paint layer in the image."""
         root = self._document.rootNode()  # None once the document is closed
         nodes = _walk(root) if root is not None else ()
         return [(_id(node), node.name()) for node in nodes if node.type() == "paintlayer"]
@@ -323,15 +331,15 @@ class KritaDocument:
         return "" if node is None else self._remember(node)
 
     def flatten_active(self) -> None:
-        """Krita's own "Flatten Layer": one undo step, done after some turns of the event loop."""
+        """Trigger "Flatten Layer": one undo step, done after some turns of the event loop."""
         self._application.action("flatten_layer").trigger()
 
     def ungroup_active(self) -> None:
-        """Krita's own "Quick Ungroup": one undo step, done after some turns of the event loop."""
+        """Trigger "Quick Ungroup": one undo step, done after some turns of the event loop."""
         self._application.action("quick_ungroup").trigger()
 
     def find(self, layer_id: str) -> Any:
-        """The layer in the image, or None."""
+        """Return the layer with this id, or None if it is not in the image."""
         root = self._document.rootNode()  # None once the document is closed
         for node in _walk(root) if root is not None else ():
             if _id(node) == layer_id:
@@ -355,7 +363,7 @@ class KritaDocument:
         return bytes(self._document.annotation(name))
 
     def annotate(self, name: str, description: str, data: bytes) -> None:
-        """Store bytes in the document; they are saved with it. No undo step."""
+        """Store bytes that are saved with the document, without an undo step."""
         self._document.setAnnotation(name, description, QtCore.QByteArray(data))
 
     def remove_annotation(self, name: str) -> None:
@@ -363,7 +371,7 @@ class KritaDocument:
 
 
 class DocumentPixels:
-    """Reads one source of a document (see capture.Pixels)."""
+    """Reads one source of a document (see document_protocol.Pixels)."""
 
     def __init__(
         self, document: Any, node: Any, rendered: bool, selection: Selection, scratch: Scratch
@@ -429,7 +437,7 @@ def _bounds(layer: Any) -> Box:
 
 
 def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:
-    """A layer's own pixels in a box, only one in each square of `step` px, as sRGB."""
+    """Return a layer's pixels in a box, one per square of `step` px, as sRGB."""
     own = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
     data = thin(bytes(node.pixelData(*box)), box.extent, own.pixel_bytes, step)
     extent = Extent(max(1, box.width // step), max(1, box.height // step))
@@ -437,13 +445,13 @@ def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:
 
 
 def _image(data: bytes, extent: Extent, own: Space, scratch: Scratch) -> QtGui.QImage:
-    """Pixels of a space as 8-bit sRGB."""
+    """Return pixels of the space `own` as an 8-bit sRGB image."""
     if own.model == "RGBA" and own.depth == "U16" and own.profile in SRGB_NAMES:
         data = data[1::2]  # the high bytes
     elif own.model != "RGBA" or own.depth != "U8" or own.profile not in SRGB_NAMES:
         data = scratch.convert(data, extent, own, Space("RGBA", "U8", SRGB))
     image = QtGui.QImage(data, *extent, 4 * extent.width, QtGui.QImage.Format.Format_ARGB32)
-    return image.copy()  # the bytes are not the image's own
+    return image.copy()  # QImage does not own the bytes
 
 
 def _walk(node: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What the plug-in needs of an open document: document.KritaDocument, or a fake one in tests."""
+"""The interface of an open document: document.KritaDocument, or a fake in tests."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from .selection import Selection
 
 
 class Pixels(Protocol):
-    """What is read from a document."""
+    """Reads a document's pixels and selection."""
 
     @property
     def extent(self) -> Extent: ...
     @property
     def space(self) -> Space: ...
     def read(self, box: Box) -> bytes:
-        """The source's pixels in `space`."""
+        """Return the source's pixels in `space`."""
         ...
 
     def read_display(self, box: Box) -> bytes:
-        """The visible image as 8-bit sRGB, BGRA."""
+        """Return the visible image as 8-bit sRGB, BGRA."""
         ...
 
     def read_reduced(self, box: Box, step: int) -> bytes:
-        """The source in whole squares of `step` px, a pixel for each: 8-bit sRGB, RGBA."""
+        """Return the source with one pixel per full square of `step` px: 8-bit sRGB, RGBA."""
         ...
 
     def read_coverage(self, box: Box) -> bytes:
-        """The selection, 0..255 a pixel; 0 beyond it."""
+        """Return the selection's coverage, 0..255 per pixel, 0 outside."""
         ...
 
     def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
-        """The same colors in another space."""
+        """Convert pixels from one color space to another."""
         ...
 
 
@@ -50,7 +50,7 @@ class Painting(NamedTuple):
 
 
 class Document(Protocol):
-    """One open document; its layers are named by ids."""
+    """One open document; its layers are identified by ids."""
 
     def is_same(self, other: Any) -> bool: ...
     @property

@@ -1,18 +1,18 @@
-"""The boundary at which exceptions end: everything that Qt and Krita call goes through here.
+"""Catch exceptions in everything that Qt and Krita call.
 
-An exception that leaves a slot or an overridden method opens a modal window in Krita, and a run
-stands still behind it. Here it is logged instead, the artist is told, and work goes on.
+An exception that escapes from a slot or an overridden method opens a modal dialog in Krita, which
+blocks the run. Here it is logged and reported to the artist instead, and work continues.
 
     connect(button.clicked, self._start)    # for button.clicked.connect(self._start)
     later(40, self._send)                   # for QTimer.singleShot(40, self._send)
 
-    @guarded                                # on every method of Qt's or Krita's that we override
+    @guarded                                # on every method of Qt or Krita that we override
     def paintEvent(self, event): ...
 
-    @guarded_or(QSize())                    # where the caller needs a value
+    @guarded_or(QSize())                    # if the caller needs a value
     def sizeHint(self): ...
 
-`tests/plugins/test_krita_guard.py` finds what was forgotten.
+`tests/plugins/test_krita_guard.py` finds unguarded calls.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _listeners: list[WeakMethod[Callable[[], None]]] = []
 
 
 def on_failure(listener: Callable[[], None]) -> None:
-    """Have a bound method called after each exception that ends here, as long as its object lives.
+    """Call a bound method after each caught exception, as long as its object lives.
 
-    It is called in a later turn of the event loop: the failure may be in the middle of painting.
+    It is called in a later turn of the event loop, since the failure may occur during painting.
     """
     _listeners.append(WeakMethod(listener))
 
 
 def guarded_or(otherwise: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator that lets no exception out: the caller gets `otherwise` instead."""
+    """Return a decorator that catches all exceptions and returns `otherwise` instead."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -56,8 +56,8 @@ def guarded_or(otherwise: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 return function(*args, **kwargs)
             except Exception:
                 trace = traceback.format_exc()
-            # As text: a record that held the traceback itself would keep a QPainter alive, and
-            # Qt aborts when it destroys a widget that is still being painted.
+            # Log text: a record with the traceback itself would keep a QPainter alive, and Qt
+            # aborts when it destroys a widget that is still being painted.
             log.error("%s failed:\n%s", function.__qualname__, trace)
             _tell()
             return otherwise
@@ -68,17 +68,17 @@ def guarded_or(otherwise: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def guarded(function: Callable[P, None]) -> Callable[P, None]:
-    """Let no exception out of a method that returns nothing."""
+    """Catch all exceptions of a function that returns nothing."""
     return guarded_or(None)(function)
 
 
 def connect(signal: Any, slot: Slot) -> None:
-    """Call `slot`, guarded, whenever the signal is emitted; `slot` may be a signal itself."""
+    """Connect a signal to a slot or another signal, guarded."""
     signal.connect(_slot(slot))
 
 
 def later(pause_ms: int, function: Callable[[], object]) -> None:
-    """Call a function, guarded, once the pause is over."""
+    """Call a function, guarded, after a pause."""
     QtCore.QTimer.singleShot(pause_ms, _slot(function))
 
 
@@ -93,10 +93,11 @@ def _tell() -> None:
 
 
 def _slot(slot: Any) -> Any:
-    """What PyQt is given.
+    """Return the guarded slot to pass to PyQt.
 
-    A bound method stays one: PyQt holds its object weakly, and forgets it when Qt deletes it.
-    Signals and methods of Qt's own, such as `QDialog.accept`, run no Python here.
+    A bound method stays a bound method, since PyQt holds its object weakly and disconnects when
+    Qt deletes it. Signals and Qt's own methods, for example `QDialog.accept`, run no Python code
+    and need no guard.
     """
     if isinstance(slot, (QtCore.pyqtBoundSignal, BuiltinMethodType)):
         return slot
@@ -111,7 +112,7 @@ def _method(function: FunctionType) -> Callable[..., None]:
 
 
 def _room(function: Callable[..., object]) -> int | None:
-    """How many arguments fit; None if any number does."""
+    """Return how many positional arguments a function takes; None if any number."""
     kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         return None
@@ -120,9 +121,10 @@ def _room(function: Callable[..., object]) -> int | None:
 
 
 def _taking(function: Callable[..., Any], room: int | None) -> Callable[..., None]:
-    """`function`, guarded, without the arguments of a signal that it has no room for.
+    """Guard a function and drop the signal's arguments that it does not take.
 
-    PyQt would find that out by trying, and it takes the TypeError that it expects from any other.
+    PyQt finds the number of arguments by trying, and cannot distinguish the TypeError that it
+    expects from others.
     """
     call = guarded_or(None)(function)
 

@@ -1,6 +1,6 @@
-"""Where a run's layers go, and whose pixels are read: decisions about the active layer.
+"""Decide where a run's layers are inserted and which pixels are read.
 
-Works on anything with the six methods of Krita's Node used here, so it is tested without Krita.
+Works with any object that has the six methods of Krita's Node used here, so tests need no Krita.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..text import tr
 
 
 class Node(Protocol):
-    """The part of Krita's Node that decisions need."""
+    """The part of Krita's Node that these decisions use."""
 
     def type(self) -> str: ...
     def name(self) -> str: ...
@@ -23,7 +23,7 @@ class Node(Protocol):
     def locked(self) -> bool: ...
     def parentNode(self) -> Node | None: ...
     def childNodes(self) -> Sequence[Node]:
-        """From the lowest to the highest."""
+        """Return the children, from bottom to top."""
         ...
 
 
@@ -32,21 +32,21 @@ class InsertPosition(NamedTuple):
 
     parent: Node
     above: Node
-    notice: str  # empty, or one sentence why it is not where one might look
+    notice: str  # empty, or one sentence why it is not directly above the active layer
 
 
 class Source(NamedTuple):
-    """Whose pixels are read: `node`, or all that is visible if None."""
+    """The pixels to read: those of `node`, or all visible layers if None."""
 
     node: Node | None
-    rendered: bool  # the layer has no pixels of its own: read what it shows
+    rendered: bool  # the layer has no pixels of its own: read its projection
     notice: str
 
 
 def layer_of(node: Node) -> Node:
-    """A mask belongs to its layer; a layer to itself."""
+    """Return the layer that a mask belongs to, or the layer itself."""
     while node.type().endswith("mask") and (parent := node.parentNode()) is not None:
-        if parent.parentNode() is None:  # a mask of the whole image
+        if parent.parentNode() is None:  # a mask of the image itself
             return node
         node = parent
     return node
@@ -55,12 +55,12 @@ def layer_of(node: Node) -> Node:
 def position_above(
     active: Node, box: Box, fill_box: Callable[[Node], Box | None]
 ) -> InsertPosition:
-    """Above the active layer, and where the result is seen and can be changed.
+    """Find the position above the active layer where the result is visible and editable.
 
     Args:
         active: the active layer or mask.
-        box: what is to be filled.
-        fill_box: the box of a layer that is an earlier fill, or the group of one; None for others.
+        box: the box of the hole.
+        fill_box: returns the box of a layer that is an earlier fill or its group, else None.
 
     Raises:
         ValueError: `active` is the root.
@@ -75,11 +75,11 @@ def position_above(
             break
         if not ancestor.visible():
             above = ancestor
-            notice = tr("The group “{name}” is hidden, so the result is placed above it.")
+            notice = tr("The group “{name}” is hidden, so the candidates are placed above it.")
             break
         if ancestor.locked():
             above = ancestor
-            notice = tr("The group “{name}” is locked, so the result is placed above it.")
+            notice = tr("The group “{name}” is locked, so the candidates are placed above it.")
             break
     notice = notice.format(name=above.name())
     parent = above.parentNode()
@@ -91,7 +91,7 @@ def position_above(
 
 
 def _path(node: Node) -> list[Node]:
-    """From the outermost layer to `node`, without the root."""
+    """Return the ancestors from the outermost layer to `node`, without the root."""
     path: list[Node] = []
     current: Node | None = node
     while current is not None and current.parentNode() is not None:
@@ -101,7 +101,7 @@ def _path(node: Node) -> list[Node]:
 
 
 def source_of(active: Node, all_visible: bool) -> Source:
-    """Whose pixels to read when the artist chose "this layer" or "all visible layers"."""
+    """Return which pixels to read: all visible layers or the active layer."""
     if all_visible:
         return Source(None, False, "")
     layer = layer_of(active)
@@ -110,11 +110,9 @@ def source_of(active: Node, all_visible: bool) -> Source:
         return Source(
             None,
             False,
-            tr("“{name}” has no image of its own, so all visible layers are used.").format(
-                name=layer.name()
-            ),
+            tr("“{name}” has no pixels, so all visible layers are used.").format(name=layer.name()),
         )
     notice = ""
     if not layer.visible():
-        notice = tr("“{name}” is hidden; its image is used all the same.").format(name=layer.name())
+        notice = tr("“{name}” is hidden, but its pixels are still used.").format(name=layer.name())
     return Source(layer, kind != "paintlayer", notice)

@@ -1,4 +1,4 @@
-"""Turning a run's group into one layer, or into some of its layers, in one undo step."""
+"""Replace a run's group by one merged layer, or by some of its layers, in one undo step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TURNS = 500
 
 
 class Layers(Protocol):
-    """The part of a document that this needs."""
+    """The part of a document used here."""
 
     def activate(self, layer_id: str) -> bool: ...
     def active_id(self) -> str: ...
@@ -30,14 +30,17 @@ class Layers(Protocol):
 
 
 def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
-    """Merge the group into a layer of what is visible in it; the new layer's id.
+    """Merge the visible content of the group into one layer.
 
-    Removing the others one by one would leave an undo step for each. Krita's own "Flatten Layer"
-    leaves one. It works on the active layer, and in its own time: hence the turns.
+    Removing the other layers one by one would create one undo step each; Krita's "Flatten Layer"
+    creates only one. It works asynchronously on the active layer, hence the turns.
+
+    Returns:
+        The id of the new layer.
 
     Raises:
-        InputError: the group, or what it was merged to, is no longer in the image.
-        TimeoutError: Krita did not do it.
+        InputError: the group or the merged layer is no longer in the image.
+        TimeoutError: Krita did not merge the group in time.
     """
     before = document.active_id()
     known = {layer for layer, _ in document.paint_layers()}
@@ -46,11 +49,11 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
     yield from _until(lambda: document.active_id() == group)
     document.flatten_active()
     yield from _until(lambda: not document.is_attached(group))
-    # Krita may add and activate the merged layer some turns after it has removed the group.
+    # Krita may add and activate the merged layer some turns after removing the group.
     yield from _until(lambda: bool(_new(document, known)))
     document.settle()
     yield _TURN_MS
-    if not (new := _new(document, known)):  # undone at once
+    if not (new := _new(document, known)):  # undone immediately
         raise InputError(tr("The layers of this run are no longer in the image."))
     (merged,) = new
     if document.is_attached(before):
@@ -59,17 +62,17 @@ def keep_visible(document: Layers, group: str) -> Generator[int, None, str]:
 
 
 def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[int, None, None]:
-    """Put some of a run's layers in the place of its group, without the others.
+    """Replace a run's group by some of its layers.
 
-    Krita's own "Quick Ungroup" leaves one undo step, but keeps all layers. So the others leave the
-    group for a moment, without a step, and return to it when it is no longer in the image: undo
-    brings the group back with all of them. Groups within the group go first; Krita makes one step
-    of what follows at once. Meanwhile nothing else may be done to these layers: Krita moves them
-    in threads of its own.
+    Krita's "Quick Ungroup" creates one undo step, but keeps all layers. So the others are removed
+    from the group without a step, and put back once the group is no longer in the image: undo then
+    restores the group with all of them. Inner groups are ungrouped first; Krita combines
+    consecutive ungroupings into one step. Nothing else may change these layers meanwhile, since
+    Krita moves them in its own threads.
 
     Raises:
-        InputError: the group is no longer in the image, or changes how its layers look.
-        TimeoutError: Krita did not do it.
+        InputError: the group is no longer in the image, or changes how its layers appear.
+        TimeoutError: Krita did not ungroup in time.
     """
     if not document.is_attached(group):
         raise InputError(tr("The layers of this run are no longer in the image."))
@@ -83,8 +86,8 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
     groups = [*inner, group]
     if not all(map(document.is_plain_group, groups)):
         raise InputError(
-            tr("The group of this run has a mask, an opacity or a blending mode of its own."),
-            tr("Give these to the layers in it, or star only one of them."),
+            tr("The group of this run has its own mask, opacity or blending mode."),
+            tr("Apply these to the layers in the group instead, or star only one candidate."),
         )
     everything = {each: document.children(each) for each in groups}
     staying = {*kept, *inner}
@@ -105,7 +108,7 @@ def keep_some(document: Layers, group: str, kept: Collection[str]) -> Generator[
         raise
     bring_back()
     yield _TURN_MS
-    document.return_to(before, kept)  # Krita goes to what it has moved, some turns later
+    document.return_to(before, kept)  # Krita activates the moved layers some turns later
 
 
 def _ungroup(document: Layers, group: str) -> Generator[int, None, None]:
@@ -125,4 +128,4 @@ def _until(condition: Callable[[], bool]) -> Generator[int, None, None]:
         if condition():
             return
         yield _TURN_MS
-    raise TimeoutError("Krita did not do it")
+    raise TimeoutError("Krita did not finish the operation in time")

@@ -1,4 +1,4 @@
-"""Whether pixels are opaque, in every depth that Krita has: the alpha is the last sample."""
+"""Test pixels for opacity, in every bit depth of Krita. Alpha is the last sample of a pixel."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _OPAQUE = {
 
 
 def is_opaque(data: bytes, space: Space) -> bool:
-    """Return whether no pixel lets anything through, however little.
+    """Return whether all pixels are fully opaque.
 
     Args:
-        data: whole pixels of the space.
-        space: of these pixels.
+        data: complete pixels.
+        space: their color space.
 
     Raises:
-        KeyError: a model or depth that this version does not know.
+        KeyError: the color model or depth is unknown.
     """
     alpha = _OPAQUE[space.depth]
     step = space.pixel_bytes

@@ -1,4 +1,4 @@
-"""The plug-in's own log: what Krita would print to a terminal that nobody sees."""
+"""The plug-in's own log file, since artists do not see Krita's terminal output."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from inpaint_client.folders import cache_folder
 
-LOGGER = __name__.split(".", maxsplit=1)[0]  # of the whole plug-in, with the client it carries
+LOGGER = __name__.split(".", maxsplit=1)[0]  # of the plug-in and the client bundled with it
 MAX_BYTES = 200_000
 
 
 def plugin_log() -> Path:
-    """Where warnings and failures of the plug-in go."""
+    """Return the path of the plug-in's log of warnings and errors."""
     return cache_folder() / "krita.log"
 
 
 def keep_log() -> None:
-    """Write the log from now on; without a place for it the plug-in works all the same."""
+    """Start logging to the file; if its folder cannot be created, do without a log."""
     path = plugin_log()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

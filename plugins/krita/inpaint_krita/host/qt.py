@@ -1,8 +1,8 @@
-"""The one place that chooses between PyQt5 and PyQt6.
+"""Choose between PyQt5 and PyQt6.
 
-Krita loads the binding that fits it before it loads plug-ins, and refuses the other one: so the
-one that is already there is the right one. Without a host (tests) it is whichever is installed.
-Enums are written with their scope (`Qt.ItemDataRole.UserRole`), which both understand.
+Krita loads the matching binding before it loads plug-ins and rejects the other one, so a binding
+that is already loaded is the right one. Without Krita (in tests), use the one that is installed.
+Enums are written with their scope (`Qt.ItemDataRole.UserRole`), which both bindings accept.
 """
 
 from __future__ import annotations

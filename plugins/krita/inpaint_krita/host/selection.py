@@ -1,4 +1,4 @@
-"""Selections: Krita's own, and those that a past run remembers."""
+"""Selections: Krita's own and those stored with past runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inpaint_client.pixels import crop, paste
 
 
 class Selection(Protocol):
-    """The part of Krita's Selection that is read; vector selections answer it just as well."""
+    """The part of Krita's Selection used here; vector selections support it too."""
 
     def x(self) -> int: ...
     def y(self) -> int: ...
@@ -23,7 +23,7 @@ def box_of(selection: Selection) -> Box:
 
 
 class KeptSelection:
-    """The coverage of a past run, read like a selection."""
+    """The coverage of a past run, with the interface of a selection."""
 
     def __init__(self, box: Box, coverage: bytes) -> None:
         self._box = box

@@ -1,1 +1,1 @@
-"""One fill or edit from start to end: read, ask the daemon, write into layers, remember."""
+"""Run a fill or an edit: read the image, send the job, write the layers, store the history."""

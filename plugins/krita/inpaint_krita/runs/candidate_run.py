@@ -1,4 +1,4 @@
-"""What every run does: the daemon's candidates go into layers as they come, until the run ends."""
+"""Base of all runs: write the daemon's candidates into layers as they arrive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Submit = Callable[[Job, Callable[[Message], None]], Cancellable]
 
 
 class RunCanvas(Protocol):
-    """The part of a document that a run changes."""
+    """The part of a document used by a run."""
 
     def insert_run(
         self, insert_position: InsertPosition, title: str, names: list[str]
@@ -44,12 +44,12 @@ class RunCanvas(Protocol):
 
 
 class CandidateRun(QtCore.QObject):
-    """Signals come in the window's thread. After `finished` nothing more happens."""
+    """Emits its signals in the GUI thread; `finished` is the last one."""
 
     progressed = QtCore.pyqtSignal(object)  # RunStatus
     framed = QtCore.pyqtSignal(object)  # FrameChosen
     told = QtCore.pyqtSignal(object)  # a sentence for the artist
-    inserted = QtCore.pyqtSignal()  # the layers are in the image, empty
+    inserted = QtCore.pyqtSignal()  # the empty layers are in the image
     arrived = QtCore.pyqtSignal(int)  # position in `past.results`; the layer is written
     finished = QtCore.pyqtSignal(object)  # InpaintError or None
 
@@ -63,7 +63,7 @@ class CandidateRun(QtCore.QObject):
     ) -> None:
         super().__init__(parent)
         self.past: PastRun | None = None
-        self.session = ""  # of the daemon, if it knows all candidates of the run
+        self.session = ""  # id of the daemon's session, if it has all candidates of the run
         self.frame: Frame | None = None
         self.progress = RunStatus(Stage.READING, started=time.monotonic())
         self._canvas = canvas
@@ -74,50 +74,53 @@ class CandidateRun(QtCore.QObject):
         self._first = 0  # position of the first new result
         self._is_over = False
         self._error: InpaintError | None = None
-        self._is_done = False  # the daemon has sent all; writing may still go on
+        self._is_done = False  # the daemon has sent everything; writing may continue
         self._filled: set[int] = set()
         self._waiting: deque[Message] = deque()
         self._is_taking = False
         self._writer = Writer(canvas, convert, self._on_error)
 
     def cancel(self) -> None:
-        """Stop at once. Candidates that have arrived stay, layers still empty go."""
-        self._end(RequestCancelledError(tr("Cancelled.")))
+        """Stop immediately. Keep the candidates received, and remove empty layers."""
+        self._end(RequestCancelledError(tr("Canceled.")))
 
     def abandon(self) -> None:
-        """The document is closed: touch it no more, and say nothing."""
+        """Stop without touching the document, which was closed, and without signals."""
         self._is_over = True
         self._stop_asking()
         self._writer.stop()
 
-    # -- what each kind of run says ----------------------------------------------------------
+    # -- implemented by each kind of run -----------------------------------------------------
 
     @abstractmethod
     def _handle(self, message: Message) -> None:
-        """Take a message of the daemon."""
+        """Handle a message from the daemon."""
 
     @abstractmethod
     def _insert(self) -> PastRun:
-        """Put empty layers into the image, and return the run with their results.
+        """Insert empty layers into the image and return the run with their results.
 
         Sets `_group` and `_first`.
 
         Raises:
-            InputError: there is no place for them any more.
+            InputError: the group for them is gone.
         """
 
     @abstractmethod
     def _position(self, candidate: Candidate) -> int:
-        """Return the place of a candidate in the results."""
+        """Return the position of a candidate in the results."""
 
     @abstractmethod
     def _edits_of(self, candidate: Candidate) -> Edits:
-        """Return what a candidate was made with."""
+        """Return the edits of a candidate."""
 
     # -- messages ----------------------------------------------------------------------------
 
     def _receive(self, message: Message) -> None:
-        """One at a time: adding a layer lets Krita's event loop turn, and the next may come in."""
+        """Handle messages one at a time.
+
+        Inserting a layer runs Krita's event loop, so the next message may arrive meanwhile.
+        """
         self._waiting.append(message)
         if self._is_taking:
             return
@@ -139,7 +142,7 @@ class CandidateRun(QtCore.QObject):
         past = self.past
         position = self._position(candidate)
         if position >= len(past.results):
-            return  # a daemon that sends more than was asked for
+            return  # the daemon sent more candidates than requested
         result = replace(
             past.results[position],
             seed=candidate.seed,
@@ -186,7 +189,7 @@ class CandidateRun(QtCore.QObject):
         self._stop_asking()
         self._error = error
         self._advance(RunStatus())
-        if not self._writer.is_busy:  # else what has arrived is written first
+        if not self._writer.is_busy:  # else finish once pending candidates are written
             self._finish()
 
     def _stop_asking(self) -> None:
@@ -196,11 +199,11 @@ class CandidateRun(QtCore.QObject):
     def _finish(self) -> None:
         try:
             self._drop_empty()
-        finally:  # else the docker would wait for the end of this run for ever
+        finally:  # else the docker would wait forever for this run to finish
             self.finished.emit(self._error)
 
     def _drop_empty(self) -> None:
-        """Candidates that never came leave neither results nor layers."""
+        """Remove the results and layers of candidates that never arrived."""
         past = self.past
         if past is None:
             return
@@ -216,6 +219,6 @@ class CandidateRun(QtCore.QObject):
 
 
 def layer_name(index: int, seed: int, variant: int) -> str:
-    """Of the layer of a candidate, or of a variant of it."""
+    """Return the layer name of a candidate or, if `variant` is not -1, of its variant."""
     changes = "" if variant < 0 else tr("edited")
     return say(layer_names.candidate(index + 1, seed, changes))

@@ -1,7 +1,7 @@
-"""Read what the daemon needs from a document, in strips, between turns of the event loop.
+"""Read the daemon's input from a document, in strips, between turns of the event loop.
 
-`capture` is a generator: each `yield` hands control back to the host, so that reading a large
-image never stops the window for longer than one strip takes.
+`capture` is a generator: each `yield` returns control to Krita, so that reading a large image never
+blocks the window for longer than one strip.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from inpaint_client.pixels import encode_coverage, rearrange, shrink
 from ..host.color import Route, route
 from ..host.document_protocol import Pixels
 
-STRIP_BYTES = 1 << 20  # read and rearranged in some 5 ms
+STRIP_BYTES = 1 << 20  # read and rearranged in about 5 ms
 CONVERT_BYTES = 1 << 18  # Krita's color conversion is ten times slower than copying
 
 
 def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
-    """Read crop, hole and what lies around them, for a selection whose box is `selection`.
+    """Read the crop, the hole and their surroundings for a selection with the box `selection`.
 
     Raises:
-        InputError: nothing is selected on the canvas, or it is too large for one crop.
+        InputError: nothing is selected on the canvas, or the selection is too large for one crop.
     """
     canvas = Box.of_extent(pixels.extent)
     way = route(pixels.space)
@@ -54,10 +54,10 @@ def capture(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, N
 
 
 def capture_again(pixels: Pixels, selection: Box, limits: Limits) -> Generator[None, None, Capture]:
-    """Read what rendering a fill again takes: what its encoder saw is kept beside its recipe.
+    """Read what rendering a fill again requires; the encoder's input is in its attachment.
 
     Raises:
-        InputError: as `capture`.
+        InputError: as for `capture`.
     """
     way = route(pixels.space)
     wide = crop_for_hole(
@@ -71,7 +71,7 @@ def capture_again(pixels: Pixels, selection: Box, limits: Limits) -> Generator[N
 
 
 def _near(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Capture]:
-    """The crop and the hole in it."""
+    """Read the crop and the hole."""
     hole = bytearray()
     for strip in _strips(box, 1, STRIP_BYTES):
         hole += pixels.read_coverage(strip)
@@ -83,10 +83,10 @@ def _near(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Capture
 
 
 def _crop(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Picture]:
-    """The pixels in the wire's channel order. Alpha travels only where something is transparent.
+    """Read pixels in the wire's channel order, with alpha only if something is transparent.
 
-    That is known only when all was read: then the reading begins again, which is rare. What the
-    strips are gathered in is handed on as it is: to copy it would stop the window.
+    Transparency may be found only at the end; reading then starts over, which is rare. The buffer
+    is passed on without a copy, which would block the window.
     """
     layout, sample_type = way.travel.layout, way.travel.sample_type
     direct = way.is_direct(pixels.space)
@@ -116,7 +116,7 @@ def _is_opaque(data: bytes, layout: str, sample_type: SampleType) -> bool:
 
 
 def _reduced(pixels: Pixels, box: Box, step: int) -> Generator[None, None, Picture]:
-    """What the source shows in whole squares of `step` px, RGBA, 8-bit sRGB."""
+    """Read the source with one pixel per full square of `step` px, 8-bit sRGB."""
     data = bytearray()
     width = box.width * pixels.space.pixel_bytes
     for strip in box.strips(step * max(1, STRIP_BYTES // (step * width))):

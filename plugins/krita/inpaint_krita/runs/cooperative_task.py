@@ -1,4 +1,4 @@
-"""Runs a generator between turns of Qt's event loop, so that long work never stops the window."""
+"""Run a generator between turns of Qt's event loop, so that long work never blocks the window."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..host.guard import later
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-TURN_S = 0.012  # with the longest step on top far below what a hand on a pen notices
+TURN_S = 0.012  # plus the longest step, still imperceptible while drawing
 
 
 class CooperativeTask(Generic[T]):
-    """One generator under way. What it yields is how long to wait, in ms; None = go on."""
+    """A running generator. It yields the pause before the next step, in ms; None = no pause."""
 
     def __init__(
         self,
@@ -27,11 +27,11 @@ class CooperativeTask(Generic[T]):
         self._done = done
         self._failed = failed
         self._is_cancelled = False
-        self._is_inside = False  # Krita lets the event loop turn in the middle of some calls
+        self._is_inside = False  # some calls of Krita run the event loop
         later(0, self._step)
 
     def cancel(self) -> None:
-        """Neither `done` nor `failed` will be called."""
+        """Stop; neither `done` nor `failed` will be called."""
         self._is_cancelled = True
         if not self._is_inside:
             self._generator.close()
@@ -47,7 +47,7 @@ class CooperativeTask(Generic[T]):
                 self._finish(stop.value)
         except Exception as error:
             if self._is_cancelled:
-                log.info("a cancelled step failed", exc_info=error)
+                log.info("a canceled step failed", exc_info=error)
             else:
                 self._failed(error)
         else:
@@ -59,15 +59,15 @@ class CooperativeTask(Generic[T]):
             self._is_inside = False
 
     def _finish(self, value: T) -> None:
-        """What waits for the end learns about it, whatever happens there."""
+        """Call `done`, or `failed` if `done` raises an exception."""
         try:
             self._done(value)
         except Exception as error:
-            log.exception("what follows a step failed")
+            log.exception("the callback of a finished task failed")
             self._failed(error)
 
     def _go_on(self) -> int:
-        """As many steps as fit into a turn; one of Krita's turns may cost more than a step."""
+        """Run as many steps as fit into a turn, since a turn may take longer than a step."""
         end = time.perf_counter() + TURN_S
         while True:
             pause = next(self._generator)

@@ -1,4 +1,4 @@
-"""What the artist has set in the docker, kept between sessions."""
+"""The settings in the docker, stored between sessions."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from inpaint_client.requests import (
 )
 from inpaint_client.settings import SettingsFile
 
-MAX_CANDIDATES = 16  # that fit a docker; the daemon's own limit may be lower
+MAX_CANDIDATES = 16  # as many as fit in the docker; the daemon's limit may be lower
 
 
 @dataclass(frozen=True)
 class FillSettings:
-    """Defaults are those of a first start."""
+    """Settings of the next run; the defaults are those of the first start."""
 
     model: str = ""  # empty = the daemon chooses
     candidates: int = 4
     seed: int = 0
-    new_seed: bool = True  # draw another seed for every run
-    variety: float = 0.8  # truncation_psi: 0 = the typical face, 1 = widest
+    new_seed: bool = True  # draw a new seed for every run
+    variety: float = 0.8  # truncation psi: 0 = the average face, 1 = the most variety
     all_visible: bool = True  # source: all visible layers, or the active one
     context: str = "auto"  # auto | box | frame
     frame_cx: float = 0.0  # document px; used with "frame"
     frame_cy: float = 0.0
     frame_side: float = 0.0  # 0 = not set yet
     frame_angle: float = 0.0
-    edits_for_new: bool = False  # new candidates begin with the sliders' edits, else plain
-    also_without_edits: bool = False  # if so: every candidate plain, and as a variant with them
+    edits_for_new: bool = False  # new candidates start with the sliders' edits
+    also_without_edits: bool = False  # if so: each candidate unedited, with an edited variant
     colour_match: bool = True
     gradient: bool = True
     grain: bool = True
     feather_px: float = 0.0
-    smooth: str = "auto"  # one more candidate, without the model: auto | always | never
-    language: str = ""  # empty = Krita's
+    smooth: str = "auto"  # one more candidate, made without the model: auto | always | never
+    language: str = ""  # empty = the language of Krita
     sections_closed: str = field(default="")  # names of collapsed sections, comma separated
 
     @property
@@ -87,7 +87,7 @@ def draw_seed() -> int:
 
 
 def fill_job(fill_settings: FillSettings, capture: Capture, edits: Edits) -> FillJob:
-    """The request for a run."""
+    """Return the request for a run."""
     plain_too = fill_settings.also_without_edits and bool(edits)
     return FillJob(
         capture=capture,
@@ -103,11 +103,11 @@ def fill_job(fill_settings: FillSettings, capture: Capture, edits: Edits) -> Fil
 
 
 def edits_of_new(fill_settings: FillSettings, values: Edits, model: Model | None) -> Edits:
-    """What new candidates begin with: an edit is one candidate's, unless the artist says else."""
+    """Return the edits of new candidates: none, unless the artist applies them to new ones."""
     return usable_edits(values, model) if fill_settings.edits_for_new else {}
 
 
 def usable_edits(values: Edits, model: Model | None) -> Edits:
-    """The sliders that are off zero and that this model has."""
+    """Return the nonzero edits that this model supports."""
     known = {direction.name for direction in model.directions} if model else set()
     return {name: value for name, value in values.items() if value and name in known}

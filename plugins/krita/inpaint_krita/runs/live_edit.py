@@ -1,6 +1,6 @@
-"""Live sliders: a candidate rendered again with other edits, into the same layer.
+"""Live sliders: render a candidate again with other edits, into the same layer.
 
-What is rendered when is the client's `LiveEdit`; here is what it asks of Krita.
+The client's `LiveEdit` decides what to render when; this module does Krita's part.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .writer import Canvas, Order, Writer
 
 
 class Wanted(NamedTuple):
-    """A rendering that the artist asked for."""
+    """A rendering that the artist requested."""
 
     run: PastRun
     position: int
-    layer: str  # where it goes
+    layer: str  # the layer to write to
     edits: Edits
     mix: Mix = Mix()
-    mixing: Mixing | None = None  # what `mix` asks of the daemon
+    mixing: Mixing | None = None  # the request that corresponds to `mix`
 
     @property
     def key(self) -> tuple[str, int]:
@@ -46,7 +46,7 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Rendered:
-    """A layer was rendered again."""
+    """A finished rendering."""
 
     run_key: str
     position: int
@@ -59,11 +59,11 @@ Read = Callable[[PastRun, KeptSelection], Pixels]
 
 
 class LayerEdits(QtCore.QObject):
-    """One for each open document."""
+    """The live edits of one document."""
 
     rendered = QtCore.pyqtSignal(object)  # Rendered
     failed = QtCore.pyqtSignal(object)  # InpaintError
-    changed = QtCore.pyqtSignal()  # whether it is busy
+    changed = QtCore.pyqtSignal()  # `is_busy` changed
 
     def __init__(
         self,
@@ -90,29 +90,29 @@ class LayerEdits(QtCore.QObject):
         return self._live.is_busy
 
     def remember(self, run_key: str, position: int, session: str, index: int) -> None:
-        """The daemon's session of a fresh run."""
+        """Remember the daemon's session of a new result."""
         self._live.remember((run_key, position), Session(session, index))
 
     def session_of(self, run_key: str, position: int) -> Session | None:
-        """Return where the daemon remembers a result, as far as is known."""
+        """Return the daemon's session of a result, if it is known."""
         return self._live.session_of((run_key, position))
 
     def request(self, wanted: Wanted) -> None:
-        """Render as soon as the one under way is done; replaces what waits."""
+        """Render as soon as the current rendering is done, instead of any that waits."""
         self._live.request(wanted)
 
     def stop(self) -> None:
-        """Forget what is under way and what waits."""
+        """Discard the current rendering and any that waits."""
         self._drop()
         self._live.stop()
 
-    # -- what the client's `LiveEdit` asks for -----------------------------------------------
+    # -- called by the client's `LiveEdit` ---------------------------------------------------
 
     def key(self, wanted: Wanted) -> tuple[str, int]:
         return wanted.key
 
     def is_shown(self, wanted: Wanted) -> bool:
-        return False  # the layer may have been painted on since
+        return False  # the artist may have painted on the layer since
 
     def changes(self, wanted: Wanted) -> tuple[Edits, Mixing | None]:
         return wanted.edits, wanted.mixing
@@ -127,17 +127,18 @@ class LayerEdits(QtCore.QObject):
         give: Callable[[RecipeSource], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Call `give` with what rendering a result again needs without a session, at once or later.
+        """Read what rendering a result again without a session requires.
+
+        Calls `give` with it, immediately or later, or `failed` with a later error.
 
         Raises:
-            InputError: the image is no longer of the size that it had. What comes later goes to
-                `failed`.
+            InputError: the size of the image has changed.
         """
         result = run.results[position]
 
         def take(captured: Capture) -> None:
             self._steps = None
-            self._captures = {run.key: captured}  # only the last: they are large
+            self._captures = {run.key: captured}  # keep only the last one: they are large
             give(
                 RecipeSource(
                     recipe=result.unmixed or result.recipe,
@@ -153,8 +154,8 @@ class LayerEdits(QtCore.QObject):
         pixels = self._read(run, selection)
         if pixels.extent != run.document:
             raise InputError(
-                tr("The image was resized or cropped since this fill was made."),
-                tr("Undo that, or make a new fill."),
+                tr("The image was resized or cropped after this fill was made."),
+                tr("Undo that change, or fill again."),
             )
         reading = capture_again(pixels, box_of(selection), self._limits())
         self._steps = CooperativeTask(reading, take, failed)
@@ -186,7 +187,7 @@ class LayerEdits(QtCore.QObject):
         self._live.refuse(error)
 
     def _drop(self) -> None:
-        """Leave what is being read or written."""
+        """Stop reading and writing."""
         if self._steps is not None:
             self._steps.cancel()
             self._steps = None

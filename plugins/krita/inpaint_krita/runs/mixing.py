@@ -1,4 +1,4 @@
-"""Style mixing: a result takes styles of another result, or of any paint layer of the image."""
+"""Style mixing: mix the styles of another result, or of any paint layer, into a result."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..host.scratch import Scratch
 from ..text import tr
 from .candidate_run import layer_name
 
-LAYER_SIDE = 512  # px; a model sees no more of a layer, and a slider shall not wait for it
+LAYER_SIDE = 512  # px; the model sees no more detail, and sliders must stay responsive
 
 
 class Layers(Protocol):
-    """What is needed of a document (document_protocol.Document)."""
+    """The part of a document used here (document_protocol.Document)."""
 
     def bounds(self, layer_id: str) -> Box | None: ...
     def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage: ...
@@ -30,16 +30,16 @@ class Layers(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """A layer whose styles can be taken."""
+    """A layer whose styles can be mixed in."""
 
     layer: str
     label: str
 
 
 def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Choice, ...]:
-    """The other results of a run, then the paint layers (id, name) that are none of its own.
+    """Return the other results of a run, then the paint layers (id, name) outside the run.
 
-    A smooth result has no styles to take.
+    A smooth result has no styles.
     """
     if run is None or not run.results:
         return ()
@@ -60,26 +60,26 @@ def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Cho
 
 
 def with_other(mix: Mix, layer: str, run: PastRun) -> Mix:
-    """The styles of another layer."""
+    """Return the mix with another layer as its source."""
     return mix.with_other(layer or None, is_result=bool(_recipe(run, layer)))
 
 
 def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixing | None:
-    """What the daemon is asked for; None where nothing is mixed.
+    """Return the mixing to request; None if nothing is mixed.
 
     Raises:
-        InputError: the layer shows nothing around the hole.
+        InputError: the layer has no pixels around the hole.
     """
     return mix.request(_recipe(run, mix.other), lambda layer: _image(layer, run, layers, scratch))
 
 
 def _recipe(run: PastRun, layer: str | None) -> str:
-    """That of a result's layer; empty for other layers."""
+    """Return the recipe of a result's layer; empty for other layers."""
     return next((result.recipe for result in run.results if result.layer == layer), "")
 
 
 def _image(layer: str, run: PastRun, layers: Layers, scratch: Scratch) -> tuple[Picture, Box]:
-    """What a layer shows around the hole, as 8-bit sRGB and reduced, and where that is."""
+    """Return a layer's pixels around the hole, as reduced 8-bit sRGB, and their box."""
     bounds = layers.bounds(layer)
     around = crop_for_hole(run.hole_box, Box.of_extent(run.document))
     box = Box(0, 0, 0, 0) if bounds is None else bounds.clamp(around)

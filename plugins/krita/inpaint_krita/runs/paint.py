@@ -1,4 +1,4 @@
-"""From the daemon's patches to the bytes of a layer, in the document's own color space."""
+"""Convert the daemon's patches to layer pixels in the document's color space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIRE = {1: "Y", 3: "RGB", 4: "RGBA"}
 
 
 def paintings(patches: Sequence[Patch], space: Space, convert: Convert) -> Iterator[Painting]:
-    """A candidate's patches in `space`, in pieces that take a few milliseconds each."""
+    """Yield a candidate's patches in `space`, in chunks that take a few milliseconds each."""
     for piece in pieces(patches):
         fill = piece.fill
         travel = space_of(fill, space)

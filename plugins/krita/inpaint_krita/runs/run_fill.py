@@ -1,4 +1,4 @@
-"""One run: read the document, ask the daemon, put the candidates into layers as they come."""
+"""Fill a selection: read the document, send the job, write candidates to layers as they arrive."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ from .paint import Convert
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a run is started with."""
+    """Everything a run needs to start."""
 
     pixels: Pixels
     selection: Box
     space: Space  # of the document
     insert_position: InsertPosition
-    source: str  # id of the layer that is read; empty = all visible ones
+    source: str  # id of the layer to read; empty = all visible layers
     fill_settings: FillSettings
     edits: Edits
     limits: Limits
-    model_name: str  # that is likely to fill; the daemon may take one with more detail
+    model_name: str  # the expected model; the daemon may choose one with more detail
     model_title: str
 
 
@@ -70,7 +70,7 @@ class FillRun(CandidateRun):
     ) -> None:
         super().__init__(canvas, plan.space, submit, convert, parent)
         self._plan = plan
-        self._model = plan.model_title  # for people
+        self._model = plan.model_title
         self._capture: Capture | None = None
         reading = capture(plan.pixels, plan.selection, plan.limits)
         self._steps: CooperativeTask[Capture] | None = CooperativeTask(
@@ -115,7 +115,7 @@ class FillRun(CandidateRun):
 
     @property
     def _variants(self) -> int:
-        """How many variants follow each candidate."""
+        """Number of variants after each candidate."""
         return int(self._plan.fill_settings.also_without_edits and bool(self._plan.edits))
 
     def _position(self, candidate: Candidate) -> int:
@@ -127,7 +127,7 @@ class FillRun(CandidateRun):
 
     @property
     def _has_smooth(self) -> bool:
-        """Whether one more comes than was asked for: the daemon says so before the first one."""
+        """Whether a smooth candidate follows; the daemon announces it before the first one."""
         return self.progress.total > len(self._plan.fill_settings.seeds) * (1 + self._variants)
 
     def _insert(self) -> PastRun:

@@ -10,13 +10,13 @@ from inpaint_client.session.history import PastRun, pack, unpack
 
 log = logging.getLogger(__name__)
 
-PREFIX = "inpaint_stylegan/run/"  # of an annotation's name; the run's key follows
+PREFIX = "inpaint_stylegan/run/"  # prefix of an annotation's name, before the run's key
 DESCRIPTION = "Inpaint (StyleGAN): how these layers were made"
-MAX_RUNS = 24  # older ones are forgotten, oldest first; some 200 KiB each
+MAX_RUNS = 24  # the oldest runs are dropped; each takes about 200 KiB
 
 
 class Annotations(Protocol):
-    """The part of a document that this needs."""
+    """The part of a document used here."""
 
     def annotation_names(self) -> list[str]: ...
     def annotation(self, name: str) -> bytes: ...
@@ -25,13 +25,16 @@ class Annotations(Protocol):
 
 
 class RunHistory:
-    """Oldest first. Every change goes into the document at once: the artist may save any time."""
+    """A document's runs, oldest first.
+
+    Changes are stored in the document immediately, since the artist may save at any time.
+    """
 
     def __init__(self, document: Annotations) -> None:
         self._document = document
         self.runs: list[PastRun] = []
         names = [name for name in document.annotation_names() if name.startswith(PREFIX)]
-        for name in sorted(names):  # keys begin with the time: oldest first
+        for name in sorted(names):  # keys start with the time: oldest first
             try:
                 self.runs.append(_read(name, document.annotation(name)))
             except InputError as error:
@@ -45,7 +48,7 @@ class RunHistory:
         return next((run for run in self.runs if run.key == key), None)
 
     def put(self, run: PastRun) -> None:
-        """Add the run, or replace the one with its key. The oldest ones are forgotten."""
+        """Add the run or replace the one with the same key; drop the oldest runs."""
         old = self.find(run.key)
         if old is None:
             self.runs.append(run)
@@ -57,16 +60,15 @@ class RunHistory:
         self.runs = self.runs[-MAX_RUNS:]
 
     def drop(self, run: PastRun) -> None:
-        """Forget a run."""
         self.runs = [each for each in self.runs if each.key != run.key]
         self._document.remove_annotation(PREFIX + run.key)
 
 
 def _read(name: str, data: bytes) -> PastRun:
-    """Return the run of an annotation.
+    """Return the run stored in an annotation.
 
     Raises:
-        InputError: it cannot be read, or has no selection: only GIMP's layers do without.
+        InputError: it cannot be read, or it has no selection, which only runs of GIMP may lack.
     """
     run = unpack(data, name.removeprefix(PREFIX))
     if not run.coverage:

@@ -1,7 +1,7 @@
-"""More candidates for a run that is there: a result of it rendered again with other seeds.
+"""Add candidates to an existing run by rendering one of its results again with other seeds.
 
-The daemon keeps frame, blending and variety of the result; its session answers fastest, and where
-that is gone, the recipe with the image takes its place.
+The daemon keeps the frame, blending and truncation of the result. Its session is fastest; if the
+session has expired, the recipe and the image are sent instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GiveSource = Callable[[Callable[[RecipeSource], None], Callable[[Exception], Non
 
 @dataclass(frozen=True)
 class Addition:
-    """One rendering that is asked for."""
+    """One rendering to request."""
 
     seed: int
     index: int  # of the candidate in its run
@@ -40,7 +40,7 @@ class Addition:
 
 
 def additions(run: PastRun, count: int, edits: Edits, also_without: bool) -> list[Addition]:
-    """Return `count` candidates for the run, each plain and edited if `also_without`."""
+    """Return `count` candidates for the run, each unedited and edited if `also_without`."""
     used = [
         result.seed
         for result in sorted(run.results, key=lambda result: result.index)
@@ -59,14 +59,14 @@ def additions(run: PastRun, count: int, edits: Edits, also_without: bool) -> lis
 
 @dataclass(frozen=True)
 class MorePlan:
-    """All that more candidates are asked for with."""
+    """Everything needed to add candidates."""
 
-    current: Callable[[], PastRun]  # the run, as the artist may have changed it meanwhile
-    position: int  # of the result that is rendered again
+    current: Callable[[], PastRun]  # returns the run, which the artist may have changed
+    position: int  # of the result to render again
     wanted: Sequence[Addition]
     space: Space  # of the document
-    session: Session | None  # where the daemon remembers the result
-    give_source: GiveSource  # reads what the daemon needs without one
+    session: Session | None  # the daemon's session of the result
+    give_source: GiveSource  # reads what the daemon needs without a session
 
 
 class MoreRun(CandidateRun):
@@ -84,7 +84,7 @@ class MoreRun(CandidateRun):
         self._plan = plan
         self._daemon_session = plan.session
         self._source: RecipeSource | None = None
-        self._at = 0  # which of the wanted ones is under way
+        self._at = 0  # index of the current addition
         later(0, self._ask)
 
     def _ask(self) -> None:
@@ -115,7 +115,7 @@ class MoreRun(CandidateRun):
 
     def _handle(self, message: Message) -> None:
         if isinstance(message, Accepted):
-            if self._daemon_session is None:  # the recipe is the new session's only candidate
+            if self._daemon_session is None:  # the new session has one candidate: the recipe's
                 self._daemon_session = Session(message.session_id, 0)
             if self._at == 0:
                 self._advance(self.progress.after(message, time.monotonic()))
@@ -133,7 +133,7 @@ class MoreRun(CandidateRun):
                 self._all_sent()
         elif isinstance(message, Failed):
             if self._daemon_session is not None and isinstance(message.error, NotFoundError):
-                self._daemon_session = None  # it forgot it, or was restarted
+                self._daemon_session = None  # it has expired, or the daemon was restarted
                 self._ask()
             else:
                 self._end(message.error)

@@ -1,4 +1,4 @@
-"""Small images of results: the fill in its surroundings."""
+"""Thumbnails of results: the fill in its surroundings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from inpaint_client.session.history import PastRun
 from ..host.qt import QtCore, QtGui
 from ..host.scratch import Scratch
 
-SIDE = 192  # px; shown at half of it, sharp on screens with two pixels a point
-MARGIN = 0.35  # of the hole's longer side, around it
+SIDE = 192  # px; shown at half this size, to be sharp on high-density screens
+MARGIN = 0.35  # around the hole, relative to its longer side
 
 
 class Images(Protocol):
@@ -25,7 +25,7 @@ class Images(Protocol):
 
 
 def region(hole: Box, canvas: Box) -> Box:
-    """A square around the hole, as far as the canvas allows."""
+    """Return a square around the hole, moved into the canvas."""
     side = round(hole.extent.longest * (1 + 2 * MARGIN))
     x = hole.x + (hole.width - side) // 2
     y = hole.y + (hole.height - side) // 2
@@ -33,7 +33,7 @@ def region(hole: Box, canvas: Box) -> Box:
 
 
 class Thumbnails:
-    """Drawn by `draw` only: a widget that is being painted must not touch the document."""
+    """Draws in `draw` only: a widget must not access the document while it is painted."""
 
     def __init__(self, images: Images, scratch: Scratch) -> None:
         self._images = images
@@ -42,7 +42,7 @@ class Thumbnails:
         self._backdrops: dict[str, QtGui.QImage] = {}
 
     def get(self, run: PastRun, position: int) -> QtGui.QImage | None:
-        """What was drawn last; None if nothing was."""
+        """Return the thumbnail drawn last; None if there is none."""
         return self._drawn.get((run.key, run.results[position].layer))
 
     def draw(self, run: PastRun, position: int) -> None:
@@ -73,7 +73,7 @@ class Thumbnails:
         self._drawn[run.key, result.layer] = image
 
     def forget(self, run: PastRun) -> None:
-        """Take the surroundings anew, as they are now."""
+        """Discard a run's thumbnails and backdrop, so that they are drawn again."""
         self._backdrops.pop(run.key, None)
         self._drawn = {key: image for key, image in self._drawn.items() if key[0] != run.key}
 

@@ -1,4 +1,4 @@
-"""Puts the daemon's patches into layers, one after another, a strip at a time."""
+"""Write the daemon's patches into layers, one after another, strip by strip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .paint import Convert, paintings
 
 
 class Canvas(Protocol):
-    """What is written to."""
+    """The part of a document used for writing."""
 
     def write(self, layer_id: str, painting: Painting) -> bool: ...
 
@@ -28,7 +28,7 @@ class Order(NamedTuple):
 
 
 class Writer:
-    """A queue: candidates may come faster than they are written."""
+    """A queue, since candidates may arrive faster than they are written."""
 
     def __init__(
         self, canvas: Canvas, convert: Convert, failed: Callable[[Exception], None]
@@ -44,13 +44,13 @@ class Writer:
         return self._steps is not None or bool(self._orders)
 
     def write(self, order: Order) -> None:
-        """Returns at once; `order.done` is called when the layer is complete."""
+        """Queue an order; `order.done` is called when the layer is complete."""
         self._orders.append(order)
         if self._steps is None:
             self._next()
 
     def stop(self) -> None:
-        """Drop what is not written yet."""
+        """Discard everything not yet written."""
         self._orders.clear()
         if self._steps is not None:
             self._steps.cancel()

@@ -1,5 +1,6 @@
-"""What the artist sees.
+"""The user interface.
 
-Widgets draw a `State` and emit intents; they know neither Krita nor the daemon, so they run, and
-are photographed, without either. `docker` alone knows Krita: it puts the panel into its window.
+Widgets draw a `State` and emit the artist's actions as signals. They know neither Krita nor the
+daemon, so they can run, and be tested, without either. Only `docker` knows Krita: it puts the panel
+into Krita's window.
 """

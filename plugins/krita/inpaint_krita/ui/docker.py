@@ -1,4 +1,4 @@
-"""Krita's docker around the panel."""
+"""The Krita docker that contains the panel."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..runs.fill_settings import fill_settings_file
 from ..text import tr
 from .panel import Panel
 
-SETTLED_MS = 300  # until Krita has laid out its dockers
+SETTLED_MS = 300  # for Krita to arrange its dockers
 DOCKER_ID = "inpaint_stylegan_docker"
 
 
 class InpaintDocker(DockWidget):  # type: ignore[misc]
-    """Krita makes one for each window."""
+    """The docker of one window; Krita creates it."""
 
     daemon_connection: DaemonConnection  # set by the extension before the first docker is made
-    instances: list[InpaintDocker] = []  # noqa: RUF012 (all dockers, so that actions find theirs)
+    instances: list[InpaintDocker] = []  # noqa: RUF012 (all dockers, for actions to find theirs)
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,9 +29,7 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
 
         self.setWindowTitle(tr("Inpaint (StyleGAN)"))
         fill_settings = fill_settings_file()
-        self._is_new = (
-            not fill_settings.path.exists()
-        )  # nothing was ever set: this is the first use
+        self._is_new = not fill_settings.path.exists()  # first use: no settings stored yet
         self.controller = Controller(
             KritaHost(Krita.instance()),
             self.daemon_connection,
@@ -50,7 +48,7 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
 
     @guarded
     def canvasChanged(self, canvas: object) -> None:
-        """Another view became active, or the last one was closed."""
+        """Follow the active view; Krita calls this when it changes."""
         self.controller.document_changed()
         self._settle_in()
 
@@ -60,14 +58,14 @@ class InpaintDocker(DockWidget):  # type: ignore[misc]
             self._settle_in()
 
     def _settle_in(self) -> None:
-        """Find a first place once there is a document: Krita 5.2 shows its dockers only then."""
+        """Place the docker on first use, once Krita shows dockers: 5.2 needs a document first."""
         if self._is_new and self.isVisible() and self.controller.state.has_document:
             self._is_new = False
             later(SETTLED_MS, self._take_place)
 
     def _take_place(self) -> None:
         take_initial_place(self)
-        self.controller.set_option()  # stored: from now on the place is the artist's
+        self.controller.set_option()  # stores the settings, so this happens only once
 
 
 def _forget(docker: InpaintDocker) -> None:

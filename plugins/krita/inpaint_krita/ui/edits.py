@@ -1,4 +1,4 @@
-"""The model's edits as named sliders, grouped as the daemon groups them."""
+"""Sliders for the model's directions, in the daemon's groups."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .narrow import ElidedButton, ElidedCheck, FoldingRow
 from .parts import IconButton, ValueSlider, column, row
 
 STEP = 0.1
-REST_MS = 40  # a slider that is dragged sends at most this often
+REST_MS = 40  # minimum interval between renderings while a slider is dragged
 
 
 class Edits(QtWidgets.QWidget):
-    """Grows and shrinks with the model's directions."""
+    """One slider for each of the model's directions."""
 
     edited = QtCore.pyqtSignal(str, float)
-    rested = QtCore.pyqtSignal()  # the slider was let go
+    rested = QtCore.pyqtSignal()  # the slider was released
     for_new = QtCore.pyqtSignal(bool)
     plain_too = QtCore.pyqtSignal(bool)
     variant = QtCore.pyqtSignal()
@@ -31,7 +31,7 @@ class Edits(QtWidgets.QWidget):
         self.sliders: dict[str, ValueSlider] = {}
         self._resets: dict[str, IconButton] = {}
         self._pending: dict[str, float] = {}
-        self._edited: tuple[str, int] | None = None  # the run and the candidate of `_pending`
+        self._edited: tuple[str, int] | None = None  # run and candidate of `_pending`
         self._rows = column()
         self._rows.setSpacing(1)
         self._empty = QtWidgets.QLabel()
@@ -39,15 +39,15 @@ class Edits(QtWidgets.QWidget):
         self._empty.setEnabled(False)
         self.apply = ElidedCheck(tr("Apply to new candidates"))
         self.apply.setToolTip(
-            tr("The next run begins with these edits. Without it, new candidates are plain.")
+            tr("Start new candidates with these edits. Otherwise they are unedited.")
         )
         connect(self.apply.clicked, self.for_new)
         self.both = ElidedCheck(tr("Also without edits"))
-        self.both.setToolTip(tr("Each new candidate comes twice: plain, and with these edits."))
+        self.both.setToolTip(tr("Each new candidate comes twice: unedited and with these edits."))
         connect(self.both.clicked, self.plain_too)
         self.add = ElidedButton(tr("Keep both versions"))
         self.add.setToolTip(
-            tr("Leaves this result as it was and goes on with the edits in a layer of its own.")
+            tr("Keep this candidate as it was and continue the edits in a new layer")
         )
         connect(self.add.clicked, lambda: self.variant.emit())
         layout = column(self)
@@ -67,7 +67,7 @@ class Edits(QtWidgets.QWidget):
         edited = None if run is None else (run.key, run.chosen)
         if edited != self._edited or not state.can_edit:
             self._edited = edited
-            self._pending.clear()  # an edit never goes to another candidate than it was made on
+            self._pending.clear()  # never apply an edit to another candidate
         for name, slider in self.sliders.items():
             slider.setEnabled(state.can_edit)
             value = state.edits.get(name, 0.0)
@@ -105,7 +105,7 @@ class Edits(QtWidgets.QWidget):
             if group:
                 self._rows.addWidget(_heading(group))
             labels += [self._add(direction) for direction in members]
-        for label in labels:  # of one width: all sliders begin below each other, or all fold
+        for label in labels:  # same width, so that sliders align or all fold
             label.setMinimumWidth(max(each.sizeHint().width() for each in labels))
 
     def _add(self, direction: Direction) -> QtWidgets.QLabel:
@@ -116,8 +116,8 @@ class Edits(QtWidgets.QWidget):
         slider.describe(title, direction.description or title)
         connect(slider.changed, lambda value: self._changed(name, value))
         connect(slider.slider.sliderReleased, self._rest)
-        reset = IconButton("reset", tr("Back to 0"))
-        reset.setAccessibleName(tr("{name} back to 0").format(name=title))
+        reset = IconButton("reset", tr("Reset to 0"))
+        reset.setAccessibleName(tr("Reset {name} to 0").format(name=title))
         connect(reset.clicked, lambda: slider.spin.setValue(0.0))
         control = QtWidgets.QWidget()
         control.setSizePolicy(
@@ -143,21 +143,21 @@ class Edits(QtWidgets.QWidget):
         self._rest()
 
     def _rest(self) -> None:
-        """Once nothing is held, nor waits to be sent."""
+        """Emit `rested` once no slider is held and nothing waits to be sent."""
         is_held = any(slider.slider.isSliderDown() for slider in self.sliders.values())
         if not is_held and not self._pending:
             self.rested.emit()
 
 
 def in_words(edits: EditValues) -> str:
-    """Return "Smile +1.0, Hair color -0.5"."""
+    """Return edits as text, for example "Smile +1.0, Hair color -0.5"."""
     return ", ".join(f"{_title(name)} {value:+.1f}" for name, value in edits.items() if value)
 
 
 def _hint(state: State) -> str:
-    """Why there are no sliders, or why they do not change what is chosen."""
+    """Return why there are no sliders, or why they have no effect; empty otherwise."""
     if state.model is None:
-        return tr("The sliders appear when the daemon runs.")
+        return tr("The sliders appear once the daemon is running.")
     if not state.model.directions:
         return tr("This model has no sliders.")
     if state.is_smooth_chosen and not state.progress.is_running:
@@ -165,13 +165,12 @@ def _hint(state: State) -> str:
     if state.can_edit or state.progress.is_running:
         return ""
     return tr(
-        "The sliders change the chosen candidate. "
-        "Inpaint first, or let them apply to new candidates."
+        "The sliders change the chosen candidate. Inpaint first, or apply them to new candidates."
     )
 
 
 def why_smooth_stays() -> str:
-    """Why neither sliders nor mixing change the smooth candidate."""
+    """Return why sliders and mixing do not apply to the smooth candidate."""
     return tr(
         "The smooth candidate is made without the model, so sliders and mixing do not apply to it. "
         "To edit, choose another candidate."
@@ -190,6 +189,6 @@ def _heading(group: str) -> QtWidgets.QLabel:
 
 
 def _title(name: str) -> str:
-    """Return "Hair color" for "hair_color", translated where the catalog knows it."""
+    """Return "Hair color" for "hair_color", translated if the catalog has it."""
     words = name.replace("_", " ").replace("-", " ").strip()
     return tr(words[:1].upper() + words[1:])

@@ -1,4 +1,4 @@
-"""What the next run shall be: model, candidates, seed, variety, context, source."""
+"""Settings of the next run: model, candidates, seed, variety, context, source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .parts import IconButton, ValueSlider, column, named, row
 
 
 class SeedBox(QtWidgets.QAbstractSpinBox):
-    """A spin box for 0 .. 2**32-1: Qt's own ends at 2**31-1."""
+    """A spin box for 0..2**32-1; Qt's own supports only 2**31-1."""
 
     changed = QtCore.pyqtSignal(object)  # int, by the artist
 
@@ -64,24 +64,24 @@ class SeedBox(QtWidgets.QAbstractSpinBox):
 
 
 class Form(QtWidgets.QWidget):
-    wished = QtCore.pyqtSignal(dict)  # fields of Wishes
-    frame_wanted = QtCore.pyqtSignal()  # propose a rectangle
+    wished = QtCore.pyqtSignal(dict)  # changed fields of FillSettings
+    frame_wanted = QtCore.pyqtSignal()  # propose a custom frame
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self.model = named(ElidedList(), tr("Model"), tr("The model that fills"))
+        self.model = named(ElidedList(), tr("Model"), tr("Model used for the fill"))
         self.model.setObjectName("model")
         connect(self.model.activated, lambda _: self._set_option(model=self.model.currentData()))
         self.candidates = QtWidgets.QSpinBox()
-        named(self.candidates, tr("Candidates"), tr("How many there will be to choose from"))
+        named(self.candidates, tr("Candidates"), tr("Number of candidates to create"))
         self.candidates.setRange(1, MAX_CANDIDATES)
         self.candidates.setMinimumWidth(52)
         connect(self.candidates.valueChanged, lambda value: self._set_option(candidates=value))
         self.seed = SeedBox()
-        named(self.seed, tr("Seed"), tr("The same seed makes the same candidate again"))
+        named(self.seed, tr("Seed"), tr("The same seed gives the same candidate again"))
         connect(self.seed.changed, lambda value: self._set_option(seed=value, new_seed=False))
         self.dice = IconButton(
-            "dice", tr("Draw a new seed for every run; turn it off to use this one again")
+            "dice", tr("Use a new random seed for each run. Turn off to reuse this one.")
         )
         self.dice.setCheckable(True)
         connect(self.dice.clicked, self._throw)
@@ -90,27 +90,30 @@ class Form(QtWidgets.QWidget):
         self.variety = ValueSlider(0.0, 1.0, 0.01, rest=0.8, decimals=2)
         self.variety.describe(
             tr("Variety"),
-            tr("Low: typical, safe faces. High: more variety, with now and then a strange one."),
+            tr(
+                "Low values give typical faces. High values give more variety, and sometimes "
+                "strange faces."
+            ),
         )
         connect(self.variety.changed, lambda value: self._set_option(variety=value))
         self.context = ElidedList()
         for label, key in (
             (tr("Find the face"), "auto"),
             (tr("Around the selection"), "box"),
-            (tr("Given frame …"), "frame"),
+            (tr("Custom frame…"), "frame"),
         ):
             self.context.addItem(label, key)
         named(
             self.context,
             tr("Context"),
-            tr("Which square of the image the model looks at, and fills a part of."),
+            tr("The frame is the square of the image that the model sees."),
         )
         connect(self.context.activated, self._choose_context)
         self.frame = FrameView()
         connect(self.frame.moved, self._move_frame)
-        self.source = named(ElidedList(), tr("Source"), tr("What the model sees of the image"))
+        self.source = named(ElidedList(), tr("Source"), tr("Layers that the model sees"))
         self.source.addItem(tr("All visible layers"), True)
-        self.source.addItem(tr("The active layer"), False)
+        self.source.addItem(tr("Active layer"), False)
         connect(
             self.source.activated, lambda _: self._set_option(all_visible=self.source.currentData())
         )
@@ -119,7 +122,7 @@ class Form(QtWidgets.QWidget):
         self.smooth = named(
             ElidedList(),
             tr("Smooth"),
-            tr("One more candidate that continues the surroundings, without the model"),
+            tr("One more candidate that continues the surroundings smoothly, without the model"),
         )
         for at, (label, key, tip) in enumerate(_smooth_choices()):
             self.smooth.addItem(label, key)
@@ -148,8 +151,8 @@ class Form(QtWidgets.QWidget):
         grid.addRow(FoldingRow(variety, self.variety))
         grid.addRow(tr("Source"), self.source)
         grid.addRow(tr("Context"), self.context)
-        grid.addRow(tr("Fitting"), self.fitting)
-        grid.addRow(tr("Smooth"), self.smooth)  # one word: the docker may be narrow
+        grid.addRow(tr("Blending"), self.fitting)
+        grid.addRow(tr("Smooth"), self.smooth)  # one word, since the docker may be narrow
         labels = map(grid.labelForField, (self.model, self.source, self.context, self.fitting))
         width = max(label.sizeHint().width() for label in labels if label is not None)
         variety.setMinimumWidth(width + grid.horizontalSpacing() - FOLDING_GAP)
@@ -178,12 +181,12 @@ class Form(QtWidgets.QWidget):
         models = info.models if info else ()
         shown = [(model.title or model.name, model.name) for model in models]
         if len(models) > 1:
-            shown.insert(0, (tr("the daemon's"), ""))  # it chooses by the size of the frame
+            shown.insert(0, (tr("Default"), ""))  # the daemon chooses by the frame's size
         current = [
             (self.model.itemText(i), self.model.itemData(i)) for i in range(self.model.count())
         ]
         if not shown:
-            shown = [(state.fill_settings.model or tr("the daemon's"), state.fill_settings.model)]
+            shown = [(state.fill_settings.model or tr("Default"), state.fill_settings.model)]
         if shown != current:
             self.model.clear()
             for label, name in shown:
@@ -223,19 +226,23 @@ class Form(QtWidgets.QWidget):
 
 
 class _Fitting(ElidedMenuButton):
-    """How the fill is fitted to its surroundings: a menu of switches, and which are on."""
+    """A menu of switches for blending; the button shows which are on."""
 
     wished = QtCore.pyqtSignal(dict)
 
     def __init__(self) -> None:
         super().__init__()
-        named(self, tr("Fitting"), tr("What of the fill follows its surroundings"))
+        named(self, tr("Blending"), tr("How the fill is matched to its surroundings"))
         menu = QtWidgets.QMenu(self)
         self.switches: dict[str, QAction] = {}
         for field, words, tip in (
-            ("colour_match", tr("Colors"), tr("Match color and light of the surroundings")),
-            ("gradient", tr("Edges"), tr("Continue the surroundings smoothly into the fill")),
-            ("grain", tr("Grain"), tr("Match grain and sharpness of the surroundings")),
+            ("colour_match", tr("Colors"), tr("Match the color and light of the surroundings")),
+            (
+                "gradient",
+                tr("Edges"),
+                tr("Continue the brightness of the surroundings across the edge of the selection"),
+            ),
+            ("grain", tr("Grain"), tr("Match the grain and sharpness of the surroundings")),
         ):
             switch = QAction(words, menu)
             switch.setCheckable(True)
@@ -254,14 +261,14 @@ class _Fitting(ElidedMenuButton):
 
 
 def _smooth_choices() -> tuple[tuple[str, str, str], ...]:
-    """When the smooth candidate is offered: label, value of the wish, and tip."""
+    """Return the choices for the smooth candidate: label, value and tooltip."""
     return (
         (
-            tr("Where it is likely better"),
+            tr("When likely better"),
             "auto",
-            tr("Where no face is found, and for small selections such as blemishes"),
+            tr("When no face is found, and for small selections such as blemishes"),
         ),
-        (tr("Always"), "always", tr("After the candidates of every run")),
+        (tr("Always"), "always", tr("After the model's candidates in every run")),
         (tr("Never"), "never", tr("Only the model's candidates")),
     )
 

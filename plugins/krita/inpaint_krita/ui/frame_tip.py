@@ -1,8 +1,7 @@
-"""The frame of the next run, beside the button that starts it, while the pointer rests there.
+"""A tooltip next to the button that starts a run, with a preview of the frame.
 
-Krita's Python interface has no way to draw over the canvas: neither its views nor its canvas take a
-decoration, and a layer made for it would be a step in the undo history. So a small image of the
-document shows the frame.
+Krita's Python API cannot draw over the canvas: neither views nor the canvas accept decorations, and
+a layer would create an undo step. So the frame is shown on a small image of the document.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class FrameTip(QtWidgets.QFrame):
         layout.addWidget(self.words)
 
     def show_beside(self, button: QtWidgets.QWidget, shown: Preview) -> None:
-        """Show it where it covers neither the button nor the docker: to its left, or its right."""
+        """Show the tooltip to the left or right of the button, where it does not cover it."""
         self.image.show_image(shown.image, shown.extent)
         self.image.show_frame(shown.frame)
         self.words.setText(f"⚠ {shown.words}" if shown.is_warning else shown.words)

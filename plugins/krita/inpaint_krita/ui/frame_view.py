@@ -1,4 +1,4 @@
-"""The rectangle to adjust: the document, small, with the square that the model will look at."""
+"""Editor for a custom frame, on a small image of the document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_SIDE = 16.0  # document px
 
 
 class FrameImage(QtWidgets.QWidget):
-    """Drag inside the square to move it, a corner to resize and turn it."""
+    """The image with the frame: drag inside to move it, drag a corner to resize or rotate it."""
 
     moved = QtCore.pyqtSignal(object)  # Frame
 
@@ -28,8 +28,11 @@ class FrameImage(QtWidgets.QWidget):
         self.setMouseTracking(True)
         named(
             self,
-            tr("The square in the image"),
-            tr("Drag the square to move it, a corner to resize it, Shift to turn it."),
+            tr("Frame in the image"),
+            tr(
+                "Drag the square to move it. Drag a corner to resize it, with Shift to rotate "
+                "it as well."
+            ),
         )
         self._image: QtGui.QImage | None = None
         self._extent = Extent(1, 1)
@@ -108,7 +111,7 @@ class FrameImage(QtWidgets.QWidget):
         self._grabbed = None
 
     def _scale(self) -> float:
-        """Screen px per document px."""
+        """Return screen px per document px."""
         return min(self.width() / self._extent.width, self.height() / self._extent.height)
 
     def _target(self) -> QtCore.QRectF:
@@ -130,17 +133,17 @@ class FrameView(QtWidgets.QWidget):
         self.image = FrameImage()
         connect(self.image.moved, lambda frame: self.moved.emit(*frame))
         self.side = named(
-            _spin(" px", MIN_SIDE, 100_000), tr("Side"), tr("How wide and high the square is")
+            _spin(" px", MIN_SIDE, 100_000), tr("Size"), tr("Width and height of the square")
         )
         self.angle = named(
-            _spin("°", -180, 180), tr("Turn"), tr("How far the square is turned, in degrees")
+            _spin("°", -180, 180), tr("Angle"), tr("Rotation of the square in degrees")
         )
         connect(self.side.valueChanged, self._typed)
         connect(self.angle.valueChanged, self._typed)
         layout = column(self)
         layout.addWidget(self.image)
         layout.addWidget(
-            FoldingRow(_labeled(tr("Side"), self.side), _labeled(tr("Turn"), self.angle))
+            FoldingRow(_labeled(tr("Size"), self.side), _labeled(tr("Angle"), self.angle))
         )
 
     def show_image(self, image: QtGui.QImage, extent: Extent) -> None:

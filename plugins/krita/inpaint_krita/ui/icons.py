@@ -1,4 +1,4 @@
-"""Small images, drawn in the color of the text: sharp at every size, right in every theme."""
+"""Icons drawn in the text color, sharp at any size and suitable for any theme."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from math import cos, pi, sin
 from ..host.qt import Qt, QtCore, QtGui
 
 Draw = Callable[[QtGui.QPainter, QtGui.QColor], None]
-_GRID = 16.0  # the images are drawn on a grid of 16 x 16
+_GRID = 16.0  # icons are drawn on a 16 x 16 grid
 
 
 def icon(name: str, palette: QtGui.QPalette) -> QtGui.QIcon:
-    """An icon by name, with its disabled state."""
+    """Return an icon by name, including its disabled state."""
     result = QtGui.QIcon()
     group = QtGui.QPalette.ColorGroup
     for mode, colors in (
@@ -26,7 +26,7 @@ def icon(name: str, palette: QtGui.QPalette) -> QtGui.QIcon:
 
 
 def paint_star(painter: QtGui.QPainter, box: QtCore.QRectF, filled: bool) -> None:
-    """A star that can be read on any image."""
+    """Paint a star that is visible on any image."""
     path = _star_path()
     painter.save()
     painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)

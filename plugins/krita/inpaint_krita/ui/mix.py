@@ -1,4 +1,4 @@
-"""With which layer a result is mixed, which of its styles are taken, and how far."""
+"""Form for mixing: the layer to mix with, the style levels and the amount."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .narrow import ElidedCheck, ElidedList, FoldingRow
 from .parts import ValueSlider, column
 
 STEP = 0.05
-REST_MS = 40  # a slider that is dragged sends at most this often
+REST_MS = 40  # minimum interval between renderings while a slider is dragged
 
 
 class MixForm(QtWidgets.QWidget):
     other_chosen = QtCore.pyqtSignal(str)  # layer; empty = none
-    changed = QtCore.pyqtSignal(object)  # Mix, with other levels or another amount
-    rested = QtCore.pyqtSignal()  # the slider was let go
+    changed = QtCore.pyqtSignal(object)  # Mix with other levels or another amount
+    rested = QtCore.pyqtSignal()  # the slider was released
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._mix = Mix()
-        self._mixed: tuple[str, int] | None = None  # the run and the candidate of `_mix`
+        self._mixed: tuple[str, int] | None = None  # run and candidate of `_mix`
         self.other = ElidedList()
         self.other.setAccessibleName(tr("Mix with"))
         connect(self.other.activated, self._choose)
@@ -39,7 +39,7 @@ class MixForm(QtWidgets.QWidget):
         for box in self.levels.values():
             connect(box.clicked, self._levels_changed)
         self.amount = ValueSlider(0.0, 1.0, STEP, decimals=2)
-        self.amount.describe(tr("Amount"), tr("0 = this result, 1 = the other one"))
+        self.amount.describe(tr("Amount"), tr("0: this candidate, 1: the other one"))
         connect(self.amount.changed, self._amount_changed)
         connect(self.amount.slider.sliderReleased, self._rest)
         layout = column(self)
@@ -57,7 +57,7 @@ class MixForm(QtWidgets.QWidget):
         mixed = None if run is None else (run.key, run.chosen)
         if mixed != self._mixed:
             self._mixed = mixed
-            self._timer.stop()  # what waits was meant for another candidate
+            self._timer.stop()  # the pending change was for another candidate
         if not self._timer.isActive():
             self._mix = state.mix
             if self.amount.value != state.mix.amount:
@@ -73,10 +73,10 @@ class MixForm(QtWidgets.QWidget):
 
     def _draw_choices(self, state: State) -> None:
         other = state.mix.other or ""
-        wanted = [(tr("With nothing"), "")]
+        wanted = [(tr("None"), "")]
         wanted += [(choice.label, choice.layer) for choice in state.mix_choices]
         if all(layer != other for _, layer in wanted):
-            wanted.append((tr("A layer that was deleted"), other))
+            wanted.append((tr("Deleted layer"), other))
         shown = [
             (self.other.itemText(i), self.other.itemData(i)) for i in range(self.other.count())
         ]
@@ -100,7 +100,7 @@ class MixForm(QtWidgets.QWidget):
         self._rest()
 
     def _rest(self) -> None:
-        """Once nothing is held, nor waits to be sent."""
+        """Emit `rested` once the slider is released and nothing waits to be sent."""
         if not self.amount.slider.isSliderDown() and not self._timer.isActive():
             self.rested.emit()
 
@@ -112,8 +112,8 @@ class MixForm(QtWidgets.QWidget):
 
 def _what_to_mix_with() -> str:
     return tr(
-        "Another result, or a layer that this result shall look like. "
-        "A layer is seen where the fill is: move it there."
+        "Another candidate, or a layer whose style to copy. Only the part of the layer "
+        "over the fill is used, so move its face onto the face in the image."
     )
 
 

@@ -1,7 +1,7 @@
 """Controls that stay readable in a narrow docker.
 
-A text that does not fit ends with an ellipsis, and the tool tip has all of it; what does not fit
-beside each other goes below.
+Text that does not fit ends with an ellipsis, and the tooltip shows the full text. Widgets that do
+not fit side by side are stacked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..host.guard import guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 
-LEAST = 40  # px: no control asks for more than this to show its text in
+LEAST = 40  # px: the minimum width that a control requests for its text
 FOLDING_GAP = 4  # px
 
 _IGNORED = QtWidgets.QSizePolicy.Policy.Ignored
@@ -18,7 +18,7 @@ _FIXED = QtWidgets.QSizePolicy.Policy.Fixed
 
 
 class FoldingRow(QtWidgets.QWidget):
-    """Widgets beside each other where their texts fit, else below each other."""
+    """Places widgets side by side if their texts fit, else below each other."""
 
     def __init__(self, *parts: QtWidgets.QWidget) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class FoldingRow(QtWidgets.QWidget):
 
     @guarded_or(False)
     def event(self, event: QtCore.QEvent | None) -> bool:
-        """Fold and unfold whenever there may be another width, or another text."""
+        """Fold or unfold when the width or a text may have changed."""
         taken = bool(super().event(event))
         kinds = QtCore.QEvent.Type
         if event is not None and event.type() in (kinds.Resize, kinds.LayoutRequest):
@@ -51,7 +51,7 @@ class FoldingRow(QtWidgets.QWidget):
 
 
 class ElidedLabel(QtWidgets.QLabel):
-    """One line."""
+    """A label of one line."""
 
     def __init__(self, text: str = "", parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(text, parent)
@@ -73,7 +73,7 @@ class ElidedLabel(QtWidgets.QLabel):
 
 
 class ElidedButton(QtWidgets.QPushButton):
-    """A button with words, and perhaps an icon."""
+    """A button with text and an optional icon."""
 
     def __init__(self, text: str = "", parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(text, parent)
@@ -106,7 +106,7 @@ class ElidedButton(QtWidgets.QPushButton):
 
 
 class ElidedCheck(QtWidgets.QCheckBox):
-    """A box to tick, with words."""
+    """A check box with text."""
 
     def __init__(self, text: str = "", parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(text, parent)
@@ -138,7 +138,7 @@ class ElidedCheck(QtWidgets.QCheckBox):
 
 
 class ElidedMenuButton(QtWidgets.QToolButton):
-    """A button with words that opens a menu."""
+    """A button with text that opens a menu."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,11 +159,11 @@ class ElidedMenuButton(QtWidgets.QToolButton):
         return _tell_whole(self, event, self.text(), self._room()) or bool(super().event(event))
 
     def _room(self) -> int:
-        return self.width() - 20  # the frame, and the mark of the menu
+        return self.width() - 20  # the border and the menu indicator
 
 
 class ElidedList(QtWidgets.QComboBox):
-    """A list that drops down, wide enough to read, from a control that may be narrow."""
+    """A combo box that may be narrow; its list is wide enough to read."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -222,7 +222,11 @@ def _elided(widget: QtWidgets.QWidget, text: str, room: int) -> str:
 def _tell_whole(
     widget: QtWidgets.QWidget, event: QtCore.QEvent | None, text: str, room: int
 ) -> bool:
-    """Answer the wish for a tool tip with the whole text first, if it is cut."""
+    """Show a tooltip that starts with the full text if the text is elided.
+
+    Returns:
+        Whether the event was handled.
+    """
     if not isinstance(event, QtGui.QHelpEvent) or event.type() != QtCore.QEvent.Type.ToolTip:
         return False
     if _elided(widget, text, room) == text:

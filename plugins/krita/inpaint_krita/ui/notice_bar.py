@@ -1,4 +1,4 @@
-"""One sentence for the artist, with the button that helps."""
+"""A notice for the artist, with the button for its action."""
 
 from __future__ import annotations
 

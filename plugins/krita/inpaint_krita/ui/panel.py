@@ -1,4 +1,4 @@
-"""The docker's contents: everything put together, and the history of the document's runs."""
+"""The docker's contents: all sections, and the list of the document's runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECTIONS = ("settings", "results", "edits", "mix")
 
 
 class Intents(Protocol):
-    """What the panel asks for (controller.Controller)."""
+    """The artist's actions, as handled by controller.Controller."""
 
     def run(self) -> None: ...
     def cancel(self) -> None: ...
@@ -77,14 +77,14 @@ class Panel(QtWidgets.QWidget):
         self.edits = Edits()
         self.mix = MixForm()
         self.history = ElidedList()
-        named(self.history, tr("Runs"), tr("Earlier runs of this image"))
+        named(self.history, tr("Runs"), tr("Earlier runs in this image"))
         self.sections = {
             "settings": Section(tr("Settings")),
             "results": Section(tr("Results")),
             "edits": Section(tr("Adjust")),
             "mix": Section(tr("Mix")),
         }
-        self.reset = IconButton("reset", tr("All sliders back to 0"))
+        self.reset = IconButton("reset", tr("Reset all sliders to 0"))
         self.sections["edits"].corner.addWidget(self.reset)
         self._lay_out()
         self._connect()
@@ -114,7 +114,7 @@ class Panel(QtWidgets.QWidget):
         layout = column(self, margin=6)
         layout.addWidget(self.status)
         layout.addWidget(self.run_row)
-        layout.addWidget(self.notice)  # outside of what scrolls: it stays in sight
+        layout.addWidget(self.notice)  # outside the scroll area, to stay visible
         layout.addWidget(scroll, 1)
         self.setMinimumWidth(240)
 
@@ -152,14 +152,13 @@ class Panel(QtWidgets.QWidget):
             connect(section.toggled, self._remember_sections)
 
     def draw(self, state: State) -> None:
-        """Show everything as `state` says."""
-        self.notice.draw(state.notice)  # first: it may say that something below failed
+        self.notice.draw(state.notice)  # first: it may report that drawing failed below
         self.status.draw(state.connection)
         self.run_row.draw(state)
         self.form.draw(state)
         self.results.draw(state)
         self.edits.draw(state)
-        self._wheel.watch(self)  # the sliders come and go with the model
+        self._wheel.watch(self)  # the sliders change with the model
         self._keys.watch(self)
         self._keys.can_undo, self._keys.can_redo = state.can_undo, state.can_redo
         self.mix.draw(state)
@@ -179,7 +178,7 @@ class Panel(QtWidgets.QWidget):
         self._shown_run = key
 
     def _reveal_results(self) -> None:
-        """A docker is rarely high enough for everything: the candidates are what one waits for."""
+        """Scroll to the candidates, since the docker is rarely tall enough for everything."""
         bar = self._scroll.verticalScrollBar()
         if bar is not None:
             bar.setValue(self.sections["results"].y())

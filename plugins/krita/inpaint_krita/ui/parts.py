@@ -1,4 +1,4 @@
-"""The pieces that the docker is put together from."""
+"""Widgets and layouts shared by the docker's sections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .icons import icon
 
 SPACING = 6
 KNOB = 5  # px: radius of a slider's handle
-LEAST_SLIDER = 80  # px: so that a hand can set it
+LEAST_SLIDER = 80  # px: minimum width that can be set precisely
 
 
 def column(parent: QtWidgets.QWidget | None = None, margin: int = 0) -> QtWidgets.QVBoxLayout:
@@ -32,14 +32,14 @@ W = TypeVar("W", bound=QtWidgets.QWidget)
 
 
 def named(widget: W, name: str, tip: str) -> W:
-    """Give a control its tool tip, and the name that a screen reader says."""
+    """Set a control's tooltip and its name for screen readers."""
     widget.setAccessibleName(name)
     widget.setToolTip(tip)
     return widget
 
 
 class IconButton(QtWidgets.QToolButton):
-    """A flat button with one of our icons; follows the theme."""
+    """A flat button with an icon that follows the theme."""
 
     def __init__(self, name: str, tip: str, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,7 +60,7 @@ class IconButton(QtWidgets.QToolButton):
 
 
 class Section(QtWidgets.QWidget):
-    """A heading that folds what is below it."""
+    """A collapsible section with a heading."""
 
     toggled = QtCore.pyqtSignal(bool)
 
@@ -69,7 +69,7 @@ class Section(QtWidgets.QWidget):
         self._button = QtWidgets.QToolButton()
         self._button.setText(title)
         self._button.setAutoRaise(True)
-        self._button.setToolTip(tr("Click to fold or unfold this part"))
+        self._button.setToolTip(tr("Click to expand or collapse this section"))
         self._is_open = True
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.setArrowType(Qt.ArrowType.DownArrow)
@@ -104,9 +104,9 @@ class Section(QtWidgets.QWidget):
 
 
 class QuietSlider(QtWidgets.QSlider):
-    """Shows how far it is from rest, which the usual slider does not when zero is in the middle.
+    """A slider that shows the distance from its resting value, which may be in the middle.
 
-    A double click brings the resting value back.
+    A double click restores the resting value.
     """
 
     reset = QtCore.pyqtSignal()
@@ -144,7 +144,7 @@ class QuietSlider(QtWidgets.QSlider):
         painter.drawEllipse(QtCore.QPointF(place, y), KNOB, KNOB)
 
     def _place(self, value: int) -> float:
-        """Where Qt puts the handle for a value, so that clicks and dragging agree."""
+        """Return the x position of the handle for a value."""
         span = max(1, self.maximum() - self.minimum())
         return KNOB + 1 + (value - self.minimum()) / span * (self.width() - 2 * KNOB - 2)
 
@@ -166,7 +166,7 @@ class QuietSlider(QtWidgets.QSlider):
     def _go_to(self, x: int) -> None:
         share = (x - KNOB - 1) / max(1, self.width() - 2 * KNOB - 2)
         value = self.minimum() + share * (self.maximum() - self.minimum())
-        snap = (self.maximum() - self.minimum()) / 60  # rest is easy to hit
+        snap = (self.maximum() - self.minimum()) / 60  # snap to the resting value
         self.setValue(self._rest if abs(value - self._rest) < snap else round(value))
 
     @guarded
@@ -175,7 +175,7 @@ class QuietSlider(QtWidgets.QSlider):
 
 
 class ValueSlider(QtWidgets.QWidget):
-    """A slider with the value to type beside it."""
+    """A slider with a spin box."""
 
     changed = QtCore.pyqtSignal(float)  # by the artist only, not by `show_value`
 
@@ -213,7 +213,7 @@ class ValueSlider(QtWidgets.QWidget):
         connect(self.spin.valueChanged, self._typed)
 
     def describe(self, name: str, tip: str) -> None:
-        """Say what it is: to those who point at it, and to those who have it read out."""
+        """Set the tooltip, and the name for screen readers."""
         for widget in (self.slider, self.spin):
             named(widget, name, tip)
 
@@ -222,7 +222,7 @@ class ValueSlider(QtWidgets.QWidget):
         return self.spin.value()
 
     def show_value(self, value: float) -> None:
-        """Set it without a signal."""
+        """Set the value without emitting a signal."""
         for widget in (self.spin, self.slider):
             widget.blockSignals(True)
         self.spin.setValue(value)

@@ -1,4 +1,4 @@
-"""The wheel scrolls the docker; it changes no value that it happens to pass over."""
+"""Make the mouse wheel scroll the docker instead of changing values under the pointer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ CONTROLS = (QtWidgets.QComboBox, QtWidgets.QAbstractSpinBox, QtWidgets.QSlider)
 
 
 class QuietWheel(QtCore.QObject):
-    """One filter for all lists, number boxes and sliders of a docker or dialog.
+    """An event filter for all combo boxes, spin boxes and sliders of a docker or dialog.
 
-    They take the wheel only while they have the focus, which it does not give them.
+    They accept the wheel only while they have the focus, and the wheel does not focus them.
     """
 
     def watch(self, root: QtWidgets.QWidget) -> None:
-        """Take in every control inside `root`; those that are known already stay as they are."""
+        """Filter the events of every control inside `root`; may be called again."""
         for kind in CONTROLS:
             for control in root.findChildren(kind):
                 if control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
@@ -24,7 +24,7 @@ class QuietWheel(QtCore.QObject):
 
     @guarded_or(False)
     def eventFilter(self, watched: QtCore.QObject | None, event: QtCore.QEvent | None) -> bool:
-        """Hand the wheel on to what is around the control."""
+        """Pass wheel events on to the surrounding widget."""
         if event is None or event.type() != QtCore.QEvent.Type.Wheel:
             return False
         if not isinstance(watched, QtWidgets.QWidget) or watched.hasFocus():

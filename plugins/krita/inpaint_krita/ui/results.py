@@ -1,4 +1,4 @@
-"""The results of a run as thumbnails, with their seeds and stars."""
+"""The candidates of a run as thumbnails, with seeds and stars."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .icons import paint_star
 from .narrow import ElidedButton, FoldingRow
 from .parts import IconButton, column, named
 
-CELL = 88  # px: an image's side at least; it grows with the docker
+CELL = 88  # px: minimum side of a thumbnail, which grows with the docker
 CAPTION = 17
 GAP = 4
 STAR = 18
 
 
 class Grid(QtWidgets.QWidget):
-    """As many columns as fit; as high as it must be, so that the docker scrolls, not the grid."""
+    """A grid with as many columns as fit. It shows all rows, so that the docker scrolls, not it."""
 
     chosen = QtCore.pyqtSignal(int)
     starred = QtCore.pyqtSignal(int)
@@ -76,7 +76,7 @@ class Grid(QtWidgets.QWidget):
         return QtCore.QSize(CELL, self.heightForWidth(max(self.width(), 2 * CELL)))
 
     def _columns(self, width: int) -> int:
-        """As many as fit, or fewer where that fills the lines: four in two lines, not 3 + 1."""
+        """Return as many columns as fit, or fewer to balance the rows: 2 + 2, not 3 + 1."""
         most = max(1, (width + GAP) // (CELL + GAP))
         count = self.strip.count
         lines = -(-count // most)
@@ -116,7 +116,7 @@ class Grid(QtWidgets.QWidget):
         if image is None:
             painter.fillRect(area, palette.color(role.AlternateBase))
             painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Disabled, role.Text))
-            if not gone:  # else there is nothing to wait for
+            if not gone:  # else no thumbnail will follow
                 painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), "…")
         else:
             size = image.size()
@@ -169,7 +169,7 @@ class Grid(QtWidgets.QWidget):
 
     @guarded_or(False)
     def event(self, event: QtCore.QEvent | None) -> bool:
-        """Keep Krita from taking Delete for its own, which clears pixels of the active layer."""
+        """Override Krita's shortcut Delete, which clears pixels of the active layer."""
         if (
             isinstance(event, QtGui.QKeyEvent)
             and event.type() == QtCore.QEvent.Type.ShortcutOverride
@@ -188,7 +188,7 @@ class Grid(QtWidgets.QWidget):
         menu = QtWidgets.QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         star = menu.addAction(
-            tr("Remove the star") if run.results[position].starred else tr("Star")
+            tr("Remove star") if run.results[position].starred else tr("Add star")
         )
         delete = menu.addAction(tr("Delete this candidate"))
         assert star is not None
@@ -220,7 +220,7 @@ class Grid(QtWidgets.QWidget):
 
 
 def caption_of(result: Result) -> str:
-    """What stands under a thumbnail."""
+    """Return the caption of a thumbnail."""
     if result.is_smooth:
         return tr("smooth")
     return str(result.seed) + (" ✎" if any(result.edits.values()) else "")
@@ -238,20 +238,25 @@ class Results(QtWidgets.QWidget):
         super().__init__(parent)
         self.grid = named(
             Grid(),
-            tr("The candidates"),
-            tr("Click one to see it on the canvas. Arrow keys choose, * stars, Delete deletes."),
+            tr("Candidates"),
+            tr(
+                "Click a candidate to show it on the canvas. Keys: arrows to choose, * to "
+                "star, Delete to delete."
+            ),
         )
         connect(self.grid.chosen, self.chosen)
         connect(self.grid.starred, self.starred)
         connect(self.grid.deleted, self.deleted)
         self.compare = _LabeledButton("eye", tr("Hold to compare"))
-        self.compare.setToolTip(tr("Shows the image without the fill while you hold it down."))
+        self.compare.setToolTip(tr("Show the image without the fill while you hold the button"))
         connect(self.compare.pressed, lambda: self.compared.emit(True))
         connect(self.compare.released, lambda: self.compared.emit(False))
         self.keep = _LabeledButton("check", tr("Keep this one"))
         connect(self.keep.clicked, lambda: self.kept.emit())
         self.more = ElidedButton(tr("More candidates"))
-        self.more.setToolTip(tr("Adds candidates to these, as many as are set, with other seeds."))
+        self.more.setToolTip(
+            tr("Add candidates for the same selection and settings, with new seeds")
+        )
         connect(self.more.clicked, lambda: self.more_wanted.emit())
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
@@ -281,16 +286,16 @@ class Results(QtWidgets.QWidget):
             self.keep.setText(tr("Keep starred ({count})").format(count=starred))
             self.keep.setToolTip(
                 tr(
-                    "Makes a layer of each starred result, without the others. Undo brings them "
-                    "back."
+                    "Keep each starred candidate as a layer and remove the others. Undo restores "
+                    "them."
                 )
             )
         else:
             self.keep.setText(tr("Keep this one"))
             self.keep.setToolTip(
                 tr(
-                    "Makes one layer of the chosen result, without the others. Undo brings them "
-                    "back."
+                    "Keep the chosen candidate as a layer and remove the others. Undo restores "
+                    "them."
                 )
             )
 
@@ -314,14 +319,14 @@ def _note(state: State) -> str:
     run, can_return = state.run, state.strip.can_return
     if run is None:
         if not state.has_document:
-            return tr("Open an image, select a part of a face, and inpaint it.")
-        return tr("Select a part of a face and inpaint it. The candidates appear here.")
+            return tr("Open an image, select part of a face and inpaint it.")
+        return tr("Select part of a face and inpaint it. The candidates appear here.")
     if not state.run_is_attached:
         if can_return:
-            return tr("This run is not in the image: undone or deleted. Krita can bring it back.")
+            return tr("This run was undone or deleted. Undo or redo in Krita can restore it.")
         return tr("The layers of this run are no longer in the image.")
     if not state.run_is_kept:
         return ""
     is_one = bool(run.kept) and run.kept not in state.missing
     what = tr("One candidate was kept.") if is_one else tr("These candidates were kept.")
-    return f"{what} {tr('Undo in Krita brings the others back.')}" if can_return else what
+    return f"{what} {tr('Undo in Krita restores the others.')}" if can_return else what

@@ -1,4 +1,4 @@
-"""The button that fills; while a run goes on, its progress and the button that stops it."""
+"""The button that starts a run and, during a run, its progress and the button that stops it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .narrow import ElidedButton, ElidedLabel
 from .parts import column, named, row
 
 _TICK_MS = 250
-DIM = 0.6  # of the way from the button's color to that of its text: gray, and readable
+DIM = 0.6  # blend between the button's color and its text color when disabled
 
 
 class RunRow(QtWidgets.QWidget):
     run = QtCore.pyqtSignal()
     cancel = QtCore.pyqtSignal()
-    considered = QtCore.pyqtSignal()  # the pointer rests on the button that fills
-    left = QtCore.pyqtSignal()  # it does no longer
+    considered = QtCore.pyqtSignal()  # the pointer rests on the button that starts a run
+    left = QtCore.pyqtSignal()  # the pointer has left it
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,10 +36,10 @@ class RunRow(QtWidgets.QWidget):
         self.bar = QtWidgets.QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
-        named(self.bar, tr("Progress"), tr("How many of the candidates have arrived"))
+        named(self.bar, tr("Progress"), tr("Progress of the run"))
         self.words = ElidedLabel()
         self.stop = ElidedButton(tr("Cancel"))
-        self.stop.setToolTip(tr("Stop the run; candidates that have arrived stay"))
+        self.stop.setToolTip(tr("Stop the run and keep the candidates received so far"))
         connect(self.stop.clicked, lambda: self.cancel.emit())
         bar = row()
         bar.setSpacing(8)
@@ -52,7 +52,7 @@ class RunRow(QtWidgets.QWidget):
         running.addLayout(bar)
         self.remark = QtWidgets.QLabel()
         self.remark.setWordWrap(True)
-        self.details = QtWidgets.QLabel()  # how the last run was made: nobody need act on it
+        self.details = QtWidgets.QLabel()  # information on the last run; needs no action
         self.details.setWordWrap(True)
         self.details.setEnabled(False)
         layout = column(self)
@@ -70,7 +70,7 @@ class RunRow(QtWidgets.QWidget):
         self.go.setVisible(not running)
         self.go.setEnabled(state.has_document)
         self.go.setToolTip(
-            tr("Fills what is selected with candidates to choose from.")
+            tr("Fill the selection with candidates to choose from")
             if state.has_document
             else tr("Open an image first.")
         )
@@ -101,7 +101,7 @@ class RunRow(QtWidgets.QWidget):
 
     @guarded_or(False)
     def eventFilter(self, watched: QtCore.QObject | None, event: QtCore.QEvent | None) -> bool:
-        """In place of its tool tip the button shows what it will do."""
+        """Replace the button's tooltip with a preview of the run."""
         if event is None or watched is not self.go:
             return False
         kinds = QtCore.QEvent.Type
@@ -113,7 +113,7 @@ class RunRow(QtWidgets.QWidget):
         return False
 
     def _emphasize(self) -> None:
-        """The one main action, in the theme's own accent."""
+        """Style the main button with the theme's accent color."""
         palette = self.palette()
         role = QtGui.QPalette.ColorRole
         accent, text = palette.color(role.Highlight), palette.color(role.HighlightedText)

@@ -1,4 +1,4 @@
-"""Where the daemon is."""
+"""Dialog for the connection to the daemon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .quiet_wheel import QuietWheel
 
 
 class SettingsDialog(QtWidgets.QDialog):
-    """`accepted` with `settings`, which are checked as they are typed."""
+    """Emits `accepted` when `settings` are to be applied; input is checked while typing."""
 
     def __init__(
         self, settings: ConnectionSettings, parent: QtWidgets.QWidget | None = None
@@ -26,21 +26,21 @@ class SettingsDialog(QtWidgets.QDialog):
         self._before = settings
         self.setWindowTitle(tr("Inpaint (StyleGAN): connection"))
         self.setMinimumWidth(460)
-        self.local = QtWidgets.QRadioButton(tr("The daemon of this computer"))
-        self.remote = QtWidgets.QRadioButton(tr("Another one"))
+        self.local = QtWidgets.QRadioButton(tr("Daemon on this computer"))
+        self.remote = QtWidgets.QRadioButton(tr("Daemon at another address"))
         (self.remote if settings.address else self.local).setChecked(True)
-        self.start = QtWidgets.QCheckBox(tr("Start it when it is needed"))
+        self.start = QtWidgets.QCheckBox(tr("Start it when needed"))
         self.start.setChecked(settings.start_daemon)
         self.executable = QtWidgets.QLineEdit(settings.executable)
-        self.executable.setPlaceholderText(tr("found by itself"))
-        browse = QtWidgets.QPushButton(tr("Browse …"))
+        self.executable.setPlaceholderText(tr("found automatically"))
+        browse = QtWidgets.QPushButton(tr("Browse…"))
         connect(browse.clicked, self._browse)
         self.address = QtWidgets.QLineEdit(settings.address)
         self.address.setPlaceholderText("tls://gpu.example.org:50099")
         self.token = QtWidgets.QLineEdit(settings.token.reveal())
         self.token.setEchoMode(QtWidgets.QLineEdit.EchoMode.PasswordEchoOnEdit)
         self.authority = QtWidgets.QLineEdit(settings.tls_ca)
-        self.authority.setPlaceholderText(tr("the system's"))
+        self.authority.setPlaceholderText(tr("system certificates"))
         self.problem = QtWidgets.QLabel()
         self.problem.setWordWrap(True)
         buttons = QtWidgets.QDialogButtonBox.StandardButton
@@ -57,7 +57,7 @@ class SettingsDialog(QtWidgets.QDialog):
         here.addRow(tr("Program"), program)
         there.addRow(tr("Address"), self.address)
         there.addRow(tr("Token"), self.token)
-        there.addRow(tr("Authority (PEM)"), self.authority)
+        there.addRow(tr("CA certificate (PEM)"), self.authority)
         layout = column(self, margin=12)
         for widget in (
             self.local,

@@ -1,4 +1,4 @@
-"""The daemon's state in words, with the button that mends it."""
+"""The daemon's state in words, with the button that recovers from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl+Z and Ctrl+Shift+Z in the docker: they take back sliders before Krita takes back a step."""
+"""Ctrl+Z and Ctrl+Shift+Z in the docker: undo slider changes before Krita undoes a step."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 
 
 class UndoKeys(QtCore.QObject):
-    """One filter for everything in the docker that can have the focus.
+    """An event filter for all focusable widgets of the docker.
 
-    Where there is nothing of the docker's to take back, the keys are Krita's as everywhere.
+    If the docker has nothing to undo or redo, Krita handles the keys as usual.
     """
 
     undo = QtCore.pyqtSignal()
@@ -21,14 +21,14 @@ class UndoKeys(QtCore.QObject):
         self.can_redo = False
 
     def watch(self, root: QtWidgets.QWidget) -> None:
-        """Take in every widget inside `root` that can have the focus."""
+        """Filter the events of every focusable widget inside `root`."""
         for widget in root.findChildren(QtWidgets.QWidget):
             if widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
                 widget.installEventFilter(self)
 
     @guarded_or(False)
     def eventFilter(self, watched: QtCore.QObject | None, event: QtCore.QEvent | None) -> bool:
-        """Claim the keys when Krita asks who wants them, and act when they come."""
+        """Override Krita's shortcut, then act on the key press."""
         if not isinstance(event, QtGui.QKeyEvent) or _is_typing(watched):
             return False
         kinds, modifiers = QtCore.QEvent.Type, Qt.KeyboardModifier
@@ -49,7 +49,7 @@ class UndoKeys(QtCore.QObject):
 
 
 def _is_typing(watched: QtCore.QObject | None) -> bool:
-    """Whether a number is being typed: then the keys take back what was typed."""
+    """Return whether a number is being typed: the keys then undo the typing."""
     if not isinstance(watched, QtWidgets.QAbstractSpinBox):
         return False
     line = watched.lineEdit()

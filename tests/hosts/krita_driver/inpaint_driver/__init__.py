@@ -66,7 +66,7 @@ class Driver(Extension):
         self.stage = Stage()
         self.result: object = None
         self.is_over = False
-        # An exception in a slot would open a modal window of Krita's, and wait there for ever.
+        # An exception in a slot would open a modal dialog of Krita, which would block forever.
         sys.excepthook = self.fail
         # The plug-in lets none out, but logs it: a test must not pass over that.
         self.listening = Listening(self.hear)
