@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="folders with weight files of judge networks (docs/research/evaluation.md lists their "
-        "names); the first folder that has a file provides it; without any only PSNR and SSIM are measured",
+        "names); the first folder that has a file provides it; without any only PSNR and "
+        "SSIM are measured",
     )
     parser.add_argument(
         "--sets",
