@@ -57,7 +57,7 @@ def test_the_known_direction_is_found_measured_and_offered(fitted: Path) -> None
     assert direction.effects["per_unit"] == pytest.approx(1, abs=0.35)
     assert direction.minimum <= -1
     assert direction.maximum >= 1
-    assert re.search(r"linear SVM on 0.1 of 600 samples.*held out right", direction.source)
+    assert re.search(r"linear SVM on 0.1 of 600 samples.*held-out samples", direction.source)
 
 
 def test_the_report_and_its_grid(fitted: Path) -> None:
@@ -196,8 +196,8 @@ def test_marks_of_a_person_become_a_direction(bundle: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("", "not a file of marks"),
-        ("[" * 5000, "not a file of marks"),
+        ("", "not a valid marks file"),
+        ("[" * 5000, "not a valid marks file"),
         ('{"format": 2}', "not of format 1"),
         ('{"format": 1, "more": [1]}', "'less' is missing"),
         ('{"format": 1, "more": [1], "less": [1]}', "two separate lists"),
