@@ -1,4 +1,4 @@
-"""`inpaint-model` as people run it: real files, and a real process where that differs."""
+"""Run `inpaint-model` as a user would: real files, and a real process where that differs."""
 
 from __future__ import annotations
 
@@ -176,11 +176,11 @@ def test_info_says_on_one_screen_what_a_checkpoint_is(capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     said = {key: value.strip() for key, _, value in (x.partition("  ") for x in out.splitlines())}
     assert len(said) == len(out.splitlines()) <= 30
-    assert said["family"] == "StyleGAN2, as stylegan2-ada-pytorch and stylegan3 have it"
+    assert said["family"] == "StyleGAN2 in the layout of stylegan2-ada-pytorch and stylegan3"
     assert said["can be imported"] == "yes"
     assert said["images"] == "32 px, RGB"
     assert said["labels"] == "3 classes"
-    assert said["clamps"] == "1.5 in the generator; 1.5 in the discriminator, but not of its skips"
+    assert said["clamps"] == "1.5 in the generator; 1.5 in the discriminator except in its skips"
     assert said["precision"] == "stored in float32, computed in fp16 from 8 px up"
     assert said["generator: channels"] == "8, 8, 8, 8"
     assert said["generator: num mapping layers"] == "2"
