@@ -1,4 +1,4 @@
-"""P-IDS and U-IDS (Zhao et al. 2021): can a linear classifier tell fills from originals?"""
+"""P-IDS and U-IDS (Zhao et al. 2021): can a linear classifier distinguish fills from originals?"""
 
 from __future__ import annotations
 
