@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sets",
         default="easy,hard,all,tenths,whole",
         metavar="NAMES",
-        help=f"comma-separated mask sets: {', '.join(SETS)} (default: %(default)s)",
+        help=f"mask sets, comma-separated: {', '.join(SETS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--seeds",

@@ -31,7 +31,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_bundle(folder, hair_model()[0].generator, Card("hair"))
     svm = ["--attributes", HAIR, "--samples", "600", "--extremes", "0.1"]
     assert main(["directions", "svm", str(folder), *svm]) == 0
-    assert not read_bundle(folder).directions[0].offered  # nobody has checked it yet
+    assert not read_bundle(folder).directions[0].offered  # not checked yet
     check = ["--out", str(folder.parent / "check"), "--samples", "100", "--count", "8"]
     assert main(["directions", "check", str(folder), *check]) == 0
     return folder
@@ -129,7 +129,7 @@ def test_another_generator_is_refused(
     assert "belong to another generator" in capsys.readouterr().err
     assert (other / "model.yaml").read_bytes() == before
 
-    shutil.copy(bundle / "directions.safetensors", other)  # by hand, against all advice
+    shutil.copy(bundle / "directions.safetensors", other)  # by hand, bypassing the check
     document = yaml.safe_load((other / "model.yaml").read_text())
     document["directions"] = yaml.safe_load((bundle / "model.yaml").read_text())["directions"]
     (other / "model.yaml").write_text(yaml.safe_dump(document))

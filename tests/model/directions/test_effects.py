@@ -71,7 +71,7 @@ def test_a_clean_direction_passes_with_its_figures() -> None:
         ([1.0, 0.0, 0.0], 0.25, "keeps only 0.25 of it"),
     ],
 )
-def test_what_fails_says_why(vector: list[float], kept: float | None, reason: str) -> None:
+def test_a_failure_has_a_reason(vector: list[float], kept: float | None, reason: str) -> None:
     verdict = verdict_of(vector, kept)
     assert not verdict.passed
     assert any(reason in text for text in verdict.reasons)

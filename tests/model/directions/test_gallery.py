@@ -1,4 +1,4 @@
-"""The page about directions: figures, grids of those that are offered, reasons for the others."""
+"""The page about directions: numbers, grids of offered directions, reasons for the others."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_code_is_not_a_direction(folder: Path) -> None:
 
 
 def write(path: Path) -> None:
-    """A file of the kind that its name says."""
+    """Write a file of the kind given by its name."""
     kind, _, _ = path.name.partition(".")
     if kind == "pickled":
         np.save(path, np.array([Harmful(path.parent / "harm")], dtype=object), allow_pickle=True)

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attributes",
         default="all",
         metavar="NAMES",
-        help="comma-separated attributes to fit (default all)",
+        help="attributes to fit, comma-separated (default all)",
     )
     parser.add_argument(
         "--extremes",
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remove",
         default="",
         metavar="NAMES",
-        help="comma-separated attributes that the directions should not change, or all (default: "
-        "none)",
+        help="attributes that the directions should not change, comma-separated, or all "
+        "(default: none)",
     )
     add_layers(parser)
     add_scorers(parser)

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arch",
         default="hierarchical",
         choices=ARCHS,
-        help="architecture, a row of the paper's Table 2 (default: hierarchical)",
+        help="network architecture, a row of the paper's Table 2 (default: hierarchical)",
     )
     parser.add_argument(
         "--init",
