@@ -29,7 +29,11 @@ Embed = Callable[[Tensor], Tensor]
 
 
 def load_identity(path: Path) -> Embed:
-    """Load an embedding network; ValueError if it cannot be run."""
+    """Load an embedding network.
+
+    Raises:
+        ValueError: if it cannot be run, or (when called) returns no vector.
+    """
     network = load_onnx(path)
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
 
